@@ -1,0 +1,1 @@
+"""The rules of the day: pure, standard library only."""

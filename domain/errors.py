@@ -1,0 +1,72 @@
+"""What can go wrong, sorted by what the caller should do.
+
+StopwatchError
+├── Unavailable            wait and try again; nothing is known
+│   ├── StoreUnavailable       Postgres
+│   ├── CacheUnavailable       Redis
+│   └── BrokerUnavailable      the broker did not answer a read, or answered nonsense
+├── LoginNeeded            the user must log in at the broker; trying again is useless until then
+├── BrokerRefused          the broker read the request and said no
+├── BrokerNotConnected     no credentials are stored
+├── SecretUnreadable       a sealed secret does not open: wrong key, or a row that was tampered with
+├── CalendarUnknown        no calendar data for that day: nothing may be assumed
+├── IllegalMove            a state table has no such edge: a bug, stop this strategy
+└── InvalidStrategy        the user's words are wrong; carries the field
+"""
+
+
+class StopwatchError(Exception):
+    """Something this product knows how to talk about."""
+
+
+class Unavailable(StopwatchError):
+    """A part did not answer. Nothing is known; try again later."""
+
+
+class StoreUnavailable(Unavailable):
+    """Postgres did not answer."""
+
+
+class CacheUnavailable(Unavailable):
+    """Redis did not answer."""
+
+
+class BrokerUnavailable(Unavailable):
+    """The broker did not answer a read, or its answer could not be understood."""
+
+
+class LoginNeeded(StopwatchError):
+    """The broker's access token is dead. Only the user's next login mends it."""
+
+
+class BrokerRefused(StopwatchError):
+    """The broker understood the request and refused it; the message is the broker's."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class BrokerNotConnected(StopwatchError):
+    """No broker credentials are stored for this user."""
+
+
+class SecretUnreadable(StopwatchError):
+    """A sealed secret does not open with any of our keys in the row it was found in."""
+
+
+class CalendarUnknown(StopwatchError):
+    """The calendar holds no data for that day; it is never assumed to be a trading day."""
+
+
+class IllegalMove(StopwatchError):
+    """A state table has no such edge."""
+
+
+class InvalidStrategy(StopwatchError):
+    """One field of a strategy is wrong; the message says what would be right."""
+
+    def __init__(self, field: str, code: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.code = code

@@ -1,0 +1,40 @@
+"""What can be traded: one row of the broker's instrument list."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Segment(StrEnum):
+    """A part of the market with trading hours of its own."""
+
+    CASH = "cash"
+    """Shares without derivatives: continuous trading to 15:30."""
+    CASH_CAS = "cash_cas"
+    """Shares with derivatives: to 15:15 since 2026-08-03 (SEBI: closing auction session)."""
+    DERIVATIVES = "derivatives"
+    """Futures and options: to 15:40 since 2026-08-03."""
+    INDEX = "index"
+    """Not tradable; has a price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One tradable symbol. `token` is the feed's number for it today; tokens are reused over days."""
+
+    exchange: str
+    symbol: str
+    name: str
+    token: int
+    tick_size: Decimal
+    lot_size: int
+    segment: Segment
+
+    @property
+    def key(self) -> str:
+        """The name the broker's quotes use: `NSE:TCS`."""
+        return f"{self.exchange}:{self.symbol}"
+
+    @property
+    def tradable(self) -> bool:
+        return self.segment is not Segment.INDEX

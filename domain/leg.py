@@ -1,0 +1,172 @@
+"""The rules of one leg: what may be done next with its attempts. No I/O, no clock.
+
+A leg is the row of its attempts, oldest first. The caller reads them, asks `next_step`, does that one thing,
+writes it down and asks again. Every order goes through here, so the rules against sending twice live here.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from domain.order import Attempt, BrokerOrder, BrokerPosition, Leg, OrderStatus, OrderTerms, Side
+
+ATTEMPTS = 3
+"""Attempts of an entry, and of an exit before it is an emergency (seed, section 12 A)."""
+
+IN_DOUBT = frozenset({OrderStatus.SENT, OrderStatus.ABSENT, OrderStatus.NOT_PLACED})
+"""What the broker may still turn out to have, whatever we were told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Horizons:
+    """How long an unanswered send is looked for, counted from its claim."""
+
+    entry: timedelta = timedelta(seconds=120)
+    exit_resend: timedelta = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Write attempt `attempt`, superseding the one before it where there is one."""
+
+    attempt: int
+    supersedes: Attempt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Claim the right to send `attempt`, and send it."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Read the order book for these tags; nothing else may happen before."""
+
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """The broker has it and it is not over."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing more will be sent for this leg by these rules."""
+
+    last: Attempt
+
+
+Step = Plan | Send | LookUp | Follow | Done
+
+
+def filled(attempts: Iterable[Attempt]) -> int:
+    """Return how many shares the leg's attempts have filled."""
+    return sum(attempt.filled_quantity for attempt in attempts)
+
+
+def filled_value(attempts: Iterable[Attempt]) -> Decimal:
+    """Return what the filled shares cost or brought, rupees."""
+    return sum(
+        (attempt.average_price * attempt.filled_quantity for attempt in attempts if attempt.average_price),
+        Decimal(0),
+    )
+
+
+def average_price(attempts: Sequence[Attempt]) -> Decimal | None:
+    """Return the leg's average fill price, None before the first fill."""
+    quantity = filled(attempts)
+    return filled_value(attempts) / quantity if quantity else None
+
+
+def next_step(leg: Leg, attempts: Sequence[Attempt], wanted: int) -> Step:
+    """Return the one thing to do for a leg that wants `wanted` shares in all.
+
+    An attempt whose answer is unknown blocks everything: it is looked up first. An entry gets at most
+    `ATTEMPTS` tries, each after proof that the one before was not placed, and none after it was an order;
+    an exit goes on while shares are left.
+    """
+    if not attempts:
+        return Plan(1)
+    unknown = tuple(attempt for attempt in attempts if attempt.status is OrderStatus.SENT)
+    if unknown:
+        return LookUp(unknown)
+    for attempt in attempts:
+        if attempt.status is OrderStatus.OPEN:
+            return Follow(attempt)
+    last = attempts[-1]
+    if last.status is OrderStatus.PLANNED:
+        return Send(last) if filled(attempts) < wanted else Done(last)
+    if filled(attempts) >= wanted:
+        return Done(last)
+    return _after(leg, last)
+
+
+def _after(leg: Leg, last: Attempt) -> Step:
+    if leg is Leg.EXIT:
+        return Plan(last.attempt + 1, last)
+    if last.status is OrderStatus.NOT_PLACED and last.attempt < ATTEMPTS:
+        return Plan(last.attempt + 1, last)
+    return Done(last)  # an entry that was an order, or may have been one, is never sent again
+
+
+def found(attempts: Iterable[Attempt], book: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:
+    """Return the broker's rows that carry an attempt's tag, by tag."""
+    tags = {attempt.tag for attempt in attempts}
+    return {tag: row for row in book for tag in row.tags & tags}
+
+
+def entry_is_absent(attempt: Attempt, now: datetime, horizons: Horizons) -> bool:
+    """Tell whether an entry that no book shows has passed its horizon; it is never sent again."""
+    return attempt.sent_at is not None and now - attempt.sent_at >= horizons.entry
+
+
+def exit_may_be_resent(
+    attempts: Sequence[Attempt],
+    book: Sequence[BrokerOrder],
+    positions: Sequence[BrokerPosition],
+    terms: OrderTerms,
+    now: datetime,
+    horizons: Horizons,
+    held: int,
+    free_holdings: int = 0,
+) -> bool:
+    """Tell whether an exit in doubt is proven absent, from one full and successful read of both books.
+
+    All of it must hold: the horizon has passed; no attempt's tag is in the order book; what the position
+    book says was sold today is what the visible SELL orders explain; and the net quantity (with free
+    holdings, for CNC) still covers what this strategy holds. If the books disagree, nothing is sent.
+    """
+    return (
+        all(_past(attempt, now, horizons.exit_resend) for attempt in attempts)
+        and not found((a for a in attempts if a.status in IN_DOUBT), book)
+        and _sold_today(positions, terms) == _explained_sales(book, terms)
+        and _net(positions, terms) + free_holdings >= held
+    )
+
+
+def _past(attempt: Attempt, now: datetime, horizon: timedelta) -> bool:
+    if attempt.status is not OrderStatus.SENT:
+        return True
+    return attempt.sent_at is not None and now - attempt.sent_at >= horizon
+
+
+def _of(terms: OrderTerms, row: BrokerOrder | BrokerPosition) -> bool:
+    return (row.exchange, row.symbol, row.product) == (terms.exchange, terms.symbol, terms.product)
+
+
+def _sold_today(positions: Sequence[BrokerPosition], terms: OrderTerms) -> int:
+    return sum(row.day_sell_quantity for row in positions if _of(terms, row))
+
+
+def _net(positions: Sequence[BrokerPosition], terms: OrderTerms) -> int:
+    return sum(row.quantity for row in positions if _of(terms, row))
+
+
+def _explained_sales(book: Sequence[BrokerOrder], terms: OrderTerms) -> int:
+    return sum(row.filled_quantity for row in book if _of(terms, row) and row.side is Side.SELL)

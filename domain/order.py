@@ -1,0 +1,202 @@
+"""An order: the intent that is written before it is sent, and the life it has at the broker."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from domain.errors import IllegalMove
+from domain.strategy import Product
+
+TAG_LENGTH = 20
+"""Kite refuses longer tags (it does not cut them); letters and digits only are documented as safe."""
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class Leg(StrEnum):
+    ENTRY = "entry"
+    EXIT = "exit"
+
+    @property
+    def side(self) -> Side:
+        return Side.BUY if self is Leg.ENTRY else Side.SELL
+
+
+class Reason(StrEnum):
+    """Why an order was sent. `STOP` covers STOP, cancellation and the reconciler."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+    STOPLOSS = "STOPLOSS"
+    STOP = "STOP"
+
+
+class OrderStatus(StrEnum):
+    PLANNED = "planned"
+    """The intent is written; nobody has claimed the right to send it."""
+    SENT = "sent"
+    """Claimed. Whatever happened since, it counts as sent and its answer as unknown."""
+    OPEN = "open"
+    """The broker knows it and it is not over: any status but the three final ones."""
+    COMPLETE = "complete"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    NOT_PLACED = "not_placed"
+    """Proven never to have become an order at the broker."""
+    ABSENT = "absent"
+    """Sent, never answered, and not in the order book when its horizon had passed."""
+
+
+class OrderEvent(StrEnum):
+    CLAIM = "claim"
+    SEE_OPEN = "see_open"
+    SEE_COMPLETE = "see_complete"
+    SEE_CANCELLED = "see_cancelled"
+    SEE_REJECTED = "see_rejected"
+    PROVE_NOT_PLACED = "prove_not_placed"
+    GIVE_UP_LOOKING = "give_up_looking"
+
+
+_SEEN = {
+    OrderEvent.SEE_OPEN: OrderStatus.OPEN,
+    OrderEvent.SEE_COMPLETE: OrderStatus.COMPLETE,
+    OrderEvent.SEE_CANCELLED: OrderStatus.CANCELLED,
+    OrderEvent.SEE_REJECTED: OrderStatus.REJECTED,
+}
+_STATES: dict[tuple[OrderStatus, OrderEvent], OrderStatus] = {
+    (OrderStatus.PLANNED, OrderEvent.CLAIM): OrderStatus.SENT,
+    (OrderStatus.PLANNED, OrderEvent.PROVE_NOT_PLACED): OrderStatus.NOT_PLACED,  # denied before the claim
+    (OrderStatus.SENT, OrderEvent.PROVE_NOT_PLACED): OrderStatus.NOT_PLACED,
+    (OrderStatus.SENT, OrderEvent.GIVE_UP_LOOKING): OrderStatus.ABSENT,
+    **{(OrderStatus.SENT, event): seen for event, seen in _SEEN.items()},
+    **{(OrderStatus.OPEN, event): seen for event, seen in _SEEN.items()},
+    # Late visibility: orders were seen up to 90 s after an error that looked final (Kite forum, 2022).
+    **{(OrderStatus.ABSENT, event): seen for event, seen in _SEEN.items()},
+    # A refusal that was an order after all (HTTP 400 "timed out", placed 8 s later) must still be owned.
+    **{(OrderStatus.NOT_PLACED, event): seen for event, seen in _SEEN.items()},
+}
+FINAL = frozenset({OrderStatus.COMPLETE, OrderStatus.CANCELLED, OrderStatus.REJECTED})
+"""What the broker will not change any more."""
+
+
+def next_status(status: OrderStatus, event: OrderEvent) -> OrderStatus:
+    """Return the status after `event`; a final status seen again stays. Raises `IllegalMove`."""
+    if status in FINAL and _SEEN.get(event) in (status, OrderStatus.OPEN):
+        return status  # order updates arrive late, twice and out of order
+    try:
+        return _STATES[status, event]
+    except KeyError:
+        raise IllegalMove(f"an order that is {status} cannot {event}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class LegKey:
+    """One leg of one round of one trading day. A round is one START of that day."""
+
+    strategy_id: UUID
+    user_id: UUID
+    trading_day: date
+    round: int
+    leg: Leg
+
+    def tag(self, attempt: int) -> str:
+        """Return the broker tag of an attempt: known from the key alone, so without any database."""
+        words = f"{self.strategy_id}|{self.trading_day.isoformat()}|{self.round}|{self.leg}|{attempt}"
+        return base64.b32encode(hashlib.sha256(words.encode()).digest())[:TAG_LENGTH].decode()
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTerms:
+    """What an order of this strategy always says, whatever its attempt."""
+
+    exchange: str
+    symbol: str
+    product: Product
+
+    @property
+    def instrument(self) -> str:
+        return f"{self.exchange}:{self.symbol}"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """One market order as the broker is asked for it."""
+
+    terms: OrderTerms
+    side: Side
+    quantity: int
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One intent to send a leg's order: a row that exists before the broker hears of it.
+
+    `quantity` and `sent_at` are None until it is claimed; `average_price` is None until a share is filled.
+    """
+
+    order_id: UUID
+    key: LegKey
+    attempt: int
+    tag: str
+    status: OrderStatus
+    reason: Reason | None = None
+    quantity: int | None = None
+    filled_quantity: int = 0
+    average_price: Decimal | None = None
+    broker_order_id: str | None = None
+    due_at: datetime | None = None
+    sent_at: datetime | None = None
+    send_before: datetime | None = None
+    acknowledged_at: datetime | None = None
+    message: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Nothing more is expected of it: final at the broker, or never there."""
+        return self.status in FINAL or self.status in (OrderStatus.NOT_PLACED, OrderStatus.ABSENT)
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOrder:
+    """One row of the broker's order book, in our words. `status` is OPEN or one of `FINAL`."""
+
+    broker_order_id: str
+    tags: frozenset[str]
+    exchange: str
+    symbol: str
+    product: str
+    side: Side
+    quantity: int
+    filled_quantity: int
+    average_price: Decimal | None
+    status: OrderStatus
+    message: str = ""
+
+    @property
+    def event(self) -> OrderEvent:
+        return {seen: event for event, seen in _SEEN.items()}[self.status]
+
+    @property
+    def open_quantity(self) -> int:
+        """What may still fill. Kite does not zero `pending_quantity` on a cancel, so it is derived."""
+        return 0 if self.status in FINAL else self.quantity - self.filled_quantity
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerPosition:
+    """One row of the broker's position book for one symbol and product (signed net quantity)."""
+
+    exchange: str
+    symbol: str
+    product: str
+    quantity: int
+    day_buy_quantity: int
+    day_sell_quantity: int

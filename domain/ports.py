@@ -1,0 +1,274 @@
+"""What the rules need from outside. Adapters implement these; activities are built on them.
+
+Every method that reads or writes outside raises `StoreUnavailable`, `CacheUnavailable` or `BrokerUnavailable`
+when its part does not answer: an empty answer always means "there is none", never "I could not look".
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from domain.instrument import Instrument
+from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
+from domain.outcome import PlaceOutcome
+from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
+from domain.stoploss import Quote
+from domain.strategy import Phase, Position, Status, Strategy
+
+
+class Clock(Protocol):
+    """Time from outside, so that a test can own it."""
+
+    def now(self) -> datetime:
+        """Return the wall clock's instant, aware, UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow; for deadlines."""
+        ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+    async def sleep_until(self, instant: datetime) -> None:
+        """Return at `instant`, not before; at once when it has passed."""
+        ...
+
+
+class Broker(Protocol):
+    """One account at the broker. Reads raise `BrokerUnavailable`, `LoginNeeded` or `BrokerRefused`."""
+
+    async def place(self, order: OrderRequest, timeout: float) -> PlaceOutcome:
+        """Send one order, once; never raises for what the broker or the wire does, never retries."""
+        ...
+
+    async def cancel(self, broker_order_id: str) -> None:
+        """Ask for a cancellation. Whatever comes back, the order book says what is true."""
+        ...
+
+    async def orders(self) -> Sequence[BrokerOrder]:
+        """Return today's whole order book."""
+        ...
+
+    async def positions(self) -> Sequence[BrokerPosition]:
+        """Return today's net positions."""
+        ...
+
+    async def free_holdings(self, exchange: str, symbol: str) -> int:
+        """Return the shares in the demat account that may be sold today."""
+        ...
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        """Return quotes by `NSE:TCS`; one the broker has nothing for is absent."""
+        ...
+
+
+class Brokers(Protocol):
+    """The broker accounts of all users, opened when needed and kept warm."""
+
+    async def of(self, user_id: UUID) -> Broker:
+        """Return the user's account with its newest login. Raises `BrokerNotConnected`, `LoginNeeded`."""
+        ...
+
+    async def login_died(self, user_id: UUID, broker: Broker) -> None:
+        """Note that this login is dead, unless a newer one is stored already."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The right to send is ours, once. `now` is the store's clock at the claim."""
+
+    attempt: Attempt
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NotClaimed:
+    """Somebody else has it (`too_late` False), or `due_at` plus the allowed lateness has passed."""
+
+    attempt: Attempt
+    now: datetime
+    too_late: bool = False
+
+
+class OrderLog(Protocol):
+    """The intents and what became of them: the table `orders`."""
+
+    async def leg(self, key: LegKey) -> Sequence[Attempt]:
+        """Return the leg's attempts, oldest first."""
+        ...
+
+    async def plan(self, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
+        """Write the intent unless it exists; return the row that is there now."""
+        ...
+
+    async def supersede(
+        self, attempt: Attempt, terms: OrderTerms, *, absent: bool, message: str, due_at: datetime
+    ) -> Attempt:
+        """Plan attempt n+1; where n is still sent, mark it (absent, or not placed) in the same transaction.
+
+        Returns attempt n+1 as it is there now. Does nothing to n when it is no longer sent with no answer,
+        and then returns n: the caller reads the leg again.
+        """
+        ...
+
+    async def claim(
+        self, attempt: Attempt, quantity: int, reason: Reason, due_at: datetime, latest: datetime | None
+    ) -> Claimed | NotClaimed:
+        """Take the right to send, by one committed UPDATE … WHERE sent_at IS NULL.
+
+        `latest` is the last instant, by the store's clock, at which an entry may be sent.
+        """
+        ...
+
+    async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
+        """Write what came back from the sending; an unknown outcome leaves the status as it is."""
+        ...
+
+    async def deny(self, attempt: Attempt, message: str) -> Attempt:
+        """Mark an intent that was never sent as not placed."""
+        ...
+
+    async def give_up(self, attempt: Attempt, message: str) -> Attempt:
+        """Mark a sent attempt absent: its horizon has passed."""
+        ...
+
+    async def saw(self, attempt: Attempt, row: BrokerOrder) -> Attempt:
+        """Write what the order book shows. Filled quantities only grow.
+
+        The first filled share of an entry makes the position `bought` in the same transaction, writes the
+        exit's first intent and the timeline's line; an exit's fills move it to `sold` when nothing is left.
+        """
+        ...
+
+    async def looked_up(self, attempt: Attempt, message: str) -> None:
+        """Note a look-up that found nothing."""
+        ...
+
+
+class RunStore(Protocol):
+    """The run's own rows: only the run changes a strategy's life cycle."""
+
+    async def activate(self, request: ActivateRun) -> Activation:
+        """Mark the strategy running and give this START its round. Idempotent by `start_id`."""
+        ...
+
+    async def change_phase(self, change: PhaseChange) -> None:
+        """Write phase and timeline line; the same phase of the same run is written once."""
+        ...
+
+    async def finish(self, request: FinishRun) -> None:
+        """Mark the strategy stopped with its outcome. Idempotent."""
+        ...
+
+    async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
+        """Add a timeline line; `once` is the key that keeps a repeated activity from writing it twice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedStrategy:
+    """What the listener knows of a running strategy."""
+
+    strategy_id: UUID
+    user_id: UUID
+    exchange: str
+    symbol: str
+    stop_loss: Decimal
+    phase: Phase
+    position: Position
+    workflow_id: str
+    run_id: str
+
+    @property
+    def instrument(self) -> str:
+        return f"{self.exchange}:{self.symbol}"
+
+    @property
+    def armed(self) -> bool:
+        """Its stop is to be watched: shares are held, and no one has said to keep them."""
+        return self.position is Position.BOUGHT
+
+
+class WatchList(Protocol):
+    """Running strategies of all users, for the listener's role only."""
+
+    async def all(self) -> Sequence[WatchedStrategy]:
+        """Return every running strategy."""
+        ...
+
+    async def one(self, strategy_id: UUID) -> WatchedStrategy | None:
+        """Return one while it runs, None when it does not."""
+        ...
+
+    def changes(self) -> AsyncIterator[UUID | None]:
+        """Yield the id of each strategy that changed; None says that some may have been missed: read all.
+
+        Ends with `StoreUnavailable` when the connection is lost.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeUpdate:
+    """Fields of `runtime:{id}` to set; None leaves a field as it is."""
+
+    position: Position | None = None
+    last_price: Decimal | None = None
+    last_buy_order: str | None = None
+    last_sell_order: str | None = None
+
+
+class RuntimeCache(Protocol):
+    """Redis: the runtime state with the seed's keys. Nothing in it decides an order."""
+
+    async def load(self, strategy: Strategy, status: Status, position: Position) -> None:
+        """Create `strategy:{id}`, `runtime:{id}` and the entry in `symbol:{symbol}:strategies`."""
+        ...
+
+    async def update(self, strategy_id: UUID, update: RuntimeUpdate) -> None:
+        """Set fields of `runtime:{id}` where that key exists: a stopped strategy is not brought back."""
+        ...
+
+    async def drop(self, strategy: Strategy) -> None:
+        """Delete the strategy's keys and its entry in the symbol's set."""
+        ...
+
+    async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
+        """Take `lock_state` for `owner`; True when it is ours, also when it was ours already."""
+        ...
+
+    async def unlock(self, strategy_id: UUID, owner: str) -> None:
+        """Release the lock if `owner` still has it."""
+        ...
+
+
+class Alerts(Protocol):
+    """Where a person is told."""
+
+    async def raise_(self, alarm: Alarm) -> None: ...
+
+
+class Instruments(Protocol):
+    """The broker's instrument list of today."""
+
+    async def find(self, exchange: str, symbol: str) -> Instrument | None:
+        """Return one instrument; raises `BrokerUnavailable` while no list could be had."""
+        ...
+
+    async def search(self, query: str, limit: int) -> Sequence[Instrument]:
+        """Return tradable instruments whose symbol or name matches, best first."""
+        ...
+
+
+class StopSignals(Protocol):
+    """The durable path of a stop-loss: the STOPLOSS signal to the strategy's run."""
+
+    async def stop_loss(
+        self, watched: WatchedStrategy, price: Decimal, tick_at: datetime | None, seen_at: datetime
+    ) -> bool:
+        """Signal the run; False when no such run is open. Raises `Unavailable` when Temporal is away."""
+        ...

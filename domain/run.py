@@ -1,0 +1,155 @@
+"""What the run is told and what it tells: one frozen message in, one out. Fields are added, never renamed."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from domain.order import LegKey, OrderTerms, Reason
+from domain.session import DayPlan
+from domain.strategy import OnStop, Outcome, Phase, Position, Status, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """One START. `start_id` is minted once per press, so a reset run is still the same START."""
+
+    start_id: UUID
+    strategy: Strategy
+    plan: DayPlan
+    sell_only: bool = False
+    """True for a run that only sells what an earlier one left: `plan.sell_at` is when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """The run is written down: its round of the day, and the shares it begins with."""
+
+    round: int
+    held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """Which run is speaking, for the rows it writes."""
+
+    strategy_id: UUID
+    user_id: UUID
+    workflow_id: str
+    run_id: str
+    start_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ActivateRun:
+    ref: RunRef
+    start: StartRun
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseChange:
+    """The run entered `phase`; `text` is the timeline's line."""
+
+    ref: RunRef
+    phase: Phase
+    text: str
+    kind: str = "phase"
+    data: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EnterOrder:
+    """Buy `quantity` at `due_at`, unless the price is at the stop already or it is too late."""
+
+    key: LegKey
+    terms: OrderTerms
+    quantity: int
+    stop_loss: Decimal
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """How the entry ended. `filled` shares are held; `outcome` says why there are none."""
+
+    filled: int
+    average_price: Decimal | None = None
+    outcome: Outcome | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitOrder:
+    """Sell what is held of `bought`, at `due_at`, for `reason`."""
+
+    key: LegKey
+    terms: OrderTerms
+    bought: int
+    reason: Reason
+    due_at: datetime
+    price: Decimal | None = None
+    """The price that hit the stop, for the timeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """How far an exit came. `sold` of what was bought, in all attempts; `held` is what is left."""
+
+    sold: int
+    held: int
+    average_price: Decimal | None = None
+    reason: Reason | None = None
+    """The reason of the order that was sent first: whoever won the race."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRun:
+    """The run is over: stopped, with this outcome, in words."""
+
+    ref: RunRef
+    outcome: Outcome
+    detail: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something a person must know now."""
+
+    kind: str
+    text: str
+    user_id: UUID
+    strategy_id: UUID
+    data: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """The user pressed STOP; None leaves it to the strategy's own on_stop."""
+
+    on_stop: OnStop | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopLossHit:
+    """The listener saw a price at or below the stop."""
+
+    price: Decimal
+    tick_at: datetime | None = None
+    seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """What the run knows of itself: the answer to the `view` query and to its updates."""
+
+    status: Status
+    phase: Phase
+    position: Position
+    round: int
+    held: int
+    bought: int
+    sold: int
+    outcome: Outcome | None = None
+    detail: str = ""

@@ -1,0 +1,145 @@
+"""The trading day: from times of day to instants, in exchange time, whatever the host's zone."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from domain.errors import CalendarUnknown, InvalidStrategy
+from domain.instrument import Segment
+from domain.strategy import Product, Strategy
+
+EXCHANGE_ZONE = ZoneInfo("Asia/Kolkata")
+EXIT_MARGIN = timedelta(seconds=60)
+"""A sell_time past the last moment is carried out this long before it: room for attempts and look-ups."""
+LOOK_AHEAD = 30
+"""Days searched for the next trading day; the longest closure of the exchange was far shorter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Continuous trading of one segment on one day; aware instants, `closes_at` excluded."""
+
+    day: date
+    opens_at: datetime
+    closes_at: datetime
+
+
+class TradingCalendar(Protocol):
+    """Which days trade, and when. `name` is the setting's; `last_day` the last day it knows."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def last_day(self) -> date | None: ...
+
+    def session(self, day: date, segment: Segment) -> Session | None:
+        """Return the session of `day`, None on a holiday. Raises `CalendarUnknown` past the data."""
+        ...
+
+    def mis_cutoff(self, day: date, segment: Segment) -> datetime | None:
+        """Return when the broker squares MIS positions off, None where it never does."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DayPlan:
+    """A strategy's absolute instants for one trading day."""
+
+    trading_day: date
+    buy_at: datetime
+    sell_at: datetime
+    opens_at: datetime
+    closes_at: datetime
+    warnings: tuple[str, ...] = ()
+
+
+def exchange_time(instant: datetime) -> datetime:
+    """Return an aware instant on the exchange's clock."""
+    return instant.astimezone(EXCHANGE_ZONE)
+
+
+def at(day: date, moment: time) -> datetime:
+    """Return the instant of a time of day on `day`, exchange time."""
+    return datetime.combine(day, moment, tzinfo=EXCHANGE_ZONE)
+
+
+def check_times(strategy: Strategy, calendar: TradingCalendar, segment: Segment, now: datetime) -> None:
+    """Raise `InvalidStrategy` where the strategy's times do not fit its next trading day."""
+    if strategy.buy_time >= strategy.sell_time:
+        raise InvalidStrategy(
+            "sell_time", "sell_before_buy", f"must be after buy_time ({clock_text(strategy.buy_time)})"
+        )
+    session = next_session(calendar, segment, exchange_time(now).date())
+    opens, last = session.opens_at, _last_moment(strategy, calendar, segment, session)
+    if not opens <= at(session.day, strategy.buy_time) < last:
+        raise InvalidStrategy(
+            "buy_time",
+            "outside_session",
+            f"{strategy.symbol} can be bought from {clock_text(opens.timetz())} and before "
+            f"{clock_text(last.timetz())}, exchange time",
+        )
+
+
+def plan_day(strategy: Strategy, calendar: TradingCalendar, segment: Segment, now: datetime) -> DayPlan:
+    """Return the plan for the next trading day on which buy_time is still ahead.
+
+    Raises `CalendarUnknown` past the calendar's data, `InvalidStrategy` where the times do not fit that day.
+    """
+    day = exchange_time(now).date()
+    session = next_session(calendar, segment, day)
+    if at(session.day, strategy.buy_time) <= now:
+        session = next_session(calendar, segment, session.day + timedelta(days=1))
+    return _plan(strategy, calendar, segment, session)
+
+
+def plan_sale(strategy: Strategy, calendar: TradingCalendar, segment: Segment, now: datetime) -> DayPlan:
+    """Return a plan that only sells: now while the market is open, else at the next opening."""
+    session = next_session(calendar, segment, exchange_time(now).date())
+    if now >= session.closes_at:
+        session = next_session(calendar, segment, session.day + timedelta(days=1))
+    sell_at = max(now, session.opens_at)
+    return DayPlan(session.day, sell_at, sell_at, session.opens_at, session.closes_at)
+
+
+def next_session(calendar: TradingCalendar, segment: Segment, day: date) -> Session:
+    """Return the first session on or after `day`. Raises `CalendarUnknown` past the calendar's data."""
+    for ahead in range(LOOK_AHEAD):
+        session = calendar.session(day + timedelta(days=ahead), segment)
+        if session is not None:
+            return session
+    raise CalendarUnknown(f"no trading day within {LOOK_AHEAD} days of {day}")
+
+
+def clock_text(moment: time) -> str:
+    """Return `09:30` or `09:30:05`: seconds only where there are any."""
+    return moment.strftime("%H:%M:%S" if moment.second else "%H:%M")
+
+
+def _last_moment(
+    strategy: Strategy, calendar: TradingCalendar, segment: Segment, session: Session
+) -> datetime:
+    cutoff = calendar.mis_cutoff(session.day, segment) if strategy.product is Product.MIS else None
+    return min(session.closes_at, cutoff) if cutoff else session.closes_at
+
+
+def _plan(strategy: Strategy, calendar: TradingCalendar, segment: Segment, session: Session) -> DayPlan:
+    buy_at, sell_at = at(session.day, strategy.buy_time), at(session.day, strategy.sell_time)
+    last = _last_moment(strategy, calendar, segment, session)
+    latest = last - EXIT_MARGIN if calendar.name != "always-open" else last
+    warnings: tuple[str, ...] = ()
+    if sell_at > latest:
+        warnings = (
+            f"{strategy.symbol} trades continuously until {clock_text(last.timetz())} on {session.day}; "
+            f"it will be sold at {clock_text(latest.timetz())} instead of {clock_text(strategy.sell_time)}.",
+        )
+        sell_at = latest
+    if not session.opens_at <= buy_at < sell_at:
+        raise InvalidStrategy(
+            "buy_time",
+            "outside_session",
+            f"on {session.day} {strategy.symbol} can be bought from "
+            f"{clock_text(session.opens_at.timetz())} and before {clock_text(latest.timetz())}",
+        )
+    return DayPlan(session.day, buy_at, sell_at, session.opens_at, session.closes_at, warnings)

@@ -1,0 +1,71 @@
+"""Settings: environment variables with the prefix STOPWATCH_, also from `.env`; read once, at the entry points."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ZERODHA_ROOT = "https://api.kite.trade"
+ZERODHA_WS_ROOT = "wss://ws.kite.trade"
+
+
+class MissingSetting(Exception):
+    """A process cannot start without a setting; the message names it and says what it is."""
+
+
+class Settings(BaseSettings):
+    """Every setting of contract section 2. Secrets have no default and print as stars."""
+
+    model_config = SettingsConfigDict(env_prefix="STOPWATCH_", env_file=".env", extra="ignore")
+
+    database_url: SecretStr | None = None
+    database_url_api: SecretStr | None = None
+    database_url_worker: SecretStr | None = None
+    database_url_listener: SecretStr | None = None
+    redis_url: SecretStr | None = None
+    temporal_address: str | None = None
+    temporal_namespace: str = "default"
+    temporal_task_queue: str = "stopwatch"
+    temporal_tls_cert: Path | None = None
+    temporal_tls_key: Path | None = None
+    temporal_api_key: SecretStr | None = None
+    kite_root: str = ZERODHA_ROOT
+    kite_ws_root: str = ZERODHA_WS_ROOT
+    feed_api_key: SecretStr | None = None
+    feed_access_token: SecretStr | None = None
+    jwt_secret: SecretStr | None = None
+    encryption_keys: SecretStr | None = None
+    seal_key: str | None = None
+    calendar: Literal["XNSE", "always-open"] = "XNSE"
+    calendar_overrides: Path | None = None
+    missed_after_seconds: float = Field(default=5, gt=0)
+    entry_fill_seconds: float = Field(default=10, gt=0)
+    entry_horizon_seconds: float = Field(default=120, gt=0)
+    exit_resend_after_seconds: float = Field(default=20, gt=0)
+    throttle: Literal["on", "off"] = "on"
+    docs: bool = False
+    cors_origins: str = ""
+    log_level: str = "INFO"
+    log_format: Literal["console", "json"] = "console"
+    ready_file: Path | None = None
+
+    def need(self, name: str) -> str:
+        """Return a setting that has no default. Raises `MissingSetting` naming it."""
+        value = getattr(self, name)
+        if value is None or value == "":
+            raise MissingSetting(f"STOPWATCH_{name.upper()} is not set: {_PURPOSES[name]}")
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+_PURPOSES = {
+    "database_url": "the Postgres address of the schema's owner (postgresql://user:password@host:port/name).",
+    "database_url_api": "the Postgres address of the API's role; `stopwatch migrate` makes it.",
+    "database_url_worker": "the Postgres address of the worker's role; `stopwatch migrate` makes it.",
+    "database_url_listener": "the Postgres address of the listener's role; `stopwatch migrate` makes it.",
+    "redis_url": "the address of Redis or Valkey (redis://host:port/0).",
+    "temporal_address": "the address of the Temporal server (host:port).",
+    "jwt_secret": "the key that signs access tokens, at least 32 random bytes.",
+    "encryption_keys": "the private keys that open broker secrets; the first is current.",
+    "seal_key": "the public half of the first encryption key; broker secrets are sealed to it.",
+}

@@ -1,4 +1,4 @@
-"""Settings: environment variables with the prefix STOPWATCH_, also from `.env`; read once, at the entry points."""
+"""Settings: environment variables with the prefix STOPWATCH_, also from `.env`; read at the entry points."""
 
 from pathlib import Path
 from typing import Literal

@@ -1,0 +1,1 @@
+"""Zerodha, by the `kiteconnect` client: orders, quotes, instruments, logins and the feed."""

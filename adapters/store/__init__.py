@@ -1,0 +1,1 @@
+"""Postgres: the read model and the order log."""

@@ -1,0 +1,197 @@
+"""The tables. Enums are stored as their words, money as NUMERIC, instants as TIMESTAMPTZ.
+
+Every row that belongs to a user carries `user_id`, so that each query and, later, row-level security can bind it.
+"""
+
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+Price = Numeric(18, 6)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: DateTime(timezone=True), Decimal: Price, dict[str, Any]: JSONB}  # noqa: RUF012
+
+
+class User(Base):
+    """`email` is stored in lower case: one address, one account."""
+
+    __tablename__ = "users"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)
+    password_hash: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class RefreshSession(Base):
+    """One refresh token: opaque, stored as its SHA-256, replaced on use. A family is one login."""
+
+    __tablename__ = "sessions"
+
+    session_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
+    family_id: Mapped[UUID] = mapped_column(index=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    rotated_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class BrokerKeys(Base):
+    """A user's broker account. Key, secret and token are sealed to the server's public key, bound to this row."""
+
+    __tablename__ = "broker_keys"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True)
+    broker: Mapped[str]
+    broker_user_id: Mapped[str]
+    user_name: Mapped[str]
+    api_key: Mapped[bytes] = mapped_column(LargeBinary)
+    api_secret: Mapped[bytes] = mapped_column(LargeBinary)
+    access_token: Mapped[bytes | None] = mapped_column(LargeBinary)
+    login_key: Mapped[bytes] = mapped_column(LargeBinary)
+    """The api_key again, in a form the API itself can open: Kite's login link carries it in clear."""
+    login_version: Mapped[int] = mapped_column(server_default=text("1"))
+    """Grows with each login, so that a death noted for an old token does not kill a new one."""
+    login_dead: Mapped[bool] = mapped_column(server_default=text("false"))
+    connected_at: Mapped[datetime]
+    token_expires_at: Mapped[datetime | None]
+
+
+class StrategyRow(Base):
+    """A strategy and where its newest run stands. Only the run writes the life-cycle columns."""
+
+    __tablename__ = "strategies"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity_positive"),
+        CheckConstraint("stop_loss > 0", name="stop_loss_positive"),
+        CheckConstraint("buy_time < sell_time", name="buy_before_sell"),
+        Index("ix_strategies_user_created", "user_id", "created_at", "strategy_id"),
+        Index("ix_strategies_running", "status", postgresql_where=text("status = 'running'")),
+    )
+
+    strategy_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"))
+    symbol: Mapped[str]
+    exchange: Mapped[str]
+    product: Mapped[str]
+    buy_time: Mapped[time]
+    sell_time: Mapped[time]
+    stop_loss: Mapped[Decimal]
+    quantity: Mapped[int]
+    on_stop: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    status: Mapped[str] = mapped_column(server_default="created")
+    phase: Mapped[str | None]
+    position: Mapped[str] = mapped_column(server_default="none")
+    outcome: Mapped[str | None]
+    outcome_detail: Mapped[str | None]
+    trading_day: Mapped[date | None]
+    round: Mapped[int] = mapped_column(server_default=text("0"))
+    """STARTs of `trading_day`; with the day it names the legs, so tags never repeat."""
+    start_id: Mapped[UUID | None]
+    workflow_id: Mapped[str | None]
+    run_id: Mapped[str | None]
+    buy_at: Mapped[datetime | None]
+    sell_at: Mapped[datetime | None]
+    closes_at: Mapped[datetime | None]
+    warnings: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
+    bought_quantity: Mapped[int] = mapped_column(server_default=text("0"))
+    sold_quantity: Mapped[int] = mapped_column(server_default=text("0"))
+    entry_price: Mapped[Decimal | None]
+    exit_price: Mapped[Decimal | None]
+    kept: Mapped[bool] = mapped_column(server_default=text("false"))
+    """The shares still bought are the user's own by choice, not a failed exit's."""
+    started_at: Mapped[datetime | None]
+    stopped_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class OrderRow(Base):
+    """One intent and what became of it. The unique key and the tag are what make an order happen once."""
+
+    __tablename__ = "orders"
+    __table_args__ = (
+        UniqueConstraint("strategy_id", "trading_day", "round", "leg", "attempt"),
+        Index("ix_orders_user_created", "user_id", "created_at", "order_id"),
+        CheckConstraint("filled_quantity >= 0", name="filled_not_negative"),
+    )
+
+    order_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"))
+    strategy_id: Mapped[UUID] = mapped_column(ForeignKey("strategies.strategy_id", ondelete="CASCADE"))
+    trading_day: Mapped[date]
+    round: Mapped[int]
+    leg: Mapped[str]
+    attempt: Mapped[int]
+    tag: Mapped[str] = mapped_column(unique=True)
+    exchange: Mapped[str]
+    symbol: Mapped[str]
+    product: Mapped[str]
+    side: Mapped[str]
+    reason: Mapped[str | None]
+    quantity: Mapped[int | None]
+    filled_quantity: Mapped[int] = mapped_column(server_default=text("0"))
+    average_price: Mapped[Decimal | None]
+    status: Mapped[str] = mapped_column(server_default="planned")
+    broker_order_id: Mapped[str | None]
+    message: Mapped[str] = mapped_column(server_default="")
+    due_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    sent_at: Mapped[datetime | None]
+    send_before: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    filled_at: Mapped[datetime | None]
+    looked_up_at: Mapped[datetime | None]
+    look_ups: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class EventRow(Base):
+    """The timeline: append-only. Written while the strategy's row is locked, so ids grow in commit order."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        UniqueConstraint("strategy_id", "once"),
+        Index("ix_events_strategy", "strategy_id", "event_id"),
+    )
+
+    event_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"))
+    strategy_id: Mapped[UUID] = mapped_column(ForeignKey("strategies.strategy_id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    kind: Mapped[str]
+    phase: Mapped[str | None]
+    text: Mapped[str]
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    once: Mapped[str]
+    """What keeps a repeated activity from writing the same line twice."""

@@ -1,6 +1,6 @@
 """The tables. Enums are stored as their words, money as NUMERIC, instants as TIMESTAMPTZ.
 
-Every row that belongs to a user carries `user_id`, so that each query and, later, row-level security can bind it.
+Every row that belongs to a user carries `user_id`, so that every query can bind it.
 """
 
 from datetime import date, datetime, time
@@ -20,8 +20,8 @@ from sqlalchemy import (
     Numeric,
     UniqueConstraint,
     func,
-    text,
 )
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -67,7 +67,7 @@ class RefreshSession(Base):
 
 
 class BrokerKeys(Base):
-    """A user's broker account. Key, secret and token are sealed to the server's public key, bound to this row."""
+    """A user's broker account. Secrets are sealed to the server's public key and bound to this row."""
 
     __tablename__ = "broker_keys"
 
@@ -80,9 +80,9 @@ class BrokerKeys(Base):
     access_token: Mapped[bytes | None] = mapped_column(LargeBinary)
     login_key: Mapped[bytes] = mapped_column(LargeBinary)
     """The api_key again, in a form the API itself can open: Kite's login link carries it in clear."""
-    login_version: Mapped[int] = mapped_column(server_default=text("1"))
+    login_version: Mapped[int] = mapped_column(server_default=sql("1"))
     """Grows with each login, so that a death noted for an old token does not kill a new one."""
-    login_dead: Mapped[bool] = mapped_column(server_default=text("false"))
+    login_dead: Mapped[bool] = mapped_column(server_default=sql("false"))
     connected_at: Mapped[datetime]
     token_expires_at: Mapped[datetime | None]
 
@@ -96,7 +96,7 @@ class StrategyRow(Base):
         CheckConstraint("stop_loss > 0", name="stop_loss_positive"),
         CheckConstraint("buy_time < sell_time", name="buy_before_sell"),
         Index("ix_strategies_user_created", "user_id", "created_at", "strategy_id"),
-        Index("ix_strategies_running", "status", postgresql_where=text("status = 'running'")),
+        Index("ix_strategies_running", "status", postgresql_where=sql("status = 'running'")),
     )
 
     strategy_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -117,7 +117,7 @@ class StrategyRow(Base):
     outcome: Mapped[str | None]
     outcome_detail: Mapped[str | None]
     trading_day: Mapped[date | None]
-    round: Mapped[int] = mapped_column(server_default=text("0"))
+    round: Mapped[int] = mapped_column(server_default=sql("0"))
     """STARTs of `trading_day`; with the day it names the legs, so tags never repeat."""
     start_id: Mapped[UUID | None]
     workflow_id: Mapped[str | None]
@@ -125,12 +125,12 @@ class StrategyRow(Base):
     buy_at: Mapped[datetime | None]
     sell_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]
-    warnings: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))
-    bought_quantity: Mapped[int] = mapped_column(server_default=text("0"))
-    sold_quantity: Mapped[int] = mapped_column(server_default=text("0"))
+    warnings: Mapped[list[str]] = mapped_column(JSONB, server_default=sql("'[]'"))
+    bought_quantity: Mapped[int] = mapped_column(server_default=sql("0"))
+    sold_quantity: Mapped[int] = mapped_column(server_default=sql("0"))
     entry_price: Mapped[Decimal | None]
     exit_price: Mapped[Decimal | None]
-    kept: Mapped[bool] = mapped_column(server_default=text("false"))
+    kept: Mapped[bool] = mapped_column(server_default=sql("false"))
     """The shares still bought are the user's own by choice, not a failed exit's."""
     started_at: Mapped[datetime | None]
     stopped_at: Mapped[datetime | None]
@@ -161,7 +161,7 @@ class OrderRow(Base):
     side: Mapped[str]
     reason: Mapped[str | None]
     quantity: Mapped[int | None]
-    filled_quantity: Mapped[int] = mapped_column(server_default=text("0"))
+    filled_quantity: Mapped[int] = mapped_column(server_default=sql("0"))
     average_price: Mapped[Decimal | None]
     status: Mapped[str] = mapped_column(server_default="planned")
     broker_order_id: Mapped[str | None]
@@ -173,7 +173,7 @@ class OrderRow(Base):
     acknowledged_at: Mapped[datetime | None]
     filled_at: Mapped[datetime | None]
     looked_up_at: Mapped[datetime | None]
-    look_ups: Mapped[int] = mapped_column(server_default=text("0"))
+    look_ups: Mapped[int] = mapped_column(server_default=sql("0"))
 
 
 class EventRow(Base):
@@ -192,6 +192,6 @@ class EventRow(Base):
     kind: Mapped[str]
     phase: Mapped[str | None]
     text: Mapped[str]
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sql("'{}'"))
     once: Mapped[str]
     """What keeps a repeated activity from writing the same line twice."""

@@ -1,0 +1,134 @@
+"""Child processes that never outlive `up`, whatever ends it."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from local.errors import PartFailed
+from local.log_tail import last_lines, size
+from local.part import Account, Part
+
+_PR_SET_PDEATHSIG = 1
+
+
+async def start(part: Part) -> Process:
+    """Start the part's process in a session of its own, its output in its log.
+
+    Raises PartFailed if the program cannot be run.
+    """
+    if part.ready_file is not None:
+        part.ready_file.unlink(missing_ok=True)
+    return await _spawn(
+        part.name,
+        part.command,
+        log=part.log,
+        environment=part.environment,
+        account=part.account,
+        inherits=part.inherits,
+        orphan_signal=part.orphan_signal,
+    )
+
+
+async def run_to_end(
+    name: str,
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    account: Account | None = None,
+    inherits: tuple[int, ...] = (),
+) -> None:
+    """Run one step of the start and wait for it; raise PartFailed with its last lines if it fails."""
+    before = size(log)
+    process = await _spawn(
+        name, command, log=log, environment=environment, account=account, inherits=inherits
+    )
+    try:
+        status = await process.wait()
+    finally:
+        await end(process, signal.SIGKILL, 0)
+    if status != 0:
+        raise PartFailed(f"{name} failed ({how_it_ended(process)}).\n{last_lines(log, before)}")
+
+
+async def end(process: Process, first: signal.Signals, grace_seconds: float) -> None:
+    """Ask the process to end, and after the grace end it and whatever it left in its session."""
+    if process.returncode is None and grace_seconds > 0:
+        with suppress(ProcessLookupError):
+            process.send_signal(first)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), grace_seconds)
+    # The session's group has the number of its first process, and may hold children of its own.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def how_it_ended(process: Process) -> str:
+    """Spell the return code: `killed by SIGKILL`, `exit status 1`."""
+    status = process.returncode
+    if status is None:
+        return "still running"
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"
+
+
+async def _spawn(
+    name: str,
+    command: Sequence[str],
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    account: Account | None = None,
+    inherits: tuple[int, ...] = (),
+    orphan_signal: signal.Signals = signal.SIGKILL,
+) -> Process:
+    output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=dict(environment),
+            start_new_session=True,
+            pass_fds=inherits,
+            preexec_fn=_bound_to_us(orphan_signal),
+            user=None if account is None else account.uid,
+            group=None if account is None else account.gid,
+            extra_groups=None if account is None else [],
+            # A part with another user may not be able to stand where we stand.
+            cwd=None if account is None else "/",
+        )
+    except OSError as error:
+        raise PartFailed(
+            f"{name} cannot be started: {command[0]}: {error.strerror}. Run `make setup` again."
+        ) from error
+    finally:
+        os.close(output)
+
+
+def _bound_to_us(orphan_signal: signal.Signals) -> Callable[[], None] | None:
+    """Have the kernel signal the child when we die; it runs in the child, after the change of user."""
+    if sys.platform != "linux":
+        return None
+    control = ctypes.CDLL(None).prctl
+    parent = os.getpid()
+
+    def bind() -> None:
+        control(_PR_SET_PDEATHSIG, int(orphan_signal), 0, 0, 0)
+        # We may have died between the fork and the line above; nobody would ever tell the child.
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind

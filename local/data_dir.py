@@ -1,0 +1,78 @@
+"""The directory a run lives in: one `up` at a time, and never data of a version this one does not know."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.errors import CannotStart
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    root: Path
+
+    def room(self, name: str) -> Path:
+        """Make and return the directory of one part, for the owner alone."""
+        path = self.root / name
+        path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    def log(self, part: str) -> Path:
+        return self.room("logs") / f"{part}.log"
+
+    @property
+    def endpoints(self) -> Path:
+        return self.root / "endpoints.json"
+
+
+@contextmanager
+def opened(root: Path) -> Iterator[DataDir]:
+    """Hold the directory for this process; refuse one in use or from a newer version."""
+    root = root.absolute()
+    try:
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(root / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise CannotStart(
+            f"The data directory {root} cannot be used ({error.strerror}): choose another with --data-dir."
+        ) from error
+    try:
+        _take(lock, root)
+        _check_version(root)
+        # What an `up` that was killed left behind names processes that are gone.
+        (root / "endpoints.json").unlink(missing_ok=True)
+        yield DataDir(root)
+    finally:
+        os.close(lock)
+
+
+def _take(lock: int, root: Path) -> None:
+    try:
+        fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
+        raise CannotStart(
+            f"The data directory {root} is in use by another `stopwatch up` (pid {owner}): "
+            "stop that one, or choose another with --data-dir."
+        ) from None
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+
+
+def _check_version(root: Path) -> None:
+    mark = root / "version"
+    if not mark.exists():
+        mark.write_text(f"{VERSION}\n")
+        return
+    found = mark.read_text().strip()
+    if not found.isdecimal() or int(found) > VERSION:
+        raise CannotStart(
+            f"The data directory {root} was written by a newer Stopwatch (data version "
+            f"{found or 'unreadable'}, this one knows {VERSION}): "
+            "update Stopwatch, or choose another with --data-dir."
+        )

@@ -1,0 +1,50 @@
+"""`endpoints.json`: where everything is, for scripts; replaced in one step."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.keys import write_secret
+
+_SINGLE = ("api", "temporal", "postgres", "redis", "paper")
+_MANY = ("worker", "listener")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """URLs of a run; None where a part is neither embedded nor known."""
+
+    api: str
+    temporal: str
+    temporal_ui: str | None
+    postgres: str = field(repr=False)
+    redis: str = field(repr=False)
+    paper: str | None
+    paper_ws: str | None
+
+    def write(self, path: Path, pids: Mapping[str, int | None]) -> None:
+        """Replace the file; it holds a database password, so only its owner may read it."""
+        write_secret(path, json.dumps({**self._urls(), "pids": _by_kind(pids)}, indent=2) + "\n")
+
+    def _urls(self) -> dict[str, str | None]:
+        return {
+            "api": self.api,
+            "docs": f"{self.api}/docs",
+            "app": f"{self.api}/app",
+            "temporal": self.temporal,
+            "temporal_ui": self.temporal_ui,
+            "postgres": self.postgres,
+            "redis": self.redis,
+            "paper": self.paper,
+            "paper_ws": self.paper_ws,
+        }
+
+
+def _by_kind(pids: Mapping[str, int | None]) -> dict[str, int | list[int | None] | None]:
+    """One number per kind of part, or a list where several of a kind run."""
+    shown: dict[str, int | list[int | None] | None] = {kind: pids.get(kind) for kind in _SINGLE}
+    for kind in _MANY:
+        several = [pid for name, pid in pids.items() if name.split("-")[0] == kind]
+        shown[kind] = several if len(several) > 1 else (several[0] if several else None)
+    return shown

@@ -1,0 +1,32 @@
+"""What the person set: a part whose address is given is not started, a secret that is given is not made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PREFIX = "STOPWATCH_"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The STOPWATCH_ settings of the environment and of `.env`, without the prefix."""
+
+    settings: Mapping[str, str] = field(repr=False)
+
+    def get(self, name: str) -> str | None:
+        """Return a setting; an empty one counts as not given."""
+        return self.settings.get(name) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked of `stopwatch up`."""
+
+    data_dir: Path
+    port: int
+    workers: int
+    listeners: int
+    demo: bool
+    given: Given
+    # The environment the parts inherit, without settings that are not for all of them.
+    environment: Mapping[str, str] = field(repr=False)

@@ -1,0 +1,73 @@
+"""The secrets a local run makes for itself: made once, kept in files only their owner can read."""
+
+import base64
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class LocalKeys:
+    """Secrets of one data directory, as the settings spell them (base64url without padding)."""
+
+    jwt_secret: str = field(repr=False)
+    encryption_keys: str = field(repr=False)
+    database_passwords: dict[str, str] = field(repr=False)
+
+
+def kept_in(directory: Path) -> LocalKeys:
+    """Read the secrets of a data directory, making those that are missing."""
+    return LocalKeys(
+        jwt_secret=_kept(directory / "jwt_secret", _random),
+        encryption_keys=_kept(directory / "encryption_keys", _private_key),
+        database_passwords={
+            role: _kept(directory / f"database_password_{role}", _password)
+            for role in ("owner", "api", "worker", "listener")
+        },
+    )
+
+
+def seal_key(encryption_keys: str) -> str:
+    """Return the public half of the current (first) private key: all that sealing needs."""
+    current = encryption_keys.split(",")[0].strip()
+    raw = base64.urlsafe_b64decode(current + "=" * (-len(current) % 4))
+    return _text(X25519PrivateKey.from_private_bytes(raw).public_key().public_bytes_raw())
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Replace a file in one step; nobody but its owner can read it at any moment."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, 0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    aside.replace(path)
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    if not path.exists():
+        write_secret(path, make() + "\n")
+    return path.read_text().strip()
+
+
+def _random() -> str:
+    return _text(secrets.token_bytes(48))
+
+
+def _private_key() -> str:
+    return _text(X25519PrivateKey.generate().private_bytes_raw())
+
+
+def _password() -> str:
+    # Hexadecimal: a password that stands in a URL needs no quoting.
+    return secrets.token_hex(24)
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -1,0 +1,38 @@
+"""Ways to ask a part whether it answers; each returns when it does and raises while it does not."""
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+
+_TIMEOUT = aiohttp.ClientTimeout(total=2)
+
+
+async def http_ok(url: str) -> None:
+    """Any answer below 300 counts."""
+    async with aiohttp.ClientSession(timeout=_TIMEOUT) as http, http.get(url) as answer:
+        if answer.status >= 300:
+            detail = (await answer.text())[:300]
+            raise ConnectionError(f"{url} answers {answer.status}: {detail}")
+
+
+async def redis_pong(port: int) -> None:
+    """A server that still loads its append-only file answers -LOADING, which does not count."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b"PING\r\n")
+        answer = await reader.readline()
+    finally:
+        writer.close()
+    if answer.strip() != b"+PONG":
+        raise ConnectionError(f"PING was answered with {answer!r}")
+
+
+async def file_says_ready(path: Path) -> None:
+    """A process without a port of its own writes one line when it is ready."""
+    if not _says_ready(path):
+        raise ConnectionError(f"{path} has not been written yet")
+
+
+def _says_ready(path: Path) -> bool:
+    return path.exists() and path.read_text().startswith("ready")

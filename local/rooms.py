@@ -1,0 +1,83 @@
+"""The product's own processes, configured by their environment alone.
+
+Each gets what it needs and no more: the API cannot open a broker secret, the listener reads nothing but
+running strategies, and only `migrate` is told the schema's owner.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local import probes
+from local.data_dir import DataDir
+from local.part import Part
+
+_OWN = ("DATABASE_URL", "DATABASE_URL_API", "DATABASE_URL_WORKER", "DATABASE_URL_LISTENER")
+_SECRET = (*_OWN, "JWT_SECRET", "ENCRYPTION_KEYS", "SEAL_KEY", "FEED_API_KEY", "FEED_ACCESS_TOKEN")
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Makes the parts that run our code, from one set of settings."""
+
+    data: DataDir
+    environment: Mapping[str, str] = field(repr=False)
+    settings: Mapping[str, str] = field(repr=False)
+
+    def api(self, port: int) -> Part:
+        return Part(
+            name="api",
+            command=python("api", "--host", "127.0.0.1", "--port", str(port)),
+            log=self.data.log("api"),
+            ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/health/ready"),
+            environment=self._for("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY"),
+        )
+
+    def worker(self, number: int, of: int) -> Part:
+        needs = ("DATABASE_URL_WORKER", "ENCRYPTION_KEYS", "SEAL_KEY")
+        return self._without_port("worker", number, of, needs)
+
+    def listener(self, number: int, of: int) -> Part:
+        needs = ("DATABASE_URL_LISTENER", "ENCRYPTION_KEYS", "FEED_API_KEY", "FEED_ACCESS_TOKEN")
+        return self._without_port("listener", number, of, needs)
+
+    def migration(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Return command and environment of what brings schema, roles and search attributes."""
+        return python("migrations"), self._for(*_OWN)
+
+    def _without_port(self, kind: str, number: int, of: int, needs: tuple[str, ...]) -> Part:
+        name = kind if of == 1 else f"{kind}-{number}"
+        mark = self.data.room("ready") / name
+        return Part(
+            name=name,
+            command=python(kind),
+            log=self.data.log(name),
+            ready=lambda: probes.file_says_ready(mark),
+            environment={**self._for(*needs), "STOPWATCH_READY_FILE": str(mark)},
+            ready_file=mark,
+            grace_seconds=4.0,
+        )
+
+    def _for(self, *secrets: str) -> dict[str, str]:
+        shown = {
+            name: value for name, value in self.settings.items() if name not in _SECRET or name in secrets
+        }
+        return {**self.environment, **{f"STOPWATCH_{name}": value for name, value in shown.items()}}
+
+
+def paper(data: DataDir, port: int, environment: Mapping[str, str]) -> Part:
+    """The paper exchange: it needs no setting, and knows nothing of ours."""
+    directory: Path = data.room("paper")
+    return Part(
+        name="paper",
+        command=python("paper", "--port", str(port), "--data-dir", str(directory)),
+        log=data.log("paper"),
+        ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/_paper/ledger"),
+        environment=environment,
+    )
+
+
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    # -P: a directory called `api` where the person happens to stand is not ours.
+    return (sys.executable, "-P", "-m", module, *arguments)

@@ -1,0 +1,152 @@
+"""One run of the whole product: every part brought up, in the order they need each other."""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any
+
+from local import child, feed_account, keys, rooms, temporal, valkey
+from local.data_dir import DataDir
+from local.endpoints import Endpoints
+from local.given import Wish
+from local.part import Part
+from local.ports import HeldPort
+from local.postgres import EmbeddedPostgres
+from local.roles import role_urls
+from local.supervisor import Supervisor
+from local.temporal import TemporalPorts
+from local.terminal import Terminal
+
+
+class Run:
+    """Brings the parts up and tells where they are."""
+
+    def __init__(self, wish: Wish, data: DataDir, api_port: HeldPort, terminal: Terminal) -> None:
+        self._wish = wish
+        self._given = wish.given
+        self._data = data
+        self._api_port = api_port
+        # Kept for as long as the run, so that a part comes back on its port.
+        self._ports: list[HeldPort] = []
+        self._terminal = terminal
+        self._keys = keys.kept_in(data.room("secrets"))
+        self._environment = dict(wish.environment)
+        self.supervisor = Supervisor(terminal.alert, self._changed)
+        self.endpoints: Endpoints | None = None
+
+    async def bring_up(self) -> Endpoints:
+        """Start everything; return once all of it answers and `endpoints.json` says so."""
+        postgres, redis, temporal_address, kite = await _all_of(
+            self._postgres(), self._redis(), self._temporal(), self._paper()
+        )
+        found = Endpoints(
+            api=f"http://127.0.0.1:{self._api_port.number}",
+            postgres=postgres,
+            redis=redis,
+            temporal=temporal_address[0],
+            temporal_ui=temporal_address[1],
+            paper=kite,
+            paper_ws=kite and kite.replace("http://", "ws://", 1),
+        )
+        ours = rooms.Rooms(self._data, self._environment, await self._settings(found))
+        await self._migrate(ours)
+        await _all_of(*(self._start(part) for part in self._own_parts(ours)))
+        self.endpoints = found
+        self._changed()
+        return found
+
+    def _port(self) -> HeldPort:
+        port = HeldPort.free()
+        self._ports.append(port)
+        return port
+
+    def _own_parts(self, ours: rooms.Rooms) -> list[Part]:
+        wish = self._wish
+        return [
+            ours.api(self._api_port.number),
+            *(ours.worker(number, wish.workers) for number in range(1, wish.workers + 1)),
+            *(ours.listener(number, wish.listeners) for number in range(1, wish.listeners + 1)),
+        ]
+
+    async def _start(self, part: Part, where: str = "") -> None:
+        seconds = await self.supervisor.start(part)
+        self._progress(part.name, seconds, where)
+
+    def _progress(self, name: str, seconds: float, where: str = "") -> None:
+        self._terminal.line(f"  {name:<11} ready in {seconds:4.1f} s   {where}".rstrip())
+
+    async def _postgres(self) -> str:
+        given = self._given.get("DATABASE_URL")
+        if given is not None:
+            return given
+        began = time.monotonic()
+        password = self._keys.database_passwords["owner"]
+        port = self._port()
+        embedded = EmbeddedPostgres(self._data, port.number, password, self._environment)
+        await self.supervisor.start(await embedded.prepared())
+        self._progress("postgres", time.monotonic() - began, f"127.0.0.1:{port.number}")
+        return embedded.url()
+
+    async def _redis(self) -> str:
+        given = self._given.get("REDIS_URL")
+        if given is not None:
+            return given
+        port = self._port()
+        await self._start(valkey.part(self._data, port.number, self._environment), f"127.0.0.1:{port.number}")
+        return f"redis://127.0.0.1:{port.number}/0"
+
+    async def _temporal(self) -> tuple[str, str | None]:
+        given = self._given.get("TEMPORAL_ADDRESS")
+        if given is not None:
+            return given, None
+        ports = TemporalPorts(self._port(), self._port(), self._port(), self._port())
+        namespace = self._given.get("TEMPORAL_NAMESPACE") or "default"
+        await self._start(temporal.part(self._data, ports, namespace, self._environment), ports.address)
+        return ports.address, f"http://127.0.0.1:{ports.ui.number}"
+
+    async def _paper(self) -> str | None:
+        if self._given.get("KITE_ROOT") is not None:
+            return None
+        port = self._port()
+        await self._start(rooms.paper(self._data, port.number, self._environment), f"127.0.0.1:{port.number}")
+        return f"http://127.0.0.1:{port.number}"
+
+    async def _settings(self, found: Endpoints) -> dict[str, str]:
+        encryption_keys = self._given.get("ENCRYPTION_KEYS") or self._keys.encryption_keys
+        made = {
+            "REDIS_URL": found.redis,
+            "TEMPORAL_ADDRESS": found.temporal,
+            "JWT_SECRET": self._keys.jwt_secret,
+            "ENCRYPTION_KEYS": encryption_keys,
+            "SEAL_KEY": keys.seal_key(encryption_keys),
+            "DOCS": "1",
+            "DATABASE_URL": found.postgres,
+            **role_urls(found.postgres, self._keys.database_passwords),
+        }
+        if found.paper is not None and found.paper_ws is not None:
+            made |= {"KITE_ROOT": found.paper, "KITE_WS_ROOT": found.paper_ws}
+            made |= {"CALENDAR": "always-open", "THROTTLE": "off"}
+            if self._given.get("FEED_API_KEY") is None:
+                made |= await feed_account.opened(found.paper)
+        return {**made, **{name: value for name, value in self._given.settings.items() if value}}
+
+    async def _migrate(self, ours: rooms.Rooms) -> None:
+        began = time.monotonic()
+        command, environment = ours.migration()
+        await child.run_to_end("migrate", command, log=self._data.log("migrate"), environment=environment)
+        self._progress("schema", time.monotonic() - began)
+
+    def _changed(self) -> None:
+        if self.endpoints is not None:
+            self.endpoints.write(self._data.endpoints, self.supervisor.pids())
+
+
+async def _all_of(*work: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Wait for all; the first failure ends the others and is the one that is told."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

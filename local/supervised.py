@@ -1,0 +1,178 @@
+"""One part, kept alive: started, asked until it answers, started again when it dies."""
+
+import asyncio
+import time
+from asyncio.subprocess import Process
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from local import child
+from local.errors import PartFailed
+from local.log_tail import last_lines, size
+from local.part import Part
+
+_PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
+# A part that dies this often without having answered once will not come up by itself.
+_FIRST_STARTS = 5
+# A part that has answered for this long is healthy again: its next death is not part of a crash loop.
+_HEALTHY_SECONDS = 10.0
+_PROBE_EVERY = 0.05
+_PROBE_SECONDS = 3.0
+
+Say = Callable[[str], None]
+
+
+class SupervisedPart:
+    """Runs a part until it is stopped; `up` resolves when it first answers, or fails with the reason."""
+
+    def __init__(self, part: Part, say: Say, came_back: Callable[[], None]) -> None:
+        self.part = part
+        self.up: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        self._say = say
+        self._came_back = came_back
+        self._stopping = asyncio.Event()
+        self._process: Process | None = None
+        self._log_start = 0
+        self._grace_seconds = part.grace_seconds
+        self._no_answer = "no answer yet"
+        self._deaths = 0
+        self._started_at = 0.0
+        self._died_at = 0.0
+        self._task = asyncio.create_task(self._run(), name=f"supervise {part.name}")
+
+    @property
+    def pid(self) -> int | None:
+        """The process that does the work; None while there is none."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    async def stop(self, grace_seconds: float) -> None:
+        """End the part for good; returns when its process and its session are gone."""
+        self._grace_seconds = grace_seconds
+        self._stopping.set()
+        await self._task
+        if not self.up.done():
+            self.up.cancel()
+
+    def kill(self) -> None:
+        """Cut short the grace of a stop under way."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    async def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                died = await self._one_life()
+                if not self._stopping.is_set():
+                    await self._before_the_next(died)
+        except PartFailed as failure:
+            self._fail(failure)
+        finally:
+            if self._process is not None and self._process.returncode is None:
+                await child.end(self._process, self.part.stop_signal, self._grace_seconds)
+
+    async def _one_life(self) -> Process:
+        self._log_start = size(self.part.log)
+        self._started_at = time.monotonic()
+        self._process = process = await child.start(self.part)
+        async with _Racing() as race:
+            ended = race.enter(process.wait())
+            stopping = race.enter(self._stopping.wait())
+            answers = race.enter(self._answers())
+            await race.first(self.part.ready_within_seconds, ended, stopping, answers)
+            if answers.done() and not ended.done():
+                await self._healthy_life(race, ended, stopping)
+            elif not ended.done() and not stopping.done():
+                self._silent()
+        if not self._stopping.is_set():
+            await child.end(process, self.part.stop_signal, 0)
+        return process
+
+    async def _healthy_life(
+        self, race: "_Racing", ended: "asyncio.Task[Any]", stopping: "asyncio.Task[Any]"
+    ) -> None:
+        self._answered()
+        answered_at = time.monotonic()
+        await race.first(None, ended, stopping)
+        if time.monotonic() - answered_at > _HEALTHY_SECONDS:
+            self._deaths = 0
+
+    async def _answers(self) -> None:
+        while True:
+            try:
+                await asyncio.wait_for(self.part.ready(), _PROBE_SECONDS)
+                return
+            except Exception as error:
+                # Whatever the probe meets, the part does not answer yet; the reason is told if it never does.
+                self._no_answer = f"{type(error).__name__} {error}".strip()
+            await asyncio.sleep(_PROBE_EVERY)
+
+    def _answered(self) -> None:
+        now = time.monotonic()
+        if not self.up.done():
+            self.up.set_result(now - self._started_at)
+            return
+        self._say(f"{self.part.name} is back after {now - self._died_at:.1f} s (pid {self.pid}).")
+        self._came_back()
+
+    def _silent(self) -> None:
+        reason = (
+            f"{self.part.name} runs but did not answer within {self.part.ready_within_seconds:.0f} s "
+            f"({self._no_answer}).\n"
+            f"{last_lines(self.part.log, self._log_start)}"
+        )
+        if not self.up.done():
+            raise PartFailed(reason)
+        self._say(f"{reason}\nIt is ended and started again.")
+
+    async def _before_the_next(self, died: Process) -> None:
+        self._died_at = time.monotonic()
+        pause = _PAUSES[min(self._deaths, len(_PAUSES) - 1)]
+        self._deaths += 1
+        how = child.how_it_ended(died)
+        if not self.up.done() and self._deaths >= _FIRST_STARTS:
+            raise PartFailed(
+                f"{self.part.name} does not come up: it ended {self._deaths} times ({how}).\n"
+                f"{last_lines(self.part.log, self._log_start)}"
+            )
+        self._tell_death(f"{self.part.name} (pid {died.pid}) ended: {how}", pause)
+        async with _Racing() as race:
+            await race.first(pause, race.enter(self._stopping.wait()))
+
+    def _tell_death(self, what: str, pause: float) -> None:
+        if self._deaths == 1 and self.up.done():
+            self._say(f"{what}. It is started again.")
+        else:
+            self._say(f"{what}. Next try in {pause:g} s. {last_lines(self.part.log, self._log_start)}")
+
+    def _fail(self, failure: PartFailed) -> None:
+        if self.up.done():
+            self._say(f"{failure}\n{self.part.name} is not started again: stop `up` and start it anew.")
+        else:
+            self.up.set_exception(failure)
+
+
+class _Racing:
+    """Waits for whichever comes first, and leaves none of the others behind."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def __aenter__(self) -> "_Racing":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def enter(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
+        task = asyncio.create_task(work)
+        self._tasks.append(task)
+        return task
+
+    @staticmethod
+    async def first(seconds: float | None, *tasks: "asyncio.Task[Any]") -> None:
+        done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()

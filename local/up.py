@@ -1,0 +1,116 @@
+"""`stopwatch up`: the product in one terminal, from the first line to the last process."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+
+from local import data_dir
+from local.data_dir import DataDir
+from local.demo import play
+from local.endpoints import Endpoints
+from local.errors import LocalError
+from local.given import Wish
+from local.ports import HeldPort
+from local.run import Run
+from local.terminal import Terminal
+
+
+def up(wish: Wish, terminal: Terminal) -> int:
+    """Run until a signal; return the exit status."""
+    stop = StopSignals()
+    try:
+        with data_dir.opened(wish.data_dir) as data:
+            return asyncio.run(_up(wish, data, terminal, stop))
+    except LocalError as error:
+        terminal.line(str(error), style="red")
+        return error.status
+
+
+class StopSignals:
+    """SIGINT, SIGTERM and a closed terminal, from the first line of the program to the last.
+
+    Handlers of the loop would be gone while the loop is being closed, and a signal in that moment would end
+    us with a traceback; these stay.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told: Callable[[int], None] = lambda count: None
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # A person who starts us with `nohup` wants the closed terminal ignored.
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._received)
+
+    def tell(self, told: Callable[[int], None]) -> None:
+        """Call back in the running loop at each signal, and at once for those that came before."""
+        self._loop, self._told = asyncio.get_running_loop(), told
+        if self.count:
+            told(self.count)
+
+    def _received(self, *_: object) -> None:
+        self.count += 1
+        if self._loop is not None:
+            # A loop that is closed already has ended every part.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._told, self.count)
+
+
+async def _up(wish: Wish, data: DataDir, terminal: Terminal, signals: StopSignals) -> int:
+    port = HeldPort.named(wish.port)
+    terminal.line(f"Stopwatch starts; its data and logs are in {data.root}")
+    run = Run(wish, data, port, terminal)
+    stop = asyncio.Event()
+
+    def told(count: int) -> None:
+        if count > 1 and stop.is_set():
+            run.supervisor.hurry()
+        stop.set()
+
+    signals.tell(told)
+    work = asyncio.create_task(_work(wish, run, terminal))
+    try:
+        await _first_of(work, asyncio.create_task(stop.wait()))
+        return 0
+    finally:
+        data.endpoints.unlink(missing_ok=True)
+        if stop.is_set():
+            terminal.line("Stopping: listener, worker, API, paper exchange, Temporal, Redis, Postgres …")
+        await run.supervisor.stop()
+        data.endpoints.unlink(missing_ok=True)
+        port.release()
+        terminal.line("Stopped. No process is left behind." if stop.is_set() else "Stopped.")
+
+
+async def _work(wish: Wish, run: Run, terminal: Terminal) -> None:
+    endpoints = await run.bring_up()
+    _tell_where(endpoints, terminal)
+    if wish.demo:
+        await play(endpoints, terminal)
+        _tell_where(endpoints, terminal)
+    await asyncio.Event().wait()
+
+
+async def _first_of(*tasks: "asyncio.Task[object]") -> None:
+    """Wait for the first to end, cancel the others; raise what the first raised."""
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def _tell_where(endpoints: Endpoints, terminal: Terminal) -> None:
+    terminal.line()
+    terminal.line(f"  App            {endpoints.api}/app")
+    terminal.line(f"  API            {endpoints.api}/docs")
+    if endpoints.temporal_ui is not None:
+        terminal.line(f"  Temporal       {endpoints.temporal_ui}")
+    if endpoints.paper is not None:
+        terminal.line(f"  Paper exchange {endpoints.paper}/_paper/ledger")
+    terminal.line("  Ctrl-C stops all of it.")
+    terminal.line()

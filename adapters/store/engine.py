@@ -1,0 +1,102 @@
+"""The way to Postgres: one engine a process, a unit of work that commits, a reading that cannot write.
+
+store = Store.open(url)
+async with store.work() as session:   # committed at the end, rolled back on an error
+    ...
+async with store.read() as session:   # Postgres refuses to write in it
+    ...
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+
+from adapters.store.failures import translated
+
+CONNECT_SECONDS = 3.0
+COMMAND_SECONDS = 5.0
+POOL_SECONDS = 2.0
+
+_SESSION_SETTINGS = {
+    "timezone": "UTC",
+    "jit": "off",
+    # A frozen worker keeps its row locks; nobody else's exit may wait longer for them than this.
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "4s",
+}
+
+
+class ReadSession(AsyncSession):
+    """A session in a READ ONLY transaction: what writes in it fails in Postgres."""
+
+
+class Store:
+    """The database as one role sees it. Each way in raises `StoreUnavailable` when Postgres does not answer."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reading = engine.execution_options(postgresql_readonly=True)
+        self._committing = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    @classmethod
+    def open(cls, url: str, *, pool_size: int = 5, application: str = "stopwatch") -> Self:
+        """Prepare the pool; nothing is connected before the first use."""
+        return cls(
+            create_async_engine(
+                asyncpg_url(url),
+                pool_size=pool_size,
+                max_overflow=pool_size,
+                pool_timeout=POOL_SECONDS,
+                pool_pre_ping=True,
+                pool_recycle=1800,
+                connect_args={
+                    "timeout": CONNECT_SECONDS,
+                    "command_timeout": COMMAND_SECONDS,
+                    "server_settings": {**_SESSION_SETTINGS, "application_name": application},
+                },
+            )
+        )
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[AsyncSession]:
+        """Give a session and commit it; an exception rolls back. Constraint violations pass as they are."""
+        async with (
+            translated(),
+            AsyncSession(self._engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[ReadSession]:
+        """Give a session that can only read, one snapshot a statement."""
+        async with translated(), ReadSession(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection on which each statement commits by itself: one way to the server and back."""
+        async with translated(), self._committing.connect() as connection:
+            yield connection
+
+    async def ping(self) -> None:
+        """Return when Postgres answers."""
+        async with self.statement() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._engine.dispose()
+
+
+def asyncpg_url(url: str) -> URL:
+    """Return a `postgresql://` address for SQLAlchemy's asyncpg driver; libpq's `sslmode` is `ssl` there."""
+    parsed = make_url(url).set(drivername="postgresql+asyncpg")
+    sslmode = parsed.query.get("sslmode")
+    if sslmode is None:
+        return parsed
+    return parsed.difference_update_query(["sslmode"]).update_query_dict({"ssl": sslmode})

@@ -1,0 +1,68 @@
+"""What of Postgres' and the driver's errors means "it did not answer": the one place that decides."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+from sqlalchemy import exc
+
+from domain.errors import StoreUnavailable
+
+_UNANSWERED = (
+    OSError,  # TimeoutError included: the driver's command timeout
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    exc.OperationalError,
+    exc.InterfaceError,
+    exc.TimeoutError,  # no free connection in the pool
+)
+_UNANSWERED_STATES = (
+    "08",  # connection exceptions
+    "25P03",  # idle in transaction for too long: this process was frozen, and its locks were taken away
+    "25006",  # read only: a standby, or a server in the middle of a failover
+    "28",  # no login: the role is not made yet, or its password is being changed
+    "3D",  # no such database, not yet
+    "40",  # rolled back: deadlock, serialization
+    "53",  # out of connections, memory or disk
+    "55P03",  # lock_timeout
+    "57",  # shutting down, starting up, statement cancelled
+    "58",  # its own I/O errors
+    "XX",  # internal errors
+)
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """Turn an error that means Postgres did not answer into `StoreUnavailable`; others pass."""
+    try:
+        yield
+    except Exception as error:
+        if unanswered(error):
+            raise StoreUnavailable(f"Postgres did not answer ({_name(error)})") from error
+        raise
+
+
+def unanswered(error: BaseException) -> bool:
+    """Tell whether nothing is known after this error: not a refusal of what was asked."""
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return True
+    state = next((found for found in map(_state, _chain(error)) if found), None)
+    if state is not None:
+        return state.startswith(_UNANSWERED_STATES)
+    return isinstance(error, _UNANSWERED)
+
+
+def _state(error: BaseException) -> str | None:
+    state = getattr(error, "sqlstate", None)
+    return state if isinstance(state, str) else None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    at: BaseException | None = error
+    while at is not None:
+        yield at
+        at = getattr(at, "orig", None) or at.__cause__
+
+
+def _name(error: BaseException) -> str:
+    return type(list(_chain(error))[-1]).__name__

@@ -1,0 +1,35 @@
+"""Alembic's entry: it is handed a connection by `migrations.schema`, or opens one of its own."""
+
+import asyncio
+import os
+
+from alembic import context
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from adapters.store.engine import asyncpg_url
+from adapters.store.tables import Base
+
+
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, compare_type=True, compare_server_default=True
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def run_on_own_connection() -> None:
+    """Serve the `alembic` command itself, as in `alembic revision --autogenerate`."""
+    engine = create_async_engine(asyncpg_url(os.environ["STOPWATCH_DATABASE_URL"]), poolclass=NullPool)
+    async with engine.begin() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
+
+
+given: Connection | None = context.config.attributes.get("connection")
+if given is not None:
+    run(given)
+else:
+    asyncio.run(run_on_own_connection())

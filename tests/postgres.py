@@ -1,0 +1,158 @@
+"""A real Postgres for tests: one embedded server, and databases cloned from a migrated template."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import asyncpg
+
+from local.part import Account
+from local.postgres import _unprivileged_account
+from local.postgres_binaries import readable_binaries
+from migrations import schema
+
+OWNER = "owner"
+TEMPLATE = "stopwatch_template"
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "fsync": "off",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+    "timezone": "Asia/Kolkata",  # not UTC on purpose: nothing of ours may depend on the server's zone
+}
+
+
+class PostgresServer:
+    """One server of our own on a free port. As root it runs as `nobody`, in a directory under /tmp."""
+
+    def __init__(self, home: Path, binaries: Path, account: Account | None) -> None:
+        self.port = _free_port()
+        self._home = home
+        self._binaries = binaries
+        self._account = account
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    async def started(cls) -> Self:
+        """Make a cluster, start it, and migrate the template."""
+        account = _unprivileged_account()
+        home = Path(tempfile.mkdtemp(prefix="stopwatch-postgres-", dir="/tmp"))
+        if account is not None:
+            os.chown(home, account.uid, account.gid)
+        server = cls(home, await asyncio.to_thread(readable_binaries, account), account)
+        await asyncio.to_thread(server._run_initdb)
+        await server.start()
+        await server.execute(f"CREATE DATABASE {TEMPLATE}")
+        await schema.upgrade(server.url(TEMPLATE))
+        return server
+
+    def url(self, database: str = "postgres", user: str = OWNER, password: str = "") -> str:
+        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+
+    async def new_database(self) -> str:
+        """Return the owner's URL of a new, migrated, empty database."""
+        name = f"t_{uuid4().hex}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+        return self.url(name)
+
+    async def empty_database(self) -> str:
+        """Return the owner's URL of a new database with nothing in it."""
+        name = f"t_{uuid4().hex}"
+        await self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    async def execute(self, sql: str, database: str = "postgres") -> None:
+        connection = await asyncpg.connect(self.url(database))
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    async def start(self) -> None:
+        """Start on the same port and data; returns when it answers."""
+        options = [
+            word
+            for item in {**_SETTINGS, "port": self.port}.items()
+            for word in ("-c", "{}={}".format(*item))
+        ]
+        with (self._home / "log").open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 - forks at once, nothing to wait for
+                [self._binaries / "postgres", "-D", self._home / "data", *options],
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                start_new_session=True,
+                **self._identity(),
+            )
+        await self._answering()
+
+    async def stop(self) -> None:
+        """End the server at once, as a crash would for its clients."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            await asyncio.to_thread(self._process.wait, 30)
+            self._process = None
+
+    def freeze(self) -> None:
+        """Stop every process of the server where it is: connections stay open and nothing answers."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    async def close(self) -> None:
+        """End the server and remove its data."""
+        await self.stop()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _run_initdb(self) -> None:
+        subprocess.run(
+            [
+                self._binaries / "initdb",
+                *("--pgdata", self._home / "data", "--username", OWNER, "--auth=trust"),
+                *("--encoding=UTF8", "--locale=C", "--no-sync"),
+            ],
+            check=True,
+            capture_output=True,
+            cwd="/",
+            **self._identity(),
+        )
+
+    def _identity(self) -> dict[str, Any]:
+        if self._account is None:
+            return {}
+        return {"user": self._account.uid, "group": self._account.gid, "extra_groups": []}
+
+    async def _answering(self) -> None:
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    await self.execute("SELECT 1")
+                except (OSError, asyncpg.PostgresError):
+                    await asyncio.sleep(0.05)
+                else:
+                    return
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        for pid in (self._process.pid, *_children(self._process.pid)):
+            os.kill(pid, number)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _children(pid: int) -> list[int]:
+    # Postgres' processes lead groups of their own, so one signal to the group would not reach them.
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

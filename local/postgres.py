@@ -59,7 +59,7 @@ class EmbeddedPostgres:
 
     async def prepared(self) -> Part:
         """Make the cluster on first use, and return the part that serves it."""
-        account = _unprivileged_account()
+        account = unprivileged_account()
         binaries = await asyncio.to_thread(readable_binaries, account)
         cluster = self.data.root / "postgres"
         if not cluster.exists():
@@ -139,7 +139,7 @@ def _initdb(binaries: Path, place: str) -> list[str]:
     ]
 
 
-def _unprivileged_account() -> Account | None:
+def unprivileged_account() -> Account | None:
     if os.geteuid() != 0:
         return None
     if sys.platform != "linux":

@@ -14,7 +14,7 @@ from uuid import uuid4
 import asyncpg
 
 from local.part import Account
-from local.postgres import _unprivileged_account
+from local.postgres import unprivileged_account
 from local.postgres_binaries import readable_binaries
 from migrations import schema
 
@@ -43,7 +43,7 @@ class PostgresServer:
     @classmethod
     async def started(cls) -> Self:
         """Make a cluster, start it, and migrate the template."""
-        account = _unprivileged_account()
+        account = unprivileged_account()
         home = Path(tempfile.mkdtemp(prefix="stopwatch-postgres-", dir="/tmp"))
         if account is not None:
             os.chown(home, account.uid, account.gid)

@@ -1,0 +1,43 @@
+# The one way in: `make run` needs Python 3.11 or newer, make and a package index, and sets up the rest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup run test check
+.DELETE_ON_ERROR:
+
+setup: $(READY)
+
+run: $(READY)
+	@$(BIN)/stopwatch up --demo
+
+test: $(READY)
+	$(BIN)/pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -P -m local.with_postgres $(BIN)/alembic upgrade head -- $(BIN)/alembic check
+
+# Made again whenever the lock or the project's own description changes.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stopwatch needs Python 3.11 or newer, this is %s: make PYTHON=python3.12 …" % sys.version.split()[0])'
+	@rm -f $@
+	@echo "Setting up .venv (1 of 4): a Python environment of its own"
+	@$(PYTHON) -m venv .venv
+	@# The pip that Python brings may be years old and takes twice as long: first the one of the lock.
+	@awk '/^pip==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock > .venv/pip.lock
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r .venv/pip.lock
+	@echo "Setting up .venv (2 of 4): everything in requirements.lock, about 400 MB"
+	@$(BIN)/python -m pip install --require-hashes --no-deps --no-compile -r requirements.lock
+	@echo "Setting up .venv (3 of 4): compiling on all processors what is run"
+	@$(BIN)/python -m compileall -q -q -j 0 -x '/(tests?|testing|scripts)/' .venv/lib || true
+	@echo "Setting up .venv (4 of 4): the stopwatch command"
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+	@echo "Ready: $(BIN)/stopwatch --help"

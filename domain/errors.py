@@ -9,6 +9,7 @@ StopwatchError
 ├── BrokerRefused          the broker read the request and said no
 ├── BrokerNotConnected     no credentials are stored
 ├── SecretUnreadable       a sealed secret does not open: wrong key, or a row that was tampered with
+├── NoSuchRun              no run of this strategy is open
 ├── CalendarUnknown        no calendar data for that day: nothing may be assumed
 ├── IllegalMove            a state table has no such edge: a bug, stop this strategy
 └── InvalidStrategy        the user's words are wrong; carries the field
@@ -53,6 +54,10 @@ class BrokerNotConnected(StopwatchError):
 
 class SecretUnreadable(StopwatchError):
     """A sealed secret does not open with any of our keys in the row it was found in."""
+
+
+class NoSuchRun(StopwatchError):
+    """No run of this strategy is open: it ended, or was never started."""
 
 
 class CalendarUnknown(StopwatchError):

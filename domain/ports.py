@@ -12,6 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.instrument import Instrument
+from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
@@ -125,7 +126,11 @@ class OrderLog(Protocol):
         ...
 
     async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
-        """Write what came back from the sending; an unknown outcome leaves the status as it is."""
+        """Write what came back from the sending.
+
+        Accepted → open; rejected for good (`Cause.FINAL`) → rejected; rejected otherwise, and denied →
+        not placed; unknown leaves it sent, with the message.
+        """
         ...
 
     async def deny(self, attempt: Attempt, message: str) -> Attempt:
@@ -243,6 +248,14 @@ class RuntimeCache(Protocol):
 
     async def unlock(self, strategy_id: UUID, owner: str) -> None:
         """Release the lock if `owner` still has it."""
+        ...
+
+
+class Logins(Protocol):
+    """Renews the login of a stored broker account; opens what the API cannot."""
+
+    async def renew(self, request: LoginRequest) -> LoginResult:
+        """Exchange or check the token, store it sealed, and say how it went; never raises."""
         ...
 
 

@@ -58,6 +58,17 @@ class PhaseChange:
 
 
 @dataclass(frozen=True, slots=True)
+class RunNote:
+    """A line for the timeline; `once` keeps a repeated activity from writing it twice."""
+
+    ref: RunRef
+    kind: str
+    text: str
+    once: str
+    data: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class EnterOrder:
     """Buy `quantity` at `due_at`, unless the price is at the stop already or it is too late."""
 
@@ -108,6 +119,7 @@ class FinishRun:
     """The run is over: stopped, with this outcome, in words."""
 
     ref: RunRef
+    strategy: Strategy
     outcome: Outcome
     detail: str
     position: Position

@@ -1,0 +1,1 @@
+"""One effect a method, idempotent; classes built on the ports of `domain.ports`."""

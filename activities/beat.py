@@ -1,0 +1,38 @@
+"""Heartbeats around a piece of work that must not be cut short in the middle of a send."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from temporalio import activity
+
+BEAT_EVERY = 0.5
+"""Seconds; a cancellation asked of the run reaches the activity with the next heartbeat."""
+
+Result = TypeVar("Result")
+
+
+async def beating(work: Callable[[asyncio.Event], Awaitable[Result]]) -> Result:
+    """Run `work(halt)` with heartbeats; set `halt` when the run cancels the activity.
+
+    The work decides what halting means: it never sends after it, and it first brings what was sent to an end.
+    When the worker itself shuts down, or the server has given the activity to somebody else, the work is
+    left at its next await instead; a send in flight is shielded and still writes its answer.
+    """
+    halt = asyncio.Event()
+    task = asyncio.ensure_future(work(halt))
+    while not task.done():
+        try:
+            await asyncio.wait({task}, timeout=BEAT_EVERY)
+            activity.heartbeat()
+        except asyncio.CancelledError:
+            if not _asked_for():
+                task.cancel()
+                raise
+            halt.set()
+    return task.result()
+
+
+def _asked_for() -> bool:
+    details = activity.cancellation_details()
+    return details is not None and details.cancel_requested

@@ -1,0 +1,312 @@
+"""The order desk: the one way an order leaves this house, and how it is followed until it is over.
+
+Everything here may be raced: by a second worker after a crash, by a zombie, by a fast path. What keeps an
+order from being sent twice is the intent's row: who wins its claim calls the broker, once; for everybody else
+it counts as sent, its answer unknown, and it is looked up by its tag before anything else happens.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from domain.errors import BrokerRefused, BrokerUnavailable, CacheUnavailable, LoginNeeded
+from domain.leg import (
+    Follow,
+    Horizons,
+    LookUp,
+    Plan,
+    Send,
+    Step,
+    entry_is_absent,
+    exit_may_be_resent,
+    filled,
+    next_step,
+)
+from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderRequest, OrderStatus, OrderTerms, Reason
+from domain.outcome import Cause, Denied, PlaceOutcome, Rejected, Unknown
+from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog, RuntimeCache, RuntimeUpdate
+from domain.strategy import Position, Product
+
+CLAIM_LASTS = 2.0
+"""Seconds after its claim within which the claimer may call the broker (design section 4, rule 2)."""
+CALL_DEADLINE = 5.0
+"""Seconds one order call may take in all; then its outcome is unknown. Kite's client waits 7 s per read."""
+LOOK_EVERY = 1.0
+"""Seconds between two reads of the order book; Kite allows ten calls a second for everything but orders."""
+CANCEL_EVERY = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRules:
+    """How long the desk waits, seconds; from the settings."""
+
+    entry_fill: float = 10
+    exit_fill: float = 10
+    horizons: Horizons = field(default_factory=Horizons)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a leg is to bring about: `wanted` shares in all, of which some may be filled already.
+
+    `latest` is the last instant at which an entry may be sent; exits are never too late.
+    """
+
+    key: LegKey
+    terms: OrderTerms
+    wanted: int
+    reason: Reason
+    due_at: datetime
+    latest: datetime | None = None
+
+
+class NotPlaced(Exception):
+    """An attempt was refused; the next may pass. The caller decides when."""
+
+
+class TooLate(Exception):
+    """The intent was not sent in time, and will not be."""
+
+
+class OrderDesk:
+    """Places, looks up, follows and cancels, by the rules of `domain.leg`."""
+
+    def __init__(
+        self, log: OrderLog, cache: RuntimeCache, brokers: Brokers, clock: Clock, rules: DeskRules
+    ) -> None:
+        self._log = log
+        self._cache = cache
+        self._brokers = brokers
+        self._clock = clock
+        self._rules = rules
+
+    async def leg(self, key: LegKey) -> Sequence[Attempt]:
+        """Return the leg's attempts, oldest first."""
+        return await self._log.leg(key)
+
+    async def prepare(self, intent: Intent) -> None:
+        """Write the leg's first intent ahead of its time."""
+        await self._log.plan(intent.key, intent.terms, 1, intent.due_at)
+
+    async def place_once(self, intent: Intent, broker: Broker) -> Sequence[Attempt]:
+        """Send the leg's next order if its rules allow one now and nobody else has; return the attempts.
+
+        Never waits for a fill and never sends on doubt. Raises `TooLate` when `intent.latest` has passed,
+        `StoreUnavailable` when nothing can be claimed.
+        """
+        attempts = await self._log.leg(intent.key)
+        step = next_step(intent.key.leg, attempts, intent.wanted)
+        if isinstance(step, Plan):
+            await self._plan(intent, step)
+            attempts = await self._log.leg(intent.key)
+            step = next_step(intent.key.leg, attempts, intent.wanted)
+        if isinstance(step, Send):
+            await self._send(intent, step.attempt, intent.wanted - filled(attempts), broker)
+            attempts = await self._log.leg(intent.key)
+        return attempts
+
+    async def settle(self, intent: Intent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
+        """Look up and follow what was sent until every attempt is over; return the attempts.
+
+        What stays open past its fill time, or when `halt` is set, is cancelled, and that is confirmed.
+        Returns early when the leg's rules call for a plan or a send.
+        """
+        patience = self._clock.monotonic() + self._fill_seconds(intent)
+        while True:
+            attempts = await self._log.leg(intent.key)
+            step = next_step(intent.key.leg, attempts, intent.wanted)
+            if isinstance(step, LookUp):
+                await self._look_up(intent, attempts, broker)
+            elif isinstance(step, Follow):
+                await self._follow(intent, step, attempts, broker, patience, halt)
+            else:
+                return attempts
+
+    async def deny(self, intent: Intent, message: str) -> Sequence[Attempt]:
+        """Close an intent nobody has sent: it will not be."""
+        attempts = await self._log.leg(intent.key)
+        if attempts and attempts[-1].status is OrderStatus.PLANNED:
+            await self._log.deny(attempts[-1], message)
+        return await self._log.leg(intent.key)
+
+    def step(self, intent: Intent, attempts: Sequence[Attempt]) -> Step:
+        """Return what the leg's rules allow next."""
+        return next_step(intent.key.leg, attempts, intent.wanted)
+
+    async def _plan(self, intent: Intent, plan: Plan) -> None:
+        if plan.supersedes is None:
+            await self._log.plan(intent.key, intent.terms, plan.attempt, intent.due_at)
+            return
+        await self._log.supersede(
+            plan.supersedes, intent.terms, absent=False, message="", due_at=self._clock.now()
+        )
+
+    async def _send(self, intent: Intent, attempt: Attempt, quantity: int, broker: Broker) -> None:
+        asked = self._clock.monotonic()
+        claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
+        if isinstance(claim, NotClaimed):
+            if claim.too_late:
+                raise TooLate
+            return
+        # From here to the written answer nothing may be cut short: only the claimer knows what it did.
+        await asyncio.shield(self._call(intent, claim.attempt, quantity, broker, asked + CLAIM_LASTS))
+
+    async def _call(
+        self, intent: Intent, attempt: Attempt, quantity: int, broker: Broker, send_before: float
+    ) -> None:
+        order = OrderRequest(intent.terms, intent.key.leg.side, quantity, attempt.tag)
+        if self._clock.monotonic() >= send_before:
+            outcome: PlaceOutcome = Denied("the right to send it had expired before it left")
+        else:
+            outcome = await self._place(order, broker)
+        if isinstance(outcome, Rejected) and outcome.cause is Cause.LOGIN:
+            await self._brokers.login_died(intent.key.user_id, broker)
+        await self._log.answer(attempt, outcome)
+
+    async def _place(self, order: OrderRequest, broker: Broker) -> PlaceOutcome:
+        try:
+            return await broker.place(order, CALL_DEADLINE)
+        except Exception as odd:  # the port promises never to raise; if it does, the order may be there
+            return Unknown(f"the broker's adapter failed: {type(odd).__name__}")
+
+    async def _look_up(self, intent: Intent, attempts: Sequence[Attempt], broker: Broker) -> None:
+        book = await self._read_book(intent.key, broker)
+        if book is not None and not await self._absorb(intent.key, attempts, book):
+            await self._nothing_found(intent, attempts, book, broker)
+            await self._clock.sleep(LOOK_EVERY)
+        elif book is None:
+            await self._clock.sleep(LOOK_EVERY)
+
+    async def _nothing_found(
+        self, intent: Intent, attempts: Sequence[Attempt], book: Sequence[BrokerOrder], broker: Broker
+    ) -> None:
+        unknown = [attempt for attempt in attempts if attempt.status is OrderStatus.SENT]
+        for attempt in unknown:
+            await self._log.looked_up(attempt, "not in the order book yet")
+        if intent.key.leg is Leg.ENTRY:
+            for attempt in unknown:
+                if entry_is_absent(attempt, self._clock.now(), self._rules.horizons):
+                    await self._log.give_up(attempt, "sent, never answered, and in no order book since")
+        elif await self._resend_is_safe(intent, attempts, book, broker):
+            await self._log.supersede(
+                unknown[-1],
+                intent.terms,
+                absent=True,
+                message="not in the order book, and the position book still shows the shares",
+                due_at=self._clock.now(),
+            )
+
+    async def _resend_is_safe(
+        self, intent: Intent, attempts: Sequence[Attempt], book: Sequence[BrokerOrder], broker: Broker
+    ) -> bool:
+        try:
+            positions = await broker.positions()
+            free = await self._free_holdings(intent.terms, broker)
+        except (BrokerUnavailable, LoginNeeded, BrokerRefused):
+            return False
+        held = intent.wanted - filled(attempts)
+        return exit_may_be_resent(
+            attempts,
+            book,
+            positions,
+            intent.terms,
+            self._clock.now(),
+            self._rules.horizons,
+            held,
+            free,
+        )
+
+    async def _free_holdings(self, terms: OrderTerms, broker: Broker) -> int:
+        if terms.product is not Product.CNC:
+            return 0
+        return await broker.free_holdings(terms.exchange, terms.symbol)
+
+    async def _follow(
+        self,
+        intent: Intent,
+        step: Follow,
+        attempts: Sequence[Attempt],
+        broker: Broker,
+        patience: float,
+        halt: asyncio.Event,
+    ) -> None:
+        book = await self._read_book(intent.key, broker)
+        if book is not None:
+            await self._absorb(intent.key, attempts, book)
+            row = next((row for row in book if step.attempt.tag in row.tags), None)
+            if row is None or not row.open_quantity:
+                # What is over needs no wait; what vanished from the book is asked for again.
+                await self._clock.sleep(0 if row else LOOK_EVERY)
+                return
+        if step.attempt.broker_order_id and (halt.is_set() or self._clock.monotonic() >= patience):
+            await self._cancel(step.attempt.broker_order_id, broker)
+            await self._clock.sleep(LOOK_EVERY / 5)
+            return
+        await self._pause(halt, self._poll_pause(patience, intent))
+
+    async def _cancel(self, broker_order_id: str, broker: Broker) -> None:
+        try:
+            await broker.cancel(broker_order_id)
+        except (BrokerUnavailable, BrokerRefused, LoginNeeded):
+            # Refused is also what "already executed" looks like; the next read of the book tells.
+            await self._clock.sleep(CANCEL_EVERY / 2)
+
+    def _fill_seconds(self, intent: Intent) -> float:
+        return self._rules.entry_fill if intent.key.leg is Leg.ENTRY else self._rules.exit_fill
+
+    def _poll_pause(self, patience: float, intent: Intent) -> float:
+        waited = self._fill_seconds(intent) - (patience - self._clock.monotonic())
+        return 0.15 if waited < 1 else min(LOOK_EVERY, max(0.05, patience - self._clock.monotonic()))
+
+    async def _pause(self, halt: asyncio.Event, seconds: float) -> None:
+        if halt.is_set():
+            await self._clock.sleep(seconds)
+            return
+        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
+        stop = asyncio.ensure_future(halt.wait())
+        await asyncio.wait({sleep, stop}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (sleep, stop):
+            task.cancel()
+
+    async def _read_book(self, key: LegKey, broker: Broker) -> Sequence[BrokerOrder] | None:
+        """Return the order book, None when it could not be read: that is not an empty book."""
+        try:
+            return await broker.orders()
+        except LoginNeeded:
+            await self._brokers.login_died(key.user_id, broker)
+            raise
+        except (BrokerUnavailable, BrokerRefused):
+            return None
+
+    async def _absorb(self, key: LegKey, attempts: Sequence[Attempt], book: Sequence[BrokerOrder]) -> bool:
+        """Write what the book shows of the leg's attempts; tell whether any unknown one turned up."""
+        turned_up = False
+        for attempt in attempts:
+            for row in book:
+                if attempt.tag in row.tags and _is_news(attempt, row):
+                    turned_up |= attempt.status is OrderStatus.SENT
+                    await self._log.saw(attempt, row)
+                    await self._note_runtime(key, row)
+        return turned_up
+
+    async def _note_runtime(self, key: LegKey, row: BrokerOrder) -> None:
+        update = (
+            RuntimeUpdate(
+                position=Position.BOUGHT if row.filled_quantity else None, last_buy_order=row.broker_order_id
+            )
+            if key.leg is Leg.ENTRY
+            else RuntimeUpdate(last_sell_order=row.broker_order_id)
+        )
+        try:
+            await self._cache.update(key.strategy_id, update)
+        except CacheUnavailable:
+            return  # Redis is a cache: the run rebuilds it
+
+
+def _is_news(attempt: Attempt, row: BrokerOrder) -> bool:
+    return (attempt.status, attempt.filled_quantity, attempt.broker_order_id) != (
+        row.status,
+        row.filled_quantity,
+        row.broker_order_id,
+    )

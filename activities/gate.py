@@ -1,0 +1,126 @@
+"""The gate an entry passes: not before its instant, not at a crossed stop, not without a price."""
+
+import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from temporalio import activity
+
+from domain.errors import BrokerNotConnected, BrokerRefused, CacheUnavailable, LoginNeeded, Unavailable
+from domain.ports import Brokers, Clock, RuntimeCache
+from domain.run import Entered, EnterOrder
+from domain.session import clock_text, exchange_time
+from domain.stoploss import Quote, believable, crossed
+from domain.strategy import Outcome
+
+QUOTE_AHEAD = timedelta(seconds=0.4)
+"""How long before buy_time the last price is asked for: fresh, and answered by the instant."""
+RETRY_EVERY = 0.2
+LOCK_SECONDS = 10.0
+
+
+class EntryGate:
+    """Says whether an entry may be sent now, in the user's words where it may not."""
+
+    def __init__(self, brokers: Brokers, cache: RuntimeCache, clock: Clock) -> None:
+        self._brokers = brokers
+        self._cache = cache
+        self._clock = clock
+
+    async def wait(self, order: EnterOrder, latest: datetime, halt: asyncio.Event) -> Entered | None:
+        """Return None at `due_at` when the entry may be sent (or when halted), else why it is not."""
+        if not await wait_until(self._clock, order.due_at - QUOTE_AHEAD, halt):
+            return None
+        refusal, quote = await self._price(order, latest, halt)
+        if quote is None:
+            return refusal
+        if crossed(quote.last_price, order.stop_loss):
+            return _skipped(
+                f"{order.terms.symbol} was at {quote.last_price} at buy time, "
+                f"at or below the stop {order.stop_loss}"
+            )
+        if not await self._lock_until(order.key.strategy_id, latest):
+            return Entered(0, outcome=Outcome.MISSED, detail="Redis did not answer until it was too late")
+        await wait_until(self._clock, order.due_at, halt)
+        return None
+
+    async def take_lock(self, strategy_id: UUID) -> None:
+        """Take the runtime lock for an exit, which goes on without it where Redis is down."""
+        await self._lock_until(strategy_id, None)
+
+    async def leave(self, strategy_id: UUID) -> None:
+        """Release the runtime lock if it is ours."""
+        try:
+            await self._cache.unlock(strategy_id, _owner())
+        except CacheUnavailable:
+            return  # it expires by itself
+
+    async def _price(
+        self, order: EnterOrder, latest: datetime, halt: asyncio.Event
+    ) -> tuple[Entered | None, Quote | None]:
+        """Ask until `latest` for a price that may act: a dead login or a silent broker may mend in time."""
+        refusal: Entered | None = _skipped(f"no price for {order.terms.symbol} at buy time")
+        while not halt.is_set() and self._clock.now() <= latest:
+            try:
+                quote = await self._ask(order)
+                if quote is not None:
+                    return None, quote
+            except (LoginNeeded, BrokerNotConnected):
+                refusal = Entered(0, outcome=Outcome.MISSED, detail=_no_login(latest))
+            except (Unavailable, BrokerRefused) as error:
+                refusal = _skipped(f"no price for {order.terms.symbol} at buy time: {error}")
+            await self._clock.sleep(RETRY_EVERY)
+        return (None if halt.is_set() else refusal), None
+
+    async def _ask(self, order: EnterOrder) -> Quote | None:
+        broker = await self._brokers.of(order.key.user_id)
+        try:
+            quote = (await broker.quotes([order.terms.instrument])).get(order.terms.instrument)
+        except LoginNeeded:
+            await self._brokers.login_died(order.key.user_id, broker)
+            raise
+        if quote and believable(quote.last_price, quote.lower_circuit, quote.upper_circuit):
+            return quote
+        return None
+
+    async def _lock_until(self, strategy_id: UUID, latest: datetime | None) -> bool:
+        """Take the runtime lock; False when Redis was down until `latest`.
+
+        The lock only spares needless work: whoever finds it taken goes on after a moment; the claim decides.
+        """
+        while True:
+            try:
+                if not await self._cache.lock(strategy_id, _owner(), LOCK_SECONDS):
+                    await self._clock.sleep(RETRY_EVERY)
+                return True
+            except CacheUnavailable:
+                if latest is None or self._clock.now() >= latest:
+                    return False
+                await self._clock.sleep(RETRY_EVERY)
+
+
+async def wait_until(clock: Clock, instant: datetime, halt: asyncio.Event) -> bool:
+    """Wait for `instant`; False when halted first."""
+    if halt.is_set():
+        return False
+    sleep = asyncio.ensure_future(clock.sleep_until(instant))
+    stopped = asyncio.ensure_future(halt.wait())
+    await asyncio.wait({sleep, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    arrived = sleep.done()
+    for task in (sleep, stopped):
+        task.cancel()
+    return arrived
+
+
+def _skipped(detail: str) -> Entered:
+    return Entered(0, outcome=Outcome.SKIPPED, detail=detail)
+
+
+def _no_login(latest: datetime) -> str:
+    until = clock_text(exchange_time(latest).timetz())
+    return f"the broker login had expired, and there was no new one by {until}: log in before buy time"
+
+
+def _owner() -> str:
+    info = activity.info()
+    return f"{info.workflow_run_id}/{info.activity_id}"

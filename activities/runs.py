@@ -1,0 +1,80 @@
+"""The life-cycle activities: what the run writes down, in Postgres and in Redis."""
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from domain.errors import CacheUnavailable
+from domain.ports import Alerts, RunStore, RuntimeCache
+from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunNote
+from domain.strategy import Position, Status, Strategy
+
+
+class RunActivities:
+    """Postgres first, Redis second: Redis is a cache of the run, and its absence stops nothing."""
+
+    def __init__(self, store: RunStore, cache: RuntimeCache, alerts: Alerts) -> None:
+        self._store = store
+        self._cache = cache
+        self._alerts = alerts
+
+    @activity.defn
+    async def activate(self, request: ActivateRun) -> Activation:
+        """Mark the strategy running, load its Redis keys; the listener hears of it at the commit."""
+        try:
+            activation = await self._store.activate(request)
+        except LookupError as gone:
+            raise ApplicationError(str(gone), type="StrategyGone", non_retryable=True) from gone
+        position = Position.BOUGHT if activation.held else Position.NONE
+        try:
+            await self._cache.load(request.start.strategy, Status.RUNNING, position)
+        except CacheUnavailable as down:
+            await self._redis_is_down(request, down)
+        return activation
+
+    @activity.defn
+    async def change_phase(self, change: PhaseChange) -> None:
+        """Write the phase and its line in the timeline."""
+        await self._store.change_phase(change)
+
+    @activity.defn
+    async def note(self, note: RunNote) -> None:
+        """Write a line in the timeline."""
+        await self._store.note(note.ref, note.kind, note.text, note.data, note.once)
+
+    @activity.defn
+    async def finish(self, request: FinishRun) -> bool:
+        """Delete the Redis keys and mark the strategy stopped; False when Redis is down and keys may be left.
+
+        Redis first: whoever reads `stopped` finds no key left over.
+        """
+        clean = await self._drop(request.strategy)
+        await self._store.finish(request)
+        return clean
+
+    @activity.defn
+    async def clean_up(self, strategy: Strategy) -> None:
+        """Delete the Redis keys; fails, and is repeated, until Redis is back."""
+        await self._cache.drop(strategy)
+
+    async def _drop(self, strategy: Strategy) -> bool:
+        try:
+            await self._cache.drop(strategy)
+        except CacheUnavailable:
+            return False
+        return True
+
+    @activity.defn
+    async def alarm(self, alarm: Alarm) -> None:
+        """Tell a person."""
+        await self._alerts.raise_(alarm)
+
+    async def _redis_is_down(self, request: ActivateRun, down: CacheUnavailable) -> None:
+        await self._alerts.raise_(
+            Alarm(
+                "redis_down",
+                f"Redis did not answer when strategy {request.ref.strategy_id} was started ({down}); "
+                "nothing is bought until it is back.",
+                request.ref.user_id,
+                request.ref.strategy_id,
+            )
+        )

@@ -1,0 +1,191 @@
+"""A run's day: where it stands, what was asked of it, and what that means. It decides; it does nothing.
+
+Many things may be ready at once: SELL time, a stop-loss, STOP, a cancellation. The day takes one: the
+stop-loss first, then the user's word, then the clock.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.order import Reason
+from domain.run import Activation, Entered, Exited, RunView, StartRun, StopLossHit
+from domain.stoploss import crossed
+from domain.strategy import Move, OnStop, Outcome, Phase, Position, Status, next_phase
+
+_OUTCOME_OF = {Reason.SELL: Outcome.SOLD, Reason.STOPLOSS: Outcome.STOP_LOSS, Reason.STOP: Outcome.STOPPED}
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How the day ended, in a word and in words."""
+
+    outcome: Outcome
+    detail: str
+    position: Position
+
+
+class Day:
+    """The state of one run. Events come in by methods named after them; everything else is a question."""
+
+    def __init__(self, start: StartRun) -> None:
+        self.start = start
+        self.phase = Phase.WAITING
+        self.round = 0
+        self.bought = 0
+        self.sold = 0
+        self.cancelled = False
+        self.stop_loss: StopLossHit | None = None
+        self.conclusion: Conclusion | None = None
+        self._stop_asked = False
+        self._on_stop: OnStop | None = None
+        self._entered: Entered | None = None
+        self._exited: Exited | None = None
+        self._fault = ""
+
+    # What happened.
+
+    def activated(self, activation: Activation) -> None:
+        self.round = activation.round
+        self.bought = activation.held
+
+    def asked_to_stop(self, on_stop: OnStop | None) -> None:
+        """Take the user's STOP; the newest word on the shares counts."""
+        self._stop_asked = True
+        self._on_stop = on_stop or self._on_stop
+
+    def cancel_asked(self) -> None:
+        """Take a cancellation from outside: a stop by the strategy's own on_stop."""
+        self._stop_asked = self.cancelled = True
+
+    def hit(self, hit: StopLossHit, *, entry_is_due: bool) -> bool:
+        """Take a STOPLOSS; False when it is ignored: nothing can be held yet, or it is above the stop."""
+        if self.phase is Phase.WAITING or self.phase is Phase.DONE:
+            return False
+        if self.phase is Phase.ENTERING and not entry_is_due:
+            return False
+        if not crossed(hit.price, self.start.strategy.stop_loss):
+            return False
+        self.stop_loss = self.stop_loss or hit
+        return True
+
+    def entered(self, entered: Entered) -> None:
+        self._entered = entered
+        self.bought = entered.filled
+
+    def exited(self, exited: Exited) -> None:
+        """Take how far the exit came; shares sold only grow."""
+        self._exited = exited
+        self.sold = max(self.sold, exited.sold)
+
+    def broke(self, fault: str) -> None:
+        """Take a fault of ours: the day goes on to its exit, and says so at the end."""
+        self._fault = fault
+
+    def move(self, move: Move) -> Phase:
+        self.phase = next_phase(self.phase, move)
+        return self.phase
+
+    # What it means.
+
+    @property
+    def held(self) -> int:
+        return self.bought - self.sold
+
+    @property
+    def position(self) -> Position:
+        if not self.bought:
+            return Position.NONE
+        return Position.BOUGHT if self.held else Position.SOLD
+
+    @property
+    def leaving(self) -> bool:
+        """Somebody or the price said: out, now."""
+        return self._stop_asked or self.stop_loss is not None
+
+    @property
+    def keeps(self) -> bool:
+        """The shares are to be kept. Before the exit the stop-loss comes first; then only the user's word."""
+        if not self._stop_asked:
+            return False
+        if self.phase is Phase.EXITING:
+            return self._on_stop is OnStop.KEEP
+        wish = self._on_stop or self.start.strategy.on_stop
+        return wish is OnStop.KEEP and self.stop_loss is None
+
+    @property
+    def exit_reason(self) -> Reason | None:
+        """Why to sell at once; None leaves it to sell_time."""
+        if self.stop_loss is not None:
+            return Reason.STOPLOSS
+        return Reason.STOP if self._stop_asked or self.start.sell_only else None
+
+    def conclude(self) -> Conclusion:
+        """Return how the day ended."""
+        self.conclusion = Conclusion(*self._outcome(), self.position)
+        return self.conclusion
+
+    def _outcome(self) -> tuple[Outcome, str]:
+        if self.held and self.keeps:
+            return Outcome.KEPT, f"{self.held} {self.start.strategy.symbol} kept, as asked"
+        if self.held:
+            return Outcome.ORDER_FAILED, self._left_over()
+        if self.bought:
+            return self._sold_for()
+        return self._nothing_bought()
+
+    def _left_over(self) -> str:
+        why = self._fault or (self._exited.detail if self._exited else "")
+        left = f"{self.held} of {self.bought} {self.start.strategy.symbol} could not be sold"
+        return f"{left} before the market closed and are still held. {why}".strip()
+
+    def _sold_for(self) -> tuple[Outcome, str]:
+        reason = (self._exited.reason if self._exited else None) or self.exit_reason or Reason.SELL
+        if reason is Reason.STOP and self.cancelled:
+            return Outcome.CANCELLED, f"cancelled; {self._sold_words()}"
+        if reason is Reason.STOPLOSS:
+            stop = self.start.strategy.stop_loss
+            at = f" at {self.stop_loss.price}" if self.stop_loss else ""
+            return Outcome.STOP_LOSS, f"the price reached the stop {stop}{at}; {self._sold_words()}"
+        return _OUTCOME_OF[reason], self._sold_words()
+
+    def _sold_words(self) -> str:
+        price = self._exited.average_price if self._exited else None
+        return f"sold {self.sold} {self.start.strategy.symbol}" + (f" at {_plain(price)}" if price else "")
+
+    def _nothing_bought(self) -> tuple[Outcome, str]:
+        if self._entered and self._entered.outcome and not self._stopped_first():
+            return self._entered.outcome, self._entered.detail
+        if self._stop_asked:
+            outcome = Outcome.CANCELLED if self.cancelled else Outcome.STOPPED
+            return outcome, "stopped before anything was bought"
+        if self.stop_loss is not None:
+            return (
+                Outcome.SKIPPED,
+                f"the price was at the stop ({self.stop_loss.price}) before anything was bought",
+            )
+        return Outcome.ORDER_FAILED, self._fault or "nothing was bought"
+
+    def _stopped_first(self) -> bool:
+        """A stop cut the entry short: what the entry then says of itself is only a consequence."""
+        return (
+            self._stop_asked and self._entered is not None and self._entered.outcome is Outcome.ORDER_FAILED
+        )
+
+    def view(self) -> RunView:
+        """Return what the run knows of itself."""
+        end = self.conclusion
+        return RunView(
+            status=Status.STOPPED if end else Status.RUNNING,
+            phase=self.phase,
+            position=self.position,
+            round=self.round,
+            held=self.held,
+            bought=self.bought,
+            sold=self.sold,
+            outcome=end.outcome if end else None,
+            detail=end.detail if end else "",
+        )
+
+
+def _plain(price: Decimal) -> str:
+    return f"{price:.2f}"

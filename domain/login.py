@@ -1,0 +1,39 @@
+"""The morning login: what goes through Temporal is a user's id and a sealed token, nothing in clear."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class LoginKind(StrEnum):
+    REQUEST_TOKEN = "request_token"  # noqa: S105 – the name of a field
+    ACCESS_TOKEN = "access_token"  # noqa: S105
+
+
+class LoginStatus(StrEnum):
+    CONNECTED = "connected"
+    REJECTED = "rejected"
+    """The broker refused it; `message` is the broker's."""
+    OTHER_USER = "other_user"
+    """It is a login of another broker account than the connected one."""
+    NOT_CONNECTED = "not_connected"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """`sealed_token` is base64url text, sealed to the worker's key and bound to this user and kind."""
+
+    user_id: UUID
+    kind: LoginKind
+    sealed_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginResult:
+    status: LoginStatus
+    message: str = ""
+    broker_user_id: str = ""
+    user_name: str = ""
+    token_expires_at: datetime | None = None

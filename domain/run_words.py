@@ -1,0 +1,75 @@
+"""What a run says of itself: the lines of its timeline, and its story in Temporal's Web UI."""
+
+from datetime import datetime
+from typing import TypeAlias
+
+from domain.day import Day
+from domain.order import Reason
+from domain.run import StartRun
+from domain.session import clock_text, exchange_time
+from domain.strategy import OnStop, Phase
+
+PhaseWords: TypeAlias = tuple[str, str]
+"""Kind and text of a timeline line."""
+
+
+def clock(instant: datetime) -> str:
+    """Return the exchange's time of day of an instant, `09:30` or `09:30:05`."""
+    return clock_text(exchange_time(instant).timetz())
+
+
+def summary(start: StartRun) -> str:
+    """Return one line that names a run: `TCS ×10 · buy 09:30 · sell 15:14 · stop 3500`."""
+    strategy, plan = start.strategy, start.plan
+    if start.sell_only:
+        return f"{strategy.symbol} · sell what is held"
+    return (
+        f"{strategy.symbol} ×{strategy.quantity} · buy {clock(plan.buy_at)} · sell {clock(plan.sell_at)} "
+        f"· stop {strategy.stop_loss}"
+    )
+
+
+def phase_words(day: Day) -> PhaseWords:
+    """Return the timeline's line for the phase the day has just entered."""
+    strategy, plan = day.start.strategy, day.start.plan
+    if day.phase is Phase.ENTERING:
+        return "phase", f"Getting ready to buy {strategy.quantity} {strategy.symbol} at {clock(plan.buy_at)}."
+    if day.phase is Phase.HOLDING:
+        return (
+            "phase",
+            f"Holding {day.held} {strategy.symbol}: sold at {clock(plan.sell_at)}, "
+            f"or at once when the price reaches {strategy.stop_loss}.",
+        )
+    return "phase", f"The day is {day.phase}."
+
+
+def exit_words(day: Day, reason: Reason) -> PhaseWords:
+    """Return the timeline's line for why the shares are sold now."""
+    strategy = day.start.strategy
+    what = f"{day.held} {strategy.symbol}"
+    if reason is Reason.STOPLOSS and day.stop_loss is not None:
+        return (
+            "stop_loss",
+            f"The price is {day.stop_loss.price}, at or below the stop {strategy.stop_loss}: "
+            f"selling {what} at once.",
+        )
+    if reason is Reason.SELL:
+        return "phase", f"It is {clock(day.start.plan.sell_at)}: selling {what}."
+    if day.cancelled:
+        return "stop", f"The run was cancelled from outside: selling {what}."
+    return "stop", f"Stopped by the user: selling {what}."
+
+
+def day_in_brief(day: Day) -> str:
+    """Return the run's state in Markdown, for the Web UI's current details."""
+    strategy, plan, end = day.start.strategy, day.start.plan, day.conclusion
+    keeps = "keeps the shares" if strategy.on_stop is OnStop.KEEP else "sells"
+    lines = [
+        f"**{strategy.symbol}** ×{strategy.quantity} on {plan.trading_day}, phase **{day.phase}**",
+        f"- buy at {clock(plan.buy_at)}, sell at {clock(plan.sell_at)}, stop {strategy.stop_loss}",
+        f"- bought {day.bought}, sold {day.sold}, holding {day.held}",
+        f"- cancelling this run stops the strategy and {keeps}",
+    ]
+    if end is not None:
+        lines.append(f"- ended: **{end.outcome}** – {end.detail}")
+    return "\n".join(lines)

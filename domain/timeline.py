@@ -1,0 +1,179 @@
+"""The timeline's lines: which there are, and their words. A line says what happened, when, and why."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from domain.order import Attempt, Leg, OrderTerms, Reason
+from domain.session import DayPlan, exchange_time
+from domain.strategy import Outcome, Strategy
+
+
+class EventKind(StrEnum):
+    """What a line is about; the stream's event names."""
+
+    STARTED = "started"
+    PHASE = "phase"
+    STOPPED = "stopped"
+
+    ORDER_ACCEPTED = "order_accepted"
+    ORDER_REJECTED = "order_rejected"
+    ORDER_NOT_PLACED = "order_not_placed"
+    ORDER_UNKNOWN = "order_unknown"
+    ORDER_FOUND = "order_found"
+    ORDER_CANCELLED = "order_cancelled"
+    ORDER_ABSENT = "order_absent"
+    ORDER_TWICE = "order_twice"
+    BOUGHT = "bought"
+    SOLD = "sold"
+
+    STOP_LOSS = "stop_loss"
+    STOP_ASKED = "stop_asked"
+    CANCELLED = "cancelled"
+    LATE = "late"
+    MISSED = "missed"
+    SKIPPED = "skipped"
+    WAITING = "waiting"
+    """Something is in the way and is waited for: a login, a price, a part that is away."""
+    EMERGENCY = "emergency"
+    ADOPTED = "adopted"
+    REPAIRED = "repaired"
+    ALERT = "alert"
+
+
+_WORDS = {
+    Outcome.SOLD: "sold at its time",
+    Outcome.STOP_LOSS: "sold, the stop was hit",
+    Outcome.STOPPED: "stopped by the user",
+    Outcome.KEPT: "the shares are kept",
+    Outcome.MISSED: "the buy time was missed",
+    Outcome.SKIPPED: "nothing was bought",
+    Outcome.ORDER_FAILED: "the order failed",
+    Outcome.REJECTED: "the broker rejected the order",
+    Outcome.CANCELLED: "the run was cancelled",
+    Outcome.TERMINATED: "the run was terminated from outside",
+}
+
+
+def price_text(price: Decimal) -> str:
+    """Return a price with two decimals, more only where there are any: `3501.25`, `0.0525`."""
+    digits = price.normalize().as_tuple().exponent
+    return f"{price:.{max(2, -digits if isinstance(digits, int) else 2)}f}"
+
+
+def moment_text(instant: datetime) -> str:
+    """Return a moment on the exchange's clock: `09:30:00`."""
+    return exchange_time(instant).strftime("%H:%M:%S")
+
+
+def lateness_text(late: timedelta) -> str:
+    """Return `3 ms after`, `1.2 s after` or, ahead of time, `4 ms before`."""
+    milliseconds = round(late / timedelta(milliseconds=1))
+    amount = f"{abs(milliseconds)} ms" if abs(milliseconds) < 1000 else f"{abs(milliseconds) / 1000:.1f} s"
+    return f"{amount} {'before' if milliseconds < 0 else 'after'}"
+
+
+def started_text(strategy: Strategy, plan: DayPlan, *, sell_only: bool, held: int) -> str:
+    """Say what a START will do."""
+    day = f"{exchange_time(plan.buy_at):%A} {exchange_time(plan.buy_at).day} {exchange_time(plan.buy_at):%b}"
+    sells = _short(plan.sell_at)
+    if sell_only:
+        return f"Started: sells the {held} {strategy.symbol} it still holds, {day} {sells}."
+    return f"Started: buys {day} {_short(plan.buy_at)}, sells {sells}, stop {price_text(strategy.stop_loss)}."
+
+
+def stopped_text(outcome: Outcome, detail: str, held: int) -> str:
+    """Say how a run ended, and what is left of it."""
+    said = f"Stopped: {detail.rstrip('.') or _WORDS[outcome]}."
+    return f"{said} {held} shares are still held." if held else said
+
+
+def accepted_text(attempt: Attempt, terms: OrderTerms) -> str:
+    """Say that the broker gave an order a number."""
+    return f"The broker took {_order(attempt, terms)}: {attempt.broker_order_id}{_sent(attempt)}."
+
+
+def rejected_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
+    """Say that the broker rejected an order for good, in its words."""
+    return f"The broker rejected {_order(attempt, terms)}: {_because(message)}."
+
+
+def not_placed_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
+    """Say that an attempt certainly never became an order."""
+    return (
+        f"Attempt {attempt.attempt} to {_verb(attempt)} {terms.symbol} was not placed: {_because(message)}."
+    )
+
+
+def unknown_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
+    """Say that nobody knows yet whether an order exists."""
+    return (
+        f"No clear answer to {_order(attempt, terms)} ({_because(message)}). "
+        "It may or may not be placed: the order book is asked before anything else."
+    )
+
+
+def found_text(attempt: Attempt, terms: OrderTerms) -> str:
+    """Say that an order without an answer is in the order book after all."""
+    return f"Found {_order(attempt, terms)} in the order book: {attempt.broker_order_id}."
+
+
+def cancelled_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
+    """Say that an order ended before all of it was filled."""
+    filled = f"{attempt.filled_quantity} of {attempt.quantity or '?'} were filled"
+    reason = f" ({message.rstrip('.')})" if message else ""
+    return f"The order to {_verb(attempt)} {terms.symbol} was cancelled{reason}; {filled}."
+
+
+def absent_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
+    """Say that an order was looked for long enough."""
+    return (
+        f"{_order(attempt, terms, 'The')} was sent and never answered, and the order book does not show it: "
+        f"{_because(message)}."
+    )
+
+
+def twice_text(attempt: Attempt, terms: OrderTerms, other: str) -> str:
+    """Say that two broker orders carry one tag."""
+    return (
+        f"The broker shows two orders for one request to {_verb(attempt)} {terms.symbol}: "
+        f"{attempt.broker_order_id} and {other}. Check the account."
+    )
+
+
+def filled_text(attempt: Attempt, terms: OrderTerms) -> str:
+    """Say what was bought or sold: `Bought 10 TCS at 3501.25 (asked 10), 3 ms after 09:30:00.`"""
+    verb = "Bought" if attempt.key.leg is Leg.ENTRY else _SOLD.get(attempt.reason, "Sold")
+    price = f" at {price_text(attempt.average_price)}" if attempt.average_price is not None else ""
+    asked = f" (asked {attempt.quantity})" if attempt.quantity is not None else ""
+    return f"{verb} {attempt.filled_quantity} {terms.symbol}{price}{asked}{_sent(attempt)}."
+
+
+_SOLD: dict[Reason | None, str] = {
+    Reason.STOPLOSS: "Stop hit: sold",
+    Reason.STOP: "Stopped: sold",
+}
+
+
+def _short(instant: datetime) -> str:
+    local = exchange_time(instant)
+    return local.strftime("%H:%M:%S" if local.second else "%H:%M")
+
+
+def _verb(attempt: Attempt) -> str:
+    return attempt.key.leg.side.lower()
+
+
+def _order(attempt: Attempt, terms: OrderTerms, article: str = "the") -> str:
+    quantity = f"{attempt.quantity} " if attempt.quantity is not None else ""
+    return f"{article} order to {_verb(attempt)} {quantity}{terms.symbol}"
+
+
+def _sent(attempt: Attempt) -> str:
+    if attempt.sent_at is None or attempt.due_at is None:
+        return ""
+    return f", {lateness_text(attempt.sent_at - attempt.due_at)} {moment_text(attempt.due_at)}"
+
+
+def _because(message: str) -> str:
+    return message.rstrip(". ") or "no reason was given"

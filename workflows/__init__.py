@@ -1,0 +1,1 @@
+"""The deterministic world: a strategy's day, and how the outside speaks to it."""

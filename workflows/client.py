@@ -1,0 +1,153 @@
+"""How the API and the listener speak to runs: ids, the task queue and the calls have their home here."""
+
+from datetime import date, datetime, timedelta
+from uuid import UUID, uuid4
+
+from temporalio.client import (
+    Client,
+    RPCTimeoutOrCancelledError,
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import NoSuchRun, Unavailable
+from domain.login import LoginRequest, LoginResult
+from domain.ports import WatchedStrategy
+from domain.run import RunView, StartRun, StopRequest
+from domain.run_words import summary
+from domain.strategy import OnStop
+from workflows.broker_login import BrokerLogin
+from workflows.strategy_run import StrategyRun
+
+USER = SearchAttributeKey.for_keyword("StopwatchUser")
+SYMBOL = SearchAttributeKey.for_keyword("StopwatchSymbol")
+START_DEADLINE = timedelta(seconds=10)
+"""A START that is not written down by then is answered with 503; the run goes on by itself."""
+SIGNAL_DEADLINE = timedelta(seconds=3)
+LOGIN_DEADLINE = timedelta(seconds=20)
+_GONE = frozenset({RPCStatusCode.NOT_FOUND})
+
+
+class TemporalAway(Unavailable):
+    """Temporal did not answer, or nothing is known of what it did."""
+
+
+def workflow_id(strategy_id: UUID, trading_day: date) -> str:
+    """Return the id of a strategy's run of a trading day."""
+    return f"strategy-{strategy_id}-{trading_day.isoformat()}"
+
+
+class TemporalRuns:
+    """Starts and stops runs. Raises `Unavailable` when Temporal is away, `NoSuchRun` when none is open."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+
+    async def start(self, start: StartRun) -> RunView:
+        """Start the run, or join the one that is open; return once its start is written down."""
+        operation = WithStartWorkflowOperation(
+            StrategyRun.run,
+            start,
+            id=workflow_id(start.strategy.strategy_id, start.plan.trading_day),
+            task_queue=self._task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(USER, str(start.strategy.user_id)),
+                    SearchAttributePair(SYMBOL, start.strategy.symbol),
+                ]
+            ),
+            static_summary=summary(start),
+        )
+        try:
+            return await self._client.execute_update_with_start_workflow(
+                StrategyRun.started,
+                id=f"started-{start.start_id}",
+                start_workflow_operation=operation,
+                rpc_timeout=START_DEADLINE,
+            )
+        except (RPCError, WorkflowUpdateFailedError, RPCTimeoutOrCancelledError) as error:
+            raise TemporalAway(f"the start could not be confirmed ({type(error).__name__})") from error
+
+    async def stop(
+        self, workflow_id: str, run_id: str, request: StopRequest, wait_seconds: float
+    ) -> RunView | None:
+        """Ask the run to stop and wait for it; None when it is still exiting after `wait_seconds`.
+
+        Calls share one update id, so a second call waits for the same stop. Only an explicit "keep" has an
+        id of its own: it must reach a run whose exit is already under way.
+        """
+        suffix = "-keep" if request.on_stop is OnStop.KEEP else ""
+        handle = self._client.get_workflow_handle_for(StrategyRun.run, workflow_id, run_id=run_id)
+        try:
+            return await handle.execute_update(
+                "stop",
+                {"on_stop": request.on_stop},
+                result_type=RunView,
+                id=f"stop-{run_id}{suffix}",
+                rpc_timeout=timedelta(seconds=wait_seconds),
+            )
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            return None
+        except WorkflowUpdateFailedError as failed:
+            raise NoSuchRun(workflow_id) from failed
+        except RPCError as error:
+            if error.status in _GONE:
+                raise NoSuchRun(workflow_id) from error
+            raise TemporalAway("the stop could not be delivered") from error
+
+
+class TemporalLogins:
+    """Broker logins of stored accounts, done by a worker."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+
+    async def login(self, request: LoginRequest) -> LoginResult:
+        """Have the worker renew a login. Raises `Unavailable` when no answer comes in time."""
+        try:
+            return await self._client.execute_workflow(
+                BrokerLogin.run,
+                request,
+                id=f"broker-login-{request.user_id}-{uuid4()}",
+                task_queue=self._task_queue,
+                execution_timeout=LOGIN_DEADLINE,
+                rpc_timeout=LOGIN_DEADLINE,
+            )
+        except Exception as error:
+            raise TemporalAway("the broker login could not be carried out now") from error
+
+
+class TemporalStopSignals:
+    """The durable path of a stop-loss."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def stop_loss(
+        self, watched: WatchedStrategy, price: object, tick_at: datetime | None, seen_at: datetime
+    ) -> bool:
+        """Signal STOPLOSS to the strategy's run; False when that run is not open any more."""
+        message = {
+            "price": str(price),
+            "tick_at": tick_at.isoformat() if tick_at else None,
+            "seen_at": seen_at.isoformat(),
+        }
+        handle = self._client.get_workflow_handle(watched.workflow_id, run_id=watched.run_id)
+        try:
+            await handle.signal("STOPLOSS", message, rpc_timeout=SIGNAL_DEADLINE)
+        except RPCError as error:
+            if error.status in _GONE:
+                return False
+            raise TemporalAway("the stop-loss signal could not be delivered") from error
+        return True

@@ -1,0 +1,339 @@
+"""A strategy's day: wait, buy at the second, hold under the stop, sell once, stop."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.orders import OrderActivities
+    from activities.runs import RunActivities
+    from domain.day import Day
+    from domain.messages import read_stop, read_stop_loss
+    from domain.order import Leg, LegKey, OrderTerms, Reason
+    from domain.run import (
+        ActivateRun,
+        Alarm,
+        Entered,
+        EnterOrder,
+        Exited,
+        ExitOrder,
+        FinishRun,
+        PhaseChange,
+        RunNote,
+        RunRef,
+        RunView,
+        StartRun,
+    )
+    from domain.run_words import PhaseWords, clock, day_in_brief, exit_words, phase_words
+    from domain.strategy import Move, Phase
+    from workflows import policies
+
+PHASE = SearchAttributeKey.for_keyword("StopwatchPhase")
+
+
+@workflow.defn(name="StrategyRun")
+class StrategyRun:
+    """Owns one strategy from START until it is flat and stopped, whatever crashes meanwhile."""
+
+    @workflow.init
+    def __init__(self, start: StartRun) -> None:
+        # State is made here, not in `run`: a signal may arrive before its first step.
+        self._start = start
+        self._day = Day(start)
+        self._activated = False
+        self._finished = False
+        self._writing: asyncio.Task[None] | None = None
+        self._set_aside: list[asyncio.Task[Exited]] = []
+
+    @workflow.run
+    async def run(self, start: StartRun) -> RunView:
+        """Trade the day. Cancellation is a stop: the day itself is never cut short."""
+        day = asyncio.create_task(self._live())
+        while not day.done():
+            try:
+                await workflow.wait_condition(day.done)
+            except asyncio.CancelledError:
+                self._day.cancel_asked()
+        day.result()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._day.cancelled:
+            raise asyncio.CancelledError("cancelled from outside; the strategy was stopped by its on_stop")
+        return self._day.view()
+
+    @workflow.signal(name="STOPLOSS")
+    def stop_loss(self, message: Any = None) -> None:
+        """The price reached the stop: `{price, tick_at, seen_at}`."""
+        hit = read_stop_loss(message)
+        entry_is_due = workflow.now() >= self._start.plan.buy_at
+        if hit is None or not self._day.hit(hit, entry_is_due=entry_is_due):
+            workflow.logger.info("STOPLOSS ignored: nothing is held, or no price at the stop in it")
+
+    @workflow.update(name="stop")
+    async def stop(self, message: Any = None) -> RunView:
+        """Stop: `{on_stop}`; answers when the run is flat (or has kept its shares) and stopped."""
+        self._day.asked_to_stop(read_stop(message))
+        await workflow.wait_condition(lambda: self._finished)
+        return self._day.view()
+
+    @workflow.update(name="started")
+    async def started(self) -> RunView:
+        """Answer as soon as this START is written down."""
+        await workflow.wait_condition(lambda: self._activated or self._finished)
+        return self._day.view()
+
+    @workflow.query(name="view")
+    def view(self) -> RunView:
+        """Say where the run stands."""
+        return self._day.view()
+
+    async def _live(self) -> None:
+        try:
+            await self._trade()
+        except Exception as fault:  # a bug of ours must not leave shares unwatched
+            await self._rescue(fault)
+        await self._stop()
+
+    async def _trade(self) -> None:
+        await self._activate()
+        if self._start.sell_only:
+            return await self._exit()
+        await self._wait_for_buy_time()
+        if self._day.leaving:
+            return None
+        await self._enter()
+        if self._day.held:
+            self._move(Move.BOUGHT)
+            await self._hold()
+        if self._day.held and not self._day.keeps:
+            await self._exit()
+        return None
+
+    async def _activate(self) -> None:
+        self._show_phase()
+        request = ActivateRun(self._ref(), self._start)
+        activation = await self._write(RunActivities.activate, request, "write the start down")
+        self._day.activated(activation)
+        self._activated = True
+
+    async def _wait_for_buy_time(self) -> None:
+        wake = policies.wake_at(self._start.plan.buy_at, self._start.strategy.strategy_id)
+        await self._wait(
+            lambda: self._day.leaving, wake, f"until shortly before {clock(self._start.plan.buy_at)}"
+        )
+
+    async def _enter(self) -> None:
+        self._move(Move.BUY_DUE)
+        order = self._entry_order()
+        entry = workflow.start_activity_method(
+            OrderActivities.enter,
+            order,
+            start_to_close_timeout=policies.LONGEST_DAY,
+            heartbeat_timeout=policies.ORDER_HEARTBEAT,
+            retry_policy=policies.ORDER_ATTEMPTS,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"buy {order.quantity} {order.terms.symbol} at {clock(self._start.plan.buy_at)}",
+        )
+        await workflow.wait_condition(lambda: entry.done() or self._day.leaving)
+        if not entry.done():
+            entry.cancel()  # cancels what is open at the broker too, and says what was filled
+        try:
+            self._day.entered(await entry)
+        except ActivityError as failed:
+            workflow.logger.warning("the entry's attempts are used up: %s", failed.cause)
+            self._day.entered(await self._settle_entry(order))
+
+    async def _settle_entry(self, order: EnterOrder) -> Entered:
+        """Find out what became of an entry whose activity gave up: it may have been sent."""
+        return await workflow.execute_activity_method(
+            OrderActivities.settle_entry,
+            order,
+            start_to_close_timeout=policies.LONGEST_DAY,
+            heartbeat_timeout=policies.ORDER_HEARTBEAT,
+            retry_policy=policies.SETTLE_RETRY,
+            summary="find out what became of the entry",
+        )
+
+    async def _hold(self) -> None:
+        wake = policies.wake_at(self._start.plan.sell_at, self._start.strategy.strategy_id)
+        await self._wait(
+            lambda: self._day.leaving, wake, f"hold until shortly before {clock(self._start.plan.sell_at)}"
+        )
+
+    async def _exit(self) -> None:
+        """Sell until flat, market close, or the user's word to keep the shares."""
+        rounds = 0
+        while self._day.held and not self._day.keeps and workflow.now() < self._start.plan.closes_at:
+            try:
+                await self._sell()
+            except ActivityError as failed:
+                await self._emergency(rounds, failed)
+                rounds += 1
+
+    async def _sell(self) -> None:
+        reason = self._day.exit_reason
+        if reason is None:
+            return await self._sell_at_sell_time()
+        sale = self._start_sale(reason, workflow.now())
+        self._move_to_exit(reason)
+        return await self._sold(sale)
+
+    async def _sell_at_sell_time(self) -> None:
+        """Hold to the second in the worker; whatever comes before it starts a sale of its own at once."""
+        sale = self._start_sale(Reason.SELL, self._start.plan.sell_at)
+        await self._wait(
+            lambda: sale.done() or self._day.leaving,
+            self._start.plan.sell_at,
+            f"until {clock(self._start.plan.sell_at)}",
+        )
+        if self._day.leaving and workflow.now() < self._start.plan.sell_at:
+            sale.cancel()  # it has sent nothing, and two sales of one leg are one order
+            self._set_aside.append(sale)
+            return
+        self._move_to_exit(Reason.SELL)
+        await self._sold(sale)
+
+    async def _sold(self, sale: "asyncio.Task[Exited]") -> None:
+        await workflow.wait_condition(lambda: sale.done() or self._day.keeps)
+        if not sale.done():
+            sale.cancel()
+        self._day.exited(await sale)
+
+    def _start_sale(self, reason: Reason, due_at: datetime) -> "asyncio.Task[Exited]":
+        hit = self._day.stop_loss
+        order = ExitOrder(
+            self._leg(Leg.EXIT), self._terms(), self._day.bought, reason, due_at, hit.price if hit else None
+        )
+        return workflow.start_activity_method(
+            OrderActivities.exit,
+            order,
+            start_to_close_timeout=policies.LONGEST_DAY,
+            heartbeat_timeout=policies.ORDER_HEARTBEAT,
+            retry_policy=policies.ORDER_ATTEMPTS,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"sell {self._day.held} {order.terms.symbol}: {reason}",
+        )
+
+    async def _emergency(self, rounds: int, failed: ActivityError) -> None:
+        """Tell a person, wait a little, and let the exit go on."""
+        pause = policies.emergency_pause(rounds)
+        await self._alarm(
+            "emergency_exit",
+            f"selling {self._day.held} {self._start.strategy.symbol} failed ({failed.cause}); "
+            f"it is tried again in {pause.total_seconds():g} s, until it is sold, the market closes, "
+            "or you stop it and keep the shares.",
+        )
+        await self._wait(lambda: self._day.keeps, workflow.now() + pause, "before the next emergency exit")
+
+    async def _rescue(self, fault: Exception) -> None:
+        """Whatever broke, what was bought is found and sold: a day never ends holding in silence."""
+        workflow.logger.exception("the day broke; going to its exit")
+        self._day.broke(f"the run had a fault of its own: {type(fault).__name__}")
+        await self._alarm("run_fault", f"A strategy's run broke ({fault}); what it holds is sold now.")
+        if not self._activated:
+            return
+        if self._day.phase is Phase.ENTERING:
+            self._day.entered(await self._settle_entry(self._entry_order()))
+            if self._day.held:
+                self._move(Move.BOUGHT)
+        if self._day.held and not self._day.keeps:
+            self._day.asked_to_stop(None)
+            await self._exit()
+
+    async def _stop(self) -> None:
+        for result in await asyncio.gather(*self._set_aside, return_exceptions=True):
+            if isinstance(result, Exited):
+                self._day.exited(result)
+        if self._writing is not None:
+            await self._writing
+        end = self._day.conclude()
+        if self._day.held and not self._day.keeps:
+            await self._alarm("position_left", end.detail)
+        request = FinishRun(self._ref(), self._start.strategy, end.outcome, end.detail, end.position)
+        clean = await self._write(RunActivities.finish, request, f"stop: {end.outcome}")
+        self._day.move(Move.END)
+        self._show_phase()
+        self._finished = True
+        if not clean:
+            await self._write(RunActivities.clean_up, self._start.strategy, "delete the Redis keys")
+
+    def _move_to_exit(self, reason: Reason) -> None:
+        if self._day.phase is Phase.EXITING:
+            return
+        self._move(Move.SELL_ONLY if self._start.sell_only else Move.EXIT_DUE, exit_words(self._day, reason))
+
+    def _move(self, move: Move, words: PhaseWords | None = None) -> None:
+        """Enter the next phase; it is written down in order, without holding the day up."""
+        phase = self._day.move(move)
+        self._show_phase()
+        kind, text = words or phase_words(self._day)
+        change = PhaseChange(self._ref(), phase, text, kind)
+        before = self._writing
+
+        async def write() -> None:
+            if before is not None:
+                await before
+            await self._write(RunActivities.change_phase, change, f"write: {phase}")
+
+        self._writing = asyncio.create_task(write())
+
+    async def _alarm(self, kind: str, text: str) -> None:
+        strategy = self._start.strategy
+        once = f"{kind}-{workflow.info().run_id}-{workflow.info().get_current_history_length()}"
+        await self._write(RunActivities.note, RunNote(self._ref(), kind, text, once), f"write: {kind}")
+        alarm = Alarm(kind, text, strategy.user_id, strategy.strategy_id)
+        await self._write(RunActivities.alarm, alarm, f"alert: {kind}")
+
+    async def _write(self, what: Callable[..., Any], message: Any, summary: str) -> Any:
+        """Write something down, however long the store is away."""
+        return await workflow.execute_activity_method(
+            what,
+            message,
+            start_to_close_timeout=policies.WRITE_TIMEOUT,
+            retry_policy=policies.WRITE_RETRY,
+            summary=summary,
+        )
+
+    async def _wait(self, until: Callable[[], bool], instant: datetime, summary: str) -> None:
+        """Wait for a condition or an instant, whichever comes first."""
+        left = instant - workflow.now()
+        if left <= timedelta(0):
+            return
+        try:
+            await workflow.wait_condition(until, timeout=left, timeout_summary=summary)
+        except TimeoutError:
+            return
+
+    def _show_phase(self) -> None:
+        workflow.upsert_search_attributes([PHASE.value_set(self._day.phase)])
+        workflow.set_current_details(day_in_brief(self._day))
+
+    def _entry_order(self) -> EnterOrder:
+        strategy = self._start.strategy
+        return EnterOrder(
+            self._leg(Leg.ENTRY),
+            self._terms(),
+            strategy.quantity,
+            strategy.stop_loss,
+            self._start.plan.buy_at,
+        )
+
+    def _leg(self, leg: Leg) -> LegKey:
+        strategy = self._start.strategy
+        return LegKey(
+            strategy.strategy_id, strategy.user_id, self._start.plan.trading_day, self._day.round, leg
+        )
+
+    def _terms(self) -> OrderTerms:
+        strategy = self._start.strategy
+        return OrderTerms(strategy.exchange, strategy.symbol, strategy.product)
+
+    def _ref(self) -> RunRef:
+        info, strategy = workflow.info(), self._start.strategy
+        return RunRef(
+            strategy.strategy_id, strategy.user_id, info.workflow_id, info.run_id, self._start.start_id
+        )

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 if sys.argv[1:2] == ["up"]:
     # Until the first part starts there is nothing to end in order: a signal ends us at once. Set before the
@@ -15,6 +15,12 @@ if sys.argv[1:2] == ["up"]:
 import typer
 from dotenv import dotenv_values
 
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from local.doctor import Addresses
+    from settings import Settings
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -22,6 +28,7 @@ app = typer.Typer(
     help="Buys at a time, sells at a time, and watches the stop in between.",
 )
 
+_VERDICTS = {True: "ok  ", False: "FAIL", None: "-   "}
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -82,8 +89,76 @@ def migrate(context: typer.Context) -> None:
     _become("migrations", context.args)
 
 
+@app.command()
+def doctor() -> None:
+    """Check the settings, and whether Postgres, Redis, Temporal and the broker can be reached."""
+    import asyncio
+
+    from local.doctor import examine
+
+    settings = _settings()
+    _tell_secrets(settings)
+    findings = asyncio.run(examine(_addresses(settings)))
+    for finding in findings:
+        typer.echo(f"{_VERDICTS[finding.well]}  {finding.what:<22} {finding.detail}")
+    asked = {finding.what.split()[0] for finding in findings if finding.well is not None}
+    well = asked >= {"Postgres", "Redis", "Temporal"} and all(
+        finding.well is not False for finding in findings
+    )
+    # Temporal's library may crash the interpreter's own end.
+    _leave(0 if well else 1)
+
+
 def main() -> None:
     app()
+
+
+def _settings() -> "Settings":
+    from pydantic import ValidationError
+
+    from settings import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        for wrong in error.errors(include_input=False):
+            name = "_".join(str(part) for part in wrong["loc"]).upper()
+            typer.echo(f"FAIL  STOPWATCH_{name}: {wrong['msg']}")
+        _leave(1)
+
+
+def _tell_secrets(settings: "Settings") -> None:
+    # Not a failure: no process needs all of them, and the API must not have the keys that open.
+    missing = [
+        f"STOPWATCH_{name.upper()}"
+        for name in ("jwt_secret", "seal_key", "encryption_keys")
+        if not getattr(settings, name)
+    ]
+    verdict = f"not set here: {', '.join(missing)}" if missing else "all set"
+    typer.echo(f"{_VERDICTS[None if missing else True]}  {'Secrets':<22} {verdict}")
+
+
+def _addresses(settings: "Settings") -> "Addresses":
+    from local.doctor import Addresses
+
+    def open_text(secret: "SecretStr | None") -> str | None:
+        return secret.get_secret_value() if secret is not None else None
+
+    certificate, key = settings.temporal_tls_cert, settings.temporal_tls_key
+    return Addresses(
+        databases={
+            "Postgres (owner)": open_text(settings.database_url),
+            "Postgres (API)": open_text(settings.database_url_api),
+            "Postgres (worker)": open_text(settings.database_url_worker),
+            "Postgres (listener)": open_text(settings.database_url_listener),
+        },
+        redis=open_text(settings.redis_url),
+        temporal=settings.temporal_address,
+        temporal_namespace=settings.temporal_namespace,
+        temporal_api_key=open_text(settings.temporal_api_key),
+        temporal_tls=(certificate, key) if certificate and key else None,
+        kite=settings.kite_root,
+    )
 
 
 def _become(module: str, arguments: list[str]) -> None:
@@ -99,7 +174,7 @@ def _given_settings() -> dict[str, str]:
     }
 
 
-def _leave(status: int) -> None:
+def _leave(status: int) -> NoReturn:
     # The interpreter's own end would put the default signal handlers back while it works.
     sys.stdout.flush()
     sys.stderr.flush()

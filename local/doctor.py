@@ -1,0 +1,114 @@
+"""Whether what the product needs can be reached: one question to each, never a secret in the answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+from redis.asyncio import Redis
+
+_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where to ask; None where the address is not set."""
+
+    databases: dict[str, str | None] = field(repr=False)
+    redis: str | None = field(repr=False)
+    temporal: str | None
+    temporal_namespace: str
+    temporal_api_key: str | None = field(repr=False)
+    temporal_tls: tuple[Path, Path] | None
+    kite: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    what: str
+    # None: nothing to ask, since the address is not set.
+    well: bool | None
+    detail: str
+
+
+async def examine(addresses: Addresses) -> Sequence[Finding]:
+    """Ask everything at once; return one finding each."""
+    questions = [
+        *(_asked(name, url, _postgres) for name, url in addresses.databases.items()),
+        _asked("Redis", addresses.redis, _redis),
+        _asked("Temporal", addresses.temporal, lambda address: _temporal(address, addresses)),
+        _asked("Kite", addresses.kite, _kite),
+    ]
+    return await asyncio.gather(*questions)
+
+
+async def _asked(what: str, address: str | None, ask: Callable[[str], Awaitable[str]]) -> Finding:
+    if not address:
+        return Finding(what, None, "not set")
+    try:
+        return Finding(what, True, await asyncio.wait_for(ask(address), _SECONDS))
+    except TimeoutError:
+        return Finding(what, False, f"no answer within {_SECONDS:.0f} s")
+    except Exception as error:
+        # The libraries' own messages may quote the address with its password: only the kind of error is told.
+        return Finding(what, False, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    known = {
+        "InvalidPasswordError": "the password is refused",
+        "InvalidCatalogNameError": "there is no such database",
+        "ClientConnectorError": "it cannot be reached",
+        "ConnectionError": "it cannot be reached",
+        "RuntimeError": "it cannot be reached",
+    }
+    return known.get(type(error).__name__, type(error).__name__)
+
+
+async def _postgres(url: str) -> str:
+    connection = await asyncpg.connect(url.replace("+asyncpg", "", 1), timeout=_SECONDS)
+    try:
+        version = connection.get_server_version()
+        schema = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
+    finally:
+        await connection.close()
+    return f"Postgres {version.major}.{version.minor}" + ("" if schema else ", without the schema")
+
+
+async def _redis(url: str) -> str:
+    client = Redis.from_url(url, socket_connect_timeout=_SECONDS)
+    try:
+        about = await client.info("server")
+    finally:
+        await client.aclose()
+    return f"answers ({about.get('server_name', 'redis')} {about.get('redis_version', '')})"
+
+
+async def _temporal(address: str, addresses: Addresses) -> str:
+    from temporalio.client import Client, TLSConfig
+
+    pair = addresses.temporal_tls
+    tls = (
+        TLSConfig(client_cert=pair[0].read_bytes(), client_private_key=pair[1].read_bytes()) if pair else None
+    )
+    client = await Client.connect(
+        address,
+        namespace=addresses.temporal_namespace,
+        api_key=addresses.temporal_api_key,
+        tls=tls or bool(addresses.temporal_api_key),
+    )
+    await client.service_client.check_health()
+    return f"serves namespace {addresses.temporal_namespace}"
+
+
+async def _kite(root: str) -> str:
+    # Without a login the answer is an error of the exchange's own; that it answers is what counts.
+    timeout = aiohttp.ClientTimeout(total=_SECONDS)
+    async with aiohttp.ClientSession(timeout=timeout) as http, http.get(root) as answer:
+        return f"answers ({root}, status {answer.status})"

@@ -1,0 +1,120 @@
+"""What the exchange announced after the calendar data was made: a file an operator may replace any time.
+
+    last_day = 2027-12-31            # the data is complete to this day
+    closed = [2027-01-26]            # holidays that the data does not know, or has wrong
+
+    [[session]]                      # a session of its own: Muhurat, a Saturday, a late opening
+    day = 2027-10-29
+    opens = 18:15:00
+    closes = 19:15:00
+    segment = "derivatives"          # cash, cash_cas, derivatives, index; left out: all of them
+
+TOML, or the same shape in JSON (dates and times as strings).
+A day that is both closed and has a session is a holiday with a special session.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+from domain.errors import CalendarUnknown
+from domain.instrument import Segment
+
+
+class OverridesUnreadable(CalendarUnknown):
+    """The override file cannot be understood. Nothing is assumed about any day until it can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Opening and closing time of day, exchange time."""
+
+    opens: time
+    closes: time
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """One reading of the file."""
+
+    closed: frozenset[date] = frozenset()
+    sessions: Mapping[tuple[date, Segment], Hours] = field(default_factory=dict)
+    last_day: date | None = None
+
+
+class OverrideFile:
+    """Reads the file again whenever it was replaced."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._overrides = Overrides()
+
+    def read(self) -> Overrides:
+        """Return what the file says now. Raises `OverridesUnreadable` while it is missing or malformed."""
+        if self._path is None:
+            return self._overrides
+        try:
+            stat = self._path.stat()
+            version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if version != self._seen:
+                self._overrides = _overrides(_table(self._path))
+                self._seen = version
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            self._seen = None
+            raise OverridesUnreadable(
+                f"the calendar's override file {self._path} cannot be read ({_reason(error)}); "
+                "correct it or unset STOPWATCH_CALENDAR_OVERRIDES"
+            ) from error
+        return self._overrides
+
+
+def _table(path: Path) -> dict[str, Any]:
+    text = path.read_text(encoding="utf-8")
+    table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    if not isinstance(table, dict):
+        raise TypeError("it is not a table")
+    if unknown := set(table) - {"closed", "session", "last_day"}:
+        raise ValueError(f"unknown entry {sorted(unknown)[0]!r}")
+    return table
+
+
+def _overrides(table: dict[str, Any]) -> Overrides:
+    sessions: dict[tuple[date, Segment], Hours] = {}
+    for row in table.get("session", []):
+        hours = Hours(_time(row["opens"]), _time(row["closes"]))
+        if hours.opens >= hours.closes:
+            raise ValueError(f"the session of {row['day']} closes before it opens")
+        segments = [Segment(row["segment"])] if "segment" in row else list(Segment)
+        for segment in segments:
+            if sessions.setdefault((_day(row["day"]), segment), hours) is not hours:
+                raise ValueError(f"two sessions of {segment} on {row['day']}")
+    last_day = table.get("last_day")
+    return Overrides(
+        closed=frozenset(_day(day) for day in table.get("closed", [])),
+        sessions=sessions,
+        last_day=None if last_day is None else _day(last_day),
+    )
+
+
+def _day(value: object) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    return date.fromisoformat(str(value))
+
+
+def _time(value: object) -> time:
+    moment = value if isinstance(value, time) else time.fromisoformat(str(value))
+    if moment.tzinfo is not None:
+        raise ValueError("times are exchange time and carry no zone")
+    return moment
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"a session has no {error.args[0]!r}"
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)

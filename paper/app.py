@@ -1,0 +1,149 @@
+"""The paper exchange put together: its parts, its ports, its background work, its end."""
+
+import asyncio
+import contextlib
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from paper.bars import Series, read_bars
+from paper.calendar import calendar_named
+from paper.clock import Clock, ist
+from paper.control import ControlRoutes
+from paper.derivatives import listing
+from paper.desk import Desk
+from paper.exchange import Exchange
+from paper.feed import Feed
+from paper.front import Front
+from paper.housekeeping import Housekeeping
+from paper.market import Market, list_bar_symbols
+from paper.restore import Restore
+from paper.routes_orders import OrderRoutes
+from paper.routes_portfolio import PortfolioRoutes
+from paper.routes_quotes import QuoteRoutes
+from paper.routes_user import UserRoutes
+from paper.web import Routes, Server
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    port: int
+    ws_port: int | None = None
+    host: str = "127.0.0.1"
+    seed: int = 1
+    bars: Path | None = None
+    speed: float = 1.0
+    calendar: str = "always-open"
+    lenient: bool = False
+    data_dir: Path | None = None
+
+
+class PortInUse(Exception):
+    """A port that somebody else listens on."""
+
+
+@dataclass(slots=True)
+class Paper:
+    """The running parts."""
+
+    exchange: Exchange
+    feed: Feed
+    front: Front
+    housekeeping: Housekeeping
+
+
+def build(options: Options) -> Paper:
+    """Put the parts together and read the journal back.
+
+    Raises BarsUnreadable, JournalInUse.
+    """
+    bars = read_bars(options.bars) if options.bars else {}
+    clock = _clock(options, bars)
+    calendar = calendar_named(options.calendar)
+    listed = listing(ist(time.time()).date())
+    list_bar_symbols(listed, bars)
+    market = Market(listed, clock, calendar, seed=options.seed, origin=time.time(), bars=bars)
+    exchange = Exchange(market, clock, calendar, lenient=options.lenient, data_dir=options.data_dir)
+    desk = Desk(exchange)
+    exchange.journal.open()
+    restore = Restore(exchange)
+    restore.run()
+    feed = Feed(exchange)
+    front = Front(exchange, kite_routes(exchange, desk), control_routes(exchange), feed.serve)
+    return Paper(exchange, feed, front, Housekeeping(exchange, desk, restore))
+
+
+def kite_routes(exchange: Exchange, desk: Desk) -> Routes:
+    """Kite's own endpoints."""
+    routes = Routes()
+    OrderRoutes(exchange, desk).add_to(routes)
+    UserRoutes(exchange).add_to(routes)
+    PortfolioRoutes(exchange).add_to(routes)
+    QuoteRoutes(exchange).add_to(routes)
+    return routes
+
+
+def control_routes(exchange: Exchange) -> Routes:
+    """The control endpoints."""
+    routes = Routes()
+    ControlRoutes(exchange).add_to(routes)
+    return routes
+
+
+async def serve(options: Options) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises PortInUse, BarsUnreadable, JournalInUse.
+    """
+    paper = build(options)
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    server = Server(paper.front.serve)
+    listeners = [await _listen(server, options.host, port) for port in _ports(options)]
+    paper.housekeeping.begin()
+    work = [loop.create_task(paper.exchange.market.run()), loop.create_task(paper.housekeeping.run())]
+    _announce(options, paper)
+    await stop.wait()
+    for listener in listeners:
+        listener.close()
+    for task in work:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    await paper.feed.close()
+    await server.shutdown(1.0)
+    paper.exchange.journal.close()
+
+
+def _ports(options: Options) -> list[int]:
+    return [options.port] if options.ws_port is None else [options.port, options.ws_port]
+
+
+async def _listen(server: Server, host: str, port: int) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.create_server(server, host, port, backlog=1024)
+    except OSError as exc:
+        raise PortInUse(
+            f"Port {port} on {host} cannot be opened ({exc.strerror or exc}). "
+            "Stop what listens there, or choose another port."
+        ) from exc
+
+
+def _clock(options: Options, bars: dict[str, Series]) -> Clock:
+    """With bars the exchange's time starts at the first of them; otherwise it is the wall's."""
+    clock = Clock(speed=options.speed)
+    if bars:
+        clock.move(now=min(series.bars[0].start for series in bars.values()))
+    return clock
+
+
+def _announce(options: Options, paper: Paper) -> None:
+    listed = len(paper.exchange.market.listing)
+    where = f"http://{options.host}:{options.port} (REST) and ws://{options.host}:{_ports(options)[-1]}"
+    print(f"Paper exchange on {where}, {listed} instruments, {options.calendar}.", flush=True)  # noqa: T201

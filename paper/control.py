@@ -1,0 +1,187 @@
+"""The control endpoints: prices, paths, the clock, accounts, faults, and what the exchange remembers."""
+
+import math
+from typing import Any
+
+import orjson
+
+from paper.clock import parse_instant
+from paper.errors import KiteError
+from paper.exchange import Exchange
+from paper.faults import Fault
+from paper.front import control_data
+from paper.instruments import Instrument
+from paper.market import Script
+from paper.money import paise, rupees
+from paper.web import Answer, Call, Route, Routes
+
+DEFAULT_CASH = 10_000_000
+# The feed sends prices as unsigned 32-bit paise, and limits above them.
+LARGEST_ON_THE_WIRE = 3_000_000_000
+
+
+class ControlRoutes:
+    """`/_paper`: loopback only, bare JSON, errors as `{"error": …}`."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def add_to(self, routes: Routes) -> None:
+        for method, path, handler in (
+            ("POST", "/_paper/accounts", self.accounts),
+            ("POST", "/_paper/login", self.login),
+            ("POST", "/_paper/price", self.price),
+            ("POST", "/_paper/path", self.path),
+            ("POST", "/_paper/clock", self.clock),
+            ("GET", "/_paper/clock", self.clock),
+            ("GET", "/_paper/ledger", self.ledger),
+            ("GET", "/_paper/refused", self.refused),
+            ("POST", "/_paper/faults", self.add_fault),
+            ("GET", "/_paper/health", self.health),
+            ("DELETE", "/_paper/faults", self.clear_faults),
+        ):
+            routes.add(method, path, Route(handler, "", auth=False))
+
+    def accounts(self, call: Call) -> Answer:
+        spec = _object(call)
+        user_id = spec.get("user_id")
+        if user_id is not None and (not isinstance(user_id, str) or not 0 < len(user_id) <= 64):
+            raise ValueError("`user_id` is a text of 1 to 64 characters.")
+        given = spec.get("cash", DEFAULT_CASH)
+        cash = None if isinstance(given, bool) else paise(given)
+        if cash is None or cash < 0:
+            raise ValueError("`cash` is rupees, from 0 up.")
+        account = self._exchange.open_account(user_id, cash)
+        return control_data(
+            {
+                "user_id": account.user_id,
+                "api_key": account.api_key,
+                "api_secret": account.api_secret,
+                "access_token": account.access_token,
+            }
+        )
+
+    def login(self, call: Call) -> Answer:
+        """A request token, as the login page would hand it over."""
+        account = self._exchange.accounts.get(_object(call).get("user_id", ""))
+        if account is None:
+            raise KiteError(404, "", "There is no such account; POST /_paper/accounts makes one.")
+        token = self._exchange.accounts.request_token(account, self._exchange.clock.wall())
+        return control_data({"request_token": token})
+
+    def price(self, call: Call) -> Answer:
+        spec = _object(call)
+        instrument = self._instrument(spec)
+        price = _price(spec.get("price"))
+        tape = self._exchange.market.fix(instrument, price)
+        self._keep(instrument, [[0, price]])
+        return control_data(
+            {
+                "exchange": instrument.exchange,
+                "symbol": instrument.symbol,
+                "price": rupees(tape.last),
+                "lower_circuit_limit": rupees(tape.lower),
+                "upper_circuit_limit": rupees(tape.upper),
+            }
+        )
+
+    def path(self, call: Call) -> Answer:
+        spec = _object(call)
+        instrument = self._instrument(spec)
+        raw = spec.get("points")
+        if not isinstance(raw, list) or not raw or not all(isinstance(p, list) and len(p) == 2 for p in raw):
+            raise ValueError("`points` is a list of [seconds_from_now, price].")
+        now = self._exchange.clock.wall()
+        points = [[now + _seconds(at), _price(price)] for at, price in raw]
+        points.sort(key=lambda point: point[0])
+        self._exchange.market.script(instrument, Script(tuple((at, int(price)) for at, price in points)))
+        self._keep(instrument, points)
+        return control_data(
+            {"exchange": instrument.exchange, "symbol": instrument.symbol, "points": len(raw)}
+        )
+
+    def clock(self, call: Call) -> Answer:
+        spec = _object(call) if call.body else {}
+        speed = None if spec.get("speed") is None else _seconds(spec["speed"])
+        now = spec.get("now")
+        if now is not None:
+            try:
+                now = float(now) if isinstance(now, int | float) else parse_instant(now)
+            except (TypeError, ValueError):
+                raise ValueError("`now` is an ISO 8601 instant (exchange time without an offset).") from None
+        clock = self._exchange.clock
+        if now is not None or speed is not None:
+            clock.move(now, speed)
+        return control_data({"now": clock.iso(), "speed": clock.speed})
+
+    def ledger(self, call: Call) -> Answer:
+        return control_data(self._exchange.ledger.order_rows())
+
+    def refused(self, call: Call) -> Answer:
+        return control_data(self._exchange.ledger.refused_rows())
+
+    def add_fault(self, call: Call) -> Answer:
+        fault = self._exchange.faults.add(_object(call))
+        self._strike_now(fault)
+        return control_data({"fault_id": fault.fault_id})
+
+    def clear_faults(self, call: Call) -> Answer:
+        self._exchange.faults.clear()
+        return control_data({"cleared": True})
+
+    def health(self, call: Call) -> Answer:
+        return control_data(
+            {"accounts": len(self._exchange.accounts), "orders": len(self._exchange.ledger.orders)}
+        )
+
+    def _strike_now(self, fault: Fault) -> None:
+        """A dead token of a named user, and dropped sockets, need no request to strike."""
+        if fault.kind == "token_expired" and fault.user_id and not (fault.path or fault.side or fault.symbol):
+            account = self._exchange.accounts.get(fault.user_id)
+            if account is not None:
+                self._exchange.logout(account)
+                fault.left = 0
+        if fault.kind == "ws_drop":
+            for drop in self._exchange.on_drop:
+                drop(fault.user_id)
+            fault.left = 0 if fault.until is None else fault.left
+
+    def _instrument(self, spec: dict[str, Any]) -> Instrument:
+        listing, symbol = self._exchange.market.listing, spec.get("symbol")
+        exchange = spec.get("exchange")
+        if not isinstance(symbol, str):
+            raise ValueError("`symbol` is missing.")
+        found = listing.find(str(exchange), symbol) if exchange else listing.anywhere(symbol)
+        if found is None:
+            raise KiteError(404, "", f"{exchange or 'No exchange'} lists no {symbol}.")
+        return found
+
+    def _keep(self, instrument: Instrument, points: list[list[Any]]) -> None:
+        self._exchange.journal.add(
+            "price", {"exchange": instrument.exchange, "symbol": instrument.symbol, "points": points}
+        )
+        self._exchange.journal.flush()
+
+
+def _object(call: Call) -> dict[str, Any]:
+    try:
+        spec = orjson.loads(call.body or b"{}")
+    except orjson.JSONDecodeError:
+        raise ValueError("The body is not JSON.") from None
+    if not isinstance(spec, dict):
+        raise ValueError("The body is not a JSON object.")
+    return spec
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise ValueError("Seconds and speed are numbers from 0 up.")
+    return float(value)
+
+
+def _price(value: Any) -> int:
+    """Whole paise; a test may put a price between two ticks, the feed can carry it."""
+    price = None if isinstance(value, bool | str) else paise(value)
+    if price is None or not 0 < price <= LARGEST_ON_THE_WIRE:
+        raise ValueError("`price` is a number of rupees above 0.")
+    return price

@@ -1,0 +1,236 @@
+"""The WebSocket: who listens to what, ticks as they are printed, order updates, heartbeats, faults."""
+
+import asyncio
+import os
+from collections import defaultdict
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from aiohttp import WSMsgType, web
+
+from paper.accounts import Account
+from paper.errors import token_dead
+from paper.exchange import Exchange
+from paper.orders import Order
+from paper.packets import HEARTBEAT, frame, packet
+from paper.push import order_update
+from paper.subscriber import Subscriber
+from paper.tape import Tape
+
+HEARTBEAT_SECONDS = 1.0
+GARBAGE_SECONDS = 0.25
+# An update that is held back for its successor goes out alone after this.
+HELD_SECONDS = 0.5
+
+
+class Feed:
+    """All sockets, on whichever port they came in."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._by_token: dict[int, set[Subscriber]] = defaultdict(set)
+        self._by_user: dict[str, set[Subscriber]] = defaultdict(set)
+        self._held: dict[str, list[bytes]] = {}
+        exchange.market.on_print.append(self.printed)
+        exchange.on_push.append(self.pushed)
+        exchange.on_drop.append(self.drop)
+        exchange.on_token_dead.append(lambda account: self.drop(account.user_id))
+
+    async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        """One socket, from its upgrade to its end."""
+        query = dict(parse_qsl(request.raw_path.partition("?")[2]))
+        account = self._exchange.accounts.with_token(query.get("api_key", ""), query.get("access_token", ""))
+        if account is None:
+            return self._refuse(request)
+        if self._strikes("ws_drop", account.user_id):
+            return web.Response(status=503)
+        socket = web.WebSocketResponse(compress=False, heartbeat=None)
+        await socket.prepare(request)
+        subscriber = Subscriber(socket, account.user_id)
+        self._by_user[account.user_id].add(subscriber)
+        sender = asyncio.get_running_loop().create_task(self._send(subscriber, request))
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    self._hear(subscriber, message.data)
+        finally:
+            sender.cancel()
+            self._forget(subscriber)
+        return socket
+
+    def printed(self, tape: Tape) -> None:
+        """Send a price to everybody who listens to it, at once."""
+        subscribers = self._by_token.get(tape.instrument.token)
+        if not subscribers:
+            return
+        now = self._exchange.clock.wall()
+        bodies: dict[str, bytes] = {}
+        for subscriber in subscribers:
+            mode = subscriber.modes[tape.instrument.token]
+            if mode not in bodies:
+                bodies[mode] = packet(tape, mode, now)
+            subscriber.tick(bodies[mode])
+
+    def pushed(self, order: Order, status: str) -> None:
+        """Send an order update to every socket of its user; nobody there, nothing kept."""
+        if not self._by_user.get(order.user_id):
+            return
+        account = self._exchange.accounts.get(order.user_id)
+        if account is None:
+            return
+        text = order_update(order, status, account.api_secret)
+        if self._exchange.faults.any:
+            self._push_faulty(order.user_id, text)
+        else:
+            self._say(order.user_id, text)
+
+    def drop(self, user_id: str | None) -> None:
+        """Cut sockets without a close frame, of one user or of all."""
+        users = [user_id] if user_id is not None else list(self._by_user)
+        for user in users:
+            for subscriber in list(self._by_user.get(user, ())):
+                subscriber.cut()
+
+    async def close(self) -> None:
+        """End every socket politely."""
+        for subscribers in list(self._by_user.values()):
+            for subscriber in list(subscribers):
+                await subscriber.socket.close()
+
+    def _refuse(self, request: web.BaseRequest) -> web.StreamResponse:
+        error = token_dead()
+        received = self._exchange.clock.wall()
+        self._exchange.ledger.refuse(None, "GET", "/", None, error.status, received)
+        return web.Response(body=error.envelope(), status=error.status, content_type="application/json")
+
+    def _hear(self, subscriber: Subscriber, text: str) -> None:
+        try:
+            message = orjson.loads(text)
+            action, value = message["a"], message["v"]
+            if action == "subscribe":
+                self._subscribe(subscriber, [int(token) for token in value])
+            elif action == "unsubscribe":
+                for token in value:
+                    self._unsubscribe(subscriber, int(token))
+            elif action == "mode":
+                self._set_mode(subscriber, value[0], [int(token) for token in value[1]])
+        except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, ValueError):
+            subscriber.say(_error("Invalid message."))
+
+    def _subscribe(self, subscriber: Subscriber, tokens: list[int]) -> None:
+        self._listen(subscriber, tokens, None)
+
+    def _set_mode(self, subscriber: Subscriber, mode: str, tokens: list[int]) -> None:
+        self._listen(subscriber, tokens, mode)
+
+    def _listen(self, subscriber: Subscriber, tokens: list[int], mode: str | None) -> None:
+        """Listen to tokens and get their last tick at once."""
+        first: list[bytes] = []
+        now = self._exchange.clock.wall()
+        for token in tokens:
+            instrument = self._exchange.market.listing.by_token(token)
+            if instrument is None:
+                continue
+            is_new = token not in subscriber.modes
+            if not subscriber.listen(token, mode):
+                subscriber.say(_error("Number of instruments exceeds the limit of 3000."))
+                break
+            tape = self._exchange.market.tape(instrument)
+            if is_new:
+                tape.watchers += 1
+                self._by_token[token].add(subscriber)
+            first.append(packet(tape, subscriber.modes[token], now))
+        if first:
+            subscriber.send(frame(first))
+
+    def _unsubscribe(self, subscriber: Subscriber, token: int) -> None:
+        instrument = self._exchange.market.listing.by_token(token)
+        if subscriber.modes.pop(token, None) is None or instrument is None:
+            return
+        self._by_token[token].discard(subscriber)
+        self._exchange.market.tape(instrument).watchers -= 1
+
+    def _forget(self, subscriber: Subscriber) -> None:
+        for token in list(subscriber.modes):
+            self._unsubscribe(subscriber, token)
+        self._by_user[subscriber.user_id].discard(subscriber)
+
+    async def _send(self, subscriber: Subscriber, request: web.BaseRequest) -> None:
+        """Empty one socket's outbox; a byte of heartbeat when there was nothing for a second."""
+        subscriber.transport = request.transport
+        garbage = asyncio.get_running_loop().create_task(self._garble(subscriber))
+        try:
+            while True:
+                item = await subscriber.next(HEARTBEAT_SECONDS)
+                if self._exchange.faults.any and self._strikes("ws_silent", subscriber.user_id):
+                    continue
+                if item is None:
+                    await subscriber.socket.send_bytes(HEARTBEAT)
+                elif isinstance(item, str):
+                    await subscriber.socket.send_str(item)
+                else:
+                    await subscriber.socket.send_bytes(item)
+        except ConnectionError:
+            return
+        finally:
+            garbage.cancel()
+
+    async def _garble(self, subscriber: Subscriber) -> None:
+        while True:
+            await asyncio.sleep(GARBAGE_SECONDS)
+            if self._exchange.faults.any and self._strikes("ws_garbage", subscriber.user_id):
+                for item in garbage(list(subscriber.modes)):
+                    subscriber.put(item)
+
+    def _push_faulty(self, user_id: str, text: str) -> None:
+        faults = self._exchange.faults
+        copies = 2 if faults.feed("ws_duplicate", user_id, use=True) else 1
+        if not faults.feed("ws_out_of_order", user_id, use=True):
+            for _ in range(copies):
+                self._say(user_id, text)
+            self._release(user_id)
+            return
+        # The newer one goes first, the older one follows it: late, or never seen in order.
+        held = self._held.setdefault(user_id, [])
+        held[:0] = [text.encode()] * copies
+        if len(held) > copies:
+            self._release(user_id)
+        else:
+            asyncio.get_running_loop().call_later(HELD_SECONDS, self._release, user_id)
+
+    def _release(self, user_id: str) -> None:
+        for text in self._held.pop(user_id, ()):
+            self._say(user_id, text.decode())
+
+    def _say(self, user_id: str, text: str) -> None:
+        for subscriber in self._by_user.get(user_id, ()):
+            subscriber.say(text)
+
+    def _strikes(self, kind: str, user_id: str) -> bool:
+        return self._exchange.faults.feed(kind, user_id) is not None
+
+
+def garbage(tokens: list[int]) -> list[bytes | str]:
+    """Frames that no client should act on: torn, unknown, impossible prices, JSON of the wrong shape."""
+    token = tokens[0] if tokens else 408065
+    out: list[bytes | str] = [
+        os.urandom(7),
+        b"\x00\x05\x00\x08" + token.to_bytes(4, "big"),
+        frame([token.to_bytes(4, "big") + (0).to_bytes(4, "big")]),
+        frame([token.to_bytes(4, "big") + b"\xff\xff\xff\xff"]),
+        frame([os.urandom(13)]),
+        "{not json",
+        "[1, 2, 3]",
+        '{"type": "order", "data": null}',
+        '{"type": "instruments_meta", "data": {"count": 1}}',
+    ]
+    return out
+
+
+def _error(text: str) -> str:
+    message: dict[str, Any] = {"type": "error", "data": text}
+    return orjson.dumps(message).decode()
+
+
+__all__ = ["Account", "Feed", "garbage"]

@@ -1,0 +1,69 @@
+"""What happens by itself: prices taken up again, after-market orders released, time-limited ones ended."""
+
+import asyncio
+
+from paper.clock import ist
+from paper.desk import Desk
+from paper.exchange import Exchange
+from paper.market import Script
+from paper.orders import AMO_RECEIVED, Order
+from paper.restore import Restore
+
+LOOK_SECONDS = 1.0
+TOKEN_EXPIRY_HOUR = 6
+
+
+class Housekeeping:
+    """A look around once a second."""
+
+    def __init__(self, exchange: Exchange, desk: Desk, restore: Restore) -> None:
+        self._exchange = exchange
+        self._desk = desk
+        self._restore = restore
+
+    def begin(self) -> None:
+        """Take up the price controls that the journal holds."""
+        listing, market = self._exchange.market.listing, self._exchange.market
+        for record in self._restore.prices.values():
+            instrument = listing.find(record["exchange"], record["symbol"])
+            if instrument is not None:
+                market.script(instrument, Script(tuple((at, price) for at, price in record["points"])))
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self.look()
+
+    def look(self) -> None:
+        """Do everything that is due."""
+        now = self._exchange.clock.wall()
+        for account in self._exchange.accounts:
+            if not account.live:
+                continue
+            self._exchange.roll(account)
+            for order in list(account.live.values()):
+                self._due(order, now)
+        if not self._exchange.calendar.always:
+            self._expire_tokens()
+
+    def _due(self, order: Order, now: float) -> None:
+        if order.expires_at and now >= order.expires_at:
+            account = self._exchange.accounts.get(order.user_id)
+            if account is not None:
+                self._desk.cancel(account, order.order_id)
+        elif order.status == AMO_RECEIVED and self._opened_since(order):
+            self._desk.release(order)
+
+    def _opened_since(self, order: Order) -> bool:
+        calendar, clock = self._exchange.calendar, self._exchange.clock
+        return calendar.is_open(clock.now(), order.instrument) and clock.now() >= calendar.next_open(
+            order.placed_at
+        )
+
+    def _expire_tokens(self) -> None:
+        """Tokens die at six in the morning; an exchange that is always open spares them."""
+        now = ist(self._exchange.clock.now())
+        six = now.replace(hour=TOKEN_EXPIRY_HOUR, minute=0, second=0, microsecond=0).timestamp()
+        for account in self._exchange.accounts:
+            if account.access_token and account.login_at < six <= now.timestamp():
+                self._exchange.logout(account)

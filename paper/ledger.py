@@ -1,0 +1,58 @@
+"""What the exchange remembers for a checker: every order that got an id, and every request that made none."""
+
+from collections import deque
+from typing import Any
+
+from paper.money import average
+from paper.orders import Order
+
+REFUSED_KEPT = 100_000
+
+
+class Ledger:
+    """Append-only while the process lives; orders come back from the journal."""
+
+    def __init__(self) -> None:
+        self.orders: list[Order] = []
+        self._refused: deque[dict[str, Any]] = deque(maxlen=REFUSED_KEPT)
+
+    def add(self, order: Order) -> None:
+        self.orders.append(order)
+
+    def refuse(
+        self, user_id: str | None, method: str, path: str, tag: str | None, status: int, received_at: float
+    ) -> None:
+        """Write down a request that made no order; status 0 when it was never answered."""
+        self._refused.append(
+            {
+                "user_id": user_id,
+                "method": method,
+                "path": path,
+                "tag": tag,
+                "status": status,
+                "received_at": received_at,
+            }
+        )
+
+    def order_rows(self) -> list[dict[str, Any]]:
+        """In order of arrival, with their state now."""
+        return [_row(order) for order in sorted(self.orders, key=lambda order: order.received_at)]
+
+    def refused_rows(self) -> list[dict[str, Any]]:
+        return list(self._refused)
+
+
+def _row(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.order_id,
+        "user_id": order.user_id,
+        "tag": order.tag,
+        "tradingsymbol": order.instrument.symbol,
+        "transaction_type": order.side,
+        "quantity": order.quantity,
+        "status": order.status,
+        "filled_quantity": order.filled,
+        "average_price": average(order.filled_value, order.filled),
+        "received_at": order.received_at,
+        "answered": order.answered,
+    }

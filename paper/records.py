@@ -1,0 +1,99 @@
+"""Accounts, orders and trades as lines of the journal, and back."""
+
+from typing import Any
+
+from paper.accounts import Account
+from paper.holdings import Holding
+from paper.instruments import Instrument, Listing
+from paper.orders import Order, Snapshot
+from paper.positions import Position
+from paper.trades import Trade
+
+Record = dict[str, Any]
+
+ORDER_FIELDS = tuple(name for name in Order.__slots__ if name not in ("instrument", "history", "cached_row"))
+TRADE_FIELDS = tuple(name for name in Trade.__slots__ if name != "instrument")
+SNAPSHOT_FIELDS = tuple(Snapshot.__slots__)
+
+
+def account_record(account: Account) -> Record:
+    """Keys, token, cash and what was carried over; trades of the day have lines of their own."""
+    return {
+        "user_id": account.user_id,
+        "api_key": account.api_key,
+        "api_secret": account.api_secret,
+        "access_token": account.access_token,
+        "login_at": account.login_at,
+        "cash": account.cash,
+        "day": account.day,
+    }
+
+
+def carried_record(account: Account) -> Record:
+    """The account at the start of a day: positions carried and holdings."""
+    return account_record(account) | {
+        "positions": [
+            [*_name(p.instrument), p.product, p.overnight, p.overnight_value, p.carried_close]
+            for p in account.positions.values()
+        ],
+        "holdings": [[*_name(h.instrument), h.quantity, h.value, h.t1] for h in account.holdings.values()],
+    }
+
+
+def read_account(record: Record) -> Account:
+    """An account as it was opened or logged in."""
+    names = ("user_id", "api_key", "api_secret", "access_token", "login_at", "cash", "day")
+    return Account(**{name: record[name] for name in names})
+
+
+def read_carried(account: Account, record: Record, listing: Listing) -> None:
+    """Put an account at the start of a day."""
+    account.cash, account.day = record["cash"], record["day"]
+    account.orders.clear()
+    account.live.clear()
+    account.trades.clear()
+    account.positions.clear()
+    account.holdings.clear()
+    for exchange, symbol, product, *carried in record["positions"]:
+        if instrument := listing.find(exchange, symbol):
+            account.positions[exchange, symbol, product] = Position(instrument, product, *carried)
+    for exchange, symbol, *held in record["holdings"]:
+        if instrument := listing.find(exchange, symbol):
+            account.holdings[exchange, symbol] = Holding(instrument, *held)
+
+
+def order_record(order: Order) -> Record:
+    """An order with its whole history."""
+    record: Record = {name: getattr(order, name) for name in ORDER_FIELDS}
+    record["at"] = _name(order.instrument)
+    record["history"] = [[getattr(line, name) for name in SNAPSHOT_FIELDS] for line in order.history]
+    return record
+
+
+def read_order(record: Record, listing: Listing) -> Order | None:
+    """None when its instrument is not listed any more."""
+    instrument = listing.find(*record["at"])
+    if instrument is None:
+        return None
+    values = {name: record[name] for name in ORDER_FIELDS}
+    history = [Snapshot(*line) for line in record["history"]]
+    return Order(instrument=instrument, history=history, **values)
+
+
+def trade_record(trade: Trade, user_id: str) -> Record:
+    record: Record = {name: getattr(trade, name) for name in TRADE_FIELDS}
+    record["user_id"] = user_id
+    record["at_name"] = _name(trade.instrument)
+    return record
+
+
+def read_trade(record: Record, listing: Listing) -> Trade | None:
+    """None when its instrument is not listed any more."""
+    instrument = listing.find(*record["at_name"])
+    if instrument is None:
+        return None
+    return Trade(instrument=instrument, **{name: record[name] for name in TRADE_FIELDS})
+
+
+def _name(instrument: Instrument) -> list[str]:
+    return [instrument.exchange, instrument.symbol]

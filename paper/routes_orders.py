@@ -1,0 +1,84 @@
+"""Orders and trades."""
+
+import orjson
+
+from paper.desk import UNSTRUCK, Desk, Struck
+from paper.errors import order_not_found
+from paper.exchange import Exchange
+from paper.faults import Request
+from paper.orders import Order, history_rows, row
+from paper.ticket import Ticket
+from paper.trades import trade_row
+from paper.web import JSON, Answer, Call, Route, Routes, data
+
+HEAD = b'{"status":"success","data":['
+TAIL = b"]}"
+
+
+class OrderRoutes:
+    """`/orders` and `/trades`."""
+
+    def __init__(self, exchange: Exchange, desk: Desk) -> None:
+        self._exchange = exchange
+        self._desk = desk
+
+    def add_to(self, routes: Routes) -> None:
+        routes.add("GET", "/orders", Route(self.book))
+        routes.add("GET", "/trades", Route(self.trades))
+        routes.add("GET", "/orders/{}", Route(self.history))
+        routes.add("GET", "/orders/{}/trades", Route(self.trades_of_one))
+        routes.add("POST", "/orders/{}", Route(self.place, "order", placement=True))
+        routes.add("PUT", "/orders/{}/{}", Route(self.modify, "change"))
+        routes.add("DELETE", "/orders/{}/{}", Route(self.cancel, "change"))
+
+    def place(self, call: Call) -> Answer:
+        account = call.user
+        ticket = self._desk.check(account, call.form, call.args[0])
+        struck = self._struck(call, ticket) if self._exchange.faults.any else UNSTRUCK
+        call.order = self._desk.place(account, ticket, call.received_at, struck)
+        order_id = call.order.order_id
+        if call.form.get("autoslice") == "true":
+            return data({"order_id": order_id, "children": [{"order_id": order_id}]})
+        return Answer(b'{"status":"success","data":{"order_id":"' + order_id.encode() + b'"}}')
+
+    def modify(self, call: Call) -> Answer:
+        return data({"order_id": self._desk.modify(call.user, call.args[1], call.form)})
+
+    def cancel(self, call: Call) -> Answer:
+        return data({"order_id": self._desk.cancel(call.user, call.args[1])})
+
+    def book(self, call: Call) -> Answer:
+        rows = [_cached(order) for order in call.user.orders.values() if self._shows(order)]
+        return Answer(HEAD + b",".join(rows) + TAIL, content_type=JSON)
+
+    def history(self, call: Call) -> Answer:
+        return data(history_rows(self._shown(call)))
+
+    def trades(self, call: Call) -> Answer:
+        visible = self._exchange.visible
+        return data([trade_row(trade) for trade in call.user.trades if visible(trade.visible_at)])
+
+    def trades_of_one(self, call: Call) -> Answer:
+        order = self._shown(call)
+        return data([trade_row(t) for t in call.user.trades if t.order_id == order.order_id])
+
+    def _shown(self, call: Call) -> Order:
+        order = self._desk.find(call.user, call.args[0])
+        if not self._shows(order):
+            raise order_not_found()
+        return order
+
+    def _shows(self, order: Order) -> bool:
+        return self._exchange.visible(order.visible_at)
+
+    def _struck(self, call: Call, ticket: Ticket) -> Struck:
+        request = Request(call.user.user_id, call.path, True, ticket.side, ticket.instrument.symbol)
+        take = self._exchange.faults.take
+        return Struck(take("book", request), take("fill", request))
+
+
+def _cached(order: Order) -> bytes:
+    """The row as JSON: written once, until the order changes."""
+    if order.cached_row is None:
+        order.cached_row = orjson.dumps(row(order))
+    return order.cached_row

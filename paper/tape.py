@@ -1,0 +1,99 @@
+"""The tape of one instrument: what it trades at, the day's figures, and the depth around it."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from paper.instruments import Instrument
+from paper.sources import Source
+
+if TYPE_CHECKING:
+    from paper.orders import Order
+
+DEPTH_LEVELS = 5
+BAND_PERCENT = 10
+CONTROLLED_BAND_PERCENT = 20
+
+
+@dataclass(slots=True, eq=False)
+class Tape:
+    """Prices in paise."""
+
+    instrument: Instrument
+    source: Source
+    last: int
+    open: int
+    high: int
+    low: int
+    close: int
+    lower: int
+    upper: int
+    traded_at: float
+    volume: int
+    traded_value: int = 0
+    last_quantity: int = 1
+    # Resting orders, in order of arrival; triggers before anything else look at these.
+    resting: "dict[str, Order]" = field(default_factory=dict)
+    # Sockets that listen, and price-dependent things (GTT) that need the tape to move.
+    watchers: int = 0
+
+    @property
+    def bid(self) -> int:
+        """What a market SELL gets: a tick under the last price."""
+        return max(self.lower, self.last - self.instrument.tick)
+
+    @property
+    def ask(self) -> int:
+        """What a market BUY pays: a tick over the last price."""
+        return min(self.upper, self.last + self.instrument.tick)
+
+    @property
+    def is_watched(self) -> bool:
+        return bool(self.watchers or self.resting)
+
+    def trade(self, price: int, now: float) -> None:
+        """Print one trade."""
+        self.last = price
+        self.high = max(self.high, price)
+        self.low = min(self.low, price)
+        self.traded_at = now
+        self.last_quantity = self.instrument.lot * (1 + price // self.instrument.tick % 7)
+        self.volume += self.last_quantity
+        self.traded_value += self.last_quantity * price
+
+    def set_limits(self, price: int, percent: int) -> None:
+        """Put the circuit limits a percentage to either side of a price, on the tick grid."""
+        tick = self.instrument.tick
+        self.lower = max(tick, -(-(price * (100 - percent) // 100) // tick) * tick)
+        self.upper = price * (100 + percent) // 100 // tick * tick
+
+    def depth(self) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
+        """Five levels a side: price, quantity, orders."""
+        tick, lot = self.instrument.tick, self.instrument.lot
+        buys = [(self.bid - i * tick, lot * (100 + 37 * i), 3 + i) for i in range(DEPTH_LEVELS)]
+        sells = [(self.ask + i * tick, lot * (100 + 41 * i), 3 + i) for i in range(DEPTH_LEVELS)]
+        return (
+            [level if level[0] >= self.lower else (0, 0, 0) for level in buys],
+            [level if level[0] <= self.upper else (0, 0, 0) for level in sells],
+        )
+
+
+def new_tape(instrument: Instrument, source: Source, close: int, now: float) -> Tape:
+    """A tape that starts its day at the source's price."""
+    price = source.price()
+    tape = Tape(
+        instrument=instrument,
+        source=source,
+        last=price,
+        open=price,
+        high=price,
+        low=price,
+        close=close,
+        lower=0,
+        upper=0,
+        traded_at=now,
+        volume=0,
+    )
+    tape.set_limits(close, BAND_PERCENT)
+    if not tape.lower <= price <= tape.upper:
+        tape.set_limits(price, BAND_PERCENT)
+    return tape

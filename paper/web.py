@@ -1,0 +1,192 @@
+"""One request and its answer, the table of routes, and the HTTP protocol under them."""
+
+import asyncio
+import os
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl
+
+import orjson
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from paper.accounts import Account
+from paper.errors import KiteError, bad_input
+from paper.orders import Order
+
+JSON = "application/json"
+CSV = "text/csv"
+HTML = "text/html"
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back over the wire."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = JSON
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Call:
+    """One request, read whole; `received_at` is the wall clock when its last byte came in."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+    headers: Any
+    received_at: float
+    # What stands in the place of a `{}` in the route.
+    args: tuple[str, ...] = ()
+    account: Account | None = None
+    # The order that a placement made.
+    order: Order | None = None
+    _form: dict[str, str] | None = None
+
+    @property
+    def user(self) -> Account:
+        """The account that asks; only on routes that need a token."""
+        if self.account is None:
+            raise KiteError(403, "TokenException", "Incorrect `api_key` or `access_token`.")
+        return self.account
+
+    @property
+    def form(self) -> dict[str, str]:
+        if self._form is None:
+            try:
+                self._form = dict(parse_qsl(self.body.decode(), keep_blank_values=True))
+            except UnicodeDecodeError:
+                raise bad_input("The request body is not a form.") from None
+        return self._form
+
+    @property
+    def params(self) -> dict[str, list[str]]:
+        return parse_qs(self.query, keep_blank_values=True)
+
+    def param(self, name: str) -> str:
+        """The first value of a query parameter, empty when absent."""
+        return self.params.get(name, [""])[0]
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises KiteError 400 when it is none.
+        """
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            raise bad_input("The request body is not JSON.") from None
+
+
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(slots=True, frozen=True)
+class Route:
+    """One line of the table; `bucket` names the rate limit it counts against."""
+
+    handler: Handler
+    bucket: str = "other"
+    auth: bool = True
+    placement: bool = False
+
+
+class Routes:
+    """Exact paths in one dictionary, patterns by their number of segments."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, dict[str, Route]] = {}
+        self._patterns: dict[int, list[tuple[tuple[str, ...], str, Route]]] = {}
+
+    def add(self, method: str, pattern: str, route: Route) -> None:
+        if "{}" not in pattern:
+            self._exact.setdefault(pattern, {})[method] = route
+            return
+        parts = tuple(pattern.split("/"))
+        self._patterns.setdefault(len(parts), []).append((parts, method, route))
+
+    def find(self, method: str, path: str) -> tuple[Route, tuple[str, ...]]:
+        """The route of a request and what stood in its places.
+
+        Raises KiteError 404 or 405.
+        """
+        exact = self._exact.get(path)
+        if exact is not None and method in exact:
+            return exact[method], ()
+        parts = tuple(path.split("/"))
+        known = exact is not None
+        for pattern, verb, route in self._patterns.get(len(parts), ()):
+            if all(want in ("{}", have) for want, have in zip(pattern, parts, strict=True)):
+                known = True
+                if verb == method:
+                    args = (have for want, have in zip(pattern, parts, strict=True) if want == "{}")
+                    return route, tuple(args)
+        if known:
+            raise KiteError(405, "GeneralException", "Method not allowed")
+        raise KiteError(404, "GeneralException", "Route not found")
+
+
+def data(value: Any) -> Answer:
+    """Kite's success envelope."""
+    return Answer(orjson.dumps({"status": "success", "data": value}))
+
+
+class Connection(RequestHandler):
+    """Aiohttp's protocol, with the instant of the last bytes and of the client's leaving."""
+
+    __slots__ = ("_left", "received_at")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.received_at = 0.0
+        self._left: asyncio.Event | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self.received_at = time.time()
+        super().data_received(data)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if self._left is not None:
+            self._left.set()
+
+    async def left(self, timeout: float) -> None:
+        """Wait until the client has left, or for so long."""
+        self._left = asyncio.Event()
+        if self.transport is None or self.transport.is_closing():
+            return
+        try:
+            async with asyncio.timeout(timeout):
+                await self._left.wait()
+        except TimeoutError:
+            return
+
+    def reset(self) -> None:
+        """End the connection with a RST instead of a FIN."""
+        transport = self.transport
+        if transport is None:
+            return
+        raw = transport.get_extra_info("socket")
+        if raw is not None:
+            # The loop's socket object may be a stand-in: the option is set on a duplicate of its descriptor.
+            duplicate = socket.socket(fileno=os.dup(raw.fileno()))
+            duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            duplicate.close()
+        transport.abort()
+
+
+class Server(web.Server):
+    """Aiohttp's low-level server with our protocol."""
+
+    def __call__(self) -> RequestHandler:
+        return Connection(self, loop=self._loop, access_log=None, keepalive_timeout=3600.0)
+
+
+ServeRequest = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

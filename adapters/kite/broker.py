@@ -1,0 +1,89 @@
+"""One account at Zerodha, or at the paper exchange: `domain.ports.Broker` over Kite Connect."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kiteconnect import KiteConnect
+
+from adapters.kite import outcomes, rows
+from adapters.kite.calls import KiteCalls
+from adapters.kite.client import Kite
+from domain.order import BrokerOrder, BrokerPosition, OrderRequest
+from domain.outcome import PlaceOutcome
+from domain.ports import Clock
+from domain.stoploss import Quote
+
+READ_SECONDS = 5.0
+LEAVE_WITHIN = 1.0
+"""Seconds in which an order leaves or never does. It is asked for at most 2 s after its claim, and 3 s after
+a claim others rely on nothing more being sent under it."""
+QUOTES_AT_ONCE = 500
+
+
+class KiteBroker:
+    """An account with one login. `login_version` says which, for whoever hears that it is dead."""
+
+    def __init__(
+        self, calls: KiteCalls, clock: Clock, login_version: int = 0, read_seconds: float = READ_SECONDS
+    ) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._read_seconds = read_seconds
+        self.login_version = login_version
+
+    async def place(self, order: OrderRequest, timeout: float) -> PlaceOutcome:
+        """Send one order, once; never raises for what the broker or the wire does, never retries."""
+
+        def work(kite: Kite) -> Any:
+            return kite.place_order(
+                variety=KiteConnect.VARIETY_REGULAR,
+                exchange=order.terms.exchange,
+                tradingsymbol=order.terms.symbol,
+                transaction_type=order.side.value,
+                quantity=order.quantity,
+                product=order.terms.product.value,
+                order_type=KiteConnect.ORDER_TYPE_MARKET,
+                validity=KiteConnect.VALIDITY_DAY,
+                tag=order.tag,
+                # Without it the exchange's members refuse market orders by API since 2026-04-01.
+                market_protection=KiteConnect.MARKET_PROTECTION_AUTO,
+            )
+
+        return outcomes.placed(await self._calls.call(work, timeout, min(timeout, LEAVE_WITHIN)))
+
+    async def cancel(self, broker_order_id: str) -> None:
+        """Ask for a cancellation. Whatever comes back, the order book says what is true."""
+        await self._read(lambda kite: kite.cancel_order(KiteConnect.VARIETY_REGULAR, broker_order_id))
+
+    async def orders(self) -> Sequence[BrokerOrder]:
+        """Return today's whole order book."""
+        return rows.orders(await self._read(lambda kite: kite.orders()))
+
+    async def positions(self) -> Sequence[BrokerPosition]:
+        """Return today's net positions."""
+        return rows.positions(await self._read(lambda kite: kite.positions()))
+
+    async def free_holdings(self, exchange: str, symbol: str) -> int:
+        """Return the delivered shares of one symbol that were not sold today."""
+        return rows.free_holdings(await self._read(lambda kite: kite.holdings()), exchange, symbol)
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        """Return quotes by `NSE:TCS`; one the broker has nothing for is absent."""
+        asked = list(dict.fromkeys(instruments))
+        parts = [asked[at : at + QUOTES_AT_ONCE] for at in range(0, len(asked), QUOTES_AT_ONCE)]
+        found: dict[str, Quote] = {}
+        for read in await asyncio.gather(*(self._quotes(part) for part in parts)):
+            found |= read
+        return found
+
+    async def _quotes(self, instruments: list[str]) -> Mapping[str, Quote]:
+        data = await self._read(lambda kite: kite.quote(instruments))
+        return rows.quotes(data, self._clock.now())
+
+    async def close(self) -> None:
+        """Close idle connections."""
+        self._calls.close()
+
+    async def _read(self, work: Any) -> Any:
+        return outcomes.read(await self._calls.call(work, self._read_seconds))

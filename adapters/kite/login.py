@@ -1,0 +1,100 @@
+"""Logging in at Kite: the page the user is sent to, the exchange of its token, and whose token it is."""
+
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from adapters.kite import outcomes
+from adapters.kite.calls import KiteCalls
+from adapters.kite.wire import trusted_roots
+from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+
+ZERODHA_LOGIN = "https://kite.zerodha.com/connect/login"
+CALL_SECONDS = 7.0
+INDIA = ZoneInfo("Asia/Kolkata")
+TOKENS_DIE_AT = time(6)
+"""Exchange time; by regulation, every day (Kite Connect documentation)."""
+
+
+@dataclass(frozen=True, slots=True)
+class KiteProfile:
+    """Whose account a token opens."""
+
+    broker_user_id: str
+    user_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KiteSession:
+    """A login: its token, and whose it is."""
+
+    access_token: str = field(repr=False)
+    broker_user_id: str
+    user_name: str
+
+
+class KiteLogin:
+    """Asks Kite about logins. Its methods raise `BrokerUnavailable` when it does not answer."""
+
+    def __init__(
+        self,
+        root: str,
+        executor: ThreadPoolExecutor,
+        login_page: str = ZERODHA_LOGIN,
+        tls: ssl.SSLContext | None = None,
+        seconds: float = CALL_SECONDS,
+    ) -> None:
+        self._root = root
+        self._executor = executor
+        self._login_page = login_page
+        self._tls = tls or trusted_roots()
+        self._seconds = seconds
+
+    async def profile(self, api_key: str, access_token: str) -> KiteProfile:
+        """Return whose token this is. Raises `LoginNeeded` for a dead or wrong one, `BrokerRefused`."""
+        data = await self._ask(api_key, access_token, lambda kite: kite.profile())
+        return KiteProfile(_text(data, "user_id"), _text(data, "user_name"))
+
+    async def exchange(self, api_key: str, api_secret: str, request_token: str) -> KiteSession:
+        """Turn the login page's one-time token into a session.
+
+        Raises `BrokerRefused` with the broker's words: a used or expired request token is not a login that
+        died. After `BrokerUnavailable` the token may be used up: log in again.
+        """
+        try:
+            data = await self._ask(
+                api_key, None, lambda kite: kite.generate_session(request_token, api_secret=api_secret)
+            )
+        except LoginNeeded as refusal:
+            raise BrokerRefused(str(refusal), 403) from None
+        return KiteSession(_text(data, "access_token"), _text(data, "user_id"), _text(data, "user_name"))
+
+    def login_url(self, api_key: str, state: str) -> str:
+        """Return the page where the user logs in; Kite hands `state` back to our callback."""
+        params = {"v": "3", "api_key": api_key, "redirect_params": urlencode({"state": state})}
+        return f"{self._login_page}?{urlencode(params)}"
+
+    async def _ask(self, api_key: str, access_token: str | None, work: Any) -> Any:
+        calls = KiteCalls(api_key, access_token, self._root, self._executor, self._tls)
+        try:
+            return outcomes.read(await calls.call(work, self._seconds))
+        finally:
+            calls.close()
+
+
+def token_expiry(now: datetime) -> datetime:
+    """Return when a token made at `now` dies: the next 06:00, exchange time."""
+    here = now.astimezone(INDIA)
+    today = datetime.combine(here.date(), TOKENS_DIE_AT, tzinfo=INDIA)
+    return today if here < today else today + timedelta(days=1)
+
+
+def _text(data: Any, name: str) -> str:
+    value = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(value, str) or not value:
+        raise BrokerUnavailable(f"the broker's answer could not be understood: it has no {name}")
+    return value

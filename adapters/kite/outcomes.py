@@ -1,0 +1,131 @@
+"""What an answer means: the one table from the wire to our words.
+
+For an order the question is whether it may exist. "Rejected" needs proof: the request never left, or the
+broker answered with its own error envelope and a status that says it went no further. All else is unknown.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.kite.client import Reply
+from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
+
+ReadError = type[BrokerUnavailable] | type[LoginNeeded] | type[BrokerRefused]
+TOKEN_WORDS = "invalid `api_key` or `access_token`"  # noqa: S105
+"""An auth failure that comes as 400 InputException (header missing or unreadable)."""
+TIMED_OUT_WORDS = "timed out"
+"""The one text that decides: such an order was placed 8 s after its 400 (Kite forum, 2021)."""
+BACK_OFFICE = frozenset({"NetworkException", "DataException"})
+"""Errors between Kite and its order system: whatever the status, the order may have got through."""
+
+
+def _refused(reply: Reply) -> bool:
+    return reply.status is not None and 400 <= reply.status < 500 and reply.error_type is not None
+
+
+def _token_is_dead(reply: Reply) -> bool:
+    return _refused(reply) and (reply.error_type == "TokenException" or TOKEN_WORDS in reply.message.lower())
+
+
+def _timed_out(reply: Reply) -> bool:
+    return reply.status == 408 or (_refused(reply) and TIMED_OUT_WORDS in reply.message.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kind of answer: `order` is what it means for a placement (None: unknown), `read` for a read."""
+
+    name: str
+    holds: Callable[[Reply], bool]
+    order: Cause | type[Accepted] | None
+    read: ReadError | None
+    words: str = "{message}"
+
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        "never left",  # refused, DNS, TLS handshake, proxy, no free thread
+        lambda reply: not reply.left,
+        Cause.TRY_AGAIN,
+        BrokerUnavailable,
+        "the broker could not be reached ({failure}); nothing was sent",
+    ),
+    Row(
+        "no answer",  # read timeout, reset, hard deadline
+        lambda reply: reply.status is None,
+        None,
+        BrokerUnavailable,
+        "the broker did not answer ({failure})",
+    ),
+    Row(
+        "throttled",  # judged by the status: a 429 in plain text looks like a 502 to the client
+        lambda reply: reply.status == 429,
+        Cause.TRY_AGAIN,
+        BrokerUnavailable,
+        "the broker's rate limit was reached (HTTP 429)",
+    ),
+    Row("success", lambda reply: reply.status == 200 and not reply.failure, Accepted, None),
+    Row("token dead", _token_is_dead, Cause.LOGIN, LoginNeeded),
+    Row("timed out in words", _timed_out, None, BrokerUnavailable, "HTTP {status}: {message}"),
+    Row(
+        "refused by a broken back office",
+        lambda reply: _refused(reply) and reply.error_type in BACK_OFFICE,
+        None,
+        BrokerUnavailable,
+        "HTTP {status}: {message}",
+    ),
+    Row("refused", _refused, Cause.FINAL, BrokerRefused),
+    Row(
+        "redirect",
+        lambda reply: reply.status is not None and 300 <= reply.status < 400,
+        None,
+        BrokerUnavailable,
+        "the broker's address answered with a redirect (HTTP {status}), which is not followed",
+    ),
+    Row(
+        "server error",  # whatever the body says: a 500 whose JSON says success is not one
+        lambda reply: reply.status is not None and reply.status >= 500,
+        None,
+        BrokerUnavailable,
+        "the broker answered HTTP {status} {message}",
+    ),
+    Row(
+        "odd answer",  # an error with status 200, a text page, JSON of another shape, a body cut off
+        lambda reply: True,
+        None,
+        BrokerUnavailable,
+        "the broker's answer could not be understood (HTTP {status}, {failure})",
+    ),
+)
+
+
+def row_of(reply: Reply) -> Row:
+    """Return the first row that holds; the last one always does."""
+    return next(row for row in TABLE if row.holds(reply))
+
+
+def placed(reply: Reply) -> PlaceOutcome:
+    """Return what an answer to a placement means; its data is the order id."""
+    row = row_of(reply)
+    if row.order is Accepted:
+        if isinstance(reply.data, str) and reply.data:
+            return Accepted(reply.data)
+        return Unknown("the broker answered success without an order number")
+    words = _words(row, reply)
+    return Rejected(row.order, words) if isinstance(row.order, Cause) else Unknown(words)
+
+
+def read(reply: Reply) -> Any:
+    """Return what a read answered. Raises `BrokerUnavailable`, `LoginNeeded` or `BrokerRefused`."""
+    row = row_of(reply)
+    if row.read is None:
+        return reply.data
+    words = _words(row, reply)
+    raise BrokerRefused(words, reply.status) if row.read is BrokerRefused else row.read(words)
+
+
+def _words(row: Row, reply: Reply) -> str:
+    words = row.words.format(status=reply.status, message=reply.message, failure=reply.failure)
+    return words.strip() or f"the broker refused (HTTP {reply.status})"

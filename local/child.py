@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from local import watcher
 from local.errors import PartFailed
 from local.log_tail import last_lines, size
 from local.part import Account, Part
@@ -95,7 +96,7 @@ async def _spawn(
 ) -> Process:
     output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
@@ -116,6 +117,10 @@ async def _spawn(
         ) from error
     finally:
         os.close(output)
+    if sys.platform != "linux":
+        beside = watcher.command(os.getpid(), process.pid, orphan_signal)
+        await asyncio.create_subprocess_exec(*beside, start_new_session=True)
+    return process
 
 
 def _bound_to_us(orphan_signal: signal.Signals) -> Callable[[], None] | None:

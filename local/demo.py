@@ -1,6 +1,90 @@
+"""The demo of `make run`: two strategies in a minute, over the same API that every client uses."""
+
+import asyncio
+from contextlib import aclosing
+
+from local import demo_stage
+from local.demo_board import Board
+from local.demo_client import Caller, DemoFailed, Json, callers, instant
 from local.endpoints import Endpoints
 from local.terminal import Terminal
 
+_ENDS_WITHIN = 90.0
+_LOOK_EVERY = 1.0
+
 
 async def play(endpoints: Endpoints, terminal: Terminal) -> None:
-    terminal.line("demo: to come")
+    """Play it; when it cannot be played, say why in one sentence and leave the product running."""
+    if endpoints.paper is None:
+        terminal.alert("The demo needs the paper exchange: unset STOPWATCH_KITE_ROOT to play it.")
+        return
+    try:
+        async with callers(endpoints.api, endpoints.paper) as (api, paper):
+            login = await _play(api, paper, Board(terminal), terminal)
+    except DemoFailed as failure:
+        terminal.alert(f"The demo stopped: {failure}. The product keeps running.")
+        return
+    except (KeyError, TypeError, ValueError) as error:
+        terminal.alert(
+            f"The demo stopped: it could not read an answer ({error!r}). The product keeps running."
+        )
+        return
+    terminal.line(f"  Look at it in the app as {login.email}, password {login.password}")
+
+
+async def _play(api: Caller, paper: Caller, board: Board, terminal: Terminal) -> demo_stage.Login:
+    login = await demo_stage.sign_up(api, paper)
+    prices = await demo_stage.prices(paper)
+    opening = await demo_stage.opening()
+    started = [
+        await demo_stage.start(api, paper, plot, prices[plot.symbol], opening) for plot in demo_stage.PLOTS
+    ]
+    terminal.line(
+        "The demo: TCS is bought and sold by the clock; INFY falls through its stop. Exchange time."
+    )
+    ids = [strategy["strategy_id"] for strategy in started]
+    with board.shown():
+        telling = [asyncio.create_task(_tell(api, board, strategy)) for strategy in started]
+        try:
+            async with asyncio.timeout(_ENDS_WITHIN):
+                strategies = await _follow(api, board, ids)
+        except TimeoutError:
+            strategies = await _read(api, ids)
+        finally:
+            for task in telling:
+                task.cancel()
+            await asyncio.gather(*telling, return_exceptions=True)
+    board.summary(strategies, {one: (await api.get(f"/strategy/{one}/orders"))["items"] for one in ids})
+    return login
+
+
+async def _follow(api: Caller, board: Board, ids: list[str]) -> list[Json]:
+    """Show where the strategies stand until both have stopped."""
+    told: set[str] = set()
+    while True:
+        strategies = await _read(api, ids)
+        for strategy in strategies:
+            await _tell_fills(api, board, strategy, told)
+        board.standing(strategies)
+        if all(strategy["status"] == "stopped" for strategy in strategies):
+            return strategies
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _read(api: Caller, ids: list[str]) -> list[Json]:
+    return list(await asyncio.gather(*(api.get(f"/strategy/{one}") for one in ids)))
+
+
+async def _tell_fills(api: Caller, board: Board, strategy: Json, told: set[str]) -> None:
+    for order in (await api.get(f"/strategy/{strategy['strategy_id']}/orders"))["items"]:
+        if order["filled_at"] is not None and order["order_id"] not in told:
+            told.add(order["order_id"])
+            board.order(strategy["symbol"], order)
+
+
+async def _tell(api: Caller, board: Board, strategy: Json) -> None:
+    async with aclosing(api.events(f"/strategy/{strategy['strategy_id']}/events")) as events:
+        async for event in events:
+            at = instant(event["at"])
+            if at is not None:
+                board.entry(strategy["symbol"], at, event["text"])

@@ -66,9 +66,11 @@ def _copied(install: Path) -> Path:
         try:
             _copy(install, aside)
             aside.rename(place)
-        except OSError:
-            # Another `up` was faster; what it made is judged below like anything found there.
+        except OSError as error:
             shutil.rmtree(aside, ignore_errors=True)
+            # Another `up` may have been faster; what it made is judged below like anything found there.
+            if not place.exists():
+                raise PartFailed(f"Postgres cannot be copied to {place}: {error.strerror}.") from error
     _check_ours(place)
     return place / "pkg" / "pginstall" / "bin"
 

@@ -73,7 +73,7 @@ def paper(data: DataDir, port: int, environment: Mapping[str, str]) -> Part:
         name="paper",
         command=python("paper", "--port", str(port), "--data-dir", str(directory)),
         log=data.log("paper"),
-        ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/_paper/ledger"),
+        ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/_paper/health"),
         environment=environment,
     )
 

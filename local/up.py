@@ -25,6 +25,10 @@ def up(wish: Wish, terminal: Terminal) -> int:
     except LocalError as error:
         terminal.line(str(error), style="red")
         return error.status
+    except OSError as error:
+        # A full disk, a file system that went away: nothing of ours to name, but no traceback either.
+        terminal.line(f"Stopwatch cannot go on: {error}.", style="red")
+        return 1
 
 
 class StopSignals:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from local import probes
+from local import probes, watcher
 from local.errors import PartFailed
 from local.part import Part
 from local.ports import HeldPort
@@ -380,3 +380,16 @@ async def test_several_workers_are_listed_when_asked_for(
         pids = json.loads(up.endpoints.read_text())["pids"]
         assert len(set(pids["worker"])) == 2
         assert isinstance(pids["listener"], int)
+
+
+async def test_watcher_ends_a_part_when_the_watched_process_is_gone() -> None:
+    """What stands in for the kernel's own signal on systems without it."""
+    sleeping = (sys.executable, "-c", "import time; time.sleep(600)")
+    up = await asyncio.create_subprocess_exec(*sleeping)
+    part = await asyncio.create_subprocess_exec(*sleeping)
+    beside = await asyncio.create_subprocess_exec(*watcher.command(up.pid, part.pid, signal.SIGKILL))
+    up.kill()
+    await up.wait()
+    async with asyncio.timeout(15):
+        assert await part.wait() == -signal.SIGKILL
+        assert await beside.wait() == 0

@@ -69,14 +69,16 @@ class TemporalRuns:
             static_summary=summary(start),
         )
         try:
-            return await self._client.execute_update_with_start_workflow(
-                StrategyRun.started,
+            view: RunView = await self._client.execute_update_with_start_workflow(
+                "started",
+                result_type=RunView,
                 id=f"started-{start.start_id}",
                 start_workflow_operation=operation,
                 rpc_timeout=START_DEADLINE,
             )
         except (RPCError, WorkflowUpdateFailedError, RPCTimeoutOrCancelledError) as error:
             raise TemporalAway(f"the start could not be confirmed ({type(error).__name__})") from error
+        return view
 
     async def stop(
         self, workflow_id: str, run_id: str, request: StopRequest, wait_seconds: float
@@ -89,7 +91,7 @@ class TemporalRuns:
         suffix = "-keep" if request.on_stop is OnStop.KEEP else ""
         handle = self._client.get_workflow_handle_for(StrategyRun.run, workflow_id, run_id=run_id)
         try:
-            return await handle.execute_update(
+            view: RunView = await handle.execute_update(
                 "stop",
                 {"on_stop": request.on_stop},
                 result_type=RunView,
@@ -104,6 +106,7 @@ class TemporalRuns:
             if error.status in _GONE:
                 raise NoSuchRun(workflow_id) from error
             raise TemporalAway("the stop could not be delivered") from error
+        return view
 
 
 class TemporalLogins:

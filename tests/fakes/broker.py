@@ -1,0 +1,123 @@
+"""A broker in memory: fills, refuses, loses answers and rests orders as a test's script says."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from domain.errors import BrokerUnavailable, LoginNeeded
+from domain.order import FINAL, BrokerOrder, BrokerPosition, OrderRequest, OrderStatus, Side
+from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
+from domain.ports import Broker, Clock
+from domain.stoploss import Quote
+
+
+class Answer(StrEnum):
+    """What the broker makes of the next order."""
+
+    FILL = "fill"
+    REST = "rest"
+    HALF = "half"
+    REFUSE = "refuse"
+    REJECT = "reject"
+    REJECT_LATER = "reject_later"
+    LOSE_ANSWER = "lose_answer"
+    LOSE_ORDER = "lose_order"
+    DEAD_LOGIN = "dead_login"
+
+
+@dataclass
+class MemoryBroker:
+    """One account. `sent` counts what reached it, placed or not."""
+
+    clock: Clock
+    price: Decimal = Decimal("3500")
+    script: deque[Answer] = field(default_factory=deque)
+    book: list[BrokerOrder] = field(default_factory=list)
+    sent: list[OrderRequest] = field(default_factory=list)
+    reads_fail: bool = False
+
+    async def place(self, order: OrderRequest, timeout: float) -> PlaceOutcome:
+        self.sent.append(order)
+        answer = self.script.popleft() if self.script else Answer.FILL
+        if answer is Answer.REFUSE:
+            return Rejected(Cause.TRY_AGAIN, "Too many requests")
+        if answer is Answer.REJECT:
+            return Rejected(Cause.FINAL, "Insufficient funds")
+        if answer is Answer.DEAD_LOGIN:
+            return Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
+        if answer is Answer.LOSE_ORDER:
+            return Unknown("read timed out")
+        row = self._row(order, answer)
+        self.book.append(row)
+        return Unknown("read timed out") if answer is Answer.LOSE_ANSWER else Accepted(row.broker_order_id)
+
+    async def cancel(self, broker_order_id: str) -> None:
+        self.book = [
+            replace(row, status=OrderStatus.CANCELLED)
+            if row.broker_order_id == broker_order_id and row.status not in FINAL
+            else row
+            for row in self.book
+        ]
+
+    async def orders(self) -> Sequence[BrokerOrder]:
+        if self.reads_fail:
+            raise BrokerUnavailable("the order book did not come")
+        return list(self.book)
+
+    async def positions(self) -> Sequence[BrokerPosition]:
+        keys = {(row.exchange, row.symbol, row.product) for row in self.book}
+        return [self._position(*key) for key in keys]
+
+    async def free_holdings(self, exchange: str, symbol: str) -> int:
+        return 0
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        low, high = self.price * Decimal("0.8"), self.price * Decimal("1.2")
+        return {name: Quote(self.price, low, high, self.clock.now()) for name in instruments}
+
+    def filled(self, side: Side) -> int:
+        """Return the shares filled on one side."""
+        return sum(row.filled_quantity for row in self.book if row.side is side)
+
+    def _position(self, exchange: str, symbol: str, product: str) -> BrokerPosition:
+        bought, sold = self.filled(Side.BUY), self.filled(Side.SELL)
+        return BrokerPosition(exchange, symbol, product, bought - sold, bought, sold)
+
+    def _row(self, order: OrderRequest, answer: Answer) -> BrokerOrder:
+        status, filled = {
+            Answer.REST: (OrderStatus.OPEN, 0),
+            Answer.HALF: (OrderStatus.OPEN, order.quantity // 2),
+            Answer.REJECT_LATER: (OrderStatus.REJECTED, 0),
+        }.get(answer, (OrderStatus.COMPLETE, order.quantity))
+        return BrokerOrder(
+            broker_order_id=str(2042130686722629633 + len(self.book)),
+            tags=frozenset({order.tag}),
+            exchange=order.terms.exchange,
+            symbol=order.terms.symbol,
+            product=order.terms.product,
+            side=order.side,
+            quantity=order.quantity,
+            filled_quantity=filled,
+            average_price=self.price if filled else None,
+            status=status,
+            message="RMS: margin exceeds" if answer is Answer.REJECT_LATER else "",
+        )
+
+
+@dataclass
+class MemoryBrokers:
+    """Every user has the same account; `logged_in` turned off makes it need a login."""
+
+    broker: MemoryBroker
+    logged_in: bool = True
+
+    async def of(self, user_id: UUID) -> Broker:
+        if not self.logged_in:
+            raise LoginNeeded("log in at your broker")
+        return self.broker
+
+    async def login_died(self, user_id: UUID, broker: Broker) -> None:
+        self.logged_in = False

@@ -1,0 +1,40 @@
+"""The server, the search attributes and the recording of the workflow tests."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.testing import WorkflowEnvironment
+
+from tests.workflow.day import Run
+
+HISTORIES = Path(__file__).parent.parent / "histories"
+ATTRIBUTES = ("StopwatchUser", "StopwatchSymbol", "StopwatchPhase")
+
+
+@pytest.fixture(scope="session")
+async def env(time_skipping: WorkflowEnvironment) -> WorkflowEnvironment:
+    """The time-skipping server with our search attributes: without them every start fails."""
+    await time_skipping.client.operator_service.add_search_attributes(
+        AddSearchAttributesRequest(
+            namespace=time_skipping.client.namespace,
+            search_attributes=dict.fromkeys(ATTRIBUTES, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
+        )
+    )
+    return time_skipping
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest) -> Callable[[Run], Awaitable[None]]:
+    """Write the run's history under the test's name when `--record-histories` is given."""
+
+    async def write(run: Run) -> None:
+        if not request.config.getoption("--record-histories"):
+            return
+        history = await run.fetch_history()
+        name = request.node.name.removeprefix("test_").replace("[", "-").rstrip("]")
+        (HISTORIES / f"{name}.json").write_text(history.to_json())
+
+    return write

@@ -1,0 +1,111 @@
+"""One strategy's day on Temporal's time-skipping server, with the real workflow and activities."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import time, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+from temporalio.client import WorkflowHandle
+from temporalio.common import RetryPolicy
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.desk import DeskRules, OrderDesk
+from activities.gate import EntryGate
+from activities.orders import OrderActivities
+from activities.runs import RunActivities
+from domain.run import RunView, StartRun
+from domain.session import DayPlan
+from domain.strategy import Strategy
+from tests.fakes.broker import MemoryBroker, MemoryBrokers
+from tests.fakes.clock import ElasticClock
+from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog, MemoryRunStore
+from workflows.sandbox import workflow_runner
+from workflows.strategy_run import StrategyRun
+
+TASK_QUEUE = "days"
+Run = WorkflowHandle[StrategyRun, RunView]
+
+
+@dataclass
+class TestDay:
+    """The parts of a day: what a test sets before it, and reads after it."""
+
+    __test__ = False
+
+    clock: ElasticClock = field(default_factory=ElasticClock)
+    store: MemoryRunStore = field(default_factory=MemoryRunStore)
+    cache: MemoryCache = field(default_factory=MemoryCache)
+    alerts: MemoryAlerts = field(default_factory=MemoryAlerts)
+    strategy: Strategy = field(
+        default_factory=lambda: Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15, 0), Decimal(3400), 10)
+    )
+
+    def __post_init__(self) -> None:
+        self.broker = MemoryBroker(self.clock)
+        self.brokers = MemoryBrokers(self.broker)
+        self.log = MemoryOrderLog(self.clock)
+
+    def activities(self) -> list[Callable[..., object]]:
+        desk = OrderDesk(self.log, self.cache, self.brokers, self.clock, DeskRules())
+        gate = EntryGate(self.brokers, self.cache, self.clock)
+        orders = OrderActivities(desk, gate, self.brokers, self.clock, timedelta(seconds=5))
+        runs = RunActivities(self.store, self.cache, self.alerts)
+        return [
+            *(orders.enter, orders.settle_entry, orders.exit),
+            *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
+        ]
+
+    async def start(self, env: WorkflowEnvironment, *, buy_in: timedelta, sell_only: bool = False) -> Run:
+        """Press START: buys `buy_in` from the server's now, sells five hours later."""
+        now = await env.get_current_time()
+        buy_at = now + buy_in
+        sell_at = now if sell_only else buy_at + timedelta(hours=5)
+        plan = DayPlan(now.date(), buy_at, sell_at, now - timedelta(hours=1), buy_at + timedelta(hours=6))
+        return await env.client.start_workflow(
+            StrategyRun.run,
+            StartRun(uuid4(), self.strategy, plan, sell_only),
+            id=f"strategy-{self.strategy.strategy_id}-{now.date()}",
+            task_queue=TASK_QUEUE,
+            # Tests only: without it the time-skipping server jumps years ahead.
+            execution_timeout=timedelta(days=3),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+
+    def keeping(self) -> None:
+        """Make the strategy one that keeps its shares when it is stopped."""
+        from domain.strategy import OnStop
+
+        self.strategy = replace(self.strategy, on_stop=OnStop.KEEP)
+
+
+@asynccontextmanager
+async def worker_for(env: WorkflowEnvironment, day: TestDay) -> AsyncIterator[None]:
+    """Run a worker with the product's own runner for one day."""
+    async with Worker(
+        env.client,
+        task_queue=TASK_QUEUE,
+        workflows=[StrategyRun],
+        activities=day.activities(),
+        workflow_runner=workflow_runner(),
+        max_heartbeat_throttle_interval=timedelta(seconds=0.2),
+    ):
+        yield
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until `condition` holds; the test's own timeout ends a wait that never does."""
+    while not await condition():  # noqa: ASYNC110 - the state is the server's
+        await asyncio.sleep(0.02)
+
+
+async def in_phase(run: Run, phase: str) -> None:
+    """Wait until the run says it is in `phase`."""
+
+    async def there() -> bool:
+        return (await run.query(StrategyRun.view)).phase == phase
+
+    await until(there)

@@ -1,6 +1,8 @@
 # The one way in: `make run` needs Python 3.11 or newer, make and a package index, and sets up the rest.
 
-PYTHON ?= python3
+# The first Python that is new enough; `make PYTHON=…` names another.
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 READY := .venv/ready
 
@@ -26,7 +28,7 @@ check: $(READY)
 
 # Made again whenever the lock or the project's own description changes.
 $(READY): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stopwatch needs Python 3.11 or newer, this is %s: make PYTHON=python3.12 …" % sys.version.split()[0])'
+	@test -n "$(PYTHON)" || { echo "Stopwatch needs Python 3.11 or newer, and finds none: install it, or name it with make PYTHON=…"; exit 1; }
 	@rm -f $@
 	@echo "Setting up .venv (1 of 4): a Python environment of its own"
 	@$(PYTHON) -m venv .venv

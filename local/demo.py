@@ -48,6 +48,8 @@ async def _play(api: Caller, paper: Caller, board: Board, terminal: Terminal) ->
         try:
             async with asyncio.timeout(_ENDS_WITHIN):
                 strategies = await _follow(api, board, ids)
+                # The stream may still be bringing the last lines of the timeline.
+                await asyncio.sleep(_LOOK_EVERY)
         except TimeoutError:
             strategies = await _read(api, ids)
         finally:

@@ -14,6 +14,8 @@ from local.demo_client import Json, instant
 from local.demo_stage import EXCHANGE_TIME
 from local.terminal import Terminal
 
+# A BUY or SELL at its time needs no reason beside it.
+_REASONS = {"STOPLOSS": " by the stop-loss", "STOP": " by STOP"}
 _STYLES = {"TCS": "cyan", "INFY": "magenta"}
 
 
@@ -43,7 +45,8 @@ class Board:
         """An order that has filled: what it paid, and how late it was."""
         at = instant(order.get("filled_at")) or datetime.now(EXCHANGE_TIME)
         price = _money(order.get("average_price"))
-        text = f"{order['side']} {order['filled_quantity']} at {price}, {order['reason']}{_late(order)}"
+        why = _REASONS.get(order["reason"], "")
+        text = f"{order['side']} {order['filled_quantity']} filled at {price}{why}{_late(order)}"
         self.entry(symbol, at, text)
 
     def standing(self, strategies: Sequence[Json]) -> None:

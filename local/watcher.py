@@ -1,4 +1,4 @@
-"""A process that ends a part when `up` is gone, where the kernel offers no such thing (anything but Linux)."""
+"""A process that ends a part when `up` is gone, where the kernel has no such thing (anything but Linux)."""
 
 import signal
 

@@ -88,11 +88,15 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class NotClaimed:
-    """Somebody else has it (`too_late` False), or `due_at` plus the allowed lateness has passed."""
+    """Somebody else has it; or `latest` has passed (`too_late`); or `due_at` is over two seconds away.
+
+    `too_early` is judged by the store's clock: the caller's is ahead. Nothing was written then.
+    """
 
     attempt: Attempt
     now: datetime
     too_late: bool = False
+    too_early: bool = False
 
 
 class OrderLog(Protocol):

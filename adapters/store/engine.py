@@ -35,7 +35,7 @@ class ReadSession(AsyncSession):
 
 
 class Store:
-    """The database as one role sees it. Each way in raises `StoreUnavailable` when Postgres does not answer."""
+    """The database as one role sees it. `StoreUnavailable` comes out of each way in."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine

@@ -1,0 +1,148 @@
+"""The claim: the right to send an order, taken once, by Postgres' clock. Many at once are one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from adapters.store.engine import Store
+from adapters.store.order_rows import attempt_of
+from adapters.store.tables import OrderRow
+from adapters.store.together import Later, Together
+from domain.errors import StoreUnavailable
+from domain.order import Attempt, OrderStatus, Reason
+from domain.ports import Claimed, NotClaimed
+
+CLAIM_LASTS = timedelta(seconds=2)
+
+# A claim lasts two seconds: whoever was frozen after it must not send later (checked before the call).
+# One more than two seconds before its time comes from a worker whose clock is ahead: it must not buy early.
+_CLAIM = """
+WITH asked AS (
+    SELECT * FROM unnest(
+        CAST(:order_ids AS uuid[]), CAST(:quantities AS int[]), CAST(:reasons AS text[]),
+        CAST(:dues AS timestamptz[]), CAST(:latests AS timestamptz[])
+    ) AS asked (order_id, quantity, reason, due_at, latest)
+), locked AS MATERIALIZED (
+    SELECT orders.order_id FROM orders JOIN asked USING (order_id)
+    WHERE orders.sent_at IS NULL AND orders.status = 'planned'
+    ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}
+), judged AS MATERIALIZED (
+    SELECT asked.*, clock_timestamp() AS now FROM asked JOIN locked USING (order_id)
+), claimed AS (
+    UPDATE orders
+    SET sent_at = judged.now, send_before = judged.now + interval '2 seconds', status = 'sent',
+        quantity = judged.quantity, reason = judged.reason, due_at = judged.due_at
+    FROM judged
+    WHERE orders.order_id = judged.order_id AND orders.sent_at IS NULL AND orders.status = 'planned'
+      AND (judged.latest IS NULL OR judged.now <= judged.latest)
+      AND judged.now >= judged.due_at - interval '2 seconds'
+    RETURNING orders.order_id
+)
+SELECT judged.order_id, judged.now, claimed.order_id IS NOT NULL AS won,
+    judged.latest IS NOT NULL AND judged.now > judged.latest AS too_late
+FROM judged LEFT JOIN claimed USING (order_id)
+"""
+_CLAIM_FREE = text(_CLAIM.format(skip_locked="SKIP LOCKED"))
+_CLAIM_WAITING = text(_CLAIM.format(skip_locked=""))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a caller wants to send, and when it may."""
+
+    attempt: Attempt
+    quantity: int
+    reason: Reason
+    due_at: datetime
+    latest: datetime | None
+
+
+_Answer = Claimed | NotClaimed | Exception | Later
+
+
+class Claims:
+    """Takes claims; each is committed when it is answered."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._together: Together[Claim, Claimed | NotClaimed] = Together(self._take)
+
+    async def take(self, claim: Claim) -> Claimed | NotClaimed:
+        """Return whether the right to send is ours now."""
+        return await self._together.add(claim)
+
+    async def _take(self, claims: Sequence[Claim], wait: bool) -> list[_Answer]:
+        first = {claim.attempt.order_id: claim for claim in reversed(claims)}
+        async with self._store.statement() as connection:
+            judged = await _judge(connection, list(first.values()), wait)
+        answers: list[_Answer | None] = [
+            _answer(claim, judged.get(claim.attempt.order_id))
+            if first[claim.attempt.order_id] is claim
+            else None
+            for claim in claims
+        ]
+        lost = [claim for claim, answer in zip(claims, answers, strict=True) if answer is None]
+        if not lost:
+            return [answer for answer in answers if answer is not None]
+        told = iter(await self._told(lost, wait))
+        return [next(told) if answer is None else answer for answer in answers]
+
+    async def _told(self, lost: Sequence[Claim], wait: bool) -> list[_Answer]:
+        """Read what has become of the intents that somebody else holds; the winners' answers stand anyway."""
+        try:
+            rows, now = await self._read({claim.attempt.order_id for claim in lost})
+        except StoreUnavailable as error:
+            return [StoreUnavailable(*error.args) for _ in lost]
+        return [_lost(rows.get(claim.attempt.order_id), now, wait) for claim in lost]
+
+    async def _read(self, order_ids: set[UUID]) -> tuple[dict[UUID, Attempt], datetime]:
+        async with self._store.read() as session:
+            query = select(OrderRow, func.clock_timestamp()).where(OrderRow.order_id.in_(order_ids))
+            found = (await session.execute(query)).all()
+        rows = {row.order_id: attempt_of(row) for row, _ in found}
+        return rows, found[-1][1] if found else datetime.min.replace(tzinfo=UTC)
+
+
+async def _judge(
+    connection: AsyncConnection, claims: Sequence[Claim], wait: bool
+) -> dict[UUID, Row[UUID, datetime, bool, bool]]:
+    result = await connection.execute(
+        _CLAIM_WAITING if wait else _CLAIM_FREE,
+        {
+            "order_ids": [claim.attempt.order_id for claim in claims],
+            "quantities": [claim.quantity for claim in claims],
+            "reasons": [claim.reason.value for claim in claims],
+            "dues": [claim.due_at for claim in claims],
+            "latests": [claim.latest for claim in claims],
+        },
+    )
+    return {row.order_id: row for row in result}
+
+
+def _answer(claim: Claim, judged: Row[UUID, datetime, bool, bool] | None) -> _Answer | None:
+    if judged is None:
+        return None
+    if not judged.won:
+        return NotClaimed(claim.attempt, judged.now, too_late=judged.too_late, too_early=not judged.too_late)
+    sent = replace(
+        claim.attempt,
+        status=OrderStatus.SENT,
+        quantity=claim.quantity,
+        reason=claim.reason,
+        due_at=claim.due_at,
+        sent_at=judged.now,
+        send_before=judged.now + CLAIM_LASTS,
+    )
+    return Claimed(sent, judged.now)
+
+
+def _lost(attempt: Attempt | None, now: datetime, wait: bool) -> _Answer:
+    if attempt is None:
+        return LookupError("this intent is not in the order log")
+    if attempt.status is OrderStatus.PLANNED and not wait:
+        return Later.LATER  # its row is locked by somebody who may yet let it go
+    return NotClaimed(attempt, now)

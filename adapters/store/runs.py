@@ -1,0 +1,137 @@
+"""The run's own rows in Postgres: START, phases, lines of its timeline, and its end."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from adapters.store.engine import Store
+from adapters.store.fills import position_of
+from adapters.store.ledger import Ledger, Page, Write
+from adapters.store.order_rows import attempt_of, terms_of
+from adapters.store.tables import StrategyRow
+from domain.order import OrderEvent, OrderStatus, next_status
+from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef
+from domain.strategy import Outcome, Phase, Position, Status
+from domain.timeline import EventKind, not_placed_text, started_text, stopped_text
+
+
+class PostgresRunStore:
+    """Implements `domain.ports.RunStore`. A run that a newer START has replaced changes nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._ledger = Ledger(store)
+
+    async def activate(self, request: ActivateRun) -> Activation:
+        """Mark the strategy running and give this START its round. Raises `LookupError` when it is gone."""
+        ref, day = request.ref, request.start.plan.trading_day
+        return await self._ledger.write(
+            Write(ref.strategy_id, ref.user_id, lambda page: _activate(page, request), day=day)
+        )
+
+    async def change_phase(self, change: PhaseChange) -> None:
+        """Write phase and line; the same phase of the same run is written once."""
+        once = f"{change.ref.start_id}:phase:{change.phase}"
+
+        def apply(page: Page) -> None:
+            # A repeated activity may arrive after the next phase has begun: the line tells.
+            if _is_current(page.strategy, change.ref) and once not in page.written:
+                page.strategy.phase = change.phase.value
+                page.say(change.kind, change.text, once, change.data)
+
+        await self._ledger.write(Write(change.ref.strategy_id, change.ref.user_id, apply, once=once))
+
+    async def finish(self, request: FinishRun) -> None:
+        """Mark the strategy stopped with its outcome, and close the intents nobody has sent."""
+        ref = request.ref
+        await self._ledger.write(Write(ref.strategy_id, ref.user_id, lambda page: _finish(page, request)))
+
+    async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
+        """Add a line; `once` counts within this START."""
+        await self._ledger.write(
+            Write(
+                ref.strategy_id,
+                ref.user_id,
+                lambda page: page.say(kind, text, f"{ref.start_id}:{once}", dict(data)),
+            )
+        )
+
+
+def _is_current(strategy: StrategyRow, ref: RunRef) -> bool:
+    return strategy.start_id == ref.start_id and strategy.status == Status.RUNNING
+
+
+def _activate(page: Page, request: ActivateRun) -> Activation:
+    ref, strategy = request.ref, page.strategy
+    if strategy.start_id != ref.start_id:
+        _close_intents(page, "a newer START took over")
+        _begin(page, request)
+    elif strategy.run_id != ref.run_id:
+        # The same START in a new run: somebody reset the workflow, and this run goes on where it stood.
+        _take_over(strategy, ref)
+    return Activation(strategy.round, strategy.bought_quantity - strategy.sold_quantity)
+
+
+def _begin(page: Page, request: ActivateRun) -> None:
+    strategy, start, plan = page.strategy, request.start, request.start.plan
+    strategy.round = _last_round(page, plan.trading_day) + 1
+    strategy.trading_day = plan.trading_day
+    strategy.start_id = request.ref.start_id
+    _take_over(strategy, request.ref)
+    strategy.phase = Phase.WAITING.value
+    strategy.buy_at, strategy.sell_at, strategy.closes_at = plan.buy_at, plan.sell_at, plan.closes_at
+    strategy.warnings = list(plan.warnings)
+    strategy.started_at = page.now
+    strategy.kept = False
+    if not start.sell_only:
+        strategy.position = Position.NONE.value
+        strategy.bought_quantity = strategy.sold_quantity = 0
+        strategy.entry_price = strategy.exit_price = None
+    held = strategy.bought_quantity - strategy.sold_quantity
+    text = started_text(start.strategy, plan, sell_only=start.sell_only, held=held)
+    data = {"round": str(strategy.round), "trading_day": plan.trading_day.isoformat()}
+    page.say(EventKind.STARTED, text, f"{request.ref.start_id}:started", data)
+
+
+def _take_over(strategy: StrategyRow, ref: RunRef) -> None:
+    strategy.workflow_id, strategy.run_id = ref.workflow_id, ref.run_id
+    strategy.status = Status.RUNNING.value
+    strategy.outcome = strategy.outcome_detail = strategy.stopped_at = None
+
+
+def _last_round(page: Page, day: date) -> int:
+    # Not the row alone: shares kept today are sold today although a START for tomorrow came between,
+    # and a round's tags must never come back.
+    rounds = [row.round for row in page.orders if row.trading_day == day]
+    if page.strategy.trading_day == day:
+        rounds.append(page.strategy.round)
+    return max(rounds, default=0)
+
+
+def _finish(page: Page, request: FinishRun) -> None:
+    strategy = page.strategy
+    if not _is_current(strategy, request.ref):
+        return
+    held = strategy.bought_quantity - strategy.sold_quantity
+    position = request.position
+    if position is Position.NONE:
+        # An entry that turned up while the run was ending is not forgotten.
+        position = position_of(strategy.bought_quantity, strategy.sold_quantity)
+    strategy.status, strategy.phase = Status.STOPPED.value, Phase.DONE.value
+    strategy.outcome, strategy.outcome_detail = request.outcome.value, request.detail
+    strategy.position = position.value
+    strategy.kept = request.outcome is Outcome.KEPT and position is Position.BOUGHT
+    strategy.stopped_at = page.now
+    _close_intents(page, request.detail)
+    text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
+    data = {"outcome": request.outcome.value}
+    page.say(EventKind.STOPPED, text, f"{request.ref.start_id}:stopped", data)
+
+
+def _close_intents(page: Page, message: str) -> None:
+    """Take the right to send away from intents of this run that nobody has claimed."""
+    for row in page.orders:
+        if row.status == OrderStatus.PLANNED:
+            row.status = next_status(OrderStatus.PLANNED, OrderEvent.PROVE_NOT_PLACED).value
+            row.message = message
+            if row.due_at is not None:
+                text = not_placed_text(attempt_of(row), terms_of(row), message)
+                page.say(EventKind.ORDER_NOT_PLACED, text, f"{EventKind.ORDER_NOT_PLACED}:{row.order_id}:")

@@ -1,0 +1,107 @@
+"""Writes that wait for each other's way to Postgres anyway, made in one go.
+
+While one group is under way, the calls that arrive gather into the next: a lone call goes at once, and a
+thousand in one second are a few dozen transactions.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum, auto
+from typing import Generic, TypeVar
+
+from domain.errors import StoreUnavailable
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Later(Enum):
+    """Somebody else holds this one's row: it waits alone, the others of its group do not."""
+
+    LATER = auto()
+
+
+WriteGroup = Callable[[Sequence[Item], bool], Awaitable[Sequence[Result | Exception | Later]]]
+"""Writes a group and answers in its order; may say `LATER` only when told not to wait for locks."""
+
+
+class Together(Generic[Item, Result]):
+    """Groups the calls made while earlier ones are under way; each caller gets its own answer or error."""
+
+    def __init__(self, write: WriteGroup[Item, Result], *, most: int = 100, lanes: int = 2) -> None:
+        self._write = write
+        self._most = most
+        self._lanes = lanes
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy = 0
+
+    async def add(self, item: Item) -> Result:
+        """Write one item, with whatever else is waiting. A cancelled caller's item may still be written."""
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answer))
+        if self._busy < self._lanes:
+            self._busy += 1
+            self._spawn(self._lane())
+        return await answer
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _lane(self) -> None:
+        try:
+            while group := self._next_group():
+                await self._write_group(group)
+        finally:
+            self._busy -= 1
+
+    def _next_group(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        group: list[tuple[Item, asyncio.Future[Result]]] = []
+        while self._waiting and len(group) < self._most:
+            item, answer = self._waiting.popleft()
+            if not answer.done():
+                group.append((item, answer))
+        return group
+
+    async def _write_group(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        if len(group) == 1:
+            await self._write_alone(*group[0])
+            return
+        try:
+            results = await self._write([item for item, _ in group], False)
+        except StoreUnavailable as error:
+            for _, answer in group:
+                _fail(answer, StoreUnavailable(*error.args))
+        except Exception:
+            # One of them is not acceptable to Postgres; the others must not suffer for it.
+            for item, answer in group:
+                await self._write_alone(item, answer)
+        else:
+            for (item, answer), result in zip(group, results, strict=True):
+                if result is Later.LATER:
+                    self._spawn(self._write_alone(item, answer))
+                else:
+                    _settle(answer, result)
+
+    async def _write_alone(self, item: Item, answer: asyncio.Future[Result]) -> None:
+        try:
+            (result,) = await self._write([item], True)
+        except Exception as error:
+            _fail(answer, error)
+        else:
+            _settle(answer, result)
+
+
+def _settle(answer: asyncio.Future[Result], result: Result | Exception | Later) -> None:
+    if isinstance(result, Exception):
+        _fail(answer, result)
+    elif not answer.done() and not isinstance(result, Later):
+        answer.set_result(result)
+
+
+def _fail(answer: asyncio.Future[Result], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)

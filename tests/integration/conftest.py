@@ -1,0 +1,28 @@
+"""One Postgres for all integration tests; each test that asks gets a database of its own."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapters.store.engine import Store
+from tests.postgres import PostgresServer
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[PostgresServer]:
+    server = await PostgresServer.started()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def database(postgres: PostgresServer) -> str:
+    """The owner's URL of a migrated, empty database."""
+    return await postgres.new_database()
+
+
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[Store]:
+    opened = Store.open(database)
+    yield opened
+    await opened.close()

@@ -1,0 +1,150 @@
+"""A strategy and its run as the store's tests need them: a user, his strategy, one START after another."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import select
+
+from adapters.store.engine import Store
+from adapters.store.orders import PostgresOrderLog
+from adapters.store.runs import PostgresRunStore
+from adapters.store.tables import EventRow, OrderRow, StrategyRow, User
+from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
+from domain.outcome import Accepted
+from domain.ports import Claimed
+from domain.run import ActivateRun, FinishRun, RunRef, StartRun
+from domain.session import DayPlan
+from domain.strategy import Outcome, Position, Product, Strategy
+
+TODAY = date(2026, 11, 23)
+TERMS = OrderTerms("NSE", "TCS", Product.CNC)
+
+
+def just_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One strategy of one user, and the two adapters that write its rows."""
+
+    store: Store
+    log: PostgresOrderLog
+    runs: PostgresRunStore
+    strategy: Strategy
+
+    @classmethod
+    async def made(cls, store: Store) -> "Desk":
+        user_id, strategy_id = uuid4(), uuid4()
+        strategy = Strategy(strategy_id, user_id, "TCS", time(9, 30), time(15, 14), Decimal(3500), 10)
+        async with store.work() as session:
+            session.add(User(user_id=user_id, email=f"{user_id}@example.com", password_hash="-"))
+            await session.flush()
+            session.add(
+                StrategyRow(
+                    strategy_id=strategy_id,
+                    user_id=user_id,
+                    symbol="TCS",
+                    exchange="NSE",
+                    product="CNC",
+                    buy_time=strategy.buy_time,
+                    sell_time=strategy.sell_time,
+                    stop_loss=strategy.stop_loss,
+                    quantity=10,
+                    on_stop="exit",
+                )
+            )
+        return cls(store, PostgresOrderLog(store), PostgresRunStore(store), strategy)
+
+    def start(self, day: date = TODAY, *, sell_only: bool = False) -> ActivateRun:
+        """Return a new START, as pressed now."""
+        start_id = uuid4()
+        at = datetime.combine(day, time(4), tzinfo=UTC)
+        plan = DayPlan(day, at, at + timedelta(hours=5), at, at + timedelta(hours=6))
+        ref = RunRef(
+            self.strategy.strategy_id, self.strategy.user_id, f"strategy-{day}", f"run-{start_id}", start_id
+        )
+        return ActivateRun(ref, StartRun(start_id, self.strategy, plan, sell_only))
+
+    def key(self, leg: Leg = Leg.ENTRY, round_: int = 1, day: date = TODAY) -> LegKey:
+        return LegKey(self.strategy.strategy_id, self.strategy.user_id, day, round_, leg)
+
+    async def sent(self, key: LegKey, attempt: int = 1, quantity: int = 10) -> Attempt:
+        """Return an attempt of a leg, planned and claimed now."""
+        planned = await self.log.plan(key, TERMS, attempt, just_now())
+        reason = Reason.BUY if key.leg is Leg.ENTRY else Reason.SELL
+        claim = await self.log.claim(planned, quantity, reason, just_now(), None)
+        assert isinstance(claim, Claimed)
+        return claim.attempt
+
+    async def accepted(self, key: LegKey, broker_order_id: str = "1001", quantity: int = 10) -> Attempt:
+        return await self.log.answer(await self.sent(key, quantity=quantity), Accepted(broker_order_id))
+
+    async def bought(self, quantity: int = 10, price: str = "3501.25") -> Attempt:
+        """Fill the first round's entry."""
+        attempt = await self.accepted(self.key())
+        return await self.log.saw(attempt, seen(attempt, quantity, price))
+
+    def end(
+        self, start: ActivateRun, outcome: Outcome = Outcome.SOLD, position: Position = Position.NONE
+    ) -> FinishRun:
+        return FinishRun(start.ref, self.strategy, outcome, "because", position)
+
+    async def row(self) -> StrategyRow:
+        async with self.store.read() as session:
+            found = await session.get(StrategyRow, self.strategy.strategy_id)
+        assert found is not None
+        return found
+
+    async def orders(self) -> list[OrderRow]:
+        query = select(OrderRow).where(OrderRow.strategy_id == self.strategy.strategy_id)
+        async with self.store.read() as session:
+            return list(await session.scalars(query.order_by(OrderRow.leg, OrderRow.attempt)))
+
+    async def lines(self) -> list[EventRow]:
+        query = select(EventRow).where(EventRow.strategy_id == self.strategy.strategy_id)
+        async with self.store.read() as session:
+            return list(await session.scalars(query.order_by(EventRow.event_id)))
+
+    async def kinds(self) -> list[str]:
+        return [line.kind for line in await self.lines()]
+
+    async def everything(self) -> list[Any]:
+        """Return all that is stored of the strategy but the times of writing, to compare two moments."""
+        rows: list[Any] = [await self.row(), *await self.orders(), *await self.lines()]
+        return [
+            {
+                name: value
+                for name, value in vars(row).items()
+                if name not in ("_sa_instance_state", "updated_at")
+            }
+            for row in rows
+        ]
+
+
+def seen(
+    attempt: Attempt,
+    filled: int,
+    price: str | None = "3501.25",
+    status: OrderStatus | None = None,
+    broker_order_id: str = "1001",
+    message: str = "",
+) -> BrokerOrder:
+    """Return the order book's row of an attempt; COMPLETE when all of it is filled, else OPEN."""
+    quantity = attempt.quantity or 10
+    return BrokerOrder(
+        broker_order_id,
+        frozenset({attempt.tag}),
+        "NSE",
+        "TCS",
+        "CNC",
+        Side(attempt.key.leg.side),
+        quantity,
+        filled,
+        Decimal(price) if price and filled else None,
+        status or (OrderStatus.COMPLETE if filled == quantity else OrderStatus.OPEN),
+        message,
+    )

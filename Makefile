@@ -12,6 +12,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 
 setup: $(READY)
+	@echo "Ready: $(BIN)/stopwatch --help"
 
 run: $(READY)
 	@$(BIN)/stopwatch up --demo
@@ -40,6 +41,5 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Setting up .venv (3 of 4): compiling on all processors what is run"
 	@$(BIN)/python -m compileall -q -q -j 0 -x '/(tests?|testing|scripts)/' .venv/lib || true
 	@echo "Setting up .venv (4 of 4): the stopwatch command"
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . > .venv/install.log 2>&1 || { cat .venv/install.log; exit 1; }
 	@touch $@
-	@echo "Ready: $(BIN)/stopwatch --help"

@@ -27,6 +27,8 @@ WRITE_RETRY = RetryPolicy(
 SETTLE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=5))
 EMERGENCY_PAUSES = (2, 5, 10, 20, 30)
 """Seconds between an emergency exit's rounds of attempts; the last one repeats until the market closes."""
+EMERGENCY_ALERT_EVERY = 20
+"""Rounds between two alerts of one emergency exit: about ten minutes, so that a person is not drowned."""
 LOGIN_TIMEOUT = timedelta(seconds=15)
 LOGIN_RETRY = RetryPolicy(maximum_attempts=2)
 """A request token is good once: what was refused is not asked again, a lost worker is replaced once."""

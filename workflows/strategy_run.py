@@ -219,14 +219,15 @@ class StrategyRun:
         )
 
     async def _emergency(self, rounds: int, failed: ActivityError) -> None:
-        """Tell a person, wait a little, and let the exit go on."""
+        """Tell a person, now and again, wait a little, and let the exit go on."""
         pause = policies.emergency_pause(rounds)
-        await self._alarm(
-            "emergency_exit",
-            f"selling {self._day.held} {self._start.strategy.symbol} failed ({failed.cause}); "
-            f"it is tried again in {pause.total_seconds():g} s, until it is sold, the market closes, "
-            "or you stop it and keep the shares.",
-        )
+        if rounds % policies.EMERGENCY_ALERT_EVERY == 0:
+            await self._alarm(
+                "emergency_exit",
+                f"selling {self._day.held} {self._start.strategy.symbol} failed ({failed.cause}); "
+                f"it is tried again in {pause.total_seconds():g} s, and on, until it is sold, the market "
+                "closes, or you stop it and keep the shares.",
+            )
         await self._wait(lambda: self._day.keeps, workflow.now() + pause, "before the next emergency exit")
 
     async def _rescue(self, fault: Exception) -> None:

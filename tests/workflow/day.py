@@ -59,12 +59,13 @@ class TestDay:
             *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         ]
 
-    async def start(self, env: WorkflowEnvironment, *, buy_in: timedelta, sell_only: bool = False) -> Run:
-        """Press START: buys `buy_in` from the server's now, sells five hours later."""
+    async def start(self, env: WorkflowEnvironment, *, buy_in: timedelta, sell_only: bool = False,
+        closes_after: timedelta = timedelta(hours=1)) -> Run:
+        """Press START: buys `buy_in` from now, sells five hours later, `closes_after` before the close."""
         now = await env.get_current_time()
         buy_at = now + buy_in
         sell_at = now if sell_only else buy_at + timedelta(hours=5)
-        plan = DayPlan(now.date(), buy_at, sell_at, now - timedelta(hours=1), buy_at + timedelta(hours=6))
+        plan = DayPlan(now.date(), buy_at, sell_at, now - timedelta(hours=1), sell_at + closes_after)
         return await env.client.start_workflow(
             StrategyRun.run,
             StartRun(uuid4(), self.strategy, plan, sell_only),

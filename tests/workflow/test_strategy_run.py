@@ -289,7 +289,7 @@ async def test_position_left_is_alerted_when_the_market_closes_on_it(
     day = TestDay()
     day.broker.script.extend([Answer.FILL, *[Answer.REFUSE] * 500])
     async with worker_for(env, day):
-        view = await ended(await day.start(env, buy_in=HOUR), record)
+        view = await ended(await day.start(env, buy_in=HOUR, closes_after=timedelta(minutes=3)), record)
     assert (view.outcome, view.position) == (Outcome.ORDER_FAILED, Position.BOUGHT)
     assert "position_left" in {alarm.kind for alarm in day.alerts.raised}
 

@@ -1,0 +1,88 @@
+"""From times of day to instants: the next trading day on which buy_time is still ahead."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from adapters.calendar import AlwaysOpen, ExchangeCalendar
+from domain.errors import CalendarUnknown, InvalidStrategy
+from domain.instrument import Segment
+from domain.session import at, check_times, plan_day, plan_sale
+from domain.strategy import Product, Strategy
+
+SEED = Strategy(UUID(int=1), UUID(int=2), "TCS", time(9, 30), time(15, 30), Decimal(3500), 10)
+FRIDAY = date(2026, 11, 20)
+MONDAY = date(2026, 11, 23)
+XNSE = ExchangeCalendar()
+
+
+def on(day: date, hour: int, minute: int = 0, second: int = 0) -> datetime:
+    return at(day, time(hour, minute, second)).astimezone(UTC)
+
+
+def test_starts_today_while_buy_time_is_ahead() -> None:
+    plan = plan_day(SEED, XNSE, Segment.CASH_CAS, on(MONDAY, 9, 29, 59))
+    assert (plan.trading_day, plan.buy_at) == (MONDAY, on(MONDAY, 9, 30))
+
+
+@pytest.mark.parametrize("now", [on(FRIDAY, 9, 30), on(FRIDAY, 16), on(FRIDAY + timedelta(days=1), 12)])
+def test_starts_on_the_next_trading_day_after_buy_time(now: datetime) -> None:
+    assert plan_day(SEED, XNSE, Segment.CASH_CAS, now).trading_day == MONDAY
+
+
+def test_seeds_sell_time_is_carried_out_before_continuous_trading_ends() -> None:
+    plan = plan_day(SEED, XNSE, Segment.CASH_CAS, on(MONDAY, 9))
+    assert plan.sell_at == on(MONDAY, 15, 14)
+    assert "15:15" in plan.warnings[0]
+
+
+def test_share_without_derivatives_trades_to_half_past_three() -> None:
+    plan = plan_day(SEED, XNSE, Segment.CASH, on(MONDAY, 9))
+    assert plan.sell_at == on(MONDAY, 15, 29)
+
+
+def test_intraday_position_is_sold_before_the_broker_squares_it_off() -> None:
+    intraday = replace(SEED, product=Product.MIS)
+    assert plan_day(intraday, XNSE, Segment.CASH, on(MONDAY, 9)).sell_at == on(MONDAY, 15, 19)
+
+
+def test_no_plan_beyond_the_calendars_last_day() -> None:
+    with pytest.raises(CalendarUnknown):
+        plan_day(SEED, XNSE, Segment.CASH, on(date(2027, 6, 1), 9))
+
+
+def test_always_open_trades_every_day_to_the_last_second() -> None:
+    late = replace(SEED, buy_time=time(23, 59, 50), sell_time=time(23, 59, 58))
+    plan = plan_day(late, AlwaysOpen(), Segment.CASH, on(FRIDAY + timedelta(days=1), 12))
+    assert (plan.trading_day, plan.warnings) == (FRIDAY + timedelta(days=1), ())
+    assert plan.sell_at == on(FRIDAY + timedelta(days=1), 23, 59, 58)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"buy_time": time(15, 30)}, "sell_time"),
+        ({"buy_time": time(9, 0)}, "buy_time"),
+        ({"buy_time": time(15, 15), "sell_time": time(15, 20)}, "buy_time"),
+    ],
+)
+def test_times_that_do_not_fit_are_refused_by_name(changes: dict[str, time], field: str) -> None:
+    with pytest.raises(InvalidStrategy) as refused:
+        check_times(replace(SEED, **changes), XNSE, Segment.CASH_CAS, on(MONDAY, 8))
+    assert refused.value.field == field
+
+
+def test_left_over_shares_are_sold_at_the_next_opening_when_the_market_is_closed() -> None:
+    assert plan_sale(SEED, XNSE, Segment.CASH, on(FRIDAY, 17)).sell_at == on(MONDAY, 9, 15)
+    assert plan_sale(SEED, XNSE, Segment.CASH, on(MONDAY, 11)).sell_at == on(MONDAY, 11)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_instants_do_not_depend_on_the_zone_they_are_asked_in(zone: str) -> None:
+    from zoneinfo import ZoneInfo
+
+    now = on(MONDAY, 9).astimezone(ZoneInfo(zone))
+    assert plan_day(SEED, XNSE, Segment.CASH, now).buy_at == on(MONDAY, 9, 30)

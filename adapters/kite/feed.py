@@ -1,0 +1,113 @@
+"""Kite's price feed: as many sockets as the instruments need, each watched, each reconnected for ever.
+
+The official client's KiteTicker is not used here. It sends no pings and never notices a silent socket, gives
+up after fifty tries with waits of up to a minute, keeps its first access token for life, runs a reactor that
+cannot be started twice, drops the connection when a callback raises, and stamps ticks with naive local time.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from enum import StrEnum
+
+import aiohttp
+
+from adapters.kite.feed_socket import TOKENS_EACH, FeedSocket, FeedTimes, Login, Receiver, SocketState
+from domain.ports import Clock
+
+SOCKETS = 3
+"""Connections Kite allows for one api_key; more are flagged as abuse."""
+
+
+class FeedState(StrEnum):
+    IDLE = "idle"
+    """Nothing is watched, so nothing is connected."""
+    ALIVE = "alive"
+    LOST = "lost"
+    LOGIN_NEEDED = "login_needed"
+
+
+_DOWN = {
+    FeedState.LOST: "the broker's price feed cannot be reached",
+    FeedState.LOGIN_NEEDED: "the broker refuses the login of the price feed: log in again",
+}
+
+
+class KiteFeed:
+    """Last prices of any instruments, for one account.
+
+    `watch` says which tokens are wanted, all of them each time; the rest follows by itself. Prices, losses
+    and order updates go to the receiver, in the event loop of `run`; a receiver that raises is only logged.
+    """
+
+    def __init__(
+        self,
+        ws_root: str,
+        login: Login,
+        receiver: Receiver,
+        clock: Clock,
+        times: FeedTimes | None = None,
+    ) -> None:
+        self._sockets = [
+            FeedSocket(ws_root, login, receiver, clock, times or FeedTimes()) for _ in range(SOCKETS)
+        ]
+        self._place: dict[int, FeedSocket] = {}
+        self._uncovered: frozenset[int] = frozenset()
+
+    @property
+    def uncovered(self) -> frozenset[int]:
+        """Tokens beyond what Kite's connections carry; their prices must be polled."""
+        return self._uncovered
+
+    @property
+    def state(self) -> FeedState:
+        """Return the worst state among the sockets in use."""
+        states = {socket.state for socket in self._sockets if socket.tokens}
+        if not states:
+            return FeedState.IDLE
+        if SocketState.LOGIN_NEEDED in states:
+            return FeedState.LOGIN_NEEDED
+        return FeedState.ALIVE if states == {SocketState.ALIVE} else FeedState.LOST
+
+    @property
+    def down(self) -> str | None:
+        """Say why prices do not come, in words for a person; None while all is well."""
+        return _DOWN.get(self.state)
+
+    @property
+    def attempted(self) -> bool:
+        """Tell whether every socket in use has tried to connect at least once."""
+        return all(socket.attempts for socket in self._sockets if socket.tokens)
+
+    @property
+    def dropped(self) -> int:
+        """Return how many packets were garbage so far."""
+        return sum(socket.dropped for socket in self._sockets)
+
+    def watch(self, tokens: Iterable[int]) -> None:
+        """Subscribe to exactly these tokens from now on, whatever happens to the connections."""
+        wanted = set(tokens)
+        for token in self._place.keys() - wanted:
+            del self._place[token]
+        uncovered = set()
+        loads = {socket: len(socket.tokens & wanted) for socket in self._sockets}
+        for token in sorted(wanted - self._place.keys()):
+            socket = next((one for one in self._sockets if loads[one] < TOKENS_EACH), None)
+            if socket is None:
+                uncovered.add(token)
+            else:
+                self._place[token] = socket
+                loads[socket] += 1
+        self._uncovered = frozenset(uncovered)
+        for socket in self._sockets:
+            socket.watch({token for token, place in self._place.items() if place is socket})
+
+    def alive(self, token: int) -> bool:
+        """Tell whether this token's prices come over a connection that was heard from within 5 s."""
+        socket = self._place.get(token)
+        return socket is not None and socket.carries(token)
+
+    async def run(self) -> None:
+        """Keep connected until cancelled."""
+        async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
+            for socket in self._sockets:
+                group.create_task(socket.run(http))

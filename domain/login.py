@@ -1,7 +1,6 @@
 """The morning login: what goes through Temporal is a user's id and a sealed token, nothing in clear."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -32,8 +31,7 @@ class LoginRequest:
 
 @dataclass(frozen=True, slots=True)
 class LoginResult:
+    """How a morning login ended; `message` is the broker's, where it gave one."""
+
     status: LoginStatus
     message: str = ""
-    broker_user_id: str = ""
-    user_name: str = ""
-    token_expires_at: datetime | None = None

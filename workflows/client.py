@@ -1,5 +1,6 @@
 """How the API and the listener speak to runs: ids, the task queue and the calls have their home here."""
 
+import base64
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -7,6 +8,7 @@ from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
     WithStartWorkflowOperation,
+    WorkflowFailureError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -19,7 +21,7 @@ from temporalio.common import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import NoSuchRun, Unavailable
-from domain.login import LoginRequest, LoginResult
+from domain.login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.ports import WatchedStrategy
 from domain.run import RunView, StartRun, StopRequest
 from domain.run_words import summary
@@ -81,7 +83,11 @@ class TemporalRuns:
         return view
 
     async def stop(
-        self, workflow_id: str, run_id: str, request: StopRequest, wait_seconds: float
+        self,
+        workflow_id: str,
+        run_id: str,
+        request: StopRequest,
+        wait_seconds: float,
     ) -> RunView | None:
         """Ask the run to stop and wait for it; None when it is still exiting after `wait_seconds`.
 
@@ -116,19 +122,26 @@ class TemporalLogins:
         self._client = client
         self._task_queue = task_queue
 
-    async def login(self, request: LoginRequest) -> LoginResult:
-        """Have the worker renew a login. Raises `Unavailable` when no answer comes in time."""
+    async def login(self, user_id: UUID, kind: LoginKind, sealed_token: bytes) -> LoginResult:
+        """Have the worker renew a login. The token is sealed for the user under the field name `kind`.
+
+        Raises `Unavailable` when the broker, Temporal or every worker is away.
+        """
+        request = LoginRequest(user_id, kind, base64.urlsafe_b64encode(sealed_token).decode())
         try:
-            return await self._client.execute_workflow(
+            result = await self._client.execute_workflow(
                 BrokerLogin.run,
                 request,
-                id=f"broker-login-{request.user_id}-{uuid4()}",
+                id=f"broker-login-{user_id}-{uuid4()}",
                 task_queue=self._task_queue,
                 execution_timeout=LOGIN_DEADLINE,
                 rpc_timeout=LOGIN_DEADLINE,
             )
-        except Exception as error:
+        except (RPCError, RPCTimeoutOrCancelledError, WorkflowFailureError) as error:
             raise TemporalAway("the broker login could not be carried out now") from error
+        if result.status is LoginStatus.UNAVAILABLE:
+            raise Unavailable(result.message)
+        return result
 
 
 class TemporalStopSignals:

@@ -16,9 +16,14 @@ from paper.desk import Desk
 from paper.exchange import Exchange
 from paper.feed import Feed
 from paper.front import Front
+from paper.gtts import Gtts
 from paper.housekeeping import Housekeeping
 from paper.market import Market, list_bar_symbols
 from paper.restore import Restore
+from paper.routes_funds import FundRoutes
+from paper.routes_gtt import GttRoutes
+from paper.routes_historical import HistoricalRoutes
+from paper.routes_margins import MarginRoutes
 from paper.routes_orders import OrderRoutes
 from paper.routes_portfolio import PortfolioRoutes
 from paper.routes_quotes import QuoteRoutes
@@ -71,18 +76,25 @@ def build(options: Options) -> Paper:
     exchange.journal.open()
     restore = Restore(exchange)
     restore.run()
+    gtts = Gtts(exchange, desk)
+    for record in restore.gtts.values():
+        gtts.restore(record)
     feed = Feed(exchange)
-    front = Front(exchange, kite_routes(exchange, desk), control_routes(exchange), feed.serve)
+    front = Front(exchange, kite_routes(exchange, desk, gtts), control_routes(exchange), feed.serve)
     return Paper(exchange, feed, front, Housekeeping(exchange, desk, restore))
 
 
-def kite_routes(exchange: Exchange, desk: Desk) -> Routes:
+def kite_routes(exchange: Exchange, desk: Desk, gtts: Gtts) -> Routes:
     """Kite's own endpoints."""
     routes = Routes()
     OrderRoutes(exchange, desk).add_to(routes)
     UserRoutes(exchange).add_to(routes)
     PortfolioRoutes(exchange).add_to(routes)
     QuoteRoutes(exchange).add_to(routes)
+    HistoricalRoutes(exchange).add_to(routes)
+    MarginRoutes(exchange).add_to(routes)
+    GttRoutes(gtts).add_to(routes)
+    FundRoutes().add_to(routes)
     return routes
 
 
@@ -103,9 +115,9 @@ async def serve(options: Options) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
+    paper.housekeeping.begin()
     server = Server(paper.front.serve)
     listeners = [await _listen(server, options.host, port) for port in _ports(options)]
-    paper.housekeeping.begin()
     work = [loop.create_task(paper.exchange.market.run()), loop.create_task(paper.housekeeping.run())]
     _announce(options, paper)
     await stop.wait()

@@ -111,8 +111,10 @@ class Exchange:
     def answered(self, order: Order) -> None:
         """The whole answer to a placement has gone out."""
         order.answered = True
-        self.journal.add("answered", {"id": order.order_id})
-        self.journal.flush()
+        if self.journal.keeps:
+            # Nothing waits for this line: those of one turn of the loop go out together.
+            self.journal.add("answered", {"id": order.order_id})
+            asyncio.get_running_loop().call_soon(self.journal.flush)
 
     def visible(self, visible_at: float) -> bool:
         """Whether the books show what is hidden until then."""

@@ -80,7 +80,8 @@ class Front:
             fault = self._answer_fault(call, answer) if self._exchange.faults.any else None
             if fault is not None:
                 return await self._faulty(request, call, answer, fault)
-            answer = self._run(call, answer)
+            run = asyncio.to_thread(self._run, call, answer) if answer.threaded else None
+            answer = self._run(call, answer) if run is None else await run
         return await self._finish(request, call, answer)
 
     def _admit(self, call: Call) -> Route | Answer:

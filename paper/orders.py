@@ -1,7 +1,7 @@
 """An order, its history, and its row as Kite writes it."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from paper.clock import Stamps
 from paper.instruments import Instrument
@@ -23,8 +23,7 @@ VALIDATING = "VALIDATION PENDING"
 stamp = Stamps()
 
 
-@dataclass(slots=True, frozen=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """One line of an order's history; prices in paise."""
 
     status: str
@@ -120,17 +119,17 @@ class Order:
         self.cached_row = None
         self.history.append(
             Snapshot(
-                status=status,
-                at=at,
-                order_type=self.order_type,
-                quantity=self.quantity,
-                price=self.price,
-                trigger=self.trigger,
-                filled=self.filled,
-                filled_value=self.filled_value,
-                cancelled=self.cancelled,
-                pending=self.pending,
-                reached=self.exchange_order_id is not None,
+                status,
+                at,
+                self.order_type,
+                self.quantity,
+                self.price,
+                self.trigger,
+                self.filled,
+                self.filled_value,
+                self.cancelled,
+                self.pending,
+                self.exchange_order_id is not None,
             )
         )
 

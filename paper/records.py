@@ -12,8 +12,7 @@ from paper.trades import Trade
 Record = dict[str, Any]
 
 ORDER_FIELDS = tuple(name for name in Order.__slots__ if name not in ("instrument", "history", "cached_row"))
-TRADE_FIELDS = tuple(name for name in Trade.__slots__ if name != "instrument")
-SNAPSHOT_FIELDS = tuple(Snapshot.__slots__)
+TRADE_FIELDS = tuple(name for name in Trade._fields if name != "instrument")
 
 
 def account_record(account: Account) -> Record:
@@ -66,7 +65,7 @@ def order_record(order: Order) -> Record:
     """An order with its whole history."""
     record: Record = {name: getattr(order, name) for name in ORDER_FIELDS}
     record["at"] = _name(order.instrument)
-    record["history"] = [[getattr(line, name) for name in SNAPSHOT_FIELDS] for line in order.history]
+    record["history"] = order.history
     return record
 
 

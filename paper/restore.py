@@ -18,7 +18,7 @@ class Restore:
         self._orders: dict[str, Order] = {}
         # Price controls, kept for the market to take up again: the exchange has no loop yet.
         self.prices: dict[tuple[str, str], Record] = {}
-        self.origin: float | None = None
+        self.has_origin = False
         self.gtts: dict[int, Record] = {}
 
     def run(self) -> None:
@@ -28,6 +28,9 @@ class Restore:
             if handler is not None:
                 handler(record)
         self._put_back()
+        if not self.has_origin:
+            self._exchange.journal.add("origin", {"at": self._exchange.market.origin})
+            self._exchange.journal.flush()
 
     def _account(self, record: Record) -> None:
         accounts = self._exchange.accounts
@@ -82,13 +85,15 @@ class Restore:
             )
 
     def _origin(self, record: Record) -> None:
-        self.origin = record["at"]
+        # The walks go on from where they started, not from today's listing prices.
+        self.has_origin = True
+        self._exchange.market.origin = record["at"]
 
     def _price(self, record: Record) -> None:
         self.prices[record["exchange"], record["symbol"]] = record
 
     def _gtt(self, record: Record) -> None:
-        self.gtts[record["id"]] = record
+        self.gtts[record["trigger_id"]] = record
 
     def _put_back(self) -> None:
         exchange = self._exchange

@@ -28,9 +28,14 @@ class Walking:
         self._walk = walk
         self._origin = origin
         self._wall = wall
+        self._step = -1
+        self._price = 0
 
     def price(self) -> int:
-        return self._walk.price(int((self._wall() - self._origin) / STEP_SECONDS))
+        step = int((self._wall() - self._origin) / STEP_SECONDS)
+        if step != self._step:
+            self._step, self._price = step, self._walk.price(step)
+        return self._price
 
     def passed(self) -> list[int]:
         return [self.price()]

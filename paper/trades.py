@@ -1,15 +1,13 @@
 """A fill: one trade of one order."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from paper.instruments import Instrument
 from paper.money import rupees
 from paper.orders import stamp
 
 
-@dataclass(slots=True, frozen=True)
-class Trade:
+class Trade(NamedTuple):
     """Price in paise, `at` in epoch seconds."""
 
     trade_id: str

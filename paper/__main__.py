@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until told to stop; 0 after a clean end, 2 with one sentence when it cannot start."""
     options = _parse(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
-    # Orders, rows and history only grow and hold no cycles: the collector would only walk them again and again.
+    # Orders, rows and history only grow and hold no cycles: the collector would walk them again and again.
     gc.set_threshold(100_000, 50, 100)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

@@ -65,7 +65,7 @@ def order_record(order: Order) -> Record:
     """An order with its whole history."""
     record: Record = {name: getattr(order, name) for name in ORDER_FIELDS}
     record["at"] = _name(order.instrument)
-    record["history"] = order.history
+    record["history"] = [tuple(line) for line in order.history]
     return record
 
 

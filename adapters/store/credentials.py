@@ -1,0 +1,129 @@
+"""Broker accounts as the worker and the listener read them: sealed bytes, opened elsewhere."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+
+from adapters.store.engine import Store
+from adapters.store.tables import BrokerKeys
+
+
+@dataclass(frozen=True, slots=True)
+class SealedKeys:
+    """A user's broker account. The sealed secrets are bound to the user and the field they are in."""
+
+    user_id: UUID
+    broker: str
+    broker_user_id: str
+    user_name: str
+    api_key: bytes = field(repr=False)
+    api_secret: bytes = field(repr=False)
+    access_token: bytes | None = field(repr=False)
+    login_version: int
+    login_dead: bool
+    token_expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLogin:
+    """What a user's own price feed needs."""
+
+    user_id: UUID
+    api_key: bytes = field(repr=False)
+    access_token: bytes | None = field(repr=False)
+    login_version: int
+    login_dead: bool
+
+
+class Credentials:
+    """The table `broker_keys`, for the worker's role."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, user_id: UUID) -> SealedKeys | None:
+        """Return the account, None when the user has connected none."""
+        async with self._store.read() as session:
+            row = await session.get(BrokerKeys, user_id)
+        return _sealed(row) if row is not None else None
+
+    async def version(self, user_id: UUID) -> int | None:
+        """Return the number of the newest login, None when there is no account."""
+        async with self._store.read() as session:
+            query = select(BrokerKeys.login_version).where(BrokerKeys.user_id == user_id)
+            return await session.scalar(query)
+
+    async def mark_dead(self, user_id: UUID, login_version: int) -> bool:
+        """Note that a login is dead; False when a newer one is stored, which it says nothing of."""
+        change = (
+            update(BrokerKeys)
+            .where(BrokerKeys.user_id == user_id, BrokerKeys.login_version == login_version)
+            .values(login_dead=True)
+            .returning(BrokerKeys.user_id)
+        )
+        async with self._store.work() as session:
+            return await session.scalar(change) is not None
+
+    async def store_login(
+        self,
+        user_id: UUID,
+        access_token: bytes,
+        expires_at: datetime | None,
+        *,
+        broker_user_id: str,
+        user_name: str,
+    ) -> int | None:
+        """Store a new login's sealed token; return its version, None when there is no account any more.
+
+        Only for the same broker account: another `broker_user_id` changes nothing and also returns None.
+        """
+        change = (
+            update(BrokerKeys)
+            .where(BrokerKeys.user_id == user_id, BrokerKeys.broker_user_id == broker_user_id)
+            .values(
+                access_token=access_token,
+                token_expires_at=expires_at,
+                user_name=user_name,
+                login_version=BrokerKeys.login_version + 1,
+                login_dead=False,
+                connected_at=func.now(),
+            )
+            .returning(BrokerKeys.login_version)
+        )
+        async with self._store.work() as session:
+            version: int | None = await session.scalar(change)
+        return version
+
+
+class FeedLogins:
+    """The view `feed_logins`: what the listener's role sees of broker accounts with a running strategy."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def read(self, user_id: UUID) -> FeedLogin | None:
+        """Return what the user's own feed needs, None when nothing of his runs or no account is connected."""
+        query = text(
+            "SELECT user_id, api_key, access_token, login_version, login_dead FROM feed_logins "
+            "WHERE user_id = :user_id"
+        )
+        async with self._store.read() as session:
+            row = (await session.execute(query, {"user_id": user_id})).one_or_none()
+        return FeedLogin(*row) if row is not None else None
+
+
+def _sealed(row: BrokerKeys) -> SealedKeys:
+    return SealedKeys(
+        user_id=row.user_id,
+        broker=row.broker,
+        broker_user_id=row.broker_user_id,
+        user_name=row.user_name,
+        api_key=row.api_key,
+        api_secret=row.api_secret,
+        access_token=row.access_token,
+        login_version=row.login_version,
+        login_dead=row.login_dead,
+        token_expires_at=row.token_expires_at,
+    )

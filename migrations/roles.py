@@ -1,0 +1,128 @@
+"""The database roles of the API, the worker and the listener: each may do what its process does."""
+
+import base64
+import hashlib
+import hmac
+import os
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from adapters.store.engine import asyncpg_url
+from migrations.errors import RoleRefused
+
+# Nobody but the run changes a strategy's life cycle, so the API's role may update none of it;
+# the timeline is append-only, so nobody may update events.
+GRANTS: dict[str, tuple[str, ...]] = {
+    "api": (
+        "SELECT, INSERT, UPDATE, DELETE ON users, sessions, broker_keys",
+        # The one column it may update carries nothing: without it Postgres would refuse it the row lock
+        # under which it decides whether a strategy may be deleted.
+        "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
+        "SELECT ON orders, events, alembic_version",
+    ),
+    "worker": (
+        "SELECT (user_id, email) ON users",
+        "SELECT, UPDATE ON broker_keys",
+        "SELECT, UPDATE ON strategies",
+        "SELECT, INSERT, UPDATE ON orders",
+        "SELECT, INSERT ON events",
+        "SELECT ON alembic_version",
+    ),
+    "listener": ("SELECT ON watched, feed_logins, alembic_version",),
+}
+_POWERS = "rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls"
+_ITERATIONS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A role as the address of its process names it. `purpose` is a key of `GRANTS`."""
+
+    purpose: str
+    name: str
+    password: str = field(repr=False)
+
+    @classmethod
+    def of(cls, purpose: str, url: str) -> Self:
+        """Read name and password from an address. Raises `RoleRefused` where one is missing."""
+        parsed = make_url(url)
+        if not parsed.username or not parsed.password:
+            raise RoleRefused(
+                f"STOPWATCH_DATABASE_URL_{purpose.upper()} names no user or no password, so its role cannot "
+                "be made: write postgresql://user:password@host:port/name."
+            )
+        return cls(purpose, parsed.username, parsed.password)
+
+
+async def make_roles(owner_url: str, roles: Sequence[Role]) -> None:
+    """Create or update the roles and give each exactly its grants. Raises `RoleRefused`."""
+    names = [role.name for role in roles]
+    if len(set(names)) < len(names):
+        raise RoleRefused(
+            "Two of STOPWATCH_DATABASE_URL_API, _WORKER and _LISTENER name the same user, which would add "
+            "their rights up: give each its own."
+        )
+    engine = create_async_engine(asyncpg_url(owner_url), poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            for role in roles:
+                await _make(connection, role)
+    finally:
+        await engine.dispose()
+
+
+async def _make(connection: AsyncConnection, role: Role) -> None:
+    exists = await _check(connection, role)
+    verb, powers = (
+        ("ALTER", "")
+        if exists
+        else (
+            "CREATE",
+            "NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION",
+        )
+    )
+    await _run(connection, f"{verb} ROLE %I LOGIN {powers} PASSWORD %L", role.name, scram(role.password))
+    await _run(connection, "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I", role.name)
+    await _run(connection, "GRANT USAGE ON SCHEMA public TO %I", role.name)
+    for grant in GRANTS[role.purpose]:
+        await _run(connection, f"GRANT {grant} TO %I", role.name)
+
+
+async def _check(connection: AsyncConnection, role: Role) -> bool:
+    """Tell whether the role exists. One that may do more than ours should is not touched."""
+    query = text(f"SELECT {_POWERS} OR rolname = current_user FROM pg_roles WHERE rolname = :name")  # noqa: S608
+    powerful = await connection.scalar(query, {"name": role.name})
+    if powerful:
+        raise RoleRefused(
+            f"The database user {role.name} owns the schema or has administrator's rights, so it cannot be "
+            f"the {role.purpose}'s: name another user in STOPWATCH_DATABASE_URL_{role.purpose.upper()}."
+        )
+    return powerful is not None
+
+
+async def _run(connection: AsyncConnection, template: str, *words: str) -> None:
+    # Role statements take no parameters; Postgres itself quotes the names.
+    names = {f"word_{number}": word for number, word in enumerate(words)}
+    places = "".join(f", CAST(:{name} AS text)" for name in names)
+    statement = await connection.scalar(
+        text(f"SELECT format(:template{places})"), {"template": template, **names}
+    )
+    await connection.exec_driver_sql(str(statement))
+
+
+def scram(password: str) -> str:
+    """Return the password as Postgres stores it (RFC 5803), so that it never stands in a server's log."""
+    salt = os.urandom(16)
+    known = unicodedata.normalize("NFKC", password).encode()
+    salted = hashlib.pbkdf2_hmac("sha256", known, salt, _ITERATIONS)
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    stored, server = hashlib.sha256(client).digest(), hmac.digest(salted, b"Server Key", "sha256")
+    words = (base64.b64encode(part).decode() for part in (salt, stored, server))
+    return "SCRAM-SHA-256${}:{}${}:{}".format(_ITERATIONS, *words)

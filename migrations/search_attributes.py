@@ -1,0 +1,83 @@
+"""Temporal's search attributes: a start that carries one the server does not know fails."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from adapters.temporal import TemporalAddress, connect
+from migrations.errors import TemporalRefused
+
+ATTRIBUTES = ("StopwatchUser", "StopwatchSymbol", "StopwatchPhase")
+_PATIENCE_SECONDS = 60.0
+_AGAIN_SECONDS = 0.5
+
+
+def temporal_address(environment: Mapping[str, str]) -> TemporalAddress | None:
+    """Read the server's address from the settings, None where none is given."""
+    address = environment.get("STOPWATCH_TEMPORAL_ADDRESS")
+    if not address:
+        return None
+    cert, key = (environment.get(f"STOPWATCH_TEMPORAL_TLS_{name}") for name in ("CERT", "KEY"))
+    return TemporalAddress(
+        address,
+        environment.get("STOPWATCH_TEMPORAL_NAMESPACE") or "default",
+        Path(cert) if cert else None,
+        Path(key) if key else None,
+        environment.get("STOPWATCH_TEMPORAL_API_KEY") or None,
+    )
+
+
+async def register(server: TemporalAddress) -> None:
+    """Add those that are missing; wait for a server that is still starting. Raises `TemporalRefused`."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            while not await _registered(server):  # noqa: ASYNC110 - another process' state
+                await asyncio.sleep(_AGAIN_SECONDS)
+    except TimeoutError:
+        raise TemporalRefused(
+            f"Temporal at {server.target} did not answer within {_PATIENCE_SECONDS:g} s, so its search "
+            "attributes are not registered: check STOPWATCH_TEMPORAL_ADDRESS and that the server runs, "
+            "then migrate again."
+        ) from None
+
+
+async def _registered(server: TemporalAddress) -> bool:
+    try:
+        client = await connect(server)
+        missing = await _missing(client)
+        if missing:
+            await client.operator_service.add_search_attributes(
+                AddSearchAttributesRequest(
+                    namespace=server.namespace,
+                    search_attributes=dict.fromkeys(missing, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
+                )
+            )
+    except RPCError as error:
+        return _already_there_or_raise(error, server)
+    except RuntimeError:  # what the SDK raises while nothing listens at the address
+        return False
+    return True
+
+
+async def _missing(client: Client) -> list[str]:
+    answer = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    return [name for name in ATTRIBUTES if name not in answer.custom_attributes]
+
+
+def _already_there_or_raise(error: RPCError, server: TemporalAddress) -> bool:
+    if error.status is RPCStatusCode.ALREADY_EXISTS:
+        return True
+    if error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.NOT_FOUND):
+        return False  # starting: a namespace appears a little after the port does
+    raise TemporalRefused(
+        f"Temporal at {server.target} refused the search attributes {', '.join(ATTRIBUTES)} "
+        f"({error.message}): "
+        "add them as Keyword in its own console, or give a key that may."
+    ) from error

@@ -141,6 +141,7 @@ def _initdb(binaries: Path, place: str) -> list[str]:
 
 def unprivileged_account() -> Account | None:
     if os.geteuid() != 0:
+        _check_named(os.geteuid())
         return None
     if sys.platform != "linux":
         raise PartFailed("Postgres does not run as root: start `stopwatch up` as another user.")
@@ -152,6 +153,17 @@ def unprivileged_account() -> Account | None:
             "start `stopwatch up` as another user, or set STOPWATCH_DATABASE_URL."
         ) from None
     return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def _check_named(uid: int) -> None:
+    # As in a container that was given a number for a user.
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        raise PartFailed(
+            f"Postgres is set up only by a user with a name, and this machine has none for user {uid}: "
+            "start `stopwatch up` as another user, or set STOPWATCH_DATABASE_URL."
+        ) from None
 
 
 def _give(account: Account | None, *paths: Path) -> None:

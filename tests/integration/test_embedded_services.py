@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+import aiohttp
 import asyncpg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from redis.asyncio import Redis
 
-from local import keys, probes, temporal, valkey
+from local import feed_account, keys, probes, rooms, temporal, valkey
 from local.data_dir import DataDir, opened
 from local.errors import CannotStart
 from local.ports import HeldPort
@@ -59,7 +60,7 @@ async def kill_and_await(supervisor: Supervisor, name: str, answers: Callable[[]
         while supervisor.pids()[name] in (None, killed):  # noqa: ASYNC110 - a process tells nobody
             await asyncio.sleep(0.02)
         while True:
-            with suppress(OSError, asyncpg.PostgresError):
+            with suppress(OSError, aiohttp.ClientError, asyncpg.PostgresError):
                 return await answers()
             await asyncio.sleep(0.02)
 
@@ -137,6 +138,21 @@ async def test_temporal_answers_on_its_port_when_it_was_killed(closed: Path, sup
         await probes.http_ok(f"{root}/namespaces/default")
         await kill_and_await(supervisor, "temporal", lambda: probes.http_ok(f"{root}/namespaces/default"))
         await probes.http_ok(f"http://127.0.0.1:{ports.ui.number}/")
+
+
+async def test_paper_exchange_keeps_its_accounts_when_it_was_killed(
+    closed: Path, supervisor: Supervisor
+) -> None:
+    with opened(closed) as data:
+        port = HeldPort.free()
+        root = f"http://127.0.0.1:{port.number}"
+        await supervisor.start(rooms.paper(data, port.number, ENVIRONMENT))
+        before = await feed_account.opened(root)
+        await kill_and_await(supervisor, "paper", lambda: probes.http_ok(f"{root}/_paper/health"))
+        after = await feed_account.opened(root)
+        # The morning login: the same key, a new token.
+        assert after["FEED_API_KEY"] == before["FEED_API_KEY"]
+        assert after["FEED_ACCESS_TOKEN"] != before["FEED_ACCESS_TOKEN"]
 
 
 def test_secrets_are_readable_by_their_owner_alone_when_they_are_made(closed: Path) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from local import watcher
-from local.errors import PartFailed
+from local.errors import CannotStart, PartFailed
 from local.log_tail import last_lines, size
 from local.part import Account, Part
 
@@ -44,8 +44,12 @@ async def run_to_end(
     environment: Mapping[str, str],
     account: Account | None = None,
     inherits: tuple[int, ...] = (),
+    refuses_with: int | None = None,
 ) -> None:
-    """Run one step of the start and wait for it; raise PartFailed with its last lines if it fails."""
+    """Run one step of the start and wait for it.
+
+    Raises PartFailed with its last lines if it fails, CannotStart if it ends with the status `refuses_with`.
+    """
     before = size(log)
     process = await _spawn(
         name, command, log=log, environment=environment, account=account, inherits=inherits
@@ -55,7 +59,8 @@ async def run_to_end(
     finally:
         await end(process, signal.SIGKILL, 0)
     if status != 0:
-        raise PartFailed(f"{name} failed ({how_it_ended(process)}).\n{last_lines(log, before)}")
+        failure = CannotStart if status == refuses_with else PartFailed
+        raise failure(f"{name} failed ({how_it_ended(process)}).\n{last_lines(log, before)}")
 
 
 async def end(process: Process, first: signal.Signals, grace_seconds: float) -> None:

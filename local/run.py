@@ -133,7 +133,9 @@ class Run:
     async def _migrate(self, ours: rooms.Rooms) -> None:
         began = time.monotonic()
         command, environment = ours.migration()
-        await child.run_to_end("migrate", command, log=self._data.log("migrate"), environment=environment)
+        log = self._data.log("migrate")
+        # 2: the database is of a newer version, and was left as it is.
+        await child.run_to_end("migrate", command, log=log, environment=environment, refuses_with=2)
         self._progress("schema", time.monotonic() - began)
 
     def _changed(self) -> None:

@@ -360,6 +360,16 @@ async def test_up_is_refused_when_the_data_is_of_a_newer_version(
         assert "newer Stopwatch" in up.output.read_text()
 
 
+async def test_up_is_refused_when_the_database_is_of_a_newer_version(
+    tmp_path: Path, port: int, environment: dict[str, str]
+) -> None:
+    newer = "print('The database is newer than this Stopwatch.'); raise SystemExit(2)"
+    (tmp_path / "rooms" / "migrations.py").write_text(newer)
+    with running(tmp_path, port, environment) as up:
+        assert await up.ended() == 2
+        assert "The database is newer than this Stopwatch." in up.output.read_text()
+
+
 async def test_up_says_which_part_and_why_when_one_does_not_come_up(
     tmp_path: Path, port: int, environment: dict[str, str]
 ) -> None:

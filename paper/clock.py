@@ -3,9 +3,11 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
+from functools import lru_cache
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
 IST_OFFSET = 19_800
+UNIX_DAY_ONE = date(1970, 1, 1).toordinal()
 
 
 class Clock:
@@ -39,7 +41,12 @@ class Clock:
 
 def day_of(epoch: float) -> str:
     """The IST date of an instant, ISO."""
-    return date.fromordinal(719_163 + int(epoch + IST_OFFSET) // 86_400).isoformat()
+    return _day_text(int(epoch + IST_OFFSET) // 86_400)
+
+
+@lru_cache(maxsize=64)
+def _day_text(days: int) -> str:
+    return date.fromordinal(UNIX_DAY_ONE + days).isoformat()
 
 
 class Stamps:

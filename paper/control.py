@@ -9,11 +9,10 @@ from paper.clock import parse_instant
 from paper.errors import KiteError
 from paper.exchange import Exchange
 from paper.faults import Fault
-from paper.front import control_data
 from paper.instruments import Instrument
 from paper.market import Script
 from paper.money import paise, rupees
-from paper.web import Answer, Call, Route, Routes
+from paper.web import Answer, Call, Route, Routes, bare
 
 DEFAULT_CASH = 10_000_000
 # The feed sends prices as unsigned 32-bit paise, and limits above them.
@@ -52,7 +51,7 @@ class ControlRoutes:
         if cash is None or cash < 0:
             raise ValueError("`cash` is rupees, from 0 up.")
         account = self._exchange.open_account(user_id, cash)
-        return control_data(
+        return bare(
             {
                 "user_id": account.user_id,
                 "api_key": account.api_key,
@@ -67,7 +66,7 @@ class ControlRoutes:
         if account is None:
             raise KiteError(404, "", "There is no such account; POST /_paper/accounts makes one.")
         token = self._exchange.accounts.request_token(account, self._exchange.clock.wall())
-        return control_data({"request_token": token})
+        return bare({"request_token": token})
 
     def price(self, call: Call) -> Answer:
         spec = _object(call)
@@ -75,7 +74,7 @@ class ControlRoutes:
         price = _price(spec.get("price"))
         tape = self._exchange.market.fix(instrument, price)
         self._keep(instrument, [[0, price]])
-        return control_data(
+        return bare(
             {
                 "exchange": instrument.exchange,
                 "symbol": instrument.symbol,
@@ -96,9 +95,7 @@ class ControlRoutes:
         points.sort(key=lambda point: point[0])
         self._exchange.market.script(instrument, Script(tuple((at, int(price)) for at, price in points)))
         self._keep(instrument, points)
-        return control_data(
-            {"exchange": instrument.exchange, "symbol": instrument.symbol, "points": len(raw)}
-        )
+        return bare({"exchange": instrument.exchange, "symbol": instrument.symbol, "points": len(raw)})
 
     def clock(self, call: Call) -> Answer:
         spec = _object(call) if call.body else {}
@@ -112,27 +109,25 @@ class ControlRoutes:
         clock = self._exchange.clock
         if now is not None or speed is not None:
             clock.move(now, speed)
-        return control_data({"now": clock.iso(), "speed": clock.speed})
+        return bare({"now": clock.iso(), "speed": clock.speed})
 
     def ledger(self, call: Call) -> Answer:
-        return control_data(self._exchange.ledger.order_rows())
+        return bare(self._exchange.ledger.order_rows())
 
     def refused(self, call: Call) -> Answer:
-        return control_data(self._exchange.ledger.refused_rows())
+        return bare(self._exchange.ledger.refused_rows())
 
     def add_fault(self, call: Call) -> Answer:
         fault = self._exchange.faults.add(_object(call))
         self._strike_now(fault)
-        return control_data({"fault_id": fault.fault_id})
+        return bare({"fault_id": fault.fault_id})
 
     def clear_faults(self, call: Call) -> Answer:
         self._exchange.faults.clear()
-        return control_data({"cleared": True})
+        return bare({"cleared": True})
 
     def health(self, call: Call) -> Answer:
-        return control_data(
-            {"accounts": len(self._exchange.accounts), "orders": len(self._exchange.ledger.orders)}
-        )
+        return bare({"accounts": len(self._exchange.accounts), "orders": len(self._exchange.ledger.orders)})
 
     def _strike_now(self, fault: Fault) -> None:
         """A dead token of a named user, and dropped sockets, need no request to strike."""

@@ -11,7 +11,8 @@ from aiohttp import web
 from paper.errors import KiteError, token_dead
 from paper.exchange import Exchange
 from paper.faults import Fault, Request
-from paper.web import HTML, Answer, Call, Connection, Route, Routes, data
+from paper.web import HTML, Answer, Call, Connection, Route, Routes
+from paper.wire import GONE, write
 
 log = logging.getLogger("paper")
 
@@ -34,16 +35,6 @@ NOT_PLACED = {
     ),
 }
 Socket = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-class Gone(web.StreamResponse):
-    """Nothing at all: the connection is over."""
-
-    async def prepare(self, request: web.BaseRequest) -> None:
-        return None
-
-    async def write_eof(self, data: bytes = b"") -> None:
-        return None
 
 
 class Front:
@@ -71,7 +62,7 @@ class Front:
             received_at=_connection(request).received_at,
         )
         if path.startswith("/_paper/"):
-            return await self._write(request, self._control_answer(request, call))
+            return write(request, self._control_answer(request, call))
         return await self._serve_kite(request, call)
 
     async def _serve_kite(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
@@ -82,7 +73,7 @@ class Front:
                 return await self._faulty(request, call, answer, fault)
             run = asyncio.to_thread(self._run, call, answer) if answer.threaded else None
             answer = self._run(call, answer) if run is None else await run
-        return await self._finish(request, call, answer)
+        return self._finish(request, call, answer)
 
     def _admit(self, call: Call) -> Route | Answer:
         """Find the route, check the token, count the limits; an Answer when one of them says no."""
@@ -109,26 +100,13 @@ class Front:
             broken = KiteError(500, "GeneralException", "Something went wrong. Please try again.")
             return Answer(broken.envelope(), 500)
 
-    async def _finish(self, request: web.BaseRequest, call: Call, answer: Answer) -> web.StreamResponse:
+    def _finish(self, request: web.BaseRequest, call: Call, answer: Answer) -> web.StreamResponse:
         if answer.status >= 400 and call.order is None:
             self._refuse(call, answer.status)
-        response = await self._write(request, answer)
-        if call.order is not None and not isinstance(response, Gone):
+        response = write(request, answer)
+        if call.order is not None and response is not GONE:
             self._exchange.answered(call.order)
         return response
-
-    async def _write(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-        """Write the whole answer; Gone when the client left before it was out."""
-        response = web.Response(
-            body=answer.body, status=answer.status, content_type=answer.content_type, headers=answer.headers
-        )
-        try:
-            await response.prepare(request)
-            await response.write_eof()
-        except ConnectionError:
-            return Gone()
-        transport = request.transport
-        return Gone() if transport is None or transport.is_closing() else response
 
     def _count(self, call: Call, route: Route) -> None:
         limits, now = self._exchange.limits, self._exchange.clock.wall()
@@ -173,31 +151,31 @@ class Front:
     ) -> web.StreamResponse:
         kind = fault.kind
         if kind in NOT_PLACED:
-            return await self._finish(request, call, NOT_PLACED[kind])
+            return self._finish(request, call, NOT_PLACED[kind])
         if kind == "slow":
             await asyncio.sleep(fault.delay)
-            return await self._finish(request, call, self._run(call, route))
+            return self._finish(request, call, self._run(call, route))
         if kind == "timeout_400_then_place":
-            return await self._place_late(request, call, route, fault.delay)
+            return self._place_late(request, call, route, fault.delay)
         if kind == "hang_without_accept":
             self._refuse(call, 0)
             return await self._hang(request)
         answer = self._run(call, route)
         if answer.status >= 400 and call.order is None:
             # The request was refused on its own account: there is nothing to be unsure about.
-            return await self._finish(request, call, answer)
+            return self._finish(request, call, answer)
         if kind == "http_503_but_placed":
-            return await self._finish(request, call, NOT_PLACED["http_503"])
+            return self._finish(request, call, NOT_PLACED["http_503"])
         if kind == "accept_then_reset":
             _connection(request).reset()
-            return Gone()
+            return GONE
         return await self._hang(request)
 
-    async def _place_late(
+    def _place_late(
         self, request: web.BaseRequest, call: Call, route: Route, delay: float
     ) -> web.StreamResponse:
         error = KiteError(400, "OrderException", TIMED_OUT)
-        response = await self._write(request, Answer(error.envelope(), 400))
+        response = write(request, Answer(error.envelope(), 400))
         task = asyncio.get_running_loop().create_task(self._run_late(call, route, delay, response))
         self._late.add(task)
         task.add_done_callback(self._late.discard)
@@ -208,14 +186,14 @@ class Front:
         answer = self._run(call, route)
         if call.order is None:
             self._refuse(call, answer.status)
-        elif not isinstance(response, Gone):
+        elif response is not GONE:
             self._exchange.answered(call.order)
 
     async def _hang(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = _connection(request)
         await connection.left(HANG_SECONDS)
         connection.force_close()
-        return Gone()
+        return GONE
 
 
 def _connection(request: web.BaseRequest) -> Connection:
@@ -241,11 +219,3 @@ def _is_loopback(host: str) -> bool:
 
 def _control_error(status: int, message: str) -> Answer:
     return Answer(orjson.dumps({"error": message}), status)
-
-
-def control_data(value: object) -> Answer:
-    """A control answer is the bare value, without Kite's envelope."""
-    return Answer(orjson.dumps(value))
-
-
-__all__ = ["Front", "control_data", "data"]

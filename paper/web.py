@@ -5,7 +5,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
@@ -150,6 +150,11 @@ def data(value: Any) -> Answer:
     return Answer(orjson.dumps({"status": "success", "data": value}))
 
 
+def bare(value: Any) -> Answer:
+    """A control answer: the value alone, without Kite's envelope."""
+    return Answer(orjson.dumps(value))
+
+
 class Connection(RequestHandler):
     """Aiohttp's protocol, with the instant of the last bytes and of the client's leaving."""
 
@@ -199,6 +204,3 @@ class Server(web.Server):
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, access_log=None, keepalive_timeout=3600.0)
-
-
-ServeRequest = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

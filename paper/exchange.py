@@ -137,6 +137,8 @@ class Exchange:
         self.journal.flush()
 
     def _settle(self, account: Account) -> None:
+        for holding in account.holdings.values():
+            holding.quantity, holding.t1, holding.used = holding.quantity + holding.t1, 0, 0
         for key, position in list(account.positions.items()):
             tape = self.market.tape(position.instrument)
             if position.product == "CNC":
@@ -153,8 +155,6 @@ class Exchange:
                 position.open_value if position.net > 0 else -position.open_value
             )
             del account.positions[key]
-        for holding in account.holdings.values():
-            holding.quantity, holding.t1, holding.used = holding.quantity + holding.t1, 0, 0
 
     def _deliver(
         self, account: Account, instrument: Instrument, net: int, bought: int, quantity: int

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.store.strategies import Spot
@@ -64,7 +64,10 @@ class EventRecord:
 
 
 class OrderLogReader:
-    """One user's orders, newest first. An intent that nobody has claimed yet is not an order."""
+    """One user's orders, newest first.
+
+    An intent that nobody has claimed is not an order, nor is an exit's first intent that never came due.
+    """
 
     def __init__(self, session: AsyncSession, user_id: UUID) -> None:
         self._session = session
@@ -74,7 +77,9 @@ class OrderLogReader:
         self, limit: int, after: Spot | None, strategy_id: UUID | None = None
     ) -> Sequence[OrderRecord]:
         statement = select(*_ORDER_COLUMNS).where(
-            OrderRow.user_id == self._user_id, OrderRow.status != OrderStatus.PLANNED
+            OrderRow.user_id == self._user_id,
+            OrderRow.status != OrderStatus.PLANNED,
+            or_(OrderRow.sent_at.is_not(None), OrderRow.due_at.is_not(None)),
         )
         if strategy_id is not None:
             statement = statement.where(OrderRow.strategy_id == strategy_id)

@@ -1,10 +1,11 @@
 """One Postgres for all integration tests; each test that asks gets a database of its own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from adapters.store.engine import Store
+from api.passwords import Passwords
 from tests.postgres import PostgresServer
 
 
@@ -26,3 +27,10 @@ async def store(database: str) -> AsyncIterator[Store]:
     opened = Store.open(database)
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+def passwords() -> Iterator[Passwords]:
+    made = Passwords()
+    yield made
+    made.close()

@@ -1,0 +1,45 @@
+"""JSON as it leaves: decimals as exact numbers, instants with an offset, unknown as null."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import orjson
+from pydantic import BaseModel
+from starlette.responses import Response
+
+
+def decimal_text(number: Decimal) -> str:
+    """Return the shortest plain writing: `3500.05`, never `3.50005E+3` or `3500.050000`."""
+    if number == 0:
+        return "0"
+    return format(number.normalize(), "f")
+
+
+def to_json(value: object) -> bytes:
+    """Return `value` as JSON; a Decimal becomes a JSON number with exactly its digits."""
+    return orjson.dumps(value, default=_plain)
+
+
+def json_response(
+    value: object,
+    status: int = 200,
+    *,
+    media_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Answer with JSON."""
+    return Response(to_json(value), status, dict(headers or {}), media_type)
+
+
+def _plain(value: Any) -> object:
+    if isinstance(value, Decimal):
+        if not value.is_finite():
+            raise TypeError("a price that is not finite has no JSON number")
+        return orjson.Fragment(decimal_text(value))
+    if isinstance(value, BaseModel):
+        return dict(value)
+    if isinstance(value, UUID):  # the database driver's own kind
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

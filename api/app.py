@@ -1,0 +1,60 @@
+"""The app: routes, errors and edges around the parts it is given."""
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from api import (
+    auth_routes,
+    broker_routes,
+    errors,
+    health_routes,
+    market_routes,
+    order_routes,
+    strategy_routes,
+    stream,
+    web_page,
+)
+from api.edge import Edge
+from api.metrics import Metrics
+from api.parts import Parts
+
+ABOUT = (
+    "Buys at a time, sells at a time, and watches the stop in between. Times of day are exchange time (IST)."
+)
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """Return the app of these parts; it opens and closes nothing itself."""
+    app = FastAPI(
+        title="Stopwatch",
+        description=ABOUT,
+        version="1",
+        docs_url="/docs" if parts.docs else None,
+        openapi_url="/openapi.json" if parts.docs else None,
+        redoc_url=None,
+    )
+    app.state.parts = parts
+    app.state.metrics = Metrics()
+    for routes in (
+        auth_routes,
+        broker_routes,
+        strategy_routes,
+        order_routes,
+        stream,
+        market_routes,
+        health_routes,
+        web_page,
+    ):
+        app.include_router(routes.router)
+    errors.install(app)
+    if parts.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=parts.cors_origins,
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+        )
+    # Added last, so outermost: also the answers of the layers inside carry headers, id and log line.
+    app.add_middleware(Edge, metrics=app.state.metrics)
+    return app

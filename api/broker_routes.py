@@ -1,0 +1,76 @@
+"""`/broker`: the user's own account at the broker. Secrets go in and never come out."""
+
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Depends
+from starlette.responses import RedirectResponse, Response
+
+from api import brokerage
+from api.answer import json_response
+from api.body import body_of, documented
+from api.errors import BadRequest, Problem
+from api.identity import UserId
+from api.parts import PartsDep
+from api.schemas import BrokerOut, ConnectIn, LoginUrlOut
+from domain.errors import Unavailable
+from domain.login import LoginKind
+
+router = APIRouter(prefix="/broker", tags=["broker"])
+_log = structlog.get_logger(__name__)
+
+
+@router.post("/connect", openapi_extra=documented(ConnectIn), responses={200: {"model": BrokerOut}})
+async def connect(
+    user_id: UserId, parts: PartsDep, body: Annotated[ConnectIn, Depends(body_of(ConnectIn))]
+) -> Response:
+    """Connect an account, or log in again with one token; checked at the broker before it is stored."""
+    account = await brokerage.connect(parts, user_id, body)
+    return json_response(brokerage.shown(account, parts))
+
+
+@router.get("", responses={200: {"model": BrokerOut}})
+async def status(user_id: UserId, parts: PartsDep) -> Response:
+    """The connected account, without its secrets."""
+    return json_response(brokerage.shown(await brokerage.account_of(parts, user_id), parts))
+
+
+@router.delete("", status_code=204)
+async def forget(user_id: UserId, parts: PartsDep) -> Response:
+    """Forget the account and its secrets."""
+    await brokerage.disconnect(parts, user_id)
+    return Response(status_code=204)
+
+
+@router.get("/login-url", responses={200: {"model": LoginUrlOut}})
+async def login_url(user_id: UserId, parts: PartsDep) -> Response:
+    """The broker's login page for the morning login; it comes back to /broker/callback."""
+    account = await brokerage.account_of(parts, user_id)
+    if account is None:
+        raise brokerage.not_connected()
+    api_key = parts.login_keys.open(account.login_key, user_id=user_id)
+    state, expires_at = parts.tokens.login_state(user_id)
+    return json_response(LoginUrlOut(url=parts.kite.login_url(api_key, state), expires_at=expires_at))
+
+
+@router.get("/callback", status_code=303, include_in_schema=True)
+async def callback(
+    parts: PartsDep, state: str = "", request_token: str = "", status: str = "success"
+) -> Response:
+    """Where the broker's login page sends the browser back."""
+    user_id = parts.tokens.user_of_state(state)
+    if not request_token or len(request_token) > 256 or status != "success":
+        raise BadRequest("login_failed", "The broker did not confirm the login: start it again.")
+    try:
+        await brokerage.log_in_again(parts, user_id, LoginKind.REQUEST_TOKEN, request_token)
+    except Problem as problem:
+        return _back(problem.code)
+    except Unavailable as error:
+        _log.warning("morning login not possible", error=str(error))
+        return _back("broker_unavailable")
+    return _back("connected")
+
+
+def _back(word: str) -> Response:
+    # Relative: where the browser is was never asked of the Host header.
+    return RedirectResponse(f"/app?broker={word}", 303)

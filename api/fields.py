@@ -1,0 +1,99 @@
+"""The kinds of fields of requests and answers: what is accepted, and the words when it is not."""
+
+import re
+from datetime import time
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+import email_validator
+from pydantic import BeforeValidator, StrictStr, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+LARGEST_PRICE = Decimal(10_000_000)
+LARGEST_QUANTITY = 10_000_000
+_STORED_PRICE = Decimal("0.000001")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+
+
+def _price(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise PydanticCustomError("not_a_number", "must be a number, such as 3500.05")
+    if not 0 < value <= LARGEST_PRICE:
+        raise PydanticCustomError("out_of_range", f"must be above 0 and at most {LARGEST_PRICE}")
+    # Clients that compute in binary floats send 3500.0499999999997 and mean 3500.05.
+    price = Decimal(value).quantize(_STORED_PRICE, ROUND_HALF_EVEN)
+    if price == 0:
+        raise PydanticCustomError("out_of_range", f"must be above 0 and at most {LARGEST_PRICE}")
+    return price
+
+
+def _quantity(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise PydanticCustomError("not_a_number", "must be a whole number of shares, such as 10")
+    if not 0 < value <= LARGEST_QUANTITY:
+        raise PydanticCustomError("out_of_range", f"must be at least 1 and at most {LARGEST_QUANTITY}")
+    return value
+
+
+def _clock_time(value: object) -> time:
+    if not isinstance(value, str) or not _CLOCK.fullmatch(value):
+        raise PydanticCustomError("not_a_time", "must be a time of day as HH:MM or HH:MM:SS, such as 09:30")
+    return time.fromisoformat(value)
+
+
+def _id(value: object) -> UUID:
+    try:
+        return UUID(value) if isinstance(value, str) else UUID(None)
+    except (ValueError, TypeError):
+        raise PydanticCustomError("not_an_id", "must be an id as this service gave it") from None
+
+
+def _email(value: object) -> str:
+    refusal = PydanticCustomError("not_an_email", "must be an e-mail address, such as you@example.com")
+    if not isinstance(value, str) or len(value) > 254:
+        raise refusal
+    try:
+        # Whether mail arrives there is not our question; names of closed networks are fine.
+        address = email_validator.validate_email(
+            value.strip(), check_deliverability=False, globally_deliverable=False
+        )
+    except ValueError:
+        raise refusal from None
+    if "." not in address.domain:
+        raise refusal
+    return address.normalized.lower()
+
+
+def _symbol(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Z0-9&_. -]{1,40}", value.strip().upper()):
+        raise PydanticCustomError("not_a_symbol", "must be a trading symbol, such as TCS")
+    return value.strip().upper()
+
+
+def _whole_password(value: Any) -> Any:
+    # Counted in characters before anything is hashed: a megabyte of password is not worth a second of CPU.
+    if isinstance(value, str) and not 8 <= len(value) <= 128:
+        raise PydanticCustomError("password_length", "must have 8 to 128 characters")
+    return value
+
+
+Price = Annotated[Decimal, BeforeValidator(_price), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
+Quantity = Annotated[int, BeforeValidator(_quantity), WithJsonSchema({"type": "integer", "minimum": 1})]
+ClockTime = Annotated[
+    time,
+    BeforeValidator(_clock_time),
+    WithJsonSchema({"type": "string", "examples": ["09:30"], "pattern": _CLOCK.pattern}),
+]
+Id = Annotated[UUID, BeforeValidator(_id), WithJsonSchema({"type": "string", "format": "uuid"})]
+Email = Annotated[str, BeforeValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
+Symbol = Annotated[str, BeforeValidator(_symbol), WithJsonSchema({"type": "string", "examples": ["TCS"]})]
+Password = Annotated[StrictStr, BeforeValidator(_whole_password)]
+BrokerWord = Annotated[
+    # These go into a header of the request to the broker: nothing but plain visible characters.
+    StrictStr,
+    StringConstraints(min_length=1, max_length=256, pattern=r"^[!-~]+$"),
+]
+OpaqueToken = Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
+Money = Annotated[Decimal, WithJsonSchema({"type": "number"})]
+"""Of answers: a JSON number with exactly its digits."""

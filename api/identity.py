@@ -1,0 +1,33 @@
+"""Who is calling: the bearer token of every call that needs one."""
+
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api.errors import Unauthorized
+from api.parts import PartsDep
+from api.tokens import Caller
+
+_bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")
+
+
+async def caller(
+    parts: PartsDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Caller:
+    """Return the caller. Raises `Unauthorized`."""
+    if credentials is None:
+        raise Unauthorized
+    found = parts.tokens.caller(credentials.credentials)
+    structlog.contextvars.bind_contextvars(user_id=str(found.user_id))
+    return found
+
+
+async def user_id(found: Annotated[Caller, Depends(caller)]) -> UUID:
+    return found.user_id
+
+
+CallerDep = Annotated[Caller, Depends(caller)]
+UserId = Annotated[UUID, Depends(user_id)]

@@ -1,0 +1,47 @@
+"""What the API is made of: built once, at the entry point or by a test, and handed to every request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from adapters.store.engine import Store
+from adapters.vault import LoginKeyBox, Sealer
+from api.passwords import Passwords
+from api.ports import BrokerLogins, Check, KiteLogins, LastPrices, Notices, Runs
+from api.tokens import Tokens
+from domain.ports import Clock, Instruments
+from domain.session import TradingCalendar
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a route may use. `checks` are the dependencies that `/health/ready` asks, by name."""
+
+    store: Store
+    runs: Runs
+    broker_logins: BrokerLogins
+    kite: KiteLogins
+    instruments: Instruments
+    calendar: TradingCalendar
+    prices: LastPrices
+    notices: Notices
+    clock: Clock
+    tokens: Tokens
+    passwords: Passwords
+    sealer: Sealer
+    login_keys: LoginKeyBox
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    cors_origins: tuple[str, ...] = ()
+    docs: bool = False
+    stop_wait_seconds: float = 20.0
+
+
+def parts_of(request: Request) -> Parts:
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)  # noqa: S101 - create_app put it there
+    return parts
+
+
+PartsDep = Annotated[Parts, Depends(parts_of)]

@@ -1,0 +1,208 @@
+"""What goes in and what comes out, call by call. Unknown fields are refused; answers hold nothing else."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.fields import (
+    BrokerWord,
+    ClockTime,
+    Email,
+    Id,
+    Money,
+    OpaqueToken,
+    Password,
+    Price,
+    Quantity,
+    Symbol,
+)
+
+
+class Asked(BaseModel):
+    """A request body."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+
+class Answer(BaseModel):
+    """A response body."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Credentials(Asked):
+    email: Email
+    password: Password = Field(repr=False)
+
+
+class RefreshIn(Asked):
+    refresh_token: OpaqueToken = Field(repr=False)
+
+
+class ConnectIn(Asked):
+    """Key, secret and one token; or, once connected, one token alone."""
+
+    api_key: BrokerWord | None = Field(None, repr=False)
+    api_secret: BrokerWord | None = Field(None, repr=False)
+    access_token: BrokerWord | None = Field(None, repr=False)
+    request_token: BrokerWord | None = Field(None, repr=False)
+
+
+class StrategyIn(Asked):
+    symbol: Symbol
+    buy_time: ClockTime
+    sell_time: ClockTime
+    stop_loss: Price
+    quantity: Quantity
+    exchange: Literal["NSE", "BSE", "NFO", "BFO"] = "NSE"
+    product: Literal["CNC", "MIS", "NRML"] = "CNC"
+    on_stop: Literal["exit", "keep"] = "exit"
+
+
+class StartIn(Asked):
+    strategy_id: Id
+
+
+class StopIn(Asked):
+    strategy_id: Id
+    on_stop: Literal["exit", "keep"] | None = None
+
+
+class TokenPair(Answer):
+    access_token: str = Field(repr=False)
+    refresh_token: str = Field(repr=False)
+    token_type: str
+    expires_in: int
+
+
+class UserOut(Answer):
+    user_id: UUID
+    email: str
+    created_at: datetime
+
+
+class BrokerOut(Answer):
+    broker: str | None = None
+    broker_user_id: str | None = None
+    user_name: str | None = None
+    status: Literal["connected", "login_needed", "none"]
+    connected_at: datetime | None = None
+    token_expires_at: datetime | None = None
+
+
+class LoginUrlOut(Answer):
+    url: str
+    expires_at: datetime
+
+
+class StrategyOut(Answer):
+    strategy_id: UUID
+    symbol: str
+    exchange: str
+    product: str
+    buy_time: str
+    sell_time: str
+    stop_loss: Money
+    quantity: int
+    on_stop: str
+    status: str
+    phase: str | None
+    position: str
+    outcome: str | None
+    outcome_detail: str | None
+    trading_day: date | None
+    buy_at: datetime | None
+    sell_at: datetime | None
+    workflow_id: str | None
+    run_id: str | None
+    last_price: Money | None
+    entry_price: Money | None
+    exit_price: Money | None
+    filled_quantity: int
+    pnl: Money | None
+    warnings: list[str]
+    created_at: datetime
+    started_at: datetime | None
+    stopped_at: datetime | None
+
+
+class OrderOut(Answer):
+    order_id: UUID
+    strategy_id: UUID
+    leg: str
+    reason: str | None
+    attempt: int
+    side: str
+    quantity: int | None
+    filled_quantity: int
+    average_price: Money | None
+    status: str
+    tag: str
+    broker_order_id: str | None
+    due_at: datetime | None
+    sent_at: datetime | None
+    acknowledged_at: datetime | None
+    filled_at: datetime | None
+    lateness_ms: int | None
+    message: str
+
+
+class EventOut(Answer):
+    event_id: int
+    at: datetime
+    strategy_id: UUID
+    kind: str
+    phase: str | None
+    text: str
+    data: dict[str, Any]
+
+
+class InstrumentOut(Answer):
+    exchange: str
+    symbol: str
+    name: str
+    tick_size: Money
+    lot_size: int
+    segment: str
+    products: list[str]
+
+
+class SessionOut(Answer):
+    trading_day: date
+    opens_at: datetime
+    closes_at: datetime
+
+
+class MarketOut(Answer):
+    """`trading_day` is today where today trades, else null. The hours are those of `segment`."""
+
+    now: datetime
+    calendar: str
+    last_known_day: date | None
+    segment: str
+    status: Literal["open", "closed"]
+    trading_day: date | None
+    session: SessionOut | None
+    next_session: SessionOut | None
+
+
+class StrategyPage(Answer):
+    items: list[StrategyOut]
+    next: str | None
+
+
+class OrderPage(Answer):
+    items: list[OrderOut]
+    next: str | None
+
+
+class EventPage(Answer):
+    items: list[EventOut]
+    next: str | None
+
+
+class InstrumentPage(Answer):
+    items: list[InstrumentOut]
+    next: str | None

@@ -1,0 +1,79 @@
+"""START: plan the day, start the run, and answer with what the run has written down of itself."""
+
+from uuid import UUID, uuid4
+
+from adapters.store.accounts import BrokerAccounts
+from adapters.store.strategies import Strategies, StrategyRecord
+from api.brokerage import not_connected
+from api.errors import Conflict, FieldError, Invalid, NotFound
+from api.parts import Parts
+from domain.errors import CalendarUnknown
+from domain.instrument import Segment
+from domain.run import StartRun
+from domain.session import DayPlan, plan_day, plan_sale
+from domain.strategy import Status, Strategy
+
+
+async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> StrategyRecord:
+    """Start a strategy's next trading day; one that runs already is returned as it is."""
+    record, connected = await _read(parts, user_id, strategy_id)
+    if record.status is Status.RUNNING:
+        return record
+    if not connected:
+        raise not_connected()
+    if record.left_over:
+        raise Conflict(
+            "position_open",
+            "Shares of an exit that failed are still held. Sell them first: POST /strategy/stop with "
+            'on_stop "exit".',
+        )
+    strategy = record.strategy
+    segment = await segment_of(parts, strategy)
+    await parts.runs.start(StartRun(uuid4(), strategy, _plan(parts, strategy, segment)))
+    return (await _read(parts, user_id, strategy_id))[0]
+
+
+async def start_sale(parts: Parts, user_id: UUID, record: StrategyRecord) -> DayPlan:
+    """Start a run that only sells what an earlier one left; returns its plan."""
+    if not (await _read(parts, user_id, record.strategy.strategy_id))[1]:
+        raise not_connected()
+    segment = await segment_of(parts, record.strategy)
+    try:
+        plan = plan_sale(record.strategy, parts.calendar, segment, parts.clock.now())
+    except CalendarUnknown:
+        raise _beyond(parts) from None
+    await parts.runs.start(StartRun(uuid4(), record.strategy, plan, sell_only=True))
+    return plan
+
+
+async def segment_of(parts: Parts, strategy: Strategy) -> Segment:
+    """Return where the symbol trades today. Raises `Invalid` when it trades no more."""
+    instrument = await parts.instruments.find(strategy.exchange, strategy.symbol)
+    if instrument is None:
+        words = f"{strategy.symbol} is not traded on {strategy.exchange} any more"
+        raise Invalid([FieldError("symbol", "unknown_symbol", words)])
+    return instrument.segment
+
+
+async def _read(parts: Parts, user_id: UUID, strategy_id: UUID) -> tuple[StrategyRecord, bool]:
+    async with parts.store.read() as session:
+        record = await Strategies(session, user_id).get(strategy_id)
+        account = await BrokerAccounts(session, user_id).get()
+    if record is None:
+        raise NotFound
+    return record, account is not None
+
+
+def _plan(parts: Parts, strategy: Strategy, segment: Segment) -> DayPlan:
+    try:
+        return plan_day(strategy, parts.calendar, segment, parts.clock.now())
+    except CalendarUnknown:
+        raise _beyond(parts) from None
+
+
+def _beyond(parts: Parts) -> Conflict:
+    return Conflict(
+        "calendar_unknown",
+        f"The exchange's holidays are known up to {parts.calendar.last_day}, and the next trading day would "
+        "be after that: nothing is assumed about it. The operator can add days, see `stopwatch doctor`.",
+    )

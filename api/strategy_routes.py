@@ -1,0 +1,174 @@
+"""`/strategy`: create, read, start, stop, delete, and what happened."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Query
+from starlette.responses import Response
+
+from adapters.store.accounts import BrokerAccounts
+from adapters.store.reading import TimelineReader
+from adapters.store.strategies import Deletion, Strategies, StrategyRecord
+from api import creation, starting, stopping
+from api.answer import json_response
+from api.body import body_of, documented, read_object
+from api.cursors import event_cursor, event_of, limit_of, page_of, spot_of
+from api.errors import Conflict, NotFound
+from api.identity import UserId
+from api.parts import Parts, PartsDep
+from api.schemas import EventOut, EventPage, StartIn, StopIn, StrategyIn, StrategyOut, StrategyPage
+from api.strategy_view import shown
+from domain.errors import CacheUnavailable
+from domain.strategy import OnStop, Status
+
+router = APIRouter(prefix="/strategy", tags=["strategy"])
+
+
+def strategy_id_of(strategy_id: Annotated[str, Path()]) -> UUID:
+    """Return the id of the path; what is no id at all is as unknown as any other."""
+    try:
+        return UUID(strategy_id)
+    except ValueError:
+        raise NotFound from None
+
+
+StrategyId = Annotated[UUID, Depends(strategy_id_of)]
+Limit = Annotated[int, Depends(limit_of)]
+Cursor = Annotated[str | None, Query(description="`next` of the page before")]
+
+
+@router.post(
+    "/create", status_code=201, openapi_extra=documented(StrategyIn), responses={201: {"model": StrategyOut}}
+)
+async def create(
+    user_id: UserId, parts: PartsDep, body: Annotated[dict[str, Any], Depends(read_object)]
+) -> Response:
+    """Create a strategy; it does nothing before it is started."""
+    now = parts.clock.now()
+    strategy = await creation.checked(parts, user_id, body, now)
+    segment = await starting.segment_of(parts, strategy)
+    warnings = creation.foreseen(strategy, parts.calendar, segment, now)
+    async with parts.store.work() as session:
+        record = await Strategies(session, user_id).create(strategy, warnings)
+    return await _answer(parts, user_id, record, 201, look_at_market=True)
+
+
+@router.get("", responses={200: {"model": StrategyPage}})
+async def page(user_id: UserId, parts: PartsDep, limit: Limit, cursor: Cursor = None) -> Response:
+    """Your strategies, newest first."""
+    spot = spot_of(cursor)
+    async with parts.store.read() as session:
+        found = await Strategies(session, user_id).page(limit + 1, spot)
+        account = await BrokerAccounts(session, user_id).get()
+    records, following = page_of(found, limit)
+    prices = await _last_prices(parts, records)
+    now = parts.clock.now()
+    items = [shown(record, account, now, prices.get(record.strategy.strategy_id)) for record in records]
+    return json_response(StrategyPage(items=items, next=following))
+
+
+@router.post("/start", openapi_extra=documented(StartIn), responses={200: {"model": StrategyOut}})
+async def start(
+    user_id: UserId, parts: PartsDep, body: Annotated[StartIn, Depends(body_of(StartIn))]
+) -> Response:
+    """Start the next trading day on which buy_time is still ahead. Idempotent while it runs."""
+    record = await starting.start(parts, user_id, body.strategy_id)
+    return await _answer(parts, user_id, record, look_at_market=True)
+
+
+@router.post(
+    "/stop",
+    openapi_extra=documented(StopIn),
+    responses={200: {"model": StrategyOut}, 202: {"model": StrategyOut}},
+)
+async def stop(
+    user_id: UserId, parts: PartsDep, body: Annotated[StopIn, Depends(body_of(StopIn))]
+) -> Response:
+    """Stop: 200 when it is over, 202 while the exit goes on by itself."""
+    on_stop = OnStop(body.on_stop) if body.on_stop else None
+    record, over = await stopping.stop(parts, user_id, body.strategy_id, on_stop)
+    return await _answer(parts, user_id, record, 200 if over else 202)
+
+
+@router.get("/{strategy_id}", responses={200: {"model": StrategyOut}})
+async def one(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> Response:
+    """One strategy."""
+    return await _answer(parts, user_id, await find(parts, user_id, strategy_id))
+
+
+@router.delete("/{strategy_id}", status_code=204)
+async def delete(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> Response:
+    """Delete a strategy that is not running, with its orders and timeline."""
+    async with parts.store.work() as session:
+        deletion = await Strategies(session, user_id).delete(strategy_id)
+    if deletion is Deletion.UNKNOWN:
+        raise NotFound
+    if deletion is not Deletion.DONE:
+        raise Conflict(*_UNDELETABLE[deletion])
+    return Response(status_code=204)
+
+
+@router.get("/{strategy_id}/timeline", responses={200: {"model": EventPage}})
+async def timeline(
+    user_id: UserId, parts: PartsDep, strategy_id: StrategyId, limit: Limit, cursor: Cursor = None
+) -> Response:
+    """What happened, when and why; oldest first."""
+    after = event_of(cursor)
+    await find(parts, user_id, strategy_id)
+    async with parts.store.read() as session:
+        events = await TimelineReader(session, user_id).after(strategy_id, after, limit + 1)
+    following = event_cursor(events[limit - 1].event_id) if len(events) > limit else None
+    items = [EventOut.model_validate(event, from_attributes=True) for event in events[:limit]]
+    return json_response(EventPage(items=items, next=following))
+
+
+async def find(parts: Parts, user_id: UUID, strategy_id: UUID) -> StrategyRecord:
+    """Return the caller's strategy. Raises `NotFound`."""
+    async with parts.store.read() as session:
+        record = await Strategies(session, user_id).get(strategy_id)
+    if record is None:
+        raise NotFound
+    return record
+
+
+async def _answer(
+    parts: Parts, user_id: UUID, record: StrategyRecord, status: int = 200, *, look_at_market: bool = False
+) -> Response:
+    async with parts.store.read() as session:
+        account = await BrokerAccounts(session, user_id).get()
+    last_price = (await _last_prices(parts, [record])).get(record.strategy.strategy_id)
+    market_price = await _market_price(parts, record) if look_at_market and last_price is None else None
+    return json_response(shown(record, account, parts.clock.now(), last_price, market_price), status)
+
+
+async def _last_prices(parts: Parts, records: Sequence[StrategyRecord]) -> dict[UUID, Decimal]:
+    ids = [record.strategy.strategy_id for record in records if record.status is Status.RUNNING]
+    if not ids:
+        return {}
+    try:
+        return dict(await parts.prices.last_prices(ids))
+    except CacheUnavailable:
+        return {}  # not known, as before the first tick
+
+
+async def _market_price(parts: Parts, record: StrategyRecord) -> Decimal | None:
+    try:
+        return await parts.prices.of_symbol(record.strategy.exchange, record.strategy.symbol)
+    except CacheUnavailable:
+        return None
+
+
+_UNDELETABLE = {
+    Deletion.RUNNING: ("strategy_running", "This strategy is running: stop it first."),
+    Deletion.POSITION_OPEN: (
+        "position_open",
+        'Shares of an exit that failed are still held: POST /strategy/stop with on_stop "exit" sells them.',
+    ),
+    Deletion.IN_DOUBT: (
+        "order_in_doubt",
+        "The broker has not answered for an order of this trading day; if it turns up, this strategy is how "
+        "we know whose it is. Delete it after the market has closed.",
+    ),
+}

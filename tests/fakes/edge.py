@@ -1,0 +1,210 @@
+"""What stands around the API in a test: runs that write their rows, a broker's login, a list of symbols."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from adapters.store.engine import Store
+from adapters.store.runs import PostgresRunStore
+from api.bells import StreamBell
+from domain.errors import (
+    BrokerRefused,
+    BrokerUnavailable,
+    CacheUnavailable,
+    LoginNeeded,
+    NoSuchRun,
+    Unavailable,
+)
+from domain.instrument import Instrument, Segment
+from domain.login import LoginRequest, LoginResult, LoginStatus
+from domain.run import ActivateRun, FinishRun, RunRef, RunView, StartRun, StopRequest
+from domain.strategy import OnStop, Outcome, Phase, Position, Status
+
+
+class SetClock:
+    """A clock that stands where a test puts it; without a place it is the real one."""
+
+    def __init__(self) -> None:
+        self.at: datetime | None = None
+        self._slept = 0.0
+
+    def now(self) -> datetime:
+        return self.at or datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return self._slept
+
+    async def sleep(self, seconds: float) -> None:
+        self._slept += seconds
+
+    async def sleep_until(self, instant: datetime) -> None:
+        self.at = instant
+
+
+class RowRuns:
+    """Runs without Temporal: START and STOP write the rows that a run would write."""
+
+    def __init__(self, store: Store) -> None:
+        self._runs = PostgresRunStore(store)
+        self.open: dict[str, ActivateRun] = {}
+        self.started: list[StartRun] = []
+        self.stops: list[StopRequest] = []
+        self.away = False
+        self.slow_exit = False
+        """The stop goes on for longer than anybody waits."""
+        self.position = Position.NONE
+
+    async def start(self, start: StartRun) -> RunView:
+        self._reach()
+        workflow_id = f"strategy-{start.strategy.strategy_id}-{start.plan.trading_day}"
+        if workflow_id not in self.open:
+            ref = RunRef(
+                start.strategy.strategy_id, start.strategy.user_id, workflow_id, str(uuid4()), start.start_id
+            )
+            request = ActivateRun(ref, start)
+            await self._runs.activate(request)
+            self.open[workflow_id] = request
+            self.started.append(start)
+        return self._view(Status.RUNNING, Phase.WAITING)
+
+    async def stop(
+        self, workflow_id: str, run_id: str, request: StopRequest, wait_seconds: float
+    ) -> RunView | None:
+        self._reach()
+        if workflow_id not in self.open:
+            raise NoSuchRun(workflow_id)
+        self.stops.append(request)
+        if self.slow_exit:
+            return None
+        keep = request.on_stop is OnStop.KEEP
+        await self.finish(workflow_id, Outcome.KEPT if keep else Outcome.STOPPED)
+        return self._view(Status.STOPPED, Phase.DONE)
+
+    async def finish(self, workflow_id: str, outcome: Outcome = Outcome.SOLD) -> None:
+        """End a run, as its workflow would."""
+        request = self.open.pop(workflow_id)
+        await self._runs.finish(
+            FinishRun(request.ref, request.start.strategy, outcome, "for the test", self.position)
+        )
+
+    def _reach(self) -> None:
+        if self.away:
+            raise Unavailable("Temporal is away")
+
+    def _view(self, status: Status, phase: Phase) -> RunView:
+        return RunView(status, phase, self.position, round=1, held=0, bought=0, sold=0)
+
+
+@dataclass
+class ScriptedLogins:
+    """The worker's part of a login: answers what the test says."""
+
+    result: LoginResult = field(default_factory=lambda: LoginResult(LoginStatus.CONNECTED))
+    away: bool = False
+    asked: list[LoginRequest] = field(default_factory=list)
+
+    async def login(self, request: LoginRequest) -> LoginResult:
+        self.asked.append(request)
+        if self.away:
+            raise Unavailable("no worker")
+        return self.result
+
+
+@dataclass(frozen=True)
+class KnownLogin:
+    """An account at the broker, as a login shows it."""
+
+    broker_user_id: str = "AB1234"
+    user_name: str = "Asha Rao"
+    access_token: str = "new-token"
+
+
+@dataclass
+class MemoryKite:
+    """Accepts tokens it was told; everything else is refused."""
+
+    tokens: dict[str, KnownLogin] = field(default_factory=lambda: {"good-token": KnownLogin()})
+    away: bool = False
+
+    async def profile(self, api_key: str, access_token: str) -> KnownLogin:
+        if self.away:
+            raise BrokerUnavailable("connection reset by api.kite.trade")
+        if access_token not in self.tokens:
+            raise LoginNeeded("Incorrect `api_key` or `access_token`.")
+        return self.tokens[access_token]
+
+    async def exchange(self, api_key: str, api_secret: str, request_token: str) -> KnownLogin:
+        if self.away:
+            raise BrokerUnavailable("connection reset by api.kite.trade")
+        if request_token not in self.tokens:
+            raise BrokerRefused("Token is invalid or has expired.", 403)
+        return replace(self.tokens[request_token], access_token=f"from-{request_token}")
+
+    def login_url(self, api_key: str, state: str) -> str:
+        return f"https://login.example/?api_key={api_key}&state={state}"
+
+
+def instrument(
+    symbol: str, exchange: str = "NSE", tick: str = "0.05", lot: int = 1, segment: Segment = Segment.CASH
+) -> Instrument:
+    return Instrument(exchange, symbol, f"{symbol} Limited", 1, Decimal(tick), lot, segment)
+
+
+class MemoryInstruments:
+    """A short list of symbols."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.listed = [
+            instrument("TCS", segment=Segment.CASH_CAS),
+            instrument("TCS", "BSE", segment=Segment.CASH_CAS),
+            instrument("INFY", segment=Segment.CASH_CAS),
+            instrument("M&M", segment=Segment.CASH_CAS),
+            instrument("NIFTY 50", segment=Segment.INDEX),
+            instrument("NIFTY26DECFUT", "NFO", "0.1", 75, Segment.DERIVATIVES),
+        ]
+
+    async def find(self, exchange: str, symbol: str) -> Instrument | None:
+        self._reach()
+        found = (item for item in self.listed if (item.exchange, item.symbol) == (exchange, symbol))
+        return next(found, None)
+
+    async def search(self, query: str, limit: int) -> Sequence[Instrument]:
+        self._reach()
+        found = [item for item in self.listed if item.tradable and query.upper() in item.symbol]
+        return found[:limit]
+
+    def _reach(self) -> None:
+        if self.away:
+            raise BrokerUnavailable("no instrument list")
+
+
+@dataclass
+class MemoryPrices:
+    """Last prices; every strategy of a test trades the same symbol."""
+
+    price: Decimal | None = None
+    away: bool = False
+
+    async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
+        self._reach()
+        return {} if self.price is None else dict.fromkeys(strategy_ids, self.price)
+
+    async def of_symbol(self, exchange: str, symbol: str) -> Decimal | None:
+        self._reach()
+        return self.price
+
+    def _reach(self) -> None:
+        if self.away:
+            raise CacheUnavailable("no Redis")
+
+
+class NoNews:
+    """Bells that nobody rings: streams look by themselves."""
+
+    @asynccontextmanager
+    async def of(self, strategy_id: UUID) -> AsyncIterator[StreamBell]:
+        yield StreamBell()

@@ -1,0 +1,225 @@
+"""Who gets in, and who does not."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import jwt
+import pytest
+from sqlalchemy import text
+
+from adapters.store.engine import Store
+from api.passwords import Passwords
+from tests.api_world import JWT_SECRET, PASSWORD, World, new_world
+
+DUMPS = ("SELECT users::text FROM users", "SELECT sessions::text FROM sessions")
+CLAIMS = {"aud": "stopwatch-api", "iss": "stopwatch"}
+
+
+@pytest.fixture
+async def world(store: Store, passwords: Passwords) -> World:
+    return new_world(store, passwords)
+
+
+def claims(**changed: object) -> dict[str, object]:
+    now = datetime.now(UTC)
+    made = {
+        "sub": str(uuid4()),
+        "jti": str(uuid4()),
+        "iat": now,
+        "nbf": now,
+        "exp": now + timedelta(minutes=15),
+        **CLAIMS,
+        **changed,
+    }
+    return {name: value for name, value in made.items() if value is not None}
+
+
+def token(key: str = JWT_SECRET, algorithm: str = "HS256", typ: str = "at+jwt", **changed: object) -> str:
+    return jwt.encode(claims(**changed), key, algorithm, headers={"typ": typ})
+
+
+def long_ago(**since: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**since)
+
+
+def bad_tokens() -> dict[str, str]:
+    good = token()
+    head, body, _ = good.split(".")
+    return {
+        "empty": "",
+        "one word": "token",
+        "two dots": "..",
+        "no signature": f"{head}.{body}.",
+        "cut signature": good[:-4],
+        "another's signature": f"{head}.{body}.{token().split('.')[2]}",
+        "alg none": jwt.encode(claims(), None, "none", headers={"typ": "at+jwt"}),
+        "our key, alg HS512": token(algorithm="HS512"),
+        "our key, alg HS384": token(algorithm="HS384"),
+        "another key": token("another key that is long enough, too"),
+        "empty key": token("\0" * 32),
+        "expired": token(exp=long_ago(minutes=1)),
+        "not yet valid": token(nbf=datetime.now(UTC) + timedelta(minutes=5)),
+        "issued in the future": token(iat=datetime.now(UTC) + timedelta(minutes=5)),
+        "another audience": token(aud="stopwatch-broker-callback"),
+        "two audiences": token(aud=["stopwatch-api", "other"]),
+        "another issuer": token(iss="somebody"),
+        "no exp": token(exp=None),
+        "no iat": token(iat=None),
+        "no nbf": token(nbf=None),
+        "no aud": token(aud=None),
+        "no iss": token(iss=None),
+        "no sub": token(sub=None),
+        "no jti": token(jti=None),
+        "sub is no id": token(sub="admin"),
+        "another kind": token(typ="JWT"),
+        "state of a login": token(typ="state+jwt", aud="stopwatch-broker-callback"),
+    }
+
+
+async def test_good_token_is_let_in_so_that_the_table_of_bad_ones_means_something(world: World):
+    customer = await world.customer()
+    good = token(sub=str(await customer.id()))
+    answer = await world.http.get("/auth/me", headers={"Authorization": f"Bearer {good}"})
+    assert answer.status_code == 200
+    assert answer.json()["email"] == customer.email
+
+
+@pytest.mark.parametrize("kind", bad_tokens())
+async def test_bad_token_is_refused_always_in_the_same_words(world: World, kind: str):
+    nobody = await world.http.get("/strategy")
+    headers = {"Authorization": f"Bearer {bad_tokens()[kind]}"}
+    answer = await world.http.get("/strategy", headers=headers)
+    assert answer.status_code == nobody.status_code == 401
+    assert answer.content == nobody.content
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_register_returns_a_token_pair_that_works(world: World):
+    answer = await world.http.post(
+        "/auth/register", json={"email": " Asha@Example.COM ", "password": PASSWORD}
+    )
+    assert answer.status_code == 201
+    pair = answer.json()
+    assert set(pair) == {"access_token", "refresh_token", "token_type", "expires_in"}
+    assert (pair["token_type"], pair["expires_in"]) == ("bearer", 900)
+    me = await world.http.get("/auth/me", headers={"Authorization": f"Bearer {pair['access_token']}"})
+    assert me.json()["email"] == "asha@example.com"
+
+
+async def test_email_is_taken_whatever_its_case(world: World):
+    customer = await world.customer()
+    again = {"email": customer.email.upper(), "password": "another password"}
+    answer = await world.http.post("/auth/register", json=again)
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "email_taken"
+
+
+async def test_login_with_wrong_password_and_unknown_email_look_the_same(world: World):
+    customer = await world.customer()
+    wrong = await world.http.post("/auth/login", json={"email": customer.email, "password": "not this one"})
+    unknown = await world.http.post(
+        "/auth/login", json={"email": "nobody@example.com", "password": "not this one"}
+    )
+    assert wrong.status_code == unknown.status_code == 401
+    assert wrong.content == unknown.content
+    right = await world.http.post("/auth/login", json={"email": customer.email, "password": PASSWORD})
+    assert right.status_code == 200
+
+
+@pytest.mark.parametrize("length", [0, 7, 129, 10_000])
+async def test_password_of_a_wrong_length_is_refused_before_it_is_hashed(world: World, length: int):
+    body = {"email": "a@example.com", "password": "x" * length}
+    answer = await world.http.post("/auth/register", json=body)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["password"]
+
+
+@pytest.mark.parametrize("length", [8, 128])
+async def test_password_of_8_to_128_characters_is_taken(world: World, length: int):
+    body = {"email": f"{length}@example.com", "password": "ऋ" * length}
+    assert (await world.http.post("/auth/register", json=body)).status_code == 201
+    assert (await world.http.post("/auth/login", json=body)).status_code == 200
+
+
+async def test_refresh_rotates_and_the_family_goes_on(world: World):
+    customer = await world.customer()
+    tokens = [customer.tokens["refresh_token"]]
+    for _ in range(3):
+        answer = await world.http.post("/auth/refresh", json={"refresh_token": tokens[-1]})
+        assert answer.status_code == 200
+        tokens.append(answer.json()["refresh_token"])
+    assert len(set(tokens)) == 4
+
+
+async def test_retried_refresh_gets_the_same_successor_when_the_answer_was_lost(world: World):
+    customer = await world.customer()
+    body = {"refresh_token": customer.tokens["refresh_token"]}
+    first = await world.http.post("/auth/refresh", json=body)
+    second = await world.http.post("/auth/refresh", json=body)
+    assert first.status_code == second.status_code == 200
+    assert first.json()["refresh_token"] == second.json()["refresh_token"]
+
+
+async def test_old_refresh_token_ends_the_family_when_it_is_used_later(world: World):
+    customer = await world.customer()
+    world.clock.at = datetime.now(UTC)
+    old = {"refresh_token": customer.tokens["refresh_token"]}
+    new = {"refresh_token": (await world.http.post("/auth/refresh", json=old)).json()["refresh_token"]}
+    world.clock.at += timedelta(seconds=11)
+    thief = await world.http.post("/auth/refresh", json=old)
+    owner = await world.http.post("/auth/refresh", json=new)
+    assert (thief.status_code, owner.status_code) == (401, 401)
+    login = {"email": customer.email, "password": PASSWORD}
+    assert (await world.http.post("/auth/login", json=login)).status_code == 200
+
+
+async def test_old_refresh_token_ends_the_family_when_its_successor_was_used(world: World):
+    customer = await world.customer()
+    old = {"refresh_token": customer.tokens["refresh_token"]}
+    new = {"refresh_token": (await world.http.post("/auth/refresh", json=old)).json()["refresh_token"]}
+    newest = {"refresh_token": (await world.http.post("/auth/refresh", json=new)).json()["refresh_token"]}
+    assert (await world.http.post("/auth/refresh", json=old)).status_code == 401
+    assert (await world.http.post("/auth/refresh", json=newest)).status_code == 401
+
+
+async def test_login_ends_after_thirty_days_however_often_it_was_renewed(world: World):
+    customer = await world.customer()
+    refresh = {"refresh_token": customer.tokens["refresh_token"]}
+    start = datetime.now(UTC)
+    for day in (10, 20, 29):
+        world.clock.at = start + timedelta(days=day)
+        answer = await world.http.post("/auth/refresh", json=refresh)
+        refresh = {"refresh_token": answer.json()["refresh_token"]}
+    world.clock.at = start + timedelta(days=31)
+    assert (await world.http.post("/auth/refresh", json=refresh)).status_code == 401
+
+
+async def test_logout_ends_this_login_only(world: World):
+    customer = await world.customer()
+    login = {"email": customer.email, "password": PASSWORD}
+    phone = (await world.http.post("/auth/login", json=login)).json()
+    gone = {"refresh_token": customer.tokens["refresh_token"]}
+    assert (await customer.post("/auth/logout", gone)).status_code == 204
+    assert (await customer.post("/auth/logout", gone)).status_code == 204
+    assert (await world.http.post("/auth/refresh", json=gone)).status_code == 401
+    kept = {"refresh_token": phone["refresh_token"]}
+    assert (await world.http.post("/auth/refresh", json=kept)).status_code == 200
+
+
+async def test_logout_does_not_end_the_login_of_another_user(world: World):
+    customer, other = await world.customer(), await world.customer()
+    body = {"refresh_token": other.tokens["refresh_token"]}
+    assert (await customer.post("/auth/logout", body)).status_code == 204
+    assert (await world.http.post("/auth/refresh", json=body)).status_code == 200
+
+
+async def test_no_secret_of_a_login_is_stored_in_clear(world: World):
+    customer = await world.customer()
+    async with world.store.read() as session:
+        rows = [list(await session.execute(text(query))) for query in DUMPS]
+    assert rows[0]
+    assert rows[1]
+    shown = str(rows)
+    assert PASSWORD not in shown
+    assert customer.tokens["refresh_token"] not in shown

@@ -68,6 +68,8 @@ async def end(process: Process, first: signal.Signals, grace_seconds: float) -> 
     if process.returncode is None and grace_seconds > 0:
         with suppress(ProcessLookupError):
             process.send_signal(first)
+            # A process that somebody stopped would not hear it.
+            process.send_signal(signal.SIGCONT)
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), grace_seconds)
     # The session's group has the number of its first process, and may hold children of its own.

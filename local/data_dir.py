@@ -10,6 +10,7 @@ from pathlib import Path
 from local.errors import CannotStart
 
 VERSION = 1
+_LONG_LOG = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,17 @@ def opened(root: Path) -> Iterator[DataDir]:
         _check_version(root)
         # What an `up` that was killed left behind names processes that are gone.
         (root / "endpoints.json").unlink(missing_ok=True)
+        _turn_logs(root / "logs")
         yield DataDir(root)
     finally:
         os.close(lock)
+
+
+def _turn_logs(logs: Path) -> None:
+    """Put long logs aside, one generation of each."""
+    for log in logs.glob("*.log"):
+        if log.stat().st_size > _LONG_LOG:
+            log.replace(log.with_suffix(".log.1"))
 
 
 def _take(lock: int, root: Path) -> None:

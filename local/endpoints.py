@@ -41,10 +41,11 @@ class Endpoints:
         }
 
 
-def _by_kind(pids: Mapping[str, int | None]) -> dict[str, int | list[int | None] | None]:
+def _by_kind(pids: Mapping[str, int | None]) -> dict[str, int | list[int] | None]:
     """One number per kind of part, or a list where several of a kind run."""
-    shown: dict[str, int | list[int | None] | None] = {kind: pids.get(kind) for kind in _SINGLE}
+    shown: dict[str, int | list[int] | None] = {kind: pids.get(kind) for kind in _SINGLE}
     for kind in _MANY:
         several = [pid for name, pid in pids.items() if name.split("-")[0] == kind]
-        shown[kind] = several if len(several) > 1 else (several[0] if several else None)
+        alive = [pid for pid in several if pid is not None]
+        shown[kind] = alive if len(several) > 1 else next(iter(alive), None)
     return shown

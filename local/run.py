@@ -51,8 +51,8 @@ class Run:
         ours = rooms.Rooms(self._data, self._environment, await self._settings(found))
         await self._migrate(ours)
         await _all_of(*(self._start(part) for part in self._own_parts(ours)))
+        found.write(self._data.endpoints, self.supervisor.pids())
         self.endpoints = found
-        self._changed()
         return found
 
     def _port(self) -> HeldPort:
@@ -139,8 +139,13 @@ class Run:
         self._progress("schema", time.monotonic() - began)
 
     def _changed(self) -> None:
-        if self.endpoints is not None:
+        if self.endpoints is None:
+            return
+        try:
             self.endpoints.write(self._data.endpoints, self.supervisor.pids())
+        except OSError as error:
+            # A full disk must not end the supervision; the file names a process that is gone until then.
+            self._terminal.alert(f"endpoints.json could not be written ({error.strerror}).")
 
 
 async def _all_of(*work: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -12,8 +12,10 @@ from local.log_tail import last_lines, size
 from local.part import Part
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
+# A part that answered before it died is not stuck in its start, and is promised back within 5 s.
+_LONGEST_AFTER_AN_ANSWER = 1.0
 # A part that dies this often without having answered once will not come up by itself.
-_FIRST_STARTS = 5
+_FIRST_STARTS = 4
 # A part that has answered for this long is healthy again: its next death is not part of a crash loop.
 _HEALTHY_SECONDS = 10.0
 _PROBE_EVERY = 0.05
@@ -35,6 +37,7 @@ class SupervisedPart:
         self._log_start = 0
         self._grace_seconds = part.grace_seconds
         self._no_answer = "no answer yet"
+        self._answered_once = False
         self._deaths = 0
         self._started_at = 0.0
         self._died_at = 0.0
@@ -62,16 +65,28 @@ class SupervisedPart:
     async def _run(self) -> None:
         try:
             while not self._stopping.is_set():
-                died = await self._one_life()
+                how = await self._life_or_failure()
                 if not self._stopping.is_set():
-                    await self._before_the_next(died)
+                    await self._before_the_next(how)
         except PartFailed as failure:
-            self._fail(failure)
+            self.up.set_exception(failure)
         finally:
             if self._process is not None and self._process.returncode is None:
                 await child.end(self._process, self.part.stop_signal, self._grace_seconds)
 
+    async def _life_or_failure(self) -> str:
+        """Live once; return how it ended. What keeps a part from its first answer is raised."""
+        try:
+            process = await self._one_life()
+        except PartFailed as failure:
+            if not self.up.done():
+                raise
+            # A machine out of memory or processes may have some again in a second.
+            return str(failure)
+        return f"{self.part.name} (pid {process.pid}) ended: {child.how_it_ended(process)}"
+
     async def _one_life(self) -> Process:
+        self._answered_once = False
         self._log_start = size(self.part.log)
         self._started_at = time.monotonic()
         self._process = process = await child.start(self.part)
@@ -91,6 +106,7 @@ class SupervisedPart:
     async def _healthy_life(
         self, race: "_Racing", ended: "asyncio.Task[Any]", stopping: "asyncio.Task[Any]"
     ) -> None:
+        self._answered_once = True
         self._answered()
         answered_at = time.monotonic()
         await race.first(None, ended, stopping)
@@ -125,31 +141,26 @@ class SupervisedPart:
             raise PartFailed(reason)
         self._say(f"{reason}\nIt is ended and started again.")
 
-    async def _before_the_next(self, died: Process) -> None:
+    async def _before_the_next(self, how: str) -> None:
         self._died_at = time.monotonic()
         pause = _PAUSES[min(self._deaths, len(_PAUSES) - 1)]
+        if self._answered_once:
+            pause = min(pause, _LONGEST_AFTER_AN_ANSWER)
         self._deaths += 1
-        how = child.how_it_ended(died)
         if not self.up.done() and self._deaths >= _FIRST_STARTS:
             raise PartFailed(
-                f"{self.part.name} does not come up: it ended {self._deaths} times ({how}).\n"
+                f"{self.part.name} does not come up: it was started {self._deaths} times. {how}.\n"
                 f"{last_lines(self.part.log, self._log_start)}"
             )
-        self._tell_death(f"{self.part.name} (pid {died.pid}) ended: {how}", pause)
+        self._tell_death(how, pause)
         async with _Racing() as race:
             await race.first(pause, race.enter(self._stopping.wait()))
 
     def _tell_death(self, what: str, pause: float) -> None:
-        if self._deaths == 1 and self.up.done():
+        if self._answered_once:
             self._say(f"{what}. It is started again.")
         else:
             self._say(f"{what}. Next try in {pause:g} s. {last_lines(self.part.log, self._log_start)}")
-
-    def _fail(self, failure: PartFailed) -> None:
-        if self.up.done():
-            self._say(f"{failure}\n{self.part.name} is not started again: stop `up` and start it anew.")
-        else:
-            self.up.set_exception(failure)
 
 
 class _Racing:

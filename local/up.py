@@ -80,7 +80,7 @@ async def _up(wish: Wish, data: DataDir, terminal: Terminal, signals: StopSignal
     finally:
         data.endpoints.unlink(missing_ok=True)
         if stop.is_set():
-            terminal.line("Stopping: listener, worker, API, paper exchange, Temporal, Redis, Postgres …")
+            terminal.line("Stopping: first what sends orders, last what remembers them …")
         await run.supervisor.stop()
         data.endpoints.unlink(missing_ok=True)
         port.release()

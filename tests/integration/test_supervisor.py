@@ -130,6 +130,7 @@ async def test_crash_loop_says_why_and_slows_down_when_a_part_keeps_dying(tmp_pa
         assert "api" in said[1]
         assert "exit status 1" in said[1]
         assert "the database is not mine" in said[1]
+        assert said[0].endswith("It is started again.")
         assert "Next try in 0.5 s" in said[1]
         assert "Next try in 1 s" in said[2]
 
@@ -177,6 +178,28 @@ async def test_stop_kills_a_part_when_it_ignores_its_signal(tmp_path: Path) -> N
         pid = pid_of(made, "worker")
         await made.stop()
         assert gone(pid)
+
+
+async def test_stop_gives_no_more_time_when_it_is_hurried(tmp_path: Path) -> None:
+    deaf = """
+        import signal, sys, time
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        open(sys.argv[2], "w").write("ready\\n")
+        while True: time.sleep(60)
+    """
+    async with supervisor() as (made, _):
+        await made.start(part_of(tmp_path, "worker", textwrap.dedent(deaf), grace_seconds=600))
+        stopping = asyncio.create_task(made.stop())
+        made.hurry()
+        await asyncio.wait_for(stopping, 15)
+
+
+async def test_part_ends_in_order_when_it_was_halted_before(tmp_path: Path) -> None:
+    async with supervisor() as (made, _):
+        await made.start(part_of(tmp_path, "worker"))
+        os.kill(pid_of(made, "worker"), signal.SIGSTOP)
+        await made.stop()
+        assert (tmp_path / "ends").read_text() == "worker\n"
 
 
 async def test_held_port_is_refused_to_others_and_open_to_its_part() -> None:

@@ -1,0 +1,212 @@
+"""One account's market: its feed, its last prices, and the stops they are judged against."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from adapters.kite.frames import Tick
+from domain.ports import Alerts, Clock, Instruments, WatchedStrategy
+from domain.stoploss import Quote
+from domain.strategy import Phase
+from listener.accounts import Account, OpenFeed
+from listener.book import StopBook
+from listener.dispatcher import Dispatcher
+from listener.outage import Outage
+from listener.prices import LastPrices, SeenPrice
+from listener.questions import Questions
+from listener.steady import steadily
+from listener.tokens import Tokens
+
+LOOK = 1.0
+QUIET = timedelta(seconds=10)
+"""A held share without a tick for so long is asked for: a lost subscription looks like a quiet share."""
+LIMITS_AGE = timedelta(seconds=60)
+"""Circuit limits are relaxed during the day; they are read again this often."""
+
+
+class Desk:
+    """Judges prices of one account against the stops of the strategies it serves.
+
+    Level-triggered: once a second every armed stop is judged against the price that may act, and what has no
+    such price is asked for. A tick only makes it sooner.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        open_feed: OpenFeed,
+        instruments: Instruments,
+        dispatcher: Dispatcher,
+        alerts: Alerts,
+        clock: Clock,
+    ) -> None:
+        self.key = account.key
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._feed = open_feed(account, self)
+        self._tokens = Tokens(instruments, lambda: self._feed.watch(self._tokens.all()), clock)
+        self._questions = Questions(account.quotes, self._answered, clock)
+        self._prices = LastPrices(clock, self._carried)
+        self._outage = Outage(alerts, clock)
+        self._book = StopBook()
+        self._watched: dict[UUID, WatchedStrategy] = {}
+        self._by_instrument: defaultdict[str, set[UUID]] = defaultdict(set)
+        self._gone: dict[UUID, str] = {}
+        self._changed: set[str] = set()
+
+    # --- what runs -------------------------------------------------------------------------------------
+
+    def follow(self, watched: WatchedStrategy) -> None:
+        """Know a running strategy, as it is now."""
+        before = self._watched.get(watched.strategy_id)
+        self._watched[watched.strategy_id] = watched
+        self._by_instrument[watched.instrument].add(watched.strategy_id)
+        if before is None:
+            self._changed.add(watched.instrument)
+            self._tokens.want(self._by_instrument)
+            self._questions.ask([watched.instrument])
+        if _guarded(watched) and self._gone.get(watched.strategy_id) != watched.run_id:
+            self._arm(watched)
+        else:
+            self._book.disarm(watched.strategy_id)
+            self._dispatcher.drop(watched.strategy_id)
+
+    def leave(self, watched: WatchedStrategy) -> None:
+        """Forget a strategy that does not run any more."""
+        self._book.disarm(watched.strategy_id)
+        self._dispatcher.drop(watched.strategy_id)
+        self._gone.pop(watched.strategy_id, None)
+        self._watched.pop(watched.strategy_id, None)
+        others = self._by_instrument[watched.instrument]
+        others.discard(watched.strategy_id)
+        if not others:
+            del self._by_instrument[watched.instrument]
+            self._prices.forget(watched.instrument)
+            self._changed.discard(watched.instrument)
+            self._tokens.want(self._by_instrument)
+
+    def lost_run(self, watched: WatchedStrategy) -> None:
+        """Stop signalling a run that does not exist; its strategy's next run is watched again."""
+        self._gone[watched.strategy_id] = watched.run_id
+        self._book.disarm(watched.strategy_id)
+
+    @property
+    def idle(self) -> bool:
+        return not self._watched
+
+    @property
+    def attempted(self) -> bool:
+        """Tell whether every instrument was looked up and the feed has tried to connect."""
+        return self._tokens.complete and self._feed.attempted
+
+    def anyone(self) -> WatchedStrategy | None:
+        return next(iter(self._watched.values()), None)
+
+    def changed_prices(self) -> dict[UUID, Decimal]:
+        """Return, once, the last prices that changed, by strategy."""
+        changed, self._changed = self._changed, set()
+        prices: dict[UUID, Decimal] = {}
+        for instrument in changed:
+            seen = self._prices.last(instrument)
+            if seen is not None:
+                prices.update(dict.fromkeys(self._by_instrument.get(instrument, ()), seen.price))
+        return prices
+
+    def _arm(self, watched: WatchedStrategy) -> None:
+        new = watched.strategy_id not in self._book
+        self._book.arm(watched.strategy_id, watched.instrument, watched.stop_loss)
+        if not new:
+            return
+        seen = self._prices.acting(watched.instrument)
+        if seen is None:
+            self._questions.ask([watched.instrument], urgent=True)
+        else:
+            self._judge(watched.instrument, seen)
+
+    # --- what the feed says ----------------------------------------------------------------------------
+
+    def on_ticks(self, ticks: Sequence[Tick]) -> None:
+        now = self._clock.now()
+        for tick in ticks:
+            instrument = self._tokens.name(tick.token)
+            if instrument is None:
+                continue
+            seen = self._prices.from_feed(instrument, tick.price, tick.traded_at, now)
+            if seen is None:
+                self._questions.ask([instrument], urgent=self._book.armed(instrument))
+            else:
+                self._changed.add(instrument)
+                self._judge(instrument, seen)
+
+    def on_alive(self, tokens: Collection[int]) -> None:
+        self._ask_all(self._named(tokens))
+
+    def on_lost(self, tokens: Collection[int], reason: str) -> None:
+        lost = self._named(tokens)
+        self._prices.lose(lost)
+        self._ask_all(lost)
+
+    def on_order(self, order: Mapping[str, Any]) -> None:
+        """Do nothing: who follows orders reads the order book."""
+
+    def _answered(self, quotes: Mapping[str, Quote], asked_at: datetime) -> None:
+        for instrument, quote in quotes.items():
+            if instrument not in self._by_instrument:
+                continue
+            seen = self._prices.from_rest(instrument, quote, asked_at)
+            if seen is not None:
+                self._changed.add(instrument)
+                self._judge(instrument, seen)
+
+    def _judge(self, instrument: str, seen: SeenPrice) -> None:
+        for strategy_id in self._book.crossed(instrument, seen.price):
+            self._dispatcher.hit(self._watched[strategy_id], seen.price, seen.tick_at, seen.seen_at)
+
+    def _named(self, tokens: Iterable[int]) -> list[str]:
+        return [name for name in map(self._tokens.name, tokens) if name is not None]
+
+    def _ask_all(self, instruments: Iterable[str]) -> None:
+        for instrument in instruments:
+            self._questions.ask([instrument], urgent=self._book.armed(instrument))
+
+    def _carried(self, instrument: str) -> bool:
+        token = self._tokens.token(instrument)
+        return token is not None and self._feed.alive(token)
+
+    # --- once a second ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(steadily("feed", self._feed.run, self._clock))
+            group.create_task(steadily("questions", self._questions.run, self._clock))
+            group.create_task(steadily("tokens", self._tokens.run, self._clock))
+            group.create_task(steadily("look", self._look, self._clock))
+
+    async def _look(self) -> None:
+        while True:
+            for instrument in list(self._by_instrument):
+                self._look_at(instrument)
+            await self._outage.look(self._feed.down, self._questions.failing, self._held())
+            await self._clock.sleep(LOOK)
+
+    def _look_at(self, instrument: str) -> None:
+        armed = self._book.armed(instrument)
+        seen = self._prices.acting(instrument) if armed else None
+        if seen is not None:
+            self._judge(instrument, seen)
+        carried = self._carried(instrument)
+        quiet = self._prices.age(instrument) >= (QUIET if armed else LIMITS_AGE)
+        if not carried or quiet or self._prices.limits_age(instrument) >= LIMITS_AGE:
+            self._questions.ask([instrument], urgent=armed and (quiet or not carried))
+
+    def _held(self) -> list[WatchedStrategy]:
+        return [watched for strategy_id, watched in self._watched.items() if strategy_id in self._book]
+
+
+def _guarded(watched: WatchedStrategy) -> bool:
+    """Tell whether the stop is still to be pulled: shares are held, and no exit has begun."""
+    return watched.armed and watched.phase not in (Phase.EXITING, Phase.DONE)

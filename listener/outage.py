@@ -1,0 +1,49 @@
+"""A feed that is down while shares are held is something a person must know."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from domain.ports import Alerts, Clock, WatchedStrategy
+from domain.run import Alarm
+
+ALERT_AFTER = timedelta(seconds=5)
+
+log = structlog.stdlib.get_logger("desk")
+
+
+class Outage:
+    """Raises one alarm per outage, once it has lasted and somebody holds shares."""
+
+    def __init__(self, alerts: Alerts, clock: Clock) -> None:
+        self._alerts = alerts
+        self._clock = clock
+        self._since: datetime | None = None
+        self._alerted = False
+
+    async def look(self, reason: str | None, asking_fails: bool, held: list[WatchedStrategy]) -> None:
+        """Note how things are now. `reason` says why the feed is down, None while it is not."""
+        if reason is None:
+            if self._alerted:
+                log.info("prices come again")
+            self._since, self._alerted = None, False
+            return
+        self._since = self._since or self._clock.now()
+        if held and not self._alerted and self._clock.now() - self._since >= ALERT_AFTER:
+            self._alerted = True
+            await self._alerts.raise_(_alarm(reason, asking_fails, held, self._since))
+
+
+def _alarm(reason: str, asking_fails: bool, held: list[WatchedStrategy], since: datetime) -> Alarm:
+    meanwhile = (
+        "Asking for prices fails too: STOPS ARE NOT WATCHED. Look at the positions yourself."
+        if asking_fails
+        else "Prices are asked for every second meanwhile, and stops are judged by them."
+    )
+    return Alarm(
+        "feed_lost",
+        f"{reason[:1].upper()}{reason[1:]}, with {len(held)} position(s) to watch. {meanwhile}",
+        held[0].user_id,
+        held[0].strategy_id,
+        {"since": since.isoformat(), "positions": str(len(held))},
+    )

@@ -1,0 +1,70 @@
+"""What is asked of an account over REST: one batch a second at most, the urgent first."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+
+from domain.ports import Clock
+from domain.stoploss import Quote
+
+BETWEEN = 1.0
+"""Seconds between batches: Kite's limit for quotes, per api_key."""
+MOST = 500
+"""Instruments in one call of `/quote`."""
+PATIENCE = 3.0
+"""Seconds: a slower answer is asked for again, since a price this old would not act for long."""
+
+Quotes = Callable[[Sequence[str]], Awaitable[Mapping[str, Quote]]]
+Answered = Callable[[Mapping[str, Quote], datetime], None]
+
+log = structlog.stdlib.get_logger("prices")
+
+
+class Questions:
+    """Collects instruments and asks for them together. A failed batch is not repeated: who needs it asks."""
+
+    def __init__(self, quotes: Quotes, answered: Answered, clock: Clock) -> None:
+        self._quotes = quotes
+        self._answered = answered
+        self._clock = clock
+        self._urgent: dict[str, None] = {}
+        self._ordinary: dict[str, None] = {}
+        self._asked = asyncio.Event()
+        self.failing = False
+
+    def ask(self, instruments: Iterable[str], *, urgent: bool = False) -> None:
+        """Want the price of these in the next batch."""
+        (self._urgent if urgent else self._ordinary).update(dict.fromkeys(instruments))
+        if self._urgent or self._ordinary:
+            self._asked.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._asked.wait()
+            began = self._clock.monotonic()
+            await self._ask_batch(self._next_batch())
+            await self._clock.sleep(max(0.0, began + BETWEEN - self._clock.monotonic()))
+
+    def _next_batch(self) -> list[str]:
+        batch = list({**self._urgent, **self._ordinary})[:MOST]
+        for instrument in batch:
+            self._urgent.pop(instrument, None)
+            self._ordinary.pop(instrument, None)
+        if not self._urgent and not self._ordinary:
+            self._asked.clear()
+        return batch
+
+    async def _ask_batch(self, batch: list[str]) -> None:
+        asked_at = self._clock.now()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                quotes = await self._quotes(batch)
+        except Exception as error:  # whatever the broker does, the next second asks again
+            if not self.failing:
+                log.warning("prices cannot be asked for; trying every second", error=type(error).__name__)
+            self.failing = True
+            return
+        self.failing = False
+        self._answered(quotes, asked_at)

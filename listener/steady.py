@@ -1,0 +1,21 @@
+"""Loops that outlive their faults."""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from domain.ports import Clock
+
+PAUSE = 1.0
+
+log = structlog.stdlib.get_logger("listener")
+
+
+async def steadily(part: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:
+    """Run `work` for ever: a part that fails is said so and begun again, and takes no other part with it."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("a part of the listener failed; it is begun again", part=part)
+        await clock.sleep(PAUSE)

@@ -1,0 +1,169 @@
+"""A price feed, REST quotes, signals and alerts in memory, for the listener."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from adapters.kite.feed_socket import FeedLogin, Receiver
+from adapters.kite.frames import Tick
+from domain.errors import BrokerUnavailable, CacheUnavailable, Unavailable
+from domain.instrument import Instrument, Segment
+from domain.ports import Clock, WatchedStrategy
+from domain.run import Alarm
+from domain.stoploss import Quote
+from listener.accounts import Account
+
+
+class MemoryFeed:
+    """A feed that a test speaks through. It carries what is watched while it is connected."""
+
+    def __init__(self, account: Account, receiver: Receiver, clock: Clock) -> None:
+        self.account = account
+        self.tokens: frozenset[int] = frozenset()
+        self.connected = True
+        self.attempted = True
+        self._receiver = receiver
+        self._clock = clock
+
+    @property
+    def down(self) -> str | None:
+        return None if self.connected else "the broker's price feed cannot be reached"
+
+    def watch(self, tokens: Collection[int]) -> None:
+        self.tokens = frozenset(tokens)
+
+    def alive(self, token: int) -> bool:
+        return self.connected and token in self.tokens
+
+    async def run(self) -> None:
+        await self._clock.sleep(10**9)
+
+    def tick(self, token: int, price: str) -> None:
+        self._receiver.on_ticks([Tick(token, Decimal(price))])
+
+    def lose(self) -> None:
+        self.connected = False
+        self._receiver.on_lost(self.tokens, "closed by the broker")
+
+    def reconnect(self) -> None:
+        self.connected = True
+        self._receiver.on_alive(self.tokens)
+
+
+@dataclass
+class MemoryQuotes:
+    """REST quotes of one account. A symbol without a price is absent from the answer, as at the broker."""
+
+    clock: Clock
+    prices: dict[str, Decimal] = field(default_factory=dict)
+    limits: tuple[Decimal, Decimal] | None = (Decimal(2800), Decimal(4200))
+    away: bool = False
+    asked: list[list[str]] = field(default_factory=list)
+
+    async def __call__(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        self.asked.append(list(instruments))
+        if self.away:
+            raise BrokerUnavailable("the broker did not answer")
+        lower, upper = self.limits or (None, None)
+        now = self.clock.now()
+        return {
+            name: Quote(self.prices[name], lower, upper, now) for name in instruments if name in self.prices
+        }
+
+    def account(self, key: str = "feed") -> Account:
+        async def login() -> FeedLogin:
+            return FeedLogin(key, "token")
+
+        return Account(key, login, self)
+
+
+class MemoryInstruments:
+    """Implements `domain.ports.Instruments` for whatever it is asked."""
+
+    def __init__(self, *unlisted: str) -> None:
+        self._unlisted = unlisted
+        self._tokens: dict[str, int] = {}
+        self.away = False
+
+    async def find(self, exchange: str, symbol: str) -> Instrument | None:
+        if self.away:
+            raise BrokerUnavailable("no instrument list")
+        if symbol in self._unlisted:
+            return None
+        return Instrument(
+            exchange, symbol, symbol, self.token(f"{exchange}:{symbol}"), Decimal("0.05"), 1, Segment.CASH
+        )
+
+    async def search(self, query: str, limit: int) -> Sequence[Instrument]:
+        return []
+
+    def token(self, name: str) -> int:
+        return self._tokens.setdefault(name, 256 * (len(self._tokens) + 1) + 1)
+
+
+@dataclass
+class Sent:
+    """One STOPLOSS that arrived."""
+
+    strategy_id: UUID
+    run_id: str
+    price: Decimal
+    at: datetime
+
+
+class MemorySignals:
+    """Implements `domain.ports.StopSignals`. `away` loses them; runs named in `ended` do not exist."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.sent: list[Sent] = []
+        self.tried = 0
+        self.away = False
+        self.ended: set[str] = set()
+        self.on_the_way = 0
+        self.most_on_the_way = 0
+        self.takes = 0.0
+
+    async def stop_loss(
+        self, watched: WatchedStrategy, price: Decimal, tick_at: datetime | None, seen_at: datetime
+    ) -> bool:
+        self.tried += 1
+        self.on_the_way += 1
+        self.most_on_the_way = max(self.most_on_the_way, self.on_the_way)
+        try:
+            await self._clock.sleep(self.takes)
+        finally:
+            self.on_the_way -= 1
+        if self.away:
+            raise Unavailable("Temporal does not answer")
+        if watched.run_id in self.ended:
+            return False
+        self.sent.append(Sent(watched.strategy_id, watched.run_id, price, self._clock.now()))
+        return True
+
+
+class MemoryPriceCache:
+    """Last prices as Redis would have them."""
+
+    def __init__(self) -> None:
+        self.prices: dict[UUID, Decimal] = {}
+        self.writes = 0
+        self.away = False
+
+    async def set_last_prices(self, prices: Mapping[UUID, Decimal]) -> None:
+        if self.away:
+            raise CacheUnavailable("Redis did not answer (ConnectionError)")
+        self.writes += 1
+        self.prices.update(prices)
+
+
+class MemoryAlerts:
+    """Implements `domain.ports.Alerts`."""
+
+    def __init__(self) -> None:
+        self.raised: list[Alarm] = []
+
+    async def raise_(self, alarm: Alarm) -> None:
+        self.raised.append(alarm)

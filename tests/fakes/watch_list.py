@@ -1,0 +1,97 @@
+"""The watch list in memory: what runs, and notices of what changed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from domain.errors import StoreUnavailable
+from domain.ports import WatchedStrategy
+from domain.strategy import Phase, Position
+
+
+def watched(
+    symbol: str = "TCS",
+    stop_loss: str = "3500",
+    *,
+    position: Position = Position.BOUGHT,
+    phase: Phase = Phase.HOLDING,
+    user_id: UUID | None = None,
+    exchange: str = "NSE",
+) -> WatchedStrategy:
+    """Return a running strategy that holds shares."""
+    strategy_id = uuid4()
+    return WatchedStrategy(
+        strategy_id=strategy_id,
+        user_id=user_id or uuid4(),
+        exchange=exchange,
+        symbol=symbol,
+        stop_loss=Decimal(stop_loss),
+        phase=phase,
+        position=position,
+        workflow_id=f"strategy-{strategy_id}-2026-11-20",
+        run_id=uuid4().hex,
+    )
+
+
+class MemoryWatchList:
+    """Implements `domain.ports.WatchList`. `deaf` loses notices; `away` fails reads and ends listening."""
+
+    def __init__(self, *running: WatchedStrategy) -> None:
+        self.running = {one.strategy_id: one for one in running}
+        self.away = False
+        self.deaf = False
+        self.full_reads = 0
+        self.single_reads = 0
+        self._notices: list[asyncio.Queue[UUID | None]] = []
+
+    def put(self, strategy: WatchedStrategy) -> WatchedStrategy:
+        self.running[strategy.strategy_id] = strategy
+        self._announce(strategy.strategy_id)
+        return strategy
+
+    def change(self, strategy: WatchedStrategy, **fields: Any) -> WatchedStrategy:
+        return self.put(replace(self.running[strategy.strategy_id], **fields))
+
+    def end(self, strategy: WatchedStrategy) -> None:
+        del self.running[strategy.strategy_id]
+        self._announce(strategy.strategy_id)
+
+    def go_away(self) -> None:
+        self.away = True
+        for queue in self._notices:
+            queue.put_nowait(None)
+
+    async def all(self) -> Sequence[WatchedStrategy]:
+        self.full_reads += 1
+        self._check()
+        return list(self.running.values())
+
+    async def one(self, strategy_id: UUID) -> WatchedStrategy | None:
+        self.single_reads += 1
+        self._check()
+        return self.running.get(strategy_id)
+
+    async def changes(self) -> AsyncIterator[UUID | None]:
+        self._check()
+        queue: asyncio.Queue[UUID | None] = asyncio.Queue()
+        self._notices.append(queue)
+        try:
+            yield None
+            while True:
+                notice = await queue.get()
+                self._check()
+                yield notice
+        finally:
+            self._notices.remove(queue)
+
+    def _announce(self, strategy_id: UUID) -> None:
+        if not self.deaf:
+            for queue in self._notices:
+                queue.put_nowait(strategy_id)
+
+    def _check(self) -> None:
+        if self.away:
+            raise StoreUnavailable("Postgres does not answer")

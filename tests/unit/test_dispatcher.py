@@ -1,0 +1,153 @@
+"""A hit stop reaches its run: once when all is well, again and again when it is not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import pytest
+
+from domain.ports import WatchedStrategy
+from listener.dispatcher import Dispatcher
+from tests.fakes.feed import MemorySignals
+from tests.fakes.manual_clock import ManualClock
+from tests.fakes.watch_list import watched
+
+
+@dataclass
+class Post:
+    """A dispatcher on a clock that the test moves."""
+
+    clock: ManualClock
+    signals: MemorySignals
+    gone: list[WatchedStrategy] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.dispatcher = Dispatcher(self.signals, self.clock, self.gone.append)
+
+    def hit(self, one: WatchedStrategy, price: str = "3490") -> None:
+        self.dispatcher.hit(one, Decimal(price), None, self.clock.now())
+
+    async def hit_for(self, one: WatchedStrategy, seconds: int) -> None:
+        """Say every tenth of a second that the stop is crossed."""
+        for _ in range(seconds * 10):
+            self.hit(one)
+            await self.clock.advance(0.1)
+
+
+@pytest.fixture
+async def post() -> AsyncIterator[Post]:
+    clock = ManualClock()
+    post = Post(clock, MemorySignals(clock))
+    running = asyncio.create_task(post.dispatcher.run())
+    yield post
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_hit_stop_is_signalled_at_once_with_its_price(post: Post) -> None:
+    one = watched()
+    post.hit(one, "3490.05")
+    await post.clock.settle()
+    assert [(sent.strategy_id, sent.price) for sent in post.signals.sent] == [
+        (one.strategy_id, Decimal("3490.05"))
+    ]
+
+
+async def test_signal_that_arrived_is_repeated_rarely_while_the_stop_stays_crossed(post: Post) -> None:
+    await post.hit_for(watched(), 60)
+    assert 2 <= len(post.signals.sent) <= 6
+    gaps = [
+        (b.at - a.at).total_seconds() for a, b in zip(post.signals.sent, post.signals.sent[1:], strict=False)
+    ]
+    assert min(gaps) >= 5
+
+
+async def test_signal_that_arrived_is_not_repeated_when_the_price_recovers(post: Post) -> None:
+    post.hit(watched())
+    await post.clock.advance(600)
+    assert len(post.signals.sent) == 1
+
+
+async def test_signals_are_tried_once_a_second_until_temporal_is_back(post: Post) -> None:
+    post.signals.away = True
+    await post.hit_for(watched(), 10)
+    assert 8 <= post.signals.tried <= 11
+    assert post.dispatcher.waiting == 1
+
+    post.signals.away = False
+    await post.clock.advance(2)
+    assert len(post.signals.sent) == 1
+    assert post.dispatcher.waiting == 0
+
+
+async def test_hit_stop_is_not_forgotten_when_the_price_recovers_while_temporal_is_away(post: Post) -> None:
+    post.signals.away = True
+    post.hit(watched())
+    await post.clock.advance(30)
+    post.signals.away = False
+    await post.clock.advance(2)
+    assert len(post.signals.sent) == 1
+
+
+async def test_dropped_strategy_is_not_signalled_any_more(post: Post) -> None:
+    one = watched()
+    post.signals.away = True
+    post.hit(one)
+    await post.clock.advance(3)
+    post.dispatcher.drop(one.strategy_id)
+    post.signals.away = False
+    await post.clock.advance(30)
+    assert post.signals.sent == []
+
+
+async def test_run_that_does_not_exist_is_told_of_once(post: Post) -> None:
+    one = watched()
+    post.signals.ended.add(one.run_id)
+    post.hit(one)
+    await post.clock.advance(60)
+    assert post.gone == [one]
+    assert post.signals.tried == 1
+
+
+async def test_next_run_of_the_same_strategy_is_signalled_anew(post: Post) -> None:
+    one = watched()
+    post.hit(one)
+    await post.clock.settle()
+    again = replace(one, run_id="another")
+    post.hit(again)
+    await post.clock.settle()
+    assert [sent.run_id for sent in post.signals.sent] == [one.run_id, "another"]
+
+
+async def test_thousands_at_once_all_arrive_and_never_more_than_the_bound_on_the_way(post: Post) -> None:
+    post.signals.takes = 0.005
+    many = [watched() for _ in range(3_000)]
+    for one in many:
+        post.hit(one)
+    await post.clock.advance(1)
+    assert {sent.strategy_id for sent in post.signals.sent} == {one.strategy_id for one in many}
+    assert post.signals.most_on_the_way == 64
+
+
+class BrokenSignals(MemorySignals):
+    """Raises what nobody expects, once."""
+
+    async def stop_loss(self, *words: object) -> bool:
+        if not self.tried:
+            self.tried += 1
+            raise ZeroDivisionError
+        return await super().stop_loss(*words)  # type: ignore[arg-type]
+
+
+async def test_unexpected_failure_of_one_signal_loses_neither_it_nor_the_others() -> None:
+    clock = ManualClock()
+    post = Post(clock, BrokenSignals(clock))
+    running = asyncio.create_task(post.dispatcher.run())
+    first, second = watched(), watched()
+    post.hit(first)
+    post.hit(second)
+    await clock.advance(3)
+    assert {sent.strategy_id for sent in post.signals.sent} == {first.strategy_id, second.strategy_id}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

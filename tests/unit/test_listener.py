@@ -1,0 +1,328 @@
+"""The listener as a whole: prices in, STOPLOSS out, whatever fails in between."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+
+import pytest
+
+from domain.ports import WatchedStrategy
+from domain.strategy import Phase, Position
+from listener.accounts import Account, Accounts, EachTheirOwn, OneForAll, PriceFeed
+from listener.service import Listener
+from tests.fakes.feed import (
+    MemoryAlerts,
+    MemoryFeed,
+    MemoryInstruments,
+    MemoryPriceCache,
+    MemoryQuotes,
+    MemorySignals,
+)
+from tests.fakes.manual_clock import ManualClock
+from tests.fakes.watch_list import MemoryWatchList, watched
+
+TCS = "NSE:TCS"
+
+
+class House:
+    """A listener with everything around it in memory. TCS trades at 3,600 between 2,800 and 4,200."""
+
+    def __init__(self, own_accounts: bool = False) -> None:
+        self.clock = ManualClock()
+        self.watch_list = MemoryWatchList()
+        self.quotes = MemoryQuotes(self.clock, {TCS: Decimal(3600)})
+        self.signals = MemorySignals(self.clock)
+        self.instruments = MemoryInstruments("DELISTED")
+        self.cache = MemoryPriceCache()
+        self.alerts = MemoryAlerts()
+        self.feeds: dict[str, MemoryFeed] = {}
+        accounts: Accounts = OneForAll(self.quotes.account())
+        if own_accounts:
+            accounts = EachTheirOwn(lambda user_id: self.quotes.account(str(user_id)))
+        self.listener = Listener(
+            self.watch_list,
+            accounts,
+            self._open_feed,
+            self.instruments,
+            self.signals,
+            self.cache,
+            self.alerts,
+            self.clock,
+        )
+
+    def _open_feed(self, account: Account, receiver: object) -> PriceFeed:
+        feed = self.feeds[account.key] = MemoryFeed(account, receiver, self.clock)  # type: ignore[arg-type]
+        return feed
+
+    @property
+    def feed(self) -> MemoryFeed:
+        return self.feeds["feed"]
+
+    async def start(self, *running: WatchedStrategy) -> None:
+        for one in running:
+            self.watch_list.running[one.strategy_id] = one
+        self.task = asyncio.create_task(self.listener.run())
+        await self.clock.settle()
+
+    async def tick(self, price: str, name: str = TCS, feed: MemoryFeed | None = None) -> None:
+        (feed or self.feed).tick(self.instruments.token(name), price)
+        await self.clock.settle()
+
+    def stopped(self) -> list[WatchedStrategy]:
+        """Return who was signalled, each once."""
+        ids = dict.fromkeys(sent.strategy_id for sent in self.signals.sent)
+        return [self.watch_list.running[strategy_id] for strategy_id in ids]
+
+    async def end(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    house = House()
+    yield house
+    await house.end()
+
+
+@pytest.fixture
+async def own_house() -> AsyncIterator[House]:
+    house = House(own_accounts=True)
+    yield house
+    await house.end()
+
+
+async def test_tick_at_the_stop_signals_exactly_the_strategies_it_crosses(house: House) -> None:
+    low, high, other = watched(stop_loss="3400"), watched(stop_loss="3500"), watched("INFY", "3500")
+    await house.start(low, high, other)
+    await house.tick("3500.05")
+    assert house.stopped() == []
+    await house.tick("3500")
+    assert house.stopped() == [high]
+    await house.tick("3399.95")
+    assert house.stopped() == [high, low]
+
+
+async def test_stop_crossed_while_nobody_listened_is_hit_at_start(house: House) -> None:
+    house.quotes.prices[TCS] = Decimal(3400)
+    one = watched(stop_loss="3500")
+    await house.start(one)
+    assert house.stopped() == [one]
+
+
+@pytest.mark.parametrize("position", [Position.NONE, Position.SOLD])
+async def test_strategy_that_holds_nothing_is_never_signalled(house: House, position: Position) -> None:
+    await house.start(watched(position=position, phase=Phase.WAITING))
+    await house.tick("3000")
+    await house.clock.advance(30)
+    assert house.signals.tried == 0
+
+
+async def test_last_price_is_judged_the_moment_a_position_opens(house: House) -> None:
+    one = watched(position=Position.NONE, phase=Phase.ENTERING)
+    await house.start(one)
+    await house.tick("3490")
+    assert house.stopped() == []
+    house.watch_list.change(one, position=Position.BOUGHT)
+    await house.clock.settle()
+    assert [sent.price for sent in house.signals.sent] == [Decimal(3490)]
+
+
+async def test_price_is_asked_for_when_a_position_opens_and_none_may_act(house: House) -> None:
+    one = watched(position=Position.NONE, phase=Phase.ENTERING)
+    await house.start(one)
+    await house.clock.advance(20)  # the price from REST is too old to act by now
+    house.quotes.prices[TCS] = Decimal(3490)
+    house.watch_list.change(one, position=Position.BOUGHT)
+    await house.clock.advance(1)
+    assert [sent.price for sent in house.signals.sent] == [Decimal(3490)]
+
+
+@pytest.mark.parametrize("garbage", ["0.05", "2799.95"])
+async def test_garbage_tick_sells_nothing_when_rest_knows_better(house: House, garbage: str) -> None:
+    await house.start(watched(stop_loss="3500"))
+    house.quotes.asked.clear()
+    for _ in range(50):
+        await house.tick(garbage)
+        await house.clock.advance(0.1)
+    assert house.signals.tried == 0
+    assert 4 <= len(house.quotes.asked) <= 6  # one question a second, not one a tick
+
+
+async def test_price_outside_the_old_limits_sells_when_rest_says_the_same(house: House) -> None:
+    one = watched(stop_loss="3500")
+    await house.start(one)
+    house.quotes.prices[TCS] = Decimal(2700)
+    await house.tick("2700")
+    await house.clock.advance(1)
+    assert house.stopped() == [one]
+
+
+async def test_prices_are_asked_for_every_second_while_the_feed_is_down(house: House) -> None:
+    one = watched(stop_loss="3500")
+    await house.start(one)
+    await house.tick("3600")
+    house.feed.lose()
+    await house.clock.advance(10)
+    assert house.stopped() == []
+    assert len(house.quotes.asked) >= 10
+    house.quotes.prices[TCS] = Decimal(3499)
+    await house.clock.advance(2)
+    assert house.stopped() == [one]
+
+
+async def test_lasting_loss_of_the_feed_is_alerted_once(house: House) -> None:
+    await house.start(watched(), watched())
+    house.feed.lose()
+    await house.clock.advance(60)
+    assert [alarm.kind for alarm in house.alerts.raised] == ["feed_lost"]
+    assert "2 position(s)" in house.alerts.raised[0].text
+    house.feed.reconnect()
+    await house.clock.advance(5)
+    house.feed.lose()
+    await house.clock.advance(10)
+    assert len(house.alerts.raised) == 2
+
+
+async def test_price_that_fell_in_a_gap_is_asked_for_after_it(house: House) -> None:
+    one = watched(stop_loss="3500")
+    await house.start(one)
+    await house.tick("3600")
+    await house.clock.advance(1)
+    house.feed.connected = False
+    house.quotes.prices[TCS] = Decimal(3400)
+    house.feed.reconnect()  # no tick follows: nothing trades any more
+    await house.clock.advance(1)
+    assert house.stopped() == [one]
+
+
+async def test_held_share_without_ticks_is_asked_for_though_the_connection_is_alive(house: House) -> None:
+    one = watched(stop_loss="3500")
+    await house.start(one)
+    house.quotes.prices[TCS] = Decimal(3400)
+    await house.clock.advance(12)
+    assert house.stopped() == [one]
+
+
+async def test_signalling_ends_when_the_run_has_taken_the_stop(house: House) -> None:
+    one = watched(stop_loss="3500")
+    await house.start(one)
+    house.signals.away = True
+    await house.tick("3400")
+    await house.clock.advance(3)
+    house.watch_list.change(one, phase=Phase.EXITING)
+    house.signals.away = False
+    await house.clock.advance(60)
+    assert house.signals.sent == []
+
+
+async def test_hit_stop_is_signalled_though_temporal_was_away_and_the_price_recovered(house: House) -> None:
+    one = watched(stop_loss="3500")
+    await house.start(one)
+    house.signals.away = True
+    await house.tick("3400")
+    await house.tick("3600")
+    await house.clock.advance(20)
+    house.signals.away = False
+    await house.clock.advance(2)
+    assert house.stopped() == [one]
+
+
+async def test_run_that_is_gone_is_left_alone_until_there_is_another(house: House) -> None:
+    one = watched(stop_loss="3500")
+    house.signals.ended.add(one.run_id)
+    house.quotes.prices[TCS] = Decimal(3400)
+    await house.start(one)
+    await house.clock.advance(60)
+    assert house.signals.tried == 1
+    house.watch_list.change(one, run_id="adopted")
+    await house.clock.advance(1)
+    assert [sent.run_id for sent in house.signals.sent] == ["adopted"]
+
+
+async def test_ended_strategy_is_unsubscribed_and_never_signalled(house: House) -> None:
+    one, other = watched(stop_loss="3500"), watched("INFY", "3500")
+    await house.start(one, other)
+    house.watch_list.end(one)
+    await house.clock.settle()
+    assert house.feed.tokens == {house.instruments.token("NSE:INFY")}
+    await house.tick("3000")
+    assert house.signals.tried == 0
+
+
+async def test_instruments_are_subscribed_when_their_list_can_be_had_again(house: House) -> None:
+    house.instruments.away = True
+    one = watched(stop_loss="3500")
+    await house.start(one)
+    await house.clock.advance(3)
+    house.instruments.away = False
+    await house.clock.advance(1)
+    await house.tick("3490")
+    assert house.stopped() == [one]
+
+
+async def test_unlisted_symbol_is_still_judged_by_prices_asked_for(house: House) -> None:
+    one = watched("DELISTED", "3500")
+    await house.start(one)
+    house.quotes.prices["NSE:DELISTED"] = Decimal(3400)
+    await house.clock.advance(2)
+    assert house.stopped() == [one]
+
+
+async def test_last_prices_reach_the_cache_once_a_second_and_never_stop_anything(house: House) -> None:
+    one, waiting = watched(stop_loss="3500"), watched(position=Position.NONE, phase=Phase.WAITING)
+    await house.start(one, waiting)
+    for price in range(3600, 3620):
+        await house.tick(str(price))
+    await house.clock.advance(1)
+    assert house.cache.prices == {one.strategy_id: Decimal(3619), waiting.strategy_id: Decimal(3619)}
+    assert house.cache.writes <= 2
+
+    house.cache.away = True
+    await house.tick("3620")
+    await house.clock.advance(30)
+    assert [alarm.kind for alarm in house.alerts.raised] == ["cache_unavailable"]
+    await house.tick("3499")
+    assert house.stopped() == [one]
+    house.cache.away = False
+    await house.clock.advance(1)
+    assert house.cache.prices[one.strategy_id] == Decimal(3499)
+
+
+async def test_operators_account_serves_every_user(house: House) -> None:
+    one, other = watched(stop_loss="3500"), watched(stop_loss="3500")
+    await house.start(one, other)
+    await house.tick("3500")
+    assert {sent.strategy_id for sent in house.signals.sent} == {one.strategy_id, other.strategy_id}
+    assert list(house.feeds) == ["feed"]
+
+
+async def test_users_own_account_serves_nobody_else(own_house: House) -> None:
+    mine, yours = watched(stop_loss="3500"), watched(stop_loss="3500")
+    await own_house.start(mine, yours)
+    assert set(own_house.feeds) == {str(mine.user_id), str(yours.user_id)}
+    await own_house.tick("3500", feed=own_house.feeds[str(mine.user_id)])
+    await own_house.clock.advance(3)
+    assert own_house.stopped() == [mine]
+
+
+async def test_users_feed_is_closed_with_the_last_strategy_and_opened_with_the_next(own_house: House) -> None:
+    one = watched(stop_loss="3500")
+    await own_house.start(one)
+    own_house.watch_list.end(one)
+    await own_house.clock.settle()
+    again = own_house.watch_list.put(watched(stop_loss="3500", user_id=one.user_id))
+    await own_house.clock.settle()
+    await own_house.tick("3500", feed=own_house.feeds[str(one.user_id)])
+    assert own_house.stopped() == [again]
+
+
+async def test_listener_is_ready_when_everything_was_read_and_each_feed_has_tried(house: House) -> None:
+    house.watch_list.away = True
+    await house.start(watched())
+    ready = asyncio.create_task(house.listener.until_ready())
+    await house.clock.advance(3)
+    assert not ready.done()
+    house.watch_list.away = False
+    await house.clock.advance(3)
+    assert ready.done()

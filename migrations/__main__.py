@@ -73,8 +73,8 @@ def _refusal(error: Exception) -> str:
         return "STOPWATCH_DATABASE_URL is not an address: write postgresql://user:password@host:port/name."
     if unanswered(error):
         return (
-            f"The database did not let us in ({reason}): check that it runs and that STOPWATCH_DATABASE_URL is "
-            "its owner's address."
+            f"The database did not let us in ({reason}): check that it runs and that STOPWATCH_DATABASE_URL "
+            "is its owner's address."
         )
     return (
         f"The database refused a step, so the migration stopped there ({reason}): nothing of it is half done."

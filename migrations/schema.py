@@ -30,6 +30,16 @@ async def upgrade(url: str) -> str:
         await engine.dispose()
 
 
+async def downgrade(url: str) -> None:
+    """Take the whole schema down, with all that is in it: for tests of the way back."""
+    engine = create_async_engine(asyncpg_url(url), poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_downgrade)
+    finally:
+        await engine.dispose()
+
+
 async def check(url: str) -> None:
     """Compare migrations and tables; what it upgrades on the way is rolled back. Raises `SchemaDiffers`."""
     engine = create_async_engine(asyncpg_url(url), poolclass=NullPool)
@@ -63,6 +73,12 @@ def _upgrade(connection: Connection) -> str:
     head = script.get_current_head()
     assert head is not None  # noqa: S101 - there is at least revision 0001
     return head
+
+
+def _downgrade(connection: Connection) -> None:
+    made = config()
+    made.attributes["connection"] = connection
+    command.downgrade(made, "base")
 
 
 def _differences(connection: Connection) -> list[str]:

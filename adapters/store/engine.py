@@ -18,15 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, c
 from adapters.store.failures import translated
 
 CONNECT_SECONDS = 3.0
-COMMAND_SECONDS = 5.0
+COMMAND_SECONDS = 4.0
 POOL_SECONDS = 2.0
 
 _SESSION_SETTINGS = {
     "timezone": "UTC",
     "jit": "off",
     # A frozen worker keeps its row locks; nobody else's exit may wait longer for them than this.
-    "lock_timeout": "3s",
-    "idle_in_transaction_session_timeout": "4s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "3s",
 }
 
 

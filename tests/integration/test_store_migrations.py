@@ -1,0 +1,110 @@
+"""`python -m migrations` on a real Postgres: from nothing, again, and from a database that is too new."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from migrations import schema
+from migrations.errors import NewerDatabase, RoleRefused
+from migrations.roles import Role, make_roles
+from tests.postgres import OWNER, PostgresServer
+
+ROOT = Path(__file__).parents[2]
+
+
+def migrations(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
+    return subprocess.run(
+        [sys.executable, "-m", "migrations", *arguments],
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+
+
+async def test_an_empty_database_is_brought_up_and_left_alone_the_second_time(
+    postgres: PostgresServer,
+) -> None:
+    url = await postgres.empty_database()
+    first, second = await schema.upgrade(url), await schema.upgrade(url)
+    assert first == second
+    await schema.check(url)
+
+
+async def test_the_check_finds_no_difference_and_leaves_an_empty_database_empty(
+    postgres: PostgresServer,
+) -> None:
+    url = await postgres.empty_database()
+    done = migrations("check", STOPWATCH_DATABASE_URL=url)
+    assert (done.returncode, done.stdout) == (0, "Migrations and tables agree.\n"), done.stderr
+    connection = await asyncpg.connect(url)
+    tables = await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    await connection.close()
+    assert tables == 0
+
+
+async def test_everything_can_be_taken_down_again(postgres: PostgresServer) -> None:
+    url = await postgres.new_database()
+    await schema.downgrade(url)
+    await schema.upgrade(url)
+    await schema.check(url)
+
+
+async def test_a_newer_database_is_left_alone_with_exit_2(postgres: PostgresServer) -> None:
+    url = await postgres.new_database()
+    await postgres.execute("UPDATE alembic_version SET version_num = '9999'", url.rsplit("/", 1)[1])
+    with pytest.raises(NewerDatabase):
+        await schema.upgrade(url)
+    done = migrations(STOPWATCH_DATABASE_URL=url)
+    assert done.returncode == 2
+    assert done.stderr.startswith("The database is of revision 9999, which this version")
+    assert "Traceback" not in done.stderr
+
+
+async def test_one_line_is_printed_for_each_step(postgres: PostgresServer) -> None:
+    url = await postgres.empty_database()
+    api = url.replace(f"{OWNER}:", "steps_api:secret")
+    done = migrations(STOPWATCH_DATABASE_URL=url, STOPWATCH_DATABASE_URL_API=api)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "Schema: at revision 0001.",
+        "Role steps_api: has the rights of the api, and no others.",
+        "Temporal: no STOPWATCH_TEMPORAL_ADDRESS is set, so no search attributes were registered.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "STOPWATCH_DATABASE_URL is not set"),
+        ({"STOPWATCH_DATABASE_URL": "nonsense"}, "STOPWATCH_DATABASE_URL is not an address"),
+        ({"STOPWATCH_DATABASE_URL": "postgresql://a:b@127.0.0.1:1/c"}, "The database did not let us in"),
+    ],
+)
+def test_a_failure_is_one_sentence_with_exit_1(settings: dict[str, str], said: str) -> None:
+    done = migrations(**settings)
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [f"{OWNER}:secret", ":", "nobody:"])
+async def test_a_role_is_refused_when_it_is_the_owners_or_has_no_password(
+    postgres: PostgresServer, words: str
+) -> None:
+    url = await postgres.new_database()
+    with pytest.raises(RoleRefused):
+        await make_roles(url, [Role.of("api", url.replace(f"{OWNER}:", words))])
+
+
+async def test_one_role_cannot_serve_two_purposes(postgres: PostgresServer) -> None:
+    url = await postgres.new_database()
+    both = url.replace(f"{OWNER}:", "both:secret")
+    with pytest.raises(RoleRefused):
+        await make_roles(url, [Role.of("api", both), Role.of("worker", both)])

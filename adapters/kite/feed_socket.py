@@ -174,7 +174,11 @@ class FeedSocket:
                     watchdog.reschedule(asyncio.get_running_loop().time() + self._times.silent)
                     self._read(message)
                     if not self.tokens:
+                        reason = "ended"
                         break
+        except asyncio.CancelledError:
+            reason = "ended"
+            raise
         except TimeoutError:
             reason = f"silent for {self._times.silent:g} s"
         except (aiohttp.ClientError, OSError) as error:
@@ -196,7 +200,7 @@ class FeedSocket:
         self._tell(self._receiver.on_alive, self.tokens)
 
     def _closed(self, reason: str) -> None:
-        if self.tokens:
+        if reason != "ended":
             log.warning("the price feed is lost; reconnecting", reason=reason)
         self.state = SocketState.LOST
         self.alive_since = None

@@ -5,9 +5,12 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from local import child, feed_account, keys, rooms, temporal, valkey
+import aiohttp
+
+from local import child, feed_account, keys, probes, rooms, temporal, valkey
 from local.data_dir import DataDir
 from local.endpoints import Endpoints
+from local.errors import PartFailed
 from local.given import Wish
 from local.part import Part
 from local.ports import HeldPort
@@ -16,6 +19,8 @@ from local.roles import role_urls
 from local.supervisor import Supervisor
 from local.temporal import TemporalPorts
 from local.terminal import Terminal
+
+_READY_SECONDS = 30
 
 
 class Run:
@@ -51,6 +56,7 @@ class Run:
         ours = rooms.Rooms(self._data, self._environment, await self._settings(found))
         await self._migrate(ours)
         await _all_of(*(self._start(part) for part in self._own_parts(ours)))
+        await _answering(f"{found.api}/health/ready")
         found.write(self._data.endpoints, self.supervisor.pids())
         self.endpoints = found
         return found
@@ -146,6 +152,20 @@ class Run:
         except OSError as error:
             # A full disk must not end the supervision; the file names a process that is gone until then.
             self._terminal.alert(f"endpoints.json could not be written ({error.strerror}).")
+
+
+async def _answering(url: str) -> None:
+    reason: Exception | None = None
+    try:
+        async with asyncio.timeout(_READY_SECONDS):
+            while True:
+                try:
+                    return await probes.http_ok(url)
+                except (OSError, aiohttp.ClientError) as error:
+                    reason = error
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise PartFailed(f"The API runs but says that it is not ready: {reason}") from None
 
 
 async def _all_of(*work: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -30,8 +30,8 @@ class Rooms:
             name="api",
             command=python("api", "--host", "127.0.0.1", "--port", str(port)),
             log=self.data.log("api"),
-            # Whether its dependencies answer is asked once, by `up`: an API started again while one of them is
-            # down is up all the same.
+            # Whether its dependencies answer is asked once, by `up`; started again while one of them is down,
+            # the API is up all the same.
             ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/health/live"),
             environment=self._for("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY"),
         )

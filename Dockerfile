@@ -1,0 +1,29 @@
+# One image for every process of the product: api, worker, listener, migrate, paper.
+FROM python:3.11.13-slim-bookworm AS build
+
+WORKDIR /opt/stopwatch
+COPY requirements.lock ./
+RUN python -m venv /opt/venv \
+    && /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock
+COPY pyproject.toml README.md alembic.ini cli.py settings.py worker.py ./
+COPY domain domain
+COPY workflows workflows
+COPY activities activities
+COPY adapters adapters
+COPY api api
+COPY listener listener
+COPY local local
+COPY migrations migrations
+COPY paper paper
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation -e .
+
+FROM python:3.11.13-slim-bookworm
+
+RUN useradd --system --uid 10001 --no-create-home stopwatch
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /opt/stopwatch /opt/stopwatch
+ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 STOPWATCH_LOG_FORMAT=json
+WORKDIR /opt/stopwatch
+USER 10001
+ENTRYPOINT ["stopwatch"]
+CMD ["api", "--host", "0.0.0.0", "--port", "8000"]

@@ -1,0 +1,170 @@
+"""The Temporal worker: it carries out strategies and places orders. The composition root of that process."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from temporalio.worker import Worker
+
+from activities.desk import DeskRules, OrderDesk
+from activities.gate import EntryGate
+from activities.logins import LoginActivities
+from activities.orders import OrderActivities
+from activities.runs import RunActivities
+from adapters.alerts import LogAlerts
+from adapters.clock import SystemClock
+from adapters.credentials import VaultCredentials
+from adapters.kite.accounts import KiteBrokers
+from adapters.kite.login import KiteLogin
+from adapters.logins import StoredLogins
+from adapters.logs import configure
+from adapters.redis_cache import RedisRuntimeCache
+from adapters.store.credentials import Credentials
+from adapters.store.engine import Store
+from adapters.store.orders import PostgresOrderLog
+from adapters.store.runs import PostgresRunStore
+from adapters.temporal import TemporalAddress, connect
+from adapters.vault import BadKey, Opener
+from domain.leg import Horizons
+from settings import MissingSetting, Settings
+from workflows.broker_login import BrokerLogin
+from workflows.sandbox import workflow_runner
+from workflows.strategy_run import StrategyRun
+
+BROKER_THREADS = 32
+"""Calls to the broker under way at once: `kiteconnect` blocks its thread while it waits."""
+ACTIVITIES = 2000
+"""Held activities wait for their instant inside the worker; the SDK's default of 100 would queue them."""
+CACHED_RUNS = 500
+GRACE = timedelta(seconds=8)
+"""What a send under way gets to write its answer down when the worker is asked to end."""
+STICKY = timedelta(seconds=1)
+"""How long a run waits for its old worker; with 10 s, the default, a kill is felt 13 s later (measured)."""
+HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
+"""Heartbeats leave this often at the most; a stop reaches a held order with the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the activities are made of."""
+
+    store: Store
+    cache: RedisRuntimeCache
+    brokers: KiteBrokers
+    logins: StoredLogins
+    clock: SystemClock
+
+
+def parts(settings: Settings, executor: ThreadPoolExecutor) -> Parts:
+    """Wire the adapters. Raises `MissingSetting`, `BadKey`; connects nothing yet."""
+    opener = Opener(settings.need("encryption_keys"))
+    clock = SystemClock()
+    store = Store.open(settings.need("database_url_worker"), pool_size=10, application="stopwatch worker")
+    credentials = Credentials(store)
+    return Parts(
+        store=store,
+        cache=RedisRuntimeCache.connect(settings.need("redis_url")),
+        brokers=KiteBrokers(VaultCredentials(credentials, opener), settings.kite_root, clock, executor),
+        logins=StoredLogins(credentials, opener, KiteLogin(settings.kite_root, executor), clock),
+        clock=clock,
+    )
+
+
+def activities(settings: Settings, made: Parts) -> Sequence[Callable[..., Any]]:
+    """Return every activity of the product, built on its parts."""
+    rules = DeskRules(
+        entry_fill=settings.entry_fill_seconds,
+        horizons=Horizons(
+            entry=timedelta(seconds=settings.entry_horizon_seconds),
+            exit_resend=timedelta(seconds=settings.exit_resend_after_seconds),
+        ),
+    )
+    desk = OrderDesk(PostgresOrderLog(made.store), made.cache, made.brokers, made.clock, rules)
+    gate = EntryGate(made.brokers, made.cache, made.clock)
+    missed_after = timedelta(seconds=settings.missed_after_seconds)
+    orders = OrderActivities(desk, gate, made.brokers, made.clock, missed_after)
+    runs = RunActivities(PostgresRunStore(made.store), made.cache, LogAlerts())
+    logins = LoginActivities(made.logins)
+    return [
+        *(orders.enter, orders.settle_entry, orders.exit),
+        *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
+        logins.log_in,
+    ]
+
+
+async def serve(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; then finish what is being sent and leave the rest to others."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    with ThreadPoolExecutor(BROKER_THREADS, thread_name_prefix="broker") as executor:
+        made = parts(settings, executor)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(made.store.close)
+            stack.push_async_callback(made.cache.close)
+            stack.callback(made.brokers.close)
+            worker = await _worker(settings, made)
+            await stack.enter_async_context(worker)
+            if settings.ready_file is not None:
+                settings.ready_file.write_text("ready\n")
+            structlog.get_logger().info("worker is ready", task_queue=settings.temporal_task_queue)
+            await stopping.wait()
+
+
+async def _worker(settings: Settings, made: Parts) -> Worker:
+    client = await connect(
+        TemporalAddress(
+            settings.need("temporal_address"),
+            settings.temporal_namespace,
+            settings.temporal_tls_cert,
+            settings.temporal_tls_key,
+            settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
+        )
+    )
+    return Worker(
+        client,
+        task_queue=settings.temporal_task_queue,
+        workflows=[StrategyRun, BrokerLogin],
+        activities=activities(settings, made),
+        workflow_runner=workflow_runner(),
+        max_concurrent_activities=ACTIVITIES,
+        max_cached_workflows=CACHED_RUNS,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+def main() -> int:
+    """Run a worker; return its exit status."""
+    settings = Settings()
+    configure(settings.log_level, settings.log_format)
+    try:
+        asyncio.run(serve(settings))
+    except (MissingSetting, BadKey) as wrong:
+        sys.stderr.write(f"The worker cannot start. {wrong}\n")
+        return 2
+    except RuntimeError as unreachable:
+        sys.stderr.write(
+            f"The worker cannot reach Temporal at {settings.temporal_address}: {unreachable}. "
+            "Start Temporal, or set STOPWATCH_TEMPORAL_ADDRESS.\n"
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    # A process that used Temporal's SDK may die while the interpreter shuts down (sdk-python #300): all work
+    # is done here, so leave without that.
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

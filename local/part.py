@@ -35,7 +35,7 @@ class Part:
     # What reaches the part when `up` itself is killed. Parts that must survive SIGKILL anyway get just that:
     # with Temporal and Postgres going down at the same time, no orderly end is left to wait for.
     orphan_signal: signal.Signals = signal.SIGKILL
-    grace_seconds: float = 3.0
+    grace_seconds: float = 2.0
     ready_within_seconds: float = 60.0
 
     @property

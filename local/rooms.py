@@ -38,7 +38,8 @@ class Rooms:
 
     def worker(self, number: int, of: int) -> Part:
         needs = ("DATABASE_URL_WORKER", "ENCRYPTION_KEYS", "SEAL_KEY")
-        return self._without_port("worker", number, of, needs)
+        # It finishes what it is sending, for which it gives itself 8 s.
+        return self._without_port("worker", number, of, needs, grace_seconds=9.0)
 
     def listener(self, number: int, of: int) -> Part:
         needs = ("DATABASE_URL_LISTENER", "ENCRYPTION_KEYS", "FEED_API_KEY", "FEED_ACCESS_TOKEN")
@@ -48,7 +49,9 @@ class Rooms:
         """Return command and environment of what brings schema, roles and search attributes."""
         return python("migrations"), self._for(*_OWN)
 
-    def _without_port(self, kind: str, number: int, of: int, needs: tuple[str, ...]) -> Part:
+    def _without_port(
+        self, kind: str, number: int, of: int, needs: tuple[str, ...], grace_seconds: float = 2.0
+    ) -> Part:
         name = kind if of == 1 else f"{kind}-{number}"
         mark = self.data.room("ready") / name
         return Part(
@@ -58,7 +61,7 @@ class Rooms:
             ready=lambda: probes.file_says_ready(mark),
             environment={**self._for(*needs), "STOPWATCH_READY_FILE": str(mark)},
             ready_file=mark,
-            grace_seconds=4.0,
+            grace_seconds=grace_seconds,
         )
 
     def _for(self, *secrets: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from local.supervised import Say, SupervisedPart
 # From the one that sends orders down to those that remember them.
 STOP_ORDER = ("listener", "worker", "api", "paper", "temporal", "redis", "postgres")
 # `up` promises 20 s; the rest is for killing, reaping and writing.
-_STOP_SECONDS = 17.0
+_STOP_SECONDS = 18.0
 
 
 class Supervisor:

@@ -34,7 +34,7 @@ def part(data: DataDir, ports: TemporalPorts, namespace: str, environment: dict[
         log=data.log("temporal"),
         ready=lambda: probes.http_ok(ready_at),
         environment=environment,
-        grace_seconds=4.0,
+        grace_seconds=3.0,
     )
 
 

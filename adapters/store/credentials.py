@@ -1,5 +1,6 @@
 """Broker accounts as the worker and the listener read them: sealed bytes, opened elsewhere."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -8,6 +9,7 @@ from sqlalchemy import func, select, text, update
 
 from adapters.store.engine import Store
 from adapters.store.tables import BrokerKeys
+from adapters.store.together import Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +40,20 @@ class FeedLogin:
 
 
 class Credentials:
-    """The table `broker_keys`, for the worker's role."""
+    """The table `broker_keys`, for the worker's role. Reads that come in at one time share a query."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._reads: Together[UUID, SealedKeys | None] = Together(self._read)
 
     async def read(self, user_id: UUID) -> SealedKeys | None:
         """Return the account, None when the user has connected none."""
-        async with self._store.read() as session:
-            row = await session.get(BrokerKeys, user_id)
-        return _sealed(row) if row is not None else None
+        return await self._reads.add(user_id)
 
     async def version(self, user_id: UUID) -> int | None:
         """Return the number of the newest login, None when there is no account."""
-        async with self._store.read() as session:
-            query = select(BrokerKeys.login_version).where(BrokerKeys.user_id == user_id)
-            return await session.scalar(query)
+        keys = await self.read(user_id)
+        return keys.login_version if keys is not None else None
 
     async def mark_dead(self, user_id: UUID, login_version: int) -> bool:
         """Note that a login is dead; False when a newer one is stored, which it says nothing of."""
@@ -95,6 +95,12 @@ class Credentials:
         async with self._store.work() as session:
             version: int | None = await session.scalar(change)
         return version
+
+    async def _read(self, user_ids: Sequence[UUID], wait: bool) -> list[SealedKeys | None]:
+        query = select(BrokerKeys).where(BrokerKeys.user_id.in_(set(user_ids)))
+        async with self._store.read() as session:
+            found = {row.user_id: _sealed(row) for row in await session.scalars(query)}
+        return [found.get(user_id) for user_id in user_ids]
 
 
 class FeedLogins:

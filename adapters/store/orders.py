@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from sqlalchemy import select
-
 from adapters.store.claims import Claim, Claims
 from adapters.store.engine import Store
 from adapters.store.fills import write_fill
 from adapters.store.ledger import Ledger, Page, Write
+from adapters.store.legs import Legs
 from adapters.store.order_rows import attempt_of, planned, terms_of
 from adapters.store.tables import OrderRow
 from domain import timeline
@@ -31,25 +30,13 @@ class PostgresOrderLog:
     """Implements `domain.ports.OrderLog`. One for a process: calls at one time share transactions."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._legs = Legs(store)
         self._ledger = Ledger(store)
         self._claims = Claims(store)
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
         """Return the leg's attempts, oldest first."""
-        query = (
-            select(OrderRow)
-            .where(
-                OrderRow.user_id == key.user_id,
-                OrderRow.strategy_id == key.strategy_id,
-                OrderRow.trading_day == key.trading_day,
-                OrderRow.round == key.round,
-                OrderRow.leg == key.leg.value,
-            )
-            .order_by(OrderRow.attempt)
-        )
-        async with self._store.read() as session:
-            return [attempt_of(row) for row in await session.scalars(query)]
+        return await self._legs.read(key)
 
     async def plan(self, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
         """Write the intent unless it exists; return the row that is there now."""

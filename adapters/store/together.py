@@ -36,6 +36,8 @@ class Together(Generic[Item, Result]):
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy = 0
+        # Those that wait for somebody else's lock hold a connection each: a few at a time.
+        self._alone = asyncio.Semaphore(lanes)
 
     async def add(self, item: Item) -> Result:
         """Write one item, with whatever else is waiting. A cancelled caller's item may still be written."""
@@ -67,24 +69,29 @@ class Together(Generic[Item, Result]):
         return group
 
     async def _write_group(self, group: list[tuple[Item, asyncio.Future[Result]]]) -> None:
-        if len(group) == 1:
-            await self._write_alone(*group[0])
-            return
         try:
             results = await self._write([item for item, _ in group], False)
         except StoreUnavailable as error:
             for _, answer in group:
                 _fail(answer, StoreUnavailable(*error.args))
-        except Exception:
+        except Exception as error:
+            if len(group) == 1:
+                _fail(group[0][1], error)
+                return
             # One of them is not acceptable to Postgres; the others must not suffer for it.
             for item, answer in group:
                 await self._write_alone(item, answer)
         else:
             for (item, answer), result in zip(group, results, strict=True):
                 if result is Later.LATER:
-                    self._spawn(self._write_alone(item, answer))
+                    self._spawn(self._write_later(item, answer))
                 else:
                     _settle(answer, result)
+
+    async def _write_later(self, item: Item, answer: asyncio.Future[Result]) -> None:
+        async with self._alone:
+            if not answer.done():
+                await self._write_alone(item, answer)
 
     async def _write_alone(self, item: Item, answer: asyncio.Future[Result]) -> None:
         try:

@@ -1,16 +1,21 @@
 """`python -m migrations` on a real Postgres: from nothing, again, and from a database that is too new."""
 
+import asyncio
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import asyncpg
 import pytest
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.testing import WorkflowEnvironment
 
 from migrations import schema
 from migrations.errors import NewerDatabase, RoleRefused
 from migrations.roles import Role, make_roles
+from migrations.search_attributes import ATTRIBUTES, register, temporal_address
 from tests.postgres import OWNER, PostgresServer
 
 ROOT = Path(__file__).parents[2]
@@ -108,3 +113,22 @@ async def test_one_role_cannot_serve_two_purposes(postgres: PostgresServer) -> N
     both = url.replace(f"{OWNER}:", "both:secret")
     with pytest.raises(RoleRefused):
         await make_roles(url, [Role.of("api", both), Role.of("worker", both)])
+
+
+async def test_search_attributes_are_registered_once_the_server_is_up(temporal_binary: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = temporal_address({"STOPWATCH_TEMPORAL_ADDRESS": f"127.0.0.1:{port}"})
+    assert server is not None
+    registering = asyncio.create_task(register(server))
+    await asyncio.sleep(0)
+    async with await WorkflowEnvironment.start_local(
+        port=port, dev_server_existing_path=temporal_binary
+    ) as environment:
+        await registering
+        await register(server)
+        answer = await environment.client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace="default")
+        )
+    assert set(ATTRIBUTES) <= set(answer.custom_attributes)

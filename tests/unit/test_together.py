@@ -33,10 +33,21 @@ class Slate:
         return LookupError(word) if word == "odd" else word.upper()
 
 
-async def test_a_lone_call_goes_at_once_and_may_wait_for_locks() -> None:
+async def test_a_lone_call_goes_at_once() -> None:
     slate = Slate()
     assert await Together(slate.write).add("a") == "A"
-    assert slate.groups == [(["a"], True)]
+    assert slate.groups == [(["a"], False)]
+
+
+async def test_others_pass_when_every_lane_has_met_a_lock() -> None:
+    slate = Slate()
+    slate.locked = {"a"}
+    together = Together(slate.write, lanes=1)
+    waiting = asyncio.create_task(together.add("a"))
+    while (["a"], False) not in slate.groups:
+        await asyncio.sleep(0)
+    assert await together.add("b") == "B"
+    assert await waiting == "A"
 
 
 async def test_what_gathers_meanwhile_is_one_group() -> None:

@@ -16,8 +16,8 @@ from domain.stoploss import Quote
 
 READ_SECONDS = 5.0
 LEAVE_WITHIN = 1.0
-"""Seconds in which an order leaves or never does. It is asked for at most 2 s after its claim, and 3 s after
-a claim others rely on nothing more being sent under it."""
+"""Seconds in which an order leaves or never does, where the caller does not say. It is asked for at most 2 s
+after its claim, and 3 s after a claim others rely on nothing more being sent under it."""
 QUOTES_AT_ONCE = 500
 
 
@@ -32,8 +32,13 @@ class KiteBroker:
         self._read_seconds = read_seconds
         self.login_version = login_version
 
-    async def place(self, order: OrderRequest, timeout: float) -> PlaceOutcome:
-        """Send one order, once; never raises for what the broker or the wire does, never retries."""
+    async def place(
+        self, order: OrderRequest, timeout: float, leave_within: float = LEAVE_WITHIN
+    ) -> PlaceOutcome:
+        """Send one order, once; never raises for what the broker or the wire does, never retries.
+
+        An order that has not left within `leave_within` seconds never will: it is rejected, try again.
+        """
 
         def work(kite: Kite) -> Any:
             return kite.place_order(
@@ -50,7 +55,7 @@ class KiteBroker:
                 market_protection=KiteConnect.MARKET_PROTECTION_AUTO,
             )
 
-        return outcomes.placed(await self._calls.call(work, timeout, min(timeout, LEAVE_WITHIN)))
+        return outcomes.placed(await self._calls.call(work, timeout, min(timeout, leave_within)))
 
     async def cancel(self, broker_order_id: str) -> None:
         """Ask for a cancellation. Whatever comes back, the order book says what is true."""
@@ -81,7 +86,7 @@ class KiteBroker:
         data = await self._read(lambda kite: kite.quote(instruments))
         return rows.quotes(data, self._clock.now())
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close idle connections."""
         self._calls.close()
 

@@ -1,0 +1,155 @@
+"""The broker accounts of all users: `domain.ports.Brokers`, kept warm, always on the newest login."""
+
+import asyncio
+import ssl
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from adapters.kite.broker import READ_SECONDS, KiteBroker
+from adapters.kite.calls import KiteCalls
+from adapters.kite.wire import trusted_roots
+from domain.errors import BrokerNotConnected, LoginNeeded, Unavailable
+from domain.ports import Broker, Clock
+
+RECHECK_SECONDS = 0.5
+"""How long a login counts as the newest without asking: an exit that waits for the user's morning login
+takes it up within a second."""
+ACCOUNTS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class KiteCredentials:
+    """What opens one account. `login_version` grows with every login; `dead`: the broker refused this one.
+
+    `proxies` is the account's own way out, as `requests` takes it: orders are accepted only from the
+    addresses that the user registered.
+    """
+
+    api_key: str
+    access_token: str = field(repr=False)
+    login_version: int
+    dead: bool = False
+    proxies: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+class Credentials(Protocol):
+    """Where logins are kept. Every method raises `StoreUnavailable` when it cannot look."""
+
+    async def credentials(self, user_id: UUID) -> KiteCredentials:
+        """Return the newest login, opened. Raises `BrokerNotConnected`, `SecretUnreadable`."""
+        ...
+
+    async def login_version(self, user_id: UUID) -> int | None:
+        """Return the newest login's version without opening anything; None when nothing is stored."""
+        ...
+
+    async def login_died(self, user_id: UUID, login_version: int) -> None:
+        """Mark that login dead, unless a newer one is stored."""
+        ...
+
+
+@dataclass(slots=True)
+class _Account:
+    """What is known of one user's login. `checked_at` is monotonic; None: ask before the next use."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    broker: KiteBroker | None = None
+    dead: bool = False
+    checked_at: float | None = None
+
+
+class KiteBrokers:
+    """Opens accounts when needed, keeps the last used ones warm, and notices new logins."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        root: str,
+        clock: Clock,
+        executor: ThreadPoolExecutor,
+        *,
+        tls: ssl.SSLContext | None = None,
+        capacity: int = ACCOUNTS,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self._credentials = credentials
+        self._root = root
+        self._clock = clock
+        self._executor = executor
+        self._tls = tls or trusted_roots()
+        self._capacity = capacity
+        self._read_seconds = read_seconds
+        self._accounts: OrderedDict[UUID, _Account] = OrderedDict()
+
+    async def of(self, user_id: UUID) -> Broker:
+        """Return the user's account with its newest login.
+
+        Raises `BrokerNotConnected`, `LoginNeeded`. While the store is away, the login known last is used:
+        exits go on without Postgres.
+        """
+        account = self._account(user_id)
+        if not self._fresh(account):
+            async with account.lock:
+                if not self._fresh(account):
+                    await self._refresh(user_id, account)
+        if account.dead or account.broker is None:
+            raise LoginNeeded("the broker login has ended: log in at the broker again")
+        return account.broker
+
+    async def login_died(self, user_id: UUID, broker: Broker) -> None:
+        """Note that this login is dead, unless a newer one is stored already."""
+        if not isinstance(broker, KiteBroker):
+            return
+        account = self._account(user_id)
+        if account.broker is broker:
+            account.dead, account.checked_at = True, None  # here at once, even if the store is away
+        await self._credentials.login_died(user_id, broker.login_version)
+
+    def close(self) -> None:
+        """Close idle connections; the executor is its owner's to shut down."""
+        while self._accounts:
+            self._close(self._accounts.popitem()[1])
+
+    def _account(self, user_id: UUID) -> _Account:
+        account = self._accounts.setdefault(user_id, _Account())
+        self._accounts.move_to_end(user_id)
+        while len(self._accounts) > self._capacity:
+            self._close(self._accounts.popitem(last=False)[1])
+        return account
+
+    def _fresh(self, account: _Account) -> bool:
+        checked_at = account.checked_at
+        return checked_at is not None and self._clock.monotonic() - checked_at < RECHECK_SECONDS
+
+    async def _refresh(self, user_id: UUID, account: _Account) -> None:
+        try:
+            if account.broker is None or await self._is_newer(user_id, account.broker):
+                self._open(account, await self._credentials.credentials(user_id))
+        except BrokerNotConnected:
+            self._close(account)
+            account.broker, account.checked_at = None, None
+            raise
+        except Unavailable:
+            if account.broker is None:
+                raise
+        account.checked_at = self._clock.monotonic()
+
+    async def _is_newer(self, user_id: UUID, broker: KiteBroker) -> bool:
+        return await self._credentials.login_version(user_id) != broker.login_version
+
+    def _open(self, account: _Account, found: KiteCredentials) -> None:
+        self._close(account)
+        calls = KiteCalls(
+            found.api_key, found.access_token, self._root, self._executor, self._tls, found.proxies
+        )
+        account.broker = KiteBroker(calls, self._clock, found.login_version, self._read_seconds)
+        account.dead = found.dead
+
+    @staticmethod
+    def _close(account: _Account) -> None:
+        if account.broker is not None:
+            account.broker.close()

@@ -1,0 +1,116 @@
+"""The broker's instrument list: `domain.ports.Instruments`, read again every morning."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import aiohttp
+
+from adapters.kite.instrument_list import InstrumentList, UnreadableList, read_list
+from domain.errors import BrokerUnavailable
+from domain.instrument import Instrument
+from domain.ports import Clock
+
+INDIA = ZoneInfo("Asia/Kolkata")
+PUBLISHED_AT = time(8, 30)
+"""Exchange time; the dump is made anew once a day, and a token may mean another share than yesterday."""
+LOAD_SECONDS = 20.0
+RETRY_SECONDS = 30.0
+LARGEST = 64 * 1024 * 1024
+"""Bytes, unpacked; the real list has 9.5 MB."""
+
+log = logging.getLogger(__name__)
+
+
+class KiteInstruments:
+    """Keeps the last good list: while a new one cannot be had, the old one serves, and the log says so."""
+
+    def __init__(
+        self, root: str, clock: Clock, *, load_seconds: float = LOAD_SECONDS, largest: int = LARGEST
+    ) -> None:
+        self._url = f"{root.rstrip('/')}/instruments"
+        self._clock = clock
+        self._load_seconds = load_seconds
+        self._largest = largest
+        self._lock = asyncio.Lock()
+        self._list: InstrumentList | None = None
+        self._loaded_at: datetime | None = None
+        self._failed_at: float | None = None
+
+    async def find(self, exchange: str, symbol: str) -> Instrument | None:
+        """Return one instrument, indices included. Raises `BrokerUnavailable` while no list could be had."""
+        listed = await self._today()
+        if (exchange, symbol) in listed.odd:
+            raise BrokerUnavailable(f"the broker's instrument list is unreadable at {exchange}:{symbol}")
+        return listed.by_key.get((exchange, symbol))
+
+    async def by_token(self, token: int) -> Instrument | None:
+        """Return what the feed's number means today. Raises `BrokerUnavailable`."""
+        return (await self._today()).by_token.get(token)
+
+    async def search(self, query: str, limit: int) -> Sequence[Instrument]:
+        """Return tradable instruments whose symbol or name matches, best first."""
+        listed = await self._today()
+        return await asyncio.to_thread(listed.search, query, limit)
+
+    async def refresh(self) -> None:
+        """Read the list now. Raises `BrokerUnavailable`; the list known so far stays."""
+        started = self._clock.now()
+        try:
+            text = await self._download()
+            self._list = await asyncio.to_thread(read_list, text)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as odd:
+            why = str(odd) if isinstance(odd, UnreadableList) else type(odd).__name__
+            raise BrokerUnavailable(f"the broker's instrument list could not be read: {why}") from None
+        self._loaded_at = started
+        if self._list.odd:
+            log.warning("instrument list: %d lines could not be read", len(self._list.odd))
+
+    async def _today(self) -> InstrumentList:
+        if self._list is None or self._due():
+            async with self._lock:
+                if self._list is None or self._due():
+                    await self._try_refresh()
+        if self._list is None:
+            raise BrokerUnavailable("the broker's instrument list could not be had yet")
+        return self._list
+
+    def _due(self) -> bool:
+        if self._loaded_at is not None and self._loaded_at >= _last_published(self._clock.now()):
+            return False
+        return self._failed_at is None or self._clock.monotonic() - self._failed_at >= RETRY_SECONDS
+
+    async def _try_refresh(self) -> None:
+        try:
+            await self.refresh()
+        except BrokerUnavailable as away:
+            if self._list is None:
+                raise
+            self._failed_at = self._clock.monotonic()
+            log.warning("instrument list: %s; the one of %s is still used", away, self._loaded_at)
+        else:
+            self._failed_at = None
+
+    async def _download(self) -> str:
+        timeout = aiohttp.ClientTimeout(total=self._load_seconds)
+        headers = {"X-Kite-Version": "3"}
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            session.get(self._url, allow_redirects=False) as answer,
+        ):
+            if answer.status != 200:
+                raise UnreadableList(f"HTTP {answer.status}")
+            body = bytearray()
+            async for part in answer.content.iter_chunked(1 << 18):
+                body += part
+                if len(body) > self._largest:
+                    raise UnreadableList("it is too large")
+            return body.decode()
+
+
+def _last_published(now: datetime) -> datetime:
+    here = now.astimezone(INDIA)
+    today = datetime.combine(here.date(), PUBLISHED_AT, tzinfo=INDIA)
+    return today if here >= today else today - timedelta(days=1)

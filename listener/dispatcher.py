@@ -121,7 +121,8 @@ class Dispatcher:
         except Unavailable as error:
             self._failed(hit, error)
         except Exception as error:  # a stop is never given up because of something nobody expected
-            log.exception("a stop-loss signal failed in an unexpected way; trying again")
+            if not self.away:
+                log.exception("a stop-loss signal failed in an unexpected way")
             self._failed(hit, error)
         else:
             self.away = False

@@ -1,0 +1,152 @@
+"""`python -m listener`: the composition root of the market listener."""
+
+import asyncio
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+
+import structlog
+import uvloop
+from pydantic import ValidationError
+
+from adapters.alerts import LogAlerts
+from adapters.clock import SystemClock
+from adapters.feed_credentials import FeedCredentials
+from adapters.kite.accounts import KiteBrokers
+from adapters.kite.broker import KiteBroker
+from adapters.kite.calls import KiteCalls
+from adapters.kite.feed import KiteFeed
+from adapters.kite.feed_socket import FeedLogin
+from adapters.kite.instruments import KiteInstruments
+from adapters.kite.wire import trusted_roots
+from adapters.logs import configure
+from adapters.redis_cache import RedisRuntimeCache
+from adapters.store.credentials import FeedLogins
+from adapters.store.engine import Store
+from adapters.store.watch import Notices, PostgresWatchList
+from adapters.temporal import TemporalAddress, connect
+from adapters.vault import BadKey, Opener
+from domain.ports import Broker
+from listener.accounts import Accounts, EachTheirOwn, OneForAll
+from listener.logins import OperatorLogin, own_accounts
+from listener.service import Listener
+from settings import MissingSetting, Settings
+from workflows.client import TemporalStopSignals
+
+BROKER_THREADS = 16
+"""Calls to the broker under way at once; an account is asked once a second."""
+
+log = structlog.stdlib.get_logger("listener")
+
+
+async def serve(settings: Settings) -> None:
+    """Listen until SIGTERM or SIGINT. Raises `MissingSetting`, `BadKey` before anything is connected."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        listener = await _listener(settings, stack)
+        running = asyncio.create_task(listener.run())
+        ready = asyncio.create_task(_say_ready(settings, listener))
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (ready, stopped, running):
+            task.cancel()
+        await asyncio.gather(ready, stopped, running, return_exceptions=True)
+
+
+async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
+    clock = SystemClock()
+    database = settings.need("database_url_listener")
+    store = Store.open(database, pool_size=3, application="stopwatch listener")
+    stack.push_async_callback(store.close)
+    cache = RedisRuntimeCache.connect(settings.need("redis_url"))
+    stack.push_async_callback(cache.close)
+    executor = stack.enter_context(ThreadPoolExecutor(BROKER_THREADS, thread_name_prefix="broker"))
+    accounts = _accounts(settings, store, executor, clock)
+    # Lazy: a listener that starts while Temporal is away still watches, and signals when it is back.
+    client = await connect(_temporal(settings), lazy=True)
+    return Listener(
+        PostgresWatchList(store, Notices(database)),
+        accounts,
+        lambda account, receiver: KiteFeed(settings.kite_ws_root, account.login, receiver, clock),
+        KiteInstruments(settings.kite_root, clock),
+        TemporalStopSignals(client),
+        cache,
+        LogAlerts(),
+        clock,
+    )
+
+
+def _accounts(settings: Settings, store: Store, executor: ThreadPoolExecutor, clock: SystemClock) -> Accounts:
+    tls = trusted_roots()
+    if settings.feed_api_key is not None or settings.feed_access_token is not None:
+
+        def open_broker(login: FeedLogin) -> Broker:
+            calls = KiteCalls(login.api_key, login.access_token, settings.kite_root, executor, tls)
+            return KiteBroker(calls, clock)
+
+        _feed_login(settings)
+        return OneForAll(OperatorLogin(lambda: _feed_login(Settings()), open_broker).account())
+    credentials = FeedCredentials(FeedLogins(store), Opener(settings.need("encryption_keys")))
+    brokers = KiteBrokers(credentials, settings.kite_root, clock, executor, tls=tls)
+    return EachTheirOwn(own_accounts(credentials, brokers))
+
+
+def _feed_login(settings: Settings) -> FeedLogin:
+    """Return the operator's login; read anew each time, since `.env` gets a new token every morning."""
+    key, token = settings.feed_api_key, settings.feed_access_token
+    if not key or not token:
+        raise MissingSetting(
+            "STOPWATCH_FEED_API_KEY and STOPWATCH_FEED_ACCESS_TOKEN belong together: set both for a feed "
+            "account that serves every user, or neither."
+        )
+    return FeedLogin(key.get_secret_value(), token.get_secret_value())
+
+
+def _temporal(settings: Settings) -> TemporalAddress:
+    return TemporalAddress(
+        settings.need("temporal_address"),
+        settings.temporal_namespace,
+        settings.temporal_tls_cert,
+        settings.temporal_tls_key,
+        settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
+    )
+
+
+async def _say_ready(settings: Settings, listener: Listener) -> None:
+    await listener.until_ready()
+    log.info("listener is ready")
+    if settings.ready_file is not None:
+        settings.ready_file.write_text("ready\n")
+
+
+def main() -> int:
+    """Run a listener; return its exit status: 0 after a clean end, 2 when a setting is missing or wrong."""
+    try:
+        settings = Settings()
+        configure(settings.log_level, settings.log_format)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
+    except (MissingSetting, BadKey) as wrong:
+        return _cannot_start(str(wrong))
+    except ValidationError as wrong:
+        first = wrong.errors(include_input=False)[0]
+        return _cannot_start(f"STOPWATCH_{str(first['loc'][0]).upper()}: {first['msg']}.")
+    return 0
+
+
+def _cannot_start(reason: str) -> int:
+    sys.stderr.write(f"The listener cannot start. {reason}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    # A process that used Temporal's SDK may die while the interpreter shuts down (sdk-python #300): all work
+    # is done here, so leave without that.
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

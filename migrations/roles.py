@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool
 
 from adapters.store.engine import asyncpg_url
 from migrations.errors import RoleRefused
+from migrations.schema import TURNS
 
 # Nobody but the run changes a strategy's life cycle, so the API's role may update none of it;
 # the timeline is append-only, so nobody may update events.
@@ -72,6 +73,7 @@ async def make_roles(owner_url: str, roles: Sequence[Role]) -> None:
     engine = create_async_engine(asyncpg_url(owner_url), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": TURNS})
             for role in roles:
                 await _make(connection, role)
     finally:

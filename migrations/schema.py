@@ -15,7 +15,7 @@ from adapters.store.engine import asyncpg_url
 from adapters.store.tables import Base
 from migrations.errors import NewerDatabase, SchemaDiffers
 
-_LOCK = 7_389_201_114
+TURNS = 7_389_201_114
 """Any number: two `migrate` at once take turns by it."""
 
 
@@ -24,7 +24,7 @@ async def upgrade(url: str) -> str:
     engine = create_async_engine(asyncpg_url(url), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": TURNS})
             return await connection.run_sync(_upgrade)
     finally:
         await engine.dispose()

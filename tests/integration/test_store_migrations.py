@@ -108,6 +108,19 @@ async def test_a_role_is_refused_when_it_is_the_owners_or_has_no_password(
         await make_roles(url, [Role.of("api", url.replace(f"{OWNER}:", words))])
 
 
+async def test_an_owner_who_is_no_superuser_can_make_the_roles_and_change_their_passwords(
+    postgres: PostgresServer,
+) -> None:
+    url = await postgres.empty_database()
+    name = url.rsplit("/", 1)[1]
+    await postgres.execute("CREATE ROLE plain_owner LOGIN CREATEROLE PASSWORD 'x'")
+    await postgres.execute(f"ALTER DATABASE {name} OWNER TO plain_owner")
+    owner = url.replace(f"{OWNER}:", "plain_owner:x")
+    await schema.upgrade(owner)
+    for password in ("one", "two"):
+        await make_roles(owner, [Role.of("worker", url.replace(f"{OWNER}:", f"plain_worker:{password}"))])
+
+
 async def test_one_role_cannot_serve_two_purposes(postgres: PostgresServer) -> None:
     url = await postgres.new_database()
     both = url.replace(f"{OWNER}:", "both:secret")

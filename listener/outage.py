@@ -7,7 +7,8 @@ import structlog
 from domain.ports import Alerts, Clock, WatchedStrategy
 from domain.run import Alarm
 
-ALERT_AFTER = timedelta(seconds=5)
+ALERT_AFTER = timedelta(seconds=3)
+"""A silent feed is noticed after 5 s; a person hears of it before 10 s have passed."""
 
 log = structlog.stdlib.get_logger("desk")
 

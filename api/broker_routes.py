@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Depends
 from starlette.responses import RedirectResponse, Response
 
@@ -13,11 +12,9 @@ from api.errors import BadRequest, Problem
 from api.identity import UserId
 from api.parts import PartsDep
 from api.schemas import BrokerOut, ConnectIn, LoginUrlOut
-from domain.errors import Unavailable
 from domain.login import LoginKind
 
 router = APIRouter(prefix="/broker", tags=["broker"])
-_log = structlog.get_logger(__name__)
 
 
 @router.post("/connect", openapi_extra=documented(ConnectIn), responses={200: {"model": BrokerOut}})
@@ -65,9 +62,6 @@ async def callback(
         await brokerage.log_in_again(parts, user_id, LoginKind.REQUEST_TOKEN, request_token)
     except Problem as problem:
         return _back(problem.code)
-    except Unavailable as error:
-        _log.warning("morning login not possible", error=str(error))
-        return _back("broker_unavailable")
     return _back("connected")
 
 

@@ -1,6 +1,5 @@
 """Connecting a broker account: checked at the broker, sealed, stored. Morning logins go to the worker."""
 
-import base64
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -11,8 +10,8 @@ from adapters.vault import BROKER
 from api.errors import Away, Conflict, FieldError, Invalid, Refused
 from api.parts import Parts
 from api.schemas import BrokerOut, ConnectIn
-from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
-from domain.login import LoginKind, LoginRequest, LoginResult, LoginStatus
+from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, Unavailable
+from domain.login import LoginKind, LoginResult, LoginStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,10 @@ async def log_in_again(parts: Parts, user_id: UUID, kind: LoginKind, token: str)
     if account is None:
         raise not_connected()
     sealed = parts.sealer.seal(token, user_id=user_id, field=kind)
-    box = base64.urlsafe_b64encode(sealed).decode().rstrip("=")
-    result = await parts.broker_logins.login(LoginRequest(user_id, kind, box))
+    try:
+        result = await parts.broker_logins.login(user_id, kind, sealed)
+    except Unavailable:
+        raise _broker_away() from None
     if result.status is not LoginStatus.CONNECTED:
         raise _refusal(result, account)
     return await account_of(parts, user_id) or account

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from domain.login import LoginRequest, LoginResult
+from domain.login import LoginKind, LoginResult
 from domain.run import RunView, StartRun, StopRequest
 
 
@@ -30,8 +30,11 @@ class Runs(Protocol):
 class BrokerLogins(Protocol):
     """The morning login of a stored account, done by who can open its secret."""
 
-    async def login(self, request: LoginRequest) -> LoginResult:
-        """Exchange or check the token and store the login. Raises `Unavailable` when no answer comes."""
+    async def login(self, user_id: UUID, kind: LoginKind, sealed_token: bytes) -> LoginResult:
+        """Exchange or check the token and store the login. Raises `Unavailable` when no answer comes.
+
+        The token is sealed for this user, under the field name `kind`.
+        """
         ...
 
 

@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
@@ -31,6 +32,7 @@ from tests.fakes.edge import (
 
 JWT_SECRET = "a signing key for tests, long enough for every algorithm an attacker may try"
 PASSWORD = "correct horse battery"
+MONDAY_0830 = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 KEYS = {"api_key": "kite-key", "api_secret": "kite-secret", "access_token": "good-token"}
 STRATEGY = {
     "symbol": "TCS",

@@ -19,7 +19,7 @@ from domain.errors import (
     Unavailable,
 )
 from domain.instrument import Instrument, Segment
-from domain.login import LoginRequest, LoginResult, LoginStatus
+from domain.login import LoginKind, LoginResult, LoginStatus
 from domain.run import ActivateRun, FinishRun, RunRef, RunView, StartRun, StopRequest
 from domain.strategy import OnStop, Outcome, Phase, Position, Status
 
@@ -55,6 +55,8 @@ class RowRuns:
         self.away = False
         self.slow_exit = False
         """The stop goes on for longer than anybody waits."""
+        self.ends_before_stop = False
+        """The run ends by itself before the stop reaches it."""
         self.position = Position.NONE
 
     async def start(self, start: StartRun) -> RunView:
@@ -74,6 +76,8 @@ class RowRuns:
         self, workflow_id: str, run_id: str, request: StopRequest, wait_seconds: float
     ) -> RunView | None:
         self._reach()
+        if self.ends_before_stop:
+            await self.finish(workflow_id)
         if workflow_id not in self.open:
             raise NoSuchRun(workflow_id)
         self.stops.append(request)
@@ -104,10 +108,10 @@ class ScriptedLogins:
 
     result: LoginResult = field(default_factory=lambda: LoginResult(LoginStatus.CONNECTED))
     away: bool = False
-    asked: list[LoginRequest] = field(default_factory=list)
+    asked: list[tuple[UUID, LoginKind, bytes]] = field(default_factory=list)
 
-    async def login(self, request: LoginRequest) -> LoginResult:
-        self.asked.append(request)
+    async def login(self, user_id: UUID, kind: LoginKind, sealed_token: bytes) -> LoginResult:
+        self.asked.append((user_id, kind, sealed_token))
         if self.away:
             raise Unavailable("no worker")
         return self.result

@@ -1,0 +1,195 @@
+"""One API process: reads the settings, wires the parts, serves until it is told to end."""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+import structlog
+import uvicorn
+import uvloop
+from pydantic import ValidationError
+from temporalio.client import Client
+
+from adapters.calendar import open_calendar
+from adapters.clock import SystemClock
+from adapters.kite.instruments import KiteInstruments
+from adapters.kite.login import KiteLogin
+from adapters.last_prices import RedisLastPrices
+from adapters.logs import configure
+from adapters.store.engine import Store
+from adapters.store.watch import EVENT_ADDED, Notices
+from adapters.temporal import TemporalAddress, connect
+from adapters.vault import BadKey, LoginKeyBox, Sealer
+from api.app import create_app
+from api.bells import Bells
+from api.parts import Parts
+from api.passwords import Passwords
+from api.tokens import Tokens, WeakSecret
+from domain.errors import Unavailable
+from settings import MissingSetting, Settings
+from workflows.client import TemporalLogins, TemporalRuns
+
+DATABASE_CONNECTIONS = 10
+LOGIN_THREADS = 4
+"""Calls to the broker's login under way at once: its client blocks a thread while it waits."""
+GRACE_SECONDS = 3
+"""What open answers get when the process is told to end; event streams are ended at once."""
+BACKLOG = 2048
+
+
+class PortTaken(Exception):
+    """The address cannot be listened on; the message is a sentence."""
+
+
+def main() -> int:
+    """Serve; return the exit status: 2 when it cannot start as it is told to."""
+    at = _arguments()
+    try:
+        settings = Settings()
+        configure(settings.log_level, settings.log_format)
+        with _listening(at.host, at.port) as listener:
+            uvloop.run(_serve(settings, listener))
+    except ValidationError as wrong:
+        names = ", ".join(
+            f"STOPWATCH_{str(item['loc'][0]).upper()}: {item['msg']}" for item in wrong.errors()
+        )
+        return _refuse(f"A setting is not right: {names}.")
+    except (MissingSetting, BadKey, WeakSecret, PortTaken) as reason:
+        return _refuse(str(reason))
+    return 0
+
+
+async def _serve(settings: Settings, listener: socket.socket) -> None:
+    async with _wired(settings) as parts:
+        config = uvicorn.Config(
+            create_app(parts),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,  # nobody's word for where a request came from is taken
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            backlog=BACKLOG,
+        )
+        server = uvicorn.Server(config)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Through the server's own handler: the event streams hear of the end by it.
+            loop.add_signal_handler(number, server.handle_exit, number, None)
+        # Not `serve`: it raises the signal again when it is done, before our parts are closed.
+        await server._serve([listener])
+
+
+@asynccontextmanager
+async def _wired(settings: Settings) -> AsyncIterator[Parts]:
+    """Give the parts, connected when they are first used; the API starts while its dependencies are down."""
+    async with AsyncExitStack() as stack:
+        tokens = Tokens(settings.need("jwt_secret"))
+        login_keys = LoginKeyBox(settings.need("jwt_secret"))
+        sealer = Sealer(settings.need("seal_key"))
+        url = settings.need("database_url_api")
+        prices = RedisLastPrices.connect(settings.need("redis_url"))
+        stack.push_async_callback(prices.close)
+        temporal = await _temporal(settings)
+        store = Store.open(url, pool_size=DATABASE_CONNECTIONS, application="stopwatch api")
+        stack.push_async_callback(store.close)
+        threads = ThreadPoolExecutor(LOGIN_THREADS, thread_name_prefix="kite-login")
+        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        passwords = Passwords()
+        stack.callback(passwords.close)
+        clock = SystemClock()
+        instruments = KiteInstruments(settings.kite_root, clock)
+        bells = Bells(Notices(url), EVENT_ADDED)
+        for work in (bells.listen(), _warm_up(instruments)):
+            stack.push_async_callback(_ended, asyncio.create_task(work))
+        yield Parts(
+            store=store,
+            runs=TemporalRuns(temporal, settings.temporal_task_queue),
+            broker_logins=TemporalLogins(temporal, settings.temporal_task_queue),
+            kite=KiteLogin(settings.kite_root, threads),
+            instruments=instruments,
+            calendar=open_calendar(settings.calendar, settings.calendar_overrides),
+            prices=prices,
+            notices=bells,
+            clock=clock,
+            tokens=tokens,
+            passwords=passwords,
+            sealer=sealer,
+            login_keys=login_keys,
+            checks={
+                "postgres": store.ping,
+                "redis": prices.ping,
+                "temporal": temporal.service_client.check_health,
+            },
+            cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
+            docs=settings.docs,
+        )
+
+
+async def _temporal(settings: Settings) -> Client:
+    key = settings.temporal_api_key
+    address = TemporalAddress(
+        settings.need("temporal_address"),
+        settings.temporal_namespace,
+        settings.temporal_tls_cert,
+        settings.temporal_tls_key,
+        key.get_secret_value() if key else None,
+    )
+    return await connect(address, lazy=True)
+
+
+async def _warm_up(instruments: KiteInstruments) -> None:
+    """Read the list of symbols before somebody waits for it."""
+    with suppress(Unavailable):
+        await instruments.refresh()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"The API cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. "
+            "Stop what is listening there, or choose another with --port."
+        ) from None
+    return listener
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="stopwatch api", description="The REST API.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    return parser.parse_args()
+
+
+def _refuse(reason: str) -> int:
+    structlog.reset_defaults()
+    sys.stderr.write(f"The API cannot start. {reason}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    # A process that used Temporal's SDK may die while the interpreter shuts down (sdk-python #300): all work
+    # is done here, so leave without that.
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,226 @@
+"""Connecting a broker account, the morning login, and what never comes out again."""
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from sqlalchemy import text
+
+from adapters.store.engine import Store
+from api.passwords import Passwords
+from domain.login import LoginResult, LoginStatus
+from tests.api_world import KEYS, World, new_world
+from tests.fakes.edge import KnownLogin
+
+
+@pytest.fixture
+async def world(store: Store, passwords: Passwords) -> World:
+    return new_world(store, passwords)
+
+
+async def test_connect_checks_at_the_broker_and_shows_whose_account_it_is(world: World):
+    customer = await world.customer()
+    world.clock.at = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)  # 08:30 in India
+    answer = await customer.post("/broker/connect", KEYS)
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "broker": "zerodha",
+        "broker_user_id": "AB1234",
+        "user_name": "Asha Rao",
+        "status": "connected",
+        "connected_at": "2026-11-23T03:00:00+00:00",
+        "token_expires_at": "2026-11-24T00:30:00+00:00",
+    }
+    assert (await customer.get("/broker")).json() == answer.json()
+
+
+async def test_connect_with_a_request_token_exchanges_it(world: World):
+    customer = await world.customer()
+    body = {"api_key": "kite-key", "api_secret": "kite-secret", "request_token": "good-token"}
+    assert (await customer.post("/broker/connect", body)).status_code == 200
+    stored = await sealed(world)
+    user = await customer.id()
+    assert world.opener.open(stored["access_token"], user_id=user, field="access_token") == "from-good-token"
+    assert world.opener.open(stored["api_secret"], user_id=user, field="api_secret") == "kite-secret"
+    assert world.opener.open(stored["api_key"], user_id=user, field="api_key") == "kite-key"
+
+
+async def test_secrets_are_stored_sealed_and_never_answered(world: World):
+    customer = await world.customer()
+    answers = [await customer.post("/broker/connect", KEYS), await customer.get("/broker")]
+    stored = str(await sealed(world))
+    for secret in KEYS.values():
+        assert secret not in stored
+        assert all(secret not in answer.text for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"access_token"}),
+        ({"api_key": "k", "api_secret": "s"}, {"access_token"}),
+        ({"api_key": "k", "access_token": "t"}, {"api_secret"}),
+        ({"api_secret": "s", "access_token": "t"}, {"api_key"}),
+        ({"access_token": "t", "request_token": "r"}, {"request_token"}),
+        ({**KEYS, "api_key": ""}, {"api_key"}),
+        ({**KEYS, "api_key": "with space"}, {"api_key"}),
+        ({**KEYS, "access_token": "a\r\nX-Header: b"}, {"access_token"}),
+        ({**KEYS, "api_secret": 5}, {"api_secret"}),
+        ({**KEYS, "api_secret": "s" * 300, "api_key": "ключ"}, {"api_secret", "api_key"}),
+        ({**KEYS, "broker": "zerodha"}, {"broker"}),
+        ({**KEYS, "user_id": "x"}, {"user_id"}),
+    ],
+)
+async def test_connect_names_the_field_when_the_body_is_wrong(world: World, body: dict, fields: set):
+    customer = await world.customer()
+    answer = await customer.post("/broker/connect", body)
+    assert answer.status_code == 422, answer.text
+    assert {error["field"] for error in answer.json()["errors"]} == fields
+
+
+@pytest.mark.parametrize("kind", ["access_token", "request_token"])
+async def test_connect_is_refused_when_the_broker_refuses(world: World, kind: str):
+    customer = await world.customer()
+    body = {"api_key": "kite-key", "api_secret": "kite-secret", kind: "bad-token"}
+    answer = await customer.post("/broker/connect", body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "broker_rejected")
+    assert (await customer.get("/broker")).json()["status"] == "none"
+
+
+async def test_connect_says_try_again_when_the_broker_is_away(world: World):
+    customer = await world.customer()
+    world.kite.away = True
+    answer = await customer.post("/broker/connect", KEYS)
+    assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    assert "connection reset" not in answer.text
+
+
+async def test_connect_keeps_the_account_when_the_login_is_of_another_one(world: World):
+    customer = await world.trader()
+    world.kite.tokens["other-token"] = KnownLogin("XY9999", "Somebody Else")
+    answer = await customer.post("/broker/connect", KEYS | {"access_token": "other-token"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "broker_other_user")
+    assert "AB1234" in answer.json()["detail"]
+    stored = await sealed(world)
+    user = await customer.id()
+    assert world.opener.open(stored["access_token"], user_id=user, field="access_token") == "good-token"
+
+
+async def test_connecting_again_revives_a_dead_login_and_counts_it(world: World):
+    customer = await world.trader()
+    async with world.store.work() as session:
+        await session.execute(text("UPDATE broker_keys SET login_dead = true"))
+    assert (await customer.get("/broker")).json()["status"] == "login_needed"
+    await customer.connect()
+    assert (await customer.get("/broker")).json()["status"] == "connected"
+    assert (await sealed(world))["login_version"] == 2
+
+
+@pytest.mark.parametrize("kind", ["access_token", "request_token"])
+async def test_morning_login_goes_to_the_worker_sealed_for_this_user(world: World, kind: str):
+    customer = await world.trader()
+    answer = await customer.post("/broker/connect", {kind: "morning-token"})
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "connected"
+    ((user, asked, box),) = world.logins.asked
+    assert (user, asked) == (await customer.id(), kind)
+    assert b"morning-token" not in box
+    assert world.opener.open(box, user_id=user, field=kind) == "morning-token"
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (LoginStatus.REJECTED, (422, "broker_rejected")),
+        (LoginStatus.OTHER_USER, (409, "broker_other_user")),
+        (LoginStatus.NOT_CONNECTED, (409, "broker_not_connected")),
+        (LoginStatus.UNAVAILABLE, (503, "broker_unavailable")),
+    ],
+)
+async def test_morning_login_says_how_it_failed(world: World, status: LoginStatus, expected: tuple):
+    customer = await world.trader()
+    world.logins.result = LoginResult(status, "the broker's own words")
+    answer = await customer.post("/broker/connect", {"request_token": "t"})
+    assert (answer.status_code, answer.json()["code"]) == expected
+
+
+async def test_morning_login_says_try_again_when_no_worker_answers(world: World):
+    customer = await world.trader()
+    world.logins.away = True
+    answer = await customer.post("/broker/connect", {"request_token": "t"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
+
+
+async def test_morning_login_needs_an_account(world: World):
+    customer = await world.customer()
+    answer = await customer.post("/broker/connect", {"request_token": "t"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "broker_not_connected")
+
+
+async def test_token_that_ended_in_the_morning_needs_a_login(world: World):
+    customer = await world.customer()
+    world.clock.at = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+    await customer.connect()
+    world.clock.at = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)  # 06:00 in India
+    assert (await customer.get("/broker")).json()["status"] == "login_needed"
+
+
+async def test_forgetting_the_account_removes_its_secrets(world: World):
+    customer = await world.trader()
+    assert (await customer.delete("/broker")).status_code == 204
+    assert (await customer.get("/broker")).json()["status"] == "none"
+    assert (await customer.delete("/broker")).status_code == 204
+
+
+async def test_account_is_not_forgotten_while_a_strategy_runs(world: World):
+    customer = await world.trader()
+    await customer.running(buy_time="23:59:57", sell_time="23:59:59")
+    answer = await customer.delete("/broker")
+    assert (answer.status_code, answer.json()["code"]) == (409, "strategy_running")
+    assert (await customer.get("/broker")).json()["status"] == "connected"
+
+
+async def test_login_link_brings_the_browser_back_connected(world: World):
+    customer = await world.trader()
+    url = (await customer.get("/broker/login-url")).json()["url"]
+    query = {name: values[0] for name, values in parse_qs(urlparse(url).query).items()}
+    assert query["api_key"] == "kite-key"
+    back = {"state": query["state"], "request_token": "one-time", "action": "login", "status": "success"}
+    answer = await world.http.get("/broker/callback", params=back)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/app?broker=connected")
+    assert world.logins.asked[0][0] == await customer.id()
+
+
+@pytest.mark.parametrize("state", ["", "x", "access"])
+async def test_callback_is_refused_when_the_state_is_not_ours(world: World, state: str):
+    customer = await world.trader()
+    if state == "access":  # a token of ours, but for another purpose
+        state = customer.tokens["access_token"]
+    answer = await world.http.get("/broker/callback", params={"state": state, "request_token": "t"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_state")
+    assert world.logins.asked == []
+
+
+async def test_state_of_a_login_link_is_no_access_token(world: World):
+    customer = await world.trader()
+    url = (await customer.get("/broker/login-url")).json()["url"]
+    state = parse_qs(urlparse(url).query)["state"][0]
+    answer = await world.http.get("/broker", headers={"Authorization": f"Bearer {state}"})
+    assert answer.status_code == 401
+
+
+async def test_callback_says_on_the_page_how_the_login_failed(world: World):
+    customer = await world.trader()
+    state = parse_qs(urlparse((await customer.get("/broker/login-url")).json()["url"]).query)["state"][0]
+    world.logins.result = LoginResult(LoginStatus.OTHER_USER)
+    answer = await world.http.get("/broker/callback", params={"state": state, "request_token": "t"})
+    assert answer.headers["location"] == "/app?broker=broker_other_user"
+    page = await world.http.get(answer.headers["location"])
+    assert "another Zerodha account" in page.text
+
+
+async def sealed(world: World) -> dict:
+    async with world.store.read() as session:
+        row = (await session.execute(text("SELECT * FROM broker_keys"))).mappings().one()
+    return {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 from uuid import uuid4
 
 import asyncpg
@@ -19,6 +20,7 @@ from local.postgres_binaries import readable_binaries
 from migrations import schema
 
 OWNER = "owner"
+PASSWORD = "owner's"
 TEMPLATE = "stopwatch_template"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -54,8 +56,8 @@ class PostgresServer:
         await schema.upgrade(server.url(TEMPLATE))
         return server
 
-    def url(self, database: str = "postgres", user: str = OWNER, password: str = "") -> str:
-        return f"postgresql://{user}:{password}@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str = "postgres", user: str = OWNER, password: str = PASSWORD) -> str:
+        return f"postgresql://{quote(user)}:{quote(password)}@127.0.0.1:{self.port}/{database}"
 
     async def new_database(self) -> str:
         """Return the owner's URL of a new, migrated, empty database."""
@@ -114,10 +116,12 @@ class PostgresServer:
         shutil.rmtree(self._home, ignore_errors=True)
 
     def _run_initdb(self) -> None:
+        (self._home / "password").write_text(PASSWORD)
         subprocess.run(
             [
                 self._binaries / "initdb",
-                *("--pgdata", self._home / "data", "--username", OWNER, "--auth=trust"),
+                *("--pgdata", self._home / "data", "--username", OWNER, "--auth=scram-sha-256"),
+                *("--pwfile", self._home / "password"),
                 *("--encoding=UTF8", "--locale=C", "--no-sync"),
             ],
             check=True,

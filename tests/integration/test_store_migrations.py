@@ -33,6 +33,11 @@ def migrations(*arguments: str, **settings: str) -> subprocess.CompletedProcess[
     )
 
 
+def as_user(url: str, words: str) -> str:
+    """Return the same database's address for `user:password`."""
+    return f"postgresql://{words}@{url.split('@')[1]}"
+
+
 async def test_an_empty_database_is_brought_up_and_left_alone_the_second_time(
     postgres: PostgresServer,
 ) -> None:
@@ -74,7 +79,7 @@ async def test_a_newer_database_is_left_alone_with_exit_2(postgres: PostgresServ
 
 async def test_one_line_is_printed_for_each_step(postgres: PostgresServer) -> None:
     url = await postgres.empty_database()
-    api = url.replace(f"{OWNER}:", "steps_api:secret")
+    api = as_user(url, "steps_api:secret")
     done = migrations(STOPWATCH_DATABASE_URL=url, STOPWATCH_DATABASE_URL_API=api)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
@@ -105,7 +110,7 @@ async def test_a_role_is_refused_when_it_is_the_owners_or_has_no_password(
 ) -> None:
     url = await postgres.new_database()
     with pytest.raises(RoleRefused):
-        await make_roles(url, [Role.of("api", url.replace(f"{OWNER}:", words))])
+        await make_roles(url, [Role.of("api", as_user(url, words))])
 
 
 async def test_an_owner_who_is_no_superuser_can_make_the_roles_and_change_their_passwords(
@@ -115,15 +120,15 @@ async def test_an_owner_who_is_no_superuser_can_make_the_roles_and_change_their_
     name = url.rsplit("/", 1)[1]
     await postgres.execute("CREATE ROLE plain_owner LOGIN CREATEROLE PASSWORD 'x'")
     await postgres.execute(f"ALTER DATABASE {name} OWNER TO plain_owner")
-    owner = url.replace(f"{OWNER}:", "plain_owner:x")
+    owner = as_user(url, "plain_owner:x")
     await schema.upgrade(owner)
     for password in ("one", "two"):
-        await make_roles(owner, [Role.of("worker", url.replace(f"{OWNER}:", f"plain_worker:{password}"))])
+        await make_roles(owner, [Role.of("worker", as_user(url, f"plain_worker:{password}"))])
 
 
 async def test_one_role_cannot_serve_two_purposes(postgres: PostgresServer) -> None:
     url = await postgres.new_database()
-    both = url.replace(f"{OWNER}:", "both:secret")
+    both = as_user(url, "both:secret")
     with pytest.raises(RoleRefused):
         await make_roles(url, [Role.of("api", both), Role.of("worker", both)])
 

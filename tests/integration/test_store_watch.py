@@ -17,6 +17,7 @@ from adapters.store.orders import PostgresOrderLog
 from adapters.store.runs import PostgresRunStore
 from adapters.store.tables import BrokerKeys
 from adapters.store.watch import EVENT_ADDED, Notices, PostgresWatchList
+from domain.errors import StoreUnavailable
 from domain.order import Leg
 from domain.run import PhaseChange
 from domain.strategy import Outcome, Phase, Position
@@ -196,6 +197,8 @@ async def test_a_role_with_a_new_password_is_let_in_with_it(postgres: PostgresSe
     store = Store.open(url)
     await store.ping()
     await store.close()
+    with pytest.raises(StoreUnavailable):
+        await Store.open(roles.urls["api"]).ping()
 
 
 def _account(desk: Desk) -> BrokerKeys:

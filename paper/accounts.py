@@ -29,6 +29,8 @@ class Account:
     day: str
     access_token: str = ""
     login_at: float = 0.0
+    # Where the login page sends the browser back to; registered with the app at Kite's.
+    redirect_url: str = ""
     orders: dict[str, Order] = field(default_factory=dict)
     live: dict[str, Order] = field(default_factory=dict)
     trades: list[Trade] = field(default_factory=list)

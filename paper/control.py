@@ -50,7 +50,7 @@ class ControlRoutes:
         cash = None if isinstance(given, bool) else paise(given)
         if cash is None or cash < 0:
             raise ValueError("`cash` is rupees, from 0 up.")
-        account = self._exchange.open_account(user_id, cash)
+        account = self._exchange.open_account(user_id, cash, str(spec.get("redirect_url") or ""))
         return bare(
             {
                 "user_id": account.user_id,
@@ -139,7 +139,8 @@ class ControlRoutes:
         if fault.kind == "ws_drop":
             for drop in self._exchange.on_drop:
                 drop(fault.user_id)
-            fault.left = 0 if fault.until is None else fault.left
+            # What is left of a count refuses the next upgrades.
+            fault.left = fault.left if fault.left is None else fault.left - 1
 
     def _instrument(self, spec: dict[str, Any]) -> Instrument:
         listing, symbol = self._exchange.market.listing, spec.get("symbol")

@@ -169,6 +169,7 @@ class Desk:
             disclosed=ticket.disclosed,
             received_at=received_at,
             placed_at=now,
+            session_at=exchange.clock.now(),
             day=account.day,
             guid=exchange.ids.guid(order_id),
             tag=ticket.tag,
@@ -196,7 +197,7 @@ class Desk:
             )
         if order.order_type == "LIMIT" and not order.price:
             return "Price cannot be zero for a limit order.", "16283 : The order price is zero"
-        if order.order_type in ("SL", "SL-M") and order.side == "BUY" and order.trigger <= tape.last:
+        if waits_for_trigger(order) and order.side == "BUY" and order.trigger <= tape.last:
             text = "Trigger price for stoploss buy orders should be higher than the last traded price"
             return text, f"RMS:{text}"
         quantity = additional(account, order.instrument, order.product, order.side, order.quantity)

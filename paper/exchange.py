@@ -61,11 +61,12 @@ class Exchange:
         """The last price, in paise."""
         return self.market.tape(instrument).last
 
-    def open_account(self, user_id: str | None, cash: int) -> Account:
+    def open_account(self, user_id: str | None, cash: int, redirect_url: str = "") -> Account:
         """Open an account, or log a known one in again; either way with a new access token."""
         account = self.accounts.get(user_id) if user_id else None
         if account is None:
             account = self.accounts.open(user_id, cash, self.clock.today())
+        account.redirect_url = redirect_url or account.redirect_url
         self.login(account)
         return account
 

@@ -133,8 +133,11 @@ class Faults:
         count, seconds = spec.get("count"), _number(spec, "seconds")
         if count is not None and (not isinstance(count, int) or count < 1):
             raise ValueError("`count` is a whole number from 1 up.")
-        if count is None and seconds is None:
-            count, seconds = _default_extent(kind)
+        if seconds is None and kind in ("ws_silent", "ws_garbage"):
+            # These go on for a time: there is nothing to count.
+            count, seconds = None, DEFAULT_FEED_SECONDS
+        elif seconds is None and count is None:
+            count = 1
         self._next += 1
         delay, fraction = _number(spec, "delay"), _number(spec, "fraction")
         return Fault(
@@ -149,13 +152,6 @@ class Faults:
             delay=DEFAULT_DELAY.get(kind, 0.0) if delay is None else delay,
             fraction=DEFAULT_FRACTION if fraction is None else fraction,
         )
-
-
-def _default_extent(kind: str) -> tuple[int | None, float | None]:
-    """Once for a request or an order; a few seconds for what goes on in a feed."""
-    if kind in ("ws_silent", "ws_garbage"):
-        return None, DEFAULT_FEED_SECONDS
-    return 1, None
 
 
 def _matches(fault: Fault, request: Request) -> bool:

@@ -1,7 +1,6 @@
 """The WebSocket: who listens to what, ticks as they are printed, order updates, heartbeats, faults."""
 
 import asyncio
-import os
 from collections import defaultdict
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,9 +8,9 @@ from urllib.parse import parse_qsl
 import orjson
 from aiohttp import WSMsgType, web
 
-from paper.accounts import Account
 from paper.errors import token_dead
 from paper.exchange import Exchange
+from paper.garbage import garbage
 from paper.orders import Order
 from paper.packets import HEARTBEAT, frame, packet
 from paper.push import order_update
@@ -43,7 +42,7 @@ class Feed:
         account = self._exchange.accounts.with_token(query.get("api_key", ""), query.get("access_token", ""))
         if account is None:
             return self._refuse(request)
-        if self._strikes("ws_drop", account.user_id):
+        if self._exchange.faults.feed("ws_drop", account.user_id, use=True):
             return web.Response(status=503)
         socket = web.WebSocketResponse(compress=False, heartbeat=None)
         await socket.prepare(request)
@@ -109,20 +108,14 @@ class Feed:
             message = orjson.loads(text)
             action, value = message["a"], message["v"]
             if action == "subscribe":
-                self._subscribe(subscriber, [int(token) for token in value])
+                self._listen(subscriber, [int(token) for token in value], None)
             elif action == "unsubscribe":
                 for token in value:
                     self._unsubscribe(subscriber, int(token))
             elif action == "mode":
-                self._set_mode(subscriber, value[0], [int(token) for token in value[1]])
+                self._listen(subscriber, [int(token) for token in value[1]], value[0])
         except (orjson.JSONDecodeError, KeyError, IndexError, TypeError, ValueError):
-            subscriber.say(_error("Invalid message."))
-
-    def _subscribe(self, subscriber: Subscriber, tokens: list[int]) -> None:
-        self._listen(subscriber, tokens, None)
-
-    def _set_mode(self, subscriber: Subscriber, mode: str, tokens: list[int]) -> None:
-        self._listen(subscriber, tokens, mode)
+            subscriber.put(_error("Invalid message."))
 
     def _listen(self, subscriber: Subscriber, tokens: list[int], mode: str | None) -> None:
         """Listen to tokens and get their last tick at once."""
@@ -134,7 +127,7 @@ class Feed:
                 continue
             is_new = token not in subscriber.modes
             if not subscriber.listen(token, mode):
-                subscriber.say(_error("Number of instruments exceeds the limit of 3000."))
+                subscriber.put(_error("Number of instruments exceeds the limit of 3000."))
                 break
             tape = self._exchange.market.tape(instrument)
             if is_new:
@@ -142,7 +135,7 @@ class Feed:
                 self._by_token[token].add(subscriber)
             first.append(packet(tape, subscriber.modes[token], now))
         if first:
-            subscriber.send(frame(first))
+            subscriber.put(frame(first))
 
     def _unsubscribe(self, subscriber: Subscriber, token: int) -> None:
         instrument = self._exchange.market.listing.by_token(token)
@@ -205,32 +198,12 @@ class Feed:
 
     def _say(self, user_id: str, text: str) -> None:
         for subscriber in self._by_user.get(user_id, ()):
-            subscriber.say(text)
+            subscriber.put(text)
 
     def _strikes(self, kind: str, user_id: str) -> bool:
         return self._exchange.faults.feed(kind, user_id) is not None
 
 
-def garbage(tokens: list[int]) -> list[bytes | str]:
-    """Frames that no client should act on: torn, unknown, impossible prices, JSON of the wrong shape."""
-    token = tokens[0] if tokens else 408065
-    out: list[bytes | str] = [
-        os.urandom(7),
-        b"\x00\x05\x00\x08" + token.to_bytes(4, "big"),
-        frame([token.to_bytes(4, "big") + (0).to_bytes(4, "big")]),
-        frame([token.to_bytes(4, "big") + b"\xff\xff\xff\xff"]),
-        frame([os.urandom(13)]),
-        "{not json",
-        "[1, 2, 3]",
-        '{"type": "order", "data": null}',
-        '{"type": "instruments_meta", "data": {"count": 1}}',
-    ]
-    return out
-
-
 def _error(text: str) -> str:
     message: dict[str, Any] = {"type": "error", "data": text}
     return orjson.dumps(message).decode()
-
-
-__all__ = ["Account", "Feed", "garbage"]

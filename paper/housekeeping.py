@@ -57,7 +57,7 @@ class Housekeeping:
     def _opened_since(self, order: Order) -> bool:
         calendar, clock = self._exchange.calendar, self._exchange.clock
         return calendar.is_open(clock.now(), order.instrument) and clock.now() >= calendar.next_open(
-            order.placed_at
+            order.session_at
         )
 
     def _expire_tokens(self) -> None:

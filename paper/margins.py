@@ -1,11 +1,15 @@
 """What an order and an account tie up, in paise."""
 
+from collections.abc import Callable
 from typing import Any
 
 from paper.accounts import Account
 from paper.instruments import Instrument
 from paper.money import rupees
 from paper.orders import Order
+
+# The price of an instrument now, in paise.
+LastPrice = Callable[[Instrument], int]
 
 # Shares of the notional, in percent: five times leverage intraday, span and exposure for futures.
 INTRADAY_PERCENT = 20
@@ -72,15 +76,15 @@ def used_by_positions(account: Account) -> dict[str, int]:
     return used
 
 
-def available(account: Account, last_price: Any) -> int:
-    """Cash that nothing ties up; `last_price` gives the price of an instrument in paise."""
+def available(account: Account, last_price: LastPrice) -> int:
+    """Cash that nothing ties up."""
     used = used_by_positions(account)
     tied = used["span"] + used["exposure"] + used["option_premium"] + used["delivery"]
     orders = sum(blocked_by(account, order, last_price(order.instrument)) for order in account.live.values())
     return account.cash + used["m2m_realised"] - tied - orders
 
 
-def segment_row(account: Account, last_price: Any) -> dict[str, Any]:
+def segment_row(account: Account, last_price: LastPrice) -> dict[str, Any]:
     """The equity segment of `/user/margins`."""
     used = used_by_positions(account)
     net = available(account, last_price)

@@ -10,7 +10,7 @@ from paper.clock import Clock, ist
 from paper.instruments import Instrument, Listing
 from paper.money import round_to_tick
 from paper.sources import Fixed, Replaying, Source, Walking
-from paper.tape import CONTROLLED_BAND_PERCENT, Tape, new_tape
+from paper.tape import BAND_PERCENT, CONTROLLED_BAND_PERCENT, Tape, new_tape
 from paper.walk import STEP_SECONDS, Walk
 
 # Called after every printed price; must not block.
@@ -60,6 +60,9 @@ class Market:
         """Bring a tape to the price of this moment, printing what it passed on the way."""
         if not self.calendar.is_open(self.clock.now(), tape.instrument):
             return
+        today = self.clock.today()
+        if tape.day != today:
+            tape.begin_day(today, CONTROLLED_BAND_PERCENT if tape.is_controlled else BAND_PERCENT)
         for price in tape.source.passed():
             if price != tape.last:
                 self._print(tape, price, quietly)
@@ -110,6 +113,7 @@ class Market:
 
     def _step(self, tape: Tape, price: int) -> None:
         tape.source = Fixed(price)
+        tape.is_controlled = True
         tape.set_limits(price, CONTROLLED_BAND_PERCENT)
         self._print(tape, price)
 
@@ -137,7 +141,7 @@ class Market:
             start = self.clock.now()
             midnight = ist(start).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
             close = round_to_tick(series.previous_close(start, midnight), instrument.tick)
-        return new_tape(instrument, source, close, now)
+        return new_tape(instrument, source, close, now, self.clock.today())
 
     def _index_series(self, instrument: Instrument) -> Series | None:
         if not instrument.is_index:

@@ -88,6 +88,8 @@ class Order:
     cancel_rest: bool = False
     answered: bool = False
     expires_at: float = 0.0
+    # The exchange's own time when it came in, for after-market orders.
+    session_at: float = 0.0
     history: list[Snapshot] = field(default_factory=list)
     cached_row: bytes | None = None
 

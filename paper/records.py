@@ -23,6 +23,7 @@ def account_record(account: Account) -> Record:
         "api_secret": account.api_secret,
         "access_token": account.access_token,
         "login_at": account.login_at,
+        "redirect_url": account.redirect_url,
         "cash": account.cash,
         "day": account.day,
     }
@@ -41,8 +42,17 @@ def carried_record(account: Account) -> Record:
 
 def read_account(record: Record) -> Account:
     """An account as it was opened or logged in."""
-    names = ("user_id", "api_key", "api_secret", "access_token", "login_at", "cash", "day")
-    return Account(**{name: record[name] for name in names})
+    names = (
+        "user_id",
+        "api_key",
+        "api_secret",
+        "access_token",
+        "login_at",
+        "redirect_url",
+        "cash",
+        "day",
+    )
+    return Account(**{name: record[name] for name in names if name in record})
 
 
 def read_carried(account: Account, record: Record, listing: Listing) -> None:
@@ -74,7 +84,8 @@ def read_order(record: Record, listing: Listing) -> Order | None:
     instrument = listing.find(*record["at"])
     if instrument is None:
         return None
-    values = {name: record[name] for name in ORDER_FIELDS}
+    # A field that a newer version added is absent from older lines and takes its default.
+    values = {name: record[name] for name in ORDER_FIELDS if name in record}
     history = [Snapshot(*line) for line in record["history"]]
     return Order(instrument=instrument, history=history, **values)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from paper.accounts import Account
+from paper.conversion import convert
 from paper.exchange import Exchange, apply_trade
 from paper.orders import AMO_RECEIVED, Order
 from paper.records import read_account, read_carried, read_order, read_trade
@@ -41,6 +42,7 @@ class Restore:
             return
         accounts.kill_token(known)
         known.access_token, known.login_at = fresh.access_token, fresh.login_at
+        known.redirect_url = fresh.redirect_url
         accounts.add(known)
 
     def _day(self, record: Record) -> None:
@@ -69,8 +71,6 @@ class Restore:
         apply_trade(account, trade)
 
     def _convert(self, record: Record) -> None:
-        from paper.conversion import convert
-
         account = self._exchange.accounts.get(record["user_id"])
         instrument = self._exchange.market.listing.find(*record["at"])
         if account is not None and instrument is not None:

@@ -56,7 +56,7 @@ class UserRoutes:
         raise KiteError(403, "TokenException", "Refresh tokens are for approved platforms only.")
 
     def login_page(self, call: Call) -> Answer:
-        """What a browser sees: pick the account that logs in, or come back logged in with `&user_id=`."""
+        """What a browser sees: it is sent back logged in, or shown the request token if nobody said where."""
         api_key = call.param("api_key")
         account = self._exchange.accounts.by_key(api_key)
         if account is None:
@@ -66,7 +66,7 @@ class UserRoutes:
         query = urlencode(
             [("action", "login"), ("type", "login"), ("status", "success"), ("request_token", token), *extra]
         )
-        target = call.param("redirect_url")
+        target = call.param("redirect_url") or account.redirect_url
         if target:
             separator = "&" if "?" in target else "?"
             return Answer(b"", 302, HTML, {"Location": f"{target}{separator}{query}"})

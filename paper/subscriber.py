@@ -5,7 +5,7 @@ from collections import deque
 
 from aiohttp import web
 
-from paper.packets import FULL, LTP, MODES, QUOTE, frame
+from paper.packets import MODES, QUOTE, frame
 
 MOST_TOKENS = 3000
 # A client that does not read loses the oldest ticks, as with any exchange feed.
@@ -42,12 +42,6 @@ class Subscriber:
         self._ticks.append(body)
         self._wake.set()
 
-    def send(self, data: bytes) -> None:
-        self.put(data)
-
-    def say(self, text: str) -> None:
-        self.put(text)
-
     def put(self, item: bytes | str) -> None:
         """Queue a message behind the ticks that came before it."""
         self._flush_ticks()
@@ -75,6 +69,3 @@ class Subscriber:
         if self._ticks:
             self._outbox.append(frame(self._ticks))
             self._ticks = []
-
-
-__all__ = ["FULL", "LTP", "Subscriber"]

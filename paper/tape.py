@@ -29,8 +29,11 @@ class Tape:
     upper: int
     traded_at: float
     volume: int
+    day: str
     traded_value: int = 0
     last_quantity: int = 1
+    # A control call set the price: its wider limits stay.
+    is_controlled: bool = False
     # Resting orders, in order of arrival; triggers before anything else look at these.
     resting: "dict[str, Order]" = field(default_factory=dict)
     # Sockets that listen, and price-dependent things (GTT) that need the tape to move.
@@ -60,6 +63,13 @@ class Tape:
         self.volume += self.last_quantity
         self.traded_value += self.last_quantity * price
 
+    def begin_day(self, day: str, percent: int) -> None:
+        """Start the day's figures again from where the last day ended."""
+        self.day = day
+        self.close = self.open = self.high = self.low = self.last
+        self.volume = self.traded_value = 0
+        self.set_limits(self.close, percent)
+
     def set_limits(self, price: int, percent: int) -> None:
         """Put the circuit limits a percentage to either side of a price, on the tick grid."""
         tick = self.instrument.tick
@@ -77,7 +87,7 @@ class Tape:
         )
 
 
-def new_tape(instrument: Instrument, source: Source, close: int, now: float) -> Tape:
+def new_tape(instrument: Instrument, source: Source, close: int, now: float, day: str) -> Tape:
     """A tape that starts its day at the source's price."""
     price = source.price()
     tape = Tape(
@@ -92,6 +102,7 @@ def new_tape(instrument: Instrument, source: Source, close: int, now: float) -> 
         upper=0,
         traded_at=now,
         volume=0,
+        day=day,
     )
     tape.set_limits(close, BAND_PERCENT)
     if not tape.lower <= price <= tape.upper:

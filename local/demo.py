@@ -62,11 +62,8 @@ async def _play(api: Caller, paper: Caller, board: Board, terminal: Terminal) ->
 
 async def _follow(api: Caller, board: Board, ids: list[str]) -> list[Json]:
     """Show where the strategies stand until both have stopped."""
-    told: set[str] = set()
     while True:
         strategies = await _read(api, ids)
-        for strategy in strategies:
-            await _tell_fills(api, board, strategy, told)
         board.standing(strategies)
         if all(strategy["status"] == "stopped" for strategy in strategies):
             return strategies
@@ -75,13 +72,6 @@ async def _follow(api: Caller, board: Board, ids: list[str]) -> list[Json]:
 
 async def _read(api: Caller, ids: list[str]) -> list[Json]:
     return list(await asyncio.gather(*(api.get(f"/strategy/{one}") for one in ids)))
-
-
-async def _tell_fills(api: Caller, board: Board, strategy: Json, told: set[str]) -> None:
-    for order in (await api.get(f"/strategy/{strategy['strategy_id']}/orders"))["items"]:
-        if order["filled_at"] is not None and order["order_id"] not in told:
-            told.add(order["order_id"])
-            board.order(strategy["symbol"], order)
 
 
 async def _tell(api: Caller, board: Board, strategy: Json) -> None:

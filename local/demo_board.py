@@ -10,12 +10,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from local.demo_client import Json, instant
+from local.demo_client import Json
 from local.demo_stage import EXCHANGE_TIME
 from local.terminal import Terminal
 
-# A BUY or SELL at its time needs no reason beside it.
-_REASONS = {"STOPLOSS": " by the stop-loss", "STOP": " by STOP"}
 _STYLES = {"TCS": "cyan", "INFY": "magenta"}
 
 
@@ -40,14 +38,6 @@ class Board:
         clock = at.astimezone(EXCHANGE_TIME).strftime("%H:%M:%S.%f")[:-3]
         line = Text.assemble(f"  {clock}  ", (f"{symbol:<6}", _STYLES.get(symbol, "")), f"  {text}")
         self._terminal.console.print(line, soft_wrap=True)
-
-    def order(self, symbol: str, order: Json) -> None:
-        """An order that has filled: what it paid, and how late it was."""
-        at = instant(order.get("filled_at")) or datetime.now(EXCHANGE_TIME)
-        price = _money(order.get("average_price"))
-        why = _REASONS.get(order["reason"], "")
-        text = f"{order['side']} {order['filled_quantity']} filled at {price}{why}{_late(order)}"
-        self.entry(symbol, at, text)
 
     def standing(self, strategies: Sequence[Json]) -> None:
         """Replace the live line."""
@@ -83,11 +73,6 @@ def _standing(strategy: Json) -> Text:
         pnl = Decimal(str(strategy["pnl"]))
         text.append(f"  {_signed(pnl)}", style="green" if pnl >= 0 else "red")
     return text
-
-
-def _late(order: Json) -> str:
-    late = order.get("lateness_ms")
-    return "" if late is None else f", sent {Decimal(str(late)):.0f} ms after its moment"
 
 
 def _milliseconds(order: Json | None) -> str:

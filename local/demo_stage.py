@@ -39,12 +39,12 @@ class Plot:
 PLOTS = (
     # Rises by fits and starts, and is sold at its time.
     Plot(
-        "TCS", 10, 0, 35, 970,
+        "TCS", 20, 0, 35, 970,
         tuple((float(second), 1000 + second * 6 // 35 + (second * 7 % 3) - 1) for second in range(0, 60, 2)),
     ),
     # Holds, then falls through its stop long before its time.
     Plot(
-        "INFY", 20, 1, 75, 985,
+        "INFY", 10, 1, 75, 985,
         tuple((float(second), 1000 - max(0, second - 14) * 2) for second in range(36)),
     ),
 )  # fmt: skip

@@ -18,6 +18,7 @@ class OperatorLogin:
         self._read = read
         self._open_broker = open_broker
         self._opened: tuple[FeedLogin, Broker] | None = None
+        self._dead = False
 
     def account(self) -> Account:
         return Account("operator", self.login, self.quotes)
@@ -26,15 +27,18 @@ class OperatorLogin:
         return self._read()
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
-        """Ask with the login known last; one that died is read again for the next question."""
-        if self._opened is None:
+        """Ask with the login known last; after it died, with the newest one there is."""
+        if self._opened is None or self._dead:
             login = self._read()
-            self._opened = login, self._open_broker(login)
+            if self._opened is None or self._opened[0] != login:
+                self._opened = login, self._open_broker(login)
         try:
-            return await self._opened[1].quotes(instruments)
+            answer = await self._opened[1].quotes(instruments)
         except LoginNeeded:
-            self._opened = None
+            self._dead = True
             raise
+        self._dead = False
+        return answer
 
 
 def own_accounts(credentials: Credentials, brokers: Brokers) -> Callable[[UUID], Account]:

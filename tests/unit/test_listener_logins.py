@@ -1,0 +1,97 @@
+"""The accounts that prices come from: the operator's new morning token, and a user's own login."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.kite.accounts import KiteCredentials
+from adapters.kite.feed_socket import FeedLogin
+from domain.errors import LoginNeeded
+from domain.ports import Broker
+from domain.stoploss import Quote
+from listener.logins import OperatorLogin, own_accounts
+from tests.fakes.broker import MemoryBroker
+from tests.fakes.manual_clock import ManualClock
+
+CLOCK = ManualClock()
+
+
+class Counter(MemoryBroker):
+    """A broker whose token is dead when it is not today's."""
+
+    alive = True
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        if not self.alive:
+            raise LoginNeeded("token is dead")
+        return {name: Quote(Decimal(1), None, None, CLOCK.now()) for name in instruments}
+
+
+async def test_operators_new_token_is_used_after_the_old_one_died() -> None:
+    login = FeedLogin("key", "yesterday")
+    opened: list[tuple[FeedLogin, Counter]] = []
+
+    def open_broker(found: FeedLogin) -> Broker:
+        opened.append((found, Counter(CLOCK)))
+        return opened[-1][1]
+
+    account = OperatorLogin(lambda: login, open_broker).account()
+    assert set(await account.quotes(["NSE:TCS"])) == {"NSE:TCS"}
+    opened[0][1].alive = False
+    for _ in range(3):
+        with pytest.raises(LoginNeeded):
+            await account.quotes(["NSE:TCS"])
+    assert len(opened) == 1  # the same dead token is not opened again and again
+
+    login = FeedLogin("key", "today")
+    assert set(await account.quotes(["NSE:TCS"])) == {"NSE:TCS"}
+    assert [found.access_token for found, _ in opened] == ["yesterday", "today"]
+    assert await account.login() == login
+
+
+class Vault:
+    """Credentials and brokers of one user."""
+
+    def __init__(self) -> None:
+        self.found = KiteCredentials("key", "token", 1)
+        self.asked: list[UUID] = []
+
+    async def credentials(self, user_id: UUID) -> KiteCredentials:
+        self.asked.append(user_id)
+        return self.found
+
+    async def login_version(self, user_id: UUID) -> int | None:
+        return self.found.login_version
+
+    async def login_died(self, user_id: UUID, login_version: int) -> None: ...
+
+
+class OwnBrokers:
+    """Implements `domain.ports.Brokers`; remembers whose account was used."""
+
+    def __init__(self) -> None:
+        self.used: list[UUID] = []
+
+    async def of(self, user_id: UUID) -> Broker:
+        self.used.append(user_id)
+        return Counter(CLOCK)
+
+    async def login_died(self, user_id: UUID, broker: Broker) -> None: ...
+
+
+async def test_users_prices_come_with_that_users_own_login() -> None:
+    vault, brokers, user_id = Vault(), OwnBrokers(), uuid4()
+    account = own_accounts(vault, brokers)(user_id)
+    assert await account.login() == FeedLogin("key", "token")
+    await account.quotes(["NSE:TCS"])
+    assert (vault.asked, brokers.used, account.key) == ([user_id], [user_id], str(user_id))
+
+
+async def test_dead_login_of_a_user_needs_the_user() -> None:
+    vault = Vault()
+    vault.found = replace(vault.found, dead=True)
+    with pytest.raises(LoginNeeded):
+        await own_accounts(vault, OwnBrokers())(uuid4()).login()

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -38,8 +38,9 @@ class KiteCalls:
         executor: ThreadPoolExecutor,
         tls: ssl.SSLContext,
         proxies: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
     ) -> None:
-        self._make: Callable[[], Kite] = lambda: Kite(api_key, access_token, root, tls, proxies)
+        self._make: Callable[[], Kite] = lambda: Kite(api_key, access_token, root, tls, proxies, secrets)
         self._executor = executor
         self._idle: deque[Kite] = deque()
         self._closed = False

@@ -1,7 +1,7 @@
 """The official client, with what it drops on the way kept: the HTTP status and the wire's error_type."""
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,9 +45,12 @@ class Kite(KiteConnect):  # type: ignore[misc]
         root: str,
         tls: ssl.SSLContext,
         proxies: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
     ) -> None:
+        """`secrets`, like the access token, are cut out of what the broker says."""
         # debug=True would log the Authorization header.
         super().__init__(api_key, access_token, root=root, debug=False, proxies=dict(proxies or {}))
+        self._secrets = (*secrets, access_token)
         self._session = WireSession(tls)
         self.reqsession: requests.Session = self._session
 
@@ -78,7 +81,9 @@ class Kite(KiteConnect):  # type: ignore[misc]
         return data
 
     def _without_secrets(self, text: str) -> str:
-        return text.replace(self.access_token, "…") if self.access_token else text
+        for secret in self._secrets:
+            text = text.replace(secret, "…") if secret else text
+        return text
 
 
 def _reason(odd: Exception) -> str:

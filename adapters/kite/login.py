@@ -67,7 +67,10 @@ class KiteLogin:
         """
         try:
             data = await self._ask(
-                api_key, None, lambda kite: kite.generate_session(request_token, api_secret=api_secret)
+                api_key,
+                None,
+                lambda kite: kite.generate_session(request_token, api_secret=api_secret),
+                secrets=(request_token, api_secret),
             )
         except LoginNeeded as refusal:
             raise BrokerRefused(str(refusal), 403) from None
@@ -78,8 +81,10 @@ class KiteLogin:
         params = {"v": "3", "api_key": api_key, "redirect_params": urlencode({"state": state})}
         return f"{self._login_page}?{urlencode(params)}"
 
-    async def _ask(self, api_key: str, access_token: str | None, work: Any) -> Any:
-        calls = KiteCalls(api_key, access_token, self._root, self._executor, self._tls)
+    async def _ask(
+        self, api_key: str, access_token: str | None, work: Any, secrets: tuple[str, ...] = ()
+    ) -> Any:
+        calls = KiteCalls(api_key, access_token, self._root, self._executor, self._tls, secrets=secrets)
         try:
             return outcomes.read(await calls.call(work, self._seconds))
         finally:

@@ -1,0 +1,236 @@
+"""Every kind of answer, through the real client, against a server that answers exactly so."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from adapters.clock import SystemClock
+from adapters.kite.broker import KiteBroker
+from adapters.kite.calls import KiteCalls, kite_threads
+from adapters.kite.outcomes import TABLE, ReadError
+from adapters.kite.wire import trusted_roots
+from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.order import OrderRequest, OrderTerms, Side
+from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
+from domain.strategy import Product
+from tests.paper_process import free_port
+from tests.scripted_server import (
+    Script,
+    ScriptedServer,
+    answer,
+    drip,
+    hang,
+    raw,
+    reset,
+    send,
+    send_then_close,
+)
+
+ORDER = OrderRequest(OrderTerms("NSE", "TCS", Product.CNC), Side.BUY, 5, "ABCDEFGHIJKLMNOPQRST")
+PLACED = {"status": "success", "data": {"order_id": "2042130686722629633", "net": []}}
+TIMED_OUT = "Order request timed out. Please check the order book and confirm before placing again."
+JSON = "Content-Type: application/json"
+
+
+def error(status: int, error_type: Any, message: Any = "No.", sent_as: int | None = None) -> Script:
+    """Kite's error envelope."""
+    body = {"status": "error", "message": message, "error_type": error_type, "data": None}
+    return answer(sent_as or status, body)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the server does, the row of the table it belongs to, and what it must come to."""
+
+    row: str
+    what: str
+    script: Script
+    order: type[PlaceOutcome] | Cause
+    read: ReadError | None
+    patience: float = 5.0
+
+
+TRY, LOGIN, FINAL = Cause.TRY_AGAIN, Cause.LOGIN, Cause.FINAL
+AWAY = BrokerUnavailable
+CASES = [
+    Case("success", "200", answer(200, PLACED), Accepted, None),
+    Case("throttled", "429 as JSON", error(429, "NetworkException", "Too many requests"), TRY, AWAY),
+    Case("throttled", "429 as text", answer(429, "Too many requests", "text/plain"), TRY, AWAY),
+    Case("throttled", "429 without a type", answer(429, "slow down", None), TRY, AWAY),
+    Case(
+        "throttled",
+        "429 cut off",
+        send_then_close(f"HTTP/1.1 429 X\r\n{JSON}\r\nContent-Length: 90\r\n\r\n{{".encode()),
+        TRY,
+        AWAY,
+    ),
+    Case(
+        "token dead",
+        "403 TokenException",
+        error(403, "TokenException", "Incorrect `api_key` or `access_token`."),
+        LOGIN,
+        LoginNeeded,
+    ),
+    Case(
+        "token dead",
+        "400 InputException of a bad header",
+        error(400, "InputException", "Invalid `api_key` or `access_token`."),
+        LOGIN,
+        LoginNeeded,
+    ),
+    Case("timed out in words", "400 that was placed", error(400, "OrderException", TIMED_OUT), Unknown, AWAY),
+    Case("timed out in words", "400 General", error(400, "GeneralException", TIMED_OUT), Unknown, AWAY),
+    Case("timed out in words", "400 Input", error(400, "InputException", TIMED_OUT), Unknown, AWAY),
+    Case("timed out in words", "408", error(408, "GeneralException"), Unknown, AWAY),
+    Case("refused by a broken back office", "400 Network", error(400, "NetworkException"), Unknown, AWAY),
+    Case("refused by a broken back office", "400 Data", error(400, "DataException"), Unknown, AWAY),
+    Case("refused", "400 InputException", error(400, "InputException"), FINAL, BrokerRefused),
+    Case("refused", "400 OrderException", error(400, "OrderException"), FINAL, BrokerRefused),
+    Case("refused", "400 MarginException", error(400, "MarginException"), FINAL, BrokerRefused),
+    Case("refused", "400 HoldingException", error(400, "HoldingException"), FINAL, BrokerRefused),
+    Case("refused", "400 GeneralException", error(400, "GeneralException"), FINAL, BrokerRefused),
+    Case("refused", "403 UserException", error(403, "UserException"), FINAL, BrokerRefused),
+    Case("refused", "403 PermissionException", error(403, "PermissionException"), FINAL, BrokerRefused),
+    Case("refused", "404", error(404, "GeneralException"), FINAL, BrokerRefused),
+    Case("refused", "428 no authorisation", error(428, "GeneralException"), FINAL, BrokerRefused),
+    Case("refused", "400 of an unheard type", error(400, "NewException"), FINAL, BrokerRefused),
+    Case("redirect", "302", answer(302, "", None, ("Location: /orders",)), Unknown, AWAY),
+    Case("redirect", "307", answer(307, PLACED, headers=("Location: /orders/regular",)), Unknown, AWAY),
+    Case("redirect", "301 to nowhere", answer(301, "", None, ("Location: http://[",)), Unknown, AWAY),
+    Case("server error", "500 OrderException", error(500, "OrderException"), Unknown, AWAY),
+    Case("server error", "500 TokenException", error(500, "TokenException"), Unknown, AWAY),
+    Case("server error", "500 that says success", answer(500, PLACED), Unknown, AWAY),
+    Case("server error", "502 HTML", answer(502, "<h1>Bad gateway</h1>", "text/html"), Unknown, AWAY),
+    Case("server error", "502 DataException", error(502, "DataException"), Unknown, AWAY),
+    Case("server error", "502 without a type", answer(502, "bad gateway", None), Unknown, AWAY),
+    Case("server error", "503 NetworkException", error(503, "NetworkException"), Unknown, AWAY),
+    Case("server error", "504 HTML", answer(504, "<h1>Timeout</h1>", "text/html"), Unknown, AWAY),
+    Case("odd answer", "200 with an error inside", error(200, "InputException"), Unknown, AWAY),
+    Case("odd answer", "200 with a token error inside", error(200, "TokenException"), Unknown, AWAY),
+    Case("odd answer", "200 HTML", answer(200, "<h1>Hello</h1>", "text/html"), Unknown, AWAY),
+    Case("odd answer", "200 without a type", answer(200, PLACED, None), Unknown, AWAY),
+    Case("odd answer", "200 that is no JSON", answer(200, '{"status": "succ'), Unknown, AWAY),
+    Case("odd answer", "200 with a list", answer(200, []), Unknown, AWAY),
+    Case("odd answer", "200 without data", answer(200, {"status": "success"}), Unknown, AWAY),
+    Case("odd answer", "200 with nothing", answer(200, ""), Unknown, AWAY),
+    Case("odd answer", "201 that says success", answer(201, PLACED), Unknown, AWAY),
+    Case("odd answer", "400 with a null type", error(400, None), Unknown, AWAY),
+    Case("odd answer", "400 with no words", error(400, "InputException", None), Unknown, AWAY),
+    Case("odd answer", "400 HTML", answer(400, "<h1>Bad request</h1>", "text/html"), Unknown, AWAY),
+    Case("odd answer", "403 HTML of a firewall", answer(403, "<h1>Blocked</h1>", "text/html"), Unknown, AWAY),
+    Case("odd answer", "400 that says success", answer(400, PLACED), Unknown, AWAY),
+    Case(
+        "odd answer",
+        "200 cut off",
+        send_then_close(f"HTTP/1.1 200 X\r\n{JSON}\r\nContent-Length: 900\r\n\r\n{{".encode()),
+        Unknown,
+        AWAY,
+    ),
+    Case(
+        "odd answer",
+        "400 cut off",
+        send_then_close(f"HTTP/1.1 400 X\r\n{JSON}\r\nContent-Length: 900\r\n\r\n{{".encode()),
+        Unknown,
+        AWAY,
+    ),
+    Case("no answer", "closed", send_then_close(b""), Unknown, AWAY),
+    Case("no answer", "reset", reset, Unknown, AWAY),
+    Case("no answer", "no HTTP at all", send_then_close(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), Unknown, AWAY),
+    Case("no answer", "silence", hang, Unknown, AWAY, patience=0.3),
+    Case("no answer", "head dripping", drip(raw(200, "{}", JSON)), Unknown, AWAY, patience=0.4),
+]
+BODY_DRIPS = send(f"HTTP/1.1 200 X\r\n{JSON}\r\nContent-Length: 900\r\n\r\n".encode())
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with kite_threads(8) as executor:
+        yield executor
+
+
+def account(root: str, threads: ThreadPoolExecutor, patience: float = 5.0, **extra: Any) -> KiteBroker:
+    tls = extra.pop("tls", None) or trusted_roots()
+    calls = KiteCalls("kitekey", "s3cr3t-token", root, threads, tls, **extra)
+    return KiteBroker(calls, SystemClock(), read_seconds=patience)
+
+
+def check(outcome: PlaceOutcome, expected: type[PlaceOutcome] | Cause) -> None:
+    if isinstance(expected, Cause):
+        assert isinstance(outcome, Rejected), outcome
+        assert outcome.cause is expected, outcome
+    else:
+        assert type(outcome) is expected, outcome
+    assert isinstance(outcome, Accepted) or outcome.message
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}: {case.what}")
+async def test_an_order_comes_to_what_its_answer_proves(case: Case, threads: ThreadPoolExecutor) -> None:
+    async with ScriptedServer(case.script) as server:
+        outcome = await account(server.root, threads).place(ORDER, case.patience)
+        check(outcome, case.order)
+        assert len(server.requests) == 1, "sent once: no retry, no redirect followed"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}: {case.what}")
+async def test_a_read_comes_to_what_its_answer_proves(case: Case, threads: ThreadPoolExecutor) -> None:
+    async with ScriptedServer(case.script) as server:
+        broker = account(server.root, threads, case.patience)
+        if case.read is None:
+            assert await broker.positions() == []
+        else:
+            with pytest.raises(case.read):
+                await broker.positions()
+        assert len(server.requests) == 1, "asked once"
+
+
+def test_every_row_of_the_table_is_driven() -> None:
+    elsewhere = {"never left"}
+    assert {case.row for case in CASES} | elsewhere == {row.name for row in TABLE}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{}, {"order_id": None}, {"order_id": ""}, {"order_id": 2042130686722629633}, [{"order_id": "1"}], "1"],
+)
+async def test_success_without_an_order_number_is_unknown(data: Any, threads: ThreadPoolExecutor) -> None:
+    async with ScriptedServer(answer(200, {"status": "success", "data": data})) as server:
+        check(await account(server.root, threads).place(ORDER, 5), Unknown)
+
+
+async def test_a_body_that_drips_is_left_at_the_deadline(threads: ThreadPoolExecutor) -> None:
+    async def head_then_drip(writer: Any) -> None:
+        await BODY_DRIPS(writer)
+        await drip(b" " * 900)(writer)
+
+    async with ScriptedServer(head_then_drip) as server:
+        check(await account(server.root, threads).place(ORDER, 0.4), Unknown)
+
+
+async def test_an_order_to_a_closed_port_may_be_tried_again(threads: ThreadPoolExecutor) -> None:
+    broker = account(f"http://127.0.0.1:{free_port()}", threads)
+    check(await broker.place(ORDER, 5), TRY)
+    with pytest.raises(BrokerUnavailable):
+        await broker.orders()
+
+
+async def test_an_order_to_an_unknown_host_may_be_tried_again(threads: ThreadPoolExecutor) -> None:
+    check(await account("http://kite.invalid", threads).place(ORDER, 5), TRY)
+
+
+async def test_an_order_through_a_dead_proxy_may_be_tried_again(threads: ThreadPoolExecutor) -> None:
+    async with ScriptedServer(answer(200, PLACED)) as server:
+        proxies = {"http": f"http://someone:hunter2@127.0.0.1:{free_port()}"}
+        outcome = await account(server.root, threads, proxies=proxies).place(ORDER, 5)
+        check(outcome, TRY)
+        assert "hunter2" not in repr(outcome)
+        assert not server.requests
+
+
+async def test_an_order_goes_through_the_accounts_own_proxy(threads: ThreadPoolExecutor) -> None:
+    async with ScriptedServer(answer(200, PLACED)) as proxy:
+        broker = account("http://kite.invalid", threads, proxies={"http": proxy.root})
+        check(await broker.place(ORDER, 5), Accepted)
+        assert proxy.requests[0].startswith("POST http://kite.invalid/orders/regular ")

@@ -118,7 +118,8 @@ async def serve(options: Options) -> None:
     paper.housekeeping.begin()
     server = Server(paper.front.serve)
     listeners = [await _listen(server, options.host, port) for port in _ports(options)]
-    work = [loop.create_task(paper.exchange.market.run()), loop.create_task(paper.housekeeping.run())]
+    background = (paper.exchange.market.run(), paper.housekeeping.run(), paper.feed.run())
+    work = [loop.create_task(job) for job in background]
     _announce(options, paper)
     await stop.wait()
     for listener in listeners:

@@ -19,6 +19,8 @@ from paper.tape import Tape
 
 HEARTBEAT_SECONDS = 1.0
 GARBAGE_SECONDS = 0.25
+# How long a client has to answer a close.
+CLOSE_SECONDS = 1.0
 # An update that is held back for its successor goes out alone after this.
 HELD_SECONDS = 0.5
 
@@ -44,7 +46,7 @@ class Feed:
             return self._refuse(request)
         if self._exchange.faults.feed("ws_drop", account.user_id, use=True):
             return web.Response(status=503)
-        socket = web.WebSocketResponse(compress=False, heartbeat=None)
+        socket = web.WebSocketResponse(compress=False, timeout=CLOSE_SECONDS)
         await socket.prepare(request)
         subscriber = Subscriber(socket, account.user_id)
         self._by_user[account.user_id].add(subscriber)
@@ -93,9 +95,15 @@ class Feed:
 
     async def close(self) -> None:
         """End every socket politely."""
-        for subscribers in list(self._by_user.values()):
-            for subscriber in list(subscribers):
-                await subscriber.socket.close()
+        sockets = [subscriber.socket for subscribers in self._by_user.values() for subscriber in subscribers]
+        await asyncio.gather(*(socket.close() for socket in sockets), return_exceptions=True)
+
+    async def run(self) -> None:
+        """Send garbage to whom a fault gives it, for ever."""
+        while True:
+            await asyncio.sleep(GARBAGE_SECONDS)
+            if self._exchange.faults.any:
+                self._garble()
 
     def _refuse(self, request: web.BaseRequest) -> web.StreamResponse:
         error = token_dead()
@@ -152,7 +160,6 @@ class Feed:
     async def _send(self, subscriber: Subscriber, request: web.BaseRequest) -> None:
         """Empty one socket's outbox; a byte of heartbeat when there was nothing for a second."""
         subscriber.transport = request.transport
-        garbage = asyncio.get_running_loop().create_task(self._garble(subscriber))
         try:
             while True:
                 item = await subscriber.next(HEARTBEAT_SECONDS)
@@ -166,15 +173,13 @@ class Feed:
                     await subscriber.socket.send_bytes(item)
         except ConnectionError:
             return
-        finally:
-            garbage.cancel()
 
-    async def _garble(self, subscriber: Subscriber) -> None:
-        while True:
-            await asyncio.sleep(GARBAGE_SECONDS)
-            if self._exchange.faults.any and self._strikes("ws_garbage", subscriber.user_id):
-                for item in garbage(list(subscriber.modes)):
-                    subscriber.put(item)
+    def _garble(self) -> None:
+        for user_id, subscribers in self._by_user.items():
+            if self._strikes("ws_garbage", user_id):
+                for subscriber in subscribers:
+                    for item in garbage(list(subscriber.modes)):
+                        subscriber.put(item)
 
     def _push_faulty(self, user_id: str, text: str) -> None:
         faults = self._exchange.faults

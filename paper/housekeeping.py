@@ -1,6 +1,7 @@
 """What happens by itself: prices taken up again, after-market orders released, time-limited ones ended."""
 
 import asyncio
+import logging
 
 from paper.clock import ist
 from paper.desk import Desk
@@ -8,6 +9,8 @@ from paper.exchange import Exchange
 from paper.market import Script
 from paper.orders import AMO_RECEIVED, Order
 from paper.restore import Restore
+
+log = logging.getLogger("paper")
 
 LOOK_SECONDS = 1.0
 TOKEN_EXPIRY_HOUR = 6
@@ -32,7 +35,10 @@ class Housekeeping:
     async def run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                log.exception("Housekeeping failed")
 
     def look(self) -> None:
         """Do everything that is due."""

@@ -1,6 +1,7 @@
 """All tapes: made when first asked for, moved when somebody looks."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from paper.money import round_to_tick
 from paper.sources import Fixed, Replaying, Source, Walking
 from paper.tape import BAND_PERCENT, CONTROLLED_BAND_PERCENT, Tape, new_tape
 from paper.walk import STEP_SECONDS, Walk
+
+log = logging.getLogger("paper")
 
 # Called after every printed price; must not block.
 Printed = Callable[[Tape], None]
@@ -102,7 +105,10 @@ class Market:
         """Move what is watched, a few times a second, for ever."""
         while True:
             await asyncio.sleep(STEP_SECONDS)
-            self.move_watched()
+            try:
+                self.move_watched()
+            except Exception:
+                log.exception("A price could not be moved")
 
     def move_watched(self) -> None:
         for tape in self._watched():

@@ -116,6 +116,38 @@ def test_goes_on_where_it_was_killed(tmp_path: Path) -> None:
         paper.stop()
 
 
+def test_triggers_conversions_and_logins_survive_a_kill(tmp_path: Path) -> None:
+    paper = PaperProcess(data_dir=tmp_path)
+    paper.start()
+    try:
+        paper.account("KEEP2")
+        account = paper.account("KEEP2")
+        kite = client(paper, account)
+        paper.price("TCS", 3550)
+        kite.place_order(**order(quantity=5))
+        kite.convert_position("NSE", "TCS", "BUY", "day", 2, "CNC", "MIS")
+        leg = {
+            "transaction_type": "BUY",
+            "quantity": 1,
+            "order_type": "LIMIT",
+            "product": "CNC",
+            "price": 3500,
+        }
+        trigger_id = kite.place_gtt("single", "TCS", "NSE", [3500], 3550, [leg])["trigger_id"]
+        paper.path("TCS", [(0, 3540), (600, 3300)])
+        before = (kite.positions(), kite.get_gtts(), kite.margins("equity"))
+
+        paper.kill()
+        paper.start()
+
+        assert (kite.positions(), kite.get_gtts(), kite.margins("equity")) == before
+        assert kite.ltp("NSE:TCS")["NSE:TCS"]["last_price"] == 3540
+        paper.price("TCS", 3499)
+        assert kite.get_gtt(trigger_id)["status"] == "triggered"
+    finally:
+        paper.stop()
+
+
 def test_journal_is_for_its_owner_alone_and_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
     paper = PaperProcess(data_dir=tmp_path)
     paper.start()

@@ -1,0 +1,219 @@
+"""Accounts kept warm: always the newest login, never more than they should be."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.kite.accounts import RECHECK_SECONDS, KiteBrokers, KiteCredentials
+from adapters.kite.calls import kite_threads
+from domain.errors import BrokerNotConnected, LoginNeeded, StoreUnavailable
+from tests.fakes.manual_clock import ManualClock
+from tests.scripted_server import ScriptedServer, answer
+
+BOOK = {"status": "success", "data": {"net": []}}
+
+
+@dataclass
+class Logins:
+    """Implements `Credentials` in memory; `away` is a store that does not answer."""
+
+    stored: dict[UUID, KiteCredentials] = field(default_factory=dict)
+    opened: int = 0
+    asked: int = 0
+    away: bool = False
+
+    def log_in(self, user_id: UUID, token: str) -> None:
+        version = self.stored[user_id].login_version + 1 if user_id in self.stored else 1
+        self.stored[user_id] = KiteCredentials("kitekey", token, version)
+
+    async def credentials(self, user_id: UUID) -> KiteCredentials:
+        self._look()
+        self.opened += 1
+        await asyncio.sleep(0)
+        if user_id not in self.stored:
+            raise BrokerNotConnected("no broker account is connected")
+        return self.stored[user_id]
+
+    async def login_version(self, user_id: UUID) -> int | None:
+        self._look()
+        self.asked += 1
+        return self.stored[user_id].login_version if user_id in self.stored else None
+
+    async def login_died(self, user_id: UUID, login_version: int) -> None:
+        self._look()
+        found = self.stored[user_id]
+        if found.login_version == login_version:
+            self.stored[user_id] = KiteCredentials(
+                found.api_key, found.access_token, login_version, dead=True
+            )
+
+    def _look(self) -> None:
+        if self.away:
+            raise StoreUnavailable("the database does not answer")
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with kite_threads(4) as executor:
+        yield executor
+
+
+@pytest.fixture
+def logins() -> Logins:
+    return Logins()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def user(logins: Logins) -> UUID:
+    user_id = uuid4()
+    logins.log_in(user_id, "monday")
+    return user_id
+
+
+@pytest.fixture
+def brokers(logins: Logins, clock: ManualClock, threads: ThreadPoolExecutor) -> Iterator[KiteBrokers]:
+    made = KiteBrokers(logins, "http://127.0.0.1:1", clock, threads, capacity=3)
+    yield made
+    made.close()
+
+
+async def test_an_account_is_opened_once_for_many_at_once(
+    brokers: KiteBrokers, logins: Logins, user: UUID
+) -> None:
+    found = await asyncio.gather(*(brokers.of(user) for _ in range(50)))
+    assert len({id(broker) for broker in found}) == 1
+    assert (logins.opened, logins.asked) == (1, 0)
+
+
+async def test_a_warm_account_asks_for_a_newer_login_now_and_then(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    first = await brokers.of(user)
+    await clock.advance(RECHECK_SECONDS / 2)
+    assert await brokers.of(user) is first
+    assert logins.asked == 0
+    await clock.advance(RECHECK_SECONDS)
+    assert await brokers.of(user) is first
+    assert (logins.opened, logins.asked) == (1, 1)
+
+
+async def test_a_new_login_is_used_within_a_second(
+    logins: Logins, clock: ManualClock, threads: ThreadPoolExecutor, user: UUID
+) -> None:
+    async with ScriptedServer(answer(200, BOOK)) as server:
+        brokers = KiteBrokers(logins, server.root, clock, threads)
+        await (await brokers.of(user)).positions()
+        logins.log_in(user, "tuesday")
+        await clock.advance(1)
+        await (await brokers.of(user)).positions()
+        brokers.close()
+        assert "token kitekey:monday" in server.requests[0]
+        assert "token kitekey:tuesday" in server.requests[1]
+
+
+async def test_a_dead_login_is_refused_until_the_next_one(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    broker = await brokers.of(user)
+    await brokers.login_died(user, broker)
+    assert logins.stored[user].dead
+    for _ in range(3):
+        with pytest.raises(LoginNeeded):
+            await brokers.of(user)
+        await clock.advance(1)
+    logins.log_in(user, "tuesday")
+    await clock.advance(1)
+    assert await brokers.of(user) is not broker
+
+
+async def test_a_login_that_came_before_its_death_was_noticed_serves_at_once(
+    brokers: KiteBrokers, logins: Logins, user: UUID
+) -> None:
+    old = await brokers.of(user)
+    logins.log_in(user, "tuesday")
+    await brokers.login_died(user, old)
+    assert not logins.stored[user].dead
+    assert await brokers.of(user) is not old
+
+
+async def test_a_late_word_of_an_old_logins_death_leaves_the_new_one(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    old = await brokers.of(user)
+    logins.log_in(user, "tuesday")
+    await clock.advance(1)
+    new = await brokers.of(user)
+    await brokers.login_died(user, old)
+    assert await brokers.of(user) is new
+
+
+async def test_a_login_stored_as_dead_is_refused(brokers: KiteBrokers, logins: Logins, user: UUID) -> None:
+    await logins.login_died(user, 1)
+    with pytest.raises(LoginNeeded):
+        await brokers.of(user)
+
+
+async def test_the_last_known_login_serves_while_the_store_is_away(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    broker = await brokers.of(user)
+    logins.away = True
+    await clock.advance(3600)
+    assert await brokers.of(user) is broker
+    with pytest.raises(StoreUnavailable):
+        await brokers.of(uuid4())
+
+
+async def test_a_login_that_died_while_the_store_is_away_is_dead_here(
+    brokers: KiteBrokers, logins: Logins, user: UUID
+) -> None:
+    broker = await brokers.of(user)
+    logins.away = True
+    with pytest.raises(StoreUnavailable):
+        await brokers.login_died(user, broker)
+    with pytest.raises(LoginNeeded):
+        await brokers.of(user)
+
+
+async def test_a_user_without_an_account_is_told_so_until_there_is_one(
+    brokers: KiteBrokers, logins: Logins
+) -> None:
+    user = uuid4()
+    with pytest.raises(BrokerNotConnected):
+        await brokers.of(user)
+    logins.log_in(user, "monday")
+    assert await brokers.of(user)
+
+
+async def test_a_forgotten_account_is_closed(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    await brokers.of(user)
+    del logins.stored[user]
+    await clock.advance(1)
+    with pytest.raises(BrokerNotConnected):
+        await brokers.of(user)
+
+
+async def test_only_the_last_used_accounts_stay_open(brokers: KiteBrokers, logins: Logins) -> None:
+    users = [uuid4() for _ in range(4)]
+    for user in users:
+        logins.log_in(user, "monday")
+        await brokers.of(user)
+    await brokers.of(users[3])
+    assert logins.opened == 4
+    await brokers.of(users[0])
+    assert logins.opened == 5, "the first was closed when the fourth was opened"
+
+
+def test_credentials_do_not_print_their_token() -> None:
+    assert "monday" not in repr(KiteCredentials("kitekey", "monday", 1, proxies={"https": "monday"}))

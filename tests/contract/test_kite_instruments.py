@@ -1,0 +1,190 @@
+"""The instrument list, from the paper exchange and from servers that do worse."""
+
+import asyncio
+import gzip
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from adapters.clock import SystemClock
+from adapters.kite.instrument_list import UnreadableList, read_list
+from adapters.kite.instruments import KiteInstruments
+from domain.errors import BrokerUnavailable
+from domain.instrument import Segment
+from tests.fakes.manual_clock import ManualClock
+from tests.paper_process import PaperProcess, free_port
+from tests.scripted_server import Script, ScriptedServer, answer, drip, hang, raw, send
+
+HEADER = (
+    "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,"
+    "tick_size,lot_size,instrument_type,segment,exchange"
+)
+TCS = '2953217,11536,TCS,"TATA, CONSULTANCY",0,,0,0.1,1,EQ,NSE,NSE'
+TCS_BSE = "136330244,532540,TCS,TATA CONSULTANCY,0,,0,0.05,1,EQ,BSE,BSE"
+TCS_FUT = "14626050,57133,TCS26NOVFUT,TCS,0,2026-11-24,0,0.1,175,FUT,NFO-FUT,NFO"
+SMALL = "100097,391,SMALL,SMALL SHARE,0,,0,0.01,1,EQ,NSE,NSE"
+NIFTY = "256265,1001,NIFTY 50,NIFTY 50,0,,0,0,0,EQ,INDICES,NSE"
+GOLD = "1,1,GOLD26DECFUT,GOLD,0,2026-12-05,0,1,100,FUT,MCX-FUT,MCX"
+CSV = "text/csv"
+
+
+def dump(*lines: str) -> str:
+    return "\n".join([HEADER, *lines]) + "\n"
+
+
+GOOD = dump(TCS, TCS_BSE, TCS_FUT, SMALL, NIFTY, GOLD)
+
+
+@pytest.fixture(scope="module")
+def paper() -> Iterator[PaperProcess]:
+    with PaperProcess() as process:
+        yield process
+
+
+async def test_the_papers_list_is_read_whole(paper: PaperProcess) -> None:
+    instruments = KiteInstruments(paper.url, SystemClock())
+    tcs = await instruments.find("NSE", "TCS")
+    assert tcs is not None
+    assert (tcs.key, tcs.lot_size, tcs.segment) == ("NSE:TCS", 1, Segment.CASH_CAS)
+    assert await instruments.by_token(tcs.token) == tcs
+    assert (await instruments.search("tcs", 5))[0] == tcs
+    index = await instruments.find("NSE", "NIFTY 50")
+    assert index is not None
+    assert not index.tradable
+    assert await instruments.find("NSE", "NO-SUCH") is None
+
+
+def test_a_segment_tells_when_trading_ends() -> None:
+    listed = read_list(GOOD)
+    segments = {key: row.segment for key, row in listed.by_key.items()}
+    assert segments == {
+        ("NSE", "TCS"): Segment.CASH_CAS,
+        ("BSE", "TCS"): Segment.CASH_CAS,
+        ("NSE", "SMALL"): Segment.CASH,
+        ("NFO", "TCS26NOVFUT"): Segment.DERIVATIVES,
+        ("NSE", "NIFTY 50"): Segment.INDEX,
+    }, "commodities keep other hours and are not listed"
+
+
+def test_numbers_are_read_as_they_are_written() -> None:
+    row = read_list(GOOD).by_key["NSE", "TCS"]
+    assert (row.tick_size, row.lot_size, row.token) == (Decimal("0.1"), 1, 2953217)
+    assert row.name == "TATA, CONSULTANCY"
+
+
+def test_search_puts_the_share_itself_first_and_never_an_index() -> None:
+    listed = read_list(GOOD)
+    assert [row.key for row in listed.search("tcs", 10)] == ["NSE:TCS", "BSE:TCS", "NFO:TCS26NOVFUT"]
+    assert [row.key for row in listed.search(" share ", 10)] == ["NSE:SMALL"]
+    assert [row.key for row in listed.search("tcs", 1)] == ["NSE:TCS"]
+    assert listed.search("nifty", 10) == []
+    assert listed.search("", 10) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        TCS.replace("2953217", "token"),
+        TCS.replace("0.1,1,EQ", ",1,EQ"),
+        TCS.replace("0.1,1,EQ", "nan,1,EQ"),
+        TCS.replace("0.1,1,EQ", "0.1,,EQ"),
+    ],
+)
+async def test_an_unreadable_line_is_unknown_and_not_absent(line: str) -> None:
+    async with ScriptedServer(answer(200, dump(line, SMALL), CSV)) as server:
+        instruments = KiteInstruments(server.root, SystemClock())
+        assert await instruments.find("NSE", "SMALL")
+        with pytest.raises(BrokerUnavailable):
+            await instruments.find("NSE", "TCS")
+
+
+@pytest.mark.parametrize("text", ["", "\n", HEADER, "a,b,c\n1,2,3\n", dump(TCS, SMALL[:30]), "<html></html>"])
+def test_a_list_that_is_no_list_is_refused_whole(text: str) -> None:
+    with pytest.raises(UnreadableList):
+        read_list(text)
+
+
+BAD = [
+    answer(500, "no", "text/plain"),
+    answer(302, "", None, ("Location: /elsewhere",)),
+    answer(200, HEADER, CSV),
+    answer(200, b"\xff".decode("latin-1") * 10, CSV, ("Content-Encoding: gzip",)),
+    hang,
+    drip(raw(200, GOOD, "Content-Type: text/csv")),
+    send(raw(200, "", "Content-Type: text/csv")[:40]),
+]
+
+
+@pytest.mark.parametrize("script", BAD)
+async def test_there_is_no_answer_while_there_is_no_list(script: Script) -> None:
+    async with ScriptedServer(script) as server:
+        instruments = KiteInstruments(server.root, SystemClock(), load_seconds=0.3)
+        with pytest.raises(BrokerUnavailable):
+            await instruments.find("NSE", "TCS")
+        with pytest.raises(BrokerUnavailable):
+            await instruments.search("TCS", 5)
+
+
+async def test_a_list_that_unpacks_without_end_is_refused() -> None:
+    packed = gzip.compress(GOOD.encode() + b"\n" * 10_000_000)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
+    async with ScriptedServer(send(head + packed)) as server:
+        with pytest.raises(BrokerUnavailable, match="too large"):
+            await KiteInstruments(server.root, SystemClock(), largest=1_000_000).find("NSE", "TCS")
+        assert await KiteInstruments(server.root, SystemClock()).find("NSE", "TCS")
+
+
+async def test_a_closed_port_is_unavailable() -> None:
+    with pytest.raises(BrokerUnavailable):
+        await KiteInstruments(f"http://127.0.0.1:{free_port()}", SystemClock()).find("NSE", "TCS")
+
+
+async def test_many_first_calls_load_the_list_once() -> None:
+    async with ScriptedServer(answer(200, GOOD, CSV)) as server:
+        instruments = KiteInstruments(server.root, SystemClock())
+        await asyncio.gather(*(instruments.find("NSE", "TCS") for _ in range(20)))
+        assert len(server.requests) == 1
+
+
+class Mornings:
+    """A server whose list can be changed, or taken away."""
+
+    def __init__(self) -> None:
+        self.text: str | None = GOOD
+
+    async def script(self, writer: asyncio.StreamWriter) -> None:
+        await (answer(200, self.text, CSV) if self.text else answer(503, "", None))(writer)
+
+
+async def test_the_list_is_read_again_after_half_past_eight_exchange_time() -> None:
+    clock = ManualClock(datetime(2026, 11, 20, 1, 0, tzinfo=UTC))  # 06:30 in India
+    mornings = Mornings()
+    async with ScriptedServer(mornings.script) as server:
+        instruments = KiteInstruments(server.root, clock)
+        await instruments.find("NSE", "TCS")
+        mornings.text = dump(TCS.replace("2953217", "77"))
+        await clock.advance(2 * 3600 - 1)  # 08:29:59
+        assert (await instruments.search("TCS", 1))[0].token == 2953217
+        await clock.advance(1)
+        assert (await instruments.search("TCS", 1))[0].token == 77
+        await clock.advance(12 * 3600)
+        await instruments.find("NSE", "TCS")
+        assert len(server.requests) == 2
+
+
+async def test_the_last_good_list_serves_while_a_new_one_cannot_be_had() -> None:
+    clock = ManualClock(datetime(2026, 11, 20, 1, 0, tzinfo=UTC))
+    mornings = Mornings()
+    async with ScriptedServer(mornings.script) as server:
+        instruments = KiteInstruments(server.root, clock)
+        await instruments.find("NSE", "TCS")
+        mornings.text = None
+        await clock.advance(3 * 3600)
+        for _ in range(3):
+            assert await instruments.find("NSE", "TCS")
+        assert len(server.requests) == 2, "a failed refresh is not tried again at every call"
+        mornings.text = dump(TCS.replace("2953217", "77"))
+        await clock.advance(60)
+        assert await instruments.by_token(77)

@@ -1,0 +1,108 @@
+"""Logging in at Kite, against the paper exchange."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+
+from adapters.kite.calls import kite_threads
+from adapters.kite.login import KiteLogin, token_expiry
+from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from tests.paper_process import PaperProcess, free_port
+from tests.scripted_server import ScriptedServer, answer, hang
+
+
+@pytest.fixture(scope="module")
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with kite_threads(4) as executor:
+        yield executor
+
+
+@pytest.fixture(scope="module")
+def paper() -> Iterator[PaperProcess]:
+    with PaperProcess() as process:
+        yield process
+
+
+@pytest.fixture
+def login(paper: PaperProcess, threads: ThreadPoolExecutor) -> KiteLogin:
+    return KiteLogin(paper.url, threads, login_page=f"{paper.url}/connect/login")
+
+
+async def test_a_profile_says_whose_token_it_is(paper: PaperProcess, login: KiteLogin) -> None:
+    owner = paper.account()
+    profile = await login.profile(owner.api_key, owner.access_token)
+    assert profile.broker_user_id == owner.user_id
+    assert profile.user_name
+
+
+async def test_a_wrong_token_asks_for_a_login(paper: PaperProcess, login: KiteLogin) -> None:
+    with pytest.raises(LoginNeeded):
+        await login.profile(paper.account().api_key, "wrong")
+
+
+async def test_a_request_token_opens_a_session_once(paper: PaperProcess, login: KiteLogin) -> None:
+    owner = paper.account()
+    token = paper.login(owner.user_id)
+    session = await login.exchange(owner.api_key, owner.api_secret, token)
+    assert session.broker_user_id == owner.user_id
+    assert session.access_token not in repr(session)
+    assert await login.profile(owner.api_key, session.access_token)
+    with pytest.raises(BrokerRefused, match=r"\w"):
+        await login.exchange(owner.api_key, owner.api_secret, token)
+
+
+async def test_a_wrong_secret_is_refused_with_the_brokers_words(
+    paper: PaperProcess, login: KiteLogin
+) -> None:
+    owner = paper.account()
+    with pytest.raises(BrokerRefused, match=r"\w"):
+        await login.exchange(owner.api_key, "wrong", paper.login(owner.user_id))
+
+
+async def test_the_login_page_hands_the_state_back(paper: PaperProcess, login: KiteLogin) -> None:
+    owner = paper.account()
+    async with (
+        aiohttp.ClientSession() as browser,
+        browser.get(login.login_url(owner.api_key, "a+b&c=d"), allow_redirects=False) as page,
+    ):
+        text = await page.text()
+    assert page.status == 200
+    assert "state=a%2Bb%26c%3Dd" in text
+
+
+def test_the_login_url_is_kites_by_default(threads: ThreadPoolExecutor) -> None:
+    parts = urlsplit(KiteLogin("http://127.0.0.1:1", threads).login_url("key", "a&b"))
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://kite.zerodha.com/connect/login"
+    assert parse_qs(parts.query) == {"v": ["3"], "api_key": ["key"], "redirect_params": ["state=a%26b"]}
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"user_id": 5, "user_name": "x"}])
+async def test_an_odd_profile_is_no_profile(data: object, threads: ThreadPoolExecutor) -> None:
+    async with ScriptedServer(answer(200, {"status": "success", "data": data})) as server:
+        with pytest.raises(BrokerUnavailable):
+            await KiteLogin(server.root, threads).profile("key", "token")
+
+
+async def test_a_broker_that_is_away_is_unavailable(threads: ThreadPoolExecutor) -> None:
+    with pytest.raises(BrokerUnavailable):
+        await KiteLogin(f"http://127.0.0.1:{free_port()}", threads).profile("key", "token")
+    async with ScriptedServer(hang) as server:
+        with pytest.raises(BrokerUnavailable):
+            await KiteLogin(server.root, threads, seconds=0.2).exchange("key", "secret", "token")
+
+
+@pytest.mark.parametrize(
+    ("now", "dies_at"),
+    [
+        (datetime(2026, 11, 20, 3, 0, tzinfo=UTC), datetime(2026, 11, 21, 0, 30, tzinfo=UTC)),
+        (datetime(2026, 11, 20, 0, 29, 59, tzinfo=UTC), datetime(2026, 11, 20, 0, 30, tzinfo=UTC)),
+        (datetime(2026, 11, 20, 0, 30, tzinfo=UTC), datetime(2026, 11, 21, 0, 30, tzinfo=UTC)),
+        (datetime(2026, 11, 20, 20, 0, tzinfo=UTC), datetime(2026, 11, 21, 0, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_token_dies_at_the_next_six_in_the_morning(now: datetime, dies_at: datetime) -> None:
+    assert token_expiry(now) == dies_at

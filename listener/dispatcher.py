@@ -14,6 +14,9 @@ from domain.ports import Clock, StopSignals, WatchedStrategy
 
 AT_ONCE = 64
 """Signals on the way at the same time."""
+PATIENCE = 3.0
+"""Seconds for one signal (5 ms when all is well). The client's own retries wait up to 9 s on a dead server, and
+would notice late that it is back; a signal that arrives twice does no harm."""
 RETRY = 1.0
 """Seconds between two tries of a signal that did not arrive."""
 REPEATS = (5.0, 10.0, 20.0, 30.0)
@@ -117,8 +120,9 @@ class Dispatcher:
         # Set before the answer: however it ends, the next signal of this strategy is a second away.
         hit.again_at = self._clock.monotonic() + RETRY
         try:
-            taken = await self._signals.stop_loss(hit.watched, hit.price, hit.tick_at, hit.seen_at)
-        except Unavailable as error:
+            async with asyncio.timeout(PATIENCE):
+                taken = await self._signals.stop_loss(hit.watched, hit.price, hit.tick_at, hit.seen_at)
+        except (Unavailable, TimeoutError) as error:
             self._failed(hit, error)
         except Exception as error:  # a stop is never given up because of something nobody expected
             if not self.away:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.clock import SystemClock
 from domain.ports import WatchedStrategy
 from listener.dispatcher import Dispatcher
 from tests.fakes.feed import MemorySignals
@@ -149,5 +150,33 @@ async def test_unexpected_failure_of_one_signal_loses_neither_it_nor_the_others(
     post.hit(second)
     await clock.advance(3)
     assert {sent.strategy_id for sent in post.signals.sent} == {first.strategy_id, second.strategy_id}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+class HangingSignals(MemorySignals):
+    """Never answers while `away`."""
+
+    async def stop_loss(self, *words: object) -> bool:
+        if self.away:
+            self.tried += 1
+            await asyncio.Event().wait()
+        return await super().stop_loss(*words)  # type: ignore[arg-type]
+
+
+async def test_signal_that_hangs_is_given_up_and_sent_again() -> None:
+    clock = SystemClock()
+    signals = HangingSignals(clock)
+    signals.away = True
+    dispatcher = Dispatcher(signals, clock, lambda watched: None, at_once=1)
+    running = asyncio.create_task(dispatcher.run())
+    one = watched()
+    dispatcher.hit(one, Decimal(3490), None, clock.now())
+    async with asyncio.timeout(20):
+        while not signals.tried:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        signals.away = False
+        while not signals.sent:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -47,9 +47,7 @@ class Logins:
         self._look()
         found = self.stored[user_id]
         if found.login_version == login_version:
-            self.stored[user_id] = KiteCredentials(
-                found.api_key, found.access_token, login_version, dead=True
-            )
+            self.stored[user_id] = replace(found, dead=True)
 
     def _look(self) -> None:
         if self.away:

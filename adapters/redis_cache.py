@@ -16,7 +16,7 @@ from uuid import UUID
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError, RedisError
 
 from domain.errors import CacheUnavailable
 from domain.money import price_of
@@ -29,6 +29,8 @@ ANSWER_SECONDS = 1.0
 BATCH = 500
 """Keys per script call: Redis serves nobody else while a script runs."""
 CONNECTIONS = 16
+CONNECTION_SECONDS = 3.0
+"""How long a crowd may take: waiting behind others says nothing about Redis."""
 FREE = "false"
 _FRESH_RUNTIME = {"last_price": "", "lock_state": FREE, "last_buy_order": "", "last_sell_order": ""}
 
@@ -80,12 +82,12 @@ class RedisRuntimeCache:
             decode_responses=True,
             # A thousand strategies that start in one second wait for a connection; the plain pool refuses.
             max_connections=CONNECTIONS,
-            timeout=ANSWER_SECONDS,
+            timeout=CONNECTION_SECONDS,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
             # One more try at once, for a pooled connection that died with the last server; the client's
             # own default waits for seconds, which an exit does not have.
-            retry=Retry(NoBackoff(), 1),
+            retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
         )
         return cls(Redis.from_pool(pool))
 

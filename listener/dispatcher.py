@@ -15,8 +15,8 @@ from domain.ports import Clock, StopSignals, WatchedStrategy
 AT_ONCE = 64
 """Signals on the way at the same time."""
 PATIENCE = 3.0
-"""Seconds for one signal (5 ms when all is well). The client's own retries wait up to 9 s on a dead server, and
-would notice late that it is back; a signal that arrives twice does no harm."""
+"""Seconds for one signal (5 ms when all is well). The client's own retries wait up to 9 s on a dead server
+and notice late that it is back; a signal that arrives twice does no harm."""
 RETRY = 1.0
 """Seconds between two tries of a signal that did not arrive."""
 REPEATS = (5.0, 10.0, 20.0, 30.0)

@@ -66,7 +66,7 @@ def main() -> int:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    async with _wired(settings) as parts:
+    async with wired(settings) as parts:
         config = uvicorn.Config(
             create_app(parts),
             log_config=None,
@@ -88,7 +88,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 
 
 @asynccontextmanager
-async def _wired(settings: Settings) -> AsyncIterator[Parts]:
+async def wired(settings: Settings) -> AsyncIterator[Parts]:
     """Give the parts, connected when they are first used; the API starts while its dependencies are down."""
     async with AsyncExitStack() as stack:
         tokens = Tokens(settings.need("jwt_secret"))

@@ -46,6 +46,11 @@ class Bells:
         self._channel = channel
         self._bells: defaultdict[UUID, set[StreamBell]] = defaultdict(set)
 
+    @property
+    def streams(self) -> int:
+        """How many streams are listening now."""
+        return sum(len(bells) for bells in self._bells.values())
+
     @asynccontextmanager
     async def of(self, strategy_id: UUID) -> AsyncIterator[StreamBell]:
         """Give a bell that rings for new lines of one timeline."""

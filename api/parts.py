@@ -36,6 +36,8 @@ class Parts:
     cors_origins: tuple[str, ...] = ()
     docs: bool = False
     stop_wait_seconds: float = 20.0
+    look_every_seconds: float = 2.0
+    """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""
 
 
 def parts_of(request: Request) -> Parts:

@@ -20,8 +20,6 @@ from api.strategy_routes import StrategyId, find
 from domain.errors import StoreUnavailable
 
 BATCH = 100
-LOOK_EVERY = 2.0
-"""Seconds between looks without any notice: a safety net under Postgres' notices, which may be lost."""
 PING_SECONDS = 15
 SEND_SECONDS = 30
 """A client that takes nothing for this long is gone."""
@@ -63,7 +61,7 @@ async def _lines(
                 after = event.event_id
                 yield _line(event)
             if len(batch) < BATCH:
-                await bell.wait(LOOK_EVERY)
+                await bell.wait(parts.look_every_seconds)
 
 
 async def _read(parts: Parts, user_id: UUID, strategy_id: UUID, after: int) -> list[EventRecord]:

@@ -1,0 +1,193 @@
+"""The live timeline: over a real server, on Postgres' own notices."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from adapters.store.engine import Store
+from adapters.store.runs import PostgresRunStore
+from adapters.store.watch import EVENT_ADDED, Notices
+from api.app import create_app
+from api.bells import Bells
+from api.passwords import Passwords
+from domain.run import RunRef
+from tests.api_world import Customer, World, new_world
+
+
+@asynccontextmanager
+async def served(world: World) -> AsyncIterator[str]:
+    """Serve the app on a free port and give its address."""
+    config = uvicorn.Config(world.app, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())
+    try:
+        async with asyncio.timeout(10):
+            while not server.started:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+async def world(store: Store, database: str, passwords: Passwords) -> AsyncIterator[World]:
+    bells = Bells(Notices(database), EVENT_ADDED)
+    listening = asyncio.create_task(bells.listen())
+    yield new_world(store, passwords, notices=bells)
+    listening.cancel()
+    with suppress(asyncio.CancelledError):
+        await listening
+
+
+class Stream:
+    """A client that reads events one by one."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.response = response
+        self._lines = response.aiter_lines()
+
+    async def next(self) -> dict[str, Any]:
+        """Return the next event: its id, its name and its data."""
+        event: dict[str, Any] = {}
+        async with asyncio.timeout(10):
+            async for line in self._lines:
+                name, _, value = line.partition(": ")
+                if line == "" and "data" in event:
+                    return event
+                if name in ("id", "event"):
+                    event[name] = value
+                elif name == "data":
+                    event["data"] = json.loads(value)
+        raise AssertionError("the stream has ended")
+
+
+@asynccontextmanager
+async def following(
+    address: str, customer: Customer, strategy_id: str, last: str | None = None
+) -> AsyncIterator[Stream]:
+    headers = customer.bearer | ({"Last-Event-ID": last} if last else {})
+    async with (
+        httpx.AsyncClient(base_url=address, timeout=15) as http,
+        http.stream("GET", f"/strategy/{strategy_id}/events", headers=headers) as response,
+    ):
+        yield Stream(response)
+
+
+async def say(world: World, running: dict[str, Any], text: str) -> None:
+    """Add a line to the timeline, as the run does."""
+    strategy = world.runs.started[-1]
+    ref = RunRef(
+        strategy.strategy.strategy_id,
+        strategy.strategy.user_id,
+        running["workflow_id"],
+        running["run_id"],
+        strategy.start_id,
+    )
+    await PostgresRunStore(world.store).note(ref, "note", text, {"why": text}, text)
+
+
+async def test_stream_tells_what_was_and_then_what_happens(world: World):
+    customer = await world.trader()
+    running = await customer.running()
+    strategy_id = running["strategy_id"]
+    async with served(world) as address, following(address, customer, strategy_id) as events:
+        assert events.response.headers["content-type"].startswith("text/event-stream")
+        started = await events.next()
+        await say(world, running, "first")
+        await say(world, running, "second")
+        lines = [started, await events.next(), await events.next()]
+    assert [line["data"]["text"] for line in lines][1:] == ["first", "second"]
+    whole = (await customer.get(f"/strategy/{strategy_id}/timeline")).json()["items"]
+    assert [line["data"] for line in lines] == whole
+    assert [(line["id"], line["event"]) for line in lines] == [
+        (str(entry["event_id"]), entry["kind"]) for entry in whole
+    ]
+
+
+async def test_stream_goes_on_after_the_last_event_id(world: World):
+    customer = await world.trader()
+    running = await customer.running()
+    strategy_id = running["strategy_id"]
+    async with served(world) as address:
+        async with following(address, customer, strategy_id) as events:
+            last = (await events.next())["id"]
+        await say(world, running, "while away")
+        async with following(address, customer, strategy_id, last) as events:
+            assert (await events.next())["data"]["text"] == "while away"
+
+
+async def test_line_arrives_by_notice_when_nobody_looks_again(world: World):
+    world = replace(world, app=create_app(replace(world.parts, look_every_seconds=3600)))
+    customer = await world.trader()
+    running = await customer.running()
+    async with served(world) as address, following(address, customer, running["strategy_id"]) as events:
+        await events.next()
+        for number in range(5):
+            await say(world, running, f"line {number}")
+            assert (await events.next())["data"]["text"] == f"line {number}"
+
+
+async def test_line_arrives_by_looking_again_when_notices_are_lost(store: Store, passwords: Passwords):
+    world = new_world(store, passwords, look_every_seconds=0.05)
+    customer = await world.trader()
+    running = await customer.running()
+    async with served(world) as address, following(address, customer, running["strategy_id"]) as events:
+        await events.next()
+        await say(world, running, "quietly")
+        assert (await events.next())["data"]["text"] == "quietly"
+
+
+async def test_stream_ends_when_its_token_does(world: World):
+    customer = await world.trader()
+    running = await customer.running()
+    async with served(world) as address, following(address, customer, running["strategy_id"]) as events:
+        await events.next()
+        world.clock.at = datetime.now(UTC) + timedelta(minutes=16)
+        await say(world, running, "last")
+        with pytest.raises(AssertionError, match="the stream has ended"):
+            await events.next()
+
+
+async def test_stream_is_not_found_for_another_user(world: World):
+    owner, other = await world.trader(), await world.customer()
+    running = await owner.running()
+    answer = await other.get(f"/strategy/{running['strategy_id']}/events")
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("last", ["x", "-1", "1e3", "9" * 30, "٣"])
+async def test_last_event_id_that_is_none_is_refused(world: World, last: str):
+    customer = await world.trader()
+    running = await customer.running()
+    headers = customer.bearer | {"Last-Event-ID": last}
+    answer = await world.http.get(
+        f"/strategy/{running['strategy_id']}/events",
+        headers={name: value.encode() for name, value in headers.items()},
+    )
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["Last-Event-ID"]
+
+
+async def test_stream_leaves_nothing_behind_when_its_client_is_gone(world: World):
+    customer = await world.trader()
+    running = await customer.running()
+    bells = world.parts.notices
+    assert isinstance(bells, Bells)
+    async with served(world) as address:
+        async with following(address, customer, running["strategy_id"]) as events:
+            await events.next()
+            assert bells.streams == 1
+            assert "stopwatch_api_event_streams 1.0" in (await world.http.get("/metrics")).text
+        async with asyncio.timeout(10):
+            while bells.streams:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+    assert "stopwatch_api_event_streams 0.0" in (await world.http.get("/metrics")).text

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import time
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,10 @@ from adapters.store.strategies import Strategies
 from adapters.vault import BadKey
 from api.__main__ import wired
 from api.tokens import WeakSecret
+from domain.errors import Unavailable
+from domain.login import LoginKind
+from domain.run import StartRun, StopRequest
+from domain.session import DayPlan
 from domain.strategy import Strategy
 from settings import MissingSetting, Settings
 
@@ -127,6 +131,18 @@ async def test_process_refuses_a_setting_that_is_not_right():
     assert process.returncode == 2
     assert "STOPWATCH_CALENDAR" in said.decode()
     assert said.decode().count("\n") == 1
+
+
+async def test_start_and_login_are_unavailable_when_temporal_was_never_there():
+    now = datetime.now(UTC)
+    strategy = Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15), Decimal(3500), 10)
+    async with wired(Settings(**GIVEN)) as parts:
+        with pytest.raises(Unavailable):
+            await parts.runs.start(StartRun(uuid4(), strategy, DayPlan(now.date(), now, now, now, now)))
+        with pytest.raises(Unavailable):
+            await parts.runs.stop("strategy-x", "run-x", StopRequest(), 2)
+        with pytest.raises(Unavailable):
+            await parts.broker_logins.login(uuid4(), LoginKind.ACCESS_TOKEN, b"sealed")
 
 
 async def test_process_says_who_is_in_the_way_when_the_port_is_taken():

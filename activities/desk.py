@@ -145,6 +145,11 @@ class OrderDesk:
     async def _send(self, intent: Intent, attempt: Attempt, quantity: int, broker: Broker) -> None:
         asked = self._clock.monotonic()
         claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
+        while isinstance(claim, NotClaimed) and claim.too_early:
+            # This machine's clock is ahead of the store's, which decides: wait by its difference.
+            await self._clock.sleep((intent.due_at - claim.now).total_seconds())
+            asked = self._clock.monotonic()
+            claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
         if isinstance(claim, NotClaimed):
             if claim.too_late:
                 raise TooLate

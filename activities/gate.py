@@ -7,6 +7,7 @@ from uuid import UUID
 from temporalio import activity
 
 from domain.errors import BrokerNotConnected, BrokerRefused, CacheUnavailable, LoginNeeded, Unavailable
+from domain.money import price_text
 from domain.ports import Brokers, Clock, RuntimeCache
 from domain.run import Entered, EnterOrder
 from domain.session import clock_text, exchange_time
@@ -17,6 +18,8 @@ QUOTE_AHEAD = timedelta(seconds=0.4)
 """How long before buy_time the last price is asked for: fresh, and answered by the instant."""
 RETRY_EVERY = 0.2
 LOCK_SECONDS = 10.0
+LOCK_WAIT = 0.5
+"""A frozen Redis holds an exit up no longer than this."""
 
 
 class EntryGate:
@@ -36,8 +39,8 @@ class EntryGate:
             return refusal
         if crossed(quote.last_price, order.stop_loss):
             return _skipped(
-                f"{order.terms.symbol} was at {quote.last_price} at buy time, "
-                f"at or below the stop {order.stop_loss}"
+                f"{order.terms.symbol} was at {price_text(quote.last_price)} at buy time, "
+                f"at or below the stop {price_text(order.stop_loss)}"
             )
         if not await self._lock_until(order.key.strategy_id, latest):
             return Entered(0, outcome=Outcome.MISSED, detail="Redis did not answer until it was too late")
@@ -90,10 +93,12 @@ class EntryGate:
         """
         while True:
             try:
-                if not await self._cache.lock(strategy_id, _owner(), LOCK_SECONDS):
+                async with asyncio.timeout(LOCK_WAIT):
+                    mine = await self._cache.lock(strategy_id, _owner(), LOCK_SECONDS)
+                if not mine:
                     await self._clock.sleep(RETRY_EVERY)
                 return True
-            except CacheUnavailable:
+            except (CacheUnavailable, TimeoutError):
                 if latest is None or self._clock.now() >= latest:
                     return False
                 await self._clock.sleep(RETRY_EVERY)

@@ -5,8 +5,8 @@ stop-loss first, then the user's word, then the clock.
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
 
+from domain.money import price_text
 from domain.order import Reason
 from domain.run import Activation, Entered, Exited, RunView, StartRun, StopLossHit
 from domain.stoploss import crossed
@@ -143,14 +143,20 @@ class Day:
         if reason is Reason.STOP and self.cancelled:
             return Outcome.CANCELLED, f"cancelled; {self._sold_words()}"
         if reason is Reason.STOPLOSS:
-            stop = self.start.strategy.stop_loss
-            at = f" at {self.stop_loss.price}" if self.stop_loss else ""
-            return Outcome.STOP_LOSS, f"the price reached the stop {stop}{at}; {self._sold_words()}"
+            return Outcome.STOP_LOSS, f"{self._stop_words()}; {self._sold_words()}"
         return _OUTCOME_OF[reason], self._sold_words()
 
     def _sold_words(self) -> str:
         price = self._exited.average_price if self._exited else None
-        return f"sold {self.sold} {self.start.strategy.symbol}" + (f" at {_plain(price)}" if price else "")
+        return f"sold {self.sold} {self.start.strategy.symbol}" + (
+            f" at {price_text(price)}" if price else ""
+        )
+
+    def _stop_words(self) -> str:
+        stop = price_text(self.start.strategy.stop_loss)
+        if self.stop_loss is None:
+            return f"the price reached the stop {stop}"
+        return f"the price was {price_text(self.stop_loss.price)}, at or below the stop {stop}"
 
     def _nothing_bought(self) -> tuple[Outcome, str]:
         if self._entered and self._entered.outcome and not self._stopped_first():
@@ -185,7 +191,3 @@ class Day:
             outcome=end.outcome if end else None,
             detail=end.detail if end else "",
         )
-
-
-def _plain(price: Decimal) -> str:
-    return f"{price:.2f}"

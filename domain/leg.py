@@ -71,17 +71,16 @@ def filled(attempts: Iterable[Attempt]) -> int:
 
 
 def filled_value(attempts: Iterable[Attempt]) -> Decimal:
-    """Return what the filled shares cost or brought, rupees."""
-    return sum(
-        (attempt.average_price * attempt.filled_quantity for attempt in attempts if attempt.average_price),
-        Decimal(0),
-    )
+    """Return what the filled shares cost or brought, rupees, as far as their prices are known."""
+    prices = ((attempt.filled_quantity, attempt.average_price) for attempt in attempts)
+    return sum((price * quantity for quantity, price in prices if price is not None), Decimal(0))
 
 
 def average_price(attempts: Sequence[Attempt]) -> Decimal | None:
-    """Return the leg's average fill price, None before the first fill."""
+    """Return the leg's average fill price; None before the first fill and while a price is not known."""
     quantity = filled(attempts)
-    return filled_value(attempts) / quantity if quantity else None
+    unknown = any(attempt.filled_quantity and attempt.average_price is None for attempt in attempts)
+    return None if unknown or not quantity else filled_value(attempts) / quantity
 
 
 def next_step(leg: Leg, attempts: Sequence[Attempt], wanted: int) -> Step:

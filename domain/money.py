@@ -33,6 +33,12 @@ def on_tick(price: Decimal, tick: Decimal) -> bool:
     return min(off, tick - off) <= TICK_TOLERANCE
 
 
+def price_text(price: Decimal) -> str:
+    """Return a price with two decimals, more only where there are any: `3501.25`, `0.0525`."""
+    digits = price.normalize().as_tuple().exponent
+    return f"{price:.{max(2, -digits if isinstance(digits, int) else 2)}f}"
+
+
 def average(old_quantity: int, old_price: Decimal, quantity: int, price: Decimal) -> Decimal:
     """Return the average price of two fills of one side."""
     return (old_price * old_quantity + price * quantity) / (old_quantity + quantity)

@@ -4,12 +4,14 @@ from datetime import datetime
 from typing import TypeAlias
 
 from domain.day import Day
+from domain.money import price_text
 from domain.order import Reason
 from domain.run import StartRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import OnStop, Phase
+from domain.timeline import EventKind
 
-PhaseWords: TypeAlias = tuple[str, str]
+PhaseWords: TypeAlias = tuple[EventKind, str]
 """Kind and text of a timeline line."""
 
 
@@ -25,7 +27,7 @@ def summary(start: StartRun) -> str:
         return f"{strategy.symbol} · sell what is held"
     return (
         f"{strategy.symbol} ×{strategy.quantity} · buy {clock(plan.buy_at)} · sell {clock(plan.sell_at)} "
-        f"· stop {strategy.stop_loss}"
+        f"· stop {strategy.stop_loss.normalize():f}"
     )
 
 
@@ -33,14 +35,17 @@ def phase_words(day: Day) -> PhaseWords:
     """Return the timeline's line for the phase the day has just entered."""
     strategy, plan = day.start.strategy, day.start.plan
     if day.phase is Phase.ENTERING:
-        return "phase", f"Getting ready to buy {strategy.quantity} {strategy.symbol} at {clock(plan.buy_at)}."
+        return (
+            EventKind.PHASE,
+            f"Getting ready to buy {strategy.quantity} {strategy.symbol} at {clock(plan.buy_at)}.",
+        )
     if day.phase is Phase.HOLDING:
         return (
-            "phase",
+            EventKind.PHASE,
             f"Holding {day.held} {strategy.symbol}: sold at {clock(plan.sell_at)}, "
-            f"or at once when the price reaches {strategy.stop_loss}.",
+            f"or at once when the price reaches {price_text(strategy.stop_loss)}.",
         )
-    return "phase", f"The day is {day.phase}."
+    return EventKind.PHASE, f"The day is {day.phase}."
 
 
 def exit_words(day: Day, reason: Reason) -> PhaseWords:
@@ -49,15 +54,15 @@ def exit_words(day: Day, reason: Reason) -> PhaseWords:
     what = f"{day.held} {strategy.symbol}"
     if reason is Reason.STOPLOSS and day.stop_loss is not None:
         return (
-            "stop_loss",
-            f"The price is {day.stop_loss.price}, at or below the stop {strategy.stop_loss}: "
-            f"selling {what} at once.",
+            EventKind.STOP_LOSS,
+            f"The price is {price_text(day.stop_loss.price)}, at or below the stop "
+            f"{price_text(strategy.stop_loss)}: selling {what} at once.",
         )
     if reason is Reason.SELL:
-        return "phase", f"It is {clock(day.start.plan.sell_at)}: selling {what}."
+        return EventKind.PHASE, f"It is {clock(day.start.plan.sell_at)}: selling {what}."
     if day.cancelled:
-        return "stop", f"The run was cancelled from outside: selling {what}."
-    return "stop", f"Stopped by the user: selling {what}."
+        return EventKind.CANCELLED, f"The run was cancelled from outside: selling {what}."
+    return EventKind.STOP_ASKED, f"Stopped by the user: selling {what}."
 
 
 def day_in_brief(day: Day) -> str:
@@ -66,7 +71,8 @@ def day_in_brief(day: Day) -> str:
     keeps = "keeps the shares" if strategy.on_stop is OnStop.KEEP else "sells"
     lines = [
         f"**{strategy.symbol}** ×{strategy.quantity} on {plan.trading_day}, phase **{day.phase}**",
-        f"- buy at {clock(plan.buy_at)}, sell at {clock(plan.sell_at)}, stop {strategy.stop_loss}",
+        f"- buy at {clock(plan.buy_at)}, sell at {clock(plan.sell_at)}, "
+        f"stop {price_text(strategy.stop_loss)}",
         f"- bought {day.bought}, sold {day.sold}, holding {day.held}",
         f"- cancelling this run stops the strategy and {keeps}",
     ]

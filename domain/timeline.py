@@ -1,9 +1,9 @@
 """The timeline's lines: which there are, and their words. A line says what happened, when, and why."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 
+from domain.money import price_text
 from domain.order import Attempt, Leg, OrderTerms, Reason
 from domain.session import DayPlan, exchange_time
 from domain.strategy import Outcome, Strategy
@@ -53,12 +53,6 @@ _WORDS = {
     Outcome.CANCELLED: "the run was cancelled",
     Outcome.TERMINATED: "the run was terminated from outside",
 }
-
-
-def price_text(price: Decimal) -> str:
-    """Return a price with two decimals, more only where there are any: `3501.25`, `0.0525`."""
-    digits = price.normalize().as_tuple().exponent
-    return f"{price:.{max(2, -digits if isinstance(digits, int) else 2)}f}"
 
 
 def moment_text(instant: datetime) -> str:

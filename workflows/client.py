@@ -35,7 +35,8 @@ START_DEADLINE = timedelta(seconds=10)
 """A START that is not written down by then is answered with 503; the run goes on by itself."""
 SIGNAL_DEADLINE = timedelta(seconds=3)
 LOGIN_DEADLINE = timedelta(seconds=20)
-_GONE = frozenset({RPCStatusCode.NOT_FOUND})
+_AWAY = (RPCError, RuntimeError)
+"""What the client raises when Temporal is away: a lazy first connection fails with a RuntimeError."""
 
 
 class TemporalAway(Unavailable):
@@ -78,7 +79,7 @@ class TemporalRuns:
                 start_workflow_operation=operation,
                 rpc_timeout=START_DEADLINE,
             )
-        except (RPCError, WorkflowUpdateFailedError, RPCTimeoutOrCancelledError) as error:
+        except (*_AWAY, WorkflowUpdateFailedError, RPCTimeoutOrCancelledError) as error:
             raise TemporalAway(f"the start could not be confirmed ({type(error).__name__})") from error
         return view
 
@@ -108,8 +109,8 @@ class TemporalRuns:
             return None
         except WorkflowUpdateFailedError as failed:
             raise NoSuchRun(workflow_id) from failed
-        except RPCError as error:
-            if error.status in _GONE:
+        except _AWAY as error:
+            if _gone(error):
                 raise NoSuchRun(workflow_id) from error
             raise TemporalAway("the stop could not be delivered") from error
         return view
@@ -137,7 +138,7 @@ class TemporalLogins:
                 execution_timeout=LOGIN_DEADLINE,
                 rpc_timeout=LOGIN_DEADLINE,
             )
-        except (RPCError, RPCTimeoutOrCancelledError, WorkflowFailureError) as error:
+        except (*_AWAY, RPCTimeoutOrCancelledError, WorkflowFailureError) as error:
             raise TemporalAway("the broker login could not be carried out now") from error
         if result.status is LoginStatus.UNAVAILABLE:
             raise Unavailable(result.message)
@@ -159,11 +160,19 @@ class TemporalStopSignals:
             "tick_at": tick_at.isoformat() if tick_at else None,
             "seen_at": seen_at.isoformat(),
         }
-        handle = self._client.get_workflow_handle(watched.workflow_id, run_id=watched.run_id)
-        try:
-            await handle.signal("STOPLOSS", message, rpc_timeout=SIGNAL_DEADLINE)
-        except RPCError as error:
-            if error.status in _GONE:
-                return False
-            raise TemporalAway("the stop-loss signal could not be delivered") from error
-        return True
+        # By its run first: a late signal must not reach a later round of the same day. A run that an operator
+        # has reset goes on under another run id, which the row does not know yet: then by the workflow's id.
+        for run_id in (watched.run_id, None):
+            handle = self._client.get_workflow_handle(watched.workflow_id, run_id=run_id)
+            try:
+                await handle.signal("STOPLOSS", message, rpc_timeout=SIGNAL_DEADLINE)
+            except _AWAY as error:
+                if not _gone(error):
+                    raise TemporalAway("the stop-loss signal could not be delivered") from error
+            else:
+                return True
+        return False
+
+
+def _gone(error: Exception) -> bool:
+    return isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND

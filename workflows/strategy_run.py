@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.run_words import PhaseWords, clock, day_in_brief, exit_words, phase_words
     from domain.strategy import Move, Phase
+    from domain.timeline import EventKind
     from workflows import policies
 
 PHASE = SearchAttributeKey.for_keyword("StopwatchPhase")
@@ -227,6 +228,7 @@ class StrategyRun:
                 f"selling {self._day.held} {self._start.strategy.symbol} failed ({failed.cause}); "
                 f"it is tried again in {pause.total_seconds():g} s, and on, until it is sold, the market "
                 "closes, or you stop it and keep the shares.",
+                EventKind.EMERGENCY,
             )
         await self._wait(lambda: self._day.keeps, workflow.now() + pause, "before the next emergency exit")
 
@@ -282,10 +284,10 @@ class StrategyRun:
 
         self._writing = asyncio.create_task(write())
 
-    async def _alarm(self, kind: str, text: str) -> None:
+    async def _alarm(self, kind: str, text: str, line: EventKind = EventKind.ALERT) -> None:
         strategy = self._start.strategy
         once = f"{kind}-{workflow.info().run_id}-{workflow.info().get_current_history_length()}"
-        await self._write(RunActivities.note, RunNote(self._ref(), kind, text, once), f"write: {kind}")
+        await self._write(RunActivities.note, RunNote(self._ref(), line, text, once), f"write: {kind}")
         alarm = Alarm(kind, text, strategy.user_id, strategy.strategy_id)
         await self._write(RunActivities.alarm, alarm, f"alert: {kind}")
 

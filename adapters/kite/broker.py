@@ -9,6 +9,7 @@ from kiteconnect import KiteConnect
 from adapters.kite import outcomes, rows
 from adapters.kite.calls import KiteCalls
 from adapters.kite.client import Kite
+from adapters.kite.paced import PacedQuotes
 from domain.order import BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.ports import Clock
@@ -30,6 +31,7 @@ class KiteBroker:
         self._calls = calls
         self._clock = clock
         self._read_seconds = read_seconds
+        self._paced = PacedQuotes(self._ask_quotes, clock)
         self.login_version = login_version
 
     async def place(
@@ -74,8 +76,10 @@ class KiteBroker:
         return rows.free_holdings(await self._read(lambda kite: kite.holdings()), exchange, symbol)
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
-        """Return quotes by `NSE:TCS`; one the broker has nothing for is absent."""
-        asked = list(dict.fromkeys(instruments))
+        """Return quotes by `NSE:TCS`, under a second old; one the broker has nothing for is absent."""
+        return await self._paced.quotes(instruments)
+
+    async def _ask_quotes(self, asked: list[str]) -> Mapping[str, Quote]:
         parts = [asked[at : at + QUOTES_AT_ONCE] for at in range(0, len(asked), QUOTES_AT_ONCE)]
         found: dict[str, Quote] = {}
         for read in await asyncio.gather(*(self._quotes(part) for part in parts)):

@@ -8,7 +8,7 @@ READY := .venv/ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup run test check
+.PHONY: setup run test check lock
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -26,6 +26,12 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m local.with_postgres $(BIN)/alembic upgrade head -- $(BIN)/alembic check
+
+# Exact versions with hashes, for every platform; no address of a package index.
+lock:
+	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
+	.venv/lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
+		--no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
 # Made again whenever the lock or the project's own description changes.
 $(READY): requirements.lock pyproject.toml

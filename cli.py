@@ -28,6 +28,9 @@ app = typer.Typer(
     help="Buys at a time, sells at a time, and watches the stop in between.",
 )
 
+keys = typer.Typer(no_args_is_help=True, help="The secrets of a deployment.")
+app.add_typer(keys, name="keys")
+
 _VERDICTS = {True: "ok  ", False: "FAIL", None: "-   "}
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
@@ -87,6 +90,15 @@ def paper(context: typer.Context) -> None:
 def migrate(context: typer.Context) -> None:
     """Bring the schema, the database roles and Temporal's search attributes."""
     _become("migrations", context.args)
+
+
+@keys.command()
+def new() -> None:
+    """Print fresh secrets for a new deployment, as lines for its `.env`."""
+    from local.keys import fresh
+
+    for name, value in fresh().items():
+        typer.echo(f"{name}={value}")
 
 
 @app.command()

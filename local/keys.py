@@ -31,6 +31,16 @@ def kept_in(directory: Path) -> LocalKeys:
     )
 
 
+def fresh() -> dict[str, str]:
+    """Make the secrets of a new deployment, by the names of their settings."""
+    private = _private_key()
+    return {
+        "STOPWATCH_JWT_SECRET": _random(),
+        "STOPWATCH_ENCRYPTION_KEYS": private,
+        "STOPWATCH_SEAL_KEY": seal_key(private),
+    }
+
+
 def seal_key(encryption_keys: str) -> str:
     """Return the public half of the current (first) private key: all that sealing needs."""
     current = encryption_keys.split(",")[0].strip()

@@ -80,7 +80,10 @@ class KiteCalls:
             return Reply(left=False, failure="HeldBack")
         client = self._take()
         reply = client.perform(call, timeout, work)
-        self._put_back(client, call)
+        if call.finish() and not self._closed and len(self._idle) < WARM_CLIENTS:
+            self._idle.append(client)
+        else:
+            client.close()
         return reply
 
     def _take(self) -> Kite:
@@ -88,9 +91,3 @@ class KiteCalls:
             return self._idle.pop()
         except IndexError:
             return self._make()
-
-    def _put_back(self, client: Kite, call: Call) -> None:
-        if self._closed or call.given_up or len(self._idle) >= WARM_CLIENTS:
-            client.close()
-        else:
-            self._idle.append(client)

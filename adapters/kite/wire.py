@@ -42,16 +42,13 @@ class Call:
     def left(self) -> bool:
         return self._left
 
-    @property
-    def given_up(self) -> bool:
-        return self._given_up
-
     def may_still_leave(self) -> bool:
         return not self._given_up and time.monotonic() <= self._leave_by
 
     def connecting(self, connection: HTTPConnection) -> None:
         """Note whose socket is to be cut when the call is given up."""
-        self._connection = connection
+        with self._lock:
+            self._connection = connection
 
     def leave(self, connection: HTTPConnection) -> None:
         """Note that bytes go out now. Raises `HeldBack` when they must not."""
@@ -61,16 +58,22 @@ class Call:
             self._left = True
             self._connection = connection
 
+    def finish(self) -> bool:
+        """Let go of the connection, which may serve another call next; tell whether anybody still waits."""
+        with self._lock:
+            self._connection = None
+            return not self._given_up
+
     def give_up(self) -> bool:
         """Let nothing leave from now on and wake the thread that waits; tell whether the request had left."""
         with self._lock:
             self._given_up = True
-        sock = getattr(self._connection, "sock", None)
-        if isinstance(sock, socket.socket):
-            with suppress(OSError):
-                # The plain socket's own shutdown: an SSLSocket's would pull its state from under the reader.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-        return self._left
+            sock = getattr(self._connection, "sock", None)
+            if isinstance(sock, socket.socket):
+                with suppress(OSError):
+                    # The plain socket's own: an SSLSocket's shutdown pulls its state from under the reader.
+                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            return self._left
 
 
 class _Line(HTTPConnection):

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from adapters.kite.broker import KiteBroker
 from adapters.kite.calls import KiteCalls, kite_threads
 from adapters.kite.client import Kite
 from adapters.kite.login import KiteLogin
-from adapters.kite.wire import trusted_roots
+from adapters.kite.wire import Call, trusted_roots
 from domain.errors import BrokerUnavailable, StopwatchError
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.outcome import Accepted, Cause, Rejected, Unknown
@@ -230,12 +231,15 @@ def test_a_client_does_not_print_its_token() -> None:
 class TlsServer:
     """Speaks TLS, reads one request, then does as told with the bare socket underneath."""
 
-    def __init__(self, folder: Path, after: Callable[[ssl.SSLSocket], None]) -> None:
+    def __init__(
+        self, folder: Path, after: Callable[[ssl.SSLSocket], None], handshake_after: float = 0
+    ) -> None:
         certificate, key = _own_certificate(folder)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
         self.trusting = ssl.create_default_context(cafile=str(certificate))
         self._after = after
+        self._pause = handshake_after
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.root = f"https://127.0.0.1:{self._listener.getsockname()[1]}"
         self.requests: list[bytes] = []
@@ -249,6 +253,7 @@ class TlsServer:
     def _serve(self) -> None:
         try:
             bare, _ = self._listener.accept()
+            time.sleep(self._pause)
             with self._context.wrap_socket(bare, server_side=True) as secure:
                 request = b""
                 while b"market_protection" not in request:
@@ -287,6 +292,63 @@ async def test_an_order_stuck_in_its_handshake_may_be_tried_again(threads: Threa
         outcome = await account(root, threads).place(order(), 0.3)
     assert isinstance(outcome, Rejected)
     assert outcome.cause is Cause.TRY_AGAIN
+
+
+async def test_an_order_whose_moment_passed_in_the_handshake_never_leaves(
+    tmp_path: Path, threads: ThreadPoolExecutor
+) -> None:
+    server = TlsServer(tmp_path, lambda secure: None, handshake_after=0.3)
+    outcome = await account(server.root, threads, tls=server.trusting).place(order(), 5, leave_within=0.1)
+    server.close()
+    assert isinstance(outcome, Rejected)
+    assert outcome.cause is Cause.TRY_AGAIN
+    assert not server.requests
+
+
+async def test_an_order_whose_tunnel_is_refused_never_left(threads: ThreadPoolExecutor) -> None:
+    async with ScriptedServer(answer(407, "who are you", "text/plain")) as proxy:
+        calls = KiteCalls(
+            "kitekey", TOKEN, "https://kite.invalid", threads, TLS, proxies={"https": proxy.root}
+        )
+        outcome = await KiteBroker(calls, SystemClock()).place(order(), 5)
+        assert proxy.requests[0].startswith("CONNECT kite.invalid:443 ")
+        assert TOKEN not in "".join(proxy.requests)
+    assert isinstance(outcome, Rejected)
+    assert outcome.cause is Cause.TRY_AGAIN
+
+
+async def test_an_order_ignores_the_proxy_of_the_host(
+    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    async with ScriptedServer(answer(200, PLACED)) as server:
+        assert isinstance(await account(server.root, threads).place(order(), 5), Accepted)
+
+
+async def test_a_call_given_up_late_leaves_the_next_ones_connection_alone(
+    threads: ThreadPoolExecutor,
+) -> None:
+    connections: set[Any] = set()
+
+    async def note(writer: asyncio.StreamWriter) -> None:
+        connections.add(writer.get_extra_info("peername"))
+        await answer(200, PLACED)(writer)
+
+    async with ScriptedServer(note) as server:
+        kite = Kite("kitekey", TOKEN, server.root, TLS)
+        first, second = Call(time.monotonic() + 5), Call(time.monotonic() + 5)
+        await asyncio.to_thread(kite.perform, first, 5, lambda kite: kite.positions())
+        assert first.finish()
+        assert first.give_up(), "it had left"
+
+        def give_up_first_midway(kite: Kite) -> Any:
+            first.give_up()
+            return kite.positions()
+
+        reply = await asyncio.to_thread(kite.perform, second, 5, give_up_first_midway)
+        assert reply.data == PLACED["data"]
+        assert len(connections) == 1
 
 
 async def test_a_closed_executor_is_no_exception_for_an_order() -> None:

@@ -95,7 +95,13 @@ async def stop(
 @router.get("/{strategy_id}", responses={200: {"model": StrategyOut}})
 async def one(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> Response:
     """One strategy."""
-    return await _answer(parts, user_id, await find(parts, user_id, strategy_id))
+    async with parts.store.read() as session:
+        record = await Strategies(session, user_id).get(strategy_id)
+        account = await BrokerAccounts(session, user_id).get()
+    if record is None:
+        raise NotFound
+    last_price = (await _last_prices(parts, [record])).get(strategy_id)
+    return json_response(shown(record, account, parts.clock.now(), last_price))
 
 
 @router.delete("/{strategy_id}", status_code=204)

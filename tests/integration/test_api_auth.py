@@ -106,6 +106,25 @@ async def test_register_returns_a_token_pair_that_works(world: World):
     assert me.json()["email"] == "asha@example.com"
 
 
+@pytest.mark.parametrize(
+    "email",
+    ["", "a", "a@", "@b.com", "a@b", "a b@c.com", "a@b..com", "a@-b.com", "x" * 250 + "@b.com", 5, None],
+)
+async def test_email_that_is_none_is_refused(world: World, email: object):
+    answer = await world.http.post("/auth/register", json={"email": email, "password": PASSWORD})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["email"]
+
+
+@pytest.mark.parametrize("email", ["a+b@c.test", "a@host.local", "a@192.168.0.1", "asha@müller.de"])
+async def test_email_of_a_closed_network_is_taken(world: World, email: str):
+    body = {"email": email, "password": PASSWORD}
+    pair = (await world.http.post("/auth/register", json=body)).json()
+    me = await world.http.get("/auth/me", headers={"Authorization": f"Bearer {pair['access_token']}"})
+    assert me.json()["email"] == email
+    assert (await world.http.post("/auth/login", json=body)).status_code == 200
+
+
 async def test_email_is_taken_whatever_its_case(world: World):
     customer = await world.customer()
     again = {"email": customer.email.upper(), "password": "another password"}

@@ -1,0 +1,54 @@
+"""Last prices for people to look at, from a real Valkey."""
+
+from collections.abc import AsyncIterator
+from datetime import time
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from adapters.last_prices import RedisLastPrices
+from adapters.redis_cache import RedisRuntimeCache
+from domain.errors import CacheUnavailable
+from domain.ports import RuntimeUpdate
+from domain.strategy import Position, Status, Strategy
+from tests.valkey_process import ValkeyProcess
+
+
+@pytest.fixture
+async def valkey() -> AsyncIterator[ValkeyProcess]:
+    process = ValkeyProcess()
+    await process.start()
+    yield process
+    process.remove()
+
+
+def strategy(exchange: str = "NSE") -> Strategy:
+    return Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15), Decimal(3500), 10, exchange)
+
+
+async def test_price_of_a_symbol_is_that_of_any_strategy_watching_it(valkey: ValkeyProcess):
+    cache, prices = RedisRuntimeCache.connect(valkey.url), RedisLastPrices.connect(valkey.url)
+    watched, silent = strategy(), strategy()
+    for one in (watched, silent):
+        await cache.load(one, Status.RUNNING, Position.NONE)
+    assert await prices.of_symbol("NSE", "TCS") is None
+    await cache.update(watched.strategy_id, RuntimeUpdate(last_price=Decimal("3500.05")))
+    assert await prices.of_symbol("NSE", "TCS") == Decimal("3500.05")
+    assert await prices.of_symbol("BSE", "TCS") is None
+    found = await prices.last_prices([watched.strategy_id, silent.strategy_id])
+    assert found == {watched.strategy_id: Decimal("3500.05")}
+    await cache.drop(watched)
+    assert await prices.of_symbol("NSE", "TCS") is None
+    await cache.close()
+    await prices.close()
+
+
+async def test_price_is_unavailable_and_not_absent_when_redis_is_down(valkey: ValkeyProcess):
+    prices = RedisLastPrices.connect(valkey.url)
+    valkey.kill()
+    with pytest.raises(CacheUnavailable):
+        await prices.of_symbol("NSE", "TCS")
+    with pytest.raises(CacheUnavailable):
+        await prices.last_prices([uuid4()])
+    await prices.close()

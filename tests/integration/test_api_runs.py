@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
+from adapters.store.reading import OrderLogReader, TimelineReader
 from adapters.store.runs import PostgresRunStore
 from api.passwords import Passwords
 from domain.order import Leg, Reason
@@ -205,6 +207,17 @@ async def test_finished_day_shows_fills_profit_and_orders(world: World):
             *("average_price", "status", "tag", "broker_order_id", "due_at", "sent_at", "acknowledged_at"),
             *("filled_at", "lateness_ms", "message"),
         }
+
+
+async def test_orders_and_timeline_of_another_user_are_not_shown(world: World):
+    owner, other = await world.trader(), await world.customer()
+    running = await bought(world, owner, Outcome.SOLD, sold=10)
+    assert len((await owner.get("/orders")).json()["items"]) == 2
+    assert (await other.get("/orders")).json()["items"] == []
+    async with world.store.read() as session:
+        strategy_id, stranger = UUID(running["strategy_id"]), await other.id()
+        assert await TimelineReader(session, stranger).after(strategy_id, 0, 10) == []
+        assert await OrderLogReader(session, stranger).page(10, None, strategy_id) == []
 
 
 async def test_intents_that_were_never_sent_are_not_in_the_order_log(world: World):

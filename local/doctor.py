@@ -74,11 +74,11 @@ def _reason(error: Exception) -> str:
 async def _postgres(url: str) -> str:
     connection = await asyncpg.connect(url.replace("+asyncpg", "", 1), timeout=_SECONDS)
     try:
-        version = connection.get_server_version()
+        version = await connection.fetchval("SHOW server_version")
         schema = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
     finally:
         await connection.close()
-    return f"Postgres {version.major}.{version.minor}" + ("" if schema else ", without the schema")
+    return f"Postgres {version}" + ("" if schema else ", without the schema")
 
 
 async def _redis(url: str) -> str:
@@ -87,7 +87,8 @@ async def _redis(url: str) -> str:
         about = await client.info("server")
     finally:
         await client.aclose()
-    return f"answers ({about.get('server_name', 'redis')} {about.get('redis_version', '')})"
+    version = about.get("valkey_version") or about.get("redis_version", "")
+    return f"answers ({about.get('server_name', 'redis')} {version})"
 
 
 async def _temporal(address: str, addresses: Addresses) -> str:

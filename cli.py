@@ -170,6 +170,7 @@ def _addresses(settings: "Settings") -> "Addresses":
         temporal_api_key=open_text(settings.temporal_api_key),
         temporal_tls=(certificate, key) if certificate and key else None,
         kite=settings.kite_root,
+        calendar=(settings.calendar, settings.calendar_overrides),
     )
 
 

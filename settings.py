@@ -53,9 +53,10 @@ class Settings(BaseSettings):
     def need(self, name: str) -> str:
         """Return a setting that has no default. Raises `MissingSetting` naming it."""
         value = getattr(self, name)
-        if value is None or value == "":
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
+        if not text:
             raise MissingSetting(f"STOPWATCH_{name.upper()} is not set: {_PURPOSES[name]}")
-        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        return text
 
 
 _PURPOSES = {

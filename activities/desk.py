@@ -161,17 +161,18 @@ class OrderDesk:
         self, intent: Intent, attempt: Attempt, quantity: int, broker: Broker, send_before: float
     ) -> None:
         order = OrderRequest(intent.terms, intent.key.leg.side, quantity, attempt.tag)
-        if self._clock.monotonic() >= send_before:
+        left = send_before - self._clock.monotonic()
+        if left <= 0:
             outcome: PlaceOutcome = Denied("the right to send it had expired before it left")
         else:
-            outcome = await self._place(order, broker)
+            outcome = await self._place(order, broker, left)
+        await self._log.answer(attempt, outcome)
         if isinstance(outcome, Rejected) and outcome.cause is Cause.LOGIN:
             await self._brokers.login_died(intent.key.user_id, broker)
-        await self._log.answer(attempt, outcome)
 
-    async def _place(self, order: OrderRequest, broker: Broker) -> PlaceOutcome:
+    async def _place(self, order: OrderRequest, broker: Broker, leave_within: float) -> PlaceOutcome:
         try:
-            return await broker.place(order, CALL_DEADLINE)
+            return await broker.place(order, CALL_DEADLINE, leave_within)
         except Exception as odd:  # the port promises never to raise; if it does, the order may be there
             return Unknown(f"the broker's adapter failed: {type(odd).__name__}")
 

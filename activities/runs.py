@@ -1,12 +1,27 @@
 """The life-cycle activities: what the run writes down, in Postgres and in Redis."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from domain.errors import CacheUnavailable
+from domain.errors import AnotherRun, CacheUnavailable
 from domain.ports import Alerts, RunStore, RuntimeCache
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunNote
 from domain.strategy import Position, Status, Strategy
+
+STOOD_DOWN = "StoodDown"
+"""Type of the failure that says: there is nothing for this run to own."""
+
+
+@contextmanager
+def _final() -> Iterator[None]:
+    """Fail for good where trying again changes nothing: the strategy is gone, or another run owns it."""
+    try:
+        yield
+    except (LookupError, AnotherRun) as why:
+        raise ApplicationError(str(why), type=STOOD_DOWN, non_retryable=True) from why
 
 
 class RunActivities:
@@ -20,10 +35,8 @@ class RunActivities:
     @activity.defn
     async def activate(self, request: ActivateRun) -> Activation:
         """Mark the strategy running, load its Redis keys; the listener hears of it at the commit."""
-        try:
+        with _final():
             activation = await self._store.activate(request)
-        except LookupError as gone:
-            raise ApplicationError(str(gone), type="StrategyGone", non_retryable=True) from gone
         position = Position.BOUGHT if activation.held else Position.NONE
         try:
             await self._cache.load(request.start.strategy, Status.RUNNING, position)
@@ -34,12 +47,14 @@ class RunActivities:
     @activity.defn
     async def change_phase(self, change: PhaseChange) -> None:
         """Write the phase and its line in the timeline."""
-        await self._store.change_phase(change)
+        with _final():
+            await self._store.change_phase(change)
 
     @activity.defn
     async def note(self, note: RunNote) -> None:
         """Write a line in the timeline."""
-        await self._store.note(note.ref, note.kind, note.text, note.data, note.once)
+        with _final():
+            await self._store.note(note.ref, note.kind, note.text, note.data, note.once)
 
     @activity.defn
     async def finish(self, request: FinishRun) -> bool:
@@ -48,7 +63,8 @@ class RunActivities:
         Redis first: whoever reads `stopped` finds no key left over.
         """
         clean = await self._drop(request.strategy)
-        await self._store.finish(request)
+        with _final():
+            await self._store.finish(request)
         return clean
 
     @activity.defn

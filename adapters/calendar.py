@@ -1,5 +1,6 @@
 """The exchange's calendar: holidays from a kept library, hours by segment, corrections from a file."""
 
+import sys
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
@@ -113,3 +114,20 @@ def _library_days() -> tuple[frozenset[date], date]:
     calendar = exchange_calendars.get_calendar(EXCHANGE, start=FIRST_DAY.isoformat())
     last: date = calendar.last_session.date()
     return frozenset(stamp.date() for stamp in calendar.sessions), last
+
+
+def main(words: list[str]) -> int:
+    """Say what a calendar knows: `python -m adapters.calendar XNSE [override file]`."""
+    overrides = Path(words[1]) if len(words) > 1 else None
+    try:
+        last_day = open_calendar(words[0], overrides).last_day
+    except CalendarUnknown as unreadable:
+        sys.stderr.write(f"{unreadable}\n")
+        return 1
+    known = f"knows its holidays to {last_day}" if last_day else "trades every second of every day"
+    sys.stdout.write(f"{words[0]} {known}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

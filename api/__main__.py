@@ -30,7 +30,6 @@ from api.app import create_app
 from api.bells import Bells
 from api.parts import Parts
 from api.passwords import Passwords
-from api.reaching import ReachableLogins, ReachableRuns
 from api.tokens import Tokens, WeakSecret
 from domain.errors import Unavailable
 from settings import MissingSetting, Settings
@@ -112,8 +111,8 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             stack.push_async_callback(_ended, asyncio.create_task(work))
         yield Parts(
             store=store,
-            runs=ReachableRuns(TemporalRuns(temporal, settings.temporal_task_queue)),
-            broker_logins=ReachableLogins(TemporalLogins(temporal, settings.temporal_task_queue)),
+            runs=TemporalRuns(temporal, settings.temporal_task_queue),
+            broker_logins=TemporalLogins(temporal, settings.temporal_task_queue),
             kite=KiteLogin(settings.kite_root, threads),
             instruments=instruments,
             calendar=open_calendar(settings.calendar, settings.calendar_overrides),

@@ -10,6 +10,7 @@ StopwatchError
 ├── BrokerNotConnected     no credentials are stored
 ├── SecretUnreadable       a sealed secret does not open: wrong key, or a row that was tampered with
 ├── NoSuchRun              no run of this strategy is open
+├── AnotherRun             the strategy is running already, in a run of another day
 ├── CalendarUnknown        no calendar data for that day: nothing may be assumed
 ├── IllegalMove            a state table has no such edge: a bug, stop this strategy
 └── InvalidStrategy        the user's words are wrong; carries the field
@@ -58,6 +59,10 @@ class SecretUnreadable(StopwatchError):
 
 class NoSuchRun(StopwatchError):
     """No run of this strategy is open: it ended, or was never started."""
+
+
+class AnotherRun(StopwatchError):
+    """The strategy is running already, or still holds the shares of a run that was ended from outside."""
 
 
 class CalendarUnknown(StopwatchError):

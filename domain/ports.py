@@ -41,8 +41,11 @@ class Clock(Protocol):
 class Broker(Protocol):
     """One account at the broker. Reads raise `BrokerUnavailable`, `LoginNeeded` or `BrokerRefused`."""
 
-    async def place(self, order: OrderRequest, timeout: float) -> PlaceOutcome:
-        """Send one order, once; never raises for what the broker or the wire does, never retries."""
+    async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
+        """Send one order, once; never raises for what the broker or the wire does, never retries.
+
+        An order whose first byte has not left within `leave_within` seconds never leaves.
+        """
         ...
 
     async def cancel(self, broker_order_id: str) -> None:
@@ -162,7 +165,10 @@ class RunStore(Protocol):
     """The run's own rows: only the run changes a strategy's life cycle."""
 
     async def activate(self, request: ActivateRun) -> Activation:
-        """Mark the strategy running and give this START its round. Idempotent by `start_id`."""
+        """Mark the strategy running and give this START its round. Idempotent by `start_id`.
+
+        Raises `LookupError` when the strategy is gone, `AnotherRun` when it runs already.
+        """
         ...
 
     async def change_phase(self, change: PhaseChange) -> None:

@@ -1,6 +1,8 @@
 """Whether what the product needs can be reached: one question to each, never a secret in the answer."""
 
 import asyncio
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +25,7 @@ class Addresses:
     temporal_api_key: str | None = field(repr=False)
     temporal_tls: tuple[Path, Path] | None
     kite: str
+    calendar: tuple[str, Path | None] = ("XNSE", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ async def examine(addresses: Addresses) -> Sequence[Finding]:
         _asked("Redis", addresses.redis, _redis),
         _asked("Temporal", addresses.temporal, lambda address: _temporal(address, addresses)),
         _asked("Kite", addresses.kite, _kite),
+        _asked("Calendar", addresses.calendar[0], lambda name: _calendar(name, addresses.calendar[1])),
     ]
     return await asyncio.gather(*questions)
 
@@ -59,6 +63,8 @@ async def _asked(what: str, address: str | None, ask: Callable[[str], Awaitable[
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, _NotWell):
+        return str(error)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     known = {
@@ -106,6 +112,22 @@ async def _temporal(address: str, addresses: Addresses) -> str:
     )
     await client.service_client.check_health()
     return f"serves namespace {addresses.temporal_namespace}"
+
+
+class _NotWell(Exception):
+    """A finding in words of its own."""
+
+
+async def _calendar(name: str, overrides: Path | None) -> str:
+    # Its own process: the calendar is a room of the product, and rooms are started, not imported, from here.
+    words = [name, *([str(overrides)] if overrides else [])]
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "adapters.calendar", *words, stdout=PIPE, stderr=PIPE
+    )
+    told, complaint = await child.communicate()
+    if child.returncode:
+        raise _NotWell(complaint.decode(errors="replace").strip())
+    return told.decode().strip()
 
 
 async def _kite(root: str) -> str:

@@ -46,7 +46,6 @@ class StrategyRun:
         # State is made here, not in `run`: a signal may arrive before its first step.
         self._start = start
         self._day = Day(start)
-        self._activated = False
         self._finished = False
         self._writing: asyncio.Task[None] | None = None
         self._set_aside: list[asyncio.Task[Exited]] = []
@@ -84,7 +83,7 @@ class StrategyRun:
     @workflow.update(name="started")
     async def started(self) -> RunView:
         """Answer as soon as this START is written down."""
-        await workflow.wait_condition(lambda: self._activated or self._finished)
+        await workflow.wait_condition(lambda: self._day.round > 0 or self._finished)
         return self._day.view()
 
     @workflow.query(name="view")
@@ -93,6 +92,9 @@ class StrategyRun:
         return self._day.view()
 
     async def _live(self) -> None:
+        if not await self._activate():
+            self._finished = True
+            return
         try:
             await self._trade()
         except Exception as fault:  # a bug of ours must not leave shares unwatched
@@ -100,7 +102,6 @@ class StrategyRun:
         await self._stop()
 
     async def _trade(self) -> None:
-        await self._activate()
         if self._start.sell_only:
             return await self._exit()
         await self._wait_for_buy_time()
@@ -114,12 +115,17 @@ class StrategyRun:
             await self._exit()
         return None
 
-    async def _activate(self) -> None:
+    async def _activate(self) -> bool:
+        """Write the start down; False when there is nothing to own: deleted, or running already."""
         self._show_phase()
         request = ActivateRun(self._ref(), self._start)
-        activation = await self._write(RunActivities.activate, request, "write the start down")
+        try:
+            activation = await self._write(RunActivities.activate, request, "write the start down")
+        except ActivityError as stood_down:
+            workflow.logger.warning("this run stands down: %s", stood_down.cause)
+            return False
         self._day.activated(activation)
-        self._activated = True
+        return True
 
     async def _wait_for_buy_time(self) -> None:
         wake = policies.wake_at(self._start.plan.buy_at, self._start.strategy.strategy_id)
@@ -237,8 +243,6 @@ class StrategyRun:
         workflow.logger.exception("the day broke; going to its exit")
         self._day.broke(f"the run had a fault of its own: {type(fault).__name__}")
         await self._alarm("run_fault", f"A strategy's run broke ({fault}); what it holds is sold now.")
-        if not self._activated:
-            return
         if self._day.phase is Phase.ENTERING:
             self._day.entered(await self._settle_entry(self._entry_order()))
             if self._day.held:

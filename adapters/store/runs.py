@@ -8,6 +8,7 @@ from adapters.store.fills import position_of
 from adapters.store.ledger import Ledger, Page, Write
 from adapters.store.order_rows import attempt_of, terms_of
 from adapters.store.tables import StrategyRow
+from domain.errors import AnotherRun
 from domain.order import OrderEvent, OrderStatus, next_status
 from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef
 from domain.strategy import Outcome, Phase, Position, Status
@@ -21,7 +22,10 @@ class PostgresRunStore:
         self._ledger = Ledger(store)
 
     async def activate(self, request: ActivateRun) -> Activation:
-        """Mark the strategy running and give this START its round. Raises `LookupError` when it is gone."""
+        """Mark the strategy running and give this START its round.
+
+        Raises `LookupError` when it is gone, `AnotherRun` when it runs already.
+        """
         ref, day = request.ref, request.start.plan.trading_day
         return await self._ledger.write(
             Write(ref.strategy_id, ref.user_id, lambda page: _activate(page, request), day=day)
@@ -62,12 +66,23 @@ def _is_current(strategy: StrategyRow, ref: RunRef) -> bool:
 def _activate(page: Page, request: ActivateRun) -> Activation:
     ref, strategy = request.ref, page.strategy
     if strategy.start_id != ref.start_id:
+        _refuse_a_second_run(strategy, ref)
         _close_intents(page, "a newer START took over")
         _begin(page, request)
     elif strategy.run_id != ref.run_id:
         # The same START in a new run: somebody reset the workflow, and this run goes on where it stood.
         _take_over(strategy, ref)
     return Activation(strategy.round, strategy.bought_quantity - strategy.sold_quantity)
+
+
+def _refuse_a_second_run(strategy: StrategyRow, ref: RunRef) -> None:
+    # Two STARTs on either side of buy_time plan two days, so two workflows: the second must not take the row.
+    # A row that says running under the same workflow id is a run that was ended from outside; its shares stay
+    # its own until somebody has seen to them.
+    if strategy.status != Status.RUNNING:
+        return
+    if strategy.workflow_id != ref.workflow_id or strategy.bought_quantity > strategy.sold_quantity:
+        raise AnotherRun(f"strategy {ref.strategy_id} is running already, as {strategy.workflow_id}")
 
 
 def _begin(page: Page, request: ActivateRun) -> None:

@@ -257,7 +257,9 @@ class TlsServer:
             with self._context.wrap_socket(bare, server_side=True) as secure:
                 request = b""
                 while b"market_protection" not in request:
-                    request += secure.recv(65536)
+                    if not (more := secure.recv(65536)):
+                        return  # the client went away without an order
+                    request += more
                 self.requests.append(request)
                 self._after(secure)
         except OSError:

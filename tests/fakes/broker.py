@@ -39,7 +39,7 @@ class MemoryBroker:
     sent: list[OrderRequest] = field(default_factory=list)
     reads_fail: bool = False
 
-    async def place(self, order: OrderRequest, timeout: float) -> PlaceOutcome:
+    async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
         self.sent.append(order)
         answer = self.script.popleft() if self.script else Answer.FILL
         if answer is Answer.REFUSE:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.store.engine import Store
+from domain.errors import AnotherRun
 from domain.order import Leg, OrderStatus, Reason
 from domain.ports import NotClaimed
 from domain.run import Activation, PhaseChange
@@ -48,11 +49,30 @@ async def test_the_round_grows_when_a_day_is_started_again_and_begins_anew_the_n
 
 
 async def test_no_tag_comes_back_when_a_start_for_tomorrow_lay_between_two_of_today(desk: Desk) -> None:
-    await desk.runs.activate(desk.start())
+    first, second = desk.start(), desk.start(TOMORROW)
+    await desk.runs.activate(first)
     await desk.bought()
-    await desk.runs.activate(desk.start(TOMORROW))
+    await desk.runs.finish(desk.end(first, Outcome.KEPT, Position.BOUGHT))
+    await desk.runs.activate(second)
+    await desk.runs.finish(desk.end(second, Outcome.STOPPED, Position.NONE))
     again = await desk.runs.activate(desk.start(sell_only=True))
     assert again.round == 2
+
+
+async def test_a_second_run_does_not_take_the_row_of_one_that_is_running(desk: Desk) -> None:
+    first = desk.start()
+    await desk.runs.activate(first)
+    with pytest.raises(AnotherRun):  # pressed on the other side of buy_time: another day, another workflow
+        await desk.runs.activate(desk.start(TOMORROW))
+    assert (await desk.row()).start_id == first.ref.start_id
+
+
+async def test_a_new_start_does_not_forget_the_shares_of_a_run_that_was_terminated(desk: Desk) -> None:
+    await desk.runs.activate(desk.start())
+    await desk.bought()
+    with pytest.raises(AnotherRun):
+        await desk.runs.activate(desk.start())
+    assert (await desk.row()).position == "bought"
 
 
 async def test_a_run_that_only_sells_begins_with_what_is_held(desk: Desk) -> None:

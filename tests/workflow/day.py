@@ -59,8 +59,14 @@ class TestDay:
             *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         ]
 
-    async def start(self, env: WorkflowEnvironment, *, buy_in: timedelta, sell_only: bool = False,
-        closes_after: timedelta = timedelta(hours=1)) -> Run:
+    async def start(
+        self,
+        env: WorkflowEnvironment,
+        *,
+        buy_in: timedelta,
+        sell_only: bool = False,
+        closes_after: timedelta = timedelta(hours=1),
+    ) -> Run:
         """Press START: buys `buy_in` from now, sells five hours later, `closes_after` before the close."""
         now = await env.get_current_time()
         buy_at = now + buy_in

@@ -49,6 +49,8 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     log_format: Literal["console", "json"] = "console"
     ready_file: Path | None = None
+    failpoints: str = ""
+    failpoints_log: Path | None = None
 
     def need(self, name: str) -> str:
         """Return a setting that has no default. Raises `MissingSetting` naming it."""

@@ -22,6 +22,7 @@ from activities.runs import RunActivities
 from adapters.alerts import LogAlerts
 from adapters.clock import SystemClock
 from adapters.credentials import VaultCredentials
+from adapters.failpoints import BadFailpoint, arm_from
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.login import KiteLogin
 from adapters.logins import StoredLogins
@@ -148,8 +149,9 @@ def main() -> int:
     settings = Settings()
     configure(settings.log_level, settings.log_format)
     try:
+        arm_from(settings.failpoints, settings.failpoints_log)
         asyncio.run(serve(settings))
-    except (MissingSetting, BadKey) as wrong:
+    except (MissingSetting, BadKey, BadFailpoint) as wrong:
         sys.stderr.write(f"The worker cannot start. {wrong}\n")
         return 2
     except RuntimeError as unreachable:

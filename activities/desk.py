@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from domain.errors import BrokerRefused, BrokerUnavailable, CacheUnavailable, LoginNeeded
+from domain.failpoint import failpoint
 from domain.leg import (
     Follow,
     Horizons,
@@ -88,6 +89,7 @@ class OrderDesk:
     async def prepare(self, intent: Intent) -> None:
         """Write the leg's first intent ahead of its time."""
         await self._log.plan(intent.key, intent.terms, 1, intent.due_at)
+        await failpoint(f"{intent.key.leg}.planned")
 
     async def place_once(self, intent: Intent, broker: Broker) -> Sequence[Attempt]:
         """Send the leg's next order if its rules allow one now and nobody else has; return the attempts.
@@ -137,10 +139,12 @@ class OrderDesk:
     async def _plan(self, intent: Intent, plan: Plan) -> None:
         if plan.supersedes is None:
             await self._log.plan(intent.key, intent.terms, plan.attempt, intent.due_at)
+            await failpoint(f"{intent.key.leg}.planned")
             return
         await self._log.supersede(
             plan.supersedes, intent.terms, absent=False, message="", due_at=self._clock.now()
         )
+        await failpoint(f"{intent.key.leg}.planned")
 
     async def _send(self, intent: Intent, attempt: Attempt, quantity: int, broker: Broker) -> None:
         asked = self._clock.monotonic()
@@ -161,12 +165,16 @@ class OrderDesk:
         self, intent: Intent, attempt: Attempt, quantity: int, broker: Broker, send_before: float
     ) -> None:
         order = OrderRequest(intent.terms, intent.key.leg.side, quantity, attempt.tag)
+        step = intent.key.leg.value
+        await failpoint(f"{step}.claimed")
         left = send_before - self._clock.monotonic()
         if left <= 0:
             outcome: PlaceOutcome = Denied("the right to send it had expired before it left")
         else:
             outcome = await self._place(order, broker, left)
+        await failpoint(f"{step}.sent")
         await self._log.answer(attempt, outcome)
+        await failpoint(f"{step}.answered")
         if isinstance(outcome, Rejected) and outcome.cause is Cause.LOGIN:
             await self._brokers.login_died(intent.key.user_id, broker)
 
@@ -292,7 +300,9 @@ class OrderDesk:
             for row in book:
                 if attempt.tag in row.tags and _is_news(attempt, row):
                     turned_up |= attempt.status is OrderStatus.SENT
+                    await failpoint(f"{key.leg}.seen")
                     await self._log.saw(attempt, row)
+                    await failpoint(f"{key.leg}.written")
                     await self._note_runtime(key, row)
         return turned_up
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from temporalio import activity
 
 from domain.errors import BrokerNotConnected, BrokerRefused, CacheUnavailable, LoginNeeded, Unavailable
+from domain.failpoint import failpoint
 from domain.money import price_text
 from domain.ports import Brokers, Clock, RuntimeCache
 from domain.run import Entered, EnterOrder
@@ -32,6 +33,7 @@ class EntryGate:
 
     async def wait(self, order: EnterOrder, latest: datetime, halt: asyncio.Event) -> Entered | None:
         """Return None at `due_at` when the entry may be sent (or when halted), else why it is not."""
+        await failpoint("entry.holding")
         if not await wait_until(self._clock, order.due_at - QUOTE_AHEAD, halt):
             return None
         refusal, quote = await self._price(order, latest, halt)

@@ -11,6 +11,7 @@ from activities.beat import beating
 from activities.desk import Intent, OrderDesk, TooLate
 from activities.gate import EntryGate, wait_until
 from domain.errors import LoginNeeded, StoreUnavailable
+from domain.failpoint import failpoint
 from domain.leg import Plan, Send, average_price, filled
 from domain.order import Attempt, OrderStatus, Reason
 from domain.ports import Broker, Brokers, Clock
@@ -119,6 +120,7 @@ class OrderActivities:
                 await self._clock.sleep(LOGIN_EVERY)
 
     async def _exit(self, order: ExitOrder, halt: asyncio.Event) -> Exited:
+        await failpoint("exit.holding")
         if not await wait_until(self._clock, order.due_at, halt):
             return _exited(order, await self._desk.leg(order.key))
         intent = Intent(order.key, order.terms, order.bought, order.reason, order.due_at)

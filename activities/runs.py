@@ -7,6 +7,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from domain.errors import AnotherRun, CacheUnavailable
+from domain.failpoint import failpoint
 from domain.ports import Alerts, RunStore, RuntimeCache
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunNote
 from domain.strategy import Position, Status, Strategy
@@ -35,13 +36,16 @@ class RunActivities:
     @activity.defn
     async def activate(self, request: ActivateRun) -> Activation:
         """Mark the strategy running, load its Redis keys; the listener hears of it at the commit."""
+        await failpoint("activate.begun")
         with _final():
             activation = await self._store.activate(request)
+        await failpoint("activate.written")
         position = Position.BOUGHT if activation.held else Position.NONE
         try:
             await self._cache.load(request.start.strategy, Status.RUNNING, position)
         except CacheUnavailable as down:
             await self._redis_is_down(request, down)
+        await failpoint("activate.loaded")
         return activation
 
     @activity.defn
@@ -62,9 +66,12 @@ class RunActivities:
 
         Redis first: whoever reads `stopped` finds no key left over.
         """
+        await failpoint("finish.begun")
         clean = await self._drop(request.strategy)
+        await failpoint("finish.dropped")
         with _final():
             await self._store.finish(request)
+        await failpoint("finish.written")
         return clean
 
     @activity.defn

@@ -18,6 +18,7 @@ from temporalio.client import Client
 
 from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
+from adapters.failpoints import BadFailpoint, arm_from
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import KiteLogin
 from adapters.last_prices import RedisLastPrices
@@ -53,6 +54,7 @@ def main() -> int:
     try:
         settings = Settings()
         configure(settings.log_level, settings.log_format)
+        arm_from(settings.failpoints, settings.failpoints_log)
         with _listening(at.host, at.port) as listener:
             uvloop.run(_serve(settings, listener))
     except ValidationError as wrong:
@@ -60,7 +62,7 @@ def main() -> int:
             f"STOPWATCH_{str(item['loc'][0]).upper()}: {item['msg']}" for item in wrong.errors()
         )
         return _refuse(f"A setting is not right: {names}.")
-    except (MissingSetting, BadKey, WeakSecret, PortTaken) as reason:
+    except (MissingSetting, BadKey, BadFailpoint, WeakSecret, PortTaken) as reason:
         return _refuse(str(reason))
     return 0
 

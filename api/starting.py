@@ -8,6 +8,7 @@ from api.brokerage import not_connected
 from api.errors import Conflict, FieldError, Invalid, NotFound
 from api.parts import Parts
 from domain.errors import CalendarUnknown
+from domain.failpoint import failpoint
 from domain.instrument import Segment
 from domain.run import StartRun
 from domain.session import DayPlan, plan_day, plan_sale
@@ -29,7 +30,9 @@ async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> StrategyRecor
         )
     strategy = record.strategy
     segment = await segment_of(parts, strategy)
+    await failpoint("start.received")
     await parts.runs.start(StartRun(uuid4(), strategy, _plan(parts, strategy, segment)))
+    await failpoint("start.confirmed")
     return (await _read(parts, user_id, strategy_id))[0]
 
 

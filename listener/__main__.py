@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from adapters.alerts import LogAlerts
 from adapters.clock import SystemClock
+from adapters.failpoints import BadFailpoint, arm_from
 from adapters.feed_credentials import FeedCredentials
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.broker import KiteBroker
@@ -128,9 +129,10 @@ def main() -> int:
     try:
         settings = Settings()
         configure(settings.log_level, settings.log_format)
+        arm_from(settings.failpoints, settings.failpoints_log)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except (MissingSetting, BadKey) as wrong:
+    except (MissingSetting, BadKey, BadFailpoint) as wrong:
         return _cannot_start(str(wrong))
     except ValidationError as wrong:
         first = wrong.errors(include_input=False)[0]

@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from domain.errors import Unavailable
+from domain.failpoint import failpoint
 from domain.ports import Clock, StopSignals, WatchedStrategy
 
 AT_ONCE = 64
@@ -121,7 +122,9 @@ class Dispatcher:
         hit.again_at = self._clock.monotonic() + RETRY
         try:
             async with asyncio.timeout(PATIENCE):
+                await failpoint("stop.crossed")
                 taken = await self._signals.stop_loss(hit.watched, hit.price, hit.tick_at, hit.seen_at)
+            await failpoint("stop.signalled")
         except (Unavailable, TimeoutError) as error:
             self._failed(hit, error)
         except Exception as error:  # a stop is never given up because of something nobody expected

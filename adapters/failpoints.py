@@ -1,0 +1,74 @@
+"""Failpoints from a setting: `entry.claimed=kill`, `exit.sent=stop@2`, `stop.crossed=sleep:5`, by semicolons.
+
+kill: SIGKILL to ourselves; stop: SIGSTOP (somebody else continues us); sleep:S; raise. `@n`: at the n-th passing
+only (the first where it is not said). With a log file every passing is a line in it, so that a harness can show
+that every step was hit.
+"""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.failpoint import STEPS, arm
+
+
+class Planned(Exception):
+    """A failure that a failpoint was asked for."""
+
+
+class BadFailpoint(ValueError):
+    """The setting names a step or a deed that does not exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Deed:
+    word: str
+    seconds: float
+    at: int
+
+
+def arm_from(setting: str, log: Path | None = None) -> None:
+    """Arm what the setting says; an empty one arms nothing, unless there is a log to write."""
+    deeds = _parsed(setting)
+    if not deeds and log is None:
+        return
+    passed: Counter[str] = Counter()
+
+    async def action(step: str) -> None:
+        passed[step] += 1
+        if log is not None:
+            with log.open("a") as file:
+                file.write(f"{step}\n")
+        deed = deeds.get(step)
+        if deed is not None and passed[step] == deed.at:
+            await _do(deed, step)
+
+    arm(action)
+
+
+async def _do(deed: _Deed, step: str) -> None:
+    if deed.word == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif deed.word == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif deed.word == "sleep":
+        await asyncio.sleep(deed.seconds)
+    else:
+        raise Planned(step)
+
+
+def _parsed(setting: str) -> dict[str, _Deed]:
+    deeds = {}
+    for part in filter(None, (word.strip() for word in setting.split(";"))):
+        step, _, deed = part.partition("=")
+        word, _, at = deed.partition("@")
+        name, _, seconds = word.partition(":")
+        if step not in STEPS or name not in {"kill", "stop", "sleep", "raise"}:
+            raise BadFailpoint(
+                f"STOPWATCH_FAILPOINTS: {part!r} is no step=deed; steps are {', '.join(STEPS)}"
+            )
+        deeds[step] = _Deed(name, float(seconds or 0), int(at or 1))
+    return deeds

@@ -1,0 +1,54 @@
+"""Named places where a test may make a process die, stop or fail. Nothing is armed in production.
+
+A system that claims to survive a crash at any step must be crashed at every step: each step of the order
+protocol has a name here, and a test fails when one was never hit.
+"""
+
+from collections.abc import Awaitable, Callable
+
+Action = Callable[[str], Awaitable[None]]
+
+STEPS = (
+    "start.received",  # the API has START, Temporal has not
+    "start.confirmed",  # the run is written down, the user has no answer yet
+    "activate.begun",
+    "activate.written",  # Postgres says running, Redis has no keys
+    "activate.loaded",
+    "entry.holding",
+    "entry.planned",  # the intent is committed
+    "entry.claimed",  # the right to send is ours, nothing has left
+    "entry.sent",  # the broker has answered, or not; nothing is written
+    "entry.answered",
+    "entry.seen",  # the order book shows it, Postgres does not
+    "entry.written",  # Postgres shows the fill, the run does not know
+    "stop.crossed",  # the listener has seen the price, nobody else has
+    "stop.signalled",
+    "exit.holding",
+    "exit.planned",
+    "exit.claimed",
+    "exit.sent",
+    "exit.answered",
+    "exit.seen",
+    "exit.written",
+    "finish.begun",
+    "finish.dropped",  # the Redis keys are gone, Postgres says running
+    "finish.written",
+)
+
+_action: list[Action] = []
+
+
+def arm(action: Action) -> None:
+    """Call `action` with the name of every step this process passes; only a harness does this."""
+    _action[:] = [action]
+
+
+def disarm() -> None:
+    """Pass every step unharmed again."""
+    _action.clear()
+
+
+async def failpoint(step: str) -> None:
+    """Pass a named step."""
+    if _action:
+        await _action[0](step)

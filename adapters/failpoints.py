@@ -1,8 +1,8 @@
 """Failpoints from a setting: `entry.claimed=kill`, `exit.sent=stop@2`, `stop.crossed=sleep:5`, by semicolons.
 
-kill: SIGKILL to ourselves; stop: SIGSTOP (somebody else continues us); sleep:S; raise. `@n`: at the n-th passing
-only (the first where it is not said). With a log file every passing is a line in it, so that a harness can show
-that every step was hit.
+kill: SIGKILL to ourselves; stop: SIGSTOP (somebody else continues us); sleep:S; raise. `@n`: at the n-th
+passing only (the first where it is not said). With a log file every passing is a line in it, so that a
+harness can show that every step was hit.
 """
 
 import asyncio
@@ -68,7 +68,7 @@ def _parsed(setting: str) -> dict[str, _Deed]:
         name, _, seconds = word.partition(":")
         if step not in STEPS or name not in {"kill", "stop", "sleep", "raise"}:
             raise BadFailpoint(
-                f"STOPWATCH_FAILPOINTS: {part!r} is no step=deed; steps are {', '.join(STEPS)}"
+                f"STOPWATCH_FAILPOINTS: {part!r} is no step=deed. Steps: {', '.join(STEPS)}")
             )
         deeds[step] = _Deed(name, float(seconds or 0), int(at or 1))
     return deeds

@@ -67,8 +67,6 @@ def _parsed(setting: str) -> dict[str, _Deed]:
         word, _, at = deed.partition("@")
         name, _, seconds = word.partition(":")
         if step not in STEPS or name not in {"kill", "stop", "sleep", "raise"}:
-            raise BadFailpoint(
-                f"STOPWATCH_FAILPOINTS: {part!r} is no step=deed. Steps: {', '.join(STEPS)}")
-            )
+            raise BadFailpoint(f"STOPWATCH_FAILPOINTS: {part!r} is no step=deed. Steps: {', '.join(STEPS)}")
         deeds[step] = _Deed(name, float(seconds or 0), int(at or 1))
     return deeds

@@ -127,12 +127,12 @@ class FinishRun:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something a person must know now."""
+    """Something a person must know now. Without ids it is nobody's in particular: a part, a shared feed."""
 
     kind: str
     text: str
-    user_id: UUID
-    strategy_id: UUID
+    user_id: UUID | None = None
+    strategy_id: UUID | None = None
     data: dict[str, str] = field(default_factory=dict)
 
 

@@ -3,6 +3,9 @@
 kill: SIGKILL to ourselves; stop: SIGSTOP (somebody else continues us); sleep:S; raise. `@n`: at the n-th
 passing only (the first where it is not said). With a log file every passing is a line in it, so that a
 harness can show that every step was hit.
+
+`dir:PATH` instead of deeds: a harness puts a file named by the step there whenever it likes, its text the
+deed; the one process of all that takes the file (renames it to `STEP.PID`) does it.
 """
 
 import asyncio
@@ -12,7 +15,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.failpoint import STEPS, arm
+from domain.failpoint import STEPS, Action, arm
+
+_FROM = "dir:"
 
 
 class Planned(Exception):
@@ -32,9 +37,11 @@ class _Deed:
 
 def arm_from(setting: str, log: Path | None = None) -> None:
     """Arm what the setting says; an empty one arms nothing, unless there is a log to write."""
+    if setting.startswith(_FROM):
+        return arm(_from_directory(Path(setting.removeprefix(_FROM))))
     deeds = _parsed(setting)
     if not deeds and log is None:
-        return
+        return None
     passed: Counter[str] = Counter()
 
     async def action(step: str) -> None:
@@ -46,7 +53,19 @@ def arm_from(setting: str, log: Path | None = None) -> None:
         if deed is not None and passed[step] == deed.at:
             await _do(deed, step)
 
-    arm(action)
+    return arm(action)
+
+
+def _from_directory(directory: Path) -> Action:
+    async def action(step: str) -> None:
+        taken = directory / f"{step}.{os.getpid()}"
+        try:
+            (directory / step).rename(taken)
+        except FileNotFoundError:
+            return
+        await _do(_deed(step, taken.read_text().strip()), step)
+
+    return action
 
 
 async def _do(deed: _Deed, step: str) -> None:
@@ -64,9 +83,15 @@ def _parsed(setting: str) -> dict[str, _Deed]:
     deeds = {}
     for part in filter(None, (word.strip() for word in setting.split(";"))):
         step, _, deed = part.partition("=")
-        word, _, at = deed.partition("@")
-        name, _, seconds = word.partition(":")
-        if step not in STEPS or name not in {"kill", "stop", "sleep", "raise"}:
-            raise BadFailpoint(f"STOPWATCH_FAILPOINTS: {part!r} is no step=deed. Steps: {', '.join(STEPS)}")
-        deeds[step] = _Deed(name, float(seconds or 0), int(at or 1))
+        deeds[step] = _deed(step, deed)
     return deeds
+
+
+def _deed(step: str, text: str) -> _Deed:
+    word, _, at = text.partition("@")
+    name, _, seconds = word.partition(":")
+    if step not in STEPS or name not in {"kill", "stop", "sleep", "raise"}:
+        raise BadFailpoint(
+            f"STOPWATCH_FAILPOINTS: '{step}={text}' is no step=deed. Steps: {', '.join(STEPS)}"
+        )
+    return _Deed(name, float(seconds or 0), int(at or 1))

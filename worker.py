@@ -12,12 +12,15 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
 from activities.logins import LoginActivities
 from activities.orders import OrderActivities
+from activities.reconciling import ReconcileActivities
 from activities.runs import RunActivities
 from adapters.alerts import LogAlerts
 from adapters.clock import SystemClock
@@ -31,12 +34,15 @@ from adapters.redis_cache import RedisRuntimeCache
 from adapters.store.credentials import Credentials
 from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
+from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
 from adapters.temporal import TemporalAddress, connect
 from adapters.vault import BadKey, Opener
 from domain.leg import Horizons
 from settings import MissingSetting, Settings
 from workflows.broker_login import BrokerLogin
+from workflows.client import TemporalOpenRuns, start_reconciler
+from workflows.reconciler import Reconciler
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
 
@@ -45,6 +51,7 @@ BROKER_THREADS = 32
 ACTIVITIES = 2000
 """Held activities wait for their instant inside the worker; the SDK's default of 100 would queue them."""
 CACHED_RUNS = 500
+RECONCILER_CHECK = 60.0
 GRACE = timedelta(seconds=8)
 """What a send under way gets to write its answer down when the worker is asked to end."""
 STICKY = timedelta(seconds=1)
@@ -79,7 +86,7 @@ def parts(settings: Settings, executor: ThreadPoolExecutor) -> Parts:
     )
 
 
-def activities(settings: Settings, made: Parts) -> Sequence[Callable[..., Any]]:
+def activities(settings: Settings, made: Parts, client: Client) -> Sequence[Callable[..., Any]]:
     """Return every activity of the product, built on its parts."""
     rules = DeskRules(
         entry_fill=settings.entry_fill_seconds,
@@ -88,16 +95,23 @@ def activities(settings: Settings, made: Parts) -> Sequence[Callable[..., Any]]:
             exit_resend=timedelta(seconds=settings.exit_resend_after_seconds),
         ),
     )
-    desk = OrderDesk(PostgresOrderLog(made.store), made.cache, made.brokers, made.clock, rules)
+    log = PostgresOrderLog(made.store)
+    desk = OrderDesk(log, made.cache, made.brokers, made.clock, rules)
     gate = EntryGate(made.brokers, made.cache, made.clock)
     missed_after = timedelta(seconds=settings.missed_after_seconds)
     orders = OrderActivities(desk, gate, made.brokers, made.clock, missed_after)
-    runs = RunActivities(PostgresRunStore(made.store), made.cache, LogAlerts())
+    alerts = LogAlerts()
+    runs = RunActivities(PostgresRunStore(made.store), made.cache, alerts)
     logins = LoginActivities(made.logins)
+    open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
+    reconciling = ReconcileActivities(
+        PostgresReconciliation(made.store), open_runs, log, made.cache, made.brokers, alerts, made.clock
+    )
     return [
-        *(orders.enter, orders.settle_entry, orders.exit),
+        *(orders.enter, orders.settle_entry, orders.exit, orders.settle_exit),
         *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         logins.log_in,
+        reconciling.reconcile,
     ]
 
 
@@ -112,16 +126,18 @@ async def serve(settings: Settings) -> None:
             stack.push_async_callback(made.store.close)
             stack.push_async_callback(made.cache.close)
             stack.callback(made.brokers.close)
-            worker = await _worker(settings, made)
-            await stack.enter_async_context(worker)
+            client = await _client(settings)
+            await stack.enter_async_context(_worker(settings, made, client))
+            keeping = asyncio.create_task(_keep_reconciler(client, settings.temporal_task_queue))
+            stack.callback(keeping.cancel)
             if settings.ready_file is not None:
                 settings.ready_file.write_text("ready\n")
             structlog.get_logger().info("worker is ready", task_queue=settings.temporal_task_queue)
             await stopping.wait()
 
 
-async def _worker(settings: Settings, made: Parts) -> Worker:
-    client = await connect(
+async def _client(settings: Settings) -> Client:
+    return await connect(
         TemporalAddress(
             settings.need("temporal_address"),
             settings.temporal_namespace,
@@ -130,11 +146,24 @@ async def _worker(settings: Settings, made: Parts) -> Worker:
             settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
         )
     )
+
+
+async def _keep_reconciler(client: Client, task_queue: str) -> None:
+    """See to it that the reconciler runs: an operator may have ended it, Temporal may begin anew."""
+    while True:
+        try:
+            await start_reconciler(client, task_queue)
+        except (RPCError, RuntimeError) as away:
+            structlog.get_logger().warning("the reconciler could not be started", reason=str(away))
+        await asyncio.sleep(RECONCILER_CHECK)
+
+
+def _worker(settings: Settings, made: Parts, client: Client) -> Worker:
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
-        workflows=[StrategyRun, BrokerLogin],
-        activities=activities(settings, made),
+        workflows=[StrategyRun, BrokerLogin, Reconciler],
+        activities=activities(settings, made, client),
         workflow_runner=workflow_runner(),
         max_concurrent_activities=ACTIVITIES,
         max_cached_workflows=CACHED_RUNS,

@@ -65,6 +65,15 @@ class OrderActivities:
         """
         return await beating(lambda halt: self._exit(order, halt))
 
+    @activity.defn
+    async def settle_exit(self, order: ExitOrder) -> Exited:
+        """Bring whatever was sent for the exit to its end; send nothing."""
+        halted = asyncio.Event()
+        halted.set()
+        intent = Intent(order.key, order.terms, order.bought, order.reason, order.due_at)
+        attempts = await beating(lambda _: self._send_and_settle(intent, halted))
+        return _exited(order, attempts)
+
     async def _enter_while_it_counts(self, order: EnterOrder, halt: asyncio.Event) -> Entered:
         """Go on through a database outage until it is too late to buy; then the run settles what is known."""
         while True:

@@ -7,7 +7,7 @@ symbol:{symbol}:strategies set   ids; other exchanges than NSE: symbol:BSE:TCS:s
 What is not known yet is an empty string. `lock_state` is `false`, or `owner|epoch milliseconds of expiry`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -146,6 +146,14 @@ class RedisRuntimeCache:
             pipe.delete(f"strategy:{strategy.strategy_id}", runtime_key(strategy.strategy_id))
             pipe.srem(symbol_key(strategy), str(strategy.strategy_id))
             await pipe.execute()
+
+    async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
+        """Return those that have no `runtime:{id}`."""
+        async with _translated(), self._redis.pipeline(transaction=False) as pipe:
+            for strategy_id in strategy_ids:
+                pipe.exists(runtime_key(strategy_id))
+            there = await pipe.execute()
+        return frozenset(one for one, found in zip(strategy_ids, there, strict=True) if not found)
 
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
         """Take `lock_state` for `owner`; True when it is ours, and when there is no state to lock."""

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 
 from domain.money import price_text
 from domain.order import Reason
-from domain.run import Activation, Entered, Exited, RunView, StartRun, StopLossHit
+from domain.run import Activation, Adoption, Entered, Exited, RunView, StartRun, StopLossHit
 from domain.stoploss import crossed
 from domain.strategy import Move, OnStop, Outcome, Phase, Position, Status, next_phase
 
+_ADOPTED = {
+    Adoption.TERMINATED: "the run was terminated from outside",
+    Adoption.LATE_ENTRY: "the entry turned up at the broker after the strategy had stopped",
+}
 _OUTCOME_OF = {Reason.SELL: Outcome.SOLD, Reason.STOPLOSS: Outcome.STOP_LOSS, Reason.STOP: Outcome.STOPPED}
 
 
@@ -36,7 +40,7 @@ class Day:
         self.cancelled = False
         self.stop_loss: StopLossHit | None = None
         self.conclusion: Conclusion | None = None
-        self._stop_asked = False
+        self._stop_asked = start.adopted is not None
         self._on_stop: OnStop | None = None
         self._entered: Entered | None = None
         self._exited: Exited | None = None
@@ -139,6 +143,8 @@ class Day:
         return f"{left} before the market closed and are still held. {why}".strip()
 
     def _sold_for(self) -> tuple[Outcome, str]:
+        if self.start.adopted is not None:
+            return self._adopted_outcome(), f"{_ADOPTED[self.start.adopted]}; {self._sold_words()}"
         reason = (self._exited.reason if self._exited else None) or self.exit_reason or Reason.SELL
         if reason is Reason.STOP and self.cancelled:
             return Outcome.CANCELLED, f"cancelled; {self._sold_words()}"
@@ -158,7 +164,13 @@ class Day:
             return f"the price reached the stop {stop}"
         return f"the price was {price_text(self.stop_loss.price)}, at or below the stop {stop}"
 
+    def _adopted_outcome(self) -> Outcome:
+        late = self.start.adopted is Adoption.LATE_ENTRY
+        return Outcome.ORDER_FAILED if late else Outcome.TERMINATED
+
     def _nothing_bought(self) -> tuple[Outcome, str]:
+        if self.start.adopted is not None:
+            return self._adopted_outcome(), f"{_ADOPTED[self.start.adopted]}; nothing is held"
         if self._entered and self._entered.outcome and not self._stopped_first():
             return self._entered.outcome, self._entered.detail
         if self._stop_asked:

@@ -15,7 +15,8 @@ from domain.instrument import Instrument
 from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
-from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
+from domain.reconciling import DoubtfulEntry, RunningRow
+from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef, StartRun
 from domain.stoploss import Quote
 from domain.strategy import Phase, Position, Status, Strategy
 
@@ -252,6 +253,10 @@ class RuntimeCache(Protocol):
         """Delete the strategy's keys and its entry in the symbol's set."""
         ...
 
+    async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
+        """Return those that have no `runtime:{id}`: Redis was flushed, or came back empty."""
+        ...
+
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
         """Take `lock_state` for `owner`; True when it is ours, also when it was ours already."""
         ...
@@ -266,6 +271,34 @@ class Logins(Protocol):
 
     async def renew(self, request: LoginRequest) -> LoginResult:
         """Exchange or check the token, store it sealed, and say how it went; never raises."""
+        ...
+
+
+class Reconciliation(Protocol):
+    """What the reconciler reads of all users."""
+
+    async def running(self, settled_before: datetime) -> Sequence[RunningRow]:
+        """Return the strategies called running whose START is older than `settled_before`."""
+        ...
+
+    async def doubtful_entries(self) -> Sequence[DoubtfulEntry]:
+        """Return unresolved entries of stopped strategies while their market is open."""
+        ...
+
+
+class OpenRuns(Protocol):
+    """The runs as Temporal has them. Raises `Unavailable` when it does not answer."""
+
+    async def open_ids(self) -> frozenset[str]:
+        """Return the workflow ids that its list shows as open; the newest may be missing."""
+        ...
+
+    async def is_open(self, workflow_id: str) -> bool:
+        """Tell for certain whether a workflow of that id is open."""
+        ...
+
+    async def adopt(self, start: StartRun) -> None:
+        """Start a run that takes `start` over, unless one is open."""
         ...
 
 

@@ -3,11 +3,21 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from uuid import UUID
 
 from domain.order import LegKey, OrderTerms, Reason
 from domain.session import DayPlan
 from domain.strategy import OnStop, Outcome, Phase, Position, Status, Strategy
+
+
+class Adoption(StrEnum):
+    """Why a run takes over what another one left."""
+
+    TERMINATED = "terminated"
+    """The run was ended from outside; no code of it could run."""
+    LATE_ENTRY = "late_entry"
+    """An entry that was in doubt turned up after the run had ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,8 @@ class StartRun:
     plan: DayPlan
     sell_only: bool = False
     """True for a run that only sells what an earlier one left: `plan.sell_at` is when."""
+    adopted: Adoption | None = None
+    """Set by the reconciler: the same START, taken over to be brought to its end by on_stop."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from enum import StrEnum
 
 from domain.money import price_text
 from domain.order import Attempt, Leg, OrderTerms, Reason
+from domain.run import Adoption, StartRun
 from domain.session import DayPlan, exchange_time
-from domain.strategy import Outcome, Strategy
+from domain.strategy import OnStop, Outcome, Strategy
 
 
 class EventKind(StrEnum):
@@ -171,3 +172,12 @@ def _sent(attempt: Attempt) -> str:
 
 def _because(message: str) -> str:
     return message.rstrip(". ") or "no reason was given"
+
+
+def adopted_text(start: StartRun) -> str:
+    """Say why a run takes over what another one left."""
+    keeps = start.strategy.on_stop is OnStop.KEEP
+    end = "what it holds is kept" if keeps else "what it holds is sold"
+    if start.adopted is Adoption.LATE_ENTRY:
+        return f"An order that was in doubt turned up at the broker after the strategy had stopped: {end}."
+    return f"The run was ended from outside: a new one has taken the strategy over, and {end}."

@@ -21,20 +21,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each file to one process, and the whole product's tests to one: they share what they start.
+    """Give each file to one process: its tests share what they start.
 
     The product's tests wait most of their time, so they come first and the others run beside them.
     """
+    first = {"e2e": 0, "chaos": 0, "integration": 1}
     for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "e2e" else item.path.name))
-    items.sort(
-        key=lambda item: (
-            ("e2e", "integration").index(item.path.parent.name)
-            if item.path.parent.name in ("e2e", "integration")
-            else 2
-        )
-    )
+        item.add_marker(pytest.mark.xdist_group(item.path.name))
+    items.sort(key=lambda item: first.get(item.path.parent.name, 2))
 
 
 @pytest.fixture(scope="session")

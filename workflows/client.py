@@ -8,6 +8,7 @@ from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
     WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -27,10 +28,12 @@ from domain.run import RunView, StartRun, StopRequest
 from domain.run_words import summary
 from domain.strategy import OnStop
 from workflows.broker_login import BrokerLogin
+from workflows.reconciler import Reconciler
 from workflows.strategy_run import StrategyRun
 
 USER = SearchAttributeKey.for_keyword("StopwatchUser")
 SYMBOL = SearchAttributeKey.for_keyword("StopwatchSymbol")
+RECONCILER_ID = "stopwatch-reconciler"
 START_DEADLINE = timedelta(seconds=10)
 """A START that is not written down by then is answered with 503; the run goes on by itself."""
 SIGNAL_DEADLINE = timedelta(seconds=3)
@@ -63,12 +66,7 @@ class TemporalRuns:
             id=workflow_id(start.strategy.strategy_id, start.plan.trading_day),
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(USER, str(start.strategy.user_id)),
-                    SearchAttributePair(SYMBOL, start.strategy.symbol),
-                ]
-            ),
+            search_attributes=_attributes(start),
             static_summary=summary(start),
         )
         try:
@@ -96,7 +94,7 @@ class TemporalRuns:
         id of its own: it must reach a run whose exit is already under way.
         """
         suffix = "-keep" if request.on_stop is OnStop.KEEP else ""
-        handle = self._client.get_workflow_handle_for(StrategyRun.run, workflow_id, run_id=run_id)
+        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
         try:
             view: RunView = await handle.execute_update(
                 "stop",
@@ -114,6 +112,58 @@ class TemporalRuns:
                 raise NoSuchRun(workflow_id) from error
             raise TemporalAway("the stop could not be delivered") from error
         return view
+
+
+class TemporalOpenRuns:
+    """Implements `domain.ports.OpenRuns`."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+
+    async def open_ids(self) -> frozenset[str]:
+        """Return the ids that Temporal's list shows as open; the newest may be missing."""
+        query = "WorkflowType = 'StrategyRun' AND ExecutionStatus = 'Running'"
+        try:
+            return frozenset([found.id async for found in self._client.list_workflows(query, page_size=1000)])
+        except _AWAY as error:
+            raise TemporalAway("the list of runs could not be read") from error
+
+    async def is_open(self, workflow_id: str) -> bool:
+        """Tell for certain whether a workflow of that id is open."""
+        try:
+            found = await self._client.get_workflow_handle(workflow_id).describe()
+        except _AWAY as error:
+            if _gone(error):
+                return False
+            raise TemporalAway("a run could not be looked up") from error
+        return found.status is WorkflowExecutionStatus.RUNNING
+
+    async def adopt(self, start: StartRun) -> None:
+        """Start a run that takes `start` over, unless one is open."""
+        try:
+            await self._client.start_workflow(
+                StrategyRun.run,
+                start,
+                id=workflow_id(start.strategy.strategy_id, start.plan.trading_day),
+                task_queue=self._task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                search_attributes=_attributes(start),
+                static_summary=f"{summary(start)} · adopted",
+            )
+        except _AWAY as error:
+            raise TemporalAway("a run could not be adopted") from error
+
+
+async def start_reconciler(client: Client, task_queue: str) -> None:
+    """Start the one reconciler, unless it is there."""
+    await client.start_workflow(
+        Reconciler.run,
+        id=RECONCILER_ID,
+        task_queue=task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary="repairs what runs cannot",
+    )
 
 
 class TemporalLogins:
@@ -172,6 +222,15 @@ class TemporalStopSignals:
             else:
                 return True
         return False
+
+
+def _attributes(start: StartRun) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(USER, str(start.strategy.user_id)),
+            SearchAttributePair(SYMBOL, start.strategy.symbol),
+        ]
+    )
 
 
 def _gone(error: Exception) -> bool:

@@ -29,6 +29,12 @@ EMERGENCY_PAUSES = (2, 5, 10, 20, 30)
 """Seconds between an emergency exit's rounds of attempts; the last one repeats until the market closes."""
 EMERGENCY_ALERT_EVERY = 20
 """Rounds between two alerts of one emergency exit: about ten minutes, so that a person is not drowned."""
+RECONCILE_EVERY = 5
+"""Seconds between two rounds: a terminated run is adopted, a flushed Redis restored, well within 30 s."""
+RECONCILER_ROUNDS = 400
+RECONCILE_TIMEOUT = timedelta(seconds=60)
+RECONCILE_RETRY = RetryPolicy(maximum_attempts=1)
+"""A round that failed is simply followed by the next."""
 LOGIN_TIMEOUT = timedelta(seconds=15)
 LOGIN_RETRY = RetryPolicy(maximum_attempts=2)
 """A request token is good once: what was refused is not asked again, a lost worker is replaced once."""

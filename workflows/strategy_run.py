@@ -102,6 +102,8 @@ class StrategyRun:
         await self._stop()
 
     async def _trade(self) -> None:
+        if self._start.adopted is not None:
+            return await self._take_over()
         if self._start.sell_only:
             return await self._exit()
         await self._wait_for_buy_time()
@@ -126,6 +128,27 @@ class StrategyRun:
             return False
         self._day.activated(activation)
         return True
+
+    async def _take_over(self) -> None:
+        """Bring what an earlier run of this START left to its end, by on_stop."""
+        self._move(Move.BUY_DUE, (EventKind.PHASE, "Finding out what the earlier run bought and sold."))
+        self._day.entered(await self._settle_entry(self._entry_order()))
+        if self._day.held:
+            self._move(Move.BOUGHT)
+            self._day.exited(await self._settle_exit())
+        if self._day.held and not self._day.keeps:
+            await self._exit()
+
+    async def _settle_exit(self) -> Exited:
+        """Find out what an earlier run sold; send nothing."""
+        return await workflow.execute_activity_method(
+            OrderActivities.settle_exit,
+            self._exit_order(Reason.STOP, workflow.now()),
+            start_to_close_timeout=policies.LONGEST_DAY,
+            heartbeat_timeout=policies.ORDER_HEARTBEAT,
+            retry_policy=policies.SETTLE_RETRY,
+            summary="find out what was sold already",
+        )
 
     async def _wait_for_buy_time(self) -> None:
         wake = policies.wake_at(self._start.plan.buy_at, self._start.strategy.strategy_id)
@@ -211,10 +234,7 @@ class StrategyRun:
         self._day.exited(await sale)
 
     def _start_sale(self, reason: Reason, due_at: datetime) -> "asyncio.Task[Exited]":
-        hit = self._day.stop_loss
-        order = ExitOrder(
-            self._leg(Leg.EXIT), self._terms(), self._day.bought, reason, due_at, hit.price if hit else None
-        )
+        order = self._exit_order(reason, due_at)
         return workflow.start_activity_method(
             OrderActivities.exit,
             order,
@@ -328,6 +348,11 @@ class StrategyRun:
             strategy.stop_loss,
             self._start.plan.buy_at,
         )
+
+    def _exit_order(self, reason: Reason, due_at: datetime) -> ExitOrder:
+        hit = self._day.stop_loss
+        price = hit.price if hit else None
+        return ExitOrder(self._leg(Leg.EXIT), self._terms(), self._day.bought, reason, due_at, price)
 
     def _leg(self, leg: Leg) -> LegKey:
         strategy = self._start.strategy

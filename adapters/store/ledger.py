@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.store.engine import Store
 from adapters.store.tables import EventRow, OrderRow, StrategyRow
 from adapters.store.together import Later, Together
-from domain.errors import IllegalMove
+from domain.errors import AnotherRun, IllegalMove
 from domain.order import LegKey
 
 Result = TypeVar("Result")
@@ -115,7 +115,7 @@ def _apply(pages: dict[UUID, Page], write: Write[Any], wait: bool) -> Any:
         return LookupError(f"strategy {write.strategy_id} does not exist")
     try:
         return write.apply(page)
-    except (IllegalMove, LookupError) as error:
+    except (IllegalMove, LookupError, AnotherRun) as error:
         return error
 
 

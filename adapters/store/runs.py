@@ -12,7 +12,7 @@ from domain.errors import AnotherRun
 from domain.order import OrderEvent, OrderStatus, next_status
 from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef
 from domain.strategy import Outcome, Phase, Position, Status
-from domain.timeline import EventKind, not_placed_text, started_text, stopped_text
+from domain.timeline import EventKind, adopted_text, not_placed_text, started_text, stopped_text
 
 
 class PostgresRunStore:
@@ -33,7 +33,7 @@ class PostgresRunStore:
 
     async def change_phase(self, change: PhaseChange) -> None:
         """Write phase and line; the same phase of the same run is written once."""
-        once = f"{change.ref.start_id}:phase:{change.phase}"
+        once = f"{change.ref.run_id}:phase:{change.phase}"
 
         def apply(page: Page) -> None:
             # A repeated activity may arrive after the next phase has begun: the line tells.
@@ -70,8 +70,10 @@ def _activate(page: Page, request: ActivateRun) -> Activation:
         _close_intents(page, "a newer START took over")
         _begin(page, request)
     elif strategy.run_id != ref.run_id:
-        # The same START in a new run: somebody reset the workflow, and this run goes on where it stood.
+        # The same START in a new run: somebody reset the workflow, or this run adopts what it left.
         _take_over(strategy, ref)
+        if request.start.adopted is not None:
+            page.say(EventKind.ADOPTED, adopted_text(request.start), f"{ref.run_id}:adopted")
     return Activation(strategy.round, strategy.bought_quantity - strategy.sold_quantity)
 
 
@@ -138,7 +140,7 @@ def _finish(page: Page, request: FinishRun) -> None:
     _close_intents(page, request.detail)
     text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
     data = {"outcome": request.outcome.value}
-    page.say(EventKind.STOPPED, text, f"{request.ref.start_id}:stopped", data)
+    page.say(EventKind.STOPPED, text, f"{request.ref.run_id}:stopped", data)
 
 
 def _close_intents(page: Page, message: str) -> None:

@@ -1,6 +1,7 @@
 """A user with a phone: everything over REST, as the app does it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -107,6 +108,16 @@ class Trader:
                 return seen
             await asyncio.sleep(0.1)
         raise AssertionError(f"{state} not seen in {PATIENCE} s, but {seen}\n{self.product.terminal}")
+
+    async def eventually(self, read: Callable[[], Awaitable[Any]], holds: Callable[[Any], bool]) -> Any:
+        """Wait until what is read holds."""
+        seen: Any = None
+        for _ in range(PATIENCE * 10):
+            seen = await read()
+            if holds(seen):
+                return seen
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"last seen after {PATIENCE} s: {seen}\n{self.product.terminal}")
 
     async def ledger(self) -> list[dict[str, Any]]:
         return await self.product.ledger(self.account["user_id"])

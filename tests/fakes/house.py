@@ -162,6 +162,10 @@ class MemoryCache:
         self._check()
         self.loaded.discard(strategy.strategy_id)
 
+    async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
+        self._check()
+        return frozenset(strategy_ids) - self.loaded
+
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
         self._check()
         return self.locks.setdefault(strategy_id, owner) == owner

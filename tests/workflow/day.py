@@ -55,7 +55,7 @@ class TestDay:
         orders = OrderActivities(desk, gate, self.brokers, self.clock, timedelta(seconds=5))
         runs = RunActivities(self.store, self.cache, self.alerts)
         return [
-            *(orders.enter, orders.settle_entry, orders.exit),
+            *(orders.enter, orders.settle_entry, orders.exit, orders.settle_exit),
             *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         ]
 

@@ -1,0 +1,143 @@
+"""What needs a person, of all users: read by the reconciler and the operator, in the worker's role."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, String, and_, case, cast, exists, func, or_, select
+
+from adapters.store.engine import Store
+from adapters.store.tables import BrokerKeys, EventRow, OrderRow, StrategyRow, User
+from domain.attention import Due, InDoubt, LeftOver, LoginNeeded
+from domain.order import Leg, OrderStatus
+from domain.session import exchange_time
+from domain.strategy import Position, Status
+from domain.timeline import EventKind
+
+UNANSWERED_AFTER = timedelta(seconds=10)
+"""A send is answered within milliseconds, or given up by its deadline: older ones are in doubt."""
+
+
+class Attention:
+    """Questions bound to no tenant; they write nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def logins_needed(self, now: datetime) -> list[LoginNeeded]:
+        """Return the running strategies with an order due later on `now`'s day (exchange time), and no login for it.
+
+        A login that was noted as dead, has ended, ends before the order, or was never made.
+        """
+        buys = StrategyRow.position == Position.NONE.value
+        due_at = case((buys, StrategyRow.buy_at), else_=StrategyRow.sell_at)
+        ends_at = BrokerKeys.token_expires_at
+        dead = or_(BrokerKeys.login_dead.is_not(False), ends_at.is_(None), ends_at <= now)
+        query = (
+            select(StrategyRow, User.email, due_at, case((dead, None), else_=ends_at))
+            .join(User, User.user_id == StrategyRow.user_id)
+            .outerjoin(BrokerKeys, BrokerKeys.user_id == StrategyRow.user_id)
+            .where(
+                StrategyRow.status == Status.RUNNING.value,
+                StrategyRow.trading_day == exchange_time(now).date(),
+                due_at > now,
+                or_(dead, ends_at <= due_at),
+            )
+            .order_by(due_at, StrategyRow.strategy_id)
+        )
+        async with self._store.read() as session:
+            rows = (await session.execute(query)).all()
+        return [_login_needed(row, email, due, ends) for row, email, due, ends in rows]
+
+    async def left_over(self) -> list[LeftOver]:
+        """Return the stopped strategies that hold shares nobody chose to keep, oldest first."""
+        query = (
+            select(StrategyRow, User.email)
+            .join(User, User.user_id == StrategyRow.user_id)
+            .where(
+                StrategyRow.status == Status.STOPPED.value,
+                StrategyRow.position == Position.BOUGHT.value,
+                StrategyRow.kept.is_(False),
+            )
+            .order_by(StrategyRow.stopped_at, StrategyRow.strategy_id)
+        )
+        async with self._store.read() as session:
+            rows = (await session.execute(query)).all()
+        return [_left_over(row, email) for row, email in rows]
+
+    async def in_doubt(self) -> list[InDoubt]:
+        """Return the orders nobody can vouch for, oldest first.
+
+        Sent and unanswered on whatever day; entries of today that were given up as absent; orders at the broker
+        whose strategy has stopped, so that no run follows them. What an operator has settled is left out.
+        """
+        query = (
+            select(OrderRow, User.email, StrategyRow.status)
+            .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
+            .join(User, User.user_id == OrderRow.user_id)
+            .where(_doubtful())
+            .order_by(OrderRow.sent_at, OrderRow.order_id)
+        )
+        async with self._store.read() as session:
+            rows = (await session.execute(query)).all()
+        return [_in_doubt(row, email, Status(status)) for row, email, status in rows]
+
+
+def _doubtful() -> ColumnElement[bool]:
+    today = func.date(func.timezone("Asia/Kolkata", func.now()))
+    stopped = StrategyRow.status == Status.STOPPED.value
+    unanswered = and_(
+        OrderRow.status == OrderStatus.SENT.value, OrderRow.sent_at < func.now() - UNANSWERED_AFTER
+    )
+    absent = and_(
+        OrderRow.status == OrderStatus.ABSENT.value,
+        OrderRow.leg == Leg.ENTRY.value,
+        OrderRow.trading_day == today,
+        ~_settled_by_hand(),
+    )
+    unfollowed = and_(OrderRow.status == OrderStatus.OPEN.value, stopped)
+    return or_(unanswered, absent, unfollowed)
+
+
+def _settled_by_hand() -> ColumnElement[bool]:
+    return exists().where(
+        EventRow.strategy_id == OrderRow.strategy_id,
+        EventRow.kind == EventKind.RESOLVED.value,
+        EventRow.data["order_id"].astext == cast(OrderRow.order_id, String),
+    )
+
+
+def _login_needed(row: StrategyRow, email: str, due_at: datetime, ends_at: datetime | None) -> LoginNeeded:
+    due = Due.BUY if row.position == Position.NONE else Due.SALE
+    return LoginNeeded(row.user_id, email, row.strategy_id, row.symbol, due, due_at, ends_at)
+
+
+def _left_over(row: StrategyRow, email: str) -> LeftOver:
+    return LeftOver(
+        strategy_id=row.strategy_id,
+        user_id=row.user_id,
+        email=email,
+        exchange=row.exchange,
+        symbol=row.symbol,
+        product=row.product,
+        quantity=row.bought_quantity - row.sold_quantity,
+        since=row.stopped_at or row.updated_at,
+        detail=row.outcome_detail or "its exit failed",
+    )
+
+
+def _in_doubt(row: OrderRow, email: str, strategy_status: Status) -> InDoubt:
+    return InDoubt(
+        order_id=row.order_id,
+        strategy_id=row.strategy_id,
+        user_id=row.user_id,
+        email=email,
+        exchange=row.exchange,
+        symbol=row.symbol,
+        product=row.product,
+        leg=Leg(row.leg),
+        quantity=row.quantity or 0,
+        tag=row.tag,
+        status=OrderStatus(row.status),
+        strategy_status=strategy_status,
+        since=row.sent_at or row.created_at,
+        message=row.message,
+    )

@@ -1,0 +1,82 @@
+"""What the reconciler reads, of all users: the worker's role only."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from adapters.store.engine import Store
+from adapters.store.order_rows import attempt_of, terms_of
+from adapters.store.tables import OrderRow, StrategyRow
+from domain.order import Leg, OrderStatus
+from domain.reconciling import DoubtfulEntry, RunningRow
+from domain.run import StartRun
+from domain.session import DayPlan
+from domain.strategy import OnStop, Position, Product, Status, Strategy
+
+_IN_DOUBT = (OrderStatus.SENT.value, OrderStatus.ABSENT.value)
+
+
+class PostgresReconciliation:
+    """Implements `domain.ports.Reconciliation`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def running(self, settled_before: datetime) -> Sequence[RunningRow]:
+        """Return the strategies called running whose START is older than `settled_before`."""
+        query = select(StrategyRow).where(
+            StrategyRow.status == Status.RUNNING.value, StrategyRow.started_at < settled_before
+        )
+        async with self._store.read() as session:
+            rows = (await session.scalars(query)).all()
+        return [
+            RunningRow(start, row.workflow_id, row.run_id, Position(row.position))
+            for row in rows
+            if (start := _start(row)) is not None and row.workflow_id and row.run_id
+        ]
+
+    async def doubtful_entries(self) -> Sequence[DoubtfulEntry]:
+        """Return unresolved entries of stopped strategies while their market is open, newest round only."""
+        query = (
+            select(OrderRow, StrategyRow)
+            .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
+            .where(
+                OrderRow.leg == Leg.ENTRY.value,
+                OrderRow.status.in_(_IN_DOUBT),
+                OrderRow.trading_day == StrategyRow.trading_day,
+                OrderRow.round == StrategyRow.round,
+                StrategyRow.status == Status.STOPPED.value,
+                StrategyRow.closes_at > func.now(),
+            )
+        )
+        async with self._store.read() as session:
+            rows = (await session.execute(query)).all()
+        return [
+            DoubtfulEntry(start, attempt_of(order), terms_of(order))
+            for order, strategy in rows
+            if (start := _start(strategy)) is not None
+        ]
+
+
+def _start(row: StrategyRow) -> StartRun | None:
+    """Return the START a row was started by, None where the row was never started."""
+    if row.start_id is None or row.trading_day is None:
+        return None
+    if row.buy_at is None or row.sell_at is None or row.closes_at is None:
+        return None
+    strategy = Strategy(
+        row.strategy_id,
+        row.user_id,
+        row.symbol,
+        row.buy_time,
+        row.sell_time,
+        row.stop_loss,
+        row.quantity,
+        row.exchange,
+        Product(row.product),
+        OnStop(row.on_stop),
+    )
+    # When the day opened matters to no one any more: what is adopted is brought to its end.
+    plan = DayPlan(row.trading_day, row.buy_at, row.sell_at, row.buy_at, row.closes_at, tuple(row.warnings))
+    return StartRun(row.start_id, strategy, plan)

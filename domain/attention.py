@@ -1,0 +1,135 @@
+"""What a person has to see to: logins that are missing, shares that were left, orders in doubt; in words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from domain.order import Leg, OrderStatus
+from domain.run import Alarm, FinishRun
+from domain.session import clock_text, exchange_time
+from domain.strategy import Outcome, Position, Status
+
+
+class Due(StrEnum):
+    """What a strategy needs a living login for."""
+
+    BUY = "buy"
+    SALE = "sale"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginNeeded:
+    """A running strategy whose order of today falls due without a living login at the broker."""
+
+    user_id: UUID
+    email: str
+    strategy_id: UUID
+    symbol: str
+    due: Due
+    due_at: datetime
+    ends_at: datetime | None
+    """When the stored login ends; None when it has ended, is dead, or was never there."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOver:
+    """Shares that a stopped strategy still holds though nobody chose to keep them."""
+
+    strategy_id: UUID
+    user_id: UUID
+    email: str
+    exchange: str
+    symbol: str
+    product: str
+    quantity: int
+    since: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """An order that may or may not be at the broker, or is there with no run to follow it."""
+
+    order_id: UUID
+    strategy_id: UUID
+    user_id: UUID
+    email: str
+    exchange: str
+    symbol: str
+    product: str
+    leg: Leg
+    quantity: int
+    tag: str
+    status: OrderStatus
+    strategy_status: Status
+    since: datetime
+    message: str
+
+
+_FAILED = {
+    Outcome.MISSED: "missed",
+    Outcome.ORDER_FAILED: "order_failed",
+    Outcome.REJECTED: "order_rejected",
+}
+"""Outcomes that nobody wanted, by the kind of their alarm."""
+
+
+def outcome_alarm(end: FinishRun) -> Alarm | None:
+    """Return the alarm for a run that ended as nobody wanted, None for every other.
+
+    A run that ends holding shares has raised `position_left` itself.
+    """
+    kind = _FAILED.get(end.outcome)
+    if kind is None or end.position is Position.BOUGHT:
+        return None
+    strategy = end.strategy
+    text = f"{strategy.symbol} ×{strategy.quantity} was stopped: {end.detail.rstrip('.')}."
+    return Alarm(kind, text, strategy.user_id, strategy.strategy_id, {"outcome": end.outcome.value})
+
+
+def login_alarm(needed: LoginNeeded) -> Alarm:
+    """Return the morning's alarm for a login without which an order of today cannot be sent."""
+    due_at = _clock(needed.due_at)
+    state = f"ends at {_clock(needed.ends_at)}" if needed.ends_at is not None else "has ended"
+    otherwise = "nothing will be bought" if needed.due is Due.BUY else "the sale waits for it"
+    return Alarm(
+        "login_needed",
+        f"The {needed.due} of {needed.symbol} is due at {due_at} and the login at Zerodha {state}: "
+        f"log in before {due_at}, or {otherwise}.",
+        needed.user_id,
+        needed.strategy_id,
+        {"due_at": needed.due_at.isoformat(), "due": needed.due.value},
+    )
+
+
+def left_over_alarm(left: LeftOver) -> Alarm:
+    """Return the alarm for shares that nobody sells or watches any more."""
+    return Alarm(
+        "position_left",
+        f"{left.quantity} {left.symbol} are still held by a stopped strategy, and no stop is watched. "
+        f"{left.detail.rstrip('.')}. {SELL_LEFT_OVER}",
+        left.user_id,
+        left.strategy_id,
+        {"quantity": str(left.quantity), "since": left.since.isoformat()},
+    )
+
+
+SELL_LEFT_OVER = (
+    'Stop the strategy again with on_stop "exit", which sells them at once or at the next opening; '
+    "or sell them at the broker."
+)
+
+
+def doubt_advice(doubt: InDoubt) -> str:
+    """Say what a person can do about an order in doubt."""
+    look = f"Look for the tag {doubt.tag} in the broker's order book, then"
+    settle = f"settle it: stopwatch orders resolve {doubt.order_id} --as placed:ORDER_NUMBER or"
+    other = "not-placed" if doubt.leg is Leg.EXIT else "not-placed (or absent)"
+    if doubt.strategy_status is Status.RUNNING:
+        return f"Its run is asking the order book. If that lasts: {look.lower()} {settle} {other}."
+    return f"{look} {settle} {other}."
+
+
+def _clock(instant: datetime) -> str:
+    return clock_text(exchange_time(instant).time())

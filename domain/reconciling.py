@@ -1,0 +1,53 @@
+"""What the reconciler looks at, and what it did: it repairs what a run cannot."""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from uuid import UUID
+
+from domain.order import Attempt, OrderTerms
+from domain.run import StartRun
+from domain.strategy import Position
+
+SETTLING = timedelta(seconds=10)
+"""A run younger than this may not be visible in Temporal's list yet; it is left alone."""
+ALERT_TIMES = (time(8, 30), time(9, 0))
+"""Exchange time: when those who must log in, and those who still hold left-over shares, are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningRow:
+    """A strategy that Postgres calls running: the START it was started by, and the run that owns it."""
+
+    start: StartRun
+    workflow_id: str
+    run_id: str
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtfulEntry:
+    """An entry that was sent and never seen, of a strategy that has stopped."""
+
+    start: StartRun
+    attempt: Attempt
+    terms: OrderTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What one round of the reconciler did."""
+
+    adopted: tuple[UUID, ...] = ()
+    restored: tuple[UUID, ...] = ()
+    late_entries: tuple[UUID, ...] = ()
+    away: tuple[str, ...] = ()
+    """Parts that did not answer; their share of the work waits for the next round."""
+
+
+def due_alerts(since: datetime, now: datetime) -> tuple[time, ...]:
+    """Return the alert times of day that lie after `since` and not after `now`, both in exchange time."""
+    return tuple(
+        moment
+        for moment in ALERT_TIMES
+        if since < now.replace(hour=moment.hour, minute=moment.minute, second=0, microsecond=0) <= now
+    )

@@ -1,0 +1,87 @@
+"""Breaks what the plan says when its day begins, and writes down when it was broken and when it was well."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from tests.chaos.plan import Disturbance
+from tests.chaos.player import paper
+from tests.chaos.proxy import Trouble
+from tests.chaos.world import World
+
+BACK_WITHIN = 30
+FAILPOINT_WAITS = 40
+
+
+class Breaker:
+    """Carries out disturbances; `log` holds what happened, one row each."""
+
+    def __init__(self, world: World, plan: Sequence[Disturbance]) -> None:
+        self._world = world
+        self._waiting = list(plan)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy: dict[str, asyncio.Lock] = {}
+        self.log: list[dict[str, Any]] = []
+
+    def began(self, day: int) -> None:
+        """Set off what is due with this day."""
+        while self._waiting and self._waiting[0].after_day <= day:
+            task = asyncio.create_task(self._later(self._waiting.pop(0)))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def settled(self) -> None:
+        """Wait until nothing is broken any more."""
+        await asyncio.gather(*self._tasks)
+
+    def count(self, *what: str) -> int:
+        return sum(1 for row in self.log if row["what"] in what)
+
+    async def _later(self, one: Disturbance) -> None:
+        await asyncio.sleep(one.wait)
+        # A part is broken in one way at a time; another one waits until this one is well.
+        async with self._busy.setdefault(f"{one.what if one.what == 'net' else one.target}", asyncio.Lock()):
+            began = time.time()
+            hit = await self._break(one)
+            if hit is not None:
+                ended = max(time.time(), began + one.seconds)
+                self.log.append(
+                    {"what": one.what, "target": one.target, "hit": hit, "at": began, "until": ended}
+                )
+
+    async def _break(self, one: Disturbance) -> object | None:
+        """Break it and return what was hit, once it is well again; None when there was nothing to hit."""
+        world = self._world
+        number = one.after_day
+        if one.what in ("kill", "paper"):
+            pid = await world.kill(one.target, number)
+            return pid and await self._replaced(one.target, pid)
+        if one.what == "freeze":
+            return await world.freeze(one.target, number, one.seconds)
+        if one.what == "failpoint":
+            pid = await world.kill_at(one.target, FAILPOINT_WAITS)
+            if pid is not None:
+                await asyncio.sleep(5)  # whoever it was is back by then
+            return pid
+        if one.what == "net":
+            link = world.proxy.links[one.target]
+            await link.suffer(Trouble(one.trouble), one.seconds, one.amount)
+            return one.trouble
+        if one.what == "feed":
+            await paper(world.product, "/_paper/faults", kind=one.target, seconds=one.seconds)
+            return one.target
+        if one.what == "flush":
+            async with Redis.from_url(world.product.endpoints["redis"]) as redis:
+                await redis.flushall()
+            return "flushall"
+        raise ValueError(one.what)
+
+    async def _replaced(self, part: str, pid: int) -> int:
+        for _ in range(BACK_WITHIN * 10):
+            await asyncio.sleep(0.1)
+            if pid not in self._world.pids(part) and self._world.pids(part):
+                break
+        return pid

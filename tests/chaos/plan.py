@@ -1,0 +1,234 @@
+"""What a chaos run does, all of it decided by its seed: which day gets what, and what breaks when."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from domain.failpoint import STEPS
+
+STOP_LOSS = 950
+CALM_PRICE = 1000
+CROSSED_PRICE = 940
+
+# Kind of day → outcomes it has when nothing is in its way, and its share of all days.
+KINDS: dict[str, tuple[frozenset[str], int]] = {
+    "sell": (frozenset({"sold"}), 30),
+    "stop_loss": (frozenset({"stop_loss"}), 20),
+    "stop_exit": (frozenset({"stopped"}), 10),
+    "stop_keep": (frozenset({"kept"}), 5),
+    "keep_then_sell": (frozenset({"stopped"}), 4),
+    "two_stops": (frozenset({"stopped"}), 5),
+    "stop_waiting": (frozenset({"stopped"}), 4),
+    "stop_entering": (frozenset({"stopped"}), 5),
+    "restart": (frozenset({"sold"}), 4),
+    "cancel_exit": (frozenset({"cancelled"}), 5),
+    "cancel_keep": (frozenset({"kept"}), 3),
+    "crossed": (frozenset({"skipped"}), 5),
+}
+# Faults of the paper exchange at a placement: (count, delay). Delays stay inside the horizons of the run
+# (entry 20 s, exit 6 s), but for an exit that the books hide longer than the exit's horizon.
+ANSWERS: dict[str, tuple[tuple[int, int], tuple[float, float]]] = {
+    "accept_then_hang": ((1, 2), (0, 0)),
+    "accept_then_reset": ((1, 2), (0, 0)),
+    "hang_without_accept": ((1, 1), (0, 0)),
+    "timeout_400_then_place": ((1, 1), (0.5, 4)),
+    "http_503": ((1, 3), (0, 0)),
+    "http_503_but_placed": ((1, 2), (0, 0)),
+    "html_502": ((1, 2), (0, 0)),
+    "rate_limit_429": ((1, 4), (0, 0)),
+    "reject_400": ((1, 1), (0, 0)),
+    "slow": ((1, 2), (0.5, 6)),
+}
+BOOKS = {"late_visibility": {"BUY": (0.5, 6.0), "SELL": (0.5, 10.0)}, "stuck_open_pending": {}}
+FILLS = ("reject_async", "partial_fill", "partial_then_cancel")
+READS = ("/orders", "/portfolio", "/quote")
+FEED = ("ws_drop", "ws_silent", "ws_garbage", "ws_out_of_order", "ws_duplicate")
+KILLED = ("worker", "worker", "worker", "listener", "listener", "api", "api", "redis", "temporal", "postgres")
+LINKS = ("kite", "redis", "temporal", "postgres")
+TROUBLES = ("latency", "black_hole", "drop_answer", "reset", "refuse")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of the paper exchange that waits for one of the day's requests."""
+
+    kind: str
+    side: str | None = None
+    path: str | None = None
+    count: int = 1
+    delay: float = 0
+    fraction: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The token dies `at` seconds after buy_time and is renewed `after` more."""
+
+    at: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One strategy day. Times are seconds: `act_at` after buy_time (before it, where negative)."""
+
+    number: int
+    lane: int
+    kind: str
+    lead: float
+    hold: float
+    act_at: float
+    quantity: int
+    starts: int
+    faults: tuple[Fault, ...] = ()
+    login: Login | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """Something that breaks for everybody, `wait` seconds after day `after_day` has begun.
+
+    `what`: kill, freeze, failpoint, net, feed, flush or terminate; `target`: a part, a step, a link, a kind.
+    """
+
+    after_day: int
+    wait: float
+    what: str
+    target: str
+    seconds: float = 0
+    trouble: str = ""
+    amount: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the runner is going to do."""
+
+    seed: int
+    lanes: int
+    days: tuple[Day, ...]
+    disturbances: tuple[Disturbance, ...]
+
+    @classmethod
+    def made(cls, seed: int, days: int, lanes: int, extras: Iterable[str] = ()) -> "Plan":
+        """Return the plan of a seed; `extras`: disturbances that are optional (flush, terminate, paper)."""
+        dice = random.Random(seed)  # noqa: S311 - a plan that comes back with its seed is the point
+        lanes = min(lanes, days)
+        spared = frozenset(dice.sample(range(lanes), max(1, lanes // 4)))
+        kinds = _kinds(dice, days)
+        made = tuple(
+            _day(dice, number, number % lanes, kind, number % lanes in spared)
+            for number, kind in enumerate(kinds)
+        )
+        return cls(seed, lanes, made, _disturbances(dice, days, tuple(extras)))
+
+
+def fault_free(plan: Plan) -> frozenset[int]:
+    """Return the lanes whose own account never has a fault."""
+    faulty = {day.lane for day in plan.days if day.faults or day.login}
+    return frozenset(range(plan.lanes)) - faulty
+
+
+def _kinds(dice: random.Random, days: int) -> list[str]:
+    names = list(KINDS)
+    kinds = names[: min(days, len(names))]  # even a short run has one of each
+    kinds += dice.choices(names, [share for _, share in KINDS.values()], k=days - len(kinds))
+    dice.shuffle(kinds)
+    return kinds
+
+
+def _day(dice: random.Random, number: int, lane: int, kind: str, spared: bool) -> Day:
+    hold = dice.uniform(6, 20)
+    act_at = {
+        "stop_waiting": -1.0,
+        "stop_entering": dice.uniform(-0.5, 0.7),
+        "restart": -6.0,
+        "crossed": 0.0,
+    }.get(kind, dice.uniform(1, 8))
+    if kind not in ("sell", "restart"):
+        hold = max(hold, act_at + 40)  # what ends the day is what its kind says
+    if kind == "crossed":
+        hold = 8.0
+    faults = () if spared else _faults(dice, kind)
+    login = Login(dice.uniform(-3, 10), dice.uniform(1, 7)) if not spared and dice.random() < 0.05 else None
+    return Day(
+        number,
+        lane,
+        kind,
+        lead=10.0 if kind == "restart" else dice.uniform(2.5, 7),
+        hold=hold,
+        act_at=act_at,
+        quantity=dice.choice((1, 2, 3, 10, 25)),
+        starts=dice.choice((1, 1, 1, 2, 3)),
+        faults=faults,
+        login=login,
+    )
+
+
+def _faults(dice: random.Random, kind: str) -> tuple[Fault, ...]:
+    made: list[Fault] = []
+    for side in ("BUY", "SELL"):
+        if dice.random() < 0.45:
+            made.append(_answer(dice, side))
+        if dice.random() < 0.15:
+            made.append(_book(dice, side))
+        if dice.random() < 0.2:
+            made.append(Fault(dice.choice(FILLS), side, fraction=dice.choice((0.1, 0.5, 0.9))))
+    if dice.random() < 0.15:
+        kind = dice.choice(("http_503", "html_502", "slow", "rate_limit_429", "accept_then_reset"))
+        made.append(
+            Fault(kind, path=dice.choice(READS), count=dice.randint(1, 6), delay=dice.uniform(0.2, 3))
+        )
+    return tuple(made)
+
+
+def _answer(dice: random.Random, side: str) -> Fault:
+    kind = dice.choice(sorted(ANSWERS))
+    (least, most), (soonest, latest) = ANSWERS[kind]
+    return Fault(kind, side, count=dice.randint(least, most), delay=round(dice.uniform(soonest, latest), 2))
+
+
+def _book(dice: random.Random, side: str) -> Fault:
+    kind = dice.choice(("late_visibility", "late_visibility", "stuck_open_pending"))
+    delay = dice.uniform(*BOOKS[kind][side]) if kind == "late_visibility" else 0
+    return Fault(kind, side, delay=round(delay, 2))
+
+
+def _disturbances(dice: random.Random, days: int, extras: tuple[str, ...]) -> tuple[Disturbance, ...]:
+    made = []
+    for what, least, per_day in (
+        ("kill", len(KILLED), 0.10),
+        ("freeze", 1, 0.015),
+        ("failpoint", 3, 0.035),
+        ("net", 3, 0.04),
+        ("feed", 2, 0.02),
+        *((extra, 1, 0.01) for extra in extras),
+    ):
+        for number in range(max(least, round(days * per_day))):
+            made.append(_disturbance(dice, what, number, days))
+    return tuple(sorted(made, key=lambda one: (one.after_day, one.wait)))
+
+
+def _disturbance(dice: random.Random, what: str, number: int, days: int) -> Disturbance:
+    when = dice.randrange(days), round(dice.uniform(0, 12), 2)
+    if what == "kill":
+        return Disturbance(*when, what, KILLED[::-1][number % len(KILLED)])
+    if what == "freeze":
+        return Disturbance(*when, what, "worker", seconds=round(dice.uniform(1.5, 8), 1))
+    if what == "failpoint":
+        # A prime stride: a short run meets steps of every kind, a long one meets each.
+        return Disturbance(*when, what, STEPS[number * 7 % len(STEPS)])
+    if what == "net":
+        trouble = TROUBLES[number % len(TROUBLES)]
+        amount = {"latency": dice.uniform(0.05, 1.5), "drop_answer": dice.choice((0, 20, 200, 1000))}
+        return Disturbance(
+            *when,
+            what,
+            LINKS[dice.randrange(len(LINKS))],
+            seconds=round(dice.uniform(1, 8), 1),
+            trouble=trouble,
+            amount=round(amount.get(trouble, 0), 2),
+        )
+    if what == "feed":
+        return Disturbance(*when, what, FEED[number % len(FEED)], seconds=round(dice.uniform(2, 8), 1))
+    return Disturbance(*when, what, {"paper": "paper", "flush": "redis"}.get(what, "run"))

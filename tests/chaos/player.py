@@ -1,0 +1,215 @@
+"""One user's strategy days, played over REST as the plan says; every input is written down with its time."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, STOP_LOSS, Day, Fault
+from tests.e2e.product import Product
+from tests.e2e.trader import Trader, soon
+
+BUSY = 90
+"""Seconds a call is repeated through restarts."""
+LONGEST = 200
+"""Seconds after its sell_time within which a day must have ended."""
+FAR_AHEAD = 900
+"""A START that came too late for its buy_time is for tomorrow."""
+
+Ended = Callable[[str], Awaitable[dict[str, Any]]]
+
+
+class Player:
+    """A user with a lane, a symbol and a paper account of its own."""
+
+    def __init__(self, lane: int, symbol: str, product: Product, ended: Ended) -> None:
+        self.lane = lane
+        self._symbol = symbol
+        self._product = product
+        self._ended = ended
+        self._temporal: Client | None = None
+        self._trader: Trader | None = None
+
+    async def sign_up(self) -> None:
+        """Register and connect a paper account."""
+        self._trader = await Trader.signed_up(self._product)
+
+    async def close(self) -> None:
+        await self._user.http.aclose()
+
+    async def play(self, day: Day) -> dict[str, Any]:
+        """Play a day to its end; return what was done, for the checker."""
+        record: dict[str, Any] = {
+            "day": asdict(day),
+            "user": self._user.account["user_id"],
+            "symbol": self._symbol,
+            "strategies": [],
+            "acts": [],
+            "began": time.time(),
+        }
+        try:
+            await self._play(day, record)
+        except Exception as broken:  # one day that could not be played must not end the others
+            record["trouble"] = f"{type(broken).__name__}: {str(broken)[:500]}"
+        record["ended"] = time.time()
+        return record
+
+    @property
+    def _user(self) -> Trader:
+        assert self._trader is not None, "sign_up() comes first"
+        return self._trader
+
+    async def _play(self, day: Day, record: dict[str, Any]) -> None:
+        await self._price(record, CROSSED_PRICE if day.kind == "crossed" else CALM_PRICE)
+        for fault in day.faults:
+            await self._arm(fault, day.lead + day.hold + 30)
+        strategy_id, buy_at, sell_at = await self._started(day, record)
+        login = asyncio.create_task(self._lose_login(day, buy_at, record))
+        try:
+            await self._act(day, strategy_id, buy_at, record)
+            left = sell_at.timestamp() - time.time() + LONGEST
+            async with asyncio.timeout(max(left, LONGEST)):
+                await self._ended(strategy_id)
+            if day.kind == "keep_then_sell":
+                await self._stop(record, strategy_id, on_stop="exit")
+                async with asyncio.timeout(LONGEST):
+                    await self._ended(strategy_id)
+        finally:
+            await login
+
+    async def _started(self, day: Day, record: dict[str, Any]) -> tuple[str, datetime, datetime]:
+        """Create and START; where a fault made it too late for today, stop that one and take another."""
+        on_stop = "keep" if day.kind == "cancel_keep" else "exit"
+        while True:
+            buy_at = await soon(day.lead, length=day.lead + day.hold + 60)
+            sell_at = buy_at + timedelta(seconds=int(day.hold))
+            strategy_id = await self._user.create(
+                buy_at,
+                sell_at,
+                symbol=self._symbol,
+                stop_loss=STOP_LOSS,
+                quantity=day.quantity,
+                on_stop=on_stop,
+            )
+            record["strategies"].append(strategy_id)
+            starts = await asyncio.gather(*(self._start(strategy_id) for _ in range(day.starts)))
+            if day.kind == "restart":
+                await self._stop(record, strategy_id)
+                starts = [await self._start(strategy_id)]
+            started = datetime.fromisoformat(starts[0]["buy_at"])
+            _did(record, "start", strategy_id, buy_at=started.timestamp())
+            if started.timestamp() - time.time() < FAR_AHEAD:
+                return strategy_id, buy_at, sell_at
+            await self._stop(record, strategy_id)
+            await self._ended(strategy_id)
+
+    async def _act(self, day: Day, strategy_id: str, buy_at: datetime, record: dict[str, Any]) -> None:
+        if day.kind != "stop_waiting":
+            await _until(buy_at.timestamp() + day.act_at)
+        if day.kind == "stop_loss":
+            await self._price(record, CROSSED_PRICE)
+        elif day.kind in ("stop_exit", "stop_waiting", "stop_entering"):
+            await self._stop(record, strategy_id)
+        elif day.kind in ("stop_keep", "keep_then_sell"):
+            await self._stop(record, strategy_id, on_stop="keep")
+        elif day.kind == "two_stops":
+            await asyncio.gather(*(self._stop(record, strategy_id) for _ in range(2)))
+        elif day.kind in ("cancel_exit", "cancel_keep"):
+            await self._cancel(record, strategy_id)
+
+    async def _start(self, strategy_id: str) -> dict[str, Any]:
+        return await self._user.start(strategy_id)
+
+    async def _stop(self, record: dict[str, Any], strategy_id: str, **words: str) -> None:
+        asked = time.time()
+        answer = await self._repeated(lambda: self._user.stop(strategy_id, **words))
+        _did(
+            record, "stop", strategy_id, asked=asked, answer=answer.status_code, on_stop=words.get("on_stop")
+        )
+        assert answer.status_code in (200, 202), f"STOP: {answer.status_code} {answer.text}"
+
+    async def _cancel(self, record: dict[str, Any], strategy_id: str) -> None:
+        workflow_id = (await self._repeated(lambda: self._user.http.get(f"/strategy/{strategy_id}"))).json()[
+            "workflow_id"
+        ]
+        for _ in range(BUSY):
+            try:
+                if self._temporal is None:
+                    self._temporal = await Client.connect(self._product.endpoints["temporal"])
+                await self._temporal.get_workflow_handle(workflow_id).cancel(rpc_timeout=timedelta(seconds=3))
+            except (RPCError, RuntimeError, OSError) as error:
+                if "not found" in str(error) or "already completed" in str(error):
+                    break
+                await asyncio.sleep(1)
+            else:
+                break
+        _did(record, "cancel", strategy_id)
+
+    async def _lose_login(self, day: Day, buy_at: datetime, record: dict[str, Any]) -> None:
+        if day.login is None:
+            return
+        await _until(buy_at.timestamp() + day.login.at)
+        user_id = self._user.account["user_id"]
+        await self._paper("/_paper/faults", kind="token_expired", match={"user_id": user_id})
+        _did(record, "login_died")
+        await asyncio.sleep(day.login.after)
+        account = await self._paper("/_paper/accounts", user_id=user_id)
+        await self._user.post("/broker/connect", {"access_token": account["access_token"]})
+        self._user.account = account
+        _did(record, "login_renewed")
+
+    async def _price(self, record: dict[str, Any], price: int) -> None:
+        await self._paper("/_paper/price", symbol=self._symbol, exchange="NSE", price=price)
+        _did(record, "price", price=price)
+
+    async def _arm(self, fault: Fault, seconds: float) -> None:
+        match = {"user_id": self._user.account["user_id"]}
+        match |= {name: value for name, value in (("side", fault.side), ("path", fault.path)) if value}
+        await self._paper(
+            "/_paper/faults",
+            kind=fault.kind,
+            match=match,
+            count=fault.count,
+            seconds=seconds,
+            delay=fault.delay,
+            fraction=fault.fraction,
+        )
+
+    async def _paper(self, path: str, **message: object) -> Any:
+        return await paper(self._product, path, **message)
+
+    async def _repeated(self, call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+        for _ in range(BUSY * 2):
+            try:
+                answer = await call()
+            except httpx.TransportError:
+                await asyncio.sleep(0.5)
+                continue
+            if answer.status_code != 503:
+                return answer
+            await asyncio.sleep(0.5)
+        raise AssertionError(f"no answer in {BUSY} s")
+
+
+async def paper(product: Product, path: str, **message: object) -> Any:
+    """Call the paper exchange's control, through its restarts."""
+    for _ in range(BUSY * 2):
+        try:
+            return await product.paper(path, **message)
+        except (httpx.TransportError, OSError):
+            await asyncio.sleep(0.5)
+    raise AssertionError(f"the paper exchange did not answer {path} in {BUSY} s")
+
+
+async def _until(instant: float) -> None:
+    await asyncio.sleep(max(0, instant - time.time()))
+
+
+def _did(record: dict[str, Any], what: str, strategy_id: str | None = None, **more: object) -> None:
+    record["acts"].append({"what": what, "at": time.time(), "strategy_id": strategy_id, **more})

@@ -1,0 +1,235 @@
+"""The chaos run: strategy days on the whole product, while processes, links and the broker fail."""
+
+import argparse
+import asyncio
+import json
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tests.chaos.breaker import Breaker
+from tests.chaos.plan import Plan, fault_free
+from tests.chaos.player import Player
+from tests.chaos.report import show
+from tests.chaos.rows import States
+from tests.chaos.world import SETTINGS, World
+
+LANES = 40
+POLL = 0.5
+TELL_EVERY = 10.0
+CHECK_WITHIN = 900
+# One symbol a lane: a price that falls for one must not fall for another.
+SYMBOLS = [
+    "ADANIENT", "ADANIPORTS", "APOLLOHOSP", "ASIANPAINT", "AXISBANK", "BAJAJ-AUTO", "BAJFINANCE",
+    "BAJAJFINSV", "BEL", "BHARTIARTL", "CIPLA", "COALINDIA", "DRREDDY", "EICHERMOT",
+    "GRASIM", "HCLTECH", "HDFCBANK", "HDFCLIFE", "HINDALCO", "HINDUNILVR", "ICICIBANK",
+    "INFY", "ITC", "JSWSTEEL", "KOTAKBANK", "LT", "M&M", "MARUTI",
+    "NESTLEIND", "NTPC", "ONGC", "POWERGRID", "RELIANCE", "SBILIFE", "SBIN",
+    "SHRIRAMFIN", "SUNPHARMA", "TATASTEEL", "TCS", "TECHM", "TITAN", "TRENT",
+    "ULTRACEMCO", "WIPRO",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked of a run."""
+
+    days: int
+    seed: int
+    lanes: int = LANES
+    out: Path | None = None
+    home: Path | None = None
+    extras: tuple[str, ...] = ()
+
+
+class Run:
+    """One run: the world, the users in it, and how far they are."""
+
+    def __init__(self, wish: Wish, plan: Plan, world: World, console: Console) -> None:
+        self._plan = plan
+        self._world = world
+        self._console = console
+        self._states = States(world.product.endpoints["postgres"])
+        self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._began = 0
+        self._records: list[dict[str, Any]] = []
+        self._breaker = Breaker(world, plan.disturbances)
+        self._started = time.monotonic()
+
+    async def play(self) -> dict[str, Any]:
+        """Play every day of the plan; return the script of what was done."""
+        polls = asyncio.create_task(self._poll())
+        tells = asyncio.create_task(self._tell())
+        try:
+            players = [
+                Player(lane, SYMBOLS[lane], self._world.product, self._ended)
+                for lane in range(self._plan.lanes)
+            ]
+            await asyncio.gather(*(player.sign_up() for player in players))
+            await asyncio.gather(*(self._lane(player) for player in players))
+            await self._breaker.settled()
+            await asyncio.gather(*(player.close() for player in players))
+        finally:
+            for task in (polls, tells):
+                task.cancel()
+            await asyncio.gather(polls, tells, return_exceptions=True)
+            await self._states.close()
+        return self._script()
+
+    async def _lane(self, player: Player) -> None:
+        await asyncio.sleep(player.lane * 0.4)  # not all in one second
+        for day in (day for day in self._plan.days if day.lane == player.lane):
+            self._breaker.began(self._began)
+            self._began += 1
+            self._records.append(await player.play(day))
+
+    async def _ended(self, strategy_id: str) -> dict[str, Any]:
+        """Wait until Postgres says that the strategy has stopped."""
+        future = self._waiting.setdefault(strategy_id, asyncio.get_running_loop().create_future())
+        return await asyncio.shield(future)
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(POLL)
+            for strategy_id, row in (await self._states.of(list(self._waiting))).items():
+                if row["status"] == "stopped":
+                    future = self._waiting.pop(strategy_id)
+                    if not future.done():
+                        future.set_result(row)
+
+    async def _tell(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY)
+            self._console.print(self._line(), highlight=False)
+
+    def _line(self) -> str:
+        log, seconds = self._breaker, time.monotonic() - self._started
+        troubles = sum("trouble" in record for record in self._records)
+        return (
+            f"{seconds:5.0f} s  {len(self._records):4d} of {len(self._plan.days)} days done, "
+            f"{self._began - len(self._records):3d} in flight; kills {log.count('kill', 'failpoint')}, "
+            f"freezes {log.count('freeze')}, net {log.count('net')}, feed {log.count('feed')}; "
+            f"days in trouble {troubles}"
+        )
+
+    def _script(self) -> dict[str, Any]:
+        return {
+            "seed": self._plan.seed,
+            "settings": SETTINGS,
+            "fault_free_lanes": sorted(fault_free(self._plan)),
+            "days": self._records,
+            "disturbances": self._breaker.log,
+        }
+
+
+async def run(wish: Wish, console: Console) -> dict[str, Any]:
+    """Play and check; return the result that goes into chaos.json."""
+    home = wish.home or Path(tempfile.mkdtemp(prefix="stopwatch-chaos-"))
+    plan = Plan.made(wish.seed, wish.days, wish.lanes, wish.extras)
+    (home / "plan.json").write_text(json.dumps(asdict(plan), indent=1))
+    began = time.monotonic()
+    world = await World.started(home)
+    try:
+        await world.far_worker()
+        script = await Run(wish, plan, world, console).play()
+        (home / "script.json").write_text(json.dumps(script))
+        played = time.monotonic() - began
+        console.print(f"All days are over after {played:.0f} s; the checker looks at what is left.")
+        verdict = await checked(home)
+    finally:
+        status = await world.close()
+    if status != 0:
+        verdict["violations"].append({"invariant": "0", "what": f"`up` ended with exit status {status}"})
+    result = summary(plan, script, verdict) | {"seconds": round(time.monotonic() - began, 1)}
+    (home / "result.json").write_text(json.dumps(result | {"violations": verdict["violations"]}, indent=1))
+    return result | {"violations": verdict["violations"], "home": str(home)}
+
+
+async def checked(home: Path) -> dict[str, Any]:
+    """Run the checker as a process of its own; return its verdict."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.chaos.checker",
+        "--endpoints",
+        str(home / "data" / "endpoints.json"),
+        "--script",
+        str(home / "script.json"),
+        "--out",
+        str(home / "verdict.json"),
+    )
+    async with asyncio.timeout(CHECK_WITHIN):
+        status = await process.wait()
+    if status not in (0, 1):
+        return {"violations": [{"invariant": "0", "what": f"the checker died with status {status}"}]}
+    verdict: dict[str, Any] = json.loads((home / "verdict.json").read_text())
+    return verdict
+
+
+def summary(plan: Plan, script: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of a run."""
+    faults = Counter(fault.kind for day in plan.days for fault in day.faults)
+    faults["token_expired"] = sum(day.login is not None for day in plan.days)
+    log = script["disturbances"]
+    faults.update(row["target"] for row in log if row["what"] == "feed")
+    faults.update(f"net_{row['hit']}" for row in log if row["what"] == "net")
+    kills = Counter(row["target"] for row in log if row["what"] in ("kill", "paper"))
+    kills.update(f"at {row['target']}" for row in log if row["what"] == "failpoint")
+    kills.update(f"{row['target']} frozen" for row in log if row["what"] == "freeze")
+    kills.update(row["target"] for row in log if row["what"] in ("flush", "terminate"))
+    return {
+        "seed": plan.seed,
+        "days": len(plan.days),
+        "in_flight": plan.lanes,
+        "settings": SETTINGS,
+        "kinds": dict(Counter(day.kind for day in plan.days)),
+        "faults": dict(sorted(faults.items())),
+        "kills": dict(sorted(kills.items())),
+        "outcomes": verdict.get("outcomes", {}),
+        "checked": verdict.get("checked", {}),
+        "violations_by_invariant": dict(Counter(one["invariant"] for one in verdict["violations"])),
+    }
+
+
+def arguments() -> Wish:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--days", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--lanes", type=int, default=LANES, help="users that trade at the same time")
+    parser.add_argument("--out", type=Path, default=Path("bench/chaos.json"))
+    parser.add_argument("--with", dest="extras", action="append", default=[], choices=("paper", "flush"))
+    asked = parser.parse_args()
+    seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(1_000_000)
+    lanes = min(asked.lanes, len(SYMBOLS))
+    return Wish(asked.days, seed, lanes, asked.out, extras=tuple(asked.extras))
+
+
+def main() -> int:
+    """Run from the command line; 1 when an invariant was violated."""
+    wish, console = arguments(), Console()
+    console.print(f"Chaos: {wish.days} days, {wish.lanes} at a time, seed {wish.seed}", highlight=False)
+    result = asyncio.run(run(wish, console))
+    show(result, console)
+    home = Path(result["home"])
+    if wish.out is not None:
+        _write(wish.out, result)
+    if result["violations"]:
+        console.print(f"Violated. Again with --seed {wish.seed}; everything is kept in {home}", style="red")
+        return 1
+    shutil.rmtree(home, ignore_errors=True)
+    return 0
+
+
+def _write(out: Path, result: dict[str, Any]) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    before = json.loads(out.read_text()) if out.exists() else {}
+    kept = {name: before[name] for name in ("failover",) if name in before}
+    out.write_text(json.dumps({k: v for k, v in result.items() if k != "home"} | kept, indent=1) + "\n")

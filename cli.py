@@ -30,6 +30,8 @@ app = typer.Typer(
 
 keys = typer.Typer(no_args_is_help=True, help="The secrets of a deployment.")
 app.add_typer(keys, name="keys")
+orders = typer.Typer(no_args_is_help=True, help="Orders that need a person.")
+app.add_typer(orders, name="orders")
 
 _VERDICTS = {True: "ok  ", False: "FAIL", None: "-   "}
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -121,6 +123,34 @@ def doctor() -> None:
     _leave(0 if well else 1)
 
 
+_DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Of a running `stopwatch up`: its database is asked. Without settings: .stopwatch"),
+]
+
+
+@app.command()
+def positions(
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON array.")] = False,
+    data_dir: _DataDir = None,
+) -> None:
+    """List positions that nobody watches and orders in doubt: whose, since when, why, what to do."""
+    _ask_store(["positions", *(["--json"] if as_json else [])], data_dir)
+
+
+@orders.command()
+def resolve(
+    order_id: Annotated[str, typer.Argument(help="Our order id, as `stopwatch positions` shows it.")],
+    verdict: Annotated[
+        str, typer.Option("--as", metavar="placed:BROKER_ORDER_ID|not-placed|absent", help="What you found.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why, for the timeline.")],
+    data_dir: _DataDir = None,
+) -> None:
+    """Settle an order in doubt by hand, after a look at the broker's own order book."""
+    _ask_store(["resolve", f"--as={verdict}", f"--reason={reason}", "--", order_id], data_dir)
+
+
 def main() -> None:
     app()
 
@@ -172,6 +202,32 @@ def _addresses(settings: "Settings") -> "Addresses":
         kite=settings.kite_root,
         calendar=(settings.calendar, settings.calendar_overrides),
     )
+
+
+def _ask_store(words: list[str], data_dir: Path | None) -> NoReturn:
+    # Through the environment, since arguments are seen by everybody on the machine.
+    environment = {**os.environ, "STOPWATCH_DATABASE_URL": _database(data_dir)}
+    command = [sys.executable, "-P", "-m", "adapters.store.operator", *words]
+    os.execve(sys.executable, command, environment)  # noqa: S606
+
+
+def _database(data_dir: Path | None) -> str:
+    from local.endpoints import postgres_of
+
+    settings = _settings()
+    given = settings.database_url or settings.database_url_worker
+    if given is not None and given.get_secret_value() and data_dir is None:
+        return given.get_secret_value()
+    directory = data_dir or Path(".stopwatch")
+    found = postgres_of(directory)
+    if found is None:
+        typer.echo(
+            f"No database is known: nothing runs in {directory}, so set STOPWATCH_DATABASE_URL, or name the "
+            "directory of a running `stopwatch up` with --data-dir.",
+            err=True,
+        )
+        _leave(2)
+    return found
 
 
 def _become(module: str, arguments: list[str]) -> None:

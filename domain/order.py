@@ -79,6 +79,8 @@ _STATES: dict[tuple[OrderStatus, OrderEvent], OrderStatus] = {
     **{(OrderStatus.OPEN, event): seen for event, seen in _SEEN.items()},
     # Late visibility: orders were seen up to 90 s after an error that looked final (Kite forum, 2022).
     **{(OrderStatus.ABSENT, event): seen for event, seen in _SEEN.items()},
+    # A person has looked, at the broker itself, and vouches for it.
+    (OrderStatus.ABSENT, OrderEvent.PROVE_NOT_PLACED): OrderStatus.NOT_PLACED,
     # A refusal that was an order after all (HTTP 400 "timed out", placed 8 s later) must still be owned.
     **{(OrderStatus.NOT_PLACED, event): seen for event, seen in _SEEN.items()},
 }

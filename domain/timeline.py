@@ -39,6 +39,8 @@ class EventKind(StrEnum):
     EMERGENCY = "emergency"
     ADOPTED = "adopted"
     REPAIRED = "repaired"
+    RESOLVED = "resolved"
+    """A person has settled an order in doubt by hand."""
     ALERT = "alert"
 
 
@@ -126,6 +128,11 @@ def absent_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
         f"{_order(attempt, terms, 'The')} was sent and never answered, and the order book does not show it: "
         f"{_because(message)}."
     )
+
+
+def resolved_text(attempt: Attempt, terms: OrderTerms, verdict: str, operator: str, reason: str) -> str:
+    """Say how a person settled an order in doubt."""
+    return f"{_order(attempt, terms, 'The')} was settled by hand: {verdict} ({operator}: {_because(reason)})."
 
 
 def twice_text(attempt: Attempt, terms: OrderTerms, other: str) -> str:

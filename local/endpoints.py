@@ -41,6 +41,15 @@ class Endpoints:
         }
 
 
+def postgres_of(directory: Path) -> str | None:
+    """Return the database of the product that runs in a data directory, None when none does."""
+    try:
+        found = json.loads((directory / "endpoints.json").read_text())["postgres"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return str(found) if found else None
+
+
 def _by_kind(pids: Mapping[str, int | None]) -> dict[str, int | list[int] | None]:
     """One number per kind of part, or a list where several of a kind run."""
     shown: dict[str, int | list[int] | None] = {kind: pids.get(kind) for kind in _SINGLE}

@@ -23,7 +23,7 @@ class Attention:
         self._store = store
 
     async def logins_needed(self, now: datetime) -> list[LoginNeeded]:
-        """Return the running strategies with an order due later on `now`'s day (exchange time), and no login for it.
+        """Return running strategies with an order due later today (exchange time) and no login for it.
 
         A login that was noted as dead, has ended, ends before the order, or was never made.
         """
@@ -66,7 +66,7 @@ class Attention:
     async def in_doubt(self) -> list[InDoubt]:
         """Return the orders nobody can vouch for, oldest first.
 
-        Sent and unanswered on whatever day; entries of today that were given up as absent; orders at the broker
+        Sent and unanswered on whatever day; entries of today given up as absent; orders at the broker
         whose strategy has stopped, so that no run follows them. What an operator has settled is left out.
         """
         query = (

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -144,7 +144,8 @@ class Strategies:
             OrderRow.status.in_((OrderStatus.SENT, OrderStatus.OPEN, OrderStatus.ABSENT)),
         )
         if row.closes_at is not None:
-            unanswered = and_(unanswered, func.now() < row.closes_at)
+            closes_at = literal(row.closes_at, StrategyRow.closes_at.type)  # bare, it loses its zone
+            unanswered = and_(unanswered, func.now() < closes_at)
         return bool((await self._session.execute(select(exists().where(unanswered)))).scalar_one())
 
     def _is(self, strategy_id: UUID) -> ColumnElement[bool]:

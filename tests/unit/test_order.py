@@ -56,6 +56,10 @@ def test_a_late_order_is_owned_after_we_gave_up_on_it() -> None:
     assert next_status(OrderStatus.NOT_PLACED, OrderEvent.SEE_OPEN) is OrderStatus.OPEN
 
 
+def test_a_person_may_vouch_that_an_absent_order_was_never_placed() -> None:
+    assert next_status(OrderStatus.ABSENT, OrderEvent.PROVE_NOT_PLACED) is OrderStatus.NOT_PLACED
+
+
 def test_a_planned_order_cannot_be_seen_at_the_broker() -> None:
     with pytest.raises(IllegalMove):
         next_status(OrderStatus.PLANNED, OrderEvent.SEE_OPEN)

@@ -171,7 +171,8 @@ def _entered(attempts: Sequence[Attempt]) -> Entered:
         return Entered(bought, average_price(attempts))
     last = attempts[-1]
     outcome, words = _WHY_NOTHING[last.status]
-    return Entered(0, outcome=outcome, detail=words.format(last.message).strip())
+    in_doubt = any(attempt.status is OrderStatus.ABSENT for attempt in attempts)
+    return Entered(0, outcome=outcome, detail=words.format(last.message).strip(), in_doubt=in_doubt)
 
 
 def _exited(order: ExitOrder, attempts: Sequence[Attempt]) -> Exited:

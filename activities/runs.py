@@ -64,14 +64,16 @@ class RunActivities:
     async def finish(self, request: FinishRun) -> bool:
         """Delete the Redis keys and mark the strategy stopped; False when Redis is down and keys may be left.
 
-        Redis first: whoever reads `stopped` finds no key left over.
+        Redis first: whoever reads `stopped` finds no key left over. And once more after it: meanwhile the
+        reconciler may have found the keys of a running strategy missing, and restored them.
         """
         await failpoint("finish.begun")
-        clean = await self._drop(request.strategy)
+        await self._drop(request.strategy)
         await failpoint("finish.dropped")
         with _final():
             await self._store.finish(request)
         await failpoint("finish.written")
+        clean = await self._drop(request.strategy)
         return clean
 
     @activity.defn

@@ -184,10 +184,11 @@ class Day:
         return Outcome.ORDER_FAILED, self._fault or "nothing was bought"
 
     def _stopped_first(self) -> bool:
-        """A stop cut the entry short: what the entry then says of itself is only a consequence."""
-        return (
-            self._stop_asked and self._entered is not None and self._entered.outcome is Outcome.ORDER_FAILED
-        )
+        """A stop cut the entry short: what the entry then says of itself is a consequence, but for a doubt."""
+        entered = self._entered
+        if entered is None or entered.in_doubt:
+            return False
+        return self._stop_asked and entered.outcome is Outcome.ORDER_FAILED
 
     def view(self) -> RunView:
         """Return what the run knows of itself."""

@@ -99,6 +99,8 @@ class Entered:
     average_price: Decimal | None = None
     outcome: Outcome | None = None
     detail: str = ""
+    in_doubt: bool = False
+    """It was sent, and nobody can say that it was not placed."""
 
 
 @dataclass(frozen=True, slots=True)

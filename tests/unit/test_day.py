@@ -146,6 +146,15 @@ def test_stop_during_the_entry_is_a_stop() -> None:
     assert entering.conclude().outcome is Outcome.STOPPED
 
 
+def test_stop_does_not_hide_that_an_entry_is_in_doubt() -> None:
+    entering = day()
+    entering.move(Move.BUY_DUE)
+    entering.asked_to_stop(None)
+    entering.entered(Entered(0, outcome=Outcome.ORDER_FAILED, detail="it is in doubt", in_doubt=True))
+    end = entering.conclude()
+    assert (end.outcome, end.detail) == (Outcome.ORDER_FAILED, "it is in doubt")
+
+
 def test_run_that_only_sells_sells_at_once() -> None:
     only = day(sell_only=True)
     assert (only.held, only.exit_reason) == (10, Reason.STOP)

@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     exit_resend_after_seconds: float = Field(default=20, gt=0)
     throttle: Literal["on", "off"] = "on"
     docs: bool = False
+    cloudwatch_namespace: str = Field(default="", max_length=255, pattern=r"^[A-Za-z0-9_.\-/#:]*$")
     cors_origins: str = ""
     log_level: str = "INFO"
     log_format: Literal["console", "json"] = "console"

@@ -22,7 +22,7 @@ from activities.logins import LoginActivities
 from activities.orders import OrderActivities
 from activities.reconciling import ReconcileActivities
 from activities.runs import RunActivities
-from adapters.alerts import LogAlerts
+from adapters.alerts import CloudWatchUnset, open_alerts
 from adapters.clock import SystemClock
 from adapters.credentials import VaultCredentials
 from adapters.failpoints import BadFailpoint, arm_from
@@ -30,6 +30,7 @@ from adapters.kite.accounts import KiteBrokers
 from adapters.kite.login import KiteLogin
 from adapters.logins import StoredLogins
 from adapters.logs import configure
+from adapters.part_watch import PartWatch, postgres_part, redis_part, temporal_part
 from adapters.redis_cache import RedisRuntimeCache
 from adapters.store.credentials import Credentials
 from adapters.store.engine import Store
@@ -39,6 +40,7 @@ from adapters.store.runs import PostgresRunStore
 from adapters.temporal import TemporalAddress, connect
 from adapters.vault import BadKey, Opener
 from domain.leg import Horizons
+from domain.ports import Alerts
 from settings import MissingSetting, Settings
 from workflows.broker_login import BrokerLogin
 from workflows.client import TemporalOpenRuns, start_reconciler
@@ -86,7 +88,9 @@ def parts(settings: Settings, executor: ThreadPoolExecutor) -> Parts:
     )
 
 
-def activities(settings: Settings, made: Parts, client: Client) -> Sequence[Callable[..., Any]]:
+def activities(
+    settings: Settings, made: Parts, client: Client, alerts: Alerts
+) -> Sequence[Callable[..., Any]]:
     """Return every activity of the product, built on its parts."""
     rules = DeskRules(
         entry_fill=settings.entry_fill_seconds,
@@ -100,7 +104,6 @@ def activities(settings: Settings, made: Parts, client: Client) -> Sequence[Call
     gate = EntryGate(made.brokers, made.cache, made.clock)
     missed_after = timedelta(seconds=settings.missed_after_seconds)
     orders = OrderActivities(desk, gate, made.brokers, made.clock, missed_after)
-    alerts = LogAlerts()
     runs = RunActivities(PostgresRunStore(made.store), made.cache, alerts)
     logins = LoginActivities(made.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
@@ -126,8 +129,11 @@ async def serve(settings: Settings) -> None:
             stack.push_async_callback(made.store.close)
             stack.push_async_callback(made.cache.close)
             stack.callback(made.brokers.close)
+            alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
             client = await _client(settings)
-            await stack.enter_async_context(_worker(settings, made, client))
+            await stack.enter_async_context(_worker(settings, made, client, alerts))
+            watching = asyncio.create_task(_part_watch(settings, client, alerts, stack).run())
+            stack.callback(watching.cancel)
             keeping = asyncio.create_task(_keep_reconciler(client, settings.temporal_task_queue))
             stack.callback(keeping.cancel)
             if settings.ready_file is not None:
@@ -148,6 +154,18 @@ async def _client(settings: Settings) -> Client:
     )
 
 
+def _part_watch(settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack) -> PartWatch:
+    """Ask over connections of its own: a thousand orders that wait for one of the pool's are no outage."""
+    store = Store.open(
+        settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, watching"
+    )
+    stack.push_async_callback(store.close)
+    cache = RedisRuntimeCache.connect(settings.need("redis_url"))
+    stack.push_async_callback(cache.close)
+    parts = [redis_part(cache.ping), postgres_part(store.ping), temporal_part(client)]
+    return PartWatch(parts, alerts, SystemClock())
+
+
 async def _keep_reconciler(client: Client, task_queue: str) -> None:
     """See to it that the reconciler runs: an operator may have ended it, Temporal may begin anew."""
     while True:
@@ -158,12 +176,12 @@ async def _keep_reconciler(client: Client, task_queue: str) -> None:
         await asyncio.sleep(RECONCILER_CHECK)
 
 
-def _worker(settings: Settings, made: Parts, client: Client) -> Worker:
+def _worker(settings: Settings, made: Parts, client: Client, alerts: Alerts) -> Worker:
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
         workflows=[StrategyRun, BrokerLogin, Reconciler],
-        activities=activities(settings, made, client),
+        activities=activities(settings, made, client, alerts),
         workflow_runner=workflow_runner(),
         max_concurrent_activities=ACTIVITIES,
         max_cached_workflows=CACHED_RUNS,
@@ -180,7 +198,7 @@ def main() -> int:
     try:
         arm_from(settings.failpoints, settings.failpoints_log)
         asyncio.run(serve(settings))
-    except (MissingSetting, BadKey, BadFailpoint) as wrong:
+    except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset) as wrong:
         sys.stderr.write(f"The worker cannot start. {wrong}\n")
         return 2
     except RuntimeError as unreachable:

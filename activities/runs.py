@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from domain.attention import outcome_alarm
 from domain.errors import AnotherRun, CacheUnavailable
 from domain.failpoint import failpoint
 from domain.ports import Alerts, RunStore, RuntimeCache
@@ -74,6 +75,9 @@ class RunActivities:
             await self._store.finish(request)
         await failpoint("finish.written")
         clean = await self._drop(request.strategy)
+        alarm = outcome_alarm(request)
+        if alarm is not None:
+            await self._alerts.raise_(alarm)
         return clean
 
     @activity.defn

@@ -9,7 +9,7 @@ from structlog.typing import Processor
 
 from adapters.redaction import redact
 
-_QUIET = ("asyncio", "httpx", "httpcore", "urllib3", "temporalio.bridge")
+_QUIET = ("asyncio", "boto3", "botocore", "httpx", "httpcore", "urllib3", "temporalio.bridge")
 """Libraries whose DEBUG lines hold request headers, or nothing anybody reads."""
 
 

@@ -11,7 +11,7 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from adapters.alerts import LogAlerts
+from adapters.alerts import CloudWatchUnset, open_alerts
 from adapters.clock import SystemClock
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.feed_credentials import FeedCredentials
@@ -67,6 +67,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
     stack.push_async_callback(cache.close)
     executor = stack.enter_context(ThreadPoolExecutor(BROKER_THREADS, thread_name_prefix="broker"))
     accounts = _accounts(settings, store, executor, clock)
+    alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
     # Lazy: a listener that starts while Temporal is away still watches, and signals when it is back.
     client = await connect(_temporal(settings), lazy=True)
     return Listener(
@@ -76,7 +77,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
         cache,
-        LogAlerts(),
+        alerts,
         clock,
     )
 
@@ -132,7 +133,7 @@ def main() -> int:
         arm_from(settings.failpoints, settings.failpoints_log)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except (MissingSetting, BadKey, BadFailpoint) as wrong:
+    except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset) as wrong:
         return _cannot_start(str(wrong))
     except ValidationError as wrong:
         first = wrong.errors(include_input=False)[0]

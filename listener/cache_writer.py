@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from domain.errors import CacheUnavailable
-from domain.ports import Alerts, Clock, WatchedStrategy
+from domain.ports import Alerts, Clock
 from domain.run import Alarm
 
 EVERY = 1.0
@@ -25,22 +25,17 @@ class PriceCache(Protocol):
 
 
 class CacheWriter:
-    """Takes what `changed` returns once a second. Redis away costs nothing but the prices on a screen.
-
-    `anyone` names a strategy that an alarm about Redis can be addressed to.
-    """
+    """Takes what `changed` returns once a second. Redis away costs nothing but the prices on a screen."""
 
     def __init__(
         self,
         cache: PriceCache,
         changed: Callable[[], Mapping[UUID, Decimal]],
-        anyone: Callable[[], WatchedStrategy | None],
         alerts: Alerts,
         clock: Clock,
     ) -> None:
         self._cache = cache
         self._changed = changed
-        self._anyone = anyone
         self._alerts = alerts
         self._clock = clock
         self._unwritten: dict[UUID, Decimal] = {}
@@ -68,15 +63,12 @@ class CacheWriter:
             self._alerted = False
 
     async def _alert_once(self, error: CacheUnavailable) -> None:
-        watched = self._anyone()
-        if self._alerted or watched is None:
+        if self._alerted:
             return
         self._alerted = True
         await self._alerts.raise_(
             Alarm(
-                "cache_unavailable",
+                "redis_down",
                 f"{error}: last prices are not shown, new entries wait; stops are watched and exits go on.",
-                watched.user_id,
-                watched.strategy_id,
             )
         )

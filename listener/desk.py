@@ -103,9 +103,6 @@ class Desk:
         """Tell whether every instrument was looked up and the feed has tried to connect."""
         return self._tokens.complete and self._feed.attempted
 
-    def anyone(self) -> WatchedStrategy | None:
-        return next(iter(self._watched.values()), None)
-
     def changed_prices(self) -> dict[UUID, Decimal]:
         """Return, once, the last prices that changed, by strategy."""
         changed, self._changed = self._changed, set()

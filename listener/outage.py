@@ -41,10 +41,11 @@ def _alarm(reason: str, asking_fails: bool, held: list[WatchedStrategy], since: 
         if asking_fails
         else "Prices are asked for every second meanwhile, and stops are judged by them."
     )
+    users = {watched.user_id for watched in held}
     return Alarm(
         "feed_lost",
         f"{reason[:1].upper()}{reason[1:]}, with {len(held)} position(s) to watch. {meanwhile}",
-        held[0].user_id,
-        held[0].strategy_id,
-        {"since": since.isoformat(), "positions": str(len(held))},
+        # The operator's account serves everybody: its feed is nobody's in particular.
+        users.pop() if len(users) == 1 else None,
+        data={"since": since.isoformat(), "positions": str(len(held))},
     )

@@ -41,7 +41,7 @@ class Listener:
         self._clock = clock
         self._dispatcher = Dispatcher(signals, clock, self._run_is_gone)
         self._watcher = Watcher(watch_list, self._changed, clock)
-        self._writer = CacheWriter(cache, self._changed_prices, self._anyone, alerts, clock)
+        self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
         self._desks: dict[str, Desk] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
@@ -98,6 +98,3 @@ class Listener:
         for desk in self._desks.values():
             prices.update(desk.changed_prices())
         return prices
-
-    def _anyone(self) -> WatchedStrategy | None:
-        return next((one for one in map(Desk.anyone, self._desks.values()) if one is not None), None)

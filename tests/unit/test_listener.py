@@ -177,6 +177,7 @@ async def test_lasting_loss_of_the_feed_is_alerted_once(house: House) -> None:
     await house.clock.advance(60)
     assert [alarm.kind for alarm in house.alerts.raised] == ["feed_lost"]
     assert "2 position(s)" in house.alerts.raised[0].text
+    assert house.alerts.raised[0].user_id is None  # of two users: nobody's in particular
     house.feed.reconnect()
     await house.clock.advance(5)
     house.feed.lose()
@@ -281,7 +282,7 @@ async def test_last_prices_reach_the_cache_once_a_second_and_never_stop_anything
     house.cache.away = True
     await house.tick("3620")
     await house.clock.advance(30)
-    assert [alarm.kind for alarm in house.alerts.raised] == ["cache_unavailable"]
+    assert [alarm.kind for alarm in house.alerts.raised] == ["redis_down"]
     await house.tick("3499")
     assert house.stopped() == [one]
     house.cache.away = False

@@ -2,10 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from redis.asyncio import Redis
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from tests.chaos.plan import Disturbance
 from tests.chaos.player import paper
@@ -19,8 +23,11 @@ FAILPOINT_WAITS = 40
 class Breaker:
     """Carries out disturbances; `log` holds what happened, one row each."""
 
-    def __init__(self, world: World, plan: Sequence[Disturbance]) -> None:
+    def __init__(
+        self, world: World, plan: Sequence[Disturbance], in_flight: Callable[[], Sequence[str]]
+    ) -> None:
         self._world = world
+        self._in_flight = in_flight
         self._waiting = list(plan)
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy: dict[str, asyncio.Lock] = {}
@@ -77,7 +84,27 @@ class Breaker:
             async with Redis.from_url(world.product.endpoints["redis"]) as redis:
                 await redis.flushall()
             return "flushall"
+        if one.what == "terminate":
+            return await self._terminate(number)
         raise ValueError(one.what)
+
+    async def _terminate(self, number: int) -> str | None:
+        """End a run from outside, as an operator who should have cancelled it."""
+        flying = sorted(self._in_flight())
+        if not flying:
+            return None
+        strategy_id = flying[number % len(flying)]
+        with suppress(RPCError, RuntimeError):
+            client = await Client.connect(self._world.product.endpoints["temporal"])
+            runs = client.list_workflows(
+                f"ExecutionStatus = 'Running' AND WorkflowType = 'StrategyRun' AND "
+                f"WorkflowId STARTS_WITH 'strategy-{strategy_id}'"
+            )
+            async for run in runs:
+                handle = client.get_workflow_handle(run.id)
+                await handle.terminate("chaos", rpc_timeout=timedelta(seconds=3))
+                return strategy_id
+        return None
 
     async def _replaced(self, part: str, pid: int) -> int:
         for _ in range(BACK_WITHIN * 10):

@@ -64,10 +64,39 @@ class Case:
             strategy_id: record for record in evidence.script["days"] for strategy_id in record["strategies"]
         }
 
-    def filled(self, strategy_id: str, side: str) -> int:
-        return sum(
-            row["filled_quantity"] for row in self.rows[strategy_id] if row["transaction_type"] == side
+    def filled(self, strategy_id: str, row: dict[str, Any]) -> tuple[int, int]:
+        """Return what the ledger says was bought and sold since the strategy last held nothing.
+
+        A START that finds nothing held begins anew, and Postgres counts from there.
+        """
+        bought = sold = 0
+        last = row["trading_day"], row["round"]
+        for placed in self.rows[strategy_id]:
+            order = self.by_tag[placed["tag"]]
+            if bought == sold and (order["trading_day"], order["round"]) != last and order["leg"] == "entry":
+                bought = sold = 0
+            if placed["transaction_type"] == "BUY":
+                bought += placed["filled_quantity"]
+            else:
+                sold += placed["filled_quantity"]
+        begun_anew = not any(
+            (order["trading_day"], order["round"]) == last and order["sent_at"]
+            for order in self.orders[strategy_id]
         )
+        return (0, 0) if begun_anew and bought == sold else (bought, sold)
+
+    def story(self, strategy_id: str) -> dict[str, Any]:
+        """Return all there is of one strategy, for whoever looks into a violation."""
+        return {
+            "row": self.seen.strategies[strategy_id],
+            "timeline": [
+                f"{event['at']:%H:%M:%S.%f} {event['kind']} {event['text']}"
+                for event in self.seen.events.get(strategy_id, ())
+            ],
+            "orders": self.orders[strategy_id],
+            "ledger": self.rows[strategy_id],
+            "played": self.played.get(strategy_id),
+        }
 
     def says(self, strategy_id: str, kinds: set[str]) -> bool:
         return any(event["kind"] in kinds for event in self.seen.events.get(strategy_id, ()))
@@ -218,7 +247,7 @@ def agreement(case: Case) -> Found:
     for strategy_id, row in case.seen.strategies.items():
         if row["status"] != "stopped" and row["started_at"] is not None:
             yield Violation("4", f"is still {row['status']}, phase {row['phase']}", strategy_id)
-        bought, sold = case.filled(strategy_id, "BUY"), case.filled(strategy_id, "SELL")
+        bought, sold = case.filled(strategy_id, row)
         if (row["bought_quantity"], row["sold_quantity"]) != (bought, sold):
             yield Violation(
                 "4",
@@ -278,6 +307,21 @@ def _undisturbed(case: Case) -> Iterator[dict[str, Any]]:
             yield record
 
 
+def as_planned(case: Case) -> dict[str, str]:
+    """Say how many days ended as their kind says, by what was in their way."""
+    spared = set(case.seen.script["fault_free_lanes"])
+    calm = {id(record) for record in _undisturbed(case)}
+    days: Counter[str] = Counter()
+    good: Counter[str] = Counter()
+    for record in case.seen.script["days"]:
+        own = record["day"]["lane"] not in spared
+        way = "nothing" if id(record) in calm else "own faults" if own else "shared parts failing"
+        outcomes = [case.seen.strategies[strategy_id]["outcome"] for strategy_id in record["strategies"]]
+        days[way] += 1
+        good[way] += set(outcomes) <= KINDS[record["day"]["kind"]][0]
+    return {way: f"{good[way]} of {count}" for way, count in days.items()}
+
+
 def words(case: Case) -> Found:
     """6: what did not go as planned is in the timeline, with its reason."""
     for order in case.seen.orders:
@@ -333,6 +377,12 @@ async def judged(evidence: Evidence) -> dict[str, Any]:
     found += await replays(case)
     return {
         "violations": [violation.row() for violation in found],
+        "stories": {
+            violation.strategy: case.story(violation.strategy)
+            for violation in found
+            if violation.strategy in evidence.strategies
+        },
+        "as_planned": as_planned(case),
         "outcomes": dict(Counter(str(row["outcome"]) for row in evidence.strategies.values())),
         "checked": {
             "strategies": len(evidence.strategies),

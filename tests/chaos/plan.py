@@ -26,7 +26,8 @@ KINDS: dict[str, tuple[frozenset[str], int]] = {
     "crossed": (frozenset({"skipped"}), 5),
 }
 # Faults of the paper exchange at a placement: (count, delay). Delays stay inside the horizons of the run
-# (entry 20 s, exit 6 s), but for an exit that the books hide longer than the exit's horizon.
+# (entry 20 s, exit 6 s), but for two that the books hide longer: an exit for up to 10 s, which must
+# not be sent again, and now and then an entry for up to 30 s, which the reconciler must adopt.
 ANSWERS: dict[str, tuple[tuple[int, int], tuple[float, float]]] = {
     "accept_then_hang": ((1, 2), (0, 0)),
     "accept_then_reset": ((1, 2), (0, 0)),
@@ -40,6 +41,13 @@ ANSWERS: dict[str, tuple[tuple[int, int], tuple[float, float]]] = {
     "slow": ((1, 2), (0.5, 6)),
 }
 BOOKS = {"late_visibility": {"BUY": (0.5, 6.0), "SELL": (0.5, 10.0)}, "stuck_open_pending": {}}
+WEATHER = 200
+STORM_SHARE = 0.6
+"""Of so many days, this share sees parts killed, frozen and cut off; the rest has its own faults only."""
+HIDDEN_LONG = (22.0, 30.0)
+HIDDEN_LONG_SHARE = 0.15
+ADOPTED_IN = 40
+"""Seconds within which what a terminated run or a flushed Redis left must be in order again."""
 FILLS = ("reject_async", "partial_fill", "partial_then_cancel")
 READS = ("/orders", "/portfolio", "/quote")
 FEED = ("ws_drop", "ws_silent", "ws_garbage", "ws_out_of_order", "ws_duplicate")
@@ -70,7 +78,10 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One strategy day. Times are seconds: `act_at` after buy_time (before it, where negative)."""
+    """One strategy day. Times are seconds: `act_at` after buy_time (before it, where negative).
+
+    `twins`: so many strategies of the same user in the same symbol at the same time.
+    """
 
     number: int
     lane: int
@@ -80,6 +91,7 @@ class Day:
     act_at: float
     quantity: int
     starts: int
+    twins: int = 1
     faults: tuple[Fault, ...] = ()
     login: Login | None = None
 
@@ -88,7 +100,7 @@ class Day:
 class Disturbance:
     """Something that breaks for everybody, `wait` seconds after day `after_day` has begun.
 
-    `what`: kill, freeze, failpoint, net, feed, flush or terminate; `target`: a part, a step, a link, a kind.
+    `what`: kill, freeze, failpoint, net, feed, flush, terminate, paper; `target`: a part, step, link or kind.
     """
 
     after_day: int
@@ -111,7 +123,7 @@ class Plan:
 
     @classmethod
     def made(cls, seed: int, days: int, lanes: int, extras: Iterable[str] = ()) -> "Plan":
-        """Return the plan of a seed; `extras`: disturbances that are optional (flush, terminate, paper)."""
+        """Return the plan of a seed; `extras`: disturbances that are optional (paper)."""
         dice = random.Random(seed)  # noqa: S311 - a plan that comes back with its seed is the point
         lanes = min(lanes, days)
         spared = frozenset(dice.sample(range(lanes), max(1, lanes // 4)))
@@ -160,6 +172,7 @@ def _day(dice: random.Random, number: int, lane: int, kind: str, spared: bool) -
         act_at=act_at,
         quantity=dice.choice((1, 2, 3, 10, 25)),
         starts=dice.choice((1, 1, 1, 2, 3)),
+        twins=2 if dice.random() < 0.1 else 1,
         faults=faults,
         login=login,
     )
@@ -191,17 +204,21 @@ def _answer(dice: random.Random, side: str) -> Fault:
 def _book(dice: random.Random, side: str) -> Fault:
     kind = dice.choice(("late_visibility", "late_visibility", "stuck_open_pending"))
     delay = dice.uniform(*BOOKS[kind][side]) if kind == "late_visibility" else 0
+    if delay and side == "BUY" and dice.random() < HIDDEN_LONG_SHARE:
+        delay = dice.uniform(*HIDDEN_LONG)
     return Fault(kind, side, delay=round(delay, 2))
 
 
 def _disturbances(dice: random.Random, days: int, extras: tuple[str, ...]) -> tuple[Disturbance, ...]:
     made = []
     for what, least, per_day in (
-        ("kill", len(KILLED), 0.10),
-        ("freeze", 1, 0.015),
-        ("failpoint", 3, 0.035),
-        ("net", 3, 0.04),
-        ("feed", 2, 0.02),
+        ("kill", len(KILLED), 0.07),
+        ("freeze", 1, 0.01),
+        ("failpoint", 3, 0.03),
+        ("net", 3, 0.03),
+        ("feed", 2, 0.015),
+        ("terminate", 1, 0.015),
+        ("flush", 1, 0.007),
         *((extra, 1, 0.01) for extra in extras),
     ):
         for number in range(max(least, round(days * per_day))):
@@ -209,8 +226,16 @@ def _disturbances(dice: random.Random, days: int, extras: tuple[str, ...]) -> tu
     return tuple(sorted(made, key=lambda one: (one.after_day, one.wait)))
 
 
+def _stormy_day(dice: random.Random, days: int) -> int:
+    """Storm and calm alternate: in the calm, what one tenant suffers must not be felt by another."""
+    while True:
+        day = dice.randrange(days)
+        if day % WEATHER < WEATHER * STORM_SHARE or days < WEATHER:
+            return day
+
+
 def _disturbance(dice: random.Random, what: str, number: int, days: int) -> Disturbance:
-    when = dice.randrange(days), round(dice.uniform(0, 12), 2)
+    when = _stormy_day(dice, days), round(dice.uniform(0, 12), 2)
     if what == "kill":
         return Disturbance(*when, what, KILLED[::-1][number % len(KILLED)])
     if what == "freeze":
@@ -231,4 +256,4 @@ def _disturbance(dice: random.Random, what: str, number: int, days: int) -> Dist
         )
     if what == "feed":
         return Disturbance(*when, what, FEED[number % len(FEED)], seconds=round(dice.uniform(2, 8), 1))
-    return Disturbance(*when, what, {"paper": "paper", "flush": "redis"}.get(what, "run"))
+    return Disturbance(*when, what, {"paper": "paper", "flush": "redis"}.get(what, "run"), seconds=ADOPTED_IN)

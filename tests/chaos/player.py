@@ -69,19 +69,21 @@ class Player:
         await self._price(record, CROSSED_PRICE if day.kind == "crossed" else CALM_PRICE)
         for fault in day.faults:
             await self._arm(fault, day.lead + day.hold + 30)
-        strategy_id, buy_at, sell_at = await self._started(day, record)
-        login = asyncio.create_task(self._lose_login(day, buy_at, record))
+        login = asyncio.create_task(self._lose_login(day, record))
         try:
-            await self._act(day, strategy_id, buy_at, record)
-            left = sell_at.timestamp() - time.time() + LONGEST
-            async with asyncio.timeout(max(left, LONGEST)):
-                await self._ended(strategy_id)
-            if day.kind == "keep_then_sell":
-                await self._stop(record, strategy_id, on_stop="exit")
-                async with asyncio.timeout(LONGEST):
-                    await self._ended(strategy_id)
+            await asyncio.gather(*(self._one(day, record) for _ in range(day.twins)))
         finally:
             await login
+
+    async def _one(self, day: Day, record: dict[str, Any]) -> None:
+        strategy_id, buy_at, sell_at = await self._started(day, record)
+        await self._act(day, strategy_id, buy_at, record)
+        async with asyncio.timeout(max(0, sell_at.timestamp() - time.time()) + LONGEST):
+            await self._ended(strategy_id)
+        if day.kind == "keep_then_sell":
+            await self._stop(record, strategy_id, on_stop="exit")
+            async with asyncio.timeout(LONGEST):
+                await self._ended(strategy_id)
 
     async def _started(self, day: Day, record: dict[str, Any]) -> tuple[str, datetime, datetime]:
         """Create and START; where a fault made it too late for today, stop that one and take another."""
@@ -102,12 +104,14 @@ class Player:
             if day.kind == "restart":
                 await self._stop(record, strategy_id)
                 starts = [await self._start(strategy_id)]
-            started = datetime.fromisoformat(starts[0]["buy_at"])
-            _did(record, "start", strategy_id, buy_at=started.timestamp())
-            if started.timestamp() - time.time() < FAR_AHEAD:
+            began = [datetime.fromisoformat(answer["buy_at"]).timestamp() for answer in starts]
+            _did(record, "start", strategy_id, buy_at=min(began))
+            if max(began) - time.time() > FAR_AHEAD:
+                # A START that reached the API after the day was over is for tomorrow.
+                await self._stop(record, strategy_id)
+                await self._ended(strategy_id)
+            if min(began) - time.time() < FAR_AHEAD:
                 return strategy_id, buy_at, sell_at
-            await self._stop(record, strategy_id)
-            await self._ended(strategy_id)
 
     async def _act(self, day: Day, strategy_id: str, buy_at: datetime, record: dict[str, Any]) -> None:
         if day.kind != "stop_waiting":
@@ -151,10 +155,10 @@ class Player:
                 break
         _did(record, "cancel", strategy_id)
 
-    async def _lose_login(self, day: Day, buy_at: datetime, record: dict[str, Any]) -> None:
+    async def _lose_login(self, day: Day, record: dict[str, Any]) -> None:
         if day.login is None:
             return
-        await _until(buy_at.timestamp() + day.login.at)
+        await asyncio.sleep(day.lead + day.login.at)
         user_id = self._user.account["user_id"]
         await self._paper("/_paper/faults", kind="token_expired", match={"user_id": user_id})
         _did(record, "login_died")

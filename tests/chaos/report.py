@@ -19,6 +19,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         ("faults", "faults"),
         ("kills", "kills"),
         ("outcomes", "outcomes"),
+        ("as planned, with in their way", "as_planned"),
         ("checked", "checked"),
         ("violations", "violations_by_invariant"),
     ):

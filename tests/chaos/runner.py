@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from tests.chaos.breaker import Breaker
-from tests.chaos.plan import Plan, fault_free
+from tests.chaos.plan import ADOPTED_IN, Plan, fault_free
 from tests.chaos.player import Player
 from tests.chaos.report import show
 from tests.chaos.rows import States
@@ -46,14 +46,14 @@ class Wish:
     seed: int
     lanes: int = LANES
     out: Path | None = None
-    home: Path | None = None
     extras: tuple[str, ...] = ()
+    keep: bool = False
 
 
 class Run:
     """One run: the world, the users in it, and how far they are."""
 
-    def __init__(self, wish: Wish, plan: Plan, world: World, console: Console) -> None:
+    def __init__(self, plan: Plan, world: World, console: Console) -> None:
         self._plan = plan
         self._world = world
         self._console = console
@@ -61,7 +61,7 @@ class Run:
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._began = 0
         self._records: list[dict[str, Any]] = []
-        self._breaker = Breaker(world, plan.disturbances)
+        self._breaker = Breaker(world, plan.disturbances, lambda: list(self._waiting))
         self._started = time.monotonic()
 
     async def play(self) -> dict[str, Any]:
@@ -76,6 +76,7 @@ class Run:
             await asyncio.gather(*(player.sign_up() for player in players))
             await asyncio.gather(*(self._lane(player) for player in players))
             await self._breaker.settled()
+            await self._shown()
             await asyncio.gather(*(player.close() for player in players))
         finally:
             for task in (polls, tells):
@@ -90,6 +91,19 @@ class Run:
             self._breaker.began(self._began)
             self._began += 1
             self._records.append(await player.play(day))
+
+    async def _shown(self) -> None:
+        """Wait until what the books hide is shown: an entry that turns up late is adopted first."""
+        hidden = [
+            record["ended"] + fault.delay
+            for record, day in (
+                (record, self._plan.days[record["day"]["number"]]) for record in self._records
+            )
+            for fault in day.faults
+            if fault.kind == "late_visibility"
+        ]
+        left = max(hidden, default=0) + ADOPTED_IN / 2 - time.time()
+        await asyncio.sleep(max(0, left))
 
     async def _ended(self, strategy_id: str) -> dict[str, Any]:
         """Wait until Postgres says that the strategy has stopped."""
@@ -108,7 +122,7 @@ class Run:
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(TELL_EVERY)
-            self._console.print(self._line(), highlight=False)
+            self._console.print(self._line(), highlight=False, soft_wrap=True)
 
     def _line(self) -> str:
         log, seconds = self._breaker, time.monotonic() - self._started
@@ -116,7 +130,8 @@ class Run:
         return (
             f"{seconds:5.0f} s  {len(self._records):4d} of {len(self._plan.days)} days done, "
             f"{self._began - len(self._records):3d} in flight; kills {log.count('kill', 'failpoint')}, "
-            f"freezes {log.count('freeze')}, net {log.count('net')}, feed {log.count('feed')}; "
+            f"freezes {log.count('freeze')}, net {log.count('net')}, feed {log.count('feed')}, "
+            f"terminated {log.count('terminate')}, flushed {log.count('flush')}; "
             f"days in trouble {troubles}"
         )
 
@@ -130,16 +145,14 @@ class Run:
         }
 
 
-async def run(wish: Wish, console: Console) -> dict[str, Any]:
-    """Play and check; return the result that goes into chaos.json."""
-    home = wish.home or Path(tempfile.mkdtemp(prefix="stopwatch-chaos-"))
-    plan = Plan.made(wish.seed, wish.days, wish.lanes, wish.extras)
+async def run(plan: Plan, home: Path, console: Console) -> dict[str, Any]:
+    """Play a plan and have it checked; return the result that goes into chaos.json."""
     (home / "plan.json").write_text(json.dumps(asdict(plan), indent=1))
     began = time.monotonic()
     world = await World.started(home)
     try:
         await world.far_worker()
-        script = await Run(wish, plan, world, console).play()
+        script = await Run(plan, world, console).play()
         (home / "script.json").write_text(json.dumps(script))
         played = time.monotonic() - began
         console.print(f"All days are over after {played:.0f} s; the checker looks at what is left.")
@@ -150,7 +163,7 @@ async def run(wish: Wish, console: Console) -> dict[str, Any]:
         verdict["violations"].append({"invariant": "0", "what": f"`up` ended with exit status {status}"})
     result = summary(plan, script, verdict) | {"seconds": round(time.monotonic() - began, 1)}
     (home / "result.json").write_text(json.dumps(result | {"violations": verdict["violations"]}, indent=1))
-    return result | {"violations": verdict["violations"], "home": str(home)}
+    return result | {"violations": verdict["violations"]}
 
 
 async def checked(home: Path) -> dict[str, Any]:
@@ -194,6 +207,7 @@ def summary(plan: Plan, script: dict[str, Any], verdict: dict[str, Any]) -> dict
         "faults": dict(sorted(faults.items())),
         "kills": dict(sorted(kills.items())),
         "outcomes": verdict.get("outcomes", {}),
+        "as_planned": verdict.get("as_planned", {}),
         "checked": verdict.get("checked", {}),
         "violations_by_invariant": dict(Counter(one["invariant"] for one in verdict["violations"])),
     }
@@ -205,26 +219,31 @@ def arguments() -> Wish:
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--lanes", type=int, default=LANES, help="users that trade at the same time")
     parser.add_argument("--out", type=Path, default=Path("bench/chaos.json"))
-    parser.add_argument("--with", dest="extras", action="append", default=[], choices=("paper", "flush"))
+    parser.add_argument("--with", dest="extras", action="append", default=[], choices=("paper",))
+    parser.add_argument("--keep", action="store_true", help="keep the data directory of a good run too")
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(1_000_000)
     lanes = min(asked.lanes, len(SYMBOLS))
-    return Wish(asked.days, seed, lanes, asked.out, extras=tuple(asked.extras))
+    return Wish(asked.days, seed, lanes, asked.out, extras=tuple(asked.extras), keep=asked.keep)
 
 
 def main() -> int:
     """Run from the command line; 1 when an invariant was violated."""
     wish, console = arguments(), Console()
     console.print(f"Chaos: {wish.days} days, {wish.lanes} at a time, seed {wish.seed}", highlight=False)
-    result = asyncio.run(run(wish, console))
+    home = Path(tempfile.mkdtemp(prefix="stopwatch-chaos-"))
+    plan = Plan.made(wish.seed, wish.days, wish.lanes, wish.extras)
+    result = asyncio.run(run(plan, home, console))
     show(result, console)
-    home = Path(result["home"])
     if wish.out is not None:
         _write(wish.out, result)
     if result["violations"]:
         console.print(f"Violated. Again with --seed {wish.seed}; everything is kept in {home}", style="red")
         return 1
-    shutil.rmtree(home, ignore_errors=True)
+    if wish.keep:
+        console.print(f"Everything is kept in {home}")
+    else:
+        shutil.rmtree(home, ignore_errors=True)
     return 0
 
 
@@ -232,4 +251,4 @@ def _write(out: Path, result: dict[str, Any]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     before = json.loads(out.read_text()) if out.exists() else {}
     kept = {name: before[name] for name in ("failover",) if name in before}
-    out.write_text(json.dumps({k: v for k, v in result.items() if k != "home"} | kept, indent=1) + "\n")
+    out.write_text(json.dumps(result | kept, indent=1) + "\n")

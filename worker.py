@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
 from activities.logins import LoginActivities
+from activities.off_books import OffBooksActivities
 from activities.orders import OrderActivities
 from activities.reconciling import ReconcileActivities
 from activities.runs import RunActivities
@@ -105,6 +106,7 @@ def activities(
     missed_after = timedelta(seconds=settings.missed_after_seconds)
     orders = OrderActivities(desk, gate, made.brokers, made.clock, missed_after)
     runs = RunActivities(PostgresRunStore(made.store), made.cache, alerts)
+    off_books = OffBooksActivities(log, made.brokers, made.clock, rules.horizons)
     logins = LoginActivities(made.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
     reconciling = ReconcileActivities(
@@ -115,6 +117,7 @@ def activities(
         *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         logins.log_in,
         reconciling.reconcile,
+        *(off_books.exit_without_store, off_books.record_off_books),
     ]
 
 

@@ -81,6 +81,11 @@ class OrderDesk:
         self._brokers = brokers
         self._clock = clock
         self._rules = rules
+        self._unanswered: set[LegKey] = set()
+
+    def may_be_in_flight(self, key: LegKey) -> bool:
+        """Tell whether this process called the broker for the leg and could not write the answer down."""
+        return key in self._unanswered
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
         """Return the leg's attempts, oldest first."""
@@ -166,6 +171,7 @@ class OrderDesk:
     ) -> None:
         order = OrderRequest(intent.terms, intent.key.leg.side, quantity, attempt.tag)
         step = intent.key.leg.value
+        self._unanswered.add(intent.key)
         await failpoint(f"{step}.claimed")
         left = send_before - self._clock.monotonic()
         if left <= 0:
@@ -174,6 +180,7 @@ class OrderDesk:
             outcome = await self._place(order, broker, left)
         await failpoint(f"{step}.sent")
         await self._log.answer(attempt, outcome)
+        self._unanswered.discard(intent.key)
         await failpoint(f"{step}.answered")
         if isinstance(outcome, Rejected) and outcome.cause is Cause.LOGIN:
             await self._brokers.login_died(intent.key.user_id, broker)

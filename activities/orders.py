@@ -24,6 +24,8 @@ RETRY_EVERY = 0.2
 LOGIN_EVERY = 1.0
 NOT_PLACED = "OrderNotPlaced"
 """Type of the failure that asks Temporal for the next of the attempts."""
+STORE_AWAY = "StoreUnavailable"
+"""Type of the failure that tells the run to sell alone; its detail says whether an order may be in flight."""
 
 
 class OrderActivities:
@@ -63,7 +65,13 @@ class OrderActivities:
 
         Fails with `OrderNotPlaced` when an attempt ended with shares still held.
         """
-        return await beating(lambda halt: self._exit(order, halt))
+        try:
+            return await beating(lambda halt: self._exit(order, halt))
+        except StoreUnavailable as away:
+            # Not tried again here: without the store nobody can claim, and the run can sell without it. It
+            # must know whether an order of this leg may be under way.
+            in_flight = activity.info().attempt > 1 or self._desk.may_be_in_flight(order.key)
+            raise ApplicationError(str(away), in_flight, type=STORE_AWAY, non_retryable=True) from away
 
     @activity.defn
     async def settle_exit(self, order: ExitOrder) -> Exited:

@@ -171,7 +171,7 @@ class Day:
     def _nothing_bought(self) -> tuple[Outcome, str]:
         if self.start.adopted is not None:
             return self._adopted_outcome(), f"{_ADOPTED[self.start.adopted]}; nothing is held"
-        if self._entered and self._entered.outcome and not self._stopped_first():
+        if self._entered and self._entered.outcome and not self._cut_short():
             return self._entered.outcome, self._entered.detail
         if self._stop_asked:
             outcome = Outcome.CANCELLED if self.cancelled else Outcome.STOPPED
@@ -183,12 +183,12 @@ class Day:
             )
         return Outcome.ORDER_FAILED, self._fault or "nothing was bought"
 
-    def _stopped_first(self) -> bool:
-        """A stop cut the entry short: what the entry then says of itself is a consequence, but for a doubt."""
+    def _cut_short(self) -> bool:
+        """A stop ended the entry: what that says of itself is a consequence, but for a doubt."""
         entered = self._entered
         if entered is None or entered.in_doubt:
             return False
-        return self._stop_asked and entered.outcome is Outcome.ORDER_FAILED
+        return self.leaving and entered.outcome is Outcome.ORDER_FAILED
 
     def view(self) -> RunView:
         """Return what the run knows of itself."""

@@ -117,6 +117,24 @@ class ExitOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class OffBooksExit:
+    """Sell without the store, under attempt `attempt`, which nobody else uses."""
+
+    order: ExitOrder
+    attempt: int
+    in_flight_since: datetime | None = None
+    """When an order of this leg may last have been sent with no known answer; None when none can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class OffBooksRecord:
+    """Write down the attempts that were tried without the store."""
+
+    order: ExitOrder
+    attempts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exited:
     """How far an exit came. `sold` of what was bought, in all attempts; `held` is what is left."""
 
@@ -126,6 +144,8 @@ class Exited:
     reason: Reason | None = None
     """The reason of the order that was sent first: whoever won the race."""
     detail: str = ""
+    sent_off_books: bool = False
+    """An order left while Postgres was away; its row is still to be written."""
 
 
 @dataclass(frozen=True, slots=True)

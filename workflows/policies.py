@@ -17,6 +17,7 @@ ORDER_ATTEMPTS = RetryPolicy(
     initial_interval=timedelta(seconds=0.5), backoff_coefficient=2, maximum_attempts=3
 )
 """The card's three attempts. An entry's five seconds hold all three."""
+ONCE = RetryPolicy(maximum_attempts=1)
 LONGEST_DAY = timedelta(hours=26)
 """No order activity outlives its day; what bounds it is its heartbeat."""
 WRITE_TIMEOUT = timedelta(seconds=10)

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ActivityError
+from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.orders import OrderActivities
+    from activities.off_books import OffBooksActivities, off_books_number
+    from activities.orders import NOT_PLACED, STORE_AWAY, OrderActivities
     from activities.runs import RunActivities
     from domain.day import Day
     from domain.messages import read_stop, read_stop_loss
@@ -23,6 +24,8 @@ with workflow.unsafe.imports_passed_through():
         Exited,
         ExitOrder,
         FinishRun,
+        OffBooksExit,
+        OffBooksRecord,
         PhaseChange,
         RunNote,
         RunRef,
@@ -48,6 +51,9 @@ class StrategyRun:
         self._day = Day(start)
         self._finished = False
         self._writing: asyncio.Task[None] | None = None
+        self._off_books: list[int] = []
+        self._went_off_books = False
+        self._in_flight_since: datetime | None = None
         self._set_aside: list[asyncio.Task[Exited]] = []
 
     @workflow.run
@@ -199,9 +205,14 @@ class StrategyRun:
         rounds = 0
         while self._day.held and not self._day.keeps and workflow.now() < self._start.plan.closes_at:
             try:
+                await self._record_off_books(policies.ONCE)
                 await self._sell()
             except ActivityError as failed:
-                await self._emergency(rounds, failed)
+                self._note_what_may_be_in_flight(failed)
+                if _store_is_away(failed):
+                    await self._sell_off_books(rounds)
+                else:
+                    await self._emergency(rounds, failed)
                 rounds += 1
 
     async def _sell(self) -> None:
@@ -210,7 +221,8 @@ class StrategyRun:
             return await self._sell_at_sell_time()
         sale = self._start_sale(reason, workflow.now())
         self._move_to_exit(reason)
-        return await self._sold(sale)
+        await self._sold(sale)
+        return None
 
     async def _sell_at_sell_time(self) -> None:
         """Hold to the second in the worker; whatever comes before it starts a sale of its own at once."""
@@ -227,11 +239,56 @@ class StrategyRun:
         self._move_to_exit(Reason.SELL)
         await self._sold(sale)
 
-    async def _sold(self, sale: "asyncio.Task[Exited]") -> None:
+    async def _sell_off_books(self, rounds: int) -> None:
+        """Postgres is away, so nobody can claim: the run alone sells, looking in the broker's books first."""
+        attempt = off_books_number(len(self._off_books))
+        self._off_books.append(attempt)
+        self._went_off_books = True
+        reason = self._day.exit_reason or Reason.SELL
+        order = self._exit_order(reason, workflow.now())
+        sale = workflow.start_activity_method(
+            OffBooksActivities.exit_without_store,
+            OffBooksExit(order, attempt, self._in_flight_since),
+            start_to_close_timeout=policies.LONGEST_DAY,
+            heartbeat_timeout=policies.ORDER_HEARTBEAT,
+            retry_policy=policies.ONCE,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"sell {self._day.held} {order.terms.symbol} while Postgres is away: {reason}",
+        )
+        self._move_to_exit(reason)
+        try:
+            if not (await self._sold(sale)).sent_off_books:
+                self._off_books.remove(attempt)
+        except ActivityError as failed:
+            self._note_what_may_be_in_flight(failed)
+            if _is_proven(failed):
+                self._off_books.remove(attempt)
+            await self._emergency(rounds, failed)
+
+    def _note_what_may_be_in_flight(self, failed: ActivityError) -> None:
+        if not _is_proven(failed):
+            self._in_flight_since = workflow.now()
+
+    async def _record_off_books(self, retry: RetryPolicy) -> None:
+        """Write down what was sent without the store; from there it is looked up like any other."""
+        if not self._off_books:
+            return
+        order = self._exit_order(self._day.exit_reason or Reason.SELL, workflow.now())
+        await workflow.execute_activity_method(
+            OffBooksActivities.record_off_books,
+            OffBooksRecord(order, tuple(self._off_books)),
+            start_to_close_timeout=policies.WRITE_TIMEOUT,
+            retry_policy=retry,
+            summary="write down what was sent while Postgres was away",
+        )
+
+    async def _sold(self, sale: "asyncio.Task[Exited]") -> Exited:
         await workflow.wait_condition(lambda: sale.done() or self._day.keeps)
         if not sale.done():
             sale.cancel()
-        self._day.exited(await sale)
+        exited = await sale
+        self._day.exited(exited)
+        return exited
 
     def _start_sale(self, reason: Reason, due_at: datetime) -> "asyncio.Task[Exited]":
         order = self._exit_order(reason, due_at)
@@ -277,6 +334,9 @@ class StrategyRun:
                 self._day.exited(result)
         if self._writing is not None:
             await self._writing
+        if self._went_off_books:
+            await self._record_off_books(policies.WRITE_RETRY)
+            self._day.exited(await self._settle_exit())
         end = self._day.conclude()
         if self._day.held and not self._day.keeps:
             await self._alarm("position_left", end.detail)
@@ -294,26 +354,32 @@ class StrategyRun:
         self._move(Move.SELL_ONLY if self._start.sell_only else Move.EXIT_DUE, exit_words(self._day, reason))
 
     def _move(self, move: Move, words: PhaseWords | None = None) -> None:
-        """Enter the next phase; it is written down in order, without holding the day up."""
+        """Enter the next phase, and say so."""
         phase = self._day.move(move)
         self._show_phase()
         kind, text = words or phase_words(self._day)
         change = PhaseChange(self._ref(), phase, text, kind)
+        self._write_in_turn(RunActivities.change_phase, change, f"write: {phase}")
+
+    async def _alarm(self, kind: str, text: str, line: EventKind = EventKind.ALERT) -> None:
+        """Tell a person now; the timeline's line is written when Postgres takes it."""
+        strategy = self._start.strategy
+        once = f"{kind}-{workflow.info().run_id}-{workflow.info().get_current_history_length()}"
+        note = RunNote(self._ref(), line, text, once)
+        self._write_in_turn(RunActivities.note, note, f"write: {kind}")
+        alarm = Alarm(kind, text, strategy.user_id, strategy.strategy_id)
+        await self._write(RunActivities.alarm, alarm, f"alert: {kind}")
+
+    def _write_in_turn(self, what: Callable[..., Any], message: Any, summary: str) -> None:
+        """Write something after what was written before it, without holding the day up."""
         before = self._writing
 
         async def write() -> None:
             if before is not None:
                 await before
-            await self._write(RunActivities.change_phase, change, f"write: {phase}")
+            await self._write(what, message, summary)
 
         self._writing = asyncio.create_task(write())
-
-    async def _alarm(self, kind: str, text: str, line: EventKind = EventKind.ALERT) -> None:
-        strategy = self._start.strategy
-        once = f"{kind}-{workflow.info().run_id}-{workflow.info().get_current_history_length()}"
-        await self._write(RunActivities.note, RunNote(self._ref(), line, text, once), f"write: {kind}")
-        alarm = Alarm(kind, text, strategy.user_id, strategy.strategy_id)
-        await self._write(RunActivities.alarm, alarm, f"alert: {kind}")
 
     async def _write(self, what: Callable[..., Any], message: Any, summary: str) -> Any:
         """Write something down, however long the store is away."""
@@ -369,3 +435,15 @@ class StrategyRun:
         return RunRef(
             strategy.strategy_id, strategy.user_id, info.workflow_id, info.run_id, self._start.start_id
         )
+
+
+def _store_is_away(failed: ActivityError) -> bool:
+    return isinstance(failed.cause, ApplicationError) and failed.cause.type == STORE_AWAY
+
+
+def _is_proven(failed: ActivityError) -> bool:
+    """Tell whether a failure proves that no order of the leg is under way with no known answer."""
+    cause = failed.cause
+    if not isinstance(cause, ApplicationError) or cause.type not in (STORE_AWAY, NOT_PLACED):
+        return False
+    return not any(cause.details)

@@ -1,7 +1,8 @@
 """A broker in memory: fills, refuses, loses answers and rests orders as a test's script says."""
 
+import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -30,7 +31,11 @@ class Answer(StrEnum):
 
 @dataclass
 class MemoryBroker:
-    """One account. `sent` counts what reached it, placed or not."""
+    """One account. `sent` counts what reached it, placed or not.
+
+    While there is an event for a side in `holds`, what that side asked for is done, and the answer waits for
+    the event.
+    """
 
     clock: Clock
     price: Decimal = Decimal("3500")
@@ -38,8 +43,19 @@ class MemoryBroker:
     book: list[BrokerOrder] = field(default_factory=list)
     sent: list[OrderRequest] = field(default_factory=list)
     reads_fail: bool = False
+    before_answer: Callable[[], None] | None = None
+    """Called when an order has been placed and its answer is on its way."""
+    holds: dict[Side, asyncio.Event] = field(default_factory=dict)
 
     async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
+        outcome = self._take(order)
+        if order.side in self.holds:
+            await self.holds[order.side].wait()
+        if self.before_answer is not None:
+            self.before_answer()
+        return outcome
+
+    def _take(self, order: OrderRequest) -> PlaceOutcome:
         self.sent.append(order)
         answer = self.script.popleft() if self.script else Answer.FILL
         if answer is Answer.REFUSE:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from domain.errors import CacheUnavailable
+from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.leg import filled
 from domain.order import (
     Attempt,
@@ -29,11 +29,14 @@ class MemoryOrderLog:
 
     clock: Clock
     rows: dict[tuple[LegKey, int], Attempt] = field(default_factory=dict)
+    down: bool = False
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
+        self._check()
         return sorted((row for (of, _), row in self.rows.items() if of == key), key=lambda row: row.attempt)
 
     async def plan(self, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
+        self._check()
         fresh = Attempt(uuid4(), key, attempt, key.tag(attempt), OrderStatus.PLANNED, due_at=due_at)
         return self.rows.setdefault((key, attempt), fresh)
 
@@ -105,7 +108,12 @@ class MemoryOrderLog:
     async def looked_up(self, attempt: Attempt, message: str) -> None:
         self._put(replace(self._row(attempt), message=message))
 
+    def _check(self) -> None:
+        if self.down:
+            raise StoreUnavailable("Postgres did not answer")
+
     def _row(self, attempt: Attempt) -> Attempt:
+        self._check()
         return self.rows[attempt.key, attempt.attempt]
 
     def _move(self, row: Attempt, event: OrderEvent, **changes: object) -> Attempt:
@@ -126,6 +134,7 @@ class MemoryRunStore:
     notes: list[tuple[str, str]] = field(default_factory=list)
     held: int = 0
     gone: bool = False
+    down: bool = False
 
     async def activate(self, request: ActivateRun) -> Activation:
         if self.gone:
@@ -134,13 +143,20 @@ class MemoryRunStore:
         return Activation(round=1, held=self.held)
 
     async def change_phase(self, change: PhaseChange) -> None:
+        self._check()
         self.phases.append(change.phase)
 
     async def finish(self, request: FinishRun) -> None:
+        self._check()
         self.finished.append(request)
 
     async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
+        self._check()
         self.notes.append((kind, text))
+
+    def _check(self) -> None:
+        if self.down:
+            raise StoreUnavailable("Postgres did not answer")
 
 
 @dataclass

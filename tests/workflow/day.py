@@ -15,8 +15,10 @@ from temporalio.worker import Worker
 
 from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
+from activities.off_books import OffBooksActivities
 from activities.orders import OrderActivities
 from activities.runs import RunActivities
+from domain.leg import Horizons
 from domain.run import RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
@@ -54,8 +56,10 @@ class TestDay:
         gate = EntryGate(self.brokers, self.cache, self.clock)
         orders = OrderActivities(desk, gate, self.brokers, self.clock, timedelta(seconds=5))
         runs = RunActivities(self.store, self.cache, self.alerts)
+        off_books = OffBooksActivities(self.log, self.brokers, self.clock, Horizons())
         return [
             *(orders.enter, orders.settle_entry, orders.exit, orders.settle_exit),
+            *(off_books.exit_without_store, off_books.record_off_books),
             *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         ]
 

@@ -1,0 +1,183 @@
+"""Exits while Postgres is away: the run alone sells, because nobody can claim and shares must not wait.
+
+Only a run does this, one activity at a time and each with one attempt: whoever takes over after a crash looks
+up and does not send. The order's number begins at `FIRST`, so its tag is nobody else's; its row is written
+when the store is back, before the leg goes on in the ordinary way.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.beat import beating
+from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.failpoint import failpoint
+from domain.leg import Horizons, exit_may_be_resent
+from domain.order import FINAL, BrokerOrder, OrderRequest, OrderStatus
+from domain.outcome import Rejected
+from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
+from domain.run import Exited, ExitOrder, OffBooksExit, OffBooksRecord
+from domain.strategy import Product
+
+FIRST = 51
+"""Number of the first attempt without a store; ordinary attempts stay far below it."""
+TAGS = (*range(1, 31), *range(FIRST, FIRST + 30))
+"""Attempts whose tags are looked for: without the store nobody can say which there are."""
+CLAIMS_ARE_OVER = 3.0
+"""Seconds after which every claim made before the store went away is past its `send_before`."""
+LOOK_EVERY = 1.0
+CALL_DEADLINE = 5.0
+LEAVE_WITHIN = 1.0
+NOT_PLACED = "OrderNotPlaced"
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The leg as the broker's order book alone shows it."""
+
+    rows: tuple[BrokerOrder, ...]
+
+    @property
+    def sold(self) -> int:
+        return sum(row.filled_quantity for row in self.rows)
+
+    @property
+    def average_price(self) -> Decimal | None:
+        fills = [(row.filled_quantity, row.average_price) for row in self.rows if row.filled_quantity]
+        if not fills or any(price is None for _, price in fills):
+            return None
+        return sum((price * quantity for quantity, price in fills if price), Decimal(0)) / self.sold
+
+    @property
+    def open(self) -> tuple[BrokerOrder, ...]:
+        return tuple(row for row in self.rows if row.status not in FINAL)
+
+
+class OffBooksActivities:
+    """Sells without the store, and writes down afterwards what was sent."""
+
+    def __init__(
+        self, log: OrderLog, brokers: Brokers, clock: Clock, horizons: Horizons, fill_seconds: float = 10
+    ) -> None:
+        self._log = log
+        self._brokers = brokers
+        self._clock = clock
+        self._horizons = horizons
+        self._fill_seconds = fill_seconds
+
+    @activity.defn
+    async def exit_without_store(self, request: OffBooksExit) -> Exited:
+        """Sell what both of the broker's books prove is still held, at most once under this number."""
+        return await beating(lambda halt: self._exit(request, halt))
+
+    @activity.defn
+    async def record_off_books(self, record: OffBooksRecord) -> None:
+        """Write rows for what was sent without the store: each counts as sent, and is looked up then."""
+        for number in record.attempts:
+            attempt = await self._log.plan(record.order.key, record.order.terms, number, record.order.due_at)
+            if attempt.status is OrderStatus.PLANNED:
+                claim = await self._log.claim(
+                    attempt, record.order.bought, record.order.reason, record.order.due_at, None
+                )
+                if isinstance(claim, NotClaimed) and claim.too_early:
+                    raise ApplicationError("the store's clock is behind", type=NOT_PLACED)
+
+    async def _exit(self, request: OffBooksExit, halt: asyncio.Event) -> Exited:
+        order, broker = request.order, await self._brokers.of(request.order.key.user_id)
+        await self._clock.sleep(CLAIMS_ARE_OVER)
+        doubt_ends = self._doubt_ends(request.in_flight_since)
+        while not halt.is_set():
+            seen = await self._look(order, broker)
+            if seen is not None:
+                seen = await self._until_over(order, broker, seen, halt)
+                if seen.sold >= order.bought or seen.open:
+                    return self._exited(order, seen)
+                if self._clock.now() >= doubt_ends and await self._proven(order, broker, seen):
+                    return await self._send(request, broker, order.bought - seen.sold, halt)
+            await self._clock.sleep(LOOK_EVERY)
+        return self._exited(order, await self._look(order, broker) or _Seen(()))
+
+    def _doubt_ends(self, in_flight_since: datetime | None) -> datetime:
+        if in_flight_since is None:
+            return self._clock.now()
+        return in_flight_since + max(self._horizons.exit_resend, timedelta(0))
+
+    async def _send(
+        self, request: OffBooksExit, broker: Broker, quantity: int, halt: asyncio.Event
+    ) -> Exited:
+        order = request.order
+        tag = order.key.tag(request.attempt)
+        activity.heartbeat("sending")
+        await failpoint("exit.claimed")
+        outcome = await asyncio.shield(
+            broker.place(
+                OrderRequest(order.terms, order.key.leg.side, quantity, tag), CALL_DEADLINE, LEAVE_WITHIN
+            )
+        )
+        await failpoint("exit.sent")
+        if isinstance(outcome, Rejected):
+            raise ApplicationError(f"not placed: {outcome.message}", type=NOT_PLACED)
+        while True:  # sent, or perhaps sent: only the order book says what became of it
+            seen = await self._look(order, broker)
+            if seen is not None and any(tag in row.tags for row in seen.rows):
+                over = await self._until_over(order, broker, seen, halt)
+                return replace(self._exited(order, over), sent_off_books=True)
+            await self._clock.sleep(LOOK_EVERY)
+
+    async def _until_over(self, order: ExitOrder, broker: Broker, seen: _Seen, halt: asyncio.Event) -> _Seen:
+        """Follow what is open; cancel it when it rests too long, and read until it is over."""
+        patience = self._clock.monotonic() + self._fill_seconds
+        while seen.open:
+            if halt.is_set() or self._clock.monotonic() >= patience:
+                await self._cancel(seen.open, broker)
+            await self._clock.sleep(LOOK_EVERY / 4)
+            seen = await self._look(order, broker) or seen
+        return seen
+
+    async def _cancel(self, rows: Sequence[BrokerOrder], broker: Broker) -> None:
+        for row in rows:
+            try:
+                await broker.cancel(row.broker_order_id)
+            except (BrokerUnavailable, BrokerRefused, LoginNeeded):
+                continue  # the next read of the book tells what is true
+
+    async def _proven(self, order: ExitOrder, broker: Broker, seen: _Seen) -> bool:
+        try:
+            book, positions = await broker.orders(), await broker.positions()
+            free = 0
+            if order.terms.product is Product.CNC:
+                free = await broker.free_holdings(order.terms.exchange, order.terms.symbol)
+        except (BrokerUnavailable, BrokerRefused, LoginNeeded):
+            return False
+        if self._of_leg(order, book).rows != seen.rows:
+            return False
+        held = order.bought - seen.sold
+        return exit_may_be_resent(
+            (), book, positions, order.terms, self._clock.now(), self._horizons, held, free
+        )
+
+    async def _look(self, order: ExitOrder, broker: Broker) -> _Seen | None:
+        """Return the leg's rows, None when the book could not be read."""
+        try:
+            return self._of_leg(order, await broker.orders())
+        except (BrokerUnavailable, BrokerRefused):
+            return None
+
+    def _of_leg(self, order: ExitOrder, book: Sequence[BrokerOrder]) -> _Seen:
+        tags = {order.key.tag(number) for number in TAGS}
+        return _Seen(tuple(row for row in book if row.tags & tags))
+
+    def _exited(self, order: ExitOrder, seen: _Seen) -> Exited:
+        left = order.bought - seen.sold
+        reason = order.reason if seen.sold else None
+        return Exited(seen.sold, left, seen.average_price, reason, "sold while Postgres was away")
+
+
+def off_books_number(tries: int) -> int:
+    """Return the number of the attempt after `tries` without the store."""
+    return FIRST + tries

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from activities.orders import OrderActivities
 from activities.reconciling import ReconcileActivities
 from activities.runs import RunActivities
 from adapters.alerts import CloudWatchUnset, open_alerts
+from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
 from adapters.credentials import VaultCredentials
 from adapters.failpoints import BadFailpoint, arm_from
@@ -33,6 +35,7 @@ from adapters.logins import StoredLogins
 from adapters.logs import configure
 from adapters.part_watch import PartWatch, postgres_part, redis_part, temporal_part
 from adapters.redis_cache import RedisRuntimeCache
+from adapters.store.attention import Attention
 from adapters.store.credentials import Credentials
 from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
@@ -110,13 +113,22 @@ def activities(
     logins = LoginActivities(made.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
     reconciling = ReconcileActivities(
-        PostgresReconciliation(made.store), open_runs, log, made.cache, made.brokers, alerts, made.clock
+        PostgresReconciliation(made.store),
+        open_runs,
+        log,
+        made.cache,
+        made.brokers,
+        alerts,
+        made.clock,
+        Attention(made.store),
+        # Opened when it is needed: the exchange's calendar brings pandas, 66 MB.
+        cache(lambda: open_calendar(settings.calendar, settings.calendar_overrides)),
     )
     return [
         *(orders.enter, orders.settle_entry, orders.exit, orders.settle_exit),
         *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         logins.log_in,
-        reconciling.reconcile,
+        *(reconciling.reconcile, reconciling.tell_people),
         *(off_books.exit_without_store, off_books.record_off_books),
     ]
 

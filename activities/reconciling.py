@@ -1,23 +1,29 @@
 """The reconciler's round: what a run cannot repair itself, because it was ended, or because it has ended."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from temporalio import activity
 
+from domain.attention import left_over_alarm, login_alarm
 from domain.errors import (
     BrokerNotConnected,
     BrokerRefused,
     CacheUnavailable,
+    CalendarUnknown,
     LoginNeeded,
     StoreUnavailable,
     Unavailable,
 )
-from domain.ports import Alerts, Brokers, Clock, OpenRuns, OrderLog, Reconciliation, RuntimeCache
+from domain.instrument import Segment
+from domain.ports import Alerts, Attention, Brokers, Clock, OpenRuns, OrderLog, Reconciliation, RuntimeCache
 from domain.reconciling import SETTLING, DoubtfulEntry, Reconciled, RunningRow
 from domain.run import Adoption, Alarm, StartRun
+from domain.session import TradingCalendar, exchange_time
 from domain.strategy import Status
 
 
@@ -33,6 +39,8 @@ class ReconcileActivities:
         brokers: Brokers,
         alerts: Alerts,
         clock: Clock,
+        attention: Attention,
+        calendar: Callable[[], TradingCalendar],
     ) -> None:
         self._rows = rows
         self._runs = runs
@@ -41,6 +49,8 @@ class ReconcileActivities:
         self._brokers = brokers
         self._alerts = alerts
         self._clock = clock
+        self._attention = attention
+        self._calendar = calendar
 
     @activity.defn
     async def reconcile(self) -> Reconciled:
@@ -55,6 +65,24 @@ class ReconcileActivities:
         late = await self._look_for(doubtful, away)
         restored = await self._restore(running, away)
         return Reconciled(tuple(adopted), tuple(restored), tuple(late), tuple(away))
+
+    @activity.defn
+    async def tell_people(self) -> int:
+        """On a trading day, alert for strategies that need a login, and for shares left over."""
+        now = self._clock.now()
+        if not await asyncio.to_thread(self._trades, now):
+            return 0
+        alarms = [login_alarm(needed) for needed in await self._attention.logins_needed(now)]
+        alarms += [left_over_alarm(left) for left in await self._attention.left_over()]
+        for alarm in alarms:
+            await self._alerts.raise_(alarm)
+        return len(alarms)
+
+    def _trades(self, now: datetime) -> bool:
+        try:
+            return self._calendar().session(exchange_time(now).date(), Segment.CASH) is not None
+        except CalendarUnknown:
+            return True  # better told on a holiday than not told at all
 
     async def _adopt_ended(self, running: Sequence[RunningRow], away: list[str]) -> list[UUID]:
         """Give every strategy that is called running, but has no run, a run that brings it to its end."""

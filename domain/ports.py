@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
+from domain.attention import LeftOver, LoginNeeded
 from domain.instrument import Instrument
 from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
@@ -283,6 +284,18 @@ class Reconciliation(Protocol):
 
     async def doubtful_entries(self) -> Sequence[DoubtfulEntry]:
         """Return unresolved entries of stopped strategies while their market is open."""
+        ...
+
+
+class Attention(Protocol):
+    """What a person has to see to, of all users."""
+
+    async def logins_needed(self, now: datetime) -> Sequence[LoginNeeded]:
+        """Return the strategies that are due while their user's broker login is dead."""
+        ...
+
+    async def left_over(self) -> Sequence[LeftOver]:
+        """Return the shares that stopped strategies still hold, not on purpose."""
         ...
 
 

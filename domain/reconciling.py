@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.order import Attempt, OrderTerms
 from domain.run import StartRun
+from domain.session import at, exchange_time
 from domain.strategy import Position
 
 SETTLING = timedelta(seconds=10)
@@ -44,10 +45,14 @@ class Reconciled:
     """Parts that did not answer; their share of the work waits for the next round."""
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """When the reconciler last asked whether people are to be told; what its next history begins with."""
+
+    at: datetime
+
+
 def due_alerts(since: datetime, now: datetime) -> tuple[time, ...]:
-    """Return the alert times of day that lie after `since` and not after `now`, both in exchange time."""
-    return tuple(
-        moment
-        for moment in ALERT_TIMES
-        if since < now.replace(hour=moment.hour, minute=moment.minute, second=0, microsecond=0) <= now
-    )
+    """Return the alert times of day, exchange time, that lie after `since` and not after `now` (aware)."""
+    since, now = exchange_time(since), exchange_time(now)
+    return tuple(moment for moment in ALERT_TIMES if since < at(now.date(), moment) <= now)

@@ -1,12 +1,15 @@
 """The reconciler: one run that goes round every few seconds, for ever."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.reconciling import ReconcileActivities
+    from domain.reconciling import Looked, due_alerts
     from workflows import policies
 
 
@@ -15,16 +18,24 @@ class Reconciler:
     """Repairs what runs cannot; begins a new history now and again, since it never ends."""
 
     @workflow.run
-    async def run(self) -> None:
+    async def run(self, looked: Looked | None = None) -> None:
+        since = looked.at if looked else workflow.now()
         for _ in range(policies.RECONCILER_ROUNDS):
-            try:
-                await workflow.execute_activity_method(
-                    ReconcileActivities.reconcile,
-                    start_to_close_timeout=policies.RECONCILE_TIMEOUT,
-                    retry_policy=policies.RECONCILE_RETRY,
-                    summary="look for what runs cannot repair",
-                )
-            except ActivityError as failed:
-                workflow.logger.warning("a round of the reconciler failed: %s", failed.cause)
+            await self._attempt(ReconcileActivities.reconcile, "look for what runs cannot repair")
+            now = workflow.now()
+            if due_alerts(since, now):
+                await self._attempt(ReconcileActivities.tell_people, "tell who must act")
+            since = now
             await workflow.sleep(timedelta(seconds=policies.RECONCILE_EVERY), summary="until the next round")
-        workflow.continue_as_new()
+        workflow.continue_as_new(Looked(since))
+
+    async def _attempt(self, what: Callable[..., Any], summary: str) -> None:
+        try:
+            await workflow.execute_activity_method(
+                what,
+                start_to_close_timeout=policies.RECONCILE_TIMEOUT,
+                retry_policy=policies.RECONCILE_RETRY,
+                summary=summary,
+            )
+        except ActivityError as failed:
+            workflow.logger.warning("the reconciler could not %s: %s", summary, failed.cause)

@@ -8,7 +8,11 @@ READY := .venv/ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup run test check lock
+# Strategy days of the long fault run; `make chaos DAYS=5000 SEED=7` runs more of them, reproducibly.
+DAYS ?= 1000
+SEED ?=
+
+.PHONY: setup run test check chaos lock
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -26,6 +30,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m local.with_postgres $(BIN)/alembic upgrade head -- $(BIN)/alembic check
+	$(BIN)/python -P -m local.audit
+
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos --days $(DAYS) $(if $(SEED),--seed $(SEED))
 
 # Exact versions with hashes, for every platform; no address of a package index.
 lock:

@@ -85,6 +85,7 @@ class PartWatch:
         self._parts = parts
         self._alerts = alerts
         self._clock = clock
+        self._let_go_of: set[asyncio.Future[object]] = set()
         self.down: dict[str, datetime] = {}
 
     async def run(self) -> None:
@@ -115,16 +116,36 @@ class PartWatch:
 
     async def _asked(self, part: Part) -> _Answer:
         began = self._clock.monotonic()
+        asking = asyncio.ensure_future(part.ask())
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await part.ask()
-        except Exception as error:
-            if self._clock.monotonic() - began > ANSWER_SECONDS + STOOD_STILL:
-                return _Answer.UNCLEAR
-            if part.kind not in self.down:
-                log.info("a part does not answer", part=part.kind, error=type(error).__name__)
-            return _Answer.NO
-        return _Answer.YES
+            await asyncio.wait({asking}, timeout=ANSWER_SECONDS)
+        finally:
+            self._let_go(asking)
+        if asking.done() and not asking.cancelled() and asking.exception() is None:
+            return _Answer.YES
+        if self._clock.monotonic() - began > ANSWER_SECONDS + STOOD_STILL:
+            return _Answer.UNCLEAR
+        if part.kind not in self.down:
+            log.info("a part does not answer", part=part.kind, error=_reason(asking))
+        return _Answer.NO
+
+    def _let_go(self, asking: "asyncio.Future[object]") -> None:
+        # Not waited for: a driver may take seconds to give up a connection whose other end stands still.
+        if not asking.done():
+            self._let_go_of.add(asking)
+            asking.add_done_callback(self._gone)
+            asking.cancel()
+
+    def _gone(self, asking: "asyncio.Future[object]") -> None:
+        self._let_go_of.discard(asking)
+        if not asking.cancelled():
+            asking.exception()  # looked at, so that nobody complains that it was not
+
+
+def _reason(asking: "asyncio.Future[object]") -> str:
+    if not asking.done() or asking.cancelled():
+        return "no answer in time"
+    return type(asking.exception()).__name__
 
 
 def _down(part: Part, since: datetime) -> Alarm:

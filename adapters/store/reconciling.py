@@ -14,7 +14,8 @@ from domain.run import StartRun
 from domain.session import DayPlan
 from domain.strategy import OnStop, Position, Product, Status, Strategy
 
-_IN_DOUBT = (OrderStatus.SENT.value, OrderStatus.ABSENT.value)
+_IN_DOUBT = (OrderStatus.SENT.value, OrderStatus.ABSENT.value, OrderStatus.OPEN.value)
+"""Open as well: an operator may say that the broker has it, and no run is there to follow it."""
 
 
 class PostgresReconciliation:

@@ -4,20 +4,24 @@ import asyncio
 import io
 import json
 import logging
+import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 import structlog
+from temporalio.testing import WorkflowEnvironment
 
 from activities.runs import RunActivities
 from adapters.alerts import CloudWatchUnset, open_alerts
 from adapters.clock import SystemClock
 from adapters.cloudwatch import MOST_WAITING
 from adapters.logs import configure
-from adapters.part_watch import PartWatch, postgres_part, redis_part
+from adapters.part_watch import PartWatch, postgres_part, redis_part, temporal_part
 from adapters.redis_cache import RedisRuntimeCache
 from adapters.store.engine import Store
 from domain.ports import Alerts
@@ -170,11 +174,21 @@ async def redis_goes_away(alerts: Alerts, _desk: Desk, _postgres: PostgresServer
 
 async def postgres_freezes(alerts: Alerts, _desk: Desk, postgres: PostgresServer) -> None:
     store = Store.open(postgres.url(), pool_size=1)
+    await store.ping()  # a connection that was good: its driver lets go of it slowly
     try:
         await watch_until_told(PartWatch([postgres_part(store.ping)], alerts, SystemClock()), postgres.freeze)
     finally:
         postgres.thaw()
         await store.close()
+
+
+async def temporal_goes_away(alerts: Alerts, _desk: Desk, _postgres: PostgresServer) -> None:
+    binary = shutil.which("temporal", path=str(Path(sys.executable).parent))
+    server = await WorkflowEnvironment.start_local(dev_server_existing_path=binary)
+    part = temporal_part(server.client)
+    await part.ask()
+    await server.shutdown()
+    await watch_until_told(PartWatch([part], alerts, SystemClock()), lambda: None)
 
 
 async def watch_until_told(watch: PartWatch, break_it: Callable[[], None]) -> None:
@@ -211,6 +225,7 @@ def ends_as(outcome: Outcome) -> Callable[[Alerts, Desk, PostgresServer], Awaita
         (redis_goes_away, "redis_down"),
         (redis_is_away_at_a_start, "redis_down"),
         (postgres_freezes, "postgres_down"),
+        (temporal_goes_away, "temporal_down"),
         (the_feed_is_lost, "feed_lost"),
         (ends_as(Outcome.MISSED), "missed"),
         (ends_as(Outcome.ORDER_FAILED), "order_failed"),

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -17,6 +18,7 @@ from sqlalchemy.engine import make_url
 from adapters.store.attention import Attention
 from adapters.store.engine import Store
 from adapters.store.operator import positions
+from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.resolving import NotResolved, Resolution, Resolving, Verdict
 from adapters.store.strategies import Deletion, Strategies
 from adapters.store.tables import BrokerKeys, OrderRow, StrategyRow
@@ -196,6 +198,18 @@ async def test_an_order_is_the_brokers_when_it_is_settled_as_placed(store: Store
     assert (row.status, row.broker_order_id) == ("open", "240601000123456")
     filled = await desk.log.saw(sent, seen(sent, 10, broker_order_id="240601000123456"))
     assert filled.filled_quantity == 10  # whoever reads the order book next goes on from there
+
+
+async def test_the_reconciler_takes_an_entry_over_that_was_settled_as_placed(store: Store) -> None:
+    desk = await Desk.made(store)
+    start = desk.start()
+    plan = replace(start.start.plan, closes_at=just_now() + timedelta(hours=1))
+    await desk.runs.activate(replace(start, start=replace(start.start, plan=plan)))
+    sent = await desk.sent(desk.key())
+    await desk.runs.finish(desk.end(start, Outcome.ORDER_FAILED))
+    await Resolving(store).resolve(found(sent.order_id, Verdict.PLACED, "240601000123456"))
+    (entry,) = await PostgresReconciliation(store).doubtful_entries()
+    assert entry.attempt.order_id == sent.order_id
 
 
 @pytest.mark.parametrize(

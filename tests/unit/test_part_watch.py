@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
+from adapters.clock import SystemClock
 from adapters.part_watch import ANSWER_SECONDS, PartWatch, postgres_part, redis_part
 from domain.errors import CacheUnavailable, StoreUnavailable
+from domain.run import Alarm
 from tests.fakes.house import MemoryAlerts
 from tests.fakes.manual_clock import ManualClock
 
@@ -105,3 +107,26 @@ async def test_part_that_fails_in_an_odd_way_counts_as_away(floor: Floor) -> Non
     floor.redis = ValueError("a bug in a driver")
     await floor.clock.advance(5)
     assert floor.told() == ["redis_down"]
+
+
+async def test_part_whose_driver_clings_to_its_question_is_still_told() -> None:
+    told = asyncio.Event()
+
+    async def cling() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(5)  # a connection to a frozen server, which is closed in good order
+            raise
+
+    class Told(MemoryAlerts):
+        async def raise_(self, alarm: Alarm) -> None:
+            await MemoryAlerts.raise_(self, alarm)
+            told.set()
+
+    alerts = Told()
+    running = asyncio.create_task(PartWatch([postgres_part(cling)], alerts, SystemClock()).run())
+    await asyncio.wait_for(told.wait(), 60)
+    assert [alarm.kind for alarm in alerts.raised] == ["postgres_down"]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

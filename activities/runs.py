@@ -47,6 +47,9 @@ class RunActivities:
         except CacheUnavailable as down:
             await self._redis_is_down(request, down)
         await failpoint("activate.loaded")
+        if not await self._store.owns(request.ref):
+            # We stood still while others went on, and it has stopped: its keys are not brought back.
+            await self._drop(request.start.strategy)
         return activation
 
     @activity.defn

@@ -173,6 +173,10 @@ class RunStore(Protocol):
         """
         ...
 
+    async def owns(self, ref: RunRef) -> bool:
+        """Tell whether the strategy is running by this START still."""
+        ...
+
     async def change_phase(self, change: PhaseChange) -> None:
         """Write phase and timeline line; the same phase of the same run is written once."""
         ...

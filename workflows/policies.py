@@ -26,6 +26,8 @@ WRITE_RETRY = RetryPolicy(
 )
 """Writing what happened is repeated until the store is back: nothing is forgotten meanwhile."""
 SETTLE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=5))
+SQUARE_WITHIN = timedelta(minutes=10)
+"""How long a day that is over looks for what its sales came to; then it ends with an alert instead."""
 EMERGENCY_PAUSES = (2, 5, 10, 20, 30)
 """Seconds between an emergency exit's rounds of attempts; the last one repeats until the market closes."""
 EMERGENCY_ALERT_EVERY = 20

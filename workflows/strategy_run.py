@@ -53,6 +53,7 @@ class StrategyRun:
         self._writing: asyncio.Task[None] | None = None
         self._off_books: list[int] = []
         self._went_off_books = False
+        self._sales = 0
         self._in_flight_since: datetime | None = None
         self._set_aside: list[asyncio.Task[Exited]] = []
 
@@ -145,11 +146,12 @@ class StrategyRun:
         if self._day.held and not self._day.keeps:
             await self._exit()
 
-    async def _settle_exit(self) -> Exited:
+    async def _settle_exit(self, within: timedelta | None = None) -> Exited:
         """Find out what an earlier run sold; send nothing."""
         return await workflow.execute_activity_method(
             OrderActivities.settle_exit,
             self._exit_order(Reason.STOP, workflow.now()),
+            schedule_to_close_timeout=within,
             start_to_close_timeout=policies.LONGEST_DAY,
             heartbeat_timeout=policies.ORDER_HEARTBEAT,
             retry_policy=policies.SETTLE_RETRY,
@@ -292,6 +294,7 @@ class StrategyRun:
 
     def _start_sale(self, reason: Reason, due_at: datetime) -> "asyncio.Task[Exited]":
         order = self._exit_order(reason, due_at)
+        self._sales += 1
         return workflow.start_activity_method(
             OrderActivities.exit,
             order,
@@ -334,9 +337,7 @@ class StrategyRun:
                 self._day.exited(result)
         if self._writing is not None:
             await self._writing
-        if self._went_off_books:
-            await self._record_off_books(policies.WRITE_RETRY)
-            self._day.exited(await self._settle_exit())
+        await self._square_the_books()
         end = self._day.conclude()
         if self._day.held and not self._day.keeps:
             await self._alarm("position_left", end.detail)
@@ -347,6 +348,19 @@ class StrategyRun:
         self._finished = True
         if not clean:
             await self._write(RunActivities.clean_up, self._start.strategy, "delete the Redis keys")
+
+    async def _square_the_books(self) -> None:
+        """Before the day says what it holds: write down and find out what its sales came to.
+
+        A sale whose worker was gone may have sold what the run still counts as held.
+        """
+        if self._went_off_books:
+            await self._record_off_books(policies.WRITE_RETRY)
+        if self._went_off_books or (self._sales and self._day.held):
+            try:
+                self._day.exited(await self._settle_exit(policies.SQUARE_WITHIN))
+            except ActivityError as failed:
+                workflow.logger.warning("what the sales came to could not be found out: %s", failed.cause)
 
     def _move_to_exit(self, reason: Reason) -> None:
         if self._day.phase is Phase.EXITING:

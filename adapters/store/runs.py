@@ -31,6 +31,12 @@ class PostgresRunStore:
             Write(ref.strategy_id, ref.user_id, lambda page: _activate(page, request), day=day)
         )
 
+    async def owns(self, ref: RunRef) -> bool:
+        """Tell whether the strategy is running by this START still."""
+        return await self._ledger.write(
+            Write(ref.strategy_id, ref.user_id, lambda page: _is_current(page.strategy, ref))
+        )
+
     async def change_phase(self, change: PhaseChange) -> None:
         """Write phase and line; the same phase of the same run is written once."""
         once = f"{change.ref.run_id}:phase:{change.phase}"

@@ -142,6 +142,9 @@ class MemoryRunStore:
         self.activations.append(request)
         return Activation(round=1, held=self.held)
 
+    async def owns(self, ref: RunRef) -> bool:
+        return not any(end.ref.start_id == ref.start_id for end in self.finished)
+
     async def change_phase(self, change: PhaseChange) -> None:
         self._check()
         self.phases.append(change.phase)

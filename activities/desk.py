@@ -84,7 +84,7 @@ class OrderDesk:
         self._unanswered: set[LegKey] = set()
 
     def may_be_in_flight(self, key: LegKey) -> bool:
-        """Tell whether this process called the broker for the leg and could not write the answer down."""
+        """Tell whether this process called the broker for the leg with no answer, or none it could write."""
         return key in self._unanswered
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
@@ -180,7 +180,8 @@ class OrderDesk:
             outcome = await self._place(order, broker, left)
         await failpoint(f"{step}.sent")
         await self._log.answer(attempt, outcome)
-        self._unanswered.discard(intent.key)
+        if not isinstance(outcome, Unknown):
+            self._unanswered.discard(intent.key)
         await failpoint(f"{step}.answered")
         if isinstance(outcome, Rejected) and outcome.cause is Cause.LOGIN:
             await self._brokers.login_died(intent.key.user_id, broker)

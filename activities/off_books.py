@@ -34,6 +34,7 @@ LOOK_EVERY = 1.0
 CALL_DEADLINE = 5.0
 LEAVE_WITHIN = 1.0
 NOT_PLACED = "OrderNotPlaced"
+IN_DOUBT = "OrderInDoubt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,11 @@ class OffBooksActivities:
         await failpoint("exit.sent")
         if isinstance(outcome, Rejected):
             raise ApplicationError(f"not placed: {outcome.message}", type=NOT_PLACED)
+        doubtful = self._clock.now() + self._horizons.exit_resend
         while True:  # sent, or perhaps sent: only the order book says what became of it
+            if self._clock.now() >= doubtful:
+                # Not a failure of type NOT_PLACED: the run takes it that an order may be in flight.
+                raise ApplicationError("sent, never answered, and in no order book since", type=IN_DOUBT)
             seen = await self._look(order, broker)
             if seen is not None and any(tag in row.tags for row in seen.rows):
                 over = await self._until_over(order, broker, seen, halt)

@@ -49,11 +49,10 @@ class PostgresOrderLog:
 
         def apply(page: Page) -> Attempt:
             row = page.order(attempt.order_id)
-            if not _has(page, attempt.key, attempt.attempt + 1):
-                if not _may_follow(attempt, row):
-                    return attempt_of(row)
-                if row.status == OrderStatus.SENT:
-                    (_mark_absent if absent else _mark_not_placed)(page, row, message)
+            if row.status == OrderStatus.SENT:
+                (_mark_absent if absent else _mark_not_placed)(page, row, message)
+            elif not _has(page, attempt.key, attempt.attempt + 1) and not _may_follow(attempt, row):
+                return attempt_of(row)
             return _plan(page, attempt.key, terms, attempt.attempt + 1, due_at)
 
         return await self._write(attempt.key, apply)
@@ -127,8 +126,6 @@ def _plan(page: Page, key: LegKey, terms: OrderTerms, attempt: int, due_at: date
 
 def _may_follow(known: Attempt, row: OrderRow) -> bool:
     """Tell whether the next attempt may be planned: what the caller decided on is still what is there."""
-    if row.status == OrderStatus.SENT:
-        return True
     now = attempt_of(row)
     return now.over and (now.status, now.filled_quantity) == (known.status, known.filled_quantity)
 

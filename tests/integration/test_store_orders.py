@@ -213,6 +213,15 @@ async def test_the_next_attempt_exists_only_with_the_proof_when_an_exit_is_sent_
     assert {attempt.order_id for attempt in nexts} == {second.order_id}
 
 
+async def test_a_sent_attempt_is_closed_when_the_next_one_exists_already(desk: Desk) -> None:
+    # What was sent while Postgres was away is written down later, several attempts at once.
+    sent = await desk.sent(desk.key(Leg.EXIT))
+    await desk.log.plan(desk.key(Leg.EXIT), TERMS, 2, just_now())
+    await desk.log.supersede(sent, TERMS, absent=True, message="gone", due_at=just_now())
+    first, second = await desk.log.leg(desk.key(Leg.EXIT))
+    assert (first.status, second.status) == (OrderStatus.ABSENT, OrderStatus.PLANNED)
+
+
 async def test_no_next_attempt_is_planned_when_the_one_before_has_turned_up(desk: Desk) -> None:
     sent = await desk.sent(desk.key(Leg.EXIT))
     await desk.log.saw(sent, seen(sent, 0, broker_order_id="2001"))

@@ -64,6 +64,8 @@ class EntryGate:
         self, order: EnterOrder, latest: datetime, halt: asyncio.Event
     ) -> tuple[Entered | None, Quote | None]:
         """Ask until `latest` for a price that may act: a dead login or a silent broker may mend in time."""
+        if self._clock.now() > latest:
+            return _missed(order.due_at, self._clock.now(), latest), None
         refusal: Entered | None = _skipped(f"no price for {order.terms.symbol} at buy time")
         while not halt.is_set() and self._clock.now() <= latest:
             try:
@@ -121,6 +123,13 @@ async def wait_until(clock: Clock, instant: datetime, halt: asyncio.Event) -> bo
 
 def _skipped(detail: str) -> Entered:
     return Entered(0, outcome=Outcome.SKIPPED, detail=detail)
+
+
+def _missed(due_at: datetime, now: datetime, latest: datetime) -> Entered:
+    """Say that nobody got to it in time: whoever had it was gone, and the next came too late."""
+    late, allowed = (now - due_at).total_seconds(), (latest - due_at).total_seconds()
+    detail = f"missed execution: {late:.1f} s after {clock_text(exchange_time(due_at).timetz())}"
+    return Entered(0, outcome=Outcome.MISSED, detail=f"{detail}; an entry is sent at most {allowed:g} s late")
 
 
 def _no_login(latest: datetime) -> str:

@@ -18,6 +18,8 @@ from tests.chaos.world import World
 
 BACK_WITHIN = 30
 FAILPOINT_WAITS = 40
+BACK_AFTER = 5
+"""Seconds within which whoever died at a failpoint is back."""
 
 
 class Breaker:
@@ -55,6 +57,8 @@ class Breaker:
             hit = await self._break(one)
             if hit is not None:
                 ended = max(time.time(), began + one.seconds)
+                if one.what == "failpoint":
+                    began = ended - BACK_AFTER  # armed long before, it struck only then
                 self.log.append(
                     {"what": one.what, "target": one.target, "hit": hit, "at": began, "until": ended}
                 )
@@ -71,7 +75,7 @@ class Breaker:
         if one.what == "failpoint":
             pid = await world.kill_at(one.target, FAILPOINT_WAITS)
             if pid is not None:
-                await asyncio.sleep(5)  # whoever it was is back by then
+                await asyncio.sleep(BACK_AFTER)
             return pid
         if one.what == "net":
             link = world.proxy.links[one.target]

@@ -27,7 +27,10 @@ MISSED_AFTER = 5
 FINAL = {"complete", "cancelled", "rejected", "not_placed", "absent"}
 SAID = {"rejected": "order_rejected", "not_placed": "order_not_placed", "absent": "order_absent"}
 NAMES_POSITION = {"alert", "emergency", "adopted"}
-EMPTY_HANDED = {"missed", "skipped", "order_failed", "rejected"}
+NOBODY_ELSES = {"terminate", "flush"}
+"""Disturbances that no other day may feel: another's run that was ended, a flushed Redis."""
+OFF_BOOKS = 51
+"""From this attempt on an exit was sent by the run alone while Postgres was away; its row came later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,8 @@ def intents(case: Case) -> Found:
         strategy_id = str(order["strategy_id"])
         if order["side"] != row["transaction_type"]:
             yield Violation("1", f"{row['order_id']} is a {row['transaction_type']}", strategy_id)
+        if order["leg"] == "exit" and order["attempt"] >= OFF_BOOKS and _postgres_was_away(case, row):
+            continue  # its intent is in the run's history
         for moment in ("created_at", "sent_at"):
             at = order[moment]
             if at is None or at.timestamp() > row["received_at"] + TOLERANCE:
@@ -130,6 +135,13 @@ def intents(case: Case) -> Found:
                 "1", f"{order['leg']} {order['attempt']} {order['status']}: no reason", strategy_id
             )
     yield from _sent_once(case)
+
+
+def _postgres_was_away(case: Case, row: dict[str, Any]) -> bool:
+    return any(
+        one["target"] == "postgres" and one["at"] - 1 < row["received_at"] < one["until"] + 20
+        for one in case.seen.script["disturbances"]
+    )
 
 
 def _sent_once(case: Case) -> Found:
@@ -299,9 +311,13 @@ def isolation(case: Case) -> Found:
 
 def _undisturbed(case: Case) -> Iterator[dict[str, Any]]:
     spared = set(case.seen.script["fault_free_lanes"])
-    shared = [(row["at"] - 1, row["until"] + 6) for row in case.seen.script["disturbances"]]
+    disturbances = case.seen.script["disturbances"]
+    shared = [(row["at"] - 1, row["until"] + 6) for row in disturbances if row["what"] not in NOBODY_ELSES]
+    terminated = {row["hit"] for row in disturbances if row["what"] == "terminate"}
     for record in case.seen.script["days"]:
         if record["day"]["lane"] not in spared or "trouble" in record:
+            continue
+        if terminated & set(record["strategies"]):
             continue
         if all(until < record["began"] or at > record["ended"] for at, until in shared):
             yield record
@@ -387,6 +403,9 @@ async def judged(evidence: Evidence) -> dict[str, Any]:
         "checked": {
             "strategies": len(evidence.strategies),
             "orders": len(case.ledger),
+            "sold while Postgres was away": sum(
+                order["attempt"] >= OFF_BOOKS and order["status"] == "complete" for order in evidence.orders
+            ),
             "requests refused": len(evidence.refused),
             "intents": len(evidence.orders),
             "timeline lines": sum(len(lines) for lines in evidence.events.values()),

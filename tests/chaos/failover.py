@@ -32,7 +32,12 @@ from tests.chaos.runner import SYMBOLS
 from tests.chaos.world import World
 
 # The other steps are the API's and the listener's, which are not replaced but restarted.
-WORKER_STEPS = [step for step in STEPS if step.partition(".")[0] in ("activate", "entry", "exit", "finish")]
+# An exit's first intent is written with its position: "exit.planned" is passed only by a second attempt.
+WORKER_STEPS = [
+    step
+    for step in STEPS
+    if step.partition(".")[0] in ("activate", "entry", "exit", "finish") and step != "exit.planned"
+]
 LANES = 3
 PASSED_WITHIN = 60
 BOTH_BACK = 4.0

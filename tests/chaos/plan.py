@@ -167,7 +167,7 @@ def _day(dice: random.Random, number: int, lane: int, kind: str, spared: bool) -
         number,
         lane,
         kind,
-        lead=10.0 if kind == "restart" else dice.uniform(2.5, 7),
+        lead=16.0 if kind == "restart" else dice.uniform(4, 9),
         hold=hold,
         act_at=act_at,
         quantity=dice.choice((1, 2, 3, 10, 25)),

@@ -1,0 +1,31 @@
+"""The entry's gate says why nothing was bought."""
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from activities.gate import EntryGate
+from domain.order import Leg, LegKey, OrderTerms
+from domain.run import EnterOrder
+from domain.strategy import Outcome, Product
+from tests.fakes.broker import MemoryBroker, MemoryBrokers
+from tests.fakes.house import MemoryCache
+from tests.fakes.manual_clock import ManualClock
+
+LATEST = timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("late", [5.5, 3600])
+async def test_missed_and_not_without_a_price_when_nobody_got_to_it_in_time(late: float) -> None:
+    clock = ManualClock()
+    due_at = clock.now() - timedelta(seconds=late)
+    key = LegKey(uuid4(), uuid4(), due_at.date(), 1, Leg.ENTRY)
+    order = EnterOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3400), due_at)
+    gate = EntryGate(MemoryBrokers(MemoryBroker(clock)), MemoryCache(), clock)
+    refusal = await gate.wait(order, due_at + LATEST, asyncio.Event())
+    assert refusal is not None
+    assert refusal.outcome is Outcome.MISSED
+    assert f"{late:.1f} s after" in refusal.detail

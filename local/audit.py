@@ -1,4 +1,4 @@
-"""The dependency audit of `make check`: known vulnerabilities fail it; where their data cannot be had, it says so.
+"""The dependency audit of `make check`: known vulnerabilities fail it; missing data is said, not passed.
 
 pip-audit without access to the data prints "no known vulnerabilities" unless it is strict: a green audit then
 means nothing, so what could not be looked up is SKIPPED, never passed.

@@ -1,0 +1,200 @@
+"""The checker finds what it is there for: a day that is in order, and every way in which it may not be."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.chaos.checker import judged
+from tests.chaos.evidence import Evidence
+
+SOLD = "11111111-1111-1111-1111-111111111111"
+BUY_AT = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
+SELL_AT = BUY_AT + timedelta(seconds=10)
+DAY = {"trading_day": date(2026, 11, 20), "round": 1}
+
+
+def order(leg: str, tag: str, at: datetime, **changes: Any) -> dict[str, Any]:
+    row = {
+        **DAY,
+        "order_id": f"ours-{tag}",
+        "strategy_id": SOLD,
+        "leg": leg,
+        "attempt": 1,
+        "tag": tag,
+        "side": "BUY" if leg == "entry" else "SELL",
+        "status": "complete",
+        "message": "",
+        "broker_order_id": f"theirs-{tag}",
+        "filled_quantity": 10,
+        "due_at": at,
+        "created_at": at - timedelta(seconds=3),
+        "sent_at": at,
+    }
+    return row | changes
+
+
+def placed(side: str, tag: str, at: datetime, **changes: Any) -> dict[str, Any]:
+    row = {
+        "user_id": "U1",
+        "order_id": f"theirs-{tag}",
+        "tag": tag,
+        "transaction_type": side,
+        "status": "COMPLETE",
+        "filled_quantity": 10,
+        "received_at": at.timestamp() + 0.02,
+    }
+    return row | changes
+
+
+def line(kind: str, at: datetime) -> dict[str, Any]:
+    return {"kind": kind, "at": at, "text": kind, "data": {}}
+
+
+def good() -> Evidence:
+    """One strategy, bought and sold, with everything in its place."""
+    played = {"day": {"number": 0, "lane": 0, "kind": "sell"}, "user": "U1", "strategies": [SOLD]}
+    strategy = {
+        **DAY,
+        "strategy_id": SOLD,
+        "status": "stopped",
+        "phase": "done",
+        "position": "sold",
+        "outcome": "sold",
+        "outcome_detail": "sold 10",
+        "started_at": BUY_AT - timedelta(seconds=5),
+        "bought_quantity": 10,
+        "sold_quantity": 10,
+    }
+    view = {"outcome": "sold", "position": "sold", "bought": 10, "sold": 10}
+    return Evidence(
+        script={
+            "days": [played | {"began": BUY_AT.timestamp() - 6, "ended": SELL_AT.timestamp() + 1}],
+            "fault_free_lanes": [0],
+            "disturbances": [],
+        },
+        ledger=[placed("BUY", "B1", BUY_AT), placed("SELL", "S1", SELL_AT)],
+        refused=[],
+        strategies={SOLD: strategy},
+        orders=[order("entry", "B1", BUY_AT), order("exit", "S1", SELL_AT)],
+        events={
+            SOLD: [
+                line("started", BUY_AT - timedelta(seconds=5)),
+                line("stopped", SELL_AT + timedelta(seconds=1)),
+            ]
+        },
+        redis_keys=["queue:orders"],
+        open_runs=[],
+        views={SOLD: view},
+    )
+
+
+async def invariants(evidence: Evidence) -> set[str]:
+    return {violation["invariant"] for violation in (await judged(evidence))["violations"]}
+
+
+async def test_nothing_is_violated_when_the_day_is_in_order() -> None:
+    assert await invariants(good()) == set()
+
+
+def twice(seen: Evidence) -> None:
+    seen.ledger.insert(1, placed("BUY", "B2", BUY_AT + timedelta(seconds=1)))
+    seen.orders.insert(1, order("entry", "B2", BUY_AT + timedelta(seconds=1), attempt=2))
+
+
+def sent_again_with_one_tag(seen: Evidence) -> None:
+    seen.refused.append({"tag": "S1", "method": "POST", "status": 503})
+
+
+def nobodys(seen: Evidence) -> None:
+    seen.ledger.append(placed("SELL", "X9", SELL_AT))
+
+
+def intent_afterwards(seen: Evidence) -> None:
+    seen.orders[0]["sent_at"] = BUY_AT + timedelta(seconds=2)
+
+
+def unresolved(seen: Evidence) -> None:
+    seen.orders[1]["status"] = "sent"
+
+
+def oversold(seen: Evidence) -> None:
+    seen.ledger[1]["filled_quantity"] = seen.orders[1]["filled_quantity"] = 11
+
+
+def left_in_silence(seen: Evidence) -> None:
+    seen.ledger[1]["filled_quantity"] = seen.orders[1]["filled_quantity"] = 4
+    seen.strategies[SOLD] |= {"sold_quantity": 4, "position": "bought"}
+    seen.views[SOLD] |= {"sold": 4, "position": "bought"}
+
+
+def late(seen: Evidence) -> None:
+    seen.ledger[0]["received_at"] += 6
+    seen.orders[0]["sent_at"] += timedelta(seconds=6)
+
+
+def after_the_stop(seen: Evidence) -> None:
+    seen.events[SOLD][1]["at"] = SELL_AT - timedelta(seconds=3)
+
+
+def crossed(seen: Evidence) -> None:
+    seen.script["days"][0]["day"]["kind"] = "crossed"
+    seen.script["fault_free_lanes"] = []
+
+
+def left_over_key(seen: Evidence) -> None:
+    seen.redis_keys.append(f"runtime:{SOLD}")
+
+
+def still_open(seen: Evidence) -> None:
+    seen.open_runs.append(f"strategy-{SOLD}-2026-11-20")
+
+
+def run_differs(seen: Evidence) -> None:
+    seen.views[SOLD]["sold"] = 9
+
+
+def spoiled_by_others(seen: Evidence) -> None:
+    seen.strategies[SOLD]["outcome"] = seen.views[SOLD]["outcome"] = "missed"
+
+
+def silent_rejection(seen: Evidence) -> None:
+    seen.ledger.append(placed("SELL", "S0", SELL_AT, status="REJECTED", filled_quantity=0))
+    rejected = order("exit", "S0", SELL_AT, status="rejected", filled_quantity=0)
+    seen.orders.append(rejected)
+
+
+def no_reason(seen: Evidence) -> None:
+    seen.strategies[SOLD]["outcome_detail"] = None
+
+
+@pytest.mark.parametrize(
+    ("spoil", "invariant"),
+    [
+        (sent_again_with_one_tag, "1"),
+        (nobodys, "1"),
+        (intent_afterwards, "1"),
+        (unresolved, "1"),
+        (twice, "2"),
+        (oversold, "2"),
+        (left_in_silence, "2"),
+        (late, "3"),
+        (after_the_stop, "3"),
+        (crossed, "3"),
+        (left_over_key, "4"),
+        (still_open, "4"),
+        (run_differs, "4"),
+        (spoiled_by_others, "5"),
+        (silent_rejection, "6"),
+        (no_reason, "6"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+async def test_a_violation_is_found_when_something_is_wrong(
+    spoil: Callable[[Evidence], None], invariant: str
+) -> None:
+    evidence = deepcopy(good())
+    spoil(evidence)
+    assert invariant in await invariants(evidence)

@@ -28,7 +28,7 @@ DISTURBANCES = (
 )
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_no_order_is_lost_or_sent_twice_when_everything_fails_once(tmp_path: Path) -> None:
     plan = replace(Plan.made(SEED, DAYS, LANES), disturbances=DISTURBANCES)
     result = await run(plan, tmp_path, Console(file=io.StringIO()))

@@ -1,0 +1,220 @@
+"""The judge of a day. It trusts the exchange's ledger, the intents and the outcome, nothing in between."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from domain.order import FINAL, Leg, OrderStatus, Side
+from domain.strategy import Outcome
+from tests.simulation.day import BUY, CLOSE, SELL, Played
+from tests.simulation.exchange import Entry
+
+MISSED_AFTER = 5.0
+CLOCK_TOLERANCE = 2.0
+"""Seconds a worker's clock may be ahead of the store's before a claim is refused."""
+PRICE_IS_OLD_AFTER = 5.0
+"""Seconds a price may act (design, section 5)."""
+_FLAT = frozenset({Outcome.SOLD, Outcome.STOP_LOSS, Outcome.STOPPED, Outcome.CANCELLED, Outcome.TERMINATED})
+
+
+def judge(day: Played) -> list[str]:
+    """Return what is wrong with a day, in words; an empty list is a good day."""
+    return [f"{rule.__name__}: {words}" for rule in RULES for words in rule(day)]
+
+
+def it_ends(day: Played) -> Iterator[str]:
+    """The run ends, once, and leaves no key behind."""
+    if day.broken:
+        yield day.broken
+    if len(day.finished) != 1:
+        yield f"finished {len(day.finished)} times"
+    elif day.keys_left:
+        yield "Redis keys were left behind"
+    if day.stopped_with_keys:
+        yield "Postgres said stopped while the Redis keys were there"
+
+
+def one_entry(day: Played) -> Iterator[str]:
+    placed = [entry for entry in day.ledger if entry.what == "placed" and entry.side is Side.BUY]
+    if len(placed) > 1:
+        yield f"{len(placed)} entries were accepted"
+
+
+def never_short(day: Played) -> Iterator[str]:
+    net = 0
+    for entry in day.ledger:
+        if entry.what == "filled":
+            net += entry.quantity if entry.side is Side.BUY else -entry.quantity
+            if net < 0:
+                yield f"{-net} more sold than bought at {entry.at:.2f}"
+                return
+
+
+def nothing_forgotten(day: Played) -> Iterator[str]:
+    """In the end it is flat; or kept, as asked; or a person was told, naming what is left."""
+    held = held_at_the_end(day)
+    if not held or not day.finished:
+        return
+    end = day.finished[0]
+    kept = end.outcome is Outcome.KEPT and any("keep" in event for _, event in day.events)
+    in_doubt = end.outcome is Outcome.ORDER_FAILED and "in doubt" in end.detail
+    told = any(alarm.startswith("position_left") and f"{held} of" in alarm for alarm in day.alarms)
+    if not (kept or in_doubt or told):
+        yield f"{held} shares are held, the outcome is {end.outcome} ({end.detail}), and nobody was told"
+    if told and day.finished_at is not None and day.finished_at < CLOSE:
+        yield "it gave up selling before the market closed"
+
+
+def every_order_was_intended(day: Played) -> Iterator[str]:
+    for entry in day.ledger:
+        if (
+            entry.what == "sent"
+            and not entry.intended
+            and not (entry.side is Side.SELL and day.store_was_down)
+        ):
+            yield f"an order was sent at {entry.at:.2f} without an intent"
+
+
+def every_tag_is_sent_once(day: Played) -> Iterator[str]:
+    """A tag is sent again only when the broker itself said that it placed nothing under it."""
+    sent = Counter(entry.tag for entry in day.ledger if entry.what == "sent")
+    sent.subtract(entry.tag for entry in day.ledger if entry.what == "refused")
+    for tag, times in sent.items():
+        if times > 1:
+            yield f"{tag} was sent {times} times"
+
+
+def every_intent_is_resolved(day: Played) -> Iterator[str]:
+    for row in day.rows:
+        if not row.over and not any(alarm.startswith("position_left") for alarm in day.alarms):
+            yield f"{row.key.leg} attempt {row.attempt} is left {row.status}"
+        if row.status in FINAL:
+            filled = sum(e.quantity for e in day.ledger if e.what == "filled" and e.tag == row.tag)
+            if filled != row.filled_quantity:
+                yield f"{row.key.leg} attempt {row.attempt}: {filled} filled, {row.filled_quantity} logged"
+
+
+def nothing_visible_is_given_up(day: Played) -> Iterator[str]:
+    """An order that the order book shows is never called absent: who could not look does not know."""
+    if any(fault.action.startswith(("late", "placed later")) for fault in day.faults):
+        return
+    placed = {entry.tag for entry in day.ledger if entry.what == "placed"}
+    for row in day.rows:
+        if row.status is OrderStatus.ABSENT and row.tag in placed:
+            yield f"{row.key.leg} attempt {row.attempt} was given up, and was in the order book all the time"
+
+
+def no_late_entry(day: Played) -> Iterator[str]:
+    for entry in day.ledger:
+        if entry.what == "sent" and entry.side is Side.BUY:
+            if entry.at > BUY + MISSED_AFTER + 0.001:
+                yield f"an entry was sent {entry.at - BUY:.2f} s after buy time"
+            if entry.at < BUY - CLOCK_TOLERANCE:
+                yield f"an entry was sent {BUY - entry.at:.2f} s before buy time"
+
+
+def no_entry_at_the_stop(day: Played) -> Iterator[str]:
+    for entry in day.ledger:
+        if entry.what == "sent" and entry.side is Side.BUY:
+            for begun, ended in day.crossed:
+                if begun + PRICE_IS_OLD_AFTER < entry.at < ended:
+                    yield f"bought at {entry.at:.2f}, the price had been at the stop since {begun:.2f}"
+
+
+def a_dip_before_buy_time_is_over(day: Played) -> Iterator[str]:
+    """A price that has recovered by buy time keeps nobody from buying."""
+    early = all(word.startswith("DIP") and "STOP" not in word and at < BUY - 0.5 for at, word in day.events)
+    outside = all(fault.point.startswith("time.") for fault in day.faults)
+    if day.events and early and outside and not _filled(day, Side.BUY):
+        yield f"the price had recovered before buy time, but it says {day.finished[0].outcome}"
+
+
+def nothing_after_the_end(day: Played) -> Iterator[str]:
+    for entry in day.ledger:
+        if entry.what == "sent" and day.finished_at is not None and entry.at > day.finished_at:
+            yield f"an order was sent at {entry.at:.2f}, after the run had ended at {day.finished_at:.2f}"
+
+
+def the_outcome_is_true(day: Played) -> Iterator[str]:
+    if not day.finished:
+        return
+    end = day.finished[0]
+    bought, sold = _filled(day, Side.BUY), _filled(day, Side.SELL)
+    known = sum(row.filled_quantity for row in day.rows if row.key.leg is Leg.ENTRY)
+    if end.outcome in _FLAT and bought != sold:
+        yield f"it says {end.outcome}, but {bought} were bought and {sold} sold"
+    if sold and sold == bought and end.outcome not in _FLAT:
+        yield f"everything was sold, but it says {end.outcome}: {end.detail}"
+    if end.outcome in (Outcome.MISSED, Outcome.SKIPPED, Outcome.REJECTED) and bought:
+        yield f"{bought} were bought, but it says {end.outcome}"
+    if end.outcome is Outcome.STOP_LOSS and not _happened(day, "DIP", "FALL"):
+        yield "it says stop_loss, but no price reached the stop"
+    if end.outcome in (Outcome.STOPPED, Outcome.KEPT) and not _happened(day, "STOP"):
+        yield f"it says {end.outcome}, but nobody stopped it"
+    if end.outcome is Outcome.CANCELLED and not _happened(day, "CANCEL"):
+        yield "it says cancelled, but nobody cancelled it"
+    if end.outcome is Outcome.SOLD and any(
+        e.what == "sent" and e.at < SELL - CLOCK_TOLERANCE for e in _sales(day)
+    ):
+        yield "it says sold at sell time, but it was sold before"
+    if str(known) not in end.detail and end.outcome in _FLAT and known:
+        yield f"{known} were bought and sold, but it says: {end.detail}"
+
+
+def a_stop_that_fires(day: Played) -> Iterator[str]:
+    """Once the price stands at the stop and shares are held, they are sold soon, or a person knows."""
+    bought = next((e.at for e in day.ledger if e.what == "filled" and e.side is Side.BUY), None)
+    for begun, _ in day.crossed:
+        if bought is None or any(word.startswith(("STOP", "CANCEL")) for _, word in day.events):
+            continue
+        sent = [e.at for e in _sales(day) if e.what == "sent"]
+        known = any(row.filled_quantity for row in day.rows if row.key.leg is Leg.ENTRY)
+        if known and not sent:
+            yield f"the price stood at the stop from {begun:.2f}, and nothing was sold"
+
+
+def a_word_is_kept(day: Played) -> Iterator[str]:
+    """Shares that the user said to keep before anything was sold are not sold."""
+    words = [(at, word) for at, word in day.events if word.startswith("STOP")]
+    if not words or not all(word.endswith("keep") for _, word in words):
+        return
+    if any(word in ("DIP", "FALL") and at <= words[0][0] for at, word in day.events):
+        return  # the stop-loss came first
+    first = next((e.at for e in _sales(day) if e.what == "sent"), None)
+    if first is not None and first > words[0][0] + 3 and day.finished_at and words[0][0] < day.finished_at:
+        yield f"asked to keep at {words[0][0]:.2f}, sold at {first:.2f}"
+
+
+def _filled(day: Played, side: Side) -> int:
+    return sum(entry.quantity for entry in day.ledger if entry.what == "filled" and entry.side is side)
+
+
+def held_at_the_end(day: Played) -> int:
+    """Return the shares the exchange says are still held."""
+    return _filled(day, Side.BUY) - _filled(day, Side.SELL)
+
+
+def _sales(day: Played) -> list[Entry]:
+    return [entry for entry in day.ledger if entry.side is Side.SELL]
+
+
+def _happened(day: Played, *words: str) -> bool:
+    return any(event.startswith(words) for _, event in day.events)
+
+
+RULES: tuple[Callable[[Played], Iterator[str]], ...] = (
+    it_ends,
+    one_entry,
+    never_short,
+    nothing_forgotten,
+    every_order_was_intended,
+    every_tag_is_sent_once,
+    every_intent_is_resolved,
+    nothing_visible_is_given_up,
+    no_late_entry,
+    a_dip_before_buy_time_is_over,
+    no_entry_at_the_stop,
+    nothing_after_the_end,
+    the_outcome_is_true,
+    a_stop_that_fires,
+    a_word_is_kept,
+)

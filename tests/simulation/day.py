@@ -1,0 +1,353 @@
+"""One strategy's day under faults: the real run and activities, on an exchange and a house in memory."""
+
+import asyncio
+import contextvars
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from activities.desk import DeskRules, OrderDesk
+from activities.gate import EntryGate
+from activities.off_books import OffBooksActivities
+from activities.orders import OrderActivities
+from activities.runs import RunActivities
+from domain import failpoint
+from domain.errors import CacheUnavailable, StoreUnavailable
+from domain.order import Attempt
+from domain.run import FinishRun, RunView, StartRun
+from domain.session import DayPlan
+from domain.strategy import Strategy
+from tests.fakes.house import MemoryAlerts
+from tests.simulation.exchange import Accounts, Entry, Exchange
+from tests.simulation.faults import Fault
+from tests.simulation.house import Cache, Orders, Runs
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.server import Killed, Server, attempt_now
+from workflows.strategy_run import StrategyRun
+
+EPOCH = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+BUY, SELL, CLOSE = 20.0, 80.0, 400.0
+"""Seconds into the day."""
+AFTERWARDS = 60.0
+"""Seconds that are still watched after the run has ended: for zombies, and for orders that come late."""
+MOMENTS = {
+    "time.started": 0.5,
+    "time.before_buy": BUY - 1,
+    "time.buy": BUY,
+    "time.holding": BUY + 30,
+    "time.before_sale": SELL - 3,
+    "time.sale": SELL,
+    "time.selling": SELL + 0.03,
+    "time.after": SELL + 15,
+}
+STOP_LOSS = Decimal(3400)
+HIT = {"price": "3400", "tick_at": None, "seen_at": None}
+GARBAGE: tuple[object, ...] = (
+    None,
+    "rubbish",
+    {},
+    {"price": "NaN"},
+    {"price": -1},
+    [1],
+    {"price": "3500", "tick_at": 7},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a day left behind: all a checker may look at."""
+
+    faults: tuple[Fault, ...]
+    ledger: Sequence[Entry]
+    rows: Sequence[Attempt]
+    finished: Sequence[FinishRun]
+    finished_at: float | None
+    view: RunView | None
+    alarms: Sequence[str]
+    events: Sequence[tuple[float, str]]
+    crossed: Sequence[tuple[float, float]]
+    """When the price stood at the stop: from, until."""
+    store_was_down: bool
+    keys_left: bool
+    stopped_with_keys: bool
+    broken: str
+    trace: Sequence[tuple[str, int]]
+    triggered: Sequence[int]
+    """Where in the trace the faults struck."""
+
+
+def play(faults: Sequence[Fault]) -> Played:
+    """Play one day with these faults, in milliseconds, always the same way."""
+    logging.disable(logging.CRITICAL)  # the run says much on such a day; the ledger says what counts
+    loop = VirtualLoop()
+    day = _Day(loop, tuple(faults))
+    failpoint.arm(day.failpoint)
+    try:
+        loop.run_until_complete(day.live())
+        return day.played()
+    finally:
+        loop.run_until_complete(day.end())
+        failpoint.disarm()
+        logging.disable(logging.NOTSET)
+
+
+class _Clock:
+    """Implements `domain.ports.Clock` for the workers, whose clocks may be wrong."""
+
+    def __init__(self, day: "_Day") -> None:
+        self._day = day
+
+    def now(self) -> datetime:
+        return self._day.store_now() + timedelta(seconds=self._day.skew)
+
+    def monotonic(self) -> float:
+        return self._day.now()
+
+    async def sleep(self, seconds: float) -> None:
+        _alive()
+        await asyncio.sleep(max(0.0, seconds))
+        _alive()
+
+    async def sleep_until(self, instant: datetime) -> None:
+        await self.sleep((instant - self.now()).total_seconds())
+
+
+@dataclass(eq=False)
+class _Day:
+    loop: VirtualLoop
+    faults: tuple[Fault, ...]
+    skew: float = 0.0
+    store_down_until: float = -1.0
+    store_was_down: bool = False
+    cache_down_until: float = -1.0
+    broken: str = ""
+    counts: Counter[str] = field(default_factory=Counter)
+    trace: list[tuple[str, int]] = field(default_factory=list)
+    triggered: list[int] = field(default_factory=list)
+    events: list[tuple[float, str]] = field(default_factory=list)
+    crossed: list[tuple[float, float]] = field(default_factory=list)
+    finished_at: float | None = None
+    over: bool = False
+    stopped_with_keys: bool = False
+
+    def __post_init__(self) -> None:
+        self.armed = {(fault.point, fault.nth): fault.action for fault in self.faults}
+        self.exchange = Exchange(self, EPOCH)
+        self.brokers = Accounts(self.exchange)
+        self.orders = Orders(self)
+        self.runs = Runs(self, self.orders)
+        self.cache = Cache(self)
+        self.alerts = MemoryAlerts()
+        self.outside = contextvars.copy_context()
+        clock = _Clock(self)
+        desk = OrderDesk(self.orders, self.cache, self.brokers, clock, DeskRules())
+        gate = EntryGate(self.brokers, self.cache, clock)
+        orders = OrderActivities(desk, gate, self.brokers, clock, timedelta(seconds=5))
+        runs = RunActivities(self.runs, self.cache, self.alerts)
+        off_books = OffBooksActivities(self.orders, self.brokers, clock, DeskRules().horizons)
+        activities = {
+            name: getattr(room, name)
+            for room in (orders, runs, off_books)
+            for name in dir(room)
+            if hasattr(getattr(room, name), "__temporal_activity_definition")
+        }
+        self.server = Server(self.loop, EPOCH, activities)
+        self.strategy = Strategy(
+            UUID(int=1000), UUID(int=7), "TCS", time(9, 30, 20), time(9, 31, 20), STOP_LOSS, 10
+        )
+        plan = DayPlan(date(2026, 11, 23), _at(BUY), _at(SELL), EPOCH - timedelta(hours=1), _at(CLOSE))
+        self.start = StartRun(UUID(int=5), self.strategy, plan)
+        self.run = StrategyRun(self.start)
+        self.result: asyncio.Task[RunView] | None = None
+
+    # The day.
+
+    async def live(self) -> None:
+        await self.passing("start.day")
+        for name, moment in MOMENTS.items():
+            self.loop.call_at(moment, self._moment, name)
+        self.result = asyncio.ensure_future(self.run.run(self.start))
+        await asyncio.wait({self.result}, timeout=2 * 3600)
+        if not self.result.done():
+            self.broken = self.broken or "the run never ended"
+        elif not self.result.cancelled() and self.result.exception() is not None:
+            self.broken = f"the run failed: {self.result.exception()!r}"
+        self.finished_at = self.now()
+        await asyncio.sleep(AFTERWARDS)
+
+    async def end(self) -> None:
+        """Let nothing of the day live on."""
+        self.over = True
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=0)
+
+    def played(self) -> Played:
+        finished = self.runs.finished
+        crossed = [(begun, min(ended, self.now())) for begun, ended in self.crossed]
+        return Played(
+            faults=self.faults,
+            ledger=self.exchange.ledger,
+            rows=list(self.orders.rows.values()),
+            finished=finished,
+            finished_at=self.finished_at if finished else None,
+            view=self.run.view(),
+            alarms=[f"{alarm.kind}: {alarm.text}" for alarm in self.alerts.raised],
+            events=self.events,
+            crossed=crossed,
+            store_was_down=self.store_was_down,
+            keys_left=bool(self.cache.loaded),
+            stopped_with_keys=self.stopped_with_keys,
+            broken=self.broken,
+            trace=self.trace,
+            triggered=self.triggered,
+        )
+
+    def now(self) -> float:
+        return self.loop.time()
+
+    def store_now(self) -> datetime:
+        return _at(self.now())
+
+    def stopped(self) -> None:
+        """Note that Postgres says stopped from now on."""
+        self.stopped_with_keys = bool(self.cache.loaded) and self.cache_down_until < 0
+
+    def intent_is_written(self, tag: str) -> bool:
+        return any(row.tag == tag for row in self.orders.rows.values())
+
+    # Points.
+
+    async def failpoint(self, step: str) -> None:
+        await self.passing(step)
+
+    async def passing(self, point: str) -> str:
+        if self.over:
+            raise Killed
+        _alive()
+        self.counts[point] += 1
+        here = point, self.counts[point]
+        self.trace.append(here)
+        action = self.armed.pop(here, "")
+        if action:
+            self.triggered.append(len(self.trace) - 1)
+            await self._act(action, point)
+        return action
+
+    async def storing(self, point: str) -> bool:
+        action = await self.passing(point)
+        away = action == "fail" or self.store_down_until > self.now()
+        self.store_was_down |= away or action == "commit lost"
+        if away:
+            raise StoreUnavailable("Postgres did not answer")
+        return action == "commit lost"
+
+    async def caching(self, point: str) -> None:
+        await self.passing(point)
+        if self.cache_down_until > self.now():
+            raise CacheUnavailable("Redis did not answer")
+
+    def _moment(self, name: str) -> None:
+        self.counts[name] += 1
+        here = name, 1
+        self.trace.append(here)
+        action = self.armed.pop(here, "")
+        if action:
+            self.triggered.append(len(self.trace) - 1)
+            self.event(action)
+
+    async def _act(self, action: str, point: str) -> None:
+        room = point.partition(".")[0]
+        word, _, number = action.rpartition(" ")
+        if action == "crash":
+            attempt = attempt_now.get()
+            self.server.kill_worker(attempt.worker if attempt else self.server.worker)
+            raise Killed
+        if word == "freeze":
+            await self.server.freeze(float(number))
+            _alive()
+        elif word == "clock":
+            self.skew = float(number)
+        elif word == "dead login" and room == "read":
+            self.exchange.kill_login(float(number))
+        elif word == "down":
+            self._down(room, point, self.now() + float(number))
+        elif room not in ("place", "log", "runs", "cache", "read", "cancel"):
+            self.event(action)
+
+    def _down(self, room: str, point: str, until: float) -> None:
+        if room in ("log", "runs"):
+            self.store_down_until = until
+        elif room == "cache":
+            self.cache_down_until = until
+        else:
+            self.exchange.dead[point] = until
+
+    # What people and prices do.
+
+    def event(self, name: str) -> None:
+        """Let something happen to the run from outside."""
+        if name == "DIP twice":
+            self.event("DIP")
+            return self.event("DIP")
+        if " then " in name:
+            for part in name.split(" then "):
+                self.event(part)
+            return None
+        self.events.append((self.now(), name))
+        return self._happen(name)
+
+    def _happen(self, name: str) -> None:
+        if name == "FALL":
+            self.exchange.price = STOP_LOSS
+            self.crossed.append((self.now(), float("inf")))
+            self.loop.create_task(self._listen(), context=self.outside.copy())
+        if self.result is None or self.result.done():
+            return
+        if name in ("DIP", "FALL"):
+            self._signal(HIT)
+        elif name == "GARBAGE":
+            for message in GARBAGE:
+                self._signal(message)
+        elif name == "CANCEL":
+            self.result.cancel()
+        elif name.startswith("STOP"):
+            wish = {"on_stop": "keep"} if name.endswith("keep") else None
+            self.loop.create_task(self._stop(wish), context=self.outside.copy())
+
+    def _signal(self, message: object) -> None:
+        try:
+            self.run.stop_loss(message)
+        except Exception as stuck:  # Temporal would try that workflow task again for ever
+            self.broken = f"a signal handler raised {stuck!r}: the run is stuck"
+
+    async def _stop(self, wish: object) -> None:
+        self.server.handlers += 1
+        try:
+            await StrategyRun.stop(self.run, wish)
+        finally:
+            self.server.handlers -= 1
+
+    async def _listen(self) -> None:
+        """The listener, as far as it counts here: level-triggered while shares are held."""
+        while self.result is not None and not self.result.done():
+            bought = any(row.filled_quantity for row in self.orders.rows.values() if row.key.leg == "entry")
+            if bought and "exiting" not in self.runs.phases:
+                self._signal(HIT)
+            await asyncio.sleep(5)
+
+
+def _alive() -> None:
+    attempt = attempt_now.get()
+    if attempt is not None and attempt.worker.dead:
+        raise Killed
+
+
+def _at(seconds: float) -> datetime:
+    return EPOCH + timedelta(seconds=seconds)

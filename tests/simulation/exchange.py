@@ -1,0 +1,268 @@
+"""An exchange and broker in memory, with a ledger of its own that nothing of the product ever reads.
+
+Orders are real the moment they are placed; what the order book shows of them may come later. What happens to
+an order is the answer that a fault chose for it, else it fills at once.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.order import FINAL, BrokerOrder, BrokerPosition, Leg, OrderRequest, OrderStatus, Side
+from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
+from domain.ports import Broker
+from domain.stoploss import Quote
+
+LATENCY = 0.02
+CALL_TIMEOUT = 5.0
+
+
+class Stage(Protocol):
+    """What the exchange asks of the day it is part of."""
+
+    async def passing(self, point: str) -> str:
+        """Pass a point; return what is to happen there, empty for nothing."""
+        ...
+
+    def now(self) -> float: ...
+
+    def intent_is_written(self, tag: str) -> bool: ...
+
+
+@dataclass(eq=False)
+class Order:
+    """An order at the exchange; `seen_from` is when the order book begins to show it."""
+
+    order_id: str
+    request: OrderRequest
+    placed_at: float
+    seen_from: float
+    status: OrderStatus = OrderStatus.OPEN
+    filled: int = 0
+    message: str = ""
+    fills_at_cancel: bool = False
+    stuck_until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the ledger: `sent`, `placed`, `filled`, `cancelled` or `rejected`, and when."""
+
+    at: float
+    what: str
+    side: Side
+    tag: str
+    quantity: int
+    order_id: str = ""
+    intended: bool = True
+    """An intent with this tag was written before."""
+
+
+@dataclass(eq=False)
+class Exchange:
+    """One account."""
+
+    stage: Stage
+    epoch: datetime
+    price: Decimal = Decimal(3500)
+    ledger: list[Entry] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    login: int = 1
+    login_dead_until: float = 0.0
+    dead: dict[str, float] = field(default_factory=dict)
+    """Until when a kind of read gets no answer."""
+    no_price: bool = False
+
+    def kill_login(self, seconds: float) -> None:
+        """The access token dies; the user logs in again `seconds` later."""
+        self.login += 1
+        self.login_dead_until = self.stage.now() + seconds
+
+    def write(self, what: str, order: OrderRequest, quantity: int, order_id: str = "") -> None:
+        written = self.stage.intent_is_written(order.tag)
+        self.ledger.append(
+            Entry(self.stage.now(), what, order.side, order.tag, quantity, order_id, intended=written)
+        )
+
+    def place(self, request: OrderRequest, hidden: float = 0) -> Order:
+        now = self.stage.now()
+        order = Order(str(1001 + len(self.orders)), request, now, now + hidden)
+        self.orders.append(order)
+        self.write("placed", request, request.quantity, order.order_id)
+        return order
+
+    def fill(self, order: Order, quantity: int) -> None:
+        quantity = min(quantity, order.request.quantity - order.filled)
+        if order.status in FINAL or quantity <= 0:
+            return
+        order.filled += quantity
+        self.write("filled", order.request, quantity, order.order_id)
+        if order.filled == order.request.quantity:
+            order.status = OrderStatus.COMPLETE
+
+    def end(self, order: Order, status: OrderStatus, message: str = "") -> None:
+        if order.status in FINAL:
+            return
+        order.status, order.message = status, message
+        self.write(status.value, order.request, order.filled, order.order_id)
+
+    def net(self, side: Side) -> int:
+        """Return the shares filled on one side."""
+        return sum(order.filled for order in self.orders if order.request.side is side)
+
+
+@dataclass(eq=False)
+class Account:
+    """One login at the exchange: implements `domain.ports.Broker`."""
+
+    exchange: Exchange
+    login: int
+
+    async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
+        self.exchange.write("sent", order, order.quantity)
+        leg = Leg.ENTRY if order.side is Side.BUY else Leg.EXIT
+        await asyncio.sleep(LATENCY / 2)
+        answer = await self.exchange.stage.passing(f"place.{leg}")
+        if self._is_dead():
+            outcome: PlaceOutcome = Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
+        else:
+            outcome = await self._answer(order, answer)
+        if isinstance(outcome, Rejected):
+            self.exchange.write("refused", order, order.quantity)
+        await asyncio.sleep(LATENCY / 2)
+        return outcome
+
+    async def _answer(self, request: OrderRequest, answer: str) -> PlaceOutcome:
+        exchange, loop = self.exchange, asyncio.get_running_loop()
+        word, _, number = answer.rpartition(" ") if answer[-1:].isdigit() else (answer, "", "0")
+        seconds = float(number)
+        if word == "refuse":
+            return Rejected(Cause.TRY_AGAIN, "Too many requests")
+        if word == "reject":
+            return Rejected(Cause.FINAL, "Insufficient funds")
+        if word == "dead login":
+            exchange.kill_login(seconds)
+            return Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
+        if word == "placed later":
+            loop.call_later(seconds, lambda: exchange.fill(exchange.place(request), request.quantity))
+            return Unknown("Order request timed out. Please check the order book and confirm.")
+        if word == "lost nothing":
+            await asyncio.sleep(CALL_TIMEOUT)
+            return Unknown("read timed out")
+        order = exchange.place(request, hidden=seconds if word == "late" else 0)
+        self._carry_out(order, word)
+        if word in ("lost", "late"):
+            await asyncio.sleep(CALL_TIMEOUT)
+            return Unknown("read timed out")
+        return Accepted(order.order_id)
+
+    def _carry_out(self, order: Order, word: str) -> None:
+        exchange, loop = self.exchange, asyncio.get_running_loop()
+        half, whole = order.request.quantity // 2, order.request.quantity
+        if word == "reject later":
+            loop.call_later(0.2, exchange.end, order, OrderStatus.REJECTED, "RMS: margin exceeds")
+        elif word.startswith("half"):
+            exchange.fill(order, max(half, 1))
+            if word == "half then rest":
+                loop.call_later(3, exchange.fill, order, whole)
+            elif word == "half then gone":
+                loop.call_later(2, exchange.end, order, OrderStatus.CANCELLED, "cancelled by the exchange")
+        elif word == "rest then fill":
+            loop.call_later(4, exchange.fill, order, whole)
+        elif word == "fill at cancel":
+            order.fills_at_cancel = True
+        elif word == "stuck":
+            order.stuck_until = exchange.stage.now() + 30
+        elif word != "rest":
+            exchange.fill(order, whole)
+
+    async def cancel(self, broker_order_id: str) -> None:
+        action = await self._pass("cancel")
+        order = next(order for order in self.exchange.orders if order.order_id == broker_order_id)
+        if action == "fill first" or order.fills_at_cancel:
+            self.exchange.fill(order, order.request.quantity)
+        if action == "refused" or order.status in FINAL:
+            raise BrokerRefused("Order cannot be cancelled as it is being processed.")
+        if self.exchange.stage.now() >= order.stuck_until:
+            self.exchange.end(order, OrderStatus.CANCELLED)
+
+    async def orders(self) -> Sequence[BrokerOrder]:
+        await self._pass("read.orders")
+        now = self.exchange.stage.now()
+        return [_row(order, self.exchange.price) for order in self.exchange.orders if order.seen_from <= now]
+
+    async def positions(self) -> Sequence[BrokerPosition]:
+        await self._pass("read.positions")
+        if not self.exchange.orders:
+            return []
+        terms = self.exchange.orders[0].request.terms
+        bought, sold = self.exchange.net(Side.BUY), self.exchange.net(Side.SELL)
+        return [BrokerPosition(terms.exchange, terms.symbol, terms.product, bought - sold, bought, sold)]
+
+    async def free_holdings(self, exchange: str, symbol: str) -> int:
+        await self._pass("read.holdings")
+        return 0
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        action = await self._pass("read.quotes")
+        if action == "price at the stop":
+            self.exchange.price = Decimal(3400)
+        if action == "no price":
+            return {}
+        price = self.exchange.price
+        now = self.exchange.epoch + timedelta(seconds=self.exchange.stage.now())
+        quote = Quote(price, Decimal(2800), Decimal(4200), now.astimezone(UTC))
+        return dict.fromkeys(instruments, quote)
+
+    async def _pass(self, point: str) -> str:
+        action = await self.exchange.stage.passing(point)
+        await asyncio.sleep(LATENCY)
+        if self._is_dead():
+            raise LoginNeeded("log in at your broker")
+        if action == "fail" or self.exchange.dead.get(point, -1) > self.exchange.stage.now():
+            raise BrokerUnavailable(f"{point} did not come")
+        return action
+
+    def _is_dead(self) -> bool:
+        return self.login != self.exchange.login or self.exchange.stage.now() < self.exchange.login_dead_until
+
+
+@dataclass(eq=False)
+class Accounts:
+    """Implements `domain.ports.Brokers`: a login known to be dead is not handed out again."""
+
+    exchange: Exchange
+    known_dead: int = 0
+
+    async def of(self, user_id: UUID) -> Broker:
+        renewed = self.exchange.stage.now() >= self.exchange.login_dead_until
+        stored = self.exchange.login if renewed else self.exchange.login - 1
+        if stored <= self.known_dead:
+            raise LoginNeeded("log in at your broker")
+        return Account(self.exchange, stored)
+
+    async def login_died(self, user_id: UUID, broker: Broker) -> None:
+        if isinstance(broker, Account):
+            self.known_dead = max(self.known_dead, broker.login)
+
+
+def _row(order: Order, price: Decimal) -> BrokerOrder:
+    request = order.request
+    return BrokerOrder(
+        broker_order_id=order.order_id,
+        tags=frozenset({request.tag}),
+        exchange=request.terms.exchange,
+        symbol=request.terms.symbol,
+        product=request.terms.product,
+        side=request.side,
+        quantity=request.quantity,
+        filled_quantity=order.filled,
+        average_price=price if order.filled else None,
+        status=order.status,
+        message=order.message,
+    )

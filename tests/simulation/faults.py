@@ -1,0 +1,100 @@
+"""A fault: at a named point of a day, the nth time it is passed, something happens."""
+
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`entry.claimed#1: crash`. The words are all that is needed to play it again."""
+
+    point: str
+    nth: int
+    action: str
+
+    @classmethod
+    def read(cls, words: str) -> Self:
+        """Return the fault written as `point#nth: action`."""
+        where, _, action = words.partition(":")
+        point, _, nth = where.strip().partition("#")
+        return cls(point, int(nth or 1), action.strip())
+
+    def __str__(self) -> str:
+        return f"{self.point}#{self.nth}: {self.action}"
+
+
+CRASH = ("crash",)
+FREEZES = ("freeze 1.5", "freeze 2.6", "freeze 30")
+"""Shorter than a claim lasts; until just after the second worker has begun; long after it has ended."""
+EVENTS = ("DIP", "FALL", "STOP", "STOP keep", "CANCEL")
+MORE_EVENTS = ("GARBAGE", "DIP twice", "DIP then STOP", "STOP keep then FALL")
+LATE = (1, 8, 25, 90, 130)
+_ANSWERS = (
+    *("refuse", "reject", "reject later", "dead login 3", "dead login 40"),
+    *("half then rest", "half then gone", "half", "rest", "rest then fill", "fill at cancel", "stuck"),
+    *("lost", "lost nothing"),
+)
+ENTRY_ANSWERS = (
+    *_ANSWERS,
+    *(f"late {seconds}" for seconds in LATE),
+    *(f"placed later {seconds}" for seconds in LATE),
+)
+EXIT_ANSWERS = (*_ANSWERS, *(f"late {seconds}" for seconds in LATE), "placed later 1", "placed later 8")
+"""An exit placed after its resend horizon of 20 s, which nothing showed until then, is beyond the promise."""
+STORE = ("fail", "commit lost", "down 3", "down 40")
+READ = ("fail", "down 3", "down 40", "down 200", "dead login 3", "dead login 40")
+SKEWS = ("clock +3600", "clock -3600", "clock +1.5", "clock -1.5")
+
+
+def actions_at(point: str) -> tuple[str, ...]:
+    """Return everything that may happen at a point, by its room."""
+    room, _, rest = point.partition(".")
+    return {
+        "time": (*EVENTS, *MORE_EVENTS),
+        "place": ENTRY_ANSWERS if rest == "entry" else EXIT_ANSWERS,
+        "log": STORE,
+        "runs": STORE,
+        "cache": ("down 3", "down 900"),
+        "read": (*READ, "price at the stop", "no price") if rest == "quotes" else READ,
+        "cancel": ("fail", "refused", "fill first"),
+        "start": SKEWS,
+    }.get(room, (*CRASH, *FREEZES, *EVENTS))
+
+
+_CHOSEN_ANSWERS = (
+    *("refuse", "reject later", "dead login 40", "half", "half then gone", "rest", "fill at cancel"),
+    *("lost", "lost nothing", "late 25", "placed later 8"),
+)
+_CHOSEN = {
+    "time.started": ("FALL", "STOP keep"),
+    "time.before_buy": ("CANCEL",),
+    "time.buy": ("DIP", "STOP"),
+    "time.after": ("DIP", "STOP keep"),
+    "place.entry": (*_CHOSEN_ANSWERS, "late 130"),
+    "place.exit": _CHOSEN_ANSWERS,
+    "entry.claimed": ("crash", "freeze 2.6", "DIP", "STOP keep"),
+    "exit.claimed": ("crash", "freeze 2.6", "DIP", "STOP keep"),
+    "read.orders": ("down 40", "dead login 3"),
+    "read.quotes": ("down 3",),
+    "read.positions": ("down 40",),
+    "log.leg.entry": (),
+    "log.leg.exit": ("down 40",),
+    "cache.lock": ("down 900",),
+}
+
+
+def chosen_at(point: str) -> tuple[str, ...]:
+    """Return the actions that the suite's pairs are made of: one or two of every kind."""
+    if point in _CHOSEN:
+        return _CHOSEN[point]
+    return {
+        "time": ("DIP", "STOP keep", "CANCEL"),
+        "log": ("fail", "commit lost"),
+        "runs": ("commit lost",),
+        "read": ("fail",),
+        "cancel": ("refused", "fill first"),
+        "activate": ("crash",),
+        "finish": ("crash",),
+        "entry": ("crash", "freeze 2.6"),
+        "exit": ("crash", "freeze 2.6"),
+    }.get(point.partition(".")[0], ())

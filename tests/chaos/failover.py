@@ -13,7 +13,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +43,10 @@ BOTH_BACK = 4.0
 """Seconds between two kills: a worker that `up` restarts is at work again by then."""
 
 
+ORDERS = frozenset({"enter", "exit", "settle_entry", "settle_exit"})
+"""Activities that send or follow an order; the others write something down."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kill:
     """A worker that died at a step, epoch seconds."""
@@ -51,6 +54,24 @@ class Kill:
     step: str
     pid: int
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """An activity that another worker had to begin again, epoch seconds."""
+
+    activity: str
+    scheduled: float
+    begun: float
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Seconds until another worker acted after a kill; None where nothing had to be taken over."""
+
+    kill: Kill
+    orders: float | None
+    writes: float | None
 
 
 class Failover:
@@ -63,8 +84,8 @@ class Failover:
         self._over = False
         self._strategies: list[str] = []
 
-    async def measured(self, kills: int) -> list[tuple[Kill, float | None]]:
-        """Kill so often; return for each kill the seconds until another worker acted, None if none had to."""
+    async def measured(self, kills: int) -> list[TakenOver]:
+        """Kill so often; return for each kill when another worker acted."""
         lanes = [asyncio.create_task(self._lane(lane)) for lane in range(LANES)]
         done: list[Kill] = []
         while len(done) < kills:
@@ -99,69 +120,78 @@ class Failover:
                 return found
             await asyncio.sleep(0.3)
 
-    async def _judged(self, kills: Sequence[Kill]) -> list[tuple[Kill, float | None]]:
+    async def _judged(self, kills: Sequence[Kill]) -> list[TakenOver]:
         client = await Client.connect(self._world.product.endpoints["temporal"])
         histories = [
             await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
             async for run in client.list_workflows("WorkflowType = 'StrategyRun'")
         ]
-        return [(kill, _taken_over(kill, histories)) for kill in kills]
+        return [_taken_over(kill, histories) for kill in kills]
 
 
-def _taken_over(kill: Kill, histories: Sequence[WorkflowHistory]) -> float | None:
-    """Return the longest time any run waited for another worker after this kill."""
-    waits = [wait for history in histories for wait in _waits(history) if wait[0] <= kill.at + 0.1 < wait[1]]
-    return max((started - kill.at for _, started in waits), default=None)
+def _taken_over(kill: Kill, histories: Sequence[WorkflowHistory]) -> TakenOver:
+    """Return the longest any run waited for another worker after this kill."""
+    waits = [
+        wait
+        for history in histories
+        for wait in _waits(history)
+        if wait.scheduled <= kill.at + 0.1 < wait.begun
+    ]
+    orders = [wait.begun - kill.at for wait in waits if wait.activity in ORDERS]
+    writes = [wait.begun - kill.at for wait in waits if wait.activity not in ORDERS]
+    return TakenOver(kill, max(orders, default=None), max(writes, default=None))
 
 
-def _waits(history: WorkflowHistory) -> list[tuple[float, float]]:
-    """Return (scheduled, begun again) of every activity that another worker had to begin again."""
-    scheduled: dict[int, float] = {}
+def _waits(history: WorkflowHistory) -> list[Wait]:
+    scheduled: dict[int, tuple[str, float]] = {}
     found = []
     for event in history.events:
+        at = event.event_time.ToMicroseconds() / 1e6
         if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-            scheduled[event.event_id] = event.event_time.ToMicroseconds() / 1e6
+            name = event.activity_task_scheduled_event_attributes.activity_type.name
+            scheduled[event.event_id] = name, at
         elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
             begun = event.activity_task_started_event_attributes
             if begun.attempt > 1:
-                at = event.event_time.ToMicroseconds() / 1e6
-                found.append((scheduled[begun.scheduled_event_id], at))
+                found.append(Wait(*scheduled[begun.scheduled_event_id], at))
     return found
 
 
-def figures(found: Sequence[tuple[Kill, float | None]]) -> dict[str, Any]:
-    """Return worst and median, in all and by step."""
-    by_step: dict[str, list[float]] = defaultdict(list)
-    for kill, seconds in found:
-        if seconds is not None:
-            by_step[kill.step].append(seconds)
-    everything = [seconds for several in by_step.values() for seconds in several]
+def figures(found: Sequence[TakenOver]) -> dict[str, Any]:
+    """Return median and worst, for orders and for writes, in all and by the step of the kill."""
     return {
         "kills": len(found),
-        "taken_over": len(everything),
-        "median_seconds": round(statistics.median(everything), 2) if everything else None,
-        "worst_seconds": round(max(everything), 2) if everything else None,
-        "over_5_seconds": sum(seconds > 5 for seconds in everything),
+        "orders": _spread([one.orders for one in found]),
+        "writes": _spread([one.writes for one in found]),
         "by_step": {
             step: {
-                "kills": sum(kill.step == step for kill, _ in found),
-                "median": round(statistics.median(by_step[step]), 2) if by_step[step] else None,
-                "worst": round(max(by_step[step]), 2) if by_step[step] else None,
+                "kills": sum(one.kill.step == step for one in found),
+                "orders": _spread([one.orders for one in found if one.kill.step == step]),
+                "writes": _spread([one.writes for one in found if one.kill.step == step]),
             }
             for step in WORKER_STEPS
         },
     }
 
 
+def _spread(seconds: Sequence[float | None]) -> dict[str, float | int | None]:
+    known = [one for one in seconds if one is not None]
+    return {
+        "taken_over": len(known),
+        "median_seconds": round(statistics.median(known), 2) if known else None,
+        "worst_seconds": round(max(known), 2) if known else None,
+        "over_5_seconds": sum(one > 5 for one in known),
+    }
+
+
 def show(result: dict[str, Any], console: Console) -> None:
-    table = Table(
-        title=f"{result['kills']} workers killed: median {result['median_seconds']} s, "
-        f"worst {result['worst_seconds']} s until another acts"
-    )
-    for title in ("step", "kills", "median s", "worst s"):
+    """Print the table."""
+    table = Table(title=f"{result['kills']} workers killed: seconds until another acts")
+    for title in ("killed at", "kills", "orders: median", "worst", "writes: median", "worst"):
         table.add_column(title)
-    for step, row in result["by_step"].items():
-        table.add_row(step, *(str(row[name]) for name in ("kills", "median", "worst")))
+    for step, row in [("all", result), *result["by_step"].items()]:
+        cells = [row[of][name] for of in ("orders", "writes") for name in ("median_seconds", "worst_seconds")]
+        table.add_row(step, str(row["kills"]), *("–" if cell is None else str(cell) for cell in cells))
     console.print(table)
 
 

@@ -211,6 +211,8 @@ class StrategyRun:
                 await self._sell()
             except ActivityError as failed:
                 self._note_what_may_be_in_flight(failed)
+                if self._day.keeps:
+                    return  # the user's word called it off: no emergency; what it sold is found out at the end
                 if _store_is_away(failed):
                     await self._sell_off_books(rounds)
                 else:

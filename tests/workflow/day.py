@@ -11,7 +11,7 @@ from uuid import uuid4
 from temporalio.client import WorkflowHandle
 from temporalio.common import RetryPolicy
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkflowRunner
 
 from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
@@ -94,14 +94,16 @@ class TestDay:
 
 
 @asynccontextmanager
-async def worker_for(env: WorkflowEnvironment, day: TestDay) -> AsyncIterator[None]:
-    """Run a worker with the product's own runner for one day."""
+async def worker_for(
+    env: WorkflowEnvironment, day: TestDay, runner: WorkflowRunner | None = None
+) -> AsyncIterator[None]:
+    """Run a worker for one day, with the product's own runner or one around it that may hold a step."""
     async with Worker(
         env.client,
         task_queue=TASK_QUEUE,
         workflows=[StrategyRun],
         activities=day.activities(),
-        workflow_runner=workflow_runner(),
+        workflow_runner=runner or workflow_runner(),
         max_heartbeat_throttle_interval=timedelta(seconds=0.2),
     ):
         yield

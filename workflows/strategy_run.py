@@ -212,7 +212,7 @@ class StrategyRun:
             except ActivityError as failed:
                 self._note_what_may_be_in_flight(failed)
                 if self._day.keeps:
-                    return  # the user's word called it off: no emergency; what it sold is found out at the end
+                    return  # the user called it off: no emergency; what it sold is found out at the end
                 if _store_is_away(failed):
                     await self._sell_off_books(rounds)
                 else:

@@ -11,7 +11,6 @@ from temporalio.testing import WorkflowEnvironment
 
 from adapters.temporal import DATA_CONVERTER
 
-
 # A machine that is busy is slow, not wrong: nothing here asserts how long something took.
 settings.register_profile("stopwatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("stopwatch")

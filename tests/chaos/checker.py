@@ -317,10 +317,16 @@ def _undisturbed(case: Case) -> Iterator[dict[str, Any]]:
     for record in case.seen.script["days"]:
         if record["day"]["lane"] not in spared or "trouble" in record:
             continue
-        if terminated & set(record["strategies"]):
+        if terminated & set(record["strategies"]) or not _started_in_time(record):
             continue
         if all(until < record["began"] or at > record["ended"] for at, until in shared):
             yield record
+
+
+def _started_in_time(record: dict[str, Any]) -> bool:
+    """Tell whether START was answered before buy_time: on a machine without a free core it may not be."""
+    starts = [act for act in record["acts"] if act["what"] == "start"]
+    return all(act["at"] < act["buy_at"] - 1 for act in starts)
 
 
 def as_planned(case: Case) -> dict[str, str]:

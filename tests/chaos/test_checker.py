@@ -55,7 +55,7 @@ def line(kind: str, at: datetime) -> dict[str, Any]:
 
 def good() -> Evidence:
     """One strategy, bought and sold, with everything in its place."""
-    played = {"day": {"number": 0, "lane": 0, "kind": "sell"}, "user": "U1", "strategies": [SOLD]}
+    played = {"day": {"number": 0, "lane": 0, "kind": "sell"}, "user": "U1", "strategies": [SOLD], "acts": []}
     strategy = {
         **DAY,
         "strategy_id": SOLD,

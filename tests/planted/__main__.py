@@ -1,0 +1,27 @@
+"""`python -m tests.planted [words of a name]`: plant the bugs, tell what catches each."""
+
+import json
+import sys
+from dataclasses import asdict
+
+from tests.planted.bugs import BUGS
+from tests.planted.runner import ROOT, Result, run
+
+
+def main(words: str) -> int:
+    chosen = [bug for bug in BUGS if words in bug.name]
+    results: list[Result] = []
+    for result in run(chosen):
+        results.append(result)
+        print(f"{result.seconds:6.1f} s  {result.name:<58} {result.caught_by or 'NOT CAUGHT'}", flush=True)  # noqa: T201
+    lives = [result.name for result in results if result.caught_by is None]
+    print(f"{len(results) - len(lives)} of {len(results)} planted bugs caught")  # noqa: T201
+    if not words:
+        file = ROOT / "bench" / "planted.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
+    return 1 if lives else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(" ".join(sys.argv[1:])))

@@ -1,0 +1,288 @@
+"""The planted bugs: one old text, one new text, and the test that must fail."""
+
+from dataclasses import dataclass
+
+SINGLES = "tests/simulation/test_singles.py"
+TOGETHER = "tests/simulation/test_pairs.py::test_a_day_is_good_when_these_strike_together"
+LEG = "tests/unit/test_leg.py"
+DAY = "tests/unit/test_day.py"
+DISPATCHER = "tests/unit/test_dispatcher.py"
+OUTCOMES = "tests/contract/test_kite_outcomes.py"
+ORDERS = "tests/integration/test_store_orders.py"
+RUNS = "tests/integration/test_store_runs.py"
+REDIS = "tests/integration/test_redis_cache.py"
+DESK = "tests/unit/test_desk.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """In `path`, `old` (found exactly once) becomes `new`; the first of `tests` to fail has caught it."""
+
+    name: str
+    why: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+BUGS: tuple[Bug, ...] = (
+    Bug(
+        "no look-up before the next send",
+        "A send without an answer is taken for one that never was.",
+        "domain/leg.py",
+        "    unknown = tuple(attempt for attempt in attempts if attempt.status is OrderStatus.SENT)\n"
+        "    if unknown:",
+        "    unknown: tuple[Attempt, ...] = ()\n    if unknown:",
+        (SINGLES,),
+    ),
+    Bug(
+        "an order is tried again on a timeout",
+        "The plain retry that buys twice.",
+        "activities/desk.py",
+        "            return await broker.place(order, CALL_DEADLINE, leave_within)\n",
+        "            outcome = await broker.place(order, CALL_DEADLINE, leave_within)\n"
+        "            if isinstance(outcome, Unknown):\n"
+        "                outcome = await broker.place(order, CALL_DEADLINE, leave_within)\n"
+        "            return outcome\n",
+        (SINGLES,),
+    ),
+    Bug(
+        "a timeout counts as a failure",
+        "Unknown becomes not placed, and the next attempt follows.",
+        "activities/desk.py",
+        "        await self._log.answer(attempt, outcome)\n",
+        "        if isinstance(outcome, Unknown):\n"
+        "            outcome = Rejected(Cause.TRY_AGAIN, outcome.message)\n"
+        "        await self._log.answer(attempt, outcome)\n",
+        (SINGLES,),
+    ),
+    Bug(
+        "the broker's silence is a refusal",
+        "The adapter's table says that an order without an answer was not placed.",
+        "adapters/kite/outcomes.py",
+        "        lambda reply: reply.status is None,\n        None,",
+        "        lambda reply: reply.status is None,\n        Cause.TRY_AGAIN,",
+        (OUTCOMES,),
+    ),
+    Bug(
+        "a second entry after an absent one",
+        "An entry in doubt is sent again.",
+        "domain/leg.py",
+        "    if last.status is OrderStatus.NOT_PLACED and last.attempt < ATTEMPTS:",
+        "    if last.status in (OrderStatus.NOT_PLACED, OrderStatus.ABSENT) and last.attempt < ATTEMPTS:",
+        (LEG,),
+    ),
+    Bug(
+        "an exit sent again without the position book",
+        "The order book alone proves nothing: orders were seen in it 90 s late.",
+        "domain/leg.py",
+        "        and _sold_today(positions, terms) == _explained_sales(book, terms)\n"
+        "        and _net(positions, terms) + free_holdings >= held\n",
+        "",
+        (SINGLES,),
+    ),
+    Bug(
+        "an exit sent again without waiting for its horizon",
+        "A 400 'timed out' was placed 8 s later.",
+        "domain/leg.py",
+        "        all(_past(attempt, now, horizons.exit_resend) for attempt in attempts)\n"
+        "        and not found",
+        "        not found",
+        (SINGLES,),
+    ),
+    Bug(
+        "position 0 on a failed read",
+        "A position book that could not be read counts as one without sales.",
+        "activities/desk.py",
+        "        except (BrokerUnavailable, LoginNeeded, BrokerRefused):\n            return False\n"
+        "        held = ",
+        "        except (BrokerUnavailable, LoginNeeded, BrokerRefused):\n"
+        "            positions, free = [], intent.wanted\n"
+        "        held = ",
+        (TOGETHER,),
+    ),
+    Bug(
+        "an unreadable order book is an empty one",
+        "An entry is given up as absent although nobody could look.",
+        "activities/desk.py",
+        "        except (BrokerUnavailable, BrokerRefused):\n            return None\n",
+        "        except (BrokerUnavailable, BrokerRefused):\n            return []\n",
+        (TOGETHER,),
+    ),
+    Bug(
+        "the tag without its attempt",
+        "Two attempts cannot be told apart in the order book.",
+        "domain/order.py",
+        "|{self.round}|{self.leg}|{attempt}",
+        "|{self.round}|{self.leg}",
+        (SINGLES,),
+    ),
+    Bug(
+        "the tag without its round",
+        "The second START of a day finds the first one's order and takes it for its own.",
+        "domain/order.py",
+        "|{self.round}|{self.leg}|{attempt}",
+        "|{self.leg}|{attempt}",
+        ("tests/unit/test_order.py",),
+    ),
+    Bug(
+        "a claim that anybody may take",
+        "The UPDATE and its lock without WHERE sent_at IS NULL.",
+        "adapters/store/claims.py",
+        "    WHERE orders.sent_at IS NULL AND orders.status = 'planned'\n"
+        "    ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}",
+        "    ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}",
+        (ORDERS,),
+    ),
+    Bug(
+        "the claim's lateness is not judged",
+        "Whoever is late buys late.",
+        "adapters/store/claims.py",
+        "      AND (judged.latest IS NULL OR judged.now <= judged.latest)\n",
+        "",
+        (ORDERS,),
+    ),
+    Bug(
+        "the missed rule is an hour wide",
+        "A worker that was frozen for half a minute buys on its return.",
+        "activities/orders.py",
+        "        latest = order.due_at + self._missed_after\n",
+        "        latest = order.due_at + timedelta(hours=1)\n",
+        (SINGLES,),
+    ),
+    Bug(
+        "a claim that never expires",
+        "Who was frozen after the claim sends whenever it thaws.",
+        "activities/desk.py",
+        "        if left <= 0:\n",
+        "        if left is None:\n",
+        (SINGLES,),
+    ),
+    Bug(
+        "the asked quantity is sold",
+        "After a partial fill more is sold than was bought.",
+        "domain/day.py",
+        "        self.bought = entered.filled\n",
+        "        self.bought = entered.filled and self.start.strategy.quantity\n",
+        (SINGLES,),
+    ),
+    Bug(
+        "fills that shrink",
+        "An older row of the order book takes shares back.",
+        "adapters/store/fills.py",
+        "    if seen.filled_quantity < before.filled_quantity or not seen.filled_quantity:\n        return\n"
+        "    grown = seen.filled_quantity > before.filled_quantity\n",
+        "    if not seen.filled_quantity:\n        return\n"
+        "    grown = seen.filled_quantity != before.filled_quantity\n",
+        (ORDERS,),
+    ),
+    Bug(
+        "bought when accepted",
+        "An accepted order that fills nothing is a position.",
+        "adapters/store/orders.py",
+        '        row.message = ""\n        text = timeline.accepted_text',
+        '        row.message = ""\n        page.strategy.position = "bought"\n'
+        "        text = timeline.accepted_text",
+        (ORDERS,),
+    ),
+    Bug(
+        "a stop-loss is remembered while waiting",
+        "A dip in the morning keeps the strategy from buying.",
+        "domain/day.py",
+        "        if self.phase is Phase.WAITING or self.phase is Phase.DONE:\n            return False\n",
+        "        if self.phase is Phase.DONE:\n            return False\n",
+        (SINGLES,),
+    ),
+    Bug(
+        "an edge-triggered listener",
+        "A crossed stop is signalled once, whether the run takes it or not.",
+        "listener/dispatcher.py",
+        "        elif not hit.arrived or self._clock.monotonic() < hit.again_at:",
+        "        elif hit.watched:",
+        (DISPATCHER,),
+    ),
+    Bug(
+        "a signal handler that raises",
+        "Garbage leaves the run's workflow task failing for ever.",
+        "domain/messages.py",
+        "    if not isinstance(message, Mapping):\n        return None\n    price = ",
+        "    if not isinstance(message, Mapping):\n        raise TypeError(message)\n    price = ",
+        (SINGLES,),
+    ),
+    Bug(
+        "below the stop instead of at it",
+        "At the stop is hit.",
+        "domain/stoploss.py",
+        "    return price <= stop_loss\n",
+        "    return price < stop_loss\n",
+        (SINGLES,),
+    ),
+    Bug(
+        "a lock that anybody releases",
+        "A zombie frees the lock of whoever took over.",
+        "adapters/redis_cache.py",
+        "if state and string.match(state, '^(.*)|%d+$') == ARGV[1] then",
+        "if state then",
+        (REDIS,),
+    ),
+    Bug(
+        "the keys go after Postgres says stopped",
+        "Who reads stopped finds Redis keys left over.",
+        "activities/runs.py",
+        '        await failpoint("finish.begun")\n        await self._drop(request.strategy)\n',
+        '        await failpoint("finish.begun")\n',
+        (SINGLES,),
+    ),
+    Bug(
+        "a claim is told before it is committed",
+        "A crash of Postgres gives the right to send to a second worker.",
+        "adapters/store/engine.py",
+        "self._committing.connect() as connection:\n            yield connection",
+        "self._engine.connect() as connection:\n            yield connection",
+        (ORDERS,),
+    ),
+    Bug(
+        "a send that a cancellation cuts short",
+        "The broker's no is lost, and the entry is in doubt for two minutes.",
+        "activities/desk.py",
+        "        await asyncio.shield(self._call(",
+        "        await (self._call(",
+        (DESK,),
+    ),
+    Bug(
+        "an old run ends a newer START",
+        "A repeated finish stops a strategy that was started again.",
+        "adapters/store/runs.py",
+        "    if not _is_current(strategy, request.ref):\n        return\n    held",
+        "    held",
+        (RUNS,),
+    ),
+    Bug(
+        "a silent broker is a dead login",
+        "A read that failed sends the user to log in, and the run waits for it.",
+        "activities/desk.py",
+        "        except LoginNeeded:\n            await self._brokers.login_died(key.user_id, broker)\n"
+        "            raise\n        except (BrokerUnavailable, BrokerRefused):",
+        "        except (LoginNeeded, BrokerUnavailable):\n"
+        "            await self._brokers.login_died(key.user_id, broker)\n"
+        "            raise LoginNeeded from None\n        except BrokerRefused:",
+        (SINGLES,),
+    ),
+    Bug(
+        "an entry that gave up is not looked for",
+        "Its three attempts died after the send: what was bought is forgotten.",
+        "workflows/strategy_run.py",
+        "            self._day.entered(await self._settle_entry(order))\n\n    async def _settle_entry",
+        "            self._day.entered(Entered(0))\n\n    async def _settle_entry",
+        (TOGETHER,),
+    ),
+    Bug(
+        "an unanswered send is forgotten when Postgres goes away",
+        "The run sells alone, at once, while the first order is still on its way.",
+        "activities/desk.py",
+        "        if not isinstance(outcome, Unknown):\n            self._unanswered.discard(intent.key)\n",
+        "        self._unanswered.discard(intent.key)\n",
+        (TOGETHER,),
+    ),
+)

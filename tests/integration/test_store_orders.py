@@ -129,6 +129,13 @@ async def test_an_answer_is_written_once_when_repeated(
     assert (await desk.kinds()).count(kind) == 1
 
 
+async def test_nothing_is_bought_when_an_entry_is_only_accepted(desk: Desk) -> None:
+    sent = await desk.sent(desk.key())
+    await desk.log.answer(sent, Accepted("1001"))
+    row = await desk.row()
+    assert (row.position, row.bought_quantity) == ("none", 0)
+
+
 async def test_the_order_book_stands_when_a_refusal_comes_after_it(desk: Desk) -> None:
     sent = await desk.sent(desk.key())
     await desk.log.saw(sent, seen(sent, 10))

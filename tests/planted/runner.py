@@ -32,13 +32,22 @@ class Result:
 
 
 def run(bugs: Sequence[Bug] = BUGS) -> Iterator[Result]:
-    """Yield what became of each planted bug."""
+    """Yield what became of each planted bug. Raises `RuntimeError` where a test fails without any."""
     with _copy() as tree:
+        _without_bugs(tree, bugs)
         for bug in bugs:
             begun = time.monotonic()
             with _planted(tree, bug):
                 caught_by = next(filter(None, (_first_failure(tree, test) for test in bug.tests)), None)
             yield Result(bug.name, caught_by, round(time.monotonic() - begun, 1))
+
+
+def _without_bugs(tree: Path, bugs: Sequence[Bug]) -> None:
+    """A test that fails anyway catches nothing."""
+    for test in dict.fromkeys(test for bug in bugs for test in bug.tests):
+        failed = _first_failure(tree, test)
+        if failed is not None:
+            raise RuntimeError(f"{failed} fails without any bug planted: mend that first")
 
 
 @contextmanager

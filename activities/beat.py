@@ -1,7 +1,8 @@
 """Heartbeats around a piece of work that must not be cut short in the middle of a send."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from temporalio import activity
@@ -31,6 +32,22 @@ async def beating(work: Callable[[asyncio.Event], Awaitable[Result]]) -> Result:
                 raise
             halt.set()
     return task.result()
+
+
+@asynccontextmanager
+async def alive() -> AsyncIterator[None]:
+    """Heartbeats around a write: a worker that died in it is replaced in two seconds, not in ten."""
+    beats = asyncio.ensure_future(_beat())
+    try:
+        yield
+    finally:
+        beats.cancel()
+
+
+async def _beat() -> None:
+    while True:
+        await asyncio.sleep(BEAT_EVERY)
+        activity.heartbeat()
 
 
 def _asked_for() -> bool:

@@ -103,6 +103,8 @@ class OrderDesk:
         `StoreUnavailable` when nothing can be claimed.
         """
         attempts = await self._log.leg(intent.key)
+        if any(attempt.status is OrderStatus.ABSENT for attempt in attempts):
+            attempts = await self._with_what_came_late(intent, attempts, broker)
         step = next_step(intent.key.leg, attempts, intent.wanted)
         if isinstance(step, Plan):
             await self._plan(intent, step)
@@ -140,6 +142,18 @@ class OrderDesk:
     def step(self, intent: Intent, attempts: Sequence[Attempt]) -> Step:
         """Return what the leg's rules allow next."""
         return next_step(intent.key.leg, attempts, intent.wanted)
+
+    async def _with_what_came_late(
+        self, intent: Intent, attempts: Sequence[Attempt], broker: Broker
+    ) -> Sequence[Attempt]:
+        """Count an attempt that was given up and was an order after all, before another one is sent.
+
+        Else an exit that the broker took late is sold again and again, each time refused for want of shares.
+        """
+        book = await self._read_book(intent.key, broker)
+        if book is not None:
+            await self._absorb(intent.key, attempts, book)
+        return await self._log.leg(intent.key)
 
     async def _plan(self, intent: Intent, plan: Plan) -> None:
         if plan.supersedes is None:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.beat import beating
+from activities.beat import alive, beating
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.failpoint import failpoint
 from domain.leg import Horizons, exit_may_be_resent
@@ -79,6 +79,10 @@ class OffBooksActivities:
     @activity.defn
     async def record_off_books(self, record: OffBooksRecord) -> None:
         """Write rows for what was sent without the store: each counts as sent, and is looked up then."""
+        async with alive():
+            await self._record(record)
+
+    async def _record(self, record: OffBooksRecord) -> None:
         for number in record.attempts:
             attempt = await self._log.plan(record.order.key, record.order.terms, number, record.order.due_at)
             if attempt.status is OrderStatus.PLANNED:

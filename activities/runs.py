@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.beat import alive
 from domain.attention import outcome_alarm
 from domain.errors import AnotherRun, CacheUnavailable
 from domain.failpoint import failpoint
@@ -37,6 +38,10 @@ class RunActivities:
     @activity.defn
     async def activate(self, request: ActivateRun) -> Activation:
         """Mark the strategy running, load its Redis keys; the listener hears of it at the commit."""
+        async with alive():
+            return await self._activate(request)
+
+    async def _activate(self, request: ActivateRun) -> Activation:
         await failpoint("activate.begun")
         with _final():
             activation = await self._store.activate(request)
@@ -55,14 +60,16 @@ class RunActivities:
     @activity.defn
     async def change_phase(self, change: PhaseChange) -> None:
         """Write the phase and its line in the timeline."""
-        with _final():
-            await self._store.change_phase(change)
+        async with alive():
+            with _final():
+                await self._store.change_phase(change)
 
     @activity.defn
     async def note(self, note: RunNote) -> None:
         """Write a line in the timeline."""
-        with _final():
-            await self._store.note(note.ref, note.kind, note.text, note.data, note.once)
+        async with alive():
+            with _final():
+                await self._store.note(note.ref, note.kind, note.text, note.data, note.once)
 
     @activity.defn
     async def finish(self, request: FinishRun) -> bool:
@@ -71,6 +78,10 @@ class RunActivities:
         Redis first: whoever reads `stopped` finds no key left over. And once more after it: meanwhile the
         reconciler may have found the keys of a running strategy missing, and restored them.
         """
+        async with alive():
+            return await self._finish(request)
+
+    async def _finish(self, request: FinishRun) -> bool:
         await failpoint("finish.begun")
         await self._drop(request.strategy)
         await failpoint("finish.dropped")
@@ -86,7 +97,8 @@ class RunActivities:
     @activity.defn
     async def clean_up(self, strategy: Strategy) -> None:
         """Delete the Redis keys; fails, and is repeated, until Redis is back."""
-        await self._cache.drop(strategy)
+        async with alive():
+            await self._cache.drop(strategy)
 
     async def _drop(self, strategy: Strategy) -> bool:
         try:
@@ -98,7 +110,8 @@ class RunActivities:
     @activity.defn
     async def alarm(self, alarm: Alarm) -> None:
         """Tell a person."""
-        await self._alerts.raise_(alarm)
+        async with alive():
+            await self._alerts.raise_(alarm)
 
     async def _redis_is_down(self, request: ActivateRun, down: CacheUnavailable) -> None:
         await self._alerts.raise_(

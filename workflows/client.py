@@ -27,6 +27,7 @@ from domain.ports import WatchedStrategy
 from domain.run import RunView, StartRun, StopRequest
 from domain.run_words import summary
 from domain.strategy import OnStop
+from workflows import policies
 from workflows.broker_login import BrokerLogin
 from workflows.reconciler import Reconciler
 from workflows.strategy_run import StrategyRun
@@ -66,6 +67,7 @@ class TemporalRuns:
             id=workflow_id(start.strategy.strategy_id, start.plan.trading_day),
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            task_timeout=policies.TASK_TIMEOUT,
             search_attributes=_attributes(start),
             static_summary=summary(start),
         )
@@ -148,6 +150,7 @@ class TemporalOpenRuns:
                 id=workflow_id(start.strategy.strategy_id, start.plan.trading_day),
                 task_queue=self._task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                task_timeout=policies.TASK_TIMEOUT,
                 search_attributes=_attributes(start),
                 static_summary=f"{summary(start)} · adopted",
             )
@@ -162,6 +165,7 @@ async def start_reconciler(client: Client, task_queue: str) -> None:
         id=RECONCILER_ID,
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        task_timeout=policies.TASK_TIMEOUT,
         static_summary="repairs what runs cannot",
     )
 

@@ -43,7 +43,8 @@ RULES = DeskRules(
     horizons=Horizons(entry=timedelta(seconds=HORIZON), exit_resend=timedelta(seconds=HORIZON)),
 )
 OVER = {"COMPLETE", "CANCELLED", "REJECTED"}
-UNRESOLVED = {OrderStatus.PLANNED, OrderStatus.SENT, OrderStatus.OPEN}
+UNRESOLVED = {OrderStatus.SENT, OrderStatus.OPEN}
+"""A planned attempt was never sent: one is left over where the attempt before it turned up late."""
 
 
 @dataclass(frozen=True)

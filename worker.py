@@ -22,6 +22,7 @@ from activities.gate import EntryGate
 from activities.logins import LoginActivities
 from activities.off_books import OffBooksActivities
 from activities.orders import OrderActivities
+from activities.overdue import ExitWatch
 from activities.reconciling import ReconcileActivities
 from activities.runs import RunActivities
 from adapters.alerts import CloudWatchUnset, open_alerts
@@ -107,7 +108,8 @@ def activities(
     desk = OrderDesk(log, made.cache, made.brokers, made.clock, rules)
     gate = EntryGate(made.brokers, made.cache, made.clock)
     missed_after = timedelta(seconds=settings.missed_after_seconds)
-    orders = OrderActivities(desk, gate, made.brokers, made.clock, missed_after)
+    watch = ExitWatch(log, alerts, made.clock)
+    orders = OrderActivities(desk, gate, watch, made.brokers, made.clock, missed_after)
     runs = RunActivities(PostgresRunStore(made.store), made.cache, alerts)
     off_books = OffBooksActivities(log, made.brokers, made.clock, rules.horizons)
     logins = LoginActivities(made.logins)

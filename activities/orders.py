@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 from activities.beat import beating
 from activities.desk import Intent, OrderDesk, TooLate
 from activities.gate import EntryGate, wait_until
+from activities.overdue import ExitWatch
 from domain.errors import LoginNeeded, StoreUnavailable
 from domain.failpoint import failpoint
 from domain.leg import Plan, Send, average_price, filled
@@ -35,10 +36,17 @@ class OrderActivities:
     """
 
     def __init__(
-        self, desk: OrderDesk, gate: EntryGate, brokers: Brokers, clock: Clock, missed_after: timedelta
+        self,
+        desk: OrderDesk,
+        gate: EntryGate,
+        watch: ExitWatch,
+        brokers: Brokers,
+        clock: Clock,
+        missed_after: timedelta,
     ) -> None:
         self._desk = desk
         self._gate = gate
+        self._watch = watch
         self._brokers = brokers
         self._clock = clock
         self._missed_after = missed_after
@@ -143,12 +151,20 @@ class OrderActivities:
         intent = Intent(order.key, order.terms, order.bought, order.reason, order.due_at)
         await self._gate.take_lock(order.key.strategy_id)
         try:
-            attempts = await self._send_and_settle(intent, halt)
+            async with self._watch.over(order):
+                await self._say_if_login_is_needed(order)
+                attempts = await self._send_and_settle(intent, halt)
         finally:
             await self._gate.leave(order.key.strategy_id)
         if not halt.is_set() and filled(attempts) < order.bought:
             raise ApplicationError(f"still holding: {attempts[-1].message}", type=NOT_PLACED)
         return _exited(order, attempts)
+
+    async def _say_if_login_is_needed(self, order: ExitOrder) -> None:
+        try:
+            await self._brokers.of(order.key.user_id)
+        except LoginNeeded:
+            await self._watch.needs_login(order)
 
     def _too_late(self, order: EnterOrder, attempts: Sequence[Attempt]) -> Entered:
         due = clock_text(exchange_time(order.due_at).timetz())

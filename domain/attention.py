@@ -6,7 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from domain.order import Leg, OrderStatus
-from domain.run import Alarm, FinishRun
+from domain.run import Alarm, ExitOrder, FinishRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome, Position, Status
 
@@ -101,6 +101,31 @@ def login_alarm(needed: LoginNeeded) -> Alarm:
         needed.strategy_id,
         {"due_at": needed.due_at.isoformat(), "due": needed.due.value},
     )
+
+
+def exit_needs_login_alarm(order: ExitOrder) -> Alarm:
+    """Return the alarm for a sale that is due and cannot be sent before its user logs in."""
+    return _exit_alarm(
+        "exit_needs_login",
+        order,
+        f"{order.bought} {order.terms.symbol} are to be sold now ({order.reason}), but the login at Zerodha "
+        "has ended: log in, and they are sold at once; or sell them at the broker.",
+    )
+
+
+def exit_overdue_alarm(order: ExitOrder, seconds: float) -> Alarm:
+    """Return the alarm for a sale that has not come to its end in time."""
+    return _exit_alarm(
+        "exit_overdue",
+        order,
+        f"Selling {order.bought} {order.terms.symbol} ({order.reason}) has taken {seconds:g} s so far: the "
+        "broker has not answered, its books do not agree, or nobody buys. It goes on by itself; look at the "
+        "order book at the broker.",
+    )
+
+
+def _exit_alarm(kind: str, order: ExitOrder, text: str) -> Alarm:
+    return Alarm(kind, text, order.key.user_id, order.key.strategy_id)
 
 
 def left_over_alarm(left: LeftOver) -> Alarm:

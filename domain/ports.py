@@ -162,6 +162,10 @@ class OrderLog(Protocol):
         """Note a look-up that found nothing."""
         ...
 
+    async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
+        """Add a line to the strategy's timeline; `once` keeps a repeated one from standing there twice."""
+        ...
+
 
 class RunStore(Protocol):
     """The run's own rows: only the run changes a strategy's life cycle."""

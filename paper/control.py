@@ -36,6 +36,7 @@ class ControlRoutes:
             ("GET", "/_paper/ledger", self.ledger),
             ("GET", "/_paper/refused", self.refused),
             ("POST", "/_paper/faults", self.add_fault),
+            ("GET", "/_paper/faults", self.struck),
             ("GET", "/_paper/health", self.health),
             ("DELETE", "/_paper/faults", self.clear_faults),
         ):
@@ -122,6 +123,9 @@ class ControlRoutes:
         self._strike_now(fault)
         return bare({"fault_id": fault.fault_id})
 
+    def struck(self, call: Call) -> Answer:
+        return bare({"struck": dict(sorted(self._exchange.faults.struck.items()))})
+
     def clear_faults(self, call: Call) -> Answer:
         self._exchange.faults.clear()
         return bare({"cleared": True})
@@ -135,10 +139,12 @@ class ControlRoutes:
             account = self._exchange.accounts.get(fault.user_id)
             if account is not None:
                 self._exchange.logout(account)
+                self._exchange.faults.struck[fault.kind] += 1
                 fault.left = 0
         if fault.kind == "ws_drop":
             for drop in self._exchange.on_drop:
                 drop(fault.user_id)
+            self._exchange.faults.struck[fault.kind] += 1
             # What is left of a count refuses the next upgrades.
             fault.left = fault.left if fault.left is None else fault.left - 1
 

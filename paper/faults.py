@@ -1,5 +1,6 @@
 """Faults that a test asks for: which there are, which request or order each strikes, and how long."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -81,6 +82,8 @@ class Faults:
         self._wall = wall
         self._faults: list[Fault] = []
         self._next = 0
+        # How often each kind has struck so far: who asked for a fault can see that it came.
+        self.struck: Counter[str] = Counter()
 
     @property
     def any(self) -> bool:
@@ -104,19 +107,21 @@ class Faults:
         self._sweep()
         for fault in self._faults:
             if fault.group == group and _matches(fault, request):
-                if fault.left is not None:
-                    fault.left -= 1
-                return fault
+                return self._used(fault)
         return None
 
     def feed(self, kind: str, user_id: str, *, use: bool = False) -> Fault | None:
         """The oldest feed fault of a kind that strikes a user's sockets."""
         for fault in self._faults:
             if fault.kind == kind and fault.user_id in (None, user_id) and not fault.is_over(self._wall()):
-                if use and fault.left is not None:
-                    fault.left -= 1
-                return fault
+                return self._used(fault) if use else fault
         return None
+
+    def _used(self, fault: Fault) -> Fault:
+        self.struck[fault.kind] += 1
+        if fault.left is not None:
+            fault.left -= 1
+        return fault
 
     def _sweep(self) -> None:
         now = self._wall()

@@ -99,6 +99,13 @@ class PostgresOrderLog:
 
         await self._change(attempt, apply)
 
+    async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
+        """Add a line to the timeline unless its `once` is there."""
+        line = Write(
+            key.strategy_id, key.user_id, lambda page: page.say(kind, text, once), day=key.trading_day
+        )
+        await self._ledger.write(line)
+
     async def _change(self, attempt: Attempt, apply: Callable[[Page, OrderRow], None]) -> Attempt:
         def applied(page: Page) -> Attempt:
             row = page.order(attempt.order_id)

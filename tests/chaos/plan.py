@@ -41,8 +41,8 @@ ANSWERS: dict[str, tuple[tuple[int, int], tuple[float, float]]] = {
     "slow": ((1, 2), (0.5, 6)),
 }
 BOOKS = {"late_visibility": {"BUY": (0.5, 6.0), "SELL": (0.5, 10.0)}, "stuck_open_pending": {}}
-WEATHER = 200
-STORM_SHARE = 0.6
+WEATHER = 330
+STORM_SHARE = 0.7
 """Of so many days, this share sees parts killed, frozen and cut off; the rest has its own faults only."""
 HIDDEN_LONG = (22.0, 30.0)
 HIDDEN_LONG_SHARE = 0.15
@@ -51,7 +51,7 @@ ADOPTED_IN = 40
 FILLS = ("reject_async", "partial_fill", "partial_then_cancel")
 READS = ("/orders", "/portfolio", "/quote")
 FEED = ("ws_drop", "ws_silent", "ws_garbage", "ws_out_of_order", "ws_duplicate")
-KILLED = ("worker", "worker", "worker", "listener", "listener", "api", "api", "redis", "temporal", "postgres")
+KILLED = ("worker", "listener", "api", "redis", "temporal", "postgres")
 LINKS = ("kite", "redis", "temporal", "postgres")
 TROUBLES = ("latency", "black_hole", "drop_answer", "reset", "refuse")
 
@@ -212,13 +212,14 @@ def _book(dice: random.Random, side: str) -> Fault:
 def _disturbances(dice: random.Random, days: int, extras: tuple[str, ...]) -> tuple[Disturbance, ...]:
     made = []
     for what, least, per_day in (
-        ("kill", len(KILLED), 0.07),
-        ("freeze", 1, 0.01),
-        ("failpoint", 3, 0.03),
-        ("net", 3, 0.03),
-        ("feed", 2, 0.015),
-        ("terminate", 1, 0.015),
-        ("flush", 1, 0.007),
+        # Each kind over 20 times in 1,000 days; what was not there to be hit when its turn came is not counted.
+        ("kill", len(KILLED), 0.132),
+        ("freeze", 1, 0.022),
+        ("failpoint", 3, 0.05),
+        ("net", 3, 0.11),
+        ("feed", 2, 0.11),
+        ("terminate", 1, 0.03),
+        ("flush", 1, 0.022),
         *((extra, 1, 0.01) for extra in extras),
     ):
         for number in range(max(least, round(days * per_day))):

@@ -61,6 +61,7 @@ class Run:
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._began = 0
         self._records: list[dict[str, Any]] = []
+        self._struck: dict[str, int] = {}
         self._breaker = Breaker(world, plan.disturbances, lambda: list(self._waiting))
         self._started = time.monotonic()
 
@@ -78,6 +79,7 @@ class Run:
             await self._breaker.settled()
             await self._shown()
             await asyncio.gather(*(player.close() for player in players))
+            self._struck = (await self._world.product.paper("/_paper/faults"))["struck"]
         finally:
             for task in (polls, tells):
                 task.cancel()
@@ -142,6 +144,7 @@ class Run:
             "fault_free_lanes": sorted(fault_free(self._plan)),
             "days": self._records,
             "disturbances": self._breaker.log,
+            "struck": self._struck,
         }
 
 
@@ -189,9 +192,8 @@ async def checked(home: Path) -> dict[str, Any]:
 
 def summary(plan: Plan, script: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any]:
     """Return the figures of a run."""
-    faults = Counter(fault.kind for day in plan.days for fault in day.faults)
-    faults["token_expired"] = sum(day.login is not None for day in plan.days)
     log = script["disturbances"]
+    faults = Counter({kind: n for kind, n in script["struck"].items() if not kind.startswith("ws_")})
     faults.update(row["target"] for row in log if row["what"] == "feed")
     faults.update(f"net_{row['hit']}" for row in log if row["what"] == "net")
     kills = Counter(row["target"] for row in log if row["what"] in ("kill", "paper"))
@@ -250,5 +252,5 @@ def main() -> int:
 def _write(out: Path, result: dict[str, Any]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     before = json.loads(out.read_text()) if out.exists() else {}
-    kept = {name: before[name] for name in ("failover",) if name in before}
+    kept = {name: before[name] for name in ("failover", "planted") if name in before}
     out.write_text(json.dumps(result | kept, indent=1) + "\n")

@@ -20,6 +20,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
 from activities.orders import OrderActivities
+from activities.overdue import ExitWatch
 from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
 from adapters.kite.calls import KiteCalls, kite_threads
@@ -30,7 +31,7 @@ from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
 from domain.ports import Broker
 from domain.run import Entered, EnterOrder, Exited, ExitOrder
 from domain.strategy import Outcome, Product
-from tests.fakes.house import MemoryCache, MemoryOrderLog
+from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.paper_process import PaperAccount, PaperProcess
 
 TCS = OrderTerms("NSE", "TCS", Product.CNC)
@@ -132,7 +133,9 @@ class House:
         cache = MemoryCache()
         desk = OrderDesk(self.log, cache, account, clock, RULES)
         gate = EntryGate(account, cache, clock)
-        self._orders = OrderActivities(desk, gate, account, clock, timedelta(seconds=5))
+        self._orders = OrderActivities(
+            desk, gate, ExitWatch(self.log, MemoryAlerts(), clock), account, clock, timedelta(seconds=5)
+        )
         self._key = LegKey(uuid4(), uuid4(), date(2026, 11, 23), 1, Leg.ENTRY)
 
     async def trade(self, case: Case) -> Story:

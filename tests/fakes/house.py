@@ -29,6 +29,7 @@ class MemoryOrderLog:
 
     clock: Clock
     rows: dict[tuple[LegKey, int], Attempt] = field(default_factory=dict)
+    lines: dict[str, str] = field(default_factory=dict)
     down: bool = False
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
@@ -107,6 +108,10 @@ class MemoryOrderLog:
 
     async def looked_up(self, attempt: Attempt, message: str) -> None:
         self._put(replace(self._row(attempt), message=message))
+
+    async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
+        self._check()
+        self.lines.setdefault(once, text)
 
     def _check(self) -> None:
         if self.down:

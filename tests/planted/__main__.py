@@ -17,9 +17,10 @@ def main(words: str) -> int:
     lives = [result.name for result in results if result.caught_by is None]
     print(f"{len(results) - len(lives)} of {len(results)} planted bugs caught")  # noqa: T201
     if not words:
-        file = ROOT / "bench" / "planted.json"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(json.dumps([asdict(result) for result in results], indent=2) + "\n")
+        file = ROOT / "bench" / "chaos.json"
+        written = json.loads(file.read_text()) if file.exists() else {}
+        written["planted"] = [asdict(result) for result in results]
+        file.write_text(json.dumps(written, indent=1) + "\n")
     return 1 if lives else 0
 
 

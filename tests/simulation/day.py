@@ -14,6 +14,7 @@ from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
 from activities.off_books import OffBooksActivities
 from activities.orders import OrderActivities
+from activities.overdue import ExitWatch
 from activities.runs import RunActivities
 from domain import failpoint
 from domain.errors import CacheUnavailable, StoreUnavailable
@@ -146,7 +147,9 @@ class _Day:
         clock = _Clock(self)
         desk = OrderDesk(self.orders, self.cache, self.brokers, clock, DeskRules())
         gate = EntryGate(self.brokers, self.cache, clock)
-        orders = OrderActivities(desk, gate, self.brokers, clock, timedelta(seconds=5))
+        orders = OrderActivities(
+            desk, gate, ExitWatch(self.orders, self.alerts, clock), self.brokers, clock, timedelta(seconds=5)
+        )
         runs = RunActivities(self.runs, self.cache, self.alerts)
         off_books = OffBooksActivities(self.orders, self.brokers, clock, DeskRules().horizons)
         activities = {

@@ -151,6 +151,10 @@ class Orders:
             "looked_up", attempt.key, lambda: self._put(replace(self._row(attempt), message=message))
         )
 
+    async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
+        if await self.stage.storing(f"log.say.{key.leg}"):
+            raise StoreUnavailable(_LOST)
+
     def close(self, message: str) -> None:
         """Take the right to send away from what nobody has claimed: part of the run's last transaction."""
         for row in list(self.rows.values()):

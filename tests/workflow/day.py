@@ -17,6 +17,7 @@ from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
 from activities.off_books import OffBooksActivities
 from activities.orders import OrderActivities
+from activities.overdue import ExitWatch
 from activities.runs import RunActivities
 from domain.leg import Horizons
 from domain.run import RunView, StartRun
@@ -54,7 +55,14 @@ class TestDay:
     def activities(self) -> list[Callable[..., object]]:
         desk = OrderDesk(self.log, self.cache, self.brokers, self.clock, DeskRules())
         gate = EntryGate(self.brokers, self.cache, self.clock)
-        orders = OrderActivities(desk, gate, self.brokers, self.clock, timedelta(seconds=5))
+        orders = OrderActivities(
+            desk,
+            gate,
+            ExitWatch(self.log, self.alerts, self.clock),
+            self.brokers,
+            self.clock,
+            timedelta(seconds=5),
+        )
         runs = RunActivities(self.store, self.cache, self.alerts)
         off_books = OffBooksActivities(self.log, self.brokers, self.clock, Horizons())
         return [

@@ -108,7 +108,7 @@ def activities(
     desk = OrderDesk(log, made.cache, made.brokers, made.clock, rules)
     gate = EntryGate(made.brokers, made.cache, made.clock)
     missed_after = timedelta(seconds=settings.missed_after_seconds)
-    watch = ExitWatch(log, alerts, made.clock)
+    watch = ExitWatch(log, alerts)
     orders = OrderActivities(desk, gate, watch, made.brokers, made.clock, missed_after)
     runs = RunActivities(PostgresRunStore(made.store), made.cache, alerts)
     off_books = OffBooksActivities(log, made.brokers, made.clock, rules.horizons)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from domain.attention import exit_needs_login_alarm, exit_overdue_alarm
 from domain.errors import StoreUnavailable
-from domain.ports import Alerts, Clock, OrderLog
+from domain.ports import Alerts, OrderLog
 from domain.run import Alarm, ExitOrder
 from domain.timeline import EventKind
 
@@ -17,10 +17,10 @@ OVERDUE = 30.0
 class ExitWatch:
     """Alerts once for each reason and attempt of the activity; the exit itself goes on meanwhile."""
 
-    def __init__(self, log: OrderLog, alerts: Alerts, clock: Clock) -> None:
+    def __init__(self, log: OrderLog, alerts: Alerts, overdue: float = OVERDUE) -> None:
         self._log = log
         self._alerts = alerts
-        self._clock = clock
+        self._overdue_after = overdue
 
     @asynccontextmanager
     async def over(self, order: ExitOrder) -> AsyncIterator[None]:
@@ -36,8 +36,8 @@ class ExitWatch:
         await self._tell(order, exit_needs_login_alarm(order))
 
     async def _overdue(self, order: ExitOrder) -> None:
-        await self._clock.sleep(OVERDUE)
-        await self._tell(order, exit_overdue_alarm(order, OVERDUE))
+        await asyncio.sleep(self._overdue_after)
+        await self._tell(order, exit_overdue_alarm(order, self._overdue_after))
 
     async def _tell(self, order: ExitOrder, alarm: Alarm) -> None:
         await self._alerts.raise_(alarm)

@@ -212,7 +212,7 @@ def _book(dice: random.Random, side: str) -> Fault:
 def _disturbances(dice: random.Random, days: int, extras: tuple[str, ...]) -> tuple[Disturbance, ...]:
     made = []
     for what, least, per_day in (
-        # Each kind over 20 times in 1,000 days; what was not there to be hit when its turn came is not counted.
+        # Each kind over 20 times in 1,000 days; what was not there to be hit is not counted.
         ("kill", len(KILLED), 0.132),
         ("freeze", 1, 0.022),
         ("failpoint", 3, 0.05),

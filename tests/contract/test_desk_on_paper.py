@@ -134,7 +134,7 @@ class House:
         desk = OrderDesk(self.log, cache, account, clock, RULES)
         gate = EntryGate(account, cache, clock)
         self._orders = OrderActivities(
-            desk, gate, ExitWatch(self.log, MemoryAlerts(), clock), account, clock, timedelta(seconds=5)
+            desk, gate, ExitWatch(self.log, MemoryAlerts()), account, clock, timedelta(seconds=5)
         )
         self._key = LegKey(uuid4(), uuid4(), date(2026, 11, 23), 1, Leg.ENTRY)
 

@@ -148,7 +148,7 @@ class _Day:
         desk = OrderDesk(self.orders, self.cache, self.brokers, clock, DeskRules())
         gate = EntryGate(self.brokers, self.cache, clock)
         orders = OrderActivities(
-            desk, gate, ExitWatch(self.orders, self.alerts, clock), self.brokers, clock, timedelta(seconds=5)
+            desk, gate, ExitWatch(self.orders, self.alerts), self.brokers, clock, timedelta(seconds=5)
         )
         runs = RunActivities(self.runs, self.cache, self.alerts)
         off_books = OffBooksActivities(self.orders, self.brokers, clock, DeskRules().horizons)

@@ -58,7 +58,7 @@ class TestDay:
         orders = OrderActivities(
             desk,
             gate,
-            ExitWatch(self.log, self.alerts, self.clock),
+            ExitWatch(self.log, self.alerts),
             self.brokers,
             self.clock,
             timedelta(seconds=5),

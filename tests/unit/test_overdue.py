@@ -1,0 +1,45 @@
+"""An exit that takes long is told to a person, with what it waits for; one that does not, is not."""
+
+import asyncio
+from datetime import UTC, date, datetime
+from uuid import uuid4
+
+from activities.overdue import ExitWatch
+from domain.order import Leg, LegKey, OrderTerms, Reason
+from domain.run import ExitOrder
+from domain.strategy import Product
+from tests.fakes.clock import ElasticClock
+from tests.fakes.house import MemoryAlerts, MemoryOrderLog
+
+ORDER = ExitOrder(
+    LegKey(uuid4(), uuid4(), date(2026, 11, 23), 1, Leg.EXIT),
+    OrderTerms("NSE", "TCS", Product.CNC),
+    10,
+    Reason.STOPLOSS,
+    datetime(2026, 11, 23, 5, tzinfo=UTC),
+    None,
+)
+
+
+async def test_an_exit_that_is_not_over_is_told_once_and_stands_in_the_timeline() -> None:
+    log, alerts = MemoryOrderLog(ElasticClock()), MemoryAlerts()
+    async with ExitWatch(log, alerts, overdue=0.01).over(ORDER):
+        while not log.lines:  # noqa: ASYNC110 - the alarm comes by its own timer
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+    assert [(alarm.kind, alarm.user_id) for alarm in alerts.raised] == [("exit_overdue", ORDER.key.user_id)]
+    assert "order book" in next(iter(log.lines.values()))
+
+
+async def test_nobody_is_told_of_an_exit_that_is_over_in_time() -> None:
+    log, alerts = MemoryOrderLog(ElasticClock()), MemoryAlerts()
+    async with ExitWatch(log, alerts, overdue=0.02).over(ORDER):
+        pass
+    await asyncio.sleep(0.05)
+    assert not alerts.raised
+
+
+async def test_a_missing_login_is_told_though_postgres_is_away() -> None:
+    log, alerts = MemoryOrderLog(ElasticClock(), down=True), MemoryAlerts()
+    await ExitWatch(log, alerts).needs_login(ORDER)
+    assert [alarm.kind for alarm in alerts.raised] == ["exit_needs_login"]

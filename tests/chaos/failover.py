@@ -1,8 +1,8 @@
 """Failover: a worker killed at every step of the order protocol; seconds until another acts on the strategy.
 
 `python -m tests.chaos.failover --kills 100`: `stopwatch up --workers 2`, strategy days without faults, one
-failpoint armed at a time. Whoever passes it is killed by SIGKILL and restarted by `up`. What another worker
-did next, and when, is read from the run's history in Temporal.
+failpoint armed at a time. Whoever passes it is killed by SIGKILL and restarted by `up`. When another worker
+began again what the killed one had in its hands is read from Temporal, ten times a second.
 """
 
 import argparse
@@ -20,8 +20,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client, WorkflowHistory
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.client import Client
 
 from domain.failpoint import STEPS
 from tests.chaos.plan import Day
@@ -39,6 +39,7 @@ WORKER_STEPS = [
 ]
 LANES = 3
 PASSED_WITHIN = 60
+LOOK_EVERY = 0.1
 BOTH_BACK = 4.0
 """Seconds between two kills: a worker that `up` restarts is at work again by then."""
 
@@ -57,12 +58,15 @@ class Kill:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """An activity that another worker had to begin again, epoch seconds."""
+class Try:
+    """One attempt of an activity, as Temporal showed it while it was pending; epoch seconds."""
 
+    run: str
     activity: str
-    scheduled: float
+    number: str
+    attempt: int
     begun: float
+    worker: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +86,12 @@ class Failover:
         self._console = console
         self._states = States(world.product.endpoints["postgres"])
         self._over = False
-        self._strategies: list[str] = []
+        self._tries: set[Try] = set()
 
     async def measured(self, kills: int) -> list[TakenOver]:
         """Kill so often; return for each kill when another worker acted."""
         lanes = [asyncio.create_task(self._lane(lane)) for lane in range(LANES)]
+        looking = asyncio.create_task(self._look())
         done: list[Kill] = []
         while len(done) < kills:
             step = WORKER_STEPS[len(done) % len(WORKER_STEPS)]
@@ -99,8 +104,10 @@ class Failover:
                 self._console.print(f"{len(done)} of {kills} kills", highlight=False)
         self._over = True
         await asyncio.gather(*lanes)
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
         await self._states.close()
-        return await self._judged(done)
+        return [_taken_over(kill, self._tries) for kill in done]
 
     async def _lane(self, lane: int) -> None:
         player = Player(lane, SYMBOLS[lane], self._world.product, self._ended)
@@ -109,8 +116,7 @@ class Failover:
         while not self._over:
             number += 1
             day = Day(number, lane, "sell", lead=2.5, hold=5, act_at=1, quantity=10, starts=1)
-            record = await player.play(day)
-            self._strategies += record["strategies"]
+            await player.play(day)
         await player.close()
 
     async def _ended(self, strategy_id: str) -> dict[str, Any]:
@@ -120,41 +126,38 @@ class Failover:
                 return found
             await asyncio.sleep(0.3)
 
-    async def _judged(self, kills: Sequence[Kill]) -> list[TakenOver]:
+    async def _look(self) -> None:
+        """Note every attempt of every activity: a history keeps only the last one's beginning."""
         client = await Client.connect(self._world.product.endpoints["temporal"])
-        histories = [
-            await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
-            async for run in client.list_workflows("WorkflowType = 'StrategyRun'")
-        ]
-        return [_taken_over(kill, histories) for kill in kills]
+        query = "WorkflowType = 'StrategyRun' AND ExecutionStatus = 'Running'"
+        while True:
+            runs = [run async for run in client.list_workflows(query)]
+            for run in runs:
+                handle = client.get_workflow_handle(run.id, run_id=run.run_id)
+                for pending in (await handle.describe()).raw_description.pending_activities:
+                    self._note(run.run_id, pending)
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _note(self, run: str, pending: Any) -> None:
+        begun = pending.last_started_time.ToMicroseconds() / 1e6
+        if pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED:
+            name, number = pending.activity_type.name, pending.activity_id
+            worker = pending.last_worker_identity.partition("@")[0]
+            self._tries.add(Try(run, name, number, pending.attempt, begun, worker))
 
 
-def _taken_over(kill: Kill, histories: Sequence[WorkflowHistory]) -> TakenOver:
-    """Return the longest any run waited for another worker after this kill."""
-    waits = [
-        wait
-        for history in histories
-        for wait in _waits(history)
-        if wait.scheduled <= kill.at + 0.1 < wait.begun
-    ]
-    orders = [wait.begun - kill.at for wait in waits if wait.activity in ORDERS]
-    writes = [wait.begun - kill.at for wait in waits if wait.activity not in ORDERS]
-    return TakenOver(kill, max(orders, default=None), max(writes, default=None))
+def _taken_over(kill: Kill, tries: set[Try]) -> TakenOver:
+    """Return the longest that anything in the killed worker's hands waited for its next attempt."""
+    waits: dict[str, list[float]] = {"orders": [], "writes": []}
+    for one in tries:
+        again = [other.begun for other in tries if _follows(other, one) and other.begun > kill.at]
+        if one.worker == str(kill.pid) and one.begun <= kill.at and again:
+            waits["orders" if one.activity in ORDERS else "writes"].append(min(again) - kill.at)
+    return TakenOver(kill, max(waits["orders"], default=None), max(waits["writes"], default=None))
 
 
-def _waits(history: WorkflowHistory) -> list[Wait]:
-    scheduled: dict[int, tuple[str, float]] = {}
-    found = []
-    for event in history.events:
-        at = event.event_time.ToMicroseconds() / 1e6
-        if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
-            name = event.activity_task_scheduled_event_attributes.activity_type.name
-            scheduled[event.event_id] = name, at
-        elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
-            begun = event.activity_task_started_event_attributes
-            if begun.attempt > 1:
-                found.append(Wait(*scheduled[begun.scheduled_event_id], at))
-    return found
+def _follows(later: Try, one: Try) -> bool:
+    return (later.run, later.number, later.attempt) == (one.run, one.number, one.attempt + 1)
 
 
 def figures(found: Sequence[TakenOver]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     entry_fill_seconds: float = Field(default=10, gt=0)
     entry_horizon_seconds: float = Field(default=120, gt=0)
     exit_resend_after_seconds: float = Field(default=20, gt=0)
+    fast_path: Literal["on", "off"] = "on"
     throttle: Literal["on", "off"] = "on"
     docs: bool = False
     cloudwatch_namespace: str = Field(default="", max_length=255, pattern=r"^[A-Za-z0-9_.\-/#:]*$")

@@ -3,21 +3,26 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.armed import ArmedOrders
+from activities.dealer import Dealer
 from activities.desk import DeskRules, OrderDesk
+from activities.fast_exits import FastExits
 from activities.gate import EntryGate
 from activities.logins import LoginActivities
 from activities.off_books import OffBooksActivities
@@ -36,6 +41,8 @@ from adapters.logins import StoredLogins
 from adapters.logs import configure
 from adapters.part_watch import PartWatch, postgres_part, redis_part, temporal_part
 from adapters.redis_cache import RedisRuntimeCache
+from adapters.redis_stops import RedisStops
+from adapters.store.armed import PostgresArmedLog
 from adapters.store.attention import Attention
 from adapters.store.credentials import Credentials
 from adapters.store.engine import Store
@@ -69,10 +76,12 @@ HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the activities are made of."""
+    """What the activities are made of. `name`: this worker's own, under which it holds orders."""
 
+    name: str
     store: Store
     cache: RedisRuntimeCache
+    stops: RedisStops
     brokers: KiteBrokers
     logins: StoredLogins
     clock: SystemClock
@@ -84,19 +93,29 @@ def parts(settings: Settings, executor: ThreadPoolExecutor) -> Parts:
     clock = SystemClock()
     store = Store.open(settings.need("database_url_worker"), pool_size=10, application="stopwatch worker")
     credentials = Credentials(store)
+    name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     return Parts(
+        name=name,
         store=store,
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
+        stops=RedisStops.connect(settings.need("redis_url"), name),
         brokers=KiteBrokers(VaultCredentials(credentials, opener), settings.kite_root, clock, executor),
         logins=StoredLogins(credentials, opener, KiteLogin(settings.kite_root, executor), clock),
         clock=clock,
     )
 
 
-def activities(
-    settings: Settings, made: Parts, client: Client, alerts: Alerts
-) -> Sequence[Callable[..., Any]]:
-    """Return every activity of the product, built on its parts."""
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What a worker does: activities when Temporal asks, held orders and hit stops by itself."""
+
+    activities: Sequence[Callable[..., Any]]
+    armed: ArmedOrders
+    fast: FastExits
+
+
+def duties(settings: Settings, made: Parts, client: Client, alerts: Alerts) -> Duties:
+    """Build everything a worker does on its parts."""
     rules = DeskRules(
         entry_fill=settings.entry_fill_seconds,
         horizons=Horizons(
@@ -109,7 +128,11 @@ def activities(
     gate = EntryGate(made.brokers, made.cache, made.clock)
     missed_after = timedelta(seconds=settings.missed_after_seconds)
     watch = ExitWatch(log, alerts)
-    orders = OrderActivities(desk, gate, watch, made.brokers, made.clock, missed_after)
+    dealer = Dealer(desk, gate, watch, made.brokers, made.clock, missed_after)
+    held = PostgresArmedLog(made.store)
+    armed = ArmedOrders(held, dealer, made.clock, made.name)
+    fast = FastExits(made.stops, held, armed, made.clock)
+    orders = OrderActivities(dealer, desk, armed)
     runs = RunActivities(PostgresRunStore(made.store), made.cache, alerts)
     off_books = OffBooksActivities(log, made.brokers, made.clock, rules.horizons)
     logins = LoginActivities(made.logins)
@@ -126,13 +149,15 @@ def activities(
         # Opened when it is needed: the exchange's calendar brings pandas, 66 MB.
         cache(lambda: open_calendar(settings.calendar, settings.calendar_overrides)),
     )
-    return [
-        *(orders.enter, orders.settle_entry, orders.exit, orders.settle_exit),
+    found = [
+        *(orders.arm_entry, orders.enter, orders.settle_entry),
+        *(orders.arm_exit, orders.exit, orders.settle_exit),
         *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         logins.log_in,
         *(reconciling.reconcile, reconciling.tell_people),
         *(off_books.exit_without_store, off_books.record_off_books),
     ]
+    return Duties(found, armed, fast)
 
 
 async def serve(settings: Settings) -> None:
@@ -145,10 +170,13 @@ async def serve(settings: Settings) -> None:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(made.store.close)
             stack.push_async_callback(made.cache.close)
+            stack.push_async_callback(made.stops.close)
             stack.callback(made.brokers.close)
             alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
             client = await _client(settings)
-            await stack.enter_async_context(_worker(settings, made, client, alerts))
+            work = duties(settings, made, client, alerts)
+            await stack.enter_async_context(_worker(settings, work.activities, client))
+            await stack.enter_async_context(_by_itself(settings, work))
             watching = asyncio.create_task(_part_watch(settings, client, alerts, stack).run())
             stack.callback(watching.cancel)
             keeping = asyncio.create_task(_keep_reconciler(client, settings.temporal_task_queue))
@@ -193,12 +221,26 @@ async def _keep_reconciler(client: Client, task_queue: str) -> None:
         await asyncio.sleep(RECONCILER_CHECK)
 
 
-def _worker(settings: Settings, made: Parts, client: Client, alerts: Alerts) -> Worker:
+@asynccontextmanager
+async def _by_itself(settings: Settings, work: Duties) -> AsyncIterator[None]:
+    """Hold orders and hear of hit stops meanwhile; at the end what is being sent is finished first."""
+    tasks = [asyncio.ensure_future(work.armed.run())]
+    if settings.fast_path == "on":
+        tasks.append(asyncio.ensure_future(work.fast.run()))
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client: Client) -> Worker:
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
         workflows=[StrategyRun, BrokerLogin, Reconciler],
-        activities=activities(settings, made, client, alerts),
+        activities=activities,
         workflow_runner=workflow_runner(),
         max_concurrent_activities=ACTIVITIES,
         max_cached_workflows=CACHED_RUNS,

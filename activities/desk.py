@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from domain.budget import WAIT
 from domain.errors import BrokerRefused, BrokerUnavailable, CacheUnavailable, LoginNeeded
 from domain.failpoint import failpoint
 from domain.leg import (
@@ -27,7 +28,7 @@ from domain.leg import (
 from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderRequest, OrderStatus, OrderTerms, Reason
 from domain.outcome import Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog, RuntimeCache, RuntimeUpdate
-from domain.strategy import Position, Product
+from domain.strategy import Outcome, Position, Product
 
 CLAIM_LASTS = 2.0
 """Seconds after its claim within which the claimer may call the broker (design section 4, rule 2)."""
@@ -115,6 +116,10 @@ class OrderDesk:
             attempts = await self._log.leg(intent.key)
         return attempts
 
+    async def send_held(self, intent: Intent, attempt: Attempt, broker: Broker) -> None:
+        """Send an intent that was held for its instant, if nobody has; plan and look up nothing."""
+        await self._send(intent, attempt, intent.wanted, broker)
+
     async def settle(self, intent: Intent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
         """Look up and follow what was sent until every attempt is over; return the attempts.
 
@@ -132,11 +137,11 @@ class OrderDesk:
             else:
                 return attempts
 
-    async def deny(self, intent: Intent, message: str) -> Sequence[Attempt]:
-        """Close an intent nobody has sent: it will not be."""
+    async def deny(self, intent: Intent, message: str, verdict: Outcome | None = None) -> Sequence[Attempt]:
+        """Close an intent nobody has sent: it will not be, and with a `verdict` nothing else of its leg."""
         attempts = await self._log.leg(intent.key)
-        if attempts and attempts[-1].status is OrderStatus.PLANNED:
-            await self._log.deny(attempts[-1], message)
+        if attempts and attempts[-1].status in (OrderStatus.PLANNED, OrderStatus.NOT_PLACED):
+            await self._log.deny(attempts[-1], message, verdict)
         return await self._log.leg(intent.key)
 
     def step(self, intent: Intent, attempts: Sequence[Attempt]) -> Step:
@@ -168,9 +173,11 @@ class OrderDesk:
     async def _send(self, intent: Intent, attempt: Attempt, quantity: int, broker: Broker) -> None:
         asked = self._clock.monotonic()
         claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
-        while isinstance(claim, NotClaimed) and claim.too_early:
-            # This machine's clock is ahead of the store's, which decides: wait by its difference.
-            await self._clock.sleep((intent.due_at - claim.now).total_seconds())
+        while isinstance(claim, NotClaimed) and (claim.too_early or claim.over_budget):
+            # This machine's clock is ahead of the store's, which decides: wait by its difference. Or the
+            # account has had its orders of this second: wait for the next one's turn.
+            ahead = (intent.due_at - claim.now).total_seconds() if claim.too_early else WAIT
+            await self._clock.sleep(ahead)
             asked = self._clock.monotonic()
             claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
         if isinstance(claim, NotClaimed):
@@ -187,6 +194,8 @@ class OrderDesk:
         step = intent.key.leg.value
         self._unanswered.add(intent.key)
         await failpoint(f"{step}.claimed")
+        # Claimed a moment ahead, so that what leaves at the instant is only the request itself.
+        await self._clock.sleep_until(intent.due_at)
         left = send_before - self._clock.monotonic()
         if left <= 0:
             outcome: PlaceOutcome = Denied("the right to send it had expired before it left")

@@ -1,10 +1,11 @@
 """The gate an entry passes: not before its instant, not at a crossed stop, not without a price."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
-
-from temporalio import activity
 
 from domain.errors import BrokerNotConnected, BrokerRefused, CacheUnavailable, LoginNeeded, Unavailable
 from domain.failpoint import failpoint
@@ -17,6 +18,14 @@ from domain.strategy import Outcome
 
 QUOTE_AHEAD = timedelta(seconds=0.4)
 """How long before buy_time the last price is asked for: fresh, and answered by the instant."""
+QUOTE_TURN = timedelta(seconds=0.003)
+QUOTE_EARLIEST = timedelta(seconds=3.4)
+"""Of many that are due at one instant each asks a little before the last: a price may be 5 s old."""
+CLAIM_AHEAD = timedelta(seconds=0.03)
+CLAIM_TURN = timedelta(seconds=0.0006)
+CLAIM_EARLIEST = timedelta(seconds=0.5)
+"""How long before its instant an order is claimed: one takes 5 ms, a thousand half a second. What is claimed
+by a worker that dies before the instant is in doubt, so not longer than it takes."""
 RETRY_EVERY = 0.2
 LOCK_SECONDS = 10.0
 LOCK_WAIT = 0.5
@@ -30,11 +39,21 @@ class EntryGate:
         self._brokers = brokers
         self._cache = cache
         self._clock = clock
+        self._due: Counter[datetime] = Counter()
 
-    async def wait(self, order: EnterOrder, latest: datetime, halt: asyncio.Event) -> Entered | None:
-        """Return None at `due_at` when the entry may be sent (or when halted), else why it is not."""
+    async def wait(
+        self, order: EnterOrder, latest: datetime, halt: asyncio.Event, owner: str
+    ) -> Entered | None:
+        """Return None when the entry may be claimed for `due_at` (or was halted), else why it is not sent."""
         await failpoint("entry.holding")
-        if not await wait_until(self._clock, order.due_at - QUOTE_AHEAD, halt):
+        with self.waiting(order.due_at) as turn:
+            return await self._wait(order, latest, halt, owner, turn)
+
+    async def _wait(
+        self, order: EnterOrder, latest: datetime, halt: asyncio.Event, owner: str, turn: int
+    ) -> Entered | None:
+        ask_at = order.due_at - min(QUOTE_AHEAD + QUOTE_TURN * turn, QUOTE_EARLIEST)
+        if not await wait_until(self._clock, ask_at, halt):
             return None
         refusal, quote = await self._price(order, latest, halt)
         if quote is None:
@@ -44,19 +63,36 @@ class EntryGate:
                 f"{order.terms.symbol} was at {price_text(quote.last_price)} at buy time, "
                 f"at or below the stop {price_text(order.stop_loss)}"
             )
-        if not await self._lock_until(order.key.strategy_id, latest):
+        if not await self._lock_until(order.key.strategy_id, latest, owner):
             return Entered(0, outcome=Outcome.MISSED, detail="Redis did not answer until it was too late")
-        await wait_until(self._clock, order.due_at, halt)
+        await self.until_claim(order.due_at, halt)
         return None
 
-    async def take_lock(self, strategy_id: UUID) -> None:
-        """Take the runtime lock for an exit, which goes on without it where Redis is down."""
-        await self._lock_until(strategy_id, None)
+    async def until_claim(self, due_at: datetime, halt: asyncio.Event) -> bool:
+        """Wait until an order due then is to be claimed; False when halted first."""
+        ahead = min(CLAIM_AHEAD + CLAIM_TURN * self._due[due_at], CLAIM_EARLIEST)
+        return await wait_until(self._clock, due_at - ahead, halt)
 
-    async def leave(self, strategy_id: UUID) -> None:
+    @contextmanager
+    def waiting(self, due_at: datetime) -> Iterator[int]:
+        """Count an order among those due at one instant, and give its turn: how many came before it."""
+        turn = self._due[due_at]
+        self._due[due_at] += 1
+        try:
+            yield turn
+        finally:
+            self._due[due_at] -= 1
+            if not self._due[due_at]:
+                del self._due[due_at]
+
+    async def take_lock(self, strategy_id: UUID, owner: str) -> None:
+        """Take the runtime lock for an exit, which goes on without it where Redis is down."""
+        await self._lock_until(strategy_id, None, owner)
+
+    async def leave(self, strategy_id: UUID, owner: str) -> None:
         """Release the runtime lock if it is ours."""
         try:
-            await self._cache.unlock(strategy_id, _owner())
+            await self._cache.unlock(strategy_id, owner)
         except CacheUnavailable:
             return  # it expires by itself
 
@@ -90,7 +126,7 @@ class EntryGate:
             return quote
         return None
 
-    async def _lock_until(self, strategy_id: UUID, latest: datetime | None) -> bool:
+    async def _lock_until(self, strategy_id: UUID, latest: datetime | None, owner: str) -> bool:
         """Take the runtime lock; False when Redis was down until `latest`.
 
         The lock only spares needless work: whoever finds it taken goes on after a moment; the claim decides.
@@ -98,7 +134,7 @@ class EntryGate:
         while True:
             try:
                 async with asyncio.timeout(LOCK_WAIT):
-                    mine = await self._cache.lock(strategy_id, _owner(), LOCK_SECONDS)
+                    mine = await self._cache.lock(strategy_id, owner, LOCK_SECONDS)
                 if not mine:
                     await self._clock.sleep(RETRY_EVERY)
                 return True
@@ -135,8 +171,3 @@ def _missed(due_at: datetime, now: datetime, latest: datetime) -> Entered:
 def _no_login(latest: datetime) -> str:
     until = clock_text(exchange_time(latest).timetz())
     return f"the broker login had expired, and there was no new one by {until}: log in before buy time"
-
-
-def _owner() -> str:
-    info = activity.info()
-    return f"{info.workflow_run_id}/{info.activity_id}"

@@ -15,7 +15,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.beat import alive, beating
-from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StoreUnavailable
 from domain.failpoint import failpoint
 from domain.leg import Horizons, exit_may_be_resent
 from domain.order import FINAL, BrokerOrder, OrderRequest, OrderStatus
@@ -31,6 +31,8 @@ TAGS = (*range(1, 31), *range(FIRST, FIRST + 30))
 CLAIMS_ARE_OVER = 3.0
 """Seconds after which every claim made before the store went away is past its `send_before`."""
 LOOK_EVERY = 1.0
+STORE_ANSWERS = 0.5
+"""Seconds the store gets to answer before a sale goes on without it."""
 CALL_DEADLINE = 5.0
 LEAVE_WITHIN = 1.0
 NOT_PLACED = "OrderNotPlaced"
@@ -102,7 +104,11 @@ class OffBooksActivities:
                 seen = await self._until_over(order, broker, seen, halt)
                 if seen.sold >= order.bought or seen.open:
                     return self._exited(order, seen)
-                if self._clock.now() >= doubt_ends and await self._proven(order, broker, seen):
+                if (
+                    self._clock.now() >= doubt_ends
+                    and await self._nobody_else_may_send(order)
+                    and await self._proven(order, broker, seen)
+                ):
                     return await self._send(request, broker, order.bought - seen.sold, halt)
             await self._clock.sleep(LOOK_EVERY)
         return self._exited(order, await self._look(order, broker) or _Seen(()))
@@ -154,6 +160,22 @@ class OffBooksActivities:
                 await broker.cancel(row.broker_order_id)
             except (BrokerUnavailable, BrokerRefused, LoginNeeded):
                 continue  # the next read of the book tells what is true
+
+    async def _nobody_else_may_send(self, order: ExitOrder) -> bool:
+        """Where the store answers again, take the right to send this leg away from whoever holds it.
+
+        A worker that still reaches the store might claim it while we send. False when somebody has: then the
+        order book will show it.
+        """
+        try:
+            async with asyncio.timeout(STORE_ANSWERS):
+                attempts = await self._log.leg(order.key)
+                if attempts and attempts[-1].status is OrderStatus.PLANNED:
+                    await self._log.deny(attempts[-1], "sold without Postgres, which had not answered")
+                    attempts = await self._log.leg(order.key)
+        except (StoreUnavailable, TimeoutError):
+            return True
+        return not any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts)
 
     async def _proven(self, order: ExitOrder, broker: Broker, seen: _Seen) -> bool:
         try:

@@ -188,7 +188,7 @@ class Day:
         entered = self._entered
         if entered is None or entered.in_doubt:
             return False
-        return self.leaving and entered.outcome is Outcome.ORDER_FAILED
+        return self.leaving and entered.outcome in (Outcome.ORDER_FAILED, Outcome.STOPPED)
 
     def view(self) -> RunView:
         """Return what the run knows of itself."""

@@ -14,6 +14,7 @@ STEPS = (
     "activate.begun",
     "activate.written",  # Postgres says running, Redis has no keys
     "activate.loaded",
+    "entry.armed",  # written as held by this worker, which has not begun to hold it
     "entry.holding",
     "entry.planned",  # the intent is committed
     "entry.claimed",  # the right to send is ours, nothing has left
@@ -23,6 +24,7 @@ STEPS = (
     "entry.written",  # Postgres shows the fill, the run does not know
     "stop.crossed",  # the listener has seen the price, nobody else has
     "stop.signalled",
+    "exit.armed",
     "exit.holding",
     "exit.planned",
     "exit.claimed",

@@ -109,7 +109,7 @@ def next_step(leg: Leg, attempts: Sequence[Attempt], wanted: int) -> Step:
 def _after(leg: Leg, last: Attempt) -> Step:
     if leg is Leg.EXIT:
         return Plan(last.attempt + 1, last)
-    if last.status is OrderStatus.NOT_PLACED and last.attempt < ATTEMPTS:
+    if last.verdict is None and last.status is OrderStatus.NOT_PLACED and last.attempt < ATTEMPTS:
         return Plan(last.attempt + 1, last)
     return Done(last)  # an entry that was an order, or may have been one, is never sent again
 

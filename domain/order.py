@@ -9,7 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from domain.errors import IllegalMove
-from domain.strategy import Product
+from domain.strategy import Outcome, Product
 
 TAG_LENGTH = 20
 """Kite refuses longer tags (it does not cut them); letters and digits only are documented as safe."""
@@ -159,6 +159,10 @@ class Attempt:
     send_before: datetime | None = None
     acknowledged_at: datetime | None = None
     message: str = ""
+    armed: bool = False
+    """A worker holds it for its instant; any worker may send it then."""
+    verdict: Outcome | None = None
+    """Why it was decided that this leg sends nothing more; None while that is open."""
 
     @property
     def over(self) -> bool:

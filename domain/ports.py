@@ -19,7 +19,7 @@ from domain.outcome import PlaceOutcome
 from domain.reconciling import DoubtfulEntry, RunningRow
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef, StartRun
 from domain.stoploss import Quote
-from domain.strategy import Phase, Position, Status, Strategy
+from domain.strategy import Outcome, Phase, Position, Status, Strategy
 
 
 class Clock(Protocol):
@@ -95,13 +95,15 @@ class Claimed:
 class NotClaimed:
     """Somebody else has it; or `latest` has passed (`too_late`); or `due_at` is over two seconds away.
 
-    `too_early` is judged by the store's clock: the caller's is ahead. Nothing was written then.
+    `too_early` is judged by the store's clock: the caller's is ahead. `over_budget`: the account has sent as
+    many orders as it may for now (`domain.budget`). In both cases nothing was written: ask again.
     """
 
     attempt: Attempt
     now: datetime
     too_late: bool = False
     too_early: bool = False
+    over_budget: bool = False
 
 
 class OrderLog(Protocol):
@@ -142,8 +144,11 @@ class OrderLog(Protocol):
         """
         ...
 
-    async def deny(self, attempt: Attempt, message: str) -> Attempt:
-        """Mark an intent that was never sent as not placed."""
+    async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
+        """Mark an intent that was never sent as not placed; a `verdict` keeps its leg from sending more.
+
+        One that is not placed already only gets the verdict.
+        """
         ...
 
     async def give_up(self, attempt: Attempt, message: str) -> Attempt:

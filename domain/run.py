@@ -117,6 +117,16 @@ class ExitOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Armed:
+    """An order is written down for its instant, and workers hold it.
+
+    `slot` counts the orders armed for that instant before it; None when nothing is left to arm.
+    """
+
+    slot: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class OffBooksExit:
     """Sell without the store, under attempt `attempt`, which nobody else uses."""
 

@@ -34,6 +34,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, UPDATE ON strategies",
         "SELECT, INSERT, UPDATE ON orders",
         "SELECT, INSERT ON events",
+        "SELECT, INSERT, UPDATE, DELETE ON workers",
         "SELECT ON alembic_version",
     ),
     "listener": ("SELECT ON watched, feed_logins, alembic_version",),

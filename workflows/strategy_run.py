@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.run import (
         ActivateRun,
         Alarm,
+        Armed,
         Entered,
         EnterOrder,
         Exited,
@@ -55,7 +56,6 @@ class StrategyRun:
         self._went_off_books = False
         self._sales = 0
         self._in_flight_since: datetime | None = None
-        self._set_aside: list[asyncio.Task[Exited]] = []
 
     @workflow.run
     async def run(self, start: StartRun) -> RunView:
@@ -167,6 +167,37 @@ class StrategyRun:
     async def _enter(self) -> None:
         self._move(Move.BUY_DUE)
         order = self._entry_order()
+        armed = await self._arm(OrderActivities.arm_entry, order)
+        await self._look_later(order.due_at, armed)
+        if self._day.leaving:
+            self._day.entered(await self._settle_entry(order))
+        else:
+            await self._see_to_entry(order)
+
+    async def _arm(self, what: Callable[..., Any], order: EnterOrder | ExitOrder) -> Armed:
+        """Have a worker hold the order for its instant; where none can, the run carries it out itself."""
+        try:
+            armed: Armed = await workflow.execute_activity_method(
+                what,
+                order,
+                start_to_close_timeout=policies.ARM_TIMEOUT,
+                schedule_to_close_timeout=policies.ARM_WITHIN,
+                retry_policy=policies.ARM_RETRY,
+                summary=f"have it held for {clock(order.due_at)}",
+            )
+        except ActivityError as failed:
+            workflow.logger.warning("the order could not be armed: %s", failed.cause)
+            return Armed(None)
+        return armed
+
+    async def _look_later(self, due_at: datetime, armed: Armed) -> None:
+        """Wait until a held order has been sent at its instant, or somebody says to leave."""
+        if armed.slot is not None:
+            look_at = policies.look_at(due_at, armed.slot)
+            await self._wait(lambda: self._day.leaving, look_at, f"held for {clock(due_at)}")
+
+    async def _see_to_entry(self, order: EnterOrder) -> None:
+        """Buy, unless a worker has: then find out how it ended."""
         entry = workflow.start_activity_method(
             OrderActivities.enter,
             order,
@@ -229,17 +260,15 @@ class StrategyRun:
         return None
 
     async def _sell_at_sell_time(self) -> None:
-        """Hold to the second in the worker; whatever comes before it starts a sale of its own at once."""
-        sale = self._start_sale(Reason.SELL, self._start.plan.sell_at)
-        await self._wait(
-            lambda: sale.done() or self._day.leaving,
-            self._start.plan.sell_at,
-            f"until {clock(self._start.plan.sell_at)}",
-        )
-        if self._day.leaving and workflow.now() < self._start.plan.sell_at:
-            sale.cancel()  # it has sent nothing, and two sales of one leg are one order
-            self._set_aside.append(sale)
-            return
+        """Have it sold at the second; whatever comes before it starts a sale of its own at once."""
+        order = self._exit_order(Reason.SELL, self._start.plan.sell_at)
+        self._sales += 1
+        armed = await self._arm(OrderActivities.arm_exit, order)
+        await self._look_later(order.due_at, armed)
+        await self._wait(lambda: self._day.leaving, order.due_at, f"until {clock(order.due_at)}")
+        if self._day.leaving:
+            return  # the leg is one order, whichever of the two sales sends it
+        sale = self._start_sale(Reason.SELL, order.due_at)
         self._move_to_exit(Reason.SELL)
         await self._sold(sale)
 
@@ -335,9 +364,6 @@ class StrategyRun:
             await self._exit()
 
     async def _stop(self) -> None:
-        for result in await asyncio.gather(*self._set_aside, return_exceptions=True):
-            if isinstance(result, Exited):
-                self._day.exited(result)
         if self._writing is not None:
             await self._writing
         await self._square_the_books()

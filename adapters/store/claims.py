@@ -12,14 +12,20 @@ from adapters.store.engine import Store
 from adapters.store.order_rows import attempt_of
 from adapters.store.tables import OrderRow
 from adapters.store.together import Later, Together
+from domain.budget import ENTRIES, EXITS
 from domain.errors import StoreUnavailable
 from domain.order import Attempt, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed
 
 CLAIM_LASTS = timedelta(seconds=2)
+EARLIEST = timedelta(seconds=2)
+"""How long before its instant an order may be claimed."""
 
 # A claim lasts two seconds: whoever was frozen after it must not send later (checked before the call).
 # One more than two seconds before its time comes from a worker whose clock is ahead: it must not buy early.
+# One just before its time is sent at its time, and says so.
+# What an account has sent lately limits what it may send now: exits come first, and entries leave them room.
+# Two statements at one moment do not see each other's; the broker's own limit is then felt as a 429.
 _CLAIM = """
 WITH asked AS (
     SELECT * FROM unnest(
@@ -27,25 +33,56 @@ WITH asked AS (
         CAST(:dues AS timestamptz[]), CAST(:latests AS timestamptz[])
     ) AS asked (order_id, quantity, reason, due_at, latest)
 ), locked AS MATERIALIZED (
-    SELECT orders.order_id FROM orders JOIN asked USING (order_id)
+    SELECT orders.order_id, orders.user_id, orders.leg FROM orders JOIN asked USING (order_id)
     WHERE orders.sent_at IS NULL AND orders.status = 'planned'
     ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}
 ), judged AS MATERIALIZED (
-    SELECT asked.*, clock_timestamp() AS now FROM asked JOIN locked USING (order_id)
+    SELECT asked.*, locked.user_id, locked.leg, clock_timestamp() AS now
+    FROM asked JOIN locked USING (order_id)
+), accounts AS MATERIALIZED (
+    SELECT DISTINCT user_id FROM judged
+), recent AS MATERIALIZED (
+    SELECT accounts.user_id,
+        count(*) FILTER (WHERE sent.sent_at > clock_timestamp() - interval '1 second') AS in_second,
+        count(sent.sent_at) AS in_minute
+    FROM accounts LEFT JOIN orders AS sent
+        ON sent.user_id = accounts.user_id AND sent.sent_at > clock_timestamp() - interval '1 minute'
+    GROUP BY accounts.user_id
+), ranked AS MATERIALIZED (
+    SELECT judged.*,
+        recent.in_second + row_number() OVER turn AS nth_in_second,
+        recent.in_minute + row_number() OVER turn AS nth_in_minute
+    FROM judged JOIN recent USING (user_id)
+    WINDOW turn AS (
+        PARTITION BY judged.user_id ORDER BY judged.leg = 'exit' DESC, judged.due_at, judged.order_id
+    )
+), allowed AS MATERIALIZED (
+    SELECT ranked.*,
+        CASE leg WHEN 'exit' THEN nth_in_second <= :exits_a_second AND nth_in_minute <= :exits_a_minute
+            ELSE nth_in_second <= :entries_a_second AND nth_in_minute <= :entries_a_minute END AS in_budget
+    FROM ranked
 ), claimed AS (
     UPDATE orders
-    SET sent_at = judged.now, send_before = judged.now + interval '2 seconds', status = 'sent',
-        quantity = judged.quantity, reason = judged.reason, due_at = judged.due_at
-    FROM judged
-    WHERE orders.order_id = judged.order_id AND orders.sent_at IS NULL AND orders.status = 'planned'
-      AND (judged.latest IS NULL OR judged.now <= judged.latest)
-      AND judged.now >= judged.due_at - interval '2 seconds'
+    SET sent_at = GREATEST(allowed.now, allowed.due_at), send_before = allowed.now + interval '2 seconds',
+        status = 'sent', quantity = allowed.quantity, reason = allowed.reason, due_at = allowed.due_at
+    FROM allowed
+    WHERE orders.order_id = allowed.order_id AND orders.sent_at IS NULL AND orders.status = 'planned'
+      AND (allowed.latest IS NULL OR allowed.now <= allowed.latest)
+      AND allowed.now >= allowed.due_at - interval '2 seconds'
+      AND allowed.in_budget
     RETURNING orders.order_id
 )
-SELECT judged.order_id, judged.now, claimed.order_id IS NOT NULL AS won,
-    judged.latest IS NOT NULL AND judged.now > judged.latest AS too_late
-FROM judged LEFT JOIN claimed USING (order_id)
+SELECT allowed.order_id, allowed.now, claimed.order_id IS NOT NULL AS won,
+    allowed.latest IS NOT NULL AND allowed.now > allowed.latest AS too_late,
+    NOT allowed.in_budget AS over_budget
+FROM allowed LEFT JOIN claimed USING (order_id)
 """
+_BUDGET = {
+    "exits_a_second": EXITS.a_second,
+    "exits_a_minute": EXITS.a_minute,
+    "entries_a_second": ENTRIES.a_second,
+    "entries_a_minute": ENTRIES.a_minute,
+}
 _CLAIM_FREE = text(_CLAIM.format(skip_locked="SKIP LOCKED"))
 _CLAIM_WAITING = text(_CLAIM.format(skip_locked=""))
 
@@ -109,7 +146,7 @@ class Claims:
 
 async def _judge(
     connection: AsyncConnection, claims: Sequence[Claim], wait: bool
-) -> dict[UUID, Row[UUID, datetime, bool, bool]]:
+) -> dict[UUID, Row[UUID, datetime, bool, bool, bool]]:
     result = await connection.execute(
         _CLAIM_WAITING if wait else _CLAIM_FREE,
         {
@@ -118,23 +155,26 @@ async def _judge(
             "reasons": [claim.reason.value for claim in claims],
             "dues": [claim.due_at for claim in claims],
             "latests": [claim.latest for claim in claims],
+            **_BUDGET,
         },
     )
     return {row.order_id: row for row in result}
 
 
-def _answer(claim: Claim, judged: Row[UUID, datetime, bool, bool] | None) -> _Answer | None:
+def _answer(claim: Claim, judged: Row[UUID, datetime, bool, bool, bool] | None) -> _Answer | None:
     if judged is None:
         return None
     if not judged.won:
-        return NotClaimed(claim.attempt, judged.now, too_late=judged.too_late, too_early=not judged.too_late)
+        early = claim.due_at - judged.now > EARLIEST
+        over = judged.over_budget and not judged.too_late and not early
+        return NotClaimed(claim.attempt, judged.now, judged.too_late, early and not judged.too_late, over)
     sent = replace(
         claim.attempt,
         status=OrderStatus.SENT,
         quantity=claim.quantity,
         reason=claim.reason,
         due_at=claim.due_at,
-        sent_at=judged.now,
+        sent_at=max(judged.now, claim.due_at),
         send_before=judged.now + CLAIM_LASTS,
     )
     return Claimed(sent, judged.now)

@@ -5,7 +5,7 @@ from uuid import UUID, uuid5
 
 from adapters.store.tables import OrderRow
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
-from domain.strategy import Product
+from domain.strategy import Outcome, Product
 
 _ORDER_IDS = UUID("5e0cf2b0-6c5d-4a3e-9a51-31c1bd0e4c11")
 
@@ -33,6 +33,8 @@ def attempt_of(row: OrderRow) -> Attempt:
         send_before=row.send_before,
         acknowledged_at=row.acknowledged_at,
         message=row.message,
+        armed=row.held_by is not None,
+        verdict=Outcome(row.verdict) if row.verdict else None,
     )
 
 

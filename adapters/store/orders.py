@@ -23,6 +23,7 @@ from domain.order import (
 )
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.ports import Claimed, NotClaimed
+from domain.strategy import Outcome, Status
 from domain.timeline import EventKind
 
 
@@ -67,10 +68,12 @@ class PostgresOrderLog:
         """Write what came back from the sending. The order book outranks it where it was read first."""
         return await self._change(attempt, lambda page, row: _answer(page, row, outcome))
 
-    async def deny(self, attempt: Attempt, message: str) -> Attempt:
+    async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
         """Mark an intent that was never sent as not placed; one that was is left as it is."""
 
         def apply(page: Page, row: OrderRow) -> None:
+            if row.status in (OrderStatus.PLANNED, OrderStatus.NOT_PLACED) and row.verdict is None:
+                row.verdict = verdict.value if verdict else None
             if row.status == OrderStatus.PLANNED:
                 _mark_not_placed(page, row, message)
 
@@ -127,6 +130,10 @@ def _plan(page: Page, key: LegKey, terms: OrderTerms, attempt: int, due_at: date
         if row.attempt == attempt:
             return attempt_of(row)
     row = planned(key, terms, attempt, due_at, page.now)
+    if page.strategy.status != Status.RUNNING:
+        # Somebody stood still while the run came to its end: nothing of it is sent any more.
+        row.status, row.message = OrderStatus.NOT_PLACED.value, "the strategy has stopped"
+        row.verdict = Outcome.STOPPED.value
     page.add_order(row)
     return attempt_of(row)
 
@@ -134,7 +141,11 @@ def _plan(page: Page, key: LegKey, terms: OrderTerms, attempt: int, due_at: date
 def _may_follow(known: Attempt, row: OrderRow) -> bool:
     """Tell whether the next attempt may be planned: what the caller decided on is still what is there."""
     now = attempt_of(row)
-    return now.over and (now.status, now.filled_quantity) == (known.status, known.filled_quantity)
+    return now.over and _told(now) == _told(known)
+
+
+def _told(attempt: Attempt) -> tuple[OrderStatus, int, Outcome | None]:
+    return attempt.status, attempt.filled_quantity, attempt.verdict
 
 
 def _move(row: OrderRow, event: OrderEvent) -> bool:

@@ -152,9 +152,12 @@ def _finish(page: Page, request: FinishRun) -> None:
 def _close_intents(page: Page, message: str) -> None:
     """Take the right to send away from intents of this run that nobody has claimed."""
     for row in page.orders:
+        if row.status == OrderStatus.NOT_PLACED and row.verdict is None:
+            row.verdict = Outcome.STOPPED.value
         if row.status == OrderStatus.PLANNED:
             row.status = next_status(OrderStatus.PLANNED, OrderEvent.PROVE_NOT_PLACED).value
             row.message = message
+            row.verdict = Outcome.STOPPED.value  # whoever holds it for its instant must not plan another
             if row.due_at is not None:
                 text = not_placed_text(attempt_of(row), terms_of(row), message)
                 page.say(EventKind.ORDER_NOT_PLACED, text, f"{EventKind.ORDER_NOT_PLACED}:{row.order_id}:")

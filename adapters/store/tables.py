@@ -137,6 +137,10 @@ class StrategyRow(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+HELD = "held_by IS NOT NULL AND status IN ('planned', 'sent', 'open')"
+"""Held orders that are not over: few at any time, however many there were."""
+
+
 class OrderRow(Base):
     """One intent and what became of it. The unique key and the tag are what make an order happen once."""
 
@@ -144,6 +148,9 @@ class OrderRow(Base):
     __table_args__ = (
         UniqueConstraint("strategy_id", "trading_day", "round", "leg", "attempt"),
         Index("ix_orders_user_created", "user_id", "created_at", "order_id"),
+        # What an account has sent in the last minute: every claim asks.
+        Index("ix_orders_user_sent", "user_id", "sent_at"),
+        Index("ix_orders_held", "due_at", postgresql_where=sql(HELD)),
         CheckConstraint("filled_quantity >= 0", name="filled_not_negative"),
     )
 
@@ -174,6 +181,23 @@ class OrderRow(Base):
     filled_at: Mapped[datetime | None]
     looked_up_at: Mapped[datetime | None]
     look_ups: Mapped[int] = mapped_column(server_default=sql("0"))
+    held_by: Mapped[str | None]
+    """The worker that holds it for its instant."""
+    wanted: Mapped[int | None]
+    """What its leg is to bring about, where a worker holds it: the claim takes what is still missing."""
+    stop_loss: Mapped[Decimal | None]
+    """The stop above which a held entry may be sent."""
+    verdict: Mapped[str | None]
+    """The outcome that was decided for the leg when this intent was called off."""
+
+
+class WorkerRow(Base):
+    """A worker's last sign of life."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    alive_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 class EventRow(Base):

@@ -20,7 +20,7 @@ from domain.order import (
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Claimed, Clock, NotClaimed, RuntimeUpdate
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
-from domain.strategy import Position, Status, Strategy
+from domain.strategy import Outcome, Position, Status, Strategy
 
 
 @dataclass
@@ -64,7 +64,7 @@ class MemoryOrderLog:
             quantity=quantity,
             reason=reason,
             due_at=due_at,
-            sent_at=now,
+            sent_at=max(now, due_at),
             send_before=now + timedelta(seconds=2),
         )
         return Claimed(claimed, now)
@@ -81,11 +81,13 @@ class MemoryOrderLog:
         event = OrderEvent.SEE_REJECTED if final else OrderEvent.PROVE_NOT_PLACED
         return self._move(row, event, message=outcome.message)
 
-    async def deny(self, attempt: Attempt, message: str) -> Attempt:
+    async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
         row = self._row(attempt)
+        if row.status is OrderStatus.NOT_PLACED and row.verdict is None:
+            return self._put(replace(row, verdict=verdict))
         if row.status is not OrderStatus.PLANNED:
             return row
-        return self._move(row, OrderEvent.PROVE_NOT_PLACED, message=message)
+        return self._move(row, OrderEvent.PROVE_NOT_PLACED, message=message, verdict=verdict)
 
     async def give_up(self, attempt: Attempt, message: str) -> Attempt:
         return self._move(self._row(attempt), OrderEvent.GIVE_UP_LOOKING, message=message)

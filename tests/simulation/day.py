@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from activities.dealer import Dealer
 from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
 from activities.off_books import OffBooksActivities
@@ -25,6 +26,7 @@ from domain.strategy import Strategy
 from tests.fakes.house import MemoryAlerts
 from tests.simulation.exchange import Accounts, Entry, Exchange
 from tests.simulation.faults import Fault
+from tests.simulation.hands import Hands
 from tests.simulation.house import Cache, Orders, Runs
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.server import Killed, Server, attempt_now
@@ -45,6 +47,8 @@ MOMENTS = {
     "time.selling": SELL + 0.03,
     "time.after": SELL + 15,
 }
+PATROLS = (BUY - 1, BUY + 0.45, BUY + 0.95, SELL - 1, SELL + 0.45, SELL + 0.95)
+"""When the living look after what others hold; and after each death, at the end of its lease."""
 STOP_LOSS = Decimal(3400)
 HIT = {"price": "3400", "tick_at": None, "seen_at": None}
 GARBAGE: tuple[object, ...] = (
@@ -111,7 +115,13 @@ class _Clock:
     async def sleep(self, seconds: float) -> None:
         _alive()
         await asyncio.sleep(max(0.0, seconds))
+        await self._thawed()
         _alive()
+
+    async def _thawed(self) -> None:
+        attempt = attempt_now.get()
+        if attempt is not None and attempt.worker.frozen_until > self._day.now():
+            await asyncio.sleep(attempt.worker.frozen_until - self._day.now())
 
     async def sleep_until(self, instant: datetime) -> None:
         await self.sleep((instant - self.now()).total_seconds())
@@ -147,9 +157,10 @@ class _Day:
         clock = _Clock(self)
         desk = OrderDesk(self.orders, self.cache, self.brokers, clock, DeskRules())
         gate = EntryGate(self.brokers, self.cache, clock)
-        orders = OrderActivities(
-            desk, gate, ExitWatch(self.orders, self.alerts), self.brokers, clock, timedelta(seconds=5)
-        )
+        watch = ExitWatch(self.orders, self.alerts)
+        dealer = Dealer(desk, gate, watch, self.brokers, clock, timedelta(seconds=5))
+        self.hands = Hands(self, self.orders, dealer, clock)
+        orders = OrderActivities(dealer, desk, self.hands)  # type: ignore[arg-type]
         runs = RunActivities(self.runs, self.cache, self.alerts)
         off_books = OffBooksActivities(self.orders, self.brokers, clock, DeskRules().horizons)
         activities = {
@@ -173,6 +184,8 @@ class _Day:
         await self.passing("start.day")
         for name, moment in MOMENTS.items():
             self.loop.call_at(moment, self._moment, name)
+        for patrol in PATROLS:
+            self.loop.call_at(patrol, self.hands.patrol)
         self.result = asyncio.ensure_future(self.run.run(self.start))
         await asyncio.wait({self.result}, timeout=2 * 3600)
         if not self.result.done():
@@ -217,6 +230,12 @@ class _Day:
 
     def store_now(self) -> datetime:
         return _at(self.now())
+
+    def is_leaving(self) -> bool:
+        return "exiting" in self.runs.phases
+
+    def store_is_down(self) -> bool:
+        return self.store_down_until > self.now()
 
     def stopped(self) -> None:
         """Note that Postgres says stopped from now on."""
@@ -268,6 +287,9 @@ class _Day:
     async def _act(self, action: str, point: str) -> None:
         room = point.partition(".")[0]
         word, _, number = action.rpartition(" ")
+        if action == "crash" or word == "freeze":
+            for later in (1.55, 2.05):
+                self.loop.call_later(later, self.hands.patrol)
         if action == "crash":
             attempt = attempt_now.get()
             self.server.kill_worker(attempt.worker if attempt else self.server.worker)
@@ -315,6 +337,7 @@ class _Day:
             return
         if name in ("DIP", "FALL"):
             self._signal(HIT)
+            self.hands.sell_at_stop()
         elif name == "GARBAGE":
             for message in GARBAGE:
                 self._signal(message)

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from domain.armed import EXIT_SENT_WITHIN, UNSENT_AFTER, HeldOrder
 from domain.errors import StoreUnavailable
 from domain.leg import filled
 from domain.order import (
@@ -21,8 +22,9 @@ from domain.order import (
 )
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected
 from domain.ports import Claimed, NotClaimed, RuntimeUpdate
-from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef
-from domain.strategy import Position, Status, Strategy
+from domain.run import ActivateRun, Activation, EnterOrder, ExitOrder, FinishRun, PhaseChange, RunRef
+from domain.strategy import Outcome, Position, Product, Status, Strategy
+from tests.simulation.server import Worker
 
 
 class Stage(Protocol):
@@ -41,6 +43,7 @@ class Stage(Protocol):
         ...
 
 
+TERMS = OrderTerms("NSE", "TCS", Product.CNC)
 _LOST = "the connection was lost at the commit"
 
 
@@ -50,6 +53,7 @@ class Orders:
 
     stage: Stage
     rows: dict[tuple[LegKey, int], Attempt] = field(default_factory=dict)
+    held: dict[str, tuple[Worker, EnterOrder | ExitOrder]] = field(default_factory=dict)
     closed: bool = False
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
@@ -103,7 +107,7 @@ class Orders:
             quantity=quantity,
             reason=reason,
             due_at=due_at,
-            sent_at=now,
+            sent_at=max(now, due_at),
             send_before=now + timedelta(seconds=2),
         )
         return Claimed(claimed, now)
@@ -125,12 +129,14 @@ class Orders:
 
         return await self._write("answer", attempt.key, apply)
 
-    async def deny(self, attempt: Attempt, message: str) -> Attempt:
+    async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
         def apply() -> Attempt:
             row = self._row(attempt)
+            if row.status is OrderStatus.NOT_PLACED and row.verdict is None:
+                return self._put(replace(row, verdict=verdict))
             if row.status is not OrderStatus.PLANNED:
                 return row
-            return self._move(row, OrderEvent.PROVE_NOT_PLACED, message=message)
+            return self._move(row, OrderEvent.PROVE_NOT_PLACED, message=message, verdict=verdict)
 
         return await self._write("deny", attempt.key, apply)
 
@@ -157,9 +163,56 @@ class Orders:
 
     def close(self, message: str) -> None:
         """Take the right to send away from what nobody has claimed: part of the run's last transaction."""
+        self.closed = True
         for row in list(self.rows.values()):
+            if row.status is OrderStatus.NOT_PLACED and row.verdict is None:
+                self._put(replace(row, verdict=Outcome.STOPPED))
             if row.status is OrderStatus.PLANNED:
-                self._move(row, OrderEvent.PROVE_NOT_PLACED, message=message)
+                self._move(row, OrderEvent.PROVE_NOT_PLACED, message=message, verdict=Outcome.STOPPED)
+
+    async def arm(self, order: EnterOrder | ExitOrder, worker: Worker) -> HeldOrder | None:
+        """Write the leg's first intent as held by a worker process."""
+        lost = await self.stage.storing(f"log.arm.{order.key.leg}")
+        leg = self.of(order.key)
+        row = leg[-1] if leg else self._plan(order.key, 1, order.due_at)
+        if self.closed or row.status is not OrderStatus.PLANNED:
+            return None
+        row = self._put(replace(row, armed=True, due_at=order.due_at))
+        self.held[row.tag] = worker, order
+        if lost:
+            raise StoreUnavailable(_LOST)
+        return HeldOrder(order, row)
+
+    def orphans(self, mine: Worker, dead: Callable[[Worker], bool], now: datetime) -> list[HeldOrder]:
+        """Take over what is a dead worker's, or what a living one has not sent in time."""
+        found = []
+        for row in list(self.rows.values()):
+            if row.tag not in self.held or row.over:
+                continue
+            holder, order = self.held[row.tag]
+            waits = row.status is OrderStatus.PLANNED
+            patience = EXIT_SENT_WITHIN if row.key.leg is Leg.EXIT else timedelta(seconds=30)
+            late = order.due_at < now - UNSENT_AFTER
+            in_time = order.due_at > now - patience
+            if holder is not mine and (
+                (waits and in_time and (late or dead(holder))) or (not waits and dead(holder))
+            ):
+                self.held[row.tag] = mine, order
+                found.append(HeldOrder(order, row))
+        return found
+
+    def at_their_stop(self, now: datetime, leaving: bool) -> list[HeldOrder]:
+        """Return the sale that may leave ahead of its run."""
+        entries = [row for row in self.rows.values() if row.key.leg is Leg.ENTRY]
+        sales = [row for row in self.rows.values() if row.key.leg is Leg.EXIT and row.attempt == 1]
+        bought = filled(entries)
+        if self.closed or leaving or not bought or not all(row.over for row in entries):
+            return []
+        return [
+            HeldOrder(ExitOrder(row.key, TERMS, bought, Reason.STOPLOSS, now), row)
+            for row in sales
+            if row.status is OrderStatus.PLANNED
+        ]
 
     def _saw(self, mine: Attempt, seen: BrokerOrder) -> Attempt:
         if mine.broker_order_id not in (None, seen.broker_order_id):
@@ -189,7 +242,10 @@ class Orders:
     def _plan(self, key: LegKey, attempt: int, due_at: datetime | None) -> Attempt:
         if (key, attempt) not in self.rows:
             order_id = UUID(int=len(self.rows) + 1)
-            self._put(Attempt(order_id, key, attempt, key.tag(attempt), OrderStatus.PLANNED, due_at=due_at))
+            row = Attempt(order_id, key, attempt, key.tag(attempt), OrderStatus.PLANNED, due_at=due_at)
+            if self.closed:
+                row = replace(row, status=OrderStatus.NOT_PLACED, verdict=Outcome.STOPPED)
+            self._put(row)
         return self.rows[key, attempt]
 
     def _row(self, attempt: Attempt) -> Attempt:
@@ -203,8 +259,8 @@ class Orders:
         return row
 
 
-def _told(row: Attempt) -> tuple[OrderStatus, int]:
-    return row.status, row.filled_quantity
+def _told(row: Attempt) -> tuple[OrderStatus, int, Outcome | None]:
+    return row.status, row.filled_quantity, row.verdict
 
 
 @dataclass(eq=False)

@@ -39,6 +39,9 @@ class Worker:
     """A worker process."""
 
     dead: bool = False
+    dead_since: float = 0.0
+    frozen_since: float = -1.0
+    frozen_until: float = -1.0
 
 
 @dataclass(eq=False)
@@ -268,6 +271,7 @@ class Server:
     def kill_worker(self, worker: Worker) -> None:
         """A worker process dies; another takes over what it was doing when the server notices."""
         worker.dead = True
+        worker.dead_since = self.loop.time()
         for job in self.jobs:
             if job.current is not None and job.current.worker is worker:
                 self._lose(job)
@@ -279,6 +283,8 @@ class Server:
         attempt = attempt_now.get()
         if attempt is not None:
             attempt.frozen_until = self.loop.time() + seconds
+            worker = attempt.worker
+            worker.frozen_since, worker.frozen_until = self.loop.time(), attempt.frozen_until
             if self.worker is attempt.worker:
                 self.worker = Worker()
             for job in self.jobs:

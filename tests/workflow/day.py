@@ -13,6 +13,7 @@ from temporalio.common import RetryPolicy
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkflowRunner
 
+from activities.dealer import Dealer
 from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
 from activities.off_books import OffBooksActivities
@@ -23,6 +24,7 @@ from domain.leg import Horizons
 from domain.run import RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
+from tests.fakes.armed import ForgetfulOrders, MemoryArmedLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.clock import ElasticClock
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog, MemoryRunStore
@@ -55,18 +57,15 @@ class TestDay:
     def activities(self) -> list[Callable[..., object]]:
         desk = OrderDesk(self.log, self.cache, self.brokers, self.clock, DeskRules())
         gate = EntryGate(self.brokers, self.cache, self.clock)
-        orders = OrderActivities(
-            desk,
-            gate,
-            ExitWatch(self.log, self.alerts),
-            self.brokers,
-            self.clock,
-            timedelta(seconds=5),
-        )
+        watch = ExitWatch(self.log, self.alerts)
+        dealer = Dealer(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
+        held = ForgetfulOrders(MemoryArmedLog(self.log), dealer, self.clock, "forgetful")
+        orders = OrderActivities(dealer, desk, held)
         runs = RunActivities(self.store, self.cache, self.alerts)
         off_books = OffBooksActivities(self.log, self.brokers, self.clock, Horizons())
         return [
-            *(orders.enter, orders.settle_entry, orders.exit, orders.settle_exit),
+            *(orders.arm_entry, orders.enter, orders.settle_entry),
+            *(orders.arm_exit, orders.exit, orders.settle_exit),
             *(off_books.exit_without_store, off_books.record_off_books),
             *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         ]

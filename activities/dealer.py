@@ -1,0 +1,254 @@
+"""The dealer: carries an order from before its instant to its end, whoever asks for it.
+
+An activity of the run asks for it, and so does a worker that holds the order for its instant, or hears of a
+stop before the run does. They may race: the desk keeps an order single.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from activities.desk import Intent, NotPlaced, OrderDesk, TooLate
+from activities.gate import EntryGate, wait_until
+from activities.overdue import ExitWatch
+from domain.armed import EXIT_SENT_WITHIN
+from domain.errors import LoginNeeded, StoreUnavailable
+from domain.failpoint import failpoint
+from domain.leg import Plan, Send, average_price, filled
+from domain.order import Attempt, OrderStatus, Reason
+from domain.ports import Broker, Brokers, Clock
+from domain.run import Entered, EnterOrder, Exited, ExitOrder
+from domain.session import clock_text, exchange_time
+from domain.strategy import Outcome
+
+RETRY_EVERY = 0.2
+"""Seconds between two tries of something that must be there before buy_time's five seconds are over."""
+LOGIN_EVERY = 1.0
+
+
+class Dealer:
+    """Buys and sells one leg at a time. `owner` names whoever asks, for the runtime lock.
+
+    `missed_after`: how late an entry may still be sent (seed, section 12 C: 5 seconds).
+    """
+
+    def __init__(
+        self,
+        desk: OrderDesk,
+        gate: EntryGate,
+        watch: ExitWatch,
+        brokers: Brokers,
+        clock: Clock,
+        missed_after: timedelta,
+    ) -> None:
+        self._desk = desk
+        self._gate = gate
+        self._watch = watch
+        self._brokers = brokers
+        self._clock = clock
+        self._missed_after = missed_after
+
+    async def enter(self, order: EnterOrder, halt: asyncio.Event, owner: str) -> Entered:
+        """Hold until `due_at`, buy, and return when the entry has ended, or once it is too late.
+
+        Halted, it sends nothing more, cancels what is open, and returns what was filled. Raises `NotPlaced`
+        when an attempt was refused and the next may pass, `StoreUnavailable` when it is too late to wait.
+        """
+        while True:
+            try:
+                return await self._enter(order, halt, owner)
+            except StoreUnavailable:
+                if halt.is_set() or self._clock.now() > order.due_at + self._missed_after:
+                    raise
+                await self._clock.sleep(RETRY_EVERY)
+
+    async def settle_entry(self, order: EnterOrder) -> Entered:
+        """Bring whatever was sent for the entry to its end, call off what was not; send nothing."""
+        intent = self._entry(order)
+        attempts = await self._desk.leg(order.key)
+        if attempts and attempts[-1].status is OrderStatus.PLANNED:
+            refusal = self._unsent(order, attempts)
+            attempts = await self._desk.deny(intent, refusal.detail, refusal.outcome)
+        if not all(attempt.over for attempt in attempts):
+            attempts = await self._settle(intent, _set())
+        entered = _entered(attempts)
+        if not entered.filled:
+            # Whoever else holds this entry plans no further attempt of it.
+            await self._desk.deny(intent, entered.detail, entered.outcome)
+        return entered
+
+    def _unsent(self, order: EnterOrder, attempts: Sequence[Attempt]) -> Entered:
+        if self._clock.now() > order.due_at + self._missed_after:
+            return self._too_late(order, attempts)
+        return Entered(0, outcome=Outcome.STOPPED, detail="stopped before it was sent")
+
+    async def exit(self, order: ExitOrder, halt: asyncio.Event, owner: str) -> Exited:
+        """Hold until `due_at`, sell what is held, and return when nothing is left or it was halted.
+
+        Raises `NotPlaced` when an attempt ended with shares still held, `StoreUnavailable`.
+        """
+        await failpoint("exit.holding")
+        if not await wait_until(self._clock, order.due_at, halt):
+            return _exited(order, await self._desk.leg(order.key))
+        await self._gate.take_lock(order.key.strategy_id, owner)
+        try:
+            async with self._watch.over(order):
+                await self._say_if_login_is_needed(order)
+                attempts = await self._send_and_settle(self._exit(order), halt)
+        finally:
+            await self._gate.leave(order.key.strategy_id, owner)
+        if not halt.is_set() and filled(attempts) < order.bought:
+            raise NotPlaced(f"still holding: {attempts[-1].message}")
+        return _exited(order, attempts)
+
+    async def settle_exit(self, order: ExitOrder) -> Exited:
+        """Bring whatever was sent for the exit to its end, call off what is held for later; send nothing."""
+        intent = self._exit(order)
+        attempts = await self._desk.leg(order.key)
+        if attempts and attempts[-1].armed:
+            attempts = await self._desk.deny(intent, "called off before its time")
+        if any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts):
+            attempts = await self._settle(intent, _set())
+        return _exited(order, attempts)
+
+    async def sell_held(self, order: ExitOrder, attempt: Attempt) -> None:
+        """Send the intent that was held for this sale, at its instant, and follow it; all else is the run's.
+
+        A sale that is late, has no login or meets a store that is away is left to the run at once.
+        """
+        intent = replace(self._exit(order), latest=order.due_at + EXIT_SENT_WITHIN)
+        never = asyncio.Event()
+        with self._gate.waiting(order.due_at):
+            await self._gate.until_claim(order.due_at, never)
+            broker = await self._brokers.of(order.key.user_id)
+            try:
+                await self._desk.send_held(intent, attempt, broker)
+            except TooLate:
+                return
+        await self._desk.settle(intent, broker, never)
+
+    async def _enter(self, order: EnterOrder, halt: asyncio.Event, owner: str) -> Entered:
+        intent = self._entry(order)
+        attempts = await self._desk.leg(order.key)
+        if not halt.is_set() and isinstance(self._desk.step(intent, attempts), Plan | Send):
+            await self._desk.prepare(intent)
+            refusal = await self._gate.wait(order, order.due_at + self._missed_after, halt, owner)
+            if refusal is not None and await self._called_off(intent, refusal):
+                return refusal
+        try:
+            return await self._buy(order, intent, halt)
+        finally:
+            await self._gate.leave(order.key.strategy_id, owner)
+
+    async def _buy(self, order: EnterOrder, intent: Intent, halt: asyncio.Event) -> Entered:
+        if halt.is_set():
+            return await self.settle_entry(order)
+        try:
+            attempts = await self._send_and_settle(intent, halt)
+        except TooLate:
+            return await self._missed(order, intent)
+        if halt.is_set():
+            return await self.settle_entry(order)
+        if isinstance(self._desk.step(intent, attempts), Plan):
+            raise NotPlaced(f"not placed: {attempts[-1].message}")
+        return _entered(attempts)
+
+    async def _send_and_settle(self, intent: Intent, halt: asyncio.Event) -> Sequence[Attempt]:
+        broker = await self._logged_in(intent)
+        if not halt.is_set():
+            await self._desk.place_once(intent, broker)
+        return await self._settle(intent, halt, broker)
+
+    async def _settle(
+        self, intent: Intent, halt: asyncio.Event, broker: Broker | None = None
+    ) -> Sequence[Attempt]:
+        while True:
+            try:
+                return await self._desk.settle(intent, broker or await self._logged_in(intent), halt)
+            except LoginNeeded:  # what was sent is still out there: wait for the user's next login
+                await self._clock.sleep(LOGIN_EVERY)
+                broker = None
+
+    async def _logged_in(self, intent: Intent) -> Broker:
+        while True:
+            try:
+                return await self._brokers.of(intent.key.user_id)
+            except LoginNeeded:
+                await self._clock.sleep(LOGIN_EVERY)
+
+    async def _say_if_login_is_needed(self, order: ExitOrder) -> None:
+        try:
+            await self._brokers.of(order.key.user_id)
+        except LoginNeeded:
+            await self._watch.needs_login(order)
+
+    async def _called_off(self, intent: Intent, refusal: Entered) -> bool:
+        """Close the entry with the reason; False when somebody else has sent it meanwhile."""
+        attempts = await self._desk.deny(intent, refusal.detail, refusal.outcome)
+        return all(attempt.status is OrderStatus.NOT_PLACED for attempt in attempts)
+
+    async def _missed(self, order: EnterOrder, intent: Intent) -> Entered:
+        refusal = self._too_late(order, await self._desk.leg(order.key))
+        if await self._called_off(intent, refusal):
+            return refusal
+        return _entered(await self._settle(intent, asyncio.Event()))
+
+    def _too_late(self, order: EnterOrder, attempts: Sequence[Attempt]) -> Entered:
+        due = clock_text(exchange_time(order.due_at).timetz())
+        allowed = f"{self._missed_after.total_seconds():g} s"
+        if len(attempts) > 1:
+            detail = f"refused until {allowed} after {due} had passed: {attempts[-2].message}"
+            return Entered(0, outcome=Outcome.ORDER_FAILED, detail=detail)
+        late = (self._clock.now() - order.due_at).total_seconds()
+        detail = f"missed execution: {late:.1f} s after {due}; an entry is sent at most {allowed} late"
+        return Entered(0, outcome=Outcome.MISSED, detail=detail)
+
+    def _entry(self, order: EnterOrder) -> Intent:
+        latest = order.due_at + self._missed_after
+        return Intent(order.key, order.terms, order.quantity, Reason.BUY, order.due_at, latest)
+
+    def _exit(self, order: ExitOrder) -> Intent:
+        return Intent(order.key, order.terms, order.bought, order.reason, order.due_at)
+
+
+_WHY_NOTHING = {
+    OrderStatus.REJECTED: (Outcome.REJECTED, "the broker rejected it: {}"),
+    OrderStatus.NOT_PLACED: (Outcome.ORDER_FAILED, "it could not be placed: {}"),
+    OrderStatus.CANCELLED: (Outcome.ORDER_FAILED, "nothing was filled in time, so it was cancelled {}"),
+    OrderStatus.ABSENT: (
+        Outcome.ORDER_FAILED,
+        "it is in doubt: sent, but the broker never answered and its order book does not show it. "
+        "Look at your broker's order book; it is watched until the market closes. {}",
+    ),
+}
+
+
+def _entered(attempts: Sequence[Attempt]) -> Entered:
+    bought = filled(attempts)
+    if bought or not attempts:
+        return Entered(bought, average_price(attempts))
+    last = attempts[-1]
+    in_doubt = any(attempt.status is OrderStatus.ABSENT for attempt in attempts)
+    if last.verdict is not None:
+        return Entered(0, outcome=last.verdict, detail=last.message, in_doubt=in_doubt)
+    outcome, words = _WHY_NOTHING[last.status]
+    return Entered(0, outcome=outcome, detail=words.format(last.message).strip(), in_doubt=in_doubt)
+
+
+def _exited(order: ExitOrder, attempts: Sequence[Attempt]) -> Exited:
+    sold = filled(attempts)
+    first_sent = next((attempt for attempt in attempts if attempt.filled_quantity), None)
+    return Exited(
+        sold=sold,
+        held=order.bought - sold,
+        average_price=average_price(attempts),
+        reason=first_sent.reason if first_sent else None,
+        detail=attempts[-1].message if attempts else "",
+    )
+
+
+def _set() -> asyncio.Event:
+    halt = asyncio.Event()
+    halt.set()
+    return halt

@@ -1,0 +1,21 @@
+"""How many orders an account may send: the broker's limits, and what of them entries may use.
+
+Kite Connect: 10 orders a second and 400 a minute for each account (kite.trade/docs, "rate limits"); what goes
+beyond is refused with 429. Entries leave room, so that a stop-loss never waits for a purchase.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Orders of one account that may be sent within a second, and within a minute."""
+
+    a_second: int
+    a_minute: int
+
+
+EXITS = Budget(10, 400)
+ENTRIES = Budget(8, 360)
+WAIT = 0.2
+"""Seconds until a claim that was over the budget asks again: two orders' turns."""

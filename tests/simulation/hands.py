@@ -1,0 +1,106 @@
+"""The workers' own hands in virtual time: orders they hold, stops they hear of, what the dead left."""
+
+import contextvars
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from activities.armed import ArmedOrders
+from activities.dealer import Dealer
+from domain.armed import LEASE, HeldOrder
+from domain.ports import Clock
+from domain.run import Armed, EnterOrder, ExitOrder
+from tests.simulation.house import Orders
+from tests.simulation.loop import VirtualLoop
+from tests.simulation.server import Attempt, Server, Worker, attempt_now
+
+
+class Stage(Protocol):
+    """What the hands ask of the day they are part of."""
+
+    server: Server
+    loop: VirtualLoop
+    outside: contextvars.Context
+
+    def store_is_down(self) -> bool: ...
+
+    def store_now(self) -> datetime: ...
+
+    def is_leaving(self) -> bool:
+        """Tell whether the strategy's row says that its run is selling."""
+        ...
+
+
+@dataclass(eq=False)
+class _Log:
+    """Implements `domain.armed.ArmedLog` for one worker process."""
+
+    orders: Orders
+    worker: Worker
+
+    async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | None:
+        return await self.orders.arm(order, self.worker)
+
+    async def slot(self, due_at: datetime) -> int:
+        return 0
+
+    async def beat(self, worker: str) -> None:
+        return
+
+    async def leave(self, worker: str) -> None:
+        return
+
+    async def orphans(self, worker: str, ahead: timedelta) -> Sequence[HeldOrder]:
+        return []
+
+    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[HeldOrder]:
+        return []
+
+
+@dataclass(eq=False)
+class Hands:
+    """The armed orders of every worker process of a day; each process has its own memory."""
+
+    stage: Stage
+    orders: Orders
+    dealer: Dealer
+    clock: Clock
+    of: dict[Worker, ArmedOrders] = field(default_factory=dict)
+
+    async def arm(self, order: EnterOrder | ExitOrder) -> Armed:
+        """Stand in for `ArmedOrders.arm` of the process that carries the activity out."""
+        attempt = attempt_now.get()
+        return await self._of(attempt.worker if attempt else self.stage.server.worker).arm(order)
+
+    def patrol(self) -> None:
+        """Let the worker that is alive take over what others hold and do not send."""
+        worker = self.stage.server.worker
+        if not self.stage.store_is_down() and not self._is_dead(worker):
+            for held in self.orders.orphans(worker, self._is_dead, self.stage.store_now()):
+                self._take(worker, held)
+
+    def sell_at_stop(self) -> None:
+        """Let the worker that is alive hear of the stop ahead of the run."""
+        worker = self.stage.server.worker
+        if not self.stage.store_is_down() and not self._is_dead(worker):
+            for held in self.orders.at_their_stop(self.clock.now(), self.stage.is_leaving()):
+                self._take(worker, held)
+
+    def _take(self, worker: Worker, held: HeldOrder) -> None:
+        context = self.stage.outside.copy()
+        context.run(attempt_now.set, Attempt(worker))
+        context.run(self._of(worker).take, held)
+
+    def _of(self, worker: Worker) -> ArmedOrders:
+        if worker not in self.of:
+            log = _Log(self.orders, worker)
+            self.of[worker] = ArmedOrders(log, self.dealer, self.clock, f"worker {len(self.of) + 1}")
+        return self.of[worker]
+
+    def _is_dead(self, worker: Worker) -> bool:
+        """Tell whether its signs of life have stopped for longer than a lease."""
+        now, lease = self.stage.loop.time(), LEASE.total_seconds()
+        frozen = worker.frozen_since + lease <= now < worker.frozen_until
+        return (worker.dead and worker.dead_since + lease <= now) or frozen

@@ -106,7 +106,7 @@ class OffBooksActivities:
                     return self._exited(order, seen)
                 if (
                     self._clock.now() >= doubt_ends
-                    and await self._nobody_else_may_send(order)
+                    and await self._nobody_else_may_send(order, seen)
                     and await self._proven(order, broker, seen)
                 ):
                     return await self._send(request, broker, order.bought - seen.sold, halt)
@@ -161,11 +161,11 @@ class OffBooksActivities:
             except (BrokerUnavailable, BrokerRefused, LoginNeeded):
                 continue  # the next read of the book tells what is true
 
-    async def _nobody_else_may_send(self, order: ExitOrder) -> bool:
+    async def _nobody_else_may_send(self, order: ExitOrder, seen: _Seen) -> bool:
         """Where the store answers again, take the right to send this leg away from whoever holds it.
 
-        A worker that still reaches the store might claim it while we send. False when somebody has: then the
-        order book will show it.
+        A worker that still reaches the store might claim it while we send. False when somebody has, and the
+        order book does not show it yet: it is waited for as long as any exit in doubt.
         """
         try:
             async with asyncio.timeout(STORE_ANSWERS):
@@ -175,7 +175,13 @@ class OffBooksActivities:
                     attempts = await self._log.leg(order.key)
         except (StoreUnavailable, TimeoutError):
             return True
-        return not any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts)
+        shown = {tag for row in seen.rows for tag in row.tags}
+        doubtful = self._clock.now() - self._horizons.exit_resend
+        return not any(
+            attempt.sent_at is not None and attempt.sent_at > doubtful and attempt.tag not in shown
+            for attempt in attempts
+            if attempt.status in (OrderStatus.SENT, OrderStatus.OPEN)
+        )
 
     async def _proven(self, order: ExitOrder, broker: Broker, seen: _Seen) -> bool:
         try:

@@ -13,10 +13,10 @@ async def connected(url: str, seconds: float = 60) -> "asyncpg.Connection[asyncp
     for _ in range(int(seconds * 2)):
         try:
             found = await asyncpg.connect(url, timeout=3)
-        except (OSError, TimeoutError, asyncpg.PostgresError):
+            await found.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await asyncio.sleep(0.5)
             continue
-        await found.set_type_codec("jsonb", encoder=json.dumps, decoder=json.loads, schema="pg_catalog")
         return found
     raise TimeoutError(f"Postgres did not answer in {seconds:g} s")
 
@@ -38,9 +38,14 @@ class States:
                 self._connection = await connected(self._url, 5)
             rows = await self._connection.fetch(query, list(strategy_ids), timeout=3)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            self._connection = None
+            self._drop()
             return {}
         return {str(row["strategy_id"]): dict(row) for row in rows}
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+        self._connection = None
 
     async def close(self) -> None:
         if self._connection is not None:

@@ -115,7 +115,12 @@ class Run:
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(POLL)
-            for strategy_id, row in (await self._states.of(list(self._waiting))).items():
+            try:
+                found = await self._states.of(list(self._waiting))
+            except Exception as odd:  # a run whose eyes are shut waits for ever
+                self._console.print(f"Postgres could not be read: {odd!r}", highlight=False)
+                continue
+            for strategy_id, row in found.items():
                 if row["status"] == "stopped":
                     future = self._waiting.pop(strategy_id)
                     if not future.done():

@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities.dealer import Dealer
 from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
 from activities.orders import OrderActivities
@@ -31,6 +32,7 @@ from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
 from domain.ports import Broker
 from domain.run import Entered, EnterOrder, Exited, ExitOrder
 from domain.strategy import Outcome, Product
+from tests.fakes.armed import ForgetfulOrders, MemoryArmedLog
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.paper_process import PaperAccount, PaperProcess
 
@@ -133,9 +135,10 @@ class House:
         cache = MemoryCache()
         desk = OrderDesk(self.log, cache, account, clock, RULES)
         gate = EntryGate(account, cache, clock)
-        self._orders = OrderActivities(
-            desk, gate, ExitWatch(self.log, MemoryAlerts()), account, clock, timedelta(seconds=5)
-        )
+        watch = ExitWatch(self.log, MemoryAlerts())
+        dealer = Dealer(desk, gate, watch, account, clock, timedelta(seconds=5))
+        held = ForgetfulOrders(MemoryArmedLog(self.log), dealer, clock, "forgetful")
+        self._orders = OrderActivities(dealer, desk, held)
         self._key = LegKey(uuid4(), uuid4(), date(2026, 11, 23), 1, Leg.ENTRY)
 
     async def trade(self, case: Case) -> Story:

@@ -25,7 +25,7 @@ async def test_missed_and_not_without_a_price_when_nobody_got_to_it_in_time(late
     key = LegKey(uuid4(), uuid4(), due_at.date(), 1, Leg.ENTRY)
     order = EnterOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3400), due_at)
     gate = EntryGate(MemoryBrokers(MemoryBroker(clock)), MemoryCache(), clock)
-    refusal = await gate.wait(order, due_at + LATEST, asyncio.Event())
+    refusal = await gate.wait(order, due_at + LATEST, asyncio.Event(), "a worker")
     assert refusal is not None
     assert refusal.outcome is Outcome.MISSED
     assert f"{late:.1f} s after" in refusal.detail

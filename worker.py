@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -55,6 +56,7 @@ from workflows.strategy_run import StrategyRun
 ACTIVITIES = 2000
 """Held activities wait for their instant inside the worker; the SDK's default of 100 would queue them."""
 CACHED_RUNS = 500
+FILES = 65536
 RECONCILER_CHECK = 60.0
 GRACE = timedelta(seconds=8)
 """What a send under way gets to write its answer down when the worker is asked to end."""
@@ -207,8 +209,18 @@ def _worker(settings: Settings, made: Parts, client: Client, alerts: Alerts) -> 
     )
 
 
+def _allow_connections() -> None:
+    """A thousand orders at one instant are a thousand connections; the usual limit is 1024 files in all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if 0 <= soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> int:
     """Run a worker; return its exit status."""
+    _allow_connections()
     settings = Settings()
     configure(settings.log_level, settings.log_format)
     try:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from adapters.kite.line import Line
 from adapters.kite.reply import Reply, reply_of
 from adapters.kite.routes import KITE_VERSION, USER_AGENT, KiteRequest
-from adapters.kite.way import Way
+from adapters.kite.way import UnknownWay, Way
 from adapters.kite.wire import Wire
+from domain.errors import BrokerUnavailable
 
 
 class UnsendableHeader(ValueError):
@@ -28,8 +29,14 @@ class KiteCalls:
         proxies: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
     ) -> None:
-        """`secrets`, like the access token, are cut out of what the broker says. Raises `UnknownWay`."""
-        self._way = Way.to(root, proxies)
+        """`secrets`, like the access token, are cut out of what the broker says.
+
+        Raises `BrokerUnavailable` where no address can be read from `root` or the account's `proxies`.
+        """
+        try:
+            self._way = Way.to(root, proxies)
+        except UnknownWay as unknown:
+            raise BrokerUnavailable(f"the way to the broker is not known: {unknown}") from None
         self._wire = wire
         self._secrets = (*secrets, access_token) if access_token else tuple(secrets)
         self._head = _head(self._way, api_key, access_token or "")

@@ -16,6 +16,7 @@ from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
 from adapters.kite.calls import KiteCalls
 from adapters.kite.wire import IDLE_EACH, Wire
+from domain.errors import BrokerUnavailable
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.outcome import Accepted, Unknown
 from domain.strategy import Product
@@ -353,3 +354,21 @@ async def test_a_plain_proxys_password_is_sent_to_the_proxy_only(wire: Wire) -> 
         broker = KiteBroker(KiteCalls("k", "t", "http://kite.invalid", wire, proxies), SystemClock())
         assert isinstance(await broker.place(ORDER, 5), Accepted)
         assert "Proxy-Authorization: Basic bWU6d29yZA==\r\n" in proxy.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("root", "proxy"),
+    [
+        ("ftp://kite.invalid", None),
+        ("kite.invalid", None),
+        ("http://127.0.0.1:1", "socks5://me:hunter2@127.0.0.1:1"),
+        ("http://127.0.0.1:1", "http://me:hunter2@127.0.0.1:no"),
+        ("http://127.0.0.1:1", "http://[::1"),
+    ],
+)
+def test_a_way_that_cannot_be_read_is_told_without_its_password(
+    root: str, proxy: str | None, wire: Wire
+) -> None:
+    with pytest.raises(BrokerUnavailable) as told:
+        KiteCalls("kitekey", "token", root, wire, {"all": proxy} if proxy else None)
+    assert "hunter2" not in repr(told.value)

@@ -2,11 +2,11 @@
 
 import asyncio
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -32,6 +32,7 @@ from adapters.credentials import VaultCredentials
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.login import KiteLogin
+from adapters.kite.wire import Wire
 from adapters.logins import StoredLogins
 from adapters.logs import configure
 from adapters.part_watch import PartWatch, postgres_part, redis_part, temporal_part
@@ -53,11 +54,10 @@ from workflows.reconciler import Reconciler
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
 
-BROKER_THREADS = 32
-"""Calls to the broker under way at once: `kiteconnect` blocks its thread while it waits."""
 ACTIVITIES = 2000
 """Held activities wait for their instant inside the worker; the SDK's default of 100 would queue them."""
 CACHED_RUNS = 500
+FILES = 65536
 RECONCILER_CHECK = 60.0
 GRACE = timedelta(seconds=8)
 """What a send under way gets to write its answer down when the worker is asked to end."""
@@ -75,20 +75,23 @@ class Parts:
     cache: RedisRuntimeCache
     brokers: KiteBrokers
     logins: StoredLogins
+    wire: Wire
     clock: SystemClock
 
 
-def parts(settings: Settings, executor: ThreadPoolExecutor) -> Parts:
+def parts(settings: Settings) -> Parts:
     """Wire the adapters. Raises `MissingSetting`, `BadKey`; connects nothing yet."""
     opener = Opener(settings.need("encryption_keys"))
     clock = SystemClock()
     store = Store.open(settings.need("database_url_worker"), pool_size=10, application="stopwatch worker")
     credentials = Credentials(store)
+    wire = Wire()
     return Parts(
         store=store,
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
-        brokers=KiteBrokers(VaultCredentials(credentials, opener), settings.kite_root, clock, executor),
-        logins=StoredLogins(credentials, opener, KiteLogin(settings.kite_root, executor), clock),
+        brokers=KiteBrokers(VaultCredentials(credentials, opener), settings.kite_root, clock, wire),
+        logins=StoredLogins(credentials, opener, KiteLogin(settings.kite_root, wire), clock),
+        wire=wire,
         clock=clock,
     )
 
@@ -140,23 +143,23 @@ async def serve(settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    with ThreadPoolExecutor(BROKER_THREADS, thread_name_prefix="broker") as executor:
-        made = parts(settings, executor)
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(made.store.close)
-            stack.push_async_callback(made.cache.close)
-            stack.callback(made.brokers.close)
-            alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
-            client = await _client(settings)
-            await stack.enter_async_context(_worker(settings, made, client, alerts))
-            watching = asyncio.create_task(_part_watch(settings, client, alerts, stack).run())
-            stack.callback(watching.cancel)
-            keeping = asyncio.create_task(_keep_reconciler(client, settings.temporal_task_queue))
-            stack.callback(keeping.cancel)
-            if settings.ready_file is not None:
-                settings.ready_file.write_text("ready\n")
-            structlog.get_logger().info("worker is ready", task_queue=settings.temporal_task_queue)
-            await stopping.wait()
+    made = parts(settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(made.store.close)
+        stack.push_async_callback(made.cache.close)
+        stack.callback(made.wire.close)
+        stack.callback(made.brokers.close)
+        alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
+        client = await _client(settings)
+        await stack.enter_async_context(_worker(settings, made, client, alerts))
+        watching = asyncio.create_task(_part_watch(settings, client, alerts, stack).run())
+        stack.callback(watching.cancel)
+        keeping = asyncio.create_task(_keep_reconciler(client, settings.temporal_task_queue))
+        stack.callback(keeping.cancel)
+        if settings.ready_file is not None:
+            settings.ready_file.write_text("ready\n")
+        structlog.get_logger().info("worker is ready", task_queue=settings.temporal_task_queue)
+        await stopping.wait()
 
 
 async def _client(settings: Settings) -> Client:
@@ -208,8 +211,18 @@ def _worker(settings: Settings, made: Parts, client: Client, alerts: Alerts) -> 
     )
 
 
+def _allow_connections() -> None:
+    """A thousand orders at one instant are a thousand connections; the usual limit is 1024 files in all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if 0 <= soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> int:
     """Run a worker; return its exit status."""
+    _allow_connections()
     settings = Settings()
     configure(settings.log_level, settings.log_format)
     try:

@@ -26,6 +26,7 @@ from activities.overdue import ExitWatch
 from activities.reconciling import ReconcileActivities
 from activities.runs import RunActivities
 from adapters.alerts import CloudWatchUnset, open_alerts
+from adapters.cache_mark import RedisMark
 from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
 from adapters.credentials import VaultCredentials
@@ -73,6 +74,7 @@ class Parts:
 
     store: Store
     cache: RedisRuntimeCache
+    mark: RedisMark
     brokers: KiteBrokers
     logins: StoredLogins
     wire: Wire
@@ -89,6 +91,7 @@ def parts(settings: Settings) -> Parts:
     return Parts(
         store=store,
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
+        mark=RedisMark.connect(settings.need("redis_url")),
         brokers=KiteBrokers(VaultCredentials(credentials, opener), settings.kite_root, clock, wire),
         logins=StoredLogins(credentials, opener, KiteLogin(settings.kite_root, wire), clock),
         wire=wire,
@@ -128,6 +131,7 @@ def activities(
         Attention(made.store),
         # Opened when it is needed: the exchange's calendar brings pandas, 66 MB.
         cache(lambda: open_calendar(settings.calendar, settings.calendar_overrides)),
+        made.mark,
     )
     return [
         *(orders.enter, orders.settle_entry, orders.exit, orders.settle_exit),
@@ -147,6 +151,7 @@ async def serve(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         stack.push_async_callback(made.store.close)
         stack.push_async_callback(made.cache.close)
+        stack.push_async_callback(made.mark.close)
         stack.callback(made.wire.close)
         stack.callback(made.brokers.close)
         alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))

@@ -40,6 +40,9 @@ DATABASE_CONNECTIONS = 10
 GRACE_SECONDS = 3
 """What open answers get when the process is told to end; event streams are ended at once."""
 BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and load balancers keep a quiet connection (15 to 60 s): who closes first must not be
+us, or a request that is on its way meets a closed door."""
 
 
 class PortTaken(Exception):
@@ -76,6 +79,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             proxy_headers=False,  # nobody's word for where a request came from is taken
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             backlog=BACKLOG,
         )
         server = uvicorn.Server(config)

@@ -31,7 +31,7 @@ from domain.strategy import Phase, Position, Status, Strategy
 from tests.valkey_process import ValkeyProcess
 from workflows.client import SYMBOL, USER, TemporalOpenRuns, workflow_id
 
-OTHERS = 2000
+OTHERS = 600
 QUEUE = "nobody works here"
 NOW = datetime.now(UTC)
 
@@ -64,9 +64,10 @@ class House:
         made = [_strategy(user_id) for _ in range(count)]
         async with self.store.work() as session:
             session.add(User(user_id=user_id, email=f"{user_id}@example.com", password_hash="-"))
-            await session.flush()
-            session.add_all([_row(strategy) for strategy in made])
         for start in range(0, count, 50):
+            # A transaction each: one that stands still for three seconds is ended by Postgres.
+            async with self.store.work() as session:
+                session.add_all([_row(strategy) for strategy in made[start : start + 50]])
             await asyncio.gather(*(self._open(strategy) for strategy in made[start : start + 50]))
         self.strategies += made
 

@@ -1,8 +1,8 @@
 """Exits while Postgres is away: the run alone sells, because nobody can claim and shares must not wait.
 
 Only a run does this, one activity at a time and each with one attempt: whoever takes over after a crash looks
-up and does not send. The order's number begins at `FIRST`, so its tag is nobody else's; its row is written
-when the store is back, before the leg goes on in the ordinary way.
+up and does not send. The order's number begins a block of its own, so its tag is nobody else's; its row is
+written when the store is back, before the leg goes on in the ordinary way.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
 from domain.run import Exited, ExitOrder, OffBooksExit, OffBooksRecord
 from domain.strategy import Product
 
-FIRST = 51
-"""Number of the first attempt without a store; ordinary attempts stay far below it."""
-TAGS = (*range(1, 31), *range(FIRST, FIRST + 30))
+BLOCK = 1000
+"""Attempts without a store are numbered 1000, 2000, …; ordinary ones count on between them."""
+TAGS = tuple(block * BLOCK + number for block in range(21) for number in range(31))
 """Attempts whose tags are looked for: without the store nobody can say which there are."""
 CLAIMS_ARE_OVER = 3.0
 """Seconds after which every claim made before the store went away is past its `send_before`."""
@@ -188,5 +188,9 @@ class OffBooksActivities:
 
 
 def off_books_number(tries: int) -> int:
-    """Return the number of the attempt after `tries` without the store."""
-    return FIRST + tries
+    """Return the number of the attempt after `tries` without the store.
+
+    Ordinary attempts count on from the newest, so each try begins a block of its own: a number that both
+    came to was one tag for two orders (found by the chaos run).
+    """
+    return BLOCK * (tries + 1)

@@ -52,6 +52,7 @@ class StrategyRun:
         self._finished = False
         self._writing: asyncio.Task[None] | None = None
         self._off_books: list[int] = []
+        self._off_books_tries = 0
         self._went_off_books = False
         self._sales = 0
         self._in_flight_since: datetime | None = None
@@ -245,7 +246,8 @@ class StrategyRun:
 
     async def _sell_off_books(self, rounds: int) -> None:
         """Postgres is away, so nobody can claim: the run alone sells, looking in the broker's books first."""
-        attempt = off_books_number(len(self._off_books))
+        attempt = off_books_number(self._off_books_tries)
+        self._off_books_tries += 1
         self._off_books.append(attempt)
         self._went_off_books = True
         reason = self._day.exit_reason or Reason.SELL

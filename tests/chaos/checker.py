@@ -29,8 +29,8 @@ SAID = {"rejected": "order_rejected", "not_placed": "order_not_placed", "absent"
 NAMES_POSITION = {"alert", "emergency", "adopted"}
 NOBODY_ELSES = {"terminate", "flush"}
 """Disturbances that no other day may feel: another's run that was ended, a flushed Redis."""
-OFF_BOOKS = 51
-"""From this attempt on an exit was sent by the run alone while Postgres was away; its row came later."""
+OFF_BOOKS = 1000
+"""Attempts whose number this divides were sent by the run alone while Postgres was away; rows came later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def intents(case: Case) -> Found:
         strategy_id = str(order["strategy_id"])
         if order["side"] != row["transaction_type"]:
             yield Violation("1", f"{row['order_id']} is a {row['transaction_type']}", strategy_id)
-        if order["leg"] == "exit" and order["attempt"] >= OFF_BOOKS and _postgres_was_away(case, row):
+        if order["leg"] == "exit" and order["attempt"] % OFF_BOOKS == 0 and _postgres_was_away(case, row):
             continue  # its intent is in the run's history
         for moment in ("created_at", "sent_at"):
             at = order[moment]
@@ -410,7 +410,8 @@ async def judged(evidence: Evidence) -> dict[str, Any]:
             "strategies": len(evidence.strategies),
             "orders": len(case.ledger),
             "sold while Postgres was away": sum(
-                order["attempt"] >= OFF_BOOKS and order["status"] == "complete" for order in evidence.orders
+                order["attempt"] % OFF_BOOKS == 0 and order["status"] == "complete"
+                for order in evidence.orders
             ),
             "requests refused": len(evidence.refused),
             "intents": len(evidence.orders),

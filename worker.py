@@ -2,12 +2,12 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -31,12 +31,14 @@ from activities.overdue import ExitWatch
 from activities.reconciling import ReconcileActivities
 from activities.runs import RunActivities
 from adapters.alerts import CloudWatchUnset, open_alerts
+from adapters.cache_mark import RedisMark
 from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
 from adapters.credentials import VaultCredentials
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.login import KiteLogin
+from adapters.kite.wire import Wire
 from adapters.logins import StoredLogins
 from adapters.logs import configure
 from adapters.part_watch import PartWatch, postgres_part, redis_part, temporal_part
@@ -60,11 +62,10 @@ from workflows.reconciler import Reconciler
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
 
-BROKER_THREADS = 32
-"""Calls to the broker under way at once: `kiteconnect` blocks its thread while it waits."""
 ACTIVITIES = 2000
 """Held activities wait for their instant inside the worker; the SDK's default of 100 would queue them."""
 CACHED_RUNS = 500
+FILES = 65536
 RECONCILER_CHECK = 60.0
 GRACE = timedelta(seconds=8)
 """What a send under way gets to write its answer down when the worker is asked to end."""
@@ -82,25 +83,30 @@ class Parts:
     store: Store
     cache: RedisRuntimeCache
     stops: RedisStops
+    mark: RedisMark
     brokers: KiteBrokers
     logins: StoredLogins
+    wire: Wire
     clock: SystemClock
 
 
-def parts(settings: Settings, executor: ThreadPoolExecutor) -> Parts:
+def parts(settings: Settings) -> Parts:
     """Wire the adapters. Raises `MissingSetting`, `BadKey`; connects nothing yet."""
     opener = Opener(settings.need("encryption_keys"))
     clock = SystemClock()
     store = Store.open(settings.need("database_url_worker"), pool_size=10, application="stopwatch worker")
     credentials = Credentials(store)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
+    wire = Wire()
     return Parts(
         name=name,
         store=store,
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
         stops=RedisStops.connect(settings.need("redis_url"), name),
-        brokers=KiteBrokers(VaultCredentials(credentials, opener), settings.kite_root, clock, executor),
-        logins=StoredLogins(credentials, opener, KiteLogin(settings.kite_root, executor), clock),
+        mark=RedisMark.connect(settings.need("redis_url")),
+        brokers=KiteBrokers(VaultCredentials(credentials, opener), settings.kite_root, clock, wire),
+        logins=StoredLogins(credentials, opener, KiteLogin(settings.kite_root, wire), clock),
+        wire=wire,
         clock=clock,
     )
 
@@ -148,6 +154,7 @@ def duties(settings: Settings, made: Parts, client: Client, alerts: Alerts) -> D
         Attention(made.store),
         # Opened when it is needed: the exchange's calendar brings pandas, 66 MB.
         cache(lambda: open_calendar(settings.calendar, settings.calendar_overrides)),
+        made.mark,
     )
     found = [
         *(orders.arm_entry, orders.enter, orders.settle_entry),
@@ -165,26 +172,27 @@ async def serve(settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    with ThreadPoolExecutor(BROKER_THREADS, thread_name_prefix="broker") as executor:
-        made = parts(settings, executor)
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(made.store.close)
-            stack.push_async_callback(made.cache.close)
-            stack.push_async_callback(made.stops.close)
-            stack.callback(made.brokers.close)
-            alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
-            client = await _client(settings)
-            work = duties(settings, made, client, alerts)
-            await stack.enter_async_context(_worker(settings, work.activities, client))
-            await stack.enter_async_context(_by_itself(settings, work))
-            watching = asyncio.create_task(_part_watch(settings, client, alerts, stack).run())
-            stack.callback(watching.cancel)
-            keeping = asyncio.create_task(_keep_reconciler(client, settings.temporal_task_queue))
-            stack.callback(keeping.cancel)
-            if settings.ready_file is not None:
-                settings.ready_file.write_text("ready\n")
-            structlog.get_logger().info("worker is ready", task_queue=settings.temporal_task_queue)
-            await stopping.wait()
+    made = parts(settings)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(made.store.close)
+        stack.push_async_callback(made.cache.close)
+        stack.push_async_callback(made.stops.close)
+        stack.push_async_callback(made.mark.close)
+        stack.callback(made.wire.close)
+        stack.callback(made.brokers.close)
+        alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
+        client = await _client(settings)
+        work = duties(settings, made, client, alerts)
+        await stack.enter_async_context(_worker(settings, work.activities, client))
+        await stack.enter_async_context(_by_itself(settings, work))
+        watching = asyncio.create_task(_part_watch(settings, client, alerts, stack).run())
+        stack.callback(watching.cancel)
+        keeping = asyncio.create_task(_keep_reconciler(client, settings.temporal_task_queue))
+        stack.callback(keeping.cancel)
+        if settings.ready_file is not None:
+            settings.ready_file.write_text("ready\n")
+        structlog.get_logger().info("worker is ready", task_queue=settings.temporal_task_queue)
+        await stopping.wait()
 
 
 async def _client(settings: Settings) -> Client:
@@ -250,8 +258,18 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
     )
 
 
+def _allow_connections() -> None:
+    """A thousand orders at one instant are a thousand connections; the usual limit is 1024 files in all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if 0 <= soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> int:
     """Run a worker; return its exit status."""
+    _allow_connections()
     settings = Settings()
     configure(settings.log_level, settings.log_format)
     try:

@@ -25,6 +25,8 @@ from domain.strategy import Outcome
 RETRY_EVERY = 0.2
 """Seconds between two tries of something that must be there before buy_time's five seconds are over."""
 LOGIN_EVERY = 1.0
+WARM_AHEAD = timedelta(seconds=2)
+"""How long before its instant a sale's connection is made; an entry's is, by its question for the price."""
 
 
 class Dealer:
@@ -120,8 +122,10 @@ class Dealer:
         intent = replace(self._exit(order), latest=order.due_at + EXIT_SENT_WITHIN)
         never = asyncio.Event()
         with self._gate.waiting(order.due_at):
-            await self._gate.until_claim(order.due_at, never)
+            await self._clock.sleep_until(order.due_at - WARM_AHEAD)
             broker = await self._brokers.of(order.key.user_id)
+            await broker.warm()
+            await self._gate.until_claim(order.due_at, never)
             try:
                 await self._desk.send_held(intent, attempt, broker)
             except TooLate:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -20,11 +20,35 @@ from domain.errors import (
     Unavailable,
 )
 from domain.instrument import Segment
-from domain.ports import Alerts, Attention, Brokers, Clock, OpenRuns, OrderLog, Reconciliation, RuntimeCache
-from domain.reconciling import SETTLING, DoubtfulEntry, Reconciled, RunningRow
+from domain.ports import (
+    Alerts,
+    Attention,
+    Brokers,
+    CacheMark,
+    Clock,
+    OpenRuns,
+    OrderLog,
+    Reconciliation,
+    RuntimeCache,
+)
+from domain.reconciling import (
+    ENDED_WITHIN,
+    EVERYTHING,
+    SETTLING,
+    DoubtfulEntry,
+    Look,
+    Reconciled,
+    RunningRow,
+    Slice,
+)
 from domain.run import Adoption, Alarm, StartRun
 from domain.session import TradingCalendar, exchange_time
 from domain.strategy import Status
+
+MOST = 500
+"""Runs asked for one by one, and adopted, in a round: it has a minute, and the next one goes on."""
+GROUP = 250
+"""Strategies whose keys are looked at together."""
 
 
 class ReconcileActivities:
@@ -41,6 +65,7 @@ class ReconcileActivities:
         clock: Clock,
         attention: Attention,
         calendar: Callable[[], TradingCalendar],
+        mark: CacheMark,
     ) -> None:
         self._rows = rows
         self._runs = runs
@@ -51,19 +76,19 @@ class ReconcileActivities:
         self._clock = clock
         self._attention = attention
         self._calendar = calendar
+        self._mark = mark
 
     @activity.defn
-    async def reconcile(self) -> Reconciled:
+    async def reconcile(self, look: Look | None = None) -> Reconciled:
         """Do one round; what could not be done waits for the next."""
+        part = (look or Look()).at
         away: list[str] = []
         try:
-            running = await self._rows.running(self._clock.now() - SETTLING)
-            doubtful = await self._rows.doubtful_entries()
+            adopted = await self._adopt_ended(part, away)
+            late = await self._look_for(await self._rows.doubtful_entries(), away)
+            restored = await self._restore(part, away)
         except StoreUnavailable:
             return Reconciled(away=("postgres",))
-        adopted = await self._adopt_ended(running, away)
-        late = await self._look_for(doubtful, away)
-        restored = await self._restore(running, away)
         return Reconciled(tuple(adopted), tuple(restored), tuple(late), tuple(away))
 
     @activity.defn
@@ -84,21 +109,40 @@ class ReconcileActivities:
         except CalendarUnknown:
             return True  # better told on a holiday than not told at all
 
-    async def _adopt_ended(self, running: Sequence[RunningRow], away: list[str]) -> list[UUID]:
+    async def _adopt_ended(self, part: Slice, away: list[str]) -> list[UUID]:
         """Give every strategy that is called running, but has no run, a run that brings it to its end."""
         adopted = []
         try:
-            listed = await self._runs.open_ids() if running else frozenset()
-            for row in running:
-                if row.workflow_id not in listed and not await self._runs.is_open(row.workflow_id):
-                    await self._runs.adopt(replace(row.start, adopted=Adoption.TERMINATED))
-                    await self._tell(
-                        "run_terminated", row.start, "its run was ended from outside; a new one takes it over"
-                    )
-                    adopted.append(row.start.strategy.strategy_id)
+            for row in await self._without_a_run(part):
+                await self._runs.adopt(replace(row.start, adopted=Adoption.TERMINATED))
+                await self._tell(
+                    "run_terminated", row.start, "its run was ended from outside; a new one takes it over"
+                )
+                adopted.append(row.start.strategy.strategy_id)
+        except StoreUnavailable:
+            raise
         except Unavailable:
             away.append("temporal")
         return adopted
+
+    async def _without_a_run(self, part: Slice) -> list[RunningRow]:
+        suspects = await self._suspects(part)
+        ended = [
+            row
+            for row in (await self._rows.running(suspects))[:MOST]
+            if not await self._runs.is_open(row.workflow_id)
+        ]
+        # Asked once more: a run that ended by itself wrote that down before Temporal called it ended, but
+        # perhaps after we read its row.
+        still = {row.run_id for row in await self._rows.running([_id(row) for row in ended])}
+        return [row for row in ended if row.run_id in still]
+
+    async def _suspects(self, part: Slice) -> set[UUID]:
+        now = self._clock.now()
+        owned = await self._rows.owned(part, now - SETTLING)
+        listed = await self._runs.open_ids(part) if owned else frozenset()
+        suspects = {row.strategy_id for row in owned if row.workflow_id not in listed}
+        return suspects | await self._runs.ended_since(now - ENDED_WITHIN)
 
     async def _look_for(self, doubtful: Sequence[DoubtfulEntry], away: list[str]) -> list[UUID]:
         """Read the order book of every account that has an entry in doubt; own what turns up."""
@@ -132,30 +176,50 @@ class ReconcileActivities:
             late.append(entry.start.strategy.strategy_id)
         return late
 
-    async def _restore(self, running: Sequence[RunningRow], away: list[str]) -> list[UUID]:
-        """Load the runtime keys that are missing; drop them again for whoever has stopped meanwhile."""
-        by_id = {row.start.strategy.strategy_id: row for row in running}
+    async def _restore(self, part: Slice, away: list[str]) -> list[UUID]:
+        """Load the runtime keys that are missing: of a slice, or of all when Redis is not what it was."""
         try:
-            missing = await self._cache.missing(list(by_id)) if by_id else frozenset()
-            for strategy_id in missing:
-                row = by_id[strategy_id]
-                await self._cache.load(row.start.strategy, Status.RUNNING, row.position)
-            if missing:
-                await self._drop_stopped(missing, by_id)
+            if await self._mark.stands():
+                return await self._load_missing(part, self._clock.now() - SETTLING)
+            filling = await self._mark.begin()
+            restored = await self._load_missing(EVERYTHING, self._clock.now())
+            await self._mark.done(filling)
         except CacheUnavailable:
             away.append("redis")
             return []
-        except StoreUnavailable:
-            away.append("postgres")
-            return []
-        return list(missing)
+        return restored
 
-    async def _drop_stopped(self, restored: frozenset[UUID], by_id: dict[UUID, RunningRow]) -> None:
-        still = {row.start.strategy.strategy_id for row in await self._rows.running(self._clock.now())}
-        for strategy_id in restored - still:
-            await self._cache.drop(by_id[strategy_id].start.strategy)
+    async def _load_missing(self, part: Slice, started_before: datetime) -> list[UUID]:
+        restored: list[UUID] = []
+        owned = [row.strategy_id for row in await self._rows.owned(part, started_before)]
+        # A few at a time: whoever sends an order in this process meanwhile is not kept waiting.
+        for ids in _groups(owned):
+            missing = await self._cache.missing(ids)
+            rows = await self._rows.running(missing)
+            await asyncio.gather(*(self._load(row) for row in rows))
+            await self._drop_stopped(rows)
+            restored += missing
+        return restored
+
+    async def _load(self, row: RunningRow) -> None:
+        await self._cache.load(row.start.strategy, Status.RUNNING, row.position)
+
+    async def _drop_stopped(self, restored: Sequence[RunningRow]) -> None:
+        """Drop the keys again of whoever has stopped meanwhile."""
+        still = {_id(row) for row in await self._rows.running([_id(row) for row in restored])}
+        for row in restored:
+            if _id(row) not in still:
+                await self._cache.drop(row.start.strategy)
 
     async def _tell(self, kind: str, start: StartRun, text: str) -> None:
         strategy = start.strategy
         words = f"Strategy {strategy.strategy_id} ({strategy.symbol}): {text}."
         await self._alerts.raise_(Alarm(kind, words, strategy.user_id, strategy.strategy_id))
+
+
+def _id(row: RunningRow) -> UUID:
+    return row.start.strategy.strategy_id
+
+
+def _groups(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
+    return (ids[start : start + GROUP] for start in range(0, len(ids), GROUP))

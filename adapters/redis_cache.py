@@ -149,9 +149,13 @@ class RedisRuntimeCache:
 
     async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
         """Return those that have no `runtime:{id}`."""
+        keys = [runtime_key(strategy_id) for strategy_id in strategy_ids]
+        async with _translated():
+            if not keys or await self._redis.exists(*keys) == len(keys):
+                return frozenset()  # one question for all of them, since nearly always none is missing
         async with _translated(), self._redis.pipeline(transaction=False) as pipe:
-            for strategy_id in strategy_ids:
-                pipe.exists(runtime_key(strategy_id))
+            for key in keys:
+                pipe.exists(key)
             there = await pipe.execute()
         return frozenset(one for one, found in zip(strategy_ids, there, strict=True) if not found)
 

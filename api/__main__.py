@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
@@ -21,6 +20,7 @@ from adapters.clock import SystemClock
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import KiteLogin
+from adapters.kite.wire import Wire
 from adapters.last_prices import RedisLastPrices
 from adapters.logs import configure
 from adapters.store.engine import Store
@@ -37,11 +37,12 @@ from settings import MissingSetting, Settings
 from workflows.client import TemporalLogins, TemporalRuns
 
 DATABASE_CONNECTIONS = 10
-LOGIN_THREADS = 4
-"""Calls to the broker's login under way at once: its client blocks a thread while it waits."""
 GRACE_SECONDS = 3
 """What open answers get when the process is told to end; event streams are ended at once."""
 BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and load balancers keep a quiet connection (15 to 60 s): who closes first must not be
+us, or a request that is on its way meets a closed door."""
 
 
 class PortTaken(Exception):
@@ -78,6 +79,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             proxy_headers=False,  # nobody's word for where a request came from is taken
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             backlog=BACKLOG,
         )
         server = uvicorn.Server(config)
@@ -102,8 +104,8 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         temporal = await _temporal(settings)
         store = Store.open(url, pool_size=DATABASE_CONNECTIONS, application="stopwatch api")
         stack.push_async_callback(store.close)
-        threads = ThreadPoolExecutor(LOGIN_THREADS, thread_name_prefix="kite-login")
-        stack.callback(threads.shutdown, wait=False, cancel_futures=True)
+        wire = Wire()
+        stack.callback(wire.close)
         passwords = Passwords()
         stack.callback(passwords.close)
         clock = SystemClock()
@@ -115,7 +117,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             store=store,
             runs=TemporalRuns(temporal, settings.temporal_task_queue),
             broker_logins=TemporalLogins(temporal, settings.temporal_task_queue),
-            kite=KiteLogin(settings.kite_root, threads),
+            kite=KiteLogin(settings.kite_root, wire),
             instruments=instruments,
             calendar=open_calendar(settings.calendar, settings.calendar_overrides),
             prices=prices,

@@ -25,7 +25,7 @@ class Placed(Protocol):
 Row = TypeVar("Row", bound=Placed)
 
 
-def limit_of(
+async def limit_of(
     request: Request,
     limit: Annotated[str, Query(description=f"1 to {LARGEST_LIMIT}")] = str(DEFAULT_LIMIT),
 ) -> int:

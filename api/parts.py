@@ -40,7 +40,8 @@ class Parts:
     """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""
 
 
-def parts_of(request: Request) -> Parts:
+async def parts_of(request: Request) -> Parts:
+    # Not a plain function: those are sent to a thread, which costs more than what they do.
     parts = request.app.state.parts
     assert isinstance(parts, Parts)  # noqa: S101 - create_app put it there
     return parts

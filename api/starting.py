@@ -2,8 +2,8 @@
 
 from uuid import UUID, uuid4
 
-from adapters.store.accounts import BrokerAccounts
-from adapters.store.strategies import Strategies, StrategyRecord
+from adapters.store.standing import Standing, standing
+from adapters.store.strategies import StrategyRecord
 from api.brokerage import not_connected
 from api.errors import Conflict, FieldError, Invalid, NotFound
 from api.parts import Parts
@@ -15,12 +15,13 @@ from domain.session import DayPlan, plan_day, plan_sale
 from domain.strategy import Status, Strategy
 
 
-async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> StrategyRecord:
+async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
     """Start a strategy's next trading day; one that runs already is returned as it is."""
-    record, connected = await _read(parts, user_id, strategy_id)
+    before = await _read(parts, user_id, strategy_id)
+    record = before.record
     if record.status is Status.RUNNING:
-        return record
-    if not connected:
+        return before
+    if before.account is None:
         raise not_connected()
     if record.left_over:
         raise Conflict(
@@ -33,12 +34,12 @@ async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> StrategyRecor
     await failpoint("start.received")
     await parts.runs.start(StartRun(uuid4(), strategy, _plan(parts, strategy, segment)))
     await failpoint("start.confirmed")
-    return (await _read(parts, user_id, strategy_id))[0]
+    return await _read(parts, user_id, strategy_id)
 
 
 async def start_sale(parts: Parts, user_id: UUID, record: StrategyRecord) -> DayPlan:
     """Start a run that only sells what an earlier one left; returns its plan."""
-    if not (await _read(parts, user_id, record.strategy.strategy_id))[1]:
+    if (await _read(parts, user_id, record.strategy.strategy_id)).account is None:
         raise not_connected()
     segment = await segment_of(parts, record.strategy)
     try:
@@ -58,13 +59,11 @@ async def segment_of(parts: Parts, strategy: Strategy) -> Segment:
     return instrument.segment
 
 
-async def _read(parts: Parts, user_id: UUID, strategy_id: UUID) -> tuple[StrategyRecord, bool]:
-    async with parts.store.read() as session:
-        record = await Strategies(session, user_id).get(strategy_id)
-        account = await BrokerAccounts(session, user_id).get()
-    if record is None:
+async def _read(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
+    found = await standing(parts.store, user_id, strategy_id)
+    if found is None:
         raise NotFound
-    return record, account is not None
+    return found
 
 
 def _plan(parts: Parts, strategy: Strategy, segment: Segment) -> DayPlan:

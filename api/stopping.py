@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from adapters.store.strategies import Strategies, StrategyRecord
+from adapters.store.standing import Standing, standing
+from adapters.store.strategies import StrategyRecord
 from api.errors import Away, Conflict, NotFound
 from api.parts import Parts
 from api.starting import start_sale
@@ -16,24 +17,25 @@ LOOK_EVERY = 0.25
 
 async def stop(
     parts: Parts, user_id: UUID, strategy_id: UUID, on_stop: OnStop | None
-) -> tuple[StrategyRecord, bool]:
+) -> tuple[Standing, bool]:
     """Stop a strategy; returns how it stands, and whether the stop is over.
 
     Idempotent. On a stopped strategy that still holds shares, a named `exit` starts a run that only sells.
     """
-    record = await _read(parts, user_id, strategy_id)
+    stands = await _read(parts, user_id, strategy_id)
+    record = stands.record
     if record.status is Status.CREATED:
         raise Conflict("not_started", "This strategy was never started: there is nothing to stop.")
     if record.status is Status.RUNNING:
         return await _stop_run(parts, user_id, record, on_stop)
     if record.position is Position.BOUGHT and on_stop is OnStop.EXIT:
         return await _sell_left_over(parts, user_id, record)
-    return record, True
+    return stands, True
 
 
 async def _stop_run(
     parts: Parts, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None
-) -> tuple[StrategyRecord, bool]:
+) -> tuple[Standing, bool]:
     strategy_id = record.strategy.strategy_id
     if record.workflow_id is None or record.run_id is None:
         raise _run_missing()
@@ -43,33 +45,32 @@ async def _stop_run(
         )
     except NoSuchRun:
         # It ended between our look and our call, or was terminated: then the reconciler writes its end.
-        record = await _read(parts, user_id, strategy_id)
-        if record.status is Status.RUNNING:
+        stands = await _read(parts, user_id, strategy_id)
+        if stands.record.status is Status.RUNNING:
             raise _run_missing() from None
-        return record, True
-    record = await _read(parts, user_id, strategy_id)
-    return record, record.status is Status.STOPPED
+        return stands, True
+    stands = await _read(parts, user_id, strategy_id)
+    return stands, stands.record.status is Status.STOPPED
 
 
-async def _sell_left_over(parts: Parts, user_id: UUID, record: StrategyRecord) -> tuple[StrategyRecord, bool]:
+async def _sell_left_over(parts: Parts, user_id: UUID, record: StrategyRecord) -> tuple[Standing, bool]:
     plan = await start_sale(parts, user_id, record)
     deadline = parts.clock.monotonic() + parts.stop_wait_seconds
     wait = (plan.sell_at - parts.clock.now()).total_seconds() < parts.stop_wait_seconds
     while True:
-        record = await _read(parts, user_id, record.strategy.strategy_id)
-        if record.status is Status.STOPPED:
-            return record, True
+        stands = await _read(parts, user_id, record.strategy.strategy_id)
+        if stands.record.status is Status.STOPPED:
+            return stands, True
         if not wait or parts.clock.monotonic() >= deadline:
-            return record, False
+            return stands, False
         await parts.clock.sleep(LOOK_EVERY)
 
 
-async def _read(parts: Parts, user_id: UUID, strategy_id: UUID) -> StrategyRecord:
-    async with parts.store.read() as session:
-        record = await Strategies(session, user_id).get(strategy_id)
-    if record is None:
+async def _read(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
+    found = await standing(parts.store, user_id, strategy_id)
+    if found is None:
         raise NotFound
-    return record
+    return found
 
 
 def _run_missing() -> Away:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from adapters.store.accounts import BrokerAccounts
 from adapters.store.reading import TimelineReader
+from adapters.store.standing import Standing, standing
 from adapters.store.strategies import Deletion, Strategies, StrategyRecord
 from api import creation, starting, stopping
 from api.answer import json_response
@@ -26,7 +27,7 @@ from domain.strategy import OnStop, Status
 router = APIRouter(prefix="/strategy", tags=["strategy"])
 
 
-def strategy_id_of(strategy_id: Annotated[str, Path()]) -> UUID:
+async def strategy_id_of(strategy_id: Annotated[str, Path()]) -> UUID:
     """Return the id of the path; what is no id at all is as unknown as any other."""
     try:
         return UUID(strategy_id)
@@ -52,7 +53,8 @@ async def create(
     warnings = creation.foreseen(strategy, parts.calendar, segment, now)
     async with parts.store.work() as session:
         record = await Strategies(session, user_id).create(strategy, warnings)
-    return await _answer(parts, user_id, record, 201, look_at_market=True)
+        account = await BrokerAccounts(session, user_id).get()
+    return await _answer(parts, Standing(record, account), 201, look_at_market=True)
 
 
 @router.get("", responses={200: {"model": StrategyPage}})
@@ -74,8 +76,8 @@ async def start(
     user_id: UserId, parts: PartsDep, body: Annotated[StartIn, Depends(body_of(StartIn))]
 ) -> Response:
     """Start the next trading day on which buy_time is still ahead. Idempotent while it runs."""
-    record = await starting.start(parts, user_id, body.strategy_id)
-    return await _answer(parts, user_id, record, look_at_market=True)
+    now_stands = await starting.start(parts, user_id, body.strategy_id)
+    return await _answer(parts, now_stands, look_at_market=True)
 
 
 @router.post(
@@ -88,20 +90,14 @@ async def stop(
 ) -> Response:
     """Stop: 200 when it is over, 202 while the exit goes on by itself."""
     on_stop = OnStop(body.on_stop) if body.on_stop else None
-    record, over = await stopping.stop(parts, user_id, body.strategy_id, on_stop)
-    return await _answer(parts, user_id, record, 200 if over else 202)
+    now_stands, over = await stopping.stop(parts, user_id, body.strategy_id, on_stop)
+    return await _answer(parts, now_stands, 200 if over else 202)
 
 
 @router.get("/{strategy_id}", responses={200: {"model": StrategyOut}})
 async def one(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> Response:
     """One strategy."""
-    async with parts.store.read() as session:
-        record = await Strategies(session, user_id).get(strategy_id)
-        account = await BrokerAccounts(session, user_id).get()
-    if record is None:
-        raise NotFound
-    last_price = (await _last_prices(parts, [record])).get(strategy_id)
-    return json_response(shown(record, account, parts.clock.now(), last_price))
+    return await _answer(parts, await find(parts, user_id, strategy_id))
 
 
 @router.delete("/{strategy_id}", status_code=204)
@@ -130,23 +126,22 @@ async def timeline(
     return json_response(EventPage(items=items, next=following))
 
 
-async def find(parts: Parts, user_id: UUID, strategy_id: UUID) -> StrategyRecord:
+async def find(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
     """Return the caller's strategy. Raises `NotFound`."""
-    async with parts.store.read() as session:
-        record = await Strategies(session, user_id).get(strategy_id)
-    if record is None:
+    found = await standing(parts.store, user_id, strategy_id)
+    if found is None:
         raise NotFound
-    return record
+    return found
 
 
 async def _answer(
-    parts: Parts, user_id: UUID, record: StrategyRecord, status: int = 200, *, look_at_market: bool = False
+    parts: Parts, stands: Standing, status: int = 200, *, look_at_market: bool = False
 ) -> Response:
-    async with parts.store.read() as session:
-        account = await BrokerAccounts(session, user_id).get()
+    record = stands.record
     last_price = (await _last_prices(parts, [record])).get(record.strategy.strategy_id)
     market_price = await _market_price(parts, record) if look_at_market and last_price is None else None
-    return json_response(shown(record, account, parts.clock.now(), last_price, market_price), status)
+    answer = shown(record, stands.account, parts.clock.now(), last_price, market_price)
+    return json_response(answer, status)
 
 
 async def _last_prices(parts: Parts, records: Sequence[StrategyRecord]) -> dict[UUID, Decimal]:

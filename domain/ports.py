@@ -4,7 +4,7 @@ Every method that reads or writes outside raises `StoreUnavailable`, `CacheUnava
 when its part does not answer: an empty answer always means "there is none", never "I could not look".
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from domain.instrument import Instrument
 from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
-from domain.reconciling import DoubtfulEntry, RunningRow
+from domain.reconciling import DoubtfulEntry, Owned, RunningRow, Slice
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef, StartRun
 from domain.stoploss import Quote
 from domain.strategy import Outcome, Phase, Position, Status, Strategy
@@ -47,6 +47,13 @@ class Broker(Protocol):
         """Send one order, once; never raises for what the broker or the wire does, never retries.
 
         An order whose first byte has not left within `leave_within` seconds never leaves.
+        """
+        ...
+
+    async def warm(self) -> None:
+        """Have a connection ready on which the next order leaves at once; never raises, asks nothing.
+
+        Worth calling a few seconds before an order is due: a connection that nobody uses is closed again.
         """
         ...
 
@@ -280,6 +287,22 @@ class RuntimeCache(Protocol):
         ...
 
 
+class CacheMark(Protocol):
+    """A mark in the cache that goes when the cache does. Raises `CacheUnavailable`."""
+
+    async def stands(self) -> bool:
+        """Tell whether this is the cache that was filled last: not flushed, started again, or another one."""
+        ...
+
+    async def begin(self) -> str:
+        """Say that the cache is being filled; return what `done` needs."""
+        ...
+
+    async def done(self, filling: str) -> None:
+        """Set the mark, unless the cache was flushed, or filled by somebody else, since `begin`."""
+        ...
+
+
 class Logins(Protocol):
     """Renews the login of a stored broker account; opens what the API cannot."""
 
@@ -291,8 +314,12 @@ class Logins(Protocol):
 class Reconciliation(Protocol):
     """What the reconciler reads of all users."""
 
-    async def running(self, settled_before: datetime) -> Sequence[RunningRow]:
-        """Return the strategies called running whose START is older than `settled_before`."""
+    async def owned(self, part: Slice, started_before: datetime) -> Sequence[Owned]:
+        """Return the strategies of a slice that are called running and were started before that instant."""
+        ...
+
+    async def running(self, strategy_ids: Collection[UUID]) -> Sequence[RunningRow]:
+        """Return those of these strategies that are called running, with the START they were started by."""
         ...
 
     async def doubtful_entries(self) -> Sequence[DoubtfulEntry]:
@@ -315,8 +342,12 @@ class Attention(Protocol):
 class OpenRuns(Protocol):
     """The runs as Temporal has them. Raises `Unavailable` when it does not answer."""
 
-    async def open_ids(self) -> frozenset[str]:
-        """Return the workflow ids that its list shows as open; the newest may be missing."""
+    async def open_ids(self, part: Slice) -> frozenset[str]:
+        """Return the workflow ids of a slice that its list shows as open; the newest may be missing."""
+        ...
+
+    async def ended_since(self, instant: datetime) -> frozenset[UUID]:
+        """Return the strategies of which a run ended after that instant, as far as its list knows."""
         ...
 
     async def is_open(self, workflow_id: str) -> bool:

@@ -11,8 +11,52 @@ from domain.strategy import Position
 
 SETTLING = timedelta(seconds=10)
 """A run younger than this may not be visible in Temporal's list yet; it is left alone."""
+ENDED_WITHIN = timedelta(minutes=2)
+"""Runs that ended this recently are looked at in every round: one that was terminated is found in the next,
+and the list of what ended does not grow with those that sleep. Longer than a list lags behind, or a worker
+takes to be replaced; what ended before that is found by its slice."""
+SLICES = 16
+"""Each round compares one slice of the running strategies with Temporal and Redis, so that 10,000 of them
+cost little; with a round every five seconds, none is left alone for longer than 80 s."""
 ALERT_TIMES = (time(8, 30), time(9, 0))
 """Exchange time: when those who must log in, and those who still hold left-over shares, are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The strategies whose id begins with `prefix`: a hexadecimal digit, or nothing for all of them."""
+
+    prefix: str = ""
+
+    @property
+    def first(self) -> UUID:
+        return UUID(self.prefix.ljust(32, "0"))
+
+    @property
+    def last(self) -> UUID:
+        return UUID(self.prefix.ljust(32, "f"))
+
+
+EVERYTHING = Slice()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a round looks at besides what has just ended; `slice` counts from 0, None is everything."""
+
+    slice: int | None = None
+
+    @property
+    def at(self) -> Slice:
+        return EVERYTHING if self.slice is None else Slice(f"{self.slice % SLICES:x}")
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A strategy that Postgres calls running, and the workflow that has to be open for it."""
+
+    strategy_id: UUID
+    workflow_id: str
 
 
 @dataclass(frozen=True, slots=True)

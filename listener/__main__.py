@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
 import structlog
@@ -21,7 +20,7 @@ from adapters.kite.calls import KiteCalls
 from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
-from adapters.kite.wire import trusted_roots
+from adapters.kite.wire import Wire
 from adapters.logs import configure
 from adapters.redis_cache import RedisRuntimeCache
 from adapters.store.credentials import FeedLogins
@@ -35,9 +34,6 @@ from listener.logins import OperatorLogin, own_accounts
 from listener.service import Listener
 from settings import MissingSetting, Settings
 from workflows.client import TemporalStopSignals
-
-BROKER_THREADS = 16
-"""Calls to the broker under way at once; an account is asked once a second."""
 
 log = structlog.stdlib.get_logger("listener")
 
@@ -65,8 +61,9 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
-    executor = stack.enter_context(ThreadPoolExecutor(BROKER_THREADS, thread_name_prefix="broker"))
-    accounts = _accounts(settings, store, executor, clock)
+    wire = Wire()
+    stack.callback(wire.close)
+    accounts = _accounts(settings, store, wire, clock)
     alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
     # Lazy: a listener that starts while Temporal is away still watches, and signals when it is back.
     client = await connect(_temporal(settings), lazy=True)
@@ -82,18 +79,17 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
     )
 
 
-def _accounts(settings: Settings, store: Store, executor: ThreadPoolExecutor, clock: SystemClock) -> Accounts:
-    tls = trusted_roots()
+def _accounts(settings: Settings, store: Store, wire: Wire, clock: SystemClock) -> Accounts:
     if settings.feed_api_key is not None or settings.feed_access_token is not None:
 
         def open_broker(login: FeedLogin) -> Broker:
-            calls = KiteCalls(login.api_key, login.access_token, settings.kite_root, executor, tls)
+            calls = KiteCalls(login.api_key, login.access_token, settings.kite_root, wire)
             return KiteBroker(calls, clock)
 
         _feed_login(settings)
         return OneForAll(OperatorLogin(lambda: _feed_login(Settings()), open_broker).account())
     credentials = FeedCredentials(FeedLogins(store), Opener(settings.need("encryption_keys")))
-    brokers = KiteBrokers(credentials, settings.kite_root, clock, executor, tls=tls)
+    brokers = KiteBrokers(credentials, settings.kite_root, clock, wire)
     return EachTheirOwn(own_accounts(credentials, brokers))
 
 

@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import logging
+import resource
 import sys
 from pathlib import Path
 
@@ -12,11 +14,13 @@ from paper.bars import BarsUnreadable
 from paper.journal import JournalInUse
 
 MISUSED = 2
+FILES = 65536
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until told to stop; 0 after a clean end, 2 with one sentence when it cannot start."""
     options = _parse(arguments)
+    _allow_connections()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
     # Orders, rows and history only grow and hold no cycles: the collector would walk them again and again.
     gc.set_threshold(100_000, 50, 100)
@@ -27,6 +31,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(exc, file=sys.stderr)  # noqa: T201
         return MISUSED
     return 0
+
+
+def _allow_connections() -> None:
+    """A thousand accounts are a thousand connections; the usual limit is 1024 files in all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if 0 <= soft < wanted:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _parse(arguments: list[str] | None) -> Options:

@@ -166,8 +166,15 @@ class Connection(RequestHandler):
         self._left: asyncio.Event | None = None
 
     def data_received(self, data: bytes) -> None:
-        self.received_at = time.time()
+        if data:  # nothing at all is aiohttp asking its parser to go on
+            self.received_at = time.time()
         super().data_received(data)
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        # Asked for after every body, whether reading was paused or not: a parse of nothing and two calls of
+        # the loop, each time.
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)

@@ -24,6 +24,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import NoSuchRun, Unavailable
 from domain.login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.ports import WatchedStrategy
+from domain.reconciling import Slice
 from domain.run import RunView, StartRun, StopRequest
 from domain.run_words import summary
 from domain.strategy import OnStop
@@ -34,6 +35,7 @@ from workflows.strategy_run import StrategyRun
 
 USER = SearchAttributeKey.for_keyword("StopwatchUser")
 SYMBOL = SearchAttributeKey.for_keyword("StopwatchSymbol")
+_PREFIX = "strategy-"
 RECONCILER_ID = "stopwatch-reconciler"
 START_DEADLINE = timedelta(seconds=10)
 """A START that is not written down by then is answered with 503; the run goes on by itself."""
@@ -49,7 +51,15 @@ class TemporalAway(Unavailable):
 
 def workflow_id(strategy_id: UUID, trading_day: date) -> str:
     """Return the id of a strategy's run of a trading day."""
-    return f"strategy-{strategy_id}-{trading_day.isoformat()}"
+    return f"{_PREFIX}{strategy_id}-{trading_day.isoformat()}"
+
+
+def _strategy_of(workflow_id: str) -> UUID | None:
+    """Return whose run it is; None for an id that we did not make."""
+    try:
+        return UUID(workflow_id.removeprefix(_PREFIX)[:36])
+    except ValueError:
+        return None
 
 
 class TemporalRuns:
@@ -123,11 +133,23 @@ class TemporalOpenRuns:
         self._client = client
         self._task_queue = task_queue
 
-    async def open_ids(self) -> frozenset[str]:
-        """Return the ids that Temporal's list shows as open; the newest may be missing."""
-        query = "WorkflowType = 'StrategyRun' AND ExecutionStatus = 'Running'"
+    async def open_ids(self, part: Slice) -> frozenset[str]:
+        """Return the ids of a slice that Temporal's list shows as open; the newest may be missing."""
+        return frozenset(
+            await self._listed(
+                f"ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '{_PREFIX}{part.prefix}'"
+            )
+        )
+
+    async def ended_since(self, instant: datetime) -> frozenset[UUID]:
+        """Return the strategies of which a run ended after that instant, as far as Temporal's list knows."""
+        ended = await self._listed(f"CloseTime > '{instant.isoformat()}'")
+        return frozenset(found for found in map(_strategy_of, ended) if found is not None)
+
+    async def _listed(self, condition: str) -> list[str]:
+        query = f"WorkflowType = 'StrategyRun' AND {condition}"
         try:
-            return frozenset([found.id async for found in self._client.list_workflows(query, page_size=1000)])
+            return [found.id async for found in self._client.list_workflows(query, page_size=1000)]
         except _AWAY as error:
             raise TemporalAway("the list of runs could not be read") from error
 

@@ -9,7 +9,7 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.reconciling import ReconcileActivities
-    from domain.reconciling import Looked, due_alerts
+    from domain.reconciling import Look, Looked, due_alerts
     from workflows import policies
 
 
@@ -20,8 +20,10 @@ class Reconciler:
     @workflow.run
     async def run(self, looked: Looked | None = None) -> None:
         since = looked.at if looked else workflow.now()
-        for _ in range(policies.RECONCILER_ROUNDS):
-            await self._attempt(ReconcileActivities.reconcile, "look for what runs cannot repair")
+        for number in range(policies.RECONCILER_ROUNDS):
+            # A new reconciler knows nothing of what happened before it: it begins with everything.
+            look = Look(number if number or looked else None)
+            await self._attempt(ReconcileActivities.reconcile, "look for what runs cannot repair", look)
             now = workflow.now()
             if due_alerts(since, now):
                 await self._attempt(ReconcileActivities.tell_people, "tell who must act")
@@ -29,10 +31,11 @@ class Reconciler:
             await workflow.sleep(timedelta(seconds=policies.RECONCILE_EVERY), summary="until the next round")
         workflow.continue_as_new(Looked(since))
 
-    async def _attempt(self, what: Callable[..., Any], summary: str) -> None:
+    async def _attempt(self, what: Callable[..., Any], summary: str, *messages: Look) -> None:
         try:
             await workflow.execute_activity_method(
                 what,
+                args=messages,
                 start_to_close_timeout=policies.RECONCILE_TIMEOUT,
                 retry_policy=policies.RECONCILE_RETRY,
                 summary=summary,

@@ -1,17 +1,15 @@
 """The broker accounts of all users: `domain.ports.Brokers`, kept warm, always on the newest login."""
 
 import asyncio
-import ssl
 from collections import OrderedDict
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
 from adapters.kite.broker import READ_SECONDS, KiteBroker
 from adapters.kite.calls import KiteCalls
-from adapters.kite.wire import trusted_roots
+from adapters.kite.wire import Wire
 from domain.errors import BrokerNotConnected, LoginNeeded, Unavailable
 from domain.ports import Broker, Clock
 
@@ -70,17 +68,15 @@ class KiteBrokers:
         credentials: Credentials,
         root: str,
         clock: Clock,
-        executor: ThreadPoolExecutor,
+        wire: Wire,
         *,
-        tls: ssl.SSLContext | None = None,
         capacity: int = ACCOUNTS,
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._credentials = credentials
         self._root = root
         self._clock = clock
-        self._executor = executor
-        self._tls = tls or trusted_roots()
+        self._wire = wire
         self._capacity = capacity
         self._read_seconds = read_seconds
         self._accounts: OrderedDict[UUID, _Account] = OrderedDict()
@@ -110,7 +106,7 @@ class KiteBrokers:
         await self._credentials.login_died(user_id, broker.login_version)
 
     def close(self) -> None:
-        """Close idle connections; the executor is its owner's to shut down."""
+        """Close idle connections; the wire is its owner's to close."""
         while self._accounts:
             self._close(self._accounts.popitem()[1])
 
@@ -143,9 +139,7 @@ class KiteBrokers:
 
     def _open(self, account: _Account, found: KiteCredentials) -> None:
         self._close(account)
-        calls = KiteCalls(
-            found.api_key, found.access_token, self._root, self._executor, self._tls, found.proxies
-        )
+        calls = KiteCalls(found.api_key, found.access_token, self._root, self._wire, found.proxies)
         account.broker = KiteBroker(calls, self._clock, found.login_version, self._read_seconds)
         account.dead = found.dead
 

@@ -4,11 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kiteconnect import KiteConnect
-
-from adapters.kite import outcomes, rows
+from adapters.kite import outcomes, routes, rows
 from adapters.kite.calls import KiteCalls
-from adapters.kite.client import Kite
 from adapters.kite.paced import PacedQuotes
 from domain.order import BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
@@ -41,39 +38,30 @@ class KiteBroker:
 
         An order that has not left within `leave_within` seconds never will: it is rejected, try again.
         """
+        return outcomes.placed(await self._calls.call(routes.placement(order), timeout, leave_within))
 
-        def work(kite: Kite) -> Any:
-            return kite.place_order(
-                variety=KiteConnect.VARIETY_REGULAR,
-                exchange=order.terms.exchange,
-                tradingsymbol=order.terms.symbol,
-                transaction_type=order.side.value,
-                quantity=order.quantity,
-                product=order.terms.product.value,
-                order_type=KiteConnect.ORDER_TYPE_MARKET,
-                validity=KiteConnect.VALIDITY_DAY,
-                tag=order.tag,
-                # Without it the exchange's members refuse market orders by API since 2026-04-01.
-                market_protection=KiteConnect.MARKET_PROTECTION_AUTO,
-            )
+    async def warm(self) -> None:
+        """Have a connection ready on which the next order leaves at once; never raises.
 
-        return outcomes.placed(await self._calls.call(work, timeout, min(timeout, leave_within)))
+        It stays for `WARM_SECONDS` at least, unless the broker hangs up: then the order opens another.
+        """
+        await self._calls.warm(self._read_seconds)
 
     async def cancel(self, broker_order_id: str) -> None:
         """Ask for a cancellation. Whatever comes back, the order book says what is true."""
-        await self._read(lambda kite: kite.cancel_order(KiteConnect.VARIETY_REGULAR, broker_order_id))
+        await self._read(routes.cancellation(broker_order_id))
 
     async def orders(self) -> Sequence[BrokerOrder]:
         """Return today's whole order book."""
-        return rows.orders(await self._read(lambda kite: kite.orders()))
+        return rows.orders(await self._read(routes.ORDERS))
 
     async def positions(self) -> Sequence[BrokerPosition]:
         """Return today's net positions."""
-        return rows.positions(await self._read(lambda kite: kite.positions()))
+        return rows.positions(await self._read(routes.POSITIONS))
 
     async def free_holdings(self, exchange: str, symbol: str) -> int:
         """Return the delivered shares of one symbol that were not sold today."""
-        return rows.free_holdings(await self._read(lambda kite: kite.holdings()), exchange, symbol)
+        return rows.free_holdings(await self._read(routes.HOLDINGS), exchange, symbol)
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         """Return quotes by `NSE:TCS`, under a second old; one the broker has nothing for is absent."""
@@ -87,12 +75,12 @@ class KiteBroker:
         return found
 
     async def _quotes(self, instruments: list[str]) -> Mapping[str, Quote]:
-        data = await self._read(lambda kite: kite.quote(instruments))
+        data = await self._read(routes.quotes(instruments))
         return rows.quotes(data, self._clock.now())
 
     def close(self) -> None:
         """Close idle connections."""
         self._calls.close()
 
-    async def _read(self, work: Any) -> Any:
-        return outcomes.read(await self._calls.call(work, self._read_seconds))
+    async def _read(self, request: routes.KiteRequest) -> Any:
+        return outcomes.read(await self._calls.call(request, self._read_seconds))

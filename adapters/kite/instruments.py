@@ -4,11 +4,13 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
+from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
 import aiohttp
 
 from adapters.kite.instrument_list import InstrumentList, UnreadableList, read_list
+from adapters.kite.routes import INSTRUMENTS, KITE_VERSION, USER_AGENT
 from domain.errors import BrokerUnavailable
 from domain.instrument import Instrument
 from domain.ports import Clock
@@ -30,7 +32,7 @@ class KiteInstruments:
     def __init__(
         self, root: str, clock: Clock, *, load_seconds: float = LOAD_SECONDS, largest: int = LARGEST
     ) -> None:
-        self._url = f"{root.rstrip('/')}/instruments"
+        self._url = urljoin(root, INSTRUMENTS.target)
         self._clock = clock
         self._load_seconds = load_seconds
         self._largest = largest
@@ -95,7 +97,7 @@ class KiteInstruments:
 
     async def _download(self) -> str:
         timeout = aiohttp.ClientTimeout(total=self._load_seconds)
-        headers = {"X-Kite-Version": "3"}
+        headers = {"X-Kite-Version": KITE_VERSION, "User-Agent": USER_AGENT}
         async with (
             aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
             session.get(self._url, allow_redirects=False) as answer,

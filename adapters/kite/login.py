@@ -1,16 +1,14 @@
 """Logging in at Kite: the page the user is sent to, the exchange of its token, and whose token it is."""
 
-import ssl
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from adapters.kite import outcomes
+from adapters.kite import outcomes, routes
 from adapters.kite.calls import KiteCalls
-from adapters.kite.wire import trusted_roots
+from adapters.kite.wire import Wire
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 
 ZERODHA_LOGIN = "https://kite.zerodha.com/connect/login"
@@ -43,20 +41,18 @@ class KiteLogin:
     def __init__(
         self,
         root: str,
-        executor: ThreadPoolExecutor,
+        wire: Wire,
         login_page: str = ZERODHA_LOGIN,
-        tls: ssl.SSLContext | None = None,
         seconds: float = CALL_SECONDS,
     ) -> None:
         self._root = root
-        self._executor = executor
+        self._wire = wire
         self._login_page = login_page
-        self._tls = tls or trusted_roots()
         self._seconds = seconds
 
     async def profile(self, api_key: str, access_token: str) -> KiteProfile:
         """Return whose token this is. Raises `LoginNeeded` for a dead or wrong one, `BrokerRefused`."""
-        data = await self._ask(api_key, access_token, lambda kite: kite.profile())
+        data = await self._ask(api_key, access_token, routes.PROFILE)
         return KiteProfile(_text(data, "user_id"), _text(data, "user_name"))
 
     async def exchange(self, api_key: str, api_secret: str, request_token: str) -> KiteSession:
@@ -69,7 +65,7 @@ class KiteLogin:
             data = await self._ask(
                 api_key,
                 None,
-                lambda kite: kite.generate_session(request_token, api_secret=api_secret),
+                routes.session(api_key, api_secret, request_token),
                 secrets=(request_token, api_secret),
             )
         except LoginNeeded as refusal:
@@ -82,11 +78,15 @@ class KiteLogin:
         return f"{self._login_page}?{urlencode(params)}"
 
     async def _ask(
-        self, api_key: str, access_token: str | None, work: Any, secrets: tuple[str, ...] = ()
+        self,
+        api_key: str,
+        access_token: str | None,
+        request: routes.KiteRequest,
+        secrets: tuple[str, ...] = (),
     ) -> Any:
-        calls = KiteCalls(api_key, access_token, self._root, self._executor, self._tls, secrets=secrets)
+        calls = KiteCalls(api_key, access_token, self._root, self._wire, secrets=secrets)
         try:
-            return outcomes.read(await calls.call(work, self._seconds))
+            return outcomes.read(await calls.call(request, self._seconds))
         finally:
             calls.close()
 

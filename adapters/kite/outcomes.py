@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.kite.client import Reply
+from adapters.kite.reply import Reply
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 
@@ -46,7 +46,7 @@ class Row:
 
 TABLE: tuple[Row, ...] = (
     Row(
-        "never left",  # refused, DNS, TLS handshake, proxy, no free thread
+        "never left",  # refused, DNS, TLS handshake, proxy, too late
         lambda reply: not reply.left,
         Cause.TRY_AGAIN,
         BrokerUnavailable,

@@ -154,16 +154,7 @@ class BrokerAccounts:
         self._user_id = user_id
 
     async def get(self) -> BrokerAccount | None:
-        columns = (
-            BrokerKeys.broker,
-            BrokerKeys.broker_user_id,
-            BrokerKeys.user_name,
-            BrokerKeys.login_key,
-            BrokerKeys.login_dead,
-            BrokerKeys.connected_at,
-            BrokerKeys.token_expires_at,
-        )
-        statement = select(*columns).where(BrokerKeys.user_id == self._user_id)
+        statement = select(*ACCOUNT_COLUMNS).where(BrokerKeys.user_id == self._user_id)
         row = (await self._session.execute(statement)).one_or_none()
         return BrokerAccount(*row) if row else None
 
@@ -194,3 +185,15 @@ class BrokerAccounts:
         result = await self._session.execute(delete(BrokerKeys).where(BrokerKeys.user_id == self._user_id))
         assert isinstance(result, CursorResult)  # noqa: S101
         return result.rowcount > 0
+
+
+ACCOUNT_COLUMNS = (
+    BrokerKeys.broker,
+    BrokerKeys.broker_user_id,
+    BrokerKeys.user_name,
+    BrokerKeys.login_key,
+    BrokerKeys.login_dead,
+    BrokerKeys.connected_at,
+    BrokerKeys.token_expires_at,
+)
+"""What a `BrokerAccount` is made of, in its order."""

@@ -1,15 +1,16 @@
 """What the reconciler reads, of all users: the worker's role only."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from adapters.store.engine import Store
 from adapters.store.order_rows import attempt_of, terms_of
 from adapters.store.tables import OrderRow, StrategyRow
 from domain.order import Leg, OrderStatus
-from domain.reconciling import DoubtfulEntry, RunningRow
+from domain.reconciling import DoubtfulEntry, Owned, RunningRow, Slice
 from domain.run import StartRun
 from domain.session import DayPlan
 from domain.strategy import OnStop, Position, Product, Status, Strategy
@@ -24,10 +25,19 @@ class PostgresReconciliation:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def running(self, settled_before: datetime) -> Sequence[RunningRow]:
-        """Return the strategies called running whose START is older than `settled_before`."""
+    async def owned(self, part: Slice, started_before: datetime) -> Sequence[Owned]:
+        """Return the strategies of a slice that are called running and were started before that instant."""
+        bounds = {"first": part.first, "last": part.last, "started_before": started_before}
+        async with self._store.statement() as connection:
+            rows = (await connection.execute(_OWNED, bounds)).all()
+        return [Owned(strategy_id, workflow_id or "") for strategy_id, workflow_id in rows]
+
+    async def running(self, strategy_ids: Collection[UUID]) -> Sequence[RunningRow]:
+        """Return those of these strategies that are called running, with the START they were started by."""
+        if not strategy_ids:
+            return []
         query = select(StrategyRow).where(
-            StrategyRow.status == Status.RUNNING.value, StrategyRow.started_at < settled_before
+            StrategyRow.status == Status.RUNNING.value, StrategyRow.strategy_id.in_(strategy_ids)
         )
         async with self._store.read() as session:
             rows = (await session.scalars(query)).all()
@@ -81,3 +91,11 @@ def _start(row: StrategyRow) -> StartRun | None:
     # When the day opened matters to no one any more: what is adopted is brought to its end.
     plan = DayPlan(row.trading_day, row.buy_at, row.sell_at, row.buy_at, row.closes_at, tuple(row.warnings))
     return StartRun(row.start_id, strategy, plan)
+
+
+_OWNED = select(StrategyRow.strategy_id, StrategyRow.workflow_id).where(
+    StrategyRow.status == "running",  # written out, as the index's own condition is
+    StrategyRow.strategy_id.between(bindparam("first"), bindparam("last")),
+    StrategyRow.started_at < bindparam("started_before"),
+    StrategyRow.workflow_id.is_not(None),
+)

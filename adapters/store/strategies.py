@@ -95,13 +95,7 @@ class Strategies:
             )
             .returning(StrategyRow)
         )
-        return _record((await self._session.execute(statement)).scalar_one())
-
-    async def get(self, strategy_id: UUID) -> StrategyRecord | None:
-        """Return one of this user's strategies, None for anybody else's as for an id nobody has."""
-        statement = select(StrategyRow).where(self._is(strategy_id))
-        row = (await self._session.execute(statement)).scalar_one_or_none()
-        return _record(row) if row else None
+        return record_of((await self._session.execute(statement)).scalar_one())
 
     async def page(self, limit: int, after: Spot | None) -> list[StrategyRecord]:
         """Return at most `limit` strategies, newest first, from `after` on."""
@@ -111,7 +105,7 @@ class Strategies:
             statement = statement.where(place < (after.created_at, after.row_id))
         newest_first = (StrategyRow.created_at.desc(), StrategyRow.strategy_id.desc())
         rows = (await self._session.execute(statement.order_by(*newest_first).limit(limit))).scalars()
-        return [_record(row) for row in rows]
+        return [record_of(row) for row in rows]
 
     async def any_running(self) -> bool:
         running = and_(StrategyRow.user_id == self._user_id, StrategyRow.status == Status.RUNNING)
@@ -129,7 +123,7 @@ class Strategies:
             return Deletion.UNKNOWN
         if row.status == Status.RUNNING:
             return Deletion.RUNNING
-        if _record(row).left_over:
+        if record_of(row).left_over:
             return Deletion.POSITION_OPEN
         if await self._in_doubt(row):
             return Deletion.IN_DOUBT
@@ -152,7 +146,8 @@ class Strategies:
         return and_(StrategyRow.strategy_id == strategy_id, StrategyRow.user_id == self._user_id)
 
 
-def _record(row: StrategyRow) -> StrategyRecord:
+def record_of(row: Any) -> StrategyRecord:
+    """Return a row of `strategies`, or of its columns, as a record."""
     same: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
     return StrategyRecord(
         strategy=Strategy(

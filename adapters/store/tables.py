@@ -96,7 +96,7 @@ class StrategyRow(Base):
         CheckConstraint("stop_loss > 0", name="stop_loss_positive"),
         CheckConstraint("buy_time < sell_time", name="buy_before_sell"),
         Index("ix_strategies_user_created", "user_id", "created_at", "strategy_id"),
-        Index("ix_strategies_running", "status", postgresql_where=sql("status = 'running'")),
+        Index("ix_strategies_running", "strategy_id", postgresql_where=sql("status = 'running'")),
     )
 
     strategy_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -151,6 +151,12 @@ class OrderRow(Base):
         # What an account has sent in the last minute: every claim asks.
         Index("ix_orders_user_sent", "user_id", "sent_at"),
         Index("ix_orders_held", "due_at", postgresql_where=sql(HELD)),
+        # A handful at any time; the reconciler asks for them every few seconds, however many days are behind.
+        Index(
+            "ix_orders_entries_in_doubt",
+            "strategy_id",
+            postgresql_where=sql("leg = 'entry' AND status IN ('sent', 'absent', 'open')"),
+        ),
         CheckConstraint("filled_quantity >= 0", name="filled_not_negative"),
     )
 

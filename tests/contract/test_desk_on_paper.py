@@ -5,9 +5,7 @@ All cases run at once, each on an account of its own; the exchange's ledger tell
 
 import asyncio
 import itertools
-import ssl
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -24,8 +22,8 @@ from activities.orders import OrderActivities
 from activities.overdue import ExitWatch
 from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls, kite_threads
-from adapters.kite.wire import trusted_roots
+from adapters.kite.calls import KiteCalls
+from adapters.kite.wire import Wire
 from domain.errors import LoginNeeded
 from domain.leg import Horizons
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
@@ -100,10 +98,9 @@ class Story:
 class Account:
     """One account at the paper exchange: `domain.ports.Brokers` for one user, with its logins."""
 
-    def __init__(self, paper: PaperProcess, threads: ThreadPoolExecutor, tls: ssl.SSLContext) -> None:
+    def __init__(self, paper: PaperProcess, wire: Wire) -> None:
         self._paper = paper
-        self._threads = threads
-        self._tls = tls
+        self._wire = wire
         self.owner = paper.account(cash=1_000_000)
         self._broker: KiteBroker | None = self._logged_in(self.owner)
 
@@ -120,7 +117,7 @@ class Account:
         self._broker = self._logged_in(self._paper.account(self.owner.user_id))
 
     def _logged_in(self, owner: PaperAccount) -> KiteBroker:
-        calls = KiteCalls(owner.api_key, owner.access_token, self._paper.url, self._threads, self._tls)
+        calls = KiteCalls(owner.api_key, owner.access_token, self._paper.url, self._wire)
         return KiteBroker(calls, SystemClock())
 
 
@@ -313,17 +310,18 @@ CASES = {str(case): case for case in (*ALONE, *IN_DOUBT, *TOGETHER)}
 @pytest.fixture(scope="module")
 async def stories() -> AsyncIterator[dict[str, Story | BaseException]]:
     """Trade every case at once."""
-    with PaperProcess("--seed", "7") as paper, kite_threads(128) as threads:
+    with PaperProcess("--seed", "7") as paper:
         paper.price("TCS", 3550)
-        tls = trusted_roots()
+        wire = Wire()
 
         async def traded(case: Case) -> Story:
-            account = await asyncio.to_thread(Account, paper, threads, tls)
+            account = await asyncio.to_thread(Account, paper, wire)
             async with asyncio.timeout(40):
                 return await House(paper, account).trade(case)
 
         told = await asyncio.gather(*map(traded, CASES.values()), return_exceptions=True)
         yield dict(zip(CASES, told, strict=True))
+        wire.close()
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import pytest
 
 from adapters.kite.accounts import RECHECK_SECONDS, KiteBrokers, KiteCredentials
-from adapters.kite.calls import kite_threads
+from adapters.kite.wire import Wire
 from domain.errors import BrokerNotConnected, LoginNeeded, StoreUnavailable
 from tests.fakes.manual_clock import ManualClock
 from tests.scripted_server import ScriptedServer, answer
@@ -55,9 +54,10 @@ class Logins:
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with kite_threads(4) as executor:
-        yield executor
+def wire() -> Iterator[Wire]:
+    made = Wire()
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -78,8 +78,8 @@ def user(logins: Logins) -> UUID:
 
 
 @pytest.fixture
-def brokers(logins: Logins, clock: ManualClock, threads: ThreadPoolExecutor) -> Iterator[KiteBrokers]:
-    made = KiteBrokers(logins, "http://127.0.0.1:1", clock, threads, capacity=3)
+def brokers(logins: Logins, clock: ManualClock, wire: Wire) -> Iterator[KiteBrokers]:
+    made = KiteBrokers(logins, "http://127.0.0.1:1", clock, wire, capacity=3)
     yield made
     made.close()
 
@@ -105,10 +105,10 @@ async def test_a_warm_account_asks_for_a_newer_login_now_and_then(
 
 
 async def test_a_new_login_is_used_within_a_second(
-    logins: Logins, clock: ManualClock, threads: ThreadPoolExecutor, user: UUID
+    logins: Logins, clock: ManualClock, wire: Wire, user: UUID
 ) -> None:
     async with ScriptedServer(answer(200, BOOK)) as server:
-        brokers = KiteBrokers(logins, server.root, clock, threads)
+        brokers = KiteBrokers(logins, server.root, clock, wire)
         await (await brokers.of(user)).positions()
         logins.log_in(user, "tuesday")
         await clock.advance(1)

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,8 +13,8 @@ import pytest
 from adapters.clock import SystemClock
 from adapters.kite import rows
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls, kite_threads
-from adapters.kite.wire import trusted_roots
+from adapters.kite.calls import KiteCalls
+from adapters.kite.wire import Wire
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.order import BrokerOrder, OrderRequest, OrderStatus, OrderTerms, Side
 from domain.outcome import Accepted, Cause, Rejected, Unknown
@@ -23,15 +22,15 @@ from domain.strategy import Product
 from tests.paper_process import PaperAccount, PaperProcess
 
 TCS = OrderTerms("NSE", "TCS", Product.CNC)
-TLS = trusted_roots()
 SEEN = datetime(2026, 11, 20, 5, tzinfo=UTC)
 _numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with kite_threads(8) as executor:
-        yield executor
+def wire() -> Iterator[Wire]:
+    made = Wire()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +46,12 @@ def owner(paper: PaperProcess) -> PaperAccount:
 
 
 @pytest.fixture
-def broker(paper: PaperProcess, owner: PaperAccount, threads: ThreadPoolExecutor) -> KiteBroker:
-    return account(paper, owner, threads)
+def broker(paper: PaperProcess, owner: PaperAccount, wire: Wire) -> KiteBroker:
+    return account(paper, owner, wire)
 
 
-def account(paper: PaperProcess, owner: PaperAccount, threads: ThreadPoolExecutor) -> KiteBroker:
-    calls = KiteCalls(owner.api_key, owner.access_token, paper.url, threads, TLS)
+def account(paper: PaperProcess, owner: PaperAccount, wire: Wire) -> KiteBroker:
+    calls = KiteCalls(owner.api_key, owner.access_token, paper.url, wire)
     return KiteBroker(calls, SystemClock(), 1)
 
 
@@ -191,8 +190,8 @@ async def test_no_quotes_asked_is_no_call(broker: KiteBroker) -> None:
     assert await broker.quotes([]) == {}
 
 
-async def test_two_accounts_see_their_own_books(paper: PaperProcess, threads: ThreadPoolExecutor) -> None:
-    first, second = (account(paper, paper.account(), threads) for _ in range(2))
+async def test_two_accounts_see_their_own_books(paper: PaperProcess, wire: Wire) -> None:
+    first, second = (account(paper, paper.account(), wire) for _ in range(2))
     one, other = order(1), order(2)
     await asyncio.gather(first.place(one, 5), second.place(other, 5))
     await seen(first, one.tag, OrderStatus.COMPLETE)

@@ -1,24 +1,24 @@
 """Logging in at Kite, against the paper exchange."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
 
-from adapters.kite.calls import kite_threads
 from adapters.kite.login import KiteLogin, token_expiry
+from adapters.kite.wire import Wire
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from tests.paper_process import PaperProcess, free_port
 from tests.scripted_server import ScriptedServer, answer, hang
 
 
 @pytest.fixture(scope="module")
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with kite_threads(4) as executor:
-        yield executor
+def wire() -> Iterator[Wire]:
+    made = Wire()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def paper() -> Iterator[PaperProcess]:
 
 
 @pytest.fixture
-def login(paper: PaperProcess, threads: ThreadPoolExecutor) -> KiteLogin:
-    return KiteLogin(paper.url, threads, login_page=f"{paper.url}/connect/login")
+def login(paper: PaperProcess, wire: Wire) -> KiteLogin:
+    return KiteLogin(paper.url, wire, login_page=f"{paper.url}/connect/login")
 
 
 async def test_a_profile_says_whose_token_it_is(paper: PaperProcess, login: KiteLogin) -> None:
@@ -74,25 +74,25 @@ async def test_the_login_page_hands_the_state_back(paper: PaperProcess, login: K
     assert "state=a%2Bb%26c%3Dd" in text
 
 
-def test_the_login_url_is_kites_by_default(threads: ThreadPoolExecutor) -> None:
-    parts = urlsplit(KiteLogin("http://127.0.0.1:1", threads).login_url("key", "a&b"))
+def test_the_login_url_is_kites_by_default(wire: Wire) -> None:
+    parts = urlsplit(KiteLogin("http://127.0.0.1:1", wire).login_url("key", "a&b"))
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://kite.zerodha.com/connect/login"
     assert parse_qs(parts.query) == {"v": ["3"], "api_key": ["key"], "redirect_params": ["state=a%26b"]}
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"user_id": 5, "user_name": "x"}])
-async def test_an_odd_profile_is_no_profile(data: object, threads: ThreadPoolExecutor) -> None:
+async def test_an_odd_profile_is_no_profile(data: object, wire: Wire) -> None:
     async with ScriptedServer(answer(200, {"status": "success", "data": data})) as server:
         with pytest.raises(BrokerUnavailable):
-            await KiteLogin(server.root, threads).profile("key", "token")
+            await KiteLogin(server.root, wire).profile("key", "token")
 
 
-async def test_a_broker_that_is_away_is_unavailable(threads: ThreadPoolExecutor) -> None:
+async def test_a_broker_that_is_away_is_unavailable(wire: Wire) -> None:
     with pytest.raises(BrokerUnavailable):
-        await KiteLogin(f"http://127.0.0.1:{free_port()}", threads).profile("key", "token")
+        await KiteLogin(f"http://127.0.0.1:{free_port()}", wire).profile("key", "token")
     async with ScriptedServer(hang) as server:
         with pytest.raises(BrokerUnavailable):
-            await KiteLogin(server.root, threads, seconds=0.2).exchange("key", "secret", "token")
+            await KiteLogin(server.root, wire, seconds=0.2).exchange("key", "secret", "token")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Every kind of answer, through the real client, against a server that answers exactly so."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +8,9 @@ import pytest
 
 from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls, kite_threads
+from adapters.kite.calls import KiteCalls
 from adapters.kite.outcomes import TABLE, ReadError
-from adapters.kite.wire import trusted_roots
+from adapters.kite.wire import Wire
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
@@ -146,14 +145,14 @@ BODY_DRIPS = send(f"HTTP/1.1 200 X\r\n{JSON}\r\nContent-Length: 900\r\n\r\n".enc
 
 
 @pytest.fixture(scope="module")
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with kite_threads(8) as executor:
-        yield executor
+def wire() -> Iterator[Wire]:
+    made = Wire()
+    yield made
+    made.close()
 
 
-def account(root: str, threads: ThreadPoolExecutor, patience: float = 5.0, **extra: Any) -> KiteBroker:
-    tls = extra.pop("tls", None) or trusted_roots()
-    calls = KiteCalls("kitekey", "s3cr3t-token", root, threads, tls, **extra)
+def account(root: str, wire: Wire, patience: float = 5.0, **extra: Any) -> KiteBroker:
+    calls = KiteCalls("kitekey", "s3cr3t-token", root, wire, **extra)
     return KiteBroker(calls, SystemClock(), read_seconds=patience)
 
 
@@ -167,17 +166,17 @@ def check(outcome: PlaceOutcome, expected: type[PlaceOutcome] | Cause) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}: {case.what}")
-async def test_an_order_comes_to_what_its_answer_proves(case: Case, threads: ThreadPoolExecutor) -> None:
+async def test_an_order_comes_to_what_its_answer_proves(case: Case, wire: Wire) -> None:
     async with ScriptedServer(case.script) as server:
-        outcome = await account(server.root, threads).place(ORDER, case.patience)
+        outcome = await account(server.root, wire).place(ORDER, case.patience)
         check(outcome, case.order)
         assert len(server.requests) == 1, "sent once: no retry, no redirect followed"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}: {case.what}")
-async def test_a_read_comes_to_what_its_answer_proves(case: Case, threads: ThreadPoolExecutor) -> None:
+async def test_a_read_comes_to_what_its_answer_proves(case: Case, wire: Wire) -> None:
     async with ScriptedServer(case.script) as server:
-        broker = account(server.root, threads, case.patience)
+        broker = account(server.root, wire, case.patience)
         if case.read is None:
             assert await broker.positions() == []
         else:
@@ -195,42 +194,42 @@ def test_every_row_of_the_table_is_driven() -> None:
     "data",
     [{}, {"order_id": None}, {"order_id": ""}, {"order_id": 2042130686722629633}, [{"order_id": "1"}], "1"],
 )
-async def test_success_without_an_order_number_is_unknown(data: Any, threads: ThreadPoolExecutor) -> None:
+async def test_success_without_an_order_number_is_unknown(data: Any, wire: Wire) -> None:
     async with ScriptedServer(answer(200, {"status": "success", "data": data})) as server:
-        check(await account(server.root, threads).place(ORDER, 5), Unknown)
+        check(await account(server.root, wire).place(ORDER, 5), Unknown)
 
 
-async def test_a_body_that_drips_is_left_at_the_deadline(threads: ThreadPoolExecutor) -> None:
+async def test_a_body_that_drips_is_left_at_the_deadline(wire: Wire) -> None:
     async def head_then_drip(writer: Any) -> None:
         await BODY_DRIPS(writer)
         await drip(b" " * 900)(writer)
 
     async with ScriptedServer(head_then_drip) as server:
-        check(await account(server.root, threads).place(ORDER, 0.4), Unknown)
+        check(await account(server.root, wire).place(ORDER, 0.4), Unknown)
 
 
-async def test_an_order_to_a_closed_port_may_be_tried_again(threads: ThreadPoolExecutor) -> None:
-    broker = account(f"http://127.0.0.1:{free_port()}", threads)
+async def test_an_order_to_a_closed_port_may_be_tried_again(wire: Wire) -> None:
+    broker = account(f"http://127.0.0.1:{free_port()}", wire)
     check(await broker.place(ORDER, 5), TRY)
     with pytest.raises(BrokerUnavailable):
         await broker.orders()
 
 
-async def test_an_order_to_an_unknown_host_may_be_tried_again(threads: ThreadPoolExecutor) -> None:
-    check(await account("http://kite.invalid", threads).place(ORDER, 5), TRY)
+async def test_an_order_to_an_unknown_host_may_be_tried_again(wire: Wire) -> None:
+    check(await account("http://kite.invalid", wire).place(ORDER, 5), TRY)
 
 
-async def test_an_order_through_a_dead_proxy_may_be_tried_again(threads: ThreadPoolExecutor) -> None:
+async def test_an_order_through_a_dead_proxy_may_be_tried_again(wire: Wire) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
         proxies = {"http": f"http://someone:hunter2@127.0.0.1:{free_port()}"}
-        outcome = await account(server.root, threads, proxies=proxies).place(ORDER, 5)
+        outcome = await account(server.root, wire, proxies=proxies).place(ORDER, 5)
         check(outcome, TRY)
         assert "hunter2" not in repr(outcome)
         assert not server.requests
 
 
-async def test_an_order_goes_through_the_accounts_own_proxy(threads: ThreadPoolExecutor) -> None:
+async def test_an_order_goes_through_the_accounts_own_proxy(wire: Wire) -> None:
     async with ScriptedServer(answer(200, PLACED)) as proxy:
-        broker = account("http://kite.invalid", threads, proxies={"http": proxy.root})
+        broker = account("http://kite.invalid", wire, proxies={"http": proxy.root})
         check(await broker.place(ORDER, 5), Accepted)
         assert proxy.requests[0].startswith("POST http://kite.invalid/orders/regular ")

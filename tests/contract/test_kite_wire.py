@@ -1,6 +1,7 @@
 """What the wire must never do: send late, send as somebody else, wait for ever, tell secrets."""
 
 import asyncio
+import contextlib
 import logging
 import re
 import socket
@@ -9,11 +10,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from cryptography import x509
@@ -21,11 +22,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.clock import SystemClock
+from adapters.kite import routes
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls, kite_threads
-from adapters.kite.client import Kite
+from adapters.kite.calls import KiteCalls
 from adapters.kite.login import KiteLogin
-from adapters.kite.wire import Call, trusted_roots
+from adapters.kite.way import Way
+from adapters.kite.wire import Wire
 from domain.errors import BrokerUnavailable, StopwatchError
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.outcome import Accepted, Cause, Rejected, Unknown
@@ -34,7 +36,6 @@ from tests.scripted_server import Script, ScriptedServer, answer, drip, hang, re
 
 PLACED = {"status": "success", "data": {"order_id": "2042130686722629633", "net": []}}
 TOKEN = "s3cr3t-access-token"
-TLS = trusted_roots()
 
 
 def order(tag: str = "ABCDEF") -> OrderRequest:
@@ -42,74 +43,120 @@ def order(tag: str = "ABCDEF") -> OrderRequest:
 
 
 @pytest.fixture
-def threads() -> Iterator[ThreadPoolExecutor]:
-    with kite_threads(8) as executor:
-        yield executor
-
-
-@pytest.fixture
-def one_thread() -> Iterator[ThreadPoolExecutor]:
-    with kite_threads(1) as executor:
-        yield executor
+def wire() -> Iterator[Wire]:
+    made = Wire()
+    yield made
+    made.close()
 
 
 def account(
     root: str,
-    executor: ThreadPoolExecutor,
+    wire: Wire,
     *,
     key: str = "kitekey",
     token: str = TOKEN,
-    tls: ssl.SSLContext = TLS,
     read_seconds: float = 5.0,
 ) -> KiteBroker:
-    return KiteBroker(KiteCalls(key, token, root, executor, tls), SystemClock(), 1, read_seconds=read_seconds)
+    return KiteBroker(KiteCalls(key, token, root, wire), SystemClock(), 1, read_seconds=read_seconds)
 
 
-async def test_an_order_that_waited_too_long_for_a_thread_never_leaves(
-    one_thread: ThreadPoolExecutor,
-) -> None:
-    release = threading.Event()
-    async with ScriptedServer(answer(200, PLACED)) as server:
-        one_thread.submit(release.wait, 10)
-        outcome = await account(server.root, one_thread).place(order(), 0.2)
-        release.set()
+async def test_an_order_that_waited_too_long_for_a_connection_never_leaves(wire: Wire) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        with contextlib.ExitStack() as crowd:
+            for _ in range(4):  # nobody accepts, and the queue is full: the next one waits
+                waiting = crowd.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(address)
+            outcome = await account(f"http://127.0.0.1:{address[1]}", wire).place(order(), 0.3)
         assert isinstance(outcome, Rejected)
         assert outcome.cause is Cause.TRY_AGAIN
-        await account(server.root, one_thread).positions()  # whatever was queued has had its turn
-        assert [head.split()[0] for head in server.requests] == ["GET"]
+        assert not await asyncio.to_thread(_heard, full)
 
 
-async def test_an_order_is_held_back_when_its_moment_has_passed(one_thread: ThreadPoolExecutor) -> None:
-    release = threading.Event()
+def _heard(listener: socket.socket) -> bytes:
+    """All that was ever sent to a server that answered nobody."""
+    heard = b""
+    listener.settimeout(0.3)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            talk, _ = listener.accept()
+            talk.settimeout(0.3)
+            with talk, contextlib.suppress(OSError):
+                heard += talk.recv(65536)
+    return heard
+
+
+async def test_an_order_is_held_back_when_its_moment_has_passed(wire: Wire) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
-        one_thread.submit(release.wait, 10)
-        sent = asyncio.ensure_future(account(server.root, one_thread).place(order(), 10, leave_within=0.05))
-        asyncio.get_running_loop().call_later(0.2, release.set)
+        broker = account(server.root, wire)
+        sent = asyncio.ensure_future(broker.place(order(), 10, leave_within=0.05))
+        await asyncio.sleep(0)  # it opens its connection, and the process is busy with something else
+        time.sleep(0.2)  # noqa: ASYNC251
         outcome = await sent
         assert isinstance(outcome, Rejected)
         assert outcome.cause is Cause.TRY_AGAIN
         assert not server.requests
+        await broker.positions()
+        assert [head.split()[0] for head in server.requests] == ["GET"]
 
 
-async def test_a_call_left_at_its_deadline_gives_its_thread_back(one_thread: ThreadPoolExecutor) -> None:
-    async with (
-        ScriptedServer(drip(b"HTTP/1.1 200 OK\r\n" * 100)) as slow,
-        ScriptedServer(answer(200, PLACED)) as quick,
-    ):
-        assert isinstance(await account(slow.root, one_thread).place(order(), 0.2), Unknown)
-        assert isinstance(await account(quick.root, one_thread).place(order(), 5), Accepted)
+SLOW = drip(b"HTTP/1.1 200 OK\r\n" * 100)
 
 
-async def test_a_cancelled_call_gives_its_thread_back(one_thread: ThreadPoolExecutor) -> None:
-    async with ScriptedServer(hang) as slow, ScriptedServer(answer(200, PLACED)) as quick:
-        reading = asyncio.ensure_future(account(slow.root, one_thread, read_seconds=60).orders())
-        while not slow.requests:  # noqa: ASYNC110 - the server's list is no event
+class Leavings:
+    """A server that plays a script, and counts the connections that the client has ended."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self.left = 0
+        self.peers: set[Any] = set()
+
+    async def __call__(self, writer: asyncio.StreamWriter) -> None:
+        self.peers.add(writer.get_extra_info("peername"))
+        try:
+            await self._script(writer)
+        except OSError:
+            self.left += 1
+            raise
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - a server's list is no event
             await asyncio.sleep(0.01)
+
+
+async def test_a_call_left_at_its_deadline_gives_its_connection_up(wire: Wire) -> None:
+    slow = Leavings(SLOW)
+    async with ScriptedServer(slow) as server:
+        assert isinstance(await account(server.root, wire).place(order(), 0.2), Unknown)
+        await eventually(lambda: slow.left == 1)
+
+
+async def test_a_cancelled_call_gives_its_connection_up(wire: Wire) -> None:
+    slow = Leavings(SLOW)
+    async with ScriptedServer(slow) as server:
+        reading = asyncio.ensure_future(account(server.root, wire, read_seconds=60).orders())
+        await eventually(lambda: bool(server.requests))
         reading.cancel()
-        assert isinstance(await account(quick.root, one_thread).place(order(), 5), Accepted)
+        await asyncio.wait({reading})
+        assert reading.cancelled()
+        await eventually(lambda: slow.left == 1)
 
 
-async def test_an_order_does_not_wait_for_a_slow_order_book(threads: ThreadPoolExecutor) -> None:
+async def test_an_order_cancelled_before_it_left_never_leaves(tmp_path: Path) -> None:
+    server = TlsServer(tmp_path, lambda secure: None, handshake_after=0.2)
+    with contextlib.closing(Wire(server.trusting)) as wire:
+        sent = asyncio.ensure_future(account(server.root, wire).place(order(), 5))
+        await asyncio.sleep(0.05)
+        sent.cancel()
+        await asyncio.wait({sent})
+    await asyncio.to_thread(server.close)
+    assert not server.requests
+
+
+async def test_an_order_does_not_wait_for_a_slow_order_book(wire: Wire) -> None:
     server: ScriptedServer
 
     async def slow_reads(writer: asyncio.StreamWriter) -> None:
@@ -117,7 +164,7 @@ async def test_an_order_does_not_wait_for_a_slow_order_book(threads: ThreadPoolE
         await script(writer)
 
     async with ScriptedServer(slow_reads) as server:
-        broker = account(server.root, threads)
+        broker = account(server.root, wire)
         reading = asyncio.ensure_future(broker.orders())
         while not server.requests:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
@@ -126,7 +173,7 @@ async def test_an_order_does_not_wait_for_a_slow_order_book(threads: ThreadPoolE
         reading.cancel()
 
 
-async def test_calls_one_after_another_share_one_connection(threads: ThreadPoolExecutor) -> None:
+async def test_calls_one_after_another_share_one_connection(wire: Wire) -> None:
     connections: set[Any] = set()
 
     async def note(writer: asyncio.StreamWriter) -> None:
@@ -134,16 +181,16 @@ async def test_calls_one_after_another_share_one_connection(threads: ThreadPoolE
         await answer(200, PLACED)(writer)
 
     async with ScriptedServer(note) as server:
-        broker = account(server.root, threads)
+        broker = account(server.root, wire)
         for _ in range(10):
             await broker.place(order(), 5)
             await broker.positions()
     assert len(connections) == 1
 
 
-async def test_accounts_in_parallel_never_mix_their_tokens(threads: ThreadPoolExecutor) -> None:
+async def test_accounts_in_parallel_never_mix_their_tokens(wire: Wire) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
-        brokers = {n: account(server.root, threads, key=f"key{n}", token=f"token{n}") for n in range(10)}
+        brokers = {n: account(server.root, wire, key=f"key{n}", token=f"token{n}") for n in range(10)}
         await asyncio.gather(
             *(broker.place(order(f"TAG{n}"), 10, 10) for n, broker in brokers.items() for _ in range(20))
         )
@@ -156,9 +203,9 @@ async def test_accounts_in_parallel_never_mix_their_tokens(threads: ThreadPoolEx
     assert pairs == {(str(n), str(n), str(n)) for n in range(10)}
 
 
-async def test_a_market_order_says_all_that_zerodha_wants(threads: ThreadPoolExecutor) -> None:
+async def test_a_market_order_says_all_that_zerodha_wants(wire: Wire) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
-        await account(server.root, threads).place(order("MYTAG"), 5)
+        await account(server.root, wire).place(order("MYTAG"), 5)
     head, _, body = server.requests[0].partition("\r\n\r\n")
     assert head.startswith("POST /orders/regular ")
     assert "X-Kite-Version: 3" in head
@@ -194,13 +241,13 @@ ECHO = {"status": "error", "error_type": "OrderException", "message": f"token ki
     ],
 )
 async def test_no_secret_is_told_whatever_the_broker_answers(
-    script: Script, threads: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+    script: Script, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     told: list[str] = []
     async with ScriptedServer(script) as server:
-        broker = account(server.root, threads, read_seconds=0.5)
-        login = KiteLogin(server.root, threads, seconds=0.5)
+        broker = account(server.root, wire, read_seconds=0.5)
+        login = KiteLogin(server.root, wire, seconds=0.5)
         told.append(repr(await broker.place(order(), 0.5)))
         for ask in (
             broker.orders,
@@ -224,8 +271,14 @@ async def _what_is_told(ask: Callable[[], Any]) -> str:
         return "".join(lines) + repr([vars(part) for part in chain if part])
 
 
-def test_a_client_does_not_print_its_token() -> None:
-    assert TOKEN not in repr(Kite("kitekey", TOKEN, "http://127.0.0.1:1", TLS))
+def test_calls_and_requests_do_not_print_their_secrets(wire: Wire) -> None:
+    proxies = {"http": f"http://someone:{TOKEN}@127.0.0.1:1"}
+    calls = KiteCalls("kitekey", TOKEN, "http://127.0.0.1:1", wire, proxies, secrets=(TOKEN,))
+    way = Way.to("http://127.0.0.1:1", proxies)
+    request = routes.session("kitekey", TOKEN, TOKEN)
+    assert TOKEN not in repr((calls, vars(calls)["_way"], way, request, wire))
+    assert request.form is not None
+    assert request.form not in repr(request)
 
 
 class TlsServer:
@@ -266,52 +319,48 @@ class TlsServer:
             pass  # the client refused the certificate
 
 
-async def test_an_order_over_an_untrusted_certificate_never_leaves(
-    tmp_path: Path, threads: ThreadPoolExecutor
-) -> None:
+async def test_an_order_over_an_untrusted_certificate_never_leaves(tmp_path: Path, wire: Wire) -> None:
     server = TlsServer(tmp_path, lambda secure: None)
-    outcome = await account(server.root, threads).place(order(), 5)
-    server.close()
+    outcome = await account(server.root, wire).place(order(), 5)
+    await asyncio.to_thread(server.close)
     assert isinstance(outcome, Rejected)
     assert outcome.cause is Cause.TRY_AGAIN
     assert not server.requests
 
 
-async def test_a_tls_failure_in_the_answer_is_unknown(tmp_path: Path, threads: ThreadPoolExecutor) -> None:
+async def test_a_tls_failure_in_the_answer_is_unknown(tmp_path: Path) -> None:
     def garbage(secure: ssl.SSLSocket) -> None:
         socket.socket.sendall(secure, b"\x17\x03\x03\x00\x20" + b"x" * 32)
 
     server = TlsServer(tmp_path, garbage)
-    outcome = await account(server.root, threads, tls=server.trusting).place(order(), 5)
-    server.close()
+    with contextlib.closing(Wire(server.trusting)) as wire:
+        outcome = await account(server.root, wire).place(order(), 5)
+    await asyncio.to_thread(server.close)
     assert isinstance(outcome, Unknown)
     assert server.requests
 
 
-async def test_an_order_stuck_in_its_handshake_may_be_tried_again(threads: ThreadPoolExecutor) -> None:
+async def test_an_order_stuck_in_its_handshake_may_be_tried_again(wire: Wire) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         root = f"https://127.0.0.1:{mute.getsockname()[1]}"
-        outcome = await account(root, threads).place(order(), 0.3)
+        outcome = await account(root, wire).place(order(), 0.3)
     assert isinstance(outcome, Rejected)
     assert outcome.cause is Cause.TRY_AGAIN
 
 
-async def test_an_order_whose_moment_passed_in_the_handshake_never_leaves(
-    tmp_path: Path, threads: ThreadPoolExecutor
-) -> None:
+async def test_an_order_whose_moment_passed_in_the_handshake_never_leaves(tmp_path: Path) -> None:
     server = TlsServer(tmp_path, lambda secure: None, handshake_after=0.3)
-    outcome = await account(server.root, threads, tls=server.trusting).place(order(), 5, leave_within=0.1)
-    server.close()
+    with contextlib.closing(Wire(server.trusting)) as wire:
+        outcome = await account(server.root, wire).place(order(), 5, leave_within=0.1)
+    await asyncio.to_thread(server.close)
     assert isinstance(outcome, Rejected)
     assert outcome.cause is Cause.TRY_AGAIN
     assert not server.requests
 
 
-async def test_an_order_whose_tunnel_is_refused_never_left(threads: ThreadPoolExecutor) -> None:
+async def test_an_order_whose_tunnel_is_refused_never_left(wire: Wire) -> None:
     async with ScriptedServer(answer(407, "who are you", "text/plain")) as proxy:
-        calls = KiteCalls(
-            "kitekey", TOKEN, "https://kite.invalid", threads, TLS, proxies={"https": proxy.root}
-        )
+        calls = KiteCalls("kitekey", TOKEN, "https://kite.invalid", wire, proxies={"https": proxy.root})
         outcome = await KiteBroker(calls, SystemClock()).place(order(), 5)
         assert proxy.requests[0].startswith("CONNECT kite.invalid:443 ")
         assert TOKEN not in "".join(proxy.requests)
@@ -319,47 +368,42 @@ async def test_an_order_whose_tunnel_is_refused_never_left(threads: ThreadPoolEx
     assert outcome.cause is Cause.TRY_AGAIN
 
 
-async def test_an_order_ignores_the_proxy_of_the_host(
-    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_order_ignores_the_proxy_of_the_host(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "")
     async with ScriptedServer(answer(200, PLACED)) as server:
-        assert isinstance(await account(server.root, threads).place(order(), 5), Accepted)
+        assert isinstance(await account(server.root, wire).place(order(), 5), Accepted)
 
 
-async def test_a_call_given_up_late_leaves_the_next_ones_connection_alone(
-    threads: ThreadPoolExecutor,
-) -> None:
-    connections: set[Any] = set()
-
-    async def note(writer: asyncio.StreamWriter) -> None:
-        connections.add(writer.get_extra_info("peername"))
-        await answer(200, PLACED)(writer)
-
-    async with ScriptedServer(note) as server:
-        kite = Kite("kitekey", TOKEN, server.root, TLS)
-        first, second = Call(time.monotonic() + 5), Call(time.monotonic() + 5)
-        await asyncio.to_thread(kite.perform, first, 5, lambda kite: kite.positions())
-        assert first.finish()
-        assert first.give_up(), "it had left"
-
-        def give_up_first_midway(kite: Kite) -> Any:
-            first.give_up()
-            return kite.positions()
-
-        reply = await asyncio.to_thread(kite.perform, second, 5, give_up_first_midway)
-        assert reply.data == PLACED["data"]
-        assert len(connections) == 1
+async def test_a_closed_wire_is_no_exception_for_an_order(wire: Wire) -> None:
+    async with ScriptedServer(answer(200, PLACED)) as server:
+        broker = account(server.root, wire)
+        wire.close()
+        assert isinstance(await broker.place(order(), 1), Rejected)
+        with pytest.raises(BrokerUnavailable):
+            await broker.orders()
+        await broker.warm()
+        assert not server.requests
 
 
-async def test_a_closed_executor_is_no_exception_for_an_order() -> None:
-    executor = kite_threads(1)
-    executor.shutdown()
-    broker = account("http://127.0.0.1:1", executor)
-    assert isinstance(await broker.place(order(), 1), Rejected)
-    with pytest.raises(BrokerUnavailable):
-        await broker.orders()
+@pytest.mark.parametrize("token", ["abc\r\nX-Other: 1", "abc\n", "abc\0", "₹"])
+async def test_a_token_that_is_no_header_is_never_sent(token: str, wire: Wire) -> None:
+    async with ScriptedServer(answer(200, PLACED)) as server:
+        outcome = await account(server.root, wire, token=token).place(order(), 5)
+        assert isinstance(outcome, Rejected)
+        assert not server.requests
+
+
+async def test_no_other_request_hides_in_an_order(wire: Wire) -> None:
+    async with ScriptedServer(answer(200, PLACED)) as server:
+        broker = account(server.root, wire)
+        await broker.cancel("1 HTTP/1.1\r\nHost: x\r\n\r\nGET /?")
+        terms = OrderTerms("NSE&quantity=7", "M&M\r\n", Product.CNC)
+        await broker.place(OrderRequest(terms, Side.BUY, 5, "A&b=c d"), 5)
+    assert len(server.requests) == 2
+    form = parse_qs(server.requests[1].partition("\r\n\r\n")[2])
+    assert (form["exchange"], form["tradingsymbol"]) == (["NSE&quantity=7"], ["M&M\r\n"])
+    assert (form["quantity"], form["tag"]) == (["5"], ["A&b=c d"])
 
 
 def _own_certificate(folder: Path) -> tuple[Path, Path]:

@@ -43,6 +43,7 @@ class MemoryBroker:
     book: list[BrokerOrder] = field(default_factory=list)
     sent: list[OrderRequest] = field(default_factory=list)
     reads_fail: bool = False
+    warmed: int = 0
     before_answer: Callable[[], None] | None = None
     """Called when an order has been placed and its answer is on its way."""
     holds: dict[Side, asyncio.Event] = field(default_factory=dict)
@@ -69,6 +70,9 @@ class MemoryBroker:
         row = self._row(order, answer)
         self.book.append(row)
         return Unknown("read timed out") if answer is Answer.LOSE_ANSWER else Accepted(row.broker_order_id)
+
+    async def warm(self) -> None:
+        self.warmed += 1
 
     async def cancel(self, broker_order_id: str) -> None:
         self.book = [

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,7 +13,7 @@ from adapters.kite.calls import KiteCalls
 from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
-from adapters.kite.wire import trusted_roots
+from adapters.kite.wire import Wire
 from domain.ports import Broker
 from domain.strategy import Phase, Position
 from listener.accounts import OneForAll
@@ -34,7 +33,7 @@ def paper() -> Iterator[PaperProcess]:
 class Floor:
     """A listener on the floor of the paper exchange."""
 
-    def __init__(self, paper: PaperProcess, executor: ThreadPoolExecutor) -> None:
+    def __init__(self, paper: PaperProcess, wire: Wire) -> None:
         self.paper = paper
         self.watch_list = MemoryWatchList()
         self.clock = SystemClock()
@@ -45,7 +44,7 @@ class Floor:
         login = FeedLogin(account.api_key, account.access_token)
 
         def open_broker(found: FeedLogin) -> Broker:
-            calls = KiteCalls(found.api_key, found.access_token, paper.url, executor, trusted_roots())
+            calls = KiteCalls(found.api_key, found.access_token, paper.url, wire)
             return KiteBroker(calls, self.clock)
 
         self.listener = Listener(
@@ -79,14 +78,15 @@ class Floor:
 async def floor(paper: PaperProcess) -> AsyncIterator[Floor]:
     for symbol in ("TCS", "INFY"):
         paper.price(symbol, 3600)
-    with ThreadPoolExecutor(8) as executor:
-        floor = Floor(paper, executor)
-        task = asyncio.create_task(floor.listener.run())
-        await floor.listener.until_ready()
-        yield floor
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        paper.clear_faults()
+    wire = Wire()
+    floor = Floor(paper, wire)
+    task = asyncio.create_task(floor.listener.run())
+    await floor.listener.until_ready()
+    yield floor
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    wire.close()
+    paper.clear_faults()
 
 
 async def test_price_at_the_stop_signals_its_run_and_nobody_else(floor: Floor) -> None:

@@ -181,6 +181,9 @@ class Account:
         elif word != "rest":
             exchange.fill(order, whole)
 
+    async def warm(self) -> None:
+        await asyncio.sleep(LATENCY)
+
     async def cancel(self, broker_order_id: str) -> None:
         action = await self._pass("cancel")
         order = next(order for order in self.exchange.orders if order.order_id == broker_order_id)

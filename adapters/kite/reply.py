@@ -1,0 +1,128 @@
+"""What an answer says, read as the official client reads it, with what that drops kept.
+
+Three of the wire's error types have no class in the client and become `GeneralException`, a text body becomes
+a "502" whatever its status, and a 500 that says "success" is returned as one. So replies are told by the
+status and the envelope, not by the class of the exception.
+"""
+
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from kiteconnect import exceptions
+
+from adapters.kite.line import LARGEST_ANSWER, Answer
+
+LONGEST_MESSAGE = 500
+PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What is known of one call when it is over. Holds no credential but in `data`, which is not printed.
+
+    `left`: whether any byte of the request went out. `status` is None where no status line came back.
+    `error_type` and `message` are the broker's own, from its error envelope. `failure` names what kept the
+    client from returning `data`.
+    """
+
+    left: bool
+    status: int | None = None
+    error_type: str | None = None
+    message: str = ""
+    failure: str | None = None
+    data: Any = field(default=None, repr=False)
+
+
+class TooLarge(ValueError):
+    """The body unpacks to more than anything the broker sends."""
+
+
+def reply_of(answer: Answer, picked: str | None, secrets: Sequence[str]) -> Reply:
+    """Return what is known of a call that left. Never raises; cuts `secrets` out of what the broker says."""
+    if answer.failure is not None:
+        return Reply(True, answer.status, failure=answer.failure)
+    body = b""
+    try:
+        body = unpacked(answer)
+        return Reply(True, answer.status, data=_data(answer, body, picked))
+    except Exception as odd:  # as in the client: an odd body raises nearly anything
+        # Only the name goes on: the words of an exception may hold the body.
+        failure = type(odd).__name__
+    error_type, message = _envelope(body)
+    return Reply(True, answer.status, error_type, _without(secrets, message), failure)
+
+
+def unpacked(answer: Answer, largest: int = LARGEST_ANSWER) -> bytes:
+    """Return the body without its content encoding. Raises `TooLarge`, `zlib.error`."""
+    if answer.headers.get("content-encoding", "").strip().lower() not in PACKED:
+        return bytes(answer.body)
+    try:
+        return _inflate(answer.body, ZLIB_OR_GZIP, largest)
+    except zlib.error:
+        return _inflate(answer.body, -zlib.MAX_WBITS, largest)  # "deflate" as some servers understand it
+
+
+def _inflate(packed: bytes | bytearray, form: int, largest: int) -> bytes:
+    inflating = zlib.decompressobj(form)
+    body = inflating.decompress(packed, largest + 1)
+    if len(body) > largest:
+        raise TooLarge("it is too large")
+    if not inflating.eof:
+        raise zlib.error("the packed body is cut off")
+    return body
+
+
+def _data(answer: Answer, body: bytes, picked: str | None) -> Any:
+    """Return what `KiteConnect._request` would of this answer, or raise what it would."""
+    kind = answer.headers["content-type"]
+    if "json" in kind:
+        data = _of_envelope(_json(body), answer.status)
+    elif "csv" in kind:
+        data = body
+    else:
+        raise exceptions.DataException("unknown Content-Type")
+    return data if picked is None else data[picked]
+
+
+def _of_envelope(found: Any, status: int | None) -> Any:
+    if found.get("status") == "error" or found.get("error_type"):
+        kind = getattr(exceptions, found.get("error_type"), exceptions.GeneralException)
+        raise kind(found["message"], code=status)
+    return found["data"]
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        # NaN, or a broken letter in some message: the client reads it, and an order book is not lost by it.
+        return json.loads(body.decode(errors="replace"))
+    except ValueError:
+        raise exceptions.DataException("no JSON") from None
+
+
+def _envelope(body: bytes) -> tuple[str | None, str]:
+    """Return error_type and message of Kite's error envelope, (None, "") when the body is no such thing."""
+    try:
+        found = _json(body)
+    except exceptions.DataException:
+        return None, ""
+    if not isinstance(found, dict) or found.get("status") != "error":
+        return None, ""
+    error_type, message = found.get("error_type"), found.get("message")
+    if not (isinstance(error_type, str) and error_type and isinstance(message, str)):
+        return None, ""
+    return error_type, message[:LONGEST_MESSAGE]
+
+
+def _without(secrets: Sequence[str], text: str) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "…") if secret else text
+    return text

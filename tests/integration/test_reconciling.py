@@ -1,0 +1,271 @@
+"""The reconciler's promises while many others run, on real Postgres, Valkey and Temporal."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+import pytest
+from redis.asyncio import Redis
+from sqlalchemy import update
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from activities.reconciling import ReconcileActivities
+from adapters.cache_mark import RedisMark
+from adapters.clock import SystemClock
+from adapters.redis_cache import RedisRuntimeCache
+from adapters.store.engine import Store
+from adapters.store.orders import PostgresOrderLog
+from adapters.store.reconciling import PostgresReconciliation
+from adapters.store.tables import StrategyRow, User
+from adapters.temporal import DATA_CONVERTER
+from domain.reconciling import SLICES, Look, Reconciled
+from domain.run import Alarm, StartRun
+from domain.session import DayPlan
+from domain.strategy import Phase, Position, Status, Strategy
+from tests.valkey_process import ValkeyProcess
+from workflows.client import SYMBOL, USER, TemporalOpenRuns, workflow_id
+
+OTHERS = 600
+QUEUE = "nobody works here"
+NOW = datetime.now(UTC)
+
+
+@dataclass
+class Told:
+    """Alerts that were raised."""
+
+    alarms: list[Alarm] = field(default_factory=list)
+
+    async def raise_(self, alarm: Alarm) -> None:
+        self.alarms.append(alarm)
+
+
+@dataclass
+class House:
+    """Many running strategies, and the reconciler that looks after them."""
+
+    store: Store
+    client: Client
+    cache: RedisRuntimeCache
+    redis: Redis
+    activities: ReconcileActivities
+    told: Told
+    strategies: list[Strategy] = field(default_factory=list)
+
+    async def fill(self, count: int) -> None:
+        """Have `count` strategies run: rows, open runs, and keys."""
+        user_id = uuid4()
+        made = [_strategy(user_id) for _ in range(count)]
+        async with self.store.work() as session:
+            session.add(User(user_id=user_id, email=f"{user_id}@example.com", password_hash="-"))
+        for start in range(0, count, 50):
+            # A transaction each: one that stands still for three seconds is ended by Postgres.
+            async with self.store.work() as session:
+                session.add_all([_row(strategy) for strategy in made[start : start + 50]])
+            await asyncio.gather(*(self._open(strategy) for strategy in made[start : start + 50]))
+        self.strategies += made
+
+    async def _open(self, strategy: Strategy) -> None:
+        await TemporalOpenRuns(self.client, QUEUE).adopt(_start(strategy))
+        await self.cache.load(strategy, Status.RUNNING, Position.NONE)
+
+    async def round(self, number: int | None) -> Reconciled:
+        return await self.activities.reconcile(Look(number))
+
+    def away_from(self, strategy: Strategy) -> int:
+        """Return the number of a slice that the strategy is not in."""
+        return (int(strategy.strategy_id.hex[0], 16) + 1) % SLICES
+
+    async def terminate(self, strategy: Strategy) -> None:
+        """End a run from outside, and wait until Temporal's list says so."""
+        handle = self.client.get_workflow_handle(_id(strategy))
+        await handle.terminate()
+        query = f"WorkflowId = '{_id(strategy)}' AND ExecutionStatus = 'Terminated'"
+        await self.until_listed(query, 1)
+
+    async def until_listed(self, query: str, count: int) -> None:
+        """Wait until Temporal's list, which lags behind, shows that many."""
+        while (await self.client.count_workflows(query)).count != count:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    async def is_open(self, strategy: Strategy) -> bool:
+        return await TemporalOpenRuns(self.client, QUEUE).is_open(_id(strategy))
+
+
+def _strategy(user_id: UUID) -> Strategy:
+    return Strategy(uuid4(), user_id, "TCS", time(9, 30), time(15, 14), Decimal(3500), 10)
+
+
+def _start(strategy: Strategy) -> StartRun:
+    at = NOW + timedelta(hours=2)
+    plan = DayPlan(NOW.date(), at, at + timedelta(hours=1), at, at + timedelta(hours=2))
+    return StartRun(strategy.strategy_id, strategy, plan)
+
+
+def _id(strategy: Strategy) -> str:
+    return workflow_id(strategy.strategy_id, NOW.date())
+
+
+def _row(strategy: Strategy) -> StrategyRow:
+    start = _start(strategy)
+    return StrategyRow(
+        **{
+            name: getattr(strategy, name)
+            for name in ("strategy_id", "user_id", "symbol", "exchange", "buy_time", "sell_time", "stop_loss")
+        },
+        product=strategy.product.value,
+        on_stop=strategy.on_stop.value,
+        quantity=strategy.quantity,
+        status=Status.RUNNING.value,
+        phase=Phase.WAITING.value,
+        trading_day=start.plan.trading_day,
+        round=1,
+        start_id=start.start_id,
+        workflow_id=_id(strategy),
+        run_id=f"run-{strategy.strategy_id}",
+        buy_at=start.plan.buy_at,
+        sell_at=start.plan.sell_at,
+        closes_at=start.plan.closes_at,
+        started_at=NOW - timedelta(minutes=5),
+    )
+
+
+@pytest.fixture(scope="module")
+async def temporal(temporal_binary: str) -> AsyncIterator[WorkflowEnvironment]:
+    env = await WorkflowEnvironment.start_local(
+        data_converter=DATA_CONVERTER,
+        dev_server_existing_path=temporal_binary,
+        search_attributes=[USER, SYMBOL],
+    )
+    async with env:
+        yield env
+
+
+@pytest.fixture(scope="module")
+async def valkey() -> AsyncIterator[ValkeyProcess]:
+    server = ValkeyProcess()
+    await server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="module")
+async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProcess) -> AsyncIterator[House]:
+    store = Store.open(await postgres.new_database())
+    cache, mark = RedisRuntimeCache.connect(valkey.url), RedisMark.connect(valkey.url)
+    redis = Redis.from_url(valkey.url, decode_responses=True)
+    told = Told()
+    activities = ReconcileActivities(
+        PostgresReconciliation(store),
+        TemporalOpenRuns(temporal.client, QUEUE),
+        PostgresOrderLog(store),
+        cache,
+        cast("Any", None),  # no entry is in doubt here, so no broker is asked
+        told,
+        SystemClock(),
+        cast("Any", None),
+        cast("Any", None),
+        mark,
+    )
+    made = House(store, temporal.client, cache, redis, activities, told)
+    await made.fill(OTHERS)
+    yield made
+    for part in (store, cache, mark):
+        await part.close()
+    await redis.aclose()
+
+
+async def every_round(house: House) -> Sequence[Reconciled]:
+    return [await house.round(number) for number in range(SLICES)]
+
+
+async def test_nothing_is_done_when_nothing_is_wrong(house: House) -> None:
+    await house.round(None)
+    rounds = await every_round(house)
+    assert rounds == [Reconciled()] * SLICES
+    assert house.told.alarms == []
+
+
+async def test_terminated_run_is_adopted_in_the_next_round_whichever_slice_that_looks_at(
+    house: House,
+) -> None:
+    victim = house.strategies[0]
+    await house.terminate(victim)
+    done = await house.round(house.away_from(victim))
+    assert done.adopted == (victim.strategy_id,)
+    assert await house.is_open(victim)
+    assert [alarm.kind for alarm in house.told.alarms] == ["run_terminated"]
+
+
+async def test_run_that_vanished_is_adopted_once_every_slice_was_looked_at(house: House) -> None:
+    """Deleted, or lost with Temporal's own data: no list tells of its end."""
+    victim = house.strategies[1]
+    deletion = DeleteWorkflowExecutionRequest(namespace="default")
+    deletion.workflow_execution.workflow_id = _id(victim)
+    await house.client.workflow_service.delete_workflow_execution(deletion)
+    await house.until_listed(f"WorkflowId = '{_id(victim)}'", 0)
+    while await house.is_open(victim):  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    rounds = await every_round(house)
+    assert [one for done in rounds for one in done.adopted] == [victim.strategy_id]
+
+
+async def test_run_that_ended_by_itself_is_not_adopted(house: House) -> None:
+    ended = house.strategies[2]
+    async with house.store.work() as session:
+        stopped = update(StrategyRow).where(StrategyRow.strategy_id == ended.strategy_id)
+        await session.execute(stopped.values(status=Status.STOPPED.value, phase=Phase.DONE.value))
+    await house.cache.drop(ended)
+    await house.terminate(ended)
+    rounds = await every_round(house)
+    assert rounds == [Reconciled()] * SLICES
+    assert not await house.is_open(ended)
+
+
+async def test_flushed_redis_is_restored_in_one_round(house: House) -> None:
+    before = set(await house.redis.keys("*"))
+    await house.redis.flushall()
+    done = await house.round(0)
+    assert len(done.restored) == OTHERS - 1  # all but the one that has stopped
+    assert set(await house.redis.keys("*")) == before
+    assert await house.round(0) == Reconciled()
+
+
+async def test_redis_that_came_back_without_its_last_second_is_filled_up_in_one_round(
+    house: House, valkey: ValkeyProcess
+) -> None:
+    """As after a crash: the mark is there, from before, and what was written last is not."""
+    mark = await house.redis.get("stopwatch:whole")
+    valkey.kill()
+    await valkey.start()
+    await house.redis.connection_pool.disconnect()
+    await house.redis.set("stopwatch:whole", mark)
+    done = await house.round(0)
+    while done.away:  # a connection of the old server's may answer for the new one's start
+        done = await house.round(0)
+    assert len(done.restored) == OTHERS - 1
+
+
+async def test_single_key_that_is_gone_is_back_once_every_slice_was_looked_at(house: House) -> None:
+    victim = house.strategies[3]
+    await house.redis.delete(f"runtime:{victim.strategy_id}")
+    rounds = await every_round(house)
+    assert [one for done in rounds for one in done.restored] == [victim.strategy_id]
+    assert await house.redis.exists(f"runtime:{victim.strategy_id}")
+
+
+async def test_flush_while_the_keys_are_being_loaded_is_noticed(valkey: ValkeyProcess, house: House) -> None:
+    mark = RedisMark.connect(valkey.url)
+    filling = await mark.begin()
+    await house.redis.delete("stopwatch:whole")
+    await mark.done(filling)
+    assert not await mark.stands()
+    await mark.done(await mark.begin())
+    assert await mark.stands()
+    await mark.close()

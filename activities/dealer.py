@@ -69,7 +69,11 @@ class Dealer:
         """Bring whatever was sent for the entry to its end, call off what was not; send nothing."""
         intent = self._entry(order)
         attempts = await self._desk.leg(order.key)
-        if attempts and attempts[-1].status is OrderStatus.PLANNED:
+        if not attempts:
+            # Somebody may be about to write the first one: it is there, and called off.
+            await self._desk.prepare(intent)
+            attempts = await self._desk.leg(order.key)
+        if attempts[-1].status is OrderStatus.PLANNED:
             refusal = self._unsent(order, attempts)
             attempts = await self._desk.deny(intent, refusal.detail, refusal.outcome)
         if not all(attempt.over for attempt in attempts):

@@ -57,6 +57,7 @@ class StrategyRun:
         self._went_off_books = False
         self._sales = 0
         self._in_flight_since: datetime | None = None
+        self._set_aside: list[asyncio.Task[Armed]] = []
 
     @workflow.run
     async def run(self, start: StartRun) -> RunView:
@@ -177,19 +178,23 @@ class StrategyRun:
 
     async def _arm(self, what: Callable[..., Any], order: EnterOrder | ExitOrder) -> Armed:
         """Have a worker hold the order for its instant; where none can, the run carries it out itself."""
+        arming: asyncio.Task[Armed] = workflow.start_activity_method(
+            what,
+            order,
+            start_to_close_timeout=policies.ARM_TIMEOUT,
+            schedule_to_close_timeout=policies.ARM_WITHIN,
+            retry_policy=policies.ARM_RETRY,
+            summary=f"have it held for {clock(order.due_at)}",
+        )
+        await workflow.wait_condition(lambda: arming.done() or self._day.leaving)
+        if not arming.done():
+            self._set_aside.append(arming)  # who leaves does not wait; what is armed yet is called off
+            return Armed(None)
         try:
-            armed: Armed = await workflow.execute_activity_method(
-                what,
-                order,
-                start_to_close_timeout=policies.ARM_TIMEOUT,
-                schedule_to_close_timeout=policies.ARM_WITHIN,
-                retry_policy=policies.ARM_RETRY,
-                summary=f"have it held for {clock(order.due_at)}",
-            )
+            return await arming
         except ActivityError as failed:
             workflow.logger.warning("the order could not be armed: %s", failed.cause)
             return Armed(None)
-        return armed
 
     async def _look_later(self, due_at: datetime, armed: Armed) -> None:
         """Wait until a held order has been sent at its instant, or somebody says to leave."""
@@ -366,6 +371,7 @@ class StrategyRun:
             await self._exit()
 
     async def _stop(self) -> None:
+        await asyncio.gather(*self._set_aside, return_exceptions=True)
         if self._writing is not None:
             await self._writing
         await self._square_the_books()

@@ -155,7 +155,7 @@ async def test_stop_loss_before_buy_time_is_ignored_when_the_entry_is_held(
     env: WorkflowEnvironment,
 ) -> None:
     day = TestDay()
-    with paused_at("entry.holding") as pause:
+    with paused_at("entry.armed") as pause:
         async with worker_for(env, day):
             run = await day.start(env, buy_in=timedelta(seconds=5))
             await pause.reached.wait()
@@ -195,7 +195,7 @@ async def test_stop_loss_wins_when_sell_time_comes_in_the_same_step(
     steps = SlowSteps()
     async with worker_for(env, day, steps):
         run = await holding(env, day)
-        await env.sleep(UNTIL_SELL_TIME - timedelta(seconds=7))
+        await env.sleep(UNTIL_SELL_TIME - timedelta(seconds=9))
         wakes_at = await env.get_current_time() + timedelta(seconds=1)
         async with steps.one_step(run):
             await stopped_out_and_after(env, run, wakes_at, first)
@@ -211,10 +211,10 @@ async def test_sold_once_when_told_to_leave_while_the_sale_is_held_to_its_second
 ) -> None:
     day = TestDay()
     day.strategy = replace(day.strategy, strategy_id=WAKES_LAST)
-    with paused_at("exit.holding") as pause:
+    with paused_at("exit.armed") as pause:
         async with worker_for(env, day):
             run = await holding(env, day)
-            await env.sleep(UNTIL_SELL_TIME - timedelta(seconds=7))
+            await env.sleep(UNTIL_SELL_TIME - timedelta(seconds=9))
             await pause.reached.wait()
             answers = await all_asked(run, day, (way,))
             await until(sent(day, Side.SELL))  # at once, not at sell_time
@@ -233,11 +233,11 @@ async def test_one_exit_when_the_stop_is_hit_at_sell_time_with_the_sale_in_the_w
 ) -> None:
     day, steps = TestDay(), SlowSteps()
     day.strategy = replace(day.strategy, strategy_id=WAKES_LAST)
-    with paused_at("exit.holding") as pause:
+    with paused_at("exit.armed") as pause:
         async with worker_for(env, day, steps):
             run = await holding(env, day)
-            await env.sleep(UNTIL_SELL_TIME - timedelta(seconds=7))
-            sells_at = await env.get_current_time() + timedelta(seconds=7)
+            await env.sleep(UNTIL_SELL_TIME - timedelta(seconds=9))
+            sells_at = await env.get_current_time() + timedelta(seconds=9)
             await pause.reached.wait()
             await until(lambda: _past(env, sells_at - timedelta(seconds=1)))
             async with steps.one_step(run):

@@ -1,0 +1,42 @@
+"""An open loop: each call leaves at its own moment, whatever the earlier ones do.
+
+A closed loop waits for slow answers and so asks less of a server in trouble; users do not. A call's time
+counts from the moment it was due, so that a late departure is not forgotten either.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Latencies:
+    """Seconds of each call, in the order in which they were due, and how many failed."""
+
+    seconds: tuple[float, ...]
+    failed: int
+
+    def ms(self, share: float) -> float:
+        """Return a percentile in milliseconds, `share` between 0 and 1."""
+        return percentile_ms(self.seconds, share)
+
+
+def percentile_ms(seconds: Sequence[float], share: float) -> float:
+    """Return the value below which `share` of the values lie, in milliseconds."""
+    ordered = sorted(seconds)
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000, 2)
+
+
+async def at_rate(calls: Sequence[Callable[[], Awaitable[bool]]], per_second: float) -> Latencies:
+    """Make the calls, one every 1/per_second s; a call says whether it got the answer it wanted."""
+    loop = asyncio.get_running_loop()
+    first = loop.time() + 0.05
+
+    async def one(number: int, call: Callable[[], Awaitable[bool]]) -> tuple[float, bool]:
+        due = first + number / per_second
+        await asyncio.sleep(due - loop.time())
+        wanted = await call()
+        return loop.time() - due, wanted
+
+    answers = await asyncio.gather(*(one(number, call) for number, call in enumerate(calls)))
+    return Latencies(tuple(seconds for seconds, _ in answers), sum(not wanted for _, wanted in answers))

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -105,60 +105,6 @@ class Crowd:
     async def _received(self, side: str, since: float) -> dict[str, float]:
         """Return when the exchange received each user's first order of a side."""
         return first_received(await self._people.ledger(), side, since)
-
-
-@dataclass(frozen=True, slots=True)
-class Alone:
-    """Orders one at a time, a second apart, each of another user in another symbol."""
-
-    stage: Stage
-    people: People
-    users: Sequence[User]
-    symbols: Sequence[str]
-    tell: Tell
-
-    async def measured(self) -> tuple[Samples, Samples]:
-        """Buy one by one, then let each stop be hit by a tick of its own; return both in ms."""
-        bought, ids = await self._enter()
-        self.tell("one stop after the other")
-        await self.stage.until(lambda: self._held(ids), HELD_WITHIN)
-        await self.stage.quiet()
-        return bought, await self._fall()
-
-    async def _enter(self) -> tuple[Samples, list[str]]:
-        for symbol in self.symbols:
-            await self.people.price(symbol, PRICE)
-        first = await soon(AHEAD + len(self.users) * 0.2, LENGTH)
-        self.tell(f"{len(self.users)} single BUYs from {first:%H:%M:%S}, a second apart")
-        dues = [first + timedelta(seconds=number) for number in range(len(self.users))]
-        work = [partial(self._start, *one) for one in zip(self.users, self.symbols, dues, strict=True)]
-        ids = await bounded(4, work)
-        await asyncio.sleep(max(0, dues[-1].timestamp() + 3 - time.time()))
-        received = first_received(await self.people.ledger(), "BUY", first.timestamp() - AHEAD)
-        lateness = [
-            after(received.get(user.broker_user_id), due.timestamp())
-            for user, due in zip(self.users, dues, strict=True)
-        ]
-        return lateness, ids
-
-    async def _fall(self) -> Samples:
-        began, ticks = time.time(), []
-        for symbol in self.symbols:
-            ticks.append(tick_of(await self.people.price(symbol, BELOW)))
-            await asyncio.sleep(1)
-        received = first_received(await self.people.ledger(), "SELL", began)
-        return [
-            after(received.get(user.broker_user_id), tick_at)
-            for user, tick_at in zip(self.users, ticks, strict=True)
-        ]
-
-    async def _start(self, user: User, symbol: str, due: datetime) -> str:
-        made = await self.people.create(user, due, SELL_TIME, symbol=symbol, stop_loss=STOP)
-        await self.people.start(user, made)
-        return made
-
-    async def _held(self, ids: Sequence[str]) -> bool:
-        return await self.stage.count(ids, phase="holding") == len(ids)
 
 
 def first_received(ledger: Sequence[dict[str, Any]], side: str, since: float) -> dict[str, float]:

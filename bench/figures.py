@@ -24,7 +24,7 @@ class Goal:
     @property
     def words(self) -> str:
         """Return the target as the table shows it."""
-        bound = "≥ " + f"{self.at_least:,g}" if self.at_least is not None else "≤ " + f"{self.at_most:,g}"
+        bound = f"≥ {self.at_least:,.0f}" if self.at_least is not None else f"≤ {self.at_most:,.0f}"
         return bound + (f"; ratio ≥ {self.ratio_at_least:g}" if self.ratio_at_least is not None else "")
 
 

@@ -20,7 +20,6 @@ STARTS_AT_ONCE = 24
 CASH = 100_000_000
 PASSWORD = "correct horse battery"
 
-Told = Callable[[int], None]
 Result = TypeVar("Result")
 
 
@@ -44,7 +43,9 @@ class People:
         self._api = api
         self._paper = paper
         self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=60)
+            # A server may close a connection that has been quiet for some seconds just as we speak again.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2),
+            timeout=aiohttp.ClientTimeout(total=60),
         )
 
     @classmethod
@@ -57,7 +58,7 @@ class People:
         finally:
             await people._http.close()
 
-    async def move_in(self, count: int, rows: "asyncpg.Connection[asyncpg.Record]", told: Told) -> list[User]:
+    async def move_in(self, count: int, rows: "asyncpg.Connection[asyncpg.Record]") -> list[User]:
         """Make so many users, each connected over REST to a paper account of his own.
 
         The first registers; the others are written into Postgres with his password's hash and a login each,
@@ -80,7 +81,7 @@ class People:
                 for user_id, login in zip(ids, logins, strict=True)
             ],
         )
-        return await bounded(CONNECTS_AT_ONCE, [partial(self._connected, login) for login in logins], told)
+        return await bounded(CONNECTS_AT_ONCE, [partial(self._connected, login) for login in logins])
 
     async def create(self, user: User, buy_at: datetime, sell_time: str, **words: object) -> str:
         """Create a strategy of one share; return its id. `words` name symbol, exchange, stop_loss."""
@@ -152,19 +153,13 @@ class People:
             return await answer.json()
 
 
-async def bounded(
-    at_once: int, work: Sequence[Callable[[], Awaitable[Result]]], told: Told = lambda done: None
-) -> list[Result]:
+async def bounded(at_once: int, work: Sequence[Callable[[], Awaitable[Result]]]) -> list[Result]:
     """Do all of it, so much at once; results in the order asked. The first failure ends the rest."""
-    limit, done = asyncio.Semaphore(at_once), 0
+    limit = asyncio.Semaphore(at_once)
 
     async def one(do: Callable[[], Awaitable[Result]]) -> Result:
-        nonlocal done
         async with limit:
-            result = await do()
-        done += 1
-        told(done)
-        return result
+            return await do()
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(do)) for do in work]

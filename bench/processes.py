@@ -3,7 +3,8 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,16 @@ def parts_of(endpoints: Mapping[str, Any]) -> dict[str, list[int]]:
     return {
         part: list(pids) if isinstance(pids, list) else [pids] for part, pids in endpoints["pids"].items()
     }
+
+
+@asynccontextmanager
+async def cost_of(parts: Mapping[str, list[int]], calls: int) -> AsyncIterator[dict[str, float]]:
+    """Give a dict that holds, at the end, each part's milliseconds of processor time for one of `calls`."""
+    before = {part: spent(pids).cpu_seconds for part, pids in parts.items()}
+    costs: dict[str, float] = {}
+    yield costs
+    for part, pids in parts.items():
+        costs[part] = round((spent(pids).cpu_seconds - before[part]) * 1000 / calls, 2)
 
 
 async def watched(parts: Mapping[str, list[int]], seconds: float) -> dict[str, dict[str, float]]:

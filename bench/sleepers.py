@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 import aiohttp
 
 from bench.open_loop import Latencies, at_rate, percentile_ms
-from bench.processes import parts_of, watched
+from bench.processes import cost_of, parts_of, watched
 from tests.e2e.product import Product
 
 USERS = 20
@@ -33,6 +33,8 @@ SETTLES_IN = 20.0
 IDLE_SECONDS = 30.0
 STARTS, STARTS_A_SECOND = 200, 20
 READS, READS_A_SECOND = 3000, 300
+Parts = dict[str, list[int]]
+"""The pids of each part."""
 _INDIA = ZoneInfo("Asia/Kolkata")
 
 
@@ -129,18 +131,18 @@ async def measure(
 
 async def _figures(product: Product, crowd: Crowd, count: int) -> dict[str, Any]:
     await crowd.join(USERS)
-    parts = parts_of(product.endpoints) | {"up": [product.process.pid]}
+    parts = parts_of(product.endpoints)
     await asyncio.sleep(SETTLES_IN / 2)
     empty = await watched(parts, IDLE_SECONDS)
-    first = await _starts(crowd, STARTS)
+    first, _ = await _starts(crowd, parts, STARTS)
     began = time.monotonic()
     filling = await _fill(crowd, max(count - STARTS, 0))
     filled_in = time.monotonic() - began
     await asyncio.sleep(SETTLES_IN)
     idle = await watched(parts, IDLE_SECONDS)
     await crowd.log_in_again()
-    reads = await _reads(crowd, READS)
-    starts = await _starts(crowd, STARTS)
+    reads, read_cost = await _reads(crowd, parts, READS)
+    starts, start_cost = await _starts(crowd, parts, STARTS)
     return {
         "sleepers": count,
         "sleepers_parts": idle,
@@ -152,6 +154,8 @@ async def _figures(product: Product, crowd: Crowd, count: int) -> dict[str, Any]
         **_named("first_start", first),
         **_named("start", starts),
         **_named("read", reads),
+        "start_cpu_ms": start_cost,
+        "read_cpu_ms": read_cost,
     }
 
 
@@ -170,7 +174,7 @@ async def _fill(crowd: Crowd, count: int) -> list[float]:
     return taken
 
 
-async def _starts(crowd: Crowd, count: int) -> Latencies:
+async def _starts(crowd: Crowd, parts: Parts, count: int) -> tuple[Latencies, dict[str, float]]:
     made = []
     for person, symbol in islice(zip(cycle(crowd.people), cycle(SYMBOLS), strict=False), count):
         made.append((person, await crowd.create(person, symbol)))
@@ -181,16 +185,18 @@ async def _starts(crowd: Crowd, count: int) -> Latencies:
 
         return start
 
-    return await at_rate([call(*one) for one in made], STARTS_A_SECOND)
+    async with cost_of(parts, count) as cost:
+        return await at_rate([call(*one) for one in made], STARTS_A_SECOND), cost
 
 
-async def _reads(crowd: Crowd, count: int) -> Latencies:
+async def _reads(crowd: Crowd, parts: Parts, count: int) -> tuple[Latencies, dict[str, float]]:
     owned = [(person, strategy_id) for person in crowd.people for strategy_id in person.started]
     calls = [
         (lambda person=person, strategy_id=strategy_id: crowd.read(person, strategy_id))
         for person, strategy_id in islice(cycle(_spread(owned)), count)
     ]
-    return await at_rate(calls, READS_A_SECOND)
+    async with cost_of(parts, count) as cost:
+        return await at_rate(calls, READS_A_SECOND), cost
 
 
 def _spread(owned: Sequence[tuple[Person, str]]) -> list[tuple[Person, str]]:

@@ -55,9 +55,9 @@ class Runner:
         self._tell("begins")
         try:
             async with asyncio.timeout(bench.at_most_seconds):
-                self.outcome.add(await bench.run(self._scene))
+                await bench.run(self._scene, self.outcome)
         except Exception as failure:
-            self.failed[bench.name] = f"{type(failure).__name__}: {failure}"
+            self.failed[bench.name] = _words(failure)
             self._tell(f"failed: {self.failed[bench.name]}")
         else:
             self.seconds[bench.name] = time.monotonic() - began
@@ -74,6 +74,13 @@ class Runner:
         seconds = time.monotonic() - self._began
         line = f"{seconds:5.0f} s  {self._name:<10} {text}"
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _words(failure: BaseException) -> str:
+    """Return what went wrong: of many at once, the first."""
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return f"{type(failure).__name__}: {failure}"
 
 
 def measure(asked: argparse.Namespace, console: Console) -> int:

@@ -9,7 +9,7 @@ from bench import apart
 from bench.alone import SYMBOLS
 from bench.baseline.measure import measured
 from bench.figures import GOALS, Figure, rounded
-from bench.outcome import Outcome, Scene
+from bench.outcome import BASELINE, SIGNALS, Outcome, Scene
 from bench.spread import percentile
 from bench.trading import lose_a_worker, trade
 
@@ -22,48 +22,44 @@ class Bench:
 
     name: str
     figures: tuple[str, ...]
-    run: Callable[[Scene], Awaitable[Outcome]]
+    run: Callable[[Scene, Outcome], Awaitable[None]]
+    """Adds what it finds as it goes, so that a later failure loses nothing."""
     at_most_seconds: float
     module: str = "bench"
     """Where it lives; a checkout without it says "not measured"."""
 
 
-async def baseline(scene: Scene) -> Outcome:
+async def baseline(scene: Scene, found: Outcome) -> None:
     """Put the same loads on what the seed describes."""
     symbols = SYMBOLS[: scene.size.singles]
-    found = await measured(scene.home / "baseline", scene.size.accounts, symbols, scene.tell)
-    curves = {
-        "entry": found.entry,
-        "single_entry": found.single_entry,
-        "single_stop": found.single_stop,
-        "burst": found.burst,
-    }
-    return Outcome(
-        samples={name: {"the baseline": curve} for name, curve in curves.items()},
-        facts={"baseline_measured_at": datetime.now(UTC).isoformat(timespec="seconds")},
-    )
+    came = await measured(scene.home / "baseline", scene.size.accounts, symbols, scene.tell)
+    found.curve("entry", BASELINE, came.entry)
+    found.curve("single_entry", BASELINE, came.single_entry)
+    found.curve("single_stop", BASELINE, came.single_stop)
+    found.curve("burst", BASELINE, came.burst)
+    found.facts["baseline_measured_at"] = datetime.now(UTC).isoformat(timespec="seconds")
 
 
-async def sleepers(scene: Scene) -> Outcome:
+async def sleepers(scene: Scene, found: Outcome) -> None:
     """Let 10,000 strategies wait, and press START and read beside them."""
-    found = await apart.called("bench.sleepers", "measure", scene.size.sleepers)
-    asleep = Figure(
-        "sleepers", found["sleepers"], {name: found[name] for name in found if name != "sleepers"}
-    )
-    asleep.holds = found["worker_mb"] <= WORKER_MB and found["idle_cpu_percent"] <= IDLE_PERCENT
-    return Outcome([asleep, _rate(found, "start"), _rate(found, "read")])
+    said = await apart.called("bench.sleepers", "measure", scene.size.sleepers)
+    asleep = Figure("sleepers", said.pop("sleepers"), dict(said))
+    asleep.holds = said["worker_mb"] <= WORKER_MB and said["idle_cpu_percent"] <= IDLE_PERCENT
+    found.figures += [asleep, _rate(said, "start"), _rate(said, "read")]
 
 
-async def ticks(scene: Scene) -> Outcome:
+async def ticks(scene: Scene, found: Outcome) -> None:
     """Decode and judge ticks, in memory and over a WebSocket."""
-    per_second = await apart.called("bench.ticks", "ticks_per_second")
-    decision = await apart.called("bench.ticks", "tick_to_decision")
-    return Outcome([_given("ticks_per_second", per_second), _given("tick_to_decision_p99_ms", decision)])
+    for name, function in (
+        ("ticks_per_second", "ticks_per_second"),
+        ("tick_to_decision_p99_ms", "tick_to_decision"),
+    ):
+        found.figures.append(_given(name, await apart.called("bench.ticks", function)))
 
 
-async def order_call(scene: Scene) -> Outcome:
+async def order_call(scene: Scene, found: Outcome) -> None:
     """Compare what one order costs in the official client and in ours."""
-    return Outcome(facts={"order_call": await apart.called("bench.order_call", "measure")})
+    found.facts["order_call"] = await apart.called("bench.order_call", "measure")
 
 
 BENCHES: Sequence[Bench] = (
@@ -93,10 +89,10 @@ def chosen(names: Sequence[str]) -> list[Bench]:
 
 
 COMPARED = {
-    "entry_lateness_p99_ms": ("entry", "the baseline", 0.99),
-    "entry_lateness_p50_ms_single": ("single_entry", "the baseline", 0.5),
-    "stop_single_p50_ms": ("single_stop", "the baseline", 0.5),
-    "stop_burst_p99_ms": ("burst", "the signal path alone", 0.99),
+    "entry_lateness_p99_ms": ("entry", BASELINE, 0.99),
+    "entry_lateness_p50_ms_single": ("single_entry", BASELINE, 0.5),
+    "stop_single_p50_ms": ("single_stop", BASELINE, 0.5),
+    "stop_burst_p99_ms": ("burst", SIGNALS, 0.99),
 }
 """What each figure stands beside: chart, curve, share."""
 
@@ -109,7 +105,7 @@ def compare(outcome: Outcome) -> None:
             samples = outcome.samples.get(chart, {}).get(curve, ())
             figure.compared(rounded(percentile(samples, share)))
         if figure.name == "stop_burst_p99_ms":
-            seed = outcome.samples.get("burst", {}).get("the baseline", ())
+            seed = outcome.samples.get("burst", {}).get(BASELINE, ())
             figure.also["baseline_p99"] = rounded(percentile(seed, 0.99))
 
 
@@ -120,7 +116,7 @@ def _rate(found: dict[str, Any], name: str) -> Figure:
 
 
 def _given(name: str, found: dict[str, Any]) -> Figure:
-    """Read `{"value", "baseline"?, …}`, or the value under the figure's own name."""
-    value = found.pop("value") if "value" in found else found.pop(name)
-    against = found.pop("baseline", None)
+    """Read `{name: value, "baseline"?: …, …}`; the ratio is taken here, as for every figure."""
+    value, against = found.pop(name), found.pop("baseline", found.pop("baseline_p99_ms", None))
+    found.pop("ratio", None)
     return Figure(name, value, found).compared(against)

@@ -10,12 +10,13 @@ mpl.use("svg")
 
 from matplotlib import pyplot as plt
 
+from bench.outcome import BASELINE, OURS, SIGNALS
 from bench.spread import Samples, steps
 
 COLOURS = {
-    "Stopwatch": "#0b6e4f",
-    "the signal path alone": "#8a8d91",
-    "the baseline": "#c8553d",
+    OURS: "#0b6e4f",
+    SIGNALS: "#8a8d91",
+    BASELINE: "#c8553d",
 }
 GOAL_COLOUR = "#4a4e54"
 _STYLE: Any = {
@@ -108,8 +109,8 @@ def _memory(axes: Any, asleep: Mapping[str, Any]) -> None:
     parts = [part for part in asleep["sleepers_parts"] if part != "up"]
     for offset, (label, found, colour) in enumerate(
         (
-            ("empty", asleep.get("empty_parts", {}), COLOURS["the signal path alone"]),
-            (f"{asleep['value']:,} waiting", asleep["sleepers_parts"], COLOURS["Stopwatch"]),
+            ("empty", asleep.get("empty_parts", {}), COLOURS[SIGNALS]),
+            (f"{asleep['value']:,} waiting", asleep["sleepers_parts"], COLOURS[OURS]),
         )
     ):
         heights: Sequence[float] = [found.get(part, {}).get("memory_mb", 0) for part in parts]
@@ -122,6 +123,6 @@ def _memory(axes: Any, asleep: Mapping[str, Any]) -> None:
 
 
 def _ticks(axes: Any, ticks: Mapping[str, Any]) -> None:
-    names, values = ("Stopwatch", str(ticks["ratio_to"])), (ticks["value"], ticks["baseline"])
-    axes.barh(names, [value / 1e6 for value in values], color=[COLOURS["Stopwatch"], COLOURS["the baseline"]])
+    names, values = (OURS, str(ticks["ratio_to"])), (ticks["value"], ticks["baseline"])
+    axes.barh(names, [value / 1e6 for value in values], color=[COLOURS[OURS], COLOURS[BASELINE]])
     axes.set_xlabel("million ticks a second")

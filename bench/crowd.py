@@ -78,9 +78,8 @@ class Crowd:
         bought = await self._received("BUY", herd.due.timestamp() - AHEAD)
         ids = [strategy_id for user, strategy_id in herd.strategies.items() if user in bought]
         self._tell(f"{len(ids)} positions held; waiting for quiet")
-        held = await self._stage.until(lambda: self._all(ids, phase="holding"), HELD_WITHIN)
-        if not held:
-            raise RuntimeError(f"not all positions were held within {HELD_WITHIN:g} s")
+        if not await self._stage.until(lambda: self._all(ids, phase="holding"), HELD_WITHIN):
+            self._tell(f"not all of them are held after {HELD_WITHIN:g} s; going on")
         await self._stage.quiet()
         tick_at = tick_of(await self._people.price(SYMBOL, BELOW))
         sold: dict[str, float] = {}

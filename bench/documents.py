@@ -70,7 +70,7 @@ def _beside(found: Mapping[str, Any]) -> str:
     """Everything else that was noted with a figure: counts, maxima, memory."""
     if not found:
         return NOTHING
-    shown = {"value", "unit", "what", "target", "reached", "baseline", "ratio", "ratio_to"}
+    shown = {"load_before", "value", "unit", "what", "target", "reached", "baseline", "ratio", "ratio_to"}
     lines = []
     for name, entry in found["figures"].items():
         rest = ", ".join(f"{key} {_plain(value)}" for key, value in entry.items() if key not in shown)

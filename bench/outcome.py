@@ -9,6 +9,9 @@ from bench.figures import Figure
 from bench.people import User
 from bench.spread import Samples
 
+OURS, SIGNALS, BASELINE = "Stopwatch", "the signal path alone", "the baseline"
+"""Names of curves."""
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -30,6 +33,10 @@ class Outcome:
     figures: list[Figure] = field(default_factory=list)
     samples: dict[str, dict[str, Samples]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+
+    def curve(self, chart: str, name: str, samples: Samples) -> None:
+        """Keep the raw samples of one curve."""
+        self.samples.setdefault(chart, {})[name] = samples
 
     def add(self, other: "Outcome") -> None:
         """Take in what another bench found."""

@@ -17,6 +17,7 @@ import asyncpg
 
 CONNECTS_AT_ONCE = 8
 STARTS_AT_ONCE = 24
+START_TRIES = 4
 CASH = 100_000_000
 PASSWORD = "correct horse battery"
 
@@ -24,7 +25,11 @@ Result = TypeVar("Result")
 
 
 class Refusal(Exception):
-    """The product answered something else than asked for."""
+    """The product answered something else than asked for, with an HTTP status."""
+
+    def __init__(self, asked: str, status: int, text: str) -> None:
+        super().__init__(f"{asked}: {status} {text}")
+        self.status = status
 
 
 @dataclass(slots=True)
@@ -90,7 +95,16 @@ class People:
         return str(created["strategy_id"])
 
     async def start(self, user: User, strategy_id: str) -> dict[str, Any]:
-        """Press START; return the strategy as it answers."""
+        """Press START, again after a 503, since a second START is the first; return the strategy.
+
+        Raises `Refusal`.
+        """
+        for _ in range(START_TRIES - 1):
+            try:
+                return await self.call(user, "POST", "/strategy/start", {"strategy_id": strategy_id})
+            except Refusal as refusal:
+                if refusal.status != 503:
+                    raise
         return await self.call(user, "POST", "/strategy/start", {"strategy_id": strategy_id})
 
     async def call(self, user: User, method: str, path: str, message: object = None) -> dict[str, Any]:
@@ -106,10 +120,10 @@ class People:
                     await self._renew(user)
                     continue
                 if answer.status >= 300:
-                    raise Refusal(f"{method} {path}: {answer.status} {await answer.text()}")
+                    raise Refusal(f"{method} {path}", answer.status, await answer.text())
                 found: dict[str, Any] = await answer.json()
                 return found
-        raise Refusal(f"{method} {path}: not let in, with a new token either")
+        raise Refusal(f"{method} {path}", 401, "not let in, with a new token either")
 
     async def account(self) -> dict[str, str]:
         """Open a paper account; returns its user and keys."""
@@ -142,14 +156,14 @@ class People:
     async def _open(self, method: str, path: str, message: object) -> dict[str, Any]:
         async with self._http.request(method, self._api + path, json=message) as answer:
             if answer.status >= 300:
-                raise Refusal(f"{method} {path}: {answer.status} {await answer.text()}")
+                raise Refusal(f"{method} {path}", answer.status, await answer.text())
             found: dict[str, Any] = await answer.json()
             return found
 
     async def _control(self, method: str, name: str, message: object = None) -> Any:
         async with self._http.request(method, f"{self._paper}/_paper/{name}", json=message) as answer:
             if answer.status != 200:
-                raise Refusal(f"{method} /_paper/{name}: {answer.status} {await answer.text()}")
+                raise Refusal(f"{method} /_paper/{name}", answer.status, await answer.text())
             return await answer.json()
 
 

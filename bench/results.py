@@ -32,7 +32,7 @@ def merged(
 
 def _entry(figure: Figure, where: Mapping[str, Any], size: Size) -> dict[str, Any]:
     goal = figure.goal
-    return {
+    return figure.also | {
         "value": figure.value,
         "unit": goal.unit,
         "what": goal.what,
@@ -45,7 +45,6 @@ def _entry(figure: Figure, where: Mapping[str, Any], size: Size) -> dict[str, An
         "measured_at": where["date"],
         "commit": where["commit"],
         "load_before": where["load_before"],
-        **figure.also,
     }
 
 

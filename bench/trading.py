@@ -8,7 +8,7 @@ from temporalio.client import Client
 from bench.alone import Alone
 from bench.crowd import Crowd, Herd
 from bench.figures import Figure, of_samples
-from bench.outcome import Outcome, Scene
+from bench.outcome import OURS, SIGNALS, Outcome, Scene
 from bench.people import People
 from bench.spread import Samples, count_over, most
 from bench.stage import Stage, stage
@@ -21,35 +21,26 @@ HAS_FAST_PATH = "fast_path" in Settings.model_fields
 """Whether this build has a fast path that can be turned off."""
 
 
-async def trade(scene: Scene) -> Outcome:
+async def trade(scene: Scene, found: Outcome) -> None:
     """Single orders, then the second of a thousand, then the tick that hits them all."""
     async with stage(scene.home / "trading", "--workers", WORKERS) as here, _people(here) as people:
         await _move_in(scene, here, people)
-        bought, sold = await Alone(here, people, scene.users[: scene.size.singles], scene.tell).measured()
+        await _alone(Alone(here, people, scene.users[: scene.size.singles], scene.tell), found)
         crowd = Crowd(here, people, scene.users, scene.tell)
         books = await _Books.read(here)
         herd = await crowd.gather()
+        found.facts["seconds_per_create_and_start"] = round(crowd.pace.seconds_each, 4)
         entry = await crowd.enter(herd)
+        ahead = round(herd.ahead, 1)
+        found.figures.append(of_samples("entry_lateness_p99_ms", entry, 0.99, started_ahead_s=ahead))
+        found.curve("entry", OURS, entry)
         burst = await crowd.fall(herd)
-        facts = await books.since(here, herd)
-    return Outcome(
-        [
-            of_samples("entry_lateness_p99_ms", entry, 0.99, started_ahead_s=round(herd.ahead, 1)),
-            of_samples("entry_lateness_p50_ms_single", bought, 0.5),
-            of_samples("stop_single_p50_ms", sold, 0.5),
-            of_samples("stop_burst_p99_ms", burst, 0.99, fast_path=HAS_FAST_PATH),
-        ],
-        {
-            "entry": {"Stopwatch": entry},
-            "single_entry": {"Stopwatch": bought},
-            "single_stop": {"Stopwatch": sold},
-            "burst": {"Stopwatch": burst},
-        },
-        {"strategy_day": facts, "seconds_per_create_and_start": round(crowd.pace.seconds_each, 4)},
-    )
+        found.figures.append(of_samples("stop_burst_p99_ms", burst, 0.99, fast_path=HAS_FAST_PATH))
+        found.curve("burst", OURS, burst)
+        found.facts["strategy_day"] = await books.since(here, herd)
 
 
-async def lose_a_worker(scene: Scene) -> Outcome:
+async def lose_a_worker(scene: Scene, found: Outcome) -> None:
     """The second of a thousand again with a worker killed before it, then the tick on the signal path alone.
 
     The fast path is off for this product; it is no part of an entry.
@@ -60,11 +51,17 @@ async def lose_a_worker(scene: Scene) -> Outcome:
         crowd = Crowd(here, people, scene.users, scene.tell)
         herd = await crowd.gather()
         entry = await crowd.enter(herd, two_seconds_before=lambda: _kill(scene, here))
-        burst = await crowd.fall(herd)
-    return Outcome(
-        [_failover(entry)],
-        {"failover": {"Stopwatch": entry}, "burst": {"the signal path alone": burst}},
-    )
+        found.figures.append(_failover(entry))
+        found.curve("failover", OURS, entry)
+        found.curve("burst", SIGNALS, await crowd.fall(herd))
+
+
+async def _alone(alone: Alone, found: Outcome) -> None:
+    bought, sold = await alone.measured()
+    found.figures.append(of_samples("entry_lateness_p50_ms_single", bought, 0.5))
+    found.figures.append(of_samples("stop_single_p50_ms", sold, 0.5))
+    found.curve("single_entry", OURS, bought)
+    found.curve("single_stop", OURS, sold)
 
 
 def _failover(entry: Samples) -> Figure:

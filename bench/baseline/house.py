@@ -1,4 +1,4 @@
-"""What the three processes share: where everything is, the keys in Redis, the tables in Postgres."""
+"""What the three processes share: where everything is, the keys in Redis."""
 
 import json
 import os
@@ -11,21 +11,6 @@ STARTED_SCHEDULER = "started:scheduler"
 STARTED_LISTENER = "started:listener"
 BLOCK_SECONDS = 2
 """Shorter than the client's own socket timeout of 5 s."""
-
-SCHEMA = """
-CREATE TABLE broker_keys (user_id text PRIMARY KEY, api_key text NOT NULL, access_token text NOT NULL);
-CREATE TABLE strategies (
-    strategy_id text PRIMARY KEY, user_id text NOT NULL REFERENCES broker_keys, symbol text NOT NULL,
-    buy_at double precision NOT NULL, sell_at double precision NOT NULL, stop_loss numeric NOT NULL,
-    quantity integer NOT NULL, status text NOT NULL
-);
-CREATE TABLE order_log (
-    order_log_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, strategy_id text NOT NULL,
-    user_id text NOT NULL, event text NOT NULL, order_id text, error text,
-    created_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE INDEX order_log_strategy ON order_log (strategy_id);
-"""
 
 
 @dataclass(frozen=True, slots=True)

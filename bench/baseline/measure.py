@@ -14,8 +14,10 @@ from uuid import uuid4
 
 import asyncpg
 from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from bench.baseline.house import QUEUE, SCHEMA, STARTED_LISTENER, STARTED_SCHEDULER, Addresses, Strategy
+from bench.baseline.house import QUEUE, STARTED_LISTENER, STARTED_SCHEDULER, Addresses, Strategy
+from bench.baseline.tables import metadata
 from bench.crowd import BELOW, PRICE, STOP, SYMBOL, after, first_received, tick_of
 from bench.people import People
 from bench.spread import Samples
@@ -102,7 +104,7 @@ async def running(home: Path) -> AsyncIterator[House]:
             database = await asyncpg.connect(addresses.database)
             redis = Redis.from_url(addresses.redis, decode_responses=True)
             try:
-                await database.execute(SCHEMA)
+                await _schema(addresses.database)
                 for name in PROCESSES:
                     await supervisor.start(_part(name, data, addresses))
                 yield House(people, database, redis)
@@ -127,6 +129,13 @@ async def _servers(
     paper = f"http://127.0.0.1:{ports[2]}"
     where = postgres.url(), f"redis://127.0.0.1:{ports[1]}/0", paper, paper.replace("http", "ws", 1)
     return where, paper
+
+
+async def _schema(url: str) -> None:
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await engine.dispose()
 
 
 def _part(name: str, data: DataDir, addresses: Addresses) -> Part:

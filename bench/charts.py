@@ -9,6 +9,7 @@ import matplotlib as mpl
 mpl.use("svg")
 
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from bench.outcome import BASELINE, OURS, SIGNALS
 from bench.spread import Samples, steps
@@ -99,6 +100,9 @@ def _distribution(axes: Any, curves: Curves, axis: str, goal: float) -> None:
         axes.step([max(value, 0.1) for value in x], y, where="post", label=name, color=COLOURS[name])
     axes.axvline(goal, color=GOAL_COLOUR, linestyle=":", linewidth=1, label=f"target {goal:,g} ms")
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:,g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(0, 1.02)
     axes.set_xlabel(axis)
     axes.set_ylabel("share of all")

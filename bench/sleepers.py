@@ -166,7 +166,13 @@ async def _fill(crowd: Crowd, count: int) -> list[float]:
 
     async def work() -> None:
         for person, symbol in places:
-            taken.append(await crowd.start(person, await crowd.create(person, symbol)))
+            strategy_id = await crowd.create(person, symbol)
+            while True:
+                try:
+                    taken.append(await crowd.start(person, strategy_id))
+                    break
+                except RuntimeError as refused:  # START is idempotent: what was not confirmed is asked again
+                    print(refused, file=sys.stderr)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(AT_ONCE):
@@ -181,7 +187,11 @@ async def _starts(crowd: Crowd, parts: Parts, count: int) -> tuple[Latencies, di
 
     def call(person: Person, strategy_id: str) -> Callable[[], Awaitable[bool]]:
         async def start() -> bool:
-            return await crowd.start(person, strategy_id) > 0
+            try:
+                await crowd.start(person, strategy_id)
+            except RuntimeError:
+                return False  # an answer, but not the one that was asked for
+            return True
 
         return start
 

@@ -41,19 +41,19 @@ class Herd:
 class Crowd:
     """The same users, round after round, on one product."""
 
-    def __init__(self, stage: Stage, people: People, users: Sequence[User], tell: Tell) -> None:
+    def __init__(self, stage: Stage, people: People, users: Sequence[User], pace: Pace, tell: Tell) -> None:
         self._stage = stage
         self._people = people
         self._users = users
         self._tell = tell
-        self.pace = Pace(0.06)
+        self._pace = pace
 
     async def gather(self) -> Herd:
         """Create and start a strategy of every user; all buy in the same second."""
         await self._people.price(SYMBOL, PRICE)
-        due = await soon(AHEAD + len(self._users) * self.pace.seconds_each * 1.3, LENGTH)
+        due = await soon(AHEAD + len(self._users) * self._pace.seconds_each * 1.3, LENGTH)
         self._tell(f"{len(self._users)} STARTs, due at {due:%H:%M:%S}")
-        async with self.pace.of(len(self._users)):
+        async with self._pace.of(len(self._users)):
             started = await bounded(STARTS_AT_ONCE, [partial(self._start, user, due) for user in self._users])
         herd = Herd(due, dict(started), due.timestamp() - time.time())
         if herd.ahead < 0:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.figures import Figure
-from bench.people import User
+from bench.people import Pace, User
 from bench.spread import Samples
 
 OURS, SIGNALS, BASELINE = "Stopwatch", "the signal path alone", "the baseline"
@@ -48,9 +48,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class Scene:
-    """Where a run of benches happens. `users` stay from one product on `home` to the next."""
+    """Where a run of benches happens. `users` stay from one product on `home` to the next.
+
+    `pace` is how long one START takes when a thousand are pressed; the first herd goes by what is usual.
+    """
 
     home: Path
     size: Size
     tell: Callable[[str], None]
     users: list[User] = field(default_factory=list)
+    pace: Pace = field(default_factory=lambda: Pace(0.045))

@@ -26,10 +26,10 @@ async def trade(scene: Scene, found: Outcome) -> None:
     async with stage(scene.home / "trading", "--workers", WORKERS) as here, _people(here) as people:
         await _move_in(scene, here, people)
         await _alone(Alone(here, people, scene.users[: scene.size.singles], scene.tell), found)
-        crowd = Crowd(here, people, scene.users, scene.tell)
+        crowd = Crowd(here, people, scene.users, scene.pace, scene.tell)
         books = await _Books.read(here)
         herd = await crowd.gather()
-        found.facts["seconds_per_create_and_start"] = round(crowd.pace.seconds_each, 4)
+        found.facts["seconds_per_create_and_start"] = round(scene.pace.seconds_each, 4)
         entry = await crowd.enter(herd)
         ahead = round(herd.ahead, 1)
         found.figures.append(of_samples("entry_lateness_p99_ms", entry, 0.99, started_ahead_s=ahead))
@@ -48,7 +48,7 @@ async def lose_a_worker(scene: Scene, found: Outcome) -> None:
     home = scene.home / "trading"
     async with stage(home, "--workers", WORKERS, **FAST_PATH_OFF) as here, _people(here) as people:
         await _move_in(scene, here, people)
-        crowd = Crowd(here, people, scene.users, scene.tell)
+        crowd = Crowd(here, people, scene.users, scene.pace, scene.tell)
         herd = await crowd.gather()
         entry = await crowd.enter(herd, two_seconds_before=lambda: _kill(scene, here))
         found.figures.append(_failover(entry))

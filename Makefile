@@ -11,8 +11,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Strategy days of the long fault run; `make chaos DAYS=5000 SEED=7` runs more of them, reproducibly.
 DAYS ?= 1000
 SEED ?=
+NAMES ?=
 
-.PHONY: setup run test check chaos lock
+.PHONY: setup run test check chaos bench lock
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -34,6 +35,10 @@ check: $(READY)
 
 chaos: $(READY)
 	$(BIN)/python -m tests.chaos --days $(DAYS) $(if $(SEED),--seed $(SEED))
+
+# `make bench NAMES="entry_lateness_p99_ms sleepers"` measures some of the figures only.
+bench: $(READY)
+	$(BIN)/python -m bench $(NAMES)
 
 # Exact versions with hashes, for every platform; no address of a package index.
 lock:

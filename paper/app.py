@@ -80,7 +80,7 @@ def build(options: Options) -> Paper:
     for record in restore.gtts.values():
         gtts.restore(record)
     feed = Feed(exchange)
-    front = Front(exchange, kite_routes(exchange, desk, gtts), control_routes(exchange), feed.serve)
+    front = Front(exchange, kite_routes(exchange, desk, gtts), control_routes(exchange, feed), feed.serve)
     return Paper(exchange, feed, front, Housekeeping(exchange, desk, restore))
 
 
@@ -98,10 +98,10 @@ def kite_routes(exchange: Exchange, desk: Desk, gtts: Gtts) -> Routes:
     return routes
 
 
-def control_routes(exchange: Exchange) -> Routes:
+def control_routes(exchange: Exchange, feed: Feed) -> Routes:
     """The control endpoints."""
     routes = Routes()
-    ControlRoutes(exchange).add_to(routes)
+    ControlRoutes(exchange, feed).add_to(routes)
     return routes
 
 

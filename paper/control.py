@@ -9,6 +9,7 @@ from paper.clock import parse_instant
 from paper.errors import KiteError
 from paper.exchange import Exchange
 from paper.faults import Fault
+from paper.feed import Feed
 from paper.instruments import Instrument
 from paper.market import Script
 from paper.money import paise, rupees
@@ -22,8 +23,9 @@ LARGEST_ON_THE_WIRE = 3_000_000_000
 class ControlRoutes:
     """`/_paper`: loopback only, bare JSON, errors as `{"error": …}`."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, feed: Feed) -> None:
         self._exchange = exchange
+        self._feed = feed
 
     def add_to(self, routes: Routes) -> None:
         for method, path, handler in (
@@ -69,11 +71,13 @@ class ControlRoutes:
         token = self._exchange.accounts.request_token(account, self._exchange.clock.wall())
         return bare({"request_token": token})
 
-    def price(self, call: Call) -> Answer:
+    async def price(self, call: Call) -> Answer:
+        """Trade at a price from now on; `tick_at` is when the tick went to the sockets, null without any."""
         spec = _object(call)
         instrument = self._instrument(spec)
         price = _price(spec.get("price"))
         tape = self._exchange.market.fix(instrument, price)
+        tick_at = await self._feed.handed_over(instrument.token)
         self._keep(instrument, [[0, price]])
         return bare(
             {
@@ -82,6 +86,7 @@ class ControlRoutes:
                 "price": rupees(tape.last),
                 "lower_circuit_limit": rupees(tape.lower),
                 "upper_circuit_limit": rupees(tape.upper),
+                "tick_at": tick_at,
             }
         )
 

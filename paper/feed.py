@@ -23,6 +23,8 @@ GARBAGE_SECONDS = 0.25
 CLOSE_SECONDS = 1.0
 # An update that is held back for its successor goes out alone after this.
 HELD_SECONDS = 0.5
+# How long a tick may take to reach the first socket before nobody says when it did.
+HANDED_SECONDS = 1.0
 
 
 class Feed:
@@ -72,6 +74,17 @@ class Feed:
             if mode not in bodies:
                 bodies[mode] = packet(tape, mode, now)
             subscriber.tick(bodies[mode])
+
+    async def handed_over(self, token: int) -> float | None:
+        """Return when what was just printed of an instrument began to be handed to the first of its sockets.
+
+        Wall clock, epoch seconds: no byte of it left earlier. None when nobody listens, or nobody got it.
+        """
+        marks = [subscriber.mark() for subscriber in self._by_token.get(token, ())]
+        if not marks:
+            return None
+        done, _ = await asyncio.wait(marks, timeout=HANDED_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        return min((mark.result() for mark in done if not mark.cancelled()), default=None)
 
     def pushed(self, order: Order, status: str) -> None:
         """Send an order update to every socket of its user; nobody there, nothing kept."""
@@ -160,11 +173,19 @@ class Feed:
     async def _send(self, subscriber: Subscriber, request: web.BaseRequest) -> None:
         """Empty one socket's outbox; a byte of heartbeat when there was nothing for a second."""
         subscriber.transport = request.transport
+        handing = 0.0
         try:
             while True:
                 item = await subscriber.next(HEARTBEAT_SECONDS)
                 if self._exchange.faults.any and self._strikes("ws_silent", subscriber.user_id):
+                    if isinstance(item, asyncio.Future):
+                        item.cancel()  # what it marks was not sent
                     continue
+                if isinstance(item, asyncio.Future):
+                    if not item.done():
+                        item.set_result(handing)
+                    continue
+                handing = self._exchange.clock.wall()
                 if item is None:
                     await subscriber.socket.send_bytes(HEARTBEAT)
                 elif isinstance(item, str):

@@ -62,7 +62,7 @@ class Front:
             received_at=_connection(request).received_at,
         )
         if path.startswith("/_paper/"):
-            return write(request, self._control_answer(request, call))
+            return write(request, await self._control_answer(request, call))
         return await self._serve_kite(request, call)
 
     async def _serve_kite(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
@@ -92,7 +92,10 @@ class Front:
 
     def _run(self, call: Call, route: Route) -> Answer:
         try:
-            return route.handler(call)
+            answer = route.handler(call)
+            if not isinstance(answer, Answer):
+                raise TypeError(f"{call.path} must answer at once")
+            return answer
         except KiteError as error:
             return Answer(error.envelope(), error.status)
         except Exception:
@@ -125,13 +128,14 @@ class Front:
             account.user_id if account else None, call.method, call.path, tag, status, call.received_at
         )
 
-    def _control_answer(self, request: web.BaseRequest, call: Call) -> Answer:
+    async def _control_answer(self, request: web.BaseRequest, call: Call) -> Answer:
         peer = request.transport.get_extra_info("peername") if request.transport else None
         if peer is None or not _is_loopback(peer[0]):
             return _control_error(403, "The control endpoints answer only to this machine.")
         try:
             route, call.args = self._control.find(call.method, call.path)
-            return route.handler(call)
+            answer = route.handler(call)
+            return answer if isinstance(answer, Answer) else await answer
         except KiteError as error:
             return _control_error(error.status, error.message)
         except ValueError as error:

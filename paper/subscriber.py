@@ -20,7 +20,7 @@ class Subscriber:
         self.user_id = user_id
         self.modes: dict[int, str] = {}
         self.transport: asyncio.Transport | None = None
-        self._outbox: deque[bytes | str] = deque(maxlen=OUTBOX)
+        self._outbox: deque[bytes | str | asyncio.Future[float]] = deque(maxlen=OUTBOX)
         self._ticks: list[bytes] = []
         self._wake = asyncio.Event()
 
@@ -48,8 +48,16 @@ class Subscriber:
         self._outbox.append(item)
         self._wake.set()
 
-    async def next(self, timeout: float) -> bytes | str | None:
-        """The next message, None when there was none for so long."""
+    def mark(self) -> "asyncio.Future[float]":
+        """Queue a mark behind everything so far: it is given the instant at which that went to the socket."""
+        self._flush_ticks()
+        mark = asyncio.get_running_loop().create_future()
+        self._outbox.append(mark)
+        self._wake.set()
+        return mark
+
+    async def next(self, timeout: float) -> "bytes | str | asyncio.Future[float] | None":
+        """The next message or mark, None when there was none for so long."""
         if not self._outbox and not self._ticks:
             self._wake.clear()
             try:

@@ -5,7 +5,7 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus
@@ -85,7 +85,8 @@ class Call:
             raise bad_input("The request body is not JSON.") from None
 
 
-Handler = Callable[[Call], Answer]
+# A control call may wait for what it caused; Kite's own are answered at once.
+Handler = Callable[[Call], Answer | Awaitable[Answer]]
 
 
 @dataclass(slots=True, frozen=True)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -127,6 +128,18 @@ def test_controlled_price_goes_out_as_one_tick(paper: PaperProcess, account: Pap
         probe.waits(lambda: len(probe.all("heartbeat")) >= 2)
         prices = [tick["last_price"] for tick in probe.ticks(TCS)]
     assert prices.count(3444.4) == 1
+
+
+def test_control_says_when_the_tick_went_to_the_sockets(paper: PaperProcess, account: PaperAccount) -> None:
+    spec = {"exchange": "NSE", "symbol": "TCS", "price": 3550}
+    assert paper.control("POST", "price", spec)["tick_at"] is None  # nobody listens
+    with Probe(paper, account, "ltp", TCS) as probe:
+        probe.waits(lambda: probe.ticks(TCS))
+        asked = time.time()
+        tick_at = paper.control("POST", "price", spec | {"price": 3444})["tick_at"]
+        probe.waits(lambda: probe.ticks(TCS)[-1]["last_price"] == 3444)
+        heard = next(line["at"] for line in probe.all("ticks") if line["value"][0]["last_price"] == 3444)
+    assert asked <= tick_at <= heard
 
 
 def test_path_is_walked_point_by_point(paper: PaperProcess, account: PaperAccount) -> None:

@@ -1,0 +1,1 @@
+"""What the seed describes, built in the ordinary way: see README.md beside this file."""

@@ -1,0 +1,122 @@
+"""The benches in the order they run: what each measures, and how long it may take at the most."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bench import apart
+from bench.alone import SYMBOLS
+from bench.baseline.measure import measured
+from bench.figures import GOALS, Figure, rounded
+from bench.outcome import BASELINE, SIGNALS, Outcome, Scene
+from bench.spread import percentile
+from bench.trading import lose_a_worker, trade
+
+WORKER_MB, IDLE_PERCENT = 300, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One bench; `figures` are the names it gives."""
+
+    name: str
+    figures: tuple[str, ...]
+    run: Callable[[Scene, Outcome], Awaitable[None]]
+    """Adds what it finds as it goes, so that a later failure loses nothing."""
+    at_most_seconds: float
+    module: str = "bench"
+    """Where it lives; a checkout without it says "not measured"."""
+
+
+async def baseline(scene: Scene, found: Outcome) -> None:
+    """Put the same loads on what the seed describes."""
+    symbols = SYMBOLS[: scene.size.singles]
+    came = await measured(scene.home / "baseline", scene.size.accounts, symbols, scene.tell)
+    found.curve("entry", BASELINE, came.entry)
+    found.curve("single_entry", BASELINE, came.single_entry)
+    found.curve("single_stop", BASELINE, came.single_stop)
+    found.curve("burst", BASELINE, came.burst)
+    found.facts["baseline_measured_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+
+
+async def sleepers(scene: Scene, found: Outcome) -> None:
+    """Let 10,000 strategies wait, and press START and read beside them."""
+    said = await apart.called("bench.sleepers", "measure", scene.size.sleepers)
+    asleep = Figure("sleepers", said.pop("sleepers"), dict(said))
+    asleep.holds = said["worker_mb"] <= WORKER_MB and said["idle_cpu_percent"] <= IDLE_PERCENT
+    found.figures += [asleep, _rate(said, "start"), _rate(said, "read")]
+
+
+async def ticks(scene: Scene, found: Outcome) -> None:
+    """Decode and judge ticks, in memory and over a WebSocket."""
+    for name, function in (
+        ("ticks_per_second", "ticks_per_second"),
+        ("tick_to_decision_p99_ms", "tick_to_decision"),
+    ):
+        found.figures.append(_given(name, await apart.called("bench.ticks", function)))
+
+
+async def order_call(scene: Scene, found: Outcome) -> None:
+    """Compare what one order costs in the official client and in ours."""
+    found.facts["order_call"] = await apart.called("bench.order_call", "measure")
+
+
+BENCHES: Sequence[Bench] = (
+    Bench("baseline", (), baseline, 180),
+    Bench(
+        "trading",
+        (
+            *("entry_lateness_p99_ms", "entry_lateness_p50_ms_single"),
+            *("stop_single_p50_ms", "stop_burst_p99_ms"),
+        ),
+        trade,
+        400,
+    ),
+    Bench("failover", ("entry_failover_p99_ms",), lose_a_worker, 300),
+    Bench("ticks", ("ticks_per_second", "tick_to_decision_p99_ms"), ticks, 150, "bench.ticks"),
+    Bench("order_call", (), order_call, 90, "bench.order_call"),
+    Bench("sleepers", ("sleepers", "start_p99_ms", "read_p99_ms"), sleepers, 600, "bench.sleepers"),
+)
+
+
+def chosen(names: Sequence[str]) -> list[Bench]:
+    """Return the benches of these names, their own or their figures'; all for none. Raises `ValueError`."""
+    known = {one.name for one in BENCHES} | set(GOALS)
+    if unknown := [name for name in names if name not in known]:
+        raise ValueError(f"there is no {', '.join(unknown)}; there is {', '.join(sorted(known))}")
+    return [one for one in BENCHES if not names or one.name in names or set(one.figures) & set(names)]
+
+
+COMPARED = {
+    "entry_lateness_p99_ms": ("entry", BASELINE, 0.99),
+    "entry_lateness_p50_ms_single": ("single_entry", BASELINE, 0.5),
+    "stop_single_p50_ms": ("single_stop", BASELINE, 0.5),
+    "stop_burst_p99_ms": ("burst", SIGNALS, 0.99),
+}
+"""What each figure stands beside: chart, curve, share."""
+
+
+def compare(outcome: Outcome) -> None:
+    """Put every figure beside what its ratio is taken to, as far as that was measured."""
+    for figure in outcome.figures:
+        if figure.name in COMPARED:
+            chart, curve, share = COMPARED[figure.name]
+            samples = outcome.samples.get(chart, {}).get(curve, ())
+            figure.compared(rounded(percentile(samples, share)))
+        if figure.name == "stop_burst_p99_ms":
+            seed = outcome.samples.get("burst", {}).get(BASELINE, ())
+            figure.also["baseline_p99"] = rounded(percentile(seed, 0.99))
+
+
+def _rate(found: dict[str, Any], name: str) -> Figure:
+    prefix = f"{name}_"
+    also = {key.removeprefix(prefix): found[key] for key in found if key.startswith(prefix)}
+    return Figure(f"{name}_p99_ms", found[f"{name}_p99_ms"], also, holds=not found.get(f"{name}_failed"))
+
+
+def _given(name: str, found: dict[str, Any]) -> Figure:
+    """Read `{name: value, "baseline"?: …, …}`; the ratio is taken here, as for every figure."""
+    value, against = found.pop(name), found.pop("baseline", found.pop("baseline_p99_ms", None))
+    found.pop("ratio", None)
+    return Figure(name, value, found).compared(against)

@@ -345,3 +345,11 @@ class StopSignals(Protocol):
     ) -> bool:
         """Signal the run; False when no such run is open. Raises `Unavailable` when Temporal is away."""
         ...
+
+
+class FastStops(Protocol):
+    """The fast path of a stop-loss: the queue from which workers send exits at once. Nothing rests on it."""
+
+    async def put(self, strategy_ids: Sequence[UUID]) -> None:
+        """Put one STOPLOSS each, in this order, together. Raises `CacheUnavailable`: some may be put then."""
+        ...

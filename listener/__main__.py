@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import structlog
 import uvloop
@@ -24,11 +24,13 @@ from adapters.kite.instruments import KiteInstruments
 from adapters.kite.wire import trusted_roots
 from adapters.logs import configure
 from adapters.redis_cache import RedisRuntimeCache
+from adapters.redis_stop_queue import RedisStopQueue
 from adapters.store.credentials import FeedLogins
 from adapters.store.engine import Store
 from adapters.store.watch import Notices, PostgresWatchList
 from adapters.temporal import TemporalAddress, connect
 from adapters.vault import BadKey, Opener
+from domain.errors import CacheUnavailable
 from domain.ports import Broker
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.logins import OperatorLogin, own_accounts
@@ -65,6 +67,10 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
+    stops = RedisStopQueue.connect(settings.need("redis_url"))
+    stack.push_async_callback(stops.close)
+    with suppress(CacheUnavailable):  # stops are signalled until it is there
+        await stops.warm()
     executor = stack.enter_context(ThreadPoolExecutor(BROKER_THREADS, thread_name_prefix="broker"))
     accounts = _accounts(settings, store, executor, clock)
     alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
@@ -76,6 +82,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
         lambda account, receiver: KiteFeed(settings.kite_ws_root, account.login, receiver, clock),
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
+        stops,
         cache,
         alerts,
         clock,

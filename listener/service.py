@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from domain.ports import Alerts, Clock, Instruments, StopSignals, WatchedStrategy, WatchList
+from domain.ports import Alerts, Clock, FastStops, Instruments, StopSignals, WatchedStrategy, WatchList
 from listener.accounts import Accounts, OpenFeed
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.desk import Desk
@@ -30,6 +30,7 @@ class Listener:
         open_feed: OpenFeed,
         instruments: Instruments,
         signals: StopSignals,
+        fast: FastStops,
         cache: PriceCache,
         alerts: Alerts,
         clock: Clock,
@@ -39,7 +40,7 @@ class Listener:
         self._instruments = instruments
         self._alerts = alerts
         self._clock = clock
-        self._dispatcher = Dispatcher(signals, clock, self._run_is_gone)
+        self._dispatcher = Dispatcher(signals, fast, clock, self._run_is_gone)
         self._watcher = Watcher(watch_list, self._changed, clock)
         self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
         self._desks: dict[str, Desk] = {}

@@ -20,7 +20,7 @@ from domain.strategy import Phase, Position
 from listener.accounts import OneForAll
 from listener.logins import OperatorLogin
 from listener.service import Listener
-from tests.fakes.feed import MemoryAlerts, MemoryPriceCache, MemorySignals
+from tests.fakes.feed import MemoryAlerts, MemoryFastStops, MemoryPriceCache, MemorySignals
 from tests.fakes.watch_list import MemoryWatchList, watched
 from tests.paper_process import PaperProcess
 
@@ -54,6 +54,7 @@ class Floor:
             lambda account, receiver: KiteFeed(paper.ws_url, account.login, receiver, self.clock),
             KiteInstruments(paper.url, self.clock),
             self.signals,
+            MemoryFastStops(self.clock),
             self.cache,
             self.alerts,
             self.clock,

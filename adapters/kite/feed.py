@@ -83,6 +83,11 @@ class KiteFeed:
         """Return how many packets were garbage so far."""
         return sum(socket.dropped for socket in self._sockets)
 
+    @property
+    def joined(self) -> int:
+        """Return how many frames were read together with an earlier one so far."""
+        return sum(socket.joined for socket in self._sockets)
+
     def watch(self, tokens: Iterable[int]) -> None:
         """Subscribe to exactly these tokens from now on, whatever happens to the connections."""
         wanted = set(tokens)

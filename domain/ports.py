@@ -4,8 +4,8 @@ Every method that reads or writes outside raises `StoreUnavailable`, `CacheUnava
 when its part does not answer: an empty answer always means "there is none", never "I could not look".
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -192,7 +192,7 @@ class RunStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WatchedStrategy:
-    """What the listener knows of a running strategy."""
+    """What the listener knows of a running strategy. `mark` is the store's hash of all of it."""
 
     strategy_id: UUID
     user_id: UUID
@@ -203,6 +203,7 @@ class WatchedStrategy:
     position: Position
     workflow_id: str
     run_id: str
+    mark: int = field(default=0, compare=False)
 
     @property
     def instrument(self) -> str:
@@ -214,6 +215,14 @@ class WatchedStrategy:
         return self.position is Position.BOUGHT
 
 
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """How many strategies run, and the sum of their marks: who has the same knows them as they are."""
+
+    count: int
+    marks: int
+
+
 class WatchList(Protocol):
     """Running strategies of all users, for the listener's role only."""
 
@@ -221,8 +230,12 @@ class WatchList(Protocol):
         """Return every running strategy."""
         ...
 
-    async def one(self, strategy_id: UUID) -> WatchedStrategy | None:
-        """Return one while it runs, None when it does not."""
+    async def some(self, strategy_ids: Collection[UUID]) -> Sequence[WatchedStrategy]:
+        """Return those of them that run; the others do not."""
+        ...
+
+    async def digest(self) -> Digest:
+        """Return what `all` would add up to, without reading it."""
         ...
 
     def changes(self) -> AsyncIterator[UUID | None]:

@@ -1,6 +1,7 @@
 """`python -m listener`: the composition root of the market listener."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -127,6 +128,9 @@ def _temporal(settings: Settings) -> TemporalAddress:
 
 async def _say_ready(settings: Settings, listener: Listener) -> None:
     await listener.until_ready()
+    # What is known by now stays for the day: a full collection would walk through all of it, and ticks wait.
+    gc.collect()
+    gc.freeze()
     log.info("listener is ready")
     if settings.ready_file is not None:
         settings.ready_file.write_text("ready\n")

@@ -118,6 +118,12 @@ class Board:
             return None
         return self._priced(place, int(self._raws[place]), _EPOCH + seen * _MICROSECOND, int(self._at[place]))
 
+    def restless(self, since: datetime) -> list[str]:
+        """Return the instruments that the feed gave no price `since`, or one that is not calm now."""
+        late = self._seen < (since - _EPOCH) // _MICROSECOND
+        found = np.flatnonzero(late | (self._raws < self._calm_from) | (self._raws > self._calm_to)).tolist()
+        return [name for at in found if at < len(self._names) and (name := self._names[at]) is not None]
+
     def clear(self, instrument: str) -> None:
         """Forget the price from the feed."""
         place = self._places.get(instrument)

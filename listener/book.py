@@ -48,6 +48,10 @@ class StopBook:
         """Tell whether any stop of this instrument is watched."""
         return instrument in self._waiting or instrument in self._pulled
 
+    def pulled(self, instrument: str) -> bool:
+        """Tell whether a stop of this instrument was pulled and is still armed."""
+        return instrument in self._pulled
+
     def highest(self, instrument: str) -> Decimal | None:
         """Return the highest stop that was not pulled: no price above it has anything to pull."""
         stops = self._waiting.get(instrument)

@@ -214,28 +214,36 @@ class Desk:
     async def _look(self) -> None:
         while True:
             instruments = list(self._by_instrument)
+            restless = self._prices.restless(QUIET, LIMITS_AGE)
             for start in range(0, len(instruments), AT_A_TIME):
-                some = instruments[start : start + AT_A_TIME]
-                self._look_at([one for one in some if one in self._by_instrument])
+                self._look_at(instruments[start : start + AT_A_TIME], restless)
                 await asyncio.sleep(0)  # ticks do not wait for three thousand instruments
             self._say_conflated()
             held = self._held() if self._feed.down else []
             await self._outage.look(self._feed.down, self._questions.failing, held)
             await self._clock.sleep(LOOK)
 
-    def _look_at(self, instruments: Sequence[str]) -> None:
+    def _look_at(self, instruments: Sequence[str], restless: Collection[str]) -> None:
         acting = []
         for instrument in instruments:
-            armed = self._book.armed(instrument)
-            seen = self._prices.acting(instrument) if armed else None
-            if seen is not None:
-                acting.append((instrument, seen))
             carried = self._carried(instrument)
-            quiet = self._prices.age(instrument) >= (QUIET if armed else LIMITS_AGE)
-            if not carried or quiet or self._prices.limits_age(instrument) >= LIMITS_AGE:
-                self._questions.ask([instrument], urgent=armed and (quiet or not carried))
+            if carried and instrument not in restless and not self._book.pulled(instrument):
+                continue  # calm: nothing to judge, nothing to ask
+            if instrument in self._by_instrument:
+                acting += self._look_closely(instrument, carried)
         # What was pulled is told again, for as long as it is crossed and armed: a stop is not an edge.
         self._judge(acting, again=True)
+
+    def _look_closely(self, instrument: str, carried: bool) -> list[tuple[str, SeenPrice]]:
+        """Ask for what is not known well enough; return the price by which armed stops are judged, if any."""
+        armed, seen = self._book.armed(instrument), self._prices.last(instrument)
+        age = timedelta.max if seen is None else self._clock.now() - seen.seen_at
+        quiet = age >= (QUIET if armed else LIMITS_AGE)
+        if not carried or quiet or self._prices.limits_age(instrument) >= LIMITS_AGE:
+            self._questions.ask([instrument], urgent=armed and (quiet or not carried))
+        if armed and seen is not None and self._prices.may_act(seen, instrument):
+            return [(instrument, seen)]
+        return []
 
     def _say_conflated(self) -> None:
         now, count = self._clock.monotonic(), self._prices.conflated

@@ -103,11 +103,13 @@ class LastPrices:
     def acting(self, instrument: str) -> SeenPrice | None:
         """Return the price that may act now, if there is one."""
         seen = self.last(instrument)
-        if seen is None:
-            return None
+        return seen if seen is not None and self.may_act(seen, instrument) else None
+
+    def may_act(self, seen: SeenPrice, instrument: str) -> bool:
+        """Tell whether the instrument's last price may act now."""
         if seen.asked_at is None:
-            return seen if self._alive(instrument) else None
-        return seen if self._clock.now() - seen.seen_at <= FRESH else None
+            return self._alive(instrument)
+        return self._clock.now() - seen.seen_at <= FRESH
 
     def last(self, instrument: str) -> SeenPrice | None:
         """Return the last price that counted when it came, for showing, never for acting."""
@@ -123,10 +125,11 @@ class LastPrices:
         stated_at = self._limits.get(instrument)
         return timedelta.max if stated_at is None else self._clock.now() - stated_at
 
-    def age(self, instrument: str) -> timedelta:
-        """Return how long ago the instrument was last heard of."""
-        seen = self.last(instrument)
-        return timedelta.max if seen is None else self._clock.now() - seen.seen_at
+    def restless(self, silent: timedelta, limits_age: timedelta) -> set[str]:
+        """Return the instruments without a calm tick for so long, or with limits that are as old as that."""
+        now = self._clock.now()
+        old = {name for name, stated_at in self._limits.items() if now - stated_at >= limits_age}
+        return old.union(self._board.restless(now - silent))
 
     def lose(self, instruments: Iterable[str]) -> None:
         """Forget prices of a connection that is gone: nothing from before a gap acts."""

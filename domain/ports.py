@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -365,4 +366,24 @@ class FastStops(Protocol):
 
     async def put(self, strategy_ids: Sequence[UUID]) -> None:
         """Put one STOPLOSS each, in this order, together. Raises `CacheUnavailable`: some may be put then."""
+        ...
+
+
+class Standing(StrEnum):
+    """How far a listener is with its share of the instruments."""
+
+    JOINING = "joining"
+    READY = "ready"
+    LEAVING = "leaving"
+
+
+class Membership(Protocol):
+    """The listeners that live, by leases that each renews."""
+
+    async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
+        """Hold a lease for `seconds` and return who holds one now. Raises `CacheUnavailable`."""
+        ...
+
+    async def leave(self, member: str) -> None:
+        """End a lease. Raises `CacheUnavailable`."""
         ...

@@ -7,6 +7,7 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, suppress
+from uuid import uuid4
 
 import structlog
 import uvloop
@@ -25,6 +26,7 @@ from adapters.kite.instruments import KiteInstruments
 from adapters.kite.wire import trusted_roots
 from adapters.logs import configure
 from adapters.redis_cache import RedisRuntimeCache
+from adapters.redis_members import RedisMembers
 from adapters.redis_stop_queue import RedisStopQueue
 from adapters.store.credentials import FeedLogins
 from adapters.store.engine import Store
@@ -56,6 +58,8 @@ async def serve(settings: Settings) -> None:
         ready = asyncio.create_task(_say_ready(settings, listener))
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            await listener.hand_over()
         for task in (ready, stopped, running):
             task.cancel()
         await asyncio.gather(ready, stopped, running, return_exceptions=True)
@@ -70,6 +74,8 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
     stack.push_async_callback(cache.close)
     stops = RedisStopQueue.connect(settings.need("redis_url"))
     stack.push_async_callback(stops.close)
+    members = RedisMembers.connect(settings.need("redis_url"))
+    stack.push_async_callback(members.close)
     with suppress(CacheUnavailable):  # stops are signalled until it is there
         await stops.warm()
     executor = stack.enter_context(ThreadPoolExecutor(BROKER_THREADS, thread_name_prefix="broker"))
@@ -84,10 +90,17 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
         stops,
+        members,
+        _name(clock),
         cache,
         alerts,
         clock,
     )
+
+
+def _name(clock: SystemClock) -> str:
+    """Return this listener's name among the others; an older one's comes first in the alphabet."""
+    return f"{int(clock.now().timestamp() * 1000):013d}-{uuid4().hex[:8]}"
 
 
 def _accounts(settings: Settings, store: Store, executor: ThreadPoolExecutor, clock: SystemClock) -> Accounts:

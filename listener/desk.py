@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -32,6 +32,8 @@ LIMITS_AGE = timedelta(seconds=60)
 AT_A_TIME = 100
 """Instruments looked at before ticks have their turn: less than a millisecond."""
 CONFLATED_EVERY = 60.0
+
+Owned = Callable[[WatchedStrategy], bool]
 
 log = structlog.stdlib.get_logger("desk")
 
@@ -106,6 +108,17 @@ class Desk:
         self._gone[watched.strategy_id] = watched.run_id
         self._disarm(watched)
 
+    def share(self, sockets: int, listeners: int) -> None:
+        """Have so many of the account's connections, and ask over REST as one of so many."""
+        self._feed.use(sockets)
+        self._questions.sharing = listeners
+
+    @property
+    def covered(self) -> bool:
+        """Tell whether each armed stop has a price by which it may be judged."""
+        armed = (name for name in self._by_instrument if self._book.armed(name))
+        return self.attempted and all(self._prices.acting(name) is not None for name in armed)
+
     @property
     def idle(self) -> bool:
         return not self._watched
@@ -115,15 +128,20 @@ class Desk:
         """Tell whether every instrument was looked up and the feed has tried to connect."""
         return self._tokens.complete and self._feed.attempted
 
-    def changed_prices(self) -> dict[UUID, Decimal]:
-        """Return, once, the last prices that changed, by strategy."""
+    def changed_prices(self, owned: Owned) -> dict[UUID, Decimal]:
+        """Return, once, the last prices that changed, by strategy; what is not ours to write is kept."""
         changed = self._changed | self._prices.changed()
         self._changed = set()
         prices: dict[UUID, Decimal] = {}
         for instrument in changed:
+            ids = self._by_instrument.get(instrument)
             seen = self._prices.last(instrument)
-            if seen is not None:
-                prices.update(dict.fromkeys(self._by_instrument.get(instrument, ()), seen.price))
+            if not ids or seen is None:
+                continue
+            if owned(self._watched[next(iter(ids))]):
+                prices.update(dict.fromkeys(ids, seen.price))
+            else:
+                self._changed.add(instrument)
         return prices
 
     def _arm(self, watched: WatchedStrategy) -> None:

@@ -109,6 +109,11 @@ class Dispatcher:
             for hit in new:
                 self._enqueue(hit)
 
+    def owes(self, strategy_id: UUID) -> bool:
+        """Tell whether a stop was hit whose signal has not arrived."""
+        hit = self._hits.get(strategy_id)
+        return hit is not None and not hit.arrived
+
     def drop(self, strategy_id: UUID) -> None:
         """Forget a strategy: its run has taken the stop, or holds nothing any more."""
         self._hits.pop(strategy_id, None)

@@ -11,7 +11,7 @@ from domain.ports import Clock
 from domain.stoploss import Quote
 
 BETWEEN = 1.0
-"""Seconds between batches: Kite's limit for quotes, per api_key."""
+"""Seconds between batches: Kite's limit for quotes, per api_key; whoever shares the key takes turns."""
 MOST = 500
 """Instruments in one call of `/quote`."""
 AT_A_TIME = 50
@@ -35,6 +35,8 @@ class Questions:
         self._ordinary: dict[str, None] = {}
         self._asked = asyncio.Event()
         self.failing = False
+        self.sharing = 1
+        """How many listeners ask with this account."""
 
     def ask(self, instruments: Iterable[str], *, urgent: bool = False) -> None:
         """Want the price of these in the next batch."""
@@ -47,7 +49,7 @@ class Questions:
             await self._asked.wait()
             began = self._clock.monotonic()
             await self._ask_batch(self._next_batch())
-            await self._clock.sleep(max(0.0, began + BETWEEN - self._clock.monotonic()))
+            await self._clock.sleep(max(0.0, began + BETWEEN * self.sharing - self._clock.monotonic()))
 
     def _next_batch(self) -> list[str]:
         batch = list({**self._urgent, **self._ordinary})[:MOST]

@@ -10,7 +10,7 @@ from adapters.kite.feed_socket import FeedLogin, Receiver
 from adapters.kite.ticks import Tick, Ticks
 from domain.errors import BrokerUnavailable, CacheUnavailable, Unavailable
 from domain.instrument import Instrument, Segment
-from domain.ports import Clock, WatchedStrategy
+from domain.ports import Clock, Standing, WatchedStrategy
 from domain.run import Alarm
 from domain.stoploss import Quote
 from listener.accounts import Account
@@ -24,12 +24,16 @@ class MemoryFeed:
         self.tokens: frozenset[int] = frozenset()
         self.connected = True
         self.attempted = True
+        self.sockets = 3
         self._receiver = receiver
         self._clock = clock
 
     @property
     def down(self) -> str | None:
         return None if self.connected else "the broker's price feed cannot be reached"
+
+    def use(self, sockets: int) -> None:
+        self.sockets = sockets
 
     def watch(self, tokens: Collection[int]) -> None:
         self.tokens = frozenset(tokens)
@@ -166,6 +170,27 @@ class MemoryFastStops:
         """Return when this strategy was put."""
         writes = zip(self.put_together, self.put_at, strict=True)
         return [at for together, at in writes if strategy_id in together]
+
+
+class MemoryMembers:
+    """Implements `domain.ports.Membership`, for any number of listeners. `away` answers nobody."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._leases: dict[str, tuple[Standing, float]] = {}
+        self.away = False
+
+    async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
+        if self.away:
+            raise CacheUnavailable("Redis did not answer (ConnectionError)")
+        now = self._clock.monotonic()
+        self._leases[member] = standing, now + seconds
+        return {one: found for one, (found, until) in self._leases.items() if until > now}
+
+    async def leave(self, member: str) -> None:
+        if self.away:
+            raise CacheUnavailable("Redis did not answer (ConnectionError)")
+        self._leases.pop(member, None)
 
 
 class MemoryPriceCache:

@@ -374,6 +374,8 @@ class Standing(StrEnum):
 
     JOINING = "joining"
     READY = "ready"
+    TAKING_OVER = "taking_over"
+    """Ready, but not yet with what somebody who leaves still watches."""
     LEAVING = "leaving"
 
 

@@ -115,9 +115,11 @@ class Desk:
 
     @property
     def covered(self) -> bool:
-        """Tell whether each armed stop has a price by which it may be judged."""
+        """Tell whether each armed stop has a price to be judged by, and hears of the next one."""
         armed = (name for name in self._by_instrument if self._book.armed(name))
-        return self.attempted and all(self._prices.acting(name) is not None for name in armed)
+        return self.attempted and all(
+            self._carried(name) and self._prices.acting(name) is not None for name in armed
+        )
 
     @property
     def idle(self) -> bool:

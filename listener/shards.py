@@ -4,12 +4,13 @@ Each listener renews a lease; who lives shares the instruments by rendezvous has
 signalled twice, which does no harm; one that nobody watches is a loss. So in doubt a listener watches more:
 
 - a newcomer watches its share at once, but the others give nothing up before it says that it is ready;
-- what another took over is watched for a few seconds more;
+- what another took over is watched for a few seconds more, and who leaves waits until the others have it;
 - who cannot renew its lease watches everything.
 """
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -28,8 +29,8 @@ LINGER = 3.0
 """Seconds for which what another took over is still watched."""
 UNCOVERED = 30.0
 """Seconds after which a newcomer counts as ready although it has no price of something: nobody else has."""
-HAND_OVER = 1.2
-"""Seconds for which a listener that was told to end still watches: two beats of the others and a question."""
+HAND_OVER = 5.0
+"""Seconds for which a listener that was told to end waits for the others, at most."""
 
 log = structlog.stdlib.get_logger("shards")
 
@@ -47,7 +48,7 @@ class View:
         """Take the oldest `most` that do not leave: an id begins with the time of its birth."""
         staying = sorted(one for one, standing in standings.items() if standing is not Standing.LEAVING)
         living = tuple(staying[:most])
-        return cls(living, tuple(one for one in living if standings[one] is Standing.READY))
+        return cls(living, tuple(one for one in living if standings[one] is not Standing.JOINING))
 
     def watched_by(self, member: str, key: str) -> bool:
         return member in (self._of(key, ready=False), self._of(key, ready=True))
@@ -96,6 +97,7 @@ class Shards:
         self._view: View | None = None
         self._lingering: list[tuple[float, View]] = []
         self._certain = False
+        self._others: dict[str, Standing] = {}
 
     @property
     def living(self) -> tuple[str, ...]:
@@ -126,9 +128,7 @@ class Shards:
     async def beat(self) -> None:
         """Renew our lease and take in who lives."""
         before = self._effective()
-        now = self._clock.monotonic()
-        if self._standing is Standing.JOINING and (self._covered() or now - self._joined_at > UNCOVERED):
-            self._standing = Standing.READY
+        self._stand()
         try:
             standings = await self._membership.renew(self._me, self._standing, LEASE)
         except CacheUnavailable as error:
@@ -143,16 +143,35 @@ class Shards:
             await self._changed()
 
     async def hand_over(self) -> None:
-        """Leave: have others take over while we still watch, if there are others."""
+        """Leave: have the others take over while we still watch, if there are others."""
         self._standing = Standing.LEAVING
-        others = set(self.living) - {self._me}
-        try:
-            await self._membership.renew(self._me, self._standing, LEASE)
-            if others:
-                await self._clock.sleep(HAND_OVER)
+        until = self._clock.monotonic() + HAND_OVER
+        await self.beat()
+        staying = 0
+        # Who has just heard of it may call itself ready still: twice in a row.
+        while self._clock.monotonic() < until and staying < 2 and not self._nobody_stays():
+            await self._clock.sleep(BEAT)
+            await self.beat()
+            staying = staying + 1 if self._others_are_ready() else 0
+        with suppress(CacheUnavailable):  # the lease ends by itself
             await self._membership.leave(self._me)
-        except CacheUnavailable:
-            pass  # the lease ends by itself
+
+    def _nobody_stays(self) -> bool:
+        return all(standing is Standing.LEAVING for standing in self._others.values())
+
+    def _others_are_ready(self) -> bool:
+        return all(standing in (Standing.READY, Standing.LEAVING) for standing in self._others.values())
+
+    def _stand(self) -> None:
+        """Say how far we are. Looked at closely only while somebody waits for it."""
+        if self._standing is Standing.JOINING:
+            late = self._clock.monotonic() - self._joined_at > UNCOVERED
+            if late or self._covered():
+                self._standing = Standing.READY
+        elif self._standing is not Standing.LEAVING:
+            waited_for = Standing.LEAVING in self._others.values()
+            covered = not waited_for or self._covered()
+            self._standing = Standing.READY if covered else Standing.TAKING_OVER
 
     def _answered(self, standings: dict[str, Standing]) -> None:
         now = self._clock.monotonic()
@@ -160,6 +179,7 @@ class Shards:
             # Others took us for gone, and our own connections may have been as still as we were.
             self._standing, self._joined_at = Standing.JOINING, now
         self._answered_at = now
+        self._others = {one: standing for one, standing in standings.items() if one != self._me}
         if self._standing is Standing.LEAVING:
             return
         view = View.of({**standings, self._me: self._standing}, self._most)

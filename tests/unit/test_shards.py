@@ -23,7 +23,7 @@ from tests.fakes.feed import (
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.watch_list import MemoryWatchList, watched
 
-SYMBOLS = [f"S{number}" for number in range(60)]
+SYMBOLS = [f"S{number}" for number in range(24)]
 
 
 class One:
@@ -213,6 +213,33 @@ async def test_listener_that_starts_while_redis_is_away_watches_everything(hall:
     hall.members.away = True
     await hall.join()
     assert hall.shares() == {0: len(SYMBOLS)}
+
+
+async def test_listener_that_leaves_waits_until_the_others_have_prices_of_what_it_watches(hall: Hall) -> None:
+    leaving = await hall.join()
+    staying = await hall.join()
+    await hall.clock.advance(10)
+    staying.quotes.away = True
+    handing_over = asyncio.create_task(leaving.listener.hand_over())
+    await hall.clock.advance(2)
+    assert not handing_over.done()
+    staying.quotes.away = False
+    await hall.never_unwatched(2.9)
+    assert handing_over.done()
+    await leaving.die()
+    for one in hall.held:
+        await hall.fall(one)
+    await hall.clock.advance(3)
+    assert hall.stopped() == set(SYMBOLS)
+
+
+async def test_listeners_that_all_leave_do_not_wait_for_one_another(hall: Hall) -> None:
+    await hall.join()
+    await hall.join()
+    await hall.clock.advance(10)
+    leaving = [asyncio.create_task(one.listener.hand_over()) for one in hall.listeners]
+    await hall.clock.advance(0.6)
+    assert all(one.done() for one in leaving)
 
 
 async def test_last_price_is_written_by_one_listener_only(hall: Hall) -> None:

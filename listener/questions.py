@@ -15,6 +15,7 @@ BETWEEN = 1.0
 MOST = 500
 """Instruments in one call of `/quote`."""
 AT_A_TIME = 50
+_LOOK = 0.1
 PATIENCE = 3.0
 """Seconds: a slower answer is asked for again, since a price this old would not act for long."""
 
@@ -49,7 +50,13 @@ class Questions:
             await self._asked.wait()
             began = self._clock.monotonic()
             await self._ask_batch(self._next_batch())
-            await self._clock.sleep(max(0.0, began + BETWEEN * self.sharing - self._clock.monotonic()))
+            await self._until_our_turn(began)
+
+    async def _until_our_turn(self, began: float) -> None:
+        await self._clock.sleep(max(0.0, began + BETWEEN - self._clock.monotonic()))
+        # Looked at again and again: turns come sooner when one of those who share has died.
+        while (left := began + BETWEEN * self.sharing - self._clock.monotonic()) > 0:
+            await self._clock.sleep(min(left, _LOOK))
 
     def _next_batch(self) -> list[str]:
         batch = list({**self._urgent, **self._ordinary})[:MOST]

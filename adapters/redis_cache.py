@@ -10,6 +10,9 @@ What is not known yet is an empty string. `lock_state` is `false`, or `owner|epo
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import lru_cache
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -39,9 +42,14 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 return 1
 """
+# ARGV: how many keys in a row have a price, and the price, again and again.
 _SET_PRICES = """
-for i, key in ipairs(KEYS) do
-  if redis.call('EXISTS', key) == 1 then redis.call('HSET', key, 'last_price', ARGV[i]) end
+local at = 0
+for i = 1, #ARGV, 2 do
+  for _ = 1, ARGV[i] do
+    at = at + 1
+    if redis.call('EXISTS', KEYS[at]) == 1 then redis.call('HSET', KEYS[at], 'last_price', ARGV[i + 1]) end
+  end
 end
 """
 # The server's own clock decides about an expiry: hosts disagree. Without the key (flushed, stopped) the lock
@@ -123,12 +131,17 @@ class RedisRuntimeCache:
                 await self._update(keys=[runtime_key(strategy_id)], args=fields)
 
     async def set_last_prices(self, prices: Mapping[UUID, Decimal]) -> None:
-        """Set many last prices, where their keys exist."""
-        rows = [(runtime_key(strategy_id), format(price, "f")) for strategy_id, price in prices.items()]
+        """Set many last prices, where their keys exist; cheapest when strategies of a symbol come together.
+
+        One batch after the other and not all in one write: between two, the caller's ticks have their turn.
+        """
+        rows = iter(prices.items())
         async with _translated():
-            for start in range(0, len(rows), BATCH):
-                keys, values = zip(*rows[start : start + BATCH], strict=True)
-                await self._set_prices(keys=list(keys), args=list(values))
+            while batch := list(islice(rows, BATCH)):
+                args: list[str | int] = []
+                for price, run in groupby(batch, key=itemgetter(1)):
+                    args += [sum(1 for _ in run), format(price, "f")]
+                await self._set_prices(keys=[_key_of(strategy_id) for strategy_id, _ in batch], args=args)
 
     async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
         """Return the last prices that are known; a strategy without one is absent."""
@@ -173,6 +186,12 @@ class RedisRuntimeCache:
 
 def runtime_key(strategy_id: UUID) -> str:
     return f"runtime:{strategy_id}"
+
+
+@lru_cache(maxsize=50_000)
+def _key_of(strategy_id: UUID) -> str:
+    """The same for thousands of strategies every second: spelling an id costs more than to remember it."""
+    return runtime_key(strategy_id)
 
 
 def symbol_key(strategy: Strategy) -> str:

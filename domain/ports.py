@@ -5,9 +5,10 @@ when its part does not answer: an empty answer always means "there is none", nev
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -208,7 +209,7 @@ class RunStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WatchedStrategy:
-    """What the listener knows of a running strategy."""
+    """What the listener knows of a running strategy. `mark` is the store's hash of all of it."""
 
     strategy_id: UUID
     user_id: UUID
@@ -219,6 +220,7 @@ class WatchedStrategy:
     position: Position
     workflow_id: str
     run_id: str
+    mark: int = field(default=0, compare=False)
 
     @property
     def instrument(self) -> str:
@@ -230,6 +232,14 @@ class WatchedStrategy:
         return self.position is Position.BOUGHT
 
 
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """How many strategies run, and the sum of their marks: who has the same knows them as they are."""
+
+    count: int
+    marks: int
+
+
 class WatchList(Protocol):
     """Running strategies of all users, for the listener's role only."""
 
@@ -237,8 +247,12 @@ class WatchList(Protocol):
         """Return every running strategy."""
         ...
 
-    async def one(self, strategy_id: UUID) -> WatchedStrategy | None:
-        """Return one while it runs, None when it does not."""
+    async def some(self, strategy_ids: Collection[UUID]) -> Sequence[WatchedStrategy]:
+        """Return those of them that run; the others do not."""
+        ...
+
+    async def digest(self) -> Digest:
+        """Return what `all` would add up to, without reading it."""
         ...
 
     def changes(self) -> AsyncIterator[UUID | None]:
@@ -384,4 +398,34 @@ class StopSignals(Protocol):
         self, watched: WatchedStrategy, price: Decimal, tick_at: datetime | None, seen_at: datetime
     ) -> bool:
         """Signal the run; False when no such run is open. Raises `Unavailable` when Temporal is away."""
+        ...
+
+
+class FastStops(Protocol):
+    """The fast path of a stop-loss: the queue from which workers send exits at once. Nothing rests on it."""
+
+    async def put(self, strategy_ids: Sequence[UUID]) -> None:
+        """Put one STOPLOSS each, in this order, together. Raises `CacheUnavailable`: some may be put then."""
+        ...
+
+
+class Standing(StrEnum):
+    """How far a listener is with its share of the instruments."""
+
+    JOINING = "joining"
+    READY = "ready"
+    TAKING_OVER = "taking_over"
+    """Ready, but not yet with what somebody who leaves still watches."""
+    LEAVING = "leaving"
+
+
+class Membership(Protocol):
+    """The listeners that live, by leases that each renews."""
+
+    async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
+        """Hold a lease for `seconds` and return who holds one now. Raises `CacheUnavailable`."""
+        ...
+
+    async def leave(self, member: str) -> None:
+        """End a lease. Raises `CacheUnavailable`."""
         ...

@@ -1,10 +1,12 @@
 """`python -m listener`: the composition root of the market listener."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from uuid import uuid4
 
 import structlog
 import uvloop
@@ -23,11 +25,14 @@ from adapters.kite.instruments import KiteInstruments
 from adapters.kite.wire import Wire
 from adapters.logs import configure
 from adapters.redis_cache import RedisRuntimeCache
+from adapters.redis_members import RedisMembers
+from adapters.redis_stop_queue import RedisStopQueue
 from adapters.store.credentials import FeedLogins
 from adapters.store.engine import Store
 from adapters.store.watch import Notices, PostgresWatchList
 from adapters.temporal import TemporalAddress, connect
 from adapters.vault import BadKey, Opener
+from domain.errors import CacheUnavailable
 from domain.ports import Broker
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.logins import OperatorLogin, own_accounts
@@ -49,6 +54,8 @@ async def serve(settings: Settings) -> None:
         ready = asyncio.create_task(_say_ready(settings, listener))
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not running.done():
+            await listener.hand_over()
         for task in (ready, stopped, running):
             task.cancel()
         await asyncio.gather(ready, stopped, running, return_exceptions=True)
@@ -61,6 +68,12 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
+    stops = RedisStopQueue.connect(settings.need("redis_url"))
+    stack.push_async_callback(stops.close)
+    members = RedisMembers.connect(settings.need("redis_url"))
+    stack.push_async_callback(members.close)
+    with suppress(CacheUnavailable):  # stops are signalled until it is there
+        await stops.warm()
     wire = Wire()
     stack.callback(wire.close)
     accounts = _accounts(settings, store, wire, clock)
@@ -73,10 +86,18 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
         lambda account, receiver: KiteFeed(settings.kite_ws_root, account.login, receiver, clock),
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
+        stops,
+        members,
+        _name(clock),
         cache,
         alerts,
         clock,
     )
+
+
+def _name(clock: SystemClock) -> str:
+    """Return this listener's name among the others; an older one's comes first in the alphabet."""
+    return f"{int(clock.now().timestamp() * 1000):013d}-{uuid4().hex[:8]}"
 
 
 def _accounts(settings: Settings, store: Store, wire: Wire, clock: SystemClock) -> Accounts:
@@ -116,6 +137,9 @@ def _temporal(settings: Settings) -> TemporalAddress:
 
 async def _say_ready(settings: Settings, listener: Listener) -> None:
     await listener.until_ready()
+    # What is known by now stays for the day: a full collection would walk through all of it, and ticks wait.
+    gc.collect()
+    gc.freeze()
     log.info("listener is ready")
     if settings.ready_file is not None:
         settings.ready_file.write_text("ready\n")

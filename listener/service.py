@@ -5,15 +5,27 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from domain.ports import Alerts, Clock, Instruments, StopSignals, WatchedStrategy, WatchList
+from adapters.kite.feed import SOCKETS
+from domain.ports import (
+    Alerts,
+    Clock,
+    FastStops,
+    Instruments,
+    Membership,
+    StopSignals,
+    WatchedStrategy,
+    WatchList,
+)
 from listener.accounts import Accounts, OpenFeed
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.desk import Desk
 from listener.dispatcher import Dispatcher
+from listener.shards import Shards, sockets
 from listener.steady import steadily
 from listener.watcher import Watcher
 
 _READY_LOOK = 0.05
+_AT_A_TIME = 200
 
 
 class Listener:
@@ -30,6 +42,9 @@ class Listener:
         open_feed: OpenFeed,
         instruments: Instruments,
         signals: StopSignals,
+        fast: FastStops,
+        membership: Membership,
+        me: str,
         cache: PriceCache,
         alerts: Alerts,
         clock: Clock,
@@ -39,16 +54,23 @@ class Listener:
         self._instruments = instruments
         self._alerts = alerts
         self._clock = clock
-        self._dispatcher = Dispatcher(signals, clock, self._run_is_gone)
+        self._dispatcher = Dispatcher(signals, fast, clock, self._run_is_gone)
         self._watcher = Watcher(watch_list, self._changed, clock)
         self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
+        # One account's connections are all there is: further listeners stand by.
+        most = SOCKETS if accounts.shared else None
+        self._shards = Shards(membership, me, self._covered, self._share_anew, clock, most)
+        self._known: dict[UUID, WatchedStrategy] = {}
+        self._followed: dict[UUID, WatchedStrategy] = {}
         self._desks: dict[str, Desk] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
+        await self._shards.beat()  # a newcomer need not watch everything first
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(steadily("shards", self._shards.run, self._clock))
                 group.create_task(steadily("watcher", self._watcher.run, self._clock))
                 group.create_task(steadily("dispatcher", self._dispatcher.run, self._clock))
                 group.create_task(steadily("last prices", self._writer.run, self._clock))
@@ -63,11 +85,51 @@ class Listener:
         while not all(desk.attempted for desk in self._desks.values()):
             await self._clock.sleep(_READY_LOOK)
 
+    async def hand_over(self) -> None:
+        """Have other listeners take over, if there are any; meanwhile go on watching."""
+        await self._shards.hand_over()
+
     def _changed(self, before: WatchedStrategy | None, now: WatchedStrategy | None) -> None:
-        if before is not None and (now is None or now.instrument != before.instrument):
-            self._leave(before)
         if now is not None:
+            self._known[now.strategy_id] = now
+        elif before is not None:
+            del self._known[before.strategy_id]
+        strategy = now or before
+        if strategy is not None:
+            self._settle(strategy.strategy_id)
+
+    def _settle(self, strategy_id: UUID) -> None:
+        """Follow a strategy exactly while it runs and its instrument is one that we watch."""
+        now, before = self._known.get(strategy_id), self._followed.get(strategy_id)
+        if now is not None and not self._shards.watches(self._accounts.shard(now)):
+            # Whoever has it now may never see the price that hit its stop.
+            now = now if self._dispatcher.owes(strategy_id) else None
+        if before is not None and (now is None or now.instrument != before.instrument):
+            del self._followed[strategy_id]
+            self._leave(before)
+        if now is not None and now != before:
+            self._followed[strategy_id] = now
             self._desk(now).follow(now)
+
+    async def _share_anew(self) -> None:
+        """Follow what is ours to watch now, and leave what is not any more."""
+        for desk in self._desks.values():
+            self._share(desk)
+        strategies = list(self._known)
+        for start in range(0, len(strategies), _AT_A_TIME):
+            for strategy_id in strategies[start : start + _AT_A_TIME]:
+                self._settle(strategy_id)
+            await asyncio.sleep(0)  # ticks do not wait for ten thousand strategies
+
+    def _share(self, desk: Desk) -> None:
+        members, place = len(self._shards.living), self._shards.place
+        if not self._accounts.shared:
+            return
+        # Who does not know the others leaves them their connections.
+        desk.share(1 if place is None else sockets(SOCKETS, members, place), members)
+
+    def _covered(self) -> bool:
+        return self._watcher.read_once.is_set() and all(desk.covered for desk in self._desks.values())
 
     def _desk(self, watched: WatchedStrategy) -> Desk:
         account = self._accounts.serving(watched.user_id)
@@ -77,6 +139,7 @@ class Listener:
                 account, self._open_feed, self._instruments, self._dispatcher, self._alerts, self._clock
             )
             self._desks[account.key] = desk
+            self._share(desk)
             self._running[account.key] = asyncio.create_task(desk.run(), name=f"desk {account.key}")
         return desk
 
@@ -96,5 +159,8 @@ class Listener:
     def _changed_prices(self) -> Mapping[UUID, Decimal]:
         prices: dict[UUID, Decimal] = {}
         for desk in self._desks.values():
-            prices.update(desk.changed_prices())
+            prices.update(desk.changed_prices(self._owns))
         return prices
+
+    def _owns(self, watched: WatchedStrategy) -> bool:
+        return self._shards.owns(self._accounts.shard(watched))

@@ -1,7 +1,7 @@
 """The broker's numbers for what is watched: looked up when needed, and again during the day."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 import structlog
@@ -34,14 +34,18 @@ class Tokens:
         """Tell whether each wanted instrument was looked up."""
         return not self._missing()
 
-    def want(self, instruments: Iterable[str]) -> None:
-        """Keep tokens for exactly these from now on."""
-        self._wanted = set(instruments)
-        self._unlisted &= self._wanted
-        if self._tokens.keys() - self._wanted:
-            self._keep({name: token for name, token in self._tokens.items() if name in self._wanted})
-        if self._missing():
+    def want(self, instrument: str) -> None:
+        """Look its token up, and keep it up to date from now on."""
+        self._wanted.add(instrument)
+        if instrument not in self._tokens:
             self._news.set()
+
+    def unwant(self, instrument: str) -> None:
+        """Forget an instrument."""
+        self._wanted.discard(instrument)
+        self._unlisted.discard(instrument)
+        if instrument in self._tokens:
+            self._keep({name: token for name, token in self._tokens.items() if name != instrument})
 
     def token(self, instrument: str) -> int | None:
         return self._tokens.get(instrument)
@@ -49,8 +53,9 @@ class Tokens:
     def name(self, token: int) -> str | None:
         return self._names.get(token)
 
-    def all(self) -> set[int]:
-        return set(self._names)
+    def all(self) -> Mapping[str, int]:
+        """Return the tokens by instrument."""
+        return self._tokens
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:

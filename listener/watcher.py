@@ -1,18 +1,21 @@
-"""Which strategies run: learnt at once from notifications, and read in full often enough to do without."""
+"""Which strategies run: learnt at once from notifications, and checked often enough to do without."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from itertools import islice
 from uuid import UUID
 
 import structlog
 
-from domain.ports import Clock, WatchedStrategy, WatchList
+from domain.ports import Clock, Digest, WatchedStrategy, WatchList
 
-FULL_READ = 5.0
-"""Seconds between full reads: the longest that a lost notification is believed."""
+CHECK = 3.5
+"""Seconds between checks that what is known is what there is: a lost notification is found within five."""
+ON_THE_WAY = 0.5
+"""Seconds that a notification may need before a difference counts as one that was lost."""
 RECONNECT = 1.0
-MANY = 16
-"""More changes than this at once are one full read instead of one read each."""
+TOGETHER = 500
+"""Changes that are read in one query."""
 
 Changed = Callable[[WatchedStrategy | None, WatchedStrategy | None], None]
 """Told what was known of a strategy before and what is known now; None for not running."""
@@ -29,7 +32,10 @@ class Watcher:
         self._clock = clock
         self._known: dict[UUID, WatchedStrategy] = {}
         self._pending: set[UUID] = set()
-        self._all_wanted = False
+        self._marks = 0
+        self._all_wanted = True
+        self._check_wanted = False
+        self._doubted = False
         self._wake = asyncio.Event()
         self.away = False
         self.read_once = asyncio.Event()
@@ -58,9 +64,17 @@ class Watcher:
         self._wake.set()
 
     async def _read_now_and_then(self) -> None:
+        self._note(None)
         while True:
-            self._note(None)
-            await self._clock.sleep(FULL_READ)
+            await self._clock.sleep(CHECK)
+            self._want_check()
+            await self._clock.sleep(ON_THE_WAY)
+            if self._doubted:
+                self._want_check()
+
+    def _want_check(self) -> None:
+        self._check_wanted = True
+        self._wake.set()
 
     async def _read(self) -> None:
         while True:
@@ -76,14 +90,38 @@ class Watcher:
     async def _read_what_changed(self) -> None:
         # One reader, so that an older answer never overwrites a newer one.
         self._wake.clear()
-        pending, self._pending = self._pending, set()
-        if self._all_wanted or len(pending) > MANY:
-            self._all_wanted = False
-            self._replace(await self._watch_list.all())
-            self.read_once.set()
-        else:
-            for strategy_id in pending:
-                self._set(strategy_id, await self._watch_list.one(strategy_id))
+        if self._all_wanted:
+            await self._read_all()
+        await self._read_pending()
+        if self._check_wanted:
+            self._check_wanted = False
+            await self._check()
+
+    async def _read_all(self) -> None:
+        self._all_wanted = False
+        self._pending.clear()
+        self._replace(await self._watch_list.all())
+        self.read_once.set()
+
+    async def _read_pending(self) -> None:
+        while self._pending:
+            ids = list(islice(self._pending, TOGETHER))
+            self._pending.difference_update(ids)
+            found = {watched.strategy_id: watched for watched in await self._watch_list.some(ids)}
+            for strategy_id in ids:
+                self._set(strategy_id, found.get(strategy_id))
+
+    async def _check(self) -> None:
+        """Compare what is known with what there is: two numbers, however many strategies run."""
+        same = await self._watch_list.digest() == self._digest()
+        if not same and self._doubted:
+            log.warning("a change was not heard of; reading in full")
+            await self._read_all()
+            same = True
+        self._doubted = not same
+
+    def _digest(self) -> Digest:
+        return Digest(len(self._known), self._marks)
 
     def _failed(self, error: Exception) -> None:
         self._note(None)
@@ -100,12 +138,13 @@ class Watcher:
 
     def _set(self, strategy_id: UUID, now: WatchedStrategy | None) -> None:
         before = self._known.get(strategy_id)
+        self._marks += (now.mark if now else 0) - (before.mark if before else 0)
+        if now is not None:
+            self._known[strategy_id] = now
+        elif before is not None:
+            del self._known[strategy_id]
         if before == now:
             return
-        if now is None:
-            del self._known[strategy_id]
-        else:
-            self._known[strategy_id] = now
         try:
             self._changed(before, now)
         except Exception:

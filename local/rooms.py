@@ -43,14 +43,15 @@ class Rooms:
 
     def listener(self, number: int, of: int) -> Part:
         needs = ("DATABASE_URL_LISTENER", "ENCRYPTION_KEYS", "FEED_API_KEY", "FEED_ACCESS_TOKEN")
-        return self._without_port("listener", number, of, needs)
+        # It waits until the others have taken over what it watches, for which it gives itself 5 s.
+        return self._without_port("listener", number, of, needs, grace_seconds=6.0)
 
     def migration(self) -> tuple[tuple[str, ...], dict[str, str]]:
         """Return command and environment of what brings schema, roles and search attributes."""
         return python("migrations"), self._for(*_OWN)
 
     def _without_port(
-        self, kind: str, number: int, of: int, needs: tuple[str, ...], grace_seconds: float = 2.0
+        self, kind: str, number: int, of: int, needs: tuple[str, ...], grace_seconds: float
     ) -> Part:
         name = kind if of == 1 else f"{kind}-{number}"
         mark = self.data.room("ready") / name

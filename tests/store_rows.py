@@ -37,9 +37,9 @@ class Desk:
     strategy: Strategy
 
     @classmethod
-    async def made(cls, store: Store) -> "Desk":
+    async def made(cls, store: Store, symbol: str = "TCS") -> "Desk":
         user_id, strategy_id = uuid4(), uuid4()
-        strategy = Strategy(strategy_id, user_id, "TCS", time(9, 30), time(15, 14), Decimal(3500), 10)
+        strategy = Strategy(strategy_id, user_id, symbol, time(9, 30), time(15, 14), Decimal(3500), 10)
         async with store.work() as session:
             session.add(User(user_id=user_id, email=f"{user_id}@example.com", password_hash="-"))
             await session.flush()
@@ -47,7 +47,7 @@ class Desk:
                 StrategyRow(
                     strategy_id=strategy_id,
                     user_id=user_id,
-                    symbol="TCS",
+                    symbol=symbol,
                     exchange="NSE",
                     product="CNC",
                     buy_time=strategy.buy_time,

@@ -6,6 +6,7 @@ cannot be started twice, drops the connection when a callback raises, and stamps
 """
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from enum import StrEnum
 
@@ -50,6 +51,9 @@ class KiteFeed:
         self._sockets = [
             FeedSocket(ws_root, login, receiver, clock, times or FeedTimes()) for _ in range(SOCKETS)
         ]
+        self._receiver = receiver
+        self._usable = SOCKETS
+        self._wanted: frozenset[int] = frozenset()
         self._place: dict[int, FeedSocket] = {}
         self._uncovered: frozenset[int] = frozenset()
 
@@ -83,23 +87,44 @@ class KiteFeed:
         """Return how many packets were garbage so far."""
         return sum(socket.dropped for socket in self._sockets)
 
+    @property
+    def joined(self) -> int:
+        """Return how many frames were read together with an earlier one so far."""
+        return sum(socket.joined for socket in self._sockets)
+
+    def use(self, sockets: int) -> None:
+        """Have at most so many of the account's connections: others may have the rest."""
+        if sockets != self._usable:
+            self._usable = sockets
+            self._share_out()
+
     def watch(self, tokens: Iterable[int]) -> None:
         """Subscribe to exactly these tokens from now on, whatever happens to the connections."""
-        wanted = set(tokens)
-        for token in self._place.keys() - wanted:
-            del self._place[token]
+        self._wanted = frozenset(tokens)
+        self._share_out()
+
+    def _share_out(self) -> None:
+        usable = self._sockets[: self._usable]
+        kept = {token: place for token, place in self._place.items() if token in self._wanted}
+        moved = {token for token, place in kept.items() if place not in usable}
+        self._place = {token: place for token, place in kept.items() if token not in moved}
         uncovered = set()
-        loads = {socket: len(socket.tokens & wanted) for socket in self._sockets}
-        for token in sorted(wanted - self._place.keys()):
-            socket = next((one for one in self._sockets if loads[one] < TOKENS_EACH), None)
+        loads = Counter(self._place.values())
+        for token in sorted(self._wanted - self._place.keys()):
+            socket = next((one for one in usable if loads[one] < TOKENS_EACH), None)
             if socket is None:
                 uncovered.add(token)
             else:
                 self._place[token] = socket
                 loads[socket] += 1
         self._uncovered = frozenset(uncovered)
+        shares = defaultdict[FeedSocket, set[int]](set)
+        for token, socket in self._place.items():
+            shares[socket].add(token)
         for socket in self._sockets:
-            socket.watch({token for token, place in self._place.items() if place is socket})
+            socket.watch(shares[socket])
+        if moved:
+            self._receiver.on_lost(moved, "their connection is given up")
 
     def alive(self, token: int) -> bool:
         """Tell whether this token's prices come over a connection that was heard from within 5 s."""

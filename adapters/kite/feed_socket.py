@@ -1,7 +1,7 @@
 """One WebSocket to Kite: at most 3,000 instruments, a watchdog, and a reconnection that never gives up."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,8 @@ import orjson
 import structlog
 from yarl import URL
 
-from adapters.kite.frames import Tick, decode
+from adapters.kite.frames import decode_all
+from adapters.kite.ticks import Ticks
 from domain.errors import BrokerNotConnected, LoginNeeded, StopwatchError
 from domain.ports import Clock
 
@@ -63,7 +64,9 @@ class SocketState(StrEnum):
 class Receiver(Protocol):
     """Who hears the feed. Called from the event loop; must be quick and must not block."""
 
-    def on_ticks(self, ticks: Sequence[Tick]) -> None: ...
+    def on_ticks(self, ticks: Ticks) -> None:
+        """Hear prices in the order they came: everything that had arrived, one frame or many."""
+        ...
 
     def on_alive(self, tokens: Collection[int]) -> None:
         """A connection for these tokens was made; what they did before it is not known."""
@@ -93,11 +96,14 @@ class FeedSocket:
         self._subscribed: set[int] = set()
         self._refused: tuple[FeedLogin, float] | None = None
         self._last_frame = 0.0
+        self._unread: list[bytes] = []
         self.tokens: frozenset[int] = frozenset()
         self.state = SocketState.LOST
         self.alive_since: datetime | None = None
         self.attempts = 0
         self.dropped = 0
+        self.joined = 0
+        """Frames that were read together with an earlier one: they came faster than they were judged."""
 
     def watch(self, tokens: Collection[int]) -> None:
         if tokens != self.tokens:
@@ -202,6 +208,7 @@ class FeedSocket:
     def _closed(self, reason: str) -> None:
         if reason != "ended":
             log.warning("the price feed is lost; reconnecting", reason=reason)
+        self._read_frames()
         self.state = SocketState.LOST
         self.alive_since = None
         lost, self._subscribed = self._subscribed, set()
@@ -209,12 +216,25 @@ class FeedSocket:
 
     def _read(self, message: aiohttp.WSMessage) -> None:
         if message.type is aiohttp.WSMsgType.BINARY:
-            decoded = decode(message.data)
-            self.dropped += decoded.dropped
-            if decoded.ticks:
-                self._tell(self._receiver.on_ticks, decoded.ticks)
+            # The loop hands over everything that has arrived before it runs what is called soon, so frames
+            # that queued up while others were judged are read at once. aiohttp stops reading from the
+            # connection when more than 128 KB wait, so this list is bounded; what waits then waits in the
+            # kernel and at the broker, and nothing of it is lost.
+            if not self._unread:
+                asyncio.get_running_loop().call_soon(self._read_frames)
+            self._unread.append(message.data)
         elif message.type is aiohttp.WSMsgType.TEXT:
             self._read_text(message.data)
+
+    def _read_frames(self) -> None:
+        if not self._unread:
+            return
+        frames, self._unread = self._unread, []
+        self.joined += len(frames) - 1
+        decoded = decode_all(frames)
+        self.dropped += decoded.dropped
+        if len(decoded.prices):
+            self._tell(self._receiver.on_ticks, decoded.prices)
 
     def _read_text(self, text: str) -> None:
         try:

@@ -1,7 +1,7 @@
 """The listener's view of running strategies, and Postgres' notices as they are committed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, text
 from adapters.store.engine import CONNECT_SECONDS, Store, asyncpg_url
 from adapters.store.failures import translated
 from domain.errors import StoreUnavailable
-from domain.ports import WatchedStrategy
+from domain.ports import Digest, WatchedStrategy
 from domain.strategy import Phase, Position
 
 STRATEGY_CHANGED = "strategy_changed"
@@ -21,6 +21,11 @@ _HEARD_EVERY = 5.0
 _ANSWER_SECONDS = 3.0
 _MOST_WAITING = 10_000
 """More unread notices than this mean a reader that stands still: it is told to begin again."""
+# The mark is a hash of the whole row, so that no writer can forget to move it.
+_ALL = "SELECT w.*, hash_record_extended(w, 0) AS mark FROM watched AS w"
+_SOME = "SELECT w.*, hash_record_extended(w, 0) AS mark FROM watched AS w WHERE strategy_id = ANY(:ids)"
+_DIGEST = "SELECT count(*), coalesce(sum(hash_record_extended(w, 0)), 0) FROM watched AS w"
+_AT_A_TIME = 200
 
 
 class Notices:
@@ -86,16 +91,26 @@ class PostgresWatchList:
 
     async def all(self) -> list[WatchedStrategy]:
         """Return every running strategy."""
-        async with self._store.read() as session:
-            found = await session.execute(text("SELECT * FROM watched"))
-            return [_watched(row) for row in found.mappings()]
+        return await self._found(_ALL, {})
 
-    async def one(self, strategy_id: UUID) -> WatchedStrategy | None:
-        """Return one while it runs, None when it does not."""
-        query = text("SELECT * FROM watched WHERE strategy_id = :strategy_id")
+    async def some(self, strategy_ids: Collection[UUID]) -> list[WatchedStrategy]:
+        """Return those of them that run."""
+        return await self._found(_SOME, {"ids": list(strategy_ids)})
+
+    async def digest(self) -> Digest:
+        """Return the number of running strategies and the sum of their marks."""
         async with self._store.read() as session:
-            row = (await session.execute(query, {"strategy_id": strategy_id})).mappings().one_or_none()
-        return _watched(row) if row is not None else None
+            count, marks = (await session.execute(text(_DIGEST))).one()
+        return Digest(count, int(marks))
+
+    async def _found(self, query: str, words: dict[str, Any]) -> list[WatchedStrategy]:
+        async with self._store.read() as session:
+            rows = (await session.execute(text(query), words)).mappings().all()
+        watched = []
+        for start in range(0, len(rows), _AT_A_TIME):
+            watched += [_watched(row) for row in rows[start : start + _AT_A_TIME]]
+            await asyncio.sleep(0)  # ticks do not wait for ten thousand rows
+        return watched
 
     async def changes(self) -> AsyncIterator[UUID | None]:
         """Yield the id of each strategy that changed; None at the beginning: read all."""
@@ -114,4 +129,5 @@ def _watched(row: RowMapping) -> WatchedStrategy:
         position=Position(row["position"]),
         workflow_id=row["workflow_id"],
         run_id=row["run_id"],
+        mark=row["mark"],
     )

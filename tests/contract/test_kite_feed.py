@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,7 @@ from kiteconnect import KiteConnect
 from adapters.clock import SystemClock
 from adapters.kite.feed import FeedState, KiteFeed
 from adapters.kite.feed_socket import FeedLogin, FeedTimes
-from adapters.kite.frames import Tick
+from adapters.kite.ticks import Ticks
 from domain.errors import LoginNeeded
 from tests.paper_process import PaperAccount, PaperProcess
 
@@ -41,7 +41,7 @@ class Heard:
         self.orders: list[Mapping[str, Any]] = []
         self.fails = False
 
-    def on_ticks(self, ticks: Sequence[Tick]) -> None:
+    def on_ticks(self, ticks: Ticks) -> None:
         self.prices.update({tick.token: tick.price for tick in ticks})
         if self.fails:
             raise KeyError("a bug in whoever listens")

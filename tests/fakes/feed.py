@@ -7,10 +7,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from adapters.kite.feed_socket import FeedLogin, Receiver
-from adapters.kite.frames import Tick
+from adapters.kite.ticks import Tick, Ticks
 from domain.errors import BrokerUnavailable, CacheUnavailable, Unavailable
 from domain.instrument import Instrument, Segment
-from domain.ports import Clock, WatchedStrategy
+from domain.ports import Clock, Standing, WatchedStrategy
 from domain.run import Alarm
 from domain.stoploss import Quote
 from listener.accounts import Account
@@ -24,12 +24,16 @@ class MemoryFeed:
         self.tokens: frozenset[int] = frozenset()
         self.connected = True
         self.attempted = True
+        self.sockets = 3
         self._receiver = receiver
         self._clock = clock
 
     @property
     def down(self) -> str | None:
         return None if self.connected else "the broker's price feed cannot be reached"
+
+    def use(self, sockets: int) -> None:
+        self.sockets = sockets
 
     def watch(self, tokens: Collection[int]) -> None:
         self.tokens = frozenset(tokens)
@@ -40,8 +44,9 @@ class MemoryFeed:
     async def run(self) -> None:
         await self._clock.sleep(10**9)
 
-    def tick(self, token: int, price: str) -> None:
-        self._receiver.on_ticks([Tick(token, Decimal(price))])
+    def tick(self, token: int, *prices: str) -> None:
+        """Send prices of one instrument that arrive together."""
+        self._receiver.on_ticks(Ticks.of([Tick(token, Decimal(price)) for price in prices]))
 
     def lose(self) -> None:
         self.connected = False
@@ -142,6 +147,50 @@ class MemorySignals:
             return False
         self.sent.append(Sent(watched.strategy_id, watched.run_id, price, self._clock.now()))
         return True
+
+
+class MemoryFastStops:
+    """Implements `domain.ports.FastStops`. `away` takes nothing; `put_together` is each write."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.put_together: list[list[UUID]] = []
+        self.put_at: list[datetime] = []
+        self.away = False
+        self.tried = 0
+
+    async def put(self, strategy_ids: Sequence[UUID]) -> None:
+        self.tried += 1
+        if self.away:
+            raise CacheUnavailable("Redis did not answer (ConnectionError)")
+        self.put_together.append(list(strategy_ids))
+        self.put_at.append(self._clock.now())
+
+    def times(self, strategy_id: UUID) -> list[datetime]:
+        """Return when this strategy was put."""
+        writes = zip(self.put_together, self.put_at, strict=True)
+        return [at for together, at in writes if strategy_id in together]
+
+
+class MemoryMembers:
+    """Implements `domain.ports.Membership`, for any number of listeners. `away` answers nobody."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._leases: dict[str, tuple[Standing, float]] = {}
+        self.away = False
+
+    async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
+        if self.away:
+            raise CacheUnavailable("Redis did not answer (ConnectionError)")
+        now = self._clock.monotonic()
+        self._leases[member] = standing, now + seconds
+        return {one: found for one, (found, until) in self._leases.items() if until > now}
+
+    async def leave(self, member: str) -> None:
+        if self.away:
+            raise CacheUnavailable("Redis did not answer (ConnectionError)")
+        self._leases.pop(member, None)
 
 
 class MemoryPriceCache:

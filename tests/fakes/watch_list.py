@@ -1,14 +1,14 @@
 """The watch list in memory: what runs, and notices of what changed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 from domain.errors import StoreUnavailable
-from domain.ports import WatchedStrategy
+from domain.ports import Digest, WatchedStrategy
 from domain.strategy import Phase, Position
 
 
@@ -44,7 +44,7 @@ class MemoryWatchList:
         self.away = False
         self.deaf = False
         self.full_reads = 0
-        self.single_reads = 0
+        self.partial_reads = 0
         self._notices: list[asyncio.Queue[UUID | None]] = []
 
     def put(self, strategy: WatchedStrategy) -> WatchedStrategy:
@@ -67,12 +67,16 @@ class MemoryWatchList:
     async def all(self) -> Sequence[WatchedStrategy]:
         self.full_reads += 1
         self._check()
-        return list(self.running.values())
+        return [_marked(one) for one in self.running.values()]
 
-    async def one(self, strategy_id: UUID) -> WatchedStrategy | None:
-        self.single_reads += 1
+    async def some(self, strategy_ids: Collection[UUID]) -> Sequence[WatchedStrategy]:
+        self.partial_reads += 1
         self._check()
-        return self.running.get(strategy_id)
+        return [_marked(self.running[one]) for one in strategy_ids if one in self.running]
+
+    async def digest(self) -> Digest:
+        self._check()
+        return Digest(len(self.running), sum(_marked(one).mark for one in self.running.values()))
 
     async def changes(self) -> AsyncIterator[UUID | None]:
         self._check()
@@ -95,3 +99,7 @@ class MemoryWatchList:
     def _check(self) -> None:
         if self.away:
             raise StoreUnavailable("Postgres does not answer")
+
+
+def _marked(strategy: WatchedStrategy) -> WatchedStrategy:
+    return replace(strategy, mark=hash(replace(strategy, mark=0)))

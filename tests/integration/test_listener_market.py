@@ -19,7 +19,7 @@ from domain.strategy import Phase, Position
 from listener.accounts import OneForAll
 from listener.logins import OperatorLogin
 from listener.service import Listener
-from tests.fakes.feed import MemoryAlerts, MemoryPriceCache, MemorySignals
+from tests.fakes.feed import MemoryAlerts, MemoryFastStops, MemoryMembers, MemoryPriceCache, MemorySignals
 from tests.fakes.watch_list import MemoryWatchList, watched
 from tests.paper_process import PaperProcess
 
@@ -53,6 +53,9 @@ class Floor:
             lambda account, receiver: KiteFeed(paper.ws_url, account.login, receiver, self.clock),
             KiteInstruments(paper.url, self.clock),
             self.signals,
+            MemoryFastStops(self.clock),
+            MemoryMembers(self.clock),
+            "the only one",
             self.cache,
             self.alerts,
             self.clock,

@@ -19,6 +19,7 @@ from adapters.store.tables import BrokerKeys
 from adapters.store.watch import EVENT_ADDED, Notices, PostgresWatchList
 from domain.errors import StoreUnavailable
 from domain.order import Leg
+from domain.ports import Digest
 from domain.run import PhaseChange
 from domain.strategy import Outcome, Phase, Position
 from migrations.roles import Role, make_roles
@@ -87,17 +88,37 @@ async def test_a_line_is_heard_when_it_is_written(database: str, store: Store) -
 async def test_a_strategy_is_watched_while_it_runs(roles: Roles) -> None:
     desk = await Desk.made(roles.owner)
     watch = PostgresWatchList(roles.listener, Notices(roles.urls["listener"]))
-    assert await watch.one(desk.strategy.strategy_id) is None
+    assert await watch.some([desk.strategy.strategy_id]) == []
     start = desk.start()
     await desk.runs.activate(start)
     (watched,) = await watch.all()
     assert (watched.run_id, watched.stop_loss, watched.armed) == (start.ref.run_id, Decimal(3500), False)
     await desk.bought(4)
-    held = await watch.one(desk.strategy.strategy_id)
-    assert held is not None
+    (held,) = await watch.some([desk.strategy.strategy_id, uuid4()])
     assert held.armed
     await desk.runs.finish(desk.end(start, Outcome.KEPT, Position.BOUGHT))
     assert await watch.all() == []
+
+
+async def test_digest_is_what_all_rows_add_up_to_and_moves_with_every_change(roles: Roles) -> None:
+    watch = PostgresWatchList(roles.listener, Notices(roles.urls["listener"]))
+    seen = [await watch.digest()]
+    assert seen == [Digest(0, 0)]
+    one, other = await Desk.made(roles.owner), await Desk.made(roles.owner)
+    start = one.start()
+    for change in (
+        one.runs.activate(start),
+        other.runs.activate(other.start()),
+        one.bought(4),
+        one.runs.change_phase(PhaseChange(start.ref, Phase.HOLDING, "Holding.")),
+        one.runs.finish(one.end(start, Outcome.KEPT, Position.BOUGHT)),
+    ):
+        await change
+        rows = await watch.all()
+        digest = await watch.digest()
+        assert digest == Digest(len(rows), sum(row.mark for row in rows))
+        assert digest not in seen
+        seen.append(digest)
 
 
 async def test_the_worker_can_do_its_whole_day_and_the_listener_hears_of_it(roles: Roles) -> None:

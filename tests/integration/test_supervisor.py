@@ -415,6 +415,19 @@ async def test_several_workers_are_listed_when_asked_for(
         assert isinstance(pids["listener"], int)
 
 
+async def test_several_listeners_are_listed_and_end_with_the_rest(
+    tmp_path: Path, port: int, environment: dict[str, str]
+) -> None:
+    with running(tmp_path, port, environment, "--listeners", "2") as up:
+        await up.ready()
+        pids = json.loads(up.endpoints.read_text())["pids"]
+        assert len(set(pids["listener"])) == 2
+        assert isinstance(pids["worker"], int)
+        up.process.send_signal(signal.SIGTERM)
+        assert await up.ended() == 0, up.output.read_text()
+        assert all(gone(pid) for pid in pids["listener"])
+
+
 async def test_watcher_ends_a_part_when_the_watched_process_is_gone() -> None:
     """What stands in for the kernel's own signal on systems without it."""
     sleeping = (sys.executable, "-c", "import time; time.sleep(600)")

@@ -1,16 +1,19 @@
 """A hit stop reaches its run: once when all is well, again and again when it is not."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
 from adapters.clock import SystemClock
 from domain.ports import WatchedStrategy
+from listener.crossing import Crossing
 from listener.dispatcher import Dispatcher
-from tests.fakes.feed import MemorySignals
+from tests.fakes.feed import MemoryFastStops, MemorySignals
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.watch_list import watched
 
@@ -21,13 +24,14 @@ class Post:
 
     clock: ManualClock
     signals: MemorySignals
+    fast: MemoryFastStops
     gone: list[WatchedStrategy] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.dispatcher = Dispatcher(self.signals, self.clock, self.gone.append)
+        self.dispatcher = Dispatcher(self.signals, self.fast, self.clock, self.gone.append)
 
     def hit(self, one: WatchedStrategy, price: str = "3490") -> None:
-        self.dispatcher.hit(one, Decimal(price), None, self.clock.now())
+        self.dispatcher.hit([Crossing(one, Decimal(price), None, self.clock.now())])
 
     async def hit_for(self, one: WatchedStrategy, seconds: int) -> None:
         """Say every tenth of a second that the stop is crossed."""
@@ -36,10 +40,11 @@ class Post:
             await self.clock.advance(0.1)
 
 
-@pytest.fixture
-async def post() -> AsyncIterator[Post]:
+@pytest.fixture(params=["redis up", "redis away"])
+async def post(request: pytest.FixtureRequest) -> AsyncIterator[Post]:
     clock = ManualClock()
-    post = Post(clock, MemorySignals(clock))
+    post = Post(clock, MemorySignals(clock), MemoryFastStops(clock))
+    post.fast.away = request.param == "redis away"
     running = asyncio.create_task(post.dispatcher.run())
     yield post
     running.cancel()
@@ -126,9 +131,69 @@ async def test_thousands_at_once_all_arrive_and_never_more_than_the_bound_on_the
     many = [watched() for _ in range(3_000)]
     for one in many:
         post.hit(one)
-    await post.clock.advance(1)
+    await post.clock.advance(1 if post.fast.away else 22)
     assert {sent.strategy_id for sent in post.signals.sent} == {one.strategy_id for one in many}
-    assert post.signals.most_on_the_way == 64
+    assert post.signals.most_on_the_way <= 64
+    assert post.signals.most_on_the_way == 64 or not post.fast.away
+
+
+async def test_stops_of_one_price_are_put_together_the_most_endangered_first(post: Post) -> None:
+    post.fast.away = False
+    stops = ["3500", "3700", "3600.05", "3490", "3699.95"]
+    many = {stop: watched(stop_loss=stop) for stop in stops}
+    penny = watched("PENNY", "1.10")  # ten paise, and 10 % of its price
+    crossings = [Crossing(one, Decimal(3480), None, post.clock.now()) for one in many.values()]
+    post.dispatcher.hit([*crossings, Crossing(penny, Decimal(1), None, post.clock.now())])
+    await post.clock.settle()
+    deepest_first = ["3700", "3699.95", "3600.05", "3500", "3490"]
+    assert post.fast.put_together == [
+        [penny.strategy_id, *(many[stop].strategy_id for stop in deepest_first)]
+    ]
+
+
+async def test_event_is_put_once_a_second_while_the_stop_stays_crossed(post: Post) -> None:
+    post.fast.away = False
+    one = watched()
+    await post.hit_for(one, 10)
+    times = post.fast.times(one.strategy_id)
+    assert 9 <= len(times) <= 11
+    assert all((b - a).total_seconds() >= 1 for a, b in pairwise(times))
+    await post.clock.advance(30)
+    assert len(post.fast.times(one.strategy_id)) == len(times)
+
+
+async def test_burst_that_the_queue_took_is_signalled_later_and_steadily(post: Post) -> None:
+    post.fast.away = False
+    many = [watched() for _ in range(300)]
+    began = post.clock.now()
+    post.dispatcher.hit([Crossing(one, Decimal(3490), None, began) for one in many])
+    await post.clock.advance(0.5)
+    assert len(post.fast.put_together[0]) == 300
+    assert post.signals.sent == []
+    await post.clock.advance(5)
+    seconds = sorted((sent.at - began).total_seconds() for sent in post.signals.sent)
+    assert len(seconds) == 300
+    assert seconds[0] >= 0.75
+    assert max(b - a for a, b in zip(seconds, seconds[100:], strict=False)) >= 0.5
+
+
+async def test_burst_that_the_queue_did_not_take_is_signalled_at_once(post: Post) -> None:
+    post.fast.away = True
+    many = [watched() for _ in range(300)]
+    post.dispatcher.hit([Crossing(one, Decimal(3490), None, post.clock.now()) for one in many])
+    await post.clock.settle()
+    assert {sent.strategy_id for sent in post.signals.sent} == {one.strategy_id for one in many}
+
+
+async def test_put_that_never_answers_delays_no_signal_for_longer_than_a_second(post: Post) -> None:
+    async def never(strategy_ids: Sequence[UUID]) -> None:
+        await asyncio.Event().wait()
+
+    post.fast.put = never  # type: ignore[method-assign]
+    many = [watched() for _ in range(100)]
+    post.dispatcher.hit([Crossing(one, Decimal(3490), None, post.clock.now()) for one in many])
+    await post.clock.advance(1.2)
+    assert {sent.strategy_id for sent in post.signals.sent} == {one.strategy_id for one in many}
 
 
 class BrokenSignals(MemorySignals):
@@ -143,7 +208,7 @@ class BrokenSignals(MemorySignals):
 
 async def test_unexpected_failure_of_one_signal_loses_neither_it_nor_the_others() -> None:
     clock = ManualClock()
-    post = Post(clock, BrokenSignals(clock))
+    post = Post(clock, BrokenSignals(clock), MemoryFastStops(clock))
     running = asyncio.create_task(post.dispatcher.run())
     first, second = watched(), watched()
     post.hit(first)
@@ -168,10 +233,10 @@ async def test_signal_that_hangs_is_given_up_and_sent_again() -> None:
     clock = SystemClock()
     signals = HangingSignals(clock)
     signals.away = True
-    dispatcher = Dispatcher(signals, clock, lambda watched: None, at_once=1)
+    dispatcher = Dispatcher(signals, MemoryFastStops(clock), clock, lambda watched: None, at_once=1)
     running = asyncio.create_task(dispatcher.run())
     one = watched()
-    dispatcher.hit(one, Decimal(3490), None, clock.now())
+    dispatcher.hit([Crossing(one, Decimal(3490), None, clock.now())])
     async with asyncio.timeout(20):
         while not signals.tried:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

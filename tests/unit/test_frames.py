@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.kite.frames import Tick, decode
+from adapters.kite.frames import decode, decode_all
+from adapters.kite.ticks import Tick
 
 TCS = 2953217
 STAMP = int(datetime(2026, 11, 20, 4, 30, tzinfo=UTC).timestamp())
@@ -132,3 +133,19 @@ def test_one_flipped_byte_never_raises_and_everything_is_accounted_for(
     if at < len(broken):
         broken[at] = value
     decode(bytes(broken))
+
+
+packets = st.tuples(
+    st.sampled_from([0, TCS, 265]),
+    st.sampled_from([0, 1, 351240, 2**31 - 1, 2**31]),
+    st.sampled_from([8, 8, 8, 184, 12]),
+)
+frames = st.lists(packets, max_size=4).map(lambda rows: frame(*(packet(*row) for row in rows)))
+anything = st.one_of(frames, st.just(b"\0"), st.binary(max_size=24))
+
+
+@given(st.lists(anything, min_size=1, max_size=6))
+def test_frames_read_together_say_what_each_says_by_itself(several: list[bytes]) -> None:
+    together, alone = decode_all(several), [decode(one) for one in several]
+    assert together.ticks == [tick for one in alone for tick in one.ticks]
+    assert together.dropped == sum(one.dropped for one in alone)

@@ -12,8 +12,10 @@ from listener.accounts import Account, Accounts, EachTheirOwn, OneForAll, PriceF
 from listener.service import Listener
 from tests.fakes.feed import (
     MemoryAlerts,
+    MemoryFastStops,
     MemoryFeed,
     MemoryInstruments,
+    MemoryMembers,
     MemoryPriceCache,
     MemoryQuotes,
     MemorySignals,
@@ -32,6 +34,7 @@ class House:
         self.watch_list = MemoryWatchList()
         self.quotes = MemoryQuotes(self.clock, {TCS: Decimal(3600)})
         self.signals = MemorySignals(self.clock)
+        self.fast = MemoryFastStops(self.clock)
         self.instruments = MemoryInstruments("DELISTED")
         self.cache = MemoryPriceCache()
         self.alerts = MemoryAlerts()
@@ -45,6 +48,9 @@ class House:
             self._open_feed,
             self.instruments,
             self.signals,
+            self.fast,
+            MemoryMembers(self.clock),
+            "the only one",
             self.cache,
             self.alerts,
             self.clock,
@@ -64,8 +70,8 @@ class House:
         self.task = asyncio.create_task(self.listener.run())
         await self.clock.settle()
 
-    async def tick(self, price: str, name: str = TCS, feed: MemoryFeed | None = None) -> None:
-        (feed or self.feed).tick(self.instruments.token(name), price)
+    async def tick(self, *prices: str, name: str = TCS, feed: MemoryFeed | None = None) -> None:
+        (feed or self.feed).tick(self.instruments.token(name), *prices)
         await self.clock.settle()
 
     def stopped(self) -> list[WatchedStrategy]:
@@ -327,3 +333,73 @@ async def test_listener_is_ready_when_everything_was_read_and_each_feed_has_trie
     house.watch_list.away = False
     await house.clock.advance(3)
     assert ready.done()
+
+
+async def test_stop_between_two_prices_that_came_together_is_hit(house: House) -> None:
+    high, low = watched(stop_loss="3500"), watched(stop_loss="3450")
+    await house.start(high, low)
+    await house.tick("3600", "3499", "3480", "3610")
+    assert house.stopped() == [high]
+    await house.clock.advance(1)
+    assert house.cache.prices[high.strategy_id] == Decimal(3610)
+
+
+async def test_stops_of_one_price_reach_the_queue_together_the_most_endangered_first(house: House) -> None:
+    stops = ["3500", "3600", "3550", "3300"]
+    many = {stop: watched(stop_loss=stop) for stop in stops}
+    house.quotes.prices[TCS] = Decimal(3700)
+    await house.start(*many.values())
+    await house.tick("3495")
+    assert house.fast.put_together == [[many[stop].strategy_id for stop in ("3600", "3550", "3500")]]
+
+
+async def test_event_is_put_again_every_second_until_an_exit_has_begun(house: House) -> None:
+    one = watched(stop_loss="3500")
+    await house.start(one)
+    for _ in range(50):
+        await house.tick("3400")
+        await house.clock.advance(0.1)
+    assert 4 <= len(house.fast.times(one.strategy_id)) <= 6
+    house.watch_list.change(one, phase=Phase.EXITING)
+    await house.clock.settle()
+    before = house.fast.tried
+    await house.clock.advance(10)
+    assert house.fast.tried == before
+
+
+async def test_run_is_signalled_though_the_fast_path_has_sold_before_it(house: House) -> None:
+    many = [watched(stop_loss="3500") for _ in range(100)]
+    await house.start(*many)
+    await house.tick("3400")
+    assert house.signals.tried == 0
+    for one in many:
+        house.watch_list.change(one, position=Position.SOLD)
+    await house.clock.advance(3)
+    assert {sent.strategy_id for sent in house.signals.sent} == {one.strategy_id for one in many}
+
+
+async def test_nothing_is_left_to_the_queue_alone_when_it_is_away(house: House) -> None:
+    house.fast.away = True
+    many = [watched(stop_loss="3500") for _ in range(100)]
+    await house.start(*many)
+    await house.tick("3400")
+    assert {sent.strategy_id for sent in house.signals.sent} == {one.strategy_id for one in many}
+
+
+async def test_next_run_of_a_strategy_whose_stop_was_hit_is_told_at_once(house: House) -> None:
+    one = watched(stop_loss="3500")
+    await house.start(one)
+    await house.tick("3400")
+    house.watch_list.change(one, run_id="the next")
+    await house.clock.settle()
+    assert [sent.run_id for sent in house.signals.sent] == [one.run_id, "the next"]
+
+
+async def test_thousands_of_instruments_are_followed_and_each_is_judged(house: House) -> None:
+    many = [watched(f"S{number}", "3500") for number in range(3_000)]
+    house.quotes.prices = {one.instrument: Decimal(3600) for one in many}
+    await house.start(*many)
+    await house.clock.advance(8)  # 500 limits a second
+    last = many[-1]
+    await house.tick("3499", name=last.instrument)
+    assert house.stopped() == [last]

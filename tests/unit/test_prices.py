@@ -5,11 +5,13 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.kite.ticks import Tick, Ticks
 from domain.stoploss import Quote
 from listener.prices import LastPrices
 from tests.fakes.manual_clock import ManualClock
 
 TCS = "NSE:TCS"
+TOKEN = 2953217
 
 
 class Market:
@@ -19,6 +21,7 @@ class Market:
         self.clock = ManualClock()
         self.connected = True
         self.prices = LastPrices(self.clock, lambda instrument: self.connected)
+        self.prices.list({TCS: TOKEN})
 
     def quote(self, price: str, lower: str | None = "2800", upper: str | None = "4200") -> Quote:
         limits = (None if lower is None else Decimal(lower), None if upper is None else Decimal(upper))
@@ -28,7 +31,9 @@ class Market:
         self.prices.from_rest(TCS, self.quote(price, lower, upper), self.clock.now())
 
     def tick(self, price: str) -> bool:
-        return self.prices.from_feed(TCS, Decimal(price), None, self.clock.now()) is not None
+        """Say whether the tick counts."""
+        ticks = Ticks.of([Tick(TOKEN, Decimal(price))])
+        return TCS not in self.prices.from_feed(ticks, self.clock.now()).doubtful
 
     def acting(self) -> Decimal | None:
         seen = self.prices.acting(TCS)

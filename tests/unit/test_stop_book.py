@@ -46,3 +46,37 @@ def test_same_symbol_on_another_exchange_is_not_touched() -> None:
     book = StopBook()
     book.arm(uuid4(), "NSE:TCS", Decimal(3500))
     assert book.crossed("BSE:TCS", Decimal(1)) == []
+
+
+@given(moves, st.lists(prices, max_size=6))
+def test_each_stop_is_pulled_once_and_counts_as_crossed_for_as_long_as_it_is_armed(
+    changes: list[tuple[int, str, Decimal, bool]], falls: list[Decimal]
+) -> None:
+    book, waiting = StopBook(), dict[UUID, tuple[str, Decimal]]()
+    for number, instrument, stop, _ in changes:
+        book.arm(UUID(int=number), instrument, stop)
+        waiting[UUID(int=number)] = (instrument, stop)
+    everything = dict(waiting)
+    for price in falls:
+        for instrument in NAMES:
+            stops = {one: stop for one, (name, stop) in waiting.items() if name == instrument}
+            assert book.highest(instrument) == max(stops.values(), default=None)
+            hit = {one for one, stop in stops.items() if crossed(price, stop)}
+            assert set(book.pull(instrument, price)) == hit
+            waiting = {one: place for one, place in waiting.items() if one not in hit}
+            expected = {
+                one for one, (name, stop) in everything.items() if name == instrument and crossed(price, stop)
+            }
+            assert set(book.crossed(instrument, price)) == expected
+    for one in everything:
+        book.disarm(one)
+    assert not any(book.armed(instrument) for instrument in NAMES)
+
+
+def test_pulled_stop_that_is_moved_waits_again() -> None:
+    book, strategy_id = StopBook(), uuid4()
+    book.arm(strategy_id, "NSE:TCS", Decimal(3500))
+    assert book.pull("NSE:TCS", Decimal(3490)) == [strategy_id]
+    book.arm(strategy_id, "NSE:TCS", Decimal(3400))
+    assert book.highest("NSE:TCS") == Decimal(3400)
+    assert book.pull("NSE:TCS", Decimal(3390)) == [strategy_id]

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from uuid import UUID
 
+import pytest
+
 from domain.ports import WatchedStrategy
 from listener.watcher import Watcher
 from tests.fakes.manual_clock import ManualClock
@@ -99,7 +101,7 @@ async def test_thousand_changes_at_once_are_read_together() -> None:
             watch_list.put(watched())
         await clock.advance(0.1)
         assert len(known.now) == 1_000
-        assert watch_list.single_reads <= 16
+        assert watch_list.partial_reads <= 16
         assert watch_list.full_reads <= 4
 
 
@@ -115,3 +117,41 @@ async def test_strategy_nobody_can_handle_does_not_hide_the_others() -> None:
 
     async with watching(MemoryWatchList(bad, good), changed):
         assert seen == [good]
+
+
+async def test_ten_thousand_that_rest_are_read_once() -> None:
+    watch_list, known = MemoryWatchList(*(watched() for _ in range(10_000))), Known()
+    async with watching(watch_list, known.changed) as clock:
+        before = watch_list.full_reads
+        await clock.advance(60)
+        assert watch_list.full_reads == before <= 2
+        assert watch_list.partial_reads == 0
+
+
+@pytest.mark.parametrize("lost", ["began", "changed", "ended", "one ended and another began"])
+async def test_whatever_notice_was_lost_is_made_up_for_within_five_seconds(lost: str) -> None:
+    one, other = watched(), watched()
+    watch_list, known = MemoryWatchList(one, other), Known()
+    async with watching(watch_list, known.changed) as clock:
+        await clock.advance(7)
+        watch_list.deaf = True
+        if lost == "changed":
+            watch_list.change(one, stop_loss=Decimal(3400))
+        if "ended" in lost:
+            watch_list.end(one)
+        if "began" in lost:
+            watch_list.put(watched())
+        await clock.advance(5)
+        assert known.now == watch_list.running
+
+
+async def test_notices_that_are_heard_make_no_full_read() -> None:
+    many = [watched() for _ in range(100)]
+    watch_list, known = MemoryWatchList(*many), Known()
+    async with watching(watch_list, known.changed) as clock:
+        before = watch_list.full_reads
+        for one in many:
+            watch_list.change(one, stop_loss=Decimal(3400))
+            await clock.advance(0.3)
+        assert known.now == watch_list.running
+        assert watch_list.full_reads == before

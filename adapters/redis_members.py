@@ -1,0 +1,79 @@
+"""Which listeners live: leases in one hash of Redis, by its server's clock."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, RedisError
+
+from domain.errors import CacheUnavailable
+from domain.ports import Standing
+
+KEY = "listeners"
+"""member → `standing|epoch milliseconds of expiry`"""
+ANSWER_SECONDS = 0.4
+_FORGOTTEN_MS = 60_000
+
+_RENEW = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. '|' .. string.format('%.0f', now + ARGV[3]))
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+local living, rows = {}, redis.call('HGETALL', KEYS[1])
+for i = 1, #rows, 2 do
+  local standing, expires = string.match(rows[i + 1], '^(.*)|(%d+)$')
+  if expires and tonumber(expires) > now then
+    living[#living + 1] = rows[i]
+    living[#living + 1] = standing
+  else
+    redis.call('HDEL', KEYS[1], rows[i])
+  end
+end
+return living
+"""
+
+
+class RedisMembers:
+    """Implements `domain.ports.Membership`."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._renew = redis.register_script(_RENEW)
+
+    @classmethod
+    def connect(cls, url: str) -> "RedisMembers":
+        """Return leases on `redis://host:port/db`; connects when first used."""
+        return cls(
+            Redis.from_url(
+                url,
+                decode_responses=True,
+                socket_timeout=ANSWER_SECONDS,
+                socket_connect_timeout=ANSWER_SECONDS,
+                retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
+            )
+        )
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
+        """Hold a lease for `seconds` and return who holds one now. Raises `CacheUnavailable`."""
+        async with _translated():
+            words = [member, standing.value, int(seconds * 1000), _FORGOTTEN_MS]
+            rows = await self._renew(keys=[KEY], args=words)
+        return {one: Standing(found) for one, found in zip(rows[::2], rows[1::2], strict=True)}
+
+    async def leave(self, member: str) -> None:
+        """End a lease. Raises `CacheUnavailable`."""
+        async with _translated():
+            await self._redis.hdel(KEY, member)
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise CacheUnavailable(f"Redis did not answer ({type(error).__name__})") from error

@@ -1,0 +1,119 @@
+"""The floor of the tick benchmarks: 3,000 instruments, 100,000 stops, and the listener's desk over them."""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import numpy as np
+
+from adapters.kite.feed_socket import FeedLogin
+from domain.instrument import Instrument, Segment
+from domain.ports import Clock, FastStops, StopSignals, WatchedStrategy
+from domain.stoploss import Quote
+from listener.accounts import Account, OpenFeed
+from listener.desk import Desk
+from listener.dispatcher import Dispatcher
+from tests.fakes.feed import MemoryAlerts
+from tests.fakes.watch_list import watched
+
+INSTRUMENTS = 3_000
+STOPS = 100_000
+PRICES = (100_000, 400_000)
+"""Paise in which ordinary shares trade; their stops lie 10 to 30 % below the lowest."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A listed share. A probe's stop is so high that its first tick crosses it, whatever it costs."""
+
+    token: int
+    name: str
+    probe: bool = False
+
+    @property
+    def instrument(self) -> str:
+        return f"NSE:{self.name}"
+
+
+def shares(probes: int = 0) -> list[Share]:
+    """Return the listed shares, the last ones probes; tokens as Zerodha's: in any order, NSE's segment."""
+    numbers = np.random.default_rng(7).choice(np.arange(1, 200_000), INSTRUMENTS, replace=False).tolist()
+    first_probe = INSTRUMENTS - probes
+    return [Share(number * 256 + 1, f"S{at}", at >= first_probe) for at, number in enumerate(numbers)]
+
+
+def ltp_frame(tokens: Sequence[int], prices: Sequence[int]) -> bytes:
+    """Return one of Kite's frames in mode `ltp`."""
+    rows = np.zeros(len(tokens), dtype=[("length", ">u2"), ("token", ">u4"), ("price", ">u4")])
+    rows["length"], rows["token"], rows["price"] = 8, tokens, prices
+    return struct.pack(">H", len(tokens)) + rows.tobytes()
+
+
+def stops(listed: Sequence[Share]) -> list[WatchedStrategy]:
+    """Return strategies that hold shares, spread over the ordinary ones, and one for each probe."""
+    ordinary = [share for share in listed if not share.probe]
+    below = np.random.default_rng(8).integers(PRICES[0] * 7 // 10, PRICES[0] * 9 // 10, STOPS).tolist()
+    user = UUID(int=1)
+    template = watched(user_id=user)
+    held = [
+        _held(template, number, ordinary[number % len(ordinary)], below[number]) for number in range(STOPS)
+    ]
+    probes = [share for share in listed if share.probe]
+    return held + [_held(template, STOPS + at, share, 2**31 - 1) for at, share in enumerate(probes)]
+
+
+def _held(template: WatchedStrategy, number: int, share: Share, paise: int) -> WatchedStrategy:
+    return replace(
+        template,
+        strategy_id=UUID(int=number + 1),
+        symbol=share.name,
+        stop_loss=Decimal(paise).scaleb(-2),
+        run_id=str(number),
+    )
+
+
+class Listing:
+    """Implements `domain.ports.Instruments` for the shares."""
+
+    def __init__(self, listed: Sequence[Share]) -> None:
+        self._listed = {share.name: share for share in listed}
+
+    async def find(self, exchange: str, symbol: str) -> Instrument | None:
+        token = self._listed[symbol].token
+        return Instrument(exchange, symbol, symbol, token, Decimal("0.05"), 1, Segment.CASH)
+
+    async def search(self, query: str, limit: int) -> Sequence[Instrument]:
+        return []
+
+
+def account(listed: Sequence[Share], key: str = "bench") -> Account:
+    """Return the account whose REST quotes state circuit limits for all but the probes."""
+    by_name = {share.instrument: share for share in listed}
+
+    async def login() -> FeedLogin:
+        return FeedLogin(key, "token")
+
+    async def quotes(instruments: Sequence[str]) -> Mapping[str, Quote]:
+        return {name: _quote(by_name[name]) for name in instruments}
+
+    return Account(key, login, quotes)
+
+
+def _quote(share: Share) -> Quote:
+    last = Decimal(2**31 - 1 if share.probe else PRICES[0]).scaleb(-2) + 1
+    limits = (None, None) if share.probe else (last / 2, last * 5)
+    return Quote(last, *limits, datetime.now(UTC))
+
+
+def desk(
+    listed: Sequence[Share], open_feed: OpenFeed, signals: StopSignals, fast: FastStops, clock: Clock
+) -> tuple[Desk, Dispatcher]:
+    """Return the listener's desk with every stop on its book, and what it tells of those that are hit."""
+    dispatcher = Dispatcher(signals, fast, clock, lambda gone: None)
+    made = Desk(account(listed), open_feed, Listing(listed), dispatcher, MemoryAlerts(), clock)
+    for one in stops(listed):
+        made.follow(one)
+    return made, dispatcher

@@ -1,0 +1,66 @@
+"""The fast path's listener side: events of hit stops to the workers' queue, before anything else is done.
+
+Nothing rests on it: what could not be put is signalled at once, and what was put is signalled all the same.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import structlog
+
+from domain.errors import CacheUnavailable
+from domain.ports import Clock, FastStops
+
+Put = Callable[[Sequence[UUID], bool], None]
+"""Told which events were put together, and whether the queue took them."""
+PAUSE = 0.01
+"""Seconds after a put that failed: what is hit meanwhile is put together, or signalled."""
+
+log = structlog.stdlib.get_logger("stops")
+
+
+class FastPath:
+    """Puts what was hit in one write, in the order given; one write at a time."""
+
+    def __init__(self, stops: FastStops, done: Put, clock: Clock) -> None:
+        self._stops = stops
+        self._done = done
+        self._clock = clock
+        self._waiting: dict[UUID, None] = {}
+        self._wake = asyncio.Event()
+        self.away = False
+
+    def put(self, strategy_ids: Sequence[UUID]) -> None:
+        """Have these put as soon as the one write before them has ended."""
+        if strategy_ids:
+            self._waiting.update(dict.fromkeys(strategy_ids))
+            self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            batch, self._waiting = list(self._waiting), {}
+            arrived = await self._try(batch)
+            self._done(batch, arrived)
+            if not arrived:
+                await self._clock.sleep(PAUSE)
+
+    async def _try(self, batch: Sequence[UUID]) -> bool:
+        try:
+            await self._stops.put(batch)
+        except CacheUnavailable as error:
+            self._failed(str(error))
+        except Exception as error:  # a stop is signalled whatever happens to its event
+            self._failed(type(error).__name__)
+        else:
+            if self.away:
+                log.info("the workers' queue takes stop-losses again")
+            self.away = False
+        return not self.away
+
+    def _failed(self, reason: str) -> None:
+        if not self.away:
+            log.warning("stop-losses cannot be put on the workers' queue; signalling at once", reason=reason)
+        self.away = True

@@ -1,0 +1,202 @@
+"""Which instruments this listener watches, when several share them.
+
+Each listener renews a lease; who lives shares the instruments by rendezvous hashing. A stop that two watch is
+signalled twice, which does no harm; one that nobody watches is a loss. So in doubt a listener watches more:
+
+- a newcomer watches its share at once, but the others give nothing up before it says that it is ready;
+- what another took over is watched for a few seconds more, and who leaves waits until the others have it;
+- who cannot renew its lease watches everything.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Self
+
+import structlog
+
+from domain.errors import CacheUnavailable
+from domain.ports import Clock, Membership, Standing
+
+BEAT = 0.5
+LEASE = 2.0
+"""Seconds after which a listener that says nothing counts as gone; with a beat and a question over REST its
+instruments are judged by another within four."""
+DOUBT = 1.5
+"""Seconds without an answer about the leases after which everything is watched."""
+LINGER = 3.0
+"""Seconds for which what another took over is still watched."""
+UNCOVERED = 30.0
+"""Seconds after which a newcomer counts as ready although it has no price of something: nobody else has."""
+HAND_OVER = 5.0
+"""Seconds for which a listener that was told to end waits for the others, at most."""
+
+log = structlog.stdlib.get_logger("shards")
+
+
+@dataclass(frozen=True)
+class View:
+    """Who shares the instruments: `living` are all, oldest first, `ready` those that watch their share."""
+
+    living: tuple[str, ...]
+    ready: tuple[str, ...]
+    _owners: dict[tuple[str, bool], str] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, standings: dict[str, Standing], most: int | None) -> Self:
+        """Take the oldest `most` that do not leave: an id begins with the time of its birth."""
+        staying = sorted(one for one, standing in standings.items() if standing is not Standing.LEAVING)
+        living = tuple(staying[:most])
+        return cls(living, tuple(one for one in living if standings[one] is not Standing.JOINING))
+
+    def watched_by(self, member: str, key: str) -> bool:
+        return member in (self._of(key, ready=False), self._of(key, ready=True))
+
+    def owned_by(self, member: str, key: str) -> bool:
+        return self._of(key, ready=True) == member
+
+    def _of(self, key: str, *, ready: bool) -> str:
+        owner = self._owners.get((key, ready))
+        if owner is None:
+            members = (self.ready if ready else self.living) or self.living
+            owner = max(members, key=lambda one: _weight(one, key), default="")
+            self._owners[key, ready] = owner
+        return owner
+
+
+def _weight(member: str, key: str) -> bytes:
+    """Rendezvous hashing: the member with the highest weight owns the key, and only its keys move with it."""
+    return hashlib.blake2b(f"{member} {key}".encode(), digest_size=8).digest()
+
+
+class Shards:
+    """`covered` tells whether everything watched is judged; `changed` is told when what is watched changed.
+
+    `most`: so many share at most, the oldest; the others stand by. None where there is no such limit.
+    """
+
+    def __init__(
+        self,
+        membership: Membership,
+        me: str,
+        covered: Callable[[], bool],
+        changed: Callable[[], Awaitable[None]],
+        clock: Clock,
+        most: int | None = None,
+    ) -> None:
+        self._membership = membership
+        self._me = me
+        self._covered = covered
+        self._changed = changed
+        self._clock = clock
+        self._most = most
+        self._standing = Standing.JOINING
+        self._joined_at = clock.monotonic()
+        self._answered_at: float | None = None
+        self._view: View | None = None
+        self._lingering: list[tuple[float, View]] = []
+        self._certain = False
+        self._others: dict[str, Standing] = {}
+
+    @property
+    def living(self) -> tuple[str, ...]:
+        """Return those that share the instruments, as far as known: us alone, at least."""
+        return self._view.living if self._view is not None else (self._me,)
+
+    @property
+    def place(self) -> int | None:
+        """Return our place among those that share, by age; None while we stand by, or know nothing."""
+        return self.living.index(self._me) if self._view and self._me in self.living else None
+
+    def watches(self, key: str) -> bool:
+        """Tell whether we watch what is shared under `key`."""
+        if self._view is None or not self._certain:
+            return True
+        views = [self._view, *(view for _, view in self._lingering)]
+        return any(view.watched_by(self._me, key) for view in views)
+
+    def owns(self, key: str) -> bool:
+        """Tell whether it is for us to write what only one should write."""
+        return self._view is None or not self._certain or self._view.owned_by(self._me, key)
+
+    async def run(self) -> None:
+        while True:
+            await self.beat()
+            await self._clock.sleep(BEAT)
+
+    async def beat(self) -> None:
+        """Renew our lease and take in who lives."""
+        before = self._effective()
+        self._stand()
+        try:
+            standings = await self._membership.renew(self._me, self._standing, LEASE)
+        except CacheUnavailable as error:
+            if self._certain and not self._heard_lately():
+                log.warning("who else listens is not known; watching everything", error=str(error))
+        else:
+            self._answered(dict(standings))
+        now = self._clock.monotonic()
+        self._lingering = [(until, view) for until, view in self._lingering if until > now]
+        self._certain = self._heard_lately()
+        if self._effective() != before:
+            await self._changed()
+
+    async def hand_over(self) -> None:
+        """Leave: have the others take over while we still watch, if there are others."""
+        self._standing = Standing.LEAVING
+        until = self._clock.monotonic() + HAND_OVER
+        await self.beat()
+        staying = 0
+        # Who has just heard of it may call itself ready still: twice in a row.
+        while self._clock.monotonic() < until and staying < 2 and not self._nobody_stays():
+            await self._clock.sleep(BEAT)
+            await self.beat()
+            staying = staying + 1 if self._others_are_ready() else 0
+        with suppress(CacheUnavailable):  # the lease ends by itself
+            await self._membership.leave(self._me)
+
+    def _nobody_stays(self) -> bool:
+        return all(standing is Standing.LEAVING for standing in self._others.values())
+
+    def _others_are_ready(self) -> bool:
+        return all(standing in (Standing.READY, Standing.LEAVING) for standing in self._others.values())
+
+    def _stand(self) -> None:
+        """Say how far we are. Looked at closely only while somebody waits for it."""
+        if self._standing is Standing.JOINING:
+            late = self._clock.monotonic() - self._joined_at > UNCOVERED
+            if late or self._covered():
+                self._standing = Standing.READY
+        elif self._standing is not Standing.LEAVING:
+            waited_for = Standing.LEAVING in self._others.values()
+            covered = not waited_for or self._covered()
+            self._standing = Standing.READY if covered else Standing.TAKING_OVER
+
+    def _answered(self, standings: dict[str, Standing]) -> None:
+        now = self._clock.monotonic()
+        if self._answered_at is not None and now - self._answered_at > LEASE:
+            # Others took us for gone, and our own connections may have been as still as we were.
+            self._standing, self._joined_at = Standing.JOINING, now
+        self._answered_at = now
+        self._others = {one: standing for one, standing in standings.items() if one != self._me}
+        if self._standing is Standing.LEAVING:
+            return
+        view = View.of({**standings, self._me: self._standing}, self._most)
+        if view != self._view:
+            if self._view is not None:
+                self._lingering.append((now + LINGER, self._view))
+            log.info("the instruments are shared anew", by=len(view.living), ready=len(view.ready))
+            self._view = view
+
+    def _heard_lately(self) -> bool:
+        at = self._answered_at
+        return at is not None and self._clock.monotonic() - at <= DOUBT
+
+    def _effective(self) -> tuple[object, ...]:
+        return self._certain, self._view, tuple(view for _, view in self._lingering)
+
+
+def sockets(total: int, members: int, place: int) -> int:
+    """Return how many of an account's connections one of several listeners may have, by its age."""
+    return total // members + (place < total % members)

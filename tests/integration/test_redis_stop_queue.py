@@ -1,0 +1,86 @@
+"""The workers' queue on a real Valkey: what is put, in which order, and a server that goes away."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from adapters.redis_stop_queue import RedisStopQueue
+from domain.errors import CacheUnavailable
+from tests.valkey_process import ValkeyProcess
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ValkeyProcess]:
+    server = ValkeyProcess()
+    await server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+async def queue(server: ValkeyProcess) -> AsyncIterator[RedisStopQueue]:
+    queue = RedisStopQueue.connect(server.url)
+    yield queue
+    await queue.close()
+
+
+@pytest.fixture
+async def redis(server: ValkeyProcess) -> AsyncIterator[Redis]:
+    client = Redis.from_url(server.url, decode_responses=True)
+    yield client
+    await client.aclose()
+
+
+async def test_each_stop_is_an_entry_of_two_fields_in_the_order_given(
+    queue: RedisStopQueue, redis: Redis
+) -> None:
+    many = [uuid4() for _ in range(1_000)]
+    await queue.put(many)
+    entries = await redis.xrange("queue:orders")
+    assert [fields for _, fields in entries] == [
+        {"strategy_id": str(one), "event": "STOPLOSS"} for one in many
+    ]
+
+
+async def test_nothing_hit_puts_nothing(queue: RedisStopQueue, redis: Redis) -> None:
+    await queue.warm()
+    await queue.put([])
+    assert await redis.xlen("queue:orders") == 0
+
+
+async def test_stream_that_nobody_reads_stays_bounded(queue: RedisStopQueue, redis: Redis) -> None:
+    many = [uuid4() for _ in range(10_000)]
+    for _ in range(11):
+        await queue.put(many)
+    assert await redis.xlen("queue:orders") < 101_000
+
+
+async def test_server_that_came_back_takes_the_next_stop(
+    queue: RedisStopQueue, server: ValkeyProcess
+) -> None:
+    await queue.put([uuid4()])
+    server.kill()
+    with pytest.raises(CacheUnavailable):
+        await queue.put([uuid4()])
+    await server.start()
+    one = uuid4()
+    await queue.put([one])
+    client = Redis.from_url(server.url, decode_responses=True)
+    assert [fields["strategy_id"] for _, fields in await client.xrange("queue:orders")] == [str(one)]
+    await client.aclose()
+
+
+async def test_server_that_stands_still_is_given_up(queue: RedisStopQueue, server: ValkeyProcess) -> None:
+    await queue.warm()
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(5):
+            with pytest.raises(CacheUnavailable):
+                await queue.put([uuid4()])
+    finally:
+        os.kill(server.pid, signal.SIGCONT)

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     entry_horizon_seconds: float = Field(default=120, gt=0)
     exit_resend_after_seconds: float = Field(default=20, gt=0)
     fast_path: Literal["on", "off"] = "on"
+    """Off: stops go by their signals alone; for comparison, the orders are the same."""
     throttle: Literal["on", "off"] = "on"
     docs: bool = False
     cloudwatch_namespace: str = Field(default="", max_length=255, pattern=r"^[A-Za-z0-9_.\-/#:]*$")

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -37,17 +38,19 @@ _tags = count()
 
 Measured = tuple[float, float]
 """Processor microseconds an order, and the median's milliseconds from call to answer."""
+Way = Callable[[PaperProcess, Sequence[PaperAccount]], Measured]
 
 
 def measure(orders: int = ORDERS) -> dict[str, float]:
     """Place `orders` each way; return microseconds of processor time, milliseconds of latency, ratios."""
     figures: dict[str, float] = {}
-    for name, way in (
+    ways: tuple[tuple[str, Way], ...] = (
         ("kiteconnect", lambda paper, owners: _official(owners, paper.url)),
         ("aiohttp", lambda paper, owners: asyncio.run(_aiohttp(owners, paper.url))),
         ("ours", lambda paper, owners: asyncio.run(_ours(owners, paper.url))),
         ("ours_uvloop", lambda paper, owners: uvloop.run(_ours(owners, paper.url))),
-    ):
+    )
+    for name, way in ways:
         with PaperProcess() as paper:
             owners = [paper.account(cash=1e9) for _ in range(-(-orders // PER_ACCOUNT))]
             cpu, latency = way(paper, owners)
@@ -103,7 +106,7 @@ async def _ours(owners: Sequence[PaperAccount], root: str) -> Measured:
         async def place(broker: KiteBroker) -> None:
             assert isinstance(await broker.place(_order(), 5), Accepted)
 
-        return await _timed([lambda broker=broker: place(broker) for broker in brokers])
+        return await _timed([partial(place, broker) for broker in brokers])
 
 
 async def _aiohttp(owners: Sequence[PaperAccount], root: str) -> Measured:
@@ -121,7 +124,7 @@ async def _aiohttp(owners: Sequence[PaperAccount], root: str) -> Measured:
 
     async with aiohttp.ClientSession() as session:
         await place(session, owners[0])
-        return await _timed([lambda owner=owner: place(session, owner) for owner in owners])
+        return await _timed([partial(place, session, owner) for owner in owners])
 
 
 async def _timed(places: Sequence[Callable[[], Awaitable[None]]]) -> Measured:

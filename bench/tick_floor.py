@@ -104,8 +104,8 @@ def account(listed: Sequence[Share], key: str = "bench") -> Account:
 
 def _quote(share: Share) -> Quote:
     last = Decimal(2**31 - 1 if share.probe else PRICES[0]).scaleb(-2) + 1
-    limits = (None, None) if share.probe else (last / 2, last * 5)
-    return Quote(last, *limits, datetime.now(UTC))
+    lower, upper = (None, None) if share.probe else (last / 2, last * 5)
+    return Quote(last, lower, upper, datetime.now(UTC))
 
 
 def desk(

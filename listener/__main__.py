@@ -35,6 +35,7 @@ from adapters.vault import BadKey, Opener
 from domain.errors import CacheUnavailable
 from domain.ports import Broker
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
+from listener.fast_path import SignalsAlone
 from listener.logins import OperatorLogin, own_accounts
 from listener.service import Listener
 from settings import MissingSetting, Settings
@@ -86,7 +87,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
         lambda account, receiver: KiteFeed(settings.kite_ws_root, account.login, receiver, clock),
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
-        stops,
+        stops if settings.fast_path == "on" else SignalsAlone(),
         members,
         _name(clock),
         cache,

@@ -55,7 +55,6 @@ class _Hit:
     tick_at: datetime | None
     seen_at: datetime
     again_at: float
-    put_at: float
     arrived: int = 0
     told: bool = False
     queued: bool = False
@@ -92,7 +91,6 @@ class Dispatcher:
         """Say that these stops are crossed now; may be said as often as it is true."""
         now = self._clock.monotonic()
         new = []
-        put = []
         for crossing in sorted(crossings, key=Crossing.depth, reverse=True):
             hit = self._hits.get(crossing.watched.strategy_id)
             if hit is None or hit.watched.run_id != crossing.watched.run_id:
@@ -101,10 +99,8 @@ class Dispatcher:
             elif hit.arrived and now >= hit.again_at:
                 hit.price, hit.tick_at, hit.seen_at = crossing.price, crossing.tick_at, crossing.seen_at
                 self._enqueue(hit)
-            if now >= hit.put_at:
-                hit.put_at = now + RETRY
-                put.append(hit.watched.strategy_id)
-        self._fast.put(put)
+        # Once each: an event that comes late could meet a run that sells without Postgres (domain.armed).
+        self._fast.put([hit.watched.strategy_id for hit in new])
         if self._fast.away or self._is_handful(len(new), now):
             for hit in new:
                 self._enqueue(hit)
@@ -127,7 +123,7 @@ class Dispatcher:
 
     def _new(self, crossing: Crossing, now: float) -> _Hit:
         watched = crossing.watched
-        hit = _Hit(watched, crossing.price, crossing.tick_at, crossing.seen_at, now + RETRY, now)
+        hit = _Hit(watched, crossing.price, crossing.tick_at, crossing.seen_at, now + RETRY)
         self._hits[watched.strategy_id] = hit
         return hit
 

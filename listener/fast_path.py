@@ -20,6 +20,13 @@ PAUSE = 0.01
 log = structlog.stdlib.get_logger("stops")
 
 
+class SignalsAlone:
+    """Implements `domain.ports.FastStops` where the fast path is switched off."""
+
+    async def put(self, strategy_ids: Sequence[UUID]) -> None:
+        raise CacheUnavailable("the fast path is switched off")
+
+
 class FastPath:
     """Puts what was hit in one write, in the order given; one write at a time."""
 

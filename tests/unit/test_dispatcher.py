@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -151,15 +150,13 @@ async def test_stops_of_one_price_are_put_together_the_most_endangered_first(pos
     ]
 
 
-async def test_event_is_put_once_a_second_while_the_stop_stays_crossed(post: Post) -> None:
+async def test_event_is_put_once_however_long_the_stop_stays_crossed(post: Post) -> None:
+    """A late one could meet a run that sells without Postgres; the signal goes on, the event does not."""
     post.fast.away = False
     one = watched()
     await post.hit_for(one, 10)
-    times = post.fast.times(one.strategy_id)
-    assert 9 <= len(times) <= 11
-    assert all((b - a).total_seconds() >= 1 for a, b in pairwise(times))
-    await post.clock.advance(30)
-    assert len(post.fast.times(one.strategy_id)) == len(times)
+    assert len(post.fast.times(one.strategy_id)) == 1
+    assert len(post.signals.sent) >= 2
 
 
 async def test_burst_that_the_queue_took_is_signalled_later_and_steadily(post: Post) -> None:

@@ -353,18 +353,13 @@ async def test_stops_of_one_price_reach_the_queue_together_the_most_endangered_f
     assert house.fast.put_together == [[many[stop].strategy_id for stop in ("3600", "3550", "3500")]]
 
 
-async def test_event_is_put_again_every_second_until_an_exit_has_begun(house: House) -> None:
+async def test_event_is_put_once_while_the_stop_stays_crossed(house: House) -> None:
     one = watched(stop_loss="3500")
     await house.start(one)
     for _ in range(50):
         await house.tick("3400")
         await house.clock.advance(0.1)
-    assert 4 <= len(house.fast.times(one.strategy_id)) <= 6
-    house.watch_list.change(one, phase=Phase.EXITING)
-    await house.clock.settle()
-    before = house.fast.tried
-    await house.clock.advance(10)
-    assert house.fast.tried == before
+    assert len(house.fast.times(one.strategy_id)) == 1
 
 
 async def test_run_is_signalled_though_the_fast_path_has_sold_before_it(house: House) -> None:

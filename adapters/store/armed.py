@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, literal, or_, select, text, update
+from sqlalchemy import Select, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from adapters.store.engine import Store
 from adapters.store.ledger import Ledger, Page, Write
@@ -109,8 +110,10 @@ def _orphans(worker: str, now: datetime, ahead: timedelta) -> Select[Any]:
     unsent = OrderRow.status == "planned"
     # Before its time only from the dead; after it from anybody; an exit soon, or it is its run's.
     due = unsent & (OrderRow.due_at < now + ahead) & (dead | (OrderRow.due_at < now - UNSENT_AFTER))
-    patience = case((OrderRow.leg == Leg.EXIT.value, literal(EXIT_SENT_WITHIN)), else_=literal(UNMISSED))
-    in_time = OrderRow.due_at > now - patience
+    in_time = or_(
+        (OrderRow.leg == Leg.EXIT.value) & (OrderRow.due_at > now - EXIT_SENT_WITHIN),
+        (OrderRow.leg == Leg.ENTRY.value) & (OrderRow.due_at > now - UNMISSED),
+    )
     unfollowed = OrderRow.status.in_(("sent", "open")) & dead & (OrderRow.sent_at > now - UNFOLLOWED)
     return (
         select(OrderRow.order_id)
@@ -140,12 +143,13 @@ def _sale(row: OrderRow, bought: int, reason: Reason, due_at: datetime) -> ExitO
 
 
 async def _stoppable(session: AsyncSession, strategy_ids: Sequence[UUID]) -> Sequence[Any]:
-    entry = select(OrderRow.order_id).where(
-        OrderRow.strategy_id == StrategyRow.strategy_id,
-        OrderRow.trading_day == StrategyRow.trading_day,
-        OrderRow.round == StrategyRow.round,
-        OrderRow.leg == Leg.ENTRY.value,
-        OrderRow.status.in_(_LIVE),
+    entry = aliased(OrderRow)
+    buying = select(entry.order_id).where(
+        entry.strategy_id == StrategyRow.strategy_id,
+        entry.trading_day == StrategyRow.trading_day,
+        entry.round == StrategyRow.round,
+        entry.leg == Leg.ENTRY.value,
+        entry.status.in_(_LIVE),
     )
     query = (
         select(OrderRow, StrategyRow.bought_quantity)
@@ -160,7 +164,7 @@ async def _stoppable(session: AsyncSession, strategy_ids: Sequence[UUID]) -> Seq
             OrderRow.leg == Leg.EXIT.value,
             OrderRow.attempt == 1,
             OrderRow.status == OrderStatus.PLANNED.value,
-            ~entry.exists(),
+            ~buying.exists(),
         )
     )
     return (await session.execute(query)).all()

@@ -130,7 +130,7 @@ def _plan(page: Page, key: LegKey, terms: OrderTerms, attempt: int, due_at: date
         if row.attempt == attempt:
             return attempt_of(row)
     row = planned(key, terms, attempt, due_at, page.now)
-    if page.strategy.status != Status.RUNNING:
+    if page.strategy.status == Status.STOPPED:
         # Somebody stood still while the run came to its end: nothing of it is sent any more.
         row.status, row.message = OrderStatus.NOT_PLACED.value, "the strategy has stopped"
         row.verdict = Outcome.STOPPED.value

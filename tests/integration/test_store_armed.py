@@ -1,0 +1,201 @@
+"""Held orders on a real Postgres: who holds which, what the dead leave, and how many an account may send."""
+
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import update
+
+from adapters.store.armed import PostgresArmedLog
+from adapters.store.engine import Store
+from adapters.store.tables import StrategyRow, WorkerRow
+from domain.armed import HeldOrder
+from domain.budget import ENTRIES, EXITS
+from domain.order import Attempt, Leg, OrderStatus, Reason
+from domain.ports import Claimed, NotClaimed
+from domain.run import EnterOrder, ExitOrder
+from domain.strategy import Outcome, Phase
+from tests.store_rows import TERMS, Desk, just_now, seen
+
+AHEAD = timedelta(seconds=30)
+
+
+@pytest.fixture
+async def desk(store: Store) -> Desk:
+    made = await Desk.made(store)
+    await made.runs.activate(made.start())
+    return made
+
+
+@pytest.fixture
+def held(store: Store) -> PostgresArmedLog:
+    return PostgresArmedLog(store)
+
+
+def name(words: str) -> str:
+    """Return a worker's name that no other test uses: all share one table of workers."""
+    return f"{words} {uuid4().hex[:6]}"
+
+
+def entry(desk: Desk, due_at: datetime) -> EnterOrder:
+    return EnterOrder(desk.key(), TERMS, 10, desk.strategy.stop_loss, due_at)
+
+
+async def armed(held: PostgresArmedLog, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder:
+    found = await held.arm(order, worker)
+    assert found is not None
+    return found
+
+
+async def taken_over(held: PostgresArmedLog, desk: Desk, worker: str) -> list[HeldOrder]:
+    """Return what `worker` takes over of this desk's; other tests' workers die too."""
+    found = await held.orphans(worker, AHEAD)
+    return [one for one in found if one.order.key.strategy_id == desk.strategy.strategy_id]
+
+
+async def silent_for(store: Store, worker: str, seconds: float) -> None:
+    async with store.work() as session:
+        at = just_now() - timedelta(seconds=seconds)
+        await session.execute(update(WorkerRow).where(WorkerRow.name == worker).values(alive_at=at))
+
+
+async def test_order_of_a_dead_worker_is_taken_over_before_its_instant(
+    desk: Desk, held: PostgresArmedLog
+) -> None:
+    first, second = name("first"), name("second")
+    await held.beat(first)
+    order = entry(desk, just_now() + timedelta(seconds=10))
+    mine = await armed(held, order, first)
+    assert await taken_over(held, desk, second) == []
+    await silent_for(desk.store, first, 2)
+    [found] = await taken_over(held, desk, second)
+    assert found.order == order
+    assert found.attempt.tag == mine.attempt.tag
+    await held.beat(second)
+    assert await taken_over(held, desk, name("third")) == []
+
+
+async def test_order_is_free_at_once_when_its_worker_leaves(desk: Desk, held: PostgresArmedLog) -> None:
+    first = name("first")
+    await held.beat(first)
+    await armed(held, entry(desk, just_now() + timedelta(seconds=10)), first)
+    await held.leave(first)
+    assert len(await taken_over(held, desk, name("second"))) == 1
+
+
+async def test_what_a_living_worker_did_not_send_in_time_is_anybodys(
+    desk: Desk, held: PostgresArmedLog
+) -> None:
+    stalled = name("stalled")
+    await held.beat(stalled)
+    await armed(held, entry(desk, just_now() - timedelta(seconds=0.5)), stalled)
+    assert len(await taken_over(held, desk, name("second"))) == 1
+
+
+async def test_what_a_dead_worker_sent_is_followed_by_another(desk: Desk, held: PostgresArmedLog) -> None:
+    first = name("first")
+    await held.beat(first)
+    mine = await armed(held, entry(desk, just_now()), first)
+    await desk.log.claim(mine.attempt, 10, Reason.BUY, just_now(), None)
+    assert await taken_over(held, desk, name("second")) == []
+    await silent_for(desk.store, first, 2)
+    [found] = await taken_over(held, desk, name("second"))
+    assert found.attempt.status is OrderStatus.SENT
+
+
+async def test_a_late_sale_is_its_runs_and_nobody_elses(desk: Desk, held: PostgresArmedLog) -> None:
+    await desk.bought()
+    late = ExitOrder(desk.key(Leg.EXIT), TERMS, 10, Reason.SELL, just_now() - timedelta(seconds=2))
+    await armed(held, late, name("gone"))
+    assert await taken_over(held, desk, name("second")) == []
+
+
+async def test_nothing_is_armed_once_it_was_sent_or_called_off(desk: Desk, held: PostgresArmedLog) -> None:
+    order = entry(desk, just_now() + timedelta(seconds=10))
+    mine = await armed(held, order, name("first"))
+    await desk.log.deny(mine.attempt, "stopped before it was sent", Outcome.STOPPED)
+    assert await held.arm(order, name("second")) is None
+
+
+async def test_nothing_more_is_planned_once_the_strategy_has_stopped(desk: Desk, store: Store) -> None:
+    other = await Desk.made(store)
+    start = other.start()
+    await other.runs.activate(start)
+    await other.runs.finish(other.end(start))
+    late = await other.log.plan(other.key(), TERMS, 1, just_now())
+    assert (late.status, late.verdict) == (OrderStatus.NOT_PLACED, Outcome.STOPPED)
+    assert isinstance(await other.log.claim(late, 10, Reason.BUY, just_now(), None), NotClaimed)
+
+
+async def test_a_stop_sells_ahead_of_its_run_only_while_the_shares_are_held(
+    desk: Desk, held: PostgresArmedLog
+) -> None:
+    strategy_id = desk.strategy.strategy_id
+    await in_phase(desk, Phase.ENTERING)
+    sent = await desk.accepted(desk.key())
+    await desk.log.saw(sent, seen(sent, 4))
+    assert await held.at_their_stop([strategy_id], just_now()) == []  # the entry is still open
+    await desk.log.saw(sent, seen(sent, 4, status=OrderStatus.CANCELLED))
+    [sale] = await held.at_their_stop([uuid4(), strategy_id], just_now())
+    assert isinstance(sale.order, ExitOrder)
+    assert (sale.order.bought, sale.order.reason) == (4, Reason.STOPLOSS)
+    await in_phase(desk, Phase.EXITING)
+    assert await held.at_their_stop([strategy_id], just_now()) == []  # its run is selling
+
+
+async def in_phase(desk: Desk, phase: Phase) -> None:
+    async with desk.store.work() as session:
+        await session.execute(
+            update(StrategyRow)
+            .where(StrategyRow.strategy_id == desk.strategy.strategy_id)
+            .values(phase=phase.value)
+        )
+
+
+async def test_a_stop_sells_nothing_twice(desk: Desk, held: PostgresArmedLog) -> None:
+    await in_phase(desk, Phase.HOLDING)
+    await desk.bought()
+    [sale] = await held.at_their_stop([desk.strategy.strategy_id], just_now())
+    await desk.log.claim(sale.attempt, 10, Reason.STOPLOSS, just_now(), None)
+    assert await held.at_their_stop([desk.strategy.strategy_id], just_now()) == []
+
+
+@pytest.mark.parametrize(("leg", "most"), [(Leg.ENTRY, ENTRIES.a_second), (Leg.EXIT, EXITS.a_second)])
+async def test_an_account_sends_no_more_a_second_than_the_broker_takes(
+    desk: Desk, leg: Leg, most: int
+) -> None:
+    planned = [await desk.log.plan(desk.key(leg, round_), TERMS, 1, just_now()) for round_ in range(1, 15)]
+    won = [await claim(desk, attempt, leg) for attempt in planned]
+    assert sum(isinstance(one, Claimed) for one in won) == most
+    assert all(one.over_budget for one in won if isinstance(one, NotClaimed))
+
+
+async def test_an_exit_passes_where_entries_have_used_up_theirs(desk: Desk) -> None:
+    for round_ in range(1, ENTRIES.a_second + 1):
+        await claim(desk, await desk.log.plan(desk.key(Leg.ENTRY, round_), TERMS, 1, just_now()), Leg.ENTRY)
+    sale = await desk.log.plan(desk.key(Leg.EXIT), TERMS, 1, just_now())
+    assert isinstance(await claim(desk, sale, Leg.EXIT), Claimed)
+
+
+async def test_another_account_is_not_held_up(desk: Desk, store: Store) -> None:
+    for round_ in range(1, 12):
+        await claim(desk, await desk.log.plan(desk.key(Leg.ENTRY, round_), TERMS, 1, just_now()), Leg.ENTRY)
+    other = await Desk.made(store)
+    await other.runs.activate(other.start())
+    planned = await other.log.plan(other.key(), TERMS, 1, just_now())
+    assert isinstance(await claim(other, planned, Leg.ENTRY), Claimed)
+
+
+async def test_a_claim_ahead_of_its_instant_says_that_it_leaves_then(desk: Desk) -> None:
+    due_at = just_now() + timedelta(seconds=1)
+    planned = await desk.log.plan(desk.key(), TERMS, 1, due_at)
+    claimed = await desk.log.claim(planned, 10, Reason.BUY, due_at, due_at + timedelta(seconds=5))
+    assert isinstance(claimed, Claimed)
+    assert claimed.attempt.sent_at == due_at
+    assert claimed.attempt.send_before is not None
+    assert claimed.attempt.send_before < due_at + timedelta(seconds=2)
+
+
+async def claim(desk: Desk, attempt: Attempt, leg: Leg) -> Claimed | NotClaimed:
+    reason = Reason.BUY if leg is Leg.ENTRY else Reason.SELL
+    return await desk.log.claim(attempt, 10, reason, just_now(), None)

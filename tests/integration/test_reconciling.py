@@ -33,6 +33,7 @@ from workflows.client import SYMBOL, USER, TemporalOpenRuns, workflow_id
 
 OTHERS = 600
 QUEUE = "nobody works here"
+pytestmark = pytest.mark.xdist_group("reconciling")  # one crowd for all: filling it in takes a while
 NOW = datetime.now(UTC)
 
 

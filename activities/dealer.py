@@ -100,8 +100,7 @@ class Dealer:
         await self._gate.take_lock(order.key.strategy_id, owner)
         try:
             async with self._watch.over(order):
-                await self._say_if_login_is_needed(order)
-                attempts = await self._send_and_settle(self._exit(order), halt)
+                attempts = await self._send_and_settle(self._exit(order), halt, order)
         finally:
             await self._gate.leave(order.key.strategy_id, owner)
         if not halt.is_set() and filled(attempts) < order.bought:
@@ -162,34 +161,39 @@ class Dealer:
             raise NotPlaced(f"not placed: {attempts[-1].message}")
         return _entered(attempts)
 
-    async def _send_and_settle(self, intent: Intent, halt: asyncio.Event) -> Sequence[Attempt]:
-        broker = await self._logged_in(intent)
+    async def _send_and_settle(
+        self, intent: Intent, halt: asyncio.Event, sale: ExitOrder | None = None
+    ) -> Sequence[Attempt]:
+        broker = await self._logged_in(intent, sale)
         if not halt.is_set():
             await self._desk.place_once(intent, broker)
-        return await self._settle(intent, halt, broker)
+        return await self._settle(intent, halt, broker, sale)
 
     async def _settle(
-        self, intent: Intent, halt: asyncio.Event, broker: Broker | None = None
+        self,
+        intent: Intent,
+        halt: asyncio.Event,
+        broker: Broker | None = None,
+        sale: ExitOrder | None = None,
     ) -> Sequence[Attempt]:
         while True:
             try:
-                return await self._desk.settle(intent, broker or await self._logged_in(intent), halt)
+                return await self._desk.settle(intent, broker or await self._logged_in(intent, sale), halt)
             except LoginNeeded:  # what was sent is still out there: wait for the user's next login
                 await self._clock.sleep(LOGIN_EVERY)
                 broker = None
 
-    async def _logged_in(self, intent: Intent) -> Broker:
+    async def _logged_in(self, intent: Intent, sale: ExitOrder | None) -> Broker:
+        """Wait for a living login; that a sale waits for it is said at once."""
+        told = sale is None
         while True:
             try:
                 return await self._brokers.of(intent.key.user_id)
             except LoginNeeded:
+                if not told and sale is not None:
+                    await self._watch.needs_login(sale)
+                told = True
                 await self._clock.sleep(LOGIN_EVERY)
-
-    async def _say_if_login_is_needed(self, order: ExitOrder) -> None:
-        try:
-            await self._brokers.of(order.key.user_id)
-        except LoginNeeded:
-            await self._watch.needs_login(order)
 
     async def _called_off(self, intent: Intent, refusal: Entered) -> bool:
         """Close the entry with the reason; False when somebody else has sent it meanwhile."""

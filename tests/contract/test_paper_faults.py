@@ -138,7 +138,7 @@ def test_late_order_is_real_before_the_books_show_it(paper: PaperProcess, kite: 
     assert kite.orders() == kite.trades() == []
     with pytest.raises(kite_errors.GeneralException, match="Couldn't find"):
         kite.order_history(order_id)
-    eventually(lambda: [row["order_id"] for row in kite.orders()] == [order_id], every=0.15)
+    eventually(lambda: [row["order_id"] for row in kite.orders()] == [order_id], every=0.3)
     assert len(kite.trades()) == 1
 
 

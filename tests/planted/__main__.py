@@ -7,6 +7,8 @@ from dataclasses import asdict
 from tests.planted.bugs import BUGS
 from tests.planted.runner import ROOT, Result, run
 
+BEGIN, END = "<!-- planted -->", "<!-- /planted -->"
+
 
 def main(words: str) -> int:
     chosen = [bug for bug in BUGS if words in bug.name]
@@ -21,7 +23,22 @@ def main(words: str) -> int:
         written = json.loads(file.read_text()) if file.exists() else {}
         written["planted"] = [asdict(result) for result in results]
         file.write_text(json.dumps(written, indent=1) + "\n")
+        _write_page(results)
     return 1 if lives else 0
+
+
+def _write_page(results: list[Result]) -> None:
+    """Write the table into docs/reliability.md, between its marks."""
+    page = ROOT / "docs" / "reliability.md"
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    rows = [f"| {one.name} | `{_file(one)}` | {one.seconds:.0f} |" for one in results]
+    table = ["", "| bug | caught by | seconds |", "|---|---|---|", *rows, ""]
+    page.write_text(before + BEGIN + "\n".join(table) + END + after)
+
+
+def _file(result: Result) -> str:
+    return result.caught_by.partition("::")[0] if result.caught_by else "not caught"
 
 
 if __name__ == "__main__":

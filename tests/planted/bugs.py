@@ -12,6 +12,7 @@ ORDERS = "tests/integration/test_store_orders.py"
 RUNS = "tests/integration/test_store_runs.py"
 REDIS = "tests/integration/test_redis_cache.py"
 DESK = "tests/unit/test_desk.py"
+ARMED = "tests/integration/test_store_armed.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,5 +309,45 @@ BUGS: tuple[Bug, ...] = (
         "        if not isinstance(outcome, Unknown):\n            self._unanswered.discard(intent.key)\n",
         "        self._unanswered.discard(intent.key)\n",
         (TOGETHER,),
+    ),
+    Bug(
+        "what a dead worker held stays its own",
+        "Its orders wait for a worker that never comes back.",
+        "adapters/store/armed.py",
+        "(dead | (OrderRow.due_at < now - UNSENT_AFTER))",
+        "(OrderRow.due_at < now - UNSENT_AFTER)",
+        (ARMED,),
+    ),
+    Bug(
+        "an entry that was called off is planned again",
+        "Whoever holds it takes the refusal for one of three attempts, and buys after the stop.",
+        "domain/leg.py",
+        "    if last.verdict is None and last.status is OrderStatus.NOT_PLACED",
+        "    if last.status is OrderStatus.NOT_PLACED",
+        (TOGETHER,),
+    ),
+    Bug(
+        "an account sends as fast as it likes",
+        "The broker answers 429, and the stop-loss waits behind purchases.",
+        "adapters/store/claims.py",
+        "      AND allowed.in_budget\n",
+        "",
+        (ARMED,),
+    ),
+    Bug(
+        "a stop sells while the entry is still open",
+        "More shares turn up after they were sold.",
+        "adapters/store/armed.py",
+        "            ~buying.exists(),\n",
+        "",
+        (ARMED,),
+    ),
+    Bug(
+        "a sale without Postgres takes an ordinary number",
+        "One tag for two orders: the second is taken for the first.",
+        "activities/off_books.py",
+        "    return BLOCK * (tries + 1)",
+        "    return BLOCK + tries",
+        ("tests/unit/test_off_books_numbers.py",),
     ),
 )

@@ -46,6 +46,15 @@ def test_no_order_twice_lost_or_forgotten_whatever_two_faults_strike(
         ("place.exit#1: placed later 8", "log.looked_up.exit#1: fail"),
         ("log.leg.exit#1: down 40", "place.exit#1: lost nothing"),
         ("log.leg.exit#1: down 40", "exit.claimed#1: crash"),
+        # A holder whose claim expired plans another attempt, while the run comes to its end.
+        ("entry.claimed#1: freeze 2.6", "time.buy#1: DIP"),
+        ("entry.claimed#1: STOP keep", "read.orders#1: dead login 3"),
+        # A stop that is heard of while the run sells without Postgres, which answers again.
+        ("time.holding#1: STOP", "log.claim.exit#1: fail", "exit.claimed#1: DIP"),
+        # A holder dies with its order: before its time, at the last moment, and with the order sent.
+        ("entry.armed#1: crash",),
+        ("entry.holding#1: crash", "time.before_buy#1: STOP"),
+        ("exit.armed#1: freeze 30", "time.sale#1: DIP"),
     ],
 )
 def test_a_day_is_good_when_these_strike_together(words: tuple[str, ...]) -> None:

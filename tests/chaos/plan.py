@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain.failpoint import STEPS
 
@@ -44,6 +44,9 @@ BOOKS = {"late_visibility": {"BUY": (0.5, 6.0), "SELL": (0.5, 10.0)}, "stuck_ope
 WEATHER = 330
 STORM_SHARE = 0.7
 """Of so many days, this share sees parts killed, frozen and cut off; the rest has its own faults only."""
+HERDS, HERD = 100, 20
+"""Of so many days in a row, so many first ones are a herd."""
+HERD_STOPPED = 6.0
 HIDDEN_LONG = (22.0, 30.0)
 HIDDEN_LONG_SHARE = 0.15
 ADOPTED_IN = 40
@@ -92,6 +95,8 @@ class Day:
     quantity: int
     starts: int
     twins: int = 1
+    herd: bool = False
+    """With others in one symbol, bought in one second and stopped out by one tick."""
     faults: tuple[Fault, ...] = ()
     login: Login | None = None
 
@@ -132,6 +137,8 @@ class Plan:
             _day(dice, number, number % lanes, kind, number % lanes in spared)
             for number, kind in enumerate(kinds)
         )
+        if days >= HERDS:
+            made = tuple(_in_herd(day) if day.number % HERDS < HERD else day for day in made)
         return cls(seed, lanes, made, _disturbances(dice, days, tuple(extras)))
 
 
@@ -176,6 +183,10 @@ def _day(dice: random.Random, number: int, lane: int, kind: str, spared: bool) -
         faults=faults,
         login=login,
     )
+
+
+def _in_herd(day: Day) -> Day:
+    return replace(day, kind="stop_loss", herd=True, act_at=HERD_STOPPED, hold=HERD_STOPPED + 40)
 
 
 def _faults(dice: random.Random, kind: str) -> tuple[Fault, ...]:

@@ -19,6 +19,10 @@ BUSY = 90
 """Seconds a call is repeated through restarts."""
 LONGEST = 200
 """Seconds after its sell_time within which a day must have ended."""
+HERD_SYMBOL = "ETERNAL"
+"""Nobody's own."""
+HERD_EVERY = 20
+"""Seconds between two instants at which herds buy."""
 FAR_AHEAD = 900
 """A START that came too late for its buy_time is for tomorrow."""
 
@@ -48,7 +52,7 @@ class Player:
         record: dict[str, Any] = {
             "day": asdict(day),
             "user": self._user.account["user_id"],
-            "symbol": self._symbol,
+            "symbol": "",
             "strategies": [],
             "acts": [],
             "began": time.time(),
@@ -66,6 +70,7 @@ class Player:
         return self._trader
 
     async def _play(self, day: Day, record: dict[str, Any]) -> None:
+        record["symbol"] = HERD_SYMBOL if day.herd else self._symbol
         await self._price(record, CROSSED_PRICE if day.kind == "crossed" else CALM_PRICE)
         for fault in day.faults:
             await self._arm(fault, day.lead + day.hold + 30)
@@ -89,12 +94,14 @@ class Player:
         """Create and START; where a fault made it too late for today, stop that one and take another."""
         on_stop = "keep" if day.kind == "cancel_keep" else "exit"
         while True:
-            buy_at = await soon(day.lead, length=day.lead + day.hold + 60)
+            buy_at = await soon(day.lead, length=day.lead + day.hold + HERD_EVERY + 60)
+            if day.herd:
+                buy_at += timedelta(seconds=-buy_at.timestamp() % HERD_EVERY)
             sell_at = buy_at + timedelta(seconds=int(day.hold))
             strategy_id = await self._user.create(
                 buy_at,
                 sell_at,
-                symbol=self._symbol,
+                symbol=record["symbol"],
                 stop_loss=STOP_LOSS,
                 quantity=day.quantity,
                 on_stop=on_stop,
@@ -169,7 +176,7 @@ class Player:
         _did(record, "login_renewed")
 
     async def _price(self, record: dict[str, Any], price: int) -> None:
-        await self._paper("/_paper/price", symbol=self._symbol, exchange="NSE", price=price)
+        await self._paper("/_paper/price", symbol=record["symbol"], exchange="NSE", price=price)
         _did(record, "price", price=price)
 
     async def _arm(self, fault: Fault, seconds: float) -> None:

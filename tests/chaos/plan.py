@@ -148,6 +148,11 @@ def fault_free(plan: Plan) -> frozenset[int]:
     return frozenset(range(plan.lanes)) - faulty
 
 
+def is_calm(day: int, days: int) -> bool:
+    """Tell whether nothing breaks for everybody when that day begins; a short run has no calm."""
+    return days >= WEATHER and day % WEATHER >= WEATHER * STORM_SHARE
+
+
 def _kinds(dice: random.Random, days: int) -> list[str]:
     names = list(KINDS)
     kinds = names[: min(days, len(names))]  # even a short run has one of each
@@ -242,7 +247,7 @@ def _stormy_day(dice: random.Random, days: int) -> int:
     """Storm and calm alternate: in the calm, what one tenant suffers must not be felt by another."""
     while True:
         day = dice.randrange(days)
-        if day % WEATHER < WEATHER * STORM_SHARE or days < WEATHER:
+        if not is_calm(day, days):
             return day
 
 

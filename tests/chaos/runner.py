@@ -16,7 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from tests.chaos.breaker import Breaker
-from tests.chaos.plan import ADOPTED_IN, Plan, fault_free
+from tests.chaos.plan import ADOPTED_IN, Plan, fault_free, is_calm
 from tests.chaos.player import Player
 from tests.chaos.report import show
 from tests.chaos.rows import States
@@ -90,8 +90,11 @@ class Run:
     async def _lane(self, player: Player) -> None:
         await asyncio.sleep(player.lane * 0.4)  # not all in one second
         for day in (day for day in self._plan.days if day.lane == player.lane):
-            self._breaker.began(self._began)
+            number = self._began
             self._began += 1
+            self._breaker.began(number)
+            if is_calm(number, len(self._plan.days)):
+                await self._breaker.settled()  # what waited for its turn strikes before the calm
             self._records.append(await player.play(day))
 
     async def _shown(self) -> None:

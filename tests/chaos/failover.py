@@ -2,12 +2,15 @@
 
 `python -m tests.chaos.failover --kills 100`: `stopwatch up --workers 2`, strategy days without faults, one
 failpoint armed at a time. Whoever passes it is killed by SIGKILL and restarted by `up`. When another worker
-began again what the killed one had in its hands is read from Temporal, ten times a second.
+began again what the killed one had in its hands is read from Temporal, ten times a second; an attempt that
+begins and ends between two looks, from the history. What the killed one held for its instant, Postgres knows;
+it is taken over without Temporal by a worker that says so in its log, or by the run that looks after it.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import shutil
 import statistics
 import sys
@@ -15,6 +18,8 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +31,7 @@ from temporalio.client import Client
 from domain.failpoint import STEPS
 from tests.chaos.plan import Day
 from tests.chaos.player import Player
-from tests.chaos.rows import States
+from tests.chaos.rows import States, connected
 from tests.chaos.runner import SYMBOLS
 from tests.chaos.world import World
 
@@ -44,17 +49,19 @@ BOTH_BACK = 4.0
 """Seconds between two kills: a worker that `up` restarts is at work again by then."""
 
 
+TOOK_OVER = re.compile(r"^(\S+) .*took the (?:entry|exit) (\S+) over", re.MULTILINE)
 ORDERS = frozenset({"enter", "exit", "settle_entry", "settle_exit"})
 """Activities that send or follow an order; the others write something down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A worker that died at a step, epoch seconds."""
+    """A worker that died at a step, epoch seconds; the strategies and tags of the orders it held."""
 
     step: str
     pid: int
     at: float
+    held: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ class TakenOver:
     kill: Kill
     orders: float | None
     writes: float | None
+    held: float | None
 
 
 class Failover:
@@ -98,7 +106,7 @@ class Failover:
             pid = await self._world.kill_at(step, PASSED_WITHIN)
             if pid is None:
                 raise AssertionError(f"nobody passed {step} in {PASSED_WITHIN} s")
-            done.append(Kill(step, pid, time.time()))
+            done.append(Kill(step, pid, time.time(), await self._held_by(pid)))
             await asyncio.sleep(BOTH_BACK)
             if len(done) % 10 == 0:
                 self._console.print(f"{len(done)} of {kills} kills", highlight=False)
@@ -107,7 +115,21 @@ class Failover:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
         await self._states.close()
-        return [_taken_over(kill, self._tries) for kill in done]
+        await self._last_tries()
+        takeovers = _takeovers(self._world.home)
+        return [_taken_over(kill, self._tries, takeovers) for kill in done]
+
+    async def _held_by(self, pid: int) -> tuple[tuple[str, str], ...]:
+        query = (
+            "SELECT strategy_id, tag FROM orders"
+            " WHERE held_by LIKE $1 AND status IN ('planned', 'sent', 'open')"
+        )
+        postgres = await connected(self._world.product.endpoints["postgres"])
+        try:
+            rows = await postgres.fetch(query, f"%-{pid}-%")
+        finally:
+            await postgres.close()
+        return tuple((str(row["strategy_id"]), row["tag"]) for row in rows)
 
     async def _lane(self, lane: int) -> None:
         player = Player(lane, SYMBOLS[lane], self._world.product, self._ended)
@@ -135,7 +157,7 @@ class Failover:
             for run in runs:
                 handle = client.get_workflow_handle(run.id, run_id=run.run_id)
                 for pending in (await handle.describe()).raw_description.pending_activities:
-                    self._note(run.run_id, pending)
+                    self._note(run.id + run.run_id, pending)
             await asyncio.sleep(LOOK_EVERY)
 
     def _note(self, run: str, pending: Any) -> None:
@@ -145,15 +167,43 @@ class Failover:
             worker = pending.last_worker_identity.partition("@")[0]
             self._tries.add(Try(run, name, number, pending.attempt, begun, worker))
 
+    async def _last_tries(self) -> None:
+        """Add the last attempt of each activity, which may have ended before anybody looked."""
+        client = await Client.connect(self._world.product.endpoints["temporal"])
+        async for run in client.list_workflows("WorkflowType = 'StrategyRun'"):
+            history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+            asked = {
+                event.event_id: event.activity_task_scheduled_event_attributes for event in history.events
+            }
+            for event in history.events:
+                if event.HasField("activity_task_started_event_attributes"):
+                    began = event.activity_task_started_event_attributes
+                    what = asked[began.scheduled_event_id]
+                    moment, worker = event.event_time.ToMicroseconds() / 1e6, began.identity.partition("@")[0]
+                    name, number = what.activity_type.name, what.activity_id
+                    self._tries.add(Try(run.id + run.run_id, name, number, began.attempt, moment, worker))
 
-def _taken_over(kill: Kill, tries: set[Try]) -> TakenOver:
-    """Return the longest that anything in the killed worker's hands waited for its next attempt."""
-    waits: dict[str, list[float]] = {"orders": [], "writes": []}
+
+def _takeovers(home: Path) -> list[tuple[str, float]]:
+    """Return the tag and the moment, epoch seconds, of each held order that a worker took over."""
+    logs = (log.read_text(errors="replace") for log in home.rglob("worker*.log"))
+    found = (each for log in logs for each in TOOK_OVER.findall(log))
+    return [(tag, datetime.fromisoformat(moment).timestamp()) for moment, tag in found]
+
+
+def _taken_over(kill: Kill, tries: set[Try], takeovers: Sequence[tuple[str, float]]) -> TakenOver:
+    """Return the longest that anything in the killed worker's hands waited for another."""
+    waits: dict[str, list[float]] = {"orders": [], "writes": [], "held": []}
     for one in tries:
         again = [other.begun for other in tries if _follows(other, one) and other.begun > kill.at]
         if one.worker == str(kill.pid) and one.begun <= kill.at and again:
             waits["orders" if one.activity in ORDERS else "writes"].append(min(again) - kill.at)
-    return TakenOver(kill, max(waits["orders"], default=None), max(waits["writes"], default=None))
+    for strategy_id, tag in kill.held:
+        acted = [moment for taken, moment in takeovers if taken == tag]
+        acted += [one.begun for one in tries if strategy_id in one.run and one.activity in ORDERS]
+        # Whoever nobody acts for waits for ever: that must show.
+        waits["held"].append(min((moment for moment in acted if moment > kill.at), default=inf) - kill.at)
+    return TakenOver(kill, *(max(waits[what], default=None) for what in ("orders", "writes", "held")))
 
 
 def _follows(later: Try, one: Try) -> bool:
@@ -166,11 +216,13 @@ def figures(found: Sequence[TakenOver]) -> dict[str, Any]:
         "kills": len(found),
         "orders": _spread([one.orders for one in found]),
         "writes": _spread([one.writes for one in found]),
+        "held": _spread([one.held for one in found]),
         "by_step": {
             step: {
                 "kills": sum(one.kill.step == step for one in found),
                 "orders": _spread([one.orders for one in found if one.kill.step == step]),
                 "writes": _spread([one.writes for one in found if one.kill.step == step]),
+                "held": _spread([one.held for one in found if one.kill.step == step]),
             }
             for step in WORKER_STEPS
         },
@@ -190,10 +242,23 @@ def _spread(seconds: Sequence[float | None]) -> dict[str, float | int | None]:
 def show(result: dict[str, Any], console: Console) -> None:
     """Print the table."""
     table = Table(title=f"{result['kills']} workers killed: seconds until another acts")
-    for title in ("killed at", "kills", "orders: median", "worst", "writes: median", "worst"):
+    for title in (
+        "killed at",
+        "kills",
+        "orders: median",
+        "worst",
+        "writes: median",
+        "worst",
+        "held: median",
+        "worst",
+    ):
         table.add_column(title)
     for step, row in [("all", result), *result["by_step"].items()]:
-        cells = [row[of][name] for of in ("orders", "writes") for name in ("median_seconds", "worst_seconds")]
+        cells = [
+            row[of][name]
+            for of in ("orders", "writes", "held")
+            for name in ("median_seconds", "worst_seconds")
+        ]
         table.add_row(step, str(row["kills"]), *("–" if cell is None else str(cell) for cell in cells))
     console.print(table)
 

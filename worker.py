@@ -59,7 +59,7 @@ from settings import MissingSetting, Settings
 from workflows.broker_login import BrokerLogin
 from workflows.client import TemporalOpenRuns, start_reconciler
 from workflows.reconciler import Reconciler
-from workflows.sandbox import workflow_runner
+from workflows.sandbox import fast_runner
 from workflows.strategy_run import StrategyRun
 
 ACTIVITIES = 2000
@@ -249,7 +249,7 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
         task_queue=settings.temporal_task_queue,
         workflows=[StrategyRun, BrokerLogin, Reconciler],
         activities=activities,
-        workflow_runner=workflow_runner(),
+        workflow_runner=fast_runner(),
         max_concurrent_activities=ACTIVITIES,
         max_cached_workflows=CACHED_RUNS,
         sticky_queue_schedule_to_start_timeout=STICKY,

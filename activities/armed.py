@@ -15,6 +15,7 @@ from activities.desk import NotPlaced
 from domain.armed import BEAT_EVERY, ArmedLog, HeldOrder
 from domain.errors import LoginNeeded, StopwatchError, StoreUnavailable
 from domain.failpoint import failpoint
+from domain.order import Attempt
 from domain.ports import Clock
 from domain.run import Armed, EnterOrder, ExitOrder
 
@@ -76,9 +77,11 @@ class ArmedOrders:
             await self._clock.sleep(BEAT_EVERY)
 
     async def _take_over(self) -> None:
-        for held in await self._orders.orphans(self._worker, AHEAD):
-            log.warning("took the %s %s over", held.order.key.leg, held.attempt.tag)
+        taken = await self._orders.orphans(self._worker, AHEAD)
+        for held in taken:
             self.take(held)
+        if taken:  # one line for all: they may be a thousand, and due now
+            log.warning("took over: %s", " ".join(held.attempt.tag for held in taken))
 
     async def _attempt(self, work: Awaitable[None]) -> None:
         with suppress(StoreUnavailable):  # the part watch tells; here the next half second tries again
@@ -96,7 +99,7 @@ class ArmedOrders:
         order = held.order
         try:
             if isinstance(order, EnterOrder):
-                await self._buy(order)
+                await self._buy(order, held.attempt)
             else:
                 await self._dealer.sell_held(order, held.attempt)
         except (StopwatchError, NotPlaced, LoginNeeded) as left:
@@ -104,13 +107,15 @@ class ArmedOrders:
         except Exception:  # whatever it was, the run looks after the order next
             log.exception("the held order %s failed in an unexpected way", held.attempt.tag)
 
-    async def _buy(self, order: EnterOrder) -> None:
+    async def _buy(self, order: EnterOrder, first: Attempt) -> None:
         never = asyncio.Event()
+        held: Attempt | None = first
         for pause in PAUSES:
             try:
-                await self._dealer.enter(order, never, self._worker)
+                await self._dealer.enter(order, never, self._worker, held)
             except NotPlaced:
                 await self._clock.sleep(pause)
+                held = None
             else:
                 return
         await self._dealer.enter(order, never, self._worker)

@@ -51,15 +51,19 @@ class Dealer:
         self._clock = clock
         self._missed_after = missed_after
 
-    async def enter(self, order: EnterOrder, halt: asyncio.Event, owner: str) -> Entered:
+    async def enter(
+        self, order: EnterOrder, halt: asyncio.Event, owner: str, held: Attempt | None = None
+    ) -> Entered:
         """Hold until `due_at`, buy, and return when the entry has ended, or once it is too late.
 
-        Halted, it sends nothing more, cancels what is open, and returns what was filled. Raises `NotPlaced`
-        when an attempt was refused and the next may pass, `StoreUnavailable` when it is too late to wait.
+        `held` is the intent a worker holds for it: it is claimed without asking what became of it, since the
+        claim answers that. Halted, it sends nothing more, cancels what is open, and returns what was filled.
+        Raises `NotPlaced` when an attempt was refused and the next may pass, `StoreUnavailable` when it is
+        too late to wait.
         """
         while True:
             try:
-                return await self._enter(order, halt, owner)
+                return await self._enter(order, halt, owner, held)
             except StoreUnavailable:
                 if halt.is_set() or self._clock.now() > order.due_at + self._missed_after:
                     raise
@@ -135,24 +139,34 @@ class Dealer:
                 return
         await self._desk.settle(intent, broker, never)
 
-    async def _enter(self, order: EnterOrder, halt: asyncio.Event, owner: str) -> Entered:
+    async def _enter(
+        self, order: EnterOrder, halt: asyncio.Event, owner: str, held: Attempt | None
+    ) -> Entered:
         intent = self._entry(order)
-        attempts = await self._desk.leg(order.key)
-        if not halt.is_set() and isinstance(self._desk.step(intent, attempts), Plan | Send):
-            await self._desk.prepare(intent)
+        if not halt.is_set() and (held is not None or await self._prepared(intent)):
             refusal = await self._gate.wait(order, order.due_at + self._missed_after, halt, owner)
             if refusal is not None and await self._called_off(intent, refusal):
                 return refusal
         try:
-            return await self._buy(order, intent, halt)
+            return await self._buy(order, intent, halt, held)
         finally:
             await self._gate.leave(order.key.strategy_id, owner)
 
-    async def _buy(self, order: EnterOrder, intent: Intent, halt: asyncio.Event) -> Entered:
+    async def _prepared(self, intent: Intent) -> bool:
+        """Write the intent down where its leg may still be sent; False where it may not."""
+        attempts = await self._desk.leg(intent.key)
+        if not isinstance(self._desk.step(intent, attempts), Plan | Send):
+            return False
+        await self._desk.prepare(intent)
+        return True
+
+    async def _buy(
+        self, order: EnterOrder, intent: Intent, halt: asyncio.Event, held: Attempt | None
+    ) -> Entered:
         if halt.is_set():
             return await self.settle_entry(order)
         try:
-            attempts = await self._send_and_settle(intent, halt)
+            attempts = await self._send_and_settle(intent, halt, held=held)
         except TooLate:
             return await self._missed(order, intent)
         if halt.is_set():
@@ -162,10 +176,16 @@ class Dealer:
         return _entered(attempts)
 
     async def _send_and_settle(
-        self, intent: Intent, halt: asyncio.Event, sale: ExitOrder | None = None
+        self,
+        intent: Intent,
+        halt: asyncio.Event,
+        sale: ExitOrder | None = None,
+        held: Attempt | None = None,
     ) -> Sequence[Attempt]:
         broker = await self._logged_in(intent, sale)
-        if not halt.is_set():
+        if held is not None and not halt.is_set():
+            await self._desk.send_held(intent, held, broker)
+        elif not halt.is_set():
             await self._desk.place_once(intent, broker)
         return await self._settle(intent, halt, broker, sale)
 

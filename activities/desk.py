@@ -6,10 +6,11 @@ it counts as sent, its answer unknown, and it is looked up by its tag before any
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from activities.rush import Rush
 from domain.budget import WAIT
 from domain.errors import BrokerRefused, BrokerUnavailable, CacheUnavailable, LoginNeeded
 from domain.failpoint import failpoint
@@ -27,13 +28,17 @@ from domain.leg import (
 )
 from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderRequest, OrderStatus, OrderTerms, Reason
 from domain.outcome import Cause, Denied, PlaceOutcome, Rejected, Unknown
-from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog, RuntimeCache, RuntimeUpdate
+from domain.ports import Broker, Brokers, Claimed, Clock, NotClaimed, OrderLog, RuntimeCache, RuntimeUpdate
 from domain.strategy import Outcome, Position, Product
 
 CLAIM_LASTS = 2.0
 """Seconds after its claim within which the claimer may call the broker (design section 4, rule 2)."""
 CALL_DEADLINE = 5.0
 """Seconds one order call may take in all; then its outcome is unknown. Kite's client waits 7 s per read."""
+AFTER_RUSH = 0.25
+"""Seconds that the answer to an order waits at the most for others that are about to leave."""
+LOOKS_A_SECOND = 250
+"""Order books one process reads at the most, while it follows many orders at once."""
 LOOK_EVERY = 1.0
 """Seconds between two reads of the order book; Kite allows ten calls a second for everything but orders."""
 CANCEL_EVERY = 2.0
@@ -83,6 +88,8 @@ class OrderDesk:
         self._clock = clock
         self._rules = rules
         self._unanswered: set[LegKey] = set()
+        self._rush = Rush()
+        self._following = 0
 
     def may_be_in_flight(self, key: LegKey) -> bool:
         """Tell whether this process called the broker for the leg with no answer, or none it could write."""
@@ -126,6 +133,13 @@ class OrderDesk:
         What stays open past its fill time, or when `halt` is set, is cancelled, and that is confirmed.
         Returns early when the leg's rules call for a plan or a send.
         """
+        self._following += 1
+        try:
+            return await self._settled(intent, broker, halt)
+        finally:
+            self._following -= 1
+
+    async def _settled(self, intent: Intent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
         patience = self._clock.monotonic() + self._fill_seconds(intent)
         while True:
             attempts = await self._log.leg(intent.key)
@@ -171,24 +185,40 @@ class OrderDesk:
         await failpoint(f"{intent.key.leg}.planned")
 
     async def _send(self, intent: Intent, attempt: Attempt, quantity: int, broker: Broker) -> None:
+        with self._rush.leaving() as left:
+            claim, asked = await self._claimed(intent, attempt, quantity, left)
+            if isinstance(claim, NotClaimed):
+                if claim.too_late:
+                    raise TooLate
+                return
+            # From here to the written answer nothing may be cut short: only the claimer knows what it did.
+            call = self._call(intent, claim.attempt, quantity, broker, asked + CLAIM_LASTS, left)
+            await asyncio.shield(call)
+
+    async def _claimed(
+        self, intent: Intent, attempt: Attempt, quantity: int, waits: Callable[[], None]
+    ) -> tuple[Claimed | NotClaimed, float]:
+        """Take the right to send; return it with the monotonic time at which it was asked for."""
         asked = self._clock.monotonic()
         claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
         while isinstance(claim, NotClaimed) and (claim.too_early or claim.over_budget):
             # This machine's clock is ahead of the store's, which decides: wait by its difference. Or the
             # account has had its orders of this second: wait for the next one's turn.
+            waits()
             ahead = (intent.due_at - claim.now).total_seconds() if claim.too_early else WAIT
             await self._clock.sleep(ahead)
             asked = self._clock.monotonic()
             claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
-        if isinstance(claim, NotClaimed):
-            if claim.too_late:
-                raise TooLate
-            return
-        # From here to the written answer nothing may be cut short: only the claimer knows what it did.
-        await asyncio.shield(self._call(intent, claim.attempt, quantity, broker, asked + CLAIM_LASTS))
+        return claim, asked
 
     async def _call(
-        self, intent: Intent, attempt: Attempt, quantity: int, broker: Broker, send_before: float
+        self,
+        intent: Intent,
+        attempt: Attempt,
+        quantity: int,
+        broker: Broker,
+        send_before: float,
+        left: Callable[[], None],
     ) -> None:
         order = OrderRequest(intent.terms, intent.key.leg.side, quantity, attempt.tag)
         step = intent.key.leg.value
@@ -196,11 +226,13 @@ class OrderDesk:
         await failpoint(f"{step}.claimed")
         # Claimed a moment ahead, so that what leaves at the instant is only the request itself.
         await self._clock.sleep_until(intent.due_at)
-        left = send_before - self._clock.monotonic()
-        if left <= 0:
+        seconds = send_before - self._clock.monotonic()
+        left()  # on a warm connection the request is written before this coroutine is left again
+        if seconds <= 0:
             outcome: PlaceOutcome = Denied("the right to send it had expired before it left")
         else:
-            outcome = await self._place(order, broker, left)
+            outcome = await self._place(order, broker, seconds)
+        await self._rush.over(AFTER_RUSH)
         await failpoint(f"{step}.sent")
         await self._log.answer(attempt, outcome)
         if not isinstance(outcome, Unknown):
@@ -302,7 +334,8 @@ class OrderDesk:
 
     def _poll_pause(self, patience: float, intent: Intent) -> float:
         waited = self._fill_seconds(intent) - (patience - self._clock.monotonic())
-        return 0.15 if waited < 1 else min(LOOK_EVERY, max(0.05, patience - self._clock.monotonic()))
+        pause = 0.15 if waited < 1 else min(LOOK_EVERY, max(0.05, patience - self._clock.monotonic()))
+        return max(pause, self._following / LOOKS_A_SECOND)
 
     async def _pause(self, halt: asyncio.Event, seconds: float) -> None:
         if halt.is_set():

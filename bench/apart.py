@@ -7,6 +7,7 @@ import asyncio
 import importlib
 import inspect
 import json
+import signal
 import sys
 from importlib.util import find_spec
 from typing import Any
@@ -31,7 +32,7 @@ async def called(module: str, function: str, *arguments: int) -> dict[str, Any]:
     try:
         said, complained = await process.communicate()
     except asyncio.CancelledError:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # so that it takes down what it has started
         await process.wait()
         raise
     if process.returncode != 0:

@@ -18,8 +18,11 @@ BEAT_EVERY = 0.5
 """Seconds between two signs of life of a worker."""
 LEASE = timedelta(seconds=1.5)
 """A worker without a sign of life for so long counts as dead: two beats may be lost."""
-UNSENT_AFTER = timedelta(seconds=0.4)
-"""What its holder has not sent by then is anybody's: a stalled worker looks alive for a while."""
+UNSENT_AFTER = timedelta(seconds=1.5)
+"""What its holder has not sent by then is anybody's: a worker may say that it is alive, and not get to it.
+
+Not sooner: where many are due at once, others would only stand in the way of the one that is at it.
+"""
 EXIT_SENT_WITHIN = timedelta(seconds=1)
 """A held exit leaves within so long of its instant, or is the run's.
 

@@ -16,6 +16,9 @@ from domain.ports import Broker, Clock
 RECHECK_SECONDS = 0.5
 """How long a login counts as the newest without asking: an exit that waits for the user's morning login
 takes it up within a second."""
+LIVING_SECONDS = 5.0
+"""The same for a login with which the broker has answered since: a thousand that are due at once would ask
+Postgres a thousand times in the moment before their instant."""
 ACCOUNTS = 2000
 
 
@@ -118,8 +121,11 @@ class KiteBrokers:
         return account
 
     def _fresh(self, account: _Account) -> bool:
-        checked_at = account.checked_at
-        return checked_at is not None and self._clock.monotonic() - checked_at < RECHECK_SECONDS
+        broker, checked_at = account.broker, account.checked_at
+        if checked_at is None:
+            return False
+        lives = broker is not None and not account.dead and broker.answered_at > checked_at
+        return self._clock.monotonic() - checked_at < (LIVING_SECONDS if lives else RECHECK_SECONDS)
 
     async def _refresh(self, user_id: UUID, account: _Account) -> None:
         try:

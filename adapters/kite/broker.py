@@ -30,6 +30,8 @@ class KiteBroker:
         self._read_seconds = read_seconds
         self._paced = PacedQuotes(self._ask_quotes, clock)
         self.login_version = login_version
+        self.answered_at = float("-inf")
+        """When the broker last answered with what was asked, monotonic."""
 
     async def place(
         self, order: OrderRequest, timeout: float, leave_within: float = LEAVE_WITHIN
@@ -83,4 +85,6 @@ class KiteBroker:
         self._calls.close()
 
     async def _read(self, request: routes.KiteRequest) -> Any:
-        return outcomes.read(await self._calls.call(request, self._read_seconds))
+        found = outcomes.read(await self._calls.call(request, self._read_seconds))
+        self.answered_at = self._clock.monotonic()
+        return found

@@ -19,7 +19,7 @@ from domain.order import Leg, OrderStatus, Reason
 from domain.run import EnterOrder, ExitOrder
 from domain.strategy import Phase, Position, Status
 
-ADOPTED_AT_ONCE = 256
+ADOPTED_AT_ONCE = 1000
 UNFOLLOWED = timedelta(seconds=120)
 """How long what a dead worker sent is looked for: the entry's horizon; its run looks for it too."""
 UNMISSED = timedelta(seconds=30)

@@ -49,7 +49,7 @@ BOTH_BACK = 4.0
 """Seconds between two kills: a worker that `up` restarts is at work again by then."""
 
 
-TOOK_OVER = re.compile(r"^(\S+) .*took the (?:entry|exit) (\S+) over", re.MULTILINE)
+TOOK_OVER = re.compile(r"^(\S+) .*took over: (.*)", re.MULTILINE)
 ORDERS = frozenset({"enter", "exit", "settle_entry", "settle_exit"})
 """Activities that send or follow an order; the others write something down."""
 
@@ -188,7 +188,9 @@ def _takeovers(home: Path) -> list[tuple[str, float]]:
     """Return the tag and the moment, epoch seconds, of each held order that a worker took over."""
     logs = (log.read_text(errors="replace") for log in home.rglob("worker*.log"))
     found = (each for log in logs for each in TOOK_OVER.findall(log))
-    return [(tag, datetime.fromisoformat(moment).timestamp()) for moment, tag in found]
+    return [
+        (tag, datetime.fromisoformat(moment).timestamp()) for moment, tags in found for tag in tags.split()
+    ]
 
 
 def _taken_over(kill: Kill, tries: set[Try], takeovers: Sequence[tuple[str, float]]) -> TakenOver:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from activities.dealer import Dealer
-from activities.desk import NotPlaced
+from activities.intent import NotPlaced
 from domain.armed import BEAT_EVERY, ArmedLog, HeldOrder
 from domain.errors import LoginNeeded, StopwatchError, StoreUnavailable
 from domain.failpoint import failpoint

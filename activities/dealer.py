@@ -8,9 +8,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
-from activities.desk import Intent, NotPlaced, OrderDesk, TooLate
+from activities.desk import OrderDesk
 from activities.gate import EntryGate, wait_until
+from activities.intent import Intent, NotPlaced, TooLate
 from activities.overdue import ExitWatch
 from domain.armed import EXIT_SENT_WITHIN
 from domain.errors import LoginNeeded, StoreUnavailable
@@ -130,14 +132,20 @@ class Dealer:
         never = asyncio.Event()
         with self._gate.waiting(order.due_at):
             await self._clock.sleep_until(order.due_at - WARM_AHEAD)
-            broker = await self._brokers.of(order.key.user_id)
-            await broker.warm()
+            # Meanwhile the order is claimed: a stop-loss has no time for one after the other.
+            ready = asyncio.ensure_future(self._warm(order.key.user_id))
+            ready.add_done_callback(_seen)
             await self._gate.until_claim(order.due_at, never)
             try:
-                await self._desk.send_held(intent, attempt, broker)
+                await self._desk.send_held(intent, attempt, ready)
             except TooLate:
                 return
-        await self._desk.settle(intent, broker, never)
+        await self._desk.settle(intent, await ready, never)
+
+    async def _warm(self, user_id: UUID) -> Broker:
+        broker = await self._brokers.of(user_id)
+        await broker.warm()
+        return broker
 
     async def _enter(
         self, order: EnterOrder, halt: asyncio.Event, owner: str, held: Attempt | None
@@ -278,6 +286,12 @@ def _exited(order: ExitOrder, attempts: Sequence[Attempt]) -> Exited:
         reason=first_sent.reason if first_sent else None,
         detail=attempts[-1].message if attempts else "",
     )
+
+
+def _seen(task: "asyncio.Task[Broker]") -> None:
+    """Take note of a failure that nobody waited for."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _set() -> asyncio.Event:

@@ -6,12 +6,11 @@ it counts as sent, its answer unknown, and it is looked up by its tag before any
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from activities.rush import Rush
-from domain.budget import WAIT
+from activities.intent import Intent
+from activities.sending import Login, Sender
 from domain.errors import BrokerRefused, BrokerUnavailable, CacheUnavailable, LoginNeeded
 from domain.failpoint import failpoint
 from domain.leg import (
@@ -26,17 +25,10 @@ from domain.leg import (
     filled,
     next_step,
 )
-from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderRequest, OrderStatus, OrderTerms, Reason
-from domain.outcome import Cause, Denied, PlaceOutcome, Rejected, Unknown
-from domain.ports import Broker, Brokers, Claimed, Clock, NotClaimed, OrderLog, RuntimeCache, RuntimeUpdate
+from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms
+from domain.ports import Broker, Brokers, Clock, OrderLog, RuntimeCache, RuntimeUpdate
 from domain.strategy import Outcome, Position, Product
 
-CLAIM_LASTS = 2.0
-"""Seconds after its claim within which the claimer may call the broker (design section 4, rule 2)."""
-CALL_DEADLINE = 5.0
-"""Seconds one order call may take in all; then its outcome is unknown. Kite's client waits 7 s per read."""
-AFTER_RUSH = 0.25
-"""Seconds that the answer to an order waits at the most for others that are about to leave."""
 LOOKS_A_SECOND = 250
 """Order books one process reads at the most, while it follows many orders at once."""
 LOOK_EVERY = 1.0
@@ -53,29 +45,6 @@ class DeskRules:
     horizons: Horizons = field(default_factory=Horizons)
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What a leg is to bring about: `wanted` shares in all, of which some may be filled already.
-
-    `latest` is the last instant at which an entry may be sent; exits are never too late.
-    """
-
-    key: LegKey
-    terms: OrderTerms
-    wanted: int
-    reason: Reason
-    due_at: datetime
-    latest: datetime | None = None
-
-
-class NotPlaced(Exception):
-    """An attempt was refused; the next may pass. The caller decides when."""
-
-
-class TooLate(Exception):
-    """The intent was not sent in time, and will not be."""
-
-
 class OrderDesk:
     """Places, looks up, follows and cancels, by the rules of `domain.leg`."""
 
@@ -87,13 +56,12 @@ class OrderDesk:
         self._brokers = brokers
         self._clock = clock
         self._rules = rules
-        self._unanswered: set[LegKey] = set()
-        self._rush = Rush()
+        self._sender = Sender(log, brokers, clock)
         self._following = 0
 
     def may_be_in_flight(self, key: LegKey) -> bool:
         """Tell whether this process called the broker for the leg with no answer, or none it could write."""
-        return key in self._unanswered
+        return self._sender.may_be_in_flight(key)
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
         """Return the leg's attempts, oldest first."""
@@ -119,13 +87,17 @@ class OrderDesk:
             attempts = await self._log.leg(intent.key)
             step = next_step(intent.key.leg, attempts, intent.wanted)
         if isinstance(step, Send):
-            await self._send(intent, step.attempt, intent.wanted - filled(attempts), broker)
+            await self._sender.send(intent, step.attempt, intent.wanted - filled(attempts), broker)
             attempts = await self._log.leg(intent.key)
         return attempts
 
-    async def send_held(self, intent: Intent, attempt: Attempt, broker: Broker) -> None:
-        """Send an intent that was held for its instant, if nobody has; plan and look up nothing."""
-        await self._send(intent, attempt, intent.wanted, broker)
+    async def send_held(self, intent: Intent, attempt: Attempt, broker: Login) -> None:
+        """Send an intent that was held for its instant, if nobody has; plan and look up nothing.
+
+        A broker that is still to come is waited for once the right to send is taken; where none does, the
+        intent is not placed.
+        """
+        await self._sender.send(intent, attempt, intent.wanted, broker)
 
     async def settle(self, intent: Intent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
         """Look up and follow what was sent until every attempt is over; return the attempts.
@@ -183,69 +155,6 @@ class OrderDesk:
             plan.supersedes, intent.terms, absent=False, message="", due_at=self._clock.now()
         )
         await failpoint(f"{intent.key.leg}.planned")
-
-    async def _send(self, intent: Intent, attempt: Attempt, quantity: int, broker: Broker) -> None:
-        with self._rush.leaving() as left:
-            claim, asked = await self._claimed(intent, attempt, quantity, left)
-            if isinstance(claim, NotClaimed):
-                if claim.too_late:
-                    raise TooLate
-                return
-            # From here to the written answer nothing may be cut short: only the claimer knows what it did.
-            call = self._call(intent, claim.attempt, quantity, broker, asked + CLAIM_LASTS, left)
-            await asyncio.shield(call)
-
-    async def _claimed(
-        self, intent: Intent, attempt: Attempt, quantity: int, waits: Callable[[], None]
-    ) -> tuple[Claimed | NotClaimed, float]:
-        """Take the right to send; return it with the monotonic time at which it was asked for."""
-        asked = self._clock.monotonic()
-        claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
-        while isinstance(claim, NotClaimed) and (claim.too_early or claim.over_budget):
-            # This machine's clock is ahead of the store's, which decides: wait by its difference. Or the
-            # account has had its orders of this second: wait for the next one's turn.
-            waits()
-            ahead = (intent.due_at - claim.now).total_seconds() if claim.too_early else WAIT
-            await self._clock.sleep(ahead)
-            asked = self._clock.monotonic()
-            claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
-        return claim, asked
-
-    async def _call(
-        self,
-        intent: Intent,
-        attempt: Attempt,
-        quantity: int,
-        broker: Broker,
-        send_before: float,
-        left: Callable[[], None],
-    ) -> None:
-        order = OrderRequest(intent.terms, intent.key.leg.side, quantity, attempt.tag)
-        step = intent.key.leg.value
-        self._unanswered.add(intent.key)
-        await failpoint(f"{step}.claimed")
-        # Claimed a moment ahead, so that what leaves at the instant is only the request itself.
-        await self._clock.sleep_until(intent.due_at)
-        seconds = send_before - self._clock.monotonic()
-        left()  # on a warm connection the request is written before this coroutine is left again
-        if seconds <= 0:
-            outcome: PlaceOutcome = Denied("the right to send it had expired before it left")
-        else:
-            outcome = await self._place(order, broker, seconds)
-        await self._rush.over(AFTER_RUSH)
-        await failpoint(f"{step}.sent")
-        await self._log.answer(attempt, outcome)
-        if not isinstance(outcome, Unknown):
-            self._unanswered.discard(intent.key)
-        await failpoint(f"{step}.answered")
-        if isinstance(outcome, Rejected) and outcome.cause is Cause.LOGIN:
-            await self._brokers.login_died(intent.key.user_id, broker)
-
-    async def _place(self, order: OrderRequest, broker: Broker, leave_within: float) -> PlaceOutcome:
-        try:
-            return await broker.place(order, CALL_DEADLINE, leave_within)
-        except Exception as odd:  # the port promises never to raise; if it does, the order may be there
-            return Unknown(f"the broker's adapter failed: {type(odd).__name__}")
 
     async def _look_up(self, intent: Intent, attempts: Sequence[Attempt], broker: Broker) -> None:
         book = await self._read_book(intent.key, broker)

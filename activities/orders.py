@@ -8,7 +8,8 @@ from temporalio.exceptions import ApplicationError
 from activities.armed import ArmedOrders
 from activities.beat import beating
 from activities.dealer import Dealer
-from activities.desk import NotPlaced, OrderDesk
+from activities.desk import OrderDesk
+from activities.intent import NotPlaced
 from domain.errors import StoreUnavailable
 from domain.run import Armed, Entered, EnterOrder, Exited, ExitOrder
 

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, text, update
+from sqlalchemy import ARRAY, Select, Uuid, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from adapters.store.engine import Store
@@ -80,9 +80,10 @@ class PostgresArmedLog:
 
     async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[HeldOrder]:
         """Return the sales that may leave ahead of their runs, in the order asked."""
-        async with self._store.read() as session:
+        async with self._store.statement() as connection:
             found = {
-                row.strategy_id: (row, bought) for row, bought in await _stoppable(session, strategy_ids)
+                row.strategy_id: (row, row.bought_quantity)
+                for row in await _stoppable(connection, strategy_ids)
             }
         rows = (found[strategy_id] for strategy_id in strategy_ids if strategy_id in found)
         return [HeldOrder(_sale(row, bought, Reason.STOPLOSS, now), attempt_of(row)) for row, bought in rows]
@@ -142,7 +143,7 @@ def _sale(row: OrderRow, bought: int, reason: Reason, due_at: datetime) -> ExitO
     return ExitOrder(attempt_of(row).key, terms_of(row), bought, reason, due_at)
 
 
-async def _stoppable(session: AsyncSession, strategy_ids: Sequence[UUID]) -> Sequence[Any]:
+async def _stoppable(connection: AsyncConnection, strategy_ids: Sequence[UUID]) -> Sequence[Any]:
     entry = aliased(OrderRow)
     buying = select(entry.order_id).where(
         entry.strategy_id == StrategyRow.strategy_id,
@@ -152,10 +153,10 @@ async def _stoppable(session: AsyncSession, strategy_ids: Sequence[UUID]) -> Seq
         entry.status.in_(_LIVE),
     )
     query = (
-        select(OrderRow, StrategyRow.bought_quantity)
+        select(OrderRow.__table__, StrategyRow.bought_quantity)
         .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
         .where(
-            StrategyRow.strategy_id.in_(strategy_ids),
+            StrategyRow.strategy_id == func.any(bindparam("ids", list(strategy_ids), ARRAY(Uuid))),
             StrategyRow.status == Status.RUNNING.value,
             StrategyRow.position == Position.BOUGHT.value,
             StrategyRow.phase.in_([Phase.ENTERING.value, Phase.HOLDING.value]),
@@ -167,4 +168,4 @@ async def _stoppable(session: AsyncSession, strategy_ids: Sequence[UUID]) -> Seq
             ~buying.exists(),
         )
     )
-    return (await session.execute(query)).all()
+    return (await connection.execute(query)).all()

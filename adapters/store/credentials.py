@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, select, text, update
 
 from adapters.store.engine import Store
 from adapters.store.tables import BrokerKeys
@@ -97,9 +98,10 @@ class Credentials:
         return version
 
     async def _read(self, user_ids: Sequence[UUID], wait: bool) -> list[SealedKeys | None]:
-        query = select(BrokerKeys).where(BrokerKeys.user_id.in_(set(user_ids)))
-        async with self._store.read() as session:
-            found = {row.user_id: _sealed(row) for row in await session.scalars(query)}
+        ids = bindparam("ids", list(set(user_ids)), ARRAY(Uuid))
+        query = select(BrokerKeys.__table__).where(BrokerKeys.user_id == func.any(ids))
+        async with self._store.statement() as connection:  # one way there and back: a stop-loss waits for it
+            found = {row.user_id: _sealed(row) for row in await connection.execute(query)}
         return [found.get(user_id) for user_id in user_ids]
 
 
@@ -120,7 +122,7 @@ class FeedLogins:
         return FeedLogin(*row) if row is not None else None
 
 
-def _sealed(row: BrokerKeys) -> SealedKeys:
+def _sealed(row: Row[Any]) -> SealedKeys:
     return SealedKeys(
         user_id=row.user_id,
         broker=row.broker,

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from adapters.store.armed import PostgresArmedLog
 from adapters.store.engine import Store
 from adapters.store.tables import StrategyRow, WorkerRow
-from domain.armed import HeldOrder
+from domain.armed import UNSENT_AFTER, HeldOrder
 from domain.budget import ENTRIES, EXITS
 from domain.order import Attempt, Leg, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed
@@ -88,7 +88,7 @@ async def test_what_a_living_worker_did_not_send_in_time_is_anybodys(
 ) -> None:
     stalled = name("stalled")
     await held.beat(stalled)
-    await armed(held, entry(desk, just_now() - timedelta(seconds=0.5)), stalled)
+    await armed(held, entry(desk, just_now() - UNSENT_AFTER - timedelta(seconds=0.1)), stalled)
     assert len(await taken_over(held, desk, name("second"))) == 1
 
 

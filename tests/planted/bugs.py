@@ -40,7 +40,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "an order is tried again on a timeout",
         "The plain retry that buys twice.",
-        "activities/desk.py",
+        "activities/sending.py",
         "            return await broker.place(order, CALL_DEADLINE, leave_within)\n",
         "            outcome = await broker.place(order, CALL_DEADLINE, leave_within)\n"
         "            if isinstance(outcome, Unknown):\n"
@@ -51,7 +51,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a timeout counts as a failure",
         "Unknown becomes not placed, and the next attempt follows.",
-        "activities/desk.py",
+        "activities/sending.py",
         "        await self._log.answer(attempt, outcome)\n",
         "        if isinstance(outcome, Unknown):\n"
         "            outcome = Rejected(Cause.TRY_AGAIN, outcome.message)\n"
@@ -155,9 +155,9 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a claim that never expires",
         "Who was frozen after the claim sends whenever it thaws.",
-        "activities/desk.py",
-        "        if left <= 0:\n",
-        "        if left is None:\n",
+        "activities/sending.py",
+        "        elif seconds <= 0:\n",
+        "        elif seconds is None:\n",
         (SINGLES,),
     ),
     Bug(
@@ -223,8 +223,8 @@ BUGS: tuple[Bug, ...] = (
         "a burst whose signals wait though Redis is away",
         "Stops that no queue took are signalled as if one had.",
         "listener/dispatcher.py",
-        "            if arrived:\n                self._next_later",
-        "            if strategy_ids:\n                self._next_later",
+        "            elif arrived:\n",
+        "            elif arrived or not arrived:\n",
         (DISPATCHER,),
     ),
     Bug(
@@ -270,9 +270,9 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "a send that a cancellation cuts short",
         "The broker's no is lost, and the entry is in doubt for two minutes.",
-        "activities/desk.py",
-        "        await asyncio.shield(self._call(",
-        "        await (self._call(",
+        "activities/sending.py",
+        "            await asyncio.shield(call)",
+        "            await call",
         (DESK,),
     ),
     Bug(
@@ -305,7 +305,7 @@ BUGS: tuple[Bug, ...] = (
     Bug(
         "an unanswered send is forgotten when Postgres goes away",
         "The run sells alone, at once, while the first order is still on its way.",
-        "activities/desk.py",
+        "activities/sending.py",
         "        if not isinstance(outcome, Unknown):\n            self._unanswered.discard(intent.key)\n",
         "        self._unanswered.discard(intent.key)\n",
         (TOGETHER,),

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from activities.desk import DeskRules, Intent, OrderDesk
+from activities.desk import DeskRules, OrderDesk
+from activities.intent import Intent
 from domain.order import Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.strategy import Product
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers

@@ -70,10 +70,10 @@ class Crowd:
         received = await self._received("BUY", due - AHEAD)
         return [after(received.get(user), due) for user in herd.strategies]
 
-    async def fall(self, herd: Herd) -> Samples:
+    async def fall(self, herd: Herd, until_over: bool = True) -> Samples:
         """Let one tick hit every stop; return ms from tick to SELL of each position, None where none came.
 
-        Only what was bought is counted.
+        Only what was bought is counted. `until_over` waits until every day has ended as well.
         """
         bought = await self._received("BUY", herd.due.timestamp() - AHEAD)
         ids = [strategy_id for user, strategy_id in herd.strategies.items() if user in bought]
@@ -87,8 +87,9 @@ class Crowd:
         while len(sold) < len(bought) and time.monotonic() < until:
             await asyncio.sleep(3)
             sold = await self._received("SELL", tick_at)
-        await self._stage.until(lambda: self._all(ids, status="stopped"), OVER_WITHIN)
-        await self._stage.quiet()
+        if until_over:
+            await self._stage.until(lambda: self._all(ids, status="stopped"), OVER_WITHIN)
+            await self._stage.quiet()
         return [after(sold.get(user), tick_at) for user in bought]
 
     async def _start(self, user: User, due: datetime) -> tuple[str, str]:

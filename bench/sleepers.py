@@ -26,11 +26,11 @@ from tests.e2e.product import Product
 
 USERS = 20
 SYMBOLS = ("TCS", "INFY", "SBIN", "RELIANCE", "ITC", "HDFCBANK", "ICICIBANK", "LT", "AXISBANK", "WIPRO")
-AT_ONCE = 12
+AT_ONCE = 24
 """Strategies that are created and started at the same time, to fill the machine."""
-SETTLES_IN = 20.0
+SETTLES_IN = 15.0
 """Seconds after the last START before the idle machine is watched: writes and caches come to rest."""
-IDLE_SECONDS = 30.0
+IDLE_SECONDS = 20.0
 STARTS, STARTS_A_SECOND = 200, 20
 READS, READS_A_SECOND = 3000, 300
 Parts = dict[str, list[int]]

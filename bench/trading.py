@@ -53,7 +53,7 @@ async def lose_a_worker(scene: Scene, found: Outcome) -> None:
         entry = await crowd.enter(herd, two_seconds_before=lambda: _kill(scene, here))
         found.figures.append(_failover(entry))
         found.curve("failover", OURS, entry)
-        found.curve("burst", SIGNALS, await crowd.fall(herd))
+        found.curve("burst", SIGNALS, await crowd.fall(herd, until_over=False))
 
 
 async def _alone(alone: Alone, found: Outcome) -> None:

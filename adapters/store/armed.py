@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Select, Uuid, bindparam, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm import aliased
 
 from adapters.store.engine import Store
@@ -25,6 +24,31 @@ UNFOLLOWED = timedelta(seconds=120)
 UNMISSED = timedelta(seconds=30)
 """How late an entry is still taken up; its missed rule is judged where it is claimed."""
 _LIVE = ("planned", "sent", "open")
+_ENTRY = aliased(OrderRow)
+_STOPPABLE = (  # built once: building it takes longer than asking it
+    select(OrderRow.__table__, StrategyRow.bought_quantity)
+    .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
+    .where(
+        StrategyRow.strategy_id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+        StrategyRow.status == Status.RUNNING.value,
+        StrategyRow.position == Position.BOUGHT.value,
+        StrategyRow.phase.in_([Phase.ENTERING.value, Phase.HOLDING.value]),
+        OrderRow.trading_day == StrategyRow.trading_day,
+        OrderRow.round == StrategyRow.round,
+        OrderRow.leg == Leg.EXIT.value,
+        OrderRow.attempt == 1,
+        OrderRow.status == OrderStatus.PLANNED.value,
+        ~select(_ENTRY.order_id)
+        .where(
+            _ENTRY.strategy_id == StrategyRow.strategy_id,
+            _ENTRY.trading_day == StrategyRow.trading_day,
+            _ENTRY.round == StrategyRow.round,
+            _ENTRY.leg == Leg.ENTRY.value,
+            _ENTRY.status.in_(_LIVE),
+        )
+        .exists(),
+    )
+)
 
 
 class PostgresArmedLog:
@@ -81,12 +105,10 @@ class PostgresArmedLog:
     async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[HeldOrder]:
         """Return the sales that may leave ahead of their runs, in the order asked."""
         async with self._store.statement() as connection:
-            found = {
-                row.strategy_id: (row, row.bought_quantity)
-                for row in await _stoppable(connection, strategy_ids)
-            }
-        rows = (found[strategy_id] for strategy_id in strategy_ids if strategy_id in found)
-        return [HeldOrder(_sale(row, bought, Reason.STOPLOSS, now), attempt_of(row)) for row, bought in rows]
+            rows: Sequence[Any] = (await connection.execute(_STOPPABLE, {"ids": strategy_ids})).all()
+        found = {row.strategy_id: (row, row.bought_quantity) for row in rows}
+        sales = (found[strategy_id] for strategy_id in strategy_ids if strategy_id in found)
+        return [HeldOrder(_sale(row, bought, Reason.STOPLOSS, now), attempt_of(row)) for row, bought in sales]
 
 
 def _arm(page: Page, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | None:
@@ -141,31 +163,3 @@ def _held(row: OrderRow) -> HeldOrder:
 
 def _sale(row: OrderRow, bought: int, reason: Reason, due_at: datetime) -> ExitOrder:
     return ExitOrder(attempt_of(row).key, terms_of(row), bought, reason, due_at)
-
-
-async def _stoppable(connection: AsyncConnection, strategy_ids: Sequence[UUID]) -> Sequence[Any]:
-    entry = aliased(OrderRow)
-    buying = select(entry.order_id).where(
-        entry.strategy_id == StrategyRow.strategy_id,
-        entry.trading_day == StrategyRow.trading_day,
-        entry.round == StrategyRow.round,
-        entry.leg == Leg.ENTRY.value,
-        entry.status.in_(_LIVE),
-    )
-    query = (
-        select(OrderRow.__table__, StrategyRow.bought_quantity)
-        .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
-        .where(
-            StrategyRow.strategy_id == func.any(bindparam("ids", list(strategy_ids), ARRAY(Uuid))),
-            StrategyRow.status == Status.RUNNING.value,
-            StrategyRow.position == Position.BOUGHT.value,
-            StrategyRow.phase.in_([Phase.ENTERING.value, Phase.HOLDING.value]),
-            OrderRow.trading_day == StrategyRow.trading_day,
-            OrderRow.round == StrategyRow.round,
-            OrderRow.leg == Leg.EXIT.value,
-            OrderRow.attempt == 1,
-            OrderRow.status == OrderStatus.PLANNED.value,
-            ~buying.exists(),
-        )
-    )
-    return (await connection.execute(query)).all()

@@ -12,6 +12,10 @@ from adapters.store.engine import Store
 from adapters.store.tables import BrokerKeys
 from adapters.store.together import Together
 
+_OF_USERS = select(BrokerKeys.__table__).where(
+    BrokerKeys.user_id == func.any(bindparam("ids", type_=ARRAY(Uuid)))
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SealedKeys:
@@ -98,10 +102,9 @@ class Credentials:
         return version
 
     async def _read(self, user_ids: Sequence[UUID], wait: bool) -> list[SealedKeys | None]:
-        ids = bindparam("ids", list(set(user_ids)), ARRAY(Uuid))
-        query = select(BrokerKeys.__table__).where(BrokerKeys.user_id == func.any(ids))
         async with self._store.statement() as connection:  # one way there and back: a stop-loss waits for it
-            found = {row.user_id: _sealed(row) for row in await connection.execute(query)}
+            rows = await connection.execute(_OF_USERS, {"ids": list(set(user_ids))})
+            found = {row.user_id: _sealed(row) for row in rows}
         return [found.get(user_id) for user_id in user_ids]
 
 

@@ -338,8 +338,8 @@ BUGS: tuple[Bug, ...] = (
         "a stop sells while the entry is still open",
         "More shares turn up after they were sold.",
         "adapters/store/armed.py",
-        "            ~buying.exists(),\n",
-        "",
+        "            _ENTRY.status.in_(_LIVE),\n",
+        "            _ENTRY.status.is_(None),\n",
         (ARMED,),
     ),
     Bug(

@@ -20,6 +20,10 @@ class Adoption(StrEnum):
     """An entry that was in doubt turned up after the run had ended."""
 
 
+RUN_VERSION = 2
+"""1: the start is written by an activity like any other. 2: within the run's first step, where it can be."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartRun:
     """One START. `start_id` is minted once per press, so a reset run is still the same START."""
@@ -31,6 +35,8 @@ class StartRun:
     """True for a run that only sells what an earlier one left: `plan.sell_at` is when."""
     adopted: Adoption | None = None
     """Set by the reconciler: the same START, taken over to be brought to its end by on_stop."""
+    version: int = 1
+    """Which steps the run takes: one that an older build began goes on as it began."""
 
 
 @dataclass(frozen=True, slots=True)

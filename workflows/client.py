@@ -1,6 +1,7 @@
 """How the API and the listener speak to runs: ids, the task queue and the calls have their home here."""
 
 import base64
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -25,13 +26,13 @@ from domain.errors import NoSuchRun, Unavailable
 from domain.login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.ports import WatchedStrategy
 from domain.reconciling import Slice
-from domain.run import RunView, StartRun, StopRequest
+from domain.run import RUN_VERSION, RunView, StartRun, StopRequest
 from domain.run_words import summary
-from domain.strategy import OnStop
+from domain.strategy import OnStop, Phase
 from workflows import policies
 from workflows.broker_login import BrokerLogin
 from workflows.reconciler import Reconciler
-from workflows.strategy_run import StrategyRun
+from workflows.strategy_run import PHASE, StrategyRun
 
 USER = SearchAttributeKey.for_keyword("StopwatchUser")
 SYMBOL = SearchAttributeKey.for_keyword("StopwatchSymbol")
@@ -71,6 +72,7 @@ class TemporalRuns:
 
     async def start(self, start: StartRun) -> RunView:
         """Start the run, or join the one that is open; return once its start is written down."""
+        start = replace(start, version=RUN_VERSION)
         operation = WithStartWorkflowOperation(
             StrategyRun.run,
             start,
@@ -165,6 +167,7 @@ class TemporalOpenRuns:
 
     async def adopt(self, start: StartRun) -> None:
         """Start a run that takes `start` over, unless one is open."""
+        start = replace(start, version=RUN_VERSION)
         try:
             await self._client.start_workflow(
                 StrategyRun.run,
@@ -255,6 +258,7 @@ def _attributes(start: StartRun) -> TypedSearchAttributes:
         [
             SearchAttributePair(USER, str(start.strategy.user_id)),
             SearchAttributePair(SYMBOL, start.strategy.symbol),
+            SearchAttributePair(PHASE, Phase.WAITING),
         ]
     )
 

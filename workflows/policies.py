@@ -30,6 +30,8 @@ ORDER_ATTEMPTS = RetryPolicy(
 ONCE = RetryPolicy(maximum_attempts=1)
 LONGEST_DAY = timedelta(hours=26)
 """No order activity outlives its day; what bounds it is its heartbeat."""
+AT_ONCE = timedelta(seconds=2)
+"""A write within a step of the run; the step itself is given to another worker after `TASK_TIMEOUT`."""
 WRITE_TIMEOUT = timedelta(seconds=10)
 WRITE_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=0.2), backoff_coefficient=2, maximum_interval=timedelta(seconds=5)

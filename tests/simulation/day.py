@@ -20,7 +20,7 @@ from activities.runs import RunActivities
 from domain import failpoint
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.order import Attempt
-from domain.run import FinishRun, RunView, StartRun
+from domain.run import RUN_VERSION, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
 from tests.fakes.house import MemoryAlerts
@@ -174,7 +174,7 @@ class _Day:
             UUID(int=1000), UUID(int=7), "TCS", time(9, 30, 20), time(9, 31, 20), STOP_LOSS, 10
         )
         plan = DayPlan(date(2026, 11, 23), _at(BUY), _at(SELL), EPOCH - timedelta(hours=1), _at(CLOSE))
-        self.start = StartRun(UUID(int=5), self.strategy, plan)
+        self.start = StartRun(UUID(int=5), self.strategy, plan, version=RUN_VERSION)
         self.run = StrategyRun(self.start)
         self.result: asyncio.Task[RunView] | None = None
 

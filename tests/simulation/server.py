@@ -25,6 +25,7 @@ from temporalio.exceptions import (
 )
 
 from tests.simulation.loop import VirtualLoop
+from workflows.policies import TASK_TIMEOUT
 
 STEP = 0.01
 """Seconds one step of the server takes (measured: about 10 ms on two cores)."""
@@ -63,10 +64,11 @@ attempt_now: contextvars.ContextVar[Attempt | None] = contextvars.ContextVar("at
 class Job(asyncio.Future[Any]):
     """An activity as the run sees it. Cancelling asks; the end of the activity answers."""
 
-    def __init__(self, loop: VirtualLoop, name: str, options: dict[str, Any]) -> None:
+    def __init__(self, loop: VirtualLoop, name: str, options: dict[str, Any], *, local: bool = False) -> None:
         super().__init__(loop=loop)
         self.name = name
         self.options = options
+        self.local = local
         self.cancel_requested = False
         self.between_attempts = True
         self.current: Attempt | None = None
@@ -159,6 +161,13 @@ class Server:
         self.loop.create_task(self._carry_out(job, args))
         return job
 
+    def workflow_start_local_activity(self, what: Any, *args: Any, **options: Any) -> Job:
+        """Carry it out within the step: who dies in it loses the step, and the next begins it anew."""
+        job = Job(self.loop, what.__name__, options, local=True)
+        self.jobs.add(job)
+        self.loop.create_task(self._carry_out(job, args))
+        return job
+
     def _expire(self, job: Job) -> None:
         if not job.done():
             job.fail(TimeoutError("too long", type=TimeoutType.SCHEDULE_TO_CLOSE, last_heartbeat_details=[]))
@@ -196,6 +205,8 @@ class Server:
             await asyncio.sleep(STEP)
             if failure is None or job.done():
                 break
+            if job.local and isinstance(failure, TimeoutError):
+                continue
             if job.cancel_requested or _final(failure) or number == policy.maximum_attempts:
                 job.fail(failure)
                 break
@@ -304,6 +315,8 @@ def _set(lost: "asyncio.Future[None]") -> None:
 
 
 def _patience(job: Job) -> float:
+    if job.local:
+        return TASK_TIMEOUT.total_seconds()
     limit: timedelta = job.options["heartbeat_timeout"] or job.options["start_to_close_timeout"]
     return limit.total_seconds()
 

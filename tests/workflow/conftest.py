@@ -8,6 +8,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.testing import WorkflowEnvironment
 
+from domain.run import RUN_VERSION
 from tests.workflow.day import Run
 
 HISTORIES = Path(__file__).parent.parent / "histories"
@@ -37,6 +38,8 @@ def record(request: pytest.FixtureRequest) -> Callable[[Run], Awaitable[None]]:
         name = request.node.name.removeprefix("test_").replace("[", "-").rstrip("]")
         # Stack traces name files: none of this machine's paths goes into the repository.
         told = history.to_json().replace(f"{HISTORIES.parent.parent}/", "")
-        (HISTORIES / f"{name}.json").write_text(told)
+        here = HISTORIES / f"version_{RUN_VERSION}"
+        here.mkdir(exist_ok=True)
+        (here / f"{name}.json").write_text(told)
 
     return write

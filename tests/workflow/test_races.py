@@ -16,7 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.errors import NoSuchRun
 from domain.order import FINAL, OrderStatus, Reason, Side
-from domain.run import FinishRun, RunView, StartRun, StopRequest
+from domain.run import RUN_VERSION, FinishRun, RunView, StartRun, StopRequest
 from domain.session import DayPlan
 from domain.strategy import OnStop, Outcome, Position
 from tests.fakes.broker import Answer
@@ -446,7 +446,7 @@ async def test_cancelled_during_an_emergency_exit_goes_on_until_it_is_sold(
 
 
 def press(day: TestDay, plan: DayPlan) -> StartRun:
-    return StartRun(uuid4(), day.strategy, plan)
+    return StartRun(uuid4(), day.strategy, plan, version=RUN_VERSION)
 
 
 async def plan_for(env: WorkflowEnvironment) -> DayPlan:

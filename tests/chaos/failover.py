@@ -16,7 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -26,7 +26,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from temporalio.api.enums.v1 import PendingActivityState
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecution, WorkflowHistory
 
 from domain.failpoint import STEPS
 from tests.chaos.plan import Day
@@ -52,6 +52,7 @@ BOTH_BACK = 4.0
 TOOK_OVER = re.compile(r"^(\S+) .*took over: (.*)", re.MULTILINE)
 ORDERS = frozenset({"enter", "exit", "settle_entry", "settle_exit"})
 """Activities that send or follow an order; the others write something down."""
+STEP = "a step of the run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +97,13 @@ class Failover:
         self._over = False
         self._tries: set[Try] = set()
 
-    async def measured(self, kills: int) -> list[TakenOver]:
+    async def measured(self, kills: int, steps: Sequence[str] = WORKER_STEPS) -> list[TakenOver]:
         """Kill so often; return for each kill when another worker acted."""
         lanes = [asyncio.create_task(self._lane(lane)) for lane in range(LANES)]
         looking = asyncio.create_task(self._look())
         done: list[Kill] = []
         while len(done) < kills:
-            step = WORKER_STEPS[len(done) % len(WORKER_STEPS)]
+            step = steps[len(done) % len(steps)]
             pid = await self._world.kill_at(step, PASSED_WITHIN)
             if pid is None:
                 raise AssertionError(f"nobody passed {step} in {PASSED_WITHIN} s")
@@ -172,16 +173,33 @@ class Failover:
         client = await Client.connect(self._world.product.endpoints["temporal"])
         async for run in client.list_workflows("WorkflowType = 'StrategyRun'"):
             history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
-            asked = {
-                event.event_id: event.activity_task_scheduled_event_attributes for event in history.events
-            }
-            for event in history.events:
-                if event.HasField("activity_task_started_event_attributes"):
-                    began = event.activity_task_started_event_attributes
-                    what = asked[began.scheduled_event_id]
-                    moment, worker = event.event_time.ToMicroseconds() / 1e6, began.identity.partition("@")[0]
-                    name, number = what.activity_type.name, what.activity_id
-                    self._tries.add(Try(run.id + run.run_id, name, number, began.attempt, moment, worker))
+            self._tries |= {*_tries_of_activities(run, history), *_tries_of_steps(run, history)}
+
+
+def _tries_of_activities(run: WorkflowExecution, history: WorkflowHistory) -> Iterator[Try]:
+    asked = {event.event_id: event.activity_task_scheduled_event_attributes for event in history.events}
+    for event in history.events:
+        if event.HasField("activity_task_started_event_attributes"):
+            began = event.activity_task_started_event_attributes
+            what = asked[began.scheduled_event_id]
+            name, number, attempt = what.activity_type.name, what.activity_id, began.attempt
+            yield Try(run.id + run.run_id, name, number, attempt, *_begun(event, began))
+
+
+def _tries_of_steps(run: WorkflowExecution, history: WorkflowHistory) -> Iterator[Try]:
+    """A run's own steps: the first one writes its START down."""
+    step, attempt = 0, 0
+    for event in history.events:
+        if event.HasField("workflow_task_started_event_attributes"):
+            attempt += 1
+            began = event.workflow_task_started_event_attributes
+            yield Try(run.id + run.run_id, STEP, f"step {step}", attempt, *_begun(event, began))
+        elif event.HasField("workflow_task_completed_event_attributes"):
+            step, attempt = step + 1, 0
+
+
+def _begun(event: Any, began: Any) -> tuple[float, str]:
+    return event.event_time.ToMicroseconds() / 1e6, began.identity.partition("@")[0]
 
 
 def _takeovers(home: Path) -> list[tuple[str, float]]:
@@ -255,7 +273,8 @@ def show(result: dict[str, Any], console: Console) -> None:
         "worst",
     ):
         table.add_column(title)
-    for step, row in [("all", result), *result["by_step"].items()]:
+    struck = [(step, row) for step, row in result["by_step"].items() if row["kills"]]
+    for step, row in [("all", result), *struck]:
         cells = [
             row[of][name]
             for of in ("orders", "writes", "held")
@@ -265,11 +284,11 @@ def show(result: dict[str, Any], console: Console) -> None:
     console.print(table)
 
 
-async def run(kills: int, home: Path, console: Console) -> dict[str, Any]:
+async def run(kills: int, steps: Sequence[str], home: Path, console: Console) -> dict[str, Any]:
     """Measure on a product of its own."""
     world = await World.started(home)
     try:
-        return figures(await Failover(world, console).measured(kills))
+        return figures(await Failover(world, console).measured(kills, steps))
     finally:
         await world.close()
 
@@ -277,11 +296,12 @@ async def run(kills: int, home: Path, console: Console) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.failover", description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--steps", nargs="*", default=WORKER_STEPS, choices=WORKER_STEPS)
     parser.add_argument("--out", type=Path, default=Path("bench/chaos.json"))
     asked = parser.parse_args()
     console, home = Console(), Path(tempfile.mkdtemp(prefix="stopwatch-failover-"))
     console.print(f"Failover: {asked.kills} kills; its data is in {home}", highlight=False)
-    result = asyncio.run(run(asked.kills, home, console))
+    result = asyncio.run(run(asked.kills, asked.steps, home, console))
     show(result, console)
     before = json.loads(asked.out.read_text()) if asked.out.exists() else {}
     asked.out.parent.mkdir(parents=True, exist_ok=True)

@@ -81,10 +81,11 @@ class ReconcileActivities:
     @activity.defn
     async def reconcile(self, look: Look | None = None) -> Reconciled:
         """Do one round; what could not be done waits for the next."""
-        part = (look or Look()).at
+        look = look or Look()
+        part = look.at
         away: list[str] = []
         try:
-            adopted = await self._adopt_ended(part, away)
+            adopted = await self._adopt_ended(look, away)
             late = await self._look_for(await self._rows.doubtful_entries(), away)
             restored = await self._restore(part, away)
         except StoreUnavailable:
@@ -109,11 +110,11 @@ class ReconcileActivities:
         except CalendarUnknown:
             return True  # better told on a holiday than not told at all
 
-    async def _adopt_ended(self, part: Slice, away: list[str]) -> list[UUID]:
+    async def _adopt_ended(self, look: Look, away: list[str]) -> list[UUID]:
         """Give every strategy that is called running, but has no run, a run that brings it to its end."""
         adopted = []
         try:
-            for row in await self._without_a_run(part):
+            for row in await self._without_a_run(look):
                 await self._runs.adopt(replace(row.start, adopted=Adoption.TERMINATED))
                 await self._tell(
                     "run_terminated", row.start, "its run was ended from outside; a new one takes it over"
@@ -125,8 +126,8 @@ class ReconcileActivities:
             away.append("temporal")
         return adopted
 
-    async def _without_a_run(self, part: Slice) -> list[RunningRow]:
-        suspects = await self._suspects(part)
+    async def _without_a_run(self, look: Look) -> list[RunningRow]:
+        suspects = await self._suspects(look)
         ended = [
             row
             for row in (await self._rows.running(suspects))[:MOST]
@@ -137,12 +138,14 @@ class ReconcileActivities:
         still = {row.run_id for row in await self._rows.running([_id(row) for row in ended])}
         return [row for row in ended if row.run_id in still]
 
-    async def _suspects(self, part: Slice) -> set[UUID]:
+    async def _suspects(self, look: Look) -> set[UUID]:
         now = self._clock.now()
-        owned = await self._rows.owned(part, now - SETTLING)
-        listed = await self._runs.open_ids(part) if owned else frozenset()
-        suspects = {row.strategy_id for row in owned if row.workflow_id not in listed}
-        return suspects | await self._runs.ended_since(now - ENDED_WITHIN)
+        owned = await self._rows.owned(look.at, now - SETTLING)
+        suspects = set(await self._runs.ended_since(now - ENDED_WITHIN))
+        if owned and (look.thorough or await self._runs.open_count(look.at) != len(owned)):
+            listed = await self._runs.open_ids(look.at)
+            suspects |= {row.strategy_id for row in owned if row.workflow_id not in listed}
+        return suspects
 
     async def _look_for(self, doubtful: Sequence[DoubtfulEntry], away: list[str]) -> list[UUID]:
         """Read the order book of every account that has an entry in doubt; own what turns up."""

@@ -360,6 +360,10 @@ class OpenRuns(Protocol):
         """Return the workflow ids of a slice that its list shows as open; the newest may be missing."""
         ...
 
+    async def open_count(self, part: Slice) -> int:
+        """Return how many runs of a slice its list shows as open; the newest may be missing."""
+        ...
+
     async def ended_since(self, instant: datetime) -> frozenset[UUID]:
         """Return the strategies of which a run ended after that instant, as far as its list knows."""
         ...

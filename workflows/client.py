@@ -46,6 +46,9 @@ _AWAY = (RPCError, RuntimeError)
 """What the client raises when Temporal is away: a lazy first connection fails with a RuntimeError."""
 
 
+_OURS = "WorkflowType = 'StrategyRun' AND "
+
+
 class TemporalAway(Unavailable):
     """Temporal did not answer, or nothing is known of what it did."""
 
@@ -137,11 +140,14 @@ class TemporalOpenRuns:
 
     async def open_ids(self, part: Slice) -> frozenset[str]:
         """Return the ids of a slice that Temporal's list shows as open; the newest may be missing."""
-        return frozenset(
-            await self._listed(
-                f"ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '{_PREFIX}{part.prefix}'"
-            )
-        )
+        return frozenset(await self._listed(_open(part)))
+
+    async def open_count(self, part: Slice) -> int:
+        """Return how many runs of a slice Temporal's list shows as open; the newest may be missing."""
+        try:
+            return (await self._client.count_workflows(_OURS + _open(part))).count
+        except _AWAY as error:
+            raise TemporalAway("the runs could not be counted") from error
 
     async def ended_since(self, instant: datetime) -> frozenset[UUID]:
         """Return the strategies of which a run ended after that instant, as far as Temporal's list knows."""
@@ -149,9 +155,10 @@ class TemporalOpenRuns:
         return frozenset(found for found in map(_strategy_of, ended) if found is not None)
 
     async def _listed(self, condition: str) -> list[str]:
-        query = f"WorkflowType = 'StrategyRun' AND {condition}"
         try:
-            return [found.id async for found in self._client.list_workflows(query, page_size=1000)]
+            return [
+                found.id async for found in self._client.list_workflows(_OURS + condition, page_size=1000)
+            ]
         except _AWAY as error:
             raise TemporalAway("the list of runs could not be read") from error
 
@@ -251,6 +258,10 @@ class TemporalStopSignals:
             else:
                 return True
         return False
+
+
+def _open(part: Slice) -> str:
+    return f"ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '{_PREFIX}{part.prefix}'"
 
 
 def _attributes(start: StartRun) -> TypedSearchAttributes:

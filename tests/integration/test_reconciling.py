@@ -24,12 +24,13 @@ from adapters.store.orders import PostgresOrderLog
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.tables import StrategyRow, User
 from adapters.temporal import DATA_CONVERTER
-from domain.reconciling import SLICES, Look, Reconciled
+from domain.reconciling import LIST_EVERY, SLICES, Look, Reconciled, Slice
 from domain.run import Alarm, StartRun
 from domain.session import DayPlan
 from domain.strategy import Phase, Position, Status, Strategy
 from tests.valkey_process import ValkeyProcess
 from workflows.client import SYMBOL, USER, TemporalOpenRuns, workflow_id
+from workflows.strategy_run import PHASE
 
 OTHERS = 600
 QUEUE = "nobody works here"
@@ -46,6 +47,16 @@ class Told:
         self.alarms.append(alarm)
 
 
+class CountedRuns(TemporalOpenRuns):
+    """Temporal's list, and how often a slice was read from it."""
+
+    listed = 0
+
+    async def open_ids(self, part: Slice) -> frozenset[str]:
+        self.listed += 1
+        return await super().open_ids(part)
+
+
 @dataclass
 class House:
     """Many running strategies, and the reconciler that looks after them."""
@@ -56,6 +67,7 @@ class House:
     redis: Redis
     activities: ReconcileActivities
     told: Told
+    runs: "CountedRuns"
     strategies: list[Strategy] = field(default_factory=list)
 
     async def fill(self, count: int) -> None:
@@ -147,7 +159,7 @@ async def temporal(temporal_binary: str) -> AsyncIterator[WorkflowEnvironment]:
     env = await WorkflowEnvironment.start_local(
         data_converter=DATA_CONVERTER,
         dev_server_existing_path=temporal_binary,
-        search_attributes=[USER, SYMBOL],
+        search_attributes=[USER, SYMBOL, PHASE],
     )
     async with env:
         yield env
@@ -166,10 +178,10 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
     store = Store.open(await postgres.new_database())
     cache, mark = RedisRuntimeCache.connect(valkey.url), RedisMark.connect(valkey.url)
     redis = Redis.from_url(valkey.url, decode_responses=True)
-    told = Told()
+    told, runs = Told(), CountedRuns(temporal.client, QUEUE)
     activities = ReconcileActivities(
         PostgresReconciliation(store),
-        TemporalOpenRuns(temporal.client, QUEUE),
+        runs,
         PostgresOrderLog(store),
         cache,
         cast("Any", None),  # no entry is in doubt here, so no broker is asked
@@ -179,7 +191,7 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
         cast("Any", None),
         mark,
     )
-    made = House(store, temporal.client, cache, redis, activities, told)
+    made = House(store, temporal.client, cache, redis, activities, told, runs)
     await made.fill(OTHERS)
     yield made
     for part in (store, cache, mark):
@@ -187,8 +199,8 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
     await redis.aclose()
 
 
-async def every_round(house: House) -> Sequence[Reconciled]:
-    return [await house.round(number) for number in range(SLICES)]
+async def every_round(house: House, lap: int = 0) -> Sequence[Reconciled]:
+    return [await house.round(lap * SLICES + number) for number in range(SLICES)]
 
 
 async def test_nothing_is_done_when_nothing_is_wrong(house: House) -> None:
@@ -196,6 +208,15 @@ async def test_nothing_is_done_when_nothing_is_wrong(house: House) -> None:
     rounds = await every_round(house)
     assert rounds == [Reconciled()] * SLICES
     assert house.told.alarms == []
+
+
+async def test_runs_are_counted_and_not_listed_where_none_is_missing(house: House) -> None:
+    """Listing 600 runs keeps Temporal busy for 300 ms, in which no entry goes on."""
+    before = house.runs.listed
+    assert await every_round(house, lap=1) == [Reconciled()] * SLICES
+    assert house.runs.listed == before
+    await every_round(house, lap=LIST_EVERY)
+    assert house.runs.listed == before + SLICES
 
 
 async def test_terminated_run_is_adopted_in_the_next_round_whichever_slice_that_looks_at(
@@ -209,16 +230,17 @@ async def test_terminated_run_is_adopted_in_the_next_round_whichever_slice_that_
     assert [alarm.kind for alarm in house.told.alarms] == ["run_terminated"]
 
 
-async def test_run_that_vanished_is_adopted_once_every_slice_was_looked_at(house: House) -> None:
+@pytest.mark.parametrize("lap", [0, 1])
+async def test_run_that_vanished_is_adopted_once_every_slice_was_looked_at(house: House, lap: int) -> None:
     """Deleted, or lost with Temporal's own data: no list tells of its end."""
-    victim = house.strategies[1]
+    victim = house.strategies[1 + 3 * lap]
     deletion = DeleteWorkflowExecutionRequest(namespace="default")
     deletion.workflow_execution.workflow_id = _id(victim)
     await house.client.workflow_service.delete_workflow_execution(deletion)
     await house.until_listed(f"WorkflowId = '{_id(victim)}'", 0)
     while await house.is_open(victim):  # noqa: ASYNC110
         await asyncio.sleep(0.05)
-    rounds = await every_round(house)
+    rounds = await every_round(house, lap)
     assert [one for done in rounds for one in done.adopted] == [victim.strategy_id]
 
 

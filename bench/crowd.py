@@ -17,6 +17,8 @@ SYMBOL = "INFY"
 PRICE, STOP, BELOW = 1500, 1400, 1390
 """Inside the circuit limits on both ways, so that each price acts at once."""
 SELL_TIME = "23:59:59"
+SLACK = 1.7
+"""STARTs may take longer than those before them: the product may be just up."""
 AHEAD = 20.0
 """Seconds between the last START and the second: every run has gone to sleep, and wakes as on any day."""
 SENT_WITHIN = 8.0
@@ -51,7 +53,7 @@ class Crowd:
     async def gather(self) -> Herd:
         """Create and start a strategy of every user; all buy in the same second."""
         await self._people.price(SYMBOL, PRICE)
-        due = await soon(AHEAD + len(self._users) * self._pace.seconds_each * 1.3, LENGTH)
+        due = await soon(AHEAD + len(self._users) * self._pace.seconds_each * SLACK, LENGTH)
         self._tell(f"{len(self._users)} STARTs, due at {due:%H:%M:%S}")
         async with self._pace.of(len(self._users)):
             started = await bounded(STARTS_AT_ONCE, [partial(self._start, user, due) for user in self._users])

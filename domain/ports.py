@@ -365,7 +365,7 @@ class OpenRuns(Protocol):
         ...
 
     async def ended_since(self, instant: datetime) -> frozenset[UUID]:
-        """Return the strategies of which a run ended after that instant, as far as its list knows."""
+        """Return the strategies of which a run was cut short after that instant, as far as its list knows."""
         ...
 
     async def is_open(self, workflow_id: str) -> bool:

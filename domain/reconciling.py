@@ -12,8 +12,8 @@ from domain.strategy import Position
 SETTLING = timedelta(seconds=10)
 """A run younger than this may not be visible in Temporal's list yet; it is left alone."""
 ENDED_WITHIN = timedelta(minutes=2)
-"""Runs that ended this recently are looked at in every round: one that was terminated is found in the next,
-and the list of what ended does not grow with those that sleep. Longer than a list lags behind, or a worker
+"""Runs cut short this recently are looked at in every round: one that was terminated is found in the next,
+and the list of them does not grow with those that sleep. Longer than a list lags behind, or a worker
 takes to be replaced; what ended before that is found by its slice."""
 SLICES = 16
 """Each round compares one slice of the running strategies with Temporal and Redis, so that 10,000 of them

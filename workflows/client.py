@@ -46,6 +46,7 @@ _AWAY = (RPCError, RuntimeError)
 """What the client raises when Temporal is away: a lazy first connection fails with a RuntimeError."""
 
 
+_CUT_SHORT = "ExecutionStatus IN ('Terminated', 'TimedOut', 'Failed')"
 _OURS = "WorkflowType = 'StrategyRun' AND "
 
 
@@ -150,8 +151,12 @@ class TemporalOpenRuns:
             raise TemporalAway("the runs could not be counted") from error
 
     async def ended_since(self, instant: datetime) -> frozenset[UUID]:
-        """Return the strategies of which a run ended after that instant, as far as Temporal's list knows."""
-        ended = await self._listed(f"CloseTime > '{instant.isoformat()}'")
+        """Return the strategies of which a run was ended after that instant, as far as Temporal's list knows.
+
+        Not those that ended by themselves: what they leave is written down before, and after the close of a
+        day they are a thousand at once.
+        """
+        ended = await self._listed(f"{_CUT_SHORT} AND CloseTime > '{instant.isoformat()}'")
         return frozenset(found for found in map(_strategy_of, ended) if found is not None)
 
     async def _listed(self, condition: str) -> list[str]:

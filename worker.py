@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+import uvloop
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -274,7 +275,7 @@ def main() -> int:
     configure(settings.log_level, settings.log_format)
     try:
         arm_from(settings.failpoints, settings.failpoints_log)
-        asyncio.run(serve(settings))
+        uvloop.run(serve(settings))
     except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset) as wrong:
         sys.stderr.write(f"The worker cannot start. {wrong}\n")
         return 2

@@ -38,7 +38,7 @@ SOON = 0.02
 """So many signals a second are sent so soon, although the queue has their event: 30 ms of work, which nobody
 notices and which leave nothing to the fast path alone. Sent at once they would hold up the order itself: it
 left 4 ms later (measured)."""
-LATER = 0.75
+LATER = 1.0
 """Seconds after which the other signals begin: by then the orders of a thousand stops have left."""
 BETWEEN = 1 / 150
 """Seconds between those signals: a little more than a small server takes in, so they are no later than if

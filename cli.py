@@ -138,6 +138,21 @@ def positions(
     _ask_store(["positions", *(["--json"] if as_json else [])], data_dir)
 
 
+@app.command("kill-switch")
+def kill_switch(
+    state: Annotated[str, typer.Argument(metavar="on|off", help="Stop all buying, or allow it again.")],
+    reason: Annotated[str, typer.Option(help="Why, for those who ask.")],
+    user: Annotated[str | None, typer.Option(help="E-mail or id of one user. Without it: everybody.")] = None,
+    exits: Annotated[
+        str, typer.Option(metavar="keep|exit", help="Leave what is held to its strategies, or sell it now.")
+    ] = "keep",
+    data_dir: _DataDir = None,
+) -> None:
+    """Stop all buying at once, of one user or of everybody; sell what is held with --exits exit."""
+    words = ["kill-switch", state, f"--exits={exits}", f"--reason={reason}"]
+    _ask_store([*words, *([f"--user={user}"] if user is not None else [])], data_dir)
+
+
 @orders.command()
 def resolve(
     order_id: Annotated[str, typer.Argument(help="Our order id, as `stopwatch positions` shows it.")],

@@ -8,11 +8,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from activities.desk import OrderDesk
 from activities.gate import EntryGate, wait_until
-from activities.intent import Intent, NotPlaced, TooLate
+from activities.intent import Barred, Intent, NotPlaced, TooLate
 from activities.overdue import ExitWatch
 from domain.armed import EXIT_SENT_WITHIN
 from domain.errors import LoginNeeded, StoreUnavailable
@@ -152,9 +153,11 @@ class Dealer:
     ) -> Entered:
         intent = self._entry(order)
         if not halt.is_set() and (held is not None or await self._prepared(intent)):
-            refusal = await self._gate.wait(order, order.due_at + self._missed_after, halt, owner)
-            if refusal is not None and await self._called_off(intent, refusal):
-                return refusal
+            found = await self._gate.wait(order, order.due_at + self._missed_after, halt, owner)
+            if isinstance(found, Entered) and await self._called_off(intent, found):
+                return found
+            if isinstance(found, Decimal):
+                intent = replace(intent, price=found)
         try:
             return await self._buy(order, intent, halt, held)
         finally:
@@ -176,7 +179,9 @@ class Dealer:
         try:
             attempts = await self._send_and_settle(intent, halt, held=held)
         except TooLate:
-            return await self._missed(order, intent)
+            return await self._missed(intent, self._too_late(order, await self._desk.leg(order.key)))
+        except Barred as bar:
+            return await self._missed(intent, Entered(0, outcome=Outcome.SKIPPED, detail=str(bar)))
         if halt.is_set():
             return await self.settle_entry(order)
         if isinstance(self._desk.step(intent, attempts), Plan):
@@ -228,8 +233,7 @@ class Dealer:
         attempts = await self._desk.deny(intent, refusal.detail, refusal.outcome)
         return all(attempt.status is OrderStatus.NOT_PLACED for attempt in attempts)
 
-    async def _missed(self, order: EnterOrder, intent: Intent) -> Entered:
-        refusal = self._too_late(order, await self._desk.leg(order.key))
+    async def _missed(self, intent: Intent, refusal: Entered) -> Entered:
         if await self._called_off(intent, refusal):
             return refusal
         return _entered(await self._settle(intent, asyncio.Event()))

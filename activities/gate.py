@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from domain.errors import BrokerNotConnected, BrokerRefused, CacheUnavailable, LoginNeeded, Unavailable
@@ -43,15 +44,18 @@ class EntryGate:
 
     async def wait(
         self, order: EnterOrder, latest: datetime, halt: asyncio.Event, owner: str
-    ) -> Entered | None:
-        """Return None when the entry may be claimed for `due_at` (or was halted), else why it is not sent."""
+    ) -> Entered | Decimal | None:
+        """Return the last price when the entry may be claimed for `due_at`, else why it is not sent.
+
+        None when it was halted.
+        """
         await failpoint("entry.holding")
         with self.waiting(order.due_at) as turn:
             return await self._wait(order, latest, halt, owner, turn)
 
     async def _wait(
         self, order: EnterOrder, latest: datetime, halt: asyncio.Event, owner: str, turn: int
-    ) -> Entered | None:
+    ) -> Entered | Decimal | None:
         ask_at = order.due_at - min(QUOTE_AHEAD + QUOTE_TURN * turn, QUOTE_EARLIEST)
         if not await wait_until(self._clock, ask_at, halt):
             return None
@@ -66,7 +70,7 @@ class EntryGate:
         if not await self._lock_until(order.key.strategy_id, latest, owner):
             return Entered(0, outcome=Outcome.MISSED, detail="Redis did not answer until it was too late")
         await self.until_claim(order.due_at, halt)
-        return None
+        return quote.last_price
 
     async def until_claim(self, due_at: datetime, halt: asyncio.Event) -> bool:
         """Wait until an order due then is to be claimed; False when halted first."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from domain.order import LegKey, OrderTerms, Reason
 
@@ -19,6 +20,8 @@ class Intent:
     reason: Reason
     due_at: datetime
     latest: datetime | None = None
+    price: Decimal | None = None
+    """The last one known, by which an entry's value is judged."""
 
 
 class NotPlaced(Exception):
@@ -27,3 +30,7 @@ class NotPlaced(Exception):
 
 class TooLate(Exception):
     """The intent was not sent in time, and will not be."""
+
+
+class Barred(Exception):
+    """A limit or a kill switch keeps the entry from being sent: which one, in the user's words."""

@@ -85,12 +85,13 @@ class ReconcileActivities:
         part = look.at
         away: list[str] = []
         try:
+            selling = await self._sell_what_is_killed(away)
             adopted = await self._adopt_ended(look, away)
             late = await self._look_for(await self._rows.doubtful_entries(), away)
             restored = await self._restore(part, away)
         except StoreUnavailable:
             return Reconciled(away=("postgres",))
-        return Reconciled(tuple(adopted), tuple(restored), tuple(late), tuple(away))
+        return Reconciled(tuple(adopted), tuple(restored), tuple(late), tuple(away), tuple(selling))
 
     @activity.defn
     async def tell_people(self) -> int:
@@ -109,6 +110,19 @@ class ReconcileActivities:
             return self._calendar().session(exchange_time(now).date(), Segment.CASH) is not None
         except CalendarUnknown:
             return True  # better told on a holiday than not told at all
+
+    async def _sell_what_is_killed(self, away: list[str]) -> list[UUID]:
+        """Tell the runs of whoever's kill switch sells, again each round until they have stopped."""
+        told = []
+        try:
+            for one in await self._rows.to_sell():
+                await self._runs.sell(one.workflow_id, one.run_id)
+                told.append(one.strategy_id)
+        except StoreUnavailable:
+            raise
+        except Unavailable:
+            away.append("temporal")
+        return told
 
     async def _adopt_ended(self, look: Look, away: list[str]) -> list[UUID]:
         """Give every strategy that is called running, but has no run, a run that brings it to its end."""

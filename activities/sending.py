@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from activities.intent import Intent, TooLate
+from activities.intent import Barred, Intent, TooLate
 from activities.rush import Rush
 from domain.budget import WAIT
 from domain.errors import StopwatchError
@@ -39,11 +39,14 @@ class Sender:
     async def send(self, intent: Intent, attempt: Attempt, quantity: int, broker: Login) -> None:
         """Take the right to send and call the broker, once; whatever comes back is written down.
 
-        Returns without a word where somebody else has the right. Raises `TooLate`, `StoreUnavailable`.
+        Returns without a word where somebody else has the right. Raises `TooLate`, `Barred`,
+        `StoreUnavailable`.
         """
         with self._rush.leaving() as left:
             claim, asked = await self._claimed(intent, attempt, quantity, left)
             if isinstance(claim, NotClaimed):
+                if claim.barred is not None:
+                    raise Barred(claim.barred)
                 if claim.too_late:
                     raise TooLate
                 return
@@ -56,7 +59,7 @@ class Sender:
     ) -> tuple[Claimed | NotClaimed, float]:
         """Take the right to send; return it with the monotonic time at which it was asked for."""
         asked = self._clock.monotonic()
-        claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
+        claim = await self._claim(intent, attempt, quantity)
         while isinstance(claim, NotClaimed) and (claim.too_early or claim.over_budget):
             # This machine's clock is ahead of the store's, which decides: wait by its difference. Or the
             # account has had its orders of this second: wait for the next one's turn.
@@ -64,8 +67,13 @@ class Sender:
             ahead = (intent.due_at - claim.now).total_seconds() if claim.too_early else WAIT
             await self._clock.sleep(ahead)
             asked = self._clock.monotonic()
-            claim = await self._log.claim(attempt, quantity, intent.reason, intent.due_at, intent.latest)
+            claim = await self._claim(intent, attempt, quantity)
         return claim, asked
+
+    async def _claim(self, intent: Intent, attempt: Attempt, quantity: int) -> Claimed | NotClaimed:
+        return await self._log.claim(
+            attempt, quantity, intent.reason, intent.due_at, intent.latest, intent.price
+        )
 
     async def _call(
         self,

@@ -24,6 +24,7 @@ from adapters.kite.wire import Wire
 from adapters.last_prices import RedisLastPrices
 from adapters.logs import configure
 from adapters.store.engine import Store
+from adapters.store.walls import WallMissing, check_walls
 from adapters.store.watch import EVENT_ADDED, Notices
 from adapters.temporal import TemporalAddress, connect
 from adapters.vault import BadKey, LoginKeyBox, Sealer
@@ -32,11 +33,13 @@ from api.bells import Bells
 from api.parts import Parts
 from api.passwords import Passwords
 from api.tokens import Tokens, WeakSecret
-from domain.errors import Unavailable
+from domain.errors import StoreUnavailable, Unavailable
 from settings import MissingSetting, Settings
 from workflows.client import TemporalLogins, TemporalRuns
 
 DATABASE_CONNECTIONS = 10
+ASK_AGAIN = 0.5
+"""Seconds until a Postgres that is away is asked again whether it keeps users apart."""
 GRACE_SECONDS = 3
 """What open answers get when the process is told to end; event streams are ended at once."""
 BACKLOG = 2048
@@ -63,7 +66,7 @@ def main() -> int:
             f"STOPWATCH_{str(item['loc'][0]).upper()}: {item['msg']}" for item in wrong.errors()
         )
         return _refuse(f"A setting is not right: {names}.")
-    except (MissingSetting, BadKey, BadFailpoint, WeakSecret, PortTaken) as reason:
+    except (MissingSetting, BadKey, BadFailpoint, WeakSecret, PortTaken, WallMissing) as reason:
         return _refuse(str(reason))
     return 0
 
@@ -87,8 +90,38 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             # Through the server's own handler: the event streams hear of the end by it.
             loop.add_signal_handler(number, server.handle_exit, number, None)
-        # Not `serve`: it raises the signal again when it is done, before our parts are closed.
-        await server._serve([listener])
+        async with _guarded(server, parts.store):
+            # Not `serve`: it raises the signal again when it is done, before our parts are closed.
+            await server._serve([listener])
+
+
+@asynccontextmanager
+async def _guarded(server: uvicorn.Server, store: Store) -> AsyncIterator[None]:
+    """End the server where Postgres would not keep users apart. Raises `WallMissing`.
+
+    Postgres may be away at the start; then nobody is served by it either, and it is asked until it answers.
+    """
+    asking = asyncio.create_task(_until_checked(store))
+    asking.add_done_callback(lambda done: server.handle_exit(signal.SIGTERM, None) if _failed(done) else None)
+    try:
+        yield
+    finally:
+        if not asking.done():
+            asking.cancel()
+    if asking.done() and not asking.cancelled():
+        asking.result()
+
+
+async def _until_checked(store: Store) -> None:
+    while True:
+        try:
+            return await check_walls(store)
+        except StoreUnavailable:
+            await asyncio.sleep(ASK_AGAIN)
+
+
+def _failed(done: "asyncio.Task[None]") -> bool:
+    return not done.cancelled() and done.exception() is not None
 
 
 @asynccontextmanager
@@ -156,9 +189,9 @@ async def _warm_up(instruments: KiteInstruments) -> None:
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    while not task.done():  # asyncio.wait_for of Python 3.11 may lose a cancellation
+        task.cancel()
+        await asyncio.wait([task], timeout=0.5)
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api import (
+    account_routes,
     auth_routes,
     broker_routes,
     errors,
@@ -37,6 +38,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.metrics = Metrics()
     for routes in (
         auth_routes,
+        account_routes,
         broker_routes,
         strategy_routes,
         order_routes,
@@ -51,7 +53,7 @@ def create_app(parts: Parts) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=parts.cors_origins,
-            allow_methods=["GET", "POST", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
             expose_headers=["X-Request-Id", "Retry-After"],
         )

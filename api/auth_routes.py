@@ -49,7 +49,7 @@ async def log_out(
 @router.get("/me", responses={200: {"model": UserOut}})
 async def me(user_id: UserId, parts: PartsDep) -> Response:
     """Who the token says is calling."""
-    async with parts.store.read() as session:
+    async with parts.store.read(user_id) as session:
         account = await Accounts(session).by_id(user_id)
     if account is None:
         raise Unauthorized

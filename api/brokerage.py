@@ -49,7 +49,7 @@ async def log_in_again(parts: Parts, user_id: UUID, kind: LoginKind, token: str)
 
 async def disconnect(parts: Parts, user_id: UUID) -> None:
     """Forget the account. Raises `Conflict` while a strategy runs: its exit needs it."""
-    async with parts.store.work() as session:
+    async with parts.store.work(user_id) as session:
         running = await Strategies(session, user_id).any_running()
         if not running:
             await BrokerAccounts(session, user_id).delete()
@@ -60,7 +60,7 @@ async def disconnect(parts: Parts, user_id: UUID) -> None:
 
 
 async def account_of(parts: Parts, user_id: UUID) -> BrokerAccount | None:
-    async with parts.store.read() as session:
+    async with parts.store.read(user_id) as session:
         return await BrokerAccounts(session, user_id).get()
 
 
@@ -128,7 +128,7 @@ async def _store(parts: Parts, user_id: UUID, api_key: str, api_secret: str, log
         connected_at=now,
         token_expires_at=token_expiry(now),
     )
-    async with parts.store.work() as session:
+    async with parts.store.work(user_id) as session:
         accounts = BrokerAccounts(session, user_id)
         saved = await accounts.save(sealed)
         account = await accounts.get()

@@ -12,6 +12,8 @@ from pydantic_core import PydanticCustomError
 
 LARGEST_PRICE = Decimal(10_000_000)
 LARGEST_QUANTITY = 10_000_000
+LARGEST_AMOUNT = Decimal(100_000_000_000)
+_PAISA = Decimal("0.01")
 _STORED_PRICE = Decimal("0.000001")
 _BELOW = ".example"
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
@@ -27,6 +29,14 @@ def _price(value: object) -> Decimal:
     if price == 0:
         raise PydanticCustomError("out_of_range", f"must be above 0 and at most {LARGEST_PRICE}")
     return price
+
+
+def _rupees(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise PydanticCustomError("not_a_number", "must be an amount in rupees, such as 25000")
+    if not 0 < value <= LARGEST_AMOUNT:
+        raise PydanticCustomError("out_of_range", f"must be above 0 and at most {LARGEST_AMOUNT}")
+    return Decimal(value).quantize(_PAISA, ROUND_HALF_EVEN) or _PAISA
 
 
 def _quantity(value: object) -> int:
@@ -82,6 +92,9 @@ def _whole_password(value: Any) -> Any:
 
 
 Price = Annotated[Decimal, BeforeValidator(_price), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
+Rupees = Annotated[
+    Decimal, BeforeValidator(_rupees), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
+]
 Quantity = Annotated[int, BeforeValidator(_quantity), WithJsonSchema({"type": "integer", "minimum": 1})]
 ClockTime = Annotated[
     time,

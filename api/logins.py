@@ -37,7 +37,7 @@ async def log_in(parts: Parts, email: str, password: str) -> TokenPair:
     right, renewed = await parts.passwords.check(password, account.password_hash if account else None)
     if account is None or not right:
         raise Unauthorized("wrong_login", "E-mail or password is wrong.")
-    async with parts.store.work() as session:
+    async with parts.store.work(account.user_id) as session:
         if renewed is not None:
             await Accounts(session).change_hash(account.user_id, renewed)
         await Logins(session).forget_expired(account.user_id, parts.clock.now())
@@ -56,7 +56,7 @@ async def refresh(parts: Parts, refresh_token: str) -> TokenPair:
 
 async def log_out(parts: Parts, user_id: UUID, refresh_token: str) -> None:
     """End the family of a refresh token of this user; any other token ends nothing."""
-    async with parts.store.work() as session:
+    async with parts.store.work(user_id) as session:
         logins = Logins(session)
         login = await logins.locked(token_hash(refresh_token))
         if login is not None and login.user_id == user_id:
@@ -66,7 +66,7 @@ async def log_out(parts: Parts, user_id: UUID, refresh_token: str) -> None:
 async def _rotate(parts: Parts, logins: Logins, refresh_token: str) -> _Renewed | None:
     # Returned, not raised: an exception would roll the revocation back.
     now = parts.clock.now()
-    login = await logins.locked(token_hash(refresh_token))
+    login = await logins.opened(token_hash(refresh_token))
     if login is None or login.revoked_at is not None or login.expires_at <= now:
         return None
     successor = parts.tokens.successor(refresh_token)

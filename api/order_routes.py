@@ -35,7 +35,7 @@ async def _page(
     parts: Parts, user_id: UUID, limit: int, cursor: str | None, strategy_id: UUID | None = None
 ) -> Response:
     spot = spot_of(cursor)
-    async with parts.store.read() as session:
+    async with parts.store.read(user_id) as session:
         found = await OrderLogReader(session, user_id).page(limit + 1, spot, strategy_id)
     orders, following = page_of(found, limit)
     items = [OrderOut.model_validate(order, from_attributes=True) for order in orders]

@@ -1,10 +1,10 @@
 """What goes in and what comes out, call by call. Unknown fields are refused; answers hold nothing else."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, StringConstraints
 
 from api.fields import (
     BrokerWord,
@@ -16,6 +16,7 @@ from api.fields import (
     Password,
     Price,
     Quantity,
+    Rupees,
     Symbol,
 )
 
@@ -70,6 +71,23 @@ class StopIn(Asked):
     on_stop: Literal["exit", "keep"] | None = None
 
 
+class KillSwitchIn(Asked):
+    """`exits`: "exit" sells everything now; "keep" leaves what is held to its strategies' stops and times."""
+
+    on: StrictBool
+    exits: Literal["exit", "keep"] = "keep"
+    reason: Annotated[StrictStr, StringConstraints(max_length=200)] = ""
+
+
+class LimitsIn(Asked):
+    """All limits at once: one that is left out or null is no limit. Money in rupees."""
+
+    order_quantity: Quantity | None = None
+    order_value: Rupees | None = None
+    daily_loss: Rupees | None = None
+    symbols: Annotated[list[Symbol], Field(max_length=200)] | None = None
+
+
 class TokenPair(Answer):
     access_token: str = Field(repr=False)
     refresh_token: str = Field(repr=False)
@@ -81,6 +99,30 @@ class UserOut(Answer):
     user_id: UUID
     email: str
     created_at: datetime
+
+
+class SwitchOut(Answer):
+    on: bool
+    exits: Literal["exit", "keep"] | None = None
+    reason: str = ""
+    since: datetime | None = None
+
+
+class LimitsOut(Answer):
+    order_quantity: int | None = None
+    order_value: Money | None = None
+    daily_loss: Money | None = None
+    symbols: list[str] | None = None
+
+
+class AccountOut(Answer):
+    """`kill_switch` is the user's own, `system` the operator's for everybody; `selling` counts the strategies
+    that the call has told to sell."""
+
+    kill_switch: SwitchOut
+    system: SwitchOut
+    limits: LimitsOut
+    selling: int = 0
 
 
 class BrokerOut(Answer):

@@ -7,6 +7,7 @@ from adapters.store.strategies import StrategyRecord
 from api.brokerage import not_connected
 from api.errors import Conflict, FieldError, Invalid, NotFound
 from api.parts import Parts
+from api.protection import refuse_start
 from domain.errors import CalendarUnknown
 from domain.failpoint import failpoint
 from domain.instrument import Segment
@@ -29,6 +30,7 @@ async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
             "Shares of an exit that failed are still held. Sell them first: POST /strategy/stop with "
             'on_stop "exit".',
         )
+    await refuse_start(parts, user_id)
     strategy = record.strategy
     segment = await segment_of(parts, strategy)
     await failpoint("start.received")

@@ -51,7 +51,7 @@ async def create(
     strategy = await creation.checked(parts, user_id, body, now)
     segment = await starting.segment_of(parts, strategy)
     warnings = creation.foreseen(strategy, parts.calendar, segment, now)
-    async with parts.store.work() as session:
+    async with parts.store.work(user_id) as session:
         record = await Strategies(session, user_id).create(strategy, warnings)
         account = await BrokerAccounts(session, user_id).get()
     return await _answer(parts, Standing(record, account), 201, look_at_market=True)
@@ -61,7 +61,7 @@ async def create(
 async def page(user_id: UserId, parts: PartsDep, limit: Limit, cursor: Cursor = None) -> Response:
     """Your strategies, newest first."""
     spot = spot_of(cursor)
-    async with parts.store.read() as session:
+    async with parts.store.read(user_id) as session:
         found = await Strategies(session, user_id).page(limit + 1, spot)
         account = await BrokerAccounts(session, user_id).get()
     records, following = page_of(found, limit)
@@ -103,7 +103,7 @@ async def one(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> Resp
 @router.delete("/{strategy_id}", status_code=204)
 async def delete(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> Response:
     """Delete a strategy that is not running, with its orders and timeline."""
-    async with parts.store.work() as session:
+    async with parts.store.work(user_id) as session:
         deletion = await Strategies(session, user_id).delete(strategy_id)
     if deletion is Deletion.UNKNOWN:
         raise NotFound
@@ -119,7 +119,7 @@ async def timeline(
     """What happened, when and why; oldest first."""
     after = event_of(cursor)
     await find(parts, user_id, strategy_id)
-    async with parts.store.read() as session:
+    async with parts.store.read(user_id) as session:
         events = await TimelineReader(session, user_id).after(strategy_id, after, limit + 1)
     following = event_cursor(events[limit - 1].event_id) if len(events) > limit else None
     items = [EventOut.model_validate(event, from_attributes=True) for event in events[:limit]]

@@ -66,7 +66,7 @@ async def _lines(
 
 async def _read(parts: Parts, user_id: UUID, strategy_id: UUID, after: int) -> list[EventRecord]:
     try:
-        async with parts.store.read() as session:
+        async with parts.store.read(user_id) as session:
             return list(await TimelineReader(session, user_id).after(strategy_id, after, BATCH))
     except StoreUnavailable:
         return []  # the stream stays; what is written meanwhile comes when Postgres is back

@@ -91,7 +91,6 @@ class Crowd:
             sold = await self._received("SELL", tick_at)
         if until_over:
             await self._stage.until(lambda: self._all(ids, status="stopped"), OVER_WITHIN)
-            await self._stage.quiet()
         return [after(sold.get(user), tick_at) for user in bought]
 
     async def _start(self, user: User, due: datetime) -> tuple[str, str]:

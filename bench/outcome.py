@@ -57,4 +57,4 @@ class Scene:
     size: Size
     tell: Callable[[str], None]
     users: list[User] = field(default_factory=list)
-    pace: Pace = field(default_factory=lambda: Pace(0.045))
+    pace: Pace = field(default_factory=lambda: Pace(0.03))

@@ -17,7 +17,7 @@ from tests.e2e.product import Product
 
 QUIET_CPU = 0.25
 """Cores the product may use and still count as quiet: its reconciler and its heartbeats go on."""
-QUIET_WITHIN = 40.0
+QUIET_WITHIN = 25.0
 
 
 @dataclass(slots=True)

@@ -42,7 +42,7 @@ QUEUED = 128 * 1024 // (FRAME * 10 + 2)
 """Frames that are read together when they come faster than they are judged: what aiohttp lets wait."""
 RATE = 50_000
 PROBES = 1_500
-SECONDS = 10.0
+SECONDS = 8.0
 
 
 def ticks_per_second() -> dict[str, Any]:

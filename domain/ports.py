@@ -14,6 +14,7 @@ from uuid import UUID
 
 from domain.attention import LeftOver, LoginNeeded
 from domain.instrument import Instrument
+from domain.limits import ToSell
 from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
@@ -112,6 +113,8 @@ class NotClaimed:
     too_late: bool = False
     too_early: bool = False
     over_budget: bool = False
+    barred: str | None = None
+    """Why an entry may not be sent at all (`domain.limits`), in the user's words; nothing was written."""
 
 
 class OrderLog(Protocol):
@@ -136,11 +139,18 @@ class OrderLog(Protocol):
         ...
 
     async def claim(
-        self, attempt: Attempt, quantity: int, reason: Reason, due_at: datetime, latest: datetime | None
+        self,
+        attempt: Attempt,
+        quantity: int,
+        reason: Reason,
+        due_at: datetime,
+        latest: datetime | None,
+        price: Decimal | None = None,
     ) -> Claimed | NotClaimed:
         """Take the right to send, by one committed UPDATE … WHERE sent_at IS NULL.
 
-        `latest` is the last instant, by the store's clock, at which an entry may be sent.
+        `latest` is the last instant, by the store's clock, at which an entry may be sent. `price` is the last
+        one known, by which an entry's value is judged.
         """
         ...
 
@@ -340,6 +350,10 @@ class Reconciliation(Protocol):
         """Return unresolved entries of stopped strategies while their market is open."""
         ...
 
+    async def to_sell(self) -> Sequence[ToSell]:
+        """Return the running strategies that a kill switch says to sell."""
+        ...
+
 
 class Attention(Protocol):
     """What a person has to see to, of all users."""
@@ -370,6 +384,10 @@ class OpenRuns(Protocol):
 
     async def is_open(self, workflow_id: str) -> bool:
         """Tell for certain whether a workflow of that id is open."""
+        ...
+
+    async def sell(self, workflow_id: str, run_id: str) -> None:
+        """Ask a run to stop and sell, and do not wait for it; one that has ended is left alone."""
         ...
 
     async def adopt(self, start: StartRun) -> None:

@@ -96,6 +96,8 @@ class Reconciled:
     late_entries: tuple[UUID, ...] = ()
     away: tuple[str, ...] = ()
     """Parts that did not answer; their share of the work waits for the next round."""
+    selling: tuple[UUID, ...] = ()
+    """Strategies that a kill switch has told to sell."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from adapters.store.engine import asyncpg_url
+from migrations import row_security
 from migrations.errors import RoleRefused
 from migrations.schema import TURNS
 
@@ -26,7 +27,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         # The one column it may update carries nothing: without it Postgres would refuse it the row lock
         # under which it decides whether a strategy may be deleted.
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
-        "SELECT ON orders, events, alembic_version",
+        "SELECT ON orders, events, alembic_version, system_switch",
+        "SELECT, INSERT, UPDATE ON limits",
     ),
     "worker": (
         "SELECT (user_id, email) ON users",
@@ -35,11 +37,17 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE ON orders",
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",
+        "SELECT, INSERT, UPDATE ON limits",
+        "SELECT, UPDATE ON system_switch",
         "SELECT ON alembic_version",
     ),
     "listener": ("SELECT ON watched, feed_logins, alembic_version",),
 }
 _POWERS = "rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls"
+_POLICIES_OF = text(
+    "SELECT policyname FROM pg_policies "
+    "WHERE schemaname = current_schema() AND tablename = :table AND policyname LIKE :own"
+)
 _ITERATIONS = 4096
 
 
@@ -96,6 +104,25 @@ async def _make(connection: AsyncConnection, role: Role) -> None:
     await _run(connection, "GRANT USAGE ON SCHEMA public TO %I", role.name)
     for grant in GRANTS[role.purpose]:
         await _run(connection, f"GRANT {grant} TO %I", role.name)
+    await _make_policies(connection, role)
+
+
+async def _make_policies(connection: AsyncConnection, role: Role) -> None:
+    """Give the role sight of exactly the rows that are its business: see `migrations.row_security`."""
+    for table in row_security.TABLES:
+        for name in (
+            await connection.scalars(_POLICIES_OF, {"table": table, "own": f"{role.purpose}\\_%"})
+        ).all():
+            await _run(connection, "DROP POLICY %I ON %I", name, table)
+        for name, policy in row_security.POLICIES[role.purpose].get(table, {}).items():
+            command, _, condition = policy.partition(" USING ")
+            await _run(
+                connection,
+                f"CREATE POLICY %I ON %I {command} TO %I USING {condition}",
+                f"{role.purpose}_{name}",
+                table,
+                role.name,
+            )
 
 
 async def _check(connection: AsyncConnection, role: Role) -> bool:

@@ -29,6 +29,7 @@ from tests.fakes.edge import (
     ScriptedLogins,
     SetClock,
 )
+from tests.postgres import API
 
 JWT_SECRET = "a signing key for tests, long enough for every algorithm an attacker may try"
 PASSWORD = "correct horse battery"
@@ -130,9 +131,10 @@ def new_world(
     store: Store, passwords: Passwords, calendar: TradingCalendar | None = None, **more: Any
 ) -> World:
     """Build the app around a database; `more` replaces parts."""
+    owner, store = store, _as_api(store)
     private = X25519PrivateKey.generate()
     opener = Opener(_text(private.private_bytes_raw()))
-    runs, logins, kite = RowRuns(store), ScriptedLogins(), MemoryKite()
+    runs, logins, kite = RowRuns(owner), ScriptedLogins(), MemoryKite()
     instruments, prices, clock = MemoryInstruments(), MemoryPrices(), SetClock()
     parts = Parts(
         store=store,
@@ -155,7 +157,21 @@ def new_world(
     parts = replace(parts, **more)
     app = create_app(parts)
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test")
-    return World(store, parts, app, http, runs, logins, kite, instruments, prices, clock, opener)
+    return World(owner, parts, app, http, runs, logins, kite, instruments, prices, clock, opener)
+
+
+def _as_api(owner: Store) -> Store:
+    """Return the database as the API's own role sees it; the owner's store closes it."""
+    url = owner._engine.url.set(username=API["user"], password=API["password"])
+    seen = Store.open(url.render_as_string(hide_password=False))
+    close = owner.close
+
+    async def close_both() -> None:
+        await seen.close()
+        await close()
+
+    owner.close = close_both  # type: ignore[method-assign]
+    return seen
 
 
 def _text(raw: bytes) -> str:

@@ -13,15 +13,19 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import asyncpg
+from sqlalchemy.engine import make_url
 
 from local.part import Account
 from local.postgres import unprivileged_account
 from local.postgres_binaries import readable_binaries
-from migrations import schema
+from migrations import row_security, schema
+from migrations.roles import Role, make_roles
 
 OWNER = "owner"
 PASSWORD = "owner's"
 TEMPLATE = "stopwatch_template"
+API = {"user": "the_api", "password": "the API's"}
+"""The API's role, in every database that is made of the template."""
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -54,7 +58,15 @@ class PostgresServer:
         await server.start()
         await server.execute(f"CREATE DATABASE {TEMPLATE}")
         await schema.upgrade(server.url(TEMPLATE))
+        await make_roles(server.url(TEMPLATE), [Role.of("api", server.url(TEMPLATE, **API))])
+        if os.environ.get("STOPWATCH_TEST_WITHOUT_ROW_SECURITY"):
+            for table in row_security.TABLES:
+                await server.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY", TEMPLATE)
         return server
+
+    def api_url(self, owner_url: str) -> str:
+        """Return the API's way to a database of `new_database`."""
+        return self.url(make_url(owner_url).database or "", **API)
 
     def url(self, database: str = "postgres", user: str = OWNER, password: str = PASSWORD) -> str:
         return f"postgresql://{quote(user)}:{quote(password)}@127.0.0.1:{self.port}/{database}"

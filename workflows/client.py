@@ -13,6 +13,7 @@ from temporalio.client import (
     WorkflowFailureError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowUpdateStage,
 )
 from temporalio.common import (
     SearchAttributeKey,
@@ -176,6 +177,21 @@ class TemporalOpenRuns:
                 return False
             raise TemporalAway("a run could not be looked up") from error
         return found.status is WorkflowExecutionStatus.RUNNING
+
+    async def sell(self, workflow_id: str, run_id: str) -> None:
+        """Ask a run to stop and sell, and do not wait for it; one that has ended is left alone."""
+        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
+        try:
+            await handle.start_update(
+                "stop",
+                {"on_stop": OnStop.EXIT},
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                id=f"stop-{run_id}",
+                rpc_timeout=SIGNAL_DEADLINE,
+            )
+        except (*_AWAY, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            if not _gone(error):
+                raise TemporalAway("a run could not be told to sell") from error
 
     async def adopt(self, start: StartRun) -> None:
         """Start a run that takes `start` over, unless one is open."""

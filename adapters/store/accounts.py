@@ -9,6 +9,7 @@ from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.store.engine import act_as, set_for_now
 from adapters.store.tables import BrokerKeys, RefreshSession, User
 
 
@@ -76,16 +77,20 @@ class Accounts:
         self._session = session
 
     async def add(self, email: str, password_hash: str) -> UUID | None:
-        """Create a user and return its id; None when the e-mail is taken."""
+        """Create a user and return its id; the unit of work goes on for it. None when the e-mail is taken."""
+        user_id = uuid4()
+        await act_as(self._session, user_id)
         statement = (
             insert(User)
-            .values(user_id=uuid4(), email=email, password_hash=password_hash)
+            .values(user_id=user_id, email=email, password_hash=password_hash)
             .on_conflict_do_nothing(index_elements=[User.email])
             .returning(User.user_id)
         )
         return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def by_email(self, email: str) -> Account | None:
+        """Find who logs in. For the rest of the transaction this one account can be seen."""
+        await set_for_now(self._session, "app.email", email)
         return await self._one(User.email == email)
 
     async def by_id(self, user_id: UUID) -> Account | None:
@@ -121,12 +126,20 @@ class Logins:
         await self._session.execute(statement.on_conflict_do_nothing())
 
     async def locked(self, token_hash: bytes) -> Login | None:
-        """Return the token's row, locked until the unit of work ends."""
+        """Return the token's row, locked until the unit of work ends, in which it can be seen."""
+        await set_for_now(self._session, "app.token", token_hash.hex())
         statement = select(RefreshSession).where(RefreshSession.token_hash == token_hash).with_for_update()
         row = (await self._session.execute(statement)).scalar_one_or_none()
         if row is None:
             return None
         return Login(**{name: getattr(row, name) for name in Login.__dataclass_fields__})
+
+    async def opened(self, token_hash: bytes) -> Login | None:
+        """Return the token's row, locked; the unit of work goes on for its user, who has shown who he is."""
+        login = await self.locked(token_hash)
+        if login is not None:
+            await act_as(self._session, login.user_id)
+        return login
 
     async def rotated(self, session_id: UUID, now: datetime) -> None:
         """Note that the token was used for its successor."""

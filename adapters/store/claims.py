@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, func, select, text
@@ -14,6 +16,7 @@ from adapters.store.tables import OrderRow
 from adapters.store.together import Later, Together
 from domain.budget import ENTRIES, EXITS
 from domain.errors import StoreUnavailable
+from domain.limits import ORDERS_A_DAY, Bar, why_barred
 from domain.order import Attempt, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed
 
@@ -30,15 +33,22 @@ _CLAIM = """
 WITH asked AS (
     SELECT * FROM unnest(
         CAST(:order_ids AS uuid[]), CAST(:quantities AS int[]), CAST(:reasons AS text[]),
-        CAST(:dues AS timestamptz[]), CAST(:latests AS timestamptz[])
-    ) AS asked (order_id, quantity, reason, due_at, latest)
+        CAST(:dues AS timestamptz[]), CAST(:latests AS timestamptz[]), CAST(:prices AS numeric[])
+    ) AS asked (order_id, quantity, reason, due_at, latest, price)
 ), locked AS MATERIALIZED (
-    SELECT orders.order_id, orders.user_id, orders.leg FROM orders JOIN asked USING (order_id)
+    SELECT orders.order_id, orders.user_id, orders.leg, orders.strategy_id, orders.trading_day, orders.symbol
+    FROM orders JOIN asked USING (order_id)
     WHERE orders.sent_at IS NULL AND orders.status = 'planned'
     ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}
 ), judged AS MATERIALIZED (
-    SELECT asked.*, locked.user_id, locked.leg, clock_timestamp() AS now
+    SELECT asked.*, locked.user_id, locked.leg, locked.strategy_id, locked.trading_day, locked.symbol,
+        clock_timestamp() AS now
     FROM asked JOIN locked USING (order_id)
+), gated AS MATERIALIZED (
+    SELECT judged.order_id, bar.why, limits.order_quantity, limits.order_value, limits.daily_loss
+    FROM judged LEFT JOIN system_switch AS system ON true LEFT JOIN limits USING (user_id)
+    CROSS JOIN LATERAL ({bars}) AS bar
+    WHERE judged.leg = 'entry'
 ), accounts AS MATERIALIZED (
     SELECT DISTINCT user_id FROM judged
 ), recent AS MATERIALIZED (
@@ -70,12 +80,47 @@ WITH asked AS (
       AND (allowed.latest IS NULL OR allowed.now <= allowed.latest)
       AND allowed.now >= allowed.due_at - interval '2 seconds'
       AND allowed.in_budget
+      AND NOT EXISTS (SELECT FROM gated WHERE gated.order_id = allowed.order_id AND gated.why IS NOT NULL)
     RETURNING orders.order_id
 )
 SELECT allowed.order_id, allowed.now, claimed.order_id IS NOT NULL AS won,
     allowed.latest IS NOT NULL AND allowed.now > allowed.latest AS too_late,
-    NOT allowed.in_budget AS over_budget
-FROM allowed LEFT JOIN claimed USING (order_id)
+    NOT allowed.in_budget AS over_budget, gated.why AS bar,
+    gated.order_quantity, gated.order_value, gated.daily_loss
+FROM allowed LEFT JOIN claimed USING (order_id) LEFT JOIN gated USING (order_id)
+"""
+# What an entry is barred by, the first that holds. A loss of today is what today's closed positions lost;
+# a sale whose price is not known leaves the sum unknown, which is not zero.
+_BARS = """
+    SELECT CASE
+        WHEN coalesce(system.halted, true) THEN 'system'
+        WHEN limits.kill_switch THEN 'kill_switch'
+        WHEN judged.quantity > limits.order_quantity THEN 'order_quantity'
+        WHEN limits.order_value IS NOT NULL
+            AND coalesce(judged.quantity * judged.price > limits.order_value, true) THEN 'order_value'
+        WHEN limits.symbols IS NOT NULL
+            AND NOT limits.symbols @> to_jsonb(judged.symbol) THEN 'symbol'
+        WHEN limits.daily_loss IS NOT NULL AND loss.unknown THEN 'loss_unknown'
+        WHEN loss.realised >= limits.daily_loss THEN 'daily_loss'
+        WHEN (SELECT count(*) FROM orders AS sent WHERE sent.strategy_id = judged.strategy_id
+            AND sent.trading_day = judged.trading_day AND sent.sent_at IS NOT NULL) >= :orders_a_day
+            THEN 'orders_a_day'
+        END AS why
+    FROM (
+        SELECT coalesce(sum(paid * sold / nullif(bought, 0) - took), 0) AS realised,
+            coalesce(bool_or(sold > 0 AND unpriced), false) AS unknown
+        FROM (
+            SELECT sum(filled_quantity) FILTER (WHERE leg = 'entry') AS bought,
+                sum(filled_quantity) FILTER (WHERE leg = 'exit') AS sold,
+                sum(filled_quantity * average_price) FILTER (WHERE leg = 'entry') AS paid,
+                sum(filled_quantity * average_price) FILTER (WHERE leg = 'exit') AS took,
+                bool_or(filled_quantity > 0 AND average_price IS NULL) AS unpriced
+            FROM orders AS traded
+            WHERE limits.daily_loss IS NOT NULL AND traded.user_id = judged.user_id
+                AND traded.trading_day = judged.trading_day
+            GROUP BY traded.strategy_id, traded.round
+        ) AS rounds
+    ) AS loss
 """
 _BUDGET = {
     "exits_a_second": EXITS.a_second,
@@ -83,8 +128,8 @@ _BUDGET = {
     "entries_a_second": ENTRIES.a_second,
     "entries_a_minute": ENTRIES.a_minute,
 }
-_CLAIM_FREE = text(_CLAIM.format(skip_locked="SKIP LOCKED"))
-_CLAIM_WAITING = text(_CLAIM.format(skip_locked=""))
+_CLAIM_FREE = text(_CLAIM.format(skip_locked="SKIP LOCKED", bars=_BARS))
+_CLAIM_WAITING = text(_CLAIM.format(skip_locked="", bars=_BARS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +141,8 @@ class Claim:
     reason: Reason
     due_at: datetime
     latest: datetime | None
+    price: Decimal | None = None
+    """The last one known: what an entry's value is judged by."""
 
 
 _Answer = Claimed | NotClaimed | Exception | Later
@@ -144,9 +191,7 @@ class Claims:
         return rows, found[-1][1] if found else datetime.min.replace(tzinfo=UTC)
 
 
-async def _judge(
-    connection: AsyncConnection, claims: Sequence[Claim], wait: bool
-) -> dict[UUID, Row[UUID, datetime, bool, bool, bool]]:
+async def _judge(connection: AsyncConnection, claims: Sequence[Claim], wait: bool) -> dict[UUID, Row[Any]]:
     result = await connection.execute(
         _CLAIM_WAITING if wait else _CLAIM_FREE,
         {
@@ -155,15 +200,19 @@ async def _judge(
             "reasons": [claim.reason.value for claim in claims],
             "dues": [claim.due_at for claim in claims],
             "latests": [claim.latest for claim in claims],
+            "prices": [claim.price for claim in claims],
+            "orders_a_day": ORDERS_A_DAY,
             **_BUDGET,
         },
     )
     return {row.order_id: row for row in result}
 
 
-def _answer(claim: Claim, judged: Row[UUID, datetime, bool, bool, bool] | None) -> _Answer | None:
+def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
     if judged is None:
         return None
+    if not judged.won and judged.bar is not None and not judged.too_late:
+        return NotClaimed(claim.attempt, judged.now, barred=_why(judged))
     if not judged.won:
         early = claim.due_at - judged.now > EARLIEST
         over = judged.over_budget and not judged.too_late and not early
@@ -178,6 +227,11 @@ def _answer(claim: Claim, judged: Row[UUID, datetime, bool, bool, bool] | None) 
         send_before=judged.now + CLAIM_LASTS,
     )
     return Claimed(sent, judged.now)
+
+
+def _why(judged: Row[Any]) -> str:
+    bar = Bar(judged.bar)
+    return why_barred(bar, getattr(judged, bar, None))
 
 
 def _lost(attempt: Attempt | None, now: datetime, wait: bool) -> _Answer:

@@ -10,6 +10,7 @@ async with store.read() as session:   # Postgres refuses to write in it
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Self
+from uuid import UUID
 
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
@@ -29,6 +30,23 @@ _SESSION_SETTINGS = {
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "3s",
 }
+
+
+_SET = text("SELECT set_config(:name, :value, true)")
+
+
+async def act_as(database: AsyncSession | AsyncConnection, user_id: UUID | None) -> None:
+    """Say for whom the rest of the transaction is: Postgres shows the API's role no other user's rows.
+
+    It ends with the transaction. What comes after a commit in the same session sees nothing.
+    """
+    if user_id is not None:
+        await set_for_now(database, "app.user_id", str(user_id))
+
+
+async def set_for_now(database: AsyncSession | AsyncConnection, name: str, value: str) -> None:
+    """Make a setting of Postgres for the rest of the transaction."""
+    await database.execute(_SET, {"name": name, "value": value})
 
 
 class ReadSession(AsyncSession):
@@ -65,20 +83,32 @@ class Store:
         return cls(engine)
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[AsyncSession]:
-        """Give a session and commit it; an exception rolls back. Constraint violations pass as they are."""
+    async def work(self, user_id: UUID | None = None) -> AsyncIterator[AsyncSession]:
+        """Give a session and commit it; an exception rolls back. Constraint violations pass as they are.
+
+        `user_id`: for whom. The API's role sees rows of nobody else, and without it none at all.
+        """
         async with (
             translated(),
             AsyncSession(self._engine, expire_on_commit=False) as session,
             session.begin(),
         ):
+            await act_as(session, user_id)
             yield session
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadSession]:
-        """Give a session that can only read, one snapshot a statement."""
+    async def read(self, user_id: UUID | None = None) -> AsyncIterator[ReadSession]:
+        """Give a session that can only read, one snapshot a statement; `user_id` as in `work`."""
         async with translated(), ReadSession(self._reading, expire_on_commit=False) as session:
+            await act_as(session, user_id)
             yield session
+
+    @asynccontextmanager
+    async def look(self, user_id: UUID) -> AsyncIterator[AsyncConnection]:
+        """Give a connection that can only read the user's rows: a third of a session's processor time."""
+        async with translated(), self._reading.connect() as connection:
+            await act_as(connection, user_id)
+            yield connection
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:

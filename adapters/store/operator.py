@@ -21,9 +21,11 @@ from rich.text import Text
 
 from adapters.store.attention import Attention
 from adapters.store.engine import Store
+from adapters.store.limits import UserLimits, set_system_switch, user_named
 from adapters.store.resolving import NotResolved, Resolution, Resolving, Verdict
 from domain.attention import SELL_LEFT_OVER, InDoubt, LeftOver, doubt_advice
 from domain.errors import StoreUnavailable
+from domain.limits import KillExits
 from domain.session import exchange_time
 
 ADDRESS = "STOPWATCH_DATABASE_URL"
@@ -120,6 +122,8 @@ async def _carry_out(asked: argparse.Namespace, address: str) -> int:
     try:
         if asked.command == "positions":
             _show(await positions(store), as_json=asked.json)
+        elif asked.command == "kill-switch":
+            sys.stdout.write(await _switch(store, asked))
         else:
             verdict, broker_order_id = asked.verdict
             resolution = Resolution(asked.order_id, verdict, broker_order_id, _operator(), asked.reason)
@@ -128,6 +132,27 @@ async def _carry_out(asked: argparse.Namespace, address: str) -> int:
     finally:
         await store.close()
     return 0
+
+
+async def _switch(store: Store, asked: argparse.Namespace) -> str:
+    exits = KillExits(asked.exits) if asked.state == "on" else None
+    reason = f"{asked.reason} ({_operator()})" if exits else ""
+    async with store.work() as session:
+        if asked.user is None:
+            await set_system_switch(session, exits, reason)
+        else:
+            user_id = await user_named(session, asked.user)
+            if user_id is None:
+                raise NotResolved(f"No user has the e-mail or id {asked.user}.")
+            await UserLimits(session, user_id).set_switch(exits, reason)
+    whose = asked.user or "everybody"
+    if exits is None:
+        return f"Buying is allowed again for {whose}. Strategies that were stopped stay stopped.\n"
+    held = {
+        KillExits.EXIT: "What is held is being sold: see `stopwatch positions` in a minute.",
+        KillExits.KEEP: "What is held is still watched, and sold by its strategy's own stop and times.",
+    }
+    return f"Nothing is bought for {whose} from now on. {held[exits]}\n"
 
 
 def _show(listed: Sequence[Listed], *, as_json: bool) -> None:
@@ -166,6 +191,11 @@ def _parser() -> argparse.ArgumentParser:
         help="what the broker's order book shows for the order's tag",
     )
     settled.add_argument("--reason", type=_words, required=True, help="why, for the timeline")
+    switch = commands.add_parser("kill-switch", prog="stopwatch kill-switch", help="stop all buying")
+    switch.add_argument("state", choices=("on", "off"))
+    switch.add_argument("--user", help="e-mail or id; without it: everybody")
+    switch.add_argument("--exits", choices=[one.value for one in KillExits], default=KillExits.KEEP.value)
+    switch.add_argument("--reason", type=_words, required=True, help="why, for those who ask")
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from adapters.store.claims import Claim, Claims
 from adapters.store.engine import Store
@@ -59,10 +60,16 @@ class PostgresOrderLog:
         return await self._write(attempt.key, apply)
 
     async def claim(
-        self, attempt: Attempt, quantity: int, reason: Reason, due_at: datetime, latest: datetime | None
+        self,
+        attempt: Attempt,
+        quantity: int,
+        reason: Reason,
+        due_at: datetime,
+        latest: datetime | None,
+        price: Decimal | None = None,
     ) -> Claimed | NotClaimed:
         """Take the right to send, once; it is committed when this returns."""
-        return await self._claims.take(Claim(attempt, quantity, reason, due_at, latest))
+        return await self._claims.take(Claim(attempt, quantity, reason, due_at, latest, price))
 
     async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
         """Write what came back from the sending. The order book outranks it where it was read first."""

@@ -7,8 +7,10 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select
 
 from adapters.store.engine import Store
+from adapters.store.limits import to_sell
 from adapters.store.order_rows import attempt_of, terms_of
 from adapters.store.tables import OrderRow, StrategyRow
+from domain.limits import ToSell
 from domain.order import Leg, OrderStatus
 from domain.reconciling import DoubtfulEntry, Owned, RunningRow, Slice
 from domain.run import StartRun
@@ -46,6 +48,11 @@ class PostgresReconciliation:
             for row in rows
             if (start := _start(row)) is not None and row.workflow_id and row.run_id
         ]
+
+    async def to_sell(self) -> Sequence[ToSell]:
+        """Return the running strategies that a kill switch says to sell."""
+        async with self._store.read() as session:
+            return await to_sell(session)
 
     async def doubtful_entries(self) -> Sequence[DoubtfulEntry]:
         """Return unresolved entries of stopped strategies while their market is open, newest round only."""

@@ -1,7 +1,7 @@
 """A strategy as its user looks at it, with the account it trades on: the read that is asked for most.
 
-One statement on a connection that commits by itself, its text and its key made once: 0.4 ms of processor time
-where two queries of a session took 1.2.
+One statement, its text and its key made once, on a bare connection: a third of the processor time of two
+queries of a session.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Standing:
 
 async def standing(store: Store, user_id: UUID, strategy_id: UUID) -> Standing | None:
     """Return one of this user's strategies, None for anybody else's as for an id nobody has."""
-    async with store.statement() as connection:
+    async with store.look(user_id) as connection:
         found = await connection.execute(_ONE, {"strategy_id": strategy_id, "user_id": user_id})
         row = found.one_or_none()
     if row is None:

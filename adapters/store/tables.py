@@ -197,6 +197,41 @@ class OrderRow(Base):
     """The outcome that was decided for the leg when this intent was called off."""
 
 
+class LimitsRow(Base):
+    """What keeps a user's entries from being sent: his kill switch and his limits. NULL is no limit."""
+
+    __tablename__ = "limits"
+    __table_args__ = (
+        CheckConstraint("order_quantity > 0", name="order_quantity_positive"),
+        CheckConstraint("order_value > 0", name="order_value_positive"),
+        CheckConstraint("daily_loss > 0", name="daily_loss_positive"),
+        Index("ix_limits_killed", "user_id", postgresql_where=sql("kill_switch")),
+    )
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True)
+    kill_switch: Mapped[bool] = mapped_column(server_default=sql("false"))
+    kill_exits: Mapped[str | None]
+    kill_reason: Mapped[str] = mapped_column(server_default="")
+    killed_at: Mapped[datetime | None]
+    order_quantity: Mapped[int | None]
+    order_value: Mapped[Decimal | None]
+    daily_loss: Mapped[Decimal | None]
+    symbols: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
+
+
+class SystemSwitch(Base):
+    """The kill switch for everybody: one row."""
+
+    __tablename__ = "system_switch"
+    __table_args__ = (CheckConstraint("one", name="one_row"),)
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=sql("true"))
+    halted: Mapped[bool] = mapped_column(server_default=sql("false"))
+    exits: Mapped[str | None]
+    reason: Mapped[str] = mapped_column(server_default="")
+    halted_at: Mapped[datetime | None]
+
+
 class WorkerRow(Base):
     """A worker's last sign of life."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 from domain.errors import CacheUnavailable, StoreUnavailable
@@ -51,7 +52,13 @@ class MemoryOrderLog:
         return await self.plan(attempt.key, terms, attempt.attempt + 1, due_at)
 
     async def claim(
-        self, attempt: Attempt, quantity: int, reason: Reason, due_at: datetime, latest: datetime | None
+        self,
+        attempt: Attempt,
+        quantity: int,
+        reason: Reason,
+        due_at: datetime,
+        latest: datetime | None,
+        price: Decimal | None = None,
     ) -> Claimed | NotClaimed:
         row, now = self._row(attempt), self.clock.now()
         if row.status is not OrderStatus.PLANNED:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -43,9 +43,9 @@ async def world(store: Store, database: str, passwords: Passwords) -> AsyncItera
     bells = Bells(Notices(database), EVENT_ADDED)
     listening = asyncio.create_task(bells.listen())
     yield new_world(store, passwords, notices=bells)
-    listening.cancel()
-    with suppress(asyncio.CancelledError):
-        await listening
+    while not listening.done():  # asyncio.wait_for of Python 3.11 may lose a cancellation
+        listening.cancel()
+        await asyncio.wait([listening], timeout=0.5)
 
 
 class Stream:

@@ -29,6 +29,7 @@ from domain.run import StartRun, StopRequest
 from domain.session import DayPlan
 from domain.strategy import Strategy
 from settings import MissingSetting, Settings
+from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).parent.parent.parent
 SEAL_KEY = base64.urlsafe_b64encode(X25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
@@ -157,8 +158,13 @@ async def test_process_says_who_is_in_the_way_when_the_port_is_taken():
     assert said.decode().count("\n") == 1
 
 
-async def test_process_serves_what_it_can_while_redis_temporal_and_broker_are_away(database: str):
-    async with running(settings(database)) as (_, address), httpx.AsyncClient(base_url=address) as http:
+async def test_process_serves_what_it_can_while_redis_temporal_and_broker_are_away(
+    postgres: PostgresServer, database: str
+):
+    async with (
+        running(settings(postgres.api_url(database))) as (_, address),
+        httpx.AsyncClient(base_url=address) as http,
+    ):
         ready = await http.get("/health/ready", timeout=20)
         assert ready.status_code == 503
         assert {error["field"] for error in ready.json()["errors"]} == {"redis", "temporal"}
@@ -172,8 +178,13 @@ async def test_process_serves_what_it_can_while_redis_temporal_and_broker_are_aw
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_process_ends_in_order_with_a_stream_open(database: str, number: signal.Signals):
-    async with running(settings(database)) as (process, address), httpx.AsyncClient(base_url=address) as http:
+async def test_process_ends_in_order_with_a_stream_open(
+    postgres: PostgresServer, database: str, number: signal.Signals
+):
+    async with (
+        running(settings(postgres.api_url(database))) as (process, address),
+        httpx.AsyncClient(base_url=address) as http,
+    ):
         strategy_id, bearer = await created(http, database)
         path = f"/strategy/{strategy_id}/events"
         async with http.stream("GET", path, headers=bearer, timeout=60) as events:
@@ -200,3 +211,12 @@ async def created(http: httpx.AsyncClient, database: str) -> tuple[str, dict[str
         await Strategies(session, user_id).create(strategy)
     await store.close()
     return str(strategy.strategy_id), bearer
+
+
+async def test_process_refuses_a_role_that_sees_every_users_rows(database: str):
+    """The owner's address given to the API by mistake."""
+    process = await launched(settings(database), "--port", str(free_port()))
+    assert process.stderr is not None
+    said = (await process.stderr.read()).decode()
+    assert await process.wait() == 2
+    assert "run `stopwatch migrate`" in said

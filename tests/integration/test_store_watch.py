@@ -172,7 +172,7 @@ async def test_the_api_may_lock_and_delete_a_strategy_with_all_its_rows(roles: R
     desk = await Desk.made(roles.owner)
     await desk.runs.activate(desk.start())
     await desk.bought()
-    async with roles.api.work() as session:
+    async with roles.api.work(desk.strategy.user_id) as session:
         await session.execute(text("SELECT 1 FROM strategies FOR UPDATE"))
         await session.execute(text("DELETE FROM strategies"))
     assert await desk.orders() == []

@@ -13,6 +13,8 @@ RUNS = "tests/integration/test_store_runs.py"
 REDIS = "tests/integration/test_redis_cache.py"
 DESK = "tests/unit/test_desk.py"
 ARMED = "tests/integration/test_store_armed.py"
+LIMITS = "tests/integration/test_limits.py"
+WALLS = "tests/integration/test_walls.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +343,38 @@ BUGS: tuple[Bug, ...] = (
         "            _ENTRY.status.in_(_LIVE),\n",
         "            _ENTRY.status.is_(None),\n",
         (ARMED,),
+    ),
+    Bug(
+        "the kill switch is not asked at the claim",
+        "What was held for its second is bought after the user has said stop.",
+        "adapters/store/claims.py",
+        "        WHEN limits.kill_switch THEN 'kill_switch'\n",
+        "",
+        (LIMITS,),
+    ),
+    Bug(
+        "limits bar exits too",
+        "The user's own loss limit keeps his shares from being sold.",
+        "adapters/store/claims.py",
+        "    WHERE judged.leg = 'entry'\n",
+        "",
+        (LIMITS,),
+    ),
+    Bug(
+        "a loss that is not known counts as none",
+        "A sale without a price yet lets the next entry pass the day's limit.",
+        "adapters/store/claims.py",
+        "        WHEN limits.daily_loss IS NOT NULL AND loss.unknown THEN 'loss_unknown'\n",
+        "",
+        (LIMITS,),
+    ),
+    Bug(
+        "who is acted for stays with the connection",
+        "The next request on it, of anybody, sees this user's rows.",
+        "adapters/store/engine.py",
+        "set_config(:name, :value, true)",
+        "set_config(:name, :value, false)",
+        (WALLS,),
     ),
     Bug(
         "a sale without Postgres takes an ordinary number",

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
@@ -83,7 +84,13 @@ class Orders:
         return await self._write("supersede", attempt.key, apply)
 
     async def claim(
-        self, attempt: Attempt, quantity: int, reason: Reason, due_at: datetime, latest: datetime | None
+        self,
+        attempt: Attempt,
+        quantity: int,
+        reason: Reason,
+        due_at: datetime,
+        latest: datetime | None,
+        price: Decimal | None = None,
     ) -> Claimed | NotClaimed:
         lost = await self.stage.storing(f"log.claim.{attempt.key.leg}")
         answer = self._claim(attempt, quantity, reason, due_at, latest)

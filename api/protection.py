@@ -1,0 +1,73 @@
+"""Kill switch and limits: written where every claim reads them, so that they hold from the next order on."""
+
+import asyncio
+from uuid import UUID
+
+from adapters.store.limits import UserLimits, system_switch
+from api.errors import Conflict
+from api.parts import Parts
+from api.schemas import AccountOut, LimitsOut, SwitchOut
+from domain.errors import NoSuchRun, Unavailable
+from domain.limits import KillExits, Limits, ToSell
+from domain.run import StopRequest
+from domain.strategy import OnStop
+
+SOLD_WITHIN = 2.0
+"""Seconds the answer waits for sales that the kill switch began; they go on by themselves."""
+
+
+async def shown(parts: Parts, user_id: UUID, selling: int = 0) -> AccountOut:
+    """Return what protects the user now."""
+    async with parts.store.read(user_id) as session:
+        mine = UserLimits(session, user_id)
+        own, limits, everybody = await mine.switch(), await mine.limits(), await system_switch(session)
+    return AccountOut(
+        kill_switch=SwitchOut.model_validate(own, from_attributes=True),
+        system=SwitchOut.model_validate(everybody, from_attributes=True),
+        limits=LimitsOut(
+            order_quantity=limits.order_quantity,
+            order_value=limits.order_value,
+            daily_loss=limits.daily_loss,
+            symbols=list(limits.symbols) if limits.symbols is not None else None,
+        ),
+        selling=selling,
+    )
+
+
+async def limit(parts: Parts, user_id: UUID, limits: Limits) -> AccountOut:
+    """Replace all limits of the user."""
+    async with parts.store.work(user_id) as session:
+        await UserLimits(session, user_id).set_limits(limits)
+    return await shown(parts, user_id)
+
+
+async def switch(parts: Parts, user_id: UUID, exits: KillExits | None, reason: str) -> AccountOut:
+    """Turn the kill switch on, or off with None.
+
+    It bars every entry from here on. With `exit` each running strategy is told to sell; one that cannot be
+    told now is told by the reconciler within seconds, for as long as the switch is on.
+    """
+    async with parts.store.work(user_id) as session:
+        mine = UserLimits(session, user_id)
+        await mine.set_switch(exits, reason)
+        running = await mine.running() if exits is KillExits.EXIT else ()
+    await asyncio.gather(*(_sell(parts, one) for one in running))
+    return await shown(parts, user_id, len(running))
+
+
+async def refuse_start(parts: Parts, user_id: UUID) -> None:
+    """Raise `Conflict` where a kill switch would bar what this START is for."""
+    async with parts.store.read(user_id) as session:
+        own, everybody = await UserLimits(session, user_id).switch(), await system_switch(session)
+    if own.on:
+        raise Conflict("kill_switch", "Your kill switch is on: turn it off first, then start.")
+    if everybody.on:
+        because = f": {everybody.reason}" if everybody.reason else ""
+        raise Conflict("system_halted", f"Buying is stopped for everybody by the operator{because}.")
+
+
+async def _sell(parts: Parts, one: ToSell) -> None:
+    try:
+        await parts.runs.stop(one.workflow_id, one.run_id, StopRequest(OnStop.EXIT), SOLD_WITHIN)
+    except (NoSuchRun, Unavailable):
+        return  # ended meanwhile, or told by the reconciler when Temporal is back

@@ -1,0 +1,88 @@
+"""What keeps an entry from being sent, whoever wants to send it: a user's limits, and switches that stop all.
+
+They bar entries only. An exit reduces what is at risk: it waits for the account's order budget and nothing
+else. Judged where the right to send is taken (`OrderLog.claim`), by what is committed then.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from domain.money import price_text
+
+ORDERS_A_DAY = 100
+"""Orders of one strategy in one day, rounds and attempts together, after which it buys no more: a day that
+trades this often is a fault, ours or the user's script's. What it holds is sold all the same."""
+
+
+class KillExits(StrEnum):
+    """What a kill switch does to what is held: sell it now, or leave it to its strategy's stop and times."""
+
+    EXIT = "exit"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A kill switch; `exits` and `since` are None while it is off."""
+
+    on: bool = False
+    exits: KillExits | None = None
+    reason: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToSell:
+    """A running strategy of somebody whose kill switch says that everything is sold."""
+
+    strategy_id: UUID
+    workflow_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A user's own limits; None is no limit. Money in rupees.
+
+    `daily_loss`: realised in one trading day over all strategies, before charges; once it is reached nothing
+    more is bought that day.
+    """
+
+    order_quantity: int | None = None
+    order_value: Decimal | None = None
+    daily_loss: Decimal | None = None
+    symbols: tuple[str, ...] | None = None
+
+
+class Bar(StrEnum):
+    """Why an entry was not sent."""
+
+    SYSTEM = "system"
+    KILL_SWITCH = "kill_switch"
+    ORDER_QUANTITY = "order_quantity"
+    ORDER_VALUE = "order_value"
+    SYMBOL = "symbol"
+    DAILY_LOSS = "daily_loss"
+    LOSS_UNKNOWN = "loss_unknown"
+    ORDERS_A_DAY = "orders_a_day"
+
+
+def why_barred(bar: Bar, limit: Decimal | int | None) -> str:
+    """Return in the user's words why an entry was not sent, and what to do."""
+    amount = price_text(limit) if isinstance(limit, Decimal) else str(limit)
+    change = "change it under Limits before the next START"
+    return {
+        Bar.SYSTEM: "buying is stopped for everybody by the operator; what is held is still watched and sold",
+        Bar.KILL_SWITCH: "your kill switch is on: turn it off before the next START",
+        Bar.ORDER_QUANTITY: f"your limit for one order is {amount} shares: {change}",
+        Bar.ORDER_VALUE: f"your limit for the value of one order is {amount}: {change}",
+        Bar.SYMBOL: f"the symbol is not on your list of allowed symbols: {change}",
+        Bar.DAILY_LOSS: f"today's losses have reached your limit of {amount}: nothing more is bought today",
+        Bar.LOSS_UNKNOWN: "what an earlier sale of today brought is not known yet, so whether your limit for "
+        "a day's loss is reached is not known either",
+        Bar.ORDERS_A_DAY: f"this strategy has sent {ORDERS_A_DAY} orders today, more than any day needs: "
+        "look at its order log before you start it tomorrow",
+    }[bar]

@@ -1,0 +1,118 @@
+"""`/account`: a user's limits and kill switch over REST."""
+
+from decimal import Decimal
+
+import pytest
+
+from adapters.store.engine import Store
+from adapters.store.limits import set_system_switch
+from api.passwords import Passwords
+from domain.limits import KillExits
+from domain.strategy import OnStop
+from tests.api_world import World, json_of, new_world
+
+OFF = {"on": False, "exits": None, "reason": "", "since": None}
+
+
+@pytest.fixture
+async def world(store: Store, passwords: Passwords) -> World:
+    return new_world(store, passwords)
+
+
+async def test_nothing_is_limited_at_first(world: World) -> None:
+    customer = await world.customer()
+    assert json_of(await customer.get("/account")) == {
+        "kill_switch": OFF,
+        "system": OFF,
+        "limits": {"order_quantity": None, "order_value": None, "daily_loss": None, "symbols": None},
+        "selling": 0,
+    }
+
+
+async def test_limits_are_replaced_together_and_are_one_users(world: World) -> None:
+    mine, yours = await world.customer(), await world.customer()
+    wanted = {"order_quantity": 50, "order_value": 250000.5, "daily_loss": 1000, "symbols": ["tcs", "INFY"]}
+    answer = await world.http.put("/account/limits", json=wanted, headers=mine.bearer)
+    assert json_of(answer)["limits"] == {
+        "order_quantity": 50,
+        "order_value": Decimal("250000.5"),
+        "daily_loss": 1000,
+        "symbols": ["TCS", "INFY"],
+    }
+    assert json_of(await yours.get("/account"))["limits"]["order_quantity"] is None
+    answer = await world.http.put("/account/limits", json={"daily_loss": 500}, headers=mine.bearer)
+    assert json_of(answer)["limits"]["symbols"] is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"daily_loss": 0},
+        {"daily_loss": -1},
+        {"daily_loss": "1000"},
+        {"daily_loss": True},
+        {"order_quantity": 1.5},
+        {"symbols": "TCS"},
+        {"symbols": ["T" * 41]},
+        {"kill_switch": False},
+    ],
+)
+async def test_limit_that_is_none_is_refused(world: World, body: dict[str, object]) -> None:
+    customer = await world.customer()
+    answer = await world.http.put("/account/limits", json=body, headers=customer.bearer)
+    assert answer.status_code == 422
+
+
+async def test_start_says_that_the_kill_switch_is_on(world: World) -> None:
+    trader = await world.trader()
+    strategy_id = (await trader.create())["strategy_id"]
+    shown = json_of(await trader.post("/account/kill-switch", {"on": True, "reason": "bad day"}))
+    assert shown["kill_switch"]["on"] is True
+    assert shown["kill_switch"]["exits"] == "keep"
+    assert shown["kill_switch"]["since"] is not None
+    refused = await trader.start(strategy_id)
+    assert (refused.status_code, refused.json()["code"]) == (409, "kill_switch")
+    assert json_of(await trader.post("/account/kill-switch", {"on": False}))["kill_switch"] == OFF
+    assert (await trader.start(strategy_id)).status_code == 200
+
+
+async def test_start_says_that_the_operator_has_stopped_all_buying(world: World) -> None:
+    trader = await world.trader()
+    strategy_id = (await trader.create())["strategy_id"]
+    async with world.store.work() as session:
+        await set_system_switch(session, KillExits.KEEP, "the exchange is ill")
+    refused = await trader.start(strategy_id)
+    assert refused.json()["code"] == "system_halted"
+    assert "the exchange is ill" in refused.json()["detail"]
+    assert json_of(await trader.get("/account"))["system"]["on"] is True
+
+
+async def test_kill_switch_with_exit_sells_what_runs_of_its_user_alone(world: World) -> None:
+    trader, other = await world.trader(), await world.trader()
+    await trader.running()
+    await trader.running(on_stop="keep")
+    await other.running()
+    shown = json_of(await trader.post("/account/kill-switch", {"on": True, "exits": "exit"}))
+    assert shown["selling"] == 2
+    assert [stop.on_stop for stop in world.runs.stops] == [OnStop.EXIT, OnStop.EXIT]
+    statuses = [item["status"] for item in (await trader.get("/strategy")).json()["items"]]
+    assert statuses == ["stopped", "stopped"]
+    assert (await other.get("/strategy")).json()["items"][0]["status"] == "running"
+
+
+async def test_kill_switch_holds_although_temporal_is_away(world: World) -> None:
+    """What could not be told to sell now is told by the reconciler."""
+    trader = await world.trader()
+    await trader.running()
+    world.runs.away = True
+    answer = await trader.post("/account/kill-switch", {"on": True, "exits": "exit"})
+    assert answer.status_code == 200
+    assert json_of(await trader.get("/account"))["kill_switch"]["exits"] == "exit"
+
+
+async def test_kill_switch_with_keep_stops_nothing_that_runs(world: World) -> None:
+    trader = await world.trader()
+    await trader.running()
+    shown = json_of(await trader.post("/account/kill-switch", {"on": True}))
+    assert shown["selling"] == 0
+    assert world.runs.stops == []

@@ -92,7 +92,7 @@ class Parts:
 
 def parts(settings: Settings) -> Parts:
     """Wire the adapters. Raises `MissingSetting`, `BadKey`; connects nothing yet."""
-    opener = Opener(settings.need("encryption_keys"))
+    opener = Opener.local(settings.need("encryption_keys"))
     clock = SystemClock()
     store = Store.open(settings.need("database_url_worker"), pool_size=10, application="stopwatch worker")
     credentials = Credentials(store)

@@ -22,8 +22,8 @@ class VaultCredentials:
             raise BrokerNotConnected("no broker account is connected")
         token = keys.access_token
         return KiteCredentials(
-            api_key=self._opener.open(keys.api_key, user_id=user_id, field="api_key"),
-            access_token=self._opener.open(token, user_id=user_id, field="access_token") if token else "",
+            api_key=await self._opener.open(keys.api_key, user_id=user_id, field="api_key"),
+            access_token=await self._opener.open(token, user_id=user_id, field="access_token") if token else "",
             login_version=keys.login_version,
             dead=keys.login_dead or token is None,
         )

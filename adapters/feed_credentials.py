@@ -22,8 +22,8 @@ class FeedCredentials:
             raise BrokerNotConnected("no broker account is connected, or nothing of this user runs")
         token = login.access_token
         return KiteCredentials(
-            api_key=self._opener.open(login.api_key, user_id=user_id, field="api_key"),
-            access_token=self._opener.open(token, user_id=user_id, field="access_token") if token else "",
+            api_key=await self._opener.open(login.api_key, user_id=user_id, field="api_key"),
+            access_token=await self._opener.open(token, user_id=user_id, field="access_token") if token else "",
             login_version=login.login_version,
             dead=login.login_dead or token is None,
         )

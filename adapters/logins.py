@@ -42,10 +42,10 @@ class StoredLogins:
         return await self._store(keys, session)
 
     async def _session(self, keys: SealedKeys, request: LoginRequest) -> KiteSession:
-        token = self._open(_bytes(request.sealed_token), request.user_id, request.kind)
-        api_key = self._open(keys.api_key, keys.user_id, "api_key")
+        token = await self._open(_bytes(request.sealed_token), request.user_id, request.kind)
+        api_key = await self._open(keys.api_key, keys.user_id, "api_key")
         if request.kind is LoginKind.REQUEST_TOKEN:
-            secret = self._open(keys.api_secret, keys.user_id, "api_secret")
+            secret = await self._open(keys.api_secret, keys.user_id, "api_secret")
             return await self._kite.exchange(api_key, secret, token)
         profile = await self._kite.profile(api_key, token)
         return KiteSession(token, profile.broker_user_id, profile.user_name)
@@ -64,8 +64,8 @@ class StoredLogins:
             return LoginResult(LoginStatus.NOT_CONNECTED, "the broker account was disconnected meanwhile")
         return LoginResult(LoginStatus.CONNECTED)
 
-    def _open(self, sealed: bytes, user_id: UUID, field: str) -> str:
-        return self._opener.open(sealed, user_id=user_id, field=field)
+    async def _open(self, sealed: bytes, user_id: UUID, field: str) -> str:
+        return await self._opener.open(sealed, user_id=user_id, field=field)
 
 
 def _bytes(text: str) -> bytes:

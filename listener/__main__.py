@@ -110,7 +110,7 @@ def _accounts(settings: Settings, store: Store, wire: Wire, clock: SystemClock) 
 
         _feed_login(settings)
         return OneForAll(OperatorLogin(lambda: _feed_login(Settings()), open_broker).account())
-    credentials = FeedCredentials(FeedLogins(store), Opener(settings.need("encryption_keys")))
+    credentials = FeedCredentials(FeedLogins(store), Opener.local(settings.need("encryption_keys")))
     brokers = KiteBrokers(credentials, settings.kite_root, clock, wire)
     return EachTheirOwn(own_accounts(credentials, brokers))
 

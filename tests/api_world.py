@@ -131,7 +131,7 @@ def new_world(
 ) -> World:
     """Build the app around a database; `more` replaces parts."""
     private = X25519PrivateKey.generate()
-    opener = Opener(_text(private.private_bytes_raw()))
+    opener = Opener.local(_text(private.private_bytes_raw()))
     runs, logins, kite = RowRuns(store), ScriptedLogins(), MemoryKite()
     instruments, prices, clock = MemoryInstruments(), MemoryPrices(), SetClock()
     parts = Parts(

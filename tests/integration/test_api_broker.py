@@ -40,9 +40,9 @@ async def test_connect_with_a_request_token_exchanges_it(world: World):
     assert (await customer.post("/broker/connect", body)).status_code == 200
     stored = await sealed(world)
     user = await customer.id()
-    assert world.opener.open(stored["access_token"], user_id=user, field="access_token") == "from-good-token"
-    assert world.opener.open(stored["api_secret"], user_id=user, field="api_secret") == "kite-secret"
-    assert world.opener.open(stored["api_key"], user_id=user, field="api_key") == "kite-key"
+    assert await world.opener.open(stored["access_token"], user_id=user, field="access_token") == "from-good-token"
+    assert await world.opener.open(stored["api_secret"], user_id=user, field="api_secret") == "kite-secret"
+    assert await world.opener.open(stored["api_key"], user_id=user, field="api_key") == "kite-key"
 
 
 async def test_secrets_are_stored_sealed_and_never_answered(world: World):
@@ -104,7 +104,7 @@ async def test_connect_keeps_the_account_when_the_login_is_of_another_one(world:
     assert "AB1234" in answer.json()["detail"]
     stored = await sealed(world)
     user = await customer.id()
-    assert world.opener.open(stored["access_token"], user_id=user, field="access_token") == "good-token"
+    assert await world.opener.open(stored["access_token"], user_id=user, field="access_token") == "good-token"
 
 
 async def test_connecting_again_revives_a_dead_login_and_counts_it(world: World):
@@ -126,7 +126,7 @@ async def test_morning_login_goes_to_the_worker_sealed_for_this_user(world: Worl
     ((user, asked, box),) = world.logins.asked
     assert (user, asked) == (await customer.id(), kind)
     assert b"morning-token" not in box
-    assert world.opener.open(box, user_id=user, field=kind) == "morning-token"
+    assert await world.opener.open(box, user_id=user, field=kind) == "morning-token"
 
 
 @pytest.mark.parametrize(

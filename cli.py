@@ -34,6 +34,10 @@ orders = typer.Typer(no_args_is_help=True, help="Orders that need a person.")
 app.add_typer(orders, name="orders")
 
 _VERDICTS = {True: "ok  ", False: "FAIL", None: "-   "}
+_DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Of a running `stopwatch up`: its database is asked. Without settings: .stopwatch"),
+]
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -103,6 +107,57 @@ def new() -> None:
         typer.echo(f"{name}={value}")
 
 
+@keys.command("new-encryption-key")
+def new_encryption_key(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Of `stopwatch up`: the key is added there instead of printed.")
+    ] = None,
+) -> None:
+    """Put a new current encryption key before the ones in use, as the first step of a rotation."""
+    from local.keys import add_encryption_key, seal_key, with_new_encryption_key
+
+    try:
+        if data_dir is not None:
+            add_encryption_key(data_dir)
+            typer.echo(
+                f"{data_dir} has a new current key, and keeps the old ones. Next: restart `stopwatch up`, "
+                f"then `stopwatch keys rotate --data-dir {data_dir}`."
+            )
+            return
+        given = _settings().encryption_keys
+        words = with_new_encryption_key(given.get_secret_value() if given else "")
+    except (ValueError, OSError):
+        where = f"{data_dir}/secrets/encryption_keys" if data_dir else "STOPWATCH_ENCRYPTION_KEYS"
+        typer.echo(
+            f"No key was made: {where} cannot be read as keys. Name a directory of `stopwatch up`, "
+            "or check the setting.",
+            err=True,
+        )
+        _leave(2)
+    typer.echo(f"STOPWATCH_ENCRYPTION_KEYS={words}")
+    typer.echo(f"STOPWATCH_SEAL_KEY={seal_key(words)}")
+    typer.echo(
+        "Next: give the first line to workers and listeners and restart them; then `stopwatch keys rotate`; "
+        "then give the second line to the API and restart it; then rotate once more.",
+        err=True,
+    )
+
+
+@keys.command()
+def rotate(data_dir: _DataDir = None) -> None:
+    """Seal every broker secret anew to the current encryption key, while orders run."""
+    from local.keys import encryption_keys_of
+
+    given = _settings().encryption_keys
+    words = given.get_secret_value() if given else encryption_keys_of(data_dir or Path(".stopwatch"))
+    environment = {
+        **os.environ,
+        "STOPWATCH_DATABASE_URL": _database(data_dir),
+        "STOPWATCH_ENCRYPTION_KEYS": words or "",
+    }
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "adapters.rotation"], environment)  # noqa: S606
+
+
 @app.command()
 def doctor() -> None:
     """Check the settings, and whether Postgres, Redis, Temporal and the broker can be reached."""
@@ -121,12 +176,6 @@ def doctor() -> None:
     )
     # Temporal's library may crash the interpreter's own end.
     _leave(0 if well else 1)
-
-
-_DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Of a running `stopwatch up`: its database is asked. Without settings: .stopwatch"),
-]
 
 
 @app.command()

@@ -36,6 +36,7 @@ from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
 from adapters.credentials import VaultCredentials
 from adapters.failpoints import BadFailpoint, arm_from
+from adapters.key_marks import opening
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.login import KiteLogin
 from adapters.kite.wire import Wire
@@ -94,7 +95,8 @@ def parts(settings: Settings) -> Parts:
     """Wire the adapters. Raises `MissingSetting`, `BadKey`; connects nothing yet."""
     opener = Opener.local(settings.need("encryption_keys"))
     clock = SystemClock()
-    store = Store.open(settings.need("database_url_worker"), pool_size=10, application="stopwatch worker")
+    application = opening("stopwatch worker", opener.key_ids)
+    store = Store.open(settings.need("database_url_worker"), pool_size=10, application=application)
     credentials = Credentials(store)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     wire = Wire()

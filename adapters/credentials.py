@@ -23,7 +23,9 @@ class VaultCredentials:
         token = keys.access_token
         return KiteCredentials(
             api_key=await self._opener.open(keys.api_key, user_id=user_id, field="api_key"),
-            access_token=await self._opener.open(token, user_id=user_id, field="access_token") if token else "",
+            access_token=await self._opener.open(token, user_id=user_id, field="access_token")
+            if token
+            else "",
             login_version=keys.login_version,
             dead=keys.login_dead or token is None,
         )

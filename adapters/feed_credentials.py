@@ -23,7 +23,9 @@ class FeedCredentials:
         token = login.access_token
         return KiteCredentials(
             api_key=await self._opener.open(login.api_key, user_id=user_id, field="api_key"),
-            access_token=await self._opener.open(token, user_id=user_id, field="access_token") if token else "",
+            access_token=await self._opener.open(token, user_id=user_id, field="access_token")
+            if token
+            else "",
             login_version=login.login_version,
             dead=login.login_dead or token is None,
         )

@@ -1,8 +1,8 @@
 """Who holds the private halves of the keys that broker secrets are sealed to.
 
 `KeyService` is all the vault asks of them, so that a key management service which never gives a key away can
-stand behind it: `unwrap` is its "decrypt", `bound_to` its encryption context. `LocalKeyService` holds the keys
-of STOPWATCH_ENCRYPTION_KEYS in memory.
+stand behind it: `unwrap` is its "decrypt", `bound_to` its encryption context. `LocalKeyService` holds the
+keys of STOPWATCH_ENCRYPTION_KEYS in memory.
 """
 
 import base64

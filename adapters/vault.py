@@ -25,6 +25,7 @@ from adapters.key_service import (
     WrongBox,
     key_id,
     raw_key,
+    text_of,
 )
 from domain.errors import SecretUnreadable
 
@@ -40,6 +41,7 @@ class Sealer:
 
     def __init__(self, seal_key: str) -> None:
         raw = raw_key(seal_key, "STOPWATCH_SEAL_KEY")
+        self.seal_key = text_of(raw)
         self._key = X25519PublicKey.from_public_bytes(raw)
         self.key_id = key_id(raw)
 

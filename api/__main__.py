@@ -18,6 +18,7 @@ from temporalio.client import Client
 from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
 from adapters.failpoints import BadFailpoint, arm_from
+from adapters.key_marks import sealing
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import KiteLogin
 from adapters.kite.wire import Wire
@@ -102,7 +103,9 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         prices = RedisLastPrices.connect(settings.need("redis_url"))
         stack.push_async_callback(prices.close)
         temporal = await _temporal(settings)
-        store = Store.open(url, pool_size=DATABASE_CONNECTIONS, application="stopwatch api")
+        store = Store.open(
+            url, pool_size=DATABASE_CONNECTIONS, application=sealing("stopwatch api", sealer.key_id)
+        )
         stack.push_async_callback(store.close)
         wire = Wire()
         stack.callback(wire.close)

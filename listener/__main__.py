@@ -16,6 +16,7 @@ from adapters.alerts import CloudWatchUnset, open_alerts
 from adapters.clock import SystemClock
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.feed_credentials import FeedCredentials
+from adapters.key_marks import opening
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.broker import KiteBroker
 from adapters.kite.calls import KiteCalls
@@ -65,7 +66,9 @@ async def serve(settings: Settings) -> None:
 async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
     clock = SystemClock()
     database = settings.need("database_url_listener")
-    store = Store.open(database, pool_size=3, application="stopwatch listener")
+    opener = _opener(settings)
+    application = opening("stopwatch listener", opener.key_ids) if opener else "stopwatch listener"
+    store = Store.open(database, pool_size=3, application=application)
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
@@ -77,7 +80,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
         await stops.warm()
     wire = Wire()
     stack.callback(wire.close)
-    accounts = _accounts(settings, store, wire, clock)
+    accounts = _accounts(settings, opener, store, wire, clock)
     alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
     # Lazy: a listener that starts while Temporal is away still watches, and signals when it is back.
     client = await connect(_temporal(settings), lazy=True)
@@ -101,8 +104,17 @@ def _name(clock: SystemClock) -> str:
     return f"{int(clock.now().timestamp() * 1000):013d}-{uuid4().hex[:8]}"
 
 
-def _accounts(settings: Settings, store: Store, wire: Wire, clock: SystemClock) -> Accounts:
+def _opener(settings: Settings) -> Opener | None:
+    """Return what opens users' own logins; None where the operator's feed account serves everybody."""
     if settings.feed_api_key is not None or settings.feed_access_token is not None:
+        return None
+    return Opener.local(settings.need("encryption_keys"))
+
+
+def _accounts(
+    settings: Settings, opener: Opener | None, store: Store, wire: Wire, clock: SystemClock
+) -> Accounts:
+    if opener is None:
 
         def open_broker(login: FeedLogin) -> Broker:
             calls = KiteCalls(login.api_key, login.access_token, settings.kite_root, wire)
@@ -110,7 +122,7 @@ def _accounts(settings: Settings, store: Store, wire: Wire, clock: SystemClock) 
 
         _feed_login(settings)
         return OneForAll(OperatorLogin(lambda: _feed_login(Settings()), open_broker).account())
-    credentials = FeedCredentials(FeedLogins(store), Opener.local(settings.need("encryption_keys")))
+    credentials = FeedCredentials(FeedLogins(store), opener)
     brokers = KiteBrokers(credentials, settings.kite_root, clock, wire)
     return EachTheirOwn(own_accounts(credentials, brokers))
 

@@ -40,7 +40,10 @@ async def test_connect_with_a_request_token_exchanges_it(world: World):
     assert (await customer.post("/broker/connect", body)).status_code == 200
     stored = await sealed(world)
     user = await customer.id()
-    assert await world.opener.open(stored["access_token"], user_id=user, field="access_token") == "from-good-token"
+    assert (
+        await world.opener.open(stored["access_token"], user_id=user, field="access_token")
+        == "from-good-token"
+    )
     assert await world.opener.open(stored["api_secret"], user_id=user, field="api_secret") == "kite-secret"
     assert await world.opener.open(stored["api_key"], user_id=user, field="api_key") == "kite-key"
 

@@ -52,10 +52,14 @@ def up(
     listeners: Annotated[int, typer.Option(min=1, help="Processes that watch prices.")] = 1,
 ) -> None:
     """Run the whole product in this terminal; parts without an address are embedded."""
+    import resource
+
     from local.given import Given, Wish
     from local.terminal import Terminal
     from local.up import up as run_up
 
+    # For every part, since they inherit it: their memory holds what must not lie about on a disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     wish = Wish(
         data_dir=data_dir,
         port=port,
@@ -90,6 +94,15 @@ def listener(context: typer.Context) -> None:
 def paper(context: typer.Context) -> None:
     """Run the paper exchange, which speaks Kite Connect v3."""
     _become("paper", context.args)
+
+
+@app.command(context_settings=_PASSED_ON)
+def codec(context: typer.Context) -> None:
+    """Decrypt Temporal's payloads for the Web UI and the `temporal` command of an operator."""
+    keys = _settings().payload_keys
+    environment = {**os.environ, "STOPWATCH_PAYLOAD_KEYS": keys.get_secret_value() if keys else ""}
+    command = [sys.executable, "-P", "-m", "adapters.codec_server", *context.args]
+    os.execve(sys.executable, command, environment)  # noqa: S606
 
 
 @app.command(context_settings=_PASSED_ON)
@@ -248,6 +261,7 @@ def _addresses(settings: "Settings") -> "Addresses":
         temporal_namespace=settings.temporal_namespace,
         temporal_api_key=open_text(settings.temporal_api_key),
         temporal_tls=(certificate, key) if certificate and key else None,
+        temporal_ca=settings.temporal_tls_ca,
         kite=settings.kite_root,
         calendar=(settings.calendar, settings.calendar_overrides),
     )

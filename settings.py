@@ -29,7 +29,11 @@ class Settings(BaseSettings):
     temporal_task_queue: str = "stopwatch"
     temporal_tls_cert: Path | None = None
     temporal_tls_key: Path | None = None
+    temporal_tls_ca: Path | None = None
+    """Whom the server's certificate must come from; without it, an authority that the system trusts."""
     temporal_api_key: SecretStr | None = None
+    payload_keys: SecretStr | None = None
+    """Encrypt what Temporal stores, the first is current; without it the Web UI shows payloads in clear."""
     kite_root: str = ZERODHA_ROOT
     kite_ws_root: str = ZERODHA_WS_ROOT
     feed_api_key: SecretStr | None = None
@@ -49,6 +53,8 @@ class Settings(BaseSettings):
     docs: bool = False
     cloudwatch_namespace: str = Field(default="", max_length=255, pattern=r"^[A-Za-z0-9_.\-/#:]*$")
     cors_origins: str = ""
+    traceable: bool = False
+    """A debugger of the same user may look into the process; on under `up`, where one user owns all."""
     log_level: str = "INFO"
     log_format: Literal["console", "json"] = "console"
     ready_file: Path | None = None

@@ -36,6 +36,7 @@ from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
 from adapters.credentials import VaultCredentials
 from adapters.failpoints import BadFailpoint, arm_from
+from adapters.hardening import no_core_dumps, untraceable
 from adapters.key_marks import opening
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.login import KiteLogin
@@ -52,7 +53,7 @@ from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
-from adapters.temporal import TemporalAddress, connect
+from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, Opener
 from domain.leg import Horizons
 from domain.ports import Alerts
@@ -198,15 +199,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def _client(settings: Settings) -> Client:
-    return await connect(
-        TemporalAddress(
-            settings.need("temporal_address"),
-            settings.temporal_namespace,
-            settings.temporal_tls_cert,
-            settings.temporal_tls_key,
-            settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
-        )
-    )
+    return await connect(TemporalAddress.of(settings))
 
 
 def _part_watch(settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack) -> PartWatch:
@@ -271,13 +264,16 @@ def _allow_connections() -> None:
 
 def main() -> int:
     """Run a worker; return its exit status."""
+    no_core_dumps()
     _allow_connections()
     settings = Settings()
+    if not settings.traceable:
+        untraceable()
     configure(settings.log_level, settings.log_format)
     try:
         arm_from(settings.failpoints, settings.failpoints_log)
         asyncio.run(serve(settings))
-    except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset) as wrong:
+    except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
         sys.stderr.write(f"The worker cannot start. {wrong}\n")
         return 2
     except RuntimeError as unreachable:

@@ -16,6 +16,7 @@ from adapters.alerts import CloudWatchUnset, open_alerts
 from adapters.clock import SystemClock
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.feed_credentials import FeedCredentials
+from adapters.hardening import no_core_dumps, untraceable
 from adapters.key_marks import opening
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.broker import KiteBroker
@@ -31,7 +32,7 @@ from adapters.redis_stop_queue import RedisStopQueue
 from adapters.store.credentials import FeedLogins
 from adapters.store.engine import Store
 from adapters.store.watch import Notices, PostgresWatchList
-from adapters.temporal import TemporalAddress, connect
+from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, Opener
 from domain.errors import CacheUnavailable
 from domain.ports import Broker
@@ -83,7 +84,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
     accounts = _accounts(settings, opener, store, wire, clock)
     alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
     # Lazy: a listener that starts while Temporal is away still watches, and signals when it is back.
-    client = await connect(_temporal(settings), lazy=True)
+    client = await connect(TemporalAddress.of(settings), lazy=True)
     return Listener(
         PostgresWatchList(store, Notices(database)),
         accounts,
@@ -138,16 +139,6 @@ def _feed_login(settings: Settings) -> FeedLogin:
     return FeedLogin(key.get_secret_value(), token.get_secret_value())
 
 
-def _temporal(settings: Settings) -> TemporalAddress:
-    return TemporalAddress(
-        settings.need("temporal_address"),
-        settings.temporal_namespace,
-        settings.temporal_tls_cert,
-        settings.temporal_tls_key,
-        settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
-    )
-
-
 async def _say_ready(settings: Settings, listener: Listener) -> None:
     await listener.until_ready()
     # What is known by now stays for the day: a full collection would walk through all of it, and ticks wait.
@@ -160,13 +151,16 @@ async def _say_ready(settings: Settings, listener: Listener) -> None:
 
 def main() -> int:
     """Run a listener; return its exit status: 0 after a clean end, 2 when a setting is missing or wrong."""
+    no_core_dumps()
     try:
         settings = Settings()
+        if not settings.traceable:
+            untraceable()
         configure(settings.log_level, settings.log_format)
         arm_from(settings.failpoints, settings.failpoints_log)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset) as wrong:
+    except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
         return _cannot_start(str(wrong))
     except ValidationError as wrong:
         first = wrong.errors(include_input=False)[0]

@@ -38,6 +38,7 @@ def fresh() -> dict[str, str]:
         "STOPWATCH_JWT_SECRET": _random(),
         "STOPWATCH_ENCRYPTION_KEYS": private,
         "STOPWATCH_SEAL_KEY": seal_key(private),
+        "STOPWATCH_PAYLOAD_KEYS": _text(secrets.token_bytes(32)),
     }
 
 

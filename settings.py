@@ -36,6 +36,14 @@ class Settings(BaseSettings):
     """Encrypt what Temporal stores, the first is current; without it the Web UI shows payloads in clear."""
     kite_root: str = ZERODHA_ROOT
     kite_ws_root: str = ZERODHA_WS_ROOT
+    egress_proxies: SecretStr | None = None
+    """Each user's own way out to the broker: JSON, or the path of a file (`adapters/egress.py`)."""
+
+    @property
+    def egress(self) -> str | None:
+        """Return the ways out as they are written, None where none are given."""
+        return self.egress_proxies.get_secret_value() if self.egress_proxies else None
+
     feed_api_key: SecretStr | None = None
     feed_access_token: SecretStr | None = None
     jwt_secret: SecretStr | None = None

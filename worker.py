@@ -35,6 +35,7 @@ from adapters.cache_mark import RedisMark
 from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
 from adapters.credentials import VaultCredentials
+from adapters.egress import BadEgress, Egress
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.hardening import no_core_dumps, untraceable
 from adapters.key_marks import opening
@@ -93,8 +94,9 @@ class Parts:
 
 
 def parts(settings: Settings) -> Parts:
-    """Wire the adapters. Raises `MissingSetting`, `BadKey`; connects nothing yet."""
+    """Wire the adapters. Raises `MissingSetting`, `BadKey`, `BadEgress`; connects nothing yet."""
     opener = Opener.local(settings.need("encryption_keys"))
+    egress = Egress.of(settings.kite_root, settings.egress)
     clock = SystemClock()
     application = opening("stopwatch worker", opener.key_ids)
     store = Store.open(settings.need("database_url_worker"), pool_size=10, application=application)
@@ -107,8 +109,8 @@ def parts(settings: Settings) -> Parts:
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
         stops=RedisStops.connect(settings.need("redis_url"), name),
         mark=RedisMark.connect(settings.need("redis_url")),
-        brokers=KiteBrokers(VaultCredentials(credentials, opener), settings.kite_root, clock, wire),
-        logins=StoredLogins(credentials, opener, KiteLogin(settings.kite_root, wire), clock),
+        brokers=KiteBrokers(VaultCredentials(credentials, opener, egress), settings.kite_root, clock, wire),
+        logins=StoredLogins(credentials, opener, egress, KiteLogin(settings.kite_root, wire), clock),
         wire=wire,
         clock=clock,
     )
@@ -273,7 +275,7 @@ def main() -> int:
     try:
         arm_from(settings.failpoints, settings.failpoints_log)
         asyncio.run(serve(settings))
-    except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
+    except (MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
         sys.stderr.write(f"The worker cannot start. {wrong}\n")
         return 2
     except RuntimeError as unreachable:

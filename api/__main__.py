@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
+from adapters.egress import BadEgress, Egress
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.hardening import no_core_dumps, untraceable
 from adapters.key_marks import sealing
@@ -67,7 +68,7 @@ def main() -> int:
             f"STOPWATCH_{str(item['loc'][0]).upper()}: {item['msg']}" for item in wrong.errors()
         )
         return _refuse(f"A setting is not right: {names}.")
-    except (MissingSetting, BadKey, BadFailpoint, WeakSecret, PortTaken, BadCertificate) as reason:
+    except (MissingSetting, BadKey, BadFailpoint, WeakSecret, PortTaken, BadCertificate, BadEgress) as reason:
         return _refuse(str(reason))
     return 0
 
@@ -123,6 +124,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             store=store,
             runs=TemporalRuns(temporal, settings.temporal_task_queue),
             broker_logins=TemporalLogins(temporal, settings.temporal_task_queue),
+            egress=Egress.of(settings.kite_root, settings.egress),
             kite=KiteLogin(settings.kite_root, wire),
             instruments=instruments,
             calendar=open_calendar(settings.calendar, settings.calendar_overrides),

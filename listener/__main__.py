@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from adapters.alerts import CloudWatchUnset, open_alerts
 from adapters.clock import SystemClock
+from adapters.egress import BadEgress, Egress
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.feed_credentials import FeedCredentials
 from adapters.hardening import no_core_dumps, untraceable
@@ -123,7 +124,7 @@ def _accounts(
 
         _feed_login(settings)
         return OneForAll(OperatorLogin(lambda: _feed_login(Settings()), open_broker).account())
-    credentials = FeedCredentials(FeedLogins(store), opener)
+    credentials = FeedCredentials(FeedLogins(store), opener, Egress.of(settings.kite_root, settings.egress))
     brokers = KiteBrokers(credentials, settings.kite_root, clock, wire)
     return EachTheirOwn(own_accounts(credentials, brokers))
 
@@ -160,7 +161,7 @@ def main() -> int:
         arm_from(settings.failpoints, settings.failpoints_log)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
+    except (MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
         return _cannot_start(str(wrong))
     except ValidationError as wrong:
         first = wrong.errors(include_input=False)[0]

@@ -1,11 +1,13 @@
 """Connecting a broker account, the morning login, and what never comes out again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlparse
 
 import pytest
 from sqlalchemy import text
 
+from adapters.egress import Egress
 from adapters.store.engine import Store
 from api.passwords import Passwords
 from domain.login import LoginResult, LoginStatus
@@ -227,3 +229,24 @@ async def sealed(world: World) -> dict:
     async with world.store.read() as session:
         row = (await session.execute(text("SELECT * FROM broker_keys"))).mappings().one()
     return {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
+
+
+async def test_live_account_without_an_address_of_its_own_is_told_so_and_trades_nothing(
+    store: Store, passwords: Passwords
+):
+    live = new_world(store, passwords, egress=Egress(live=True))
+    customer = await live.customer()
+    refused = await customer.post("/broker/connect", KEYS)
+    assert (refused.status_code, refused.json()["code"]) == (409, "no_own_address")
+    assert "registered address of its own" in refused.json()["detail"]
+    assert live.kite.ways == []
+
+    own = Egress(live=True, proxies={await customer.id(): "http://10.0.0.5:3128"})
+    allowed = new_world(store, passwords, egress=own)
+    owner = replace(customer, http=allowed.http)
+    await owner.connect()
+    assert allowed.kite.ways == [{"all": "http://10.0.0.5:3128"}]
+    strategy_id = (await owner.create())["strategy_id"]
+    assert (await customer.start(strategy_id)).json()["code"] == "no_own_address"
+    assert live.runs.started == []
+    assert (await owner.start(strategy_id)).status_code == 200

@@ -14,6 +14,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.engine import make_url
 
 from adapters.credentials import VaultCredentials
+from adapters.egress import Egress
 from adapters.key_marks import opening, sealing
 from adapters.rotation import Rotation
 from adapters.store.credentials import Credentials
@@ -88,7 +89,7 @@ async def test_nothing_fails_to_open_and_no_login_is_lost_while_keys_rotate(
     store: Store, worker: Store
 ) -> None:
     users = [await connected(store) for _ in range(40)]
-    credentials = VaultCredentials(Credentials(worker), Opener.local(BOTH))
+    credentials = VaultCredentials(Credentials(worker), Opener.local(BOTH), Egress())
     logins: dict[UUID, str] = {}
     reads = 0
     stop = asyncio.Event()

@@ -23,7 +23,7 @@ from typing import Annotated
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from adapters.kite.way import UnknownWay, Way
 from domain.errors import BrokerUnavailable
@@ -55,7 +55,7 @@ def _exit(value: object) -> object:
 class _Config(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    proxies: dict[UUID, Annotated[_Exit, BeforeValidator(_exit)]] = {}
+    proxies: dict[UUID, Annotated[_Exit, BeforeValidator(_exit)]] = Field(default={}, repr=False)
     direct: frozenset[UUID] = frozenset()
     families: list[frozenset[UUID]] = []
 

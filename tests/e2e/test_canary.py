@@ -98,6 +98,7 @@ async def leaky(home: Path) -> AsyncIterator[Product]:
     running = Product.start(
         home,
         STOPWATCH_LOG_LEVEL="DEBUG",
+        STOPWATCH_EXIT_RESEND_AFTER_SECONDS="3",
         STOPWATCH_FAILPOINTS="start.received=raise;entry.planned=raise;exit.claimed=raise",
     )
     try:

@@ -7,6 +7,7 @@ import re
 import resource
 import secrets
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,8 +19,9 @@ import httpx
 import pytest
 from redis.asyncio import Redis
 
+from local.keys import fresh, seal_key, with_new_encryption_key, write_secret
 from tests.e2e.canaries import Canaries, unexpected
-from tests.e2e.product import Product
+from tests.e2e.product import BIN, Product
 from tests.e2e.trader import Trader, soon
 
 MADE_BY_UP = ("jwt_secret", "encryption_keys", "database_password_owner", "database_password_api")
@@ -90,13 +92,22 @@ class Person(Trader):
         assert not self.canaries.in_text(refusal.text)
 
 
+def room(directory: Path) -> Path:
+    directory.mkdir(parents=True, mode=0o700)
+    return directory
+
+
 @pytest.fixture
 async def leaky(home: Path) -> AsyncIterator[Product]:
     """The product at its most talkative, which would leave core files, failing where it is told to."""
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    # Logins are sealed to a key that is being replaced, so that a rotation has something to do.
+    old = fresh()["STOPWATCH_ENCRYPTION_KEYS"]
+    write_secret(room(home / "data" / "secrets") / "encryption_keys", with_new_encryption_key(old))
     running = Product.start(
         home,
+        STOPWATCH_SEAL_KEY=seal_key(old),
         STOPWATCH_LOG_LEVEL="DEBUG",
         STOPWATCH_EXIT_RESEND_AFTER_SECONDS="3",
         STOPWATCH_FAILPOINTS="start.received=raise;entry.planned=raise;exit.claimed=raise",
@@ -113,6 +124,8 @@ async def test_no_secret_is_left_in_anything_that_was_written(leaky: Product, tm
     home = leaky.home
     for name in MADE_BY_UP:
         canaries.add("kept by up", (home / "data" / "secrets" / name).read_text().strip())
+    for key in (home / "data" / "secrets" / "encryption_keys").read_text().strip().split(","):
+        canaries.add("kept by up", key)
     asha, ravi = [await Person.known(leaky, canaries) for _ in range(2)]
     for person in (asha, ravi):
         await person.connect()
@@ -151,6 +164,7 @@ async def trade_through_failures(product: Product, asha: Person, ravi: Person) -
     await asyncio.gather(*(person.start(strategy_id) for person, strategy_id in strategies))
     for person, strategy_id in strategies:
         await person.until(strategy_id, phase="holding")
+    await rotate_keys(product, asha.canaries)
     os.kill(product.endpoints["pids"]["postgres"], signal.SIGKILL)
     keys = {name: ravi.account[name] for name in ("api_key", "api_secret", "access_token")}
     await ravi.http.post("/broker/connect", json=keys)  # while nothing can be stored
@@ -163,6 +177,20 @@ async def trade_through_failures(product: Product, asha: Person, ravi: Person) -
     for person, strategy_id in strategies:
         await person.until(strategy_id, status="stopped", position="sold")
     await asha.http.post("/auth/logout", json={"refresh_token": "x" * 43})
+
+
+async def rotate_keys(product: Product, canaries: Canaries) -> None:
+    """Seal all logins anew while their strategies hold shares: every sale below needs one of them."""
+    command = [str(BIN / "stopwatch"), "keys", "rotate", "--data-dir", "data"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("STOPWATCH_")}
+    rotating = await asyncio.create_subprocess_exec(
+        *command, cwd=product.home, env=clean, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    told = (await rotating.communicate())[0].decode()
+    assert rotating.returncode == 0, told
+    assert "2 of 2 accounts were sealed anew" in told
+    assert "Give the API STOPWATCH_SEAL_KEY=" in told
+    assert canaries.in_text(told) == set()
 
 
 def no_core_file_is_possible(product: Product) -> None:

@@ -34,6 +34,10 @@ orders = typer.Typer(no_args_is_help=True, help="Orders that need a person.")
 app.add_typer(orders, name="orders")
 
 _VERDICTS = {True: "ok  ", False: "FAIL", None: "-   "}
+_DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Of a running `stopwatch up`: its database is asked. Without settings: .stopwatch"),
+]
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -48,10 +52,14 @@ def up(
     listeners: Annotated[int, typer.Option(min=1, help="Processes that watch prices.")] = 1,
 ) -> None:
     """Run the whole product in this terminal; parts without an address are embedded."""
+    import resource
+
     from local.given import Given, Wish
     from local.terminal import Terminal
     from local.up import up as run_up
 
+    # For every part, since they inherit it: their memory holds what must not lie about on a disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     wish = Wish(
         data_dir=data_dir,
         port=port,
@@ -89,6 +97,15 @@ def paper(context: typer.Context) -> None:
 
 
 @app.command(context_settings=_PASSED_ON)
+def codec(context: typer.Context) -> None:
+    """Decrypt Temporal's payloads for the Web UI and the `temporal` command of an operator."""
+    keys = _settings().payload_keys
+    environment = {**os.environ, "STOPWATCH_PAYLOAD_KEYS": keys.get_secret_value() if keys else ""}
+    command = [sys.executable, "-P", "-m", "adapters.codec_server", *context.args]
+    os.execve(sys.executable, command, environment)  # noqa: S606
+
+
+@app.command(context_settings=_PASSED_ON)
 def migrate(context: typer.Context) -> None:
     """Bring the schema, the database roles and Temporal's search attributes."""
     _become("migrations", context.args)
@@ -101,6 +118,57 @@ def new() -> None:
 
     for name, value in fresh().items():
         typer.echo(f"{name}={value}")
+
+
+@keys.command("new-encryption-key")
+def new_encryption_key(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Of `stopwatch up`: the key is added there instead of printed.")
+    ] = None,
+) -> None:
+    """Put a new current encryption key before the ones in use, as the first step of a rotation."""
+    from local.keys import add_encryption_key, seal_key, with_new_encryption_key
+
+    try:
+        if data_dir is not None:
+            add_encryption_key(data_dir)
+            typer.echo(
+                f"{data_dir} has a new current key, and keeps the old ones. Next: restart `stopwatch up`, "
+                f"then `stopwatch keys rotate --data-dir {data_dir}`."
+            )
+            return
+        given = _settings().encryption_keys
+        words = with_new_encryption_key(given.get_secret_value() if given else "")
+    except (ValueError, OSError):
+        where = f"{data_dir}/secrets/encryption_keys" if data_dir else "STOPWATCH_ENCRYPTION_KEYS"
+        typer.echo(
+            f"No key was made: {where} cannot be read as keys. Name a directory of `stopwatch up`, "
+            "or check the setting.",
+            err=True,
+        )
+        _leave(2)
+    typer.echo(f"STOPWATCH_ENCRYPTION_KEYS={words}")
+    typer.echo(f"STOPWATCH_SEAL_KEY={seal_key(words)}")
+    typer.echo(
+        "Next: give the first line to workers and listeners and restart them; then `stopwatch keys rotate`; "
+        "then give the second line to the API and restart it; then rotate once more.",
+        err=True,
+    )
+
+
+@keys.command()
+def rotate(data_dir: _DataDir = None) -> None:
+    """Seal every broker secret anew to the current encryption key, while orders run."""
+    from local.keys import encryption_keys_of
+
+    given = _settings().encryption_keys
+    words = given.get_secret_value() if given else encryption_keys_of(data_dir or Path(".stopwatch"))
+    environment = {
+        **os.environ,
+        "STOPWATCH_DATABASE_URL": _database(data_dir),
+        "STOPWATCH_ENCRYPTION_KEYS": words or "",
+    }
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "adapters.rotation"], environment)  # noqa: S606
 
 
 @app.command()
@@ -121,12 +189,6 @@ def doctor() -> None:
     )
     # Temporal's library may crash the interpreter's own end.
     _leave(0 if well else 1)
-
-
-_DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Of a running `stopwatch up`: its database is asked. Without settings: .stopwatch"),
-]
 
 
 @app.command()
@@ -214,6 +276,7 @@ def _addresses(settings: "Settings") -> "Addresses":
         temporal_namespace=settings.temporal_namespace,
         temporal_api_key=open_text(settings.temporal_api_key),
         temporal_tls=(certificate, key) if certificate and key else None,
+        temporal_ca=settings.temporal_tls_ca,
         kite=settings.kite_root,
         calendar=(settings.calendar, settings.calendar_overrides),
     )

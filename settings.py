@@ -29,9 +29,21 @@ class Settings(BaseSettings):
     temporal_task_queue: str = "stopwatch"
     temporal_tls_cert: Path | None = None
     temporal_tls_key: Path | None = None
+    temporal_tls_ca: Path | None = None
+    """Whom the server's certificate must come from; without it, an authority that the system trusts."""
     temporal_api_key: SecretStr | None = None
+    payload_keys: SecretStr | None = None
+    """Encrypt what Temporal stores, the first is current; without it the Web UI shows payloads in clear."""
     kite_root: str = ZERODHA_ROOT
     kite_ws_root: str = ZERODHA_WS_ROOT
+    egress_proxies: SecretStr | None = None
+    """Each user's own way out to the broker: JSON, or the path of a file (`adapters/egress.py`)."""
+
+    @property
+    def egress(self) -> str | None:
+        """Return the ways out as they are written, None where none are given."""
+        return self.egress_proxies.get_secret_value() if self.egress_proxies else None
+
     feed_api_key: SecretStr | None = None
     feed_access_token: SecretStr | None = None
     jwt_secret: SecretStr | None = None
@@ -49,6 +61,8 @@ class Settings(BaseSettings):
     docs: bool = False
     cloudwatch_namespace: str = Field(default="", max_length=255, pattern=r"^[A-Za-z0-9_.\-/#:]*$")
     cors_origins: str = ""
+    traceable: bool = False
+    """A debugger of the same user may look into the process; on under `up`, where one user owns all."""
     log_level: str = "INFO"
     log_format: Literal["console", "json"] = "console"
     ready_file: Path | None = None

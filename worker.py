@@ -36,7 +36,10 @@ from adapters.cache_mark import RedisMark
 from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
 from adapters.credentials import VaultCredentials
+from adapters.egress import BadEgress, Egress
 from adapters.failpoints import BadFailpoint, arm_from
+from adapters.hardening import no_core_dumps, untraceable
+from adapters.key_marks import opening
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.login import KiteLogin
 from adapters.kite.wire import Wire
@@ -52,7 +55,7 @@ from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
-from adapters.temporal import TemporalAddress, connect
+from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, Opener
 from domain.leg import Horizons
 from domain.ports import Alerts
@@ -92,10 +95,12 @@ class Parts:
 
 
 def parts(settings: Settings) -> Parts:
-    """Wire the adapters. Raises `MissingSetting`, `BadKey`; connects nothing yet."""
-    opener = Opener(settings.need("encryption_keys"))
+    """Wire the adapters. Raises `MissingSetting`, `BadKey`, `BadEgress`; connects nothing yet."""
+    opener = Opener.local(settings.need("encryption_keys"))
+    egress = Egress.of(settings.kite_root, settings.egress)
     clock = SystemClock()
-    store = Store.open(settings.need("database_url_worker"), pool_size=10, application="stopwatch worker")
+    application = opening("stopwatch worker", opener.key_ids)
+    store = Store.open(settings.need("database_url_worker"), pool_size=10, application=application)
     credentials = Credentials(store)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     wire = Wire()
@@ -105,8 +110,8 @@ def parts(settings: Settings) -> Parts:
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
         stops=RedisStops.connect(settings.need("redis_url"), name),
         mark=RedisMark.connect(settings.need("redis_url")),
-        brokers=KiteBrokers(VaultCredentials(credentials, opener), settings.kite_root, clock, wire),
-        logins=StoredLogins(credentials, opener, KiteLogin(settings.kite_root, wire), clock),
+        brokers=KiteBrokers(VaultCredentials(credentials, opener, egress), settings.kite_root, clock, wire),
+        logins=StoredLogins(credentials, opener, egress, KiteLogin(settings.kite_root, wire), clock),
         wire=wire,
         clock=clock,
     )
@@ -197,15 +202,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def _client(settings: Settings) -> Client:
-    return await connect(
-        TemporalAddress(
-            settings.need("temporal_address"),
-            settings.temporal_namespace,
-            settings.temporal_tls_cert,
-            settings.temporal_tls_key,
-            settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
-        )
-    )
+    return await connect(TemporalAddress.of(settings))
 
 
 def _part_watch(settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack) -> PartWatch:
@@ -270,13 +267,16 @@ def _allow_connections() -> None:
 
 def main() -> int:
     """Run a worker; return its exit status."""
+    no_core_dumps()
     _allow_connections()
     settings = Settings()
+    if not settings.traceable:
+        untraceable()
     configure(settings.log_level, settings.log_format)
     try:
         arm_from(settings.failpoints, settings.failpoints_log)
         uvloop.run(serve(settings))
-    except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset) as wrong:
+    except (MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
         sys.stderr.write(f"The worker cannot start. {wrong}\n")
         return 2
     except RuntimeError as unreachable:

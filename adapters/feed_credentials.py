@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from adapters.egress import Egress
 from adapters.kite.accounts import KiteCredentials
 from adapters.store.credentials import FeedLogins
 from adapters.vault import Opener
@@ -11,21 +12,28 @@ from domain.errors import BrokerNotConnected
 class FeedCredentials:
     """Implements `adapters.kite.accounts.Credentials` for the listener's role, which only reads."""
 
-    def __init__(self, stored: FeedLogins, opener: Opener) -> None:
+    def __init__(self, stored: FeedLogins, opener: Opener, egress: Egress) -> None:
         self._stored = stored
         self._opener = opener
+        self._egress = egress
 
     async def credentials(self, user_id: UUID) -> KiteCredentials:
-        """Return the newest login, opened. Raises `BrokerNotConnected`, `SecretUnreadable`."""
+        """Return the newest login, opened.
+
+        Raises `BrokerNotConnected`, `SecretUnreadable`, `NoOwnAddress`.
+        """
         login = await self._stored.read(user_id)
         if login is None:
             raise BrokerNotConnected("no broker account is connected, or nothing of this user runs")
         token = login.access_token
         return KiteCredentials(
-            api_key=self._opener.open(login.api_key, user_id=user_id, field="api_key"),
-            access_token=self._opener.open(token, user_id=user_id, field="access_token") if token else "",
+            api_key=await self._opener.open(login.api_key, user_id=user_id, field="api_key"),
+            access_token=await self._opener.open(token, user_id=user_id, field="access_token")
+            if token
+            else "",
             login_version=login.login_version,
             dead=login.login_dead or token is None,
+            proxies=self._egress.proxies_of(user_id),
         )
 
     async def login_version(self, user_id: UUID) -> int | None:

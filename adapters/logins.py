@@ -4,6 +4,7 @@ import base64
 import binascii
 from uuid import UUID
 
+from adapters.egress import Egress
 from adapters.kite.login import KiteLogin, KiteSession, token_expiry
 from adapters.store.credentials import Credentials, SealedKeys
 from adapters.vault import Opener
@@ -15,9 +16,12 @@ from domain.ports import Clock
 class StoredLogins:
     """Implements `domain.ports.Logins` over the store, the vault and Kite."""
 
-    def __init__(self, credentials: Credentials, opener: Opener, kite: KiteLogin, clock: Clock) -> None:
+    def __init__(
+        self, credentials: Credentials, opener: Opener, egress: Egress, kite: KiteLogin, clock: Clock
+    ) -> None:
         self._credentials = credentials
         self._opener = opener
+        self._egress = egress
         self._kite = kite
         self._clock = clock
 
@@ -42,12 +46,13 @@ class StoredLogins:
         return await self._store(keys, session)
 
     async def _session(self, keys: SealedKeys, request: LoginRequest) -> KiteSession:
-        token = self._open(_bytes(request.sealed_token), request.user_id, request.kind)
-        api_key = self._open(keys.api_key, keys.user_id, "api_key")
+        token = await self._open(_bytes(request.sealed_token), request.user_id, request.kind)
+        api_key = await self._open(keys.api_key, keys.user_id, "api_key")
+        proxies = self._egress.proxies_of(keys.user_id)
         if request.kind is LoginKind.REQUEST_TOKEN:
-            secret = self._open(keys.api_secret, keys.user_id, "api_secret")
-            return await self._kite.exchange(api_key, secret, token)
-        profile = await self._kite.profile(api_key, token)
+            secret = await self._open(keys.api_secret, keys.user_id, "api_secret")
+            return await self._kite.exchange(api_key, secret, token, proxies)
+        profile = await self._kite.profile(api_key, token, proxies)
         return KiteSession(token, profile.broker_user_id, profile.user_name)
 
     async def _store(self, keys: SealedKeys, session: KiteSession) -> LoginResult:
@@ -64,8 +69,8 @@ class StoredLogins:
             return LoginResult(LoginStatus.NOT_CONNECTED, "the broker account was disconnected meanwhile")
         return LoginResult(LoginStatus.CONNECTED)
 
-    def _open(self, sealed: bytes, user_id: UUID, field: str) -> str:
-        return self._opener.open(sealed, user_id=user_id, field=field)
+    async def _open(self, sealed: bytes, user_id: UUID, field: str) -> str:
+        return await self._opener.open(sealed, user_id=user_id, field=field)
 
 
 def _bytes(text: str) -> bytes:

@@ -1,11 +1,20 @@
 """The connection to Temporal: one converter for client, worker, listener, tests and replay alike."""
 
-from dataclasses import dataclass
+import dataclasses
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
+from pydantic import SecretStr
 from temporalio.client import Client, TLSConfig
 from temporalio.contrib.pydantic import PydanticPayloadConverter
-from temporalio.converter import CompositePayloadConverter, DataConverter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+)
+
+from adapters.payload_codec import EncryptingCodec
 
 _CONVERTERS = tuple(PydanticPayloadConverter().converters.values())
 
@@ -25,35 +34,101 @@ class _SharedConverter(CompositePayloadConverter):
 DATA_CONVERTER = DataConverter(payload_converter_class=_SharedConverter)
 
 
+class TemporalSettings(Protocol):
+    """What the entry points' settings say of Temporal."""
+
+    temporal_namespace: str
+    temporal_tls_cert: Path | None
+    temporal_tls_key: Path | None
+    temporal_tls_ca: Path | None
+    temporal_api_key: SecretStr | None
+    payload_keys: SecretStr | None
+
+    def need(self, name: str) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class TemporalAddress:
-    """Where Temporal is and how to be let in. `api_key` is never printed."""
+    """Where Temporal is, how to be let in, and what payloads are encrypted with (None: nothing).
+
+    `tls_ca` is whom the server's certificate must come from, None: an authority of the system's.
+    """
 
     target: str
     namespace: str = "default"
     tls_cert: Path | None = None
     tls_key: Path | None = None
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    tls_ca: Path | None = None
+    payload_keys: str | None = field(default=None, repr=False)
 
-    def __repr__(self) -> str:
-        return f"TemporalAddress({self.target!r}, namespace={self.namespace!r})"
+    @classmethod
+    def of(cls, settings: TemporalSettings) -> "TemporalAddress":
+        """Read the settings. Raises `MissingSetting` without an address."""
+        return cls(
+            settings.need("temporal_address"),
+            settings.temporal_namespace,
+            settings.temporal_tls_cert,
+            settings.temporal_tls_key,
+            _open_text(settings.temporal_api_key),
+            settings.temporal_tls_ca,
+            _open_text(settings.payload_keys),
+        )
+
+
+def data_converter(payload_keys: str | None) -> DataConverter:
+    """Return the converter; with keys payloads and failures are encrypted. Raises `BadKey`."""
+    if not payload_keys:
+        return DATA_CONVERTER
+    return dataclasses.replace(
+        DATA_CONVERTER,
+        payload_codec=EncryptingCodec(payload_keys),
+        # Messages and stack traces of failures are plain text otherwise.
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
 
 
 async def connect(address: TemporalAddress, *, lazy: bool = False) -> Client:
-    """Connect to Temporal. `lazy` waits with the connection until the first call."""
+    """Connect to Temporal. `lazy` waits with the connection until the first call.
+
+    Raises `BadKey` for payload keys that are none, `BadCertificate` for files that cannot be read.
+    """
     return await Client.connect(
         address.target,
         namespace=address.namespace,
         tls=_tls(address),
         api_key=address.api_key,
-        data_converter=DATA_CONVERTER,
+        data_converter=data_converter(address.payload_keys),
         lazy=lazy,
     )
 
 
+class BadCertificate(Exception):
+    """A certificate or key of the settings cannot be read; the message names the setting."""
+
+
 def _tls(address: TemporalAddress) -> TLSConfig | bool:
-    if address.tls_cert and address.tls_key:
-        return TLSConfig(
-            client_cert=address.tls_cert.read_bytes(), client_private_key=address.tls_key.read_bytes()
+    if bool(address.tls_cert) != bool(address.tls_key):
+        raise BadCertificate(
+            "STOPWATCH_TEMPORAL_TLS_CERT and STOPWATCH_TEMPORAL_TLS_KEY go together: set both, or neither."
         )
-    return address.api_key is not None
+    if not (address.tls_cert or address.tls_ca):
+        return address.api_key is not None
+    return TLSConfig(
+        server_root_ca_cert=_read("CA", address.tls_ca),
+        client_cert=_read("CERT", address.tls_cert),
+        client_private_key=_read("KEY", address.tls_key),
+    )
+
+
+def _read(name: str, path: Path | None) -> bytes | None:
+    try:
+        return path.read_bytes() if path else None
+    except OSError as error:
+        raise BadCertificate(
+            f"STOPWATCH_TEMPORAL_TLS_{name} cannot be read ({error.strerror}): {path}."
+        ) from None
+
+
+def _open_text(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None and secret.get_secret_value() else None

@@ -13,11 +13,13 @@ import structlog
 import uvicorn
 import uvloop
 from pydantic import ValidationError
-from temporalio.client import Client
 
 from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
+from adapters.egress import BadEgress, Egress
 from adapters.failpoints import BadFailpoint, arm_from
+from adapters.hardening import no_core_dumps, untraceable
+from adapters.key_marks import sealing
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import KiteLogin
 from adapters.kite.wire import Wire
@@ -26,7 +28,7 @@ from adapters.logs import configure
 from adapters.store.engine import Store
 from adapters.store.walls import WallMissing, check_walls
 from adapters.store.watch import EVENT_ADDED, Notices
-from adapters.temporal import TemporalAddress, connect
+from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, LoginKeyBox, Sealer
 from api.app import create_app
 from api.bells import Bells
@@ -54,9 +56,12 @@ class PortTaken(Exception):
 
 def main() -> int:
     """Serve; return the exit status: 2 when it cannot start as it is told to."""
+    no_core_dumps()
     at = _arguments()
     try:
         settings = Settings()
+        if not settings.traceable:
+            untraceable()
         configure(settings.log_level, settings.log_format)
         arm_from(settings.failpoints, settings.failpoints_log)
         with _listening(at.host, at.port) as listener:
@@ -66,7 +71,10 @@ def main() -> int:
             f"STOPWATCH_{str(item['loc'][0]).upper()}: {item['msg']}" for item in wrong.errors()
         )
         return _refuse(f"A setting is not right: {names}.")
-    except (MissingSetting, BadKey, BadFailpoint, WeakSecret, PortTaken, WallMissing) as reason:
+    except (
+        *(MissingSetting, BadKey, BadFailpoint, WeakSecret, PortTaken),
+        *(WallMissing, BadCertificate, BadEgress),
+    ) as reason:
         return _refuse(str(reason))
     return 0
 
@@ -134,8 +142,10 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         url = settings.need("database_url_api")
         prices = RedisLastPrices.connect(settings.need("redis_url"))
         stack.push_async_callback(prices.close)
-        temporal = await _temporal(settings)
-        store = Store.open(url, pool_size=DATABASE_CONNECTIONS, application="stopwatch api")
+        temporal = await connect(TemporalAddress.of(settings), lazy=True)
+        store = Store.open(
+            url, pool_size=DATABASE_CONNECTIONS, application=sealing("stopwatch api", sealer.key_id)
+        )
         stack.push_async_callback(store.close)
         wire = Wire()
         stack.callback(wire.close)
@@ -150,6 +160,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             store=store,
             runs=TemporalRuns(temporal, settings.temporal_task_queue),
             broker_logins=TemporalLogins(temporal, settings.temporal_task_queue),
+            egress=Egress.of(settings.kite_root, settings.egress),
             kite=KiteLogin(settings.kite_root, wire),
             instruments=instruments,
             calendar=open_calendar(settings.calendar, settings.calendar_overrides),
@@ -168,18 +179,6 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
             docs=settings.docs,
         )
-
-
-async def _temporal(settings: Settings) -> Client:
-    key = settings.temporal_api_key
-    address = TemporalAddress(
-        settings.need("temporal_address"),
-        settings.temporal_namespace,
-        settings.temporal_tls_cert,
-        settings.temporal_tls_key,
-        key.get_secret_value() if key else None,
-    )
-    return await connect(address, lazy=True)
 
 
 async def _warm_up(instruments: KiteInstruments) -> None:

@@ -26,14 +26,16 @@ class _Login:
 async def connect(parts: Parts, user_id: UUID, asked: ConnectIn) -> BrokerAccount:
     """Connect with whatever combination of fields was given. Raises `Problem`s of the contract."""
     kind, token = _token(asked)
+    may_trade(parts, user_id)
     if asked.api_key is not None and asked.api_secret is not None:
-        login = await _confirmed(parts, asked.api_key, asked.api_secret, kind, token)
+        login = await _confirmed(parts, user_id, asked.api_key, asked.api_secret, kind, token)
         return await _store(parts, user_id, asked.api_key, asked.api_secret, login)
     return await log_in_again(parts, user_id, kind, token)
 
 
 async def log_in_again(parts: Parts, user_id: UUID, kind: LoginKind, token: str) -> BrokerAccount:
     """Let the worker, who can open the stored secret, use a token for a new login."""
+    may_trade(parts, user_id)
     account = await account_of(parts, user_id)
     if account is None:
         raise not_connected()
@@ -78,6 +80,13 @@ def shown(account: BrokerAccount | None, parts: Parts) -> BrokerOut:
     )
 
 
+def may_trade(parts: Parts, user_id: UUID) -> None:
+    """Raises `Conflict` where nothing may be sent to the broker for this user."""
+    refusal = parts.egress.refusal(user_id)
+    if refusal:
+        raise Conflict("no_own_address", refusal)
+
+
 def not_connected() -> Conflict:
     return Conflict(
         "broker_not_connected", "No broker account is connected: connect one with POST /broker/connect first."
@@ -102,12 +111,15 @@ def _token(asked: ConnectIn) -> tuple[LoginKind, str]:
     return LoginKind.ACCESS_TOKEN, asked.access_token or ""
 
 
-async def _confirmed(parts: Parts, api_key: str, api_secret: str, kind: LoginKind, token: str) -> _Login:
+async def _confirmed(
+    parts: Parts, user_id: UUID, api_key: str, api_secret: str, kind: LoginKind, token: str
+) -> _Login:
     try:
+        proxies = parts.egress.proxies_of(user_id)
         if kind is LoginKind.REQUEST_TOKEN:
-            session = await parts.kite.exchange(api_key, api_secret, token)
+            session = await parts.kite.exchange(api_key, api_secret, token, proxies)
             return _Login(session.access_token, session.broker_user_id, session.user_name)
-        profile = await parts.kite.profile(api_key, token)
+        profile = await parts.kite.profile(api_key, token, proxies)
         return _Login(token, profile.broker_user_id, profile.user_name)
     except (LoginNeeded, BrokerRefused):
         raise _rejected() from None

@@ -1,6 +1,6 @@
 """Logging in, staying logged in, logging out: refresh tokens rotate, and a stolen one ends its family."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -16,7 +16,7 @@ from api.tokens import ACCESS_LIFETIME, FAMILY_LIFETIME, ROTATION_GRACE, token_h
 @dataclass(frozen=True, slots=True)
 class _Renewed:
     user_id: UUID
-    refresh_token: str
+    refresh_token: str = field(repr=False)
 
 
 async def register(parts: Parts, email: str, password: str) -> TokenPair:

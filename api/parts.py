@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from adapters.egress import Egress
 from adapters.store.engine import Store
 from adapters.vault import LoginKeyBox, Sealer
 from api.passwords import Passwords
@@ -35,6 +36,8 @@ class Parts:
     checks: Mapping[str, Check] = field(default_factory=dict)
     cors_origins: tuple[str, ...] = ()
     docs: bool = False
+    egress: Egress = field(default_factory=Egress)
+    """By which address each user's calls reach the broker."""
     stop_wait_seconds: float = 20.0
     look_every_seconds: float = 2.0
     """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 from adapters.store.standing import Standing, standing
 from adapters.store.strategies import StrategyRecord
-from api.brokerage import not_connected
+from api.brokerage import may_trade, not_connected
 from api.errors import Conflict, FieldError, Invalid, NotFound
 from api.parts import Parts
 from api.protection import refuse_start
@@ -24,6 +24,7 @@ async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
         return before
     if before.account is None:
         raise not_connected()
+    may_trade(parts, user_id)
     if record.left_over:
         raise Conflict(
             "position_open",
@@ -43,6 +44,7 @@ async def start_sale(parts: Parts, user_id: UUID, record: StrategyRecord) -> Day
     """Start a run that only sells what an earlier one left; returns its plan."""
     if (await _read(parts, user_id, record.strategy.strategy_id)).account is None:
         raise not_connected()
+    may_trade(parts, user_id)
     segment = await segment_of(parts, record.strategy)
     try:
         plan = plan_sale(record.strategy, parts.calendar, segment, parts.clock.now())

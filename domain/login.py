@@ -1,6 +1,6 @@
 """The morning login: what goes through Temporal is a user's id and a sealed token, nothing in clear."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
@@ -26,7 +26,7 @@ class LoginRequest:
 
     user_id: UUID
     kind: LoginKind
-    sealed_token: str
+    sealed_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,11 @@ from pydantic import ValidationError
 
 from adapters.alerts import CloudWatchUnset, open_alerts
 from adapters.clock import SystemClock
+from adapters.egress import BadEgress, Egress
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.feed_credentials import FeedCredentials
+from adapters.hardening import no_core_dumps, untraceable
+from adapters.key_marks import opening
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.broker import KiteBroker
 from adapters.kite.calls import KiteCalls
@@ -30,7 +33,7 @@ from adapters.redis_stop_queue import RedisStopQueue
 from adapters.store.credentials import FeedLogins
 from adapters.store.engine import Store
 from adapters.store.watch import Notices, PostgresWatchList
-from adapters.temporal import TemporalAddress, connect
+from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, Opener
 from domain.errors import CacheUnavailable
 from domain.ports import Broker
@@ -65,7 +68,9 @@ async def serve(settings: Settings) -> None:
 async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
     clock = SystemClock()
     database = settings.need("database_url_listener")
-    store = Store.open(database, pool_size=3, application="stopwatch listener")
+    opener = _opener(settings)
+    application = opening("stopwatch listener", opener.key_ids) if opener else "stopwatch listener"
+    store = Store.open(database, pool_size=3, application=application)
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
@@ -77,10 +82,10 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
         await stops.warm()
     wire = Wire()
     stack.callback(wire.close)
-    accounts = _accounts(settings, store, wire, clock)
+    accounts = _accounts(settings, opener, store, wire, clock)
     alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
     # Lazy: a listener that starts while Temporal is away still watches, and signals when it is back.
-    client = await connect(_temporal(settings), lazy=True)
+    client = await connect(TemporalAddress.of(settings), lazy=True)
     return Listener(
         PostgresWatchList(store, Notices(database)),
         accounts,
@@ -101,8 +106,17 @@ def _name(clock: SystemClock) -> str:
     return f"{int(clock.now().timestamp() * 1000):013d}-{uuid4().hex[:8]}"
 
 
-def _accounts(settings: Settings, store: Store, wire: Wire, clock: SystemClock) -> Accounts:
+def _opener(settings: Settings) -> Opener | None:
+    """Return what opens users' own logins; None where the operator's feed account serves everybody."""
     if settings.feed_api_key is not None or settings.feed_access_token is not None:
+        return None
+    return Opener.local(settings.need("encryption_keys"))
+
+
+def _accounts(
+    settings: Settings, opener: Opener | None, store: Store, wire: Wire, clock: SystemClock
+) -> Accounts:
+    if opener is None:
 
         def open_broker(login: FeedLogin) -> Broker:
             calls = KiteCalls(login.api_key, login.access_token, settings.kite_root, wire)
@@ -110,7 +124,7 @@ def _accounts(settings: Settings, store: Store, wire: Wire, clock: SystemClock) 
 
         _feed_login(settings)
         return OneForAll(OperatorLogin(lambda: _feed_login(Settings()), open_broker).account())
-    credentials = FeedCredentials(FeedLogins(store), Opener(settings.need("encryption_keys")))
+    credentials = FeedCredentials(FeedLogins(store), opener, Egress.of(settings.kite_root, settings.egress))
     brokers = KiteBrokers(credentials, settings.kite_root, clock, wire)
     return EachTheirOwn(own_accounts(credentials, brokers))
 
@@ -126,16 +140,6 @@ def _feed_login(settings: Settings) -> FeedLogin:
     return FeedLogin(key.get_secret_value(), token.get_secret_value())
 
 
-def _temporal(settings: Settings) -> TemporalAddress:
-    return TemporalAddress(
-        settings.need("temporal_address"),
-        settings.temporal_namespace,
-        settings.temporal_tls_cert,
-        settings.temporal_tls_key,
-        settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
-    )
-
-
 async def _say_ready(settings: Settings, listener: Listener) -> None:
     await listener.until_ready()
     # What is known by now stays for the day: a full collection would walk through all of it, and ticks wait.
@@ -148,13 +152,16 @@ async def _say_ready(settings: Settings, listener: Listener) -> None:
 
 def main() -> int:
     """Run a listener; return its exit status: 0 after a clean end, 2 when a setting is missing or wrong."""
+    no_core_dumps()
     try:
         settings = Settings()
+        if not settings.traceable:
+            untraceable()
         configure(settings.log_level, settings.log_format)
         arm_from(settings.failpoints, settings.failpoints_log)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset) as wrong:
+    except (MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
         return _cannot_start(str(wrong))
     except ValidationError as wrong:
         first = wrong.errors(include_input=False)[0]

@@ -24,6 +24,7 @@ class Addresses:
     temporal_namespace: str
     temporal_api_key: str | None = field(repr=False)
     temporal_tls: tuple[Path, Path] | None
+    temporal_ca: Path | None
     kite: str
     calendar: tuple[str, Path | None] = ("XNSE", None)
 
@@ -101,14 +102,17 @@ async def _temporal(address: str, addresses: Addresses) -> str:
     from temporalio.client import Client, TLSConfig
 
     pair = addresses.temporal_tls
-    tls = (
-        TLSConfig(client_cert=pair[0].read_bytes(), client_private_key=pair[1].read_bytes()) if pair else None
+    authority = addresses.temporal_ca
+    tls = TLSConfig(
+        server_root_ca_cert=authority.read_bytes() if authority else None,
+        client_cert=pair[0].read_bytes() if pair else None,
+        client_private_key=pair[1].read_bytes() if pair else None,
     )
     client = await Client.connect(
         address,
         namespace=addresses.temporal_namespace,
         api_key=addresses.temporal_api_key,
-        tls=tls or bool(addresses.temporal_api_key),
+        tls=tls if pair or authority else bool(addresses.temporal_api_key),
     )
     await client.service_client.check_health()
     return f"serves namespace {addresses.temporal_namespace}"

@@ -38,7 +38,35 @@ def fresh() -> dict[str, str]:
         "STOPWATCH_JWT_SECRET": _random(),
         "STOPWATCH_ENCRYPTION_KEYS": private,
         "STOPWATCH_SEAL_KEY": seal_key(private),
+        "STOPWATCH_PAYLOAD_KEYS": _text(secrets.token_bytes(32)),
     }
+
+
+def with_new_encryption_key(encryption_keys: str) -> str:
+    """Return the keys with a new current one before them; the old ones still open what was sealed to them.
+
+    Raises `ValueError` where a word of them is no key.
+    """
+    words = [word.strip() for word in encryption_keys.split(",") if word.strip()]
+    for word in words:
+        seal_key(word)
+    return ",".join([_private_key(), *words])
+
+
+def encryption_keys_of(directory: Path) -> str | None:
+    """Return the keys that a data directory holds, None where it holds none."""
+    path = _encryption_keys(directory)
+    return path.read_text().strip() if path.exists() else None
+
+
+def add_encryption_key(directory: Path) -> None:
+    """Put a new current key before those of a data directory. Raises `ValueError`, `OSError`."""
+    path = _encryption_keys(directory)
+    write_secret(path, with_new_encryption_key(path.read_text()) + "\n")
+
+
+def _encryption_keys(directory: Path) -> Path:
+    return directory / "secrets" / "encryption_keys"
 
 
 def seal_key(encryption_keys: str) -> str:

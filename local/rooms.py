@@ -14,7 +14,13 @@ from local.data_dir import DataDir
 from local.part import Part
 
 _OWN = ("DATABASE_URL", "DATABASE_URL_API", "DATABASE_URL_WORKER", "DATABASE_URL_LISTENER")
-_SECRET = (*_OWN, "JWT_SECRET", "ENCRYPTION_KEYS", "SEAL_KEY", "FEED_API_KEY", "FEED_ACCESS_TOKEN")
+_TRADING = ("PAYLOAD_KEYS", "EGRESS_PROXIES")
+"""For whoever speaks with Temporal and with the broker."""
+_SECRET = (
+    *_OWN,
+    *_TRADING,
+    *("JWT_SECRET", "ENCRYPTION_KEYS", "SEAL_KEY", "FEED_API_KEY", "FEED_ACCESS_TOKEN"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +39,16 @@ class Rooms:
             # Whether its dependencies answer is asked once, by `up`; started again while one of them is down,
             # the API is up all the same.
             ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/health/live"),
-            environment=self._for("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY"),
+            environment=self._for("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY", *_TRADING),
         )
 
     def worker(self, number: int, of: int) -> Part:
-        needs = ("DATABASE_URL_WORKER", "ENCRYPTION_KEYS", "SEAL_KEY")
+        needs = ("DATABASE_URL_WORKER", "ENCRYPTION_KEYS", "SEAL_KEY", *_TRADING)
         # It finishes what it is sending, for which it gives itself 8 s.
         return self._without_port("worker", number, of, needs, grace_seconds=9.0)
 
     def listener(self, number: int, of: int) -> Part:
-        needs = ("DATABASE_URL_LISTENER", "ENCRYPTION_KEYS", "FEED_API_KEY", "FEED_ACCESS_TOKEN")
+        needs = ("DATABASE_URL_LISTENER", "ENCRYPTION_KEYS", "FEED_API_KEY", "FEED_ACCESS_TOKEN", *_TRADING)
         # It waits until the others have taken over what it watches, for which it gives itself 5 s.
         return self._without_port("listener", number, of, needs, grace_seconds=6.0)
 

@@ -126,6 +126,7 @@ class Run:
             "ENCRYPTION_KEYS": encryption_keys,
             "SEAL_KEY": keys.seal_key(encryption_keys),
             "DOCS": "1",
+            "TRACEABLE": "1",
             "DATABASE_URL": found.postgres,
             **role_urls(found.postgres, self._keys.database_passwords),
         }

@@ -9,7 +9,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from adapters.temporal import TemporalAddress, connect
+from adapters.temporal import BadCertificate, TemporalAddress, connect
 from migrations.errors import TemporalRefused
 
 ATTRIBUTES = ("StopwatchUser", "StopwatchSymbol", "StopwatchPhase")
@@ -22,13 +22,15 @@ def temporal_address(environment: Mapping[str, str]) -> TemporalAddress | None:
     address = environment.get("STOPWATCH_TEMPORAL_ADDRESS")
     if not address:
         return None
-    cert, key = (environment.get(f"STOPWATCH_TEMPORAL_TLS_{name}") for name in ("CERT", "KEY"))
+    files = (environment.get(f"STOPWATCH_TEMPORAL_TLS_{name}") for name in ("CERT", "KEY", "CA"))
+    cert, key, authority = (Path(file) if file else None for file in files)
     return TemporalAddress(
         address,
         environment.get("STOPWATCH_TEMPORAL_NAMESPACE") or "default",
-        Path(cert) if cert else None,
-        Path(key) if key else None,
+        cert,
+        key,
         environment.get("STOPWATCH_TEMPORAL_API_KEY") or None,
+        authority,
     )
 
 
@@ -59,6 +61,8 @@ async def _registered(server: TemporalAddress) -> bool:
             )
     except RPCError as error:
         return _already_there_or_raise(error, server)
+    except BadCertificate as bad:
+        raise TemporalRefused(str(bad)) from None
     except RuntimeError:  # what the SDK raises while nothing listens at the address
         return False
     return True

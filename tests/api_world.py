@@ -133,7 +133,7 @@ def new_world(
     """Build the app around a database; `more` replaces parts."""
     owner, store = store, _as_api(store)
     private = X25519PrivateKey.generate()
-    opener = Opener(_text(private.private_bytes_raw()))
+    opener = Opener.local(_text(private.private_bytes_raw()))
     runs, logins, kite = RowRuns(owner), ScriptedLogins(), MemoryKite()
     instruments, prices, clock = MemoryInstruments(), MemoryPrices(), SetClock()
     parts = Parts(

@@ -30,7 +30,7 @@ class KiteCredentials:
     addresses that the user registered.
     """
 
-    api_key: str
+    api_key: str = field(repr=False)
     access_token: str = field(repr=False)
     login_version: int
     dead: bool = False

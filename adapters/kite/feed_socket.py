@@ -35,7 +35,7 @@ log = structlog.stdlib.get_logger("feed")
 class FeedLogin:
     """What opens the feed of one account."""
 
-    api_key: str
+    api_key: str = field(repr=False)
     access_token: str = field(repr=False)
 
 

@@ -1,5 +1,6 @@
 """Logging in at Kite: the page the user is sent to, the exchange of its token, and whose token it is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 
 ZERODHA_LOGIN = "https://kite.zerodha.com/connect/login"
 CALL_SECONDS = 7.0
+Proxies = Mapping[str, str] | None
 INDIA = ZoneInfo("Asia/Kolkata")
 TOKENS_DIE_AT = time(6)
 """Exchange time; by regulation, every day (Kite Connect documentation)."""
@@ -36,7 +38,10 @@ class KiteSession:
 
 
 class KiteLogin:
-    """Asks Kite about logins. Its methods raise `BrokerUnavailable` when it does not answer."""
+    """Asks Kite about logins. Its methods raise `BrokerUnavailable` when it does not answer.
+
+    `proxies` is the account's own way out, as `requests` takes it.
+    """
 
     def __init__(
         self,
@@ -50,12 +55,14 @@ class KiteLogin:
         self._login_page = login_page
         self._seconds = seconds
 
-    async def profile(self, api_key: str, access_token: str) -> KiteProfile:
+    async def profile(self, api_key: str, access_token: str, proxies: Proxies = None) -> KiteProfile:
         """Return whose token this is. Raises `LoginNeeded` for a dead or wrong one, `BrokerRefused`."""
-        data = await self._ask(api_key, access_token, routes.PROFILE)
+        data = await self._ask(api_key, access_token, routes.PROFILE, proxies)
         return KiteProfile(_text(data, "user_id"), _text(data, "user_name"))
 
-    async def exchange(self, api_key: str, api_secret: str, request_token: str) -> KiteSession:
+    async def exchange(
+        self, api_key: str, api_secret: str, request_token: str, proxies: Proxies = None
+    ) -> KiteSession:
         """Turn the login page's one-time token into a session.
 
         Raises `BrokerRefused` with the broker's words: a used or expired request token is not a login that
@@ -66,6 +73,7 @@ class KiteLogin:
                 api_key,
                 None,
                 routes.session(api_key, api_secret, request_token),
+                proxies,
                 secrets=(request_token, api_secret),
             )
         except LoginNeeded as refusal:
@@ -82,9 +90,10 @@ class KiteLogin:
         api_key: str,
         access_token: str | None,
         request: routes.KiteRequest,
+        proxies: Proxies,
         secrets: tuple[str, ...] = (),
     ) -> Any:
-        calls = KiteCalls(api_key, access_token, self._root, self._wire, secrets=secrets)
+        calls = KiteCalls(api_key, access_token, self._root, self._wire, proxies, secrets)
         try:
             return outcomes.read(await calls.call(request, self._seconds))
         finally:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+from adapters.kite.login import Proxies
 from adapters.store.engine import Store
 from adapters.store.runs import PostgresRunStore
 from api.bells import StreamBell
@@ -132,15 +133,20 @@ class MemoryKite:
 
     tokens: dict[str, KnownLogin] = field(default_factory=lambda: {"good-token": KnownLogin()})
     away: bool = False
+    ways: list[Proxies] = field(default_factory=list)
 
-    async def profile(self, api_key: str, access_token: str) -> KnownLogin:
+    async def profile(self, api_key: str, access_token: str, proxies: Proxies = None) -> KnownLogin:
+        self.ways.append(proxies)
         if self.away:
             raise BrokerUnavailable("connection reset by api.kite.trade")
         if access_token not in self.tokens:
             raise LoginNeeded("Incorrect `api_key` or `access_token`.")
         return self.tokens[access_token]
 
-    async def exchange(self, api_key: str, api_secret: str, request_token: str) -> KnownLogin:
+    async def exchange(
+        self, api_key: str, api_secret: str, request_token: str, proxies: Proxies = None
+    ) -> KnownLogin:
+        self.ways.append(proxies)
         if self.away:
             raise BrokerUnavailable("connection reset by api.kite.trade")
         if request_token not in self.tokens:

@@ -1,11 +1,13 @@
 """Connecting a broker account, the morning login, and what never comes out again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlparse
 
 import pytest
 from sqlalchemy import text
 
+from adapters.egress import Egress
 from adapters.store.engine import Store
 from api.passwords import Passwords
 from domain.login import LoginResult, LoginStatus
@@ -40,9 +42,12 @@ async def test_connect_with_a_request_token_exchanges_it(world: World):
     assert (await customer.post("/broker/connect", body)).status_code == 200
     stored = await sealed(world)
     user = await customer.id()
-    assert world.opener.open(stored["access_token"], user_id=user, field="access_token") == "from-good-token"
-    assert world.opener.open(stored["api_secret"], user_id=user, field="api_secret") == "kite-secret"
-    assert world.opener.open(stored["api_key"], user_id=user, field="api_key") == "kite-key"
+    assert (
+        await world.opener.open(stored["access_token"], user_id=user, field="access_token")
+        == "from-good-token"
+    )
+    assert await world.opener.open(stored["api_secret"], user_id=user, field="api_secret") == "kite-secret"
+    assert await world.opener.open(stored["api_key"], user_id=user, field="api_key") == "kite-key"
 
 
 async def test_secrets_are_stored_sealed_and_never_answered(world: World):
@@ -104,7 +109,7 @@ async def test_connect_keeps_the_account_when_the_login_is_of_another_one(world:
     assert "AB1234" in answer.json()["detail"]
     stored = await sealed(world)
     user = await customer.id()
-    assert world.opener.open(stored["access_token"], user_id=user, field="access_token") == "good-token"
+    assert await world.opener.open(stored["access_token"], user_id=user, field="access_token") == "good-token"
 
 
 async def test_connecting_again_revives_a_dead_login_and_counts_it(world: World):
@@ -126,7 +131,7 @@ async def test_morning_login_goes_to_the_worker_sealed_for_this_user(world: Worl
     ((user, asked, box),) = world.logins.asked
     assert (user, asked) == (await customer.id(), kind)
     assert b"morning-token" not in box
-    assert world.opener.open(box, user_id=user, field=kind) == "morning-token"
+    assert await world.opener.open(box, user_id=user, field=kind) == "morning-token"
 
 
 @pytest.mark.parametrize(
@@ -224,3 +229,24 @@ async def sealed(world: World) -> dict:
     async with world.store.read() as session:
         row = (await session.execute(text("SELECT * FROM broker_keys"))).mappings().one()
     return {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
+
+
+async def test_live_account_without_an_address_of_its_own_is_told_so_and_trades_nothing(
+    store: Store, passwords: Passwords
+):
+    live = new_world(store, passwords, egress=Egress(live=True))
+    customer = await live.customer()
+    refused = await customer.post("/broker/connect", KEYS)
+    assert (refused.status_code, refused.json()["code"]) == (409, "no_own_address")
+    assert "registered address of its own" in refused.json()["detail"]
+    assert live.kite.ways == []
+
+    own = Egress(live=True, proxies={await customer.id(): "http://10.0.0.5:3128"})
+    allowed = new_world(store, passwords, egress=own)
+    owner = replace(customer, http=allowed.http)
+    await owner.connect()
+    assert allowed.kite.ways == [{"all": "http://10.0.0.5:3128"}]
+    strategy_id = (await owner.create())["strategy_id"]
+    assert (await customer.start(strategy_id)).json()["code"] == "no_own_address"
+    assert live.runs.started == []
+    assert (await owner.start(strategy_id)).status_code == 200

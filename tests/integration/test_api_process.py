@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import os
+import re
+import resource
 import signal
 import socket
 import sys
@@ -175,6 +177,17 @@ async def test_process_serves_what_it_can_while_redis_temporal_and_broker_are_aw
         found = await http.get("/instruments?q=TCS", headers=bearer, timeout=20)
         assert (found.status_code, found.json()["code"]) == (503, "unavailable")
         assert (await http.get("/docs")).status_code == 404
+
+
+async def test_process_may_leave_no_core_file_whatever_the_host_allows():
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    try:
+        async with running(settings("postgresql://nobody@127.0.0.1:1/none")) as (process, _):
+            limits = Path(f"/proc/{process.pid}/limits").read_text()  # noqa: ASYNC240 - no disk is behind it
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+    assert re.search(r"Max core file size +0 +0 ", limits)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -17,59 +17,59 @@ def pair() -> tuple[str, str]:
     return secret, public
 
 
-def test_secret_opens_where_it_was_sealed():
+async def test_secret_opens_where_it_was_sealed():
     secret, public = pair()
     user = uuid4()
     blob = Sealer(public).seal("the api secret", user_id=user, field="api_secret")
-    assert Opener(secret).open(blob, user_id=user, field="api_secret") == "the api secret"
+    assert await Opener.local(secret).open(blob, user_id=user, field="api_secret") == "the api secret"
     assert b"the api secret" not in blob
 
 
-def test_secret_does_not_open_when_its_row_or_field_was_swapped():
+async def test_secret_does_not_open_when_its_row_or_field_was_swapped():
     secret, public = pair()
     user = uuid4()
     blob = Sealer(public).seal("s", user_id=user, field="api_secret")
     for where in ({"user_id": uuid4(), "field": "api_secret"}, {"user_id": user, "field": "access_token"}):
         with pytest.raises(SecretUnreadable):
-            Opener(secret).open(blob, **where)
+            await Opener.local(secret).open(blob, **where)
 
 
-def test_secret_does_not_open_when_any_byte_was_changed():
+async def test_secret_does_not_open_when_any_byte_was_changed():
     secret, public = pair()
     user = uuid4()
-    opener, blob = Opener(secret), Sealer(public).seal("s", user_id=user, field="f")
+    opener, blob = Opener.local(secret), Sealer(public).seal("s", user_id=user, field="f")
     for place in range(len(blob)):
         changed = blob[:place] + bytes([blob[place] ^ 1]) + blob[place + 1 :]
         with pytest.raises(SecretUnreadable):
-            opener.open(changed, user_id=user, field="f")
+            await opener.open(changed, user_id=user, field="f")
     for length in range(len(blob)):
         with pytest.raises(SecretUnreadable):
-            opener.open(blob[:length], user_id=user, field="f")
+            await opener.open(blob[:length], user_id=user, field="f")
 
 
-def test_old_secrets_still_open_after_a_key_rotation_and_are_known_as_old():
+async def test_old_secrets_still_open_after_a_key_rotation_and_are_known_as_old():
     (old_secret, old_public), (new_secret, new_public) = pair(), pair()
     user = uuid4()
     old = Sealer(old_public).seal("s", user_id=user, field="f")
-    opener = Opener(f"{new_secret}, {old_secret}")
-    assert opener.open(old, user_id=user, field="f") == "s"
+    opener = Opener.local(f"{new_secret}, {old_secret}")
+    assert await opener.open(old, user_id=user, field="f") == "s"
     assert not opener.is_current(old)
     renewed = opener.sealer().seal("s", user_id=user, field="f")
     assert opener.is_current(renewed)
-    assert Opener(new_secret).open(renewed, user_id=user, field="f") == "s"
+    assert await Opener.local(new_secret).open(renewed, user_id=user, field="f") == "s"
     assert Sealer(new_public).key_id == opener.current_key_id
 
 
-def test_secret_of_a_removed_key_says_which_setting_lacks_it():
+async def test_secret_of_a_removed_key_says_which_setting_lacks_it():
     user = uuid4()
     blob = Sealer(pair()[1]).seal("s", user_id=user, field="f")
     with pytest.raises(SecretUnreadable, match="STOPWATCH_ENCRYPTION_KEYS"):
-        Opener(pair()[0]).open(blob, user_id=user, field="f")
+        await Opener.local(pair()[0]).open(blob, user_id=user, field="f")
 
 
 @pytest.mark.parametrize("word", ["", "not base64!", "c2hvcnQ", "A" * 64])
 def test_malformed_key_is_refused_without_being_shown(word: str):
-    for make in (Sealer, Opener):
+    for make in (Sealer, Opener.local):
         with pytest.raises(BadKey) as refusal:
             make(word)
         assert not word or word not in str(refusal.value)
@@ -77,7 +77,7 @@ def test_malformed_key_is_refused_without_being_shown(word: str):
 
 def test_keys_never_show_in_a_repr():
     secret, public = pair()
-    shown = f"{Opener(secret)!r} {Sealer(public)!r} {LoginKeyBox('jwt secret')!r}"
+    shown = f"{Opener.local(secret)!r} {Sealer(public)!r} {LoginKeyBox('jwt secret')!r}"
     assert secret not in shown
     assert "jwt secret" not in shown
 

@@ -1,0 +1,105 @@
+"""Who holds the private halves of the keys that broker secrets are sealed to.
+
+`KeyService` is all the vault asks of them, so that a key management service which never gives a key away can
+stand behind it: `unwrap` is its "decrypt", `bound_to` its encryption context. `LocalKeyService` holds the
+keys of STOPWATCH_ENCRYPTION_KEYS in memory.
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+KEY_BYTES = 32
+KEY_ID_BYTES = 8
+SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+_SETTING = "STOPWATCH_ENCRYPTION_KEYS"
+
+
+class BadKey(ValueError):
+    """A key of the settings is not what it should be; the message never shows it."""
+
+
+class UnknownKey(LookupError):
+    """The box is sealed to none of the service's keys."""
+
+
+class WrongBox(ValueError):
+    """The box does not open: changed, or bound to something else."""
+
+
+class KeyService(Protocol):
+    """Opens boxes; keys never leave it. May be another machine: `unwrap` then raises `Unavailable`, too."""
+
+    @property
+    def key_ids(self) -> Sequence[bytes]:
+        """Return the ids of the keys it opens with, `KEY_ID_BYTES` each, the current one first."""
+        ...
+
+    @property
+    def seal_key(self) -> str:
+        """Return the public half of the current key (base64url): all that sealing needs."""
+        ...
+
+    async def unwrap(self, key_id: bytes, box: bytes, *, bound_to: bytes) -> bytes:
+        """Return what is in the box (RFC 9180). Raises `UnknownKey`, `WrongBox`."""
+        ...
+
+
+class LocalKeyService:
+    """Private keys of the settings (base64url of 32 bytes, by commas, current first), in this process."""
+
+    def __init__(self, encryption_keys: str) -> None:
+        words = [word for word in encryption_keys.split(",") if word.strip()]
+        if not words:
+            raise BadKey(f"{_SETTING} holds no key")
+        keys = [X25519PrivateKey.from_private_bytes(raw_key(word, _SETTING)) for word in words]
+        self._keys = {key_id(key.public_key().public_bytes_raw()): key for key in keys}
+        self._seal_key = text_of(keys[0].public_key().public_bytes_raw())
+
+    def __repr__(self) -> str:
+        return f"LocalKeyService(key_ids={[known.hex() for known in self._keys]})"
+
+    @property
+    def key_ids(self) -> Sequence[bytes]:
+        return tuple(self._keys)
+
+    @property
+    def seal_key(self) -> str:
+        return self._seal_key
+
+    async def unwrap(self, key_id: bytes, box: bytes, *, bound_to: bytes) -> bytes:
+        key = self._keys.get(key_id)
+        if key is None:
+            raise UnknownKey
+        try:
+            return SUITE.decrypt(box, key, info=bound_to)
+        except (InvalidTag, ValueError):
+            raise WrongBox from None
+
+
+def key_id(public: bytes) -> bytes:
+    """Return the short name of a key, made from its public half."""
+    return hashlib.sha256(public).digest()[:KEY_ID_BYTES]
+
+
+def raw_key(word: str, setting: str) -> bytes:
+    """Return the 32 bytes of a base64url word. Raises `BadKey`, naming the setting."""
+    word = word.strip()
+    try:
+        raw = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise BadKey(f"{setting} is not base64url") from None
+    if len(raw) != KEY_BYTES:
+        raise BadKey(f"{setting} must hold keys of {KEY_BYTES} bytes, not {len(raw)}")
+    return raw
+
+
+def text_of(raw: bytes) -> str:
+    """Return bytes as the settings spell them: base64url without padding."""
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -1,0 +1,210 @@
+"""What Temporal stores is unreadable without the key, and everything that worked still works."""
+
+import asyncio
+import base64
+import json
+import os
+import secrets
+import subprocess
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from aiohttp.test_utils import TestServer
+from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
+from temporalio.client import WorkflowHistory
+from temporalio.common import SearchAttributeKey
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Replayer
+
+from adapters.codec_server import CodecServer
+from adapters.codec_server import main as codec_main
+from adapters.key_service import BadKey
+from adapters.payload_codec import EncryptingCodec, PayloadUnreadable
+from adapters.temporal import DATA_CONVERTER, data_converter
+from domain.strategy import Outcome
+from migrations.search_attributes import ATTRIBUTES
+from tests.workflow.day import Run, TestDay, in_phase, worker_for
+from workflows.client import SYMBOL, USER
+from workflows.sandbox import workflow_runner
+from workflows.strategy_run import StrategyRun
+
+HISTORIES = Path(__file__).parent.parent / "histories"
+KEY = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+OTHER = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+UI = "http://127.0.0.1:8233"
+
+
+@pytest.fixture(scope="module")
+async def env(temporal_binary: str) -> AsyncIterator[WorkflowEnvironment]:
+    """The embedded Temporal, spoken to with the key."""
+    phase = [
+        SearchAttributeKey.for_keyword(name) for name in ATTRIBUTES if name not in (USER.name, SYMBOL.name)
+    ]
+    async with await WorkflowEnvironment.start_local(
+        data_converter=data_converter(KEY),
+        dev_server_existing_path=temporal_binary,
+        search_attributes=[USER, SYMBOL, *phase],
+    ) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+async def day(env: WorkflowEnvironment, temporal_binary: str) -> tuple[TestDay, Run]:
+    """A day that was bought, and stopped out by a signal that an operator sent by hand, in plain JSON."""
+    day = TestDay()
+    async with worker_for(env, day):
+        run = await day.start(env, buy_in=timedelta(seconds=2))
+        await in_phase(run, "holding")
+        signal = ["workflow", "signal", "--workflow-id", run.id, "--name", "STOPLOSS"]
+        await asyncio.to_thread(
+            temporal, temporal_binary, env, *signal, "--input", json.dumps({"price": 3399})
+        )
+        async with asyncio.timeout(60):
+            assert (await run.result()).outcome is Outcome.STOP_LOSS
+    return day, run
+
+
+def temporal(binary: str, env: WorkflowEnvironment, *words: str) -> str:
+    """Run the operator's `temporal` command."""
+    address = ["--address", env.client.service_client.config.target_host]
+    own = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    command = [binary, *words, *address]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30, env=own).stdout
+
+
+async def test_history_shows_nothing_of_what_a_day_is_about(day: tuple[TestDay, Run]) -> None:
+    strategy = day[0].strategy
+    stored = (await day[1].fetch_history()).to_json()
+    payloads = b"".join(_every_data(json.loads(stored)))
+    for word in ("TCS", str(strategy.user_id), "stop_loss", "quantity", "bought 10 TCS", "3400"):
+        assert word.encode() not in payloads, word
+    assert base64.b64encode(b"binary/encrypted").decode() in stored
+
+
+def _every_data(part: object) -> list[bytes]:
+    if isinstance(part, dict):
+        own = [base64.b64decode(part["data"])] if isinstance(part.get("data"), str) else []
+        return own + [found for inner in part.values() for found in _every_data(inner)]
+    return [found for inner in part for found in _every_data(inner)] if isinstance(part, list) else []
+
+
+async def test_encrypted_day_replays_with_the_key_and_not_without(day: tuple[TestDay, Run]) -> None:
+    history = await day[1].fetch_history()
+    for keys, fails in ((f"{OTHER},{KEY}", False), (OTHER, True)):
+        replayer = Replayer(
+            workflows=[StrategyRun], data_converter=data_converter(keys), workflow_runner=workflow_runner()
+        )
+        result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+        assert bool(result.replay_failure) is fails
+
+
+async def test_day_from_before_the_key_replays_with_it() -> None:
+    path = HISTORIES / "sold_at_sell_time.json"
+    history = WorkflowHistory.from_json("a day", path.read_text())
+    await Replayer(
+        workflows=[StrategyRun], data_converter=data_converter(KEY), workflow_runner=workflow_runner()
+    ).replay_workflow(history)
+
+
+async def test_operator_reads_a_history_through_the_codec_server_only(
+    env: WorkflowEnvironment, day: tuple[TestDay, Run], temporal_binary: str
+) -> None:
+    words = ["workflow", "show", "--workflow-id", day[1].id, "--output", "json"]
+    async with TestServer(CodecServer(EncryptingCodec(KEY), [UI]).app()) as server:
+        endpoint = f"http://127.0.0.1:{server.port}"
+        with_it, without = [
+            await asyncio.to_thread(temporal, temporal_binary, env, *words, *more)
+            for more in (["--codec-endpoint", endpoint], [])
+        ]
+    assert b'"TCS"' in b"".join(_every_data(json.loads(with_it)))
+    assert b'"TCS"' not in b"".join(_every_data(json.loads(without)))
+
+
+async def test_failures_are_encrypted_too() -> None:
+    failure = Failure()
+    converter = data_converter(KEY)
+    await converter.encode_failure(ApplicationError("AB1234 holds 10 TCS"), failure)
+    assert b"AB1234" not in failure.SerializeToString()
+    assert str(await converter.decode_failure(failure)) == "AB1234 holds 10 TCS"
+    plain = Failure()
+    await DATA_CONVERTER.encode_failure(ApplicationError("told in clear"), plain)
+    assert str(await converter.decode_failure(plain)) == "told in clear"
+
+
+async def test_payload_opens_with_an_old_key_and_never_changed_or_unknown() -> None:
+    (sealed,) = await EncryptingCodec(KEY).encode([Payload(metadata={"encoding": b"json/plain"}, data=b"{}")])
+    (opened,) = await EncryptingCodec(f"{OTHER}, {KEY}").decode([sealed])
+    assert opened.data == b"{}"
+    with pytest.raises(PayloadUnreadable, match="STOPWATCH_PAYLOAD_KEYS"):
+        await EncryptingCodec(OTHER).decode([sealed])
+    changed = Payload(metadata=dict(sealed.metadata), data=sealed.data[:-1] + bytes([sealed.data[-1] ^ 1]))
+    with pytest.raises(PayloadUnreadable, match="changed"):
+        await EncryptingCodec(KEY).decode([changed])
+
+
+@pytest.mark.parametrize("keys", [" ", ",", "c2hvcnQ", "not base64!"])
+def test_payload_key_that_is_none_is_refused_unshown(keys: str) -> None:
+    with pytest.raises(BadKey, match="STOPWATCH_PAYLOAD_KEYS"):
+        data_converter(keys)
+    assert KEY not in repr(EncryptingCodec(KEY))
+
+
+async def ask(origin: str | None = None, token: str | None = None, host: str | None = None) -> httpx.Response:
+    """Ask a codec server of the Web UI, with a token where one is given, to decode a payload."""
+    codec = EncryptingCodec(KEY)
+    (sealed,) = await codec.encode([Payload(metadata={"encoding": b"json/plain"}, data=b'"in clear"')])
+    shown = {name: base64.b64encode(value).decode() for name, value in sealed.metadata.items()}
+    words = {"payloads": [{"metadata": shown, "data": base64.b64encode(sealed.data).decode()}]}
+    headers = {"Origin": origin, "Host": host, "Authorization": token and f"Bearer {token}"}
+    app = CodecServer(codec, [UI], token and "t" * 32).app()
+    async with TestServer(app) as server, httpx.AsyncClient(trust_env=False) as http:
+        return await http.post(
+            f"http://127.0.0.1:{server.port}/decode",
+            json=words,
+            headers={name: value for name, value in headers.items() if value},
+        )
+
+
+async def test_codec_server_answers_the_web_ui_and_the_command_line() -> None:
+    for origin in (UI, None):
+        answer = await ask(origin)
+        assert answer.status_code == 200
+        assert base64.b64decode(answer.json()["payloads"][0]["data"]) == b'"in clear"'
+        assert answer.headers.get("Access-Control-Allow-Origin") == origin
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"host": "evil.example:8081"}, 403),
+        ({"host": "127.0.0.1.evil.example"}, 403),
+        ({"token": "wrong"}, 401),
+        ({"token": "t" * 32, "host": "codec.internal"}, 200),
+    ],
+)
+async def test_codec_server_answers_nobody_else(words: dict[str, str], status: int) -> None:
+    answer = await ask(**words)
+    assert answer.status_code == status
+    assert (b"payloads" in answer.content) is (status == 200)
+
+
+def test_codec_server_is_not_opened_to_others_without_a_token(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert codec_main([]) == 2
+    assert "STOPWATCH_PAYLOAD_KEYS is not set" in capsys.readouterr().err
+    monkeypatch.setenv("STOPWATCH_PAYLOAD_KEYS", KEY)
+    assert codec_main(["--host", "0.0.0.0"]) == 2
+    assert "anybody could read every history: set STOPWATCH_CODEC_TOKEN" in capsys.readouterr().err
+
+
+def test_nothing_is_encrypted_without_a_key() -> None:
+    assert data_converter(None) is DATA_CONVERTER

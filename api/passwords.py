@@ -24,8 +24,9 @@ class Passwords:
     Every method raises `Away`, code `busy`, when too many wait already.
     """
 
-    def __init__(self, longest_queue: int = LONGEST_QUEUE) -> None:
-        self._hasher = PasswordHash.recommended()
+    def __init__(self, longest_queue: int = LONGEST_QUEUE, hasher: PasswordHash | None = None) -> None:
+        """Hash as `pwdlib` recommends, or as `hasher` does: tests of other things use a quick one."""
+        self._hasher = hasher or PasswordHash.recommended()
         self._nobody = self._hasher.hash("nobody's password")
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
         self._places = longest_queue + AT_ONCE

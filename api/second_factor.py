@@ -6,6 +6,7 @@ from hashlib import sha256
 from uuid import UUID
 
 import pyotp
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.store.accounts import Account
@@ -13,6 +14,7 @@ from adapters.store.factors import SecondFactor, SecondFactors
 from api.errors import Conflict, FieldError, Invalid
 from api.parts import Parts
 from api.schemas import TotpOut
+from domain.errors import SecretUnreadable
 
 ISSUER = "Stopwatch"
 STEPS = (0, -1, 1)
@@ -20,6 +22,7 @@ STEPS = (0, -1, 1)
 RECOVERY_CODES = 10
 _RECOVERY_BYTES = 10
 """80 random bits: a stolen hash of one cannot be reversed, so a plain SHA-256 will do."""
+_log = structlog.get_logger(__name__)
 
 
 async def begin(parts: Parts, account: Account) -> TotpOut:
@@ -90,7 +93,12 @@ def wrong_code() -> Invalid:
 async def _one_time(
     parts: Parts, factors: SecondFactors, user_id: UUID, factor: SecondFactor, code: str
 ) -> bool:
-    step = _step_of(parts.totp_secrets.open(factor.secret, user_id=user_id), code, parts.clock.now())
+    try:
+        secret = parts.totp_secrets.open(factor.secret, user_id=user_id)
+    except SecretUnreadable as error:
+        _log.error("one-time codes cannot be checked; recovery codes can", reason=str(error))
+        return False
+    step = _step_of(secret, code, parts.clock.now())
     if step is None or not await factors.take_step(step):
         return False
     renewed = parts.totp_secrets.renewed(factor.secret, user_id=user_id)

@@ -15,10 +15,12 @@ from limits import RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
-from redis.asyncio import ConnectionPool
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+CONNECTIONS = 10
+WAIT_SECONDS = 3.0
 ANSWER_SECONDS = 1.0
 AWAY_SECONDS = 5.0
 """After Redis did not answer it is left alone for so long, so that not every call waits for it."""
@@ -41,8 +43,11 @@ class Limiter:
 
     def __init__(self, redis_url: str) -> None:
         """Count in `redis://host:port/db`; connects when first used."""
-        self._connections = ConnectionPool.from_url(
+        # A burst waits for a connection: taken for an outage, it would be given the other allowance as well.
+        self._connections = BlockingConnectionPool.from_url(
             redis_url,
+            max_connections=CONNECTIONS,
+            timeout=WAIT_SECONDS,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
             retry=Retry(NoBackoff(), 1),

@@ -19,6 +19,7 @@ _SAMPLES = (
     "changethis",
     "replaceme",
     "yoursecret",
+    "256bitsecret",
     "secretkey",
     "jwtsecret",
     "supersecret",

@@ -1,6 +1,9 @@
 """Passwords as argon2id hashes, two at a time: a burst of logins must not take the machine."""
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -14,6 +17,8 @@ AT_ONCE = 2
 LONGEST_QUEUE = 500
 """Logins that may wait. The last of them waits about half a minute, which is as long as a phone does."""
 BUSY_SECONDS = 10
+NICENESS = 10
+"""Of the threads that hash: the loop that answers everybody else, and whoever trades, go first."""
 
 _Made = TypeVar("_Made")
 
@@ -28,7 +33,7 @@ class Passwords:
         """Hash as `pwdlib` recommends, or as `hasher` does: tests of other things use a quick one."""
         self._hasher = hasher or PasswordHash.recommended()
         self._nobody = self._hasher.hash("nobody's password")
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2")
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="argon2", initializer=_step_back)
         self._places = longest_queue + AT_ONCE
 
     async def hash(self, password: str) -> str:
@@ -56,3 +61,8 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._places += 1
+
+
+def _step_back() -> None:
+    if sys.platform == "linux":  # elsewhere a niceness is the whole process's
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,15 +1,18 @@
 """Where somebody is logged in, and how that ends: for one device, for all, by a new password."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import pyotp
 import pytest
 
 from adapters.store.engine import Store
 from adapters.store.logins import MOST_LOGINS, Device, Logins
 from api.passwords import Passwords
+from migrations.roles import Role, make_roles
 from tests.api_world import PASSWORD, Customer, World, new_world
 
 NEW_PASSWORD = "three unrelated words"
@@ -148,6 +151,30 @@ async def test_password_that_is_guessed_first_is_refused(world: World, word: str
     body = {"email": "asha.rao@example.com", "password": word}
     answer = await world.http.post("/auth/register", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "easy_password")
+
+
+async def test_the_api_role_may_do_all_of_it(database: str, passwords: Passwords):
+    url = f"postgresql://sessions_api:secret@{database.split('@')[1]}"
+    await make_roles(database, [Role.of("api", url)])
+    store = Store.open(url)
+    world = new_world(store, passwords)
+    world.clock.at = datetime.now(UTC)
+    customer = await world.customer()
+    phone = await logged_in(world, customer)
+    for _ in range(2):
+        refreshed = await world.http.post(
+            "/auth/refresh", json={"refresh_token": phone.tokens["refresh_token"]}
+        )
+        phone = Customer(world.http, customer.email, refreshed.json())
+    app = pyotp.TOTP((await phone.post("/auth/totp", {"password": PASSWORD})).json()["secret"])
+    confirmed = await phone.post("/auth/totp/confirm", {"code": app.at(world.clock.at)})
+    recovery = confirmed.json()["recovery_codes"]
+    off = {"password": PASSWORD, "code": recovery[0]}
+    answer = await world.http.request("DELETE", "/auth/totp", json=off, headers=phone.bearer)
+    assert answer.status_code == 204
+    assert (await changed(phone, PASSWORD, NEW_PASSWORD)).status_code == 200
+    assert not await lives(phone)
+    await store.close()
 
 
 async def test_twenty_refreshes_at_once_do_not_fork(world: World):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.store.accounts import Account, Accounts
@@ -15,6 +16,8 @@ from api.parts import Parts
 from api.schemas import LoginIn, TokenPair
 from api.tokens import ACCESS_LIFETIME, FAMILY_LIFETIME, ROTATION_GRACE, token_hash
 from api.visitor import Visitor
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class _Opened:
 async def register(parts: Parts, visitor: Visitor, email: str, password: str) -> TokenPair:
     """Create a user and log it in. Raises `Conflict` when the e-mail is taken."""
     _refuse_easy(password, email, "password")
-    await parts.throttle.register(email, visitor)
+    await parts.throttle.register(visitor)
     hashed = await parts.passwords.hash(password)
     async with parts.store.work() as session:
         user_id = await Accounts(session).add(email, hashed)
@@ -42,7 +45,7 @@ async def register(parts: Parts, visitor: Visitor, email: str, password: str) ->
 async def log_in(parts: Parts, visitor: Visitor, asked: LoginIn) -> TokenPair:
     """Open a new login. Raises `Unauthorized`, the same for an unknown e-mail; `TooMany`."""
     async with parts.store.read() as session:
-        account, known = await Accounts(session).by_email(asked.email, visitor.device.address)
+        account, known = await Accounts(session).by_email(asked.email, visitor.network)
     device = _device(parts, visitor, account)
     await parts.throttle.login(asked.email, visitor, device=device, known=known)
     right, renewed = await parts.passwords.check(asked.password, account.password_hash if account else None)
@@ -196,6 +199,7 @@ async def _rotate(
         for successor in parts.tokens.successors(refresh_token):
             if await _unused(logins, successor):
                 return _Opened(login, successor), ()
+    _log.warning("a refresh token was used again: its login ends", user_id=str(login.user_id))
     return None, await UserLogins(session, login.user_id).end(login.login_id, now)
 
 

@@ -40,9 +40,9 @@ CODE = Rule(10, 3600)
 """One-time codes are short. Only who knows the password can use this up."""
 RENEWAL = Rule(30, 60)
 RENEWAL_FROM_ADDRESS = Rule(600, 60)
-REGISTRATION = Rule(5, 3600)
 REGISTRATION_FROM_ADDRESS = Rule(30, 3600)
-"""It also bounds how many addresses one may try for `email_taken`."""
+"""It also bounds how many e-mails one may try for `email_taken`. Not counted by e-mail: who kept trying
+somebody else's would keep him from registering."""
 CALLS: Mapping[str, tuple[Rule, Rule]] = {
     "connect": (Rule(10, 60), Rule(60, 60)),
     "create": (Rule(120, 60), Rule(600, 60)),
@@ -80,11 +80,8 @@ class Throttle:
         """Forget the tries of somebody who has got in."""
         await self._give_back(_login_here(email, visitor, device))
 
-    async def register(self, email: str, visitor: Visitor) -> None:
-        await self._take(
-            _allowance("register", REGISTRATION, _hidden(email)),
-            _allowance("register-address", REGISTRATION_FROM_ADDRESS, visitor.network),
-        )
+    async def register(self, visitor: Visitor) -> None:
+        await self._take(_allowance("register-address", REGISTRATION_FROM_ADDRESS, visitor.network))
 
     async def refresh(self, refresh_token: str, visitor: Visitor) -> None:
         await self._take(

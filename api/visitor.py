@@ -27,11 +27,10 @@ async def visitor_of(request: Request) -> Visitor:
     address = _address(request.client.host if request.client else "")
     agent = "".join(letter for letter in request.headers.get("user-agent", "") if letter.isprintable())
     word, _, token = request.headers.get("authorization", "").partition(" ")
-    return Visitor(
-        Device(str(address) if address else None, agent[:LONGEST_AGENT].strip() or None),
-        _network(address),
-        token.strip() if word.lower() == "bearer" else None,
-    )
+    network = _network(address) if address else None
+    device = Device(str(address) if address else None, network, agent[:LONGEST_AGENT].strip() or None)
+    # A proxy that says no address: all of those share one allowance.
+    return Visitor(device, network or UNKNOWN, token.strip() if word.lower() == "bearer" else None)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -42,9 +41,7 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _network(address: ipaddress.IPv4Address | ipaddress.IPv6Address | None) -> str:
-    if address is None:
-        return UNKNOWN  # a proxy that says no address: all of those share one allowance
+def _network(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     if address.version == 6:
         return str(ipaddress.ip_network((int(address), 64), strict=False))
     return str(address)

@@ -74,14 +74,14 @@ class Accounts:
         )
         return (await self._session.execute(statement)).scalar_one_or_none()
 
-    async def by_email(self, email: str, address: str | None = None) -> tuple[Account | None, bool]:
-        """Return the user, and whether one of its logins of late came from `address`.
+    async def by_email(self, email: str, network: str) -> tuple[Account | None, bool]:
+        """Return the user, and whether one of its logins of late came from `network`.
 
         One statement whatever it finds: the time it takes tells nobody whether the e-mail is known.
         """
         from_there = (
             select(LoginRow.login_id)
-            .where(LoginRow.user_id == User.user_id, LoginRow.address == address)
+            .where(LoginRow.user_id == User.user_id, LoginRow.network == network)
             .exists()
         )
         statement = select(*_ACCOUNT, from_there).where(User.email == email)

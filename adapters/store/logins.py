@@ -27,6 +27,7 @@ class Device:
     """Where a login came from, as far as it can be known."""
 
     address: str | None = None
+    network: str | None = None
     agent: str | None = None
 
 
@@ -63,7 +64,7 @@ class Logins:
     ) -> Login:
         """Write down a new login with its first refresh token, and return it."""
         login = Login(uuid4(), user_id, now, now, expires_at, device.address, device.agent)
-        await self._session.execute(insert(LoginRow).values(asdict(login)))
+        await self._session.execute(insert(LoginRow).values(**asdict(login), network=device.network))
         await self.add_token(login.login_id, user_id, token_hash, expires_at)
         return login
 
@@ -107,9 +108,7 @@ class Logins:
     async def used(self, login_id: UUID, device: Device, now: datetime) -> None:
         """Note when and from where a login was renewed."""
         statement = update(LoginRow).where(LoginRow.login_id == login_id)
-        await self._session.execute(
-            statement.values(last_used_at=now, address=device.address, agent=device.agent)
-        )
+        await self._session.execute(statement.values(last_used_at=now, **asdict(device)))
 
 
 class UserLogins:

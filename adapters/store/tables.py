@@ -64,6 +64,9 @@ class LoginRow(Base):
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     address: Mapped[str | None]
+    """Where it was used last."""
+    network: Mapped[str | None]
+    """The same as limits count it: of IPv6 the /64."""
     agent: Mapped[str | None]
     """What the device calls itself, shortened."""
 

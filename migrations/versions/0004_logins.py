@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("address", sa.String(), nullable=True),
+        sa.Column("network", sa.String(), nullable=True),
         sa.Column("agent", sa.String(), nullable=True),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.user_id"], name=op.f("fk_logins_user_id"), ondelete="CASCADE"

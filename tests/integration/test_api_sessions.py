@@ -1,7 +1,7 @@
 """Where somebody is logged in, and how that ends: for one device, for all, by a new password."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ import pytest
 from adapters.store.engine import Store
 from adapters.store.logins import MOST_LOGINS, Device, Logins
 from api.passwords import Passwords
+from api.tokens import ROTATION_GRACE
 from migrations.roles import Role, make_roles
 from tests.api_world import PASSWORD, Customer, World, new_world
 
@@ -184,6 +185,18 @@ async def test_twenty_refreshes_at_once_do_not_fork(world: World):
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["refresh_token"] for answer in answers}) == 1
     assert len(await sessions(customer)) == 1
+
+
+async def test_stolen_refresh_token_ends_access_tokens_too_once_it_is_used_again(world: World):
+    world.clock.at = datetime.now(UTC)
+    customer = await world.customer()
+    body = {"refresh_token": customer.tokens["refresh_token"]}
+    thief = Customer(world.http, customer.email, (await world.http.post("/auth/refresh", json=body)).json())
+    assert (await thief.get("/auth/me")).status_code == 200
+    world.clock.at += ROTATION_GRACE + timedelta(seconds=1)
+    assert (await world.http.post("/auth/refresh", json=body)).status_code == 401
+    assert not await lives(thief)
+    assert (await customer.get("/auth/me")).status_code == 401
 
 
 async def test_refresh_in_flight_does_not_outlive_a_new_password(world: World):

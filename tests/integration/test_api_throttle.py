@@ -236,6 +236,21 @@ async def test_neighbours_of_one_ipv6_network_count_as_one(world: World):
     assert Counter(answer.status_code for answer in answers) == {401: 10, 429: 2}
 
 
+async def test_owner_of_an_ipv6_network_is_known_by_it(world: World):
+    customer = await customer_at(world, "2001:db8:1:2::a")
+    for number in range(4):
+        await guesses(at(world, f"192.0.2.{number}"), customer.email, 10)
+    assert (await log_in(at(world, "2001:db8:1:3::b"), customer.email)).status_code == 429
+    assert (await log_in(at(world, "2001:db8:1:2::b"), customer.email)).status_code == 200
+
+
+async def test_addresses_that_nobody_can_read_share_one_allowance_and_are_known_to_nobody(world: World):
+    customer = await customer_at(world, "a socket")
+    answers = [await log_in(at(world, f"socket {n}"), customer.email, "wrong guess") for n in range(12)]
+    assert Counter(answer.status_code for answer in answers) == {401: 10, 429: 2}
+    assert (await customer.get("/auth/sessions")).json()["items"][0]["ip"] is None
+
+
 @pytest.mark.parametrize("setting", ["*", "proxy.internal", "10.0.0.1/24", "10.0.0.1 10.0.0.2"])
 def test_trusted_proxy_that_is_no_network_is_refused_at_start(setting: str):
     with pytest.raises(ValueError, match="no address and no network"):

@@ -1,9 +1,10 @@
 """Settings: environment variables with the prefix STOPWATCH_, also from `.env`; read at the entry points."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ZERODHA_ROOT = "https://api.kite.trade"
@@ -58,6 +59,8 @@ class Settings(BaseSettings):
     fast_path: Literal["on", "off"] = "on"
     """Off: stops go by their signals alone; for comparison, the orders are the same."""
     throttle: Literal["on", "off"] = "on"
+    trusted_proxies: str = ""
+    """Addresses and networks, by commas, whose X-Forwarded-For is believed; of anybody else it is not."""
     docs: bool = False
     cloudwatch_namespace: str = Field(default="", max_length=255, pattern=r"^[A-Za-z0-9_.\-/#:]*$")
     cors_origins: str = ""
@@ -69,6 +72,23 @@ class Settings(BaseSettings):
     failpoints: str = ""
     failpoints_log: Path | None = None
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for word in _words(value):
+            try:
+                ip_network(word)
+            except ValueError:
+                raise ValueError(
+                    f"{word!r} is no address and no network: write 10.0.0.7 or 10.0.0.0/24, by commas"
+                ) from None
+        return value
+
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Return the trusted proxies one by one."""
+        return _words(self.trusted_proxies)
+
     def need(self, name: str) -> str:
         """Return a setting that has no default. Raises `MissingSetting` naming it."""
         value = getattr(self, name)
@@ -78,6 +98,10 @@ class Settings(BaseSettings):
         return text
 
 
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
 _PURPOSES = {
     "database_url": "the Postgres address of the schema's owner (postgresql://user:password@host:port/name).",
     "database_url_api": "the Postgres address of the API's role; `stopwatch migrate` makes it.",
@@ -85,7 +109,7 @@ _PURPOSES = {
     "database_url_listener": "the Postgres address of the listener's role; `stopwatch migrate` makes it.",
     "redis_url": "the address of Redis or Valkey (redis://host:port/0).",
     "temporal_address": "the address of the Temporal server (host:port).",
-    "jwt_secret": "the key that signs access tokens, at least 32 random bytes.",
+    "jwt_secret": "the secret that signs access tokens, at least 32 random bytes; the first is current.",
     "encryption_keys": "the private keys that open broker secrets; the first is current.",
     "seal_key": "the public half of the first encryption key; broker secrets are sealed to it.",
 }

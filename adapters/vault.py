@@ -5,17 +5,12 @@ one back. A sealed secret is bound to its row: moved to another user or field, i
 Sealed box: HPKE (RFC 9180), X25519, HKDF-SHA256, AES-256-GCM.
 """
 
-import os
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from adapters.derived_box import DerivedBox
 from adapters.key_service import (
-    KEY_BYTES,
     KEY_ID_BYTES,
     SUITE,
     BadKey,
@@ -33,7 +28,6 @@ __all__ = ["BROKER", "BadKey", "LoginKeyBox", "Opener", "Sealer"]
 
 BROKER = "zerodha"
 _VERSION = b"\x01"
-_NONCE_BYTES = 12
 
 
 class Sealer:
@@ -100,30 +94,11 @@ class Opener:
         return plain.decode()
 
 
-class LoginKeyBox:
+class LoginKeyBox(DerivedBox):
     """The api_key for Kite's login link, which carries it in clear: the one broker word the API can read."""
 
-    def __init__(self, jwt_secret: str) -> None:
-        derived = HKDF(SHA256(), KEY_BYTES, salt=None, info=b"stopwatch login key v1").derive(
-            jwt_secret.encode()
-        )
-        self._cipher = AESGCM(derived)
-
-    def __repr__(self) -> str:
-        return "LoginKeyBox(…)"
-
-    def seal(self, api_key: str, *, user_id: UUID) -> bytes:
-        nonce = os.urandom(_NONCE_BYTES)
-        box = self._cipher.encrypt(nonce, api_key.encode(), _identity(user_id, "login_key"))
-        return _VERSION + nonce + box
-
-    def open(self, blob: bytes, *, user_id: UUID) -> str:
-        """Return the api_key. Raises `SecretUnreadable`, as after a change of STOPWATCH_JWT_SECRET."""
-        nonce, box = blob[1 : 1 + _NONCE_BYTES], blob[1 + _NONCE_BYTES :]
-        try:
-            return self._cipher.decrypt(nonce, box, _identity(user_id, "login_key")).decode()
-        except (InvalidTag, ValueError):
-            raise SecretUnreadable("the login key does not open: STOPWATCH_JWT_SECRET was changed") from None
+    purpose = b"stopwatch login key v1"
+    field = f"{BROKER}|login_key"
 
 
 def _identity(user_id: UUID, field: str) -> bytes:

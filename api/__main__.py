@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from adapters.calendar import open_calendar
 from adapters.clock import SystemClock
+from adapters.derived_box import TotpBox
 from adapters.egress import BadEgress, Egress
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.hardening import no_core_dumps, untraceable
@@ -24,6 +25,7 @@ from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import KiteLogin
 from adapters.kite.wire import Wire
 from adapters.last_prices import RedisLastPrices
+from adapters.limiter import Limiter
 from adapters.logs import configure
 from adapters.store.engine import Store
 from adapters.store.walls import WallMissing, check_walls
@@ -32,8 +34,10 @@ from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, LoginKeyBox, Sealer
 from api.app import create_app
 from api.bells import Bells
+from api.ended import EndedLogins
 from api.parts import Parts
 from api.passwords import Passwords
+from api.throttle import Throttle
 from api.tokens import Tokens, WeakSecret
 from domain.errors import StoreUnavailable, Unavailable
 from settings import MissingSetting, Settings
@@ -87,7 +91,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             access_log=False,
             lifespan="off",
             ws="none",
-            proxy_headers=False,  # nobody's word for where a request came from is taken
+            proxy_headers=False,  # the app itself heeds the proxies of the settings, and nobody else
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -136,12 +140,14 @@ def _failed(done: "asyncio.Task[None]") -> bool:
 async def wired(settings: Settings) -> AsyncIterator[Parts]:
     """Give the parts, connected when they are first used; the API starts while its dependencies are down."""
     async with AsyncExitStack() as stack:
-        tokens = Tokens(settings.need("jwt_secret"))
-        login_keys = LoginKeyBox(settings.need("jwt_secret"))
+        jwt_secret = settings.need("jwt_secret")
+        tokens = Tokens(jwt_secret)
         sealer = Sealer(settings.need("seal_key"))
         url = settings.need("database_url_api")
         prices = RedisLastPrices.connect(settings.need("redis_url"))
         stack.push_async_callback(prices.close)
+        limiter = Limiter(settings.need("redis_url"))
+        stack.push_async_callback(limiter.close)
         temporal = await connect(TemporalAddress.of(settings), lazy=True)
         store = Store.open(
             url, pool_size=DATABASE_CONNECTIONS, application=sealing("stopwatch api", sealer.key_id)
@@ -168,15 +174,19 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             notices=bells,
             clock=clock,
             tokens=tokens,
+            ended=EndedLogins(store),
+            throttle=Throttle(limiter if settings.throttle == "on" else None),
             passwords=passwords,
             sealer=sealer,
-            login_keys=login_keys,
+            login_keys=LoginKeyBox(jwt_secret),
+            totp_secrets=TotpBox(jwt_secret),
             checks={
                 "postgres": store.ping,
                 "redis": prices.ping,
                 "temporal": temporal.service_client.check_health,
             },
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
+            trusted_proxies=settings.proxies,
             docs=settings.docs,
         )
 

@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import (
     account_routes,
@@ -57,6 +58,8 @@ def create_app(parts: Parts) -> FastAPI:
             allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
             expose_headers=["X-Request-Id", "Retry-After"],
         )
+    if parts.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(parts.trusted_proxies))
     # Added last, so outermost: also the answers of the layers inside carry headers, id and log line.
     app.add_middleware(Edge, metrics=app.state.metrics)
     return app

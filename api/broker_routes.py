@@ -9,15 +9,22 @@ from api import brokerage
 from api.answer import json_response
 from api.body import body_of, documented
 from api.errors import BadRequest, Problem
-from api.identity import UserId
+from api.identity import CallerDep, UserId
+from api.limits import limited
 from api.parts import PartsDep
 from api.schemas import BrokerOut, ConnectIn, LoginUrlOut
+from api.tokens import invalid_state
 from domain.login import LoginKind
 
 router = APIRouter(prefix="/broker", tags=["broker"])
 
 
-@router.post("/connect", openapi_extra=documented(ConnectIn), responses={200: {"model": BrokerOut}})
+@router.post(
+    "/connect",
+    openapi_extra=documented(ConnectIn),
+    responses={200: {"model": BrokerOut}},
+    dependencies=[limited("connect")],
+)
 async def connect(
     user_id: UserId, parts: PartsDep, body: Annotated[ConnectIn, Depends(body_of(ConnectIn))]
 ) -> Response:
@@ -40,13 +47,10 @@ async def forget(user_id: UserId, parts: PartsDep) -> Response:
 
 
 @router.get("/login-url", responses={200: {"model": LoginUrlOut}})
-async def login_url(user_id: UserId, parts: PartsDep) -> Response:
+async def login_url(found: CallerDep, parts: PartsDep) -> Response:
     """The broker's login page for the morning login; it comes back to /broker/callback."""
-    account = await brokerage.account_of(parts, user_id)
-    if account is None:
-        raise brokerage.not_connected()
-    api_key = parts.login_keys.open(account.login_key, user_id=user_id)
-    state, expires_at = parts.tokens.login_state(user_id)
+    api_key = await brokerage.login_key_of(parts, found.user_id)
+    state, expires_at = parts.tokens.login_state(found.user_id, found.login_id)
     return json_response(LoginUrlOut(url=parts.kite.login_url(api_key, state), expires_at=expires_at))
 
 
@@ -55,11 +59,13 @@ async def callback(
     parts: PartsDep, state: str = "", request_token: str = "", status: str = "success"
 ) -> Response:
     """Where the broker's login page sends the browser back."""
-    user_id = parts.tokens.user_of_state(state)
+    found = parts.tokens.caller_of_state(state)
+    if await parts.ended.has(found.login_id):
+        raise invalid_state()
     if not request_token or len(request_token) > 256 or status != "success":
         raise BadRequest("login_failed", "The broker did not confirm the login: start it again.")
     try:
-        await brokerage.log_in_again(parts, user_id, LoginKind.REQUEST_TOKEN, request_token)
+        await brokerage.log_in_again(parts, found.user_id, LoginKind.REQUEST_TOKEN, request_token)
     except Problem as problem:
         return _back(problem.code)
     return _back("connected")

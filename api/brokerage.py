@@ -10,7 +10,7 @@ from adapters.vault import BROKER
 from api.errors import Away, Conflict, FieldError, Invalid, Refused
 from api.parts import Parts
 from api.schemas import BrokerOut, ConnectIn
-from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, Unavailable
+from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, SecretUnreadable, Unavailable
 from domain.login import LoginKind, LoginResult, LoginStatus
 
 
@@ -46,7 +46,23 @@ async def log_in_again(parts: Parts, user_id: UUID, kind: LoginKind, token: str)
         raise _broker_away() from None
     if result.status is not LoginStatus.CONNECTED:
         raise _refusal(result, account)
+    await _keep_login_key(parts, user_id, account)
     return await account_of(parts, user_id) or account
+
+
+async def login_key_of(parts: Parts, user_id: UUID) -> str:
+    """Return the api_key for the login link. Raises `Conflict`."""
+    account = await account_of(parts, user_id)
+    if account is None:
+        raise not_connected()
+    try:
+        return parts.login_keys.open(account.login_key, user_id=user_id)
+    except SecretUnreadable:
+        raise Conflict(
+            "connect_again",
+            "This server's keys were changed since this account was connected. Connect it once more with "
+            "api_key and api_secret: POST /broker/connect. Running strategies go on meanwhile.",
+        ) from None
 
 
 async def disconnect(parts: Parts, user_id: UUID) -> None:
@@ -91,6 +107,17 @@ def not_connected() -> Conflict:
     return Conflict(
         "broker_not_connected", "No broker account is connected: connect one with POST /broker/connect first."
     )
+
+
+async def _keep_login_key(parts: Parts, user_id: UUID, account: BrokerAccount) -> None:
+    """Seal the login key again where an older secret sealed it: each morning's login moves some on."""
+    try:
+        renewed = parts.login_keys.renewed(account.login_key, user_id=user_id)
+    except SecretUnreadable:
+        return  # said where the key is needed; the login itself is good
+    if renewed is not None:
+        async with parts.store.work(user_id) as session:
+            await BrokerAccounts(session, user_id).reseal_login_key(renewed)
 
 
 def _token(asked: ConnectIn) -> tuple[LoginKind, str]:

@@ -6,6 +6,7 @@ Problem
 ├── Conflict        409  expected: what is there now does not allow it
 ├── TooLarge        413
 ├── Invalid         422  carries every wrong field
+├── TooMany         429  carries when to try again
 └── Away            503  a part does not answer; carries when to try again
 
 What other people's exceptions say never reaches a client; it is in the log, under the request's id.
@@ -102,6 +103,17 @@ class Invalid(Problem):
         )
 
 
+class TooMany(Problem):
+    status = 429
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            "too_many_attempts",
+            f"That was tried too often. Try again {_in(seconds)}.",
+            headers={"Retry-After": str(seconds)},
+        )
+
+
 class Refused(Problem):
     """The broker said no."""
 
@@ -190,6 +202,12 @@ def internal_error() -> Response:
             "Something went wrong on our side; it is in our log under the X-Request-Id of this answer.",
         )
     )
+
+
+def _in(seconds: int) -> str:
+    if seconds < 120:
+        return f"in {seconds} seconds" if seconds > 1 else "in a second"
+    return f"in {-(-seconds // 60)} minutes"
 
 
 def _named(error: FieldError) -> str:

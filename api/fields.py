@@ -110,6 +110,7 @@ BrokerWord = Annotated[
     StrictStr,
     StringConstraints(min_length=1, max_length=256, pattern=r"^[!-~]+$"),
 ]
+Code = Annotated[StrictStr, StringConstraints(min_length=1, max_length=64)]
 OpaqueToken = Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
 Money = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 """Of answers: a JSON number with exactly its digits."""

@@ -14,10 +14,10 @@ from api.tokens import Caller
 _bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")
 
 
-async def caller(
+async def signed_caller(
     parts: PartsDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """Return the caller. Raises `Unauthorized`."""
+    """Return whom a token of ours names, also when its login has ended. Raises `Unauthorized`."""
     if credentials is None:
         raise Unauthorized
     found = parts.tokens.caller(credentials.credentials)
@@ -25,9 +25,17 @@ async def caller(
     return found
 
 
+async def caller(parts: PartsDep, found: Annotated[Caller, Depends(signed_caller)]) -> Caller:
+    """Return the caller, whose login has not ended. Raises `Unauthorized`."""
+    if await parts.ended.has(found.login_id):
+        raise Unauthorized
+    return found
+
+
 async def user_id(found: Annotated[Caller, Depends(caller)]) -> UUID:
     return found.user_id
 
 
+SignedCaller = Annotated[Caller, Depends(signed_caller)]
 CallerDep = Annotated[Caller, Depends(caller)]
 UserId = Annotated[UUID, Depends(user_id)]

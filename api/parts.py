@@ -6,11 +6,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from adapters.derived_box import TotpBox
 from adapters.egress import Egress
 from adapters.store.engine import Store
 from adapters.vault import LoginKeyBox, Sealer
+from api.ended import EndedLogins
 from api.passwords import Passwords
 from api.ports import BrokerLogins, Check, KiteLogins, LastPrices, Notices, Runs
+from api.throttle import Throttle
 from api.tokens import Tokens
 from domain.ports import Clock, Instruments
 from domain.session import TradingCalendar
@@ -30,11 +33,16 @@ class Parts:
     notices: Notices
     clock: Clock
     tokens: Tokens
+    ended: EndedLogins
+    throttle: Throttle
     passwords: Passwords
     sealer: Sealer
     login_keys: LoginKeyBox
+    totp_secrets: TotpBox
     checks: Mapping[str, Check] = field(default_factory=dict)
     cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose X-Forwarded-For is believed."""
     docs: bool = False
     egress: Egress = field(default_factory=Egress)
     """By which address each user's calls reach the broker."""

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, String
 from api.fields import (
     BrokerWord,
     ClockTime,
+    Code,
     Email,
     Id,
     Money,
@@ -36,6 +37,30 @@ class Answer(BaseModel):
 class Credentials(Asked):
     email: Email
     password: Password = Field(repr=False)
+
+
+class LoginIn(Credentials):
+    """`code` only where one-time codes are on: of the app, or a recovery code."""
+
+    code: Code | None = Field(None, repr=False)
+
+
+class PasswordIn(Asked):
+    current_password: Password = Field(repr=False)
+    new_password: Password = Field(repr=False)
+
+
+class TotpIn(Asked):
+    password: Password = Field(repr=False)
+
+
+class CodeIn(Asked):
+    code: Code = Field(repr=False)
+
+
+class TotpOffIn(Asked):
+    password: Password = Field(repr=False)
+    code: Code = Field(repr=False)
 
 
 class RefreshIn(Asked):
@@ -96,9 +121,32 @@ class TokenPair(Answer):
 
 
 class UserOut(Answer):
+    """`totp`: one-time codes are asked for at login."""
+
     user_id: UUID
     email: str
     created_at: datetime
+    totp: bool
+
+
+class LoginOut(Answer):
+    """One login of one device. `last_used_at` is when its tokens were renewed last."""
+
+    id: UUID
+    created_at: datetime
+    last_used_at: datetime
+    ip: str | None
+    user_agent: str | None
+    current: bool
+
+
+class TotpOut(Answer):
+    secret: str = Field(repr=False)
+    otpauth_uri: str = Field(repr=False)
+
+
+class RecoveryOut(Answer):
+    recovery_codes: list[str] = Field(repr=False)
 
 
 class SwitchOut(Answer):
@@ -233,6 +281,13 @@ class MarketOut(Answer):
 class StrategyPage(Answer):
     items: list[StrategyOut]
     next: str | None
+
+
+class LoginPage(Answer):
+    """All of them: there are at most a hundred."""
+
+    items: list[LoginOut]
+    next: None = None
 
 
 class OrderPage(Answer):

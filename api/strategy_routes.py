@@ -18,6 +18,7 @@ from api.body import body_of, documented, read_object
 from api.cursors import event_cursor, event_of, limit_of, page_of, spot_of
 from api.errors import Conflict, NotFound
 from api.identity import UserId
+from api.limits import limited
 from api.parts import Parts, PartsDep
 from api.schemas import EventOut, EventPage, StartIn, StopIn, StrategyIn, StrategyOut, StrategyPage
 from api.strategy_view import shown
@@ -41,7 +42,11 @@ Cursor = Annotated[str | None, Query(description="`next` of the page before")]
 
 
 @router.post(
-    "/create", status_code=201, openapi_extra=documented(StrategyIn), responses={201: {"model": StrategyOut}}
+    "/create",
+    status_code=201,
+    openapi_extra=documented(StrategyIn),
+    responses={201: {"model": StrategyOut}},
+    dependencies=[limited("create")],
 )
 async def create(
     user_id: UserId, parts: PartsDep, body: Annotated[dict[str, Any], Depends(read_object)]
@@ -71,7 +76,12 @@ async def page(user_id: UserId, parts: PartsDep, limit: Limit, cursor: Cursor = 
     return json_response(StrategyPage(items=items, next=following))
 
 
-@router.post("/start", openapi_extra=documented(StartIn), responses={200: {"model": StrategyOut}})
+@router.post(
+    "/start",
+    openapi_extra=documented(StartIn),
+    responses={200: {"model": StrategyOut}},
+    dependencies=[limited("start")],
+)
 async def start(
     user_id: UserId, parts: PartsDep, body: Annotated[StartIn, Depends(body_of(StartIn))]
 ) -> Response:

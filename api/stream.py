@@ -1,7 +1,6 @@
 """`/strategy/{id}/events`: the timeline, live, as Server-Sent Events."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from api.identity import CallerDep
 from api.parts import Parts, PartsDep
 from api.schemas import EventOut
 from api.strategy_routes import StrategyId, find
+from api.tokens import Caller
 from domain.errors import StoreUnavailable
 
 BATCH = 100
@@ -37,12 +37,12 @@ async def events(
 ) -> Response:
     """The timeline from the beginning, or after Last-Event-ID, and then live.
 
-    The stream ends when the access token does: come back with a new one and Last-Event-ID.
+    The stream ends when the access token does, or its login: come back with a new one and Last-Event-ID.
     """
     after = _after(last_event_id)
     await find(parts, found.user_id, strategy_id)
     return EventSourceResponse(
-        _counted(request, _lines(parts, found.user_id, strategy_id, after, found.expires_at)),
+        _counted(request, _lines(parts, found, strategy_id, after)),
         ping=PING_SECONDS,
         ping_message_factory=lambda: ServerSentEvent(comment="ping"),
         sep="\n",
@@ -51,12 +51,12 @@ async def events(
 
 
 async def _lines(
-    parts: Parts, user_id: UUID, strategy_id: UUID, after: int, until: datetime
+    parts: Parts, caller: Caller, strategy_id: UUID, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="following", retry=1000)
     async with parts.notices.of(strategy_id) as bell:
-        while parts.clock.now() < until:
-            batch = await _read(parts, user_id, strategy_id, after)
+        while parts.clock.now() < caller.expires_at and not await _ended(parts, caller):
+            batch = await _read(parts, caller.user_id, strategy_id, after)
             for event in batch:
                 after = event.event_id
                 yield _line(event)
@@ -70,6 +70,13 @@ async def _read(parts: Parts, user_id: UUID, strategy_id: UUID, after: int) -> l
             return list(await TimelineReader(session, user_id).after(strategy_id, after, BATCH))
     except StoreUnavailable:
         return []  # the stream stays; what is written meanwhile comes when Postgres is back
+
+
+async def _ended(parts: Parts, caller: Caller) -> bool:
+    try:
+        return await parts.ended.has(caller.login_id)
+    except StoreUnavailable:
+        return False  # while Postgres is away there is nothing to read here either
 
 
 async def _counted(request: Request, lines: AsyncIterator[ServerSentEvent]) -> AsyncIterator[ServerSentEvent]:

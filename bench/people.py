@@ -79,6 +79,10 @@ class People:
             [(user_id, f"{user_id.hex}@example.com", hashed) for user_id in ids],
         )
         await rows.executemany(
+            "INSERT INTO logins (login_id, user_id, expires_at) VALUES ($1, $1, now() + interval '1 day')",
+            [(user_id,) for user_id in ids],
+        )
+        await rows.executemany(
             "INSERT INTO sessions (session_id, user_id, family_id, token_hash, expires_at) "
             "VALUES ($1, $2, $1, $3, now() + interval '1 day')",
             [

@@ -23,7 +23,9 @@ from migrations.schema import TURNS
 # the timeline is append-only, so nobody may update events.
 GRANTS: dict[str, tuple[str, ...]] = {
     "api": (
-        "SELECT, INSERT, UPDATE, DELETE ON users, sessions, broker_keys",
+        "SELECT, INSERT, UPDATE, DELETE ON users, logins, sessions, broker_keys",
+        "SELECT, INSERT, UPDATE, DELETE ON second_factors, recovery_codes",
+        "SELECT, INSERT, DELETE ON ended_logins",
         # The one column it may update carries nothing: without it Postgres would refuse it the row lock
         # under which it decides whether a strategy may be deleted.
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",

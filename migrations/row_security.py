@@ -3,7 +3,7 @@
 Every table that belongs to users has row-level security, forced. Without a policy a role sees nothing of it:
 
 - the API's sees the rows of the user it names for one transaction (`app.user_id`); and, while
-  nobody is logged in yet, the one account of an e-mail it names (`app.email`), the one session of a refresh
+  nobody is logged in yet, the one account of an e-mail it names (`app.email`), the one login of a refresh
   token it names (`app.token`). Whoever forgets to say for whom he asks sees nothing, not everything;
 - the worker's sees all: a run, a held order and the reconciler act for everybody;
 - the listener's has views of its own and no policy; the schema's owner, whose views they are, sees all.
@@ -11,27 +11,45 @@ Every table that belongs to users has row-level security, forced. Without a poli
 Policies that name a role are made with the role (`migrations.roles`), since its name is the deployment's.
 """
 
-TABLES = ("users", "sessions", "broker_keys", "strategies", "orders", "events", "limits")
+TABLES = (
+    "users",
+    "logins",
+    "sessions",
+    "second_factors",
+    "recovery_codes",
+    "broker_keys",
+    "strategies",
+    "orders",
+    "events",
+    "limits",
+)
 """Those with a `user_id`; a test fails when one is missing here."""
 
 _ME = "user_id = (SELECT acting_user())"
 _EMAIL = "email = (SELECT nullif(current_setting('app.email', true), ''))"
 _TOKEN = "token_hash = (SELECT decode(nullif(current_setting('app.token', true), ''), 'hex'))"  # noqa: S105
+_OF_EMAIL = f"user_id = (SELECT user_id FROM users WHERE {_EMAIL})"  # noqa: S608 - our own words
+_OF_TOKEN = f"login_id = (SELECT family_id FROM sessions WHERE {_TOKEN})"  # noqa: S608
 _OWN_ROWS = {table: {"own": f"FOR ALL USING ({_ME}) WITH CHECK ({_ME})"} for table in TABLES}
+# To lock a row is to be allowed to change it; what it is changed to must be the user's own.
+_DOORS = {
+    "users": {"by_email": f"FOR SELECT USING ({_EMAIL})"},
+    "sessions": {"by_token": f"FOR SELECT USING ({_TOKEN})"},
+    "second_factors": {"by_email": f"FOR SELECT USING ({_OF_EMAIL})"},
+    "logins": {
+        "by_email": f"FOR SELECT USING ({_OF_EMAIL})",
+        "by_token": f"FOR SELECT USING ({_OF_TOKEN})",
+        "lock_by_token": f"FOR UPDATE USING ({_OF_TOKEN}) WITH CHECK ({_ME})",
+    },
+}
+_NOT_THE_WORKERS = ("logins", "sessions", "second_factors", "recovery_codes")
 
 POLICIES: dict[str, dict[str, dict[str, str]]] = {
-    "api": _OWN_ROWS
-    | {
-        "users": _OWN_ROWS["users"] | {"by_email": f"FOR SELECT USING ({_EMAIL})"},
-        # To lock a row is to be allowed to change it; what it is changed to must be the user's own.
-        "sessions": _OWN_ROWS["sessions"]
-        | {
-            "by_token": f"FOR SELECT USING ({_TOKEN})",
-            "lock_by_token": f"FOR UPDATE USING ({_TOKEN}) WITH CHECK ({_ME})",
-        },
-    },
+    "api": {table: _OWN_ROWS[table] | _DOORS.get(table, {}) for table in TABLES},
     "worker": {
-        table: {"all": "FOR ALL USING (true) WITH CHECK (true)"} for table in TABLES if table != "sessions"
+        table: {"all": "FOR ALL USING (true) WITH CHECK (true)"}
+        for table in TABLES
+        if table not in _NOT_THE_WORKERS
     },
     "listener": {},
 }

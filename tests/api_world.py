@@ -13,11 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from fastapi import FastAPI
 
 from adapters.calendar import open_calendar
+from adapters.derived_box import TotpBox
 from adapters.store.engine import Store
 from adapters.vault import LoginKeyBox, Opener
 from api.app import create_app
+from api.ended import EndedLogins
 from api.parts import Parts
 from api.passwords import Passwords
+from api.throttle import Throttle
 from api.tokens import Tokens
 from domain.session import TradingCalendar
 from tests.fakes.edge import (
@@ -31,7 +34,7 @@ from tests.fakes.edge import (
 )
 from tests.postgres import API
 
-JWT_SECRET = "a signing key for tests, long enough for every algorithm an attacker may try"
+JWT_SECRET = "a signing key for tests: long enough for every algorithm an attacker may try"
 PASSWORD = "correct horse battery"
 MONDAY_0830 = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 KEYS = {"api_key": "kite-key", "api_secret": "kite-secret", "access_token": "good-token"}
@@ -147,9 +150,12 @@ def new_world(
         notices=NoNews(),
         clock=clock,
         tokens=Tokens(JWT_SECRET),
+        ended=EndedLogins(store),
+        throttle=Throttle(None),
         passwords=passwords,
         sealer=opener.sealer(),
         login_keys=LoginKeyBox(JWT_SECRET),
+        totp_secrets=TotpBox(JWT_SECRET),
         checks={"postgres": store.ping},
         docs=True,
         stop_wait_seconds=1.0,

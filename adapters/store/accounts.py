@@ -1,4 +1,4 @@
-"""Users, their logins, and their broker accounts as the API sees them: sealed, never opened here."""
+"""Users, and their broker accounts as the API sees them: sealed, never opened here."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.store.engine import act_as, set_for_now
-from adapters.store.tables import BrokerKeys, RefreshSession, User
+from adapters.store.tables import BrokerKeys, LoginRow, SecondFactorRow, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +21,8 @@ class Account:
     email: str
     created_at: datetime
     password_hash: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """One refresh token's row: who it belongs to, and what became of it."""
-
-    session_id: UUID
-    user_id: UUID
-    family_id: UUID
-    token_hash: bytes = field(repr=False)
-    expires_at: datetime
-    rotated_at: datetime | None = None
-    revoked_at: datetime | None = None
+    second_factor: bool
+    """One-time codes are asked for at login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,75 +77,36 @@ class Accounts:
         )
         return (await self._session.execute(statement)).scalar_one_or_none()
 
-    async def by_email(self, email: str) -> Account | None:
-        """Find who logs in. For the rest of the transaction this one account can be seen."""
+    async def by_email(self, email: str, network: str) -> tuple[Account | None, bool]:
+        """Return the user, and whether one of its logins of late came from `network`.
+
+        The same statements whatever they find: the time they take tells nobody whether the e-mail is known.
+        For the rest of the transaction this one account can be seen.
+        """
+        from_there = (
+            select(LoginRow.login_id)
+            .where(LoginRow.user_id == User.user_id, LoginRow.network == network)
+            .exists()
+        )
         await set_for_now(self._session, "app.email", email)
-        return await self._one(User.email == email)
+        statement = select(*_ACCOUNT, from_there).where(User.email == email)
+        row = (await self._session.execute(statement)).one_or_none()
+        return (Account(*row[:-1]), bool(row[-1])) if row else (None, False)
 
     async def by_id(self, user_id: UUID) -> Account | None:
-        return await self._one(User.user_id == user_id)
+        row = (await self._session.execute(select(*_ACCOUNT).where(User.user_id == user_id))).one_or_none()
+        return Account(*row) if row else None
+
+    async def still_has(self, user_id: UUID, password_hash: str) -> bool:
+        """Tell whether this is still the password; it stays so until the unit of work ends."""
+        statement = select(User.password_hash).where(User.user_id == user_id).with_for_update(key_share=True)
+        return (await self._session.execute(statement)).scalar_one_or_none() == password_hash
 
     async def change_hash(self, user_id: UUID, password_hash: str) -> None:
-        """Store the same password under today's parameters."""
+        """Store another password, or the same under today's parameters."""
         await self._session.execute(
             update(User).where(User.user_id == user_id).values(password_hash=password_hash)
         )
-
-    async def _one(self, condition: Any) -> Account | None:
-        columns = (User.user_id, User.email, User.created_at, User.password_hash)
-        row = (await self._session.execute(select(*columns).where(condition))).one_or_none()
-        return Account(*row) if row else None
-
-
-class Logins:
-    """Refresh tokens. A token finds its own row; a family is one login and ends as one."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
-
-    async def add(self, login: Login) -> None:
-        """Write a token's row unless it is there: two refreshes of one token make the same successor."""
-        statement = insert(RefreshSession).values(
-            session_id=login.session_id,
-            user_id=login.user_id,
-            family_id=login.family_id,
-            token_hash=login.token_hash,
-            expires_at=login.expires_at,
-        )
-        await self._session.execute(statement.on_conflict_do_nothing())
-
-    async def locked(self, token_hash: bytes) -> Login | None:
-        """Return the token's row, locked until the unit of work ends, in which it can be seen."""
-        await set_for_now(self._session, "app.token", token_hash.hex())
-        statement = select(RefreshSession).where(RefreshSession.token_hash == token_hash).with_for_update()
-        row = (await self._session.execute(statement)).scalar_one_or_none()
-        if row is None:
-            return None
-        return Login(**{name: getattr(row, name) for name in Login.__dataclass_fields__})
-
-    async def opened(self, token_hash: bytes) -> Login | None:
-        """Return the token's row, locked; the unit of work goes on for its user, who has shown who he is."""
-        login = await self.locked(token_hash)
-        if login is not None:
-            await act_as(self._session, login.user_id)
-        return login
-
-    async def rotated(self, session_id: UUID, now: datetime) -> None:
-        """Note that the token was used for its successor."""
-        statement = update(RefreshSession).where(RefreshSession.session_id == session_id)
-        await self._session.execute(statement.values(rotated_at=now))
-
-    async def revoke_family(self, family_id: UUID, now: datetime) -> None:
-        statement = update(RefreshSession).where(
-            RefreshSession.family_id == family_id, RefreshSession.revoked_at.is_(None)
-        )
-        await self._session.execute(statement.values(revoked_at=now))
-
-    async def forget_expired(self, user_id: UUID, now: datetime) -> None:
-        statement = delete(RefreshSession).where(
-            RefreshSession.user_id == user_id, RefreshSession.expires_at < now
-        )
-        await self._session.execute(statement)
 
 
 class BrokerAccounts:
@@ -170,6 +120,11 @@ class BrokerAccounts:
         statement = select(*ACCOUNT_COLUMNS).where(BrokerKeys.user_id == self._user_id)
         row = (await self._session.execute(statement)).one_or_none()
         return BrokerAccount(*row) if row else None
+
+    async def reseal_login_key(self, login_key: bytes) -> None:
+        """Store the same login key, sealed under today's key."""
+        statement = update(BrokerKeys).where(BrokerKeys.user_id == self._user_id)
+        await self._session.execute(statement.values(login_key=login_key))
 
     async def save(self, account: SealedAccount) -> bool:
         """Store the account with a new login; False when another broker account is stored already."""
@@ -200,6 +155,16 @@ class BrokerAccounts:
         return result.rowcount > 0
 
 
+_ACCOUNT = (
+    User.user_id,
+    User.email,
+    User.created_at,
+    User.password_hash,
+    select(SecondFactorRow.user_id)
+    .where(SecondFactorRow.user_id == User.user_id, SecondFactorRow.confirmed_at.is_not(None))
+    .exists(),
+)
+"""What an `Account` is made of, in its order."""
 ACCOUNT_COLUMNS = (
     BrokerKeys.broker,
     BrokerKeys.broker_user_id,

@@ -51,19 +51,74 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class LoginRow(Base):
+    """One login of one device, from its password to its end: what a person sees as a session."""
+
+    __tablename__ = "logins"
+
+    login_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    """When its tokens were renewed last."""
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    address: Mapped[str | None]
+    """Where it was used last."""
+    network: Mapped[str | None]
+    """The same as limits count it: of IPv6 the /64."""
+    agent: Mapped[str | None]
+    """What the device calls itself, shortened."""
+
+
 class RefreshSession(Base):
-    """One refresh token: opaque, stored as its SHA-256, replaced on use. A family is one login."""
+    """One refresh token of a login: opaque, stored as its SHA-256, replaced on use."""
 
     __tablename__ = "sessions"
 
     session_id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
-    family_id: Mapped[UUID] = mapped_column(index=True)
+    family_id: Mapped[UUID] = mapped_column(ForeignKey("logins.login_id", ondelete="CASCADE"), index=True)
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime]
     rotated_at: Mapped[datetime | None]
-    revoked_at: Mapped[datetime | None]
+
+
+class EndedLogin(Base):
+    """A login that ended a short while ago, while access tokens of it may still be about.
+
+    It names nobody: every API process reads the few newest rows, whoever calls.
+    """
+
+    __tablename__ = "ended_logins"
+
+    login_id: Mapped[UUID] = mapped_column(primary_key=True)
+    ended_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp(), index=True)
+
+
+class SecondFactorRow(Base):
+    """A user's one-time codes (RFC 6238): asked for at login from `confirmed_at` on."""
+
+    __tablename__ = "second_factors"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True)
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    """Sealed for this row; the API opens it."""
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    confirmed_at: Mapped[datetime | None]
+    last_step: Mapped[int | None] = mapped_column(BigInteger)
+    """The newest half minute whose code was taken: neither it nor an older one is taken again."""
+
+
+class RecoveryCode(Base):
+    """A code that stands in for a lost device, once; stored as its SHA-256."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True)
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    used_at: Mapped[datetime | None]
 
 
 class BrokerKeys(Base):

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from adapters.store.engine import Store
 from api.passwords import Passwords
@@ -31,6 +33,7 @@ async def store(database: str) -> AsyncIterator[Store]:
 
 @pytest.fixture(scope="session")
 def passwords() -> Iterator[Passwords]:
-    made = Passwords()
+    """Argon2id with the smallest parameters: what it costs is the subject of tests of its own."""
+    made = Passwords(hasher=PasswordHash([Argon2Hasher(time_cost=1, memory_cost=1024, parallelism=1)]))
     yield made
     made.close()

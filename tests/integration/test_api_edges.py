@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import httpx
 import pytest
 
 from adapters.store.engine import Store
 from api.app import create_app
 from api.passwords import Passwords
-from tests.api_world import Customer, World, new_world
+from tests.api_world import PASSWORD, Customer, World, new_world
 from tests.postgres import PostgresServer
 
 OPEN = {
@@ -49,6 +50,50 @@ async def test_every_call_needs_a_token_but_those_of_the_contract(world: World):
             assert answer.status_code != 401, path
         else:
             assert answer.status_code == 401, path
+
+
+async def test_what_changes_something_is_post_or_delete_with_a_bearer_token_and_nothing_else(world: World):
+    document = world.app.openapi()
+    assert {scheme["scheme"] for scheme in document["components"]["securitySchemes"].values()} == {"bearer"}
+    safe_to_follow = {path for method, path in routes(world) if method == "GET"}
+    assert {method for method, _ in routes(world)} == {"GET", "POST", "DELETE"}
+    # The one link that changes something: Kite sends the browser back to it, with a state we signed.
+    assert not safe_to_follow & {"/auth/logout", "/strategy/stop", "/strategy/start", "/broker/connect"}
+    for method, path in routes(world):
+        call_of = document["paths"][path][method.lower()]
+        places = {item["in"] for item in call_of.get("parameters", [])}
+        assert "cookie" not in places, path
+        assert path in OPEN or call_of["security"] == [{"HTTPBearer": []}], path
+
+
+async def test_reading_calls_change_nothing(world: World, database: str):
+    customer = await world.trader()
+    running = await customer.running()
+    before = await everything(database)
+    for method, path in routes(world):
+        if method == "GET" and not path.endswith("/events"):
+            await customer.get(path.replace("{strategy_id}", running["strategy_id"]))
+    assert await everything(database) == before
+
+
+async def test_cookies_are_neither_set_nor_heeded(world: World):
+    customer = await world.customer()
+    cookie = {"Cookie": f"access_token={customer.tokens['access_token']}; session=1"}
+    answer = await world.http.get("/auth/me", headers=cookie)
+    assert answer.status_code == 401
+    login = {"email": customer.email, "password": PASSWORD}
+    for one in (answer, await world.http.post("/auth/login", json=login)):
+        assert "set-cookie" not in one.headers
+
+
+async def everything(database: str) -> dict[str, list[str]]:
+    """Return every row of every table, as text."""
+    connection = await asyncpg.connect(database)
+    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    names = [row["tablename"] for row in tables]
+    rows = {name: await connection.fetch(f'SELECT t::text AS row FROM "{name}" t') for name in names}  # noqa: S608
+    await connection.close()
+    return {name: sorted(row["row"] for row in found) for name, found in rows.items()}
 
 
 async def test_unknown_foreign_and_malformed_ids_get_the_same_answer_on_every_call(world: World):

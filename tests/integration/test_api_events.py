@@ -70,6 +70,25 @@ class Stream:
         raise AssertionError("the stream has ended")
 
 
+async def test_stream_ends_soon_after_its_login_does(world: World):
+    customer = await world.trader()
+    created = await customer.create()
+    async with (
+        served(new_world_of(world)) as address,
+        following(address, customer, created["strategy_id"]) as stream,
+    ):
+        await customer.delete("/auth/sessions")
+        async with asyncio.timeout(20):
+            async for _ in stream.response.aiter_raw():
+                pass
+
+
+def new_world_of(world: World) -> World:
+    """Return the same app with event streams that look for themselves often."""
+    parts = replace(world.parts, look_every_seconds=0.05)
+    return replace(world, parts=parts, app=create_app(parts))
+
+
 @asynccontextmanager
 async def following(
     address: str, customer: Customer, strategy_id: str, last: str | None = None

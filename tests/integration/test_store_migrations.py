@@ -5,13 +5,19 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
+from alembic import command
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.testing import WorkflowEnvironment
 
+from adapters.store.engine import asyncpg_url
 from migrations import schema
 from migrations.errors import NewerDatabase, RoleRefused
 from migrations.roles import Role, make_roles
@@ -19,6 +25,7 @@ from migrations.search_attributes import ATTRIBUTES, register, temporal_address
 from tests.postgres import OWNER, PostgresServer
 
 ROOT = Path(__file__).parents[2]
+NOW = datetime.now(UTC)
 
 
 def migrations(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -66,6 +73,41 @@ async def test_everything_can_be_taken_down_again(postgres: PostgresServer) -> N
     await schema.check(url)
 
 
+async def test_logins_of_before_go_on_and_ended_ones_stay_ended(postgres: PostgresServer) -> None:
+    url = await postgres.empty_database()
+    await upgrade_to(url, "0003")
+    connection = await asyncpg.connect(url)
+    user, lasting, ended = uuid4(), uuid4(), uuid4()
+    await connection.execute(
+        "INSERT INTO users (user_id, email, password_hash) VALUES ($1, 'a@b.test', '')", user
+    )
+    for number, (family, revoked_at) in enumerate([(lasting, None), (lasting, None), (ended, NOW)]):
+        await connection.execute(
+            "INSERT INTO sessions (session_id, user_id, family_id, token_hash, expires_at, revoked_at) "
+            "VALUES (gen_random_uuid(), $1, $2, $3, now() + interval '1 day', $4)",
+            *(user, family, bytes([number]), revoked_at),
+        )
+    await schema.upgrade(url)
+    rows = await connection.fetch("SELECT login_id, ended_at IS NULL AS open FROM logins")
+    assert {(row["login_id"], row["open"]) for row in rows} == {(lasting, True), (ended, False)}
+    assert await connection.fetchval("SELECT count(*) FROM sessions") == 3
+    await connection.close()
+
+
+async def upgrade_to(url: str, revision: str) -> None:
+    """Bring an empty database to a revision of before."""
+
+    def run(connection: Connection) -> None:
+        config = schema.config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    engine = create_async_engine(asyncpg_url(url))
+    async with engine.begin() as connection:
+        await connection.run_sync(run)
+    await engine.dispose()
+
+
 async def test_a_newer_database_is_left_alone_with_exit_2(postgres: PostgresServer) -> None:
     url = await postgres.new_database()
     await postgres.execute("UPDATE alembic_version SET version_num = '9999'", url.rsplit("/", 1)[1])
@@ -83,7 +125,7 @@ async def test_one_line_is_printed_for_each_step(postgres: PostgresServer) -> No
     done = migrations(STOPWATCH_DATABASE_URL=url, STOPWATCH_DATABASE_URL_API=api)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "Schema: at revision 0005.",
+        "Schema: at revision 0006.",
         "Role steps_api: has the rights of the api, and no others.",
         "Temporal: no STOPWATCH_TEMPORAL_ADDRESS is set, so no search attributes were registered.",
     ]

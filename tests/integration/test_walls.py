@@ -38,10 +38,12 @@ BY_ID: Mapping[Call, Mapping[str, str] | None] = {
     ("GET", "/strategy/{strategy_id}/events"): None,
     ("POST", "/strategy/start"): {"strategy_id": "{strategy_id}"},
     ("POST", "/strategy/stop"): {"strategy_id": "{strategy_id}"},
+    ("DELETE", "/auth/sessions/{session_id}"): None,
 }
-"""Calls that name a strategy, in the path or in the body."""
+"""Calls that name a strategy or a session, in the path or in the body."""
 OWN: tuple[Call, ...] = (
     ("GET", "/auth/me"),
+    ("GET", "/auth/sessions"),
     ("GET", "/broker"),
     ("GET", "/broker/login-url"),
     ("GET", "/strategy"),
@@ -54,6 +56,11 @@ NOTHING_OF_ANYBODY: tuple[Call, ...] = (
     ("POST", "/auth/login"),
     ("POST", "/auth/refresh"),
     ("POST", "/auth/logout"),
+    ("POST", "/auth/password"),
+    ("POST", "/auth/totp"),
+    ("POST", "/auth/totp/confirm"),
+    ("DELETE", "/auth/totp"),
+    ("DELETE", "/auth/sessions"),
     ("POST", "/broker/connect"),
     ("DELETE", "/broker"),
     ("GET", "/broker/callback"),
@@ -91,6 +98,12 @@ class Neighbours:
     yours: Customer
     my_id: str
     your_id: str
+    my_session: str
+    your_session: str
+
+    def ids(self, call: Call) -> tuple[str, str]:
+        """Return what such a call may name: one's own, and the other's."""
+        return (self.my_session, self.your_session) if "session" in call[1] else (self.my_id, self.your_id)
 
     async def call(self, call: Call, strategy_id: str) -> httpx.Response:
         """Ask as the first of them; an event stream is left after its head."""
@@ -99,7 +112,7 @@ class Neighbours:
         content = json.dumps(body).replace("{strategy_id}", strategy_id) if body else None
         request = self.world.http.build_request(
             method,
-            path.replace("{strategy_id}", strategy_id),
+            path.replace("{strategy_id}", strategy_id).replace("{session_id}", strategy_id),
             content=content,
             headers={**self.mine.bearer, "Content-Type": "application/json"},
         )
@@ -111,7 +124,8 @@ async def neighbours(world: World) -> Neighbours:
     mine, yours = await world.trader(), await world.trader()
     my_id = (await mine.running())["strategy_id"]
     your_id = (await yours.running())["strategy_id"]
-    return Neighbours(world, mine, yours, my_id, your_id)
+    sessions = [(await one.get("/auth/sessions")).json()["items"][0]["session_id"] for one in (mine, yours)]
+    return Neighbours(world, mine, yours, my_id, your_id, *sessions)
 
 
 def routes(world: World) -> set[Call]:
@@ -130,7 +144,8 @@ async def test_matrix_anothers_id_is_as_unknown_as_one_that_nobody_has(
 ) -> None:
     unknown = await neighbours.call(call, str(uuid4()))
     assert unknown.status_code == 404
-    for strange in (neighbours.your_id, neighbours.your_id.upper(), str(uuid4())):
+    _, your_id = neighbours.ids(call)
+    for strange in (your_id, your_id.upper(), str(uuid4())):
         answer = await neighbours.call(call, strange)
         assert (answer.status_code, answer.content) == (404, unknown.content)
     still = await neighbours.yours.get(f"/strategy/{neighbours.your_id}")
@@ -147,7 +162,8 @@ async def test_malformed_id_is_told_as_such(neighbours: Neighbours, call: Call, 
 
 @pytest.mark.parametrize("call", [call for call in BY_ID if not call[1].endswith("events")], ids=" ".join)
 async def test_matrix_own_id_is_known(neighbours: Neighbours, call: Call) -> None:
-    assert (await neighbours.call(call, neighbours.my_id)).status_code in (200, 202, 204, 409)
+    my_id, _ = neighbours.ids(call)
+    assert (await neighbours.call(call, my_id)).status_code in (200, 202, 204, 409)
 
 
 @pytest.mark.parametrize("call", OWN, ids=" ".join)

@@ -1,0 +1,110 @@
+"""Allowances, counted in Redis for all processes together; in this process alone, and halved, without Redis.
+
+Without Redis nobody is locked out, and nobody guesses freely either: a trader must be able to log in and stop
+a strategy while Redis is away, since no exit depends on it. The window moves: there are never more than
+`amount` within `seconds`. The counting is the `limits` library's.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+CONNECTIONS = 10
+WAIT_SECONDS = 3.0
+ANSWER_SECONDS = 1.0
+AWAY_SECONDS = 5.0
+"""After Redis did not answer it is left alone for so long, so that not every call waits for it."""
+PREFIX = "throttle"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """So many times within so many seconds, for whom `key` names."""
+
+    name: str
+    key: str
+    amount: int
+    seconds: int
+
+
+class Limiter:
+    """Counts against allowances."""
+
+    def __init__(self, redis_url: str) -> None:
+        """Count in `redis://host:port/db`; connects when first used."""
+        # A burst waits for a connection: taken for an outage, it would be given the other allowance as well.
+        self._connections = BlockingConnectionPool.from_url(
+            redis_url,
+            max_connections=CONNECTIONS,
+            timeout=WAIT_SECONDS,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            retry=Retry(NoBackoff(), 1),
+        )
+        self._shared = MovingWindowRateLimiter(
+            RedisStorage(
+                "async+redis://",  # its connections are those of the pool
+                implementation="redispy",
+                wrap_exceptions=True,
+                key_prefix=PREFIX,
+                connection_pool=self._connections,  # type: ignore[arg-type]
+            )
+        )
+        self._own = MovingWindowRateLimiter(MemoryStorage())
+        self._away_until = 0.0
+
+    async def take(self, allowances: Sequence[Allowance]) -> int | None:
+        """Count once against each; return None, or in how many seconds to come back where one is used up.
+
+        The first that is used up ends it: those behind it are not counted.
+        """
+        if time.monotonic() >= self._away_until:
+            try:
+                return await _taken(self._shared, allowances, share=1)
+            except (StorageError, OSError) as error:
+                self._left_alone(error)
+        return await _taken(self._own, allowances, share=2)
+
+    async def give_back(self, allowance: Allowance) -> None:
+        """Forget what was counted against an allowance."""
+        if time.monotonic() >= self._away_until:
+            try:
+                await self._shared.clear(_item(allowance, 1), allowance.key)
+            except (StorageError, OSError) as error:
+                self._left_alone(error)
+        await self._own.clear(_item(allowance, 2), allowance.key)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._connections.disconnect()
+
+    def _left_alone(self, error: Exception) -> None:
+        self._away_until = time.monotonic() + AWAY_SECONDS
+        cause = error.__cause__ or error
+        _log.warning("limits are counted in this process alone, and halved", kind=type(cause).__name__)
+
+
+async def _taken(limiter: MovingWindowRateLimiter, allowances: Sequence[Allowance], share: int) -> int | None:
+    for allowance in allowances:
+        item = _item(allowance, share)
+        if not await limiter.hit(item, allowance.key):
+            window = await limiter.get_window_stats(item, allowance.key)
+            return max(1, math.ceil(window.reset_time - time.time()))
+    return None
+
+
+def _item(allowance: Allowance, share: int) -> RateLimitItemPerSecond:
+    return RateLimitItemPerSecond(
+        max(1, allowance.amount // share), allowance.seconds, namespace=allowance.name
+    )

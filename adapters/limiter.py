@@ -5,6 +5,7 @@ a strategy while Redis is away, since no exit depends on it. The window moves: t
 `amount` within `seconds`. The counting is the `limits` library's.
 """
 
+import asyncio
 import math
 import time
 from collections.abc import Sequence
@@ -15,12 +16,11 @@ from limits import RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
-from redis.asyncio import BlockingConnectionPool
+from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 CONNECTIONS = 10
-WAIT_SECONDS = 3.0
 ANSWER_SECONDS = 1.0
 AWAY_SECONDS = 5.0
 """After Redis did not answer it is left alone for so long, so that not every call waits for it."""
@@ -43,11 +43,9 @@ class Limiter:
 
     def __init__(self, redis_url: str) -> None:
         """Count in `redis://host:port/db`; connects when first used."""
-        # A burst waits for a connection: taken for an outage, it would be given the other allowance as well.
-        self._connections = BlockingConnectionPool.from_url(
+        self._connections = ConnectionPool.from_url(
             redis_url,
             max_connections=CONNECTIONS,
-            timeout=WAIT_SECONDS,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
             retry=Retry(NoBackoff(), 1),
@@ -62,6 +60,9 @@ class Limiter:
             )
         )
         self._own = MovingWindowRateLimiter(MemoryStorage())
+        # First come, first served: the pool's own waiting lets newcomers by until somebody's time is up, and
+        # a burst that is taken for an outage would be given the other allowance as well.
+        self._turns = asyncio.Semaphore(CONNECTIONS)
         self._away_until = 0.0
 
     async def take(self, allowances: Sequence[Allowance]) -> int | None:
@@ -69,20 +70,22 @@ class Limiter:
 
         The first that is used up ends it: those behind it are not counted.
         """
-        if time.monotonic() >= self._away_until:
-            try:
-                return await _taken(self._shared, allowances, share=1)
-            except (StorageError, OSError) as error:
-                self._left_alone(error)
+        async with self._turns:
+            if time.monotonic() >= self._away_until:
+                try:
+                    return await _taken(self._shared, allowances, share=1)
+                except (StorageError, OSError) as error:
+                    self._left_alone(error)
         return await _taken(self._own, allowances, share=2)
 
     async def give_back(self, allowance: Allowance) -> None:
         """Forget what was counted against an allowance."""
-        if time.monotonic() >= self._away_until:
-            try:
-                await self._shared.clear(_item(allowance, 1), allowance.key)
-            except (StorageError, OSError) as error:
-                self._left_alone(error)
+        async with self._turns:
+            if time.monotonic() >= self._away_until:
+                try:
+                    await self._shared.clear(_item(allowance, 1), allowance.key)
+                except (StorageError, OSError) as error:
+                    self._left_alone(error)
         await self._own.clear(_item(allowance, 2), allowance.key)
 
     async def close(self) -> None:

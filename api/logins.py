@@ -44,10 +44,7 @@ async def register(parts: Parts, visitor: Visitor, email: str, password: str) ->
 
 async def log_in(parts: Parts, visitor: Visitor, asked: LoginIn) -> TokenPair:
     """Open a new login. Raises `Unauthorized`, the same for an unknown e-mail; `TooMany`."""
-    async with parts.store.read() as session:
-        account, known = await Accounts(session).by_email(asked.email, visitor.network)
-    device = _device(parts, visitor, account)
-    await parts.throttle.login(asked.email, visitor, device=device, known=known)
+    account, device = await _counted(parts, visitor, asked.email)
     right, renewed = await parts.passwords.check(asked.password, account.password_hash if account else None)
     if account is None or not right:
         raise _wrong_login()
@@ -136,12 +133,20 @@ async def end_all(parts: Parts, user_id: UUID) -> None:
     parts.ended.add(ended)
 
 
-def _device(parts: Parts, visitor: Visitor, account: Account | None) -> UUID | None:
-    """Return the login of whose access token the visitor has one still, if it is this account's."""
+async def _counted(parts: Parts, visitor: Visitor, email: str) -> tuple[Account | None, UUID | None]:
+    """Count a try; return the account, and the login of whose access token the visitor has one still."""
     earlier = parts.tokens.earlier_caller(visitor.bearer) if visitor.bearer else None
-    if earlier is None or account is None or earlier.user_id != account.user_id:
-        return None
-    return earlier.login_id
+    if earlier is None:
+        await parts.throttle.login(email, visitor)  # first: a flood of guesses is to cost Postgres nothing
+    async with parts.store.read() as session:
+        account, known = await Accounts(session).by_email(email, visitor.network)
+    own = earlier is not None and account is not None and earlier.user_id == account.user_id
+    device = earlier.login_id if earlier is not None and own else None
+    if earlier is not None:
+        await parts.throttle.login(email, visitor, device)
+    if device is None and not known:
+        await parts.throttle.stranger(email)
+    return account, device
 
 
 async def _ask_for_code(parts: Parts, account: Account, code: str | None) -> None:

@@ -65,16 +65,14 @@ class Throttle:
     def __init__(self, counter: Counter | None) -> None:
         self._counter = counter
 
-    async def login(self, email: str, visitor: Visitor, *, device: UUID | None, known: bool) -> None:
-        """Count a try before its password is looked at.
-
-        `device` is the login of whose token the visitor still has one; `known` its address.
-        """
-        strangers = _allowance("login-strangers", LOGIN_BY_STRANGERS, _hidden(email))
+    async def login(self, email: str, visitor: Visitor, device: UUID | None = None) -> None:
+        """Count a try before its password is looked at. `device` is the login whose token the visitor has."""
         address = _allowance("login-address", LOGIN_FROM_ADDRESS, visitor.network)
-        stranger = device is None and not known
-        beyond = [address, strangers] if stranger else ([address] if device is None else [])
-        await self._take(_login_here(email, visitor, device), *beyond)
+        await self._take(_login_here(email, visitor, device), *([] if device else [address]))
+
+    async def stranger(self, email: str) -> None:
+        """Count a try from where the account was never used."""
+        await self._take(_allowance("login-strangers", LOGIN_BY_STRANGERS, _hidden(email)))
 
     async def logged_in(self, email: str, visitor: Visitor, device: UUID | None) -> None:
         """Forget the tries of somebody who has got in."""

@@ -30,7 +30,6 @@ GOOD = secrets.token_urlsafe(48)
         "this is the default of a sample file: unchanged",
         "",
         " , ",
-        f"{GOOD},hunter2",
     ],
 )
 def test_secret_that_can_be_guessed_is_refused_without_being_shown(weak: str):
@@ -38,6 +37,11 @@ def test_secret_that_can_be_guessed_is_refused_without_being_shown(weak: str):
         Tokens(weak)
     assert "STOPWATCH_JWT_SECRET" in str(refusal.value)
     assert not weak.strip(" ,") or weak not in str(refusal.value)
+
+
+def test_second_secret_is_held_to_the_same():
+    with pytest.raises(WeakSecret, match="secret 2 of 2"):
+        Tokens(f"{GOOD},hunter2")
 
 
 def test_secrets_as_we_and_others_make_them_are_taken():

@@ -1,5 +1,7 @@
 """Two listeners: whichever dies or comes back, a stop is one exit."""
 
+import base64
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from local.keys import fresh
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
@@ -16,7 +19,13 @@ SYMBOLS = ("TCS", "INFY", "SBIN", "RELIANCE", "ITC", "LT")
 
 @pytest.fixture(scope="module")
 async def two(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
-    running = Product.start(tmp_path_factory.mktemp("two"), "--listeners", "2")
+    # With encrypted histories, as in production: everybody who speaks with Temporal has the key.
+    running = Product.start(
+        tmp_path_factory.mktemp("two"),
+        "--listeners",
+        "2",
+        STOPWATCH_PAYLOAD_KEYS=fresh()["STOPWATCH_PAYLOAD_KEYS"],
+    )
     try:
         yield await running.ready()
     finally:
@@ -55,6 +64,27 @@ async def test_each_stop_crossed_during_a_handover_is_exactly_one_exit(two: Prod
     sides = [(order["tradingsymbol"], order["transaction_type"]) for order in await trader.ledger()]
     assert sorted(sides) == sorted((symbol, side) for symbol in SYMBOLS for side in ("BUY", "SELL"))
     await trader.http.aclose()
+
+
+def test_histories_of_the_product_are_encrypted_when_it_has_a_key(two: Product) -> None:
+    listed = json.loads(two.temporal("workflow", "list", "--output", "json"))
+    ids = [run["execution"]["workflowId"] for run in listed]
+    assert any(workflow_id.startswith("strategy-") for workflow_id in ids)
+    for workflow_id in ids:
+        history = two.temporal("workflow", "show", "--workflow-id", workflow_id, "--output", "json")
+        kinds = encodings(json.loads(history))
+        assert kinds == {b"binary/encrypted"} or (not workflow_id.startswith("strategy-") and not kinds)
+
+
+def encodings(part: object) -> set[bytes]:
+    """Return how the payloads of a history are written; search attributes are for searching."""
+    if isinstance(part, list):
+        return {kind for inner in part for kind in encodings(inner)}
+    if not isinstance(part, dict):
+        return set()
+    own = {base64.b64decode(part["encoding"])} if isinstance(part.get("encoding"), str) else set()
+    inside = [inner for name, inner in part.items() if name != "searchAttributes"]
+    return own | encodings(inside)
 
 
 def test_nothing_of_a_hand_over_is_left_when_the_product_is_up(two: Product) -> None:

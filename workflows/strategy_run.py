@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.off_books import OffBooksActivities, off_books_number
@@ -133,8 +133,8 @@ class StrategyRun:
         request = ActivateRun(self._ref(), self._start)
         try:
             activation = await self._write_start(request)
-        except ActivityError as stood_down:
-            workflow.logger.warning("this run stands down: %s", stood_down.cause)
+        except FailureError as stood_down:
+            workflow.logger.warning("this run stands down: %s", _cause(stood_down))
             return False
         self._day.activated(activation)
         return True
@@ -153,7 +153,7 @@ class StrategyRun:
                     retry_policy=policies.ONCE,
                     summary="write the start down",
                 )
-            except ActivityError as failed:
+            except FailureError as failed:  # the SDK raises now the cause alone, now wrapped
                 if _stood_down(failed):
                     raise
         return cast(Activation, await self._write(RunActivities.activate, request, "write the start down"))
@@ -511,8 +511,13 @@ class StrategyRun:
         )
 
 
-def _stood_down(failed: ActivityError) -> bool:
-    return isinstance(failed.cause, ApplicationError) and failed.cause.type == STOOD_DOWN
+def _cause(failed: FailureError) -> BaseException | None:
+    return failed.cause if isinstance(failed, ActivityError) else failed
+
+
+def _stood_down(failed: FailureError) -> bool:
+    cause = _cause(failed)
+    return isinstance(cause, ApplicationError) and cause.type == STOOD_DOWN
 
 
 def _store_is_away(failed: ActivityError) -> bool:

@@ -56,7 +56,7 @@ async def test_what_changes_something_is_post_or_delete_with_a_bearer_token_and_
     document = world.app.openapi()
     assert {scheme["scheme"] for scheme in document["components"]["securitySchemes"].values()} == {"bearer"}
     safe_to_follow = {path for method, path in routes(world) if method == "GET"}
-    assert {method for method, _ in routes(world)} == {"GET", "POST", "DELETE"}
+    assert {method for method, _ in routes(world)} == {"GET", "POST", "PUT", "DELETE"}
     # The one link that changes something: Kite sends the browser back to it, with a state we signed.
     assert not safe_to_follow & {"/auth/logout", "/strategy/stop", "/strategy/start", "/broker/connect"}
     for method, path in routes(world):

@@ -104,7 +104,7 @@ async def test_encrypted_day_replays_with_the_key_and_not_without(day: tuple[Tes
 
 
 async def test_day_from_before_the_key_replays_with_it() -> None:
-    path = HISTORIES / "sold_at_sell_time.json"
+    path = HISTORIES / "version_1" / "sold_at_sell_time.json"
     history = WorkflowHistory.from_json("a day", path.read_text())
     await Replayer(
         workflows=[StrategyRun], data_converter=data_converter(KEY), workflow_runner=workflow_runner()

@@ -124,7 +124,7 @@ async def neighbours(world: World) -> Neighbours:
     mine, yours = await world.trader(), await world.trader()
     my_id = (await mine.running())["strategy_id"]
     your_id = (await yours.running())["strategy_id"]
-    sessions = [(await one.get("/auth/sessions")).json()["items"][0]["session_id"] for one in (mine, yours)]
+    sessions = [(await one.get("/auth/sessions")).json()["items"][0]["id"] for one in (mine, yours)]
     return Neighbours(world, mine, yours, my_id, your_id, *sessions)
 
 

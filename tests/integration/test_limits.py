@@ -157,6 +157,13 @@ async def test_loss_that_is_not_known_is_not_zero(desk: Desk) -> None:
     assert "not known" in barred(await asked(desk, round_=2))
 
 
+async def test_sale_of_what_an_earlier_round_bought_leaves_the_loss_unknown(desk: Desk) -> None:
+    await limit(desk, daily_loss=Decimal(1000))
+    attempt = await desk.sent(desk.key(Leg.EXIT, 2))
+    await desk.log.saw(attempt, seen(attempt, 10, "3000", broker_order_id="kept"))
+    assert "not known" in barred(await asked(desk, round_=3))
+
+
 async def test_strategy_that_orders_without_end_buys_no_more(store: Store, desk: Desk) -> None:
     await desk.sent(desk.key())
     async with store.work() as session:

@@ -81,8 +81,8 @@ def why_barred(bar: Bar, limit: Decimal | int | None) -> str:
         Bar.ORDER_VALUE: f"your limit for the value of one order is {amount}: {change}",
         Bar.SYMBOL: f"the symbol is not on your list of allowed symbols: {change}",
         Bar.DAILY_LOSS: f"today's losses have reached your limit of {amount}: nothing more is bought today",
-        Bar.LOSS_UNKNOWN: "what a sale of today came to is not known (no price yet, or shares that were bought "
-        "earlier), so whether your limit for a day's loss is reached is not known either",
+        Bar.LOSS_UNKNOWN: "what a sale of today came to is not known (no price yet, or shares that were "
+        "bought earlier), so whether your limit for a day's loss is reached is not known either",
         Bar.ORDERS_A_DAY: f"this strategy has sent {ORDERS_A_DAY} orders today, more than any day needs: "
         "look at its order log before you start it tomorrow",
     }[bar]

@@ -84,7 +84,7 @@ class People:
         )
         await rows.executemany(
             "INSERT INTO sessions (session_id, user_id, family_id, token_hash, expires_at) "
-            "VALUES ($1, $2, $1, $3, now() + interval '1 day')",
+            "VALUES ($1, $2, $2, $3, now() + interval '1 day')",
             [
                 (uuid4(), user_id, sha256(login.encode()).digest())
                 for user_id, login in zip(ids, logins, strict=True)

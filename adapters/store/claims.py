@@ -92,7 +92,7 @@ SELECT allowed.order_id, allowed.now, claimed.order_id IS NOT NULL AS won,
 FROM allowed LEFT JOIN claimed USING (order_id) LEFT JOIN gated USING (order_id)
 """
 # What an entry is barred by, the first that holds. A loss of today is what rounds of today bought and sold; a
-# sale whose price is not known, or of shares that an earlier round bought, leaves the sum unknown: it is not zero.
+# sale without a known price, or of shares that an earlier round bought, leaves the sum unknown: not zero.
 _BARS = """
     SELECT CASE
         WHEN coalesce(system.halted, true) THEN 'system'

@@ -18,7 +18,9 @@ class MissingSetting(Exception):
 class Settings(BaseSettings):
     """Every setting of contract section 2. Secrets have no default and print as stars."""
 
-    model_config = SettingsConfigDict(env_prefix="STOPWATCH_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="STOPWATCH_", env_file=".env", extra="ignore", hide_input_in_errors=True
+    )
 
     database_url: SecretStr | None = None
     database_url_api: SecretStr | None = None

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 import structlog
 import uvloop
+from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -269,7 +270,14 @@ def main() -> int:
     """Run a worker; return its exit status."""
     no_core_dumps()
     _allow_connections()
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as wrong:
+        first = wrong.errors(include_input=False)[0]
+        sys.stderr.write(
+            f"The worker cannot start. STOPWATCH_{str(first['loc'][0]).upper()}: {first['msg']}.\n"
+        )
+        return 2
     if not settings.traceable:
         untraceable()
     configure(settings.log_level, settings.log_format)

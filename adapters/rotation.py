@@ -109,9 +109,9 @@ async def rotate(database: str, opener: Opener) -> int:
 
 def _not_yet(processes: Sequence[str]) -> str:
     return (
-        f"Nothing was changed: a running {' and a running '.join(_bare(processes))} do not know the new key, "
-        f"and could not open what is sealed to it, so orders would stop. Put the new key first in {KEYS}, "
-        "keep the old one behind it, restart them, and rotate again. (Under `stopwatch up`: restart it.)"
+        f"Nothing was changed: the running {' and '.join(_bare(processes))} must know the new key "
+        f"first: what is sealed to it does not open there, and orders stop. Put it first in {KEYS}, keep "
+        "the old one behind it, restart them, and rotate again. (Under `stopwatch up`: restart it.)"
     )
 
 

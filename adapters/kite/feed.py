@@ -133,6 +133,22 @@ class KiteFeed:
 
     async def run(self) -> None:
         """Keep connected until cancelled."""
-        async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
+        async with (
+            aiohttp.ClientSession(trace_configs=[_no_redirects()]) as http,
+            asyncio.TaskGroup() as group,
+        ):
             for socket in self._sockets:
                 group.create_task(socket.run(http))
+
+
+class SentElsewhere(aiohttp.ClientError):
+    """The feed's host told us to connect to another one: only the settings choose that."""
+
+
+def _no_redirects() -> aiohttp.TraceConfig:
+    async def refuse(*_: object) -> None:
+        raise SentElsewhere
+
+    traces = aiohttp.TraceConfig()
+    traces.on_request_redirect.append(refuse)
+    return traces

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +20,7 @@ from adapters.feed_credentials import FeedCredentials
 from adapters.kite import routes
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.calls import KiteCalls
+from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin, FeedSocket, FeedTimes
 from adapters.kite.login import KiteLogin
 from adapters.kite.way import Way
@@ -233,3 +236,33 @@ def test_login_page_and_feed_stay_at_their_hosts_whatever_is_in_their_query(
     socket = FeedSocket("wss://ws.kite.trade", login, None, SystemClock(), FeedTimes())  # type: ignore[arg-type]
     asyncio.run(socket._attempt(Client()))  # type: ignore[arg-type]
     assert {urlsplit(url).netloc for url in seen} == {"ws.kite.trade"}
+
+
+async def test_feed_follows_no_redirect_to_another_host() -> None:
+    reached: list[str] = []
+
+    async def elsewhere(request: web.Request) -> web.Response:
+        reached.append(request.path_qs)
+        return web.Response(status=503)
+
+    async def redirect(request: web.Request) -> web.Response:
+        asked.set()
+        raise web.HTTPFound(f"http://127.0.0.1:{other.port}/?{request.query_string}")
+
+    async def login() -> FeedLogin:
+        return FeedLogin("key", "token")
+
+    asked = asyncio.Event()
+    apps = [web.Application(), web.Application()]
+    for app, answers in zip(apps, (elsewhere, redirect), strict=True):
+        app.router.add_get("/", answers)
+    async with TestServer(apps[0]) as other, TestServer(apps[1]) as first:
+        feed = KiteFeed(f"ws://127.0.0.1:{first.port}", login, None, SystemClock())  # type: ignore[arg-type]
+        feed.watch([1])
+        running = asyncio.create_task(feed.run())
+        await asyncio.wait_for(asked.wait(), 20)
+        while not feed.attempted:  # noqa: ASYNC110 - the feed says it to nobody
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert reached == []

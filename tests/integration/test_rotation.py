@@ -198,7 +198,7 @@ async def test_command_waits_until_workers_know_the_new_key(store: Store, databa
         refused = await asyncio.to_thread(command, database, BOTH)
     await running.close()
     assert refused.returncode == 1
-    assert "Nothing was changed: a running worker" in refused.stdout
+    assert "Nothing was changed: the running worker must know the new key first" in refused.stdout
     assert (await opened(store, user_id, OLD))["api_key"] == f"api_key of {user_id}"
 
 

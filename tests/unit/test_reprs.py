@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 from yarl import URL
 
 from adapters.clock import SystemClock
@@ -105,6 +105,12 @@ def test_settings_show_no_secret_however_they_are_written() -> None:
     settings = Settings(_env_file=None, **named)
     for shown in (repr(settings), str(settings), repr(settings.model_dump()), settings.model_dump_json()):
         assert SECRET not in shown
+
+
+def test_setting_that_is_not_right_is_not_quoted() -> None:
+    with pytest.raises(ValidationError) as wrong:
+        Settings(_env_file=None, calendar=SECRET, missed_after_seconds=SECRET)
+    assert SECRET not in str(wrong.value)
 
 
 FEED = URL("wss://ws.kite.trade").with_query(api_key=SECRET, access_token=SECRET)

@@ -19,8 +19,8 @@ SOLD_WITHIN = 2.0
 async def shown(parts: Parts, user_id: UUID, selling: int = 0) -> AccountOut:
     """Return what protects the user now."""
     async with parts.store.read(user_id) as session:
-        mine = UserLimits(session, user_id)
-        own, limits, everybody = await mine.switch(), await mine.limits(), await system_switch(session)
+        own, limits = await UserLimits(session, user_id).protection()
+        everybody = await system_switch(session)
     return AccountOut(
         kill_switch=SwitchOut.model_validate(own, from_attributes=True),
         system=SwitchOut.model_validate(everybody, from_attributes=True),
@@ -58,7 +58,8 @@ async def switch(parts: Parts, user_id: UUID, exits: KillExits | None, reason: s
 async def refuse_start(parts: Parts, user_id: UUID) -> None:
     """Raise `Conflict` where a kill switch would bar what this START is for."""
     async with parts.store.read(user_id) as session:
-        own, everybody = await UserLimits(session, user_id).switch(), await system_switch(session)
+        own, _ = await UserLimits(session, user_id).protection()
+        everybody = await system_switch(session)
     if own.on:
         raise Conflict("kill_switch", "Your kill switch is on: turn it off first, then start.")
     if everybody.on:

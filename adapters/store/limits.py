@@ -20,18 +20,15 @@ class UserLimits:
         self._session = session
         self._user_id = user_id
 
-    async def limits(self) -> Limits:
+    async def protection(self) -> tuple[Switch, Limits]:
+        """Return the kill switch and the limits."""
         row = await self._row()
         if row is None:
-            return Limits()
+            return Switch(), Limits()
+        switch = Switch(True, _exits(row.kill_exits), row.kill_reason, row.killed_at)
         symbols = tuple(row.symbols) if row.symbols is not None else None
-        return Limits(row.order_quantity, row.order_value, row.daily_loss, symbols)
-
-    async def switch(self) -> Switch:
-        row = await self._row()
-        if row is None or not row.kill_switch:
-            return Switch()
-        return Switch(True, _exits(row.kill_exits), row.kill_reason, row.killed_at)
+        limits = Limits(row.order_quantity, row.order_value, row.daily_loss, symbols)
+        return switch if row.kill_switch else Switch(), limits
 
     async def set_limits(self, limits: Limits) -> None:
         """Replace all limits."""

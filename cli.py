@@ -32,6 +32,8 @@ keys = typer.Typer(no_args_is_help=True, help="The secrets of a deployment.")
 app.add_typer(keys, name="keys")
 orders = typer.Typer(no_args_is_help=True, help="Orders that need a person.")
 app.add_typer(orders, name="orders")
+audit = typer.Typer(no_args_is_help=True, help="The audit log: who did what, when, from where, and why.")
+app.add_typer(audit, name="audit")
 
 _VERDICTS = {True: "ok  ", False: "FAIL", None: "-   "}
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -151,6 +153,19 @@ def resolve(
     _ask_store(["resolve", f"--as={verdict}", f"--reason={reason}", "--", order_id], data_dir)
 
 
+@audit.command()
+def verify(
+    anchor: Annotated[
+        Path | None,
+        typer.Option(help="A file kept elsewhere: compared with, then brought up to date."),
+    ] = None,
+    data_dir: _DataDir = None,
+) -> None:
+    """Recompute every chain of the audit log; name the first broken link of each."""
+    words = ["verify", *(["--anchor", str(anchor.resolve())] if anchor else [])]
+    _ask_store(words, data_dir, module="adapters.store.audit_command")
+
+
 def main() -> None:
     app()
 
@@ -204,10 +219,10 @@ def _addresses(settings: "Settings") -> "Addresses":
     )
 
 
-def _ask_store(words: list[str], data_dir: Path | None) -> NoReturn:
+def _ask_store(words: list[str], data_dir: Path | None, module: str = "adapters.store.operator") -> NoReturn:
     # Through the environment, since arguments are seen by everybody on the machine.
     environment = {**os.environ, "STOPWATCH_DATABASE_URL": _database(data_dir)}
-    command = [sys.executable, "-P", "-m", "adapters.store.operator", *words]
+    command = [sys.executable, "-P", "-m", module, *words]
     os.execve(sys.executable, command, environment)  # noqa: S606
 
 

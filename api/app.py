@@ -4,6 +4,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from api import (
+    audit_routes,
     auth_routes,
     broker_routes,
     errors,
@@ -37,6 +38,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.state.metrics = Metrics()
     for routes in (
         auth_routes,
+        audit_routes,
         broker_routes,
         strategy_routes,
         order_routes,

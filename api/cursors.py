@@ -78,6 +78,23 @@ def event_of(cursor: str | None) -> int:
     return int(number)
 
 
+def line_cursor(seq: int) -> str:
+    return _encode(f"line|{seq}")
+
+
+def line_of(cursor: str | None) -> int | None:
+    """Return the number before which the audit log goes on; None from its end. Raises `Invalid`."""
+    if not cursor:
+        return None
+    try:
+        kind, number = _decode(cursor).split("|")
+    except ValueError:
+        raise _bad_cursor() from None
+    if kind != "line" or not is_event_id(number):
+        raise _bad_cursor()
+    return int(number)
+
+
 def is_event_id(text: str) -> bool:
     """Tell whether it is a number that Postgres can compare an event's id with."""
     return text.isascii() and text.isdecimal() and len(text) <= 18

@@ -203,6 +203,30 @@ class EventPage(Answer):
     next: str | None
 
 
+class AuditOut(Answer):
+    """A line of the audit log; `hash` is the SHA-256 of `prev_hash` and the line in its canonical form."""
+
+    chain: str
+    seq: int
+    at: datetime
+    writer: str
+    role: str
+    actor: str
+    action: str
+    object: str
+    reason: str
+    ip: str
+    agent: str
+    version: str
+    prev_hash: str
+    hash: str
+
+
+class AuditPage(Answer):
+    items: list[AuditOut]
+    next: str | None
+
+
 class InstrumentPage(Answer):
     items: list[InstrumentOut]
     next: str | None

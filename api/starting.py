@@ -7,6 +7,8 @@ from adapters.store.strategies import StrategyRecord
 from api.brokerage import not_connected
 from api.errors import Conflict, FieldError, Invalid, NotFound
 from api.parts import Parts
+from api.recording import recorded
+from domain.audit import Action
 from domain.errors import CalendarUnknown
 from domain.failpoint import failpoint
 from domain.instrument import Segment
@@ -31,8 +33,11 @@ async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
         )
     strategy = record.strategy
     segment = await segment_of(parts, strategy)
+    plan = _plan(parts, strategy, segment)
+    # Before the run: what trades was asked for by somebody, and that is known whatever crashes next.
+    await recorded(parts, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
     await failpoint("start.received")
-    await parts.runs.start(StartRun(uuid4(), strategy, _plan(parts, strategy, segment)))
+    await parts.runs.start(StartRun(uuid4(), strategy, plan))
     await failpoint("start.confirmed")
     return await _read(parts, user_id, strategy_id)
 

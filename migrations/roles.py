@@ -19,7 +19,9 @@ from migrations.errors import RoleRefused
 from migrations.schema import TURNS
 
 # Nobody but the run changes a strategy's life cycle, so the API's role may update none of it;
-# the timeline is append-only, so nobody may update events.
+# the timeline is append-only, so nobody may update events. Of the audit log the roles may write what
+# happened, and neither when nor the hashes: those are a trigger's.
+_AUDIT = "INSERT (user_id, role, actor, action, object, reason, ip, agent, version) ON audit"
 GRANTS: dict[str, tuple[str, ...]] = {
     "api": (
         "SELECT, INSERT, UPDATE, DELETE ON users, sessions, broker_keys",
@@ -27,6 +29,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         # under which it decides whether a strategy may be deleted.
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
         "SELECT ON orders, events, alembic_version",
+        "SELECT ON audit",
+        _AUDIT,
     ),
     "worker": (
         "SELECT (user_id, email) ON users",
@@ -35,6 +39,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE ON orders",
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",
+        _AUDIT,
         "SELECT ON alembic_version",
     ),
     "listener": ("SELECT ON watched, feed_logins, alembic_version",),

@@ -10,6 +10,7 @@ from api import (
     errors,
     health_routes,
     market_routes,
+    openapi,
     order_routes,
     strategy_routes,
     stream,
@@ -49,6 +50,7 @@ def create_app(parts: Parts) -> FastAPI:
     ):
         app.include_router(routes.router)
     errors.install(app)
+    openapi.complete(app)
     if parts.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -27,7 +27,18 @@ Row = TypeVar("Row", bound=Placed)
 
 async def limit_of(
     request: Request,
-    limit: Annotated[str, Query(description=f"1 to {LARGEST_LIMIT}")] = str(DEFAULT_LIMIT),
+    # Text here, so that a wrong one is refused in our words; a number to the outside.
+    limit: Annotated[
+        str,
+        Query(
+            json_schema_extra={
+                "type": "integer",
+                "minimum": 1,
+                "maximum": LARGEST_LIMIT,
+                "default": DEFAULT_LIMIT,
+            }
+        ),
+    ] = str(DEFAULT_LIMIT),
 ) -> int:
     """Return `?limit=`. Raises `Invalid`."""
     if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:9]) <= LARGEST_LIMIT):

@@ -29,7 +29,8 @@ class Asked(BaseModel):
 class Answer(BaseModel):
     """A response body."""
 
-    model_config = ConfigDict(frozen=True)
+    # Forbidden, not dropped: a field that is not of the contract is a bug, and the document says so.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Credentials(Asked):

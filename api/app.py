@@ -34,6 +34,8 @@ def create_app(parts: Parts) -> FastAPI:
         docs_url="/docs" if parts.docs else None,
         openapi_url="/openapi.json" if parts.docs else None,
         redoc_url=None,
+        # A redirect to the address without its slash would be built from the Host header.
+        redirect_slashes=False,
     )
     app.state.parts = parts
     app.state.metrics = Metrics()

@@ -23,6 +23,7 @@ _MEANINGS = {
     400: "The broker did not confirm the login, or the link is not ours or has expired.",
     401: "Who is calling is not known: log in, or refresh the token.",
     404: "Unknown, or somebody else's: the same answer.",
+    408: "The rest of the request did not arrive in time.",
     409: "What is there now does not allow it; `code` says what.",
     413: "The request is larger than any honest one.",
     422: "Something in the request is wrong; `errors` names every field.",
@@ -127,7 +128,7 @@ def _problems(call: dict[str, Any], path: str, method: str) -> Iterator[int]:
     if method != "get" or path == "/broker/login-url":
         yield 409
     if "requestBody" in call:
-        yield from (413, 422)
+        yield from (408, 413, 422)
     if call.get("parameters"):
         yield 422
     if path == "/broker/callback":

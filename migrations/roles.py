@@ -44,7 +44,10 @@ GRANTS: dict[str, tuple[str, ...]] = {
     ),
     "listener": ("SELECT ON watched, feed_logins, alembic_version",),
 }
-_POWERS = "rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls"
+_TOO_POWERFUL = text(
+    "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls "
+    "OR rolname = current_user FROM pg_roles WHERE rolname = :name"
+)
 _ITERATIONS = 4096
 
 
@@ -105,8 +108,7 @@ async def _make(connection: AsyncConnection, role: Role) -> None:
 
 async def _check(connection: AsyncConnection, role: Role) -> bool:
     """Tell whether the role exists. One that may do more than ours should is not touched."""
-    query = text(f"SELECT {_POWERS} OR rolname = current_user FROM pg_roles WHERE rolname = :name")  # noqa: S608
-    powerful = await connection.scalar(query, {"name": role.name})
+    powerful = await connection.scalar(_TOO_POWERFUL, {"name": role.name})
     if powerful:
         raise RoleRefused(
             f"The database user {role.name} owns the schema or has administrator's rights, so it cannot be "

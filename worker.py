@@ -270,9 +270,9 @@ def _allow_connections() -> None:
 def main() -> int:
     """Run a worker; return its exit status."""
     _allow_connections()
-    settings = Settings()
-    configure(settings.log_level, settings.log_format)
     try:
+        settings = Settings()
+        configure(settings.log_level, settings.log_format)
         arm_from(settings.failpoints, settings.failpoints_log)
         asyncio.run(serve(settings))
     except (MissingSetting, BadKey, BadFailpoint, CloudWatchUnset) as wrong:

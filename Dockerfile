@@ -19,11 +19,13 @@ RUN /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation -e .
 
 FROM python:3.11.13-slim-bookworm
 
-RUN useradd --system --uid 10001 --no-create-home stopwatch
-COPY --from=build /opt/venv /opt/venv
-COPY --from=build /opt/stopwatch /opt/stopwatch
-ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 STOPWATCH_LOG_FORMAT=json
+# Nothing of the image is writable to it, and it may become nobody else: see docker-compose.yml for the rest.
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin stopwatch \
+    && install --directory --owner=10001 --group=10001 /var/lib/paper
+COPY --from=build --chown=root:root /opt/venv /opt/venv
+COPY --from=build --chown=root:root /opt/stopwatch /opt/stopwatch
+ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp STOPWATCH_LOG_FORMAT=json
 WORKDIR /opt/stopwatch
-USER 10001
+USER 10001:10001
 ENTRYPOINT ["stopwatch"]
 CMD ["api", "--host", "0.0.0.0", "--port", "8000"]

@@ -31,6 +31,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m local.with_postgres $(BIN)/alembic upgrade head -- $(BIN)/alembic check
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive domain workflows activities api listener adapters \
+		paper local migrations cli.py settings.py worker.py
+	$(BIN)/python -P -m local.secret_scan
 	$(BIN)/python -P -m local.audit
 
 chaos: $(READY)

@@ -16,6 +16,8 @@ import typer
 from dotenv import dotenv_values
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import SecretStr
 
     from local.doctor import Addresses
@@ -32,6 +34,8 @@ keys = typer.Typer(no_args_is_help=True, help="The secrets of a deployment.")
 app.add_typer(keys, name="keys")
 orders = typer.Typer(no_args_is_help=True, help="Orders that need a person.")
 app.add_typer(orders, name="orders")
+audit = typer.Typer(no_args_is_help=True, help="The audit log: who did what, when, from where, and why.")
+app.add_typer(audit, name="audit")
 
 _VERDICTS = {True: "ok  ", False: "FAIL", None: "-   "}
 _DataDir = Annotated[
@@ -108,14 +112,27 @@ def codec(context: typer.Context) -> None:
 @app.command(context_settings=_PASSED_ON)
 def migrate(context: typer.Context) -> None:
     """Bring the schema, the database roles and Temporal's search attributes."""
-    _become("migrations", context.args)
+    _become("migrations", context.args, _with_files(os.environ))
 
 
 @keys.command()
-def new() -> None:
-    """Print fresh secrets for a new deployment, as lines for its `.env`."""
+def new(
+    secrets_dir: Annotated[
+        Path | None, typer.Option(help="Write them there as the files that docker-compose.yml names.")
+    ] = None,
+) -> None:
+    """Print fresh secrets for a new deployment, as lines for its `.env`, or write them as files."""
     from local.keys import fresh
+    from local.secret_files import AlreadyThere, write_files
 
+    if secrets_dir is not None:
+        try:
+            written = write_files(secrets_dir)
+        except (AlreadyThere, OSError) as refused:
+            typer.echo(str(refused), err=True)
+            _leave(1)
+        typer.echo(f"{len(written)} secrets are in {secrets_dir}: {', '.join(written)}.")
+        return
     for name, value in fresh().items():
         typer.echo(f"{name}={value}")
 
@@ -228,6 +245,19 @@ def resolve(
     _ask_store(["resolve", f"--as={verdict}", f"--reason={reason}", "--", order_id], data_dir)
 
 
+@audit.command()
+def verify(
+    anchor: Annotated[
+        Path | None,
+        typer.Option(help="A file kept elsewhere: compared with, then brought up to date."),
+    ] = None,
+    data_dir: _DataDir = None,
+) -> None:
+    """Recompute every chain of the audit log; name the first broken link of each."""
+    words = ["verify", *(["--anchor", str(anchor.resolve())] if anchor else [])]
+    _ask_store(words, data_dir, module="adapters.store.audit_command")
+
+
 def main() -> None:
     app()
 
@@ -235,10 +265,13 @@ def main() -> None:
 def _settings() -> "Settings":
     from pydantic import ValidationError
 
-    from settings import Settings
+    from settings import MissingSetting, Settings
 
     try:
         return Settings()
+    except MissingSetting as missing:
+        typer.echo(str(missing), err=True)
+        _leave(2)
     except ValidationError as error:
         for wrong in error.errors(include_input=False):
             name = "_".join(str(part) for part in wrong["loc"]).upper()
@@ -282,10 +315,10 @@ def _addresses(settings: "Settings") -> "Addresses":
     )
 
 
-def _ask_store(words: list[str], data_dir: Path | None) -> NoReturn:
+def _ask_store(words: list[str], data_dir: Path | None, module: str = "adapters.store.operator") -> NoReturn:
     # Through the environment, since arguments are seen by everybody on the machine.
     environment = {**os.environ, "STOPWATCH_DATABASE_URL": _database(data_dir)}
-    command = [sys.executable, "-P", "-m", "adapters.store.operator", *words]
+    command = [sys.executable, "-P", "-m", module, *words]
     os.execve(sys.executable, command, environment)  # noqa: S606
 
 
@@ -308,14 +341,26 @@ def _database(data_dir: Path | None) -> str:
     return found
 
 
-def _become(module: str, arguments: list[str]) -> None:
-    os.execv(sys.executable, [sys.executable, "-P", "-m", module, *arguments])  # noqa: S606
+def _become(module: str, arguments: list[str], environment: "Mapping[str, str]" = os.environ) -> None:
+    os.execve(sys.executable, [sys.executable, "-P", "-m", module, *arguments], environment)  # noqa: S606
+
+
+def _with_files(named: "Mapping[str, str]") -> dict[str, str]:
+    """Return an environment in which the secrets that are given as files are read."""
+    from settings import MissingSetting, with_secret_files
+
+    try:
+        return with_secret_files(named)
+    except MissingSetting as missing:
+        typer.echo(str(missing), err=True)
+        _leave(2)
 
 
 def _given_settings() -> dict[str, str]:
     """The environment's settings win over those of `.env`, as everywhere."""
     prefix = "STOPWATCH_"
-    named = {**dotenv_values(".env"), **os.environ}
+    of_file = {name: value for name, value in dotenv_values(".env").items() if value}
+    named = _with_files({**of_file, **os.environ})
     return {
         name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix) and value
     }

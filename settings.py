@@ -1,11 +1,36 @@
-"""Settings: environment variables with the prefix STOPWATCH_, also from `.env`; read at the entry points."""
+"""Settings: environment variables with the prefix STOPWATCH_, also from `.env`; read at the entry points.
 
+A secret may be given as a file instead: STOPWATCH_JWT_SECRET_FILE=/run/secrets/jwt_secret. An environment is
+seen by every child process, by whoever may look at a container, and in crash reports; a file by its readers.
+"""
+
+import os
+from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "STOPWATCH_"
+AS_FILES = (
+    "database_url",
+    "database_url_api",
+    "database_url_worker",
+    "database_url_listener",
+    "redis_url",
+    "temporal_api_key",
+    "feed_api_key",
+    "feed_access_token",
+    "jwt_secret",
+    "encryption_keys",
+    "seal_key",
+    "payload_keys",
+    "egress_proxies",
+)
+"""What may be given as a file: everything secret, and the public key that comes with the private ones."""
 
 ZERODHA_ROOT = "https://api.kite.trade"
 ZERODHA_WS_ROOT = "wss://ws.kite.trade"
@@ -15,11 +40,56 @@ class MissingSetting(Exception):
     """A process cannot start without a setting; the message names it and says what it is."""
 
 
+def with_secret_files(named: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which each STOPWATCH_…_FILE is replaced by what its file says.
+
+    Raises `MissingSetting` for a file that cannot be read or is empty, and for a secret given in both ways.
+    """
+    found = dict(named)
+    for name in (f"{PREFIX}{secret.upper()}" for secret in AS_FILES):
+        path = found.pop(f"{name}_FILE", "")
+        if not path:
+            continue
+        if found.get(name):
+            raise MissingSetting(f"{name} and {name}_FILE are both set: which of them holds? Take one away.")
+        found[name] = _read_secret(f"{name}_FILE", Path(path))
+    return found
+
+
+def _read_secret(name: str, path: Path) -> str:
+    try:
+        text = path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise MissingSetting(f"{name} names {path}, which cannot be read: {reason}.") from None
+    if not text:
+        raise MissingSetting(f"{name} names {path}, which is empty.")
+    return text
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    """The secrets that are given as files, by the environment or by `.env`."""
+
+    def __init__(self, settings_cls: type[BaseSettings], env_file: Any) -> None:
+        super().__init__(settings_cls)
+        self._env_file = env_file
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False  # they come all at once, below
+
+    def __call__(self) -> dict[str, Any]:
+        of_file = dotenv_values(self._env_file) if self._env_file else {}
+        named = {name: value for name, value in {**of_file, **os.environ}.items() if value}
+        given = [name for name in AS_FILES if f"{PREFIX}{name.upper()}_FILE" in named]
+        read = with_secret_files(named) if given else {}
+        return {name: read[f"{PREFIX}{name.upper()}"] for name in given}
+
+
 class Settings(BaseSettings):
     """Every setting of contract section 2. Secrets have no default and print as stars."""
 
     model_config = SettingsConfigDict(
-        env_prefix="STOPWATCH_", env_file=".env", extra="ignore", hide_input_in_errors=True
+        env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True
     )
 
     database_url: SecretStr | None = None
@@ -90,6 +160,19 @@ class Settings(BaseSettings):
     def proxies(self) -> tuple[str, ...]:
         """Return the trusted proxies one by one."""
         return _words(self.trusted_proxies)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Ask, after what was set as text, the files that hold secrets."""
+        files = _SecretFiles(settings_cls, getattr(dotenv_settings, "env_file", None))
+        return init_settings, env_settings, dotenv_settings, files
 
     def need(self, name: str) -> str:
         """Return a setting that has no default. Raises `MissingSetting` naming it."""

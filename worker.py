@@ -272,18 +272,17 @@ def main() -> int:
     _allow_connections()
     try:
         settings = Settings()
+        if not settings.traceable:
+            untraceable()
+        configure(settings.log_level, settings.log_format)
+        arm_from(settings.failpoints, settings.failpoints_log)
+        uvloop.run(serve(settings))
     except ValidationError as wrong:
         first = wrong.errors(include_input=False)[0]
         sys.stderr.write(
             f"The worker cannot start. STOPWATCH_{str(first['loc'][0]).upper()}: {first['msg']}.\n"
         )
         return 2
-    if not settings.traceable:
-        untraceable()
-    configure(settings.log_level, settings.log_format)
-    try:
-        arm_from(settings.failpoints, settings.failpoints_log)
-        uvloop.run(serve(settings))
     except (MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
         sys.stderr.write(f"The worker cannot start. {wrong}\n")
         return 2

@@ -34,6 +34,7 @@ from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, LoginKeyBox, Sealer
 from api.app import create_app
 from api.bells import Bells
+from api.connections import most_connections, protocol
 from api.ended import EndedLogins
 from api.parts import Parts
 from api.passwords import Passwords
@@ -87,6 +88,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with wired(settings) as parts:
         config = uvicorn.Config(
             create_app(parts),
+            http=protocol(most_connections()),
             log_config=None,
             access_log=False,
             lifespan="off",

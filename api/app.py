@@ -6,11 +6,13 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api import (
     account_routes,
+    audit_routes,
     auth_routes,
     broker_routes,
     errors,
     health_routes,
     market_routes,
+    openapi,
     order_routes,
     strategy_routes,
     stream,
@@ -34,12 +36,15 @@ def create_app(parts: Parts) -> FastAPI:
         docs_url="/docs" if parts.docs else None,
         openapi_url="/openapi.json" if parts.docs else None,
         redoc_url=None,
+        # A redirect to the address without its slash would be built from the Host header.
+        redirect_slashes=False,
     )
     app.state.parts = parts
     app.state.metrics = Metrics()
     for routes in (
         auth_routes,
         account_routes,
+        audit_routes,
         broker_routes,
         strategy_routes,
         order_routes,
@@ -50,6 +55,7 @@ def create_app(parts: Parts) -> FastAPI:
     ):
         app.include_router(routes.router)
     errors.install(app)
+    openapi.complete(app)
     if parts.cors_origins:
         app.add_middleware(
             CORSMiddleware,

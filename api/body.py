@@ -1,5 +1,6 @@
 """JSON as it comes in: small, decimals never through binary floats, every wrong field named at once."""
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
@@ -9,10 +10,14 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from api.errors import FieldError, Invalid, TooLarge
+from api.errors import FieldError, Invalid, TooLarge, TooSlow
 
 LIMIT = 16 * 1024
 """Bytes of a request. The largest honest one is a few hundred."""
+SECONDS = 10.0
+"""From the end of the headers to the end of the body."""
+_NOT_JSON = FieldError("body", "invalid_json", "must be one JSON object in which each name comes once")
+_CLOSE = {"Connection": "close"}
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -22,11 +27,13 @@ async def read_object(request: Request) -> dict[str, Any]:
     """Return the request's JSON object. Raises `TooLarge`, `Invalid`."""
     raw = await _read(request)
     try:
-        value = json.loads(raw, parse_float=Decimal, parse_constant=_not_a_number)
+        value = json.loads(
+            raw, parse_float=_exact, parse_constant=_not_a_number, object_pairs_hook=_each_name_once
+        )
     except (ValueError, RecursionError):
-        raise Invalid([FieldError("body", "invalid_json", "must be one JSON object")]) from None
+        raise Invalid([_NOT_JSON]) from None
     if not isinstance(value, dict):
-        raise Invalid([FieldError("body", "invalid_json", "must be one JSON object")])
+        raise Invalid([_NOT_JSON])
     return value
 
 
@@ -63,16 +70,36 @@ async def _read(request: Request) -> bytes:
     if not length.isdecimal() or int(length) > LIMIT:
         _too_large()
     raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > LIMIT:
-            _too_large()
+    try:
+        async with asyncio.timeout(SECONDS):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > LIMIT:
+                    _too_large()
+    except TimeoutError:
+        words = f"The request's body did not arrive within {SECONDS:.0f} seconds. Send it again."
+        raise TooSlow("too_slow", words, headers=_CLOSE) from None
     return bytes(raw)
 
 
 def _too_large() -> NoReturn:
     # What is left of the request is not read: the connection is of no more use.
-    raise TooLarge("too_large", f"A request has at most {LIMIT} bytes.", headers={"Connection": "close"})
+    raise TooLarge("too_large", f"A request has at most {LIMIT} bytes.", headers=_CLOSE)
+
+
+def _exact(digits: str) -> Decimal:
+    try:
+        return Decimal(digits)
+    except ArithmeticError:  # an exponent beyond what the type can hold
+        raise ValueError(digits) from None
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of a name that comes twice, one reader takes the first value and another the last.
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
 
 
 def _not_a_number(word: str) -> NoReturn:

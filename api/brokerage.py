@@ -9,7 +9,9 @@ from adapters.store.strategies import Strategies
 from adapters.vault import BROKER
 from api.errors import Away, Conflict, FieldError, Invalid, Refused
 from api.parts import Parts
+from api.recording import audit
 from api.schemas import BrokerOut, ConnectIn
+from domain.audit import Action
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, SecretUnreadable, Unavailable
 from domain.login import LoginKind, LoginResult, LoginStatus
 
@@ -69,8 +71,8 @@ async def disconnect(parts: Parts, user_id: UUID) -> None:
     """Forget the account. Raises `Conflict` while a strategy runs: its exit needs it."""
     async with parts.store.work(user_id) as session:
         running = await Strategies(session, user_id).any_running()
-        if not running:
-            await BrokerAccounts(session, user_id).delete()
+        if not running and await BrokerAccounts(session, user_id).delete():
+            await audit(session, user_id, Action.BROKER_FORGET, BROKER)
     if running:
         raise Conflict(
             "strategy_running", "A strategy is running and needs this account to sell: stop it first."
@@ -171,6 +173,8 @@ async def _store(parts: Parts, user_id: UUID, api_key: str, api_secret: str, log
         accounts = BrokerAccounts(session, user_id)
         saved = await accounts.save(sealed)
         account = await accounts.get()
+        if saved:
+            await audit(session, user_id, Action.BROKER_CONNECT, f"{BROKER}:{login.broker_user_id}")
     if account is None:
         raise _broker_away()
     if not saved:

@@ -27,7 +27,18 @@ Row = TypeVar("Row", bound=Placed)
 
 async def limit_of(
     request: Request,
-    limit: Annotated[str, Query(description=f"1 to {LARGEST_LIMIT}")] = str(DEFAULT_LIMIT),
+    # Text here, so that a wrong one is refused in our words; a number to the outside.
+    limit: Annotated[
+        str,
+        Query(
+            json_schema_extra={
+                "type": "integer",
+                "minimum": 1,
+                "maximum": LARGEST_LIMIT,
+                "default": DEFAULT_LIMIT,
+            }
+        ),
+    ] = str(DEFAULT_LIMIT),
 ) -> int:
     """Return `?limit=`. Raises `Invalid`."""
     if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:9]) <= LARGEST_LIMIT):
@@ -74,6 +85,23 @@ def event_of(cursor: str | None) -> int:
     except ValueError:
         raise _bad_cursor() from None
     if kind != "event" or not is_event_id(number):
+        raise _bad_cursor()
+    return int(number)
+
+
+def line_cursor(seq: int) -> str:
+    return _encode(f"line|{seq}")
+
+
+def line_of(cursor: str | None) -> int | None:
+    """Return the number before which the audit log goes on; None from its end. Raises `Invalid`."""
+    if not cursor:
+        return None
+    try:
+        kind, number = _decode(cursor).split("|")
+    except ValueError:
+        raise _bad_cursor() from None
+    if kind != "line" or not is_event_id(number):
         raise _bad_cursor()
     return int(number)
 

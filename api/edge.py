@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import internal_error
 from api.metrics import Metrics
+from api.recording import remember_origin
 
 _log = structlog.get_logger(__name__)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -46,6 +47,7 @@ class Edge:
         began = time.perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        remember_origin(scope)
 
         started = False
 

@@ -4,6 +4,7 @@ Problem
 ├── Unauthorized    401  who are you
 ├── NotFound        404  unknown, or somebody else's: the same answer
 ├── Conflict        409  expected: what is there now does not allow it
+├── TooSlow         408  the request did not arrive in time
 ├── TooLarge        413
 ├── Invalid         422  carries every wrong field
 ├── TooMany         429  carries when to try again
@@ -85,6 +86,10 @@ class NotFound(Problem):
 
 class Conflict(Problem):
     status = 409
+
+
+class TooSlow(Problem):
+    status = 408
 
 
 class TooLarge(Problem):

@@ -4,7 +4,7 @@ import asyncio
 
 import structlog
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from api.answer import json_response
 from api.errors import Away, FieldError
@@ -36,7 +36,7 @@ async def ready(parts: PartsDep) -> Response:
     return json_response({"status": "ok", "checks": dict.fromkeys(names, "ok")})
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Numbers for Prometheus."""
     return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE)

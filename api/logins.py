@@ -13,9 +13,11 @@ from api import second_factor
 from api.common_passwords import is_easy_to_guess
 from api.errors import Conflict, FieldError, Invalid, NotFound, Unauthorized
 from api.parts import Parts
+from api.recording import audit, recorded
 from api.schemas import LoginIn, TokenPair
 from api.tokens import ACCESS_LIFETIME, FAMILY_LIFETIME, ROTATION_GRACE, token_hash
 from api.visitor import Visitor
+from domain.audit import Action
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +39,8 @@ async def register(parts: Parts, visitor: Visitor, email: str, password: str) ->
     async with parts.store.work() as session:
         user_id = await Accounts(session).add(email, hashed)
         opened = await _open(parts, session, user_id, visitor.device) if user_id else None
+        if user_id:
+            await audit(session, user_id, Action.REGISTER)
     if opened is None:
         raise Conflict("email_taken", "An account with this e-mail exists: log in instead.")
     return _pair(parts, opened)
@@ -47,11 +51,17 @@ async def log_in(parts: Parts, visitor: Visitor, asked: LoginIn) -> TokenPair:
     account, device = await _counted(parts, visitor, asked.email)
     right, renewed = await parts.passwords.check(asked.password, account.password_hash if account else None)
     if account is None or not right:
+        # Known e-mail or not, the same work: how long the answer takes tells nobody which it was.
+        await recorded(parts, account.user_id if account else None, Action.LOGIN_FAILED)
         raise _wrong_login()
     if account.second_factor:
         await _ask_for_code(parts, account, asked.code)
-    async with parts.store.work(account.user_id) as session:
-        opened = await _admit(parts, session, account, visitor.device, asked.code, renewed)
+    try:
+        async with parts.store.work(account.user_id) as session:
+            opened = await _admit(parts, session, account, visitor.device, asked.code, renewed)
+    except Unauthorized as refused:  # whose transaction is undone, so the line is one of its own
+        await recorded(parts, account.user_id, Action.LOGIN_FAILED, why=refused.code)
+        raise
     await parts.throttle.logged_in(asked.email, visitor, device)
     if account.second_factor:
         await parts.throttle.code_right(account.user_id)
@@ -84,6 +94,7 @@ async def change_password(parts: Parts, user_id: UUID, visitor: Visitor, current
         await accounts.change_hash(user_id, hashed)
         ended = await UserLogins(session, user_id).end_all(parts.clock.now())
         opened = await _open(parts, session, user_id, visitor.device)
+        await audit(session, user_id, Action.PASSWORD_CHANGED)
     parts.ended.add(ended)
     return _pair(parts, opened)
 
@@ -108,6 +119,7 @@ async def log_out(parts: Parts, user_id: UUID, refresh_token: str) -> None:
         login = await Logins(session).locked(token_hash(refresh_token), now)
         if login is not None:
             ended = await UserLogins(session, user_id).end(login.login_id, now)
+            await audit(session, user_id, Action.LOGOUT, str(login.login_id))
     parts.ended.add(ended)
 
 
@@ -121,6 +133,8 @@ async def end(parts: Parts, user_id: UUID, login_id: UUID) -> None:
     """End one login of the user, with its tokens. Raises `NotFound`."""
     async with parts.store.work(user_id) as session:
         ended = await UserLogins(session, user_id).end(login_id, parts.clock.now())
+        if ended:
+            await audit(session, user_id, Action.SESSION_REVOKED, str(login_id))
     if not ended:
         raise NotFound("session")
     parts.ended.add(ended)
@@ -130,6 +144,7 @@ async def end_all(parts: Parts, user_id: UUID) -> None:
     """End every login of the user, this one too."""
     async with parts.store.work(user_id) as session:
         ended = await UserLogins(session, user_id).end_all(parts.clock.now())
+        await audit(session, user_id, Action.SESSION_REVOKED, "every login")
     parts.ended.add(ended)
 
 
@@ -174,7 +189,9 @@ async def _admit(
         raise Unauthorized("wrong_code", "The code is not right, or was used before: wait for the next one.")
     if renewed is not None:
         await accounts.change_hash(account.user_id, renewed)
-    return await _open(parts, session, account.user_id, device)
+    opened = await _open(parts, session, account.user_id, device)
+    await audit(session, account.user_id, Action.LOGIN, str(opened.login.login_id))
+    return opened
 
 
 async def _open(parts: Parts, session: AsyncSession, user_id: UUID, device: Device) -> _Opened:
@@ -205,7 +222,10 @@ async def _rotate(
             if await _unused(logins, successor):
                 return _Opened(login, successor), ()
     _log.warning("a refresh token was used again: its login ends", user_id=str(login.user_id))
-    return None, await UserLogins(session, login.user_id).end(login.login_id, now)
+    ended = await UserLogins(session, login.user_id).end(login.login_id, now)
+    why = "a refresh token was used a second time: its login was ended"
+    await audit(session, login.user_id, Action.REFRESH_REUSED, str(login.login_id), why)
+    return None, ended
 
 
 async def _unused(logins: Logins, refresh_token: str) -> bool:

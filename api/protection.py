@@ -3,10 +3,14 @@
 import asyncio
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from adapters.store.limits import UserLimits, system_switch
 from api.errors import Conflict
 from api.parts import Parts
+from api.recording import audit
 from api.schemas import AccountOut, LimitsOut, SwitchOut
+from domain.audit import Action
 from domain.errors import NoSuchRun, Unavailable
 from domain.limits import KillExits, Limits, ToSell
 from domain.run import StopRequest
@@ -38,6 +42,7 @@ async def limit(parts: Parts, user_id: UUID, limits: Limits) -> AccountOut:
     """Replace all limits of the user."""
     async with parts.store.work(user_id) as session:
         await UserLimits(session, user_id).set_limits(limits)
+        await audit(session, user_id, Action.LIMITS_CHANGED, why=_words(limits))
     return await shown(parts, user_id)
 
 
@@ -51,20 +56,34 @@ async def switch(parts: Parts, user_id: UUID, exits: KillExits | None, reason: s
         mine = UserLimits(session, user_id)
         await mine.set_switch(exits, reason)
         running = await mine.running() if exits is KillExits.EXIT else ()
+        if exits is None:
+            await audit(session, user_id, Action.KILL_SWITCH_OFF)
+        else:
+            await audit(session, user_id, Action.KILL_SWITCH_ON, f"exits: {exits}", reason)
     await asyncio.gather(*(_sell(parts, one) for one in running))
     return await shown(parts, user_id, len(running))
 
 
-async def refuse_start(parts: Parts, user_id: UUID) -> None:
+async def refuse_start(session: AsyncSession, user_id: UUID) -> None:
     """Raise `Conflict` where a kill switch would bar what this START is for."""
-    async with parts.store.read(user_id) as session:
-        own, _ = await UserLimits(session, user_id).protection()
-        everybody = await system_switch(session)
+    own, _ = await UserLimits(session, user_id).protection()
+    everybody = await system_switch(session)
     if own.on:
         raise Conflict("kill_switch", "Your kill switch is on: turn it off first, then start.")
     if everybody.on:
         because = f": {everybody.reason}" if everybody.reason else ""
         raise Conflict("system_halted", f"Buying is stopped for everybody by the operator{because}.")
+
+
+def _words(limits: Limits) -> str:
+    """Return the limits for the audit log."""
+    named = {
+        "order_quantity": limits.order_quantity,
+        "order_value": limits.order_value,
+        "daily_loss": limits.daily_loss,
+        "symbols": ",".join(limits.symbols) if limits.symbols is not None else None,
+    }
+    return ", ".join(f"{name} {value}" for name, value in named.items() if value is not None) or "none"
 
 
 async def _sell(parts: Parts, one: ToSell) -> None:

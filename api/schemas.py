@@ -31,7 +31,8 @@ class Asked(BaseModel):
 class Answer(BaseModel):
     """A response body."""
 
-    model_config = ConfigDict(frozen=True)
+    # Forbidden, not dropped: a field that is not of the contract is a bug, and the document says so.
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Credentials(Asked):
@@ -297,6 +298,30 @@ class OrderPage(Answer):
 
 class EventPage(Answer):
     items: list[EventOut]
+    next: str | None
+
+
+class AuditOut(Answer):
+    """A line of the audit log; `hash` is the SHA-256 of `prev_hash` and the line in its canonical form."""
+
+    chain: str
+    seq: int
+    at: datetime
+    writer: str
+    role: str
+    actor: str
+    action: str
+    object: str
+    reason: str
+    ip: str
+    agent: str
+    version: str
+    prev_hash: str
+    hash: str
+
+
+class AuditPage(Answer):
+    items: list[AuditOut]
     next: str | None
 
 

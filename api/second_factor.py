@@ -13,7 +13,9 @@ from adapters.store.accounts import Account
 from adapters.store.factors import SecondFactor, SecondFactors
 from api.errors import Conflict, FieldError, Invalid
 from api.parts import Parts
+from api.recording import audit
 from api.schemas import TotpOut
+from domain.audit import Action
 from domain.errors import SecretUnreadable
 
 ISSUER = "Stopwatch"
@@ -55,6 +57,7 @@ async def confirm(parts: Parts, user_id: UUID, code: str) -> list[str]:
             raise Conflict(
                 "totp_not_begun", "Codes were begun anew meanwhile: confirm with the newest secret."
             )
+        await audit(session, user_id, Action.TOTP_ON)
     await parts.throttle.code_right(user_id)
     return recovery_codes
 
@@ -70,6 +73,7 @@ async def turn_off(parts: Parts, user_id: UUID, code: str) -> None:
         if not await accepted(parts, session, user_id, code):
             raise wrong_code()
         await factors.remove()
+        await audit(session, user_id, Action.TOTP_OFF)
     await parts.throttle.code_right(user_id)
 
 

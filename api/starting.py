@@ -8,6 +8,8 @@ from api.brokerage import may_trade, not_connected
 from api.errors import Conflict, FieldError, Invalid, NotFound
 from api.parts import Parts
 from api.protection import refuse_start
+from api.recording import audit
+from domain.audit import Action
 from domain.errors import CalendarUnknown
 from domain.failpoint import failpoint
 from domain.instrument import Segment
@@ -31,11 +33,15 @@ async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
             "Shares of an exit that failed are still held. Sell them first: POST /strategy/stop with "
             'on_stop "exit".',
         )
-    await refuse_start(parts, user_id)
     strategy = record.strategy
     segment = await segment_of(parts, strategy)
+    plan = _plan(parts, strategy, segment)
+    async with parts.store.work(user_id) as session:
+        await refuse_start(session, user_id)
+        # Before the run: what trades was asked for by somebody, and that is known whatever crashes next.
+        await audit(session, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
     await failpoint("start.received")
-    await parts.runs.start(StartRun(uuid4(), strategy, _plan(parts, strategy, segment)))
+    await parts.runs.start(StartRun(uuid4(), strategy, plan))
     await failpoint("start.confirmed")
     return await _read(parts, user_id, strategy_id)
 

@@ -1,16 +1,22 @@
 """STOP: end the run the way the user wants it, and wait a while for the end."""
 
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 from uuid import UUID
 
 from adapters.store.standing import Standing, standing
 from adapters.store.strategies import StrategyRecord
 from api.errors import Away, Conflict, NotFound
 from api.parts import Parts
+from api.recording import recorded_if_possible
 from api.starting import start_sale
+from domain.audit import Action
 from domain.errors import NoSuchRun
 from domain.run import StopRequest
 from domain.strategy import OnStop, Position, Status
 
+Stopped = TypeVar("Stopped")
 LOOK_EVERY = 0.25
 """Seconds between looks at a sale that was started by STOP."""
 
@@ -39,10 +45,9 @@ async def _stop_run(
     strategy_id = record.strategy.strategy_id
     if record.workflow_id is None or record.run_id is None:
         raise _run_missing()
+    asked = parts.runs.stop(record.workflow_id, record.run_id, StopRequest(on_stop), parts.stop_wait_seconds)
     try:
-        await parts.runs.stop(
-            record.workflow_id, record.run_id, StopRequest(on_stop), parts.stop_wait_seconds
-        )
+        await _with_a_record(parts, user_id, record, on_stop, asked)
     except NoSuchRun:
         # It ended between our look and our call, or was terminated: then the reconciler writes its end.
         stands = await _read(parts, user_id, strategy_id)
@@ -54,7 +59,7 @@ async def _stop_run(
 
 
 async def _sell_left_over(parts: Parts, user_id: UUID, record: StrategyRecord) -> tuple[Standing, bool]:
-    plan = await start_sale(parts, user_id, record)
+    plan = await _with_a_record(parts, user_id, record, OnStop.EXIT, start_sale(parts, user_id, record))
     deadline = parts.clock.monotonic() + parts.stop_wait_seconds
     wait = (plan.sell_at - parts.clock.now()).total_seconds() < parts.stop_wait_seconds
     while True:
@@ -64,6 +69,20 @@ async def _sell_left_over(parts: Parts, user_id: UUID, record: StrategyRecord) -
         if not wait or parts.clock.monotonic() >= deadline:
             return stands, False
         await parts.clock.sleep(LOOK_EVERY)
+
+
+async def _with_a_record(
+    parts: Parts, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None, stop: Awaitable[Stopped]
+) -> Stopped:
+    """Stop and record it beside that: nothing keeps a STOP waiting."""
+    what, how = str(record.strategy.strategy_id), on_stop or record.strategy.on_stop
+    line = asyncio.create_task(
+        recorded_if_possible(parts, user_id, Action.STRATEGY_STOP, what, f"on_stop {how.value}")
+    )
+    try:
+        return await stop
+    finally:
+        await line
 
 
 async def _read(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:

@@ -13,17 +13,20 @@ from adapters.store.reading import TimelineReader
 from adapters.store.standing import Standing, standing
 from adapters.store.strategies import Deletion, Strategies, StrategyRecord
 from api import creation, starting, stopping
-from api.answer import json_response
+from api.answer import decimal_text, json_response
 from api.body import body_of, documented, read_object
 from api.cursors import event_cursor, event_of, limit_of, page_of, spot_of
 from api.errors import Conflict, NotFound
 from api.identity import UserId
 from api.limits import limited
 from api.parts import Parts, PartsDep
+from api.recording import audit
 from api.schemas import EventOut, EventPage, StartIn, StopIn, StrategyIn, StrategyOut, StrategyPage
 from api.strategy_view import shown
+from domain.audit import Action
 from domain.errors import CacheUnavailable
-from domain.strategy import OnStop, Status
+from domain.session import clock_text
+from domain.strategy import OnStop, Status, Strategy
 
 router = APIRouter(prefix="/strategy", tags=["strategy"])
 
@@ -59,6 +62,7 @@ async def create(
     async with parts.store.work(user_id) as session:
         record = await Strategies(session, user_id).create(strategy, warnings)
         account = await BrokerAccounts(session, user_id).get()
+        await audit(session, user_id, Action.STRATEGY_CREATE, str(strategy.strategy_id), _terms(strategy))
     return await _answer(parts, Standing(record, account), 201, look_at_market=True)
 
 
@@ -115,6 +119,8 @@ async def delete(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> R
     """Delete a strategy that is not running, with its orders and timeline."""
     async with parts.store.work(user_id) as session:
         deletion = await Strategies(session, user_id).delete(strategy_id)
+        if deletion is Deletion.DONE:
+            await audit(session, user_id, Action.STRATEGY_DELETE, str(strategy_id))
     if deletion is Deletion.UNKNOWN:
         raise NotFound
     if deletion is not Deletion.DONE:
@@ -152,6 +158,12 @@ async def _answer(
     market_price = await _market_price(parts, record) if look_at_market and last_price is None else None
     answer = shown(record, stands.account, parts.clock.now(), last_price, market_price)
     return json_response(answer, status)
+
+
+def _terms(strategy: Strategy) -> str:
+    times = f"{clock_text(strategy.buy_time)} to {clock_text(strategy.sell_time)}"
+    what = f"{strategy.exchange}:{strategy.symbol} ×{strategy.quantity} {strategy.product.value}"
+    return f"{what}, {times}, stop_loss {decimal_text(strategy.stop_loss)}, on_stop {strategy.on_stop.value}"
 
 
 async def _last_prices(parts: Parts, records: Sequence[StrategyRecord]) -> dict[UUID, Decimal]:

@@ -35,7 +35,7 @@ from adapters.store.engine import Store
 from adapters.store.watch import Notices, PostgresWatchList
 from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, Opener
-from domain.errors import CacheUnavailable
+from domain.errors import CacheUnavailable, LoginNeeded
 from domain.ports import Broker
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.fast_path import SignalsAlone
@@ -123,7 +123,7 @@ def _accounts(
             return KiteBroker(calls, clock)
 
         _feed_login(settings)
-        return OneForAll(OperatorLogin(lambda: _feed_login(Settings()), open_broker).account())
+        return OneForAll(OperatorLogin(_feed_login_now, open_broker).account())
     credentials = FeedCredentials(FeedLogins(store), opener, Egress.of(settings.kite_root, settings.egress))
     brokers = KiteBrokers(credentials, settings.kite_root, clock, wire)
     return EachTheirOwn(own_accounts(credentials, brokers))
@@ -138,6 +138,14 @@ def _feed_login(settings: Settings) -> FeedLogin:
             "account that serves every user, or neither."
         )
     return FeedLogin(key.get_secret_value(), token.get_secret_value())
+
+
+def _feed_login_now() -> FeedLogin:
+    # In the middle of the day a file that is just being replaced is a login to wait for, not the end.
+    try:
+        return _feed_login(Settings())
+    except MissingSetting as missing:
+        raise LoginNeeded(str(missing)) from None
 
 
 async def _say_ready(settings: Settings, listener: Listener) -> None:

@@ -71,7 +71,8 @@ async def end(process: Process, first: signal.Signals, grace_seconds: float) -> 
             # A process that somebody stopped would not hear it.
             process.send_signal(signal.SIGCONT)
         with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), grace_seconds)
+            async with asyncio.timeout(grace_seconds):
+                await process.wait()
     # The session's group has the number of its first process, and may hold children of its own.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -55,7 +55,8 @@ async def _asked(what: str, address: str | None, ask: Callable[[str], Awaitable[
     if not address:
         return Finding(what, None, "not set")
     try:
-        return Finding(what, True, await asyncio.wait_for(ask(address), _SECONDS))
+        async with asyncio.timeout(_SECONDS):
+            return Finding(what, True, await ask(address))
     except TimeoutError:
         return Finding(what, False, f"no answer within {_SECONDS:.0f} s")
     except Exception as error:

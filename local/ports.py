@@ -23,7 +23,7 @@ class HeldPort:
 
     @classmethod
     def free(cls) -> Self:
-        for number in random.sample(_RANGE, _ATTEMPTS):
+        for number in random.sample(_RANGE, _ATTEMPTS):  # nosec B311
             try:
                 return cls._hold(number, shared_before_bind=False)
             except OSError:

@@ -14,8 +14,8 @@ from local.part import Account
 
 MAJOR = "18"
 
-# Open to every user on any Unix, and kept over a restart of the machine.
-_OPEN_PLACE = Path("/var/tmp")  # noqa: S108 - what is found there is checked to be ours
+# Open to every user on any Unix, and kept over a restart of the machine; what is found is checked to be ours.
+_OPEN_PLACE = Path("/var/tmp")  # noqa: S108 # nosec B108
 
 
 def readable_binaries(account: Account | None) -> Path:

@@ -114,14 +114,26 @@ class SupervisedPart:
             self._deaths = 0
 
     async def _answers(self) -> None:
-        while True:
-            try:
-                await asyncio.wait_for(self.part.ready(), _PROBE_SECONDS)
-                return
-            except Exception as error:
-                # Whatever the probe meets, the part does not answer yet; the reason is told if it never does.
-                self._no_answer = f"{type(error).__name__} {error}".strip()
+        while (reason := await self._why_no_answer()) is not None:
+            self._no_answer = reason  # told if it never does
             await asyncio.sleep(_PROBE_EVERY)
+
+    async def _why_no_answer(self) -> str | None:
+        """Ask once, in a task of its own: whatever the probe does with a cancellation, ours ends the asking.
+
+        Awaited here by `wait_for`, one that was refused at the very moment the part died would go on asking
+        for good (Python 3.11 loses that cancellation), and nobody would start the part again.
+        """
+        probe = asyncio.ensure_future(self.part.ready())
+        probe.add_done_callback(lambda done: done.cancelled() or done.exception())  # heard, so not logged
+        try:
+            await asyncio.wait((probe,), timeout=_PROBE_SECONDS)
+        finally:
+            probe.cancel()
+        if not probe.done():
+            return f"nothing came within {_PROBE_SECONDS:g} s"
+        error = asyncio.CancelledError() if probe.cancelled() else probe.exception()
+        return f"{type(error).__name__} {error}".strip() if error is not None else None
 
     def _answered(self) -> None:
         now = time.monotonic()

@@ -20,7 +20,9 @@ from migrations.errors import RoleRefused
 from migrations.schema import TURNS
 
 # Nobody but the run changes a strategy's life cycle, so the API's role may update none of it;
-# the timeline is append-only, so nobody may update events.
+# the timeline is append-only, so nobody may update events. Of the audit log the roles may write what
+# happened, and neither when nor the hashes: those are a trigger's.
+_AUDIT = "INSERT (user_id, role, actor, action, object, reason, ip, agent, version) ON audit"
 GRANTS: dict[str, tuple[str, ...]] = {
     "api": (
         "SELECT, INSERT, UPDATE, DELETE ON users, logins, sessions, broker_keys",
@@ -31,6 +33,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
         "SELECT ON orders, events, alembic_version, system_switch",
         "SELECT, INSERT, UPDATE ON limits",
+        "SELECT ON audit",
+        _AUDIT,
     ),
     "worker": (
         "SELECT (user_id, email) ON users",
@@ -41,14 +45,18 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE, DELETE ON workers",
         "SELECT, INSERT, UPDATE ON limits",
         "SELECT, UPDATE ON system_switch",
+        _AUDIT,
         "SELECT ON alembic_version",
     ),
     "listener": ("SELECT ON watched, feed_logins, alembic_version",),
 }
-_POWERS = "rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls"
 _POLICIES_OF = text(
     "SELECT policyname FROM pg_policies "
     "WHERE schemaname = current_schema() AND tablename = :table AND policyname LIKE :own"
+)
+_TOO_POWERFUL = text(
+    "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls "
+    "OR rolname = current_user FROM pg_roles WHERE rolname = :name"
 )
 _ITERATIONS = 4096
 
@@ -117,10 +125,10 @@ async def _make_policies(connection: AsyncConnection, role: Role) -> None:
         ).all():
             await _run(connection, "DROP POLICY %I ON %I", name, table)
         for name, policy in row_security.POLICIES[role.purpose].get(table, {}).items():
-            command, _, condition = policy.partition(" USING ")
+            for_, command, condition = policy.split(" ", 2)
             await _run(
                 connection,
-                f"CREATE POLICY %I ON %I {command} TO %I USING {condition}",
+                f"CREATE POLICY %I ON %I {for_} {command} TO %I {condition}",
                 f"{role.purpose}_{name}",
                 table,
                 role.name,
@@ -129,8 +137,7 @@ async def _make_policies(connection: AsyncConnection, role: Role) -> None:
 
 async def _check(connection: AsyncConnection, role: Role) -> bool:
     """Tell whether the role exists. One that may do more than ours should is not touched."""
-    query = text(f"SELECT {_POWERS} OR rolname = current_user FROM pg_roles WHERE rolname = :name")  # noqa: S608
-    powerful = await connection.scalar(query, {"name": role.name})
+    powerful = await connection.scalar(_TOO_POWERFUL, {"name": role.name})
     if powerful:
         raise RoleRefused(
             f"The database user {role.name} owns the schema or has administrator's rights, so it cannot be "

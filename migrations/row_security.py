@@ -22,15 +22,21 @@ TABLES = (
     "orders",
     "events",
     "limits",
+    "audit",
 )
 """Those with a `user_id`; a test fails when one is missing here."""
 
 _ME = "user_id = (SELECT acting_user())"
 _EMAIL = "email = (SELECT nullif(current_setting('app.email', true), ''))"
 _TOKEN = "token_hash = (SELECT decode(nullif(current_setting('app.token', true), ''), 'hex'))"  # noqa: S105
-_OF_EMAIL = f"user_id = (SELECT user_id FROM users WHERE {_EMAIL})"  # noqa: S608 - our own words
-_OF_TOKEN = f"login_id = (SELECT family_id FROM sessions WHERE {_TOKEN})"  # noqa: S608
+_OF_EMAIL = f"user_id = (SELECT user_id FROM users WHERE {_EMAIL})"  # noqa: S608 # nosec B608
+_OF_TOKEN = f"login_id = (SELECT family_id FROM sessions WHERE {_TOKEN})"  # noqa: S608 # nosec B608
 _OWN_ROWS = {table: {"own": f"FOR ALL USING ({_ME}) WITH CHECK ({_ME})"} for table in TABLES}
+# Nobody writes in another's name; without a user (an unknown e-mail) the line is the system's.
+_OWN_LINES = {
+    "own": f"FOR SELECT USING ({_ME})",
+    "in_own_name": "FOR INSERT WITH CHECK (user_id IS NOT DISTINCT FROM (SELECT acting_user()))",
+}
 # To lock a row is to be allowed to change it; what it is changed to must be the user's own.
 _DOORS = {
     "users": {"by_email": f"FOR SELECT USING ({_EMAIL})"},
@@ -45,12 +51,13 @@ _DOORS = {
 _NOT_THE_WORKERS = ("logins", "sessions", "second_factors", "recovery_codes")
 
 POLICIES: dict[str, dict[str, dict[str, str]]] = {
-    "api": {table: _OWN_ROWS[table] | _DOORS.get(table, {}) for table in TABLES},
+    "api": {table: _OWN_ROWS[table] | _DOORS.get(table, {}) for table in TABLES} | {"audit": _OWN_LINES},
     "worker": {
         table: {"all": "FOR ALL USING (true) WITH CHECK (true)"}
         for table in TABLES
         if table not in _NOT_THE_WORKERS
-    },
+    }
+    | {"audit": {"add": "FOR INSERT WITH CHECK (true)"}},
     "listener": {},
 }
 """By the purpose of a role, the table and the policy's name."""

@@ -8,9 +8,11 @@ from uuid import UUID
 
 from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, select, text, update
 
+from adapters.store.audit import audit
 from adapters.store.engine import Store
 from adapters.store.tables import BrokerKeys
 from adapters.store.together import Together
+from domain.audit import Action, AuditLine, Role
 
 _OF_USERS = select(BrokerKeys.__table__).where(
     BrokerKeys.user_id == func.any(bindparam("ids", type_=ARRAY(Uuid)))
@@ -99,6 +101,8 @@ class Credentials:
         )
         async with self._store.work() as session:
             version: int | None = await session.scalar(change)
+            if version is not None:
+                await audit(session, _login_line(user_id, broker_user_id))
         return version
 
     async def _read(self, user_ids: Sequence[UUID], wait: bool) -> list[SealedKeys | None]:
@@ -123,6 +127,11 @@ class FeedLogins:
         async with self._store.read() as session:
             row = (await session.execute(query, {"user_id": user_id})).one_or_none()
         return FeedLogin(*row) if row is not None else None
+
+
+def _login_line(user_id: UUID, broker_user_id: str) -> AuditLine:
+    why = "a new login of the connected account, asked for by its user"
+    return AuditLine(user_id, Action.BROKER_LOGIN, Role.WORKER, "worker", broker_user_id, why)
 
 
 def _sealed(row: Row[Any]) -> SealedKeys:

@@ -14,9 +14,11 @@ from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.store.audit import audit
 from adapters.store.engine import Store
 from adapters.store.tables import EventRow, OrderRow, StrategyRow
 from adapters.store.together import Later, Together
+from domain.audit import AuditLine
 from domain.errors import AnotherRun, IllegalMove
 from domain.order import LegKey
 
@@ -34,6 +36,8 @@ class Page:
     """Those of the asked `once` keys that the timeline has already."""
     added: list[OrderRow] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
+    audits: list[AuditLine] = field(default_factory=list)
+    """What is recorded of a person's own act on these rows."""
 
     def leg(self, key: LegKey) -> list[OrderRow]:
         """Return a leg's attempts, oldest first."""
@@ -159,6 +163,7 @@ async def _load_written(session: AsyncSession, pages: dict[UUID, Page], writes: 
 
 async def _save(session: AsyncSession, pages: Iterable[Page]) -> None:
     lines: list[dict[str, Any]] = []
+    pages = list(pages)
     for page in pages:
         session.add_all(page.added)
         lines += page.lines
@@ -167,3 +172,5 @@ async def _save(session: AsyncSession, pages: Iterable[Page]) -> None:
     await session.flush()
     if lines:
         await session.execute(insert(EventRow).on_conflict_do_nothing(), lines)
+    for line in (line for page in pages for line in page.audits):
+        await audit(session, line)

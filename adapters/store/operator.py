@@ -20,10 +20,12 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.store.attention import Attention
+from adapters.store.audit import audit
 from adapters.store.engine import Store
 from adapters.store.limits import UserLimits, set_system_switch, user_named
 from adapters.store.resolving import NotResolved, Resolution, Resolving, Verdict
 from domain.attention import SELL_LEFT_OVER, InDoubt, LeftOver, doubt_advice
+from domain.audit import Action, AuditLine, Role
 from domain.errors import StoreUnavailable
 from domain.limits import KillExits
 from domain.session import exchange_time
@@ -138,6 +140,7 @@ async def _switch(store: Store, asked: argparse.Namespace) -> str:
     exits = KillExits(asked.exits) if asked.state == "on" else None
     reason = f"{asked.reason} ({_operator()})" if exits else ""
     async with store.work() as session:
+        user_id = None
         if asked.user is None:
             await set_system_switch(session, exits, reason)
         else:
@@ -145,6 +148,7 @@ async def _switch(store: Store, asked: argparse.Namespace) -> str:
             if user_id is None:
                 raise NotResolved(f"No user has the e-mail or id {asked.user}.")
             await UserLimits(session, user_id).set_switch(exits, reason)
+        await audit(session, _line(user_id, exits, asked))
     whose = asked.user or "everybody"
     if exits is None:
         return f"Buying is allowed again for {whose}. Strategies that were stopped stay stopped.\n"
@@ -153,6 +157,12 @@ async def _switch(store: Store, asked: argparse.Namespace) -> str:
         KillExits.KEEP: "What is held is still watched, and sold by its strategy's own stop and times.",
     }
     return f"Nothing is bought for {whose} from now on. {held[exits]}\n"
+
+
+def _line(user_id: UUID | None, exits: KillExits | None, asked: argparse.Namespace) -> AuditLine:
+    action = Action.KILL_SWITCH_ON if exits else Action.KILL_SWITCH_OFF
+    what = f"exits: {exits}" if exits else ""
+    return AuditLine(user_id, action, Role.OPERATOR, _operator(), what, asked.reason)
 
 
 def _show(listed: Sequence[Listed], *, as_json: bool) -> None:

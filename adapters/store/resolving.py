@@ -11,6 +11,7 @@ from adapters.store.engine import Store
 from adapters.store.ledger import Ledger, Page, Write
 from adapters.store.order_rows import attempt_of, terms_of
 from adapters.store.tables import OrderRow
+from domain.audit import Action, AuditLine, Role
 from domain.order import FINAL, Leg, OrderEvent, OrderStatus, next_status
 from domain.strategy import Status
 from domain.timeline import EventKind, resolved_text
@@ -102,6 +103,7 @@ def _apply(page: Page, resolution: Resolution) -> tuple[str, str]:
         row.acknowledged_at = page.now
     row.message = f"settled by hand: {resolution.reason}"
     _say(page, row, before, resolution)
+    page.audits.append(_line(row, before, resolution))
     return "", _what_next(Leg(row.leg), Status(page.strategy.status), resolution.verdict)
 
 
@@ -142,6 +144,12 @@ def _say(page: Page, row: OrderRow, before: str, resolution: Resolution) -> None
     page.say(
         EventKind.RESOLVED, text, f"resolved:{row.order_id}:{before}:{resolution.verdict}:{number}", data
     )
+
+
+def _line(row: OrderRow, before: str, resolution: Resolution) -> AuditLine:
+    what = f"{row.order_id} {before} as {resolution.verdict} {resolution.broker_order_id or ''}".strip()
+    operator, reason = resolution.operator, resolution.reason
+    return AuditLine(row.user_id, Action.ORDER_RESOLVE, Role.OPERATOR, operator, what, reason)
 
 
 def _what_next(leg: Leg, status: Status, verdict: Verdict) -> str:

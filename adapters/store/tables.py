@@ -315,3 +315,39 @@ class EventRow(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sql("'{}'"))
     once: Mapped[str]
     """What keeps a repeated activity from writing the same line twice."""
+
+
+class AuditRow(Base):
+    """A line of the audit log. `chain`, `seq`, `at`, `writer` and the hashes are a trigger's to set.
+
+    No foreign key: who is gone has been here.
+    """
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_user_id_seq", "user_id", "seq"),)
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    user_id: Mapped[UUID | None]
+    at: Mapped[datetime]
+    writer: Mapped[str]
+    role: Mapped[str]
+    actor: Mapped[str]
+    action: Mapped[str]
+    object: Mapped[str]
+    reason: Mapped[str]
+    ip: Mapped[str]
+    agent: Mapped[str]
+    version: Mapped[str]
+    prev_hash: Mapped[bytes]
+    hash: Mapped[bytes]
+
+
+class AuditHead(Base):
+    """Where a chain of the audit log ends: what shows that its last line was removed."""
+
+    __tablename__ = "audit_heads"
+
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[bytes]

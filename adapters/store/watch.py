@@ -73,7 +73,8 @@ def _into(waiting: asyncio.Queue[str | None]) -> Any:
 async def _next(connection: Any, waiting: asyncio.Queue[str | None]) -> str:
     while True:
         try:
-            payload = await asyncio.wait_for(waiting.get(), _HEARD_EVERY)
+            async with asyncio.timeout(_HEARD_EVERY):
+                payload = await waiting.get()
         except TimeoutError:
             await connection.execute("SELECT 1")
             continue

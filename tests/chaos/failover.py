@@ -29,19 +29,16 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowExecution, WorkflowHistory
 
 from domain.failpoint import STEPS
-from tests.chaos.plan import Day
+from tests.chaos.plan import Day, Fault
 from tests.chaos.player import Player
 from tests.chaos.rows import States, connected
 from tests.chaos.runner import SYMBOLS
 from tests.chaos.world import World
 
 # The other steps are the API's and the listener's, which are not replaced but restarted.
-# An exit's first intent is written with its position: "exit.planned" is passed only by a second attempt.
-WORKER_STEPS = [
-    step
-    for step in STEPS
-    if step.partition(".")[0] in ("activate", "entry", "exit", "finish") and step != "exit.planned"
-]
+WORKER_STEPS = [step for step in STEPS if step.partition(".")[0] in ("activate", "entry", "exit", "finish")]
+# First intents are written ahead, when they are armed: "planned" is passed by a second attempt.
+REFUSED_ONCE = (Fault("rate_limit_429", "BUY"), Fault("rate_limit_429", "SELL"))
 LANES = 3
 PASSED_WITHIN = 60
 LOOK_EVERY = 0.1
@@ -138,7 +135,8 @@ class Failover:
         number = 0
         while not self._over:
             number += 1
-            day = Day(number, lane, "sell", lead=2.5, hold=5, act_at=1, quantity=10, starts=1)
+            faults = REFUSED_ONCE if lane == 0 else ()
+            day = Day(number, lane, "sell", lead=2.5, hold=5, act_at=1, quantity=10, starts=1, faults=faults)
             await player.play(day)
         await player.close()
 

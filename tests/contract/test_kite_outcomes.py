@@ -1,6 +1,6 @@
 """Every kind of answer, through the real client, against a server that answers exactly so."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -183,6 +183,42 @@ async def test_a_read_comes_to_what_its_answer_proves(case: Case, wire: Wire) ->
             with pytest.raises(case.read):
                 await broker.positions()
         assert len(server.requests) == 1, "asked once"
+
+
+READS: dict[str, Callable[[KiteBroker], Awaitable[object]]] = {
+    "orders": lambda broker: broker.orders(),
+    "positions": lambda broker: broker.positions(),
+    "holdings": lambda broker: broker.free_holdings("NSE", "TCS"),
+    "quotes": lambda broker: broker.quotes(["NSE:TCS"]),
+}
+NOTHING = [
+    answer(200, {"status": "success"}),
+    answer(200, {"status": "success", "data": None}),
+    answer(200, {"status": "success", "data": ""}),
+    answer(200, {"status": "success", "data": 0}),
+    answer(200, {"status": "error", "message": "", "data": []}),
+    answer(200, {}),
+    answer(200, []),
+    answer(200, ""),
+    answer(200, "<html>Login</html>", "text/html"),
+    answer(204, ""),
+    answer(500, {"status": "success", "data": [{"quantity": 0}]}),
+    answer(502, "<html>Bad gateway</html>", "text/html"),
+    error(403, "TokenException"),
+    error(400, "InputException"),
+    reset,
+]
+
+
+@pytest.mark.parametrize("script", NOTHING, ids=range(len(NOTHING)))
+@pytest.mark.parametrize("read", READS)
+async def test_no_read_takes_an_answer_that_says_nothing_for_none_or_zero(
+    read: str, script: Script, wire: Wire
+) -> None:
+    """What is held, ordered or paid is then unknown, and whoever asked must hear that."""
+    async with ScriptedServer(script) as server:
+        with pytest.raises((BrokerUnavailable, BrokerRefused, LoginNeeded)):
+            await READS[read](account(server.root, wire))
 
 
 def test_every_row_of_the_table_is_driven() -> None:

@@ -5,6 +5,7 @@ import base64
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import sys
@@ -36,13 +37,14 @@ from tests.postgres import PostgresServer
 ROOT = Path(__file__).parent.parent.parent
 SEAL_KEY = base64.urlsafe_b64encode(X25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
 
+JWT_KEY = "a signing key for the tests of the process"
 
 GIVEN: dict[str, Any] = {
     "database_url_api": "postgresql://nobody@127.0.0.1:1/none",
     "redis_url": "redis://127.0.0.1:1/0",
     "temporal_address": "127.0.0.1:1",
     "kite_root": "http://127.0.0.1:1",
-    "jwt_secret": "a signing key for the tests of the process",
+    "jwt_secret": JWT_KEY,
     "seal_key": SEAL_KEY,
     "_env_file": None,
 }
@@ -64,23 +66,30 @@ def settings(database: str, **changed: str) -> dict[str, str]:
         "STOPWATCH_REDIS_URL": f"redis://{nowhere}/0",
         "STOPWATCH_TEMPORAL_ADDRESS": nowhere,
         "STOPWATCH_KITE_ROOT": f"http://{nowhere}",
-        "STOPWATCH_JWT_SECRET": "a signing key for the tests of the process",
+        "STOPWATCH_JWT_SECRET": JWT_KEY,
         "STOPWATCH_SEAL_KEY": SEAL_KEY,
         "STOPWATCH_CALENDAR": "always-open",
         **changed,
     }
 
 
-async def launched(environment: dict[str, str], *arguments: str) -> asyncio.subprocess.Process:
+async def launched(
+    environment: dict[str, str], *arguments: str, within: tuple[str, ...] = ()
+) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "api", *arguments), cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE
+        *(*within, sys.executable, "-m", "api", *arguments),
+        cwd=ROOT,
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
     )
 
 
 @asynccontextmanager
-async def running(environment: dict[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def running(
+    environment: dict[str, str], *, within: tuple[str, ...] = ()
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     port = free_port()
-    process = await launched(environment, "--port", str(port))
+    process = await launched(environment, "--port", str(port), within=within)
     address = f"http://127.0.0.1:{port}"
     drain = asyncio.create_task(process.stderr.read())
     try:
@@ -188,6 +197,36 @@ async def test_process_may_leave_no_core_file_whatever_the_host_allows():
     finally:
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
     assert re.search(r"Max core file size +0 +0 ", limits)
+
+
+def of_process(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_text()
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="this system has no setpriv")
+async def test_process_serves_as_a_container_confines_it(database: str, tmp_path: Path):
+    """No capabilities, no new privileges, not a byte written to any file, its secrets as files."""
+    environment = settings(database)
+    for name in ("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY"):
+        (tmp_path / name).write_text(environment.pop(f"STOPWATCH_{name}") + "\n")
+        environment[f"STOPWATCH_{name}_FILE"] = str(tmp_path / name)
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+    confined = (
+        *("prlimit", "--fsize=0", "--core=0"),
+        *("setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"),
+    )
+    async with (
+        running(environment, within=confined) as (process, address),
+        httpx.AsyncClient(base_url=address) as http,
+    ):
+        status = of_process(process.pid, "status")
+        assert "NoNewPrivs:\t1" in status
+        assert "CapBnd:\t0000000000000000" in status
+        assert JWT_KEY not in of_process(process.pid, "environ")
+        credentials = {"email": f"{uuid4().hex}@example.com", "password": "long enough"}
+        assert (await http.post("/auth/register", json=credentials, timeout=20)).status_code == 201
+        process.send_signal(signal.SIGTERM)
+        assert await process.wait() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -9,11 +9,12 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from local import probes, watcher
+from local import probes, supervised, watcher
 from local.errors import PartFailed
 from local.part import Part
 from local.ports import HeldPort
@@ -99,6 +100,32 @@ async def test_part_is_started_again_when_it_is_killed(tmp_path: Path) -> None:
         await until(lambda: len(said) == 2)
         assert said[0] == f"worker (pid {first}) ended: killed by SIGKILL. It is started again."
         assert said[1].startswith("worker is back after ")
+
+
+async def test_part_is_started_again_whenever_its_probe_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in the very step of the loop in which the end is noticed: `wait_for` loses that cancellation."""
+    monkeypatch.setattr(supervised, "_PAUSES", (0.01,))
+    lives: list[int] = []
+
+    async def ready() -> None:
+        await probes.file_says_ready(tmp_path / "worker.ready")
+        if lives:
+            while made.pids()["worker"] == lives[-1]:  # noqa: ASYNC110 - a step of the loop is the measure
+                await asyncio.sleep(0)
+            for _ in range(len(lives)):
+                await asyncio.sleep(0)
+            raise ConnectionRefusedError
+
+    async with supervisor() as (made, _):
+        await made.start(replace(part_of(tmp_path, "worker"), ready=ready))
+        for _ in range(10):
+            lives.append(pid_of(made, "worker"))
+            await until((tmp_path / "worker.ready").exists)
+            await asyncio.sleep(0.1)  # it is being asked now
+            os.kill(lives[-1], signal.SIGKILL)
+            await until(lambda: made.pids()["worker"] not in (None, lives[-1]))
 
 
 async def test_children_of_a_part_end_with_it_when_it_is_killed(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ OWN: tuple[Call, ...] = (
     ("GET", "/strategy"),
     ("GET", "/orders"),
     ("GET", "/account"),
+    ("GET", "/account/audit"),
+    ("GET", "/account/audit/export"),
 )
 """Calls that name nothing: they answer with the caller's own things."""
 NOTHING_OF_ANYBODY: tuple[Call, ...] = (

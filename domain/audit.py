@@ -1,0 +1,183 @@
+"""The audit log's rules: what a line holds, how lines are chained, and how a chain is found broken.
+
+Each line's hash covers the line and the hash before it, so that no line can be changed, dropped, added or
+moved without breaking every link after it:
+
+    hash = SHA-256(prev_hash ‖ canonical line), and before the first line SHA-256 of nothing
+
+The canonical line is a JSON array, in the order of `CANONICAL`: text as it is, `at` as whole microseconds
+since 1970 in UTC. Postgres writes it (a trigger, so that no process of ours can choose a hash) and this
+module writes it again for the check: two programs that have to agree.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+GENESIS = hashlib.sha256(b"").digest()
+SYSTEM = "system"
+"""The chain of what belongs to no user: a login with an unknown e-mail, an operator's act on everything."""
+CANONICAL = (
+    "chain",
+    "seq",
+    "at",
+    "writer",
+    "role",
+    "actor",
+    "action",
+    "object",
+    "reason",
+    "ip",
+    "agent",
+    "version",
+)
+LONGEST = {"actor": 100, "object": 200, "reason": 500, "ip": 45, "agent": 160}
+"""Characters kept of what others wrote."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Role(StrEnum):
+    """In what role somebody acted."""
+
+    USER = "user"
+    OPERATOR = "operator"
+    WORKER = "worker"
+
+
+class Action(StrEnum):
+    """What is recorded."""
+
+    REGISTER = "register"
+    LOGIN = "login"
+    LOGIN_FAILED = "login_failed"
+    LOGOUT = "logout"
+    REFRESH_REUSED = "refresh_reused"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an act
+    TOTP_ON = "totp_on"
+    TOTP_OFF = "totp_off"
+    SESSION_REVOKED = "session_revoked"
+    BROKER_CONNECT = "broker_connect"
+    BROKER_LOGIN = "broker_login"
+    BROKER_FORGET = "broker_forget"
+    STRATEGY_CREATE = "strategy_create"
+    STRATEGY_START = "strategy_start"
+    STRATEGY_STOP = "strategy_stop"
+    STRATEGY_DELETE = "strategy_delete"
+    ORDER_RESOLVE = "order_resolve"
+    KILL_SWITCH_ON = "kill_switch_on"
+    KILL_SWITCH_OFF = "kill_switch_off"
+    LIMITS_CHANGED = "limits_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """Who did what, to what, why, from where. Without a `user_id` it belongs to the system's chain.
+
+    Texts are kept printable and short: what a client sent may hold anything.
+    """
+
+    user_id: UUID | None
+    action: Action
+    role: Role = Role.USER
+    actor: str = ""
+    object: str = ""
+    reason: str = ""
+    ip: str = ""
+    agent: str = ""
+
+    def __post_init__(self) -> None:
+        for name, longest in LONGEST.items():
+            object.__setattr__(self, name, printable(getattr(self, name), longest))
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """A line as it is stored. `writer` is the database role that wrote it, `version` the product's."""
+
+    chain: str
+    seq: int
+    at: datetime
+    writer: str
+    role: str
+    actor: str
+    action: str
+    object: str
+    reason: str
+    ip: str
+    agent: str
+    version: str
+    prev_hash: bytes = field(repr=False)
+    hash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a chain ends: its length, and its last hash."""
+
+    chain: str
+    seq: int
+    hash: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first link of a chain that does not hold, and what is wrong there, in words."""
+
+    chain: str
+    seq: int
+    what: str
+
+
+def canonical(entry: AuditEntry) -> bytes:
+    """Return the bytes that a line's hash covers, besides the hash before it."""
+    values = [getattr(entry, name) for name in CANONICAL]
+    values[CANONICAL.index("at")] = (entry.at - _EPOCH) // timedelta(microseconds=1)
+    # As Postgres writes a jsonb array: a space after each comma, characters as themselves.
+    return json.dumps(values, ensure_ascii=False, separators=(", ", ": ")).encode()
+
+
+def hash_of(entry: AuditEntry) -> bytes:
+    """Return what the line's hash must be."""
+    return hashlib.sha256(entry.prev_hash + canonical(entry)).digest()
+
+
+class ChainCheck:
+    """Goes along one chain from its first line, and remembers the first break."""
+
+    def __init__(self, chain: str) -> None:
+        self.chain = chain
+        self.broken: Broken | None = None
+        self._seq, self._hash = 0, GENESIS
+
+    def follow(self, entry: AuditEntry) -> None:
+        """Check the next line."""
+        if self.broken is None:
+            self.broken = self._fault(entry)
+            self._seq, self._hash = entry.seq, entry.hash
+
+    def end(self, head: Head | None) -> Broken | None:
+        """Return the first break: of the lines, or of their end against the head that is kept apart."""
+        if self.broken is None and head is None:
+            self.broken = Broken(self.chain, self._seq, "the chain has lines, but its head is gone")
+        elif self.broken is None and head is not None and (head.seq, head.hash) != (self._seq, self._hash):
+            what = f"the chain's head is line {head.seq}, the last line there is {self._seq}"
+            self.broken = Broken(self.chain, min(self._seq + 1, head.seq), what)
+        return self.broken
+
+    def _fault(self, entry: AuditEntry) -> Broken | None:
+        if entry.seq != self._seq + 1:
+            what = f"line {self._seq + 1} is missing: line {entry.seq} follows line {self._seq}"
+            return Broken(self.chain, self._seq + 1, what)
+        if entry.prev_hash != self._hash:
+            return Broken(self.chain, entry.seq, "it does not carry the hash of the line before it")
+        if entry.hash != hash_of(entry):
+            return Broken(self.chain, entry.seq, "its content does not match its hash: it was changed")
+        return None
+
+
+def printable(text: str, longest: int) -> str:
+    """Return `text` without what a terminal or a database could trip over, cut to `longest` characters."""
+    return "".join(mark for mark in text[: 4 * longest] if mark.isprintable())[:longest]

@@ -1,0 +1,50 @@
+"""The secrets of a container deployment, as the files that `docker-compose.yml` mounts."""
+
+import secrets
+from pathlib import Path
+
+from local.keys import fresh
+
+ROLES = ("api", "worker", "listener")
+
+
+class AlreadyThere(Exception):
+    """Secrets in use would be overwritten; the message says which."""
+
+
+def write_files(directory: Path) -> list[str]:
+    """Write fresh secrets, one a file; return their names. Raises `AlreadyThere` and writes none.
+
+    The directory is its owner's alone. The files in it are readable: a container sees the one file that is
+    mounted for it, as a user of its own that owns nothing here.
+    """
+    texts = _texts()
+    there = [name for name in texts if (directory / name).exists()]
+    if there:
+        raise AlreadyThere(
+            f"{directory} holds {', '.join(there)} already, which may be in use: name another directory."
+        )
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.chmod(0o700)
+    for name, text in texts.items():
+        path = directory / name
+        path.write_text(text + "\n")
+        path.chmod(0o444)
+    return sorted(texts)
+
+
+def _texts() -> dict[str, str]:
+    owner = secrets.token_hex(24)
+    roles = {f"database_url_{role}": _address(f"stopwatch_{role}", secrets.token_hex(24)) for role in ROLES}
+    ours = {name.removeprefix("STOPWATCH_").lower(): text for name, text in fresh().items()}
+    return {
+        "postgres_password": owner,
+        "database_url": _address("stopwatch", owner),
+        **roles,
+        **ours,
+        "egress_proxies": "{}",  # nobody's yet: who trades live needs an address of his own
+    }
+
+
+def _address(user: str, password: str) -> str:
+    return f"postgresql://{user}:{password}@postgres:5432/stopwatch"

@@ -1,0 +1,466 @@
+"""Bad input and bad clients: refused early, with the same words, and at no cost to anybody else."""
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import uvicorn
+
+from adapters.store.engine import Store
+from adapters.store.tables import Base
+from api import body as body_module
+from api.app import create_app
+from api.body import LIMIT
+from api.connections import HEAD_LIMIT, most_connections, protocol
+from api.passwords import Passwords
+from tests.api_world import KEYS, PASSWORD, STRATEGY, World, new_world
+
+HEAD = "POST /auth/login HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\n"
+EVIL = "evil.example"
+
+
+@pytest.fixture
+async def world(store: Store, passwords: Passwords) -> World:
+    return new_world(store, passwords)
+
+
+def operations(world: World) -> list[tuple[str, str, dict[str, Any]]]:
+    """Return method, address and description of every call of the document; what ends every login last."""
+    paths = world.app.openapi()["paths"]
+    found = [
+        (method.upper(), re.sub(r"\{\w+_id\}", str(uuid4()), path), call)
+        for path, calls in paths.items()
+        for method, call in calls.items()
+    ]
+    return sorted(found, key=lambda call: call[:2] == ("DELETE", "/auth/sessions"))
+
+
+# Fields
+
+
+def valid_body(path: str, email: str) -> dict[str, object]:
+    credentials: dict[str, object] = {"email": email, "password": PASSWORD}
+    return {
+        "/auth/register": credentials | {"email": f"new-{email}"},
+        "/auth/login": credentials,
+        "/auth/refresh": {"refresh_token": "x"},
+        "/auth/logout": {"refresh_token": "x"},
+        "/broker/connect": KEYS,
+        "/strategy/create": STRATEGY,
+        "/strategy/start": {"strategy_id": str(uuid4())},
+        "/strategy/stop": {"strategy_id": str(uuid4())},
+    }.get(path, {})
+
+
+async def test_no_column_of_the_database_is_a_field_of_a_call_that_does_not_name_it(world: World):
+    customer = await world.trader()
+    columns = {column.name for table in Base.metadata.tables.values() for column in table.columns}
+    assert {"user_id", "status", "password_hash", "login_dead", "prev_hash"} <= columns
+    tried = 0
+    for method, path, call in operations(world):
+        if "requestBody" not in call:
+            continue
+        fields = call["requestBody"]["content"]["application/json"]["schema"]["properties"]
+        extra = dict.fromkeys(columns - set(fields), "x")
+        body = valid_body(path, customer.email) | extra
+        answer = await world.http.request(method, path, json=body, headers=customer.bearer)
+        assert answer.status_code == 422, path
+        unknown = {error["field"] for error in answer.json()["errors"] if error["code"] == "unknown_field"}
+        assert unknown == set(extra), path
+        tried += 1
+    assert tried >= 8
+    assert (await customer.get("/strategy")).json()["items"] == []
+
+
+NUMBERS = [
+    "NaN",
+    "Infinity",
+    "-Infinity",
+    "true",
+    "false",
+    "null",
+    '"10"',
+    "[10]",
+    '{"$gt": 0}',
+    "1e400",
+    "-1e400",
+    "1e-400",
+    "1e99999999999999999999",
+    "1e-99999999999999999999",
+    "-0",
+    "-0.0",
+    "0",
+    "0e5",
+    "-10",
+    "9" * 4000,
+    "9" * 6000,
+    "0x10",
+    "1_0",
+    "+10",
+    "010",
+    "10000001",
+]
+
+
+@pytest.mark.parametrize("field", ["stop_loss", "quantity"])
+async def test_what_is_no_honest_number_is_a_422_that_names_the_field_or_the_body(world: World, field: str):
+    customer = await world.trader()
+    for number in NUMBERS:
+        rest = json.dumps({name: value for name, value in STRATEGY.items() if name != field})
+        answer = await world.http.post(
+            "/strategy/create",
+            content=f'{rest[:-1]}, "{field}": {number}}}',
+            headers=customer.bearer | {"Content-Type": "application/json"},
+        )
+        assert answer.status_code == 422, number[:30]
+        assert {error["field"] for error in answer.json()["errors"]} <= {field, "body"}, number[:30]
+    for fraction in ("10.5", "1e1", "10.0"):
+        if field == "quantity":
+            answer = await customer.post("/strategy/create", STRATEGY | {field: json.loads(fraction)})
+            assert answer.status_code == 422, fraction
+    assert (await customer.get("/strategy")).json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"{",
+        b"[" * 15_000,
+        b'{"a":' * 3_000,
+        b'{"email": "a@b.example", "password": "x", "email": "c@d.example"}',
+        b"\xff\xfe{}",
+        b'{"email": "\\ud800@example.com", "password": "long enough"}',
+        b'{"email": "a\\u0000@example.com", "password": "long enough"}',
+    ],
+)
+async def test_what_is_not_one_plain_json_object_is_a_422(world: World, raw: bytes):
+    answer = await world.http.post("/auth/login", content=raw)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+
+
+async def test_text_that_no_column_can_hold_is_refused_wherever_it_comes_in(world: World):
+    customer = await world.trader()
+    for path in (
+        "/instruments?q=%00",
+        "/strategy?cursor=%00",
+        "/broker/callback?state=%00&request_token=%00",
+    ):
+        assert (await customer.get(path)).status_code in (200, 400, 422), path
+    for token in ("\x00", "a\x00b", "\ud800"):
+        raw = json.dumps({"refresh_token": token}).encode()
+        answer = await world.http.post("/auth/refresh", content=raw)
+        assert answer.status_code in (401, 422), repr(token)
+
+
+# Headers
+
+
+async def test_every_call_carries_every_security_header_whatever_it_answers(world: World):
+    customer = await world.trader()
+    seen = set()
+    for method, path, _ in operations(world):
+        if path.endswith("/events"):
+            continue  # endless: its head is in test_api_events.py
+        for headers in ({}, customer.bearer):
+            for verb in (method, "PUT"):
+                answer = await world.http.request(verb, path, headers=headers)
+                seen.add(answer.status_code)
+                assert_hardened(answer)
+    assert seen >= {200, 401, 404, 405, 422}
+
+
+async def test_an_unforeseen_error_carries_them_too(world: World):
+    async def broken(*_: object) -> None:
+        raise RuntimeError("postgresql://stopwatch:hunter2@db/stopwatch")
+
+    customer = await world.customer()
+    world.instruments.search = broken  # type: ignore[method-assign,assignment]
+    answer = await customer.get("/instruments?q=T")
+    assert answer.status_code == 500
+    assert_hardened(answer)
+
+
+def assert_hardened(answer: httpx.Response) -> None:
+    headers = answer.headers
+    assert headers["strict-transport-security"].startswith("max-age=")
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert headers["cache-control"] == "no-store"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert headers["x-request-id"]
+    for absent in ("server", "x-powered-by", "access-control-allow-origin", "set-cookie"):
+        assert absent not in headers
+
+
+async def test_no_answer_repeats_the_host_that_the_client_names(world: World):
+    customer = await world.trader()
+    forged = {
+        "Host": EVIL,
+        "X-Forwarded-Host": EVIL,
+        "X-Forwarded-Server": EVIL,
+        "X-Original-URL": f"https://{EVIL}/",
+        "X-Forwarded-Proto": "https",
+        "Forwarded": f"host={EVIL};proto=https",
+        "Origin": f"https://{EVIL}",
+        "Referer": f"https://{EVIL}/",
+    }
+    session = (await customer.get("/auth/sessions")).json()["items"][0]["id"]
+    state = world.parts.tokens.login_state(await customer.id(), UUID(session))[0]
+    addresses = [("GET", f"/broker/callback?state={state}&request_token=x")]
+    addresses += [(method, path) for method, path, _ in operations(world) if not path.endswith("/events")]
+    addresses += [("GET", f"{path}/") for method, path in addresses if method == "GET"]
+    addresses += [
+        ("GET", "/app"),
+        ("GET", "/docs"),
+        ("GET", "/nowhere"),
+        ("GET", f"//{EVIL}/"),
+    ]
+    redirects = 0
+    for method, path in addresses:
+        answer = await world.http.request(method, path, headers=customer.bearer | forged)
+        redirects += answer.has_redirect_location
+        assert EVIL not in answer.text, path
+        assert EVIL not in str(answer.headers), path
+        assert answer.headers.get("location", "/app").startswith("/app"), path
+    assert redirects == 1  # the callback's, which is relative
+
+
+async def test_no_route_takes_postbacks_so_that_a_forged_fill_changes_nothing(world: World):
+    """The product learns of fills by asking; nobody is believed who calls."""
+    customer = await world.trader()
+    running = await customer.running()
+    before = (await customer.get(f"/strategy/{running['strategy_id']}")).json()
+    paths = world.app.openapi()["paths"]
+    assert not [path for path in paths if "postback" in path or "webhook" in path]
+    open_posts = {
+        path for path, calls in paths.items() if "security" not in calls.get("post", {"security": 1})
+    }
+    assert open_posts == {"/auth/register", "/auth/login", "/auth/refresh"}
+    fill = {
+        "user_id": "AB1234",
+        "order_id": "1001",
+        "status": "COMPLETE",
+        "filled_quantity": 10,
+        "average_price": 1,
+        "tag": "x",
+        "checksum": "0" * 64,
+    }
+    for path in (
+        "/postback",
+        "/broker/postback",
+        "/kite/postback",
+        "/webhook",
+        "/broker/callback",
+        "/orders",
+    ):
+        answer = await world.http.post(path, json=fill)
+        assert answer.status_code in (404, 405), path
+    assert (await customer.get(f"/strategy/{running['strategy_id']}")).json() == before
+    assert (await customer.get("/orders")).json()["items"] == []
+
+
+async def test_production_shows_neither_docs_nor_origins(world: World):
+    app = create_app(replace(world.parts, docs=False))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as http:
+        for path in ("/docs", "/openapi.json", "/redoc", "/docs/oauth2-redirect"):
+            assert (await http.get(path)).status_code == 404
+        ask = {"Origin": f"https://{EVIL}", "Access-Control-Request-Method": "GET"}
+        assert "access-control-allow-origin" not in (await http.options("/strategy", headers=ask)).headers
+
+
+# Connections
+
+
+@asynccontextmanager
+async def served(world: World, connections: int = 200, head_seconds: float = 30) -> AsyncIterator[int]:
+    """Serve the app as the process does, with limits for a test; give its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        world.app,
+        http=protocol(connections, head_seconds),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve([listener]))
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        await serving
+
+
+async def opened(port: int, *sent: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write("".join(sent).encode())
+    return reader, writer
+
+
+async def answer_of(reader: asyncio.StreamReader) -> tuple[int, str]:
+    """Return status and body of what comes before the connection is closed."""
+    raw = b""
+    with suppress(ConnectionError):
+        async with asyncio.timeout(60):
+            while chunk := await reader.read(65536):
+                raw += chunk
+    head, _, body = raw.decode(errors="replace").partition("\r\n\r\n")
+    return int(head.split(" ")[1]) if head else 0, body
+
+
+async def is_well(port: int) -> bool:
+    async with httpx.AsyncClient() as http:
+        return (await http.get(f"http://127.0.0.1:{port}/health/live", timeout=30)).status_code == 200
+
+
+async def test_a_body_without_end_is_cut_after_the_limit_and_never_kept(world: World):
+    async with served(world) as port:
+        reader, writer = await opened(port, HEAD, "Transfer-Encoding: chunked\r\n\r\n")
+        sent, chunk = 0, "400\r\n" + "x" * 0x400 + "\r\n"
+        answering = asyncio.create_task(answer_of(reader))
+        with suppress(ConnectionError):
+            while not answering.done() and sent < 64 * 1024 * 1024:
+                writer.write(chunk.encode())
+                await writer.drain()
+                sent += 0x400
+                await asyncio.sleep(0)
+        status, _ = await answering
+        writer.close()
+        # What lies in the buffers of two sockets was sent as well, and nothing near what a client could send.
+        assert status in (413, 0)
+        assert LIMIT < sent < 32 * 1024 * 1024
+        assert await is_well(port)
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [("999999999999", 413), (str(LIMIT + 1), 413), ("-1", 400), ("1, 2", 400), ("ten", 400), ("٣", 400)],
+)
+async def test_a_length_that_is_false_is_answered_before_a_byte_of_the_body(
+    world: World, length: str, status: int
+):
+    async with served(world) as port:
+        reader, writer = await opened(port, HEAD, f"Content-Length: {length}\r\n\r\n")
+        assert (await answer_of(reader))[0] == status
+        writer.close()
+
+
+async def test_a_request_is_never_smuggled_behind_another(world: World):
+    async with served(world) as port:
+        smuggled = "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+        both = f"Content-Length: {len(smuggled) + 5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
+        reader, writer = await opened(port, HEAD, both)
+        writer.write_eof()
+        status, body = await answer_of(reader)
+        assert status == 400
+        assert '{"status":"ok"}' not in body
+        writer.close()
+
+
+async def test_heads_that_drip_are_ended_while_others_are_served(world: World):
+    async with served(world, head_seconds=1.5) as port:
+        slow = [await opened(port, HEAD, "X-Drip: ") for _ in range(50)]
+        silent = await opened(port)
+        newlines = await opened(port, "\r\n\r\n")
+        assert await is_well(port)
+        for reader, writer in slow:
+            status, body = await answer_of(reader)
+            assert (status, json.loads(body)["code"]) == (408, "too_slow")
+            writer.close()
+        assert (await answer_of(silent[0]))[0] == 0
+        assert (await answer_of(newlines[0]))[0] in (0, 408)
+        for _, writer in (silent, newlines):
+            writer.close()
+
+
+async def test_a_second_head_on_a_kept_connection_may_not_drip_either(world: World):
+    async with served(world, head_seconds=1.5) as port:
+        live = "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+        reader, writer = await opened(port, live)
+        assert b"200 OK" in await reader.readuntil(b'"ok"}')
+        writer.write(b"GET /health/live HTTP/1.1\r\nX-Drip: ")
+        assert (await answer_of(reader))[0] == 408
+        writer.close()
+
+
+async def test_a_kept_connection_that_is_quiet_stays_for_longer_than_a_head_may_take(world: World):
+    async with served(world, head_seconds=0.5) as port:
+        live = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+        reader, writer = await opened(port, live.decode())
+        for _ in range(2):
+            assert b"200 OK" in await reader.readuntil(b'"ok"}')
+            await asyncio.sleep(1)
+            writer.write(live)
+        assert b"200 OK" in await reader.readuntil(b'"ok"}')
+        writer.close()
+
+
+async def test_a_body_that_drips_is_ended(world: World, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(body_module, "SECONDS", 1.0)
+    async with served(world) as port:
+        reader, writer = await opened(port, HEAD, "Content-Length: 100\r\n\r\n{")
+        status, body = await answer_of(reader)
+        assert (status, json.loads(body)["code"]) == (408, "too_slow")
+        writer.close()
+
+
+async def test_a_head_without_end_is_refused_before_it_fills_the_memory(world: World):
+    async with served(world) as port:
+        for endless in ("X-Long: " + "x" * 4096, "GET /" + "x" * 4096):
+            start = "" if endless.startswith("GET") else HEAD
+            reader, writer = await opened(port, start, endless)
+            answering = asyncio.create_task(answer_of(reader))
+            sent = 0
+            with suppress(ConnectionError):
+                while not answering.done() and sent < 64 * 1024 * 1024:
+                    writer.write(b"x" * 4096)
+                    await writer.drain()
+                    sent += 4096
+                    await asyncio.sleep(0)
+            assert (await answering)[0] in (431, 0)
+            assert HEAD_LIMIT - 8192 < sent < 32 * 1024 * 1024
+            writer.close()
+        assert await is_well(port)
+
+
+async def test_connections_beyond_the_limit_are_told_so_and_the_others_are_served(world: World):
+    async with served(world, connections=20) as port:
+        held = [await opened(port) for _ in range(19)]
+        await asyncio.sleep(0.2)
+        assert await is_well(port)
+        held.append(await opened(port))
+        await asyncio.sleep(0.2)
+        for _ in range(10):
+            reader, writer = await opened(port)
+            status, body = await answer_of(reader)
+            assert (status, json.loads(body)["code"]) == (503, "too_many_connections")
+            writer.close()
+        for _, writer in held:
+            writer.close()
+        await asyncio.sleep(0.2)
+        assert await is_well(port)
+
+
+def test_the_process_leaves_files_for_what_it_needs_itself():
+    import resource
+
+    connections = most_connections()
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert 16 <= connections <= soft - 200

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from activities.intent import Barred, Intent, TooLate
 from activities.rush import Rush
@@ -60,14 +61,19 @@ class Sender:
         """Take the right to send; return it with the monotonic time at which it was asked for."""
         asked = self._clock.monotonic()
         claim = await self._claim(intent, attempt, quantity)
-        while isinstance(claim, NotClaimed) and (claim.too_early or claim.over_budget):
+        barred = None
+        while isinstance(claim, NotClaimed) and (claim.too_early or claim.over_budget or claim.may_pass):
             # This machine's clock is ahead of the store's, which decides: wait by its difference. Or the
-            # account has had its orders of this second: wait for the next one's turn.
+            # account has had its orders of this second: wait for the next one's turn. Or a sale of the user
+            # is out, and what it loses counts.
             waits()
+            barred = claim.barred
             ahead = (intent.due_at - claim.now).total_seconds() if claim.too_early else WAIT
             await self._clock.sleep(ahead)
             asked = self._clock.monotonic()
             claim = await self._claim(intent, attempt, quantity)
+        if isinstance(claim, NotClaimed) and claim.too_late and barred is not None:
+            claim = replace(claim, barred=barred)  # why it has become too late
         return claim, asked
 
     async def _claim(self, intent: Intent, attempt: Attempt, quantity: int) -> Claimed | NotClaimed:

@@ -12,7 +12,7 @@ from api.recording import audit
 from api.schemas import AccountOut, LimitsOut, SwitchOut
 from domain.audit import Action
 from domain.errors import NoSuchRun, Unavailable
-from domain.limits import KillExits, Limits, ToSell
+from domain.limits import KillExits, Limits, Switch, ToSell
 from domain.run import StopRequest
 from domain.strategy import OnStop
 
@@ -24,9 +24,11 @@ async def shown(parts: Parts, user_id: UUID, selling: int = 0) -> AccountOut:
     """Return what protects the user now."""
     async with parts.store.read(user_id) as session:
         own, limits = await UserLimits(session, user_id).protection()
+        operators = await UserLimits(session, user_id).operators_switch()
         everybody = await system_switch(session)
     return AccountOut(
         kill_switch=SwitchOut.model_validate(own, from_attributes=True),
+        operator=SwitchOut.model_validate(operators, from_attributes=True),
         system=SwitchOut.model_validate(everybody, from_attributes=True),
         limits=LimitsOut(
             order_quantity=limits.order_quantity,
@@ -67,12 +69,20 @@ async def switch(parts: Parts, user_id: UUID, exits: KillExits | None, reason: s
 async def refuse_start(session: AsyncSession, user_id: UUID) -> None:
     """Raise `Conflict` where a kill switch would bar what this START is for."""
     own, _ = await UserLimits(session, user_id).protection()
+    operators = await UserLimits(session, user_id).operators_switch()
     everybody = await system_switch(session)
+    if operators.on:
+        raise Conflict("suspended", f"The operator has stopped buying for your account{_because(operators)}.")
     if own.on:
         raise Conflict("kill_switch", "Your kill switch is on: turn it off first, then start.")
     if everybody.on:
-        because = f": {everybody.reason}" if everybody.reason else ""
-        raise Conflict("system_halted", f"Buying is stopped for everybody by the operator{because}.")
+        raise Conflict(
+            "system_halted", f"Buying is stopped for everybody by the operator{_because(everybody)}."
+        )
+
+
+def _because(switch: Switch) -> str:
+    return f": {switch.reason}" if switch.reason else ""
 
 
 def _words(limits: Limits) -> str:

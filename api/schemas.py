@@ -165,10 +165,11 @@ class LimitsOut(Answer):
 
 
 class AccountOut(Answer):
-    """`kill_switch` is the user's own, `system` the operator's for everybody; `selling` counts the strategies
-    that the call has told to sell."""
+    """`kill_switch` is the user's own, `operator` the operator's for this user, `system` for everybody;
+    `selling` counts the strategies that the call has told to sell."""
 
     kill_switch: SwitchOut
+    operator: SwitchOut
     system: SwitchOut
     limits: LimitsOut
     selling: int = 0

@@ -61,6 +61,7 @@ class Bar(StrEnum):
     """Why an entry was not sent."""
 
     SYSTEM = "system"
+    SUSPENDED = "suspended"
     KILL_SWITCH = "kill_switch"
     ORDER_QUANTITY = "order_quantity"
     ORDER_VALUE = "order_value"
@@ -70,19 +71,25 @@ class Bar(StrEnum):
     ORDERS_A_DAY = "orders_a_day"
 
 
+MAY_PASS = frozenset({Bar.LOSS_UNKNOWN})
+"""What may be known in a moment: an entry waits for it as long as it may still be sent."""
+
+
 def why_barred(bar: Bar, limit: Decimal | int | None) -> str:
     """Return in the user's words why an entry was not sent, and what to do."""
     amount = price_text(limit) if isinstance(limit, Decimal) else str(limit)
     change = "change it under Limits before the next START"
     return {
         Bar.SYSTEM: "buying is stopped for everybody by the operator; what is held is still watched and sold",
+        Bar.SUSPENDED: "the operator has stopped buying for your account: ask there; what is held is still "
+        "watched and sold",
         Bar.KILL_SWITCH: "your kill switch is on: turn it off before the next START",
         Bar.ORDER_QUANTITY: f"your limit for one order is {amount} shares: {change}",
         Bar.ORDER_VALUE: f"your limit for the value of one order is {amount}: {change}",
         Bar.SYMBOL: f"the symbol is not on your list of allowed symbols: {change}",
         Bar.DAILY_LOSS: f"today's losses have reached your limit of {amount}: nothing more is bought today",
-        Bar.LOSS_UNKNOWN: "what a sale of today came to is not known (no price yet, or shares that were "
-        "bought earlier), so whether your limit for a day's loss is reached is not known either",
+        Bar.LOSS_UNKNOWN: "what a sale of today came to is not known (no answer or no price yet, or shares "
+        "that were bought earlier), so whether your limit for a day's loss is reached is not known either",
         Bar.ORDERS_A_DAY: f"this strategy has sent {ORDERS_A_DAY} orders today, more than any day needs: "
         "look at its order log before you start it tomorrow",
     }[bar]

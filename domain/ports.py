@@ -114,7 +114,9 @@ class NotClaimed:
     too_early: bool = False
     over_budget: bool = False
     barred: str | None = None
-    """Why an entry may not be sent at all (`domain.limits`), in the user's words; nothing was written."""
+    """Why an entry may not be sent (`domain.limits`), in the user's words; nothing was written."""
+    may_pass: bool = False
+    """What bars it may be over in a moment: ask again."""
 
 
 class OrderLog(Protocol):

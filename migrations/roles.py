@@ -31,7 +31,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         # The one column it may update carries nothing: without it Postgres would refuse it the row lock
         # under which it decides whether a strategy may be deleted.
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
-        "SELECT ON orders, events, alembic_version, system_switch",
+        "SELECT ON orders, events, alembic_version, system_switch, operator_switches",
         "SELECT, INSERT, UPDATE ON limits",
         "SELECT ON audit",
         _AUDIT,
@@ -43,8 +43,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE ON orders",
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",
-        "SELECT, INSERT, UPDATE ON limits",
-        "SELECT, UPDATE ON system_switch",
+        "SELECT ON limits, operator_switches, system_switch",
         _AUDIT,
         "SELECT ON alembic_version",
     ),

@@ -22,6 +22,7 @@ TABLES = (
     "orders",
     "events",
     "limits",
+    "operator_switches",
     "audit",
 )
 """Those with a `user_id`; a test fails when one is missing here."""

@@ -16,7 +16,7 @@ from adapters.store.tables import OrderRow
 from adapters.store.together import Later, Together
 from domain.budget import ENTRIES, EXITS
 from domain.errors import StoreUnavailable
-from domain.limits import ORDERS_A_DAY, Bar, why_barred
+from domain.limits import MAY_PASS, ORDERS_A_DAY, Bar, why_barred
 from domain.order import Attempt, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed
 
@@ -49,6 +49,7 @@ WITH asked AS (
 ), gated AS MATERIALIZED (
     SELECT judged.order_id, bar.why, limits.order_quantity, limits.order_value, limits.daily_loss
     FROM judged LEFT JOIN system_switch AS system ON true LEFT JOIN limits USING (user_id)
+    LEFT JOIN operator_switches AS suspended USING (user_id)
     CROSS JOIN LATERAL ({bars}) AS bar
     WHERE judged.leg = 'entry'
 ), accounts AS MATERIALIZED (
@@ -92,10 +93,11 @@ SELECT allowed.order_id, allowed.now, claimed.order_id IS NOT NULL AS won,
 FROM allowed LEFT JOIN claimed USING (order_id) LEFT JOIN gated USING (order_id)
 """
 # What an entry is barred by, the first that holds. A loss of today is what rounds of today bought and sold; a
-# sale without a known price, or of shares that an earlier round bought, leaves the sum unknown: not zero.
+# sale without an answer or a price, or of what an earlier round bought, leaves the sum unknown: not zero.
 _BARS = """
     SELECT CASE
         WHEN coalesce(system.halted, true) THEN 'system'
+        WHEN suspended.exits IS NOT NULL THEN 'suspended'
         WHEN limits.kill_switch THEN 'kill_switch'
         WHEN judged.quantity > limits.order_quantity THEN 'order_quantity'
         WHEN limits.order_value IS NOT NULL
@@ -110,13 +112,15 @@ _BARS = """
         END AS why
     FROM (
         SELECT coalesce(sum(paid * sold / nullif(bought, 0) - took), 0) AS realised,
-            coalesce(bool_or(sold > 0 AND (unpriced OR coalesce(bought, 0) = 0)), false) AS unknown
+            coalesce(bool_or(in_doubt OR sold > 0 AND (unpriced OR coalesce(bought, 0) = 0)), false)
+                AS unknown
         FROM (
             SELECT sum(filled_quantity) FILTER (WHERE leg = 'entry') AS bought,
                 sum(filled_quantity) FILTER (WHERE leg = 'exit') AS sold,
                 sum(filled_quantity * average_price) FILTER (WHERE leg = 'entry') AS paid,
                 sum(filled_quantity * average_price) FILTER (WHERE leg = 'exit') AS took,
-                bool_or(filled_quantity > 0 AND average_price IS NULL) AS unpriced
+                bool_or(filled_quantity > 0 AND average_price IS NULL) AS unpriced,
+                bool_or(leg = 'exit' AND status = 'sent') AS in_doubt
             FROM orders AS traded
             WHERE limits.daily_loss IS NOT NULL AND traded.user_id = judged.user_id
                 AND traded.trading_day = judged.trading_day
@@ -214,7 +218,9 @@ def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
     if judged is None:
         return None
     if not judged.won and judged.bar is not None and not judged.too_late:
-        return NotClaimed(claim.attempt, judged.now, barred=_why(judged))
+        return NotClaimed(
+            claim.attempt, judged.now, barred=_why(judged), may_pass=Bar(judged.bar) in MAY_PASS
+        )
     if not judged.won:
         early = claim.due_at - judged.now > EARLIEST
         over = judged.over_budget and not judged.too_late and not early

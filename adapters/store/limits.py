@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.store.tables import LimitsRow, StrategyRow, SystemSwitch, User
+from adapters.store.tables import LimitsRow, OperatorSwitch, StrategyRow, SystemSwitch, User
 from domain.limits import KillExits, Limits, Switch, ToSell
 from domain.strategy import Status
 
@@ -47,6 +47,12 @@ class UserLimits:
         where = update(LimitsRow).where(LimitsRow.user_id == self._user_id)
         await self._session.execute(where.values(killed_at=since))
 
+    async def operators_switch(self) -> Switch:
+        """Return the operator's kill switch for this user."""
+        query = select(OperatorSwitch).where(OperatorSwitch.user_id == self._user_id)
+        row = (await self._session.execute(query)).scalar_one_or_none()
+        return Switch(True, _exits(row.exits), row.reason, row.since) if row is not None else Switch()
+
     async def running(self) -> Sequence[ToSell]:
         """Return the user's running strategies."""
         query = _RUNNING.where(StrategyRow.user_id == self._user_id)
@@ -77,11 +83,25 @@ async def set_system_switch(session: AsyncSession, exits: KillExits | None, reas
     await session.execute(change)
 
 
+async def set_operator_switch(
+    session: AsyncSession, user_id: UUID, exits: KillExits | None, reason: str
+) -> None:
+    """Turn the operator's kill switch for one user on, or off with None. For the schema's owner."""
+    if exits is None:
+        await session.execute(delete(OperatorSwitch).where(OperatorSwitch.user_id == user_id))
+        return
+    values = {"exits": exits, "reason": reason}
+    row = insert(OperatorSwitch).values(user_id=user_id, **values)
+    await session.execute(row.on_conflict_do_update(index_elements=["user_id"], set_=values))
+
+
 async def to_sell(session: AsyncSession) -> Sequence[ToSell]:
     """Return every running strategy that a kill switch says to sell."""
     everybody = select(SystemSwitch.one).where(SystemSwitch.halted, SystemSwitch.exits == KillExits.EXIT)
     theirs = select(LimitsRow.user_id).where(LimitsRow.kill_switch, LimitsRow.kill_exits == KillExits.EXIT)
-    query = _RUNNING.where(or_(everybody.exists(), StrategyRow.user_id.in_(theirs)))
+    suspended = select(OperatorSwitch.user_id).where(OperatorSwitch.exits == KillExits.EXIT)
+    whose = or_(everybody.exists(), StrategyRow.user_id.in_(theirs), StrategyRow.user_id.in_(suspended))
+    query = _RUNNING.where(whose)
     return [_of(row) for row in await session.execute(query)]
 
 

@@ -22,7 +22,7 @@ from rich.text import Text
 from adapters.store.attention import Attention
 from adapters.store.audit import audit
 from adapters.store.engine import Store
-from adapters.store.limits import UserLimits, set_system_switch, user_named
+from adapters.store.limits import set_operator_switch, set_system_switch, user_named
 from adapters.store.resolving import NotResolved, Resolution, Resolving, Verdict
 from domain.attention import SELL_LEFT_OVER, InDoubt, LeftOver, doubt_advice
 from domain.audit import Action, AuditLine, Role
@@ -147,7 +147,7 @@ async def _switch(store: Store, asked: argparse.Namespace) -> str:
             user_id = await user_named(session, asked.user)
             if user_id is None:
                 raise NotResolved(f"No user has the e-mail or id {asked.user}.")
-            await UserLimits(session, user_id).set_switch(exits, reason)
+            await set_operator_switch(session, user_id, exits, reason)
         await audit(session, _line(user_id, exits, asked))
     whose = asked.user or "everybody"
     if exits is None:

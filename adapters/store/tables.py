@@ -274,6 +274,17 @@ class LimitsRow(Base):
     symbols: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
 
 
+class OperatorSwitch(Base):
+    """The operator's kill switch for one user, on while the row is there: not for the user to lift."""
+
+    __tablename__ = "operator_switches"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True)
+    exits: Mapped[str]
+    reason: Mapped[str] = mapped_column(server_default="")
+    since: Mapped[datetime] = mapped_column(server_default=sql("clock_timestamp()"))
+
+
 class SystemSwitch(Base):
     """The kill switch for everybody: one row."""
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.store.engine import Store
-from adapters.store.limits import set_system_switch
+from adapters.store.limits import set_operator_switch, set_system_switch
 from api.passwords import Passwords
 from domain.limits import KillExits
 from domain.strategy import OnStop
@@ -23,6 +23,7 @@ async def test_nothing_is_limited_at_first(world: World) -> None:
     customer = await world.customer()
     assert json_of(await customer.get("/account")) == {
         "kill_switch": OFF,
+        "operator": OFF,
         "system": OFF,
         "limits": {"order_quantity": None, "order_value": None, "daily_loss": None, "symbols": None},
         "selling": 0,
@@ -85,6 +86,18 @@ async def test_start_says_that_the_operator_has_stopped_all_buying(world: World)
     assert refused.json()["code"] == "system_halted"
     assert "the exchange is ill" in refused.json()["detail"]
     assert json_of(await trader.get("/account"))["system"]["on"] is True
+
+
+async def test_what_the_operator_has_stopped_is_not_for_the_user_to_allow(world: World) -> None:
+    trader = await world.trader()
+    strategy_id = (await trader.create())["strategy_id"]
+    async with world.store.work() as session:
+        await set_operator_switch(session, await trader.id(), KillExits.KEEP, "orders that look like a fault")
+    shown = json_of(await trader.post("/account/kill-switch", {"on": False}))
+    assert (shown["operator"]["on"], shown["operator"]["reason"]) == (True, "orders that look like a fault")
+    refused = await trader.start(strategy_id)
+    assert (refused.status_code, refused.json()["code"]) == (409, "suspended")
+    assert "look like a fault" in refused.json()["detail"]
 
 
 async def test_kill_switch_with_exit_sells_what_runs_of_its_user_alone(world: World) -> None:

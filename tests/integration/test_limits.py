@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.store.engine import Store
-from adapters.store.limits import UserLimits, set_system_switch, to_sell
+from adapters.store.limits import UserLimits, set_operator_switch, set_system_switch, to_sell
 from adapters.store.orders import PostgresOrderLog
 from domain.limits import ORDERS_A_DAY, KillExits, Limits
 from domain.order import Attempt, Leg, OrderStatus, Reason
@@ -118,6 +118,19 @@ async def test_system_switch_stops_every_entry(store: Store, desk: Desk) -> None
     assert isinstance(await asked(desk), Claimed)
 
 
+async def test_operators_switch_for_one_user_bars_that_user_alone(store: Store, desk: Desk) -> None:
+    other = await Desk.made(store)
+    async with store.work() as session:
+        await set_operator_switch(session, desk.strategy.user_id, KillExits.EXIT, "ask us")
+        await set_operator_switch(session, desk.strategy.user_id, KillExits.KEEP, "ask us")
+    await kill(desk, None)
+    assert "operator" in barred(await asked(desk))
+    assert isinstance(await asked(other), Claimed)
+    async with store.work() as session:
+        await set_operator_switch(session, desk.strategy.user_id, None, "")
+    assert isinstance(await asked(desk), Claimed)
+
+
 async def test_many_claims_at_once_are_judged_each_by_its_own_limits(store: Store) -> None:
     desks = [await Desk.made(store) for _ in range(20)]
     for one in desks[::2]:
@@ -155,6 +168,18 @@ async def test_loss_that_is_not_known_is_not_zero(desk: Desk) -> None:
     await limit(desk, daily_loss=Decimal(1000))
     await traded(desk, "3500", None)
     assert "not known" in barred(await asked(desk, round_=2))
+
+
+async def test_loss_is_not_known_while_a_sale_has_no_answer_and_then_it_is(desk: Desk) -> None:
+    await limit(desk, daily_loss=Decimal(1000))
+    bought, sold = await desk.sent(desk.key(Leg.ENTRY, 1)), await desk.sent(desk.key(Leg.EXIT, 1))
+    await desk.log.saw(bought, seen(bought, 10, "3500", broker_order_id="bought"))
+    claim = await asked(desk, round_=2)
+    assert "not known" in barred(claim)
+    assert isinstance(claim, NotClaimed)
+    assert claim.may_pass
+    await desk.log.saw(sold, seen(sold, 10, "3450", broker_order_id="sold"))
+    assert isinstance(await asked(desk, round_=2), Claimed)
 
 
 async def test_sale_of_what_an_earlier_round_bought_leaves_the_loss_unknown(desk: Desk) -> None:

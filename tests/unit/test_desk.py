@@ -2,14 +2,16 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from activities.desk import DeskRules, OrderDesk
-from activities.intent import Intent
-from domain.order import Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
+from activities.intent import Barred, Intent
+from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
+from domain.ports import Claimed, NotClaimed
 from domain.strategy import Product
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache, MemoryOrderLog
@@ -36,3 +38,39 @@ async def test_the_brokers_answer_is_written_when_the_sender_is_cancelled_while_
     answer.set()
     await clock.settle()
     assert (await log.leg(KEY))[0].status is OrderStatus.NOT_PLACED
+
+
+class DoubtfulDay(MemoryOrderLog):
+    """A log whose gate waits for the answer to a sale of the user."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.doubt = True
+
+    async def claim(self, attempt: Attempt, *words: Any) -> Claimed | NotClaimed:
+        asked = replace(attempt, status=OrderStatus.PLANNED)
+        latest: datetime | None = words[3]
+        if self.doubt and (latest is None or self.clock.now() <= latest):
+            return NotClaimed(asked, self.clock.now(), barred="not known", may_pass=True)
+        return await super().claim(attempt, *words)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_an_entry_waits_for_what_is_not_known_and_says_so_when_it_is_too_late(answered: bool) -> None:
+    clock = ManualClock(NOW)
+    broker, log = MemoryBroker(clock), DoubtfulDay(clock)
+    desk = OrderDesk(log, MemoryCache(), MemoryBrokers(broker), clock, DeskRules())
+    latest = clock.now() + timedelta(seconds=5)
+    sending = asyncio.ensure_future(
+        desk.place_once(replace(INTENT, due_at=clock.now(), latest=latest), broker)
+    )
+    await clock.settle()
+    assert not sending.done()
+    log.doubt = not answered
+    await clock.advance(6 if not answered else 1)
+    if answered:
+        await sending
+    else:
+        with pytest.raises(Barred, match="not known"):
+            await sending
+    assert len(broker.sent) == answered

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -104,6 +105,9 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             # Through the server's own handler: the event streams hear of the end by it.
             loop.add_signal_handler(number, server.handle_exit, number, None)
+        # What is loaded by now stays: a full collection would walk through all of it, and every caller waits.
+        gc.collect()
+        gc.freeze()
         async with _guarded(server, parts.store):
             # Not `serve`: it raises the signal again when it is done, before our parts are closed.
             await server._serve([listener])

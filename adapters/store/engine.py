@@ -32,6 +32,7 @@ _SESSION_SETTINGS = {
 }
 
 
+_ACT_AS = "SELECT set_config('app.user_id', $1, true)"
 _SET = text("SELECT set_config(:name, :value, true)")
 
 
@@ -107,7 +108,8 @@ class Store:
     async def look(self, user_id: UUID) -> AsyncIterator[AsyncConnection]:
         """Give a connection that can only read the user's rows: a third of a session's processor time."""
         async with translated(), self._reading.connect() as connection:
-            await act_as(connection, user_id)
+            # As text, past SQLAlchemy's compiler and result rows: 0.15 ms of each read.
+            await connection.exec_driver_sql(_ACT_AS, (str(user_id),))
             yield connection
 
     @asynccontextmanager

@@ -7,7 +7,7 @@ stop before the run does. They may race: the desk keeps an order single.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -68,7 +68,7 @@ class Dealer:
             try:
                 return await self._enter(order, halt, owner, held)
             except StoreUnavailable:
-                if halt.is_set() or self._clock.now() > order.due_at + self._missed_after:
+                if halt.is_set() or self._clock.now() > self._latest(order):
                     raise
                 await self._clock.sleep(RETRY_EVERY)
 
@@ -92,7 +92,7 @@ class Dealer:
         return entered
 
     def _unsent(self, order: EnterOrder, attempts: Sequence[Attempt]) -> Entered:
-        if self._clock.now() > order.due_at + self._missed_after:
+        if self._clock.now() > self._latest(order):
             return self._too_late(order, attempts)
         return Entered(0, outcome=Outcome.STOPPED, detail="stopped before it was sent")
 
@@ -153,7 +153,7 @@ class Dealer:
     ) -> Entered:
         intent = self._entry(order)
         if not halt.is_set() and (held is not None or await self._prepared(intent)):
-            found = await self._gate.wait(order, order.due_at + self._missed_after, halt, owner)
+            found = await self._gate.wait(order, self._latest(order), halt, owner)
             if isinstance(found, Entered) and await self._called_off(intent, found):
                 return found
             if isinstance(found, Decimal):
@@ -240,7 +240,7 @@ class Dealer:
 
     def _too_late(self, order: EnterOrder, attempts: Sequence[Attempt]) -> Entered:
         due = clock_text(exchange_time(order.due_at).timetz())
-        allowed = f"{self._missed_after.total_seconds():g} s"
+        allowed = f"{(self._latest(order) - order.due_at).total_seconds():g} s"
         if len(attempts) > 1:
             detail = f"refused until {allowed} after {due} had passed: {attempts[-2].message}"
             return Entered(0, outcome=Outcome.ORDER_FAILED, detail=detail)
@@ -249,8 +249,12 @@ class Dealer:
         return Entered(0, outcome=Outcome.MISSED, detail=detail)
 
     def _entry(self, order: EnterOrder) -> Intent:
+        return Intent(order.key, order.terms, order.quantity, Reason.BUY, order.due_at, self._latest(order))
+
+    def _latest(self, order: EnterOrder) -> datetime:
+        """Return until when an entry may be sent: the claim judges it, by the store's clock."""
         latest = order.due_at + self._missed_after
-        return Intent(order.key, order.terms, order.quantity, Reason.BUY, order.due_at, latest)
+        return min(latest, order.closes_at) if order.closes_at else latest
 
     def _exit(self, order: ExitOrder) -> Intent:
         return Intent(order.key, order.terms, order.bought, order.reason, order.due_at)

@@ -88,13 +88,17 @@ class RunNote:
 
 @dataclass(frozen=True, slots=True)
 class EnterOrder:
-    """Buy `quantity` at `due_at`, unless the price is at the stop already or it is too late."""
+    """Buy `quantity` at `due_at`, unless the price is at the stop already or it is too late.
+
+    `closes_at`: an entry that is late is not sent after the market's close either; None from an older build.
+    """
 
     key: LegKey
     terms: OrderTerms
     quantity: int
     stop_loss: Decimal
     due_at: datetime
+    closes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -487,6 +487,7 @@ class StrategyRun:
             strategy.quantity,
             strategy.stop_loss,
             self._start.plan.buy_at,
+            self._start.plan.closes_at,
         )
 
     def _exit_order(self, reason: Reason, due_at: datetime) -> ExitOrder:

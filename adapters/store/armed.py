@@ -121,7 +121,7 @@ def _arm(page: Page, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | 
         return None
     row.held_by, row.due_at = worker, order.due_at
     if isinstance(order, EnterOrder):
-        row.wanted, row.stop_loss = order.quantity, order.stop_loss
+        row.wanted, row.stop_loss, row.closes_at = order.quantity, order.stop_loss, order.closes_at
     else:
         row.wanted, row.reason = order.bought, order.reason.value
     return HeldOrder(order, attempt_of(row))
@@ -158,7 +158,8 @@ def _held(row: OrderRow) -> HeldOrder:
         return HeldOrder(_sale(row, wanted, Reason(row.reason or Reason.SELL), due_at), attempt)
     if row.stop_loss is None:
         raise LookupError(f"entry {row.order_id} is held without a stop")
-    return HeldOrder(EnterOrder(attempt.key, terms_of(row), wanted, row.stop_loss, due_at), attempt)
+    order = EnterOrder(attempt.key, terms_of(row), wanted, row.stop_loss, due_at, row.closes_at)
+    return HeldOrder(order, attempt)
 
 
 def _sale(row: OrderRow, bought: int, reason: Reason, due_at: datetime) -> ExitOrder:

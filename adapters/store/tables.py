@@ -248,6 +248,8 @@ class OrderRow(Base):
     """What its leg is to bring about, where a worker holds it: the claim takes what is still missing."""
     stop_loss: Mapped[Decimal | None]
     """The stop above which a held entry may be sent."""
+    closes_at: Mapped[datetime | None]
+    """The market's close, after which a held entry is not sent."""
     verdict: Mapped[str | None]
     """The outcome that was decided for the leg when this intent was called off."""
 

@@ -38,7 +38,8 @@ def name(words: str) -> str:
 
 
 def entry(desk: Desk, due_at: datetime) -> EnterOrder:
-    return EnterOrder(desk.key(), TERMS, 10, desk.strategy.stop_loss, due_at)
+    closes_at = due_at + timedelta(hours=1)
+    return EnterOrder(desk.key(), TERMS, 10, desk.strategy.stop_loss, due_at, closes_at)
 
 
 async def armed(held: PostgresArmedLog, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder:

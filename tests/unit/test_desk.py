@@ -3,18 +3,23 @@
 import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from activities.dealer import Dealer
 from activities.desk import DeskRules, OrderDesk
+from activities.gate import EntryGate
 from activities.intent import Barred, Intent
+from activities.overdue import ExitWatch
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.ports import Claimed, NotClaimed
-from domain.strategy import Product
+from domain.run import EnterOrder
+from domain.strategy import Outcome, Product
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
-from tests.fakes.house import MemoryCache, MemoryOrderLog
+from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -74,3 +79,21 @@ async def test_an_entry_waits_for_what_is_not_known_and_says_so_when_it_is_too_l
         with pytest.raises(Barred, match="not known"):
             await sending
     assert len(broker.sent) == answered
+
+
+@pytest.mark.parametrize(("late", "sent"), [(1.5, 1), (2.5, 0)])
+async def test_an_entry_that_is_late_is_not_sent_after_the_close(late: float, sent: int) -> None:
+    clock = ManualClock(NOW)
+    broker, log, cache = MemoryBroker(clock), MemoryOrderLog(clock), MemoryCache()
+    brokers = MemoryBrokers(broker)
+    desk = OrderDesk(log, cache, brokers, clock, DeskRules())
+    watch = ExitWatch(log, MemoryAlerts())
+    dealer = Dealer(desk, EntryGate(brokers, cache, clock), watch, brokers, clock, timedelta(seconds=5))
+    due_at = NOW - timedelta(seconds=late)
+    order = EnterOrder(KEY, INTENT.terms, 10, Decimal(900), due_at, closes_at=due_at + timedelta(seconds=2))
+    buying = asyncio.ensure_future(dealer.enter(order, asyncio.Event(), "worker"))
+    await clock.settle()
+    await clock.advance(30)
+    entered = await buying
+    assert len(broker.sent) == sent
+    assert entered.outcome is (None if sent else Outcome.MISSED)

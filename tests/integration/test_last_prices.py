@@ -1,8 +1,11 @@
 """Last prices for people to look at, from a real Valkey."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import time
 from decimal import Decimal
+from random import Random
 from uuid import uuid4
 
 import pytest
@@ -40,6 +43,32 @@ async def test_price_of_a_symbol_is_that_of_any_strategy_watching_it(valkey: Val
     assert found == {watched.strategy_id: Decimal("3500.05")}
     await cache.drop(watched)
     assert await prices.of_symbol("NSE", "TCS") is None
+    await cache.close()
+    await prices.close()
+
+
+async def test_nobody_gets_anothers_reply_whoever_hangs_up(valkey: ValkeyProcess):
+    """Ten thousand reads on few connections, many left in the middle: redis-py has mixed those up before."""
+    cache, prices = RedisRuntimeCache.connect(valkey.url), RedisLastPrices.connect(valkey.url)
+    priced = {strategy().strategy_id: Decimal(1000 + number) for number in range(100)}
+    for strategy_id in priced:
+        await cache.load(replace(strategy(), strategy_id=strategy_id), Status.RUNNING, Position.NONE)
+    await cache.set_last_prices(priced)
+    ids, dice, left, mixed = list(priced), Random(7), 0, []  # noqa: S311 - a test that comes back
+    for number in range(200):
+        asked = [[ids[(number + step) % 100]] for step in range(50)]
+        reads = [asyncio.ensure_future(prices.last_prices(one)) for one in asked]
+        for _ in range(dice.randrange(1, 12)):
+            await asyncio.sleep(0)
+        for read in dice.sample(reads, 25):
+            read.cancel()
+        for one, found in zip(asked, await asyncio.gather(*reads, return_exceptions=True), strict=True):
+            if isinstance(found, asyncio.CancelledError):
+                left += 1
+            elif found != {one[0]: priced[one[0]]}:
+                mixed.append((one, found))
+    assert mixed == []
+    assert left > 1000  # or nothing was in the middle of anything
     await cache.close()
     await prices.close()
 

@@ -204,9 +204,11 @@ def of_process(pid: int, name: str) -> str:
 
 
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="this system has no setpriv")
-async def test_process_serves_as_a_container_confines_it(database: str, tmp_path: Path):
+async def test_process_serves_as_a_container_confines_it(
+    postgres: PostgresServer, database: str, tmp_path: Path
+):
     """No capabilities, no new privileges, not a byte written to any file, its secrets as files."""
-    environment = settings(database)
+    environment = settings(postgres.api_url(database))
     for name in ("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY"):
         (tmp_path / name).write_text(environment.pop(f"STOPWATCH_{name}") + "\n")
         environment[f"STOPWATCH_{name}_FILE"] = str(tmp_path / name)

@@ -45,6 +45,11 @@ GOALS = {
         ratio_at_least=10,
         ratio_to="the signal path alone",
     ),
+    "neighbours_moved_p99_ms": Goal(
+        "p99 lateness of 200 accounts, moved by one with 100 strategies in that second, one without a login "
+        "and one whose broker is slow",
+        *("ms", 250),
+    ),
     "ticks_per_second": Goal(
         "decoded and evaluated against 100,000 stops on 3,000 symbols, one core",
         "1/s",

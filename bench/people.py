@@ -145,6 +145,12 @@ class People:
         said: dict[str, Any] = await self._control("POST", "price", words)
         return said
 
+    async def fault(self, kind: str, user: User, **words: object) -> None:
+        """Let the exchange treat one user's calls in this way."""
+        await self._control(
+            "POST", "faults", {"kind": kind, "match": {"user_id": user.broker_user_id}} | words
+        )
+
     async def _connected(self, login: str) -> User:
         account = await self.account()
         user = User(account["user_id"], "", login)

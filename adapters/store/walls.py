@@ -5,8 +5,10 @@ from sqlalchemy import text
 from adapters.store.engine import Store
 
 _ROLE = text(
-    "SELECT rolsuper OR rolbypassrls AS above, EXISTS (SELECT FROM pg_tables "
-    "WHERE schemaname = current_schema() AND tableowner = current_user) AS owner "
+    "SELECT rolsuper OR rolbypassrls AS above, EXISTS (SELECT FROM pg_tables WHERE "
+    "schemaname = current_schema() AND pg_has_role(current_user, tableowner, 'MEMBER')) AS owner, "
+    "EXISTS (SELECT FROM pg_policies, unnest(roles) AS other WHERE schemaname = current_schema() "
+    "AND other NOT IN ('public', current_user) AND pg_has_role(current_user, other, 'MEMBER')) AS member "
     "FROM pg_roles WHERE rolname = current_user"
 )
 _OPEN = text(
@@ -25,11 +27,11 @@ async def check_walls(store: Store) -> None:
     async with store.statement() as connection:
         role = (await connection.execute(_ROLE)).one()
         unguarded = list(await connection.scalars(_OPEN))
-    if role.above or role.owner:
+    if role.above or role.owner or role.member:
         raise WallMissing(
-            "The database user of STOPWATCH_DATABASE_URL_API owns the schema or stands above row-level "
-            "security, so it would see the rows of every user: name another user there and run "
-            "`stopwatch migrate`, which makes it."
+            "The database user of STOPWATCH_DATABASE_URL_API owns the schema, stands above row-level security "
+            "or is a member of a role that sees more, so it would see the rows of every user: name another "
+            "user there and run `stopwatch migrate`, which makes it."
         )
     if unguarded:
         raise WallMissing(

@@ -320,6 +320,28 @@ async def test_api_refuses_a_role_that_sees_everything(shared: Store, world: Wor
         await check_walls(shared)
 
 
+async def test_api_refuses_a_role_that_is_a_member_of_one_that_sees_more(
+    store: Store, passwords: Passwords
+) -> None:
+    world, other = new_world(store, passwords), f"sees_all_{uuid4().hex[:8]}"
+    async with world.parts.store.read() as session:
+        api = await session.scalar(text("SELECT current_user"))
+    await _owner(store, f"CREATE ROLE {other}", f"GRANT {other} TO {api}")
+    try:
+        await check_walls(world.parts.store)
+        await _owner(store, f"CREATE POLICY all_of_it ON orders TO {other} USING (true)")
+        with pytest.raises(WallMissing, match="member"):
+            await check_walls(world.parts.store)
+    finally:
+        await _owner(store, "DROP POLICY all_of_it ON orders", f"DROP ROLE {other}")
+
+
+async def _owner(store: Store, *statements: str) -> None:
+    async with store.work() as session:
+        for statement in statements:
+            await session.execute(text(statement))
+
+
 async def test_api_refuses_a_table_without_a_wall(store: Store, passwords: Passwords) -> None:
     world = new_world(store, passwords)
     async with store.work() as session:

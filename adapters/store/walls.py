@@ -29,9 +29,9 @@ async def check_walls(store: Store) -> None:
         unguarded = list(await connection.scalars(_OPEN))
     if role.above or role.owner or role.member:
         raise WallMissing(
-            "The database user of STOPWATCH_DATABASE_URL_API owns the schema, stands above row-level security "
-            "or is a member of a role that sees more, so it would see the rows of every user: name another "
-            "user there and run `stopwatch migrate`, which makes it."
+            "The database user of STOPWATCH_DATABASE_URL_API owns the schema, stands above row-level "
+            "security or is a member of a role that sees more, so it would see the rows of every user: "
+            "name another user there and run `stopwatch migrate`, which makes it."
         )
     if unguarded:
         raise WallMissing(

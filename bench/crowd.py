@@ -24,6 +24,8 @@ AHEAD = 20.0
 SENT_WITHIN = 8.0
 """Seconds after the second in which an entry may still be sent (the missed rule's 5), and a rest."""
 HELD_WITHIN, SOLD_WITHIN, OVER_WITHIN = 60.0, 40.0, 60.0
+SIGNALS_WITHIN = 100.0
+"""By their signals alone a thousand sales take the better part of a minute; the last ones are the figure."""
 LENGTH = 300.0
 
 Tell = Callable[[str], None]
@@ -72,7 +74,7 @@ class Crowd:
         received = await self._received("BUY", due - AHEAD)
         return [after(received.get(user), due) for user in herd.strategies]
 
-    async def fall(self, herd: Herd, until_over: bool = True) -> Samples:
+    async def fall(self, herd: Herd, until_over: bool = True, within: float = SOLD_WITHIN) -> Samples:
         """Let one tick hit every stop; return ms from tick to SELL of each position, None where none came.
 
         Only what was bought is counted. `until_over` waits until every day has ended as well.
@@ -85,7 +87,7 @@ class Crowd:
         await self._stage.quiet()
         tick_at = tick_of(await self._people.price(SYMBOL, BELOW))
         sold: dict[str, float] = {}
-        until = time.monotonic() + SOLD_WITHIN
+        until = time.monotonic() + within
         while len(sold) < len(bought) and time.monotonic() < until:
             await asyncio.sleep(3)
             sold = await self._received("SELL", tick_at)

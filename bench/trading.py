@@ -6,7 +6,7 @@ from typing import Any
 from temporalio.client import Client
 
 from bench.alone import Alone
-from bench.crowd import Crowd, Herd
+from bench.crowd import SIGNALS_WITHIN, Crowd, Herd
 from bench.figures import Figure, of_samples
 from bench.outcome import OURS, SIGNALS, Outcome, Scene
 from bench.people import People
@@ -53,7 +53,8 @@ async def lose_a_worker(scene: Scene, found: Outcome) -> None:
         entry = await crowd.enter(herd, two_seconds_before=lambda: _kill(scene, here))
         found.figures.append(_failover(entry))
         found.curve("failover", OURS, entry)
-        found.curve("burst", SIGNALS, await crowd.fall(herd, until_over=False))
+        sold = await crowd.fall(herd, until_over=False, within=SIGNALS_WITHIN)
+        found.curve("burst", SIGNALS, sold)
 
 
 async def _alone(alone: Alone, found: Outcome) -> None:

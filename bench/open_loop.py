@@ -5,7 +5,9 @@ counts from the moment it was due, so that a late departure is not forgotten eit
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import gc
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -27,6 +29,17 @@ def percentile_ms(seconds: Sequence[float], share: float) -> float:
     return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1000, 2)
 
 
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Collect no garbage meanwhile: a pause of whoever measures is none of the product's."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 async def at_rate(calls: Sequence[Callable[[], Awaitable[bool]]], per_second: float) -> Latencies:
     """Make the calls, one every 1/per_second s; a call says whether it got the answer it wanted."""
     loop = asyncio.get_running_loop()
@@ -38,5 +51,6 @@ async def at_rate(calls: Sequence[Callable[[], Awaitable[bool]]], per_second: fl
         wanted = await call()
         return loop.time() - due, wanted
 
-    answers = await asyncio.gather(*(one(number, call) for number, call in enumerate(calls)))
+    with _no_collection():
+        answers = await asyncio.gather(*(one(number, call) for number, call in enumerate(calls)))
     return Latencies(tuple(seconds for seconds, _ in answers), sum(not wanted for _, wanted in answers))

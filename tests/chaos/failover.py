@@ -16,7 +16,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -46,6 +47,7 @@ BOTH_BACK = 4.0
 """Seconds between two kills: a worker that `up` restarts is at work again by then."""
 
 
+UUID_IN = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TOOK_OVER = re.compile(r"^(\S+) .*took over: (.*)", re.MULTILINE)
 ORDERS = frozenset({"enter", "exit", "settle_entry", "settle_exit"})
 """Activities that send or follow an order; the others write something down."""
@@ -114,8 +116,8 @@ class Failover:
         await asyncio.gather(looking, return_exceptions=True)
         await self._states.close()
         await self._last_tries()
-        takeovers = _takeovers(self._world.home)
-        return [_taken_over(kill, self._tries, takeovers) for kill in done]
+        takeovers, tries = _takeovers(self._world.home), Tries(self._tries)
+        return [_taken_over(kill, tries, takeovers) for kill in done]
 
     async def _held_by(self, pid: int) -> tuple[tuple[str, str], ...]:
         query = (
@@ -209,23 +211,51 @@ def _takeovers(home: Path) -> list[tuple[str, float]]:
     ]
 
 
-def _taken_over(kill: Kill, tries: set[Try], takeovers: Sequence[tuple[str, float]]) -> TakenOver:
+class Tries:
+    """All attempts, found by what each question asks for: there are ten thousand of them after 100 kills."""
+
+    def __init__(self, tries: Iterable[Try]) -> None:
+        self._of_worker: dict[str, list[Try]] = defaultdict(list)
+        self._numbered: dict[tuple[str, str, int], list[Try]] = defaultdict(list)
+        self._orders: dict[str, list[Try]] = defaultdict(list)
+        for one in tries:
+            self._of_worker[one.worker].append(one)
+            self._numbered[one.run, one.number, one.attempt].append(one)
+            if one.activity in ORDERS:
+                self._orders[_strategy_of(one.run)].append(one)
+
+    def begun_by(self, worker: str, before: float) -> list[Try]:
+        """Return what a worker had begun by then."""
+        return [one for one in self._of_worker[worker] if one.begun <= before]
+
+    def again(self, one: Try, after: float) -> list[float]:
+        """Return when the next attempt of the same began, of those after that moment."""
+        later = self._numbered[one.run, one.number, one.attempt + 1]
+        return [other.begun for other in later if other.begun > after]
+
+    def orders_of(self, strategy_id: str) -> list[float]:
+        """Return when each attempt to send or follow an order of the strategy began."""
+        return [one.begun for one in self._orders[strategy_id]]
+
+
+def _strategy_of(run: str) -> str:
+    """Return the strategy's id, which a workflow's id holds: `strategy-{id}-{day}`."""
+    found = UUID_IN.search(run)
+    return found[0] if found else run
+
+
+def _taken_over(kill: Kill, tries: Tries, takeovers: Sequence[tuple[str, float]]) -> TakenOver:
     """Return the longest that anything in the killed worker's hands waited for another."""
     waits: dict[str, list[float]] = {"orders": [], "writes": [], "held": []}
-    for one in tries:
-        again = [other.begun for other in tries if _follows(other, one) and other.begun > kill.at]
-        if one.worker == str(kill.pid) and one.begun <= kill.at and again:
+    for one in tries.begun_by(str(kill.pid), kill.at):
+        if again := tries.again(one, kill.at):
             waits["orders" if one.activity in ORDERS else "writes"].append(min(again) - kill.at)
     for strategy_id, tag in kill.held:
         acted = [moment for taken, moment in takeovers if taken == tag]
-        acted += [one.begun for one in tries if strategy_id in one.run and one.activity in ORDERS]
+        acted += tries.orders_of(strategy_id)
         # Whoever nobody acts for waits for ever: that must show.
         waits["held"].append(min((moment for moment in acted if moment > kill.at), default=inf) - kill.at)
     return TakenOver(kill, *(max(waits[what], default=None) for what in ("orders", "writes", "held")))
-
-
-def _follows(later: Try, one: Try) -> bool:
-    return (later.run, later.number, later.attempt) == (one.run, one.number, one.attempt + 1)
 
 
 def figures(found: Sequence[TakenOver]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.store.limits import UserLimits, system_switch
+from adapters.store.limits import UserLimits
 from api.errors import Conflict
 from api.parts import Parts
 from api.recording import audit
@@ -23,13 +23,12 @@ SOLD_WITHIN = 2.0
 async def shown(parts: Parts, user_id: UUID, selling: int = 0) -> AccountOut:
     """Return what protects the user now."""
     async with parts.store.read(user_id) as session:
-        own, limits = await UserLimits(session, user_id).protection()
-        operators = await UserLimits(session, user_id).operators_switch()
-        everybody = await system_switch(session)
+        mine = UserLimits(session, user_id)
+        switches, limits = await mine.switches(), await mine.limits()
     return AccountOut(
-        kill_switch=SwitchOut.model_validate(own, from_attributes=True),
-        operator=SwitchOut.model_validate(operators, from_attributes=True),
-        system=SwitchOut.model_validate(everybody, from_attributes=True),
+        kill_switch=SwitchOut.model_validate(switches.own, from_attributes=True),
+        operator=SwitchOut.model_validate(switches.operators, from_attributes=True),
+        system=SwitchOut.model_validate(switches.everybody, from_attributes=True),
         limits=LimitsOut(
             order_quantity=limits.order_quantity,
             order_value=limits.order_value,
@@ -68,17 +67,15 @@ async def switch(parts: Parts, user_id: UUID, exits: KillExits | None, reason: s
 
 async def refuse_start(session: AsyncSession, user_id: UUID) -> None:
     """Raise `Conflict` where a kill switch would bar what this START is for."""
-    own, _ = await UserLimits(session, user_id).protection()
-    operators = await UserLimits(session, user_id).operators_switch()
-    everybody = await system_switch(session)
-    if operators.on:
-        raise Conflict("suspended", f"The operator has stopped buying for your account{_because(operators)}.")
-    if own.on:
+    switches = await UserLimits(session, user_id).switches()
+    if switches.operators.on:
+        because = _because(switches.operators)
+        raise Conflict("suspended", f"The operator has stopped buying for your account{because}.")
+    if switches.own.on:
         raise Conflict("kill_switch", "Your kill switch is on: turn it off first, then start.")
-    if everybody.on:
-        raise Conflict(
-            "system_halted", f"Buying is stopped for everybody by the operator{_because(everybody)}."
-        )
+    if switches.everybody.on:
+        because = _because(switches.everybody)
+        raise Conflict("system_halted", f"Buying is stopped for everybody by the operator{because}.")
 
 
 def _because(switch: Switch) -> str:

@@ -35,6 +35,15 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
+class Switches:
+    """The kill switches that bar a user: his own, the operator's for him, and the one for everybody."""
+
+    own: Switch
+    operators: Switch
+    everybody: Switch
+
+
+@dataclass(frozen=True, slots=True)
 class ToSell:
     """A running strategy of somebody whose kill switch says that everything is sold."""
 

@@ -1,15 +1,16 @@
 """Limits and kill switches in Postgres: the rows that every claim asks (`adapters.store.claims`)."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.store.tables import LimitsRow, OperatorSwitch, StrategyRow, SystemSwitch, User
-from domain.limits import KillExits, Limits, Switch, ToSell
+from domain.limits import KillExits, Limits, Switch, Switches, ToSell
 from domain.strategy import Status
 
 
@@ -20,15 +21,23 @@ class UserLimits:
         self._session = session
         self._user_id = user_id
 
-    async def protection(self) -> tuple[Switch, Limits]:
-        """Return the kill switch and the limits."""
-        row = await self._row()
+    async def switches(self) -> Switches:
+        """Return every kill switch that bars the user's entries, by one statement: each START asks."""
+        row = (await self._session.execute(_SWITCHES, {"user_id": self._user_id})).one()
+        return Switches(
+            own=_switch(row.kill_switch, row.kill_exits, row.kill_reason, row.killed_at),
+            operators=_switch(row.their_exits is not None, row.their_exits, row.their_reason, row.since),
+            everybody=_switch(row.halted, row.exits, row.reason, row.halted_at),
+        )
+
+    async def limits(self) -> Limits:
+        """Return the user's limits."""
+        query = select(LimitsRow).where(LimitsRow.user_id == self._user_id)
+        row = (await self._session.execute(query)).scalar_one_or_none()
         if row is None:
-            return Switch(), Limits()
-        switch = Switch(True, _exits(row.kill_exits), row.kill_reason, row.killed_at)
+            return Limits()
         symbols = tuple(row.symbols) if row.symbols is not None else None
-        limits = Limits(row.order_quantity, row.order_value, row.daily_loss, symbols)
-        return switch if row.kill_switch else Switch(), limits
+        return Limits(row.order_quantity, row.order_value, row.daily_loss, symbols)
 
     async def set_limits(self, limits: Limits) -> None:
         """Replace all limits."""
@@ -47,32 +56,14 @@ class UserLimits:
         where = update(LimitsRow).where(LimitsRow.user_id == self._user_id)
         await self._session.execute(where.values(killed_at=since))
 
-    async def operators_switch(self) -> Switch:
-        """Return the operator's kill switch for this user."""
-        query = select(OperatorSwitch).where(OperatorSwitch.user_id == self._user_id)
-        row = (await self._session.execute(query)).scalar_one_or_none()
-        return Switch(True, _exits(row.exits), row.reason, row.since) if row is not None else Switch()
-
     async def running(self) -> Sequence[ToSell]:
         """Return the user's running strategies."""
         query = _RUNNING.where(StrategyRow.user_id == self._user_id)
         return [_of(row) for row in await self._session.execute(query)]
 
-    async def _row(self) -> LimitsRow | None:
-        query = select(LimitsRow).where(LimitsRow.user_id == self._user_id)
-        return (await self._session.execute(query)).scalar_one_or_none()
-
     async def _write(self, **values: object) -> None:
         row = insert(LimitsRow).values(user_id=self._user_id, **values)
         await self._session.execute(row.on_conflict_do_update(index_elements=["user_id"], set_=values))
-
-
-async def system_switch(session: AsyncSession) -> Switch:
-    """Return the kill switch for everybody."""
-    row = (await session.execute(select(SystemSwitch))).scalar_one()
-    if not row.halted:
-        return Switch()
-    return Switch(True, _exits(row.exits), row.reason, row.halted_at)
 
 
 async def set_system_switch(session: AsyncSession, exits: KillExits | None, reason: str) -> None:
@@ -118,12 +109,26 @@ def _of(row: Any) -> ToSell:
     return ToSell(row.strategy_id, row.workflow_id, row.run_id)
 
 
-def _exits(word: str | None) -> KillExits:
-    return KillExits(word) if word is not None else KillExits.KEEP
+def _switch(on: bool | None, exits: str | None, reason: str | None, since: datetime | None) -> Switch:
+    if not on:
+        return Switch()
+    return Switch(True, KillExits(exits) if exits is not None else KillExits.KEEP, reason or "", since)
 
 
 _RUNNING = select(StrategyRow.strategy_id, StrategyRow.workflow_id, StrategyRow.run_id).where(
     StrategyRow.status == Status.RUNNING.value,
     StrategyRow.workflow_id.is_not(None),
     StrategyRow.run_id.is_not(None),
+)
+_SWITCHES = (
+    select(
+        *(SystemSwitch.halted, SystemSwitch.exits, SystemSwitch.reason, SystemSwitch.halted_at),
+        *(LimitsRow.kill_switch, LimitsRow.kill_exits, LimitsRow.kill_reason, LimitsRow.killed_at),
+        OperatorSwitch.exits.label("their_exits"),
+        OperatorSwitch.reason.label("their_reason"),
+        OperatorSwitch.since,
+    )
+    .select_from(SystemSwitch)
+    .outerjoin(LimitsRow, LimitsRow.user_id == bindparam("user_id"))
+    .outerjoin(OperatorSwitch, OperatorSwitch.user_id == bindparam("user_id"))
 )

@@ -80,7 +80,7 @@ class RunningRow:
 
 @dataclass(frozen=True, slots=True)
 class DoubtfulEntry:
-    """An entry that was sent and never seen, of a strategy that has stopped."""
+    """An entry of a strategy that has stopped: sent and never seen, or found to have bought since."""
 
     start: StartRun
     attempt: Attempt

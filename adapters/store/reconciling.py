@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from adapters.store.engine import Store
 from adapters.store.limits import to_sell
@@ -55,13 +55,22 @@ class PostgresReconciliation:
             return await to_sell(session)
 
     async def doubtful_entries(self) -> Sequence[DoubtfulEntry]:
-        """Return unresolved entries of stopped strategies while their market is open, newest round only."""
+        """Return entries that nobody follows, of stopped strategies while their market is open, newest round.
+
+        Those without an answer, and those that were found to have bought after their strategy had stopped:
+        whoever found them may have died before a run took them over. The run that does writes a later stop.
+        """
+        bought_since = and_(
+            OrderRow.filled_at > StrategyRow.stopped_at,
+            StrategyRow.bought_quantity > StrategyRow.sold_quantity,
+            StrategyRow.kept.is_(False),
+        )
         query = (
             select(OrderRow, StrategyRow)
             .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
             .where(
                 OrderRow.leg == Leg.ENTRY.value,
-                OrderRow.status.in_(_IN_DOUBT),
+                or_(OrderRow.status.in_(_IN_DOUBT), bought_since),
                 OrderRow.trading_day == StrategyRow.trading_day,
                 OrderRow.round == StrategyRow.round,
                 StrategyRow.status == Status.STOPPED.value,

@@ -35,6 +35,8 @@ EARLY = datetime(
     2026, 11, 23, 3, 0, tzinfo=UTC
 )  # 08:30 at the exchange, an hour before the desk's START buys
 
+HOUR = timedelta(hours=1)
+
 
 @pytest.fixture
 async def worker(database: str) -> AsyncIterator[Store]:
@@ -210,6 +212,29 @@ async def test_the_reconciler_takes_an_entry_over_that_was_settled_as_placed(sto
     await Resolving(store).resolve(found(sent.order_id, Verdict.PLACED, "240601000123456"))
     (entry,) = await PostgresReconciliation(store).doubtful_entries()
     assert entry.attempt.order_id == sent.order_id
+
+
+async def test_the_reconciler_takes_an_entry_over_whose_finder_died_before_he_told_anybody(
+    store: Store,
+) -> None:
+    """What it has bought is written down, and no run is there: else it would be forgotten until tomorrow."""
+    desk = await Desk.made(store)
+    start = desk.start()
+    start = replace(
+        start, start=replace(start.start, plan=replace(start.start.plan, closes_at=just_now() + HOUR))
+    )
+    await desk.runs.activate(start)
+    sent = await desk.sent(desk.key())
+    await desk.log.give_up(sent, "not in the order book for 120 s")
+    await desk.runs.finish(desk.end(start, Outcome.ORDER_FAILED))
+    await desk.log.saw(sent, seen(sent, 10, broker_order_id="240601000123456"))
+    rows = PostgresReconciliation(store)
+    for _ in range(2):  # as often as it takes
+        (entry,) = await rows.doubtful_entries()
+        assert entry.attempt.order_id == sent.order_id
+    again = desk.start()
+    await desk.runs.activate(again)
+    assert await rows.doubtful_entries() == []
 
 
 @pytest.mark.parametrize(

@@ -384,4 +384,28 @@ BUGS: tuple[Bug, ...] = (
         "    return BLOCK + tries",
         ("tests/unit/test_off_books_numbers.py",),
     ),
+    Bug(
+        "a late entry is taken over once or never",
+        "Whoever finds it dies before he tells anybody: its shares are forgotten until tomorrow.",
+        "adapters/store/reconciling.py",
+        "or_(OrderRow.status.in_(_IN_DOUBT), bought_since),",
+        "OrderRow.status.in_(_IN_DOUBT),",
+        ("tests/integration/test_operator.py",),
+    ),
+    Bug(
+        "the market's close is not looked at again",
+        "An entry that comes late is sent when nobody trades any more.",
+        "activities/dealer.py",
+        "min(latest, order.closes_at) if order.closes_at else latest",
+        "latest",
+        (DESK,),
+    ),
+    Bug(
+        "a sale without an answer has lost nothing",
+        "The next entry passes the day's limit while the sale that reaches it is out.",
+        "adapters/store/claims.py",
+        "bool_or(in_doubt OR sold > 0",
+        "bool_or(sold > 0",
+        (LIMITS,),
+    ),
 )

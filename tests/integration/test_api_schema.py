@@ -109,7 +109,10 @@ class Users:
     statuses: Counter[int] = field(default_factory=Counter)
     answered: set[tuple[str, int]] = field(default_factory=set)
     owners: dict[str, str] = field(default_factory=dict)
+    running: set[str] = field(default_factory=set)
     strangers: list[str] = field(default_factory=list)
+    caller: str | None = None
+    """Who makes the next call, where that was chosen with its words."""
 
     def help_along(self, case: Any) -> None:
         """Have half of the well-formed calls say something that can work: nobody guesses a symbol."""
@@ -119,14 +122,22 @@ class Users:
         if label in WORKING:
             case.body = WORKING[label]
         elif case.meta.phase.name is not TestPhase.STATEFUL and self.owners:
-            some_id = self.turns.choice(sorted(id_ for id_, name in self.owners.items() if name in PLAYERS))
+            some_id = self._some_id(label)
+            # Mostly by whose it is, or little would succeed; else by the other, who must not notice it.
+            self.caller = self.owners[some_id] if self.turns.random() < 0.8 else None
             if "{strategy_id}" in case.path:
                 case.path_parameters["strategy_id"] = some_id
             elif label in ("POST /strategy/start", "POST /strategy/stop"):
                 case.body = {"strategy_id": some_id}
 
+    def _some_id(self, label: str) -> str:
+        known = {id_ for id_, name in self.owners.items() if name in PLAYERS}
+        running = known & self.running if label == "POST /strategy/stop" else set()
+        return self.turns.choice(sorted(running or known))
+
     def sign(self, case: Any) -> None:
-        name = PLAYERS[self.turns.random() > 0.7]
+        name = self.caller or PLAYERS[self.turns.random() > 0.7]
+        self.caller = None
         name = AT_THEIR_EXPENSE.get(f"{case.method} {case.path}", name)
         case.headers["Authorization"] = f"Bearer {self.tokens[name]}"
         case.headers["X-Caller"] = name
@@ -136,6 +147,8 @@ class Users:
         self.answered.add((call, response.status_code))
         caller = response.request.headers.get("X-Caller", "")
         for found in strategy_ids(response):
+            if call == "POST /strategy/start":
+                self.running.add(found)
             if self.owners.setdefault(found, caller) != caller:
                 self.strangers.append(f"{call} showed {caller} another's {found}")
 

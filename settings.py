@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 PREFIX = "STOPWATCH_"
@@ -38,6 +38,14 @@ ZERODHA_WS_ROOT = "wss://ws.kite.trade"
 
 class MissingSetting(Exception):
     """A process cannot start without a setting; the message names it and says what it is."""
+
+
+def what_is_wrong(refused: ValidationError) -> str:
+    """Return in words which settings are not right, and why; never what they were set to."""
+    return ", ".join(
+        f"{PREFIX}{'_'.join(str(part) for part in wrong['loc']).upper()}: {wrong['msg']}"
+        for wrong in refused.errors(include_input=False)
+    )
 
 
 def with_secret_files(named: Mapping[str, str]) -> dict[str, str]:

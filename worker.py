@@ -60,7 +60,7 @@ from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, Opener
 from domain.leg import Horizons
 from domain.ports import Alerts
-from settings import MissingSetting, Settings
+from settings import MissingSetting, Settings, what_is_wrong
 from workflows.broker_login import BrokerLogin
 from workflows.client import TemporalOpenRuns, start_reconciler
 from workflows.reconciler import Reconciler
@@ -278,10 +278,7 @@ def main() -> int:
         arm_from(settings.failpoints, settings.failpoints_log)
         uvloop.run(serve(settings))
     except ValidationError as wrong:
-        first = wrong.errors(include_input=False)[0]
-        sys.stderr.write(
-            f"The worker cannot start. STOPWATCH_{str(first['loc'][0]).upper()}: {first['msg']}.\n"
-        )
+        sys.stderr.write(f"The worker cannot start. {what_is_wrong(wrong)}.\n")
         return 2
     except (MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
         sys.stderr.write(f"The worker cannot start. {wrong}\n")

@@ -42,7 +42,7 @@ from api.passwords import Passwords
 from api.throttle import Throttle
 from api.tokens import Tokens, WeakSecret
 from domain.errors import StoreUnavailable, Unavailable
-from settings import MissingSetting, Settings
+from settings import MissingSetting, Settings, what_is_wrong
 from workflows.client import TemporalLogins, TemporalRuns
 
 DATABASE_CONNECTIONS = 10
@@ -73,10 +73,7 @@ def main() -> int:
         with _listening(at.host, at.port) as listener:
             uvloop.run(_serve(settings, listener))
     except ValidationError as wrong:
-        names = ", ".join(
-            f"STOPWATCH_{str(item['loc'][0]).upper()}: {item['msg']}" for item in wrong.errors()
-        )
-        return _refuse(f"A setting is not right: {names}.")
+        return _refuse(f"A setting is not right: {what_is_wrong(wrong)}.")
     except (
         *(MissingSetting, BadKey, BadFailpoint, WeakSecret, PortTaken),
         *(WallMissing, BadCertificate, BadEgress),

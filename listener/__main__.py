@@ -41,7 +41,7 @@ from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.fast_path import SignalsAlone
 from listener.logins import OperatorLogin, own_accounts
 from listener.service import Listener
-from settings import MissingSetting, Settings
+from settings import MissingSetting, Settings, what_is_wrong
 from workflows.client import TemporalStopSignals
 
 log = structlog.stdlib.get_logger("listener")
@@ -172,8 +172,7 @@ def main() -> int:
     except (MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
         return _cannot_start(str(wrong))
     except ValidationError as wrong:
-        first = wrong.errors(include_input=False)[0]
-        return _cannot_start(f"STOPWATCH_{str(first['loc'][0]).upper()}: {first['msg']}.")
+        return _cannot_start(f"{what_is_wrong(wrong)}.")
     return 0
 
 

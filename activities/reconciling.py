@@ -1,7 +1,6 @@
 """The reconciler's round: what a run cannot repair itself, because it was ended, or because it has ended."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -9,17 +8,16 @@ from uuid import UUID
 
 from temporalio import activity
 
+from activities.late_orders import LateOrders
 from domain.attention import left_over_alarm, login_alarm
 from domain.errors import (
-    BrokerNotConnected,
-    BrokerRefused,
     CacheUnavailable,
     CalendarUnknown,
-    LoginNeeded,
     StoreUnavailable,
     Unavailable,
 )
 from domain.instrument import Segment
+from domain.order import Leg
 from domain.ports import (
     Alerts,
     Attention,
@@ -35,7 +33,6 @@ from domain.reconciling import (
     ENDED_WITHIN,
     EVERYTHING,
     SETTLING,
-    DoubtfulEntry,
     Look,
     Reconciled,
     RunningRow,
@@ -69,14 +66,13 @@ class ReconcileActivities:
     ) -> None:
         self._rows = rows
         self._runs = runs
-        self._log = log
         self._cache = cache
-        self._brokers = brokers
         self._alerts = alerts
         self._clock = clock
         self._attention = attention
         self._calendar = calendar
         self._mark = mark
+        self._late = LateOrders(runs, log, brokers, alerts)
 
     @activity.defn
     async def reconcile(self, look: Look | None = None) -> Reconciled:
@@ -87,11 +83,18 @@ class ReconcileActivities:
         try:
             selling = await self._sell_what_is_killed(away)
             adopted = await self._adopt_ended(look, away)
-            late = await self._look_for(await self._rows.doubtful_entries(), away)
+            late = await self._late.look_for(await self._rows.doubtful_orders(), away)
             restored = await self._restore(part, away)
         except StoreUnavailable:
             return Reconciled(away=("postgres",))
-        return Reconciled(tuple(adopted), tuple(restored), tuple(late), tuple(away), tuple(selling))
+        return Reconciled(
+            adopted=tuple(adopted),
+            restored=tuple(restored),
+            late_entries=tuple(late[Leg.ENTRY]),
+            late_exits=tuple(late[Leg.EXIT]),
+            away=tuple(away),
+            selling=tuple(selling),
+        )
 
     @activity.defn
     async def tell_people(self) -> int:
@@ -160,38 +163,6 @@ class ReconcileActivities:
             listed = await self._runs.open_ids(look.at)
             suspects |= {row.strategy_id for row in owned if row.workflow_id not in listed}
         return suspects
-
-    async def _look_for(self, doubtful: Sequence[DoubtfulEntry], away: list[str]) -> list[UUID]:
-        """Read the order book of every account that has an entry in doubt; own what turns up."""
-        by_user: dict[UUID, list[DoubtfulEntry]] = defaultdict(list)
-        for entry in doubtful:
-            by_user[entry.start.strategy.user_id].append(entry)
-        late: list[UUID] = []
-        for user_id, entries in by_user.items():
-            try:
-                late += await self._look_in_book(user_id, entries)
-            except (Unavailable, LoginNeeded, BrokerNotConnected, BrokerRefused):
-                away.append(f"broker of {user_id}")
-        return late
-
-    async def _look_in_book(self, user_id: UUID, entries: Sequence[DoubtfulEntry]) -> list[UUID]:
-        broker = await self._brokers.of(user_id)
-        book = await broker.orders()
-        late = []
-        for entry in entries:
-            row = next((row for row in book if entry.attempt.tag in row.tags), None)
-            if row is None:
-                continue
-            await self._log.saw(entry.attempt, row)
-            await self._tell(
-                "late_entry",
-                entry.start,
-                f"order {row.broker_order_id} turned up at the broker after the strategy had stopped "
-                f"({row.filled_quantity} filled); it is brought to its end by on_stop",
-            )
-            await self._runs.adopt(replace(entry.start, adopted=Adoption.LATE_ENTRY))
-            late.append(entry.start.strategy.strategy_id)
-        return late
 
     async def _restore(self, part: Slice, away: list[str]) -> list[UUID]:
         """Load the runtime keys that are missing: of a slice, or of all when Redis is not what it was."""

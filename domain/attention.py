@@ -5,7 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from domain.order import Leg, OrderStatus
+from domain.order import BrokerOrder, Leg, OrderStatus
+from domain.reconciling import DoubtfulOrder
 from domain.run import Alarm, ExitOrder, FinishRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome, Position, Status
@@ -34,7 +35,7 @@ class LoginNeeded:
 
 @dataclass(frozen=True, slots=True)
 class LeftOver:
-    """Shares that a stopped strategy still holds though nobody chose to keep them."""
+    """Shares that a stopped strategy still holds though nobody chose to keep them, or lacks: sold twice."""
 
     strategy_id: UUID
     user_id: UUID
@@ -126,6 +127,34 @@ def exit_overdue_alarm(order: ExitOrder, seconds: float) -> Alarm:
 
 def _exit_alarm(kind: str, order: ExitOrder, text: str) -> Alarm:
     return Alarm(kind, text, order.key.user_id, order.key.strategy_id)
+
+
+def late_entry_alarm(entry: DoubtfulOrder, row: BrokerOrder) -> Alarm:
+    """Return the alarm for an entry that was there after all, and is being brought to its end."""
+    strategy = entry.start.strategy
+    text = (
+        f"Strategy {strategy.strategy_id} ({strategy.symbol}): order {row.broker_order_id} turned up at the "
+        f"broker after the strategy had stopped ({row.filled_quantity} filled); "
+        "it is brought to its end by on_stop."
+    )
+    return Alarm("late_entry", text, strategy.user_id, strategy.strategy_id)
+
+
+def late_exit_alarm(exit_: DoubtfulOrder, row: BrokerOrder) -> Alarm:
+    """Return the alarm for a sale that was given up and has sold after all; what is open is cancelled."""
+    strategy = exit_.start.strategy
+    newly = row.filled_quantity - exit_.attempt.filled_quantity
+    surplus = max(0, exit_.sold + newly - exit_.bought)
+    more = f"{surplus} more than were bought. {BUY_BACK}" if surplus else "shares that it still held."
+    text = (
+        f"Strategy {strategy.strategy_id} ({strategy.symbol}): order {row.broker_order_id}, a sale that had "
+        f"been given up, turned up at the broker and has sold {newly}: {more}"
+    )
+    data = {"quantity": str(newly), "surplus": str(surplus), "broker_order_id": row.broker_order_id}
+    return Alarm("late_exit", text, strategy.user_id, strategy.strategy_id, data)
+
+
+BUY_BACK = "Look at the position at the broker, and buy back there what is short."
 
 
 def left_over_alarm(left: LeftOver) -> Alarm:

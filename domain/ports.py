@@ -18,7 +18,7 @@ from domain.limits import ToSell
 from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
-from domain.reconciling import DoubtfulEntry, Owned, RunningRow, Slice
+from domain.reconciling import DoubtfulOrder, Owned, RunningRow, Slice
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef, StartRun
 from domain.stoploss import Quote
 from domain.strategy import Outcome, Phase, Position, Status, Strategy
@@ -348,8 +348,8 @@ class Reconciliation(Protocol):
         """Return those of these strategies that are called running, with the START they were started by."""
         ...
 
-    async def doubtful_entries(self) -> Sequence[DoubtfulEntry]:
-        """Return unresolved entries of stopped strategies while their market is open."""
+    async def doubtful_orders(self) -> Sequence[DoubtfulOrder]:
+        """Return the orders that no run follows and that are not over, while their market is open."""
         ...
 
     async def to_sell(self) -> Sequence[ToSell]:

@@ -79,12 +79,17 @@ class RunningRow:
 
 
 @dataclass(frozen=True, slots=True)
-class DoubtfulEntry:
-    """An entry of a strategy that has stopped: sent and never seen, or found to have bought since."""
+class DoubtfulOrder:
+    """An order of today that no run follows: sent and never seen, or found to have bought since.
+
+    `bought` and `sold` are what its strategy counts in all.
+    """
 
     start: StartRun
     attempt: Attempt
     terms: OrderTerms
+    bought: int
+    sold: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +99,7 @@ class Reconciled:
     adopted: tuple[UUID, ...] = ()
     restored: tuple[UUID, ...] = ()
     late_entries: tuple[UUID, ...] = ()
+    late_exits: tuple[UUID, ...] = ()
     away: tuple[str, ...] = ()
     """Parts that did not answer; their share of the work waits for the next round."""
     selling: tuple[UUID, ...] = ()

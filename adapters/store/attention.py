@@ -1,6 +1,6 @@
 """What needs a person, of all users: read by the reconciler and the operator, in the worker's role."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, String, and_, case, cast, exists, func, or_, select
 
@@ -49,14 +49,19 @@ class Attention:
 
     async def left_over(self) -> list[LeftOver]:
         """Return the stopped strategies that hold shares nobody chose to keep, oldest first."""
+        held = and_(StrategyRow.position == Position.BOUGHT.value, StrategyRow.kept.is_(False))
+        return await self._stopped(held)
+
+    async def sold_twice(self) -> list[LeftOver]:
+        """Return the stopped strategies that have sold more today than they bought, oldest first."""
+        short = StrategyRow.sold_quantity > StrategyRow.bought_quantity
+        return await self._stopped(and_(short, StrategyRow.trading_day == _today()))
+
+    async def _stopped(self, condition: ColumnElement[bool]) -> list[LeftOver]:
         query = (
             select(StrategyRow, User.email)
             .join(User, User.user_id == StrategyRow.user_id)
-            .where(
-                StrategyRow.status == Status.STOPPED.value,
-                StrategyRow.position == Position.BOUGHT.value,
-                StrategyRow.kept.is_(False),
-            )
+            .where(StrategyRow.status == Status.STOPPED.value, condition)
             .order_by(StrategyRow.stopped_at, StrategyRow.strategy_id)
         )
         async with self._store.read() as session:
@@ -82,7 +87,6 @@ class Attention:
 
 
 def _doubtful() -> ColumnElement[bool]:
-    today = func.date(func.timezone("Asia/Kolkata", func.now()))
     stopped = StrategyRow.status == Status.STOPPED.value
     unanswered = and_(
         OrderRow.status == OrderStatus.SENT.value, OrderRow.sent_at < func.now() - UNANSWERED_AFTER
@@ -90,11 +94,15 @@ def _doubtful() -> ColumnElement[bool]:
     absent = and_(
         OrderRow.status == OrderStatus.ABSENT.value,
         OrderRow.leg == Leg.ENTRY.value,
-        OrderRow.trading_day == today,
+        OrderRow.trading_day == _today(),
         ~_settled_by_hand(),
     )
     unfollowed = and_(OrderRow.status == OrderStatus.OPEN.value, stopped)
     return or_(unanswered, absent, unfollowed)
+
+
+def _today() -> ColumnElement[date]:
+    return func.date(func.timezone("Asia/Kolkata", func.now()))
 
 
 def _settled_by_hand() -> ColumnElement[bool]:

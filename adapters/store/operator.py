@@ -24,7 +24,7 @@ from adapters.store.audit import audit
 from adapters.store.engine import Store
 from adapters.store.limits import set_operator_switch, set_system_switch, user_named
 from adapters.store.resolving import NotResolved, Resolution, Resolving, Verdict
-from domain.attention import SELL_LEFT_OVER, InDoubt, LeftOver, doubt_advice
+from domain.attention import BUY_BACK, SELL_LEFT_OVER, InDoubt, LeftOver, doubt_advice
 from domain.audit import Action, AuditLine, Role
 from domain.errors import StoreUnavailable
 from domain.limits import KillExits
@@ -54,20 +54,32 @@ async def positions(store: Store) -> list[Listed]:
     """Return every position that nobody watches and every order nobody can vouch for, oldest first."""
     attention = Attention(store)
     left, doubts = await attention.left_over(), await attention.in_doubt()
-    return sorted([*map(_left_over, left), *map(_in_doubt, doubts)], key=lambda listed: listed.since)
+    short = await attention.sold_twice()
+    listed = [*map(_left_over, left), *map(_sold_twice, short), *map(_in_doubt, doubts)]
+    return sorted(listed, key=lambda one: one.since)
 
 
 def _left_over(left: LeftOver) -> Listed:
+    why = f"Its strategy has stopped: {left.detail}"
+    return _listed("held", left, why, SELL_LEFT_OVER)
+
+
+def _sold_twice(short: LeftOver) -> Listed:
+    why = "A sale that had been given up turned up at the broker: more was sold than bought"
+    return _listed("sold_twice", short, why, BUY_BACK)
+
+
+def _listed(kind: str, left: LeftOver, why: str, what_to_do: str) -> Listed:
     return Listed(
-        kind="held",
+        kind=kind,
         strategy_id=left.strategy_id,
         order_id=None,
         user=left.email,
         symbol=f"{left.exchange}:{left.symbol}",
         quantity=left.quantity,
         since=left.since,
-        why=f"Its strategy has stopped: {left.detail}",
-        what_to_do=SELL_LEFT_OVER,
+        why=why,
+        what_to_do=what_to_do,
     )
 
 

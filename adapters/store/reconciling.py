@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 
 from adapters.store.engine import Store
 from adapters.store.limits import to_sell
@@ -12,7 +12,7 @@ from adapters.store.order_rows import attempt_of, terms_of
 from adapters.store.tables import OrderRow, StrategyRow
 from domain.limits import ToSell
 from domain.order import Leg, OrderStatus
-from domain.reconciling import DoubtfulEntry, Owned, RunningRow, Slice
+from domain.reconciling import DoubtfulOrder, Owned, RunningRow, Slice
 from domain.run import StartRun
 from domain.session import DayPlan
 from domain.strategy import OnStop, Position, Product, Status, Strategy
@@ -54,36 +54,53 @@ class PostgresReconciliation:
         async with self._store.read() as session:
             return await to_sell(session)
 
-    async def doubtful_entries(self) -> Sequence[DoubtfulEntry]:
-        """Return entries that nobody follows, of stopped strategies while their market is open, newest round.
+    async def doubtful_orders(self) -> Sequence[DoubtfulOrder]:
+        """Return the orders of today that no run follows and that may not be over, while the market is open.
 
-        Those without an answer, and those that were found to have bought after their strategy had stopped:
-        whoever found them may have died before a run took them over. The run that does writes a later stop.
+        An exit that was given up, or an earlier START's, may still turn up: it sells what nobody expects.
         """
-        bought_since = and_(
-            OrderRow.filled_at > StrategyRow.stopped_at,
-            StrategyRow.bought_quantity > StrategyRow.sold_quantity,
-            StrategyRow.kept.is_(False),
-        )
         query = (
             select(OrderRow, StrategyRow)
             .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
             .where(
-                OrderRow.leg == Leg.ENTRY.value,
-                or_(OrderRow.status.in_(_IN_DOUBT), bought_since),
                 OrderRow.trading_day == StrategyRow.trading_day,
-                OrderRow.round == StrategyRow.round,
-                StrategyRow.status == Status.STOPPED.value,
                 StrategyRow.closes_at > func.now(),
+                or_(_doubtful_entry(), _doubtful_exit()),
             )
+            .order_by(OrderRow.sent_at)
         )
         async with self._store.read() as session:
             rows = (await session.execute(query)).all()
         return [
-            DoubtfulEntry(start, attempt_of(order), terms_of(order))
+            DoubtfulOrder(
+                start, attempt_of(order), terms_of(order), strategy.bought_quantity, strategy.sold_quantity
+            )
             for order, strategy in rows
             if (start := _start(strategy)) is not None
         ]
+
+
+def _doubtful_entry() -> ColumnElement[bool]:
+    """Of the newest round: without an answer, or found to have bought after its strategy had stopped.
+
+    Whoever found that may have died before a run took it over. The run that does writes a later stop.
+    """
+    bought_since = and_(
+        OrderRow.filled_at > StrategyRow.stopped_at,
+        StrategyRow.bought_quantity > StrategyRow.sold_quantity,
+        StrategyRow.kept.is_(False),
+    )
+    return and_(
+        OrderRow.leg == Leg.ENTRY.value,
+        or_(OrderRow.status.in_(_IN_DOUBT), bought_since),
+        OrderRow.round == StrategyRow.round,
+        StrategyRow.status == Status.STOPPED.value,
+    )
+
+
+def _doubtful_exit() -> ColumnElement[bool]:
+    unfollowed = or_(StrategyRow.status == Status.STOPPED.value, OrderRow.round < StrategyRow.round)
+    return and_(OrderRow.leg == Leg.EXIT.value, OrderRow.status.in_(_IN_DOUBT), unfollowed)
 
 
 def _start(row: StrategyRow) -> StartRun | None:

@@ -210,7 +210,7 @@ async def test_the_reconciler_takes_an_entry_over_that_was_settled_as_placed(sto
     sent = await desk.sent(desk.key())
     await desk.runs.finish(desk.end(start, Outcome.ORDER_FAILED))
     await Resolving(store).resolve(found(sent.order_id, Verdict.PLACED, "240601000123456"))
-    (entry,) = await PostgresReconciliation(store).doubtful_entries()
+    (entry,) = await PostgresReconciliation(store).doubtful_orders()
     assert entry.attempt.order_id == sent.order_id
 
 
@@ -230,11 +230,11 @@ async def test_the_reconciler_takes_an_entry_over_whose_finder_died_before_he_to
     await desk.log.saw(sent, seen(sent, 10, broker_order_id="240601000123456"))
     rows = PostgresReconciliation(store)
     for _ in range(2):  # as often as it takes
-        (entry,) = await rows.doubtful_entries()
+        (entry,) = await rows.doubtful_orders()
         assert entry.attempt.order_id == sent.order_id
     again = desk.start()
     await desk.runs.activate(again)
-    assert await rows.doubtful_entries() == []
+    assert await rows.doubtful_orders() == []
 
 
 @pytest.mark.parametrize(

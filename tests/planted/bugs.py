@@ -14,6 +14,7 @@ REDIS = "tests/integration/test_redis_cache.py"
 DESK = "tests/unit/test_desk.py"
 ARMED = "tests/integration/test_store_armed.py"
 LIMITS = "tests/integration/test_limits.py"
+LATE = "tests/integration/test_late_orders.py"
 WALLS = "tests/integration/test_walls.py"
 
 
@@ -407,5 +408,29 @@ BUGS: tuple[Bug, ...] = (
         "bool_or(in_doubt OR sold > 0",
         "bool_or(sold > 0",
         (LIMITS,),
+    ),
+    Bug(
+        "a sale that was given up is not looked for once its strategy has stopped",
+        "It rests at the broker, and sells later what nobody holds.",
+        "adapters/store/reconciling.py",
+        "or_(_doubtful_entry(), _doubtful_exit()),",
+        "_doubtful_entry(),",
+        (LATE,),
+    ),
+    Bug(
+        "a sale that turns up late is only written down",
+        "Its user is short, and nobody has told him.",
+        "activities/late_orders.py",
+        "        if row.filled_quantity > exit_.attempt.filled_quantity:\n",
+        "        if row.filled_quantity < exit_.attempt.filled_quantity:\n",
+        (LATE,),
+    ),
+    Bug(
+        "a sale that turns up late and rests is left alone",
+        "No run follows it: it fills when it likes.",
+        "activities/late_orders.py",
+        "            await broker.cancel(row.broker_order_id)\n",
+        "            pass\n",
+        (LATE,),
     ),
 )

@@ -2,9 +2,9 @@
 FROM python:3.11.13-slim-bookworm AS build
 
 WORKDIR /opt/stopwatch
-COPY requirements.lock ./
+COPY requirements.image.lock ./
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements.lock
+    && /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements.image.lock
 COPY pyproject.toml README.md alembic.ini cli.py settings.py worker.py ./
 COPY domain domain
 COPY workflows workflows

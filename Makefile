@@ -13,7 +13,7 @@ DAYS ?= 1000
 SEED ?=
 NAMES ?=
 
-.PHONY: setup run test check chaos bench lock
+.PHONY: setup run test check chaos bench lock sbom
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -43,11 +43,19 @@ chaos: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench $(NAMES)
 
-# Exact versions with hashes, for every platform; no address of a package index.
+# Exact versions with hashes, for every platform; no address of a package index. The image gets what runs, no more.
+COMPILE := .venv/lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock"
 lock:
 	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
-	.venv/lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --extra dev \
-		--no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+	$(COMPILE) --extra build --extra dev -o requirements.lock pyproject.toml
+	$(COMPILE) --extra build --constraints requirements.lock -o requirements.image.lock pyproject.toml
+
+# What the image holds, package by package with its hashes: a software bill of materials (CycloneDX).
+sbom: $(READY)
+	@mkdir -p build
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		-o build/sbom.json requirements.image.lock
 
 # Made again whenever the lock or the project's own description changes.
 $(READY): requirements.lock pyproject.toml

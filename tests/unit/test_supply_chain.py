@@ -1,5 +1,6 @@
 """The checks of `make check` find what they are for: a secret, a dangerous call, an unpinned package."""
 
+import json
 import re
 import secrets
 import subprocess
@@ -61,11 +62,42 @@ def test_bandit_with_our_settings_finds_a_planted_dangerous_call(source: str, tm
     assert done.returncode == 1, done.stdout
 
 
-def test_every_package_is_pinned_by_hash_and_comes_from_no_named_index() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
-    blocks = [block for block in re.split(r"\n(?=[a-z0-9])", lock) if re.match(r"[a-z0-9]", block)]
-    assert len(blocks) > 100
-    for block in blocks:
-        assert re.match(r"[\w.\-]+(\[[\w,]+\])?==\S+ ", block), block[:60]
-        assert "--hash=sha256:" in block, block[:60]
+def locked(name: str) -> dict[str, list[str]]:
+    """Return what a lock names, as name==version, and the hashes of each."""
+    lock = (ROOT / name).read_text()
     assert "://" not in lock
+    blocks = [block for block in re.split(r"\n(?=[a-z0-9])", lock) if re.match(r"[a-z0-9]", block)]
+    pinned = {}
+    for block in blocks:
+        named = re.match(r"([\w.\-]+)(?:\[[\w,]+\])?==(\S+) ", block)
+        assert named, block[:60]
+        pinned["==".join(named.groups())] = re.findall(r"--hash=sha256:(\w+)", block)
+        assert all(pinned.values()), block[:60]
+    return pinned
+
+
+@pytest.mark.parametrize(("lock", "least"), [("requirements.lock", 150), ("requirements.image.lock", 80)])
+def test_every_package_is_pinned_by_hash_and_comes_from_no_named_index(lock: str, least: int) -> None:
+    assert len(locked(lock)) > least
+
+
+def test_the_image_gets_what_was_tested_and_none_of_the_tools() -> None:
+    tested, image = locked("requirements.lock"), locked("requirements.image.lock")
+    assert {name for name in image if image[name] != tested.get(name)} == set()
+    names = {name.partition("==")[0] for name in image}
+    assert {"temporalio", "sqlalchemy", "setuptools"} <= names
+    assert not names & {"pytest", "moto", "flask", "bandit", "schemathesis", "matplotlib", "pip"}
+    assert "requirements.image.lock" in (ROOT / "Dockerfile").read_text()
+
+
+def test_the_bill_of_materials_lists_the_image_package_by_package_with_its_hashes() -> None:
+    subprocess.run(["make", "--no-print-directory", "-o", ".venv/ready", "sbom"], cwd=ROOT, check=True)
+    bill = json.loads((ROOT / "build" / "sbom.json").read_text())
+    listed = {
+        f"{part['name']}=={part['version']}": {
+            one["content"] for source in part["externalReferences"] for one in source.get("hashes", ())
+        }
+        for part in bill["components"]
+    }
+    assert listed == {name: set(hashes) for name, hashes in locked("requirements.image.lock").items()}
+    assert bill["metadata"]["component"]["name"] == "stopwatch-trading"

@@ -157,9 +157,11 @@ class ReconcileActivities:
 
     async def _suspects(self, look: Look) -> set[UUID]:
         now = self._clock.now()
-        owned = await self._rows.owned(look.at, now - SETTLING)
+        settled = now - SETTLING
+        owned = await self._rows.owned(look.at, settled)
         suspects = set(await self._runs.ended_since(now - ENDED_WITHIN))
-        if owned and (look.thorough or await self._runs.open_count(look.at) != len(owned)):
+        # Of both only what is older than that: a run of this moment must not make up for one that is missing.
+        if owned and (look.thorough or await self._runs.open_count(look.at, settled) != len(owned)):
             listed = await self._runs.open_ids(look.at)
             suspects |= {row.strategy_id for row in owned if row.workflow_id not in listed}
         return suspects

@@ -376,8 +376,8 @@ class OpenRuns(Protocol):
         """Return the workflow ids of a slice that its list shows as open; the newest may be missing."""
         ...
 
-    async def open_count(self, part: Slice) -> int:
-        """Return how many runs of a slice its list shows as open; the newest may be missing."""
+    async def open_count(self, part: Slice, started_before: datetime) -> int:
+        """Return how many runs of a slice, started before that instant, its list shows as open."""
         ...
 
     async def ended_since(self, instant: datetime) -> frozenset[UUID]:

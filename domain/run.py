@@ -49,13 +49,17 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class RunRef:
-    """Which run is speaking, for the rows it writes."""
+    """Which run is speaking, for the rows it writes.
+
+    `began`, by Temporal's clock, tells of two runs which is the newer; None in histories from before.
+    """
 
     strategy_id: UUID
     user_id: UUID
     workflow_id: str
     run_id: str
     start_id: UUID
+    began: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

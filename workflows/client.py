@@ -144,10 +144,11 @@ class TemporalOpenRuns:
         """Return the ids of a slice that Temporal's list shows as open; the newest may be missing."""
         return frozenset(await self._listed(_open(part)))
 
-    async def open_count(self, part: Slice) -> int:
-        """Return how many runs of a slice Temporal's list shows as open; the newest may be missing."""
+    async def open_count(self, part: Slice, started_before: datetime) -> int:
+        """Return how many runs of a slice, started before that instant, Temporal's list shows as open."""
+        old = f"{_OURS}{_open(part)} AND StartTime < '{started_before.isoformat()}'"
         try:
-            return (await self._client.count_workflows(_OURS + _open(part))).count
+            return (await self._client.count_workflows(old)).count
         except _AWAY as error:
             raise TemporalAway("the runs could not be counted") from error
 

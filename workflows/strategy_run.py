@@ -508,7 +508,12 @@ class StrategyRun:
     def _ref(self) -> RunRef:
         info, strategy = workflow.info(), self._start.strategy
         return RunRef(
-            strategy.strategy_id, strategy.user_id, info.workflow_id, info.run_id, self._start.start_id
+            strategy.strategy_id,
+            strategy.user_id,
+            info.workflow_id,
+            info.run_id,
+            self._start.start_id,
+            info.workflow_start_time,
         )
 
 

@@ -71,6 +71,7 @@ def _is_current(strategy: StrategyRow, ref: RunRef) -> bool:
 
 def _activate(page: Page, request: ActivateRun) -> Activation:
     ref, strategy = request.ref, page.strategy
+    _refuse_an_old_run(strategy, ref)
     if strategy.start_id != ref.start_id:
         _refuse_a_second_run(strategy, ref)
         _close_intents(page, "a newer START took over")
@@ -81,6 +82,13 @@ def _activate(page: Page, request: ActivateRun) -> Activation:
         if request.start.adopted is not None:
             page.say(EventKind.ADOPTED, adopted_text(request.start), f"{ref.run_id}:adopted")
     return Activation(strategy.round, strategy.bought_quantity - strategy.sold_quantity)
+
+
+def _refuse_an_old_run(strategy: StrategyRow, ref: RunRef) -> None:
+    # A worker that stood still may write long after its run has ended, when the next one has begun: the row
+    # would then name a run that is no more, and the living one would buy nothing (found by the chaos run).
+    if strategy.run_began is not None and ref.began is not None and ref.began < strategy.run_began:
+        raise AnotherRun(f"strategy {ref.strategy_id} has a newer run than {ref.run_id}: {strategy.run_id}")
 
 
 def _refuse_a_second_run(strategy: StrategyRow, ref: RunRef) -> None:
@@ -115,7 +123,7 @@ def _begin(page: Page, request: ActivateRun) -> None:
 
 
 def _take_over(strategy: StrategyRow, ref: RunRef) -> None:
-    strategy.workflow_id, strategy.run_id = ref.workflow_id, ref.run_id
+    strategy.workflow_id, strategy.run_id, strategy.run_began = ref.workflow_id, ref.run_id, ref.began
     strategy.status = Status.RUNNING.value
     strategy.outcome = strategy.outcome_detail = strategy.stopped_at = None
 

@@ -177,6 +177,7 @@ class StrategyRow(Base):
     start_id: Mapped[UUID | None]
     workflow_id: Mapped[str | None]
     run_id: Mapped[str | None]
+    run_began: Mapped[datetime | None]
     buy_at: Mapped[datetime | None]
     sell_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]

@@ -24,7 +24,7 @@ from adapters.store.orders import PostgresOrderLog
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.tables import StrategyRow, User
 from adapters.temporal import DATA_CONVERTER
-from domain.reconciling import LIST_EVERY, SLICES, Look, Reconciled, Slice
+from domain.reconciling import LIST_EVERY, SETTLING, SLICES, Look, Reconciled, Slice
 from domain.run import Alarm, StartRun
 from domain.session import DayPlan
 from domain.strategy import Phase, Position, Status, Strategy
@@ -45,6 +45,15 @@ class Told:
 
     async def raise_(self, alarm: Alarm) -> None:
         self.alarms.append(alarm)
+
+
+class LaterClock(SystemClock):
+    """What these tests have just started has settled already; or it is the instant `at`."""
+
+    at: datetime | None = None
+
+    def now(self) -> datetime:
+        return self.at or super().now() + 2 * SETTLING
 
 
 class CountedRuns(TemporalOpenRuns):
@@ -68,6 +77,7 @@ class House:
     activities: ReconcileActivities
     told: Told
     runs: "CountedRuns"
+    clock: LaterClock
     strategies: list[Strategy] = field(default_factory=list)
 
     async def fill(self, count: int) -> None:
@@ -107,6 +117,15 @@ class House:
         query = f"WorkflowId = '{_id(strategy)}' AND ExecutionStatus = 'Terminated'"
         await self.until_listed(query, 1)
 
+    async def vanish(self, strategy: Strategy) -> None:
+        """Delete a run, and wait until nothing of it is left."""
+        deletion = DeleteWorkflowExecutionRequest(namespace="default")
+        deletion.workflow_execution.workflow_id = _id(strategy)
+        await self.client.workflow_service.delete_workflow_execution(deletion)
+        await self.until_listed(f"WorkflowId = '{_id(strategy)}'", 0)
+        while await self.is_open(strategy):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
     async def until_listed(self, query: str, count: int) -> None:
         """Wait until Temporal's list, which lags behind, shows that many."""
         while (await self.client.count_workflows(query)).count != count:  # noqa: ASYNC110
@@ -116,8 +135,8 @@ class House:
         return await TemporalOpenRuns(self.client, QUEUE).is_open(_id(strategy))
 
 
-def _strategy(user_id: UUID) -> Strategy:
-    return Strategy(uuid4(), user_id, "TCS", time(9, 30), time(15, 14), Decimal(3500), 10)
+def _strategy(user_id: UUID, strategy_id: UUID | None = None) -> Strategy:
+    return Strategy(strategy_id or uuid4(), user_id, "TCS", time(9, 30), time(15, 14), Decimal(3500), 10)
 
 
 def _start(strategy: Strategy) -> StartRun:
@@ -178,7 +197,7 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
     store = Store.open(await postgres.new_database())
     cache, mark = RedisRuntimeCache.connect(valkey.url), RedisMark.connect(valkey.url)
     redis = Redis.from_url(valkey.url, decode_responses=True)
-    told, runs = Told(), CountedRuns(temporal.client, QUEUE)
+    told, runs, clock = Told(), CountedRuns(temporal.client, QUEUE), LaterClock()
     activities = ReconcileActivities(
         PostgresReconciliation(store),
         runs,
@@ -186,12 +205,12 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
         cache,
         cast("Any", None),  # no entry is in doubt here, so no broker is asked
         told,
-        SystemClock(),
+        clock,
         cast("Any", None),
         cast("Any", None),
         mark,
     )
-    made = House(store, temporal.client, cache, redis, activities, told, runs)
+    made = House(store, temporal.client, cache, redis, activities, told, runs, clock)
     await made.fill(OTHERS)
     yield made
     for part in (store, cache, mark):
@@ -234,14 +253,23 @@ async def test_terminated_run_is_adopted_in_the_next_round_whichever_slice_that_
 async def test_run_that_vanished_is_adopted_once_every_slice_was_looked_at(house: House, lap: int) -> None:
     """Deleted, or lost with Temporal's own data: no list tells of its end."""
     victim = house.strategies[1 + 3 * lap]
-    deletion = DeleteWorkflowExecutionRequest(namespace="default")
-    deletion.workflow_execution.workflow_id = _id(victim)
-    await house.client.workflow_service.delete_workflow_execution(deletion)
-    await house.until_listed(f"WorkflowId = '{_id(victim)}'", 0)
-    while await house.is_open(victim):  # noqa: ASYNC110
-        await asyncio.sleep(0.05)
+    await house.vanish(victim)
     rounds = await every_round(house, lap)
     assert [one for done in rounds for one in done.adopted] == [victim.strategy_id]
+
+
+async def test_a_run_that_has_just_begun_does_not_make_up_for_one_that_vanished(house: House) -> None:
+    """Both are in the same slice, so Temporal has as many open runs there as strategies run."""
+    victim = house.strategies[7]
+    await house.vanish(victim)
+    house.clock.at = datetime.now(UTC) + SETTLING
+    other = _strategy(victim.user_id, UUID(victim.strategy_id.hex[0] + uuid4().hex[1:]))
+    await TemporalOpenRuns(house.client, QUEUE).adopt(_start(other))
+    await house.until_listed(f"WorkflowId = '{_id(other)}'", 1)
+    rounds = await every_round(house, lap=1)
+    assert [one for done in rounds for one in done.adopted] == [victim.strategy_id]
+    house.clock.at = None
+    await house.vanish(other)
 
 
 async def test_run_that_ended_by_itself_is_not_adopted(house: House) -> None:

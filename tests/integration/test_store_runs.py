@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -65,6 +65,33 @@ async def test_a_second_run_does_not_take_the_row_of_one_that_is_running(desk: D
     with pytest.raises(AnotherRun):  # pressed on the other side of buy_time: another day, another workflow
         await desk.runs.activate(desk.start(TOMORROW))
     assert (await desk.row()).start_id == first.ref.start_id
+
+
+async def test_an_old_run_that_wakes_up_late_does_not_take_the_strategy_back(desk: Desk) -> None:
+    """A worker stood still for eight seconds: meanwhile its run was stopped, and START pressed again."""
+    first, second = desk.start(), desk.start()
+    began = just_now()
+    first = replace(first, ref=replace(first.ref, began=began))
+    second = replace(second, ref=replace(second.ref, began=began + timedelta(seconds=4)))
+    await desk.runs.activate(first)
+    await desk.runs.finish(desk.end(first, Outcome.STOPPED))
+    await desk.runs.activate(second)
+    with pytest.raises(AnotherRun):
+        await desk.runs.activate(first)
+    row = await desk.row()
+    assert (row.start_id, row.run_id, row.round) == (second.ref.start_id, second.ref.run_id, 2)
+    assert [order.status for order in await desk.orders()] == []
+
+
+async def test_an_old_run_never_wins_even_if_it_writes_for_the_first_time(desk: Desk) -> None:
+    first, second = desk.start(), desk.start()
+    began = just_now()
+    await desk.runs.activate(
+        replace(second, ref=replace(second.ref, began=began + timedelta(milliseconds=1)))
+    )
+    with pytest.raises(AnotherRun):
+        await desk.runs.activate(replace(first, ref=replace(first.ref, began=began)))
+    assert (await desk.row()).start_id == second.ref.start_id
 
 
 async def test_a_new_start_does_not_forget_the_shares_of_a_run_that_was_terminated(desk: Desk) -> None:

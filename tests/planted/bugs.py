@@ -433,4 +433,20 @@ BUGS: tuple[Bug, ...] = (
         "            pass\n",
         (LATE,),
     ),
+    Bug(
+        "an old run takes the strategy back",
+        "A worker that stood still writes after its run has ended: the living run buys nothing.",
+        "adapters/store/runs.py",
+        "    _refuse_an_old_run(strategy, ref)\n",
+        "",
+        (RUNS,),
+    ),
+    Bug(
+        "a run that has just begun makes up for one that vanished",
+        "As many runs are open as strategies run: what is held by the other is watched by nobody.",
+        "activities/reconciling.py",
+        "await self._runs.open_count(look.at, settled)",
+        "await self._runs.open_count(look.at, now)",
+        ("tests/integration/test_reconciling.py",),
+    ),
 )

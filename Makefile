@@ -45,7 +45,7 @@ bench: $(READY)
 
 # Exact versions with hashes, for every platform; no address of a package index. The image gets what runs, no more.
 COMPILE := .venv/lock/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-	--no-emit-index-url --no-annotate --custom-compile-command "make lock"
+	--no-emit-index-url --no-emit-package pywebview --no-emit-package bottle --no-emit-package proxy-tools --no-annotate --custom-compile-command "make lock"
 lock:
 	$(PYTHON) -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
 	$(COMPILE) --extra build --extra dev -o requirements.lock pyproject.toml

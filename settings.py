@@ -121,6 +121,11 @@ class Settings(BaseSettings):
     """Each user's own way out to the broker: JSON, or the path of a file (`adapters/egress.py`)."""
 
     @property
+    def paper_login_page(self) -> str | None:
+        """Return where users of the paper exchange log in; None at Zerodha, which has a host for it."""
+        return None if self.kite_root == ZERODHA_ROOT else f"{self.kite_root}/connect/login"
+
+    @property
     def egress(self) -> str | None:
         """Return the ways out as they are written, None where none are given."""
         return self.egress_proxies.get_secret_value() if self.egress_proxies else None

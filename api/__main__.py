@@ -23,7 +23,7 @@ from adapters.failpoints import BadFailpoint, arm_from
 from adapters.hardening import no_core_dumps, untraceable
 from adapters.key_marks import sealing
 from adapters.kite.instruments import KiteInstruments
-from adapters.kite.login import KiteLogin
+from adapters.kite.login import ZERODHA_LOGIN, KiteLogin
 from adapters.kite.wire import Wire
 from adapters.last_prices import RedisLastPrices
 from adapters.limiter import Limiter
@@ -170,7 +170,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             runs=TemporalRuns(temporal, settings.temporal_task_queue),
             broker_logins=TemporalLogins(temporal, settings.temporal_task_queue),
             egress=Egress.of(settings.kite_root, settings.egress),
-            kite=KiteLogin(settings.kite_root, wire),
+            kite=KiteLogin(settings.kite_root, wire, settings.paper_login_page or ZERODHA_LOGIN),
             instruments=instruments,
             calendar=open_calendar(settings.calendar, settings.calendar_overrides),
             prices=prices,

@@ -15,13 +15,15 @@ from api.recording import remember_origin
 _log = structlog.get_logger(__name__)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
-_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+_APP_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; worker-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+)
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; connect-src 'self'; "
     "style-src 'unsafe-inline' https://cdn.jsdelivr.net; img-src data: https://fastapi.tiangolo.com; "
     "frame-ancestors 'none'"
 )
-_POLICIES = {"/app": _PAGE_POLICY, "/docs": _DOCS_POLICY}
 _ALWAYS = {
     "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
@@ -75,11 +77,24 @@ class Edge:
         _log.info("answered", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
 
 
+def _is_app(path: str) -> bool:
+    return path == "/app" or path.startswith("/app/")
+
+
+def _policy(path: str) -> str:
+    if path == "/docs":
+        return _DOCS_POLICY
+    return _APP_POLICY if _is_app(path) else _API_POLICY
+
+
 def _add_headers(message: Message, path: str, request_id: str) -> None:
     headers = MutableHeaders(scope=message)
     for name, value in _ALWAYS.items():
         headers[name] = value
-    headers["Content-Security-Policy"] = _POLICIES.get(path, _API_POLICY)
+    headers["Content-Security-Policy"] = _policy(path)
+    if _is_app(path):
+        headers["Cache-Control"] = "no-cache"  # kept, and asked for again: the files are nobody's secret
+        headers["Service-Worker-Allowed"] = "/app"
     headers["X-Request-Id"] = request_id
 
 

@@ -20,20 +20,18 @@ async def play(endpoints: Endpoints, terminal: Terminal) -> None:
         return
     try:
         async with callers(endpoints.api, endpoints.paper) as (api, paper):
-            login = await _play(api, paper, Board(terminal), terminal)
+            login = await demo_stage.sign_up(api, paper, endpoints)
+            terminal.line(f"  Watch it at {endpoints.api}/app as {login.email}, password {login.password}")
+            await _play(api, paper, Board(terminal), terminal)
     except DemoFailed as failure:
         terminal.alert(f"The demo stopped: {failure}. The product keeps running.")
-        return
     except (KeyError, TypeError, ValueError) as error:
         terminal.alert(
             f"The demo stopped: it could not read an answer ({error!r}). The product keeps running."
         )
-        return
-    terminal.line(f"  Look at it in the app as {login.email}, password {login.password}")
 
 
-async def _play(api: Caller, paper: Caller, board: Board, terminal: Terminal) -> demo_stage.Login:
-    login = await demo_stage.sign_up(api, paper)
+async def _play(api: Caller, paper: Caller, board: Board, terminal: Terminal) -> None:
     prices = await demo_stage.prices(paper)
     opening = await demo_stage.opening()
     started = [
@@ -57,7 +55,6 @@ async def _play(api: Caller, paper: Caller, board: Board, terminal: Terminal) ->
                 task.cancel()
             await asyncio.gather(*telling, return_exceptions=True)
     board.summary(strategies, {one: (await api.get(f"/strategy/{one}/orders"))["items"] for one in ids})
-    return login
 
 
 async def _follow(api: Caller, board: Board, ids: list[str]) -> list[Json]:

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from local.demo_client import Caller
+from local.endpoints import Endpoints
 
 EXCHANGE_TIME = ZoneInfo("Asia/Kolkata")
 _TICK = Decimal("0.1")
@@ -50,12 +51,12 @@ PLOTS = (
 )  # fmt: skip
 
 
-async def sign_up(api: Caller, paper: Caller) -> Login:
-    """Register a user of the demo's own and connect a new paper account."""
+async def sign_up(api: Caller, paper: Caller, endpoints: Endpoints) -> Login:
+    """Register a user of the demo's own and connect a new paper account; its login comes back to us."""
     login = Login(f"demo-{secrets.token_hex(4)}@example.com", secrets.token_urlsafe(12))
     tokens = await api.post("/auth/register", {"email": login.email, "password": login.password})
     api.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-    account = await paper.post("/_paper/accounts", {})
+    account = await paper.post("/_paper/accounts", {"redirect_url": f"{endpoints.api}/broker/callback"})
     paper.headers.update(
         {"X-Kite-Version": "3", "Authorization": f"token {account['api_key']}:{account['access_token']}"}
     )

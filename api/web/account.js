@@ -1,0 +1,118 @@
+// The account: sell everything, limits, logins, password.
+
+import { call, forget, get, logOut, post } from "./client.js";
+import { ask, field, fill, form, h, tell } from "./dom.js";
+import { advice } from "./list.js";
+import { clock, dayWord, isoDay } from "./words.js";
+
+export async function show(view) {
+  const [me, account, broker, logins] = await Promise.all([get("/auth/me"), get("/account"), get("/broker"), get("/auth/sessions")]);
+  const notices = h("div", {}), emergency = h("div", {});
+  view.append(
+    h("h1", { tabindex: -1 }, "Account"),
+    h("p", { class: "quiet" }, me.email),
+    notices,
+    h("section", { class: "card" }, h("h2", {}, "Sell everything now"), emergency),
+    h("section", { class: "card" }, h("h2", {}, "Limits"), limits(account.limits)),
+    h("section", { class: "card" }, h("h2", {}, "Logins"), sessions(logins.items)),
+    h("section", { class: "card" }, h("h2", {}, "Password"), password()),
+    h("button", { class: "danger", onclick: leave }, "Log out"),
+  );
+  const draw = (now) => {
+    fill(notices, ...advice(broker, now));
+    fill(emergency, ...killSwitch(now, draw));
+  };
+  draw(account);
+}
+
+function killSwitch(account, draw) {
+  const turn = async (words, said) => {
+    try {
+      const now = await post("/account/kill-switch", words);
+      tell(said(now));
+      draw(now);
+    } catch (problem) {
+      tell(problem.message, "warn");
+    }
+  };
+  if (account.kill_switch.on) {
+    return [
+      h("p", {}, `On since ${clock(account.kill_switch.since)} ${dayWord(isoDay(account.kill_switch.since))}: nothing is bought. Strategies that were stopped stay stopped.`),
+      h("button", { onclick: () => turn({ on: false }, () => "Buying is allowed again.") }, "Allow buying again"),
+    ];
+  }
+  const sell = async () => {
+    const chosen = await ask("Sell everything now?", "Every running strategy is stopped, and what it holds is sold at the market's price. Nothing more is bought until you allow it again.", [["yes", "Sell everything", "danger"]]);
+    if (chosen) await turn({ on: true, exits: "exit", reason: "sold everything from the app" }, (now) => `Buying is stopped, and ${now.selling} running ${now.selling === 1 ? "strategy is" : "strategies are"} told to sell.`);
+  };
+  return [
+    h("p", {}, "One tap and one question: all running strategies stop, what they hold is sold, nothing more is bought."),
+    h("button", { class: "danger", onclick: sell }, "Sell everything now"),
+  ];
+}
+
+function limits(known) {
+  const value = (one) => (one === null ? "" : String(one));
+  const send = async (values) => {
+    const number = (text) => (text === "" ? null : /^\d+(\.\d+)?$/.test(text) ? Number(text) : text);
+    const symbols = values.symbols.split(/[\s,]+/).filter(Boolean).map((one) => one.toUpperCase());
+    await call("PUT", "/account/limits", {
+      order_quantity: number(values.order_quantity), order_value: number(values.order_value),
+      daily_loss: number(values.daily_loss), symbols: symbols.length ? symbols : null,
+    });
+    tell("The limits are saved. They hold from the next order on.");
+  };
+  return form(
+    [
+      field("order_quantity", "Shares in one order", { inputmode: "numeric", value: value(known.order_quantity) }, "Empty is no limit."),
+      field("order_value", "Value of one order, ₹", { inputmode: "decimal", value: value(known.order_value) }),
+      field("daily_loss", "Loss in one day, ₹", { inputmode: "decimal", value: value(known.daily_loss) }, "Once it is reached nothing more is bought that day."),
+      field("symbols", "Only these symbols", { autocapitalize: "characters", value: (known.symbols ?? []).join(", ") }, "By commas; empty is every symbol."),
+    ],
+    "Save limits",
+    send,
+  );
+}
+
+function sessions(logins) {
+  const list = h("ul", { class: "cards" });
+  const draw = (left) => fill(list, ...left.map((one) => h("li", { class: "row" },
+    h("span", {}, `${one.user_agent?.slice(0, 60) ?? "An unknown device"}`, h("br"), h("span", { class: "quiet" }, `${one.ip ?? ""} · used ${dayWord(isoDay(one.last_used_at))} at ${clock(one.last_used_at)}`)),
+    one.current ? h("span", { class: "chip" }, "this one") : h("button", { class: "plain", onclick: () => end(one, left) }, "End"))));
+  async function end(one, left) {
+    try {
+      await call("DELETE", `/auth/sessions/${one.id}`);
+      draw(left.filter((other) => other !== one));
+    } catch (problem) {
+      tell(problem.message, "warn");
+    }
+  }
+  draw(logins);
+  return list;
+}
+
+function password() {
+  const send = async (values) => {
+    await post("/auth/password", values);
+    forget();
+    location.hash = "#/login";
+    tell("The password is changed, and every login has ended: log in with the new one.");
+  };
+  return form(
+    [
+      field("current_password", "Current password", { type: "password", autocomplete: "current-password", required: true }),
+      field("new_password", "New password", { type: "password", autocomplete: "new-password", required: true }, "At least 8 characters."),
+    ],
+    "Change password",
+    send,
+  );
+}
+
+async function leave() {
+  try {
+    await logOut();
+  } catch {
+    // Signed out here in any case; the login ends by itself on the server.
+  }
+  location.hash = "#/login";
+}

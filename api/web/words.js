@@ -1,0 +1,54 @@
+// How things are said: exchange time, rupees, phases and outcomes in words.
+
+const ZONE = "Asia/Kolkata";
+const CLOCK = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const DAY = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, weekday: "long", day: "numeric", month: "long" });
+const ISO_DAY = new Intl.DateTimeFormat("en-CA", { timeZone: ZONE });
+const RUPEES = new Intl.NumberFormat("en-IN", { style: "currency", currency: "INR" });
+
+export const clock = (instant) => CLOCK.format(new Date(instant));
+export const isoDay = (instant) => ISO_DAY.format(new Date(instant));
+export const rupees = (amount) => (amount === null || amount === undefined ? "–" : RUPEES.format(amount));
+export const day = (date) => DAY.format(new Date(`${date}T12:00:00+05:30`));
+
+/** "today", "tomorrow" or "Monday, 30 November", as the exchange counts days. */
+export function dayWord(date, now = Date.now()) {
+  if (date === isoDay(now)) return "today";
+  if (date === isoDay(now + 86_400_000)) return "tomorrow";
+  return day(date);
+}
+
+/** "2 d 03:04:05", "03:04:05": what is left until an instant; empty once it has passed. */
+export function until(instant, now = Date.now()) {
+  const left = Math.ceil((new Date(instant) - now) / 1000);
+  if (left <= 0) return "";
+  const two = (number) => String(number).padStart(2, "0");
+  const days = Math.floor(left / 86_400);
+  const rest = `${two(Math.floor(left / 3600) % 24)}:${two(Math.floor(left / 60) % 60)}:${two(left % 60)}`;
+  return days ? `${days} d ${rest}` : rest;
+}
+
+const PHASES = { waiting: "waiting to buy", entering: "buying", holding: "holding", exiting: "selling", done: "done" };
+const OUTCOMES = {
+  sold: "sold at its time", stop_loss: "sold, the stop was hit", stopped: "stopped", kept: "stopped, shares kept",
+  missed: "the buy time was missed", skipped: "nothing was bought", order_failed: "the order failed",
+  rejected: "the broker rejected it", cancelled: "cancelled", terminated: "ended from outside",
+};
+
+/** Return where a strategy stands, in few words. */
+export function standing(strategy) {
+  if (strategy.status === "running") return PHASES[strategy.phase] ?? "starting";
+  if (strategy.status === "created") return "not started";
+  return OUTCOMES[strategy.outcome] ?? "stopped";
+}
+
+/** Return the next moment of a running strategy: what happens, and when; null when nothing is ahead. */
+export function nextMoment(strategy) {
+  if (strategy.status !== "running") return null;
+  if (strategy.phase === "waiting") return { what: "Buys", at: strategy.buy_at };
+  if (strategy.phase === "holding") return { what: "Sells", at: strategy.sell_at };
+  return null;
+}
+
+export const named = (strategy) => `${strategy.symbol} ×${strategy.quantity}`;
+export const sign = (amount) => (amount > 0 ? "good" : amount < 0 ? "bad" : "");

@@ -1,0 +1,112 @@
+"""A user with a phone in the hand: taps, words on the screen, and whatever the browser complains of."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
+
+from tests.e2e.product import Product
+
+SMALL = ViewportSize(width=360, height=740)
+PICTURES = os.environ.get("STOPWATCH_PICTURES")
+"""A directory to keep the pictures of the journey in, for the README."""
+PATIENCE = 30_000
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Phone:
+    """One browser without a past. `complaints` is what its console said and what its pages threw."""
+
+    page: Page
+    product: Product
+    complaints: list[str] = field(default_factory=list)
+    email: str = field(default_factory=lambda: f"{uuid4().hex[:12]}@example.com")
+
+    @classmethod
+    @asynccontextmanager
+    async def of(
+        cls, browser: Browser, product: Product, size: ViewportSize = SMALL, scheme: Any = "light"
+    ) -> AsyncIterator[Self]:
+        context = await browser.new_context(
+            viewport=size, color_scheme=scheme, has_touch=True, device_scale_factor=2, locale="en-IN"
+        )
+        page = await context.new_page()
+        page.set_default_timeout(PATIENCE)
+        phone = cls(page, product)
+        page.on("pageerror", lambda error: phone.complaints.append(str(error)))
+        page.on("console", lambda said: phone.complaints.append(said.text) if said.type == "error" else None)
+        yield phone
+        await context.close()
+
+    async def open(self, place: str = "/app") -> None:
+        await self.page.goto(self.product.endpoints["api"] + place)
+
+    def button(self, words: str) -> Locator:
+        return self.page.get_by_role("button", name=words, exact=True)
+
+    async def tap(self, words: str) -> None:
+        """Tap the button or link that reads so."""
+        named = self.button(words).or_(self.page.get_by_role("link", name=words, exact=True))
+        await named.first.tap()
+
+    async def type(self, label: str, words: str) -> None:
+        await self.page.get_by_label(label, exact=False).first.fill(words)
+
+    async def sees(self, words: str) -> None:
+        await expect(self.page.get_by_text(words).first).to_be_visible(timeout=PATIENCE)
+
+    async def is_at(self, title: str) -> None:
+        await expect(self.page.get_by_role("heading", level=1, name=title)).to_be_visible(timeout=PATIENCE)
+
+    async def picture(self, name: str) -> None:
+        """Keep what the screen shows, where pictures are kept."""
+        if PICTURES:
+            await self.page.screenshot(path=Path(PICTURES) / f"{name}.png")
+
+    async def flaws(self) -> list[str]:
+        """Return what axe finds serious on this screen, in words."""
+        found = await Axe().run(self.page)
+        return [
+            f"{one['id']}: {one['help']} ({one['nodes'][0]['html'][:120]})"
+            for one in found.response["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+
+    async def registered(self) -> None:
+        await self.open()
+        await self.tap("Create an account")
+        await self.type("E-mail", self.email)
+        await self.type("Password", PASSWORD)
+        await self.tap("Create account")
+        await self.is_at("Broker")
+
+    async def connected(self) -> dict[str, Any]:
+        """Connect a new paper account by typing its keys; return it."""
+        back = f"{self.product.endpoints['api']}/broker/callback"
+        account: dict[str, Any] = await self.product.paper(
+            "/_paper/accounts", cash=10_000_000, redirect_url=back
+        )
+        await self.type("API key", account["api_key"])
+        await self.type("Secret key", account["api_secret"])
+        await self.type("Access token", account["access_token"])
+        await self.tap("Connect")
+        await self.is_at("New strategy")
+        return account
+
+    async def created(self, buy_time: str = "00:00:05", sell_time: str = "00:00:06") -> str:
+        """Type a strategy of TCS ×10 with a stop of 3000, for tomorrow without times; return its id."""
+        await self.type("Symbol", "TCS")
+        await self.type("Buy at", buy_time)
+        await self.type("Sell at", sell_time)
+        await self.type("Stop-loss", "3000")
+        await self.type("Quantity", "10")
+        await self.tap("Create")
+        await self.is_at("TCS ×10")
+        return self.page.url.rpartition("/")[2]

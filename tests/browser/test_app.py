@@ -1,0 +1,181 @@
+"""The phone app in a real browser, against the real product: from register to stopped, by taps alone."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import Browser, ViewportSize, expect
+
+from tests.browser.phone import PASSWORD, Phone
+from tests.e2e.product import Product
+from tests.e2e.trader import soon
+
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("browser")]
+DESKTOP = ViewportSize(width=1280, height=900)
+
+
+async def test_a_user_goes_from_register_to_sold_by_taps_alone(phone: Phone) -> None:
+    await phone.open()
+    await phone.is_at("Log in")
+    await phone.picture("1-log-in")
+    await phone.registered()
+    await phone.picture("2-broker")
+    account = await phone.connected()
+    buy_at = await soon(14)
+    await phone.type("Symbol", "TCS")
+    await phone.picture("3-create")
+    await phone.created(f"{buy_at:%H:%M:%S}", f"{buy_at + timedelta(seconds=60):%H:%M:%S}")
+    await phone.sees("not started")
+    await phone.tap("START")
+    await phone.sees(f"It buys 10 TCS today at {buy_at:%H:%M:%S}")
+    await phone.picture("4-start")
+    await phone.page.get_by_role("dialog").get_by_role("button", name="START").tap()
+    await phone.sees(f"Buys today at {buy_at:%H:%M:%S}")
+    await phone.picture("5-waiting")
+    await phone.page.get_by_text("holding", exact=True).wait_for()
+    await phone.page.get_by_role("cell", name="BUY").wait_for()
+    await phone.sees("10 of 10")
+    await phone.page.wait_for_timeout(3000)  # a few prices for the picture
+    await phone.picture("6-holding")
+    await phone.tap("STOP")
+    await phone.sees("Sell them now at the market's price, or keep them?")
+    await phone.picture("7-stop")
+    await phone.page.get_by_role("dialog").get_by_role("button", name="Sell now").tap()
+    await phone.page.get_by_text("stopped", exact=True).first.wait_for()
+    await phone.page.get_by_role("cell", name="SELL (STOP)").wait_for()
+    await phone.picture("8-sold")
+    sides = [order["transaction_type"] for order in await phone.product.ledger(account["user_id"])]
+    assert sides == ["BUY", "SELL"]
+    assert phone.complaints == []
+
+
+async def test_every_screen_is_usable_by_everybody(browser: Browser, product: Product) -> None:
+    """No serious finding of axe, light and dark, and nothing wider than a phone of 360 pixels."""
+    for scheme in ("light", "dark"):
+        async with Phone.of(browser, product, scheme=scheme) as phone:
+            await phone.registered()
+            await phone.connected()
+            strategy = await phone.created()
+            for place, title in (
+                ("#/", "Strategies"),
+                ("#/broker", "Broker"),
+                ("#/new", "New strategy"),
+                (f"#/s/{strategy}", "TCS ×10"),
+                ("#/account", "Account"),
+            ):
+                await phone.open(f"/app{place}")
+                await phone.is_at(title)
+                assert await phone.flaws() == [], (scheme, place)
+                width = await phone.page.evaluate("document.documentElement.scrollWidth")
+                assert width <= 360, (place, width)
+            assert phone.complaints == []
+
+
+async def test_a_strategy_is_started_by_the_keyboard_alone(phone: Phone) -> None:
+    await phone.registered()
+    await phone.connected()
+    await phone.created()
+    for _ in range(20):
+        await phone.page.keyboard.press("Tab")
+        if await phone.page.evaluate("document.activeElement.textContent") == "START":
+            break
+    await phone.page.keyboard.press("Enter")
+    await phone.page.get_by_role("dialog").wait_for()
+    await phone.page.keyboard.press("Enter")  # the first button of the question has the focus
+    await phone.sees("waiting to buy")
+
+
+async def test_wrong_words_are_said_at_their_fields(phone: Phone) -> None:
+    await phone.registered()
+    await phone.type("API key", "nonsense")
+    await phone.tap("Connect")
+    wrong = phone.page.get_by_label("Secret key")
+    await expect(wrong).to_have_attribute("aria-invalid", "true")
+    await phone.open("/app#/new")
+    await phone.type("Symbol", "NOSUCHSYMBOL")
+    await phone.type("Buy at", "09:30:00")
+    await phone.type("Sell at", "09:29:00")
+    await phone.type("Stop-loss", "abc")
+    await phone.type("Quantity", "10")
+    await phone.tap("Create")
+    await phone.page.locator("#symbol[aria-invalid=true]").wait_for()
+    assert await phone.page.evaluate("document.activeElement.id") == "symbol"
+    assert await phone.page.locator(".wrong:not(:empty)").count() >= 2
+
+
+async def test_sell_everything_stops_what_runs_and_buying_can_be_allowed_again(phone: Phone) -> None:
+    await phone.registered()
+    await phone.connected()
+    strategy = await phone.created()
+    await phone.tap("START")
+    await phone.page.get_by_role("dialog").get_by_role("button", name="START").tap()
+    await phone.sees("waiting to buy")
+    await phone.open("/app#/account")
+    await phone.tap("Sell everything now")
+    await phone.page.get_by_role("dialog").get_by_role("button", name="Sell everything").tap()
+    await phone.sees("1 running strategy is told to sell")
+    await phone.open(f"/app#/s/{strategy}")
+    await phone.page.get_by_text("stopped", exact=True).first.wait_for()
+    await phone.open("/app")
+    await phone.sees("Your kill switch is on")
+    await phone.tap("Turn it off")
+    await phone.tap("Allow buying again")
+    await phone.sees("Buying is allowed again.")
+
+
+async def test_a_login_outlives_the_page_and_ends_everywhere_by_a_new_password(phone: Phone) -> None:
+    await phone.registered()
+    await phone.page.reload()
+    await phone.is_at("Broker")
+    await phone.open("/app#/account")
+    await phone.type("Current password", PASSWORD)
+    await phone.type("New password", "another horse battery")
+    await phone.tap("Change password")
+    await phone.is_at("Log in")
+    await phone.type("E-mail", phone.email)
+    await phone.type("Password", "another horse battery")
+    await phone.tap("Log in")
+    await phone.is_at("Strategies")
+    await phone.sees("Connect your broker first")
+
+
+async def test_offline_the_shell_opens_and_says_so(phone: Phone) -> None:
+    await phone.registered()
+    await phone.page.evaluate("navigator.serviceWorker.ready")
+    await phone.page.reload()
+    await phone.page.context.set_offline(True)
+    await phone.page.reload()
+    await phone.sees("What was started goes on by itself on the server.")
+    await phone.sees("The server cannot be reached")
+    await phone.page.context.set_offline(False)
+    await phone.tap("Try again")
+    await phone.is_at("Broker")
+
+
+async def test_the_morning_login_is_one_tap_and_comes_back(phone: Phone) -> None:
+    await phone.registered()
+    await phone.connected()
+    await phone.open("/app#/broker")
+    await phone.tap("Log in again at Zerodha")
+    await phone.sees("You are logged in at Zerodha for today.")
+
+
+async def test_it_can_be_installed_and_asks_no_other_host(phone: Phone) -> None:
+    hosts: set[str] = set()
+    phone.page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
+    await phone.registered()
+    await phone.connected()
+    assert hosts == {phone.product.endpoints["api"].split("/")[2]}
+    session = await phone.page.context.new_cdp_session(phone.page)
+    manifest = await session.send("Page.getAppManifest")
+    assert manifest["errors"] == []
+    assert '"start_url": "/app"' in manifest["data"]
+
+
+async def test_it_looks_right_on_a_desktop(browser: Browser, product: Product) -> None:
+    async with Phone.of(browser, product, DESKTOP, "dark") as desktop:
+        await desktop.registered()
+        await desktop.connected()
+        await desktop.created()
+        assert await desktop.flaws() == []
+        assert await desktop.page.evaluate("document.documentElement.scrollWidth") <= 1280
+        await desktop.picture("9-desktop")

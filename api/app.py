@@ -61,7 +61,7 @@ def create_app(parts: Parts) -> FastAPI:
             CORSMiddleware,
             allow_origins=parts.cors_origins,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
             expose_headers=["X-Request-Id", "Retry-After"],
         )
     if parts.trusted_proxies:

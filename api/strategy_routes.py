@@ -1,6 +1,7 @@
 """`/strategy`: create, read, start, stop, delete, and what happened."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from api.answer import decimal_text, json_response
 from api.body import body_of, documented, read_object
 from api.cursors import event_cursor, event_of, limit_of, page_of, spot_of
 from api.errors import Conflict, NotFound
+from api.idempotency import Key, key_reused, strategy_id_for
 from api.identity import UserId
 from api.limits import limited
 from api.parts import Parts, PartsDep
@@ -52,17 +54,21 @@ Cursor = Annotated[str | None, Query(description="`next` of the page before")]
     dependencies=[limited("create")],
 )
 async def create(
-    user_id: UserId, parts: PartsDep, body: Annotated[dict[str, Any], Depends(read_object)]
+    user_id: UserId, parts: PartsDep, key: Key, body: Annotated[dict[str, Any], Depends(read_object)]
 ) -> Response:
-    """Create a strategy; it does nothing before it is started."""
+    """Create a strategy; it does nothing before it is started. Repeated under its key it is the same one."""
     now = parts.clock.now()
     strategy = await creation.checked(parts, user_id, body, now)
+    strategy = replace(strategy, strategy_id=strategy_id_for(user_id, key))
     segment = await starting.segment_of(parts, strategy)
     warnings = creation.foreseen(strategy, parts.calendar, segment, now)
     async with parts.store.work(user_id) as session:
-        record = await Strategies(session, user_id).create(strategy, warnings)
+        record, is_new = await Strategies(session, user_id).create(strategy, warnings)
         account = await BrokerAccounts(session, user_id).get()
-        await audit(session, user_id, Action.STRATEGY_CREATE, str(strategy.strategy_id), _terms(strategy))
+        if is_new:
+            await audit(session, user_id, Action.STRATEGY_CREATE, str(strategy.strategy_id), _terms(strategy))
+    if record.strategy != strategy:
+        raise key_reused()
     return await _answer(parts, Standing(record, account), 201, look_at_market=True)
 
 

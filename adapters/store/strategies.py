@@ -77,7 +77,8 @@ class Strategies:
         self._session = session
         self._user_id = user_id
 
-    async def create(self, strategy: Strategy, warnings: tuple[str, ...] = ()) -> StrategyRecord:
+    async def create(self, strategy: Strategy, warnings: tuple[str, ...] = ()) -> tuple[StrategyRecord, bool]:
+        """Create it unless one of its id is there; return what is there now, and whether it is new."""
         statement = (
             insert(StrategyRow)
             .values(
@@ -93,9 +94,14 @@ class Strategies:
                 on_stop=strategy.on_stop,
                 warnings=list(warnings),
             )
+            .on_conflict_do_nothing(index_elements=["strategy_id"])
             .returning(StrategyRow)
         )
-        return record_of((await self._session.execute(statement)).scalar_one())
+        made = (await self._session.execute(statement)).scalar_one_or_none()
+        if made is not None:
+            return record_of(made), True
+        known = select(StrategyRow).where(self._is(strategy.strategy_id))
+        return record_of((await self._session.execute(known)).scalar_one()), False
 
     async def page(self, limit: int, after: Spot | None) -> list[StrategyRecord]:
         """Return at most `limit` strategies, newest first, from `after` on."""

@@ -33,12 +33,12 @@ export async function logOut() {
 }
 
 /** Call the API; return its answer, null where it has none. Throws `Problem`. */
-export async function call(method, path, body, { anonymous = false } = {}) {
+export async function call(method, path, body, { anonymous = false, key = null } = {}) {
   if (!anonymous && access === null) await renew();
-  let answer = await send(method, path, body, anonymous ? null : access);
+  let answer = await send(method, path, body, anonymous ? null : access, key);
   if (answer.status === 401 && !anonymous) {
     await renew();
-    answer = await send(method, path, body, access);
+    answer = await send(method, path, body, access, key);
   }
   return read(answer);
 }
@@ -66,8 +66,9 @@ export function pause(milliseconds, signal) {
   });
 }
 
-async function send(method, path, body, token = access) {
+async function send(method, path, body, token = access, key = null) {
   const headers = {};
+  if (key) headers["Idempotency-Key"] = key;
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   try {

@@ -1,6 +1,6 @@
 // A new strategy: symbol, buy time, sell time, stop-loss, quantity.
 
-import { get, pause, post } from "./client.js";
+import { call, get, pause } from "./client.js";
 import { field, fill, form, h } from "./dom.js";
 
 const PRODUCTS = { CNC: "CNC, delivery", MIS: "MIS, intraday", NRML: "NRML, carried forward" };
@@ -10,6 +10,7 @@ export async function show(view, _parameters, signal) {
   const found = h("datalist", { id: "symbols" });
   const product = field("product", "Product", { options: Object.entries(PRODUCTS).slice(0, 2) });
   const exchange = field("exchange", "Exchange", { options: ["NSE", "BSE", "NFO", "BFO"].map((name) => [name, name]) });
+  const sent = { words: null, key: null };
   let listed = [];
 
   let asked = 0;
@@ -37,9 +38,13 @@ export async function show(view, _parameters, signal) {
   }
 
   const send = async (values) => {
-    const strategy = await post("/strategy/create", {
+    const wanted = {
       ...values, symbol: values.symbol.toUpperCase(), stop_loss: number(values.stop_loss), quantity: number(values.quantity),
-    });
+    };
+    // Pressed again after an answer that was lost, the same words are the same strategy.
+    const words = JSON.stringify(wanted);
+    if (words !== sent.words) Object.assign(sent, { words, key: newKey() });
+    const strategy = await call("POST", "/strategy/create", wanted, { key: sent.key });
     location.hash = `#/s/${strategy.strategy_id}`;
   };
 
@@ -70,3 +75,5 @@ export async function show(view, _parameters, signal) {
 function number(text) {
   return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }
+
+const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,0 +1,72 @@
+"""A create that is sent again, because its answer was lost, is the same strategy; on a real Postgres."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.store.engine import Store
+from api.passwords import Passwords
+from tests.api_world import STRATEGY, Customer, json_of, new_world
+
+
+@pytest.fixture
+async def customer(store: Store, passwords: Passwords) -> Customer:
+    return await new_world(store, passwords).customer()
+
+
+async def create(who: Customer, key: str, **changed: object) -> httpx.Response:
+    headers = {**who.bearer, "Idempotency-Key": key}
+    return await who.http.post("/strategy/create", json=STRATEGY | changed, headers=headers)
+
+
+async def listed(who: Customer) -> list[Any]:
+    return list(json_of(await who.get("/strategy"))["items"])
+
+
+async def test_the_same_request_under_its_key_is_the_same_strategy(customer: Customer) -> None:
+    first, again = await create(customer, "k-1"), await create(customer, "k-1")
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+    assert len(await listed(customer)) == 1
+    assert [line["action"] for line in json_of(await customer.get("/account/audit"))["items"]].count(
+        "strategy_create"
+    ) == 1
+
+
+async def test_many_at_once_under_one_key_are_one_strategy(customer: Customer) -> None:
+    answers = await asyncio.gather(*(create(customer, "k-2") for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json()["strategy_id"] for answer in answers}) == 1
+
+
+async def test_another_strategy_under_a_used_key_is_refused(customer: Customer) -> None:
+    await create(customer, "k-3")
+    answer = await create(customer, "k-3", quantity=11)
+    assert answer.status_code == 422
+    assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [
+        ("Idempotency-Key", "key_reused")
+    ]
+    (one,) = await listed(customer)
+    assert one["quantity"] == STRATEGY["quantity"]
+
+
+async def test_a_key_is_its_users_own(store: Store, passwords: Passwords) -> None:
+    world = new_world(store, passwords)
+    asha, ravi = await world.customer(), await world.customer()
+    hers, his = await create(asha, "same"), await create(ravi, "same")
+    assert hers.json()["strategy_id"] != his.json()["strategy_id"]
+    assert len(await listed(ravi)) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 65, "tab\there"])
+async def test_a_key_that_is_no_word_is_refused(customer: Customer, key: str) -> None:
+    answer = await create(customer, key)
+    assert answer.status_code == 422
+    assert await listed(customer) == []
+
+
+async def test_without_a_key_every_create_is_a_new_strategy(customer: Customer) -> None:
+    await customer.create(), await customer.create()
+    assert len(await listed(customer)) == 2

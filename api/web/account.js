@@ -95,8 +95,8 @@ function password() {
   const send = async (values) => {
     await post("/auth/password", values);
     forget();
+    tell("The password is changed, and every login has ended: log in with the new one.", "", true);
     location.hash = "#/login";
-    tell("The password is changed, and every login has ended: log in with the new one.");
   };
   return form(
     [

@@ -19,7 +19,7 @@ async function draw(place) {
 function first(place) {
   const send = async (values) => {
     await post("/broker/connect", values);
-    tell("Your Zerodha account is connected.");
+    tell("Your Zerodha account is connected.", "", true);
     location.hash = "#/new";
   };
   return [

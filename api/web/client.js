@@ -90,10 +90,14 @@ async function read(answer) {
   });
 }
 
+// Without TLS a browser has no locks (a phone that tries a laptop's address): then one at a time in this page.
+let renewed = Promise.resolve();
+const alone = (work) => (navigator.locks ? navigator.locks.request("stopwatch:renew", work) : (renewed = renewed.then(work, work)));
+
 /** Renew the access token, one at a time over all tabs: a refresh token is good once. */
 async function renew() {
   const before = access;
-  await navigator.locks.request("stopwatch:renew", async () => {
+  await alone(async () => {
     if (access !== before) return; // another call of this page has done it meanwhile
     const refresh_token = localStorage.getItem(KEPT);
     if (!refresh_token) signedOut();

@@ -23,9 +23,11 @@ export function fill(element, ...children) {
   element.replaceChildren(...children.flat().filter((child) => child || child === ""));
 }
 
-/** Show a sentence to the user; read aloud by screen readers. An empty one hides it. */
-export function tell(text, kind = "") {
+/** Show a sentence to the user; read aloud by screen readers. An empty one hides it; one that `stays` outlives the way to the next screen. */
+export function tell(text, kind = "", stays = false) {
   const told = document.getElementById("told");
+  if (!text && told.dataset.stays) return void delete told.dataset.stays;
+  if (stays) told.dataset.stays = "1";
   told.className = `notice ${kind}`;
   told.textContent = text;
   told.hidden = !text;

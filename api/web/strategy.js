@@ -129,7 +129,7 @@ class Page {
     const one = this.strategy;
     const words = [`It buys ${one.quantity} ${one.symbol} ${when} at ${one.buy_time} and sells them at ${one.sell_time}, or at once when the price falls to ${rupees(one.stop_loss)}.`];
     if (await ask(`Start ${named(one)}?`, words, [["yes", "START"]])) {
-      await this.send("/strategy/start", {}, (now) => `Started: buys ${dayWord(now.trading_day)} at ${clock(now.buy_at)}.`);
+      await this.send("/strategy/start", {}, (now) => (now.status === "running" ? `Started: buys ${dayWord(now.trading_day)} at ${clock(now.buy_at)}.` : ""));
     }
   }
 
@@ -139,8 +139,7 @@ class Page {
       const market = await get("/market/status");
       const today = market.trading_day !== null && clock(market.now) < this.strategy.buy_time.padEnd(8, ":00");
       const date = today ? market.trading_day : market.next_session?.trading_day;
-      const ahead = market.next_session && market.trading_day === date ? market.trading_day : date;
-      return ahead ? dayWord(ahead) : "on the next trading day";
+      return date ? dayWord(date) : "on the next trading day";
     } catch {
       return "on the next trading day";
     }

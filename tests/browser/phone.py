@@ -98,6 +98,7 @@ class Phone:
         await self.type("Access token", account["access_token"])
         await self.tap("Connect")
         await self.is_at("New strategy")
+        await self.sees("Your Zerodha account is connected.")
         return account
 
     async def created(self, buy_time: str = "00:00:05", sell_time: str = "00:00:06") -> str:

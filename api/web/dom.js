@@ -62,10 +62,10 @@ export function showWrong(form, errors) {
   for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
   for (const wrong of form.querySelectorAll(".wrong")) wrong.textContent = "";
   let first = null;
-  for (const { field: name, message } of errors) {
-    const input = form.elements.namedItem(name);
-    const place = form.querySelector(`[id="${CSS.escape(name)}-wrong"]`);
-    if (!input || !place) continue;
+  for (const input of form.elements) { // in the order they stand in, not in the server's
+    const message = errors.find(({ field: name }) => name === input.name)?.message;
+    const place = document.getElementById(`${input.name}-wrong`);
+    if (!message || !place) continue;
     input.setAttribute("aria-invalid", "true");
     // "is required", "must be above 0": what is wrong is said of the field; whole sentences stand as they are.
     const label = /^[a-z]/.test(message) ? `${input.labels[0].firstChild.textContent} ` : "";

@@ -117,12 +117,21 @@ class Dealer:
     async def settle_exit(self, order: ExitOrder) -> Exited:
         """Bring whatever was sent for the exit to its end, call off what is held for later; send nothing."""
         intent = self._exit(order)
+        if order.adopted:
+            await self._own_strays(intent)
         attempts = await self._desk.leg(order.key)
         if attempts and attempts[-1].armed:
             attempts = await self._desk.deny(intent, "called off before its time")
         if any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts):
             attempts = await self._settle(intent, _set())
         return _exited(order, attempts)
+
+    async def _own_strays(self, intent: Intent) -> None:
+        while True:
+            try:
+                return await self._desk.strays.own(intent, await self._logged_in(intent, None))
+            except LoginNeeded:
+                await self._clock.sleep(LOGIN_EVERY)
 
     async def sell_held(self, order: ExitOrder, attempt: Attempt) -> None:
         """Send the intent that was held for this sale, at its instant, and follow it; all else is the run's.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from activities.intent import Intent
 from activities.sending import Login, Sender
+from activities.strays import StraySales
 from domain.errors import BrokerRefused, BrokerUnavailable, CacheUnavailable, LoginNeeded
 from domain.failpoint import failpoint
 from domain.leg import (
@@ -57,6 +58,7 @@ class OrderDesk:
         self._clock = clock
         self._rules = rules
         self._sender = Sender(log, brokers, clock)
+        self.strays = StraySales(log, brokers, clock, rules.horizons)
         self._following = 0
 
     def may_be_in_flight(self, key: LegKey) -> bool:

@@ -18,16 +18,12 @@ from activities.beat import alive, beating
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StoreUnavailable
 from domain.failpoint import failpoint
 from domain.leg import Horizons, exit_may_be_resent
-from domain.order import FINAL, BrokerOrder, OrderRequest, OrderStatus
+from domain.order import FINAL, NUMBERS, OFF_BOOKS_BLOCK, BrokerOrder, OrderRequest, OrderStatus
 from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
 from domain.run import Exited, ExitOrder, OffBooksExit, OffBooksRecord
 from domain.strategy import Product
 
-BLOCK = 1000
-"""Attempts without a store are numbered 1000, 2000, …; ordinary ones count on between them."""
-TAGS = tuple(block * BLOCK + number for block in range(21) for number in range(31))
-"""Attempts whose tags are looked for: without the store nobody can say which there are."""
 CLAIMS_ARE_OVER = 3.0
 """Seconds after which every claim made before the store went away is past its `send_before`."""
 LOOK_EVERY = 1.0
@@ -206,7 +202,7 @@ class OffBooksActivities:
             return None
 
     def _of_leg(self, order: ExitOrder, book: Sequence[BrokerOrder]) -> _Seen:
-        tags = {order.key.tag(number) for number in TAGS}
+        tags = {order.key.tag(number) for number in NUMBERS}
         return _Seen(tuple(row for row in book if row.tags & tags))
 
     def _exited(self, order: ExitOrder, seen: _Seen) -> Exited:
@@ -221,4 +217,4 @@ def off_books_number(tries: int) -> int:
     Ordinary attempts count on from the newest, so each try begins a block of its own: a number that both
     came to was one tag for two orders (found by the chaos run).
     """
-    return BLOCK * (tries + 1)
+    return OFF_BOOKS_BLOCK * (tries + 1)

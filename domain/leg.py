@@ -125,6 +125,13 @@ def entry_is_absent(attempt: Attempt, now: datetime, horizons: Horizons) -> bool
     return attempt.sent_at is not None and now - attempt.sent_at >= horizons.entry
 
 
+def sales_are_explained(
+    book: Sequence[BrokerOrder], positions: Sequence[BrokerPosition], terms: OrderTerms
+) -> bool:
+    """Tell whether what the position book says was sold today is what the visible SELL orders come to."""
+    return _sold_today(positions, terms) == _explained_sales(book, terms)
+
+
 def exit_may_be_resent(
     attempts: Sequence[Attempt],
     book: Sequence[BrokerOrder],
@@ -144,7 +151,7 @@ def exit_may_be_resent(
     return (
         all(_past(attempt, now, horizons.exit_resend) for attempt in attempts)
         and not found((a for a in attempts if a.status in IN_DOUBT), book)
-        and _sold_today(positions, terms) == _explained_sales(book, terms)
+        and sales_are_explained(book, positions, terms)
         and _net(positions, terms) + free_holdings >= held
     )
 

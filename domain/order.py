@@ -98,6 +98,12 @@ def next_status(status: OrderStatus, event: OrderEvent) -> OrderStatus:
         raise IllegalMove(f"an order that is {status} cannot {event}") from None
 
 
+OFF_BOOKS_BLOCK = 1000
+"""Attempts that were sent without a store are numbered 1000, 2000, …; ordinary ones count on between them."""
+NUMBERS = tuple(block * OFF_BOOKS_BLOCK + number for block in range(21) for number in range(31))
+"""Attempts whose tags are looked for where nobody can say which there are."""
+
+
 @dataclass(frozen=True, slots=True)
 class LegKey:
     """One leg of one round of one trading day. A round is one START of that day."""

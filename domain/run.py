@@ -128,6 +128,8 @@ class ExitOrder:
     due_at: datetime
     price: Decimal | None = None
     """The price that hit the stop, for the timeline."""
+    adopted: bool = False
+    """Another run had this leg, and may have sold without the store: only the broker's book knows of that."""
 
 
 @dataclass(frozen=True, slots=True)

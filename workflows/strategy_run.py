@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -172,7 +173,7 @@ class StrategyRun:
         """Find out what an earlier run sold; send nothing."""
         return await workflow.execute_activity_method(
             OrderActivities.settle_exit,
-            self._exit_order(Reason.STOP, workflow.now()),
+            replace(self._exit_order(Reason.STOP, workflow.now()), adopted=self._start.adopted is not None),
             schedule_to_close_timeout=within,
             start_to_close_timeout=policies.LONGEST_DAY,
             heartbeat_timeout=policies.HEARTBEAT,

@@ -88,7 +88,9 @@ class Page {
       acts.dataset.state = state;
       fill(acts, ...this.actions());
     }
-    this.chart.add(one);
+    const drawn = one.last_price !== null || one.entry_price !== null;
+    this.parts.chart.hidden = !drawn;
+    if (drawn) this.chart.add(one);
   }
 
   drawNext() {

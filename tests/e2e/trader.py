@@ -1,7 +1,7 @@
 """A user with a phone: everything over REST, as the app does it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -26,6 +26,32 @@ async def soon(seconds: float, length: float = 60) -> datetime:
     return (now + timedelta(seconds=seconds + 1)).replace(microsecond=0)
 
 
+class Login(httpx.Auth):
+    """Tokens as an app keeps them: the access token is renewed when the API says that it has ended."""
+
+    requires_response_body = True
+
+    def __init__(self, tokens: dict[str, Any], base_url: str) -> None:
+        self._tokens = tokens
+        self._refresh = f"{base_url}/auth/refresh"
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        used = self._tokens["access_token"]
+        request.headers["Authorization"] = f"Bearer {used}"
+        answer = yield request
+        if answer.status_code != 401:
+            return
+        if used == self._tokens["access_token"]:  # nobody else has renewed it meanwhile
+            words = {"refresh_token": self._tokens["refresh_token"]}
+            renewed = yield httpx.Request("POST", self._refresh, json=words)
+            if renewed.status_code != 200:
+                return
+            await renewed.aread()
+            self._tokens |= renewed.json()
+        request.headers["Authorization"] = f"Bearer {self._tokens['access_token']}"
+        yield request
+
+
 @dataclass
 class Trader:
     """One user, connected to one paper account."""
@@ -41,7 +67,7 @@ class Trader:
         trader = cls(product, http)
         words = {"email": f"{uuid4().hex}@example.com", "password": "correct horse battery"}
         tokens = (await trader.post("/auth/register", words, expect=201)).json()
-        http.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        http.auth = Login(tokens, product.endpoints["api"])
         trader.account = await product.paper("/_paper/accounts", cash=10_000_000)
         if connected:
             await trader.connect()

@@ -47,6 +47,8 @@ class MemoryBroker:
     before_answer: Callable[[], None] | None = None
     """Called when an order has been placed and its answer is on its way."""
     holds: dict[Side, asyncio.Event] = field(default_factory=dict)
+    hidden: set[Side] = field(default_factory=set)
+    """Orders that the order book does not show yet; the position book does."""
 
     async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
         outcome = self._take(order)
@@ -85,7 +87,7 @@ class MemoryBroker:
     async def orders(self) -> Sequence[BrokerOrder]:
         if self.reads_fail:
             raise BrokerUnavailable("the order book did not come")
-        return list(self.book)
+        return [row for row in self.book if row.side not in self.hidden]
 
     async def positions(self) -> Sequence[BrokerPosition]:
         keys = {(row.exchange, row.symbol, row.product) for row in self.book}

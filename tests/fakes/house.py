@@ -101,6 +101,8 @@ class MemoryOrderLog:
 
     async def saw(self, attempt: Attempt, row: BrokerOrder) -> Attempt:
         mine = self._row(attempt)
+        if mine.status is OrderStatus.PLANNED:  # sent without a claim: the store was away
+            mine = self._move(mine, OrderEvent.CLAIM, quantity=row.quantity)
         seen = self._move(
             mine,
             row.event,

@@ -1,8 +1,8 @@
 """No two sends share a tag, whether Postgres was there or not."""
 
-from activities.off_books import TAGS, off_books_number
+from activities.off_books import off_books_number
 from domain.leg import Plan, next_step
-from domain.order import Leg, OrderStatus
+from domain.order import NUMBERS, Leg, OrderStatus
 from tests.unit.test_leg import EXIT, attempt
 
 
@@ -18,4 +18,4 @@ def test_ordinary_attempts_never_come_to_the_number_of_the_next_one_without_a_st
 
 def test_what_was_sent_without_a_store_is_looked_for_with_all_that_followed_it() -> None:
     for tries in range(10):
-        assert set(range(off_books_number(tries), off_books_number(tries) + 20)) <= set(TAGS)
+        assert set(range(off_books_number(tries), off_books_number(tries) + 20)) <= set(NUMBERS)

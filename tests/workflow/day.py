@@ -21,7 +21,7 @@ from activities.orders import OrderActivities
 from activities.overdue import ExitWatch
 from activities.runs import RunActivities
 from domain.leg import Horizons
-from domain.run import RUN_VERSION, RunView, StartRun
+from domain.run import RUN_VERSION, Adoption, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
 from tests.fakes.armed import ForgetfulOrders, MemoryArmedLog
@@ -77,6 +77,7 @@ class TestDay:
         buy_in: timedelta,
         sell_only: bool = False,
         closes_after: timedelta = timedelta(hours=1),
+        adopted: Adoption | None = None,
     ) -> Run:
         """Press START: buys `buy_in` from now, sells five hours later, `closes_after` before the close."""
         now = await env.get_current_time()
@@ -85,7 +86,7 @@ class TestDay:
         plan = DayPlan(now.date(), buy_at, sell_at, now - timedelta(hours=1), sell_at + closes_after)
         return await env.client.start_workflow(
             StrategyRun.run,
-            StartRun(uuid4(), self.strategy, plan, sell_only, version=RUN_VERSION),
+            StartRun(uuid4(), self.strategy, plan, sell_only, adopted, RUN_VERSION),
             id=f"strategy-{self.strategy.strategy_id}-{now.date()}",
             task_queue=TASK_QUEUE,
             # Tests only: without it the time-skipping server jumps years ahead.

@@ -1,13 +1,15 @@
 """Postgres is away: entries wait, exits go on through the run alone, and the rows are filled in later."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeAlias
 
 from temporalio.testing import WorkflowEnvironment
 
-from domain.order import Side
-from domain.strategy import Outcome, Position
+from domain.order import Leg, LegKey, OrderRequest, OrderTerms, Reason, Side
+from domain.run import Adoption
+from domain.strategy import Outcome, Position, Product
 from tests.fakes.broker import Answer
 from tests.workflow.day import Run, TestDay, in_phase, until, worker_for
 
@@ -100,3 +102,28 @@ async def test_nothing_is_bought_while_postgres_is_away(env: WorkflowEnvironment
         view = await run.result()
     assert (view.position, day.broker.sent) == (Position.NONE, [])
     assert view.outcome in (Outcome.MISSED, Outcome.ORDER_FAILED)
+
+
+async def test_not_sold_again_when_the_run_that_sold_was_ended_before_it_could_write_that_down(
+    env: WorkflowEnvironment, record: Record
+) -> None:
+    """Its history alone knew of the sale; the account may hold others, so the broker would sell again."""
+    day = TestDay()
+    strategy, terms = day.strategy, OrderTerms("NSE", day.strategy.symbol, Product.CNC)
+    today = (await env.get_current_time()).date()
+    entry = LegKey(strategy.strategy_id, strategy.user_id, today, 1, Leg.ENTRY)
+    sale = replace(entry, leg=Leg.EXIT).tag(1000)
+    for order in (
+        OrderRequest(terms, Side.BUY, 10, entry.tag(1)),
+        OrderRequest(terms, Side.SELL, 10, sale),
+    ):
+        await day.broker.place(order, 5, 1)
+    bought = await day.log.plan(entry, terms, 1, None)
+    await day.log.claim(bought, 10, Reason.BUY, day.clock.now(), None)
+    await day.log.saw(bought, day.broker.book[0])
+    async with worker_for(env, day):
+        run = await day.start(env, buy_in=-HOUR, adopted=Adoption.TERMINATED)
+        view = await run.result()
+        await record(run)
+    assert (view.outcome, view.position, view.sold) == (Outcome.TERMINATED, Position.SOLD, 10)
+    assert len(day.broker.sent) == 2

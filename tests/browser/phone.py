@@ -35,7 +35,11 @@ class Phone:
         cls, browser: Browser, product: Product, size: ViewportSize = SMALL, scheme: Any = "light"
     ) -> AsyncIterator[Self]:
         context = await browser.new_context(
-            viewport=size, color_scheme=scheme, has_touch=True, device_scale_factor=2, locale="en-IN"
+            viewport=size,
+            color_scheme=scheme,
+            has_touch=True,
+            device_scale_factor=2 if size["width"] < 500 else 1,
+            locale="en-IN",
         )
         page = await context.new_page()
         page.set_default_timeout(PATIENCE)

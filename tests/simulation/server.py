@@ -342,4 +342,5 @@ _RUN = SimpleNamespace(
     run_id="run",
     get_current_history_length=lambda: 1,
     start_time=datetime(2026, 11, 23, tzinfo=UTC),
+    workflow_start_time=datetime(2026, 11, 23, tzinfo=UTC),
 )

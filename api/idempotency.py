@@ -20,7 +20,11 @@ _HEADER = "Idempotency-Key"
 async def idempotency_key(
     key: Annotated[
         str | None,
-        Header(alias=_HEADER, description="A word of your own for this one creation, such as a UUID."),
+        Header(
+            alias=_HEADER,
+            description="A word of your own for this one creation.",
+            examples=["0f9d8a3e-6a55-4a0a-9d52-3a8e8a4f6d01"],
+        ),
     ] = None,
 ) -> str | None:
     """Return the caller's word. Raises `Invalid` for one that is empty, too long or not plain ASCII."""

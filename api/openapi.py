@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, Field, TypeAdapter
 
 from api.errors import MEDIA_TYPE
+from api.examples import ANSWERS, REQUESTS
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _NEEDS_NOBODY = ("/health/live", "/metrics")
@@ -71,6 +72,8 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     problem = TypeAdapter(ProblemOut).json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs")
     schemas["Problem"] = problem | {"title": "Problem"}
+    for name, example in ANSWERS.items():
+        schemas[name]["examples"] = [example]
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             if method in _METHODS:
@@ -79,6 +82,8 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(call: dict[str, Any], path: str, method: str) -> None:
+    for content in call.get("requestBody", {}).get("content", {}).values():
+        content["example"] = REQUESTS[content["schema"]["title"]]
     answers = call["responses"]
     answers.get("201", {}).update(_links(path))
     for parameter in call.get("parameters", []):

@@ -1,6 +1,6 @@
 // The account: sell everything, limits, logins, password.
 
-import { call, forget, get, logOut, post } from "./client.js";
+import { call, get, keep, logOut, post } from "./client.js";
 import { ask, field, fill, form, h, tell } from "./dom.js";
 import { advice } from "./list.js";
 import { clock, dayWord, isoDay } from "./words.js";
@@ -93,10 +93,8 @@ function sessions(logins) {
 
 function password() {
   const send = async (values) => {
-    await post("/auth/password", values);
-    forget();
-    tell("The password is changed, and every login has ended: log in with the new one.", "", true);
-    location.hash = "#/login";
+    keep(await post("/auth/password", values));
+    tell("The password is changed. Every other login has ended.");
   };
   return form(
     [

@@ -122,7 +122,7 @@ async def test_sell_everything_stops_what_runs_and_buying_can_be_allowed_again(p
     await phone.sees("Buying is allowed again.")
 
 
-async def test_a_login_outlives_the_page_and_ends_everywhere_by_a_new_password(phone: Phone) -> None:
+async def test_a_login_outlives_the_page_and_a_new_password(phone: Phone) -> None:
     await phone.registered()
     await phone.page.reload()
     await phone.is_at("Broker")
@@ -130,6 +130,8 @@ async def test_a_login_outlives_the_page_and_ends_everywhere_by_a_new_password(p
     await phone.type("Current password", PASSWORD)
     await phone.type("New password", "another horse battery")
     await phone.tap("Change password")
+    await phone.sees("Every other login has ended.")
+    await phone.tap("Log out")
     await phone.is_at("Log in")
     await phone.type("E-mail", phone.email)
     await phone.type("Password", "another horse battery")

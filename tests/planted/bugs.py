@@ -81,7 +81,7 @@ BUGS: tuple[Bug, ...] = (
         "an exit sent again without the position book",
         "The order book alone proves nothing: orders were seen in it 90 s late.",
         "domain/leg.py",
-        "        and _sold_today(positions, terms) == _explained_sales(book, terms)\n"
+        "        and sales_are_explained(book, positions, terms)\n"
         "        and _net(positions, terms) + free_holdings >= held\n",
         "",
         (SINGLES,),

@@ -1,0 +1,42 @@
+"""Every call of the OpenAPI document shows what goes in and what comes out, and the examples are true."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import jsonschema
+import pytest
+
+from api import schemas
+from api.app import create_app
+from api.examples import ANSWERS, REQUESTS
+
+JSON = "application/json"
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    app = create_app(cast("Any", SimpleNamespace(docs=True, cors_origins=(), trusted_proxies=())))
+    return app.openapi()
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_api_itself_takes_the_example_of_a_body(name: str) -> None:
+    getattr(schemas, name).model_validate(REQUESTS[name])
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_the_example_of_an_answer_is_one(name: str, document: dict[str, Any]) -> None:
+    known = document["components"]["schemas"]
+    jsonschema.validate(ANSWERS[name], known[name] | {"components": document["components"]})
+    getattr(schemas, name).model_validate(ANSWERS[name])
+
+
+def test_every_call_that_takes_or_gives_json_shows_an_example(document: dict[str, Any]) -> None:
+    for path, calls in document["paths"].items():
+        for method, call in calls.items():
+            body = call.get("requestBody", {}).get("content", {}).get(JSON)
+            assert body is None or "example" in body, f"{method} {path}"
+            for status, answer in call["responses"].items():
+                content = answer.get("content", {}).get(JSON) if status.startswith("2") else None
+                if content and (name := content["schema"].get("$ref", "").rpartition("/")[2]):
+                    assert document["components"]["schemas"][name].get("examples"), f"{method} {path}"

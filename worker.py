@@ -53,10 +53,13 @@ from adapters.store.armed import PostgresArmedLog
 from adapters.store.attention import Attention
 from adapters.store.credentials import Credentials
 from adapters.store.engine import Store
-from adapters.store.orders import PostgresOrderLog
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
-from adapters.temporal import BadCertificate, TemporalAddress, connect
+from adapters.telemetry.desk import DeskWatch
+from adapters.telemetry.log_context import LogContext
+from adapters.telemetry.server import MetricsPortTaken, serving
+from adapters.telemetry.worker import WorkerMetrics
+from adapters.temporal import BadCertificate, TemporalAddress, at_port, connect
 from adapters.vault import BadKey, Opener
 from domain.leg import Horizons
 from domain.ports import Alerts
@@ -127,7 +130,7 @@ class Duties:
     fast: FastExits
 
 
-def duties(settings: Settings, made: Parts, client: Client, alerts: Alerts) -> Duties:
+def duties(settings: Settings, made: Parts, client: Client, alerts: Alerts, metrics: WorkerMetrics) -> Duties:
     """Build everything a worker does on its parts."""
     rules = DeskRules(
         entry_fill=settings.entry_fill_seconds,
@@ -136,7 +139,7 @@ def duties(settings: Settings, made: Parts, client: Client, alerts: Alerts) -> D
             exit_resend=timedelta(seconds=settings.exit_resend_after_seconds),
         ),
     )
-    log = PostgresOrderLog(made.store)
+    log = metrics.order_log(made.store)
     desk = OrderDesk(log, made.cache, made.brokers, made.clock, rules)
     gate = EntryGate(made.brokers, made.cache, made.clock)
     missed_after = timedelta(seconds=settings.missed_after_seconds)
@@ -187,12 +190,16 @@ async def serve(settings: Settings) -> None:
         stack.push_async_callback(made.mark.close)
         stack.callback(made.wire.close)
         stack.callback(made.brokers.close)
-        alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
+        metrics = WorkerMetrics()
+        told = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
+        alerts = metrics.alerts(told)
         client = await _client(settings)
-        work = duties(settings, made, client, alerts)
+        work = duties(settings, made, client, alerts, metrics)
+        watch = _part_watch(settings, client, alerts, stack)
+        await _show(settings, made, work, watch, metrics, stack)
         await stack.enter_async_context(_worker(settings, work.activities, client))
         await stack.enter_async_context(_by_itself(settings, work))
-        watching = asyncio.create_task(_part_watch(settings, client, alerts, stack).run())
+        watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)
         keeping = asyncio.create_task(_keep_reconciler(client, settings.temporal_task_queue))
         stack.callback(keeping.cancel)
@@ -202,8 +209,33 @@ async def serve(settings: Settings) -> None:
         await stopping.wait()
 
 
+async def _show(
+    settings: Settings,
+    made: Parts,
+    work: Duties,
+    watch: PartWatch,
+    metrics: WorkerMetrics,
+    stack: AsyncExitStack,
+) -> None:
+    """Serve this worker's numbers, where a port is set; nobody reads the desk's books for nothing."""
+    if settings.metrics_port is None:
+        return
+    metrics.show(work.armed, watch.down)
+    desk = DeskWatch(metrics.desk, Attention(made.store), made.stops.waiting, made.clock)
+    reading = asyncio.create_task(desk.run())
+    stack.callback(reading.cancel)
+
+    async def ill() -> dict[str, str]:
+        return {kind: f"no answer since {since.isoformat()}" for kind, since in watch.down.items()}
+
+    serve_them = serving(settings.metrics_host, settings.metrics_port, metrics.registry, ill)
+    await stack.enter_async_context(serve_them)
+
+
 async def _client(settings: Settings) -> Client:
-    return await connect(TemporalAddress.of(settings))
+    return await connect(
+        TemporalAddress.of(settings), metrics=at_port(settings.metrics_host, settings.temporal_metrics_port)
+    )
 
 
 def _part_watch(settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack) -> PartWatch:
@@ -249,6 +281,7 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
         workflows=[StrategyRun, BrokerLogin, Reconciler],
         activities=activities,
         workflow_runner=fast_runner(),
+        interceptors=[LogContext()],
         max_concurrent_activities=ACTIVITIES,
         max_cached_workflows=CACHED_RUNS,
         sticky_queue_schedule_to_start_timeout=STICKY,
@@ -280,7 +313,10 @@ def main() -> int:
     except ValidationError as wrong:
         sys.stderr.write(f"The worker cannot start. {what_is_wrong(wrong)}.\n")
         return 2
-    except (MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
+    except (
+        *(MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate),
+        MetricsPortTaken,
+    ) as wrong:
         sys.stderr.write(f"The worker cannot start. {wrong}\n")
         return 2
     except RuntimeError as unreachable:

@@ -52,6 +52,12 @@ class Attention:
         held = and_(StrategyRow.position == Position.BOUGHT.value, StrategyRow.kept.is_(False))
         return await self._stopped(held)
 
+    async def unanswered(self) -> int:
+        """Return how many orders were sent and have no answer at this moment, the youngest included."""
+        query = select(func.count()).where(OrderRow.status == OrderStatus.SENT.value)
+        async with self._store.read() as session:
+            return int((await session.execute(query)).scalar_one())
+
     async def sold_twice(self) -> list[LeftOver]:
         """Return the stopped strategies that have sold more today than they bought, oldest first."""
         short = StrategyRow.sold_quantity > StrategyRow.bought_quantity

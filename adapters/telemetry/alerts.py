@@ -5,6 +5,22 @@ from prometheus_client import CollectorRegistry, Counter
 from domain.ports import Alerts
 from domain.run import Alarm
 
+KINDS = (
+    *("redis_down", "postgres_down", "temporal_down", "redis_back", "postgres_back", "temporal_back"),
+    *("feed_lost", "missed", "order_failed", "order_rejected", "emergency_exit", "exit_needs_login"),
+    *(
+        "exit_overdue",
+        "position_left",
+        "login_needed",
+        "run_terminated",
+        "late_entry",
+        "late_exit",
+        "run_fault",
+    ),
+)
+"""Every kind, as docs/operations.md lists them: there from the first scrape on, so that the first alarm of a
+kind is an increase."""
+
 
 class CountedAlerts:
     """Counts each alarm and passes it on. Implements `domain.ports.Alerts`."""
@@ -14,6 +30,8 @@ class CountedAlerts:
         self._raised = Counter(
             "stopwatch_alerts_total", "Alarms raised, by kind", ("kind",), registry=registry
         )
+        for kind in KINDS:
+            self._raised.labels(kind)
 
     async def raise_(self, alarm: Alarm) -> None:
         self._raised.labels(alarm.kind).inc()

@@ -44,9 +44,8 @@ class DeskNumbers:
         )
         self.logins_soon = gauge("logins_needed_soon", "The same, of orders that are due within half an hour")
         self.queued = gauge("queue_depth", "Hit stops on the stream queue:orders that no worker has taken")
-        self.read_at = gauge(
-            "desk_read_timestamp_seconds", "When these numbers were last read in full, epoch"
-        )
+        self.read_at = gauge("desk_read_timestamp_seconds", "When these were last read in full, epoch")
+        self.read_at.set(0)  # never: as old as can be, so that somebody is told
 
 
 class DeskWatch:

@@ -58,6 +58,7 @@ from adapters.store.runs import PostgresRunStore
 from adapters.telemetry.desk import DeskWatch
 from adapters.telemetry.log_context import LogContext
 from adapters.telemetry.server import MetricsPortTaken, serving
+from adapters.telemetry.tracing import Tracing, open_tracing
 from adapters.telemetry.worker import WorkerMetrics
 from adapters.temporal import BadCertificate, TemporalAddress, at_port, connect
 from adapters.vault import BadKey, Opener
@@ -98,7 +99,7 @@ class Parts:
     clock: SystemClock
 
 
-def parts(settings: Settings) -> Parts:
+def parts(settings: Settings, tracing: Tracing) -> Parts:
     """Wire the adapters. Raises `MissingSetting`, `BadKey`, `BadEgress`; connects nothing yet."""
     opener = Opener.local(settings.need("encryption_keys"))
     egress = Egress.of(settings.kite_root, settings.egress)
@@ -114,7 +115,13 @@ def parts(settings: Settings) -> Parts:
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
         stops=RedisStops.connect(settings.need("redis_url"), name),
         mark=RedisMark.connect(settings.need("redis_url")),
-        brokers=KiteBrokers(VaultCredentials(credentials, opener, egress), settings.kite_root, clock, wire),
+        brokers=KiteBrokers(
+            VaultCredentials(credentials, opener, egress),
+            settings.kite_root,
+            clock,
+            wire,
+            open_broker=tracing.open_broker,
+        ),
         logins=StoredLogins(credentials, opener, egress, KiteLogin(settings.kite_root, wire), clock),
         wire=wire,
         clock=clock,
@@ -182,8 +189,9 @@ async def serve(settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    made = parts(settings)
     async with AsyncExitStack() as stack:
+        tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "worker"))
+        made = parts(settings, tracing)
         stack.push_async_callback(made.store.close)
         stack.push_async_callback(made.cache.close)
         stack.push_async_callback(made.stops.close)
@@ -193,7 +201,7 @@ async def serve(settings: Settings) -> None:
         metrics = WorkerMetrics()
         told = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
         alerts = metrics.alerts(told)
-        client = await _client(settings)
+        client = await _client(settings, tracing)
         work = duties(settings, made, client, alerts, metrics)
         watch = _part_watch(settings, client, alerts, stack)
         await _show(settings, made, work, watch, metrics, stack)
@@ -232,9 +240,11 @@ async def _show(
     await stack.enter_async_context(serve_them)
 
 
-async def _client(settings: Settings) -> Client:
+async def _client(settings: Settings, tracing: Tracing) -> Client:
     return await connect(
-        TemporalAddress.of(settings), metrics=at_port(settings.metrics_host, settings.temporal_metrics_port)
+        TemporalAddress.of(settings),
+        metrics=at_port(settings.metrics_host, settings.temporal_metrics_port),
+        interceptors=tracing.interceptors,
     )
 
 

@@ -35,6 +35,7 @@ from adapters.store.engine import Store
 from adapters.store.watch import Notices, PostgresWatchList
 from adapters.telemetry.alerts import CountedAlerts
 from adapters.telemetry.server import MetricsPortTaken, serving
+from adapters.telemetry.tracing import open_tracing
 from adapters.temporal import BadCertificate, TemporalAddress, at_port, connect
 from adapters.vault import BadKey, Opener
 from domain.errors import CacheUnavailable, LoginNeeded
@@ -89,11 +90,13 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     stack.callback(wire.close)
     accounts = _accounts(settings, opener, store, wire, clock)
     told = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
+    tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "listener"))
     # Lazy: a listener that starts while Temporal is away still watches, and signals when it is back.
     client = await connect(
         TemporalAddress.of(settings),
         lazy=True,
         metrics=at_port(settings.metrics_host, settings.temporal_metrics_port),
+        interceptors=tracing.interceptors,
     )
     listener = Listener(
         PostgresWatchList(store, Notices(database)),

@@ -57,7 +57,7 @@ from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
 from adapters.telemetry.desk import DeskWatch
 from adapters.telemetry.log_context import LogContext
-from adapters.telemetry.server import MetricsPortTaken, serving
+from adapters.telemetry.server import MetricsPortTaken
 from adapters.telemetry.tracing import Tracing, open_tracing
 from adapters.telemetry.worker import WorkerMetrics
 from adapters.temporal import BadCertificate, TemporalAddress, at_port, connect
@@ -204,7 +204,15 @@ async def serve(settings: Settings) -> None:
         client = await _client(settings, tracing)
         work = duties(settings, made, client, alerts, metrics)
         watch = _part_watch(settings, client, alerts, stack)
-        await _show(settings, made, work, watch, metrics, stack)
+        metrics.show(work.armed, watch.down)
+        # A connection of its own, made with the first look: no order waits behind a count.
+        counting = Store.open(
+            settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, counting"
+        )
+        stack.push_async_callback(counting.close)
+        desk = DeskWatch(metrics.desk, Attention(counting), made.stops.waiting, made.clock)
+        shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, desk)
+        await stack.enter_async_context(shown)
         await stack.enter_async_context(_worker(settings, work.activities, client))
         await stack.enter_async_context(_by_itself(settings, work))
         watching = asyncio.create_task(watch.run())
@@ -215,29 +223,6 @@ async def serve(settings: Settings) -> None:
             settings.ready_file.write_text("ready\n")
         structlog.get_logger().info("worker is ready", task_queue=settings.temporal_task_queue)
         await stopping.wait()
-
-
-async def _show(
-    settings: Settings,
-    made: Parts,
-    work: Duties,
-    watch: PartWatch,
-    metrics: WorkerMetrics,
-    stack: AsyncExitStack,
-) -> None:
-    """Serve this worker's numbers, where a port is set; nobody reads the desk's books for nothing."""
-    if settings.metrics_port is None:
-        return
-    metrics.show(work.armed, watch.down)
-    desk = DeskWatch(metrics.desk, Attention(made.store), made.stops.waiting, made.clock)
-    reading = asyncio.create_task(desk.run())
-    stack.callback(reading.cancel)
-
-    async def ill() -> dict[str, str]:
-        return {kind: f"no answer since {since.isoformat()}" for kind, since in watch.down.items()}
-
-    serve_them = serving(settings.metrics_host, settings.metrics_port, metrics.registry, ill)
-    await stack.enter_async_context(serve_them)
 
 
 async def _client(settings: Settings, tracing: Tracing) -> Client:

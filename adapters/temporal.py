@@ -17,6 +17,7 @@ from temporalio.converter import (
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from adapters.payload_codec import EncryptingCodec
+from adapters.telemetry.server import MetricsPortTaken
 
 _CONVERTERS = tuple(PydanticPayloadConverter().converters.values())
 
@@ -104,7 +105,8 @@ async def connect(
 ) -> Client:
     """Connect to Temporal. `lazy` waits with the connection until the first call.
 
-    `metrics` is the address (host:port) at which the SDK serves its own numbers to Prometheus.
+    `metrics` is the address (host:port) at which the SDK serves its own numbers to Prometheus. Raises
+    `MetricsPortTaken` where nothing can listen there.
 
     Raises `BadKey` for payload keys that are none, `BadCertificate` for files that cannot be read.
     """
@@ -122,7 +124,13 @@ async def connect(
 
 def _runtime(metrics: str) -> Runtime:
     served = PrometheusConfig(bind_address=metrics, durations_as_seconds=True, unit_suffix=True)
-    return Runtime(telemetry=TelemetryConfig(metrics=served))
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=served))
+    except ValueError as error:
+        raise MetricsPortTaken(
+            f"STOPWATCH_TEMPORAL_METRICS_PORT: nothing can listen on {metrics} ({error}). "
+            "STOPWATCH_METRICS_HOST is an address, and each process of a machine needs a port of its own."
+        ) from None
 
 
 class BadCertificate(Exception):

@@ -1,14 +1,18 @@
 """A worker's numbers, in a registry of their own."""
 
-from collections.abc import Callable, Collection
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
+from adapters.part_watch import PartWatch
 from adapters.store.engine import Store
 from adapters.telemetry.alerts import CountedAlerts
-from adapters.telemetry.desk import DeskNumbers
+from adapters.telemetry.desk import DeskNumbers, DeskWatch
 from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
+from adapters.telemetry.server import serving
 from domain.ports import Alerts
 
 PARTS = ("postgres", "redis", "temporal")
@@ -48,6 +52,28 @@ class WorkerMetrics:
         self._held.set_function(lambda: len(held))
         for part in PARTS:
             self._up.labels(part).set_function(_up(part, down))
+
+    @asynccontextmanager
+    async def served(
+        self, host: str, port: int | None, watch: PartWatch, desk: DeskWatch
+    ) -> AsyncIterator[None]:
+        """Serve the numbers meanwhile, where there is a port; nobody reads the desk's books for nothing.
+
+        Raises `MetricsPortTaken`.
+        """
+        if port is None:
+            yield
+            return
+
+        async def ill() -> dict[str, str]:
+            return {kind: f"no answer since {since.isoformat()}" for kind, since in watch.down.items()}
+
+        reading = asyncio.create_task(desk.run())
+        try:
+            async with serving(host, port, self.registry, ill):
+                yield
+        finally:
+            reading.cancel()
 
 
 def _up(part: str, down: Collection[str]) -> Callable[[], float]:

@@ -13,6 +13,7 @@ from adapters.telemetry.alerts import CountedAlerts
 from adapters.telemetry.orders import OrderNumbers
 from adapters.telemetry.server import MetricsPortTaken, serving
 from adapters.telemetry.worker import WorkerMetrics
+from adapters.temporal import TemporalAddress, connect
 from domain.order import Attempt, Leg, OrderStatus
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.run import Alarm
@@ -154,3 +155,11 @@ async def test_a_port_that_another_process_has_is_refused_in_words(registry: Col
         with pytest.raises(MetricsPortTaken, match=f"STOPWATCH_METRICS_PORT.*{port}"):
             async with serving("127.0.0.1", port, registry, well):
                 pass
+
+
+async def test_an_address_that_temporals_numbers_cannot_have_is_refused_in_words() -> None:
+    port = free_port()
+    async with serving("127.0.0.1", port, CollectorRegistry(), well):
+        for address in (f"127.0.0.1:{port}", f"localhost:{port}"):
+            with pytest.raises(MetricsPortTaken, match=f"STOPWATCH_TEMPORAL_METRICS_PORT.*{address}"):
+                await connect(TemporalAddress("127.0.0.1:1"), lazy=True, metrics=address)

@@ -4,6 +4,7 @@ from opentelemetry.trace import SpanKind, Tracer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import get_contextvars
 
+_IDS = ("request_id", "user_id", "strategy_id", "run_id")
 _UNSEEN = ("/health/", "/metrics", "/app")
 """What is asked for every few seconds, or is only a file."""
 
@@ -38,4 +39,4 @@ class TraceRequests:
 
 def _ids() -> dict[str, str]:
     bound = get_contextvars()
-    return {f"stopwatch.{name}": str(bound[name]) for name in ("request_id", "user_id") if name in bound}
+    return {f"stopwatch.{name}": str(bound[name]) for name in _IDS if bound.get(name)}

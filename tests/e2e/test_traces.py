@@ -51,6 +51,8 @@ async def test_one_trace_leads_from_start_to_the_brokers_order(home: Path) -> No
         "stopwatch-api",
         "stopwatch-worker",
     }
+    asked = attributes(request)
+    assert (asked["stopwatch.strategy_id"], asked["stopwatch.run_id"]) == (strategy_id, started["run_id"])
     sent = b"".join(receiver.bodies)
     secrets = [email, *(trader.account[name] for name in ("api_key", "api_secret", "access_token"))]
     for secret in secrets:

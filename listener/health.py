@@ -23,7 +23,7 @@ class Health:
         ill = {name: "does not answer" for name, well in zip(self._parts, answers, strict=True) if not well}
         now = self._numbers()
         if now.stale:
-            ill["feed"] = f"{now.stale} of {now.feeds} price feeds bring no prices"
+            ill["feed"] = f"{now.stale} of {now.feeds} price feeds bring no prices for the stops they guard"
         return ill
 
 

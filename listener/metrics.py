@@ -10,7 +10,11 @@ from prometheus_client.registry import Collector
 
 @dataclass(frozen=True, slots=True)
 class MarketNumbers:
-    """How a listener stands now. `feed_age`: seconds since the quietest feed was heard, None without one."""
+    """How a listener stands now.
+
+    A feed without stops may be silent, as that of a user who has not logged in yet is all night: `stale` and
+    `feed_age` (seconds since the quietest was heard, None without one) are of feeds that guard stops.
+    """
 
     strategies: int
     stops: int
@@ -25,8 +29,8 @@ _GAUGES = {
     "stops": ("stops_watched", "Armed stops in this listener's book"),
     "unsignalled": ("stops_unsignalled", "Hit stops whose signal has not arrived"),
     "feeds": ("feeds", "Price feeds this listener keeps open"),
-    "stale": ("feeds_stale", "Of these, feeds that do not bring prices now"),
-    "feed_age": ("feed_age_seconds", "Seconds since the quietest feed was heard"),
+    "stale": ("feeds_stale", "Feeds that guard stops and do not bring prices now"),
+    "feed_age": ("feed_age_seconds", "Seconds since the quietest feed that guards stops was heard"),
 }
 """Each number's metric and what it says."""
 

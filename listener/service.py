@@ -90,13 +90,14 @@ class Listener:
     def numbers(self) -> MarketNumbers:
         """Return how things stand now, for whoever scrapes."""
         desks = self._desks.values()
-        ages = [desk.feed_age for desk in desks]
+        guarding = [desk for desk in desks if desk.stops]
+        ages = [desk.feed_age for desk in guarding]
         return MarketNumbers(
             strategies=len(self._followed),
             stops=sum(desk.stops for desk in desks),
             unsignalled=self._dispatcher.waiting,
-            feeds=sum(age is not None for age in ages),
-            stale=sum(desk.feed_down is not None for desk in desks),
+            feeds=sum(desk.feed_age is not None for desk in desks),
+            stale=sum(desk.feed_down is not None for desk in guarding),
             feed_age=max((age for age in ages if age is not None), default=None),
         )
 

@@ -17,6 +17,7 @@ from adapters.temporal import TemporalAddress, connect
 from domain.order import Attempt, Leg, OrderStatus
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.run import Alarm
+from domain.strategy import Phase, Position
 from listener.health import Health
 from listener.metrics import ListenerMetrics, MarketNumbers
 from tests.e2e.product import free_port
@@ -105,6 +106,14 @@ async def test_a_listener_shows_its_stops_and_how_old_its_prices_are(house: Hous
     assert (read("stopwatch_feeds"), read("stopwatch_feeds_stale")) == (1, 1)
 
 
+async def test_a_feed_that_guards_no_stop_is_never_stale(house: House) -> None:
+    await house.start(watched(position=Position.NONE, phase=Phase.WAITING))
+    house.feed.lose()
+    await house.clock.advance(60)
+    now = house.listener.numbers
+    assert (now.feeds, now.stale, now.feed_age) == (1, 0, None)
+
+
 async def test_a_stop_whose_signal_does_not_arrive_is_counted(house: House) -> None:
     house.signals.away = True
     await house.start(watched(stop_loss="3500"))
@@ -139,7 +148,7 @@ async def test_a_process_serves_its_numbers_and_names_the_part_that_is_ill() -> 
             assert ill.status == 503
             assert (await ill.json())["parts"] == {
                 "postgres": "does not answer",
-                "feed": "1 of 1 price feeds bring no prices",
+                "feed": "1 of 1 price feeds bring no prices for the stops they guard",
             }
         async with http.get("/health/live") as live:
             assert live.status == 200

@@ -151,6 +151,13 @@ class Settings(BaseSettings):
     cors_origins: str = ""
     traceable: bool = False
     """A debugger of the same user may look into the process; on under `up`, where one user owns all."""
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where worker and listener serve /metrics and /health, as the API does on its own; None: nowhere."""
+    metrics_host: str = "127.0.0.1"
+    temporal_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """Where Temporal's SDK serves its own numbers, on the same host; None: nowhere."""
+    otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Who collects traces (http://host:4318); empty: there are none."""
     log_level: str = "INFO"
     log_format: Literal["console", "json"] = "console"
     ready_file: Path | None = None

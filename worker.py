@@ -53,10 +53,14 @@ from adapters.store.armed import PostgresArmedLog
 from adapters.store.attention import Attention
 from adapters.store.credentials import Credentials
 from adapters.store.engine import Store
-from adapters.store.orders import PostgresOrderLog
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
-from adapters.temporal import BadCertificate, TemporalAddress, connect
+from adapters.telemetry.desk import DeskWatch
+from adapters.telemetry.log_context import LogContext
+from adapters.telemetry.server import MetricsPortTaken
+from adapters.telemetry.tracing import Tracing, open_tracing
+from adapters.telemetry.worker import WorkerMetrics
+from adapters.temporal import BadCertificate, TemporalAddress, at_port, connect
 from adapters.vault import BadKey, Opener
 from domain.leg import Horizons
 from domain.ports import Alerts
@@ -95,7 +99,7 @@ class Parts:
     clock: SystemClock
 
 
-def parts(settings: Settings) -> Parts:
+def parts(settings: Settings, tracing: Tracing) -> Parts:
     """Wire the adapters. Raises `MissingSetting`, `BadKey`, `BadEgress`; connects nothing yet."""
     opener = Opener.local(settings.need("encryption_keys"))
     egress = Egress.of(settings.kite_root, settings.egress)
@@ -111,7 +115,13 @@ def parts(settings: Settings) -> Parts:
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
         stops=RedisStops.connect(settings.need("redis_url"), name),
         mark=RedisMark.connect(settings.need("redis_url")),
-        brokers=KiteBrokers(VaultCredentials(credentials, opener, egress), settings.kite_root, clock, wire),
+        brokers=KiteBrokers(
+            VaultCredentials(credentials, opener, egress),
+            settings.kite_root,
+            clock,
+            wire,
+            open_broker=tracing.open_broker,
+        ),
         logins=StoredLogins(credentials, opener, egress, KiteLogin(settings.kite_root, wire), clock),
         wire=wire,
         clock=clock,
@@ -127,7 +137,7 @@ class Duties:
     fast: FastExits
 
 
-def duties(settings: Settings, made: Parts, client: Client, alerts: Alerts) -> Duties:
+def duties(settings: Settings, made: Parts, client: Client, alerts: Alerts, metrics: WorkerMetrics) -> Duties:
     """Build everything a worker does on its parts."""
     rules = DeskRules(
         entry_fill=settings.entry_fill_seconds,
@@ -136,7 +146,7 @@ def duties(settings: Settings, made: Parts, client: Client, alerts: Alerts) -> D
             exit_resend=timedelta(seconds=settings.exit_resend_after_seconds),
         ),
     )
-    log = PostgresOrderLog(made.store)
+    log = metrics.order_log(made.store)
     desk = OrderDesk(log, made.cache, made.brokers, made.clock, rules)
     gate = EntryGate(made.brokers, made.cache, made.clock)
     missed_after = timedelta(seconds=settings.missed_after_seconds)
@@ -179,20 +189,33 @@ async def serve(settings: Settings) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    made = parts(settings)
     async with AsyncExitStack() as stack:
+        tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "worker"))
+        made = parts(settings, tracing)
         stack.push_async_callback(made.store.close)
         stack.push_async_callback(made.cache.close)
         stack.push_async_callback(made.stops.close)
         stack.push_async_callback(made.mark.close)
         stack.callback(made.wire.close)
         stack.callback(made.brokers.close)
-        alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
-        client = await _client(settings)
-        work = duties(settings, made, client, alerts)
+        metrics = WorkerMetrics()
+        told = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
+        alerts = metrics.alerts(told)
+        client = await _client(settings, tracing)
+        work = duties(settings, made, client, alerts, metrics)
+        watch = _part_watch(settings, client, alerts, stack)
+        metrics.show(work.armed, watch.down)
+        # A connection of its own, made with the first look: no order waits behind a count.
+        counting = Store.open(
+            settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, counting"
+        )
+        stack.push_async_callback(counting.close)
+        desk = DeskWatch(metrics.desk, Attention(counting), made.stops.waiting, made.clock)
+        shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, desk)
+        await stack.enter_async_context(shown)
         await stack.enter_async_context(_worker(settings, work.activities, client))
         await stack.enter_async_context(_by_itself(settings, work))
-        watching = asyncio.create_task(_part_watch(settings, client, alerts, stack).run())
+        watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)
         keeping = asyncio.create_task(_keep_reconciler(client, settings.temporal_task_queue))
         stack.callback(keeping.cancel)
@@ -202,8 +225,12 @@ async def serve(settings: Settings) -> None:
         await stopping.wait()
 
 
-async def _client(settings: Settings) -> Client:
-    return await connect(TemporalAddress.of(settings))
+async def _client(settings: Settings, tracing: Tracing) -> Client:
+    return await connect(
+        TemporalAddress.of(settings),
+        metrics=at_port(settings.metrics_host, settings.temporal_metrics_port),
+        interceptors=tracing.interceptors,
+    )
 
 
 def _part_watch(settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack) -> PartWatch:
@@ -249,6 +276,7 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
         workflows=[StrategyRun, BrokerLogin, Reconciler],
         activities=activities,
         workflow_runner=fast_runner(),
+        interceptors=[LogContext()],
         max_concurrent_activities=ACTIVITIES,
         max_cached_workflows=CACHED_RUNS,
         sticky_queue_schedule_to_start_timeout=STICKY,
@@ -280,7 +308,10 @@ def main() -> int:
     except ValidationError as wrong:
         sys.stderr.write(f"The worker cannot start. {what_is_wrong(wrong)}.\n")
         return 2
-    except (MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
+    except (
+        *(MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate),
+        MetricsPortTaken,
+    ) as wrong:
         sys.stderr.write(f"The worker cannot start. {wrong}\n")
         return 2
     except RuntimeError as unreachable:

@@ -10,6 +10,8 @@ from collections.abc import Awaitable
 from contextlib import suppress
 from datetime import timedelta
 
+from structlog.contextvars import bind_contextvars
+
 from activities.dealer import Dealer
 from activities.intent import NotPlaced
 from domain.armed import BEAT_EVERY, ArmedLog, HeldOrder
@@ -97,6 +99,8 @@ class ArmedOrders:
 
     async def _carry(self, held: HeldOrder) -> None:
         order = held.order
+        # A task of its own: what was bound where it was made stays there, and this ends with it.
+        bind_contextvars(user_id=str(order.key.user_id), strategy_id=str(order.key.strategy_id))
         try:
             if isinstance(order, EnterOrder):
                 await self._buy(order, held.attempt)

@@ -41,6 +41,13 @@ class RedisStops:
         except (RedisError, OSError, TimeoutError) as away:
             raise CacheUnavailable(f"Redis did not answer ({type(away).__name__})") from away
 
+    async def waiting(self) -> int:
+        """Return how many events no worker has taken. Raises `CacheUnavailable`."""
+        try:
+            return int(await self._redis.xlen(QUEUE))
+        except (RedisError, OSError, TimeoutError) as away:
+            raise CacheUnavailable(f"Redis did not answer ({type(away).__name__})") from away
+
     async def close(self) -> None:
         await self._redis.aclose()
 

@@ -1,20 +1,23 @@
 """The connection to Temporal: one converter for client, worker, listener, tests and replay alike."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from pydantic import SecretStr
-from temporalio.client import Client, TLSConfig
+from temporalio.client import Client, Interceptor, TLSConfig
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import (
     CompositePayloadConverter,
     DataConverter,
     DefaultFailureConverterWithEncodedAttributes,
 )
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
 from adapters.payload_codec import EncryptingCodec
+from adapters.telemetry.server import MetricsPortTaken
 
 _CONVERTERS = tuple(PydanticPayloadConverter().converters.values())
 
@@ -88,8 +91,22 @@ def data_converter(payload_keys: str | None) -> DataConverter:
     )
 
 
-async def connect(address: TemporalAddress, *, lazy: bool = False) -> Client:
+def at_port(host: str, port: int | None) -> str | None:
+    """Return the address at which the SDK's own numbers are served; None without a port."""
+    return f"{host}:{port}" if port is not None else None
+
+
+async def connect(
+    address: TemporalAddress,
+    *,
+    lazy: bool = False,
+    metrics: str | None = None,
+    interceptors: Sequence[Interceptor] = (),
+) -> Client:
     """Connect to Temporal. `lazy` waits with the connection until the first call.
+
+    `metrics` is the address (host:port) at which the SDK serves its own numbers to Prometheus. Raises
+    `MetricsPortTaken` where nothing can listen there.
 
     Raises `BadKey` for payload keys that are none, `BadCertificate` for files that cannot be read.
     """
@@ -100,7 +117,20 @@ async def connect(address: TemporalAddress, *, lazy: bool = False) -> Client:
         api_key=address.api_key,
         data_converter=data_converter(address.payload_keys),
         lazy=lazy,
+        interceptors=interceptors,
+        runtime=_runtime(metrics) if metrics else None,
     )
+
+
+def _runtime(metrics: str) -> Runtime:
+    served = PrometheusConfig(bind_address=metrics, durations_as_seconds=True, unit_suffix=True)
+    try:
+        return Runtime(telemetry=TelemetryConfig(metrics=served))
+    except ValueError as error:
+        raise MetricsPortTaken(
+            f"STOPWATCH_TEMPORAL_METRICS_PORT: nothing can listen on {metrics} ({error}). "
+            "STOPWATCH_METRICS_HOST is an address, and each process of a machine needs a port of its own."
+        ) from None
 
 
 class BadCertificate(Exception):

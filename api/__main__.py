@@ -31,6 +31,7 @@ from adapters.logs import configure
 from adapters.store.engine import Store
 from adapters.store.walls import WallMissing, check_walls
 from adapters.store.watch import EVENT_ADDED, Notices
+from adapters.telemetry.tracing import open_tracing
 from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, LoginKeyBox, Sealer
 from api.app import create_app
@@ -151,7 +152,8 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         stack.push_async_callback(prices.close)
         limiter = Limiter(settings.need("redis_url"))
         stack.push_async_callback(limiter.close)
-        temporal = await connect(TemporalAddress.of(settings), lazy=True)
+        tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "api"))
+        temporal = await connect(TemporalAddress.of(settings), lazy=True, interceptors=tracing.interceptors)
         store = Store.open(
             url, pool_size=DATABASE_CONNECTIONS, application=sealing("stopwatch api", sealer.key_id)
         )
@@ -191,6 +193,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
             trusted_proxies=settings.proxies,
             docs=settings.docs,
+            tracer=tracing.tracer,
         )
 
 

@@ -68,4 +68,8 @@ def create_app(parts: Parts) -> FastAPI:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(parts.trusted_proxies))
     # Added last, so outermost: also the answers of the layers inside carry headers, id and log line.
     app.add_middleware(Edge, metrics=app.state.metrics)
+    if parts.tracer is not None:
+        from api.tracing import TraceRequests  # not loaded where nobody collects traces
+
+        app.add_middleware(TraceRequests, tracer=parts.tracer)
     return app

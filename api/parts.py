@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
@@ -17,6 +17,9 @@ from api.throttle import Throttle
 from api.tokens import Tokens
 from domain.ports import Clock, Instruments
 from domain.session import TradingCalendar
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Parts:
     docs: bool = False
     egress: Egress = field(default_factory=Egress)
     """By which address each user's calls reach the broker."""
+    tracer: "Tracer | None" = None
+    """Makes each request a span; None where nobody collects them."""
     stop_wait_seconds: float = 20.0
     look_every_seconds: float = 2.0
     """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
+from structlog.contextvars import bind_contextvars
 
 from adapters.store.accounts import BrokerAccounts
 from adapters.store.reading import TimelineReader
@@ -36,9 +37,11 @@ router = APIRouter(prefix="/strategy", tags=["strategy"])
 async def strategy_id_of(strategy_id: Annotated[str, Path()]) -> UUID:
     """Return the id of the path; what is no id at all is as unknown as any other."""
     try:
-        return UUID(strategy_id)
+        found = UUID(strategy_id)
     except ValueError:
         raise NotFound from None
+    bind_contextvars(strategy_id=str(found))
+    return found
 
 
 StrategyId = Annotated[UUID, Depends(strategy_id_of)]
@@ -96,6 +99,7 @@ async def start(
     user_id: UserId, parts: PartsDep, body: Annotated[StartIn, Depends(body_of(StartIn))]
 ) -> Response:
     """Start the next trading day on which buy_time is still ahead. Idempotent while it runs."""
+    bind_contextvars(strategy_id=str(body.strategy_id))
     now_stands = await starting.start(parts, user_id, body.strategy_id)
     return await _answer(parts, now_stands, look_at_market=True)
 
@@ -109,6 +113,7 @@ async def stop(
     user_id: UserId, parts: PartsDep, body: Annotated[StopIn, Depends(body_of(StopIn))]
 ) -> Response:
     """Stop: 200 when it is over, 202 while the exit goes on by itself."""
+    bind_contextvars(strategy_id=str(body.strategy_id))
     on_stop = OnStop(body.on_stop) if body.on_stop else None
     now_stands, over = await stopping.stop(parts, user_id, body.strategy_id, on_stop)
     return await _answer(parts, now_stands, 200 if over else 202)
@@ -160,6 +165,8 @@ async def _answer(
     parts: Parts, stands: Standing, status: int = 200, *, look_at_market: bool = False
 ) -> Response:
     record = stands.record
+    # The request's last line names what it was about, a new strategy and a new run included.
+    bind_contextvars(strategy_id=str(record.strategy.strategy_id), run_id=record.run_id)
     last_price = (await _last_prices(parts, [record])).get(record.strategy.strategy_id)
     market_price = await _market_price(parts, record) if look_at_market and last_price is None else None
     answer = shown(record, stands.account, parts.clock.now(), last_price, market_price)

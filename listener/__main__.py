@@ -33,13 +33,18 @@ from adapters.redis_stop_queue import RedisStopQueue
 from adapters.store.credentials import FeedLogins
 from adapters.store.engine import Store
 from adapters.store.watch import Notices, PostgresWatchList
-from adapters.temporal import BadCertificate, TemporalAddress, connect
+from adapters.telemetry.alerts import CountedAlerts
+from adapters.telemetry.server import MetricsPortTaken, serving
+from adapters.telemetry.tracing import open_tracing
+from adapters.temporal import BadCertificate, TemporalAddress, at_port, connect
 from adapters.vault import BadKey, Opener
 from domain.errors import CacheUnavailable, LoginNeeded
 from domain.ports import Broker
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.fast_path import SignalsAlone
+from listener.health import Ask, Health
 from listener.logins import OperatorLogin, own_accounts
+from listener.metrics import ListenerMetrics
 from listener.service import Listener
 from settings import MissingSetting, Settings, what_is_wrong
 from workflows.client import TemporalStopSignals
@@ -53,7 +58,8 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
-        listener = await _listener(settings, stack)
+        metrics = ListenerMetrics()
+        listener = await _listener(settings, stack, metrics)
         running = asyncio.create_task(listener.run())
         ready = asyncio.create_task(_say_ready(settings, listener))
         stopped = asyncio.create_task(stopping.wait())
@@ -65,7 +71,7 @@ async def serve(settings: Settings) -> None:
         await asyncio.gather(ready, stopped, running, return_exceptions=True)
 
 
-async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
+async def _listener(settings: Settings, stack: AsyncExitStack, metrics: ListenerMetrics) -> Listener:
     clock = SystemClock()
     database = settings.need("database_url_listener")
     opener = _opener(settings)
@@ -83,10 +89,16 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
     wire = Wire()
     stack.callback(wire.close)
     accounts = _accounts(settings, opener, store, wire, clock)
-    alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
+    told = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
+    tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "listener"))
     # Lazy: a listener that starts while Temporal is away still watches, and signals when it is back.
-    client = await connect(TemporalAddress.of(settings), lazy=True)
-    return Listener(
+    client = await connect(
+        TemporalAddress.of(settings),
+        lazy=True,
+        metrics=at_port(settings.metrics_host, settings.temporal_metrics_port),
+        interceptors=tracing.interceptors,
+    )
+    listener = Listener(
         PostgresWatchList(store, Notices(database)),
         accounts,
         lambda account, receiver: KiteFeed(settings.kite_ws_root, account.login, receiver, clock),
@@ -96,9 +108,19 @@ async def _listener(settings: Settings, stack: AsyncExitStack) -> Listener:
         members,
         _name(clock),
         cache,
-        alerts,
+        CountedAlerts(told, metrics.registry),
         clock,
     )
+    metrics.show(lambda: listener.numbers)
+    parts: dict[str, Ask] = {
+        "postgres": store.ping,
+        "redis": cache.ping,
+        "temporal": client.service_client.check_health,
+    }
+    health = Health(parts, lambda: listener.numbers)
+    shown = serving(settings.metrics_host, settings.metrics_port, metrics.registry, health.ill)
+    await stack.enter_async_context(shown)
+    return listener
 
 
 def _name(clock: SystemClock) -> str:
@@ -169,7 +191,10 @@ def main() -> int:
         arm_from(settings.failpoints, settings.failpoints_log)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except (MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate) as wrong:
+    except (
+        *(MissingSetting, BadKey, BadEgress, BadFailpoint, CloudWatchUnset, BadCertificate),
+        MetricsPortTaken,
+    ) as wrong:
         return _cannot_start(str(wrong))
     except ValidationError as wrong:
         return _cannot_start(f"{what_is_wrong(wrong)}.")

@@ -83,6 +83,11 @@ class PriceFeed(Protocol):
         """Say why nothing comes, None while everything that is watched is connected."""
         ...
 
+    @property
+    def age(self) -> float | None:
+        """Return the seconds since it was last heard; None while nothing is watched."""
+        ...
+
     def use(self, sockets: int) -> None:
         """Have at most so many of the account's connections."""
         ...

@@ -126,6 +126,21 @@ class Desk:
         return not self._watched
 
     @property
+    def stops(self) -> int:
+        """Return how many stops are armed."""
+        return len(self._book)
+
+    @property
+    def feed_down(self) -> str | None:
+        """Say why prices do not come over the feed, None while they do or none is wanted."""
+        return self._feed.down
+
+    @property
+    def feed_age(self) -> float | None:
+        """Return the seconds since the feed was last heard; None while nothing is watched."""
+        return self._feed.age
+
+    @property
     def attempted(self) -> bool:
         """Tell whether every instrument was looked up and the feed has tried to connect."""
         return self._tokens.complete and self._feed.attempted

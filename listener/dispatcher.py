@@ -175,7 +175,11 @@ class Dispatcher:
     async def _send(self, hit: _Hit) -> None:
         # Set before the answer: however it ends, the next signal of this strategy is a second away.
         hit.again_at = self._clock.monotonic() + RETRY
-        self._tell(hit)
+        with structlog.contextvars.bound_contextvars(**_ids(hit.watched)):
+            self._tell(hit)
+            await self._signal(hit)
+
+    async def _signal(self, hit: _Hit) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
                 await failpoint("stop.crossed")
@@ -197,7 +201,6 @@ class Dispatcher:
             hit.told = True
             log.info(
                 "stop-loss hit",
-                strategy_id=str(hit.watched.strategy_id),
                 instrument=hit.watched.instrument,
                 price=str(hit.price),
                 stop_loss=str(hit.watched.stop_loss),
@@ -210,7 +213,7 @@ class Dispatcher:
             return
         if self._hits.get(hit.watched.strategy_id) is hit:
             self.drop(hit.watched.strategy_id)
-            log.warning("a stop-loss has no run to go to", strategy_id=str(hit.watched.strategy_id))
+            log.warning("a stop-loss has no run to go to")
             self._gone(hit.watched)
 
     def _failed(self, hit: _Hit, error: Exception) -> None:
@@ -218,3 +221,12 @@ class Dispatcher:
         if not self.away:
             log.error("stop-loss signals do not arrive; trying every second", error=type(error).__name__)
         self.away = True
+
+
+def _ids(watched: WatchedStrategy) -> dict[str, str]:
+    return {
+        "user_id": str(watched.user_id),
+        "strategy_id": str(watched.strategy_id),
+        "workflow_id": watched.workflow_id,
+        "run_id": watched.run_id,
+    }

@@ -20,6 +20,7 @@ from listener.accounts import Accounts, OpenFeed
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.desk import Desk
 from listener.dispatcher import Dispatcher
+from listener.metrics import MarketNumbers
 from listener.shards import Shards, sockets
 from listener.steady import steadily
 from listener.watcher import Watcher
@@ -84,6 +85,21 @@ class Listener:
         await self._watcher.read_once.wait()
         while not all(desk.attempted for desk in self._desks.values()):
             await self._clock.sleep(_READY_LOOK)
+
+    @property
+    def numbers(self) -> MarketNumbers:
+        """Return how things stand now, for whoever scrapes."""
+        desks = self._desks.values()
+        guarding = [desk for desk in desks if desk.stops]
+        ages = [desk.feed_age for desk in guarding]
+        return MarketNumbers(
+            strategies=len(self._followed),
+            stops=sum(desk.stops for desk in desks),
+            unsignalled=self._dispatcher.waiting,
+            feeds=sum(desk.feed_age is not None for desk in desks),
+            stale=sum(desk.feed_down is not None for desk in guarding),
+            feed_age=max((age for age in ages if age is not None), default=None),
+        )
 
     async def hand_over(self) -> None:
         """Have other listeners take over, if there are any; meanwhile go on watching."""

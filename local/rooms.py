@@ -23,6 +23,10 @@ _SECRET = (
 )
 
 
+_OF_ONE_PROCESS = ("METRICS_PORT", "TEMPORAL_METRICS_PORT")
+"""Ports that only one process of a machine can have: under `up` several run side by side."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """Makes the parts that run our code, from one set of settings."""
@@ -73,7 +77,9 @@ class Rooms:
 
     def _for(self, *secrets: str) -> dict[str, str]:
         shown = {
-            name: value for name, value in self.settings.items() if name not in _SECRET or name in secrets
+            name: value
+            for name, value in self.settings.items()
+            if (name not in _SECRET or name in secrets) and name not in _OF_ONE_PROCESS
         }
         return {**self.environment, **{f"STOPWATCH_{name}": value for name, value in shown.items()}}
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -75,13 +75,16 @@ class KiteBrokers:
         *,
         capacity: int = ACCOUNTS,
         read_seconds: float = READ_SECONDS,
+        open_broker: Callable[..., KiteBroker] = KiteBroker,
     ) -> None:
+        """`open_broker` makes an account from what `KiteBroker` takes."""
         self._credentials = credentials
         self._root = root
         self._clock = clock
         self._wire = wire
         self._capacity = capacity
         self._read_seconds = read_seconds
+        self._open_broker = open_broker
         self._accounts: OrderedDict[UUID, _Account] = OrderedDict()
 
     async def of(self, user_id: UUID) -> Broker:
@@ -146,7 +149,7 @@ class KiteBrokers:
     def _open(self, account: _Account, found: KiteCredentials) -> None:
         self._close(account)
         calls = KiteCalls(found.api_key, found.access_token, self._root, self._wire, found.proxies)
-        account.broker = KiteBroker(calls, self._clock, found.login_version, self._read_seconds)
+        account.broker = self._open_broker(calls, self._clock, found.login_version, self._read_seconds)
         account.dead = found.dead
 
     @staticmethod

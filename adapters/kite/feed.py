@@ -83,6 +83,11 @@ class KiteFeed:
         return all(socket.attempts for socket in self._sockets if socket.tokens)
 
     @property
+    def age(self) -> float | None:
+        """Return the seconds since the quietest socket in use was heard; None while nothing is watched."""
+        return max((socket.age for socket in self._sockets if socket.tokens), default=None)
+
+    @property
     def dropped(self) -> int:
         """Return how many packets were garbage so far."""
         return sum(socket.dropped for socket in self._sockets)

@@ -96,6 +96,7 @@ class FeedSocket:
         self._subscribed: set[int] = set()
         self._refused: tuple[FeedLogin, float] | None = None
         self._last_frame = 0.0
+        self._wanted_at = 0.0
         self._unread: list[bytes] = []
         self.tokens: frozenset[int] = frozenset()
         self.state = SocketState.LOST
@@ -107,8 +108,15 @@ class FeedSocket:
 
     def watch(self, tokens: Collection[int]) -> None:
         if tokens != self.tokens:
+            if not self.tokens:
+                self._wanted_at = self._clock.monotonic()
             self.tokens = frozenset(tokens)
             self._changed.set()
+
+    @property
+    def age(self) -> float:
+        """Return the seconds since anything was heard, heartbeats included, or since it was first wanted."""
+        return self._clock.monotonic() - max(self._last_frame, self._wanted_at)
 
     def carries(self, token: int) -> bool:
         """Tell whether this token is subscribed on a connection that was heard from lately."""

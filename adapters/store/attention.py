@@ -2,10 +2,22 @@
 
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import ColumnElement, String, and_, case, cast, exists, func, or_, select
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    String,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from adapters.store.engine import Store
-from adapters.store.tables import BrokerKeys, EventRow, OrderRow, StrategyRow, User
+from adapters.store.tables import LEFT, UNSETTLED, BrokerKeys, EventRow, OrderRow, StrategyRow, User
 from domain.attention import Due, InDoubt, LeftOver, LoginNeeded
 from domain.order import Leg, OrderStatus
 from domain.session import exchange_time
@@ -49,8 +61,13 @@ class Attention:
 
     async def left_over(self) -> list[LeftOver]:
         """Return the stopped strategies that hold shares nobody chose to keep, oldest first."""
-        held = and_(StrategyRow.position == Position.BOUGHT.value, StrategyRow.kept.is_(False))
-        return await self._stopped(held)
+        return await self._stopped(literal_column(f"({LEFT})", Boolean()))
+
+    async def unanswered(self) -> int:
+        """Return how many orders were sent and have no answer at this moment, the youngest included."""
+        query = select(func.count()).where(_unsettled(), OrderRow.status == OrderStatus.SENT.value)
+        async with self._store.read() as session:
+            return int((await session.execute(query)).scalar_one())
 
     async def sold_twice(self) -> list[LeftOver]:
         """Return the stopped strategies that have sold more today than they bought, oldest first."""
@@ -78,12 +95,17 @@ class Attention:
             select(OrderRow, User.email, StrategyRow.status)
             .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
             .join(User, User.user_id == OrderRow.user_id)
-            .where(_doubtful())
+            .where(_unsettled(), _doubtful())
             .order_by(OrderRow.sent_at, OrderRow.order_id)
         )
         async with self._store.read() as session:
             rows = (await session.execute(query)).all()
         return [_in_doubt(row, email, Status(status)) for row, email, status in rows]
+
+
+def _unsettled() -> ColumnElement[bool]:
+    # In the words of the index, as constants: Postgres uses it for nothing it cannot prove to be in it.
+    return literal_column(f"orders.{UNSETTLED}", Boolean())
 
 
 def _doubtful() -> ColumnElement[bool]:

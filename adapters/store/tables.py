@@ -142,6 +142,12 @@ class BrokerKeys(Base):
     token_expires_at: Mapped[datetime | None]
 
 
+UNSETTLED = "status IN ('sent', 'absent', 'open')"
+"""Orders that somebody or something still has to see to."""
+LEFT = "status = 'stopped' AND position = 'bought' AND NOT kept"
+"""Strategies that hold shares nobody chose to keep."""
+
+
 class StrategyRow(Base):
     """A strategy and where its newest run stands. Only the run writes the life-cycle columns."""
 
@@ -152,6 +158,13 @@ class StrategyRow(Base):
         CheckConstraint("buy_time < sell_time", name="buy_before_sell"),
         Index("ix_strategies_user_created", "user_id", "created_at", "strategy_id"),
         Index("ix_strategies_running", "strategy_id", postgresql_where=sql("status = 'running'")),
+        # What needs a person is counted all day, however many strategies are behind.
+        Index("ix_strategies_left", "stopped_at", postgresql_where=sql(LEFT)),
+        Index(
+            "ix_strategies_oversold",
+            "trading_day",
+            postgresql_where=sql("sold_quantity > bought_quantity"),
+        ),
     )
 
     strategy_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -207,6 +220,7 @@ class OrderRow(Base):
         # What an account has sent in the last minute: every claim asks.
         Index("ix_orders_user_sent", "user_id", "sent_at"),
         Index("ix_orders_held", "due_at", postgresql_where=sql(HELD)),
+        Index("ix_orders_unsettled", "sent_at", postgresql_where=sql(UNSETTLED)),
         # A handful at any time; the reconciler asks for them every few seconds, however many days are behind.
         Index(
             "ix_orders_entries_in_doubt",

@@ -132,7 +132,11 @@ async def test_dropped_connection_is_made_again_with_its_subscriptions(paper: Pa
 async def test_silent_connection_counts_as_lost_though_the_socket_stays_open(paper: PaperProcess) -> None:
     async with connected(paper, "TCS") as (room, [tcs]):
         await room.until_price(tcs, "TCS", "3510")
+        age = room.feed.age
+        assert age is not None
+        assert age <= QUICK.silent
         paper.fault("ws_silent", seconds=QUICK.silent + 2)
+        await room.until(lambda: (room.feed.age or 0) > QUICK.silent / 2)
         await room.until(lambda: "lost" in room.heard.events)
         paper.clear_faults()
         await room.until_price(tcs, "TCS", "3511")
@@ -147,6 +151,10 @@ async def test_heartbeats_alone_keep_a_connection_alive(paper: PaperProcess) -> 
         later = loop.time() + QUICK.silent * 2
         await room.until(lambda: loop.time() > later)
         assert room.heard.events == ["alive"]
+
+
+def test_a_feed_that_nobody_needs_has_no_age(paper: PaperProcess) -> None:
+    assert Room(paper).feed.age is None
 
 
 async def test_garbage_is_dropped_and_the_feed_goes_on(paper: PaperProcess) -> None:

@@ -25,12 +25,17 @@ class MemoryFeed:
         self.connected = True
         self.attempted = True
         self.sockets = 3
+        self.heard_at = clock.monotonic()
         self._receiver = receiver
         self._clock = clock
 
     @property
     def down(self) -> str | None:
         return None if self.connected else "the broker's price feed cannot be reached"
+
+    @property
+    def age(self) -> float | None:
+        return self._clock.monotonic() - self.heard_at if self.tokens else None
 
     def use(self, sockets: int) -> None:
         self.sockets = sockets
@@ -46,6 +51,7 @@ class MemoryFeed:
 
     def tick(self, token: int, *prices: str) -> None:
         """Send prices of one instrument that arrive together."""
+        self.heard_at = self._clock.monotonic()
         self._receiver.on_ticks(Ticks.of([Tick(token, Decimal(price)) for price in prices]))
 
     def lose(self) -> None:

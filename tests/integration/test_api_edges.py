@@ -8,12 +8,13 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
+from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from adapters.store.engine import Store
 from api.app import create_app
 from api.passwords import Passwords
-from tests.api_world import PASSWORD, Customer, World, new_world
+from tests.api_world import PASSWORD, Customer, World, json_of, new_world
 from tests.postgres import PostgresServer
 
 OPEN = {
@@ -192,6 +193,20 @@ async def test_callers_request_id_comes_back_unless_it_is_not_one(world: World):
     assert given.headers["x-request-id"] == "phone-17"
     odd = await call(world, "GET", "/health/live", headers={"X-Request-Id": "a b\tc<script>"})
     assert re.fullmatch(r"[0-9a-f]{32}", odd.headers["x-request-id"])
+
+
+async def test_a_requests_last_line_says_whose_it_was_and_about_what(world: World):
+    customer = await world.trader()
+    created = await customer.create()
+    with capture_logs(processors=[merge_contextvars]) as logged:
+        started = json_of(await customer.start(created["strategy_id"]))
+        await customer.get(f"/strategy/{uuid4()}")
+    first, second = [line for line in logged if line["event"] == "answered"]
+    assert (first["user_id"], first["strategy_id"]) == (str(await customer.id()), created["strategy_id"])
+    assert first["run_id"] == started["run_id"]
+    assert first["request_id"] != second["request_id"]
+    assert second["strategy_id"] != created["strategy_id"]
+    assert "run_id" not in second, "what one request was about is not the next one's"
 
 
 async def test_bug_is_answered_without_its_words(world: World):

@@ -7,9 +7,11 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from adapters.store.engine import Store
+from tests.e2e.product import free_port
 from tests.listener_house import ROOT, House, holding, listener_house, until
 from tests.paper_process import PaperProcess
 
@@ -49,6 +51,22 @@ async def test_price_at_the_stop_becomes_a_signal_in_the_runs_history(store: Sto
     log = house.log.read_text()
     assert house.environment["STOPWATCH_FEED_ACCESS_TOKEN"] not in log
     assert "Traceback" not in log
+
+
+async def test_a_listener_serves_its_numbers_and_whether_it_is_well(store: Store, house: House) -> None:
+    port = free_port()
+    house.environment["STOPWATCH_METRICS_PORT"] = str(port)
+    listener = await house.start()
+    await holding(store, house)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+
+        async def watched() -> bool:
+            return "stopwatch_stops_watched 1.0" in (await http.get("/metrics")).text
+
+        await until(watched)
+        assert "stopwatch_feeds_stale 0.0" in (await http.get("/metrics")).text
+        assert (await http.get("/health/ready")).json() == {"status": "ok"}
+    assert await house.end(listener, signal.SIGTERM) == 0
 
 
 async def test_price_that_fell_while_no_listener_lived_is_signalled_by_the_next_one(

@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from adapters.redis_stop_queue import RedisStopQueue
+from adapters.redis_stops import RedisStops
 from domain.errors import CacheUnavailable
 from tests.valkey_process import ValkeyProcess
 
@@ -84,3 +85,16 @@ async def test_server_that_stands_still_is_given_up(queue: RedisStopQueue, serve
                 await queue.put([uuid4()])
     finally:
         os.kill(server.pid, signal.SIGCONT)
+
+
+async def test_what_no_worker_has_taken_is_counted(queue: RedisStopQueue, server: ValkeyProcess) -> None:
+    stops = RedisStops.connect(server.url, "worker")
+    try:
+        assert await stops.waiting() == 0
+        await queue.put([uuid4() for _ in range(3)])
+        assert await stops.waiting() == 3
+        while not await stops.take():
+            pass  # the first look makes the group
+        assert await stops.waiting() == 0
+    finally:
+        await stops.close()

@@ -38,7 +38,7 @@ def faults(compose: Compose) -> Iterator[str]:
 
 def _faults_of(name: str, service: Compose, networks: Compose) -> Iterator[str]:
     image = service.get("image", "")
-    if not re.fullmatch(r"[\w./-]+:\d+\.\d+(\.\d+)?(-[\w.]+)?", image):
+    if not re.fullmatch(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-[\w.]+)?", image):
         yield f"the image {image!r} is not pinned by an exact tag"
     if not re.fullmatch(r"[1-9]\d*:[1-9]\d*", str(service.get("user", ""))):
         yield "it may run as root"

@@ -1,0 +1,38 @@
+"""A process without an API of its own tells its numbers and whether it is well, on a port of its own."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from prometheus_client import CollectorRegistry
+
+Ill = Callable[[], Awaitable[Mapping[str, str]]]
+"""Says which part is ill and why, by name; empty while all is well. Never raises."""
+
+
+class MetricsPortTaken(Exception):
+    """The port of STOPWATCH_METRICS_PORT cannot be listened on; the message is a sentence."""
+
+
+@asynccontextmanager
+async def serving(host: str, port: int | None, registry: CollectorRegistry, ill: Ill) -> AsyncIterator[None]:
+    """Serve /metrics, /health/live and /health/ready meanwhile; nothing without a port.
+
+    In the loop of the process: what a scrape reads does not change under it. Raises `MetricsPortTaken`.
+    """
+    if port is None:
+        yield
+        return
+    # An HTTP server of 20 MB, for whoever wants it.
+    from adapters.telemetry.pages import opened
+
+    try:
+        runner = await opened(host, port, registry, ill)
+    except OSError as error:
+        raise MetricsPortTaken(
+            f"STOPWATCH_METRICS_PORT: nothing can listen on {host}:{port} ({error.strerror}). "
+            "Each process of a machine needs a port of its own."
+        ) from None
+    try:
+        yield
+    finally:
+        await runner.cleanup()

@@ -123,7 +123,8 @@ class Settings(BaseSettings):
     @property
     def paper_login_page(self) -> str | None:
         """Return where users of the paper exchange log in; None at Zerodha, which has a host for it."""
-        return None if self.kite_root == ZERODHA_ROOT else f"{self.kite_root}/connect/login"
+        root = self.kite_root.rstrip("/")
+        return None if root == ZERODHA_ROOT else f"{root}/connect/login"
 
     @property
     def egress(self) -> str | None:

@@ -113,24 +113,27 @@ class TemporalRuns:
         id of its own: it must reach a run whose exit is already under way.
         """
         suffix = "-keep" if request.on_stop is OnStop.KEEP else ""
-        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
-        try:
-            view: RunView = await handle.execute_update(
-                "stop",
-                {"on_stop": request.on_stop},
-                result_type=RunView,
-                id=f"stop-{run_id}{suffix}",
-                rpc_timeout=timedelta(seconds=wait_seconds),
-            )
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            return None
-        except WorkflowUpdateFailedError as failed:
-            raise NoSuchRun(workflow_id) from failed
-        except _AWAY as error:
-            if _gone(error):
-                raise NoSuchRun(workflow_id) from error
-            raise TemporalAway("the stop could not be delivered") from error
-        return view
+        # A run that an operator has reset goes on under another run id, which the row does not know yet.
+        for known in (run_id, None):
+            handle = self._client.get_workflow_handle(workflow_id, run_id=known)
+            try:
+                view: RunView = await handle.execute_update(
+                    "stop",
+                    {"on_stop": request.on_stop},
+                    result_type=RunView,
+                    id=f"stop-{run_id}{suffix}",
+                    rpc_timeout=timedelta(seconds=wait_seconds),
+                )
+            except WorkflowUpdateRPCTimeoutOrCancelledError:
+                return None
+            except WorkflowUpdateFailedError as failed:
+                raise NoSuchRun(workflow_id) from failed
+            except _AWAY as error:
+                if not _gone(error):
+                    raise TemporalAway("the stop could not be delivered") from error
+            else:
+                return view
+        raise NoSuchRun(workflow_id)
 
 
 class TemporalOpenRuns:
@@ -181,18 +184,21 @@ class TemporalOpenRuns:
 
     async def sell(self, workflow_id: str, run_id: str) -> None:
         """Ask a run to stop and sell, and do not wait for it; one that has ended is left alone."""
-        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
-        try:
-            await handle.start_update(
-                "stop",
-                {"on_stop": OnStop.EXIT},
-                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-                id=f"stop-{run_id}",
-                rpc_timeout=SIGNAL_DEADLINE,
-            )
-        except (*_AWAY, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-            if not _gone(error):
-                raise TemporalAway("a run could not be told to sell") from error
+        for known in (run_id, None):  # the second for one that an operator has reset
+            handle = self._client.get_workflow_handle(workflow_id, run_id=known)
+            try:
+                await handle.start_update(
+                    "stop",
+                    {"on_stop": OnStop.EXIT},
+                    wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                    id=f"stop-{run_id}",
+                    rpc_timeout=SIGNAL_DEADLINE,
+                )
+            except (*_AWAY, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+                if not _gone(error):
+                    raise TemporalAway("a run could not be told to sell") from error
+            else:
+                return
 
     async def adopt(self, start: StartRun) -> None:
         """Start a run that takes `start` over, unless one is open."""

@@ -24,9 +24,11 @@ export function forget() {
 }
 
 export async function logOut() {
-  const refresh_token = localStorage.getItem(KEPT);
   try {
-    if (refresh_token) await send("POST", "/auth/logout", { refresh_token });
+    if (signedIn()) {
+      if (access === null) await renew();
+      await call("POST", "/auth/logout", { refresh_token: localStorage.getItem(KEPT) });
+    }
   } finally {
     forget();
   }

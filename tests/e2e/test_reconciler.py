@@ -43,6 +43,16 @@ async def test_terminated_while_waiting_ends_without_an_order(product: Product, 
     assert await trader.ledger() == []
 
 
+async def test_a_run_that_an_operator_has_reset_is_still_stopped(product: Product, trader: Trader) -> None:
+    """It goes on under another run id, which the strategy's row does not know."""
+    strategy_id = await holding(trader)
+    run = (await trader.strategy(strategy_id))["workflow_id"]
+    product.temporal("workflow", "reset", "-w", run, "--type", "LastWorkflowTask", "--reason", "a test")
+    stopped = await trader.stop(strategy_id)
+    assert (stopped.status_code, stopped.json()["outcome"]) == (200, "stopped"), stopped.text
+    assert [order["transaction_type"] for order in await trader.ledger()] == ["BUY", "SELL"]
+
+
 async def test_flushed_redis_is_restored_while_holding(product: Product, trader: Trader) -> None:
     from redis.asyncio import Redis
 

@@ -221,8 +221,11 @@ async def test_callback_says_on_the_page_how_the_login_failed(world: World):
     world.logins.result = LoginResult(LoginStatus.OTHER_USER)
     answer = await world.http.get("/broker/callback", params={"state": state, "request_token": "t"})
     assert answer.headers["location"] == "/app?broker=broker_other_user"
-    page = await world.http.get(answer.headers["location"])
-    assert "another Zerodha account" in page.text
+    assert (await world.http.get(answer.headers["location"])).status_code == 200
+    words = (
+        await world.http.get("/app/app.js")
+    ).text  # the app says it: it reads the word in its own address
+    assert 'broker_other_user: "This login belongs to another Zerodha account' in words
 
 
 async def sealed(world: World) -> dict:

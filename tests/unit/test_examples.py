@@ -15,7 +15,9 @@ JSON = "application/json"
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    app = create_app(cast("Any", SimpleNamespace(docs=True, cors_origins=(), trusted_proxies=())))
+    app = create_app(
+        cast("Any", SimpleNamespace(docs=True, cors_origins=(), trusted_proxies=(), tracer=None))
+    )
     return app.openapi()
 
 

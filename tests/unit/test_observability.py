@@ -105,13 +105,6 @@ def test_every_runbook_belongs_to_an_alert() -> None:
     assert re.findall(r"^### (\w+)$", section, re.MULTILINE) == [rule["alert"] for rule in RULES]
 
 
-@pytest.mark.parametrize("page", ["operations.md", "metrics.md"])
-def test_links_within_the_pages_lead_somewhere(page: str) -> None:
-    texts = {"": (ROOT / "docs" / page).read_text(), "operations.md": OPERATIONS, "metrics.md": PAGE}
-    for target, anchor in re.findall(r"\]\(([\w./]*)#([\w-]+)\)", texts[""]):
-        assert anchor in anchors(texts[target]), f"{target}#{anchor}"
-
-
 def test_the_kinds_that_are_counted_are_those_the_operator_reads_of() -> None:
     table = OPERATIONS.split("| kind |")[1].split("\n## ")[0]
     first = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]

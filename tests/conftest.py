@@ -1,14 +1,18 @@
 """What several rooms' tests share. Servers are real; each is started once for the whole session."""
 
+import io
+import logging
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 from temporalio.testing import WorkflowEnvironment
 
+from adapters.logs import configure
 from adapters.temporal import DATA_CONVERTER
 
 # A machine that is busy is slow, not wrong: nothing here asserts how long something took.
@@ -30,10 +34,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     The product's tests wait most of their time, so they come first and the others run beside them.
     """
-    first = {"e2e": 0, "chaos": 0, "integration": 1}
+    first = {"e2e": 0, "chaos": 0, "browser": 0, "integration": 1}
     for item in items:
         item.add_marker(pytest.mark.xdist_group(item.path.name))
     items.sort(key=lambda item: first.get(item.path.parent.name, 2))
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """What this process logs, as JSON, at INFO and above."""
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    stream = io.StringIO()
+    configure("INFO", "json", stream)
+    yield stream
+    root.handlers, root.level = before, level
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

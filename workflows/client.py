@@ -112,28 +112,36 @@ class TemporalRuns:
         Calls share one update id, so a second call waits for the same stop. Only an explicit "keep" has an
         id of its own: it must reach a run whose exit is already under way.
         """
+        try:
+            return await self._stop(workflow_id, run_id, request, wait_seconds)
+        except NoSuchRun:
+            goes_on = await _reset_of(self._client, workflow_id, run_id)
+            if goes_on is None:
+                raise
+            return await self._stop(workflow_id, goes_on, request, wait_seconds)
+
+    async def _stop(
+        self, workflow_id: str, run_id: str, request: StopRequest, wait_seconds: float
+    ) -> RunView | None:
         suffix = "-keep" if request.on_stop is OnStop.KEEP else ""
-        # A run that an operator has reset goes on under another run id, which the row does not know yet.
-        for known in (run_id, None):
-            handle = self._client.get_workflow_handle(workflow_id, run_id=known)
-            try:
-                view: RunView = await handle.execute_update(
-                    "stop",
-                    {"on_stop": request.on_stop},
-                    result_type=RunView,
-                    id=f"stop-{run_id}{suffix}",
-                    rpc_timeout=timedelta(seconds=wait_seconds),
-                )
-            except WorkflowUpdateRPCTimeoutOrCancelledError:
-                return None
-            except WorkflowUpdateFailedError as failed:
-                raise NoSuchRun(workflow_id) from failed
-            except _AWAY as error:
-                if not _gone(error):
-                    raise TemporalAway("the stop could not be delivered") from error
-            else:
-                return view
-        raise NoSuchRun(workflow_id)
+        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
+        try:
+            view: RunView = await handle.execute_update(
+                "stop",
+                {"on_stop": request.on_stop},
+                result_type=RunView,
+                id=f"stop-{run_id}{suffix}",
+                rpc_timeout=timedelta(seconds=wait_seconds),
+            )
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            return None
+        except WorkflowUpdateFailedError as failed:
+            raise NoSuchRun(workflow_id) from failed
+        except _AWAY as error:
+            if _gone(error):
+                raise NoSuchRun(workflow_id) from error
+            raise TemporalAway("the stop could not be delivered") from error
+        return view
 
 
 class TemporalOpenRuns:
@@ -184,21 +192,26 @@ class TemporalOpenRuns:
 
     async def sell(self, workflow_id: str, run_id: str) -> None:
         """Ask a run to stop and sell, and do not wait for it; one that has ended is left alone."""
-        for known in (run_id, None):  # the second for one that an operator has reset
-            handle = self._client.get_workflow_handle(workflow_id, run_id=known)
-            try:
-                await handle.start_update(
-                    "stop",
-                    {"on_stop": OnStop.EXIT},
-                    wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-                    id=f"stop-{run_id}",
-                    rpc_timeout=SIGNAL_DEADLINE,
-                )
-            except (*_AWAY, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-                if not _gone(error):
-                    raise TemporalAway("a run could not be told to sell") from error
-            else:
-                return
+        if not await self._told_to_sell(workflow_id, run_id):
+            goes_on = await _reset_of(self._client, workflow_id, run_id)
+            if goes_on is not None:
+                await self._told_to_sell(workflow_id, goes_on)
+
+    async def _told_to_sell(self, workflow_id: str, run_id: str) -> bool:
+        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
+        try:
+            await handle.start_update(
+                "stop",
+                {"on_stop": OnStop.EXIT},
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                id=f"stop-{run_id}",
+                rpc_timeout=SIGNAL_DEADLINE,
+            )
+        except (*_AWAY, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            if not _gone(error):
+                raise TemporalAway("a run could not be told to sell") from error
+            return False
+        return True
 
     async def adopt(self, start: StartRun) -> None:
         """Start a run that takes `start` over, unless one is open."""
@@ -216,6 +229,21 @@ class TemporalOpenRuns:
             )
         except _AWAY as error:
             raise TemporalAway("a run could not be adopted") from error
+
+
+async def _reset_of(client: Client, workflow_id: str, run_id: str) -> str | None:
+    """Return the open run in which an operator's reset has gone on from `run_id`; None where there is none.
+
+    Its row does not know it yet. The run of a later START has the same workflow id and is another one.
+    """
+    try:
+        found = await client.get_workflow_handle(workflow_id).describe()
+    except _AWAY as error:
+        if _gone(error):
+            return None
+        raise TemporalAway("a run could not be looked up") from error
+    goes_on = found.raw_description.workflow_execution_info.first_run_id == run_id
+    return found.run_id if goes_on and found.status is WorkflowExecutionStatus.RUNNING else None
 
 
 async def start_reconciler(client: Client, task_queue: str) -> None:

@@ -9,7 +9,7 @@ from tests.browser.phone import PASSWORD, Phone
 from tests.e2e.product import Product
 from tests.e2e.trader import soon
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.timeout(180)
 DESKTOP = ViewportSize(width=1280, height=900)
 
 

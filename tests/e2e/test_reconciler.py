@@ -4,9 +4,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
+from domain.errors import NoSuchRun
+from domain.run import StopRequest
+from domain.strategy import OnStop
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
+from workflows.client import TemporalRuns
 
 
 async def holding(trader: Trader, **changes: object) -> str:
@@ -51,6 +56,23 @@ async def test_a_run_that_an_operator_has_reset_is_still_stopped(product: Produc
     stopped = await trader.stop(strategy_id)
     assert (stopped.status_code, stopped.json()["outcome"]) == (200, "stopped"), stopped.text
     assert [order["transaction_type"] for order in await trader.ledger()] == ["BUY", "SELL"]
+
+
+async def test_a_late_stop_of_an_earlier_start_does_not_reach_the_next_one(
+    product: Product, trader: Trader
+) -> None:
+    """Both runs have the same workflow id."""
+    buy_at = await soon(90, length=180)
+    strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=30))
+    first = await trader.start(strategy_id)
+    await trader.stop(strategy_id)
+    second = await trader.start(strategy_id)
+    assert (first["workflow_id"], first["run_id"]) != (second["workflow_id"], second["run_id"])
+    runs = TemporalRuns(await Client.connect(product.endpoints["temporal"]), "stopwatch")
+    with pytest.raises(NoSuchRun):
+        await runs.stop(first["workflow_id"], first["run_id"], StopRequest(OnStop.KEEP), 5)
+    assert (await trader.strategy(strategy_id))["status"] == "running"
+    await trader.stop(strategy_id)
 
 
 async def test_flushed_redis_is_restored_while_holding(product: Product, trader: Trader) -> None:

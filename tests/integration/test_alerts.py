@@ -3,24 +3,21 @@
 import asyncio
 import io
 import json
-import logging
 import shutil
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import structlog
 from temporalio.testing import WorkflowEnvironment
 
 from activities.runs import RunActivities
 from adapters.alerts import CloudWatchUnset, open_alerts
 from adapters.clock import SystemClock
 from adapters.cloudwatch import MOST_WAITING
-from adapters.logs import configure
 from adapters.part_watch import PartWatch, postgres_part, redis_part, temporal_part
 from adapters.redis_cache import RedisRuntimeCache
 from adapters.store.engine import Store
@@ -54,17 +51,6 @@ def namespace(moto: MotoProcess, monkeypatch: pytest.MonkeyPatch) -> str:
     """A namespace that nothing was sent to, and boto3's environment for it."""
     set_aws(monkeypatch, moto)
     return f"Stopwatch/{uuid4().hex}"
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    stream = io.StringIO()
-    configure("INFO", "json", stream)
-    yield stream
-    root.handlers, root.level = before, level
-    structlog.reset_defaults()
 
 
 def set_aws(monkeypatch: pytest.MonkeyPatch, moto: MotoProcess) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -17,7 +16,6 @@ from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.armed import ArmedOrders
-from adapters.logs import configure
 from adapters.telemetry.log_context import LogContext, ids_of
 from domain.armed import HeldOrder
 from domain.order import Attempt, LegKey, OrderStatus, OrderTerms, Reason
@@ -30,17 +28,6 @@ WHOSE = {"user_id": str(KEY.user_id), "strategy_id": str(KEY.strategy_id)}
 ENTRY = EnterOrder(KEY, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3500), NOW)
 SALE = ExitOrder(KEY, ENTRY.terms, 10, Reason.SELL, NOW)
 REF = RunRef(KEY.strategy_id, KEY.user_id, "strategy-1", "run-1", uuid4())
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    stream = io.StringIO()
-    configure("INFO", "json", stream)
-    yield stream
-    root.handlers, root.level = before, level
-    structlog.reset_defaults()
 
 
 def told(lines: io.StringIO, event: str) -> dict[str, Any]:

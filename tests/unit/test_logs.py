@@ -3,29 +3,16 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 import structlog
 
 from adapters.alerts import LogAlerts
-from adapters.logs import configure
 from adapters.redaction import redact_text
 from domain.run import Alarm
 
 SECRET = "s3cr3tValue9"
-
-
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before, level = list(root.handlers), root.level
-    stream = io.StringIO()
-    configure("INFO", "json", stream)
-    yield stream
-    root.handlers, root.level = before, level
-    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize(

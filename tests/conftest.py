@@ -6,11 +6,13 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 from temporalio.testing import WorkflowEnvironment
+from xdist.scheduler import LoadScopeScheduling
 
 from adapters.logs import configure
 from adapters.temporal import DATA_CONVERTER
@@ -28,16 +30,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each file to one process: its tests share what they start.
+SHARED = {"e2e": 0, "browser": 0, "chaos": 0, "integration": 1}
+"""Rooms whose files start servers for all of their tests, and when their turn is: they wait most of their
+time, so they come first and the others run beside them."""
 
-    The product's tests wait most of their time, so they come first and the others run beside them.
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the rooms that wait first."""
+    items.sort(key=lambda item: SHARED.get(item.path.parent.name, 2))
+
+
+class ByRoom(LoadScopeScheduling):
+    """Gives a shared room's file to one process, so that nothing starts twice; other tests go one by one.
+
+    xdist's own groups have no effect with pytest 9.2.
     """
-    first = {"e2e": 0, "chaos": 0, "browser": 0, "integration": 1}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(item.path.name))
-    items.sort(key=lambda item: first.get(item.path.parent.name, 2))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if Path(file).parent.name in SHARED else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByRoom:
+    """Have xdist share the tests out by room."""
+    return ByRoom(config, log)
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ AS_FILES = (
     "seal_key",
     "payload_keys",
     "egress_proxies",
+    "mail_url",
 )
 """What may be given as a file: everything secret, and the public key that comes with the private ones."""
 
@@ -159,6 +160,16 @@ class Settings(BaseSettings):
     """Where Temporal's SDK serves its own numbers, on the same host; None: nowhere."""
     otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
     """Who collects traces (http://host:4318); empty: there are none."""
+    mail_url: SecretStr | None = None
+    """The mail server for notices, as Apprise writes it: mailtos://user:password@host?from=…"""
+    notices_private: Literal["on", "off"] = "off"
+    """On: webhooks may lead into private networks and need no TLS; for a product on one machine."""
+
+    @property
+    def mail(self) -> str | None:
+        """Return the mail server's address, None where there is none."""
+        return self.mail_url.get_secret_value() if self.mail_url else None
+
     log_level: str = "INFO"
     log_format: Literal["console", "json"] = "console"
     ready_file: Path | None = None

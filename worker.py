@@ -27,6 +27,7 @@ from activities.desk import DeskRules, OrderDesk
 from activities.fast_exits import FastExits
 from activities.gate import EntryGate
 from activities.logins import LoginActivities
+from activities.notices import NoticeActivities
 from activities.off_books import OffBooksActivities
 from activities.orders import OrderActivities
 from activities.overdue import ExitWatch
@@ -46,6 +47,10 @@ from adapters.kite.login import KiteLogin
 from adapters.kite.wire import Wire
 from adapters.logins import StoredLogins
 from adapters.logs import configure
+from adapters.notices.alerts import NoticeAlerts
+from adapters.notices.courier import ChannelCourier
+from adapters.notices.services import Services
+from adapters.notices.webhook import Webhooks
 from adapters.part_watch import PartWatch, postgres_part, redis_part, temporal_part
 from adapters.redis_cache import RedisRuntimeCache
 from adapters.redis_stops import RedisStops
@@ -53,6 +58,7 @@ from adapters.store.armed import PostgresArmedLog
 from adapters.store.attention import Attention
 from adapters.store.credentials import Credentials
 from adapters.store.engine import Store
+from adapters.store.outbox import PostgresOutbox
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
 from adapters.telemetry.desk import DeskWatch
@@ -63,10 +69,12 @@ from adapters.telemetry.worker import WorkerMetrics
 from adapters.temporal import BadCertificate, TemporalAddress, at_port, connect
 from adapters.vault import BadKey, Opener
 from domain.leg import Horizons
+from domain.notice import Courier, Outbox
 from domain.ports import Alerts
 from settings import MissingSetting, Settings, what_is_wrong
 from workflows.broker_login import BrokerLogin
-from workflows.client import TemporalOpenRuns, start_reconciler
+from workflows.client import TemporalOpenRuns, start_notices, start_reconciler
+from workflows.notices import Notices
 from workflows.reconciler import Reconciler
 from workflows.sandbox import fast_runner
 from workflows.strategy_run import StrategyRun
@@ -75,7 +83,8 @@ ACTIVITIES = 2000
 """Held activities wait for their instant inside the worker; the SDK's default of 100 would queue them."""
 CACHED_RUNS = 500
 FILES = 65536
-RECONCILER_CHECK = 60.0
+KEEP_CHECK = 60.0
+"""Seconds between two looks whether the runs that never end are there."""
 GRACE = timedelta(seconds=8)
 """What a send under way gets to write its answer down when the worker is asked to end."""
 STICKY = timedelta(seconds=1)
@@ -137,8 +146,18 @@ class Duties:
     fast: FastExits
 
 
-def duties(settings: Settings, made: Parts, client: Client, alerts: Alerts, metrics: WorkerMetrics) -> Duties:
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How people hear of what happens: operators by alerts, users by notices."""
+
+    alerts: Alerts
+    outbox: Outbox
+    courier: Courier
+
+
+def duties(settings: Settings, made: Parts, client: Client, told: Telling, metrics: WorkerMetrics) -> Duties:
     """Build everything a worker does on its parts."""
+    alerts = told.alerts
     rules = DeskRules(
         entry_fill=settings.entry_fill_seconds,
         horizons=Horizons(
@@ -180,6 +199,7 @@ def duties(settings: Settings, made: Parts, client: Client, alerts: Alerts, metr
         logins.log_in,
         *(reconciling.reconcile, reconciling.tell_people),
         *(off_books.exit_without_store, off_books.record_off_books),
+        NoticeActivities(told.outbox, told.courier, made.clock).deliver_notices,
     ]
     return Duties(found, armed, fast)
 
@@ -199,11 +219,10 @@ async def serve(settings: Settings) -> None:
         stack.callback(made.wire.close)
         stack.callback(made.brokers.close)
         metrics = WorkerMetrics()
-        told = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
-        alerts = metrics.alerts(told)
+        told = await _telling(settings, made.clock, metrics, stack)
         client = await _client(settings, tracing)
-        work = duties(settings, made, client, alerts, metrics)
-        watch = _part_watch(settings, client, alerts, stack)
+        work = duties(settings, made, client, told, metrics)
+        watch = _part_watch(settings, client, told.alerts, stack)
         metrics.show(work.armed, watch.down)
         # A connection of its own, made with the first look: no order waits behind a count.
         counting = Store.open(
@@ -217,7 +236,7 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(_by_itself(settings, work))
         watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)
-        keeping = asyncio.create_task(_keep_reconciler(client, settings.temporal_task_queue))
+        keeping = asyncio.create_task(_keep_endless_runs(client, settings.temporal_task_queue))
         stack.callback(keeping.cancel)
         if settings.ready_file is not None:
             settings.ready_file.write_text("ready\n")
@@ -245,14 +264,34 @@ def _part_watch(settings: Settings, client: Client, alerts: Alerts, stack: Async
     return PartWatch(parts, alerts, SystemClock())
 
 
-async def _keep_reconciler(client: Client, task_queue: str) -> None:
-    """See to it that the reconciler runs: an operator may have ended it, Temporal may begin anew."""
+async def _telling(
+    settings: Settings, clock: SystemClock, metrics: WorkerMetrics, stack: AsyncExitStack
+) -> Telling:
+    """Wire alerts and notices, on connections of their own: no order waits behind a notice."""
+    store = Store.open(
+        settings.need("database_url_worker"), pool_size=2, application="stopwatch worker, telling"
+    )
+    stack.push_async_callback(store.close)
+    anywhere = settings.notices_private == "on"
+    webhooks = await stack.enter_async_context(Webhooks(clock, anywhere=anywhere))
+    services = Services(settings.mail)
+    stack.callback(services.close)
+    opener = Opener.local(settings.need("encryption_keys"))
+    outbox = PostgresOutbox(store)
+    alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
+    told = NoticeAlerts(metrics.alerts(alerts), outbox, clock)
+    return Telling(told, outbox, ChannelCourier(opener, webhooks, services))
+
+
+async def _keep_endless_runs(client: Client, task_queue: str) -> None:
+    """See to it that they run: an operator may have ended one, Temporal may begin anew."""
     while True:
-        try:
-            await start_reconciler(client, task_queue)
-        except (RPCError, RuntimeError) as away:
-            structlog.get_logger().warning("the reconciler could not be started", reason=str(away))
-        await asyncio.sleep(RECONCILER_CHECK)
+        for name, start in (("the reconciler", start_reconciler), ("the notices", start_notices)):
+            try:
+                await start(client, task_queue)
+            except (RPCError, RuntimeError) as away:
+                structlog.get_logger().warning(f"{name} could not be started", reason=str(away))
+        await asyncio.sleep(KEEP_CHECK)
 
 
 @asynccontextmanager
@@ -273,7 +312,7 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
-        workflows=[StrategyRun, BrokerLogin, Reconciler],
+        workflows=[StrategyRun, BrokerLogin, Reconciler, Notices],
         activities=activities,
         workflow_runner=fast_runner(),
         interceptors=[LogContext()],

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from adapters.key_marks import InTheWay, in_the_way
 from adapters.store.engine import Store
-from adapters.store.sealed import SealedRow, SealedSecrets
+from adapters.store.sealed import ACCOUNTS, CHANNELS, SealedRow, SealedSecrets
 from adapters.vault import BadKey, Opener
 from domain.errors import SecretUnreadable, StoreUnavailable
 
@@ -26,7 +26,7 @@ _TRIES = 5
 
 @dataclass(slots=True)
 class Rotated:
-    """What became of the accounts that were not sealed to the current key."""
+    """What became of the rows that were not sealed to the current key."""
 
     done: int = 0
     unreadable: list[tuple[UUID, str]] = field(default_factory=list)
@@ -35,18 +35,13 @@ class Rotated:
 
 
 class Rotation:
-    """Goes once through all accounts."""
+    """Goes once through one place where secrets are."""
 
     def __init__(self, secrets: SealedSecrets, opener: Opener, batch: int = BATCH) -> None:
         self._secrets = secrets
         self._opener = opener
         self._sealer = opener.sealer()
         self._batch = batch
-
-    async def in_the_way(self) -> tuple[InTheWay, bool]:
-        """Return which processes do not know the current key, and whether all of them can be seen."""
-        names, all_seen = await self._secrets.applications()
-        return in_the_way(names, self._opener.current_key_id), all_seen
 
     async def run(self, progress: Callable[[Rotated], None] = lambda _: None) -> Rotated:
         """Seal anew what is not sealed to the current key. Raises `StoreUnavailable`; what is done stays."""
@@ -55,7 +50,7 @@ class Rotation:
         while rows := await self._secrets.not_sealed_to(self._opener.current_key_id, after, self._batch):
             for row in rows:
                 await self._renew(row, so_far)
-            after = rows[-1].user_id
+            after = rows[-1].row_id
             progress(so_far)
         return so_far
 
@@ -72,15 +67,16 @@ class Rotation:
             if not renewed or await self._secrets.replace(found, renewed):
                 so_far.done += 1
                 return
-            found = await self._secrets.one(row.user_id)
+            found = await self._secrets.one(row.row_id)
         so_far.busy.append(row.user_id)
 
     async def _resealed(self, row: SealedRow) -> dict[str, bytes]:
         renewed = {}
-        for name, blob in row.secrets.items():
+        for column, blob in row.secrets.items():
             if not self._opener.is_current(blob):
+                name = self._secrets.place.sealed_as(row.row_id, column)
                 plain = await self._opener.open(blob, user_id=row.user_id, field=name)
-                renewed[name] = self._sealer.seal(plain, user_id=row.user_id, field=name)
+                renewed[column] = self._sealer.seal(plain, user_id=row.user_id, field=name)
         return renewed
 
 
@@ -88,9 +84,8 @@ async def rotate(database: str, opener: Opener) -> int:
     """Carry the command out, telling a person; return its exit status."""
     store = Store.open(database, pool_size=1, application="stopwatch rotation")
     try:
-        secrets = SealedSecrets(store)
-        rotation = Rotation(secrets, opener)
-        before, all_seen = await rotation.in_the_way()
+        places = [SealedSecrets(store, place) for place in (ACCOUNTS, CHANNELS)]
+        before, all_seen = await in_the_way_of(places[0], opener)
         if before.cannot_open:
             _say(_not_yet(before.cannot_open))
             return 1
@@ -99,12 +94,15 @@ async def rotate(database: str, opener: Opener) -> int:
                 "This database role cannot see which keys running workers and listeners hold. Make sure that "
                 f"each was started with the new key first in {KEYS}."
             )
-        accounts = await secrets.count()
-        rotated = await rotation.run(lambda so_far: _say(f"{so_far.done} of {accounts} accounts …"))
-        after, _ = await rotation.in_the_way()
+        settled = [await _renewed(secrets, opener) for secrets in places]
+        after, _ = await in_the_way_of(places[0], opener)
     finally:
         await store.close()
-    return _ended(rotated, accounts, opener, after)
+    if not all(settled):
+        _say("Do not remove an old key yet: rotate again when what is left above is settled.")
+        return 1
+    _say(_what_next(opener, after))
+    return 0
 
 
 def _not_yet(processes: Sequence[str]) -> str:
@@ -119,18 +117,27 @@ def _bare(processes: Sequence[str]) -> list[str]:
     return sorted({name.removeprefix("stopwatch ") for name in processes})
 
 
-def _ended(rotated: Rotated, accounts: int, opener: Opener, after: InTheWay) -> int:
+async def in_the_way_of(secrets: SealedSecrets, opener: Opener) -> tuple[InTheWay, bool]:
+    """Return which processes do not know the current key, and whether all of them can be seen."""
+    names, all_seen = await secrets.applications()
+    return in_the_way(names, opener.current_key_id), all_seen
+
+
+async def _renewed(secrets: SealedSecrets, opener: Opener) -> bool:
+    """Seal one place's secrets anew, telling a person; False when something is left."""
+    place, count = secrets.place, await secrets.count()
+    rotated = await Rotation(secrets, opener).run(
+        lambda so_far: _say(f"{so_far.done} of {count} {place.words} …")
+    )
     key = opener.current_key_id.hex()[:8]
-    _say(f"{rotated.done} of {accounts} accounts were sealed anew to the key {key}; the others were already.")
+    _say(
+        f"{rotated.done} of {count} {place.words} were sealed anew to the key {key}; the others were already."
+    )
     for user_id, why in rotated.unreadable:
-        _say(f"Left as it is, user {user_id}: {why}. Put that key back, or let the user connect again.")
+        _say(f"Left as it is, user {user_id}: {why}. Put that key back, or {place.remedy}.")
     for user_id in rotated.busy:
-        _say(f"Left for the next time, user {user_id}: its login was being stored again and again.")
-    if rotated.unreadable or rotated.busy:
-        _say("Do not remove an old key yet: rotate again when the accounts above are settled.")
-        return 1
-    _say(_what_next(opener, after))
-    return 0
+        _say(f"Left for the next time, user {user_id}: its secrets were being stored again and again.")
+    return not rotated.unreadable and not rotated.busy
 
 
 def _what_next(opener: Opener, after: InTheWay) -> str:

@@ -193,6 +193,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
             trusted_proxies=settings.proxies,
             docs=settings.docs,
+            notices_anywhere=settings.notices_private == "on",
             tracer=tracing.tracer,
         )
 

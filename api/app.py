@@ -12,6 +12,7 @@ from api import (
     errors,
     health_routes,
     market_routes,
+    notice_routes,
     openapi,
     order_routes,
     strategy_routes,
@@ -50,6 +51,7 @@ def create_app(parts: Parts) -> FastAPI:
         order_routes,
         stream,
         market_routes,
+        notice_routes,
         health_routes,
         web_page,
     ):

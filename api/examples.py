@@ -96,6 +96,27 @@ _AUDIT = {
 }
 _LIMITS = {"order_quantity": 100, "order_value": 500000, "daily_loss": 5000, "symbols": ["TCS", "INFY"]}
 
+_CHANNEL = {
+    "channel_id": "5a0c7f2e-91b4-4d5f-8a57-6c1e2d3f4b50",
+    "kind": "webhook",
+    "shown": "hooks.example.com",
+    "tells": ["fill", "stop_loss", "missed", "order_failed", "login_needed", "emergency"],
+    "created_at": "2026-11-29T20:10:00+05:30",
+    "gone_at": None,
+}
+_NOTICE = {
+    "notice_id": "e2d1c0b9-3a4f-4b5c-9d6e-7f8091a2b3c4",
+    "channel_id": _CHANNEL["channel_id"],
+    "strategy_id": _STRATEGY,
+    "kind": "fill",
+    "text": "Bought 10 TCS at 3561.10.",
+    "at": "2026-11-30T09:30:00.212+05:30",
+    "status": "sent",
+    "attempts": 1,
+    "ended_at": "2026-11-30T09:30:00.655+05:30",
+    "message": "",
+}
+
 REQUESTS: dict[str, dict[str, Any]] = {
     "Credentials": _CREDENTIALS,
     "LoginIn": _CREDENTIALS,
@@ -110,6 +131,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "StopIn": {"strategy_id": _STRATEGY, "on_stop": "exit"},
     "KillSwitchIn": {"on": True, "exits": "exit", "reason": "out for today"},
     "LimitsIn": _LIMITS,
+    "ChannelIn": {"kind": "webhook", "address": "https://hooks.example.com/stopwatch"},
+    "TellsIn": {"tells": ["stop_loss", "emergency"]},
 }
 """By the name of the body's model."""
 
@@ -168,6 +191,11 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "StrategyPage": {"items": [_HOLDING], "next": None},
     "OrderPage": {"items": [_BOUGHT], "next": None},
     "EventPage": {"items": [_EVENT], "next": None},
+    "ChannelMade": _CHANNEL | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
+    "ChannelOut": _CHANNEL,
+    "ChannelPage": {"items": [_CHANNEL], "next": None},
+    "NoticeOut": _NOTICE,
+    "NoticePage": {"items": [_NOTICE], "next": None},
     "InstrumentPage": {
         "items": [
             {

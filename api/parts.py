@@ -47,11 +47,15 @@ class Parts:
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks whose X-Forwarded-For is believed."""
     docs: bool = False
+    notices_anywhere: bool = False
+    """Webhooks may lead into private networks: on one machine, and in tests."""
     egress: Egress = field(default_factory=Egress)
     """By which address each user's calls reach the broker."""
     tracer: "Tracer | None" = None
     """Makes each request a span; None where nobody collects them."""
     stop_wait_seconds: float = 20.0
+    test_wait_seconds: float = 12.0
+    """How long a test message is waited for."""
     look_every_seconds: float = 2.0
     """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""
 

@@ -47,6 +47,7 @@ CALLS: Mapping[str, tuple[Rule, Rule]] = {
     "connect": (Rule(10, 60), Rule(60, 60)),
     "create": (Rule(120, 60), Rule(600, 60)),
     "start": (Rule(120, 60), Rule(600, 60)),
+    "channel": (Rule(10, 60), Rule(60, 60)),
 }
 """By user, and by address."""
 

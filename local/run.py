@@ -132,7 +132,7 @@ class Run:
         }
         if found.paper is not None and found.paper_ws is not None:
             made |= {"KITE_ROOT": found.paper, "KITE_WS_ROOT": found.paper_ws}
-            made |= {"CALENDAR": "always-open", "THROTTLE": "off"}
+            made |= {"CALENDAR": "always-open", "THROTTLE": "off", "NOTICES_PRIVATE": "on"}
             if self._given.get("FEED_API_KEY") is None:
                 made |= await feed_account.opened(found.paper)
         return {**made, **{name: value for name, value in self._given.settings.items() if value}}

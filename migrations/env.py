@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.store.all_tables import METADATA
 from adapters.store.engine import asyncpg_url
-from adapters.store.tables import Base
 
 
 def run(connection: Connection) -> None:
     context.configure(
-        connection=connection, target_metadata=Base.metadata, compare_type=True, compare_server_default=True
+        connection=connection, target_metadata=METADATA, compare_type=True, compare_server_default=True
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -23,6 +23,8 @@ TABLES = (
     "events",
     "limits",
     "operator_switches",
+    "notice_channels",
+    "notices",
     "audit",
 )
 """Those with a `user_id`; a test fails when one is missing here."""

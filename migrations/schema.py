@@ -11,8 +11,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from adapters.store.all_tables import METADATA
 from adapters.store.engine import asyncpg_url
-from adapters.store.tables import Base
 from migrations.errors import NewerDatabase, SchemaDiffers
 
 TURNS = 7_389_201_114
@@ -86,4 +86,4 @@ def _differences(connection: Connection) -> list[str]:
     context = MigrationContext.configure(
         connection, opts={"compare_type": True, "compare_server_default": True}
     )
-    return [repr(difference) for difference in compare_metadata(context, Base.metadata)]
+    return [repr(difference) for difference in compare_metadata(context, METADATA)]

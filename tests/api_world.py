@@ -159,6 +159,7 @@ def new_world(
         checks={"postgres": store.ping},
         docs=True,
         stop_wait_seconds=1.0,
+        test_wait_seconds=0.3,
     )
     parts = replace(parts, **more)
     app = create_app(parts)

@@ -66,9 +66,9 @@ class PaperProcess:
         line = self._process.stdout.readline()
         assert "Paper exchange on" in line, f"it said {line!r} and ended with {self._process.poll()}"
 
-    def stop(self) -> int:
-        """SIGTERM, and the exit status."""
-        return self._end(signal.SIGTERM)
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
+        """Tell it to end, and return the exit status."""
+        return self._end(by)
 
     def kill(self) -> int:
         """SIGKILL: no chance to write anything down."""

@@ -32,6 +32,7 @@ from domain.run_words import summary
 from domain.strategy import OnStop, Phase
 from workflows import policies
 from workflows.broker_login import BrokerLogin
+from workflows.notices import Notices
 from workflows.reconciler import Reconciler
 from workflows.strategy_run import PHASE, StrategyRun
 
@@ -39,6 +40,7 @@ USER = SearchAttributeKey.for_keyword("StopwatchUser")
 SYMBOL = SearchAttributeKey.for_keyword("StopwatchSymbol")
 _PREFIX = "strategy-"
 RECONCILER_ID = "stopwatch-reconciler"
+NOTICES_ID = "stopwatch-notices"
 START_DEADLINE = timedelta(seconds=10)
 """A START that is not written down by then is answered with 503; the run goes on by itself."""
 SIGNAL_DEADLINE = timedelta(seconds=3)
@@ -255,6 +257,18 @@ async def start_reconciler(client: Client, task_queue: str) -> None:
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         task_timeout=policies.TASK_TIMEOUT,
         static_summary="repairs what runs cannot",
+    )
+
+
+async def start_notices(client: Client, task_queue: str) -> None:
+    """Start the one run that tells users, unless it is there."""
+    await client.start_workflow(
+        Notices.run,
+        id=NOTICES_ID,
+        task_queue=task_queue,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        task_timeout=policies.TASK_TIMEOUT,
+        static_summary="tells users what happens",
     )
 
 

@@ -50,6 +50,12 @@ RECONCILER_ROUNDS = 400
 RECONCILE_TIMEOUT = timedelta(seconds=60)
 RECONCILE_RETRY = RetryPolicy(maximum_attempts=1)
 """A round that failed is simply followed by the next."""
+NOTICE_TIMEOUT = timedelta(seconds=90)
+"""A round takes 50 s, and what is on its way at its end a little more."""
+NOTICE_HEARTBEAT = timedelta(seconds=5)
+"""Whoever sends notices is missed for five seconds, not for a minute."""
+NOTICE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=5))
+NOTICE_ROUNDS = 500
 LOGIN_TIMEOUT = timedelta(seconds=15)
 LOGIN_RETRY = RetryPolicy(maximum_attempts=2)
 """A request token is good once: what was refused is not asked again, a lost worker is replaced once."""

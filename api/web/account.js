@@ -1,18 +1,20 @@
-// The account: sell everything, limits, logins, password.
+// The account: sell everything, notices, limits, logins, password.
 
 import { call, get, keep, logOut, post } from "./client.js";
 import { ask, field, fill, form, h, tell } from "./dom.js";
 import { advice } from "./list.js";
+import { section as noticeSection } from "./notices.js";
 import { clock, dayWord, isoDay } from "./words.js";
 
 export async function show(view) {
-  const [me, account, broker, logins] = await Promise.all([get("/auth/me"), get("/account"), get("/broker"), get("/auth/sessions")]);
+  const [me, account, broker, logins, channels] = await Promise.all([get("/auth/me"), get("/account"), get("/broker"), get("/auth/sessions"), noticeSection()]);
   const notices = h("div", {}), emergency = h("div", {});
   view.append(
     h("h1", { tabindex: -1 }, "Account"),
     h("p", { class: "quiet" }, me.email),
     notices,
     h("section", { class: "card" }, h("h2", {}, "Sell everything now"), emergency),
+    h("section", { class: "card" }, h("h2", {}, "Notices"), ...channels),
     h("section", { class: "card" }, h("h2", {}, "Limits"), limits(account.limits)),
     h("section", { class: "card" }, h("h2", {}, "Logins"), sessions(logins.items)),
     h("section", { class: "card" }, h("h2", {}, "Password"), password()),

@@ -26,7 +26,7 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
     running = Product.start(tmp_path_factory.mktemp("stopwatch"))
     try:

@@ -8,6 +8,7 @@ from playwright.async_api import Browser, ViewportSize, expect
 from tests.browser.phone import PASSWORD, Phone
 from tests.e2e.product import Product
 from tests.e2e.trader import soon
+from tests.receivers import hook
 
 pytestmark = pytest.mark.timeout(180)
 DESKTOP = ViewportSize(width=1280, height=900)
@@ -181,3 +182,28 @@ async def test_it_looks_right_on_a_desktop(browser: Browser, product: Product) -
         assert await desktop.flaws() == []
         assert await desktop.page.evaluate("document.documentElement.scrollWidth") <= 1280
         await desktop.picture("9-desktop")
+
+
+async def test_a_channel_is_set_up_tested_and_removed_by_taps(phone: Phone) -> None:
+    await phone.registered()
+    await phone.open("/app#/account")
+    await phone.is_at("Account")
+    async with hook() as receiver:
+        await phone.page.get_by_label("How").select_option("webhook")
+        await phone.page.locator("#address").fill("not an address")
+        await phone.tap("Add channel")
+        await phone.sees("must be an https URL")
+        phone.complaints.clear()  # the browser's own line about the refusal
+        await phone.page.locator("#address").fill(receiver.url)
+        await phone.tap("Add channel")
+        await phone.sees("127.0.0.1 is set up: send a test.")
+        secret = await phone.page.locator("code").inner_text()
+        await phone.tap("Test 127.0.0.1")
+        await phone.sees("It has arrived.")
+        await phone.picture("10-notices")
+        receiver.verify(secret)
+    assert await phone.flaws() == []
+    await phone.tap("Remove 127.0.0.1")
+    await phone.page.get_by_role("dialog").get_by_role("button", name="Remove").tap()
+    await expect(phone.button("Test 127.0.0.1")).to_have_count(0)
+    assert phone.complaints == []

@@ -1,6 +1,5 @@
 """The paper exchange as a process: its ports, its end, its memory."""
 
-import os
 import signal
 import socket
 import stat
@@ -57,8 +56,7 @@ def test_ends_with_status_0_when_told_to() -> None:
     paper.start()
     assert paper.stop() == 0
     paper.start()
-    os.kill(paper.pid, signal.SIGINT)
-    assert paper.stop() == 0
+    assert paper.stop(signal.SIGINT) == 0
 
 
 def test_says_one_sentence_and_ends_with_2_when_the_port_is_taken() -> None:

@@ -9,7 +9,7 @@ from tests.e2e.product import Product
 from tests.e2e.trader import Trader
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
     """The product, up. The host's zone is New York: no instant may depend on it."""
     running = Product.start(tmp_path_factory.mktemp("stopwatch"), TZ="America/New_York")

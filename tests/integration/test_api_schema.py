@@ -159,7 +159,7 @@ def strategy_ids(response: Any) -> set[str]:
     except ValueError:
         return set()
     rows = body.get("items", [body]) if isinstance(body, dict) else []
-    return {row["strategy_id"] for row in rows if isinstance(row, dict) and "strategy_id" in row}
+    return {row["strategy_id"] for row in rows if isinstance(row, dict) and row.get("strategy_id")}
 
 
 def signed_in(address: str) -> Users:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -39,8 +40,11 @@ BY_ID: Mapping[Call, Mapping[str, str] | None] = {
     ("POST", "/strategy/start"): {"strategy_id": "{strategy_id}"},
     ("POST", "/strategy/stop"): {"strategy_id": "{strategy_id}"},
     ("DELETE", "/auth/sessions/{session_id}"): None,
+    ("PUT", "/notices/channels/{channel_id}"): {"tells": ["fill"]},
+    ("POST", "/notices/channels/{channel_id}/test"): None,
+    ("DELETE", "/notices/channels/{channel_id}"): None,
 }
-"""Calls that name a strategy or a session, in the path or in the body."""
+"""Calls that name a strategy, a session or a channel, in the path or in the body."""
 OWN: tuple[Call, ...] = (
     ("GET", "/auth/me"),
     ("GET", "/auth/sessions"),
@@ -51,6 +55,8 @@ OWN: tuple[Call, ...] = (
     ("GET", "/account"),
     ("GET", "/account/audit"),
     ("GET", "/account/audit/export"),
+    ("GET", "/notices"),
+    ("GET", "/notices/channels"),
 )
 """Calls that name nothing: they answer with the caller's own things."""
 NOTHING_OF_ANYBODY: tuple[Call, ...] = (
@@ -69,6 +75,7 @@ NOTHING_OF_ANYBODY: tuple[Call, ...] = (
     ("POST", "/strategy/create"),
     ("POST", "/account/kill-switch"),
     ("PUT", "/account/limits"),
+    ("POST", "/notices/channels"),
     ("GET", "/instruments"),
     ("GET", "/market/status"),
     ("GET", "/health/live"),
@@ -102,10 +109,14 @@ class Neighbours:
     your_id: str
     my_session: str
     your_session: str
+    my_channel: str
+    your_channel: str
 
     def ids(self, call: Call) -> tuple[str, str]:
         """Return what such a call may name: one's own, and the other's."""
-        return (self.my_session, self.your_session) if "session" in call[1] else (self.my_id, self.your_id)
+        if "session" in call[1]:
+            return self.my_session, self.your_session
+        return (self.my_channel, self.your_channel) if "channel" in call[1] else (self.my_id, self.your_id)
 
     async def call(self, call: Call, strategy_id: str) -> httpx.Response:
         """Ask as the first of them; an event stream is left after its head."""
@@ -114,7 +125,7 @@ class Neighbours:
         content = json.dumps(body).replace("{strategy_id}", strategy_id) if body else None
         request = self.world.http.build_request(
             method,
-            path.replace("{strategy_id}", strategy_id).replace("{session_id}", strategy_id),
+            re.sub(r"{[a-z]+_id}", lambda _: strategy_id, path),
             content=content,
             headers={**self.mine.bearer, "Content-Type": "application/json"},
         )
@@ -127,7 +138,9 @@ async def neighbours(world: World) -> Neighbours:
     my_id = (await mine.running())["strategy_id"]
     your_id = (await yours.running())["strategy_id"]
     sessions = [(await one.get("/auth/sessions")).json()["items"][0]["id"] for one in (mine, yours)]
-    return Neighbours(world, mine, yours, my_id, your_id, *sessions)
+    hook = {"kind": "webhook", "address": "https://hooks.example.com/stopwatch"}
+    channels = [(await one.post("/notices/channels", hook)).json()["channel_id"] for one in (mine, yours)]
+    return Neighbours(world, mine, yours, my_id, your_id, *sessions, *channels)
 
 
 def routes(world: World) -> set[Call]:

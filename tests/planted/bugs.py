@@ -16,6 +16,7 @@ ARMED = "tests/integration/test_store_armed.py"
 LIMITS = "tests/integration/test_limits.py"
 LATE = "tests/integration/test_late_orders.py"
 WALLS = "tests/integration/test_walls.py"
+NOTICES = "tests/integration/test_notices.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -464,5 +465,39 @@ BUGS: tuple[Bug, ...] = (
         " if attempt.status is not OrderStatus.PLANNED}",
         "}",
         ("tests/unit/test_strays.py",),
+    ),
+    Bug(
+        "a notice whose sender vanished is sent again",
+        "Nobody knows whether it arrived: its user may be told twice.",
+        "adapters/store/outbox.py",
+        "        status=NoticeStatus.UNKNOWN,\n        ended_at=_NOW,",
+        "        status=NoticeStatus.WAITING,\n        ended_at=None,",
+        (NOTICES,),
+    ),
+    Bug(
+        "a notice is sent again on a timeout",
+        "The receiver may have taken it, and its user is told twice.",
+        "domain/notice.py",
+        "    if delivery.arrival is Arrival.UNKNOWN:\n        return Settled(NoticeStatus.UNKNOWN)\n"
+        "    pause = again_after(attempts) if delivery.arrival is Arrival.NOT_YET else None\n",
+        "    unsure = (Arrival.NOT_YET, Arrival.UNKNOWN)\n"
+        "    pause = again_after(attempts) if delivery.arrival in unsure else None\n",
+        (NOTICES,),
+    ),
+    Bug(
+        "the cursor of notices runs ahead of what is committed",
+        "A line that got its number first and is committed last is never told.",
+        "adapters/store/outbox.py",
+        "EventRow.event_id > since, EventRow.at < _NOW - BEHIND)",
+        "EventRow.event_id > since)",
+        (NOTICES,),
+    ),
+    Bug(
+        "a name that leads into our own network is called",
+        "A webhook's host is checked as it is written, not as it is resolved.",
+        "adapters/notices/resolver.py",
+        'if self._anywhere or is_outside(one["host"])]',
+        'if self._anywhere or one["host"]]',
+        (NOTICES,),
     ),
 )

@@ -1,0 +1,1 @@
+"""Bringing notices to their users: signed webhooks, mail, and services such as Telegram."""

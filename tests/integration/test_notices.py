@@ -1,0 +1,386 @@
+"""A user is told once of what happens: the real outbox, over real webhooks and real mail."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.engine import make_url
+from temporalio.testing import ActivityEnvironment
+
+from activities.notices import NoticeActivities
+from adapters.clock import SystemClock
+from adapters.notices.alerts import NoticeAlerts
+from adapters.notices.courier import ChannelCourier
+from adapters.notices.services import Service, Services
+from adapters.notices.webhook import Webhooks
+from adapters.store.channels import Channels, NewChannel, SentNotice, SentNotices
+from adapters.store.engine import Store
+from adapters.store.notice_tables import ChannelRow, NoticeCursor, NoticeRow
+from adapters.store.outbox import PostgresOutbox
+from adapters.store.tables import EventRow, StrategyRow, User
+from adapters.vault import Opener
+from domain.notice import CHOICES, ChannelKind, NoticeKind, sealed_name
+from domain.run import Alarm
+from local.keys import fresh
+from migrations.roles import Role, make_roles
+from tests.receivers import hook, mailbox
+
+OPENER = Opener.local(fresh()["STOPWATCH_ENCRYPTION_KEYS"])
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+LATER = timedelta(hours=1)
+
+
+@dataclass
+class House:
+    """One user with channels, a strategy whose timeline grows, and the worker's part of it."""
+
+    store: Store
+    outbox: PostgresOutbox
+    webhooks: Webhooks
+    activities: NoticeActivities
+    user_id: UUID
+    strategy_id: UUID
+
+    async def channel(
+        self, address: str, kind: ChannelKind = ChannelKind.WEBHOOK, tells: tuple[NoticeKind, ...] = CHOICES
+    ) -> UUID:
+        channel_id, sealer = uuid4(), OPENER.sealer()
+
+        def sealed(words: str, column: str) -> bytes:
+            return sealer.seal(words, user_id=self.user_id, field=sealed_name(channel_id, column))
+
+        secret = sealed(SECRET, "secret") if kind is ChannelKind.WEBHOOK else None
+        new = NewChannel(channel_id, kind, "shown", sealed(address, "address"), secret, tells)
+        async with self.store.work() as session:
+            assert await Channels(session, self.user_id).add(new) is not None
+        return channel_id
+
+    async def happens(self, kind: str = "bought", words: str = "Bought 10 TCS.", **data: str) -> int:
+        line = {
+            "user_id": self.user_id,
+            "strategy_id": self.strategy_id,
+            "kind": kind,
+            "text": words,
+            "data": data,
+            "once": uuid4().hex,
+        }
+        async with self.store.work() as session:
+            added = await session.execute(insert(EventRow).values(line).returning(EventRow.event_id))
+        return added.scalar_one()
+
+    async def deliver(self, services: Services | None = None, webhooks: Webhooks | None = None) -> None:
+        """Go round until nothing is due any more."""
+        activities = self.activities
+        if services or webhooks:
+            courier = ChannelCourier(OPENER, webhooks or self.webhooks, services or Services())
+            activities = NoticeActivities(self.outbox, courier, SystemClock())
+        await self.outbox.gather()
+        while claimed := await self.outbox.claim(100):
+            await asyncio.gather(*(activities._send(notice) for notice in claimed))
+
+    async def notices(self) -> list[SentNotice]:
+        async with self.store.read() as session:
+            return list(reversed(await SentNotices(session, self.user_id).page(100, None)))
+
+    async def time_passes(self, by: timedelta = LATER) -> None:
+        """Make what waits due, and what is on its way long on its way."""
+        async with self.store.work() as session:
+            await session.execute(
+                update(NoticeRow).values(due_at=NoticeRow.due_at - by, claimed_at=NoticeRow.claimed_at - by)
+            )
+
+
+@pytest.fixture
+async def worker(database: str) -> AsyncIterator[Store]:
+    """The same database as the worker's role sees it."""
+    url = make_url(database).set(username=f"worker_{uuid4().hex[:8]}", password="worker's")
+    await make_roles(database, [Role.of("worker", url.render_as_string(hide_password=False))])
+    opened = Store.open(url.render_as_string(hide_password=False))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def house(store: Store, worker: Store) -> AsyncIterator[House]:
+    user_id, strategy_id = uuid4(), uuid4()
+    async with store.work() as session:
+        session.add(User(user_id=user_id, email=f"{user_id}@example.com", password_hash="-"))
+        await session.flush()
+        session.add(a_strategy(user_id, strategy_id))
+    services = Services()
+    clock = SystemClock()
+    async with Webhooks(clock, anywhere=True) as webhooks:
+        outbox = PostgresOutbox(worker)
+        courier = ChannelCourier(OPENER, webhooks, services)
+        yield House(store, outbox, webhooks, NoticeActivities(outbox, courier, clock), user_id, strategy_id)
+    services.close()
+
+
+def a_strategy(user_id: UUID, strategy_id: UUID) -> StrategyRow:
+    return StrategyRow(
+        strategy_id=strategy_id,
+        user_id=user_id,
+        symbol="TCS",
+        exchange="NSE",
+        product="CNC",
+        buy_time=time(9, 15),
+        sell_time=time(15),
+        stop_loss=3500,
+        quantity=10,
+        on_stop="exit",
+    )
+
+
+async def test_a_fill_arrives_signed_and_names_its_strategy(house: House) -> None:
+    async with hook() as receiver:
+        await house.channel(receiver.url)
+        await house.happens("phase", "Waiting.")
+        await house.happens()
+        await house.deliver()
+    receiver.verify(SECRET)
+    (told,) = receiver.notices
+    assert told["type"] == "fill"
+    assert told["data"]["text"] == "Bought 10 TCS."
+    assert told["data"]["strategy_id"] == str(house.strategy_id)
+    (notice,) = await house.notices()
+    assert (notice.status, notice.attempts, receiver.ids) == ("sent", 1, [str(notice.notice_id)])
+
+
+async def test_nobody_is_told_twice_however_often_and_by_how_many_it_is_gathered(house: House) -> None:
+    async with hook() as receiver:
+        await house.channel(receiver.url)
+        for number in range(20):
+            await house.happens(words=f"Bought {number}.")
+        await asyncio.gather(*(house.deliver() for _ in range(4)))
+        await house.deliver()
+    assert [one["data"]["text"] for one in receiver.notices] == [f"Bought {number}." for number in range(20)]
+    assert {notice.status for notice in await house.notices()} == {"sent"}
+
+
+async def test_channel_is_told_what_it_asked_for_and_nothing_from_before_it(house: House) -> None:
+    async with hook() as receiver:
+        await house.happens(words="Before.")
+        await house.channel(receiver.url, tells=(NoticeKind.STOP_LOSS, NoticeKind.MISSED))
+        await house.happens("bought")
+        await house.happens("stop_loss", "Stop hit.")
+        await house.happens("stopped", "Stopped: too late.", outcome="missed")
+        await house.happens("stopped", "Stopped.", outcome="sold")
+        await house.deliver()
+    assert [one["data"]["text"] for one in receiver.notices] == ["Stop hit.", "Stopped: too late."]
+
+
+async def test_receiver_that_is_away_hears_of_it_later_and_once(house: House) -> None:
+    async with hook() as receiver:
+        await house.channel(receiver.url)
+        await house.happens()
+
+        async def behave(before: int) -> int:
+            return (500, 503, 204)[before]
+
+        receiver.behave = behave
+        await house.deliver()
+        (notice,) = await house.notices()
+        assert (notice.status, notice.attempts) == ("waiting", 1)
+        assert notice.message == "The receiver answered 500."
+        for _ in range(3):
+            await house.time_passes()
+            await house.deliver()
+    (notice,) = await house.notices()
+    assert (notice.status, notice.attempts) == ("sent", 3)
+    assert len(set(receiver.ids)) == 1
+
+
+async def test_receiver_nobody_listens_at_is_tried_again(house: House) -> None:
+    async with hook() as receiver:
+        address = receiver.url
+    await house.channel(address)
+    await house.happens()
+    await house.deliver()
+    (notice,) = await house.notices()
+    assert (notice.status, notice.message) == ("waiting", "The receiver could not be reached.")
+
+
+async def test_what_may_have_arrived_is_not_sent_again(house: House) -> None:
+    async with hook() as receiver:
+
+        async def gateway(_: int) -> int:
+            return 504
+
+        await house.channel(receiver.url)
+        receiver.behave = gateway
+        await house.happens()
+        await house.deliver()
+        for _ in range(2):
+            await house.time_passes()
+            await house.deliver()
+    (notice,) = await house.notices()
+    assert (notice.status, len(receiver.requests)) == ("unknown", 1)
+
+
+async def test_notice_whose_sender_vanished_is_unknown_and_never_sent_again(house: House) -> None:
+    async with hook() as receiver:
+        await house.channel(receiver.url)
+        await house.happens()
+        await house.outbox.gather()
+        assert len(await house.outbox.claim(10)) == 1  # and the process dies
+        await house.deliver()
+        assert [one.status for one in await house.notices()] == ["sending"]
+        await house.time_passes()
+        await house.deliver()
+    (notice,) = await house.notices()
+    assert (notice.status, receiver.requests) == ("unknown", [])
+    assert "may or may not have arrived" in notice.message
+
+
+async def test_redirect_is_not_followed(house: House) -> None:
+    async with hook() as receiver:
+
+        async def elsewhere(_: int) -> int:
+            return 307
+
+        receiver.behave = elsewhere
+        await house.channel(receiver.url)
+        await house.happens()
+        await house.deliver()
+    (notice,) = await house.notices()
+    assert (notice.status, len(receiver.requests)) == ("failed", 1)
+
+
+async def test_receiver_that_says_gone_is_left_in_peace(house: House) -> None:
+    async with hook() as receiver:
+
+        async def gone(_: int) -> int:
+            return 410
+
+        receiver.behave = gone
+        await house.channel(receiver.url)
+        await house.happens()
+        await house.deliver()
+        await house.happens()
+        await house.deliver()
+    assert len(receiver.requests) == 1
+    async with house.store.read() as session:
+        assert await session.scalar(select(ChannelRow.gone_at)) is not None
+
+
+@pytest.mark.parametrize("address", ["https://127.0.0.1:1/", "https://localhost:1/", "http://[::1]:1/"])
+async def test_private_network_is_never_called_whatever_the_channel_says(house: House, address: str) -> None:
+    async with Webhooks(SystemClock()) as strict:
+        await house.channel(address)
+        await house.happens()
+        await house.deliver(webhooks=strict)
+    (notice,) = await house.notices()
+    assert notice.status == "failed"
+    assert notice.message == "The address is in a private network: nothing is sent there."
+
+
+async def test_slow_channel_keeps_no_other_waiting(house: House) -> None:
+    free = asyncio.Event()
+
+    async def slow(_: int) -> int:
+        await free.wait()
+        return 204
+
+    async with hook() as lame, hook() as quick:
+        lame.behave = slow
+        await house.channel(lame.url)
+        await house.channel(quick.url)
+        for _ in range(3):
+            await house.happens()
+        sending = asyncio.create_task(ActivityEnvironment().run(house.activities.deliver_notices))
+        await quick.until(3)
+        assert len(lame.requests) == 1
+        free.set()
+        await lame.until(3)
+        sending.cancel()
+        await asyncio.wait([sending])
+
+
+async def test_mail_goes_to_the_accounts_address(house: House) -> None:
+    async with mailbox() as server:
+        services = Services(f"mailto://127.0.0.1:{server.port}?from=stopwatch@example.com&mode=insecure")
+        await house.channel("asha@example.com", ChannelKind.EMAIL)
+        await house.happens("stop_loss", "Stop hit: sold 10 TCS.")
+        await house.deliver(services)
+        services.close()
+    ((receivers, message),) = server.mails
+    assert receivers == ["asha@example.com"]
+    assert "Stop hit" in message
+    (notice,) = await house.notices()
+    assert notice.status == "sent", notice.message
+
+
+async def test_mail_without_a_server_of_the_operator_says_so(house: House) -> None:
+    await house.channel("asha@example.com", ChannelKind.EMAIL)
+    await house.happens()
+    await house.deliver()
+    (notice,) = await house.notices()
+    assert notice.status == "failed"
+    assert "STOPWATCH_MAIL_URL" in notice.message
+
+
+async def test_service_is_told_by_apprise_and_a_service_that_is_away_later(house: House) -> None:
+    async with hook() as receiver:
+        known = {"json": Service("Somebody", "json://", "127.0.0.1", receiver.port)}
+        services = Services(services=known)
+        await house.channel(f"json://127.0.0.1:{receiver.port}/hook", ChannelKind.SERVICE)
+        await house.happens()
+        await house.deliver(services)
+    assert "Bought 10 TCS." in receiver.notices[0]["message"]
+    await house.happens()
+    await house.deliver(services)
+    services.close()
+    assert [one.status for one in await house.notices()] == ["sent", "waiting"]
+
+
+async def test_alarm_for_a_user_reaches_his_channels_once(house: House) -> None:
+    class Quiet:
+        async def raise_(self, alarm: Alarm) -> None: ...
+
+    alerts = NoticeAlerts(Quiet(), house.outbox, SystemClock())
+    async with hook() as receiver:
+        await house.channel(receiver.url)
+        for _ in range(2):
+            await alerts.raise_(Alarm("login_needed", "Log in.", house.user_id, house.strategy_id))
+        await alerts.raise_(Alarm("redis_down", "Redis is away."))
+        await asyncio.gather(*alerts._telling)
+        await house.deliver()
+    assert [one["data"]["text"] for one in receiver.notices] == ["Log in."]
+
+
+async def test_cursor_stays_behind_lines_that_are_not_committed_yet(house: House) -> None:
+    async with hook() as receiver:
+        await house.channel(receiver.url)
+        async with house.store.work() as slow:
+            await slow.execute(text("SELECT 1"))
+            line = {"user_id": house.user_id, "strategy_id": house.strategy_id, "kind": "bought"}
+            words = {"text": "Late.", "data": {}, "once": "late"}
+            await slow.execute(insert(EventRow).values(line | words))
+            await house.happens(words="Quick.")
+            await house.deliver()
+        await house.deliver()
+    assert [one["data"]["text"] for one in receiver.notices] == ["Quick.", "Late."]
+
+
+async def test_cursor_moves_past_what_is_a_minute_old(house: House) -> None:
+    first = await house.happens()
+    async with house.store.work() as session:
+        await session.execute(update(EventRow).values(at=datetime.now(UTC) - timedelta(minutes=2)))
+    await house.happens()
+    await house.outbox.gather()
+    async with house.store.read() as session:
+        assert await session.scalar(select(NoticeCursor.event_id)) == first
+
+
+async def test_old_notices_are_forgotten(house: House) -> None:
+    await house.channel("http://127.0.0.1:1/")
+    await house.happens()
+    await house.deliver()
+    async with house.store.work() as session:
+        await session.execute(update(NoticeRow).values(at=datetime.now(UTC) - timedelta(days=31)))
+    await house.outbox.forget()
+    assert await house.notices() == []

@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     temporal_tls_ca: Path | None = None
     """Whom the server's certificate must come from; without it, an authority that the system trusts."""
     temporal_api_key: SecretStr | None = None
+    build_id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
+    """The version this worker is of, to Temporal: a day stays with the one that began it. Empty: with any."""
     payload_keys: SecretStr | None = None
     """Encrypt what Temporal stores, the first is current; without it the Web UI shows payloads in clear."""
     kite_root: str = ZERODHA_ROOT

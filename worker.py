@@ -18,8 +18,9 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.armed import ArmedOrders
 from activities.dealer import Dealer
@@ -87,6 +88,8 @@ KEEP_CHECK = 60.0
 """Seconds between two looks whether the runs that never end are there."""
 GRACE = timedelta(seconds=8)
 """What a send under way gets to write its answer down when the worker is asked to end."""
+DEPLOYMENT = "stopwatch"
+"""The name under which Temporal knows the versions of this worker."""
 STICKY = timedelta(seconds=1)
 """How long a run waits for its old worker; with 10 s, the default, a kill is felt 13 s later (measured)."""
 HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
@@ -315,12 +318,24 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
         workflows=[StrategyRun, BrokerLogin, Reconciler, Notices],
         activities=activities,
         workflow_runner=fast_runner(),
+        deployment_config=_version(settings.build_id),
         interceptors=[LogContext()],
         max_concurrent_activities=ACTIVITIES,
         max_cached_workflows=CACHED_RUNS,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
+    )
+
+
+def _version(build_id: str) -> WorkerDeploymentConfig | None:
+    """Return what this worker is to Temporal: a run stays with the version that began it."""
+    if not build_id:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(DEPLOYMENT, build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
     )
 
 

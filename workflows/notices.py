@@ -28,4 +28,4 @@ class Notices:
             except ActivityError as failed:
                 workflow.logger.warning("notices could not be sent: %s", failed.cause)
                 await workflow.sleep(timedelta(seconds=5))
-        workflow.continue_as_new()
+        workflow.continue_as_new(initial_versioning_behavior=policies.NEWEST_VERSION)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from temporalio.common import RetryPolicy
+from temporalio.workflow import ContinueAsNewVersioningBehavior
 
 WAKE_AHEAD = timedelta(seconds=8)
 WAKE_SPREAD = timedelta(seconds=30)
@@ -47,6 +48,8 @@ EMERGENCY_ALERT_EVERY = 20
 RECONCILE_EVERY = 5
 """Seconds between two rounds: a terminated run is adopted, a flushed Redis restored, well within 30 s."""
 RECONCILER_ROUNDS = 400
+NEWEST_VERSION = ContinueAsNewVersioningBehavior.AUTO_UPGRADE
+"""Where workers name their versions, a run that never ends goes over to the newest with each new history."""
 RECONCILE_TIMEOUT = timedelta(seconds=60)
 RECONCILE_RETRY = RetryPolicy(maximum_attempts=1)
 """A round that failed is simply followed by the next."""
@@ -55,7 +58,7 @@ NOTICE_TIMEOUT = timedelta(seconds=90)
 NOTICE_HEARTBEAT = timedelta(seconds=5)
 """Whoever sends notices is missed for five seconds, not for a minute."""
 NOTICE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=5))
-NOTICE_ROUNDS = 500
+NOTICE_ROUNDS = 40
 LOGIN_TIMEOUT = timedelta(seconds=15)
 LOGIN_RETRY = RetryPolicy(maximum_attempts=2)
 """A request token is good once: what was refused is not asked again, a lost worker is replaced once."""

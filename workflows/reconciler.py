@@ -29,7 +29,7 @@ class Reconciler:
                 await self._attempt(ReconcileActivities.tell_people, "tell who must act")
             since = now
             await workflow.sleep(timedelta(seconds=policies.RECONCILE_EVERY), summary="until the next round")
-        workflow.continue_as_new(Looked(since))
+        workflow.continue_as_new(Looked(since), initial_versioning_behavior=policies.NEWEST_VERSION)
 
     async def _attempt(self, what: Callable[..., Any], summary: str, *messages: Look) -> None:
         try:

@@ -1,0 +1,104 @@
+"""A new version comes in the middle of a trading day: what has begun ends where it began."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.product import BIN, Product
+from tests.e2e.trader import Trader, soon
+
+ROOT = Path(__file__).parent.parent.parent
+DEPLOYMENT = "stopwatch"
+pytestmark = pytest.mark.timeout(300)
+
+
+async def temporal(product: Product, *words: str) -> Any:
+    """Run the `temporal` command as an operator does; return its JSON."""
+    command = [str(BIN / "temporal"), *words, "--address", product.endpoints["temporal"], "-o", "json"]
+    ended = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout) if ended.stdout.strip() else None
+
+
+async def make_current(product: Product, build_id: str) -> None:
+    """Send new runs to a version, once its workers have been seen."""
+    named = ("--deployment-name", DEPLOYMENT, "--build-id", build_id)
+    for _ in range(60):
+        try:
+            await temporal(product, "worker", "deployment", "set-current-version", *named, "--yes")
+        except AssertionError:
+            await asyncio.sleep(0.5)
+        else:
+            return
+    raise AssertionError(f"version {build_id} was not seen")
+
+
+async def version_of(product: Product, workflow_id: str) -> str:
+    told = await temporal(product, "workflow", "describe", "-w", workflow_id)
+    info = told["workflowExecutionInfo"]["versioningInfo"]
+    return str(info["deploymentVersion"]["buildId"])
+
+
+def start_worker(product: Product, build_id: str) -> subprocess.Popen[bytes]:
+    """Start a worker beside those of the product: the same settings, but for its version."""
+    pid = product.endpoints["pids"]["worker"]
+    words = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    environment = dict(word.split("=", 1) for word in words if "=" in word)
+    environment |= {"STOPWATCH_BUILD_ID": build_id, "STOPWATCH_READY_FILE": str(product.home / "second")}
+    with (product.home / "second.log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "worker.py")],
+            cwd=product.home,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+
+
+@asynccontextmanager
+async def second_worker(product: Product, build_id: str) -> AsyncIterator[None]:
+    """Give the product a second worker, and end it in order."""
+    worker = start_worker(product, build_id)
+    try:
+        yield
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(worker.wait, 30)
+
+
+async def test_a_running_day_ends_with_the_version_that_began_it(home: Path) -> None:
+    product = Product.start(home, STOPWATCH_BUILD_ID="one")
+    try:
+        await product.ready()
+        await make_current(product, "one")
+        trader = await Trader.signed_up(product)
+        buy_at = await soon(2, length=180)
+        sell_at = buy_at + timedelta(seconds=30)
+        old = await trader.create(buy_at, sell_at)
+        old_run = (await trader.start(old))["workflow_id"]
+        await trader.until(old, phase="holding")
+        async with second_worker(product, "two"):
+            await make_current(product, "two")
+            buy_at = await soon(2)
+            new = await trader.create(buy_at, buy_at + timedelta(seconds=8), symbol="INFY", stop_loss=100)
+            new_run = (await trader.start(new))["workflow_id"]
+            ended = await trader.until(new, status="stopped")
+            assert ended["outcome"] == "sold", ended
+            assert (await version_of(product, new_run), await version_of(product, old_run)) == ("two", "one")
+            ended = await trader.until(old, status="stopped")
+            assert ended["outcome"] == "sold", ended
+            assert await version_of(product, old_run) == "one"
+            sides = sorted(order["transaction_type"] for order in await trader.ledger())
+            assert sides == ["BUY", "BUY", "SELL", "SELL"]
+            await trader.http.aclose()
+    finally:
+        assert await product.end() == 0

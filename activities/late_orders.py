@@ -8,7 +8,8 @@ from uuid import UUID
 from domain.attention import late_entry_alarm, late_exit_alarm
 from domain.errors import BrokerNotConnected, BrokerRefused, LoginNeeded, Unavailable
 from domain.order import BrokerOrder, Leg, OrderStatus
-from domain.ports import Alerts, Broker, Brokers, OpenRuns, OrderLog
+from domain.ports import Alerts, Broker, Brokers, OrderLog
+from domain.reconciler_ports import OpenRuns
 from domain.reconciling import DoubtfulOrder
 from domain.run import Adoption
 

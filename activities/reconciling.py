@@ -18,17 +18,8 @@ from domain.errors import (
 )
 from domain.instrument import Segment
 from domain.order import Leg
-from domain.ports import (
-    Alerts,
-    Attention,
-    Brokers,
-    CacheMark,
-    Clock,
-    OpenRuns,
-    OrderLog,
-    Reconciliation,
-    RuntimeCache,
-)
+from domain.ports import Alerts, Brokers, Clock, OrderLog, RuntimeCache
+from domain.reconciler_ports import Attention, CacheMark, OpenRuns, Reconciliation
 from domain.reconciling import (
     ENDED_WITHIN,
     EVERYTHING,

@@ -28,7 +28,7 @@ end
 
 
 class RedisStopQueue:
-    """Implements `domain.ports.FastStops` on a connection of its own: nothing is ahead of a stop."""
+    """Implements `domain.listener_ports.FastStops` on a connection of its own: nothing is ahead of a stop."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

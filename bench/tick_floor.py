@@ -11,7 +11,8 @@ import numpy as np
 
 from adapters.kite.feed_socket import FeedLogin
 from domain.instrument import Instrument, Segment
-from domain.ports import Clock, FastStops, StopSignals, WatchedStrategy
+from domain.listener_ports import FastStops, StopSignals, WatchedStrategy
+from domain.ports import Clock
 from domain.stoploss import Quote
 from listener.accounts import Account, OpenFeed
 from listener.desk import Desk

@@ -30,7 +30,7 @@ from adapters.kite.feed_socket import Receiver
 from adapters.kite.frames import decode_all
 from bench.tick_baseline import crossed, stops_by_token
 from bench.tick_floor import INSTRUMENTS, PRICES, STOPS, desk, ltp_frame, shares
-from domain.ports import WatchedStrategy
+from domain.listener_ports import WatchedStrategy
 from listener.accounts import Account
 from listener.desk import Desk
 from tests.fakes.feed import MemoryFastStops, MemoryFeed, MemorySignals

@@ -4,24 +4,20 @@ Every method that reads or writes outside raises `StoreUnavailable`, `CacheUnava
 when its part does not answer: an empty answer always means "there is none", never "I could not look".
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from domain.attention import LeftOver, LoginNeeded
 from domain.instrument import Instrument
-from domain.limits import ToSell
 from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
-from domain.reconciling import DoubtfulOrder, Owned, RunningRow, Slice
-from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef, StartRun
+from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
 from domain.stoploss import Quote
-from domain.strategy import Outcome, Phase, Position, Status, Strategy
+from domain.strategy import Outcome, Position, Status, Strategy
 
 
 class Clock(Protocol):
@@ -220,62 +216,6 @@ class RunStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class WatchedStrategy:
-    """What the listener knows of a running strategy. `mark` is the store's hash of all of it."""
-
-    strategy_id: UUID
-    user_id: UUID
-    exchange: str
-    symbol: str
-    stop_loss: Decimal
-    phase: Phase
-    position: Position
-    workflow_id: str
-    run_id: str
-    mark: int = field(default=0, compare=False)
-
-    @property
-    def instrument(self) -> str:
-        return f"{self.exchange}:{self.symbol}"
-
-    @property
-    def armed(self) -> bool:
-        """Its stop is to be watched: shares are held, and no one has said to keep them."""
-        return self.position is Position.BOUGHT
-
-
-@dataclass(frozen=True, slots=True)
-class Digest:
-    """How many strategies run, and the sum of their marks: who has the same knows them as they are."""
-
-    count: int
-    marks: int
-
-
-class WatchList(Protocol):
-    """Running strategies of all users, for the listener's role only."""
-
-    async def all(self) -> Sequence[WatchedStrategy]:
-        """Return every running strategy."""
-        ...
-
-    async def some(self, strategy_ids: Collection[UUID]) -> Sequence[WatchedStrategy]:
-        """Return those of them that run; the others do not."""
-        ...
-
-    async def digest(self) -> Digest:
-        """Return what `all` would add up to, without reading it."""
-        ...
-
-    def changes(self) -> AsyncIterator[UUID | None]:
-        """Yield the id of each strategy that changed; None says that some may have been missed: read all.
-
-        Ends with `StoreUnavailable` when the connection is lost.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
 class RuntimeUpdate:
     """Fields of `runtime:{id}` to set; None leaves a field as it is."""
 
@@ -313,87 +253,11 @@ class RuntimeCache(Protocol):
         ...
 
 
-class CacheMark(Protocol):
-    """A mark in the cache that goes when the cache does. Raises `CacheUnavailable`."""
-
-    async def stands(self) -> bool:
-        """Tell whether this is the cache that was filled last: not flushed, started again, or another one."""
-        ...
-
-    async def begin(self) -> str:
-        """Say that the cache is being filled; return what `done` needs."""
-        ...
-
-    async def done(self, filling: str) -> None:
-        """Set the mark, unless the cache was flushed, or filled by somebody else, since `begin`."""
-        ...
-
-
 class Logins(Protocol):
     """Renews the login of a stored broker account; opens what the API cannot."""
 
     async def renew(self, request: LoginRequest) -> LoginResult:
         """Exchange or check the token, store it sealed, and say how it went; never raises."""
-        ...
-
-
-class Reconciliation(Protocol):
-    """What the reconciler reads of all users."""
-
-    async def owned(self, part: Slice, started_before: datetime) -> Sequence[Owned]:
-        """Return the strategies of a slice that are called running and were started before that instant."""
-        ...
-
-    async def running(self, strategy_ids: Collection[UUID]) -> Sequence[RunningRow]:
-        """Return those of these strategies that are called running, with the START they were started by."""
-        ...
-
-    async def doubtful_orders(self) -> Sequence[DoubtfulOrder]:
-        """Return the orders that no run follows and that are not over, while their market is open."""
-        ...
-
-    async def to_sell(self) -> Sequence[ToSell]:
-        """Return the running strategies that a kill switch says to sell."""
-        ...
-
-
-class Attention(Protocol):
-    """What a person has to see to, of all users."""
-
-    async def logins_needed(self, now: datetime) -> Sequence[LoginNeeded]:
-        """Return the strategies that are due while their user's broker login is dead."""
-        ...
-
-    async def left_over(self) -> Sequence[LeftOver]:
-        """Return the shares that stopped strategies still hold, not on purpose."""
-        ...
-
-
-class OpenRuns(Protocol):
-    """The runs as Temporal has them. Raises `Unavailable` when it does not answer."""
-
-    async def open_ids(self, part: Slice) -> frozenset[str]:
-        """Return the workflow ids of a slice that its list shows as open; the newest may be missing."""
-        ...
-
-    async def open_count(self, part: Slice, started_before: datetime) -> int:
-        """Return how many runs of a slice, started before that instant, its list shows as open."""
-        ...
-
-    async def ended_since(self, instant: datetime) -> frozenset[UUID]:
-        """Return the strategies of which a run was cut short after that instant, as far as its list knows."""
-        ...
-
-    async def is_open(self, workflow_id: str) -> bool:
-        """Tell for certain whether a workflow of that id is open."""
-        ...
-
-    async def sell(self, workflow_id: str, run_id: str) -> None:
-        """Ask a run to stop and sell, and do not wait for it; one that has ended is left alone."""
-        ...
-
-    async def adopt(self, start: StartRun) -> None:
-        """Start a run that takes `start` over, unless one is open."""
         ...
 
 
@@ -412,44 +276,4 @@ class Instruments(Protocol):
 
     async def search(self, query: str, limit: int) -> Sequence[Instrument]:
         """Return tradable instruments whose symbol or name matches, best first."""
-        ...
-
-
-class StopSignals(Protocol):
-    """The durable path of a stop-loss: the STOPLOSS signal to the strategy's run."""
-
-    async def stop_loss(
-        self, watched: WatchedStrategy, price: Decimal, tick_at: datetime | None, seen_at: datetime
-    ) -> bool:
-        """Signal the run; False when no such run is open. Raises `Unavailable` when Temporal is away."""
-        ...
-
-
-class FastStops(Protocol):
-    """The fast path of a stop-loss: the queue from which workers send exits at once. Nothing rests on it."""
-
-    async def put(self, strategy_ids: Sequence[UUID]) -> None:
-        """Put one STOPLOSS each, in this order, together. Raises `CacheUnavailable`: some may be put then."""
-        ...
-
-
-class Standing(StrEnum):
-    """How far a listener is with its share of the instruments."""
-
-    JOINING = "joining"
-    READY = "ready"
-    TAKING_OVER = "taking_over"
-    """Ready, but not yet with what somebody who leaves still watches."""
-    LEAVING = "leaving"
-
-
-class Membership(Protocol):
-    """The listeners that live, by leases that each renews."""
-
-    async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
-        """Hold a lease for `seconds` and return who holds one now. Raises `CacheUnavailable`."""
-        ...
-
-    async def leave(self, member: str) -> None:
-        """End a lease. Raises `CacheUnavailable`."""
         ...

@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from adapters.kite.feed_socket import Login, Receiver
-from domain.ports import WatchedStrategy
+from domain.listener_ports import WatchedStrategy
 from listener.questions import Quotes
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from domain.ports import WatchedStrategy
+from domain.listener_ports import WatchedStrategy
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from uuid import UUID
 import structlog
 
 from adapters.kite.ticks import Ticks
-from domain.ports import Alerts, Clock, Instruments, WatchedStrategy
+from domain.listener_ports import WatchedStrategy
+from domain.ports import Alerts, Clock, Instruments
 from domain.stoploss import Quote
 from domain.strategy import Phase, Position
 from listener.accounts import Account, OpenFeed

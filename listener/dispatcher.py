@@ -16,7 +16,8 @@ import structlog
 
 from domain.errors import Unavailable
 from domain.failpoint import failpoint
-from domain.ports import Clock, FastStops, StopSignals, WatchedStrategy
+from domain.listener_ports import FastStops, StopSignals, WatchedStrategy
+from domain.ports import Clock
 from listener.crossing import Crossing
 from listener.fast_path import FastPath
 

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from domain.ports import Alerts, Clock, WatchedStrategy
+from domain.listener_ports import WatchedStrategy
+from domain.ports import Alerts, Clock
 from domain.run import Alarm
 
 ALERT_AFTER = timedelta(seconds=3)

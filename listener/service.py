@@ -6,16 +6,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from adapters.kite.feed import SOCKETS
-from domain.ports import (
-    Alerts,
-    Clock,
-    FastStops,
-    Instruments,
-    Membership,
-    StopSignals,
-    WatchedStrategy,
-    WatchList,
-)
+from domain.listener_ports import FastStops, Membership, StopSignals, WatchedStrategy, WatchList
+from domain.ports import Alerts, Clock, Instruments
 from listener.accounts import Accounts, OpenFeed
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.desk import Desk

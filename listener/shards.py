@@ -17,7 +17,8 @@ from typing import Self
 import structlog
 
 from domain.errors import CacheUnavailable
-from domain.ports import Clock, Membership, Standing
+from domain.listener_ports import Membership, Standing
+from domain.ports import Clock
 
 BEAT = 0.5
 LEASE = 2.0

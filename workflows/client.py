@@ -24,8 +24,8 @@ from temporalio.common import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import NoSuchRun, Unavailable
+from domain.listener_ports import WatchedStrategy
 from domain.login import LoginKind, LoginRequest, LoginResult, LoginStatus
-from domain.ports import WatchedStrategy
 from domain.reconciling import Slice
 from domain.run import RUN_VERSION, RunView, StartRun, StopRequest
 from domain.run_words import summary
@@ -147,7 +147,7 @@ class TemporalRuns:
 
 
 class TemporalOpenRuns:
-    """Implements `domain.ports.OpenRuns`."""
+    """Implements `domain.reconciler_ports.OpenRuns`."""
 
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, text
 from adapters.store.engine import CONNECT_SECONDS, Store, asyncpg_url
 from adapters.store.failures import translated
 from domain.errors import StoreUnavailable
-from domain.ports import Digest, WatchedStrategy
+from domain.listener_ports import Digest, WatchedStrategy
 from domain.strategy import Phase, Position
 
 STRATEGY_CHANGED = "strategy_changed"
@@ -84,7 +84,7 @@ async def _next(connection: Any, waiting: asyncio.Queue[str | None]) -> str:
 
 
 class PostgresWatchList:
-    """Implements `domain.ports.WatchList` with what the listener's role may see: the view `watched`."""
+    """Implements `domain.listener_ports.WatchList` by what the listener's role sees: the view `watched`."""
 
     def __init__(self, store: Store, notices: Notices) -> None:
         self._store = store

@@ -10,7 +10,8 @@ from adapters.kite.feed_socket import FeedLogin, Receiver
 from adapters.kite.ticks import Tick, Ticks
 from domain.errors import BrokerUnavailable, CacheUnavailable, Unavailable
 from domain.instrument import Instrument, Segment
-from domain.ports import Clock, Standing, WatchedStrategy
+from domain.listener_ports import Standing, WatchedStrategy
+from domain.ports import Clock
 from domain.run import Alarm
 from domain.stoploss import Quote
 from listener.accounts import Account
@@ -125,7 +126,7 @@ class Sent:
 
 
 class MemorySignals:
-    """Implements `domain.ports.StopSignals`. `away` loses them; runs named in `ended` do not exist."""
+    """Implements `domain.listener_ports.StopSignals`. `away` loses them; runs in `ended` are not."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -156,7 +157,7 @@ class MemorySignals:
 
 
 class MemoryFastStops:
-    """Implements `domain.ports.FastStops`. `away` takes nothing; `put_together` is each write."""
+    """Implements `domain.listener_ports.FastStops`. `away` takes nothing; `put_together` is each write."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -179,7 +180,7 @@ class MemoryFastStops:
 
 
 class MemoryMembers:
-    """Implements `domain.ports.Membership`, for any number of listeners. `away` answers nobody."""
+    """Implements `domain.listener_ports.Membership`, for any number of listeners. `away` answers nobody."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

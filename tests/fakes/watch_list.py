@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.errors import StoreUnavailable
-from domain.ports import Digest, WatchedStrategy
+from domain.listener_ports import Digest, WatchedStrategy
 from domain.strategy import Phase, Position
 
 
@@ -37,7 +37,7 @@ def watched(
 
 
 class MemoryWatchList:
-    """Implements `domain.ports.WatchList`. `deaf` loses notices; `away` fails reads and ends listening."""
+    """Implements `domain.listener_ports.WatchList`. `deaf` loses news; `away` fails reads, ends listening."""
 
     def __init__(self, *running: WatchedStrategy) -> None:
         self.running = {one.strategy_id: one for one in running}

@@ -18,8 +18,8 @@ from adapters.store.runs import PostgresRunStore
 from adapters.store.tables import BrokerKeys
 from adapters.store.watch import EVENT_ADDED, Notices, PostgresWatchList
 from domain.errors import StoreUnavailable
+from domain.listener_ports import Digest
 from domain.order import Leg
-from domain.ports import Digest
 from domain.run import PhaseChange
 from domain.strategy import Outcome, Phase, Position
 from migrations.roles import Role, make_roles

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from adapters.clock import SystemClock
-from domain.ports import WatchedStrategy
+from domain.listener_ports import WatchedStrategy
 from listener.crossing import Crossing
 from listener.dispatcher import Dispatcher
 from tests.fakes.feed import MemoryFastStops, MemorySignals

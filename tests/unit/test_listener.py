@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.ports import WatchedStrategy
+from domain.listener_ports import WatchedStrategy
 from domain.strategy import Phase, Position
 from listener.accounts import Account, Accounts, EachTheirOwn, OneForAll, PriceFeed
 from listener.service import Listener

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.ports import WatchedStrategy
+from domain.listener_ports import WatchedStrategy
 from listener.accounts import Account, EachTheirOwn, OneForAll, PriceFeed
 from listener.service import Listener
 from tests.fakes.feed import (

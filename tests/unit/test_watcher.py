@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.ports import WatchedStrategy
+from domain.listener_ports import WatchedStrategy
 from listener.watcher import Watcher
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.watch_list import MemoryWatchList, watched

@@ -1,0 +1,90 @@
+"""What the reconciler needs from outside: rows and runs of all users, and whether the cache is what it was.
+
+What holds for `domain.ports` holds here: an empty answer means "there is none", never "I could not look".
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from domain.attention import LeftOver, LoginNeeded
+from domain.limits import ToSell
+from domain.reconciling import DoubtfulOrder, Owned, RunningRow, Slice
+from domain.run import StartRun
+
+
+class CacheMark(Protocol):
+    """A mark in the cache that goes when the cache does. Raises `CacheUnavailable`."""
+
+    async def stands(self) -> bool:
+        """Tell whether this is the cache that was filled last: not flushed, started again, or another one."""
+        ...
+
+    async def begin(self) -> str:
+        """Say that the cache is being filled; return what `done` needs."""
+        ...
+
+    async def done(self, filling: str) -> None:
+        """Set the mark, unless the cache was flushed, or filled by somebody else, since `begin`."""
+        ...
+
+
+class Reconciliation(Protocol):
+    """What the reconciler reads of all users."""
+
+    async def owned(self, part: Slice, started_before: datetime) -> Sequence[Owned]:
+        """Return the strategies of a slice that are called running and were started before that instant."""
+        ...
+
+    async def running(self, strategy_ids: Collection[UUID]) -> Sequence[RunningRow]:
+        """Return those of these strategies that are called running, with the START they were started by."""
+        ...
+
+    async def doubtful_orders(self) -> Sequence[DoubtfulOrder]:
+        """Return the orders that no run follows and that are not over, while their market is open."""
+        ...
+
+    async def to_sell(self) -> Sequence[ToSell]:
+        """Return the running strategies that a kill switch says to sell."""
+        ...
+
+
+class Attention(Protocol):
+    """What a person has to see to, of all users."""
+
+    async def logins_needed(self, now: datetime) -> Sequence[LoginNeeded]:
+        """Return the strategies that are due while their user's broker login is dead."""
+        ...
+
+    async def left_over(self) -> Sequence[LeftOver]:
+        """Return the shares that stopped strategies still hold, not on purpose."""
+        ...
+
+
+class OpenRuns(Protocol):
+    """The runs as Temporal has them. Raises `Unavailable` when it does not answer."""
+
+    async def open_ids(self, part: Slice) -> frozenset[str]:
+        """Return the workflow ids of a slice that its list shows as open; the newest may be missing."""
+        ...
+
+    async def open_count(self, part: Slice, started_before: datetime) -> int:
+        """Return how many runs of a slice, started before that instant, its list shows as open."""
+        ...
+
+    async def ended_since(self, instant: datetime) -> frozenset[UUID]:
+        """Return the strategies of which a run was cut short after that instant, as far as its list knows."""
+        ...
+
+    async def is_open(self, workflow_id: str) -> bool:
+        """Tell for certain whether a workflow of that id is open."""
+        ...
+
+    async def sell(self, workflow_id: str, run_id: str) -> None:
+        """Ask a run to stop and sell, and do not wait for it; one that has ended is left alone."""
+        ...
+
+    async def adopt(self, start: StartRun) -> None:
+        """Start a run that takes `start` over, unless one is open."""
+        ...

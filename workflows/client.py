@@ -3,6 +3,7 @@
 import base64
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 from temporalio.client import (
@@ -250,25 +251,22 @@ async def _reset_of(client: Client, workflow_id: str, run_id: str) -> str | None
 
 async def start_reconciler(client: Client, task_queue: str) -> None:
     """Start the one reconciler, unless it is there."""
-    await client.start_workflow(
-        Reconciler.run,
-        id=RECONCILER_ID,
-        task_queue=task_queue,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        task_timeout=policies.TASK_TIMEOUT,
-        static_summary="repairs what runs cannot",
-    )
+    await _start_endless(client, task_queue, Reconciler.run, RECONCILER_ID, "repairs what runs cannot")
 
 
 async def start_notices(client: Client, task_queue: str) -> None:
     """Start the one run that tells users, unless it is there."""
+    await _start_endless(client, task_queue, Notices.run, NOTICES_ID, "tells users what happens")
+
+
+async def _start_endless(client: Client, task_queue: str, run: Any, id_: str, words: str) -> None:
     await client.start_workflow(
-        Notices.run,
-        id=NOTICES_ID,
+        run,
+        id=id_,
         task_queue=task_queue,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         task_timeout=policies.TASK_TIMEOUT,
-        static_summary="tells users what happens",
+        static_summary=words,
     )
 
 

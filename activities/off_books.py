@@ -6,10 +6,11 @@ written when the store is back, before the leg goes on in the ordinary way.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Self
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -18,7 +19,7 @@ from activities.beat import alive, beating
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StoreUnavailable
 from domain.failpoint import failpoint
 from domain.leg import Horizons, exit_may_be_resent
-from domain.order import FINAL, NUMBERS, OFF_BOOKS_BLOCK, BrokerOrder, OrderRequest, OrderStatus
+from domain.order import FINAL, OFF_BOOKS_BLOCK, BrokerOrder, OrderRequest, OrderStatus
 from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
 from domain.run import Exited, ExitOrder, OffBooksExit, OffBooksRecord
@@ -57,6 +58,34 @@ class _Seen:
         return tuple(row for row in self.rows if row.status not in FINAL)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sale:
+    """The leg that is being sold, and where: its tags are computed once for all looks at the book."""
+
+    order: ExitOrder
+    broker: Broker
+    tags: Set[str]
+
+    @classmethod
+    def of(cls, order: ExitOrder, broker: Broker) -> Self:
+        return cls(order, broker, order.key.numbers().keys())
+
+    async def look(self) -> _Seen | None:
+        """Return the leg's rows, None when the book could not be read."""
+        try:
+            return self.among(await self.broker.orders())
+        except (BrokerUnavailable, BrokerRefused):
+            return None
+
+    def among(self, book: Sequence[BrokerOrder]) -> _Seen:
+        return _Seen(tuple(row for row in book if row.tags & self.tags))
+
+    def exited(self, seen: _Seen) -> Exited:
+        left = self.order.bought - seen.sold
+        reason = self.order.reason if seen.sold else None
+        return Exited(seen.sold, left, seen.average_price, reason, "sold while Postgres was away")
+
+
 class OffBooksActivities:
     """Sells without the store, and writes down afterwards what was sent."""
 
@@ -91,38 +120,36 @@ class OffBooksActivities:
                     raise ApplicationError("the store's clock is behind", type=NOT_PLACED)
 
     async def _exit(self, request: OffBooksExit, halt: asyncio.Event) -> Exited:
-        order, broker = request.order, await self._brokers.of(request.order.key.user_id)
+        order = request.order
+        sale = _Sale.of(order, await self._brokers.of(order.key.user_id))
         await self._clock.sleep(CLAIMS_ARE_OVER)
         doubt_ends = self._doubt_ends(request.in_flight_since)
         while not halt.is_set():
-            seen = await self._look(order, broker)
+            seen = await sale.look()
             if seen is not None:
-                seen = await self._until_over(order, broker, seen, halt)
+                seen = await self._until_over(sale, seen, halt)
                 if seen.sold >= order.bought or seen.open:
-                    return self._exited(order, seen)
+                    return sale.exited(seen)
                 if (
                     self._clock.now() >= doubt_ends
                     and await self._nobody_else_may_send(order, seen)
-                    and await self._proven(order, broker, seen)
+                    and await self._proven(sale, seen)
                 ):
-                    return await self._send(request, broker, order.bought - seen.sold, halt)
+                    return await self._send(sale, request.attempt, order.bought - seen.sold, halt)
             await self._clock.sleep(LOOK_EVERY)
-        return self._exited(order, await self._look(order, broker) or _Seen(()))
+        return sale.exited(await sale.look() or _Seen(()))
 
     def _doubt_ends(self, in_flight_since: datetime | None) -> datetime:
         if in_flight_since is None:
             return self._clock.now()
         return in_flight_since + max(self._horizons.exit_resend, timedelta(0))
 
-    async def _send(
-        self, request: OffBooksExit, broker: Broker, quantity: int, halt: asyncio.Event
-    ) -> Exited:
-        order = request.order
-        tag = order.key.tag(request.attempt)
+    async def _send(self, sale: _Sale, number: int, quantity: int, halt: asyncio.Event) -> Exited:
+        order, tag = sale.order, sale.order.key.tag(number)
         activity.heartbeat("sending")
         await failpoint("exit.claimed")
         outcome = await asyncio.shield(
-            broker.place(
+            sale.broker.place(
                 OrderRequest(order.terms, order.key.leg.side, quantity, tag), CALL_DEADLINE, LEAVE_WITHIN
             )
         )
@@ -134,20 +161,20 @@ class OffBooksActivities:
             if self._clock.now() >= doubtful:
                 # Not a failure of type NOT_PLACED: the run takes it that an order may be in flight.
                 raise ApplicationError("sent, never answered, and in no order book since", type=IN_DOUBT)
-            seen = await self._look(order, broker)
+            seen = await sale.look()
             if seen is not None and any(tag in row.tags for row in seen.rows):
-                over = await self._until_over(order, broker, seen, halt)
-                return replace(self._exited(order, over), sent_off_books=True)
+                over = await self._until_over(sale, seen, halt)
+                return replace(sale.exited(over), sent_off_books=True)
             await self._clock.sleep(LOOK_EVERY)
 
-    async def _until_over(self, order: ExitOrder, broker: Broker, seen: _Seen, halt: asyncio.Event) -> _Seen:
+    async def _until_over(self, sale: _Sale, seen: _Seen, halt: asyncio.Event) -> _Seen:
         """Follow what is open; cancel it when it rests too long, and read until it is over."""
         patience = self._clock.monotonic() + self._fill_seconds
         while seen.open:
             if halt.is_set() or self._clock.monotonic() >= patience:
-                await self._cancel(seen.open, broker)
+                await self._cancel(seen.open, sale.broker)
             await self._clock.sleep(LOOK_EVERY / 4)
-            seen = await self._look(order, broker) or seen
+            seen = await sale.look() or seen
         return seen
 
     async def _cancel(self, rows: Sequence[BrokerOrder], broker: Broker) -> None:
@@ -179,7 +206,8 @@ class OffBooksActivities:
             if attempt.status in (OrderStatus.SENT, OrderStatus.OPEN)
         )
 
-    async def _proven(self, order: ExitOrder, broker: Broker, seen: _Seen) -> bool:
+    async def _proven(self, sale: _Sale, seen: _Seen) -> bool:
+        order, broker = sale.order, sale.broker
         try:
             book, positions = await broker.orders(), await broker.positions()
             free = 0
@@ -187,28 +215,12 @@ class OffBooksActivities:
                 free = await broker.free_holdings(order.terms.exchange, order.terms.symbol)
         except (BrokerUnavailable, BrokerRefused, LoginNeeded):
             return False
-        if self._of_leg(order, book).rows != seen.rows:
+        if sale.among(book).rows != seen.rows:
             return False
         held = order.bought - seen.sold
         return exit_may_be_resent(
             (), book, positions, order.terms, self._clock.now(), self._horizons, held, free
         )
-
-    async def _look(self, order: ExitOrder, broker: Broker) -> _Seen | None:
-        """Return the leg's rows, None when the book could not be read."""
-        try:
-            return self._of_leg(order, await broker.orders())
-        except (BrokerUnavailable, BrokerRefused):
-            return None
-
-    def _of_leg(self, order: ExitOrder, book: Sequence[BrokerOrder]) -> _Seen:
-        tags = {order.key.tag(number) for number in NUMBERS}
-        return _Seen(tuple(row for row in book if row.tags & tags))
-
-    def _exited(self, order: ExitOrder, seen: _Seen) -> Exited:
-        left = order.bought - seen.sold
-        reason = order.reason if seen.sold else None
-        return Exited(seen.sold, left, seen.average_price, reason, "sold while Postgres was away")
 
 
 def off_books_number(tries: int) -> int:

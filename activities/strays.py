@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from activities.intent import Intent
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.leg import Horizons, sales_are_explained
-from domain.order import NUMBERS, BrokerOrder, OrderStatus
+from domain.order import BrokerOrder, OrderStatus
 from domain.ports import Broker, Brokers, Clock, OrderLog
 
 SHOWN_AFTER = 3.0
@@ -43,7 +43,7 @@ class StraySales:
         # One that is planned here and shown there was written by somebody who died before he had seen to it.
         attempts = await self._log.leg(intent.key)
         sent = {attempt.tag for attempt in attempts if attempt.status is not OrderStatus.PLANNED}
-        numbers = {tag: number for number in NUMBERS if (tag := intent.key.tag(number)) not in sent}
+        numbers = {tag: number for tag, number in intent.key.numbers().items() if tag not in sent}
         for row in book:
             for tag in row.tags & numbers.keys():
                 stray = await self._log.plan(intent.key, intent.terms, numbers[tag], intent.due_at)

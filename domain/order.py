@@ -2,10 +2,13 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
 from uuid import UUID
 
 from domain.errors import IllegalMove
@@ -118,6 +121,18 @@ class LegKey:
         """Return the broker tag of an attempt: known from the key alone, so without any database."""
         words = f"{self.strategy_id}|{self.trading_day.isoformat()}|{self.round}|{self.leg}|{attempt}"
         return base64.b32encode(hashlib.sha256(words.encode()).digest())[:TAG_LENGTH].decode()
+
+    def numbers(self) -> Mapping[str, int]:
+        """Return every tag this leg may have sent under, with the attempt's number: some 650, so keep it.
+
+        Measured: 3 ms. Computed anew at each look, it was 40 % of the time of a sale without Postgres.
+        """
+        return _numbers(self)
+
+
+@lru_cache(maxsize=64)
+def _numbers(key: LegKey) -> Mapping[str, int]:
+    return MappingProxyType({key.tag(number): number for number in NUMBERS})
 
 
 @dataclass(frozen=True, slots=True)

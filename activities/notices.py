@@ -29,7 +29,7 @@ class NoticeActivities:
     async def deliver_notices(self) -> None:
         """Tell users what happens meanwhile; what is on its way at the end is waited for."""
         under_way: set[asyncio.Task[None]] = set()
-        ends, looks = self._clock.monotonic() + ROUND, 0.0
+        ends, looks, idle = self._clock.monotonic() + ROUND, 0.0, False
         try:
             with suppress(StoreUnavailable):
                 await self._outbox.forget()
@@ -37,13 +37,21 @@ class NoticeActivities:
                 activity.heartbeat()
                 if now >= looks:
                     looks = now + LOOK_EVERY
-                    with suppress(StoreUnavailable):
-                        await self._outbox.gather()
-                under_way |= await self._sending(LINES - len(under_way))
+                    idle = await self._gather()
+                if under_way or not idle:
+                    under_way |= await self._sending(LINES - len(under_way))
                 under_way = await self._some_done(under_way, looks - self._clock.monotonic())
         finally:
             if under_way:
                 await asyncio.wait(under_way)
+
+    async def _gather(self) -> bool:
+        """Make notices of what has happened; tell whether there is nothing to do at all."""
+        with suppress(StoreUnavailable):
+            if await self._outbox.is_idle():
+                return True
+            await self._outbox.gather()
+        return False
 
     async def _sending(self, free: int) -> set[asyncio.Task[None]]:
         if not free:

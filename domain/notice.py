@@ -158,6 +158,10 @@ class Courier(Protocol):
 class Outbox(Protocol):
     """The notices in Postgres. Every method raises `StoreUnavailable`."""
 
+    async def is_idle(self) -> bool:
+        """Tell whether nothing is to be made, called unknown or sent: cheap, since it is asked for ever."""
+        ...
+
     async def gather(self) -> None:
         """Make notices of what has happened since, and call those unknown whose sender has vanished."""
         ...

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, delete, exists, func, literal, select, update
+from sqlalchemy import Select, and_, delete, exists, func, literal, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -37,6 +37,9 @@ VANISHED = timedelta(seconds=30)
 """A notice that has been on its way for longer has lost its sender: a try takes 20 s at the most."""
 KEPT = timedelta(days=30)
 _NOW = func.clock_timestamp()
+_LISTENS = ChannelRow.gone_at.is_(None)
+_DUE = and_(NoticeRow.status == NoticeStatus.WAITING, NoticeRow.due_at <= _NOW)
+_LOST = and_(NoticeRow.status == NoticeStatus.SENDING, NoticeRow.claimed_at < _NOW - VANISHED)
 _LONGEST_TEXT = 1000
 
 
@@ -46,6 +49,11 @@ class PostgresOutbox:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    async def is_idle(self) -> bool:
+        """Ask in one statement; where the cursor has only minutes to move on, it is left where it is."""
+        async with self._store.statement() as connection:
+            return bool(await connection.scalar(_IDLE))
+
     async def gather(self) -> None:
         """Make notices of new lines of the timeline; one worker at a time, the others find it done."""
         async with self._store.work() as session:
@@ -53,7 +61,7 @@ class PostgresOutbox:
             since = await session.scalar(select(NoticeCursor.event_id).with_for_update(skip_locked=True))
             if since is None:
                 return
-            rows = (await session.execute(_new_lines(since))).all()
+            rows = (await session.execute(_listening(_new_lines(since)))).all()
             await _add(session, [row for row in map(_of_line, rows) if row is not None])
             await session.execute(_move_on(since))
 
@@ -112,14 +120,14 @@ class PostgresOutbox:
 
 def _listening(query: Any) -> Any:
     # Locked until the notices are in: a channel that is being removed takes them along.
-    return query.where(ChannelRow.gone_at.is_(None)).with_for_update(read=True, key_share=True, of=ChannelRow)
+    return query.where(_LISTENS).with_for_update(read=True, key_share=True, of=ChannelRow)
 
 
-def _new_lines(since: int) -> Any:
+def _new_lines(since: Any) -> Select[Any]:
     source = func.concat("event:", EventRow.event_id)
     made = exists().where(NoticeRow.channel_id == ChannelRow.channel_id, NoticeRow.source == source)
     columns = (EventRow.event_id, EventRow.user_id, EventRow.strategy_id, EventRow.at, EventRow.kind)
-    return _listening(
+    return (
         select(*columns, EventRow.text, EventRow.data, ChannelRow.channel_id, ChannelRow.tells)
         .join(ChannelRow, ChannelRow.user_id == EventRow.user_id)
         .where(EventRow.event_id > since, EventRow.kind.in_(sorted(TOLD_EVENTS)))
@@ -182,8 +190,7 @@ def _due(most: int) -> Select[Any]:
     on_its_way = exists().where(busy.channel_id == NoticeRow.channel_id, busy.status == NoticeStatus.SENDING)
     return (
         select(NoticeRow.notice_id)
-        .where(NoticeRow.status == NoticeStatus.WAITING, NoticeRow.due_at <= _NOW)
-        .where(~earlier, ~on_its_way)
+        .where(_DUE, ~earlier, ~on_its_way)
         .order_by(NoticeRow.due_at)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -224,10 +231,20 @@ _CLAIMED = (
 )
 _VANISHED = (
     update(NoticeRow)
-    .where(NoticeRow.status == NoticeStatus.SENDING, NoticeRow.claimed_at < _NOW - VANISHED)
+    .where(_LOST)
     .values(
         status=NoticeStatus.UNKNOWN,
         ended_at=_NOW,
         message="Whoever sent it was ended meanwhile: it may or may not have arrived.",
+    )
+)
+_CURSOR = select(NoticeCursor.event_id).scalar_subquery()
+_IDLE = select(
+    not_(
+        or_(
+            exists(_new_lines(_CURSOR).where(_LISTENS)),
+            exists().where(or_(_DUE, _LOST)),
+            exists().where(EventRow.event_id > _CURSOR, EventRow.at < _NOW - 3 * BEHIND),
+        )
     )
 )

@@ -384,3 +384,32 @@ async def test_old_notices_are_forgotten(house: House) -> None:
         await session.execute(update(NoticeRow).values(at=datetime.now(UTC) - timedelta(days=31)))
     await house.outbox.forget()
     assert await house.notices() == []
+
+
+async def test_house_is_idle_only_while_nothing_is_to_be_told_or_sent(house: House) -> None:
+    outbox = house.outbox
+    await house.happens()
+    assert await outbox.is_idle()  # nobody listens
+    await house.channel("http://127.0.0.1:1/")
+    assert await outbox.is_idle()  # it was before the channel
+    await house.happens(kind="started")
+    assert await outbox.is_idle()  # nobody is told of that
+    await house.happens()
+    assert not await outbox.is_idle()
+    await outbox.gather()
+    assert not await outbox.is_idle()  # a notice is due
+    await outbox.claim(1)
+    assert await outbox.is_idle()  # it is on its way
+    await house.time_passes()
+    assert not await outbox.is_idle()  # and for too long
+    await outbox.gather()
+    assert await outbox.is_idle()
+
+
+async def test_cursor_that_is_minutes_behind_is_something_to_do(house: House) -> None:
+    await house.happens()
+    async with house.store.work() as session:
+        await session.execute(update(EventRow).values(at=datetime.now(UTC) - timedelta(minutes=4)))
+    assert not await house.outbox.is_idle()
+    await house.outbox.gather()
+    assert await house.outbox.is_idle()

@@ -31,7 +31,6 @@ from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog, MemoryR
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
 
-TASK_QUEUE = "days"
 Run = WorkflowHandle[StrategyRun, RunView]
 
 
@@ -41,6 +40,8 @@ class TestDay:
 
     __test__ = False
 
+    task_queue: str = field(default_factory=lambda: f"days-{uuid4()}")
+    """Its own: a task that the server hands to the poll of a worker just ended is missed for ten seconds."""
     clock: ElasticClock = field(default_factory=ElasticClock)
     store: MemoryRunStore = field(default_factory=MemoryRunStore)
     cache: MemoryCache = field(default_factory=MemoryCache)
@@ -88,7 +89,7 @@ class TestDay:
             StrategyRun.run,
             StartRun(uuid4(), self.strategy, plan, sell_only, adopted, RUN_VERSION),
             id=f"strategy-{self.strategy.strategy_id}-{now.date()}",
-            task_queue=TASK_QUEUE,
+            task_queue=self.task_queue,
             # Tests only: without it the time-skipping server jumps years ahead.
             execution_timeout=timedelta(days=3),
             retry_policy=RetryPolicy(maximum_attempts=1),
@@ -108,7 +109,7 @@ async def worker_for(
     """Run a worker for one day, with the product's own runner or one around it that may hold a step."""
     async with Worker(
         env.client,
-        task_queue=TASK_QUEUE,
+        task_queue=day.task_queue,
         workflows=[StrategyRun],
         activities=day.activities(),
         workflow_runner=runner or workflow_runner(),

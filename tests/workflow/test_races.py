@@ -20,7 +20,7 @@ from domain.run import RUN_VERSION, FinishRun, RunView, StartRun, StopRequest
 from domain.session import DayPlan
 from domain.strategy import OnStop, Outcome, Position
 from tests.fakes.broker import Answer
-from tests.workflow.day import TASK_QUEUE, Run, TestDay, in_phase, until, worker_for
+from tests.workflow.day import Run, TestDay, in_phase, until, worker_for
 from tests.workflow.one_step import SlowSteps
 from tests.workflow.pause import paused_at
 from workflows.client import TemporalRuns
@@ -456,7 +456,7 @@ async def plan_for(env: WorkflowEnvironment) -> DayPlan:
 
 async def test_one_run_when_start_is_pressed_twice_at_once(env: WorkflowEnvironment) -> None:
     day, plan = TestDay(), await plan_for(env)
-    runs = TemporalRuns(env.client, TASK_QUEUE)
+    runs = TemporalRuns(env.client, day.task_queue)
     async with worker_for(env, day):
         views = await asyncio.gather(*(runs.start(press(day, plan)) for _ in range(2)))
         run = _run_of(env, day, plan)
@@ -471,7 +471,7 @@ async def test_one_run_when_start_is_pressed_twice_at_once(env: WorkflowEnvironm
 async def test_start_joins_the_ending_run_when_pressed_while_it_stops(env: WorkflowEnvironment) -> None:
     day, plan = TestDay(), await plan_for(env)
     day.broker.holds[Side.SELL] = asyncio.Event()
-    runs = TemporalRuns(env.client, TASK_QUEUE)
+    runs = TemporalRuns(env.client, day.task_queue)
     async with worker_for(env, day):
         await runs.start(press(day, plan))
         run = _run_of(env, day, plan)
@@ -490,7 +490,7 @@ async def test_start_joins_the_ending_run_when_pressed_while_it_stops(env: Workf
 
 async def test_two_stops_are_one_when_pressed_at_once(env: WorkflowEnvironment) -> None:
     day, plan = TestDay(), await plan_for(env)
-    runs = TemporalRuns(env.client, TASK_QUEUE)
+    runs = TemporalRuns(env.client, day.task_queue)
     async with worker_for(env, day):
         await runs.start(press(day, plan))
         run = _run_of(env, day, plan)

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.store.accounts import Account, Accounts
+from adapters.store.engine import set_for_now
 from adapters.store.logins import Device, Login, Logins, UserLogins
 from api import second_factor
 from api.common_passwords import is_easy_to_guess
@@ -51,8 +52,7 @@ async def log_in(parts: Parts, visitor: Visitor, asked: LoginIn) -> TokenPair:
     account, device = await _counted(parts, visitor, asked.email)
     right, renewed = await parts.passwords.check(asked.password, account.password_hash if account else None)
     if account is None or not right:
-        # Known e-mail or not, the same work: how long the answer takes tells nobody which it was.
-        await recorded(parts, account.user_id if account else None, Action.LOGIN_FAILED)
+        await _refused(parts, account.user_id if account else None)
         raise _wrong_login()
     if account.second_factor:
         await _ask_for_code(parts, account, asked.code)
@@ -162,6 +162,16 @@ async def _counted(parts: Parts, visitor: Visitor, email: str) -> tuple[Account 
     if device is None and not known:
         await parts.throttle.stranger(email)
     return account, device
+
+
+async def _refused(parts: Parts, user_id: UUID | None) -> None:
+    """Record it with the same statements, known e-mail or not: the time of the answer tells nobody which.
+
+    (One statement less for nobody was 0.3 ms, which 150 tries tell apart.)
+    """
+    async with parts.store.work() as session:
+        await set_for_now(session, "app.user_id", str(user_id or ""))
+        await audit(session, user_id, Action.LOGIN_FAILED)
 
 
 async def _ask_for_code(parts: Parts, account: Account, code: str | None) -> None:

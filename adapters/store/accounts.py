@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, delete, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -89,9 +89,11 @@ class Accounts:
             .exists()
         )
         await set_for_now(self._session, "app.email", email)
-        statement = select(*_ACCOUNT, from_there).where(User.email == email)
-        row = (await self._session.execute(statement)).one_or_none()
-        return (Account(*row[:-1]), bool(row[-1])) if row else (None, False)
+        # One row in any case: fetching one is time, too.
+        anyway = select(literal(1).label("one")).subquery()
+        statement = select(*_ACCOUNT, from_there).select_from(anyway).outerjoin(User, User.email == email)
+        row = (await self._session.execute(statement)).one()
+        return (Account(*row[:-1]), bool(row[-1])) if row[0] is not None else (None, False)
 
     async def by_id(self, user_id: UUID) -> Account | None:
         row = (await self._session.execute(select(*_ACCOUNT).where(User.user_id == user_id))).one_or_none()

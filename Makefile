@@ -7,6 +7,8 @@ BIN := .venv/bin
 READY := .venv/ready
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What is started here is started again and again: it is compiled once.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Strategy days of the long fault run; `make chaos DAYS=5000 SEED=7` runs more of them, reproducibly.
 DAYS ?= 1000

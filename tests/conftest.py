@@ -30,26 +30,41 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-SHARED = {"e2e": 0, "browser": 0, "chaos": 0, "integration": 1}
-"""Rooms whose files start servers for all of their tests, and when their turn is: they wait most of their
-time, so they come first and the others run beside them."""
+WAITING = ("browser", "chaos", "e2e")
+"""Rooms whose tests start whole products and wait for them most of their time."""
+SHARED = (*WAITING, "integration")
+"""Rooms whose files start servers for all of their tests: a file stays in one process."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the rooms that wait first."""
-    items.sort(key=lambda item: SHARED.get(item.path.parent.name, 2))
+    """Put the rooms that wait first, then those whose files are long."""
+    order = {room: number for number, room in enumerate(SHARED)}
+    items.sort(key=lambda item: order.get(item.path.parent.name, len(order)))
 
 
 class ByRoom(LoadScopeScheduling):
     """Gives a shared room's file to one process, so that nothing starts twice; other tests go one by one.
 
-    xdist's own groups have no effect with pytest 9.2.
+    One process takes no room that waits while there is other work: the processors are busy from the first
+    second to the last, and no more products run at one time. (xdist's own groups have no effect with
+    pytest 9.2.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return file if Path(file).parent.name in SHARED else nodeid
+        return file if _room(file) in SHARED else nodeid
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if len(self.nodes) > 1 and node is self.nodes[-1]:
+            busy = next((scope for scope in self.workqueue if _room(scope) not in WAITING), None)
+            if busy is not None:
+                self.workqueue.move_to_end(busy, last=False)
+        super()._assign_work_unit(node)
+
+
+def _room(scope: str) -> str:
+    return Path(scope.partition("::")[0]).parent.name
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByRoom:

@@ -18,6 +18,8 @@ from tests.chaos.world import World
 
 BACK_WITHIN = 30
 FAILPOINT_WAITS = 40
+TRIES = 20
+"""Runs that are looked for, half a second apart, until one is there to be terminated."""
 BACK_AFTER = 5
 """Seconds within which whoever died at a failpoint is back."""
 
@@ -93,22 +95,28 @@ class Breaker:
         raise ValueError(one.what)
 
     async def _terminate(self, number: int) -> str | None:
-        """End a run from outside, as an operator who should have cancelled it."""
-        flying = sorted(self._in_flight())
-        if not flying:
-            return None
-        strategy_id = flying[number % len(flying)]
-        with suppress(RPCError, RuntimeError):
-            client = await Client.connect(self._world.product.endpoints["temporal"])
-            runs = client.list_workflows(
-                f"ExecutionStatus = 'Running' AND WorkflowType = 'StrategyRun' AND "
-                f"WorkflowId STARTS_WITH 'strategy-{strategy_id}'"
-            )
-            async for run in runs:
-                handle = client.get_workflow_handle(run.id)
-                await handle.terminate("chaos", rpc_timeout=timedelta(seconds=3))
-                return strategy_id
+        """End a run from outside, as an operator who should have cancelled it; the first that still runs."""
+        for attempt in range(TRIES):
+            flying = sorted(self._in_flight())
+            if flying:
+                strategy_id = flying[(number + attempt) % len(flying)]
+                with suppress(RPCError, RuntimeError):
+                    if await self._terminated(strategy_id):
+                        return strategy_id
+            await asyncio.sleep(0.5)
         return None
+
+    async def _terminated(self, strategy_id: str) -> bool:
+        client = await Client.connect(self._world.product.endpoints["temporal"])
+        runs = client.list_workflows(
+            f"ExecutionStatus = 'Running' AND WorkflowType = 'StrategyRun' AND "
+            f"WorkflowId STARTS_WITH 'strategy-{strategy_id}'"
+        )
+        async for run in runs:
+            handle = client.get_workflow_handle(run.id)
+            await handle.terminate("chaos", rpc_timeout=timedelta(seconds=3))
+            return True
+        return False
 
     async def _replaced(self, part: str, pid: int) -> int:
         for _ in range(BACK_WITHIN * 10):

@@ -19,9 +19,11 @@ async def postgres() -> AsyncIterator[PostgresServer]:
 
 
 @pytest.fixture
-async def database(postgres: PostgresServer) -> str:
+async def database(postgres: PostgresServer) -> AsyncIterator[str]:
     """The owner's URL of a migrated, empty database."""
-    return await postgres.new_database()
+    url = await postgres.new_database()
+    yield url
+    await postgres.drop(url)
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def gone(pid: int) -> bool:
     """Whether a process is gone; one that only waits to be reaped by somebody else is gone too."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
         return True
 
 

@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-import jsonschema
 import pytest
 
 from api import notice_schemas, schemas
@@ -32,6 +31,8 @@ def test_the_api_itself_takes_the_example_of_a_body(name: str) -> None:
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_the_example_of_an_answer_is_one(name: str, document: dict[str, Any]) -> None:
+    import jsonschema  # for two seconds, which every process of the suite would take while it collects
+
     known = document["components"]["schemas"]
     jsonschema.validate(ANSWERS[name], known[name] | {"components": document["components"]})
     model(name).model_validate(ANSWERS[name])

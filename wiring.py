@@ -69,6 +69,7 @@ class Parts:
     name: str
     opener: Opener
     store: Store
+    life: Store
     cache: RedisRuntimeCache
     stops: RedisStops
     mark: RedisMark
@@ -92,6 +93,7 @@ def parts(settings: Settings, tracing: Tracing) -> Parts:
         name=name,
         opener=opener,
         store=store,
+        life=Store.open(settings.need("database_url_worker"), pool_size=1, application=name),
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
         stops=RedisStops.connect(settings.need("redis_url"), name),
         mark=RedisMark.connect(settings.need("redis_url")),
@@ -142,7 +144,7 @@ def duties(settings: Settings, made: Parts, client: Client, told: Telling, metri
     missed_after = timedelta(seconds=settings.missed_after_seconds)
     watch = ExitWatch(log, alerts)
     dealer = Dealer(desk, gate, watch, made.brokers, made.clock, missed_after)
-    held = PostgresArmedLog(made.store)
+    held = PostgresArmedLog(made.store, made.life)
     armed = ArmedOrders(held, dealer, made.clock, made.name)
     fast = FastExits(made.stops, held, armed, made.clock)
     orders = OrderActivities(dealer, desk, armed)

@@ -21,6 +21,7 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 from adapters.alerts import CloudWatchUnset
 from adapters.egress import BadEgress
 from adapters.failpoints import BadFailpoint, arm_from
+from adapters.garbage import collect_when_quiet
 from adapters.hardening import no_core_dumps, untraceable
 from adapters.logs import configure
 from adapters.store.attention import Attention
@@ -66,6 +67,7 @@ async def serve(settings: Settings) -> None:
         tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "worker"))
         made = parts(settings, tracing)
         stack.push_async_callback(made.store.close)
+        stack.push_async_callback(made.life.close)
         stack.push_async_callback(made.cache.close)
         stack.push_async_callback(made.stops.close)
         stack.push_async_callback(made.mark.close)
@@ -91,6 +93,8 @@ async def serve(settings: Settings) -> None:
         stack.callback(watching.cancel)
         keeping = asyncio.create_task(_keep_endless_runs(client, settings.temporal_task_queue))
         stack.callback(keeping.cancel)
+        collecting = asyncio.create_task(collect_when_quiet(work.armed.is_quiet))
+        stack.callback(collecting.cancel)
         if settings.ready_file is not None:
             settings.ready_file.write_text("ready\n")
         structlog.get_logger().info("worker is ready", task_queue=settings.temporal_task_queue)

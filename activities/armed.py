@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from structlog.contextvars import bind_contextvars
 
@@ -23,6 +23,8 @@ from domain.run import Armed, EnterOrder, ExitOrder
 
 AHEAD = timedelta(seconds=30)
 """How long before its instant an order of a dead worker is taken over."""
+QUIET = timedelta(seconds=5)
+"""Of that, an entry's price is asked for in the last 3.4 seconds."""
 PAUSES = (0.5, 1.0)
 """Seconds before the second and third attempt of an entry: all three fit into its five seconds."""
 
@@ -40,10 +42,15 @@ class ArmedOrders:
         self._dealer = dealer
         self._clock = clock
         self._worker = worker
-        self._held: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._held: dict[tuple[str, datetime], asyncio.Task[None]] = {}
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def is_quiet(self) -> bool:
+        """Tell whether no order that is held is due by `QUIET` from now, or being followed."""
+        soon = self._clock.now() + QUIET
+        return all(due_at > soon for _, due_at in self._held)
 
     async def arm(self, order: EnterOrder | ExitOrder) -> Armed:
         """Write the order down as held by this worker, and hold it. Raises `StoreUnavailable`."""
@@ -56,7 +63,7 @@ class ArmedOrders:
 
     def take(self, held: HeldOrder) -> None:
         """Hold an order until its instant, and carry it out; one that is held already is held once."""
-        name = held.attempt.tag, str(held.order.due_at)
+        name = held.attempt.tag, held.order.due_at
         if name not in self._held:
             task = asyncio.ensure_future(self._carry(held))
             self._held[name] = task

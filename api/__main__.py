@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -20,6 +19,7 @@ from adapters.clock import SystemClock
 from adapters.derived_box import TotpBox
 from adapters.egress import BadEgress, Egress
 from adapters.failpoints import BadFailpoint, arm_from
+from adapters.garbage import set_aside
 from adapters.hardening import no_core_dumps, untraceable
 from adapters.key_marks import sealing
 from adapters.kite.instruments import KiteInstruments
@@ -103,9 +103,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             # Through the server's own handler: the event streams hear of the end by it.
             loop.add_signal_handler(number, server.handle_exit, number, None)
-        # What is loaded by now stays: a full collection would walk through all of it, and every caller waits.
-        gc.collect()
-        gc.freeze()
+        set_aside()
         async with _guarded(server, parts.store):
             # Not `serve`: it raises the signal again when it is done, before our parts are closed.
             await server._serve([listener])

@@ -18,6 +18,8 @@ BEAT_EVERY = 0.5
 """Seconds between two signs of life of a worker."""
 LEASE = timedelta(seconds=1.5)
 """A worker without a sign of life for so long counts as dead: two beats may be lost."""
+GONE_AFTER = timedelta(seconds=0.6)
+"""One whose connection has ended counts as dead after this: not at once, it may connect anew."""
 UNSENT_AFTER = timedelta(seconds=1.5)
 """What its holder has not sent by then is anybody's: a worker may say that it is alive, and not get to it.
 
@@ -51,7 +53,7 @@ class ArmedLog(Protocol):
         ...
 
     async def beat(self, worker: str) -> None:
-        """Say that `worker` is alive; it counts as dead `LEASE` after its last word."""
+        """Say that `worker` is alive; it counts as dead `LEASE` after its last word, sooner if it is gone."""
         ...
 
     async def leave(self, worker: str) -> None:

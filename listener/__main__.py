@@ -1,7 +1,6 @@
 """`python -m listener`: the composition root of the market listener."""
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -17,6 +16,7 @@ from adapters.clock import SystemClock
 from adapters.egress import BadEgress, Egress
 from adapters.failpoints import BadFailpoint, arm_from
 from adapters.feed_credentials import FeedCredentials
+from adapters.garbage import set_aside
 from adapters.hardening import no_core_dumps, untraceable
 from adapters.key_marks import opening
 from adapters.kite.accounts import KiteBrokers
@@ -172,9 +172,7 @@ def _feed_login_now() -> FeedLogin:
 
 async def _say_ready(settings: Settings, listener: Listener) -> None:
     await listener.until_ready()
-    # What is known by now stays for the day: a full collection would walk through all of it, and ticks wait.
-    gc.collect()
-    gc.freeze()
+    set_aside()
     log.info("listener is ready")
     if settings.ready_file is not None:
         settings.ready_file.write_text("ready\n")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Uuid, bindparam, func, or_, select, text, update
+from sqlalchemy import ARRAY, Select, Uuid, and_, bindparam, column, func, or_, select, table, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
@@ -13,7 +13,7 @@ from adapters.store.engine import Store
 from adapters.store.ledger import Ledger, Page, Write
 from adapters.store.order_rows import attempt_of, planned, terms_of
 from adapters.store.tables import OrderRow, StrategyRow, WorkerRow
-from domain.armed import EXIT_SENT_WITHIN, LEASE, UNSENT_AFTER, HeldOrder
+from domain.armed import EXIT_SENT_WITHIN, GONE_AFTER, LEASE, UNSENT_AFTER, HeldOrder
 from domain.order import Leg, OrderStatus, Reason
 from domain.run import EnterOrder, ExitOrder
 from domain.strategy import Phase, Position, Status
@@ -23,6 +23,9 @@ UNFOLLOWED = timedelta(seconds=120)
 """How long what a dead worker sent is looked for: the entry's horizon; its run looks for it too."""
 UNMISSED = timedelta(seconds=30)
 """How late an entry is still taken up; its missed rule is judged where it is claimed."""
+_NAME_LENGTH = 63
+"""Bytes, to which Postgres cuts a connection's name. Two that look alike then die later, never sooner."""
+_CONNECTED: Select[Any] = select(column("application_name")).select_from(table("pg_stat_activity"))
 _LIVE = ("planned", "sent", "open")
 _ENTRY = aliased(OrderRow)
 _STOPPABLE = (  # built once: building it takes longer than asking it
@@ -52,10 +55,15 @@ _STOPPABLE = (  # built once: building it takes longer than asking it
 
 
 class PostgresArmedLog:
-    """Implements `domain.armed.ArmedLog`."""
+    """Implements `domain.armed.ArmedLog`.
 
-    def __init__(self, store: Store) -> None:
+    Signs of life go over `life`, connections that bear the worker's name: they end with its process, which
+    Postgres sees at once, and they wait for no order.
+    """
+
+    def __init__(self, store: Store, life: Store) -> None:
         self._store = store
+        self._life = life
         self._ledger = Ledger(store)
 
     async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | None:
@@ -79,7 +87,7 @@ class PostgresArmedLog:
         """Say that `worker` is alive. Losing the newest beat in a crash of Postgres costs nothing."""
         now = func.clock_timestamp()
         row = insert(WorkerRow).values(name=worker, alive_at=now)
-        async with self._store.work() as session:
+        async with self._life.work() as session:
             await session.execute(text("SET LOCAL synchronous_commit = off"))
             await session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"alive_at": now}))
 
@@ -129,7 +137,14 @@ def _arm(page: Page, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | 
 
 def _orphans(worker: str, now: datetime, ahead: timedelta) -> Select[Any]:
     """Choose, oldest first: the dead's that are due or sent, and whatever nobody sent in time."""
-    dead = or_(WorkerRow.alive_at.is_(None), WorkerRow.alive_at < now - LEASE)
+    gone = func.left(WorkerRow.name, _NAME_LENGTH).not_in(
+        _CONNECTED.where(column("application_name").is_not(None))
+    )
+    dead = or_(
+        WorkerRow.alive_at.is_(None),
+        WorkerRow.alive_at < now - LEASE,
+        and_(WorkerRow.alive_at < now - GONE_AFTER, gone),
+    )
     unsent = OrderRow.status == "planned"
     # Before its time only from the dead; after it from anybody; an exit soon, or it is its run's.
     due = unsent & (OrderRow.due_at < now + ahead) & (dead | (OrderRow.due_at < now - UNSENT_AFTER))

@@ -1,5 +1,7 @@
 """Held orders on a real Postgres: who holds which, what the dead leave, and how many an account may send."""
 
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -29,7 +31,23 @@ async def desk(store: Store) -> Desk:
 
 @pytest.fixture
 def held(store: Store) -> PostgresArmedLog:
-    return PostgresArmedLog(store)
+    return PostgresArmedLog(store, store)
+
+
+@pytest.fixture
+async def connected(database: str, store: Store) -> AsyncIterator["Connected"]:
+    """A worker that is alive, on connections that bear its name."""
+    worker = name("first")
+    life = Store.open(database, pool_size=1, application=worker)
+    await PostgresArmedLog(store, life).beat(worker)
+    yield Connected(worker, life)
+    await life.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    name: str
+    life: Store
 
 
 def name(words: str) -> str:
@@ -60,46 +78,55 @@ async def silent_for(store: Store, worker: str, seconds: float) -> None:
         await session.execute(update(WorkerRow).where(WorkerRow.name == worker).values(alive_at=at))
 
 
-async def test_order_of_a_dead_worker_is_taken_over_before_its_instant(
-    desk: Desk, held: PostgresArmedLog
+async def test_order_of_a_silent_worker_is_taken_over_before_its_instant(
+    desk: Desk, held: PostgresArmedLog, connected: Connected
 ) -> None:
-    first, second = name("first"), name("second")
-    await held.beat(first)
+    first, second = connected.name, name("second")
     order = entry(desk, just_now() + timedelta(seconds=10))
     mine = await armed(held, order, first)
     assert await taken_over(held, desk, second) == []
+    await silent_for(desk.store, first, 1)
+    assert await taken_over(held, desk, second) == [], "two beats may be lost while it is connected"
     await silent_for(desk.store, first, 2)
     [found] = await taken_over(held, desk, second)
     assert found.order == order
     assert found.attempt.tag == mine.attempt.tag
-    await held.beat(second)
-    assert await taken_over(held, desk, name("third")) == []
 
 
-async def test_order_is_free_at_once_when_its_worker_leaves(desk: Desk, held: PostgresArmedLog) -> None:
-    first = name("first")
-    await held.beat(first)
-    await armed(held, entry(desk, just_now() + timedelta(seconds=10)), first)
-    await held.leave(first)
+async def test_order_of_a_worker_whose_connection_ended_is_taken_over_sooner(
+    desk: Desk, held: PostgresArmedLog, connected: Connected
+) -> None:
+    await armed(held, entry(desk, just_now() + timedelta(seconds=10)), connected.name)
+    await connected.life.close()
+    await silent_for(desk.store, connected.name, -5)
+    assert await taken_over(held, desk, name("second")) == [], "it has just been heard of: it connects anew"
+    await silent_for(desk.store, connected.name, 0.7)
+    assert len(await taken_over(held, desk, name("second"))) == 1
+
+
+async def test_order_is_free_at_once_when_its_worker_leaves(
+    desk: Desk, held: PostgresArmedLog, connected: Connected
+) -> None:
+    await armed(held, entry(desk, just_now() + timedelta(seconds=10)), connected.name)
+    await held.leave(connected.name)
     assert len(await taken_over(held, desk, name("second"))) == 1
 
 
 async def test_what_a_living_worker_did_not_send_in_time_is_anybodys(
-    desk: Desk, held: PostgresArmedLog
+    desk: Desk, held: PostgresArmedLog, connected: Connected
 ) -> None:
-    stalled = name("stalled")
-    await held.beat(stalled)
-    await armed(held, entry(desk, just_now() - UNSENT_AFTER - timedelta(seconds=0.1)), stalled)
+    late = just_now() - UNSENT_AFTER - timedelta(seconds=0.1)
+    await armed(held, entry(desk, late), connected.name)
     assert len(await taken_over(held, desk, name("second"))) == 1
 
 
-async def test_what_a_dead_worker_sent_is_followed_by_another(desk: Desk, held: PostgresArmedLog) -> None:
-    first = name("first")
-    await held.beat(first)
-    mine = await armed(held, entry(desk, just_now()), first)
+async def test_what_a_dead_worker_sent_is_followed_by_another(
+    desk: Desk, held: PostgresArmedLog, connected: Connected
+) -> None:
+    mine = await armed(held, entry(desk, just_now()), connected.name)
     await desk.log.claim(mine.attempt, 10, Reason.BUY, just_now(), None)
     assert await taken_over(held, desk, name("second")) == []
-    await silent_for(desk.store, first, 2)
+    await silent_for(desk.store, connected.name, 2)
     [found] = await taken_over(held, desk, name("second"))
     assert found.attempt.status is OrderStatus.SENT
 

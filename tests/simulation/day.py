@@ -48,7 +48,7 @@ MOMENTS = {
     "time.after": SELL + 15,
 }
 PATROLS = (BUY - 1, BUY + 0.45, BUY + 0.95, SELL - 1, SELL + 0.45, SELL + 0.95)
-"""When the living look after what others hold; and after each death, at the end of its lease."""
+"""When the living look after what others hold; and after each death, once it is seen and as a lease ends."""
 STOP_LOSS = Decimal(3400)
 HIT = {"price": "3400", "tick_at": None, "seen_at": None}
 GARBAGE: tuple[object, ...] = (
@@ -288,7 +288,7 @@ class _Day:
         room = point.partition(".")[0]
         word, _, number = action.rpartition(" ")
         if action == "crash" or word == "freeze":
-            for later in (1.55, 2.05):
+            for later in (0.65, 1.55, 2.05):
                 self.loop.call_later(later, self.hands.patrol)
         if action == "crash":
             attempt = attempt_now.get()

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from activities.armed import ArmedOrders
 from activities.dealer import Dealer
-from domain.armed import LEASE, HeldOrder
+from domain.armed import GONE_AFTER, LEASE, HeldOrder
 from domain.ports import Clock
 from domain.run import Armed, EnterOrder, ExitOrder
 from tests.simulation.house import Orders
@@ -100,7 +100,7 @@ class Hands:
         return self.of[worker]
 
     def _is_dead(self, worker: Worker) -> bool:
-        """Tell whether its signs of life have stopped for longer than a lease."""
-        now, lease = self.stage.loop.time(), LEASE.total_seconds()
-        frozen = worker.frozen_since + lease <= now < worker.frozen_until
-        return (worker.dead and worker.dead_since + lease <= now) or frozen
+        """Tell whether it is gone with its connection, or its signs of life have stopped for a lease."""
+        now = self.stage.loop.time()
+        frozen = worker.frozen_since + LEASE.total_seconds() <= now < worker.frozen_until
+        return (worker.dead and worker.dead_since + GONE_AFTER.total_seconds() <= now) or frozen

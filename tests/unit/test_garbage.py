@@ -1,0 +1,68 @@
+"""A worker collects all its garbage when no order is due, and otherwise only where there is too much."""
+
+import asyncio
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from adapters import garbage
+from adapters.garbage import ENOUGH, TOO_MANY, collect_when_quiet, is_due
+
+
+@pytest.fixture
+def thawed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(garbage, "LOOK_EVERY", 0.001)
+    yield
+    gc.unfreeze()
+
+
+class Knot:
+    """Garbage that only the collector finds."""
+
+    alive = 0
+
+    def __init__(self) -> None:
+        self.itself = self
+        Knot.alive += 1
+
+    def __del__(self) -> None:
+        Knot.alive -= 1
+
+
+def age(collections: int) -> None:
+    """Let the middle generation be collected so often."""
+    for _ in range(collections):
+        gc.collect(1)
+
+
+@pytest.mark.parametrize(
+    ("aged", "quiet", "due"),
+    [
+        (ENOUGH - 1, True, False),
+        (ENOUGH, True, True),
+        (ENOUGH, False, False),
+        (TOO_MANY - 1, False, False),
+        (TOO_MANY, False, True),
+    ],
+)
+def test_full_collection_is_due_in_quiet_or_when_too_much_has_aged(aged: int, quiet: bool, due: bool) -> None:
+    assert is_due(aged, lambda: quiet) is due
+
+
+async def test_what_has_aged_is_collected_in_the_next_quiet_moment(thawed: None) -> None:
+    quiet, before = asyncio.Event(), gc.get_threshold()
+    collecting = asyncio.create_task(collect_when_quiet(quiet.is_set))
+    await asyncio.sleep(0.01)
+    knot = Knot()
+    age(2)
+    del knot  # of the oldest generation now
+    age(ENOUGH)
+    await asyncio.sleep(0.05)
+    assert Knot.alive == 1
+    quiet.set()
+    while Knot.alive:  # noqa: ASYNC110 - the collector tells nobody
+        await asyncio.sleep(0.001)
+    collecting.cancel()
+    await asyncio.gather(collecting, return_exceptions=True)
+    assert gc.get_threshold() == before

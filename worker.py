@@ -26,6 +26,7 @@ from adapters.hardening import no_core_dumps, untraceable
 from adapters.logs import configure
 from adapters.store.attention import Attention
 from adapters.store.engine import Store
+from adapters.stuck_runs import counting_stuck_runs
 from adapters.telemetry.desk import DeskWatch
 from adapters.telemetry.log_context import LogContext
 from adapters.telemetry.server import MetricsPortTaken
@@ -84,7 +85,8 @@ async def serve(settings: Settings) -> None:
             settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, counting"
         )
         stack.push_async_callback(counting.close)
-        desk = DeskWatch(metrics.desk, Attention(counting), made.stops.waiting, made.clock)
+        stuck = counting_stuck_runs(client)
+        desk = DeskWatch(metrics.desk, Attention(counting), made.stops.waiting, stuck, made.clock)
         shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, desk)
         await stack.enter_async_context(shown)
         await stack.enter_async_context(_worker(settings, work.activities, client))

@@ -1,4 +1,4 @@
-"""What needs a person, as numbers that are read from Postgres and Redis every fifteen seconds.
+"""What needs a person, as numbers that are read from Postgres, Redis and Temporal every fifteen seconds.
 
 Each worker reads the same books, so whoever adds them up over workers counts twice: take the highest.
 """
@@ -43,24 +43,27 @@ class DeskNumbers:
             "logins_needed", "Orders due later today whose login does not last until then"
         )
         self.logins_soon = gauge("logins_needed_soon", "The same, of orders that are due within half an hour")
+        self.stuck = gauge("runs_stuck", "Runs whose own steps fail again and again in Temporal")
         self.queued = gauge("queue_depth", "Hit stops on the stream queue:orders that no worker has taken")
         self.read_at = gauge("desk_read_timestamp_seconds", "When these were last read in full, epoch")
         self.read_at.set(0)  # never: as old as can be, so that somebody is told
 
 
 class DeskWatch:
-    """Reads the numbers. `queued` says how many events are on the workers' queue."""
+    """Reads the numbers. `queued` counts events on the workers' queue, `stuck` runs that fail in Temporal."""
 
     def __init__(
         self,
         numbers: DeskNumbers,
         attention: Attention,
         queued: Callable[[], Awaitable[int]],
+        stuck: Callable[[], Awaitable[int]],
         clock: Clock,
     ) -> None:
         self._numbers = numbers
         self._attention = attention
         self._queued = queued
+        self._stuck = stuck
         self._clock = clock
 
     async def run(self) -> None:
@@ -82,6 +85,7 @@ class DeskWatch:
             await self._read(numbers.oversold, self._oversold),
             await self._read_logins(),
             await self._read(numbers.queued, self._queued),
+            await self._read(numbers.stuck, self._stuck),
         ]
         if all(read):
             numbers.read_at.set(self._clock.now().timestamp())

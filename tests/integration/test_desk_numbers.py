@@ -14,7 +14,7 @@ from adapters.store.orders import PostgresOrderLog
 from adapters.store.tables import OrderRow
 from adapters.telemetry.desk import DeskNumbers, DeskWatch
 from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
-from domain.errors import CacheUnavailable
+from domain.errors import CacheUnavailable, Unavailable
 from domain.order import Leg
 from domain.outcome import Accepted, Unknown
 from domain.strategy import Outcome, Position
@@ -33,6 +33,18 @@ class Queue:
         return self.depth
 
 
+class Runs:
+    """Temporal's runs, of which so many are stuck; None: it is away."""
+
+    def __init__(self, stuck: int | None) -> None:
+        self.number = stuck
+
+    async def stuck(self) -> int:
+        if self.number is None:
+            raise Unavailable("Temporal did not count")
+        return self.number
+
+
 def read(registry: CollectorRegistry, name: str) -> float:
     value = registry.get_sample_value(f"stopwatch_{name}")
     assert value is not None, name
@@ -41,7 +53,7 @@ def read(registry: CollectorRegistry, name: str) -> float:
 
 async def test_what_needs_a_person_is_counted(store: Store) -> None:
     registry, queue = CollectorRegistry(), Queue(3)
-    watch = DeskWatch(DeskNumbers(registry), Attention(store), queue.waiting, SystemClock())
+    watch = DeskWatch(DeskNumbers(registry), Attention(store), queue.waiting, Runs(0).stuck, SystemClock())
     await watch.look()
     assert [read(registry, name) for name in ("orders_unknown", "orders_in_doubt", "positions_left")] == [
         0
@@ -71,13 +83,15 @@ async def test_shares_that_a_stopped_strategy_still_holds_are_counted(store: Sto
     await desk.runs.activate(start)
     await desk.bought()
     await desk.runs.finish(desk.end(start, Outcome.ORDER_FAILED, Position.BOUGHT))
-    await DeskWatch(DeskNumbers(registry), Attention(store), Queue(0).waiting, SystemClock()).look()
+    await DeskWatch(
+        DeskNumbers(registry), Attention(store), Queue(0).waiting, Runs(0).stuck, SystemClock()
+    ).look()
     assert read(registry, "positions_left") == 1
 
 
 async def test_what_cannot_be_read_is_unknown_and_the_reading_grows_old(store: Store) -> None:
     registry, queue = CollectorRegistry(), Queue(0)
-    watch = DeskWatch(DeskNumbers(registry), Attention(store), queue.waiting, SystemClock())
+    watch = DeskWatch(DeskNumbers(registry), Attention(store), queue.waiting, Runs(0).stuck, SystemClock())
     assert math.isnan(read(registry, "positions_left")), "nothing was read yet"
     await watch.look()
     read_at = read(registry, "desk_read_timestamp_seconds")
@@ -107,3 +121,13 @@ async def test_the_workers_order_log_counts_what_it_writes(store: Store, leg: Le
     closed = await log.deny(planned, "the strategy was stopped")
     await log.deny(closed, "the strategy was stopped", Outcome.STOPPED)
     assert count("denied") == 1, "what is closed is not refused again"
+
+
+async def test_stuck_runs_are_counted_and_unknown_while_temporal_is_away(store: Store) -> None:
+    registry, runs = CollectorRegistry(), Runs(2)
+    watch = DeskWatch(DeskNumbers(registry), Attention(store), Queue(0).waiting, runs.stuck, SystemClock())
+    await watch.look()
+    assert read(registry, "runs_stuck") == 2
+    runs.number = None
+    await watch.look()
+    assert math.isnan(read(registry, "runs_stuck"))

@@ -112,7 +112,7 @@ def codec(context: typer.Context) -> None:
 @app.command(context_settings=_PASSED_ON)
 def migrate(context: typer.Context) -> None:
     """Bring the schema, the database roles and Temporal's search attributes."""
-    _become("migrations", context.args, _with_files(os.environ))
+    _become("migrations", context.args, _with_files(_with_dotenv()))
 
 
 @keys.command()
@@ -345,6 +345,12 @@ def _become(module: str, arguments: list[str], environment: "Mapping[str, str]" 
     os.execve(sys.executable, [sys.executable, "-P", "-m", module, *arguments], environment)  # noqa: S606
 
 
+def _with_dotenv() -> dict[str, str]:
+    """Return the environment and, beneath it, the settings of `.env`, as everywhere."""
+    of_file = {name: value for name, value in dotenv_values(".env").items() if value}
+    return {**of_file, **os.environ}
+
+
 def _with_files(named: "Mapping[str, str]") -> dict[str, str]:
     """Return an environment in which the secrets that are given as files are read."""
     from settings import MissingSetting, with_secret_files
@@ -357,10 +363,9 @@ def _with_files(named: "Mapping[str, str]") -> dict[str, str]:
 
 
 def _given_settings() -> dict[str, str]:
-    """The environment's settings win over those of `.env`, as everywhere."""
+    """Return the settings by their names without the prefix."""
     prefix = "STOPWATCH_"
-    of_file = {name: value for name, value in dotenv_values(".env").items() if value}
-    named = _with_files({**of_file, **os.environ})
+    named = _with_files(_with_dotenv())
     return {
         name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix) and value
     }

@@ -175,6 +175,18 @@ async def test_one_role_cannot_serve_two_purposes(postgres: PostgresServer) -> N
         await make_roles(url, [Role.of("api", both), Role.of("worker", both)])
 
 
+async def test_the_command_reads_the_settings_of_dotenv_as_every_other(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"STOPWATCH_DATABASE_URL={await postgres.empty_database()}\n")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("STOPWATCH_")}
+    command = [str(Path(sys.executable).parent / "stopwatch"), "migrate"]
+    done = await asyncio.to_thread(
+        subprocess.run, command, cwd=tmp_path, env=clean, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.startswith("Schema: at revision ")) == (0, True), done.stderr
+
+
 async def test_search_attributes_are_registered_once_the_server_is_up(temporal_binary: str) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -4,7 +4,8 @@ import ast
 
 import pytest
 
-from tests.planted.bugs import BUGS, Bug
+from tests.planted.bug import Bug
+from tests.planted.bugs import BUGS
 from tests.planted.runner import ROOT
 
 

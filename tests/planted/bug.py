@@ -1,0 +1,31 @@
+"""A planted bug: one old text, one new text, and the test that must fail."""
+
+from dataclasses import dataclass
+
+SINGLES = "tests/simulation/test_singles.py"
+TOGETHER = "tests/simulation/test_pairs.py::test_a_day_is_good_when_these_strike_together"
+LEG = "tests/unit/test_leg.py"
+DAY = "tests/unit/test_day.py"
+DISPATCHER = "tests/unit/test_dispatcher.py"
+OUTCOMES = "tests/contract/test_kite_outcomes.py"
+ORDERS = "tests/integration/test_store_orders.py"
+RUNS = "tests/integration/test_store_runs.py"
+REDIS = "tests/integration/test_redis_cache.py"
+DESK = "tests/unit/test_desk.py"
+ARMED = "tests/integration/test_store_armed.py"
+LIMITS = "tests/integration/test_limits.py"
+LATE = "tests/integration/test_late_orders.py"
+WALLS = "tests/integration/test_walls.py"
+NOTICES = "tests/integration/test_notices.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """In `path`, `old` (found exactly once) becomes `new`; the first of `tests` to fail has caught it."""
+
+    name: str
+    why: str
+    path: str
+    old: str
+    new: str
+    tests: tuple[str, ...]

@@ -1,0 +1,80 @@
+"""Planted in what keeps users apart, within their limits, and told."""
+
+from tests.planted.bug import LIMITS, NOTICES, WALLS, Bug
+
+USER_BUGS: tuple[Bug, ...] = (
+    Bug(
+        "the kill switch is not asked at the claim",
+        "What was held for its second is bought after the user has said stop.",
+        "adapters/store/claims.py",
+        "        WHEN limits.kill_switch THEN 'kill_switch'\n",
+        "",
+        (LIMITS,),
+    ),
+    Bug(
+        "limits bar exits too",
+        "The user's own loss limit keeps his shares from being sold.",
+        "adapters/store/claims.py",
+        "    WHERE judged.leg = 'entry'\n",
+        "",
+        (LIMITS,),
+    ),
+    Bug(
+        "a loss that is not known counts as none",
+        "A sale without a price yet lets the next entry pass the day's limit.",
+        "adapters/store/claims.py",
+        "        WHEN limits.daily_loss IS NOT NULL AND loss.unknown THEN 'loss_unknown'\n",
+        "",
+        (LIMITS,),
+    ),
+    Bug(
+        "who is acted for stays with the connection",
+        "The next request on it, of anybody, sees this user's rows.",
+        "adapters/store/engine.py",
+        "set_config(:name, :value, true)",
+        "set_config(:name, :value, false)",
+        (WALLS,),
+    ),
+    Bug(
+        "a sale without an answer has lost nothing",
+        "The next entry passes the day's limit while the sale that reaches it is out.",
+        "adapters/store/claims.py",
+        "bool_or(in_doubt OR sold > 0",
+        "bool_or(sold > 0",
+        (LIMITS,),
+    ),
+    Bug(
+        "a notice whose sender vanished is sent again",
+        "Nobody knows whether it arrived: its user may be told twice.",
+        "adapters/store/outbox.py",
+        "        status=NoticeStatus.UNKNOWN,\n        ended_at=_NOW,",
+        "        status=NoticeStatus.WAITING,\n        ended_at=None,",
+        (NOTICES,),
+    ),
+    Bug(
+        "a notice is sent again on a timeout",
+        "The receiver may have taken it, and its user is told twice.",
+        "domain/notice.py",
+        "    if delivery.arrival is Arrival.UNKNOWN:\n        return Settled(NoticeStatus.UNKNOWN)\n"
+        "    pause = again_after(attempts) if delivery.arrival is Arrival.NOT_YET else None\n",
+        "    unsure = (Arrival.NOT_YET, Arrival.UNKNOWN)\n"
+        "    pause = again_after(attempts) if delivery.arrival in unsure else None\n",
+        (NOTICES,),
+    ),
+    Bug(
+        "the cursor of notices runs ahead of what is committed",
+        "A line that got its number first and is committed last is never told.",
+        "adapters/store/outbox.py",
+        "EventRow.event_id > since, EventRow.at < _NOW - BEHIND)",
+        "EventRow.event_id > since)",
+        (NOTICES,),
+    ),
+    Bug(
+        "a name that leads into our own network is called",
+        "A webhook's host is checked as it is written, not as it is resolved.",
+        "adapters/notices/resolver.py",
+        'if self._anywhere or is_outside(one["host"])]',
+        'if self._anywhere or one["host"]]',
+        (NOTICES,),
+    ),
+)

@@ -12,6 +12,7 @@ from bench.figures import GOALS, Figure, rounded
 from bench.neighbours import disturb
 from bench.outcome import BASELINE, SIGNALS, Outcome, Scene
 from bench.spread import percentile
+from bench.telling import tell
 from bench.trading import lose_a_worker, trade
 
 WORKER_MB, IDLE_PERCENT = 300, 5
@@ -76,6 +77,7 @@ BENCHES: Sequence[Bench] = (
     ),
     Bench("failover", ("entry_failover_p99_ms",), lose_a_worker, 300),
     Bench("neighbours", ("neighbours_moved_p99_ms",), disturb, 200),
+    Bench("telling", ("notice_p99_ms",), tell, 150),
     Bench("ticks", ("ticks_per_second", "tick_to_decision_p99_ms"), ticks, 150, "bench.ticks"),
     Bench("order_call", (), order_call, 90, "bench.order_call"),
     Bench("sleepers", ("sleepers", "start_p99_ms", "read_p99_ms"), sleepers, 600, "bench.sleepers"),

@@ -71,6 +71,11 @@ _DISTRIBUTIONS = {
         "ms after the tick (log)",
         800,
     ),
+    "notice": (
+        "Two hundred fills of one second: share of the notices arrived, by time since the order",
+        "ms after the order was received (log)",
+        2000,
+    ),
     "single_entry": (
         "BUYs one at a time: share received, by lateness",
         "ms after the second (log)",

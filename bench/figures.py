@@ -50,6 +50,10 @@ GOALS = {
         "and one whose broker is slow",
         *("ms", 250),
     ),
+    "notice_p99_ms": Goal(
+        "200 accounts buy in one second: order received by the exchange → webhook at its user's server",
+        *("ms", 2000),
+    ),
     "ticks_per_second": Goal(
         "decoded and evaluated against 100,000 stops on 3,000 symbols, one core",
         "1/s",

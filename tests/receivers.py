@@ -1,6 +1,7 @@
 """Where notices arrive in tests: a web server and a mail server, each real, on a free port."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,11 +24,12 @@ async def _well(_: int) -> int:
 
 @dataclass
 class Hook:
-    """A user's own server. Each request it heard: headers and body."""
+    """A user's own server. Each request it heard: headers and body, and when it had all of it (epoch)."""
 
     port: int
     behave: Behave = _well
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    arrived: list[float] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -58,6 +60,7 @@ class Hook:
         before = len(self.requests)
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.requests.append((headers, await request.read()))
+        self.arrived.append(time.time())
         self.news.set()
         status = await self.behave(before)
         where = {"Location": f"{self.url}/elsewhere"} if status in (301, 302, 307) else None

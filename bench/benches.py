@@ -59,6 +59,11 @@ async def ticks(scene: Scene, found: Outcome) -> None:
         found.figures.append(_given(name, await apart.called("bench.ticks", function)))
 
 
+async def paint(scene: Scene, found: Outcome) -> None:
+    """Open every page of the app in a real browser."""
+    found.figures.append(_given("first_paint_p95_ms", await apart.called("tests.browser.paint", "measure")))
+
+
 async def order_call(scene: Scene, found: Outcome) -> None:
     """Compare what one order costs in the official client and in ours."""
     found.facts["order_call"] = await apart.called("bench.order_call", "measure")
@@ -80,6 +85,7 @@ BENCHES: Sequence[Bench] = (
     Bench("telling", ("notice_p99_ms",), tell, 150),
     Bench("ticks", ("ticks_per_second", "tick_to_decision_p99_ms"), ticks, 150, "bench.ticks"),
     Bench("order_call", (), order_call, 90, "bench.order_call"),
+    Bench("paint", ("first_paint_p95_ms",), paint, 150, "tests.browser.paint"),
     Bench("sleepers", ("sleepers", "start_p99_ms", "read_p99_ms"), sleepers, 600, "bench.sleepers"),
 )
 

@@ -54,6 +54,10 @@ GOALS = {
         "200 accounts buy in one second: order received by the exchange → webhook at its user's server",
         *("ms", 2000),
     ),
+    "first_paint_p95_ms": Goal(
+        "the slowest page of the app, as a phone of 360 pixels sees it in Chromium: until something is shown",
+        *("ms", 1000),
+    ),
     "ticks_per_second": Goal(
         "decoded and evaluated against 100,000 stops on 3,000 symbols, one core",
         "1/s",

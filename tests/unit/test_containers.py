@@ -94,9 +94,22 @@ def _faults_of_secrets(service: Compose) -> Iterator[str]:
             yield f"{name} holds a password"
 
 
+MOST = "max_connections="
+TEMPORAL_CONNECTIONS = 4 * 2 * 20
+"""Of each service of the image, to each of its two databases."""
+
+
 def test_every_container_is_hardened(compose: Compose) -> None:
     assert len(compose["services"]) >= 9
     assert list(faults(compose)) == []
+
+
+def test_postgres_takes_all_connections_of_two_of_each_and_of_temporal(compose: Compose) -> None:
+    [allowed] = [
+        int(word.removeprefix(MOST)) for word in compose["services"]["postgres"]["command"] if MOST in word
+    ]
+    api, worker, listener = 21, 30, 7
+    assert allowed > 2 * (api + worker + listener) + TEMPORAL_CONNECTIONS
 
 
 def _set(*path: str, to: Any) -> Callable[[Compose], None]:

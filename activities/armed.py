@@ -102,6 +102,7 @@ class ArmedOrders:
         for task in held:
             task.cancel()
         await asyncio.gather(*held, return_exceptions=True)
+        await self._dealer.sends_finished()
         await self._attempt(self._orders.leave(self._worker))
 
     async def _carry(self, held: HeldOrder) -> None:

@@ -91,6 +91,10 @@ class Dealer:
             await self._desk.deny(intent, entered.detail, entered.outcome)
         return entered
 
+    async def sends_finished(self) -> None:
+        """Wait until what this process is sending has its answer written down."""
+        await self._desk.sends_finished()
+
     def _unsent(self, order: EnterOrder, attempts: Sequence[Attempt]) -> Entered:
         if self._clock.now() > self._latest(order):
             return self._too_late(order, attempts)

@@ -101,6 +101,10 @@ class OrderDesk:
         """
         await self._sender.send(intent, attempt, intent.wanted, broker)
 
+    async def sends_finished(self) -> None:
+        """Wait until what this process is sending has its answer written down."""
+        await self._sender.finished()
+
     async def settle(self, intent: Intent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
         """Look up and follow what was sent until every attempt is over; return the attempts.
 

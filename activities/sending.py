@@ -31,6 +31,7 @@ class Sender:
         self._brokers = brokers
         self._clock = clock
         self._unanswered: set[LegKey] = set()
+        self._calls: set[asyncio.Task[None]] = set()
         self._rush = Rush()
 
     def may_be_in_flight(self, key: LegKey) -> bool:
@@ -52,8 +53,17 @@ class Sender:
                     raise TooLate
                 return
             # From here to the written answer nothing may be cut short: only the claimer knows what it did.
-            call = self._call(intent, claim.attempt, quantity, broker, asked + CLAIM_LASTS, left)
+            call = asyncio.ensure_future(
+                self._call(intent, claim.attempt, quantity, broker, asked + CLAIM_LASTS, left)
+            )
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
             await asyncio.shield(call)
+
+    async def finished(self) -> None:
+        """Wait until every call under way has its answer written down, whoever waits for it or does not."""
+        if self._calls:
+            await asyncio.wait(set(self._calls))
 
     async def _claimed(
         self, intent: Intent, attempt: Attempt, quantity: int, waits: Callable[[], None]

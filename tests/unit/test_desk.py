@@ -40,8 +40,11 @@ async def test_the_brokers_answer_is_written_when_the_sender_is_cancelled_while_
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    answer.set()
+    finished = asyncio.ensure_future(desk.sends_finished())
     await clock.settle()
+    assert not finished.done(), "who ends this process waits for it"
+    answer.set()
+    await finished
     assert (await log.leg(KEY))[0].status is OrderStatus.NOT_PLACED
 
 

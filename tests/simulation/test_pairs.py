@@ -37,8 +37,9 @@ def test_no_order_twice_lost_or_forgotten_whatever_two_faults_strike(
         ("time.holding#1: DIP", "place.exit#1: half", "cancel#1: refused"),
         ("start.day#1: clock -3600", "time.holding#1: STOP"),
         ("start.day#1: clock +3600",),
-        # Every worker that tries the entry dies, the first of them after the send.
-        ("entry.sent#1: crash", *(f"entry.seen#{number}: crash" for number in range(1, 7))),
+        # Every worker that tries the entry dies, the first of them after the send: those that take it over,
+        # and the run's own three attempts.
+        ("entry.sent#1: crash", *(f"entry.seen#{number}: crash" for number in range(1, 13))),
         # Found by exploration, and mended: each of these once ended badly.
         ("time.holding#1: STOP", "place.entry#1: late 130"),
         ("time.selling#1: STOP keep", "exit.seen#1: crash"),

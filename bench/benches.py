@@ -29,6 +29,8 @@ class Bench:
     at_most_seconds: float
     module: str = "bench"
     """Where it lives; a checkout without it says "not measured"."""
+    asked_for: bool = False
+    """Runs only when it is named: its figure is no order's speed, and the whole is to stay short."""
 
 
 async def baseline(scene: Scene, found: Outcome) -> None:
@@ -81,21 +83,26 @@ BENCHES: Sequence[Bench] = (
         400,
     ),
     Bench("failover", ("entry_failover_p99_ms",), lose_a_worker, 300),
-    Bench("neighbours", ("neighbours_moved_p99_ms",), disturb, 200),
-    Bench("telling", ("notice_p99_ms",), tell, 150),
+    Bench("neighbours", ("neighbours_moved_p99_ms",), disturb, 200, asked_for=True),
+    Bench("telling", ("notice_p99_ms",), tell, 150, asked_for=True),
     Bench("ticks", ("ticks_per_second", "tick_to_decision_p99_ms"), ticks, 150, "bench.ticks"),
     Bench("order_call", (), order_call, 90, "bench.order_call"),
-    Bench("paint", ("first_paint_p95_ms",), paint, 150, "tests.browser.paint"),
+    Bench("paint", ("first_paint_p95_ms",), paint, 150, "tests.browser.paint", asked_for=True),
     Bench("sleepers", ("sleepers", "start_p99_ms", "read_p99_ms"), sleepers, 600, "bench.sleepers"),
 )
 
 
 def chosen(names: Sequence[str]) -> list[Bench]:
-    """Return the benches of these names, their own or their figures'; all for none. Raises `ValueError`."""
+    """Return the benches of these names, their own or their figures'; for none, all that need no asking.
+
+    Raises `ValueError`.
+    """
     known = {one.name for one in BENCHES} | set(GOALS)
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"there is no {', '.join(unknown)}; there is {', '.join(sorted(known))}")
-    return [one for one in BENCHES if not names or one.name in names or set(one.figures) & set(names)]
+    if not names:
+        return [one for one in BENCHES if not one.asked_for]
+    return [one for one in BENCHES if one.name in names or set(one.figures) & set(names)]
 
 
 COMPARED = {

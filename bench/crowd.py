@@ -17,7 +17,7 @@ SYMBOL = "INFY"
 PRICE, STOP, BELOW = 1500, 1400, 1390
 """Inside the circuit limits on both ways, so that each price acts at once."""
 SELL_TIME = "23:59:59"
-SLACK = 1.7
+SLACK = 1.35
 """STARTs may take longer than those before them: the product may be just up."""
 AHEAD = 20.0
 """Seconds between the last START and the second: every run has gone to sleep, and wakes as on any day."""

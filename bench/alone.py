@@ -47,13 +47,14 @@ class Alone:
 
     async def measured(self) -> tuple[Samples, Samples]:
         """Buy one by one, then let each stop be hit by a tick of its own; return both in ms."""
-        bought, ids = await self._enter()
+        bought, ids = await self.enter()
         self.tell("one stop after the other")
         await self.stage.until(lambda: self._held(ids), HELD_WITHIN)
         await self.stage.quiet()
         return bought, await self._fall()
 
-    async def _enter(self) -> tuple[Samples, list[str]]:
+    async def enter(self) -> tuple[Samples, list[str]]:
+        """Buy a second apart; return each lateness in ms, and the strategies in the order of their users."""
         for symbol in self.symbols:
             await self.people.price(symbol, PRICE)
         first = await soon(AHEAD + len(self.users) * 0.2, LENGTH)

@@ -72,7 +72,7 @@ _DISTRIBUTIONS = {
         800,
     ),
     "notice": (
-        "Two hundred fills of one second: share of the notices arrived, by time since the order",
+        "Fills one at a time: share of the notices arrived, by time since the order",
         "ms after the order was received (log)",
         2000,
     ),

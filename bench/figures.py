@@ -51,7 +51,7 @@ GOALS = {
         *("ms", 250),
     ),
     "notice_p99_ms": Goal(
-        "200 accounts buy in one second: order received by the exchange → webhook at its user's server",
+        "one BUY: order received by the exchange, and filled → signed webhook at its user's own server",
         *("ms", 2000),
     ),
     "first_paint_p95_ms": Goal(

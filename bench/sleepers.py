@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import aiohttp
+import asyncpg
 
 from bench.open_loop import Latencies, at_rate, percentile_ms
 from bench.processes import cost_of, parts_of, watched
@@ -35,7 +36,17 @@ STARTS, STARTS_A_SECOND = 200, 20
 READS, READS_A_SECOND = 3000, 300
 Parts = dict[str, list[int]]
 """The pids of each part."""
+Rows: TypeAlias = Any
+"""A connection to Postgres as the schema's owner."""
 _INDIA = ZoneInfo("Asia/Kolkata")
+_AS_CREATED = (
+    "user_id, symbol, exchange, product, buy_time, sell_time, stop_loss, quantity, on_stop, warnings"
+)
+_AFTER_IT = f"""
+    INSERT INTO strategies (strategy_id, {_AS_CREATED})
+    SELECT gen_random_uuid(), {_AS_CREATED} FROM strategies, generate_series(1, $2::int)
+    WHERE strategy_id = $1::uuid RETURNING strategy_id
+"""
 
 
 @dataclass
@@ -81,6 +92,12 @@ class Crowd:
         }
         return str((await self._post(person, "/strategy/create", words))["strategy_id"])
 
+    async def many(self, person: Person, rows: Rows, symbol: str, count: int) -> list[str]:
+        """Create one, and as many as are wanted after it in Postgres; return their ids."""
+        first = await self.create(person, symbol)
+        made = await rows.fetch(_AFTER_IT, first, count - 1)
+        return [first, *(str(row["strategy_id"]) for row in made)]
+
     async def start(self, person: Person, strategy_id: str) -> float:
         """START; return the seconds it took."""
         began = time.monotonic()
@@ -121,7 +138,9 @@ async def measure(
             await product.ready()
             connector = aiohttp.TCPConnector(limit=200)
             async with aiohttp.ClientSession(product.endpoints["api"], connector=connector) as http:
-                figures = await _figures(product, Crowd(product, http), count)
+                rows = await asyncpg.connect(product.endpoints["postgres"])
+                figures = await _figures(product, Crowd(product, http), rows, count)
+                await rows.close()
             if hold is not None:
                 await hold(product)
         finally:
@@ -129,14 +148,14 @@ async def measure(
     return figures
 
 
-async def _figures(product: Product, crowd: Crowd, count: int) -> dict[str, Any]:
+async def _figures(product: Product, crowd: Crowd, rows: Rows, count: int) -> dict[str, Any]:
     await crowd.join(USERS)
     parts = parts_of(product.endpoints)
     await asyncio.sleep(SETTLES_IN / 2)
     empty = await watched(parts, IDLE_SECONDS)
     first, _ = await _starts(crowd, parts, STARTS)
     began = time.monotonic()
-    filling = await _fill(crowd, max(count - STARTS, 0))
+    filling = await _fill(crowd, rows, max(count - STARTS, 0))
     filled_in = time.monotonic() - began
     await asyncio.sleep(SETTLES_IN)
     idle = await watched(parts, IDLE_SECONDS)
@@ -159,14 +178,21 @@ async def _figures(product: Product, crowd: Crowd, count: int) -> dict[str, Any]
     }
 
 
-async def _fill(crowd: Crowd, count: int) -> list[float]:
-    """Create and start `count` strategies as fast as the API takes them; return each START's seconds."""
-    places = iter(list(islice(zip(cycle(crowd.people), cycle(SYMBOLS), strict=False), count)))
+async def _fill(crowd: Crowd, rows: Rows, count: int) -> list[float]:
+    """Start `count` strategies as fast as the API takes them; return each START's seconds.
+
+    They are made in Postgres after one of each user's that was created over REST: creating ten thousand is no
+    part of any figure.
+    """
+    each = -(-count // len(crowd.people))
+    made = [
+        (one, await crowd.many(one, rows, symbol, each)) for one, symbol in zip(crowd.people, cycle(SYMBOLS))
+    ]
+    places = iter([(person, ids[turn]) for turn in range(each) for person, ids in made][:count])
     taken: list[float] = []
 
     async def work() -> None:
-        for person, symbol in places:
-            strategy_id = await crowd.create(person, symbol)
+        for person, strategy_id in places:
             while True:
                 try:
                     taken.append(await crowd.start(person, strategy_id))

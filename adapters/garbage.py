@@ -22,14 +22,14 @@ def set_aside() -> None:
     gc.freeze()
 
 
-async def collect_when_quiet(is_quiet: Callable[[], bool]) -> None:
+async def collect_when_quiet(is_quiet: Callable[[], bool], look_every: float = LOOK_EVERY) -> None:
     """Set aside what is there, and from now on collect all garbage in quiet moments, until cancelled."""
     set_aside()
     young, middle, old = gc.get_threshold()
     gc.set_threshold(young, middle, _NEVER)
     try:
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(look_every)
             if is_due(gc.get_count()[2], is_quiet):
                 gc.collect()
     finally:

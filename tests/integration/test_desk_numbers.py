@@ -14,34 +14,22 @@ from adapters.store.orders import PostgresOrderLog
 from adapters.store.tables import OrderRow
 from adapters.telemetry.desk import DeskNumbers, DeskWatch
 from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
-from domain.errors import CacheUnavailable, Unavailable
+from domain.errors import Unavailable
 from domain.order import Leg
 from domain.outcome import Accepted, Unknown
 from domain.strategy import Outcome, Position
 from tests.store_rows import TERMS, Desk, just_now
 
 
-class Queue:
-    """The workers' queue, or a Redis that is away."""
+class Counted:
+    """What a part counts: hit stops on Redis' queue, stuck runs in Temporal. None: the part is away."""
 
-    def __init__(self, depth: int | None) -> None:
-        self.depth = depth
+    def __init__(self, number: int | None) -> None:
+        self.number = number
 
-    async def waiting(self) -> int:
-        if self.depth is None:
-            raise CacheUnavailable("Redis did not answer")
-        return self.depth
-
-
-class Runs:
-    """Temporal's runs, of which so many are stuck; None: it is away."""
-
-    def __init__(self, stuck: int | None) -> None:
-        self.number = stuck
-
-    async def stuck(self) -> int:
+    async def count(self) -> int:
         if self.number is None:
-            raise Unavailable("Temporal did not count")
+            raise Unavailable("it did not answer")
         return self.number
 
 
@@ -52,8 +40,8 @@ def read(registry: CollectorRegistry, name: str) -> float:
 
 
 async def test_what_needs_a_person_is_counted(store: Store) -> None:
-    registry, queue = CollectorRegistry(), Queue(3)
-    watch = DeskWatch(DeskNumbers(registry), Attention(store), queue.waiting, Runs(0).stuck, SystemClock())
+    registry, queue = CollectorRegistry(), Counted(3)
+    watch = DeskWatch(DeskNumbers(registry), Attention(store), queue.count, Counted(0).count, SystemClock())
     await watch.look()
     assert [read(registry, name) for name in ("orders_unknown", "orders_in_doubt", "positions_left")] == [
         0
@@ -84,18 +72,18 @@ async def test_shares_that_a_stopped_strategy_still_holds_are_counted(store: Sto
     await desk.bought()
     await desk.runs.finish(desk.end(start, Outcome.ORDER_FAILED, Position.BOUGHT))
     await DeskWatch(
-        DeskNumbers(registry), Attention(store), Queue(0).waiting, Runs(0).stuck, SystemClock()
+        DeskNumbers(registry), Attention(store), Counted(0).count, Counted(0).count, SystemClock()
     ).look()
     assert read(registry, "positions_left") == 1
 
 
 async def test_what_cannot_be_read_is_unknown_and_the_reading_grows_old(store: Store) -> None:
-    registry, queue = CollectorRegistry(), Queue(0)
-    watch = DeskWatch(DeskNumbers(registry), Attention(store), queue.waiting, Runs(0).stuck, SystemClock())
+    registry, queue = CollectorRegistry(), Counted(0)
+    watch = DeskWatch(DeskNumbers(registry), Attention(store), queue.count, Counted(0).count, SystemClock())
     assert math.isnan(read(registry, "positions_left")), "nothing was read yet"
     await watch.look()
     read_at = read(registry, "desk_read_timestamp_seconds")
-    queue.depth = None
+    queue.number = None
     await watch.look()
     assert math.isnan(read(registry, "queue_depth"))
     assert read(registry, "positions_left") == 0
@@ -124,8 +112,8 @@ async def test_the_workers_order_log_counts_what_it_writes(store: Store, leg: Le
 
 
 async def test_stuck_runs_are_counted_and_unknown_while_temporal_is_away(store: Store) -> None:
-    registry, runs = CollectorRegistry(), Runs(2)
-    watch = DeskWatch(DeskNumbers(registry), Attention(store), Queue(0).waiting, runs.stuck, SystemClock())
+    registry, runs = CollectorRegistry(), Counted(2)
+    watch = DeskWatch(DeskNumbers(registry), Attention(store), Counted(0).count, runs.count, SystemClock())
     await watch.look()
     assert read(registry, "runs_stuck") == 2
     runs.number = None

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters import garbage
 from adapters.garbage import ENOUGH, TOO_MANY, collect_when_quiet, is_due
 
 
 @pytest.fixture
-def thawed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(garbage, "LOOK_EVERY", 0.001)
+def thawed() -> Iterator[None]:
     yield
     gc.unfreeze()
 
@@ -52,7 +50,7 @@ def test_full_collection_is_due_in_quiet_or_when_too_much_has_aged(aged: int, qu
 
 async def test_what_has_aged_is_collected_in_the_next_quiet_moment(thawed: None) -> None:
     quiet, before = asyncio.Event(), gc.get_threshold()
-    collecting = asyncio.create_task(collect_when_quiet(quiet.is_set))
+    collecting = asyncio.create_task(collect_when_quiet(quiet.is_set, 0.001))
     await asyncio.sleep(0.01)
     knot = Knot()
     age(2)

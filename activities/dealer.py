@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 from activities.desk import OrderDesk
-from activities.gate import EntryGate, wait_until
-from activities.intent import Barred, Intent, NotPlaced, TooLate
+from activities.gate import EntryGate, ask_ahead, wait_until
+from activities.intent import Barred, ClosedOutside, Intent, NotPlaced, TooLate
 from activities.overdue import ExitWatch
 from domain.armed import EXIT_SENT_WITHIN
 from domain.errors import LoginNeeded, StoreUnavailable
@@ -22,6 +21,7 @@ from domain.leg import Plan, Send, average_price, filled
 from domain.order import Attempt, OrderStatus, Reason
 from domain.ports import Broker, Brokers, Clock
 from domain.run import Entered, EnterOrder, Exited, ExitOrder
+from domain.sellable import patience
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome
 
@@ -103,7 +103,8 @@ class Dealer:
     async def exit(self, order: ExitOrder, halt: asyncio.Event, owner: str) -> Exited:
         """Hold until `due_at`, sell what is held, and return when nothing is left or it was halted.
 
-        Raises `NotPlaced` when an attempt ended with shares still held, `StoreUnavailable`.
+        Sells no more than the account still shows; what is gone from it is `outside`. Raises `NotPlaced` when
+        an attempt ended with shares still held, `StoreUnavailable`.
         """
         await failpoint("exit.holding")
         if not await wait_until(self._clock, order.due_at, halt):
@@ -111,12 +112,28 @@ class Dealer:
         await self._gate.take_lock(order.key.strategy_id, owner)
         try:
             async with self._watch.over(order):
-                attempts = await self._send_and_settle(self._exit(order), halt, order)
+                return await self._sell(order, self._exit(order), halt)
         finally:
             await self._gate.leave(order.key.strategy_id, owner)
+
+    async def _sell(self, order: ExitOrder, intent: Intent, halt: asyncio.Event) -> Exited:
+        try:
+            attempts = await self._send_and_settle(intent, halt, order)
+        except ClosedOutside:
+            return await self._closed_outside(order, intent)
         if not halt.is_set() and filled(attempts) < order.bought:
             raise NotPlaced(f"still holding: {attempts[-1].message}")
         return _exited(order, attempts)
+
+    async def _closed_outside(self, order: ExitOrder, intent: Intent) -> Exited:
+        """Call off what was planned for shares that are gone; what another caller sent is seen to its end."""
+        attempts = await self._desk.deny(intent, "the account does not show these shares any more")
+        if not all(attempt.over for attempt in attempts):
+            attempts = await self._settle(intent, _set())
+            if filled(attempts) < order.bought:
+                raise NotPlaced(f"looked at again: {attempts[-1].message}")
+        exited = _exited(order, attempts)
+        return replace(exited, held=0, outside=exited.held)
 
     async def settle_exit(self, order: ExitOrder) -> Exited:
         """Bring whatever was sent for the exit to its end, call off what is held for later; send nothing."""
@@ -144,10 +161,10 @@ class Dealer:
         """
         intent = replace(self._exit(order), latest=order.due_at + EXIT_SENT_WITHIN)
         never = asyncio.Event()
-        with self._gate.waiting(order.due_at):
+        with self._gate.waiting(order.due_at) as turn:
             await self._clock.sleep_until(order.due_at - WARM_AHEAD)
-            # Meanwhile the order is claimed: a stop-loss has no time for one after the other.
-            ready = asyncio.ensure_future(self._warm(order.key.user_id))
+            # Beside the claim: a stop-loss has no time for one after the other.
+            ready = asyncio.ensure_future(self._ready(intent, turn))
             ready.add_done_callback(_seen)
             await self._gate.until_claim(order.due_at, never)
             try:
@@ -156,9 +173,16 @@ class Dealer:
                 return
         await self._desk.settle(intent, await ready, never)
 
-    async def _warm(self, user_id: UUID) -> Broker:
-        broker = await self._brokers.of(user_id)
-        await broker.warm()
+    async def _ready(self, intent: Intent, turn: int) -> Broker:
+        """Return the account once it was found, just before the instant, to hold what is to be sold.
+
+        Raises `NotCovered` where it does not: the sale is left to its run, which looks closely.
+        """
+        broker = await self._brokers.of(intent.key.user_id)
+        if self._clock.now() < intent.due_at:
+            await broker.warm()
+            await self._clock.sleep_until(intent.due_at - ask_ahead(turn))
+        await self._desk.account.ensure_covered(intent, broker)
         return broker
 
     async def _enter(
@@ -208,12 +232,22 @@ class Dealer:
         sale: ExitOrder | None = None,
         held: Attempt | None = None,
     ) -> Sequence[Attempt]:
-        broker = await self._logged_in(intent, sale)
-        if held is not None and not halt.is_set():
-            await self._desk.send_held(intent, held, broker)
-        elif not halt.is_set():
-            await self._desk.place_once(intent, broker)
-        return await self._settle(intent, halt, broker, sale)
+        while True:
+            asked = self._clock.monotonic()
+            broker = await self._logged_in(intent, sale)
+            if self._clock.monotonic() - asked >= LOGIN_EVERY:
+                # Much may have happened at the broker without a login: the account is read, however long.
+                intent = replace(intent, patience=None)
+            try:
+                if held is not None and not halt.is_set():
+                    await self._desk.send_held(intent, held, broker)
+                elif not halt.is_set():
+                    await self._desk.place_once(intent, broker, halt)
+            except LoginNeeded:
+                intent = replace(intent, patience=None)
+                await self._clock.sleep(LOGIN_EVERY)
+                continue
+            return await self._settle(intent, halt, broker, sale)
 
     async def _settle(
         self,
@@ -270,7 +304,8 @@ class Dealer:
         return min(latest, order.closes_at) if order.closes_at else latest
 
     def _exit(self, order: ExitOrder) -> Intent:
-        return Intent(order.key, order.terms, order.bought, order.reason, order.due_at)
+        waits = patience(order.reason, self._clock.now() - order.due_at)
+        return Intent(order.key, order.terms, order.bought, order.reason, order.due_at, patience=waits)
 
 
 _WHY_NOTHING = {

@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from activities.intent import Intent
+from activities.account_reader import AccountReader
+from activities.intent import ClosedOutside, Intent
 from activities.sending import Login, Sender
 from activities.strays import StraySales
 from domain.errors import BrokerRefused, BrokerUnavailable, CacheUnavailable, LoginNeeded
@@ -26,9 +27,9 @@ from domain.leg import (
     filled,
     next_step,
 )
-from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms
+from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus
 from domain.ports import Broker, Brokers, Clock, OrderLog, RuntimeCache, RuntimeUpdate
-from domain.strategy import Outcome, Position, Product
+from domain.strategy import Outcome, Position
 
 LOOKS_A_SECOND = 250
 """Order books one process reads at the most, while it follows many orders at once."""
@@ -59,6 +60,7 @@ class OrderDesk:
         self._rules = rules
         self._sender = Sender(log, brokers, clock)
         self.strays = StraySales(log, brokers, clock, rules.horizons)
+        self.account = AccountReader(log, brokers, clock)
         self._following = 0
 
     def may_be_in_flight(self, key: LegKey) -> bool:
@@ -74,11 +76,13 @@ class OrderDesk:
         await self._log.plan(intent.key, intent.terms, 1, intent.due_at)
         await failpoint(f"{intent.key.leg}.planned")
 
-    async def place_once(self, intent: Intent, broker: Broker) -> Sequence[Attempt]:
-        """Send the leg's next order if its rules allow one now and nobody else has; return the attempts.
+    async def place_once(self, intent: Intent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
+        """Send the leg's next order if its rules allow one now and no other caller has; return the attempts.
 
-        Never waits for a fill and never sends on doubt. Raises `TooLate` when `intent.latest` has passed,
-        `StoreUnavailable` when nothing can be claimed.
+        Never waits for a fill and never sends on doubt. An exit is for no more than the account still shows,
+        which is waited for as `intent.patience` says. Raises `TooLate` when `intent.latest` has passed,
+        `ClosedOutside` when nothing is left to sell, `LoginNeeded`, `StoreUnavailable` when nothing can be
+        claimed.
         """
         attempts = await self._log.leg(intent.key)
         if any(attempt.status is OrderStatus.ABSENT for attempt in attempts):
@@ -89,9 +93,22 @@ class OrderDesk:
             attempts = await self._log.leg(intent.key)
             step = next_step(intent.key.leg, attempts, intent.wanted)
         if isinstance(step, Send):
-            await self._sender.send(intent, step.attempt, intent.wanted - filled(attempts), broker)
-            attempts = await self._log.leg(intent.key)
+            quantity = await self._quantity(intent, intent.wanted - filled(attempts), broker, halt)
+            if quantity is not None:
+                await self._sender.send(intent, step.attempt, quantity, broker)
+                attempts = await self._log.leg(intent.key)
         return attempts
+
+    async def _quantity(
+        self, intent: Intent, missing: int, broker: Broker, halt: asyncio.Event
+    ) -> int | None:
+        """Return what may be sent of the shares a leg still misses; None when halted first."""
+        if intent.key.leg is Leg.ENTRY:
+            return missing
+        quantity = await self.account.sellable(intent, missing, broker, halt)
+        if quantity == 0:
+            raise ClosedOutside
+        return quantity
 
     async def send_held(self, intent: Intent, attempt: Attempt, broker: Login) -> None:
         """Send an intent that was held for its instant, if nobody has; plan and look up nothing.
@@ -180,39 +197,24 @@ class OrderDesk:
             for attempt in unknown:
                 if entry_is_absent(attempt, self._clock.now(), self._rules.horizons):
                     await self._log.give_up(attempt, "sent, never answered, and in no order book since")
-        elif await self._resend_is_safe(intent, attempts, book, broker):
+        elif await self._is_proven_absent(intent, attempts, book, broker):
             await self._log.supersede(
                 unknown[-1],
                 intent.terms,
                 absent=True,
-                message="not in the order book, and the position book still shows the shares",
+                message="not in the order book, and the position book shows no sale of it",
                 due_at=self._clock.now(),
             )
 
-    async def _resend_is_safe(
+    async def _is_proven_absent(
         self, intent: Intent, attempts: Sequence[Attempt], book: Sequence[BrokerOrder], broker: Broker
     ) -> bool:
         try:
             positions = await broker.positions()
-            free = await self._free_holdings(intent.terms, broker)
         except (BrokerUnavailable, LoginNeeded, BrokerRefused):
             return False
-        held = intent.wanted - filled(attempts)
-        return exit_may_be_resent(
-            attempts,
-            book,
-            positions,
-            intent.terms,
-            self._clock.now(),
-            self._rules.horizons,
-            held,
-            free,
-        )
-
-    async def _free_holdings(self, terms: OrderTerms, broker: Broker) -> int:
-        if terms.product is not Product.CNC:
-            return 0
-        return await broker.free_holdings(terms.exchange, terms.symbol)
+        now, horizons = self._clock.now(), self._rules.horizons
+        return exit_may_be_resent(attempts, book, positions, intent.terms, now, horizons)
 
     async def _follow(
         self,

@@ -56,8 +56,7 @@ class EntryGate:
     async def _wait(
         self, order: EnterOrder, latest: datetime, halt: asyncio.Event, owner: str, turn: int
     ) -> Entered | Decimal | None:
-        ask_at = order.due_at - min(QUOTE_AHEAD + QUOTE_TURN * turn, QUOTE_EARLIEST)
-        if not await wait_until(self._clock, ask_at, halt):
+        if not await wait_until(self._clock, order.due_at - ask_ahead(turn), halt):
             return None
         refusal, quote = await self._price(order, latest, halt)
         if quote is None:
@@ -146,6 +145,11 @@ class EntryGate:
                 if latest is None or self._clock.now() >= latest:
                     return False
                 await self._clock.sleep(RETRY_EVERY)
+
+
+def ask_ahead(turn: int) -> timedelta:
+    """Return how long before its instant an order's last question is asked, with `turn` others before it."""
+    return min(QUOTE_AHEAD + QUOTE_TURN * turn, QUOTE_EARLIEST)
 
 
 async def wait_until(clock: Clock, instant: datetime, halt: asyncio.Event) -> bool:

@@ -22,6 +22,8 @@ class Intent:
     latest: datetime | None = None
     price: Decimal | None = None
     """The last one known, by which an entry's value is judged."""
+    patience: float | None = None
+    """Seconds a sale waits for the account to be read; None: until it is read (`domain.sellable`)."""
 
 
 class NotPlaced(Exception):
@@ -30,6 +32,10 @@ class NotPlaced(Exception):
 
 class TooLate(Exception):
     """The intent was not sent in time, and will not be."""
+
+
+class ClosedOutside(Exception):
+    """Nothing is left to sell: the shares were sold by hand, squared off or converted at the broker."""
 
 
 class Barred(Exception):

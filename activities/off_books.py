@@ -23,6 +23,7 @@ from domain.order import FINAL, OFF_BOOKS_BLOCK, BrokerOrder, OrderRequest, Orde
 from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
 from domain.run import Exited, ExitOrder, OffBooksExit, OffBooksRecord
+from domain.sellable import Account, books_agree, net_position
 from domain.strategy import Product
 
 CLAIMS_ARE_OVER = 3.0
@@ -32,6 +33,8 @@ STORE_ANSWERS = 0.5
 """Seconds the store gets to answer before a sale goes on without it."""
 CALL_DEADLINE = 5.0
 LEAVE_WITHIN = 1.0
+GONE_LOOKS = 3
+"""Looks in a row that must show no share left before a sale ends as closed outside."""
 NOT_PLACED = "OrderNotPlaced"
 IN_DOUBT = "OrderInDoubt"
 
@@ -80,10 +83,11 @@ class _Sale:
     def among(self, book: Sequence[BrokerOrder]) -> _Seen:
         return _Seen(tuple(row for row in book if row.tags & self.tags))
 
-    def exited(self, seen: _Seen) -> Exited:
-        left = self.order.bought - seen.sold
+    def exited(self, seen: _Seen, outside: int = 0) -> Exited:
+        left = self.order.bought - seen.sold - outside
         reason = self.order.reason if seen.sold else None
-        return Exited(seen.sold, left, seen.average_price, reason, "sold while Postgres was away")
+        detail = "sold while Postgres was away"
+        return Exited(seen.sold, left, seen.average_price, reason, detail, outside=outside)
 
 
 class OffBooksActivities:
@@ -124,20 +128,27 @@ class OffBooksActivities:
         sale = _Sale.of(order, await self._brokers.of(order.key.user_id))
         await self._clock.sleep(CLAIMS_ARE_OVER)
         doubt_ends = self._doubt_ends(request.in_flight_since)
+        gone = 0
         while not halt.is_set():
             seen = await sale.look()
             if seen is not None:
                 seen = await self._until_over(sale, seen, halt)
                 if seen.sold >= order.bought or seen.open:
                     return sale.exited(seen)
-                if (
-                    self._clock.now() >= doubt_ends
-                    and await self._nobody_else_may_send(order, seen)
-                    and await self._proven(sale, seen)
-                ):
-                    return await self._send(sale, request.attempt, order.bought - seen.sold, halt)
+                sellable = await self._sellable(sale, seen, doubt_ends)
+                if sellable:
+                    return await self._send(sale, request.attempt, sellable, halt)
+                gone = gone + 1 if sellable == 0 else 0
+                if gone == GONE_LOOKS:
+                    return sale.exited(seen, order.bought - seen.sold)
             await self._clock.sleep(LOOK_EVERY)
         return sale.exited(await sale.look() or _Seen(()))
+
+    async def _sellable(self, sale: _Sale, seen: _Seen, doubt_ends: datetime) -> int | None:
+        """Return how many shares may be sent now, None where nothing is proven yet."""
+        if self._clock.now() < doubt_ends or not await self._nobody_else_may_send(sale.order, seen):
+            return None
+        return await self._proven(sale, seen)
 
     def _doubt_ends(self, in_flight_since: datetime | None) -> datetime:
         if in_flight_since is None:
@@ -206,21 +217,22 @@ class OffBooksActivities:
             if attempt.status in (OrderStatus.SENT, OrderStatus.OPEN)
         )
 
-    async def _proven(self, sale: _Sale, seen: _Seen) -> bool:
+    async def _proven(self, sale: _Sale, seen: _Seen) -> int | None:
         order, broker = sale.order, sale.broker
         try:
             book, positions = await broker.orders(), await broker.positions()
-            free = 0
+            held_before = 0
             if order.terms.product is Product.CNC:
-                free = await broker.free_holdings(order.terms.exchange, order.terms.symbol)
+                held_before = await broker.holdings(order.terms.exchange, order.terms.symbol)
         except (BrokerUnavailable, BrokerRefused, LoginNeeded):
-            return False
-        if sale.among(book).rows != seen.rows:
-            return False
-        held = order.bought - seen.sold
-        return exit_may_be_resent(
-            (), book, positions, order.terms, self._clock.now(), self._horizons, held, free
-        )
+            return None
+        if sale.among(book).rows != seen.rows or not books_agree(book, positions, order.terms):
+            return None
+        if not exit_may_be_resent((), book, positions, order.terms, self._clock.now(), self._horizons):
+            return None
+        # Without the store it is not known what the user's other strategies hold: the account alone counts.
+        account = Account(net_position(positions, order.terms), held_before)
+        return account.sellable(order.bought - seen.sold)
 
 
 def off_books_number(tries: int) -> int:

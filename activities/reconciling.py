@@ -24,6 +24,7 @@ from domain.reconciling import (
     ENDED_WITHIN,
     EVERYTHING,
     SETTLING,
+    UNTOLD,
     Look,
     Reconciled,
     RunningRow,
@@ -73,6 +74,7 @@ class ReconcileActivities:
         away: list[str] = []
         try:
             selling = await self._sell_what_is_killed(away)
+            told_sold = await self._tell_what_is_sold(away)
             adopted = await self._adopt_ended(look, away)
             late = await self._late.look_for(await self._rows.doubtful_orders(), away)
             restored = await self._restore(part, away)
@@ -85,6 +87,7 @@ class ReconcileActivities:
             late_exits=tuple(late[Leg.EXIT]),
             away=tuple(away),
             selling=tuple(selling),
+            told_sold=tuple(told_sold),
         )
 
     @activity.defn
@@ -111,6 +114,19 @@ class ReconcileActivities:
         try:
             for one in await self._rows.to_sell():
                 await self._runs.sell(one.workflow_id, one.run_id)
+                told.append(one.strategy_id)
+        except StoreUnavailable:
+            raise
+        except Unavailable:
+            away.append("temporal")
+        return told
+
+    async def _tell_what_is_sold(self, away: list[str]) -> list[UUID]:
+        """Tell the runs that go on although their shares are sold, whatever sold them."""
+        told = []
+        try:
+            for one in await self._rows.sold(self._clock.now() - UNTOLD):
+                await self._runs.tell_sold(one.workflow_id, one.run_id)
                 told.append(one.strategy_id)
         except StoreUnavailable:
             raise

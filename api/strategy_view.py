@@ -58,10 +58,10 @@ def shown(
 def profit(record: StrategyRecord, last_price: Decimal | None) -> Decimal | None:
     """Return rupees won or lost, before charges; None when it is not known.
 
-    What is still held counts at the last price.
+    What is still held counts at the last price. Shares that were sold outside have a price that is not known.
     """
     held = record.bought_quantity - record.sold_quantity
-    if record.entry_price is None or record.bought_quantity == 0:
+    if record.entry_price is None or record.bought_quantity == 0 or record.outside_quantity:
         return None
     value = Decimal(0)
     if record.sold_quantity:

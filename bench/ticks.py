@@ -183,6 +183,9 @@ class Decisions:
         self.prices[watched.strategy_id] = price
         return True
 
+    async def sold(self, watched: WatchedStrategy) -> bool:
+        return True
+
 
 async def _decide(port: int) -> tuple[list[float], dict[str, Any]]:
     clock, decisions, feeds = SystemClock(), Decisions(), list[KiteFeed]()

@@ -81,7 +81,7 @@ def outcome_alarm(end: FinishRun) -> Alarm | None:
 
     A run that ends holding shares has raised `position_left` itself.
     """
-    kind = _FAILED.get(end.outcome)
+    kind = "closed_outside" if end.outside else _FAILED.get(end.outcome)
     if kind is None or end.position is Position.BOUGHT:
         return None
     strategy = end.strategy

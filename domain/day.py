@@ -37,6 +37,8 @@ class Day:
         self.round = 0
         self.bought = 0
         self.sold = 0
+        self.gone = 0
+        """Shares that were gone at the broker before they could be sold here, as the last exit found."""
         self.cancelled = False
         self.stop_loss: StopLossHit | None = None
         self.conclusion: Conclusion | None = None
@@ -77,9 +79,10 @@ class Day:
         self.bought = entered.filled
 
     def exited(self, exited: Exited) -> None:
-        """Take how far the exit came; shares sold only grow."""
+        """Take how far the exit came; shares sold only grow, and so do those that are gone."""
         self._exited = exited
         self.sold = max(self.sold, exited.sold)
+        self.gone = max(self.gone, exited.outside)
 
     def broke(self, fault: str) -> None:
         """Take a fault of ours: the day goes on to its exit, and says so at the end."""
@@ -92,8 +95,13 @@ class Day:
     # What it means.
 
     @property
+    def outside(self) -> int:
+        """Shares that something else than this run sold, squared off or converted."""
+        return min(self.gone, self.bought - self.sold)
+
+    @property
     def held(self) -> int:
-        return self.bought - self.sold
+        return self.bought - self.sold - self.outside
 
     @property
     def position(self) -> Position:
@@ -143,6 +151,8 @@ class Day:
         return f"{left} before the market closed and are still held. {why}".strip()
 
     def _sold_for(self) -> tuple[Outcome, str]:
+        if not self.sold:
+            return Outcome.CLOSED_OUTSIDE, self._gone_words()
         if self.start.adopted is not None:
             return self._adopted_outcome(), f"{_ADOPTED[self.start.adopted]}; {self._sold_words()}"
         reason = (self._exited.reason if self._exited else None) or self.exit_reason or Reason.SELL
@@ -154,8 +164,16 @@ class Day:
 
     def _sold_words(self) -> str:
         price = self._exited.average_price if self._exited else None
-        return f"sold {self.sold} {self.start.strategy.symbol}" + (
+        sold = f"sold {self.sold} {self.start.strategy.symbol}" + (
             f" at {price_text(price)}" if price else ""
+        )
+        return f"{sold}; {self._gone_words()}" if self.outside else sold
+
+    def _gone_words(self) -> str:
+        were = "was" if self.outside == 1 else "were"
+        return (
+            f"{self.outside} of {self.bought} {self.start.strategy.symbol} {were} gone at the broker before "
+            "they were sold here (sold by hand, squared off or converted): nothing more is sold"
         )
 
     def _stop_words(self) -> str:

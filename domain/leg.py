@@ -139,20 +139,17 @@ def exit_may_be_resent(
     terms: OrderTerms,
     now: datetime,
     horizons: Horizons,
-    held: int,
-    free_holdings: int = 0,
 ) -> bool:
     """Tell whether an exit in doubt is proven absent, from one full and successful read of both books.
 
-    All of it must hold: the horizon has passed; no attempt's tag is in the order book; what the position
-    book says was sold today is what the visible SELL orders explain; and the net quantity (with free
-    holdings, for CNC) still covers what this strategy holds. If the books disagree, nothing is sent.
+    All of it must hold: the horizon has passed; no attempt's tag is in the order book; and what the position
+    book says was sold today is what the visible SELL orders explain. If the books disagree, nothing is sent.
+    How much the next attempt may sell is another question (`domain.sellable`).
     """
     return (
         all(_past(attempt, now, horizons.exit_resend) for attempt in attempts)
         and not found((a for a in attempts if a.status in IN_DOUBT), book)
         and sales_are_explained(book, positions, terms)
-        and _net(positions, terms) + free_holdings >= held
     )
 
 
@@ -168,10 +165,6 @@ def _of(terms: OrderTerms, row: BrokerOrder | BrokerPosition) -> bool:
 
 def _sold_today(positions: Sequence[BrokerPosition], terms: OrderTerms) -> int:
     return sum(row.day_sell_quantity for row in positions if _of(terms, row))
-
-
-def _net(positions: Sequence[BrokerPosition], terms: OrderTerms) -> int:
-    return sum(row.quantity for row in positions if _of(terms, row))
 
 
 def _explained_sales(book: Sequence[BrokerOrder], terms: OrderTerms) -> int:

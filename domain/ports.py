@@ -16,6 +16,7 @@ from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
+from domain.sellable import OtherClaims
 from domain.stoploss import Quote
 from domain.strategy import Outcome, Position, Status, Strategy
 
@@ -67,8 +68,11 @@ class Broker(Protocol):
         """Return today's net positions."""
         ...
 
-    async def free_holdings(self, exchange: str, symbol: str) -> int:
-        """Return the shares in the demat account that may be sold today."""
+    async def holdings(self, exchange: str, symbol: str) -> int:
+        """Return the shares of before today, delivered or on their way, whether or not some were sold today.
+
+        What was sold of them today is a negative quantity in the position book.
+        """
         ...
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
@@ -181,6 +185,10 @@ class OrderLog(Protocol):
 
     async def looked_up(self, attempt: Attempt, message: str) -> None:
         """Note a look-up that found nothing."""
+        ...
+
+    async def other_claims(self, key: LegKey) -> OtherClaims:
+        """Return what the user's other strategies hold of the same shares in the same product."""
         ...
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.attention import LeftOver, LoginNeeded
 from domain.limits import ToSell
-from domain.reconciling import DoubtfulOrder, Owned, RunningRow, Slice
+from domain.reconciling import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow
 from domain.run import StartRun
 
 
@@ -43,6 +43,10 @@ class Reconciliation(Protocol):
 
     async def doubtful_orders(self) -> Sequence[DoubtfulOrder]:
         """Return the orders that no run follows and that are not over, while their market is open."""
+        ...
+
+    async def sold(self, before: datetime) -> Sequence[SoldRow]:
+        """Return the running strategies that hold nothing any more since before that instant."""
         ...
 
     async def to_sell(self) -> Sequence[ToSell]:
@@ -83,6 +87,10 @@ class OpenRuns(Protocol):
 
     async def sell(self, workflow_id: str, run_id: str) -> None:
         """Ask a run to stop and sell, and do not wait for it; one that has ended is left alone."""
+        ...
+
+    async def tell_sold(self, workflow_id: str, run_id: str) -> None:
+        """Tell a run that nothing is held any more; one that has ended is left alone."""
         ...
 
     async def adopt(self, start: StartRun) -> None:

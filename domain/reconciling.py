@@ -15,6 +15,8 @@ ENDED_WITHIN = timedelta(minutes=2)
 """Runs cut short this recently are looked at in every round: one that was terminated is found in the next,
 and the list of them does not grow with those that sleep. Longer than a list lags behind, or a worker
 takes to be replaced; what ended before that is found by its slice."""
+UNTOLD = timedelta(seconds=3)
+"""How long a run may go on beside a sold position before the reconciler tells it; the listener is quicker."""
 SLICES = 16
 """Each round compares one slice of the running strategies with Temporal and Redis, so that 10,000 of them
 cost little; with a round every five seconds, none is left alone for longer than 80 s."""
@@ -79,6 +81,15 @@ class RunningRow:
 
 
 @dataclass(frozen=True, slots=True)
+class SoldRow:
+    """A running strategy that holds nothing any more while its run has not begun to end."""
+
+    strategy_id: UUID
+    workflow_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class DoubtfulOrder:
     """An order of today that no run follows: sent and never seen, or found to have bought since.
 
@@ -104,6 +115,8 @@ class Reconciled:
     """Parts that did not answer; their share of the work waits for the next round."""
     selling: tuple[UUID, ...] = ()
     """Strategies that a kill switch has told to sell."""
+    told_sold: tuple[UUID, ...] = ()
+    """Strategies whose runs were told that nothing is held any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ class OffBooksRecord:
 
 @dataclass(frozen=True, slots=True)
 class Exited:
-    """How far an exit came. `sold` of what was bought, in all attempts; `held` is what is left."""
+    """How far an exit came. `sold` of what was bought, in all attempts; `held` is what is still there."""
 
     sold: int
     held: int
@@ -172,6 +172,8 @@ class Exited:
     detail: str = ""
     sent_off_books: bool = False
     """An order left while Postgres was away; its row is still to be written."""
+    outside: int = 0
+    """Shares that were gone at the broker before they could be sold here; they are not in `held`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,8 @@ class FinishRun:
     outcome: Outcome
     detail: str
     position: Position
+    outside: int = 0
+    """Shares that were gone at the broker before they could be sold here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,8 @@ class Outcome(StrEnum):
     STOP_LOSS = "stop_loss"
     STOPPED = "stopped"
     KEPT = "kept"
+    CLOSED_OUTSIDE = "closed_outside"
+    """The shares were gone at the broker before they were sold here: sold by hand, squared off, converted."""
     MISSED = "missed"
     SKIPPED = "skipped"
     ORDER_FAILED = "order_failed"

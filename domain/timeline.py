@@ -49,6 +49,7 @@ _WORDS = {
     Outcome.STOP_LOSS: "sold, the stop was hit",
     Outcome.STOPPED: "stopped by the user",
     Outcome.KEPT: "the shares are kept",
+    Outcome.CLOSED_OUTSIDE: "the shares were gone at the broker",
     Outcome.MISSED: "the buy time was missed",
     Outcome.SKIPPED: "nothing was bought",
     Outcome.ORDER_FAILED: "the order failed",

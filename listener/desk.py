@@ -302,4 +302,5 @@ def _guarded(watched: WatchedStrategy) -> bool:
 
 def _sold_by_others(watched: WatchedStrategy) -> bool:
     """Tell whether the fast path has sold while the run does not know yet: its signal is still due."""
-    return watched.position is Position.SOLD and watched.phase is Phase.HOLDING
+    # Entering as well: a price that falls in the first instants sells before the run has said that it holds.
+    return watched.position is Position.SOLD and watched.phase in (Phase.ENTERING, Phase.HOLDING)

@@ -14,6 +14,7 @@ from listener.desk import Desk
 from listener.dispatcher import Dispatcher
 from listener.metrics import MarketNumbers
 from listener.shards import Shards, sockets
+from listener.sold_positions import SoldPositions
 from listener.steady import steadily
 from listener.watcher import Watcher
 
@@ -48,6 +49,7 @@ class Listener:
         self._alerts = alerts
         self._clock = clock
         self._dispatcher = Dispatcher(signals, fast, clock, self._run_is_gone)
+        self._sold = SoldPositions(signals, self._dispatcher.owes, clock)
         self._watcher = Watcher(watch_list, self._changed, clock)
         self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
         # One account's connections are all there is: further listeners stand by.
@@ -66,6 +68,7 @@ class Listener:
                 group.create_task(steadily("shards", self._shards.run, self._clock))
                 group.create_task(steadily("watcher", self._watcher.run, self._clock))
                 group.create_task(steadily("dispatcher", self._dispatcher.run, self._clock))
+                group.create_task(steadily("sold positions", self._sold.run, self._clock))
                 group.create_task(steadily("last prices", self._writer.run, self._clock))
         finally:
             for desk in self._running.values():
@@ -112,6 +115,10 @@ class Listener:
         if now is not None and not self._shards.watches(self._accounts.shard(now)):
             # Whoever has it now may never see the price that hit its stop.
             now = now if self._dispatcher.owes(strategy_id) else None
+        if now is None:
+            self._sold.forget(strategy_id)
+        else:
+            self._sold.note(now)
         if before is not None and (now is None or now.instrument != before.instrument):
             del self._followed[strategy_id]
             self._leave(before)

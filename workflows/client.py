@@ -216,6 +216,10 @@ class TemporalOpenRuns:
             return False
         return True
 
+    async def tell_sold(self, workflow_id: str, run_id: str) -> None:
+        """Tell a run that nothing is held any more; one that has ended is left alone."""
+        await _signal(self._client, workflow_id, run_id, "SOLD")
+
     async def adopt(self, start: StartRun) -> None:
         """Start a run that takes `start` over, unless one is open."""
         start = replace(start, version=RUN_VERSION)
@@ -300,7 +304,7 @@ class TemporalLogins:
 
 
 class TemporalStopSignals:
-    """The durable path of a stop-loss."""
+    """Implements `domain.listener_ports.StopSignals`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -314,18 +318,27 @@ class TemporalStopSignals:
             "tick_at": tick_at.isoformat() if tick_at else None,
             "seen_at": seen_at.isoformat(),
         }
-        # By its run first: a late signal must not reach a later round of the same day. A run that an operator
-        # has reset goes on under another run id, which the row does not know yet: then by the workflow's id.
-        for run_id in (watched.run_id, None):
-            handle = self._client.get_workflow_handle(watched.workflow_id, run_id=run_id)
-            try:
-                await handle.signal("STOPLOSS", message, rpc_timeout=SIGNAL_DEADLINE)
-            except _AWAY as error:
-                if not _gone(error):
-                    raise TemporalAway("the stop-loss signal could not be delivered") from error
-            else:
-                return True
-        return False
+        return await _signal(self._client, watched.workflow_id, watched.run_id, "STOPLOSS", message)
+
+    async def sold(self, watched: WatchedStrategy) -> bool:
+        """Signal SOLD to the strategy's run; False when that run is not open any more."""
+        return await _signal(self._client, watched.workflow_id, watched.run_id, "SOLD")
+
+
+async def _signal(client: Client, workflow_id: str, run_id: str, name: str, *message: object) -> bool:
+    """Signal a run; False when it is not open any more. Raises `TemporalAway`."""
+    # By its run first: a late signal must not reach a later round of the same day. A run that an operator
+    # has reset goes on under another run id, which the row does not know yet: then by the workflow's id.
+    for known_run_id in (run_id, None):
+        handle = client.get_workflow_handle(workflow_id, run_id=known_run_id)
+        try:
+            await handle.signal(name, args=message, rpc_timeout=SIGNAL_DEADLINE)
+        except _AWAY as error:
+            if not _gone(error):
+                raise TemporalAway(f"the signal {name} could not be delivered") from error
+        else:
+            return True
+    return False
 
 
 def _open(part: Slice) -> str:

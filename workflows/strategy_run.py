@@ -60,6 +60,7 @@ class StrategyRun:
         self._sales = 0
         self._in_flight_since: datetime | None = None
         self._set_aside: list[asyncio.Task[Armed]] = []
+        self._told_sold = False
 
     @workflow.run
     async def run(self, start: StartRun) -> RunView:
@@ -83,6 +84,11 @@ class StrategyRun:
         entry_is_due = workflow.now() >= self._start.plan.buy_at
         if hit is None or not self._day.hit(hit, entry_is_due=entry_is_due):
             workflow.logger.info("STOPLOSS ignored: nothing is held, or no price at the stop in it")
+
+    @workflow.signal(name="SOLD")
+    def sold(self, message: Any = None) -> None:
+        """Postgres says that nothing is held any more: the run finds out what sold it, and ends."""
+        self._told_sold = True
 
     @workflow.update(name="stop")
     async def stop(self, message: Any = None) -> RunView:
@@ -255,10 +261,16 @@ class StrategyRun:
         )
 
     async def _hold(self) -> None:
+        """Hold until shortly before sell_at, or until the shares are to be sold, or are sold."""
         wake = policies.wake_at(self._start.plan.sell_at, self._start.strategy.strategy_id)
-        await self._wait(
-            lambda: self._day.leaving, wake, f"hold until shortly before {clock(self._start.plan.sell_at)}"
-        )
+        words = f"hold until shortly before {clock(self._start.plan.sell_at)}"
+        while await self._wait(lambda: self._day.leaving or self._told_sold, wake, words):
+            if self._day.leaving:
+                return
+            self._told_sold = False
+            self._day.exited(await self._settle_exit())
+            if not self._day.held:
+                return
 
     async def _exit(self) -> None:
         """Sell until flat, market close, or the user's word to keep the shares."""
@@ -399,7 +411,8 @@ class StrategyRun:
         end = self._day.conclude()
         if self._day.held and not self._day.keeps:
             await self._alarm("position_left", end.detail)
-        request = FinishRun(self._ref(), self._start.strategy, end.outcome, end.detail, end.position)
+        outside = self._day.outside
+        request = FinishRun(self._ref(), self._start.strategy, end.outcome, end.detail, end.position, outside)
         clean = await self._write(RunActivities.finish, request, f"stop: {end.outcome}")
         self._day.move(Move.END)
         self._show_phase()
@@ -464,15 +477,16 @@ class StrategyRun:
             summary=summary,
         )
 
-    async def _wait(self, until: Callable[[], bool], instant: datetime, summary: str) -> None:
-        """Wait for a condition or an instant, whichever comes first."""
+    async def _wait(self, until: Callable[[], bool], instant: datetime, summary: str) -> bool:
+        """Wait for a condition or an instant, whichever comes first; tell whether it was the condition."""
         left = instant - workflow.now()
         if left <= timedelta(0):
-            return
+            return False
         try:
             await workflow.wait_condition(until, timeout=left, timeout_summary=summary)
         except TimeoutError:
-            return
+            return False
+        return True
 
     def _show_phase(self, listed: bool = False) -> None:
         """Show the phase to who looks at the run; `listed`: whoever started the run has listed it already."""

@@ -61,9 +61,9 @@ class KiteBroker:
         """Return today's net positions."""
         return rows.positions(await self._read(routes.POSITIONS))
 
-    async def free_holdings(self, exchange: str, symbol: str) -> int:
-        """Return the delivered shares of one symbol that were not sold today."""
-        return rows.free_holdings(await self._read(routes.HOLDINGS), exchange, symbol)
+    async def holdings(self, exchange: str, symbol: str) -> int:
+        """Return the shares of one symbol from before today, delivered or not, sold today or not."""
+        return rows.holdings(await self._read(routes.HOLDINGS), exchange, symbol)
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         """Return quotes by `NSE:TCS`, under a second old; one the broker has nothing for is absent."""

@@ -34,13 +34,14 @@ def positions(data: Any) -> Sequence[BrokerPosition]:
     return _rows("position book", net, _position)
 
 
-def free_holdings(data: Any, exchange: str, symbol: str) -> int:
-    """Read from `GET /portfolio/holdings` what is left to sell of one share. Raises `BrokerUnavailable`.
+def holdings(data: Any, exchange: str, symbol: str) -> int:
+    """Read from `GET /portfolio/holdings` the shares of before today. Raises `BrokerUnavailable`.
 
-    `used_quantity` was sold today but leaves `quantity` only at settlement. `t1_quantity`, bought yesterday
-    and not delivered yet, does not count: this number helps to prove that shares are still there.
+    `t1_quantity`, bought yesterday and not delivered yet, may be sold as well. What was sold today
+    (`used_quantity`) leaves `quantity` only at settlement; the position book shows it as a negative quantity,
+    so it is not subtracted here a second time.
     """
-    return sum(_rows("holdings", data, lambda row: _free(row, exchange, symbol)))
+    return sum(_rows("holdings", data, lambda row: _held(row, exchange, symbol)))
 
 
 def quotes(data: Any, seen_at: datetime) -> Mapping[str, Quote]:
@@ -90,10 +91,10 @@ def _position(row: dict[str, Any]) -> BrokerPosition:
     )
 
 
-def _free(row: dict[str, Any], exchange: str, symbol: str) -> int:
+def _held(row: dict[str, Any], exchange: str, symbol: str) -> int:
     if (_text(row, "exchange"), _text(row, "tradingsymbol")) != (exchange, symbol):
         return 0
-    return max(0, _whole(row, "quantity") - _whole(row, "used_quantity"))
+    return _whole(row, "quantity") + _whole(row, "t1_quantity")
 
 
 def _quote(row: dict[str, Any], seen_at: datetime) -> Quote:

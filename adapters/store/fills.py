@@ -28,6 +28,8 @@ def write_fill(page: Page, row: OrderRow, seen: BrokerOrder) -> None:
         row.filled_at = page.now
     later = [attempt_of(attempt) for attempt in page.leg(before.key)]
     if (page.strategy.trading_day, page.strategy.round) == (row.trading_day, row.round):
+        if before.key.leg is Leg.ENTRY and not page.strategy.bought_quantity:
+            page.strategy.bought_at = page.now
         _move_position(page.strategy, before.key.leg, earlier, later)
     if before.key.leg is Leg.ENTRY:
         _plan_exit(page, row)

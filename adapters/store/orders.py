@@ -10,6 +10,7 @@ from adapters.store.fills import write_fill
 from adapters.store.ledger import Ledger, Page, Write
 from adapters.store.legs import Legs
 from adapters.store.order_rows import attempt_of, planned, terms_of
+from adapters.store.other_claims import OtherClaimsReader
 from adapters.store.tables import OrderRow
 from domain import timeline
 from domain.order import (
@@ -24,6 +25,7 @@ from domain.order import (
 )
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.ports import Claimed, NotClaimed
+from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Status
 from domain.timeline import EventKind
 
@@ -35,6 +37,7 @@ class PostgresOrderLog:
         self._legs = Legs(store)
         self._ledger = Ledger(store)
         self._claims = Claims(store)
+        self._other_claims = OtherClaimsReader(store)
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
         """Return the leg's attempts, oldest first."""
@@ -108,6 +111,10 @@ class PostgresOrderLog:
             row.message = message
 
         await self._change(attempt, apply)
+
+    async def other_claims(self, key: LegKey) -> OtherClaims:
+        """Return what the user's other strategies hold of the same shares in the same product."""
+        return await self._other_claims.read(key)
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
         """Add a line to the timeline unless its `once` is there."""

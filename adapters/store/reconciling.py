@@ -12,10 +12,10 @@ from adapters.store.order_rows import attempt_of, terms_of
 from adapters.store.tables import OrderRow, StrategyRow
 from domain.limits import ToSell
 from domain.order import Leg, OrderStatus
-from domain.reconciling import DoubtfulOrder, Owned, RunningRow, Slice
+from domain.reconciling import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow
 from domain.run import StartRun
 from domain.session import DayPlan
-from domain.strategy import OnStop, Position, Product, Status, Strategy
+from domain.strategy import OnStop, Phase, Position, Product, Status, Strategy
 
 _IN_DOUBT = (OrderStatus.SENT.value, OrderStatus.ABSENT.value, OrderStatus.OPEN.value)
 """Open as well: an operator may say that the broker has it, and no run is there to follow it."""
@@ -48,6 +48,12 @@ class PostgresReconciliation:
             for row in rows
             if (start := _start(row)) is not None and row.workflow_id and row.run_id
         ]
+
+    async def sold(self, before: datetime) -> Sequence[SoldRow]:
+        """Return the running strategies that hold nothing any more since before that instant."""
+        async with self._store.statement() as connection:
+            rows = (await connection.execute(_SOLD, {"before": before})).all()
+        return [SoldRow(row.strategy_id, row.workflow_id or "", row.run_id or "") for row in rows]
 
     async def to_sell(self) -> Sequence[ToSell]:
         """Return the running strategies that a kill switch says to sell."""
@@ -126,6 +132,19 @@ def _start(row: StrategyRow) -> StartRun | None:
     return StartRun(row.start_id, strategy, plan)
 
 
+_SOLD = (
+    select(StrategyRow.strategy_id, StrategyRow.workflow_id, StrategyRow.run_id)
+    .where(
+        StrategyRow.status == "running",
+        StrategyRow.position == Position.SOLD.value,
+        StrategyRow.phase.in_([Phase.ENTERING.value, Phase.HOLDING.value]),
+        StrategyRow.updated_at < bindparam("before"),
+        StrategyRow.workflow_id.is_not(None),
+        StrategyRow.run_id.is_not(None),
+    )
+    .order_by(StrategyRow.updated_at)
+    .limit(50)
+)
 _OWNED = select(StrategyRow.strategy_id, StrategyRow.workflow_id).where(
     StrategyRow.status == "running",  # written out, as the index's own condition is
     StrategyRow.strategy_id.between(bindparam("first"), bindparam("last")),

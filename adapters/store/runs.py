@@ -114,7 +114,8 @@ def _begin(page: Page, request: ActivateRun) -> None:
     strategy.kept = False
     if not start.sell_only:
         strategy.position = Position.NONE.value
-        strategy.bought_quantity = strategy.sold_quantity = 0
+        strategy.bought_quantity = strategy.sold_quantity = strategy.outside_quantity = 0
+        strategy.bought_at = None
         strategy.entry_price = strategy.exit_price = None
     held = strategy.bought_quantity - strategy.sold_quantity
     text = started_text(start.strategy, plan, sell_only=start.sell_only, held=held)
@@ -148,7 +149,7 @@ def _finish(page: Page, request: FinishRun) -> None:
         position = position_of(strategy.bought_quantity, strategy.sold_quantity)
     strategy.status, strategy.phase = Status.STOPPED.value, Phase.DONE.value
     strategy.outcome, strategy.outcome_detail = request.outcome.value, request.detail
-    strategy.position = position.value
+    strategy.position, strategy.outside_quantity = position.value, request.outside
     strategy.kept = request.outcome is Outcome.KEPT and position is Position.BOUGHT
     strategy.stopped_at = page.now
     _close_intents(page, request.detail)

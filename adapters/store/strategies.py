@@ -44,6 +44,7 @@ class StrategyRecord:
     warnings: tuple[str, ...]
     bought_quantity: int
     sold_quantity: int
+    outside_quantity: int
     entry_price: Decimal | None
     exit_price: Decimal | None
     kept: bool
@@ -188,6 +189,7 @@ _SAME = (
     "closes_at",
     "bought_quantity",
     "sold_quantity",
+    "outside_quantity",
     "entry_price",
     "exit_price",
     "kept",

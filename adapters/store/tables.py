@@ -197,6 +197,10 @@ class StrategyRow(Base):
     warnings: Mapped[list[str]] = mapped_column(JSONB, server_default=sql("'[]'"))
     bought_quantity: Mapped[int] = mapped_column(server_default=sql("0"))
     sold_quantity: Mapped[int] = mapped_column(server_default=sql("0"))
+    outside_quantity: Mapped[int] = mapped_column(server_default=sql("0"))
+    """Shares of it that were gone at the broker before they could be sold."""
+    bought_at: Mapped[datetime | None]
+    """When its first share was filled: of two strategies on one symbol the earlier has the first claim."""
     entry_price: Mapped[Decimal | None]
     exit_price: Mapped[Decimal | None]
     kept: Mapped[bool] = mapped_column(server_default=sql("false"))

@@ -258,10 +258,10 @@ def test_an_index_has_no_limits(limits: dict[str, int]) -> None:
     assert (quote.lower_circuit, quote.upper_circuit) == (None, None)
 
 
-def test_free_holdings_are_what_was_delivered_and_not_sold_today() -> None:
+def test_holdings_are_what_was_there_before_today_delivered_or_not_sold_or_not() -> None:
     other = {**HOLDING_ROW, "exchange": "BSE"}
-    assert rows.free_holdings([other, HOLDING_ROW], "NSE", "TCS") == 6
-    assert rows.free_holdings([other], "NSE", "TCS") == 0
+    assert rows.holdings([other, HOLDING_ROW], "NSE", "TCS") == 17
+    assert rows.holdings([other], "NSE", "TCS") == 0
 
 
 ODD: list[Any] = [None, "5", 5.5, True, [], float("nan")]
@@ -291,9 +291,9 @@ def broken(good: dict[str, Any], names: tuple[str, ...]) -> Iterator[dict[str, A
             ("exchange", "tradingsymbol", "product", "quantity", "day_buy_quantity", "day_sell_quantity"),
         ),
         (
-            lambda found: rows.free_holdings(found, "NSE", "TCS"),
+            lambda found: rows.holdings(found, "NSE", "TCS"),
             HOLDING_ROW,
-            ("exchange", "tradingsymbol", "quantity", "used_quantity"),
+            ("exchange", "tradingsymbol", "quantity", "t1_quantity"),
         ),
     ],
 )

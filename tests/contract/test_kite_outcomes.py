@@ -188,7 +188,7 @@ async def test_a_read_comes_to_what_its_answer_proves(case: Case, wire: Wire) ->
 READS: dict[str, Callable[[KiteBroker], Awaitable[object]]] = {
     "orders": lambda broker: broker.orders(),
     "positions": lambda broker: broker.positions(),
-    "holdings": lambda broker: broker.free_holdings("NSE", "TCS"),
+    "holdings": lambda broker: broker.holdings("NSE", "TCS"),
     "quotes": lambda broker: broker.quotes(["NSE:TCS"]),
 }
 NOTHING = [

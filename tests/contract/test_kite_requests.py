@@ -69,7 +69,7 @@ CALLS: dict[str, tuple[Ours, Theirs]] = {
     ),
     "orders": (lambda broker, _: broker.orders(), lambda kite: kite.orders()),
     "positions": (lambda broker, _: broker.positions(), lambda kite: kite.positions()),
-    "holdings": (lambda broker, _: broker.free_holdings("NSE", "TCS"), lambda kite: kite.holdings()),
+    "holdings": (lambda broker, _: broker.holdings("NSE", "TCS"), lambda kite: kite.holdings()),
     "quotes": (lambda broker, _: broker.quotes(NAMES), lambda kite: kite.quote(sorted(NAMES))),
     "profile": (lambda _, login: login.profile(KEY, TOKEN), lambda kite: kite.profile()),
     "exchange": (

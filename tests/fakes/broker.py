@@ -93,7 +93,7 @@ class MemoryBroker:
         keys = {(row.exchange, row.symbol, row.product) for row in self.book}
         return [self._position(*key) for key in keys]
 
-    async def free_holdings(self, exchange: str, symbol: str) -> int:
+    async def holdings(self, exchange: str, symbol: str) -> int:
         return 0
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:

@@ -131,6 +131,7 @@ class MemorySignals:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.sent: list[Sent] = []
+        self.told_sold: list[tuple[UUID, datetime]] = []
         self.tried = 0
         self.away = False
         self.ended: set[str] = set()
@@ -154,6 +155,12 @@ class MemorySignals:
             return False
         self.sent.append(Sent(watched.strategy_id, watched.run_id, price, self._clock.now()))
         return True
+
+    async def sold(self, watched: WatchedStrategy) -> bool:
+        if self.away:
+            raise Unavailable("Temporal does not answer")
+        self.told_sold.append((watched.strategy_id, self._clock.now()))
+        return watched.run_id not in self.ended
 
 
 class MemoryFastStops:

@@ -21,6 +21,7 @@ from domain.order import (
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Claimed, Clock, NotClaimed, RuntimeUpdate
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
+from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Status, Strategy
 
 
@@ -32,6 +33,7 @@ class MemoryOrderLog:
     rows: dict[tuple[LegKey, int], Attempt] = field(default_factory=dict)
     lines: dict[str, str] = field(default_factory=dict)
     down: bool = False
+    claims: OtherClaims = field(default_factory=OtherClaims)
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
         self._check()
@@ -119,6 +121,10 @@ class MemoryOrderLog:
 
     async def looked_up(self, attempt: Attempt, message: str) -> None:
         self._put(replace(self._row(attempt), message=message))
+
+    async def other_claims(self, key: LegKey) -> OtherClaims:
+        self._check()
+        return self.claims
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
         self._check()

@@ -325,8 +325,15 @@ class _Day:
             for part in name.split(" then "):
                 self.event(part)
             return None
+        if name.startswith("HAND"):
+            return self._sell_by_hand(int(name.removeprefix("HAND") or 1000))
         self.events.append((self.now(), name))
         return self._happen(name)
+
+    def _sell_by_hand(self, quantity: int) -> None:
+        sold = self.exchange.sell_by_hand(quantity)
+        if sold:
+            self.events.append((self.now(), f"HAND {sold}"))
 
     def _happen(self, name: str) -> None:
         if name == "FALL":

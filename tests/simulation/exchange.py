@@ -105,6 +105,19 @@ class Exchange:
         if order.filled == order.request.quantity:
             order.status = OrderStatus.COMPLETE
 
+    def sell_by_hand(self, quantity: int) -> int:
+        """Sell so many shares, or all there are, as the user would in the broker's app; return how many."""
+        quantity = min(quantity, self.net(Side.BUY) - self.net(Side.SELL))
+        if quantity <= 0:
+            return 0
+        terms = self.orders[0].request.terms
+        request = OrderRequest(terms, Side.SELL, quantity, f"BY HAND {len(self.orders)}")
+        now = self.stage.now()
+        order = Order(str(1001 + len(self.orders)), request, now, now, OrderStatus.COMPLETE, quantity)
+        self.orders.append(order)
+        self.ledger.append(Entry(now, "by hand", Side.SELL, request.tag, quantity, order.order_id))
+        return quantity
+
     def end(self, order: Order, status: OrderStatus, message: str = "") -> None:
         if order.status in FINAL:
             return
@@ -207,7 +220,7 @@ class Account:
         bought, sold = self.exchange.net(Side.BUY), self.exchange.net(Side.SELL)
         return [BrokerPosition(terms.exchange, terms.symbol, terms.product, bought - sold, bought, sold)]
 
-    async def free_holdings(self, exchange: str, symbol: str) -> int:
+    async def holdings(self, exchange: str, symbol: str) -> int:
         await self._pass("read.holdings")
         return 0
 

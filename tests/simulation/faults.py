@@ -26,7 +26,7 @@ class Fault:
 CRASH = ("crash",)
 FREEZES = ("freeze 1.5", "freeze 2.6", "freeze 30")
 """Shorter than a claim lasts; until just after the second worker has begun; long after it has ended."""
-EVENTS = ("DIP", "FALL", "STOP", "STOP keep", "CANCEL")
+EVENTS = ("DIP", "FALL", "STOP", "STOP keep", "CANCEL", "HAND", "HAND 4")
 MORE_EVENTS = ("GARBAGE", "DIP twice", "DIP then STOP", "STOP keep then FALL")
 LATE = (1, 8, 25, 90, 130)
 _ANSWERS = (
@@ -70,6 +70,8 @@ _CHOSEN = {
     "time.before_buy": ("CANCEL",),
     "time.buy": ("DIP", "STOP"),
     "time.after": ("DIP", "STOP keep"),
+    "time.holding": ("DIP", "STOP keep", "CANCEL", "HAND"),
+    "time.before_sale": ("DIP", "STOP keep", "CANCEL", "HAND 4"),
     "place.entry": (*_CHOSEN_ANSWERS, "late 130"),
     "place.exit": _CHOSEN_ANSWERS,
     "entry.claimed": ("crash", "freeze 2.6", "DIP", "STOP keep"),

@@ -24,6 +24,7 @@ from domain.order import (
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected
 from domain.ports import Claimed, NotClaimed, RuntimeUpdate
 from domain.run import ActivateRun, Activation, EnterOrder, ExitOrder, FinishRun, PhaseChange, RunRef
+from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Product, Status, Strategy
 from tests.simulation.server import Worker
 
@@ -163,6 +164,10 @@ class Orders:
         await self._write(
             "looked_up", attempt.key, lambda: self._put(replace(self._row(attempt), message=message))
         )
+
+    async def other_claims(self, key: LegKey) -> OtherClaims:
+        await self.stage.storing("log.other_claims")
+        return OtherClaims()
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
         if await self.stage.storing(f"log.say.{key.leg}"):

@@ -34,7 +34,9 @@ async def test_the_brokers_answer_is_written_when_the_sender_is_cancelled_while_
     answer = broker.holds[Side.BUY] = asyncio.Event()
     log = MemoryOrderLog(clock)
     desk = OrderDesk(log, MemoryCache(), MemoryBrokers(broker), clock, DeskRules())
-    sending = asyncio.ensure_future(desk.place_once(replace(INTENT, due_at=clock.now()), broker))
+    sending = asyncio.ensure_future(
+        desk.place_once(replace(INTENT, due_at=clock.now()), broker, asyncio.Event())
+    )
     await clock.settle()
     assert broker.sent
     sending.cancel()
@@ -70,7 +72,7 @@ async def test_an_entry_waits_for_what_is_not_known_and_says_so_when_it_is_too_l
     desk = OrderDesk(log, MemoryCache(), MemoryBrokers(broker), clock, DeskRules())
     latest = clock.now() + timedelta(seconds=5)
     sending = asyncio.ensure_future(
-        desk.place_once(replace(INTENT, due_at=clock.now(), latest=latest), broker)
+        desk.place_once(replace(INTENT, due_at=clock.now(), latest=latest), broker, asyncio.Event())
     )
     await clock.settle()
     assert not sending.done()

@@ -126,7 +126,6 @@ def resend(**changes: object) -> bool:
         "terms": TERMS,
         "now": NOW,
         "horizons": Horizons(),
-        "held": 10,
     }
     return exit_may_be_resent(**(situation | changes))  # type: ignore[arg-type]
 
@@ -149,16 +148,10 @@ def test_exit_is_sent_again_when_the_user_sold_other_shares_by_hand() -> None:
          "book": [sale(0, EXIT.tag(1))]},
         {"positions": [position(net=0, sold=10)]},
         {"positions": [position(net=10, sold=10)]},
-        {"positions": []},
         {"book": [sale(5)]},
-        {"held": 11},
     ],
     ids=["too early", "tag in the book", "older tag in the book", "sold already", "a sale nobody shows",
-         "no position", "books disagree", "not enough left"],
+         "books disagree"],
 )  # fmt: skip
 def test_exit_is_not_sent_again_when(change: dict[str, object]) -> None:
     assert not resend(**change)
-
-
-def test_free_holdings_cover_a_delivery_sale() -> None:
-    assert resend(positions=[position(net=4, sold=0)], free_holdings=6)

@@ -1,0 +1,94 @@
+"""What an exit may sell: never more than the account still shows of what this run bought. Pure rules.
+
+The account is not ours alone. Its user sells and converts in the broker's app, the broker squares off, and
+several strategies of one user may hold the same shares. A sale of what was once bought, and not of what is
+still there, opens a short position.
+
+What the account shows (its position; for CNC with what it held before), and what follows:
+
+- all that is held: sell all;
+- less, while the books may be about to change: look again, for as long as `patience` says;
+- less, twice in a row, in books that have settled: sell that much; if it is nothing, it was closed outside;
+- nothing, because it could not be read: look again; when `patience` is over sell all, since an unread book is
+  not an empty one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from domain.order import BrokerOrder, BrokerPosition, OrderTerms, Reason, Side
+
+STOP_WAITS = 2.0
+"""Seconds a stop-loss waits for the account to be read (design, section 10)."""
+SALE_WAITS = 10.0
+"""The same for a sale at its time."""
+LATE = timedelta(seconds=10)
+"""A sale that is later than this comes after an outage: much may have happened at the broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class OtherClaims:
+    """What the user's other strategies hold of the same shares in the same product.
+
+    `older`: unsold shares of those that bought before this one; their claim comes first. `in_flight`: an
+    order of theirs is on its way, so the account and the order log may disagree for a moment.
+    """
+
+    older: int = 0
+    in_flight: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One reading of the account, for one symbol: shares. `holdings` are those of before today (CNC only)."""
+
+    net: int
+    holdings: int = 0
+    claims: OtherClaims = OtherClaims()
+
+    def sellable(self, unsold: int) -> int:
+        """Return how many of `unsold` shares of this run are still there to be sold."""
+        return max(0, min(unsold, self.net + self.holdings - self.claims.older))
+
+
+def net_position(positions: Sequence[BrokerPosition], terms: OrderTerms) -> int:
+    """Return the day's net quantity in the symbol and product; negative for a short."""
+    return sum(
+        row.quantity
+        for row in positions
+        if (row.exchange, row.symbol, row.product) == (terms.exchange, terms.symbol, terms.product)
+    )
+
+
+def books_agree(book: Sequence[BrokerOrder], positions: Sequence[BrokerPosition], terms: OrderTerms) -> bool:
+    """Tell whether both books show the same purchases and sales of the symbol today.
+
+    A book that lags shows shares that are gone, or hides some that were bought. Over all products: a
+    conversion moves what was bought from one row to another.
+    """
+    return (
+        sum(row.day_buy_quantity for row in positions if _is_of(terms, row)) >= _filled(book, terms, Side.BUY)
+    ) and (
+        sum(row.day_sell_quantity for row in positions if _is_of(terms, row))
+        == _filled(book, terms, Side.SELL)
+    )
+
+
+def patience(reason: Reason, late: timedelta) -> float | None:
+    """Return the seconds a sale waits for the account to be read; None: until it is read.
+
+    A stop-loss and a sale at its time must not be held up for ever by a broker that answers no question.
+    Every other sale comes after something else: an outage, a takeover, a person's word.
+    """
+    if late > LATE:
+        return None
+    return {Reason.STOPLOSS: STOP_WAITS, Reason.SELL: SALE_WAITS}.get(reason)
+
+
+def _filled(book: Sequence[BrokerOrder], terms: OrderTerms, side: Side) -> int:
+    return sum(row.filled_quantity for row in book if _is_of(terms, row) and row.side is side)
+
+
+def _is_of(terms: OrderTerms, row: BrokerOrder | BrokerPosition) -> bool:
+    return (row.exchange, row.symbol) == (terms.exchange, terms.symbol)

@@ -1,0 +1,81 @@
+"""What an exit may sell: the table of `domain.sellable`, row by row."""
+
+from datetime import timedelta
+from itertools import product
+
+import pytest
+
+from domain.order import BrokerOrder, BrokerPosition, OrderStatus, OrderTerms, Reason, Side
+from domain.sellable import Account, OtherClaims, books_agree, net_position, patience
+from domain.strategy import Product
+
+TCS = OrderTerms("NSE", "TCS", Product.MIS)
+
+
+def position(
+    net: int, bought: int = 10, sold: int = 0, product: str = "MIS", symbol: str = "TCS"
+) -> BrokerPosition:
+    return BrokerPosition("NSE", symbol, product, net, bought, sold)
+
+
+def order(side: Side, filled: int, product: str = "MIS", symbol: str = "TCS") -> BrokerOrder:
+    return BrokerOrder(
+        "1", frozenset(), "NSE", symbol, product, side, filled, filled, None, OrderStatus.COMPLETE
+    )
+
+
+@pytest.mark.parametrize(
+    ("account", "unsold", "sellable"),
+    [
+        (Account(10), 10, 10),
+        (Account(0), 10, 0),  # all of it was sold by hand, squared off or converted
+        (Account(4), 10, 4),
+        (Account(20), 10, 10),  # the user's own shares beside it are not ours to sell
+        (Account(-10), 10, 0),
+        (Account(-5, holdings=15), 10, 10),  # five of those held before were sold today
+        (Account(0, holdings=10), 10, 10),  # bought on an earlier day
+        (Account(20, claims=OtherClaims(10)), 10, 10),
+        (Account(10, claims=OtherClaims(10)), 10, 0),  # what is left is the older strategy's
+        (Account(13, claims=OtherClaims(10)), 10, 3),
+    ],
+)
+def test_no_more_is_sold_than_the_account_still_shows(account: Account, unsold: int, sellable: int) -> None:
+    assert account.sellable(unsold) == sellable
+
+
+def test_a_sale_never_opens_a_short_nor_touches_an_older_claim_whatever_the_numbers() -> None:
+    for net, holdings, older, unsold in product(range(-3, 7), range(4), range(4), range(5)):
+        sold = Account(net, holdings, OtherClaims(older)).sellable(unsold)
+        assert 0 <= sold <= unsold
+        assert sold == 0 or net + holdings - sold >= older
+
+
+def test_only_rows_of_the_symbol_and_the_product_count_as_its_position() -> None:
+    rows = [position(4), position(7, product="CNC"), position(9, symbol="INFY"), position(3)]
+    assert net_position(rows, TCS) == 7
+
+
+@pytest.mark.parametrize(
+    ("book", "positions", "agree"),
+    [
+        ([order(Side.BUY, 10)], [position(10)], True),
+        ([order(Side.BUY, 10)], [], False),  # the position book lags behind the purchase
+        ([order(Side.BUY, 10)], [position(0, bought=0), position(10, product="CNC")], True),  # converted
+        ([order(Side.BUY, 10), order(Side.SELL, 10)], [position(0, sold=10)], True),  # sold by hand
+        ([order(Side.BUY, 10)], [position(0, sold=10)], False),  # a sale that the order book hides
+        ([order(Side.BUY, 10), order(Side.SELL, 10)], [position(10)], False),
+        ([order(Side.BUY, 10), order(Side.SELL, 3, symbol="INFY")], [position(10)], True),
+    ],
+)
+def test_books_agree_when_both_show_the_same_trades(
+    book: list[BrokerOrder], positions: list[BrokerPosition], agree: bool
+) -> None:
+    assert books_agree(book, positions, TCS) is agree
+
+
+def test_a_stop_waits_two_seconds_for_the_account_a_timed_sale_ten_and_all_else_until_it_is_read() -> None:
+    soon, late = timedelta(seconds=1), timedelta(seconds=11)
+    assert patience(Reason.STOPLOSS, soon) == 2
+    assert patience(Reason.SELL, soon) == 10
+    assert patience(Reason.STOP, soon) is None
+    assert patience(Reason.SELL, late) is patience(Reason.STOPLOSS, late) is None

@@ -110,6 +110,7 @@ _OF_OUTCOMES = {
     Outcome.SKIPPED: NoticeKind.MISSED,
     Outcome.ORDER_FAILED: NoticeKind.ORDER_FAILED,
     Outcome.REJECTED: NoticeKind.ORDER_FAILED,
+    Outcome.CLOSED_OUTSIDE: NoticeKind.FILL,
 }
 TOLD_EVENTS = frozenset({*_OF_EVENTS, EventKind.STOPPED})
 """The lines of the timeline of which notices may be made."""

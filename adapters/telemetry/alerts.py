@@ -11,6 +11,7 @@ KINDS = (
     *(
         "exit_overdue",
         "position_left",
+        "closed_outside",
         "login_needed",
         "run_terminated",
         "late_entry",

@@ -32,7 +32,7 @@ const PHASES = { waiting: "waiting to buy", entering: "buying", holding: "holdin
 const OUTCOMES = {
   sold: "sold at its time", stop_loss: "sold, the stop was hit", stopped: "stopped", kept: "stopped, shares kept",
   missed: "the buy time was missed", skipped: "nothing was bought", order_failed: "the order failed",
-  rejected: "the broker rejected it", cancelled: "cancelled", terminated: "ended from outside",
+  closed_outside: "sold or moved at the broker", rejected: "the broker rejected it", cancelled: "cancelled", terminated: "ended from outside",
 };
 
 /** Return where a strategy stands, in few words. */

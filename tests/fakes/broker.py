@@ -44,6 +44,11 @@ class MemoryBroker:
     sent: list[OrderRequest] = field(default_factory=list)
     reads_fail: bool = False
     warmed: int = 0
+    login_is_dead: bool = False
+    positions_lag: bool = False
+    """The position book does not show yet what the order book does."""
+    held_before: int = 0
+    """Shares in the account since before today."""
     before_answer: Callable[[], None] | None = None
     """Called when an order has been placed and its answer is on its way."""
     holds: dict[Side, asyncio.Event] = field(default_factory=dict)
@@ -90,15 +95,36 @@ class MemoryBroker:
         return [row for row in self.book if row.side not in self.hidden]
 
     async def positions(self) -> Sequence[BrokerPosition]:
+        if self.login_is_dead:
+            raise LoginNeeded("log in at your broker")
+        if self.reads_fail:
+            raise BrokerUnavailable("the position book did not come")
+        if self.positions_lag:
+            return []
         keys = {(row.exchange, row.symbol, row.product) for row in self.book}
         return [self._position(*key) for key in keys]
 
     async def holdings(self, exchange: str, symbol: str) -> int:
-        return 0
+        return self.held_before
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         low, high = self.price * Decimal("0.8"), self.price * Decimal("1.2")
         return {name: Quote(self.price, low, high, self.clock.now()) for name in instruments}
+
+    def sell_by_hand(self, quantity: int) -> None:
+        """Sell so many shares of the first order as the user would in the broker's app."""
+        first = self.book[0]
+        self.book.append(
+            replace(
+                first,
+                broker_order_id=f"by hand {len(self.book)}",
+                tags=frozenset(),
+                side=Side.SELL,
+                quantity=quantity,
+                filled_quantity=quantity,
+                status=OrderStatus.COMPLETE,
+            )
+        )
 
     def filled(self, side: Side) -> int:
         """Return the shares filled on one side."""

@@ -375,6 +375,18 @@ async def test_run_is_signalled_though_the_fast_path_has_sold_before_it(house: H
     assert {sent.strategy_id for sent in house.signals.sent} == {one.strategy_id for one in many}
 
 
+async def test_run_is_signalled_though_the_shares_were_sold_before_it_said_that_it_holds(
+    house: House,
+) -> None:
+    one = watched(stop_loss="3500", phase=Phase.ENTERING)
+    await house.start(one, *(watched(stop_loss="3500") for _ in range(10)))
+    await house.tick("3400")
+    assert house.signals.tried == 0, "the queue has its event, and the signal has time"
+    house.watch_list.change(one, position=Position.SOLD)
+    await house.clock.advance(3)
+    assert one.strategy_id in {sent.strategy_id for sent in house.signals.sent}
+
+
 async def test_nothing_is_left_to_the_queue_alone_when_it_is_away(house: House) -> None:
     house.fast.away = True
     many = [watched(stop_loss="3500") for _ in range(100)]

@@ -21,7 +21,8 @@ from activities.orders import OrderActivities
 from activities.overdue import ExitWatch
 from activities.runs import RunActivities
 from domain.leg import Horizons
-from domain.run import RUN_VERSION, Adoption, RunView, StartRun
+from domain.order import Leg, OrderTerms, Reason
+from domain.run import RUN_VERSION, Adoption, ExitOrder, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
 from tests.fakes.armed import ForgetfulOrders, MemoryArmedLog
@@ -56,10 +57,7 @@ class TestDay:
         self.log = MemoryOrderLog(self.clock)
 
     def activities(self) -> list[Callable[..., object]]:
-        desk = OrderDesk(self.log, self.cache, self.brokers, self.clock, DeskRules())
-        gate = EntryGate(self.brokers, self.cache, self.clock)
-        watch = ExitWatch(self.log, self.alerts)
-        dealer = Dealer(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
+        dealer, desk = self._dealer(), OrderDesk(self.log, self.cache, self.brokers, self.clock, DeskRules())
         held = ForgetfulOrders(MemoryArmedLog(self.log), dealer, self.clock, "forgetful")
         orders = OrderActivities(dealer, desk, held)
         runs = RunActivities(self.store, self.cache, self.alerts)
@@ -70,6 +68,12 @@ class TestDay:
             *(off_books.exit_without_store, off_books.record_off_books),
             *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         ]
+
+    def _dealer(self) -> Dealer:
+        desk = OrderDesk(self.log, self.cache, self.brokers, self.clock, DeskRules())
+        gate = EntryGate(self.brokers, self.cache, self.clock)
+        watch = ExitWatch(self.log, self.alerts)
+        return Dealer(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
 
     async def start(
         self,
@@ -94,6 +98,13 @@ class TestDay:
             execution_timeout=timedelta(days=3),
             retry_policy=RetryPolicy(maximum_attempts=1),
         )
+
+    async def sell_ahead(self) -> None:
+        """Sell as the fast path of a stop-loss does: ahead of the run."""
+        sale = next(row for row in self.log.rows.values() if row.key.leg is Leg.EXIT)
+        terms = OrderTerms(self.strategy.exchange, self.strategy.symbol, self.strategy.product)
+        order = ExitOrder(sale.key, terms, self.strategy.quantity, Reason.STOPLOSS, self.clock.now())
+        await self._dealer().sell_held(order, sale)
 
     def keeping(self) -> None:
         """Make the strategy one that keeps its shares when it is stopped."""

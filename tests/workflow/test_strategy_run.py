@@ -97,6 +97,43 @@ async def test_stop_signal_is_ignored_while_waiting(env: WorkflowEnvironment) ->
     assert view.outcome is Outcome.SOLD
 
 
+async def test_ends_when_told_that_another_caller_has_sold(env: WorkflowEnvironment) -> None:
+    day = TestDay()
+    async with worker_for(env, day):
+        run = await holding(env, day)
+        await day.sell_ahead()
+        await run.signal("SOLD")
+        view = await run.result()
+    assert (view.outcome, view.position, view.sold) == (Outcome.STOP_LOSS, Position.SOLD, 10)
+    sold_once(day, Reason.STOPLOSS)
+    assert await env.get_current_time() < (day.store.activations[0].start.plan.sell_at)
+
+
+async def test_holds_on_when_told_of_a_sale_that_never_was(env: WorkflowEnvironment) -> None:
+    day = TestDay()
+    async with worker_for(env, day):
+        run = await holding(env, day)
+        for _ in range(3):
+            await run.signal("SOLD", "rubbish")
+            await asyncio.sleep(0.3)
+        assert (await run.query(StrategyRun.view)).held == 10
+        view = await run.result()
+    assert view.outcome is Outcome.SOLD
+    sold_once(day, Reason.SELL)
+
+
+async def test_closed_outside_when_the_user_has_sold_by_hand(env: WorkflowEnvironment) -> None:
+    day = TestDay()
+    async with worker_for(env, day):
+        run = await holding(env, day)
+        day.broker.sell_by_hand(10)
+        view = await run.result()
+    assert (view.outcome, view.position) == (Outcome.CLOSED_OUTSIDE, Position.SOLD)
+    assert [order.side for order in day.broker.sent] == [Side.BUY]
+    assert [alarm.kind for alarm in day.alerts.raised] == ["closed_outside"]
+    assert [end.outside for end in day.store.finished] == [10]
+
+
 async def test_stopped_by_the_user_while_holding(env: WorkflowEnvironment, record: Record) -> None:
     day = TestDay()
     async with worker_for(env, day):
@@ -345,7 +382,7 @@ async def test_missed_when_there_is_no_login_in_time(env: WorkflowEnvironment, r
 
 async def test_sells_what_an_earlier_day_left(env: WorkflowEnvironment, record: Record) -> None:
     day = TestDay()
-    day.store.held = 10
+    day.store.held = day.broker.held_before = 10
     async with worker_for(env, day):
         view = await ended(await day.start(env, buy_in=HOUR, sell_only=True), record)
     assert (view.outcome, view.position) == (Outcome.STOPPED, Position.SOLD)

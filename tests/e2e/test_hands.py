@@ -1,0 +1,187 @@
+"""The account is not ours alone: the user trades the same shares in the broker's own app."""
+
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from redis.asyncio import Redis
+
+from tests.e2e.product import Product
+from tests.e2e.trader import Trader, soon
+
+
+async def by_hand(trader: Trader, side: str, quantity: int, **changes: str) -> str:
+    """Order as the broker's app does it: with the account's own token, straight at the exchange."""
+    account = trader.account
+    order = {
+        "exchange": "NSE",
+        "tradingsymbol": "TCS",
+        "transaction_type": side,
+        "quantity": str(quantity),
+        "product": "MIS",
+        "order_type": "MARKET",
+        "market_protection": "-1",
+        "validity": "DAY",
+    }
+    headers = {"Authorization": f"token {account['api_key']}:{account['access_token']}"}
+    async with httpx.AsyncClient(base_url=trader.product.endpoints["paper"], headers=headers) as kite:
+        answer = await kite.post("/orders/regular", data=order | changes)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["data"]["order_id"])
+
+
+async def net(trader: Trader, symbol: str = "TCS") -> int:
+    """Return what the exchange's ledger says the account has bought less what it has sold."""
+    orders = [order for order in await trader.ledger() if order["tradingsymbol"] == symbol]
+    signs = {"BUY": 1, "SELL": -1}
+    return sum(signs[order["transaction_type"]] * order["filled_quantity"] for order in orders)
+
+
+async def holding(trader: Trader, hold: float, **changes: object) -> tuple[str, datetime]:
+    """Bring a strategy to where it holds; return its id and its sell_at."""
+    buy_at = await soon(2, length=180)
+    sell_at = buy_at + timedelta(seconds=hold)
+    strategy_id = await trader.create(buy_at, sell_at, **({"product": "MIS"} | changes))
+    await trader.start(strategy_id)
+    await trader.until(strategy_id, phase="holding")
+    return strategy_id, sell_at
+
+
+@pytest.fixture(autouse=True)
+async def _prices(product: Product) -> AsyncIterator[None]:
+    await product.paper("/_paper/price", symbol="TCS", price=3550)
+    yield
+    async with httpx.AsyncClient(base_url=product.endpoints["paper"]) as paper:
+        await paper.delete("/_paper/faults")
+
+
+async def fall(product: Product, symbol: str = "TCS", price: float = 2990) -> None:
+    await product.paper("/_paper/price", symbol=symbol, price=price)
+
+
+def assert_closed_outside(ended: dict[str, Any]) -> None:
+    assert (ended["outcome"], ended["position"]) == ("closed_outside", "sold"), ended
+    assert ended["pnl"] is None
+    assert ended["exit_price"] is None
+    assert "gone at the broker" in ended["outcome_detail"]
+
+
+@pytest.mark.parametrize("how", ["sell_time", "stop", "STOP"])
+async def test_nothing_is_sold_when_the_user_has_sold_by_hand(
+    product: Product, trader: Trader, how: str
+) -> None:
+    strategy_id, _ = await holding(trader, 6 if how == "sell_time" else 100)
+    await by_hand(trader, "SELL", 10)
+    if how == "stop":
+        await fall(product)
+    elif how == "STOP":
+        await trader.stop(strategy_id, on_stop="exit")
+    assert_closed_outside(await trader.until(strategy_id, status="stopped"))
+    assert await net(trader) == 0, await trader.ledger()
+    assert len(await trader.ledger()) == 2
+    lines = (await trader.get(f"/strategy/{strategy_id}/timeline"))["items"]
+    assert "gone at the broker" in lines[-1]["text"]
+    again = await trader.http.post("/strategy/start", json={"strategy_id": strategy_id})
+    assert again.status_code == 200, "nothing is left that would have to be sold first"
+    await trader.stop(strategy_id)
+
+
+async def test_what_is_left_is_sold_when_the_user_has_sold_a_part_by_hand(
+    product: Product, trader: Trader
+) -> None:
+    strategy_id, _ = await holding(trader, 100, product="CNC")
+    await by_hand(trader, "SELL", 4, product="CNC")
+    await fall(product)
+    ended = await trader.until(strategy_id, status="stopped")
+    assert (ended["outcome"], ended["pnl"]) == ("stop_loss", None), ended
+    assert "sold 6 TCS" in ended["outcome_detail"]
+    assert await net(trader) == 0
+    assert [order["filled_quantity"] for order in await trader.ledger()] == [10, 4, 6]
+
+
+async def test_a_future_is_not_sold_short_when_the_user_has_sold_it_by_hand(
+    product: Product, trader: Trader
+) -> None:
+    found = (await trader.get("/instruments?q=TCS"))["items"]
+    future = next(one for one in found if one["exchange"] == "NFO" and one["symbol"].endswith("FUT"))
+    words = {"symbol": future["symbol"], "exchange": "NFO", "product": "NRML"}
+    lot = future["lot_size"]
+    strategy_id, _ = await holding(trader, 6, **words, quantity=lot, stop_loss=100)
+    await by_hand(trader, "SELL", lot, exchange="NFO", tradingsymbol=future["symbol"], product="NRML")
+    assert_closed_outside(await trader.until(strategy_id, status="stopped"))
+    assert await net(trader, future["symbol"]) == 0
+
+
+async def test_nothing_is_sold_after_the_login_when_the_user_has_sold_at_the_broker(
+    product: Product, trader: Trader
+) -> None:
+    strategy_id, _ = await holding(trader, 100)
+    await product.paper("/_paper/faults", kind="token_expired", match={"user_id": trader.account["user_id"]})
+    await fall(product)
+
+    async def told() -> Any:
+        return (await trader.get(f"/strategy/{strategy_id}/timeline"))["items"]
+
+    await trader.eventually(
+        told, lambda lines: any("sell them at the broker" in one["text"] for one in lines)
+    )
+    trader.account |= await product.paper("/_paper/accounts", user_id=trader.account["user_id"])
+    await by_hand(trader, "SELL", 10)
+    await trader.post("/broker/connect", {"access_token": trader.account["access_token"]})
+    assert_closed_outside(await trader.until(strategy_id, status="stopped"))
+    assert await net(trader) == 0
+
+
+async def test_the_older_strategy_keeps_its_claim_when_one_of_two_is_closed_by_hand(
+    product: Product, trader: Trader
+) -> None:
+    older, _ = await holding(trader, 120)
+    newer, _ = await holding(trader, 100)
+    await by_hand(trader, "SELL", 10)
+    await fall(product)
+    assert_closed_outside(await trader.until(newer, status="stopped"))
+    ended = await trader.until(older, status="stopped")
+    assert ended["outcome"] == "stop_loss", ended
+    assert await net(trader) == 0
+
+
+async def test_the_users_other_shares_do_not_keep_a_strategy_from_selling_its_own(
+    product: Product, trader: Trader
+) -> None:
+    await by_hand(trader, "BUY", 10)
+    strategy_id, _ = await holding(trader, 5)
+    ended = await trader.until(strategy_id, status="stopped")
+    assert ended["outcome"] == "sold", ended
+    assert await net(trader) == 10
+
+
+async def test_a_stop_hit_in_the_first_instants_after_the_fill_ends_the_run(
+    product: Product, trader: Trader
+) -> None:
+    symbols = ("INFY", "SBIN", "ITC", "WIPRO", "TITAN", "CIPLA", "NTPC", "ONGC")
+    buy_at = await soon(6, length=180)
+    started = {}
+    for symbol in symbols:
+        await product.paper("/_paper/price", symbol=symbol, price=1000)
+        words = {"symbol": symbol, "stop_loss": 950, "quantity": 1, "product": "MIS"}
+        started[symbol] = await trader.create(buy_at, buy_at + timedelta(seconds=120), **words)
+        await trader.start(started[symbol])
+    for number, symbol in enumerate(symbols):
+        falls_in = buy_at.timestamp() - time.time() + 0.02 + 0.03 * number
+        points = [[falls_in, 1000], [falls_in + 0.01, 940]]
+        await product.paper("/_paper/path", symbol=symbol, points=points)
+    for symbol, strategy_id in started.items():
+        ended = await trader.until(strategy_id, status="stopped")
+        assert (symbol, ended["outcome"], ended["position"]) == (symbol, "stop_loss", "sold"), ended
+
+
+async def test_a_sale_that_another_source_asked_for_ends_the_run(product: Product, trader: Trader) -> None:
+    strategy_id, _ = await holding(trader, 120)
+    async with Redis.from_url(product.endpoints["redis"]) as redis:
+        await redis.xadd("queue:orders", {"strategy_id": strategy_id, "event": "STOPLOSS"})
+    ended = await trader.until(strategy_id, status="stopped")
+    assert ended["position"] == "sold", ended
+    assert await net(trader) == 0

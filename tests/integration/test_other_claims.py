@@ -1,0 +1,104 @@
+"""What a user's other strategies hold of the same shares, on a real Postgres."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import update
+
+from adapters.store.engine import Store
+from adapters.store.tables import StrategyRow
+from domain.order import Leg, OrderStatus
+from domain.sellable import OtherClaims
+from domain.strategy import Outcome, Position
+from tests.store_rows import Desk, seen
+
+Another = Callable[..., Awaitable[Desk]]
+
+
+@pytest.fixture
+async def first(store: Store) -> Desk:
+    made = await Desk.made(store)
+    await made.runs.activate(made.start())
+    return made
+
+
+@pytest.fixture
+def another(store: Store, first: Desk) -> Another:
+    async def made(**changes: str) -> Desk:
+        """Return a further running strategy of the same user."""
+        desk = await Desk.made(store)
+        strategy = replace(desk.strategy, user_id=first.strategy.user_id)
+        async with store.work() as session:
+            row = update(StrategyRow).where(StrategyRow.strategy_id == strategy.strategy_id)
+            await session.execute(row.values(user_id=first.strategy.user_id, **changes))
+        desk = replace(desk, strategy=strategy)
+        await desk.runs.activate(desk.start())
+        return desk
+
+    return made
+
+
+async def claims(desk: Desk) -> OtherClaims:
+    return await desk.log.other_claims(desk.key(Leg.EXIT))
+
+
+async def test_what_bought_first_has_the_first_claim(first: Desk, another: Another) -> None:
+    second = await another()
+    await first.bought()
+    await second.bought()
+    assert await claims(first) == OtherClaims(0)
+    assert await claims(second) == OtherClaims(10)
+
+
+async def test_what_an_older_strategy_has_sold_is_not_claimed_by_it(first: Desk, another: Another) -> None:
+    second = await another()
+    await first.bought()
+    await second.bought()
+    sale = await first.accepted(first.key(Leg.EXIT), "2001")
+    assert await claims(second) == OtherClaims(10, in_flight=True), "the books may disagree for a moment"
+    await first.log.saw(sale, seen(sale, 4, broker_order_id="2001", status=OrderStatus.CANCELLED))
+    assert await claims(second) == OtherClaims(6)
+
+
+@pytest.mark.parametrize("change", [{"symbol": "INFY"}, {"exchange": "BSE"}, {"product": "MIS"}])
+async def test_other_shares_are_no_claim_on_these(
+    first: Desk, another: Another, change: dict[str, str]
+) -> None:
+    await first.bought()
+    second = await another(**change)
+    await second.bought()
+    assert await claims(second) == OtherClaims(0)
+
+
+async def test_another_users_shares_are_no_claim_on_these(store: Store, first: Desk) -> None:
+    await first.bought()
+    stranger = await Desk.made(store)
+    await stranger.runs.activate(stranger.start())
+    await stranger.bought()
+    assert await claims(stranger) == OtherClaims(0)
+
+
+@pytest.mark.parametrize(("outcome", "older"), [(Outcome.KEPT, 0), (Outcome.ORDER_FAILED, 10)])
+async def test_kept_shares_are_the_users_own_and_left_over_ones_their_strategys(
+    first: Desk, another: Another, outcome: Outcome, older: int
+) -> None:
+    await first.bought()
+    second = await another()
+    await second.bought()
+    row = await first.row()
+    ended = first.end(first.start(), outcome, Position.BOUGHT)
+    await first.runs.finish(replace(ended, ref=replace(ended.ref, start_id=row.start_id)))
+    assert await claims(second) == OtherClaims(older)
+
+
+async def test_shares_gone_outside_leave_no_position_and_no_claim(first: Desk, another: Another) -> None:
+    await first.bought()
+    second = await another()
+    await second.bought()
+    row = await first.row()
+    ended = first.end(first.start(), Outcome.CLOSED_OUTSIDE, Position.SOLD)
+    await first.runs.finish(replace(ended, ref=replace(ended.ref, start_id=row.start_id), outside=10))
+    row = await first.row()
+    assert (row.position, row.outside_quantity, row.sold_quantity) == ("sold", 10, 0)
+    assert await claims(second) == OtherClaims(0)

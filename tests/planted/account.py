@@ -1,0 +1,81 @@
+"""Planted in what may be sold: the account is not ours alone."""
+
+from tests.planted.bug import SINGLES, Bug
+
+SELLABLE = "tests/unit/test_sellable.py"
+SOLD = "tests/unit/test_sold_positions.py"
+
+ACCOUNT_BUGS: tuple[Bug, ...] = (
+    Bug(
+        "what was once bought is sold",
+        "After a sale by hand the exit opens a short position.",
+        "domain/sellable.py",
+        "max(0, min(unsold, self.net + self.holdings - self.claims.older))",
+        "unsold",
+        (SINGLES,),
+    ),
+    Bug(
+        "an older claim is not one",
+        "One of two strategies is closed by hand: both sell what is left.",
+        "domain/sellable.py",
+        "self.net + self.holdings - self.claims.older",
+        "self.net + self.holdings",
+        (SELLABLE,),
+    ),
+    Bug(
+        "an unread account is an empty one",
+        "The position cannot be read for a while: the shares are called gone, and their stop with them.",
+        "activities/account_reader.py",
+        "            if account is None and over:\n                return unsold\n",
+        "            if account is None and over:\n                return 0\n",
+        (SINGLES,),
+    ),
+    Bug(
+        "gone at the first look",
+        "A book that lags for a moment ends the day as closed outside.",
+        "activities/account_reader.py",
+        "            if settled and last == found:\n",
+        "            if account is not None:\n",
+        ("tests/unit/test_account_reader.py",),
+    ),
+    Bug(
+        "a part sold by hand ends the exit",
+        "Four of ten are sold by hand: the six that are left are forgotten.",
+        "activities/desk.py",
+        "        if quantity == 0:\n            raise ClosedOutside\n",
+        "        if quantity is not None and quantity < missing:\n            raise ClosedOutside\n",
+        (SINGLES,),
+    ),
+    Bug(
+        "a sold position is told once",
+        "The run that did not hear it holds nothing until its sell time.",
+        "listener/sold_positions.py",
+        "        sold.next_at = self._clock.monotonic() + REPEATS[min(sold.told, len(REPEATS) - 1)]\n",
+        '        sold.next_at = float("inf")\n',
+        (SOLD,),
+    ),
+    Bug(
+        "a stop that sold while the run was entering is dropped",
+        "The price falls in the first instants after the fill: sold, and the run never told.",
+        "listener/desk.py",
+        "watched.phase in (Phase.ENTERING, Phase.HOLDING)",
+        "watched.phase is Phase.HOLDING",
+        ("tests/unit/test_listener.py",),
+    ),
+    Bug(
+        "a run believes that its shares are sold",
+        "Told of a sale that never was, it ends and leaves its shares unwatched.",
+        "workflows/strategy_run.py",
+        "            self._day.exited(await self._settle_exit())\n            if not self._day.held:\n",
+        "            if self._day.held:\n",
+        ("tests/workflow/test_strategy_run.py::test_holds_on_when_told_of_a_sale_that_never_was",),
+    ),
+    Bug(
+        "profit is invented for what was sold outside",
+        "Shares that somebody else sold are counted at the last price.",
+        "api/strategy_view.py",
+        " or record.outside_quantity:",
+        ":",
+        ("tests/unit/test_strategy_view.py",),
+    ),
+)

@@ -1,0 +1,56 @@
+"""What a user is shown of a strategy's profit: known, or null."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from adapters.store.strategies import StrategyRecord
+from api.strategy_view import profit
+from domain.strategy import Outcome, Phase, Position, Status, Strategy
+
+STRATEGY = Strategy(UUID(int=1), UUID(int=2), "TCS", time(9, 30), time(15), Decimal(3400), 10)
+RECORD = StrategyRecord(
+    strategy=STRATEGY,
+    created_at=datetime(2026, 11, 23, tzinfo=UTC),
+    status=Status.STOPPED,
+    phase=Phase.DONE,
+    position=Position.SOLD,
+    outcome=Outcome.SOLD,
+    outcome_detail="",
+    trading_day=None,
+    workflow_id=None,
+    run_id=None,
+    buy_at=None,
+    sell_at=None,
+    closes_at=None,
+    warnings=(),
+    bought_quantity=10,
+    sold_quantity=10,
+    outside_quantity=0,
+    entry_price=Decimal(100),
+    exit_price=Decimal(101),
+    kept=False,
+    started_at=None,
+    stopped_at=None,
+)
+
+
+def test_profit_is_what_was_sold_less_what_it_cost() -> None:
+    assert profit(RECORD, None) == 10
+
+
+@pytest.mark.parametrize(("sold", "exit_price"), [(0, None), (6, Decimal(101))])
+def test_profit_is_not_invented_for_shares_that_were_sold_outside(
+    sold: int, exit_price: Decimal | None
+) -> None:
+    gone = replace(RECORD, sold_quantity=sold, outside_quantity=10 - sold, exit_price=exit_price)
+    assert profit(gone, Decimal(120)) is None
+
+
+def test_what_is_held_counts_at_the_last_price() -> None:
+    held = replace(RECORD, position=Position.BOUGHT, sold_quantity=0, exit_price=None)
+    assert profit(held, Decimal(90)) == -100
+    assert profit(held, None) is None

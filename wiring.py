@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -54,6 +53,7 @@ from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
 from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker import WorkerMetrics
+from adapters.trading_days import CalendarTradingDays
 from adapters.vault import Opener
 from domain.leg import Horizons
 from domain.notice import Courier, Outbox
@@ -140,7 +140,9 @@ def duties(settings: Settings, made: Parts, client: Client, told: Telling, metri
     )
     log = metrics.order_log(made.store)
     desk = OrderDesk(log, made.cache, made.brokers, made.clock, rules)
-    gate = EntryGate(made.brokers, made.cache, made.clock)
+    calendar = open_calendar(settings.calendar, settings.calendar_overrides)
+    days = CalendarTradingDays(calendar, made.clock)
+    gate = EntryGate(made.brokers, made.cache, made.clock, days)
     missed_after = timedelta(seconds=settings.missed_after_seconds)
     watch = ExitWatch(log, alerts)
     dealer = Dealer(desk, gate, watch, made.brokers, made.clock, missed_after)
@@ -161,8 +163,7 @@ def duties(settings: Settings, made: Parts, client: Client, told: Telling, metri
         alerts,
         made.clock,
         Attention(made.store),
-        # Opened when it is needed: the exchange's calendar brings pandas, 66 MB.
-        cache(lambda: open_calendar(settings.calendar, settings.calendar_overrides)),
+        days,
         made.mark,
     )
     found = [

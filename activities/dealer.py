@@ -189,7 +189,10 @@ class Dealer:
         self, order: EnterOrder, halt: asyncio.Event, owner: str, held: Attempt | None
     ) -> Entered:
         intent = self._entry(order)
-        if not halt.is_set() and (held is not None or await self._prepared(intent)):
+        attempts = [held] if held is not None else await self._desk.leg(order.key)
+        if _never_sent(attempts):
+            return _entered(attempts)  # called off by its holder, on a holiday say: no login is waited for
+        if not halt.is_set() and (held is not None or await self._prepared(intent, attempts)):
             found = await self._gate.wait(order, self._latest(order), halt, owner)
             if isinstance(found, Entered) and await self._called_off(intent, found):
                 return found
@@ -200,9 +203,8 @@ class Dealer:
         finally:
             await self._gate.leave(order.key.strategy_id, owner)
 
-    async def _prepared(self, intent: Intent) -> bool:
+    async def _prepared(self, intent: Intent, attempts: Sequence[Attempt]) -> bool:
         """Write the intent down where its leg may still be sent; False where it may not."""
-        attempts = await self._desk.leg(intent.key)
         if not isinstance(self._desk.step(intent, attempts), Plan | Send):
             return False
         await self._desk.prepare(intent)
@@ -330,6 +332,11 @@ def _entered(attempts: Sequence[Attempt]) -> Entered:
         return Entered(0, outcome=last.verdict, detail=last.message, in_doubt=in_doubt)
     outcome, words = _WHY_NOTHING[last.status]
     return Entered(0, outcome=outcome, detail=words.format(last.message).strip(), in_doubt=in_doubt)
+
+
+def _never_sent(attempts: Sequence[Attempt]) -> bool:
+    """Tell whether an entry was called off with nothing sent: there is nothing to look for at the broker."""
+    return len(attempts) == 1 and attempts[0].verdict is not None and attempts[0].sent_at is None
 
 
 def _exited(order: ExitOrder, attempts: Sequence[Attempt]) -> Exited:

@@ -1,4 +1,4 @@
-"""The gate an entry passes: not before its instant, not at a crossed stop, not without a price."""
+"""The gate an entry passes: not on a holiday, not before its instant, not at a crossed stop, not unpriced."""
 
 import asyncio
 from collections import Counter
@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from activities.entry_day import EntryDay
 from domain.errors import BrokerNotConnected, BrokerRefused, CacheUnavailable, LoginNeeded, Unavailable
 from domain.failpoint import failpoint
 from domain.money import price_text
-from domain.ports import Brokers, Clock, RuntimeCache
+from domain.ports import Brokers, Clock, RuntimeCache, TradingDays
 from domain.run import Entered, EnterOrder
 from domain.session import clock_text, exchange_time
 from domain.stoploss import Quote, believable, crossed
@@ -36,10 +37,11 @@ LOCK_WAIT = 0.5
 class EntryGate:
     """Says whether an entry may be sent now, in the user's words where it may not."""
 
-    def __init__(self, brokers: Brokers, cache: RuntimeCache, clock: Clock) -> None:
+    def __init__(self, brokers: Brokers, cache: RuntimeCache, clock: Clock, days: TradingDays) -> None:
         self._brokers = brokers
         self._cache = cache
         self._clock = clock
+        self._day = EntryDay(days, clock)
         self._due: Counter[datetime] = Counter()
 
     async def wait(
@@ -56,6 +58,8 @@ class EntryGate:
     async def _wait(
         self, order: EnterOrder, latest: datetime, halt: asyncio.Event, owner: str, turn: int
     ) -> Entered | Decimal | None:
+        if (closed := await self._day.closed(order)) is not None:
+            return closed  # before a login is waited for: on a holiday there may be none
         if not await wait_until(self._clock, order.due_at - ask_ahead(turn), halt):
             return None
         refusal, quote = await self._price(order, latest, halt)
@@ -66,6 +70,8 @@ class EntryGate:
                 f"{order.terms.symbol} was at {price_text(quote.last_price)} at buy time, "
                 f"at or below the stop {price_text(order.stop_loss)}"
             )
+        if (refused := await self._day.refusal(order, latest, halt)) is not None:
+            return None if halt.is_set() else refused
         if not await self._lock_until(order.key.strategy_id, latest, owner):
             return Entered(0, outcome=Outcome.MISSED, detail="Redis did not answer until it was too late")
         await self.until_claim(order.due_at, halt)

@@ -1,7 +1,7 @@
 """The reconciler's round: what a run cannot repair itself, because it was ended, or because it has ended."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -9,7 +9,7 @@ from uuid import UUID
 from temporalio import activity
 
 from activities.late_orders import LateOrders
-from domain.attention import left_over_alarm, login_alarm
+from domain.attention import calendar_alarm, left_over_alarm, login_alarm
 from domain.errors import (
     CacheUnavailable,
     CalendarUnknown,
@@ -18,7 +18,7 @@ from domain.errors import (
 )
 from domain.instrument import Segment
 from domain.order import Leg
-from domain.ports import Alerts, Brokers, Clock, OrderLog, RuntimeCache
+from domain.ports import Alerts, Brokers, Clock, OrderLog, RuntimeCache, TradingDays
 from domain.reconciler_ports import Attention, CacheMark, OpenRuns, Reconciliation
 from domain.reconciling import (
     ENDED_WITHIN,
@@ -31,7 +31,7 @@ from domain.reconciling import (
     Slice,
 )
 from domain.run import Adoption, Alarm, StartRun
-from domain.session import TradingCalendar, exchange_time
+from domain.session import Session, exchange_time
 from domain.strategy import Status
 
 MOST = 500
@@ -53,7 +53,7 @@ class ReconcileActivities:
         alerts: Alerts,
         clock: Clock,
         attention: Attention,
-        calendar: Callable[[], TradingCalendar],
+        days: TradingDays,
         mark: CacheMark,
     ) -> None:
         self._rows = rows
@@ -62,7 +62,7 @@ class ReconcileActivities:
         self._alerts = alerts
         self._clock = clock
         self._attention = attention
-        self._calendar = calendar
+        self._days = days
         self._mark = mark
         self._late = LateOrders(runs, log, brokers, alerts)
 
@@ -94,7 +94,7 @@ class ReconcileActivities:
     async def tell_people(self) -> int:
         """On a trading day, alert for strategies that need a login, and for shares left over."""
         now = self._clock.now()
-        if not await asyncio.to_thread(self._trades, now):
+        if not await self._trades(now):
             return 0
         alarms = [login_alarm(needed) for needed in await self._attention.logins_needed(now)]
         alarms += [left_over_alarm(left) for left in await self._attention.left_over()]
@@ -102,10 +102,11 @@ class ReconcileActivities:
             await self._alerts.raise_(alarm)
         return len(alarms)
 
-    def _trades(self, now: datetime) -> bool:
+    async def _trades(self, now: datetime) -> bool:
         try:
-            return self._calendar().session(exchange_time(now).date(), Segment.CASH) is not None
-        except CalendarUnknown:
+            return isinstance(await self._days.look_up(exchange_time(now).date(), Segment.CASH), Session)
+        except CalendarUnknown as unknown:
+            await self._alerts.raise_(calendar_alarm(unknown))
             return True  # better told on a holiday than not told at all
 
     async def _sell_what_is_killed(self, away: list[str]) -> list[UUID]:

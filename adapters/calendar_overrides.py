@@ -1,7 +1,8 @@
 """What the exchange announced after the calendar data was made: a file an operator may replace any time.
 
-    last_day = 2027-12-31            # the data is complete to this day
+    last_day = 2027-12-31            # the file names every holiday to this day: none of them is an estimate
     closed = [2027-01-26]            # holidays that the data does not know, or has wrong
+    open = [2027-03-10]              # trading days, with ordinary hours, that the data has as holidays
 
     [[session]]                      # a session of its own: Muhurat, a Saturday, a late opening
     day = 2027-10-29
@@ -10,7 +11,8 @@
     segment = "derivatives"          # cash, cash_cas, derivatives, index; left out: all of them
 
 TOML, or the same shape in JSON (dates and times as strings).
-A day that is both closed and has a session is a holiday with a special session.
+A day that is both closed and has a session is a holiday with a special session. What the file does not name
+is left to the exchange's published list and, beyond it, to the estimate.
 """
 
 import json
@@ -42,6 +44,7 @@ class Overrides:
     """One reading of the file."""
 
     closed: frozenset[date] = frozenset()
+    open: frozenset[date] = frozenset()
     sessions: Mapping[tuple[date, Segment], Hours] = field(default_factory=dict)
     last_day: date | None = None
 
@@ -51,26 +54,27 @@ class OverrideFile:
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._seen: tuple[int, int, int] | None = None
-        self._overrides = Overrides()
+        # One value, replaced in one step: threads read it side by side.
+        self._known: tuple[tuple[int, int, int] | None, Overrides] = (None, Overrides())
 
     def read(self) -> Overrides:
         """Return what the file says now. Raises `OverridesUnreadable` while it is missing or malformed."""
+        seen, overrides = self._known
         if self._path is None:
-            return self._overrides
+            return overrides
         try:
             stat = self._path.stat()
             version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            if version != self._seen:
-                self._overrides = _overrides(_table(self._path))
-                self._seen = version
+            if version != seen:
+                overrides = _overrides(_table(self._path))
+                self._known = version, overrides
         except (OSError, ValueError, TypeError, KeyError) as error:
-            self._seen = None
+            self._known = (None, Overrides())
             raise OverridesUnreadable(
                 f"the calendar's override file {self._path} cannot be read ({_reason(error)}); "
                 "correct it or unset STOPWATCH_CALENDAR_OVERRIDES"
             ) from error
-        return self._overrides
+        return overrides
 
 
 def _table(path: Path) -> dict[str, Any]:
@@ -78,7 +82,7 @@ def _table(path: Path) -> dict[str, Any]:
     table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     if not isinstance(table, dict):
         raise TypeError("it is not a table")
-    if unknown := set(table) - {"closed", "session", "last_day"}:
+    if unknown := set(table) - {"closed", "open", "session", "last_day"}:
         raise ValueError(f"unknown entry {sorted(unknown)[0]!r}")
     return table
 
@@ -94,8 +98,12 @@ def _overrides(table: dict[str, Any]) -> Overrides:
             if sessions.setdefault((_day(row["day"]), segment), hours) is not hours:
                 raise ValueError(f"two sessions of {segment} on {row['day']}")
     last_day = table.get("last_day")
+    closed, trading = (frozenset(_day(day) for day in table.get(name, [])) for name in ("closed", "open"))
+    if both := closed & trading:
+        raise ValueError(f"{min(both)} is both closed and open")
     return Overrides(
-        closed=frozenset(_day(day) for day in table.get("closed", [])),
+        closed=closed,
+        open=trading,
         sessions=sessions,
         last_day=None if last_day is None else _day(last_day),
     )

@@ -77,6 +77,7 @@ _SESSION = {
     "trading_day": "2026-11-30",
     "opens_at": "2026-11-30T09:15:00+05:30",
     "closes_at": "2026-11-30T15:30:00+05:30",
+    "source": "exchange",
 }
 _AUDIT = {
     "chain": _USER,
@@ -213,7 +214,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "MarketOut": {
         "now": "2026-11-30T08:41:07+05:30",
         "calendar": "XNSE",
-        "last_known_day": "2027-12-31",
+        "last_known_day": "2026-12-31",
+        "last_estimated_day": "2028-12-31",
         "segment": "cash",
         "status": "closed",
         "trading_day": "2026-11-30",

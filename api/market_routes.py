@@ -56,7 +56,8 @@ def market(calendar: TradingCalendar, segment: Segment, now: datetime) -> Market
     return MarketOut(
         now=exchange_time(now),
         calendar=calendar.name,
-        last_known_day=calendar.last_day,
+        last_known_day=calendar.known_to,
+        last_estimated_day=calendar.last_day,
         segment=segment,
         status="open" if is_open else "closed",
         trading_day=session.day if session else None,
@@ -75,7 +76,12 @@ def _known(look: Callable[[], Session | None]) -> Session | None:
 def _session(session: Session | None) -> SessionOut | None:
     if session is None:
         return None
-    return SessionOut(trading_day=session.day, opens_at=session.opens_at, closes_at=session.closes_at)
+    return SessionOut(
+        trading_day=session.day,
+        opens_at=session.opens_at,
+        closes_at=session.closes_at,
+        source=session.source.value,
+    )
 
 
 def _instrument(instrument: Instrument) -> InstrumentOut:

@@ -262,17 +262,24 @@ class InstrumentOut(Answer):
 
 
 class SessionOut(Answer):
+    """`source`: how it is known that the day trades; `provisional` is an estimate."""
+
     trading_day: date
     opens_at: datetime
     closes_at: datetime
+    source: Literal["operator", "exchange", "provisional"]
 
 
 class MarketOut(Answer):
-    """`trading_day` is today where today trades, else null. The hours are those of `segment`."""
+    """`trading_day` is today where today trades, else null. The hours are those of `segment`.
+
+    Days after `last_known_day`, to `last_estimated_day`, are estimates; null where every day is known.
+    """
 
     now: datetime
     calendar: str
     last_known_day: date | None
+    last_estimated_day: date | None
     segment: str
     status: Literal["open", "closed"]
     trading_day: date | None

@@ -52,10 +52,7 @@ async def start_sale(parts: Parts, user_id: UUID, record: StrategyRecord) -> Day
         raise not_connected()
     may_trade(parts, user_id)
     segment = await segment_of(parts, record.strategy)
-    try:
-        plan = plan_sale(record.strategy, parts.calendar, segment, parts.clock.now())
-    except CalendarUnknown:
-        raise _beyond(parts) from None
+    plan = plan_sale(record.strategy, parts.calendar, segment, parts.clock.now())
     await parts.runs.start(StartRun(uuid4(), record.strategy, plan, sell_only=True))
     return plan
 
@@ -86,6 +83,7 @@ def _plan(parts: Parts, strategy: Strategy, segment: Segment) -> DayPlan:
 def _beyond(parts: Parts) -> Conflict:
     return Conflict(
         "calendar_unknown",
-        f"The exchange's holidays are known up to {parts.calendar.last_day}, and the next trading day would "
-        "be after that: nothing is assumed about it. The operator can add days, see `stopwatch doctor`.",
+        f"The exchange's holidays are known or estimated up to {parts.calendar.last_day}, and the next "
+        "trading day would be after that: nothing is assumed about it. The operator can add days, see "
+        "`stopwatch doctor`.",
     )

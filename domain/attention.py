@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from domain.errors import CalendarUnknown
 from domain.order import BrokerOrder, Leg, OrderStatus
 from domain.reconciling import DoubtfulOrder
 from domain.run import Alarm, ExitOrder, FinishRun
@@ -87,6 +88,15 @@ def outcome_alarm(end: FinishRun) -> Alarm | None:
     strategy = end.strategy
     text = f"{strategy.symbol} ×{strategy.quantity} was stopped: {end.detail.rstrip('.')}."
     return Alarm(kind, text, strategy.user_id, strategy.strategy_id, {"outcome": end.outcome.value})
+
+
+def calendar_alarm(unknown: CalendarUnknown) -> Alarm:
+    """Return the morning's alarm for a calendar that does not say whether today trades."""
+    reason = f"Whether the exchange trades today is not known: {unknown}."
+    return Alarm(
+        "calendar_unknown",
+        f"{reason} Until it is, nothing is bought for any user; what is held is watched and sold as ever.",
+    )
 
 
 def login_alarm(needed: LoginNeeded) -> Alarm:

@@ -6,17 +6,18 @@ when its part does not answer: an empty answer always means "there is none", nev
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from domain.instrument import Instrument
+from domain.instrument import Instrument, Segment
 from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
 from domain.sellable import OtherClaims
+from domain.session import ClosedDay, Session
 from domain.stoploss import Quote
 from domain.strategy import Outcome, Position, Status, Strategy
 
@@ -284,4 +285,12 @@ class Instruments(Protocol):
 
     async def search(self, query: str, limit: int) -> Sequence[Instrument]:
         """Return tradable instruments whose symbol or name matches, best first."""
+        ...
+
+
+class TradingDays(Protocol):
+    """The calendar as it is known at this moment, asked without holding the event loop up."""
+
+    async def look_up(self, day: date, segment: Segment) -> Session | ClosedDay:
+        """Return what is known of `day`. Raises `CalendarUnknown` when nothing is, or it cannot be read."""
         ...

@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from domain.instrument import Segment
 from domain.order import LegKey, OrderTerms, Reason
 from domain.session import DayPlan
 from domain.strategy import OnStop, Outcome, Phase, Position, Status, Strategy
@@ -94,7 +95,8 @@ class RunNote:
 class EnterOrder:
     """Buy `quantity` at `due_at`, unless the price is at the stop already or it is too late.
 
-    `closes_at`: an entry that is late is not sent after the market's close either; None from an older build.
+    `closes_at`: an entry that is late is not sent after the market's close either. `segment` and `sell_at`
+    (the planned sale) tell whether it still fits its day. None from an older build.
     """
 
     key: LegKey
@@ -103,6 +105,8 @@ class EnterOrder:
     stop_loss: Decimal
     due_at: datetime
     closes_at: datetime | None = None
+    segment: Segment | None = None
+    sell_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

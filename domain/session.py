@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,18 @@ EXIT_MARGIN = timedelta(seconds=60)
 """A sell_time past the last moment is carried out this long before it: room for attempts and look-ups."""
 LOOK_AHEAD = 30
 """Days searched for the next trading day; the longest closure of the exchange was far shorter."""
+ASSUMED_HOURS = (time(9, 15), time(15, 30))
+"""For a sale that must not wait for a calendar; where they are wrong the broker refuses, and it goes on."""
+SATURDAY = 5
+
+
+class DaySource(StrEnum):
+    """How it is known whether a day trades; the first that speaks of a day decides."""
+
+    OPERATOR = "operator"
+    EXCHANGE = "exchange"
+    PROVISIONAL = "provisional"
+    """Computed: the exchange has not published the holidays of that year yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +36,37 @@ class Session:
     day: date
     opens_at: datetime
     closes_at: datetime
+    source: DaySource = DaySource.EXCHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedDay:
+    """A day without a session. `name` is the holiday's, where it is known."""
+
+    day: date
+    source: DaySource
+    name: str = ""
 
 
 class TradingCalendar(Protocol):
-    """Which days trade, and when. `name` is the setting's; `last_day` the last day it knows."""
+    """Which days trade, and when. `name` is the setting's."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def last_day(self) -> date | None: ...
+    def known_to(self) -> date | None:
+        """The last day that is no estimate; None where every day is known."""
+        ...
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day it says anything about, estimates included; None where there is no last one."""
+        ...
+
+    def look_up(self, day: date, segment: Segment) -> Session | ClosedDay:
+        """Return what is known of `day` now. Raises `CalendarUnknown` past the data."""
+        ...
 
     def session(self, day: date, segment: Segment) -> Session | None:
         """Return the session of `day`, None on a holiday. Raises `CalendarUnknown` past the data."""
@@ -45,7 +79,7 @@ class TradingCalendar(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DayPlan:
-    """A strategy's absolute instants for one trading day."""
+    """A strategy's absolute instants for one trading day. `segment` is None in plans of an older build."""
 
     trading_day: date
     buy_at: datetime
@@ -53,6 +87,7 @@ class DayPlan:
     opens_at: datetime
     closes_at: datetime
     warnings: tuple[str, ...] = ()
+    segment: Segment | None = None
 
 
 def exchange_time(instant: datetime) -> datetime:
@@ -95,12 +130,31 @@ def plan_day(strategy: Strategy, calendar: TradingCalendar, segment: Segment, no
 
 
 def plan_sale(strategy: Strategy, calendar: TradingCalendar, segment: Segment, now: datetime) -> DayPlan:
-    """Return a plan that only sells: now while the market is open, else at the next opening."""
+    """Return a plan that only sells: now while the market is open, else at the next opening.
+
+    A sale is never held up by the calendar: where that says nothing, a weekday's hours are assumed.
+    """
+    try:
+        session = _session_to_sell_in(calendar, segment, now)
+    except CalendarUnknown:
+        session = _assumed_session(now)
+    sell_at = max(now, session.opens_at)
+    return DayPlan(session.day, sell_at, sell_at, session.opens_at, session.closes_at, segment=segment)
+
+
+def _session_to_sell_in(calendar: TradingCalendar, segment: Segment, now: datetime) -> Session:
     session = next_session(calendar, segment, exchange_time(now).date())
     if now >= session.closes_at:
         session = next_session(calendar, segment, session.day + timedelta(days=1))
-    sell_at = max(now, session.opens_at)
-    return DayPlan(session.day, sell_at, sell_at, session.opens_at, session.closes_at)
+    return session
+
+
+def _assumed_session(now: datetime) -> Session:
+    opens, closes = ASSUMED_HOURS
+    day = exchange_time(now).date()
+    while day.weekday() >= SATURDAY or at(day, closes) <= now:
+        day += timedelta(days=1)
+    return Session(day, at(day, opens), at(day, closes), DaySource.PROVISIONAL)
 
 
 def next_session(calendar: TradingCalendar, segment: Segment, day: date) -> Session:
@@ -110,6 +164,14 @@ def next_session(calendar: TradingCalendar, segment: Segment, day: date) -> Sess
         if session is not None:
             return session
     raise CalendarUnknown(f"no trading day within {LOOK_AHEAD} days of {day}")
+
+
+def provisional_text(day: date) -> str:
+    """Say that a trading day is an estimate."""
+    return (
+        f"The exchange has not published its holidays for {day.year} yet: that it trades on {day} is an "
+        "estimate. It is asked again on that morning, and nothing is bought if the exchange is closed."
+    )
 
 
 def clock_text(moment: time) -> str:
@@ -129,10 +191,13 @@ def _plan(strategy: Strategy, calendar: TradingCalendar, segment: Segment, sessi
     last = _last_moment(strategy, calendar, segment, session)
     latest = last - EXIT_MARGIN if calendar.name != "always-open" else last
     warnings: tuple[str, ...] = ()
+    if session.source is DaySource.PROVISIONAL:
+        warnings = (provisional_text(session.day),)
     if sell_at > latest:
         warnings = (
             f"{strategy.symbol} trades continuously until {clock_text(last.timetz())} on {session.day}; "
             f"it will be sold at {clock_text(latest.timetz())} instead of {clock_text(strategy.sell_time)}.",
+            *warnings,
         )
         sell_at = latest
     if not session.opens_at <= buy_at < sell_at:
@@ -142,4 +207,4 @@ def _plan(strategy: Strategy, calendar: TradingCalendar, segment: Segment, sessi
             f"on {session.day} {strategy.symbol} can be bought from "
             f"{clock_text(session.opens_at.timetz())} and before {clock_text(latest.timetz())}",
         )
-    return DayPlan(session.day, buy_at, sell_at, session.opens_at, session.closes_at, warnings)
+    return DayPlan(session.day, buy_at, sell_at, session.opens_at, session.closes_at, warnings, segment)

@@ -1,7 +1,7 @@
 """When the exchange trades."""
 
 from datetime import date, datetime, time, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from paper.clock import IST, ist
 from paper.instruments import Instrument
@@ -11,6 +11,13 @@ SHARE_CLOSE = time(15, 30)
 # SEBI's closing auction (2026-08-03): shares with derivatives leave continuous trading at 15:15.
 AUCTION_SHARE_CLOSE = time(15, 15)
 DERIVATIVE_CLOSE = time(15, 40)
+# Holidays announced at short notice, which no computation knows: elections, mourning, a feast that was moved.
+AD_HOC = frozenset(
+    {
+        *(date(2019, 4, 29), date(2019, 10, 21), date(2023, 6, 29)),
+        *(date(2024, 1, 22), date(2024, 5, 20), date(2024, 11, 20), date(2026, 1, 15)),
+    }
+)
 
 
 class Calendar(Protocol):
@@ -43,21 +50,19 @@ class Xnse:
     always = False
 
     def __init__(self) -> None:
-        # Pandas and the calendars take a second to import: only who asked for XNSE pays.
-        import exchange_calendars
+        # 0.1 s and 18 MB: only an exchange with holidays imports it.
+        from holidays import financial_holidays
 
-        # The library knows Mumbai's holidays under Bombay's exchange code.
-        calendar: Any = exchange_calendars.get_calendar("XBOM")
-        self._days = {day.date() for day in calendar.sessions}
-        self._known_until: date = max(self._days)
+        # A year is computed when a day of it is asked for, so there is no last one.
+        self._holidays = financial_holidays("XNSE")
 
     def is_open(self, now: float, instrument: Instrument) -> bool:
         moment = ist(now)
         return self.is_session(moment.date()) and OPEN <= moment.time() < closing_time(instrument)
 
     def is_session(self, day: date) -> bool:
-        """A trading day; beyond the last known holiday list every weekday is one."""
-        return day in self._days if day <= self._known_until else day.weekday() < 5
+        """A trading day; in years whose list the exchange has not published, by an estimate."""
+        return day.weekday() < 5 and day not in self._holidays and day not in AD_HOC
 
     def next_open(self, now: float) -> float:
         moment = ist(now)

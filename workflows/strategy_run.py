@@ -495,14 +495,16 @@ class StrategyRun:
         workflow.set_current_details(day_in_brief(self._day))
 
     def _entry_order(self) -> EnterOrder:
-        strategy = self._start.strategy
+        strategy, plan = self._start.strategy, self._start.plan
         return EnterOrder(
             self._leg(Leg.ENTRY),
             self._terms(),
             strategy.quantity,
             strategy.stop_loss,
-            self._start.plan.buy_at,
-            self._start.plan.closes_at,
+            plan.buy_at,
+            plan.closes_at,
+            plan.segment,
+            plan.sell_at,
         )
 
     def _exit_order(self, reason: Reason, due_at: datetime) -> ExitOrder:

@@ -17,6 +17,7 @@ KINDS = (
         "late_entry",
         "late_exit",
         "run_fault",
+        "calendar_unknown",
     ),
 )
 """Every kind, as docs/operations.md lists them: there from the first scrape on, so that the first alarm of a

@@ -32,6 +32,7 @@ from domain.run import Entered, EnterOrder, Exited, ExitOrder
 from domain.strategy import Outcome, Product
 from tests.fakes.armed import ForgetfulOrders, MemoryArmedLog
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
+from tests.fakes.trading_days import MemoryTradingDays
 from tests.paper_process import PaperAccount, PaperProcess
 
 TCS = OrderTerms("NSE", "TCS", Product.CNC)
@@ -131,7 +132,7 @@ class House:
         self.log = MemoryOrderLog(clock)
         cache = MemoryCache()
         desk = OrderDesk(self.log, cache, account, clock, RULES)
-        gate = EntryGate(account, cache, clock)
+        gate = EntryGate(account, cache, clock, MemoryTradingDays())
         watch = ExitWatch(self.log, MemoryAlerts())
         dealer = Dealer(desk, gate, watch, account, clock, timedelta(seconds=5))
         held = ForgetfulOrders(MemoryArmedLog(self.log), dealer, clock, "forgetful")

@@ -1,10 +1,10 @@
-"""The exchange's hours without its holidays, and without the library that knows them."""
+"""The exchange's hours without its holidays, and without the data that knows them."""
 
 from datetime import date, datetime, time
 
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
-from domain.session import Session, at
+from domain.session import ClosedDay, DaySource, Session, at
 
 
 class Weekdays:
@@ -15,16 +15,24 @@ class Weekdays:
         return "XNSE"
 
     @property
-    def last_day(self) -> date:
+    def known_to(self) -> date:
         return date(2026, 12, 31)
 
-    def session(self, day: date, segment: Segment) -> Session | None:
+    @property
+    def last_day(self) -> date:
+        return self.known_to
+
+    def look_up(self, day: date, segment: Segment) -> Session | ClosedDay:
         if day > self.last_day:
             raise CalendarUnknown(f"known to {self.last_day}")
         if day.weekday() >= 5:
-            return None
+            return ClosedDay(day, DaySource.EXCHANGE, f"{day:%A}")
         closes = time(15, 15) if segment is Segment.CASH_CAS else time(15, 30)
         return Session(day, at(day, time(9, 15)), at(day, closes))
+
+    def session(self, day: date, segment: Segment) -> Session | None:
+        found = self.look_up(day, segment)
+        return found if isinstance(found, Session) else None
 
     def mis_cutoff(self, day: date, segment: Segment) -> datetime | None:
         return None

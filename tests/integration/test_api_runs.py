@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from adapters.calendar import ExchangeCalendar
 from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
 from adapters.store.reading import OrderLogReader, TimelineReader
@@ -130,6 +132,62 @@ async def test_start_beyond_the_calendar_says_the_last_known_day(exchange: World
     answer = await customer.start(created["strategy_id"])
     assert (answer.status_code, answer.json()["code"]) == (409, "calendar_unknown")
     assert "2026-12-31" in answer.json()["detail"]
+
+
+@pytest.fixture
+async def nse(store: Store, passwords: Passwords) -> World:
+    """The exchange with its real calendar."""
+    return new_world(store, passwords, calendar=ExchangeCalendar())
+
+
+@pytest.mark.parametrize(
+    ("now", "trading_day"),
+    [
+        (datetime(2026, 12, 31, 12, 0, tzinfo=UTC), "2027-01-01"),  # Thursday, after the close
+        (datetime(2027, 1, 1, 4, 0, tzinfo=UTC), "2027-01-04"),  # Friday, at buy_time
+        (datetime(2027, 1, 2, 6, 0, tzinfo=UTC), "2027-01-04"),  # Saturday
+        (datetime(2027, 1, 25, 12, 0, tzinfo=UTC), "2027-01-27"),  # the eve of Republic Day
+    ],
+)
+async def test_start_in_a_year_without_a_published_list_goes_by_the_estimate_and_says_so(
+    nse: World, now: datetime, trading_day: str
+):
+    nse.clock.at = now
+    customer = await nse.trader()
+    created = await customer.create()
+    (foreseen,) = [words for words in created["warnings"] if "estimate" in words]
+    answer = await customer.start(created["strategy_id"])
+    assert answer.status_code == 200, answer.text
+    started = answer.json()
+    assert (started["status"], started["trading_day"]) == ("running", trading_day)
+    (warning,) = [words for words in started["warnings"] if "estimate" in words]
+    assert warning == foreseen
+    assert "has not published its holidays for 2027" in warning
+    assert trading_day in warning
+    assert "again on that morning" in warning
+
+
+async def test_start_on_a_published_day_speaks_of_no_estimate(nse: World):
+    nse.clock.at = MONDAY_0830
+    customer = await nse.trader()
+    running = await customer.running()
+    assert running["trading_day"] == "2026-11-23"
+    assert [words for words in running["warnings"] if "estimate" in words] == []
+
+
+async def test_left_over_shares_are_sold_although_the_calendar_cannot_be_read(
+    store: Store, passwords: Passwords, tmp_path: Path
+):
+    file = tmp_path / "days.toml"
+    file.write_text("")
+    world = new_world(store, passwords, calendar=ExchangeCalendar(file))
+    world.clock.at = MONDAY_0830 + timedelta(hours=1)
+    customer = await world.trader()
+    running = await bought(world, customer, Outcome.ORDER_FAILED)
+    file.write_text("closed = [")
+    answer = await customer.stop(running["strategy_id"], on_stop="exit")
+    assert answer.status_code in (200, 202), answer.text
+    assert world.runs.started[-1].sell_only
 
 
 async def test_start_says_try_again_when_temporal_is_away(exchange: World):

@@ -2,9 +2,17 @@
 
 from tests.planted.account import ACCOUNT_BUGS
 from tests.planted.bug import Bug
+from tests.planted.calendar import CALENDAR_BUGS
 from tests.planted.days import DAY_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.users import USER_BUGS
 
-BUGS: tuple[Bug, ...] = (*ORDER_BUGS, *ACCOUNT_BUGS, *DAY_BUGS, *HOUSE_BUGS, *USER_BUGS)
+BUGS: tuple[Bug, ...] = (
+    *ORDER_BUGS,
+    *ACCOUNT_BUGS,
+    *DAY_BUGS,
+    *HOUSE_BUGS,
+    *USER_BUGS,
+    *CALENDAR_BUGS,
+)

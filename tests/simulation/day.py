@@ -24,6 +24,7 @@ from domain.run import RUN_VERSION, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
 from tests.fakes.house import MemoryAlerts
+from tests.fakes.trading_days import MemoryTradingDays
 from tests.simulation.exchange import Accounts, Entry, Exchange
 from tests.simulation.faults import Fault
 from tests.simulation.hands import Hands
@@ -156,7 +157,7 @@ class _Day:
         self.outside = contextvars.copy_context()
         clock = _Clock(self)
         desk = OrderDesk(self.orders, self.cache, self.brokers, clock, DeskRules())
-        gate = EntryGate(self.brokers, self.cache, clock)
+        gate = EntryGate(self.brokers, self.cache, clock, MemoryTradingDays())
         watch = ExitWatch(self.orders, self.alerts)
         dealer = Dealer(desk, gate, watch, self.brokers, clock, timedelta(seconds=5))
         self.hands = Hands(self, self.orders, dealer, clock)

@@ -21,6 +21,7 @@ from domain.strategy import Outcome, Product
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.trading_days import MemoryTradingDays
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 KEY = LegKey(UUID(int=1), UUID(int=2), date(2026, 11, 23), 1, Leg.ENTRY)
@@ -93,7 +94,8 @@ async def test_an_entry_that_is_late_is_not_sent_after_the_close(late: float, se
     brokers = MemoryBrokers(broker)
     desk = OrderDesk(log, cache, brokers, clock, DeskRules())
     watch = ExitWatch(log, MemoryAlerts())
-    dealer = Dealer(desk, EntryGate(brokers, cache, clock), watch, brokers, clock, timedelta(seconds=5))
+    gate = EntryGate(brokers, cache, clock, MemoryTradingDays())
+    dealer = Dealer(desk, gate, watch, brokers, clock, timedelta(seconds=5))
     due_at = NOW - timedelta(seconds=late)
     order = EnterOrder(KEY, INTENT.terms, 10, Decimal(900), due_at, closes_at=due_at + timedelta(seconds=2))
     buying = asyncio.ensure_future(dealer.enter(order, asyncio.Event(), "worker"))

@@ -14,6 +14,7 @@ from domain.strategy import Outcome, Product
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.trading_days import MemoryTradingDays
 
 LATEST = timedelta(seconds=5)
 
@@ -24,7 +25,7 @@ async def test_missed_and_not_without_a_price_when_nobody_got_to_it_in_time(late
     due_at = clock.now() - timedelta(seconds=late)
     key = LegKey(uuid4(), uuid4(), due_at.date(), 1, Leg.ENTRY)
     order = EnterOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3400), due_at)
-    gate = EntryGate(MemoryBrokers(MemoryBroker(clock)), MemoryCache(), clock)
+    gate = EntryGate(MemoryBrokers(MemoryBroker(clock)), MemoryCache(), clock, MemoryTradingDays())
     refusal = await gate.wait(order, due_at + LATEST, asyncio.Event(), "a worker")
     assert refusal is not None
     assert refusal.outcome is Outcome.MISSED

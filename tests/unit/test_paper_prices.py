@@ -1,12 +1,14 @@
 """Prices of the paper exchange: the walk, minute bars, the tick grid, circuit limits."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.calendar import ExchangeCalendar
+from domain.instrument import Segment
 from paper.bars import BarsUnreadable, read_bars
 from paper.calendar import AlwaysOpen, Xnse
 from paper.clock import Clock, day_of, parse_instant
@@ -218,6 +220,10 @@ def test_every_token_is_listed_once() -> None:
         ("2026-11-23T15:40:00", False, False, False),
         ("2026-11-22T11:00:00", False, False, False),
         ("2026-01-26T11:00:00", False, False, False),
+        ("2027-01-04T15:15:00", False, True, True),
+        ("2027-01-26T11:00:00", False, False, False),
+        ("2027-03-10T11:00:00", False, False, False),
+        ("2035-01-26T11:00:00", False, False, False),
     ],
 )
 def test_hours_differ_by_segment(moment: str, share_open: bool, future_open: bool, plain_open: bool) -> None:
@@ -235,6 +241,14 @@ def test_hours_differ_by_segment(moment: str, share_open: bool, future_open: boo
 def test_next_open_skips_the_weekend() -> None:
     calendar = Xnse()
     assert calendar.next_open(parse_instant("2026-11-20T16:00:00")) == parse_instant("2026-11-23T09:15:00")
+
+
+def test_trading_days_are_those_of_the_product() -> None:
+    """Each computes them by itself."""
+    ours, papers = ExchangeCalendar(), Xnse()
+    days = [date(2025, 1, 1) + timedelta(days=number) for number in range(4 * 365)]
+    differ = [day for day in days if papers.is_session(day) != (ours.session(day, Segment.CASH) is not None)]
+    assert differ == []
 
 
 def test_clock_runs_at_its_speed_from_where_it_was_set() -> None:

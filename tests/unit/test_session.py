@@ -51,7 +51,27 @@ def test_intraday_position_is_sold_before_the_broker_squares_it_off() -> None:
 
 def test_no_plan_beyond_the_calendars_last_day() -> None:
     with pytest.raises(CalendarUnknown):
-        plan_day(SEED, XNSE, Segment.CASH, on(date(2027, 6, 1), 9))
+        plan_day(SEED, XNSE, Segment.CASH, on(date(2029, 6, 1), 9))
+
+
+def test_a_day_of_a_year_without_a_published_list_is_planned_and_called_an_estimate() -> None:
+    plan = plan_day(SEED, XNSE, Segment.CASH, on(date(2027, 1, 2), 12))
+    assert plan.trading_day == date(2027, 1, 4)
+    assert "has not published its holidays for 2027" in plan.warnings[-1]
+    assert "2027-01-04 is an estimate" in plan.warnings[-1]
+
+
+def test_a_published_day_is_not_called_an_estimate() -> None:
+    plan = plan_day(replace(SEED, sell_time=time(15, 0)), XNSE, Segment.CASH, on(MONDAY, 9))
+    assert plan.warnings == ()
+
+
+def test_left_over_shares_are_sold_although_nothing_is_known_of_the_day() -> None:
+    friday = date(2029, 6, 1)
+    assert plan_sale(SEED, XNSE, Segment.CASH, on(friday, 11)).sell_at == on(friday, 11)
+    assert plan_sale(SEED, XNSE, Segment.CASH, on(friday, 16)).sell_at == on(
+        friday + timedelta(days=3), 9, 15
+    )
 
 
 def test_always_open_trades_every_day_to_the_last_second() -> None:

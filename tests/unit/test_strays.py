@@ -15,6 +15,7 @@ from domain.run import Exited, ExitOrder
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.trading_days import MemoryTradingDays
 from tests.unit.test_desk import INTENT, KEY, NOW
 
 EXIT = replace(KEY, leg=Leg.EXIT)
@@ -30,7 +31,7 @@ class House:
         self.brokers = MemoryBrokers(self.broker)
         self.log = MemoryOrderLog(self.clock)
         desk = OrderDesk(self.log, MemoryCache(), self.brokers, self.clock, DeskRules())
-        gate = EntryGate(self.brokers, MemoryCache(), self.clock)
+        gate = EntryGate(self.brokers, MemoryCache(), self.clock, MemoryTradingDays())
         watch = ExitWatch(self.log, MemoryAlerts())
         self.dealer = Dealer(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
 

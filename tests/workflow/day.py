@@ -29,6 +29,7 @@ from tests.fakes.armed import ForgetfulOrders, MemoryArmedLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.clock import ElasticClock
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog, MemoryRunStore
+from tests.fakes.trading_days import MemoryTradingDays
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
 
@@ -47,6 +48,7 @@ class TestDay:
     store: MemoryRunStore = field(default_factory=MemoryRunStore)
     cache: MemoryCache = field(default_factory=MemoryCache)
     alerts: MemoryAlerts = field(default_factory=MemoryAlerts)
+    days: MemoryTradingDays = field(default_factory=MemoryTradingDays)
     strategy: Strategy = field(
         default_factory=lambda: Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15, 0), Decimal(3400), 10)
     )
@@ -71,7 +73,7 @@ class TestDay:
 
     def _dealer(self) -> Dealer:
         desk = OrderDesk(self.log, self.cache, self.brokers, self.clock, DeskRules())
-        gate = EntryGate(self.brokers, self.cache, self.clock)
+        gate = EntryGate(self.brokers, self.cache, self.clock, self.days)
         watch = ExitWatch(self.log, self.alerts)
         return Dealer(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
 

@@ -1,0 +1,51 @@
+"""Planted in the calendar, and in what is asked of it before an entry."""
+
+from tests.planted.bug import Bug
+
+ENTRY_DAY = "tests/unit/test_entry_day.py"
+SESSION = "tests/unit/test_session.py"
+CALENDAR = "tests/unit/test_calendar.py"
+
+CALENDAR_BUGS: tuple[Bug, ...] = (
+    Bug(
+        "a closed day is traded",
+        "The calendar is not asked again before the claim: a holiday announced last night is bought on.",
+        "activities/gate.py",
+        "        if (refused := await self._day.refusal(order, latest, halt)) is not None:\n"
+        "            return None if halt.is_set() else refused\n",
+        "",
+        (ENTRY_DAY,),
+    ),
+    Bug(
+        "a calendar that cannot be read is an open one",
+        "The line that closes the day is in the file that cannot be read.",
+        "activities/entry_day.py",
+        "                    return _skipped(unknown_text(order, unknown))\n",
+        "                    return None if unknown_text(order, unknown) else None\n",
+        (ENTRY_DAY,),
+    ),
+    Bug(
+        "a day that ends before its sale is bought",
+        "A session was cut short: what is bought cannot be sold as planned.",
+        "domain/trading_day.py",
+        "    if last is not None and last > found.closes_at:\n",
+        "    if last is None:\n",
+        (ENTRY_DAY,),
+    ),
+    Bug(
+        "an estimate is not called one",
+        "START plans a day of a year whose holidays are not published, and does not say so.",
+        "domain/session.py",
+        "    if session.source is DaySource.PROVISIONAL:\n",
+        "    if session.source is None:\n",
+        (SESSION,),
+    ),
+    Bug(
+        "the published list outranks the operator",
+        "A holiday announced on short notice is a trading day in the list that was printed before it.",
+        "adapters/calendar.py",
+        "_by_operator(day, segment, overrides) or _published(day, segment) or",
+        "_published(day, segment) or _by_operator(day, segment, overrides) or",
+        (CALENDAR,),
+    ),
+)

@@ -12,6 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.instrument import Instrument
+from domain.listing import Listing
 from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
@@ -59,20 +60,23 @@ class Broker(Protocol):
         """Ask for a cancellation. Whatever comes back, the order book says what is true."""
         ...
 
-    async def orders(self) -> Sequence[BrokerOrder]:
-        """Return today's whole order book."""
+    async def orders(self) -> Listing[BrokerOrder]:
+        """Return today's order book; ask it `covers` before taking an order for absent."""
         ...
 
-    async def positions(self) -> Sequence[BrokerPosition]:
-        """Return today's net positions."""
+    async def positions(self) -> Listing[BrokerPosition]:
+        """Return today's net positions; ask it `covers` before taking one for zero."""
         ...
 
     async def free_holdings(self, exchange: str, symbol: str) -> int:
-        """Return the shares in the demat account that may be sold today."""
+        """Return the shares in the demat account that may be sold today.
+
+        Raises `BrokerUnavailable` where a row that may be of this symbol cannot be read.
+        """
         ...
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
-        """Return quotes by `NSE:TCS`; one the broker has nothing for is absent."""
+        """Return quotes by `NSE:TCS`; absent is what the broker has nothing for, or nothing readable."""
         ...
 
 

@@ -15,6 +15,7 @@ from adapters.kite.outcomes import read as read_of
 from adapters.kite.reply import Reply
 from adapters.kite.wire import Wire
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.listing import Listing
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.strategy import Product
@@ -208,7 +209,7 @@ async def test_a_read_comes_to_what_its_answer_proves(case: Case, wire: Wire) ->
     async with ScriptedServer(case.script) as server:
         broker = account(server.root, wire, case.patience)
         if case.read is None:
-            assert await broker.positions() == []
+            assert await broker.positions() == Listing()
         else:
             with pytest.raises(case.read):
                 await broker.positions()

@@ -74,7 +74,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "        except (BrokerUnavailable, LoginNeeded, BrokerRefused):\n            return False\n"
         "        held = ",
         "        except (BrokerUnavailable, LoginNeeded, BrokerRefused):\n"
-        "            positions, free = [], intent.wanted\n"
+        "            positions, free = Listing(), intent.wanted\n"
         "        held = ",
         (TOGETHER,),
     ),
@@ -83,7 +83,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "An entry is given up as absent although nobody could look.",
         "activities/desk.py",
         "        except (BrokerUnavailable, BrokerRefused):\n            return None\n",
-        "        except (BrokerUnavailable, BrokerRefused):\n            return []\n",
+        "        except (BrokerUnavailable, BrokerRefused):\n            return Listing()\n",
         (TOGETHER,),
     ),
     Bug(

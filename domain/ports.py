@@ -275,7 +275,11 @@ class Instruments(Protocol):
     """The broker's instrument list of today."""
 
     async def find(self, exchange: str, symbol: str) -> Instrument | None:
-        """Return one instrument; raises `BrokerUnavailable` while no list could be had."""
+        """Return one instrument, None where the list has none.
+
+        Raises `BrokerUnavailable` while no list could be had, `InstrumentUnreadable` where a line that may be
+        its own cannot be read.
+        """
         ...
 
     async def search(self, query: str, limit: int) -> Sequence[Instrument]:

@@ -6,7 +6,6 @@ status and the envelope, not by the class of the exception.
 """
 
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,11 +14,10 @@ import orjson
 from kiteconnect import exceptions
 
 from adapters.kite.line import LARGEST_ANSWER, Answer
+from adapters.kite.packed import unpacked
 from adapters.kite.words import plain
 
 LONGEST_MESSAGE = 500
-PACKED = frozenset({"gzip", "x-gzip", "deflate"})
-ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +38,13 @@ class Reply:
     envelope: bool = False
 
 
-class TooLarge(ValueError):
-    """The body unpacks to more than anything the broker sends."""
-
-
 def reply_of(answer: Answer, picked: str | None, secrets: Sequence[str]) -> Reply:
     """Return what is known of a call that left. Never raises; cuts `secrets` out of what the broker says."""
     if answer.failure is not None:
         return Reply(True, answer.status, failure=answer.failure)
     body = b""
     try:
-        body = unpacked(answer)
+        body = unpacked(answer.body, answer.headers.get("content-encoding", ""), LARGEST_ANSWER)
         return Reply(True, answer.status, data=_data(answer, body, picked))
     except Exception as odd:  # as in the client: an odd body raises nearly anything
         # Only the name goes on: the words of an exception may hold the body.
@@ -60,26 +54,6 @@ def reply_of(answer: Answer, picked: str | None, secrets: Sequence[str]) -> Repl
         return Reply(True, answer.status, failure=failure)
     error_type, message = said
     return Reply(True, answer.status, error_type, _shown(message, secrets), failure, envelope=True)
-
-
-def unpacked(answer: Answer, largest: int = LARGEST_ANSWER) -> bytes:
-    """Return the body without its content encoding. Raises `TooLarge`, `zlib.error`."""
-    if answer.headers.get("content-encoding", "").strip().lower() not in PACKED:
-        return bytes(answer.body)
-    try:
-        return _inflate(answer.body, ZLIB_OR_GZIP, largest)
-    except zlib.error:
-        return _inflate(answer.body, -zlib.MAX_WBITS, largest)  # "deflate" as some servers understand it
-
-
-def _inflate(packed: bytes | bytearray, form: int, largest: int) -> bytes:
-    inflating = zlib.decompressobj(form)
-    body = inflating.decompress(packed, largest + 1)
-    if len(body) > largest:
-        raise TooLarge("it is too large")
-    if not inflating.eof:
-        raise zlib.error("the packed body is cut off")
-    return body
 
 
 def _data(answer: Answer, body: bytes, picked: str | None) -> Any:

@@ -66,7 +66,7 @@ class Desk:
         self._outage = Outage(alerts, clock)
         self._unwatched = UnwatchedStops(alerts, clock)
         self._asked_for: dict[str, datetime | None] = {}
-        """Instruments with waiting stops that the feed does not carry, with the time of their last price."""
+        """Instruments with waiting stops whose prices only REST brings, with the time of the last one."""
         self._book = StopBook()
         self._watched: dict[UUID, WatchedStrategy] = {}
         self._by_instrument: defaultdict[str, set[UUID]] = defaultdict(set)
@@ -205,6 +205,7 @@ class Desk:
     def on_lost(self, tokens: Collection[int], reason: str) -> None:
         lost = self._named(tokens)
         self._prices.lose(lost)
+        self._unwatched.lost(lost)
         self._ask_all(lost)
 
     def on_order(self, order: Mapping[str, Any]) -> None:
@@ -280,7 +281,8 @@ class Desk:
         """Ask for what is not known well enough; return the price by which armed stops are judged, if any."""
         armed, seen = self._book.armed(instrument), self._prices.last(instrument)
         age = timedelta.max if seen is None else self._clock.now() - seen.seen_at
-        if not carried and self._book.highest(instrument) is not None:
+        unproven = not carried or self._unwatched.lately_lost(instrument)
+        if unproven and self._book.highest(instrument) is not None:
             self._asked_for[instrument] = seen.seen_at if seen else None
         quiet = age >= (QUIET if armed else LIMITS_AGE)
         if not carried or quiet or self._prices.limits_age(instrument) >= LIMITS_AGE:

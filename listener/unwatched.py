@@ -1,6 +1,6 @@
 """Alarms for stops that no price can be judged against: the feed is silent and REST has none either."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -8,10 +8,13 @@ import structlog
 from domain.listener_ports import WatchedStrategy
 from domain.ports import Alerts, Clock
 from domain.run import Alarm
+from domain.stoploss import FRESH
 from domain.timeline import moment_text
 
 ALERT_AFTER = timedelta(seconds=10)
 """A price from REST may act for 5 s; twice that without a new one, and the stop is not watched."""
+PROVEN_AFTER = FRESH + timedelta(seconds=2)
+"""A silent feed that reconnects counts as alive for 5 s, again and again, without ever bringing a price."""
 NAMED = 10
 """Instruments that one alarm names."""
 
@@ -25,7 +28,22 @@ class UnwatchedStops:
         self._alerts = alerts
         self._clock = clock
         self._since: dict[str, datetime] = {}
+        self._lost_at: dict[str, datetime] = {}
         self._told: set[str] = set()
+
+    def lost(self, instruments: Iterable[str]) -> None:
+        """Note that the connection of these is gone, though another may be open a moment later."""
+        self._lost_at.update(dict.fromkeys(instruments, self._clock.now()))
+
+    def lately_lost(self, instrument: str) -> bool:
+        """Tell whether the connection has not lasted long enough to prove that it brings prices."""
+        lost_at = self._lost_at.get(instrument)
+        if lost_at is None:
+            return False
+        if self._clock.now() - lost_at < PROVEN_AFTER:
+            return True
+        del self._lost_at[instrument]
+        return False
 
     def look(self, asked: Mapping[str, datetime | None]) -> list[str]:
         """Return the instruments that have just been without a price for too long.

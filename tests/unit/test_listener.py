@@ -227,6 +227,18 @@ async def test_a_stop_without_a_price_for_ten_seconds_is_alarmed_once_and_again_
     assert len(await unwatched_at(house, 4)) == 3, "a feed that came back had mended it"
 
 
+async def test_a_silent_feed_that_reconnects_again_and_again_watches_nothing(house: House) -> None:
+    """Each new connection counts as alive until it has been silent for 5 s."""
+    await house.start(watched(stop_loss="3500"))
+    house.quotes.away = True
+    for _ in range(3):
+        house.feed.lose()
+        house.feed.reconnect()
+        await house.clock.advance(5)
+    assert len(await unwatched_at(house, 0)) == 1
+    assert len(await unwatched_at(house, 60)) == 1
+
+
 async def test_stops_are_alarmed_together_when_every_question_fails_with_the_reason(house: House) -> None:
     many = [watched(f"S{number}", "3500") for number in range(12)]
     house.quotes.prices = {one.instrument: Decimal(3600) for one in many}

@@ -110,8 +110,8 @@ async def _instrument(parts: Parts, fields: _Fields, errors: list[FieldError]) -
 def unreadable_symbol(symbol: str, unreadable: InstrumentUnreadable) -> FieldError:
     """Say that the broker's list of today is wrong at this symbol, and what can be done."""
     words = (
-        f"{symbol} cannot be traded now: the broker's list of instruments is wrong at it ({unreadable.wrong}). "
-        "Try again later: the list is made anew each morning at 08:30"
+        f"{symbol} cannot be traded now: the broker's list of instruments is wrong there "
+        f"({unreadable.wrong}). Try again later: the list is made anew each morning at 08:30"
     )
     return FieldError("symbol", "unreadable_symbol", words)
 

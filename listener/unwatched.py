@@ -64,25 +64,25 @@ class UnwatchedStops:
         since = self._since.get(name, now)  # until this look the feed brought its prices
         return since if seen_at is None else max(since, seen_at)
 
-    async def alert(self, due: Collection[str], failure: str | None, held: Collection[WatchedStrategy]) -> None:
-        """Tell of the instruments that `look` returned; `failure` says why asking fails, None if it does not."""
+    async def alert(
+        self, due: Collection[str], failure: str | None, held: Collection[WatchedStrategy]
+    ) -> None:
+        """Tell of the instruments that `look` returned; `failure` says why asking fails, None if it works."""
         since = min(self._since[name] for name in due)
         await self._alerts.raise_(_alarm(sorted(due), since, failure, held))
 
 
-def _alarm(
-    due: list[str], since: datetime, failure: str | None, held: Collection[WatchedStrategy]
-) -> Alarm:
+def _alarm(due: list[str], since: datetime, failure: str | None, held: Collection[WatchedStrategy]) -> Alarm:
     names = ", ".join(due[:NAMED]) + (f" and {len(due) - NAMED} more" if len(due) > NAMED else "")
     why = f"asking fails ({failure})" if failure else "the broker's answers hold no readable price of it"
     users = {watched.user_id for watched in held}
     one = held and len({watched.strategy_id for watched in held}) == 1
     return Alarm(
         "stop_unwatched",
-        f"There has been no price of {names} since {moment_text(since)}: the price feed is silent, and over REST "
-        f"{why}. {len(held)} STOP(S) ARE NOT WATCHED. Look at the price at the broker, and sell there, or by "
-        "STOP here, what is at its stop. Prices are asked for every second; the stops are watched again with "
-        "the first that comes.",
+        f"There has been no price of {names} since {moment_text(since)}: the price feed is silent, and over "
+        f"REST {why}. {len(held)} STOP(S) ARE NOT WATCHED. Look at the price at the broker, and sell there, "
+        "or by STOP here, what is at its stop. Prices are asked for every second; the stops are watched again "
+        "with the first that comes.",
         users.pop() if len(users) == 1 else None,
         next(iter(held)).strategy_id if one else None,
         {"instruments": names, "since": since.isoformat(), "positions": str(len(held))},

@@ -1,7 +1,7 @@
 """Extra rows of a test's own making, put into the answers of the exchange's lists until they are cleared.
 
-Real lists now and then hold a row that no reader expects: a null quote, an order without a status, a line of the
-instruments file that is cut in two.
+Real lists now and then hold a row that no reader expects: a null quote, an order without a status, a line of
+the instruments file that is cut in two.
 """
 
 import base64

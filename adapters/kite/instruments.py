@@ -115,7 +115,11 @@ class KiteInstruments:
 
     async def _download(self) -> str:
         timeout = aiohttp.ClientTimeout(total=self._load_seconds)
-        headers = {"X-Kite-Version": KITE_VERSION, "User-Agent": USER_AGENT, "Accept-Encoding": "gzip, deflate"}
+        headers = {
+            "X-Kite-Version": KITE_VERSION,
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "gzip, deflate",
+        }
         async with (
             # Unpacked here: aiohttp takes a gzip stream that was cut off for a whole one.
             aiohttp.ClientSession(timeout=timeout, headers=headers, auto_decompress=False) as session,

@@ -21,8 +21,8 @@ TIMED_OUT_WORDS = "timed out"
 BACK_OFFICE = frozenset({"NetworkException", "DataException"})
 """Errors between Kite and its order system: whatever the status, the order may have got through."""
 AUTHORISE = (
-    "Authorise the sale in Kite (Portfolio, Holdings, Authorisation; it needs your CDSL or NSDL PIN), or sell the "
-    "shares there."
+    "Authorise the sale in Kite (Portfolio, Holdings, Authorisation; it needs your CDSL or NSDL PIN), or "
+    "sell the shares there."
 )
 """HTTP 428: shares in the demat account are sold only after their owner has authorised it for the day."""
 

@@ -1,7 +1,7 @@
 """The broker's rows in our words. A row that cannot be read costs that row, and is known to be missing.
 
-Each list is a `Listing`: the rows that were read, and the symbols of those that were not. An order needs little
-to be followed; a position, a holding or a quote with one odd field is not used at all.
+Each list is a `Listing`: the rows that were read, and the symbols of those that were not. An order needs
+little to be followed; a position, a holding or a quote with one odd field is not used at all.
 """
 
 from collections.abc import Callable, Mapping

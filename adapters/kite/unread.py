@@ -1,4 +1,4 @@
-"""Logs the rows of the broker's lists that could not be read: now and then, by symbol, never their content."""
+"""Logs which rows of the broker's lists could not be read: now and then, by symbol, never their content."""
 
 import logging
 from collections.abc import Collection

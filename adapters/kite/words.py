@@ -7,27 +7,31 @@ import re
 
 _LOGIN_STATUSES = frozenset({400, 401, 403})
 _BAD = r"(?:incorrect|invalid|missing|expired|wrong|bad|unknown|empty)"
+_BOTH = rf"{_BAD}(?: (?:or|and) {_BAD})?"
+_IS = r"(?: (?:is|was|has|are|been|already))*"
 _KEY = r"(?:api[ _-]?key|(?:access|session|login|user|auth|enc|request|refresh)[ _-]?token)"
+_START = r"(?:^|[.:;,] )"
+_END = r"(?:[.!;,]|$)"
 _DEAD = re.compile(
     "|".join(
         (
             # Incorrect `api_key` or `access_token`. Missing access token. Invalid or expired access_token.
-            rf"\b{_BAD}\b(?: (?:or|and) {_BAD})?(?: field)? (?:the |your )?{_KEY}\b",
+            rf"\b{_BOTH}(?: field)? (?:the |your )?{_KEY}\b",
             # The access token is invalid. Your `access_token` has expired.
-            rf"\b{_KEY}\b(?: or {_KEY})?(?: (?:is|was|has|are|been|already))* (?:{_BAD}|(?:not|no longer) valid)\b",
+            rf"\b{_KEY}(?: or {_KEY})?\b{_IS} (?:{_BAD}|(?:not|no longer) valid)\b",
             # Token is invalid or has expired. Not: instrument token, token 738561, token of the contract.
-            rf"(?:^|[.:;,] )(?:the |your )?tokens?(?: (?:is|was|has|been|already))* {_BAD}\b(?! for\b)",
-            rf"(?:^|[.:;,] ){_BAD}(?: or {_BAD})? token(?:[.!;,]|$)",
+            rf"{_START}(?:the |your )?tokens?{_IS} {_BAD}\b(?! for\b)",
+            rf"{_START}{_BOTH} token{_END}",
             # Session expired or invalid. Your session has expired. Not: the trading or auction session.
-            r"(?:^|[.:;,] |\b(?:your|user|login|web|kite|this) )(?:the )?session(?: (?:is|was|has|been|already))*"
-            rf" {_BAD}\b(?! for\b)",
-            rf"(?:^|[.:;,] ){_BAD}(?: or {_BAD})? (?:login |user )?session(?: credentials| token| id)?(?:[.!;,]|$)",
-            r"\blog ?in again\b|\bre-?login\b|\bnot logged in\b|\blogin (?:is |has )?(?:been )?(?:expired|required)\b",
+            rf"(?:{_START}|\b(?:your|user|login|web|kite|this) )(?:the )?session{_IS} {_BAD}\b(?! for\b)",
+            rf"{_START}{_BOTH} (?:login |user )?session(?: credentials| token| id)?{_END}",
+            r"\blog ?in again\b|\bre-?login\b|\bnot logged in\b",
+            rf"\blogin{_IS} (?:expired|required)\b",
         )
     )
 )
 _PERMISSION = re.compile(
-    r"\bpermission\b|\bnot (?:allowed|permitted|enabled|subscribed)\b|\bno ips? configured\b|\ballowed ips?\b"
+    r"\bpermission\b|\bnot (?:allowed|permitted|enabled|subscribed)\b|\bno ips? configured\b"
 )
 """A refusal that a new login does not lift: the plan, the address, the app."""
 

@@ -124,7 +124,9 @@ CASES = [
     Case("odd answer", "428 HTML", answer(428, "<h1>No</h1>", "text/html"), Unknown, AWAY),
     Case("odd answer", "428 with nothing", answer(428, ""), Unknown, AWAY),
     Case("odd answer", "400 with no words and no type", error(400, ABSENT, " "), Unknown, AWAY),
-    Case("odd answer", "400 with another shape", answer(400, {"error": "no", "message": "No."}), Unknown, AWAY),
+    Case(
+        "odd answer", "400 with another shape", answer(400, {"error": "no", "message": "No."}), Unknown, AWAY
+    ),
     Case("odd answer", "400 with a list", answer(400, [{"status": "error"}]), Unknown, AWAY),
     Case("server error", "500 without a type", error(500, ABSENT), Unknown, AWAY),
     Case("refused", "400 of an unheard type", error(400, "NewException"), FINAL, BrokerRefused),
@@ -233,7 +235,7 @@ DEAD_LOGINS = [
 """From kite.trade's documentation and forum, and from public logs of clients."""
 REFUSALS = [
     "Insufficient permission for that call.",
-    "IP (1.2.3.4) is not allowed to place orders for this app. Update allowed IPs on the Kite developer console.",
+    "IP (1.2.3.4) is not allowed to place orders for this app. Update allowed IPs on the developer console.",
     "No IPs configured for this app. Add allowed IPs on the Kite developer console.",
     "The user is not enabled for the app.",
     "10 quantity needs authorisation at depository.",

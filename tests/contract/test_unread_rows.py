@@ -1,4 +1,4 @@
-"""Rows that cannot be read, put into the lists of the paper exchange: what they cost, over the real adapter."""
+"""Rows that cannot be read, put into the paper exchange's lists: what they cost, over the real adapter."""
 
 import asyncio
 import base64

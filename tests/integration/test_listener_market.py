@@ -132,7 +132,10 @@ async def test_price_that_fell_while_the_feed_was_silent_is_judged(floor: Floor)
 async def test_stop_is_acted_on_while_the_feed_is_silent_and_its_neighbours_quote_is_null(
     floor: Floor,
 ) -> None:
-    neighbour, one = floor.watch_list.put(watched("ITC", "3500")), floor.watch_list.put(watched("SBIN", "3500"))
+    neighbour, one = (
+        floor.watch_list.put(watched("ITC", "3500")),
+        floor.watch_list.put(watched("SBIN", "3500")),
+    )
     await floor.until_only_ticks_tell()
     floor.paper.row("/quote", {"NSE:ITC": None})
     floor.paper.fault("ws_silent", seconds=60)

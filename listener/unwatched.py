@@ -81,8 +81,8 @@ def _alarm(due: list[str], since: datetime, failure: str | None, held: Collectio
         "stop_unwatched",
         f"There has been no price of {names} since {moment_text(since)}: the price feed is silent, and over "
         f"REST {why}. {len(held)} STOP(S) ARE NOT WATCHED. Look at the price at the broker, and sell there, "
-        "or by STOP here, what is at its stop. Prices are asked for every second; the stops are watched again "
-        "with the first that comes.",
+        "or by STOP here, what is at its stop. Prices are asked for every second; with the first that comes "
+        "the stops are watched again.",
         users.pop() if len(users) == 1 else None,
         next(iter(held)).strategy_id if one else None,
         {"instruments": names, "since": since.isoformat(), "positions": str(len(held))},

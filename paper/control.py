@@ -1,4 +1,4 @@
-"""The control endpoints: prices, paths, the clock, accounts, faults, and what the exchange remembers."""
+"""The control endpoints: prices, paths, the clock, accounts, faults, extra rows, and what is remembered."""
 
 import math
 from typing import Any

@@ -63,7 +63,7 @@ def quotes(data: Any, seen_at: datetime) -> Mapping[str, Quote]:
 
     Raises `BrokerUnavailable` where the answer is no set of quotes at all.
     """
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or (data and not any(":" in name for name in data)):
         raise BrokerUnavailable("the broker's quotes could not be understood")
     found: dict[str, Quote] = {}
     for name, row in data.items():

@@ -375,7 +375,7 @@ def test_an_unreadable_quote_is_absent_and_its_neighbours_are_read(bad: Any) -> 
     assert set(rows.quotes({"NSE:ITC": bad, "NSE:SBIN": QUOTE_ROW}, SEEN)) == {"NSE:SBIN"}
 
 
-@pytest.mark.parametrize("data", [None, [], "", 5])
+@pytest.mark.parametrize("data", [None, [], "", 5, {"user_id": "AB1234"}])
 def test_quotes_that_are_none_fail_the_read(data: Any) -> None:
     with pytest.raises(BrokerUnavailable):
         rows.quotes(data, SEEN)

@@ -1,4 +1,4 @@
-"""A sale that the broker refuses with HTTP 428 and no error type: its reason is told, and nothing is in doubt."""
+"""A sale refused with HTTP 428 and no error type: its reason is told, and nothing is in doubt."""
 
 import asyncio
 import json

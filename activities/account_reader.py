@@ -88,9 +88,12 @@ class AccountReader:
         except (BrokerUnavailable, BrokerRefused, TimeoutError):
             return None
 
-    async def _account(self, intent: Intent, unsold: int, broker: Broker) -> Account:
+    async def _account(self, intent: Intent, unsold: int, broker: Broker) -> Account | None:
         claims = await self._log.other_claims(intent.key)
-        account = Account(net_position(await broker.positions(), intent.terms), 0, claims)
+        net = net_position(await broker.positions(), intent.terms)
+        if net is None:
+            return None
+        account = Account(net, 0, claims)
         if intent.terms.product is not Product.CNC or account.sellable(unsold) == unsold:
             return account
         held_before = await broker.holdings(intent.terms.exchange, intent.terms.symbol)

@@ -27,6 +27,7 @@ from domain.leg import (
     filled,
     next_step,
 )
+from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus
 from domain.ports import Broker, Brokers, Clock, OrderLog, RuntimeCache, RuntimeUpdate
 from domain.strategy import Outcome, Position
@@ -36,6 +37,7 @@ LOOKS_A_SECOND = 250
 LOOK_EVERY = 1.0
 """Seconds between two reads of the order book; Kite allows ten calls a second for everything but orders."""
 CANCEL_EVERY = 2.0
+UNREAD = "not among the rows of the order book that could be read; some of its symbol could not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,14 +190,15 @@ class OrderDesk:
             await self._clock.sleep(LOOK_EVERY)
 
     async def _nothing_found(
-        self, intent: Intent, attempts: Sequence[Attempt], book: Sequence[BrokerOrder], broker: Broker
+        self, intent: Intent, attempts: Sequence[Attempt], book: Listing[BrokerOrder], broker: Broker
     ) -> None:
         unknown = [attempt for attempt in attempts if attempt.status is OrderStatus.SENT]
+        read = book.covers(intent.terms.symbol)
         for attempt in unknown:
-            await self._log.looked_up(attempt, "not in the order book yet")
+            await self._log.looked_up(attempt, "not in the order book yet" if read else UNREAD)
         if intent.key.leg is Leg.ENTRY:
             for attempt in unknown:
-                if entry_is_absent(attempt, self._clock.now(), self._rules.horizons):
+                if entry_is_absent(attempt, book, intent.terms, self._clock.now(), self._rules.horizons):
                     await self._log.give_up(attempt, "sent, never answered, and in no order book since")
         elif await self._is_proven_absent(intent, attempts, book, broker):
             await self._log.supersede(
@@ -207,7 +210,7 @@ class OrderDesk:
             )
 
     async def _is_proven_absent(
-        self, intent: Intent, attempts: Sequence[Attempt], book: Sequence[BrokerOrder], broker: Broker
+        self, intent: Intent, attempts: Sequence[Attempt], book: Listing[BrokerOrder], broker: Broker
     ) -> bool:
         try:
             positions = await broker.positions()
@@ -264,7 +267,7 @@ class OrderDesk:
         for task in (sleep, stop):
             task.cancel()
 
-    async def _read_book(self, key: LegKey, broker: Broker) -> Sequence[BrokerOrder] | None:
+    async def _read_book(self, key: LegKey, broker: Broker) -> Listing[BrokerOrder] | None:
         """Return the order book, None when it could not be read: that is not an empty book."""
         try:
             return await broker.orders()

@@ -230,9 +230,11 @@ class OffBooksActivities:
             return None
         if not exit_may_be_resent((), book, positions, order.terms, self._clock.now(), self._horizons):
             return None
+        net = net_position(positions, order.terms)
+        if net is None:
+            return None
         # Without the store it is not known what the user's other strategies hold: the account alone counts.
-        account = Account(net_position(positions, order.terms), held_before)
-        return account.sellable(order.bought - seen.sold)
+        return Account(net, held_before).sellable(order.bought - seen.sold)
 
 
 def off_books_number(tries: int) -> int:

@@ -1,10 +1,12 @@
 """Sales that the broker has and the log does not know: sent without the store by a run that is no more."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from activities.intent import Intent
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.leg import Horizons, sales_are_explained
+from domain.listing import Listing
 from domain.order import BrokerOrder, OrderStatus
 from domain.ports import Broker, Brokers, Clock, OrderLog
 
@@ -27,7 +29,8 @@ class StraySales:
 
         A run that sells while the store is away knows it by its history. Ended from outside it takes that
         with it, and whoever takes over would sell again (found by the chaos run). Waits, as long as for an
-        exit in doubt, until the position book holds no sale that the order book does not show.
+        exit in doubt, until the position book holds no sale that the order book does not show; and without
+        end for an order book of which every row of the symbol can be read: the sale may be in the other.
         """
         await self._clock.sleep(SHOWN_AFTER)
         until = self._clock.now() + self._horizons.exit_resend
@@ -35,7 +38,7 @@ class StraySales:
             book = await self._book(intent, broker)
             if book is not None:
                 await self._write(intent, book)
-                if self._clock.now() >= until or await self._explained(intent, book, broker):
+                if await self._nothing_is_hidden(intent, book, broker, until):
                     return
             await self._clock.sleep(LOOK_EVERY)
 
@@ -49,7 +52,14 @@ class StraySales:
                 stray = await self._log.plan(intent.key, intent.terms, numbers[tag], intent.due_at)
                 await self._log.saw(stray, row)
 
-    async def _book(self, intent: Intent, broker: Broker) -> Sequence[BrokerOrder] | None:
+    async def _nothing_is_hidden(
+        self, intent: Intent, book: Listing[BrokerOrder], broker: Broker, until: datetime
+    ) -> bool:
+        if not book.covers(intent.terms.symbol):
+            return False
+        return self._clock.now() >= until or await self._explained(intent, book, broker)
+
+    async def _book(self, intent: Intent, broker: Broker) -> Listing[BrokerOrder] | None:
         try:
             return await broker.orders()
         except LoginNeeded:
@@ -58,7 +68,7 @@ class StraySales:
         except (BrokerUnavailable, BrokerRefused):
             return None
 
-    async def _explained(self, intent: Intent, book: Sequence[BrokerOrder], broker: Broker) -> bool:
+    async def _explained(self, intent: Intent, book: Listing[BrokerOrder], broker: Broker) -> bool:
         try:
             return sales_are_explained(book, await broker.positions(), intent.terms)
         except (BrokerUnavailable, BrokerRefused, LoginNeeded):

@@ -14,7 +14,7 @@ from api.body import field_errors
 from api.errors import FieldError, Invalid
 from api.parts import Parts
 from api.schemas import StrategyIn
-from domain.errors import CalendarUnknown, InvalidStrategy, Unavailable
+from domain.errors import CalendarUnknown, InstrumentUnreadable, InvalidStrategy, Unavailable
 from domain.instrument import Instrument, Segment
 from domain.money import on_tick
 from domain.session import TradingCalendar, check_times, clock_text, plan_day
@@ -89,7 +89,11 @@ def _read(body: dict[str, Any]) -> tuple[_Fields, list[FieldError]]:
 async def _instrument(parts: Parts, fields: _Fields, errors: list[FieldError]) -> Instrument | None:
     if fields.symbol is None or fields.exchange is None:
         return None
-    found = await parts.instruments.find(fields.exchange, fields.symbol)
+    try:
+        found = await parts.instruments.find(fields.exchange, fields.symbol)
+    except InstrumentUnreadable as unreadable:
+        errors.append(unreadable_symbol(fields.symbol, unreadable))
+        return None
     if found is None:
         close = await _close_matches(parts, fields.exchange, fields.symbol)
         hint = f"; did you mean {' or '.join(close)}?" if close else "; GET /instruments?q= finds symbols"
@@ -101,6 +105,15 @@ async def _instrument(parts: Parts, fields: _Fields, errors: list[FieldError]) -
         errors.append(FieldError("symbol", "not_tradable", words))
         return None
     return found
+
+
+def unreadable_symbol(symbol: str, unreadable: InstrumentUnreadable) -> FieldError:
+    """Say that the broker's list of today is wrong at this symbol, and what can be done."""
+    words = (
+        f"{symbol} cannot be traded now: the broker's list of instruments is wrong there "
+        f"({unreadable.wrong}). Try again later: the list is made anew each morning at 08:30"
+    )
+    return FieldError("symbol", "unreadable_symbol", words)
 
 
 async def _close_matches(parts: Parts, exchange: str, symbol: str) -> list[str]:

@@ -5,12 +5,13 @@ from uuid import UUID, uuid4
 from adapters.store.standing import Standing, standing
 from adapters.store.strategies import StrategyRecord
 from api.brokerage import may_trade, not_connected
+from api.creation import unreadable_symbol
 from api.errors import Conflict, FieldError, Invalid, NotFound
 from api.parts import Parts
 from api.protection import refuse_start
 from api.recording import audit
 from domain.audit import Action
-from domain.errors import CalendarUnknown
+from domain.errors import CalendarUnknown, InstrumentUnreadable
 from domain.failpoint import failpoint
 from domain.instrument import Segment
 from domain.run import StartRun
@@ -58,8 +59,11 @@ async def start_sale(parts: Parts, user_id: UUID, record: StrategyRecord) -> Day
 
 
 async def segment_of(parts: Parts, strategy: Strategy) -> Segment:
-    """Return where the symbol trades today. Raises `Invalid` when it trades no more."""
-    instrument = await parts.instruments.find(strategy.exchange, strategy.symbol)
+    """Return where the symbol trades today. Raises `Invalid` when it trades no more, or its line is wrong."""
+    try:
+        instrument = await parts.instruments.find(strategy.exchange, strategy.symbol)
+    except InstrumentUnreadable as unreadable:
+        raise Invalid([unreadable_symbol(strategy.symbol, unreadable)]) from None
     if instrument is None:
         words = f"{strategy.symbol} is not traded on {strategy.exchange} any more"
         raise Invalid([FieldError("symbol", "unknown_symbol", words)])

@@ -5,6 +5,7 @@ StopwatchError
 │   ├── StoreUnavailable       Postgres
 │   ├── CacheUnavailable       Redis
 │   └── BrokerUnavailable      the broker did not answer a read, or answered nonsense
+│       └── InstrumentUnreadable   its list is there, but that one instrument's line cannot be read
 ├── LoginNeeded            the user must log in at the broker; trying again is useless until then
 ├── BrokerRefused          the broker read the request and said no
 ├── BrokerNotConnected     no credentials are stored
@@ -35,6 +36,14 @@ class CacheUnavailable(Unavailable):
 
 class BrokerUnavailable(Unavailable):
     """The broker did not answer a read, or its answer could not be understood."""
+
+
+class InstrumentUnreadable(BrokerUnavailable):
+    """The broker's list of today cannot be read at this instrument; the others can. Carries what is wrong."""
+
+    def __init__(self, exchange: str, symbol: str, wrong: str) -> None:
+        super().__init__(f"the broker's instrument list cannot be read at {exchange}:{symbol}: {wrong}")
+        self.wrong = wrong
 
 
 class LoginNeeded(StopwatchError):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder, BrokerPosition, Leg, OrderStatus, OrderTerms, Side
 
 ATTEMPTS = 3
@@ -120,22 +121,35 @@ def found(attempts: Iterable[Attempt], book: Iterable[BrokerOrder]) -> dict[str,
     return {tag: row for row in book for tag in row.tags & tags}
 
 
-def entry_is_absent(attempt: Attempt, now: datetime, horizons: Horizons) -> bool:
-    """Tell whether an entry that no book shows has passed its horizon; it is never sent again."""
-    return attempt.sent_at is not None and now - attempt.sent_at >= horizons.entry
+def entry_is_absent(
+    attempt: Attempt, book: Listing[BrokerOrder], terms: OrderTerms, now: datetime, horizons: Horizons
+) -> bool:
+    """Tell whether an entry that `book` does not show has passed its horizon; it is never sent again.
+
+    A book with unread rows of its symbol proves nothing: one of them may be this order.
+    """
+    past = attempt.sent_at is not None and now - attempt.sent_at >= horizons.entry
+    return past and book.covers(terms.symbol)
 
 
 def sales_are_explained(
-    book: Sequence[BrokerOrder], positions: Sequence[BrokerPosition], terms: OrderTerms
+    book: Listing[BrokerOrder], positions: Listing[BrokerPosition], terms: OrderTerms
 ) -> bool:
-    """Tell whether what the position book says was sold today is what the visible SELL orders come to."""
-    return _sold_today(positions, terms) == _explained_sales(book, terms)
+    """Tell whether what the position book says was sold today is what the visible SELL orders come to.
+
+    Not while a row of the symbol could not be read, in either book: an unread row is not zero.
+    """
+    return (
+        book.covers(terms.symbol)
+        and positions.covers(terms.symbol)
+        and _sold_today(positions, terms) == _explained_sales(book, terms)
+    )
 
 
 def exit_may_be_resent(
     attempts: Sequence[Attempt],
-    book: Sequence[BrokerOrder],
-    positions: Sequence[BrokerPosition],
+    book: Listing[BrokerOrder],
+    positions: Listing[BrokerPosition],
     terms: OrderTerms,
     now: datetime,
     horizons: Horizons,

@@ -12,6 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.instrument import Instrument, Segment
+from domain.listing import Listing
 from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
@@ -61,23 +62,24 @@ class Broker(Protocol):
         """Ask for a cancellation. Whatever comes back, the order book says what is true."""
         ...
 
-    async def orders(self) -> Sequence[BrokerOrder]:
-        """Return today's whole order book."""
+    async def orders(self) -> Listing[BrokerOrder]:
+        """Return today's order book; ask it `covers` before taking an order for absent."""
         ...
 
-    async def positions(self) -> Sequence[BrokerPosition]:
-        """Return today's net positions."""
+    async def positions(self) -> Listing[BrokerPosition]:
+        """Return today's net positions; ask it `covers` before taking one for zero."""
         ...
 
     async def holdings(self, exchange: str, symbol: str) -> int:
         """Return the shares of before today, delivered or on their way, whether or not some were sold today.
 
         What was sold of them today is a negative quantity in the position book.
+        Raises `BrokerUnavailable` where a row that may be of this symbol cannot be read.
         """
         ...
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
-        """Return quotes by `NSE:TCS`; one the broker has nothing for is absent."""
+        """Return quotes by `NSE:TCS`; absent is what the broker has nothing for, or nothing readable."""
         ...
 
 
@@ -280,7 +282,11 @@ class Instruments(Protocol):
     """The broker's instrument list of today."""
 
     async def find(self, exchange: str, symbol: str) -> Instrument | None:
-        """Return one instrument; raises `BrokerUnavailable` while no list could be had."""
+        """Return one instrument, None where the list has none.
+
+        Raises `BrokerUnavailable` while no list could be had, `InstrumentUnreadable` where a line that may be
+        its own cannot be read.
+        """
         ...
 
     async def search(self, query: str, limit: int) -> Sequence[Instrument]:

@@ -13,10 +13,10 @@ What the account shows (its position; for CNC with what it held before), and wha
   not an empty one.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderTerms, Reason, Side
 
 STOP_WAITS = 2.0
@@ -52,8 +52,13 @@ class Account:
         return max(0, min(unsold, self.net + self.holdings - self.claims.older))
 
 
-def net_position(positions: Sequence[BrokerPosition], terms: OrderTerms) -> int:
-    """Return the day's net quantity in the symbol and product; negative for a short."""
+def net_position(positions: Listing[BrokerPosition], terms: OrderTerms) -> int | None:
+    """Return the day's net quantity in the symbol and product; negative for a short.
+
+    None where a row of the symbol could not be read: an unread row is not a position of zero.
+    """
+    if not positions.covers(terms.symbol):
+        return None
     return sum(
         row.quantity
         for row in positions
@@ -61,12 +66,14 @@ def net_position(positions: Sequence[BrokerPosition], terms: OrderTerms) -> int:
     )
 
 
-def books_agree(book: Sequence[BrokerOrder], positions: Sequence[BrokerPosition], terms: OrderTerms) -> bool:
+def books_agree(book: Listing[BrokerOrder], positions: Listing[BrokerPosition], terms: OrderTerms) -> bool:
     """Tell whether both books show the same purchases and sales of the symbol today.
 
     A book that lags shows shares that are gone, or hides some that were bought. Over all products: a
     conversion moves what was bought from one row to another.
     """
+    if not (book.covers(terms.symbol) and positions.covers(terms.symbol)):
+        return False
     return (
         sum(row.day_buy_quantity for row in positions if _is_of(terms, row)) >= _filled(book, terms, Side.BUY)
     ) and (
@@ -86,7 +93,7 @@ def patience(reason: Reason, late: timedelta) -> float | None:
     return {Reason.STOPLOSS: STOP_WAITS, Reason.SELL: SALE_WAITS}.get(reason)
 
 
-def _filled(book: Sequence[BrokerOrder], terms: OrderTerms, side: Side) -> int:
+def _filled(book: Listing[BrokerOrder], terms: OrderTerms, side: Side) -> int:
     return sum(row.filled_quantity for row in book if _is_of(terms, row) and row.side is side)
 
 

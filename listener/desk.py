@@ -24,6 +24,7 @@ from listener.prices import LastPrices, SeenPrice
 from listener.questions import Questions
 from listener.steady import steadily
 from listener.tokens import Tokens
+from listener.unwatched import UnwatchedStops
 
 LOOK = 1.0
 QUIET = timedelta(seconds=10)
@@ -63,6 +64,9 @@ class Desk:
         self._questions = Questions(account.quotes, self._answered, clock)
         self._prices = LastPrices(clock, self._carried)
         self._outage = Outage(alerts, clock)
+        self._unwatched = UnwatchedStops(alerts, clock)
+        self._asked_for: dict[str, datetime | None] = {}
+        """Instruments with waiting stops whose prices only REST brings, with the time of the last one."""
         self._book = StopBook()
         self._watched: dict[UUID, WatchedStrategy] = {}
         self._by_instrument: defaultdict[str, set[UUID]] = defaultdict(set)
@@ -201,6 +205,7 @@ class Desk:
     def on_lost(self, tokens: Collection[int], reason: str) -> None:
         lost = self._named(tokens)
         self._prices.lose(lost)
+        self._unwatched.lost(lost)
         self._ask_all(lost)
 
     def on_order(self, order: Mapping[str, Any]) -> None:
@@ -251,12 +256,14 @@ class Desk:
         while True:
             instruments = list(self._by_instrument)
             restless = self._prices.restless(QUIET, LIMITS_AGE)
+            self._asked_for = {}
             for start in range(0, len(instruments), AT_A_TIME):
                 self._look_at(instruments[start : start + AT_A_TIME], restless)
                 await asyncio.sleep(0)  # ticks do not wait for three thousand instruments
             self._say_conflated()
             held = self._held() if self._feed.down else []
             await self._outage.look(self._feed.down, self._questions.failing, held)
+            await self._tell_unwatched()
             await self._clock.sleep(LOOK)
 
     def _look_at(self, instruments: Sequence[str], restless: Collection[str]) -> None:
@@ -274,12 +281,20 @@ class Desk:
         """Ask for what is not known well enough; return the price by which armed stops are judged, if any."""
         armed, seen = self._book.armed(instrument), self._prices.last(instrument)
         age = timedelta.max if seen is None else self._clock.now() - seen.seen_at
+        unproven = not carried or self._unwatched.lately_lost(instrument)
+        if unproven and self._book.highest(instrument) is not None:
+            self._asked_for[instrument] = seen.seen_at if seen else None
         quiet = age >= (QUIET if armed else LIMITS_AGE)
         if not carried or quiet or self._prices.limits_age(instrument) >= LIMITS_AGE:
             self._questions.ask([instrument], urgent=armed and (quiet or not carried))
         if armed and seen is not None and self._prices.may_act(seen, instrument):
             return [(instrument, seen)]
         return []
+
+    async def _tell_unwatched(self) -> None:
+        if due := self._unwatched.look(self._asked_for):
+            held = [watched for watched in self._held() if watched.instrument in due]
+            await self._unwatched.alert(due, self._questions.failure, held)
 
     def _say_conflated(self) -> None:
         now, count = self._clock.monotonic(), self._prices.conflated

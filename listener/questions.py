@@ -7,6 +7,7 @@ from itertools import islice
 
 import structlog
 
+from domain.errors import StopwatchError
 from domain.ports import Clock
 from domain.stoploss import Quote
 
@@ -35,9 +36,14 @@ class Questions:
         self._urgent: dict[str, None] = {}
         self._ordinary: dict[str, None] = {}
         self._asked = asyncio.Event()
-        self.failing = False
+        self.failure: str | None = None
+        """Why the last batch failed, None when it was answered."""
         self.sharing = 1
         """How many listeners ask with this account."""
+
+    @property
+    def failing(self) -> bool:
+        return self.failure is not None
 
     def ask(self, instruments: Iterable[str], *, urgent: bool = False) -> None:
         """Want the price of these in the next batch."""
@@ -75,10 +81,17 @@ class Questions:
         except Exception as error:  # whatever the broker does, the next second asks again
             if not self.failing:
                 log.warning("prices cannot be asked for; trying every second", error=type(error).__name__)
-            self.failing = True
+            self.failure = _words(error)
             return
-        self.failing = False
+        self.failure = None
         rows = iter(quotes.items())
         while some := dict(islice(rows, AT_A_TIME)):
             self._answered(some, asked_at)
             await asyncio.sleep(0)  # ticks do not wait for five hundred answers
+
+
+def _words(error: Exception) -> str:
+    """Return what is told of a failure: our own errors have words for people, others only a name."""
+    if isinstance(error, TimeoutError):
+        return f"the broker did not answer within {PATIENCE:g} s"
+    return str(error) if isinstance(error, StopwatchError) and str(error) else type(error).__name__

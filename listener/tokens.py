@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import structlog
 
-from domain.errors import StopwatchError
+from domain.errors import InstrumentUnreadable, StopwatchError
+from domain.instrument import Instrument
 from domain.ports import Clock, Instruments
 
 AGAIN = 1.0
@@ -84,14 +85,20 @@ class Tokens:
         with suppress(StopwatchError):  # no list could be had; the next second asks again
             for name in names:
                 exchange, _, symbol = name.partition(":")
-                instrument = await self._instruments.find(exchange, symbol)
+                instrument = await self._listed(exchange, symbol)
                 if instrument is not None:
                     found[name] = instrument.token
                     self._unlisted.discard(name)
-                elif name not in found:
+                elif name not in found and name not in self._unlisted:
                     self._unlisted.add(name)
                     log.warning("the broker does not list it; its price is asked for", instrument=name)
         self._keep({name: token for name, token in found.items() if name in self._wanted})
+
+    async def _listed(self, exchange: str, symbol: str) -> Instrument | None:
+        try:
+            return await self._instruments.find(exchange, symbol)
+        except InstrumentUnreadable:
+            return None  # one bad line keeps no other instrument from its ticks
 
     def _keep(self, tokens: dict[str, int]) -> None:
         if tokens != self._tokens:

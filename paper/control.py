@@ -1,4 +1,4 @@
-"""The control endpoints: prices, paths, the clock, accounts, faults, and what the exchange remembers."""
+"""The control endpoints: prices, paths, the clock, accounts, faults, extra rows, and what is remembered."""
 
 import math
 from typing import Any
@@ -41,6 +41,8 @@ class ControlRoutes:
             ("GET", "/_paper/faults", self.struck),
             ("GET", "/_paper/health", self.health),
             ("DELETE", "/_paper/faults", self.clear_faults),
+            ("POST", "/_paper/rows", self.add_row),
+            ("DELETE", "/_paper/rows", self.clear_rows),
         ):
             routes.add(method, path, Route(handler, "", auth=False))
 
@@ -133,6 +135,14 @@ class ControlRoutes:
 
     def clear_faults(self, call: Call) -> Answer:
         self._exchange.faults.clear()
+        return bare({"cleared": True})
+
+    def add_row(self, call: Call) -> Answer:
+        """Put one extra row into a list of every account, until the rows are cleared."""
+        return bare({"rows": self._exchange.rows.add(_object(call))})
+
+    def clear_rows(self, call: Call) -> Answer:
+        self._exchange.rows.clear()
         return bare({"cleared": True})
 
     def health(self, call: Call) -> Answer:

@@ -8,6 +8,7 @@ from paper.accounts import Account, Accounts
 from paper.book import Book
 from paper.calendar import Calendar
 from paper.clock import Clock
+from paper.extra_rows import ExtraRows
 from paper.faults import Faults
 from paper.holdings import Holding
 from paper.ids import Ids
@@ -45,6 +46,7 @@ class Exchange:
         self.limits = Limits(only_orders=lenient)
         self.ledger = Ledger()
         self.faults = Faults(clock.wall)
+        self.rows = ExtraRows()
         self.ids = Ids(clock.wall)
         self.journal = Journal(data_dir)
         self.book = Book(market, clock, self.ids, self._booked, self.changed)

@@ -95,7 +95,7 @@ class Front:
             answer = route.handler(call)
             if not isinstance(answer, Answer):
                 raise TypeError(f"{call.path} must answer at once")
-            return answer
+            return self._exchange.rows.into(call, answer) if self._exchange.rows.any else answer
         except KiteError as error:
             return Answer(error.envelope(), error.status)
         except Exception:

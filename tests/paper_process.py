@@ -108,6 +108,13 @@ class PaperProcess:
     def clear_faults(self) -> None:
         self.control("DELETE", "faults")
 
+    def row(self, path: str, row: Any) -> None:
+        """Put one extra row into the answer of a list, until `clear_rows`."""
+        self.control("POST", "rows", {"path": path, "row": row})
+
+    def clear_rows(self) -> None:
+        self.control("DELETE", "rows")
+
     def ledger(self) -> list[dict[str, Any]]:
         """Every order that got an order_id."""
         rows: list[dict[str, Any]] = self.control("GET", "ledger")

@@ -7,6 +7,8 @@ from typing import Any
 from adapters.kite import outcomes, routes, rows
 from adapters.kite.calls import KiteCalls
 from adapters.kite.paced import PacedQuotes
+from adapters.kite.unread import UnreadRows
+from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.ports import Clock
@@ -29,6 +31,7 @@ class KiteBroker:
         self._clock = clock
         self._read_seconds = read_seconds
         self._paced = PacedQuotes(self._ask_quotes, clock)
+        self._unread = UnreadRows(clock)
         self.login_version = login_version
         self.answered_at = float("-inf")
         """When the broker last answered with what was asked, monotonic."""
@@ -53,20 +56,30 @@ class KiteBroker:
         """Ask for a cancellation. Whatever comes back, the order book says what is true."""
         await self._read(routes.cancellation(broker_order_id))
 
-    async def orders(self) -> Sequence[BrokerOrder]:
-        """Return today's whole order book."""
-        return rows.orders(await self._read(routes.ORDERS))
+    async def orders(self) -> Listing[BrokerOrder]:
+        """Return today's order book: the rows that could be read, and the symbols of those that could not."""
+        book = rows.orders(await self._read(routes.ORDERS))
+        self._unread.note("order book", book.unreadable)
+        return book
 
-    async def positions(self) -> Sequence[BrokerPosition]:
-        """Return today's net positions."""
-        return rows.positions(await self._read(routes.POSITIONS))
+    async def positions(self) -> Listing[BrokerPosition]:
+        """Return today's net positions, as far as they could be read."""
+        found = rows.positions(await self._read(routes.POSITIONS))
+        self._unread.note("position book", found.unreadable)
+        return found
 
     async def holdings(self, exchange: str, symbol: str) -> int:
-        """Return the shares of one symbol from before today, delivered or not, sold today or not."""
+        """Return the shares of one symbol from before today, delivered or not, sold today or not.
+
+        Raises `BrokerUnavailable` where a row that may be of this symbol cannot be read.
+        """
         return rows.holdings(await self._read(routes.HOLDINGS), exchange, symbol)
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
-        """Return quotes by `NSE:TCS`, under a second old; one the broker has nothing for is absent."""
+        """Return quotes by `NSE:TCS`, under a second old.
+
+        Absent is what the broker has nothing for, and what cannot be read of its answer.
+        """
         return await self._paced.quotes(instruments)
 
     async def _ask_quotes(self, asked: list[str]) -> Mapping[str, Quote]:
@@ -78,7 +91,9 @@ class KiteBroker:
 
     async def _quotes(self, instruments: list[str]) -> Mapping[str, Quote]:
         data = await self._read(routes.quotes(instruments))
-        return rows.quotes(data, self._clock.now())
+        found = rows.quotes(data, self._clock.now())
+        self._unread.note("quotes", data.keys() - found.keys())
+        return found
 
     def close(self) -> None:
         """Close idle connections."""

@@ -30,17 +30,31 @@ Fields = tuple[str, str, str, str, str, str, str, str]
 """The columns of one line, in the order of `COLUMNS`."""
 
 
+BROKEN = "\N{REPLACEMENT CHARACTER}"
+"""What decoding leaves where a byte was no UTF-8."""
+BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
+CUT_UP = "the line that may be its own has too many or too few fields, or bytes that are no text"
+
+
 class UnreadableList(ValueError):
     """The dump is not what Kite documents; nothing of it is used."""
 
 
+class Odd(ValueError):
+    """One line cannot be read; the message says what is wrong with it."""
+
+
 @dataclass(slots=True)
 class InstrumentList:
-    """One day's instruments. `odd` are the keys of lines that could not be read: they exist, unknown."""
+    """One day's instruments. What could not be read exists, unknown: it is never taken for absent.
+
+    `odd` says by key what is wrong with a line; `unplaced` are lines that do not even say which they are.
+    """
 
     by_key: dict[Key, Instrument] = field(default_factory=dict)
     by_token: dict[int, Instrument] = field(default_factory=dict)
-    odd: set[Key] = field(default_factory=set)
+    odd: dict[Key, str] = field(default_factory=dict)
+    unplaced: list[str] = field(default_factory=list)
     shares: list[Instrument] = field(default_factory=list)
     derivatives: list[Instrument] = field(default_factory=list)
 
@@ -51,6 +65,14 @@ class InstrumentList:
             self.derivatives.append(row)
         elif row.tradable:
             self.shares.append(row)
+
+    def unread(self, exchange: str, symbol: str) -> str | None:
+        """Say what is wrong with the line of an instrument that was not read, None where none may be its."""
+        if (exchange, symbol) in self.odd:
+            return self.odd[exchange, symbol]
+        if (exchange, symbol) in self.by_key:
+            return None
+        return CUT_UP if any(symbol in line or BROKEN in line for line in self.unplaced) else None
 
     def search(self, query: str, limit: int) -> list[Instrument]:
         """Return tradable instruments that match: shares before derivatives, the best match first."""
@@ -65,58 +87,107 @@ class InstrumentList:
 
 
 def read_list(text: str) -> InstrumentList:
-    """Read a dump. Raises `UnreadableList` when it is empty, cut off, or lacks a column."""
+    """Read a dump. Raises `UnreadableList` when it is empty, cut off at its end, or lacks a column.
+
+    A line that cannot be read is one line: `text` may hold `BROKEN` where a byte was no UTF-8.
+    """
     listed = InstrumentList()
-    underlyings = _underlyings(text)
+    underlyings = _underlyings(_lines(text, []))
     ticks: dict[str, Decimal] = {}
-    for line in _lines(text):
+    for line in _lines(text, listed.unplaced):
         exchange, symbol, name, token, tick, lot, kind, part = line
         segment = _segment(exchange, symbol, kind, part, underlyings)
         if segment is None:
+            if exchange in SHARES and not kind:
+                listed.odd[exchange, symbol] = "its instrument type is empty"
             continue
         try:
+            if BROKEN in name or BROKEN in token:
+                raise Odd("it holds bytes that are no text")
             tick_size = ticks[tick] if tick in ticks else ticks.setdefault(tick, _tick(tick))
             listed.add(
                 Instrument(
                     sys.intern(exchange),
                     symbol,
                     sys.intern(name),
-                    int(token),
-                    tick_size,
-                    int(lot),
+                    _number(token, "instrument token"),
+                    tick_size if segment is Segment.INDEX else _above_zero(tick_size, "tick size"),
+                    _number(lot, "lot size") if segment is Segment.INDEX else _lot(lot),
                     segment,
                 )
             )
-        except (ValueError, InvalidOperation):
-            listed.odd.add((exchange, symbol))
+        except Odd as odd:
+            listed.odd[exchange, symbol] = str(odd)
     if not listed.by_key:
         raise UnreadableList("it is empty")
     return listed
 
 
-def _lines(text: str) -> Iterator[Fields]:
-    lines = csv.reader(io.StringIO(text))
-    header = next(lines, [])
+def _lines(text: str, unplaced: list[str]) -> Iterator[Fields]:
+    """Yield the picked fields of the lines that have all of them; the others go to `unplaced`.
+
+    Each line is read by itself: a quote that is not closed would swallow those after it.
+    """
+    if not text.endswith("\n"):
+        raise UnreadableList("it is cut off: its last line has no end" if text else "it is empty")
+    rows = io.StringIO(text.removeprefix(BOM), newline="\n")
+    header = next(rows).rstrip("\r\n").split(",")
     missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise UnreadableList(f"it has no column {missing[0]}")
     pick = itemgetter(*(header.index(name) for name in COLUMNS))
-    for line in lines:
-        if line and len(line) != len(header):
-            raise UnreadableList(f"line {lines.line_num} is cut off")
-        if line:
-            yield pick(line)
+    for row in rows:
+        line = row.rstrip("\r\n")
+        fields = _fields(line)
+        if len(fields) == len(header) and not _is_broken(chosen := pick(fields)):
+            yield chosen
+        elif line.strip():
+            unplaced.append(line)
 
 
-def _underlyings(text: str) -> frozenset[str]:
+def _is_broken(fields: Fields) -> bool:
+    """Tell whether a byte that is no text may be part of the symbol."""
+    return BROKEN in fields[0] or BROKEN in fields[1]
+
+
+def _fields(line: str) -> list[str]:
+    if '"' not in line:
+        return line.split(",")
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return []
+
+
+def _underlyings(lines: Iterator[Fields]) -> frozenset[str]:
     """Return what futures are written on: their `name` is the share's symbol, or the index's name."""
-    return frozenset(line[2] for line in _lines(text) if line[6] == "FUT" and line[0] in DERIVATIVES)
+    return frozenset(line[2] for line in lines if line[6] == "FUT" and line[0] in DERIVATIVES)
+
+
+def _number(text: str, name: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise Odd(f"its {name} is {text[:20] or 'empty'}") from None
+
+
+def _lot(text: str) -> int:
+    return int(_above_zero(Decimal(_number(text, "lot size")), "lot size"))
+
+
+def _above_zero(number: Decimal, name: str) -> Decimal:
+    if number <= 0:
+        raise Odd(f"its {name} is {number}")
+    return number
 
 
 def _tick(text: str) -> Decimal:
-    tick = Decimal(text)
+    try:
+        tick = Decimal(text)
+    except InvalidOperation:
+        tick = Decimal("NaN")
     if not tick.is_finite():
-        raise InvalidOperation
+        raise Odd(f"its tick size is {text[:20] or 'empty'}")
     return tick
 
 

@@ -2,16 +2,20 @@
 
 import asyncio
 import logging
+import zlib
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
+from functools import partial
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
 import aiohttp
 
 from adapters.kite.instrument_list import InstrumentList, UnreadableList, read_list
+from adapters.kite.packed import TooLarge, unpacked
 from adapters.kite.routes import INSTRUMENTS, KITE_VERSION, USER_AGENT
-from domain.errors import BrokerUnavailable
+from adapters.kite.words import plain
+from domain.errors import BrokerUnavailable, InstrumentUnreadable
 from domain.instrument import Instrument
 from domain.ports import Clock
 
@@ -22,6 +26,8 @@ LOAD_SECONDS = 20.0
 RETRY_SECONDS = 30.0
 LARGEST = 64 * 1024 * 1024
 """Bytes, unpacked; the real list has 9.5 MB."""
+NAMED = 10
+"""Unreadable instruments that the log names."""
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +48,14 @@ class KiteInstruments:
         self._failed_at: float | None = None
 
     async def find(self, exchange: str, symbol: str) -> Instrument | None:
-        """Return one instrument, indices included. Raises `BrokerUnavailable` while no list could be had."""
+        """Return one instrument, indices included.
+
+        Raises `BrokerUnavailable` while no list could be had, `InstrumentUnreadable` for one of its lines.
+        """
         listed = await self._today()
-        if (exchange, symbol) in listed.odd:
-            raise BrokerUnavailable(f"the broker's instrument list is unreadable at {exchange}:{symbol}")
+        wrong = listed.unread(exchange, symbol)
+        if wrong is not None:
+            raise InstrumentUnreadable(exchange, symbol, wrong)
         return listed.by_key.get((exchange, symbol))
 
     async def by_token(self, token: int) -> Instrument | None:
@@ -63,12 +73,20 @@ class KiteInstruments:
         try:
             text = await self._download()
             self._list = await asyncio.to_thread(read_list, text)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as odd:
-            why = str(odd) if isinstance(odd, UnreadableList) else type(odd).__name__
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, zlib.error) as odd:
+            why = str(odd) if isinstance(odd, UnreadableList | TooLarge) else type(odd).__name__
             raise BrokerUnavailable(f"the broker's instrument list could not be read: {why}") from None
         self._loaded_at = started
-        if self._list.odd:
-            log.warning("instrument list: %d lines could not be read", len(self._list.odd))
+        self._say_what_is_odd(self._list)
+
+    def _say_what_is_odd(self, listed: InstrumentList) -> None:
+        odd = [f"{exchange}:{plain(symbol)[:40]}" for exchange, symbol in sorted(listed.odd)]
+        if odd or listed.unplaced:
+            log.warning(
+                "instrument list: %d lines could not be read: %s",
+                len(odd) + len(listed.unplaced),
+                ", ".join(odd[:NAMED]) or "none of them says its symbol",
+            )
 
     async def _today(self) -> InstrumentList:
         if self._list is None or self._due():
@@ -97,9 +115,14 @@ class KiteInstruments:
 
     async def _download(self) -> str:
         timeout = aiohttp.ClientTimeout(total=self._load_seconds)
-        headers = {"X-Kite-Version": KITE_VERSION, "User-Agent": USER_AGENT}
+        headers = {
+            "X-Kite-Version": KITE_VERSION,
+            "User-Agent": USER_AGENT,
+            "Accept-Encoding": "gzip, deflate",
+        }
         async with (
-            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            # Unpacked here: aiohttp takes a gzip stream that was cut off for a whole one.
+            aiohttp.ClientSession(timeout=timeout, headers=headers, auto_decompress=False) as session,
             session.get(self._url, allow_redirects=False) as answer,
         ):
             if answer.status != 200:
@@ -109,7 +132,8 @@ class KiteInstruments:
                 body += part
                 if len(body) > self._largest:
                     raise UnreadableList("it is too large")
-            return body.decode()
+            unpack = partial(unpacked, bytes(body), answer.headers.get("Content-Encoding", ""), self._largest)
+            return (await asyncio.to_thread(unpack)).decode(errors="replace")
 
 
 def _last_published(now: datetime) -> datetime:

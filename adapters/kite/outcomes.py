@@ -1,7 +1,8 @@
 """What an answer means: the one table from the wire to our words.
 
 For an order the question is whether it may exist. "Rejected" needs proof: the request never left, or the
-broker answered with its own error envelope and a status that says it went no further. All else is unknown.
+broker answered with its own error envelope, whatever its type, and a status that says it went no further. All
+else is unknown.
 """
 
 from collections.abc import Callable
@@ -9,24 +10,33 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.kite.reply import Reply
+from adapters.kite.words import say_login_is_dead, speak_of_permission
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 
 ReadError = type[BrokerUnavailable] | type[LoginNeeded] | type[BrokerRefused]
-TOKEN_WORDS = "invalid `api_key` or `access_token`"  # noqa: S105
-"""An auth failure that comes as 400 InputException (header missing or unreadable)."""
+TOKEN_TYPES = frozenset({"TokenException", "TwoFAException"})
 TIMED_OUT_WORDS = "timed out"
 """The one text that decides: such an order was placed 8 s after its 400 (Kite forum, 2021)."""
 BACK_OFFICE = frozenset({"NetworkException", "DataException"})
 """Errors between Kite and its order system: whatever the status, the order may have got through."""
+AUTHORISE = (
+    "Authorise the sale in Kite (Portfolio, Holdings, Authorisation; it needs your CDSL or NSDL PIN), or "
+    "sell the shares there."
+)
+"""HTTP 428: shares in the demat account are sold only after their owner has authorised it for the day."""
 
 
 def _refused(reply: Reply) -> bool:
-    return reply.status is not None and 400 <= reply.status < 500 and reply.error_type is not None
+    return reply.status is not None and 400 <= reply.status < 500 and reply.envelope
 
 
 def _token_is_dead(reply: Reply) -> bool:
-    return _refused(reply) and (reply.error_type == "TokenException" or TOKEN_WORDS in reply.message.lower())
+    if not _refused(reply) or speak_of_permission(reply.message):
+        return False
+    if reply.error_type in TOKEN_TYPES:
+        return True
+    return say_login_is_dead(reply.status, reply.message) and not _timed_out(reply)
 
 
 def _timed_out(reply: Reply) -> bool:
@@ -75,6 +85,13 @@ TABLE: tuple[Row, ...] = (
         None,
         BrokerUnavailable,
         "HTTP {status}: {message}",
+    ),
+    Row(
+        "to be authorised by the user",
+        lambda reply: _refused(reply) and reply.status == 428,
+        Cause.FINAL,
+        BrokerRefused,
+        "{message} " + AUTHORISE,
     ),
     Row("refused", _refused, Cause.FINAL, BrokerRefused),
     Row(

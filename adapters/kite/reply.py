@@ -6,7 +6,6 @@ status and the envelope, not by the class of the exception.
 """
 
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,10 +14,10 @@ import orjson
 from kiteconnect import exceptions
 
 from adapters.kite.line import LARGEST_ANSWER, Answer
+from adapters.kite.packed import unpacked
+from adapters.kite.words import plain
 
 LONGEST_MESSAGE = 500
-PACKED = frozenset({"gzip", "x-gzip", "deflate"})
-ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,8 @@ class Reply:
     """What is known of one call when it is over. Holds no credential but in `data`, which is not printed.
 
     `left`: whether any byte of the request went out. `status` is None where no status line came back.
-    `error_type` and `message` are the broker's own, from its error envelope. `failure` names what kept the
-    client from returning `data`.
+    `envelope`: the body is the broker's error envelope; `error_type` (None where it names none) and `message`
+    are from it. `failure` names what kept the client from returning `data`.
     """
 
     left: bool
@@ -36,10 +35,7 @@ class Reply:
     message: str = ""
     failure: str | None = None
     data: Any = field(default=None, repr=False)
-
-
-class TooLarge(ValueError):
-    """The body unpacks to more than anything the broker sends."""
+    envelope: bool = False
 
 
 def reply_of(answer: Answer, picked: str | None, secrets: Sequence[str]) -> Reply:
@@ -48,33 +44,16 @@ def reply_of(answer: Answer, picked: str | None, secrets: Sequence[str]) -> Repl
         return Reply(True, answer.status, failure=answer.failure)
     body = b""
     try:
-        body = unpacked(answer)
+        body = unpacked(answer.body, answer.headers.get("content-encoding", ""), LARGEST_ANSWER)
         return Reply(True, answer.status, data=_data(answer, body, picked))
     except Exception as odd:  # as in the client: an odd body raises nearly anything
         # Only the name goes on: the words of an exception may hold the body.
         failure = type(odd).__name__
-    error_type, message = _envelope(body)
-    return Reply(True, answer.status, error_type, _without(secrets, message), failure)
-
-
-def unpacked(answer: Answer, largest: int = LARGEST_ANSWER) -> bytes:
-    """Return the body without its content encoding. Raises `TooLarge`, `zlib.error`."""
-    if answer.headers.get("content-encoding", "").strip().lower() not in PACKED:
-        return bytes(answer.body)
-    try:
-        return _inflate(answer.body, ZLIB_OR_GZIP, largest)
-    except zlib.error:
-        return _inflate(answer.body, -zlib.MAX_WBITS, largest)  # "deflate" as some servers understand it
-
-
-def _inflate(packed: bytes | bytearray, form: int, largest: int) -> bytes:
-    inflating = zlib.decompressobj(form)
-    body = inflating.decompress(packed, largest + 1)
-    if len(body) > largest:
-        raise TooLarge("it is too large")
-    if not inflating.eof:
-        raise zlib.error("the packed body is cut off")
-    return body
+    said = _envelope(body)
+    if said is None:
+        return Reply(True, answer.status, failure=failure)
+    error_type, message = said
+    return Reply(True, answer.status, error_type, _shown(message, secrets), failure, envelope=True)
 
 
 def _data(answer: Answer, body: bytes, picked: str | None) -> Any:
@@ -108,21 +87,25 @@ def _json(body: bytes) -> Any:
         raise exceptions.DataException("no JSON") from None
 
 
-def _envelope(body: bytes) -> tuple[str | None, str]:
-    """Return error_type and message of Kite's error envelope, (None, "") when the body is no such thing."""
+def _envelope(body: bytes) -> tuple[str | None, str] | None:
+    """Return error_type and message of Kite's error envelope, None when the body is no such thing.
+
+    The type may be missing, null or unheard of: HTTP 428 comes without one. A message must be there.
+    """
     try:
         found = _json(body)
     except exceptions.DataException:
-        return None, ""
+        return None
     if not isinstance(found, dict) or found.get("status") != "error":
-        return None, ""
+        return None
     error_type, message = found.get("error_type"), found.get("message")
-    if not (isinstance(error_type, str) and error_type and isinstance(message, str)):
-        return None, ""
-    return error_type, message[:LONGEST_MESSAGE]
+    kind = error_type if isinstance(error_type, str) and error_type else None
+    if not isinstance(message, str) or not (kind or message.strip()):
+        return None
+    return kind, message
 
 
-def _without(secrets: Sequence[str], text: str) -> str:
+def _shown(message: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
-        text = text.replace(secret, "…") if secret else text
-    return text
+        message = message.replace(secret, "…") if secret else message
+    return plain(message)[:LONGEST_MESSAGE]

@@ -7,7 +7,8 @@ from domain.run import Alarm
 
 KINDS = (
     *("redis_down", "postgres_down", "temporal_down", "redis_back", "postgres_back", "temporal_back"),
-    *("feed_lost", "missed", "order_failed", "order_rejected", "emergency_exit", "exit_needs_login"),
+    *("feed_lost", "stop_unwatched", "missed", "order_failed", "order_rejected", "emergency_exit"),
+    "exit_needs_login",
     *(
         "exit_overdue",
         "position_left",

@@ -14,11 +14,14 @@ from adapters.clock import SystemClock
 from adapters.kite import rows
 from adapters.kite.broker import KiteBroker
 from adapters.kite.calls import KiteCalls
+from adapters.kite.unread import UnreadRows
 from adapters.kite.wire import Wire
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.listing import Listing
 from domain.order import BrokerOrder, OrderRequest, OrderStatus, OrderTerms, Side
 from domain.outcome import Accepted, Cause, Rejected, Unknown
 from domain.strategy import Product
+from tests.fakes.manual_clock import ManualClock
 from tests.paper_process import PaperAccount, PaperProcess
 
 TCS = OrderTerms("NSE", "TCS", Product.CNC)
@@ -276,41 +279,126 @@ def broken(good: dict[str, Any], names: tuple[str, ...]) -> Iterator[dict[str, A
                 yield {**good, name: odd}
 
 
+ORDER_NEEDS = ("order_id", "transaction_type", "quantity", "filled_quantity", "status")
+POSITION_NEEDS = ("exchange", "tradingsymbol", "product", "quantity", "day_buy_quantity", "day_sell_quantity")
+READ: dict[str, tuple[Callable[[list[Any]], Listing[Any]], dict[str, Any], tuple[str, ...]]] = {
+    "orders": (rows.orders, ORDER_ROW, ORDER_NEEDS),
+    "positions": (lambda found: rows.positions({"net": found}), POSITION_ROW, POSITION_NEEDS),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_one_unreadable_row_costs_that_row(name: str) -> None:
+    read, good, needs = READ[name]
+    other = {**good, "tradingsymbol": "ITC"}
+    for bad in broken(other, needs):
+        found = read([good, bad, good])
+        assert [row.symbol for row in found] == ["TCS", "TCS"]
+        assert found.covers("TCS") == ("tradingsymbol" in bad and bad["tradingsymbol"] == "ITC")
+        assert not found.covers("ITC"), "an unread row is not an absent one"
+
+
+@pytest.mark.parametrize("bad", [None, "row", 5, [], {}])
+@pytest.mark.parametrize("name", READ)
+def test_a_row_that_does_not_say_its_symbol_may_be_of_any(name: str, bad: Any) -> None:
+    read, good, _ = READ[name]
+    found = read([bad, good])
+    assert len(found) == 1
+    assert not found.covers("TCS")
+    assert not found.covers("ITC")
+
+
+@pytest.mark.parametrize("quantities", [(5, -1), (5, 6), (-5, 0), (5, 4.5)])
+def test_quantities_that_cannot_be_are_not_followed(quantities: tuple[int, float]) -> None:
+    quantity, filled = quantities
+    found = rows.orders([{**ORDER_ROW, "quantity": quantity, "filled_quantity": filled}])
+    assert found == Listing((), frozenset({"TCS"}))
+
+
+UNNEEDED = {**ORDER_ROW, "tag": "MINE", "status": "COMPLETE", "filled_quantity": 5}
+
+
 @pytest.mark.parametrize(
-    ("read", "good", "names"),
+    ("odd", "covered"),
     [
-        (
-            lambda found: rows.orders(found),
-            ORDER_ROW,
-            ("order_id", "exchange", "tradingsymbol", "product", "transaction_type", "quantity", "status"),
-        ),
-        (lambda found: rows.orders(found), ORDER_ROW, ("filled_quantity",)),
-        (
-            lambda found: rows.positions({"net": found}),
-            POSITION_ROW,
-            ("exchange", "tradingsymbol", "product", "quantity", "day_buy_quantity", "day_sell_quantity"),
-        ),
-        (
-            lambda found: rows.holdings(found, "NSE", "TCS"),
-            HOLDING_ROW,
-            ("exchange", "tradingsymbol", "quantity", "t1_quantity"),
-        ),
+        ({"average_price": "3500"}, True),
+        ({"average_price": float("nan")}, True),
+        ({"average_price": -1}, True),
+        ({"status_message": 7}, True),
+        ({"filled_quantity": 5.0}, True),
+        ({"exchange": None}, False),
+        ({"product": 5}, False),
+        ({"tags": "mktp"}, False),
+        ({"tags": ["MINE", 5]}, False),
+        ({"tag": 7, "tags": ["MINE"]}, False),
     ],
 )
-def test_one_malformed_row_fails_the_whole_read(
-    read: Callable[[list[Any]], Any], good: dict[str, Any], names: tuple[str, ...]
+def test_a_row_with_our_tag_is_followed_whatever_else_is_wrong_with_it(
+    odd: dict[str, Any], covered: bool
 ) -> None:
-    read([good])
-    bad: list[Any] = [*broken(good, names), None, "row", []]
-    for row in bad:
-        with pytest.raises(BrokerUnavailable):
-            read([good, row])
+    found = rows.orders([{**UNNEEDED, **odd}])
+    [row] = found
+    assert "MINE" in row.tags
+    assert (row.status, row.filled_quantity, row.broker_order_id) == (
+        OrderStatus.COMPLETE,
+        5,
+        ORDER_ROW["order_id"],
+    )
+    assert row.average_price is None or "average_price" not in odd
+    assert found.covers("TCS") == covered
+    assert found.covers("ITC")
 
 
-@pytest.mark.parametrize("price", [None, "3500", True, float("nan"), float("inf")])
-def test_one_malformed_quote_fails_the_whole_read(price: Any) -> None:
+@pytest.mark.parametrize("symbol", [None, "", 5])
+def test_a_followed_row_without_a_symbol_proves_nothing_absent(symbol: Any) -> None:
+    found = rows.orders([{**UNNEEDED, "tradingsymbol": symbol}])
+    assert found[0].filled_quantity == 5
+    assert not found.covers("ITC")
+
+
+def test_an_unreadable_holding_of_another_share_costs_nothing() -> None:
+    others = list(broken({**HOLDING_ROW, "tradingsymbol": "ITC"}, ("exchange", "quantity", "t1_quantity")))
+    assert rows.holdings([*others, HOLDING_ROW], "NSE", "TCS") == 17
+
+
+def test_an_unreadable_holding_is_not_zero() -> None:
+    for bad in (*broken(HOLDING_ROW, ("exchange", "tradingsymbol", "quantity", "t1_quantity")), None):
+        with pytest.raises(BrokerUnavailable, match="TCS"):
+            rows.holdings([bad, HOLDING_ROW], "NSE", "TCS")
+
+
+ODD_QUOTES = [None, "row", [], {}, *({**QUOTE_ROW, "last_price": price} for price in (None, "3500", True))]
+
+
+@pytest.mark.parametrize("bad", [*ODD_QUOTES, {**QUOTE_ROW, "last_price": float("nan")}])
+def test_an_unreadable_quote_is_absent_and_its_neighbours_are_read(bad: Any) -> None:
+    assert set(rows.quotes({"NSE:ITC": bad, "NSE:SBIN": QUOTE_ROW}, SEEN)) == {"NSE:SBIN"}
+
+
+@pytest.mark.parametrize("data", [None, [], "", 5, {"user_id": "AB1234"}])
+def test_quotes_that_are_none_fail_the_read(data: Any) -> None:
     with pytest.raises(BrokerUnavailable):
-        rows.quotes({"NSE:TCS": QUOTE_ROW, "NSE:SBIN": {**QUOTE_ROW, "last_price": price}}, SEEN)
+        rows.quotes(data, SEEN)
+
+
+async def test_unread_rows_are_logged_now_and_then_without_their_content(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ManualClock()
+    unread = UnreadRows(clock)
+    for _ in range(10):
+        unread.note("quotes", {f"NSE:S{number:02}" for number in range(12)} | {"x\x00" * 99})
+        unread.note("order book", frozenset({None}))
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert "NSE:S00" in lines[0]
+    assert "…" in lines[0]
+    assert len(lines[0]) < 300
+    assert "without a symbol" in lines[1]
+    await clock.advance(61)
+    unread.note("quotes", {"NSE:ITC"})
+    unread.note("quotes", set())
+    assert len(caplog.records) == 3
 
 
 @pytest.mark.parametrize("data", [None, {}, "", 5])

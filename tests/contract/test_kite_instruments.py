@@ -11,11 +11,11 @@ import pytest
 from adapters.clock import SystemClock
 from adapters.kite.instrument_list import UnreadableList, read_list
 from adapters.kite.instruments import KiteInstruments
-from domain.errors import BrokerUnavailable
+from domain.errors import BrokerUnavailable, InstrumentUnreadable
 from domain.instrument import Segment
 from tests.fakes.manual_clock import ManualClock
 from tests.paper_process import PaperProcess, free_port
-from tests.scripted_server import Script, ScriptedServer, answer, drip, hang, raw, send
+from tests.scripted_server import Script, ScriptedServer, answer, drip, hang, raw, send, send_then_close
 
 HEADER = (
     "instrument_token,exchange_token,tradingsymbol,name,last_price,expiry,strike,"
@@ -84,28 +84,53 @@ def test_search_puts_the_share_itself_first_and_never_an_index() -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "wrong"),
     [
-        TCS.replace("2953217", "token"),
-        TCS.replace("0.1,1,EQ", ",1,EQ"),
-        TCS.replace("0.1,1,EQ", "nan,1,EQ"),
-        TCS.replace("0.1,1,EQ", "0.1,,EQ"),
+        (TCS.replace("2953217", "token"), "instrument token is token"),
+        (TCS.replace("0.1,1,EQ", ",1,EQ"), "tick size is empty"),
+        (TCS.replace("0.1,1,EQ", "nan,1,EQ"), "tick size is nan"),
+        (TCS.replace("0.1,1,EQ", "0,1,EQ"), "tick size is 0"),
+        (TCS.replace("0.1,1,EQ", "-0.1,1,EQ"), "tick size is -0.1"),
+        (TCS.replace("0.1,1,EQ", "0.1,,EQ"), "lot size is empty"),
+        (TCS.replace("0.1,1,EQ", "0.1,0,EQ"), "lot size is 0"),
+        (TCS.replace("0.1,1,EQ", "0.1,1,"), "instrument type is empty"),
+        (TCS.replace('"', ""), "too many or too few fields"),  # an unquoted comma
+        (TCS.replace(",1,EQ", ",EQ"), "too many or too few fields"),
+        (TCS.removesuffix('",0,,0,0.1,1,EQ,NSE,NSE'), "too many or too few fields"),  # a quote not closed
+        (TCS[:20], "too many or too few fields"),
+        (TCS.replace("TATA", "T\xff"), "no text"),
+        (TCS.replace(",TCS,", ",TC\xff,"), "no text"),
     ],
 )
-async def test_an_unreadable_line_is_unknown_and_not_absent(line: str) -> None:
-    async with ScriptedServer(answer(200, dump(line, SMALL), CSV)) as server:
-        instruments = KiteInstruments(server.root, SystemClock())
-        assert await instruments.find("NSE", "SMALL")
-        with pytest.raises(BrokerUnavailable):
-            await instruments.find("NSE", "TCS")
+async def test_one_bad_line_is_unknown_and_not_absent_and_costs_no_other(line: str, wrong: str) -> None:
+    body = dump(line, SMALL).encode("latin-1")
+    for good in (body, b"\xef\xbb\xbf" + body, body.replace(b"\n", b"\r\n")):
+        async with ScriptedServer(send(plain_answer(good))) as server:
+            instruments = KiteInstruments(server.root, SystemClock())
+            assert await instruments.find("NSE", "SMALL")
+            with pytest.raises(InstrumentUnreadable, match="NSE:TCS") as unreadable:
+                await instruments.find("NSE", "TCS")
+            assert wrong in unreadable.value.wrong
 
 
-@pytest.mark.parametrize("text", ["", "\n", HEADER, "a,b,c\n1,2,3\n", dump(TCS, SMALL[:30]), "<html></html>"])
-def test_a_list_that_is_no_list_is_refused_whole(text: str) -> None:
+def plain_answer(body: bytes, *headers: str) -> bytes:
+    lines = ["HTTP/1.1 200 OK", "Content-Type: text/csv", *headers, f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def test_a_bad_line_of_another_symbol_makes_no_typo_unknown() -> None:
+    listed = read_list(dump(TCS.replace('"', ""), SMALL))
+    assert listed.unread("NSE", "NO-SUCH") is None
+    assert listed.unread("NSE", "SMALL") is None
+
+
+@pytest.mark.parametrize("text", ["", "\n", HEADER, "a,b,c\n1,2,3\n", GOOD[:-1], GOOD[:-30], "<html></html>"])
+def test_a_list_that_is_no_list_or_ends_too_soon_is_refused_whole(text: str) -> None:
     with pytest.raises(UnreadableList):
         read_list(text)
 
 
+PACKED_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Encoding: gzip\r\n\r\n"
 BAD = [
     answer(500, "no", "text/plain"),
     answer(302, "", None, ("Location: /elsewhere",)),
@@ -114,6 +139,9 @@ BAD = [
     hang,
     drip(raw(200, GOOD, "Content-Type: text/csv")),
     send(raw(200, "", "Content-Type: text/csv")[:40]),
+    send_then_close(raw(200, GOOD, "Content-Type: text/csv")[:-40]),  # shorter than its Content-Length
+    send_then_close(f"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\n\r\n{GOOD[:-40]}".encode()),
+    send_then_close(PACKED_HEAD + gzip.compress(GOOD.encode())[:-12]),  # without a length: gzip's end tells
 ]
 
 

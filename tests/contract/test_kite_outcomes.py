@@ -1,5 +1,6 @@
 """Every kind of answer, through the real client, against a server that answers exactly so."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,12 @@ import pytest
 from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
 from adapters.kite.calls import KiteCalls
-from adapters.kite.outcomes import TABLE, ReadError
+from adapters.kite.outcomes import TABLE, ReadError, placed
+from adapters.kite.outcomes import read as read_of
+from adapters.kite.reply import Reply
 from adapters.kite.wire import Wire
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.listing import Listing
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.strategy import Product
@@ -31,13 +35,18 @@ from tests.scripted_server import (
 ORDER = OrderRequest(OrderTerms("NSE", "TCS", Product.CNC), Side.BUY, 5, "ABCDEFGHIJKLMNOPQRST")
 PLACED = {"status": "success", "data": {"order_id": "2042130686722629633", "net": []}}
 TIMED_OUT = "Order request timed out. Please check the order book and confirm before placing again."
+WRONG_TOKEN = "Incorrect `api_key` or `access_token`."
 JSON = "Content-Type: application/json"
+
+
+ABSENT = object()
+"""An error envelope without an `error_type`."""
 
 
 def error(status: int, error_type: Any, message: Any = "No.", sent_as: int | None = None) -> Script:
     """Kite's error envelope."""
-    body = {"status": "error", "message": message, "error_type": error_type, "data": None}
-    return answer(sent_as or status, body)
+    body = {"status": "error", "message": message, "data": None}
+    return answer(sent_as or status, body if error_type is ABSENT else body | {"error_type": error_type})
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,32 @@ CASES = [
     Case("refused", "403 UserException", error(403, "UserException"), FINAL, BrokerRefused),
     Case("refused", "403 PermissionException", error(403, "PermissionException"), FINAL, BrokerRefused),
     Case("refused", "404", error(404, "GeneralException"), FINAL, BrokerRefused),
-    Case("refused", "428 no authorisation", error(428, "GeneralException"), FINAL, BrokerRefused),
+    Case("refused", "400 without a type", error(400, ABSENT), FINAL, BrokerRefused),
+    Case("refused", "400 with a null type", error(400, None), FINAL, BrokerRefused),
+    Case("refused", "400 with an empty type", error(400, ""), FINAL, BrokerRefused),
+    Case("refused", "400 with a type of another sort", error(400, 7), FINAL, BrokerRefused),
+    Case("refused", "422 without a type", error(422, ABSENT), FINAL, BrokerRefused),
+    Case("throttled", "429 envelope without a type", error(429, ABSENT, "Too many requests"), TRY, AWAY),
+    Case("timed out in words", "408 without a type", error(408, ABSENT), Unknown, AWAY),
+    Case("timed out in words", "400 without a type", error(400, ABSENT, TIMED_OUT), Unknown, AWAY),
+    Case(
+        "timed out in words",
+        "400 that asks for a login too",
+        error(400, None, f"{TIMED_OUT} Log in again."),
+        Unknown,
+        AWAY,
+    ),
+    Case("token dead", "403 without a type", error(403, ABSENT, WRONG_TOKEN), LOGIN, LoginNeeded),
+    Case("to be authorised by the user", "428", error(428, "GeneralException"), FINAL, BrokerRefused),
+    Case("to be authorised by the user", "428 without a type", error(428, ABSENT), FINAL, BrokerRefused),
+    Case("odd answer", "428 HTML", answer(428, "<h1>No</h1>", "text/html"), Unknown, AWAY),
+    Case("odd answer", "428 with nothing", answer(428, ""), Unknown, AWAY),
+    Case("odd answer", "400 with no words and no type", error(400, ABSENT, " "), Unknown, AWAY),
+    Case(
+        "odd answer", "400 with another shape", answer(400, {"error": "no", "message": "No."}), Unknown, AWAY
+    ),
+    Case("odd answer", "400 with a list", answer(400, [{"status": "error"}]), Unknown, AWAY),
+    Case("server error", "500 without a type", error(500, ABSENT), Unknown, AWAY),
     Case("refused", "400 of an unheard type", error(400, "NewException"), FINAL, BrokerRefused),
     Case("redirect", "302", answer(302, "", None, ("Location: /orders",)), Unknown, AWAY),
     Case("redirect", "307", answer(307, PLACED, headers=("Location: /orders/regular",)), Unknown, AWAY),
@@ -116,7 +150,6 @@ CASES = [
     Case("odd answer", "200 without data", answer(200, {"status": "success"}), Unknown, AWAY),
     Case("odd answer", "200 with nothing", answer(200, ""), Unknown, AWAY),
     Case("odd answer", "201 that says success", answer(201, PLACED), Unknown, AWAY),
-    Case("odd answer", "400 with a null type", error(400, None), Unknown, AWAY),
     Case("odd answer", "400 with no words", error(400, "InputException", None), Unknown, AWAY),
     Case("odd answer", "400 HTML", answer(400, "<h1>Bad request</h1>", "text/html"), Unknown, AWAY),
     Case("odd answer", "403 HTML of a firewall", answer(403, "<h1>Blocked</h1>", "text/html"), Unknown, AWAY),
@@ -178,11 +211,109 @@ async def test_a_read_comes_to_what_its_answer_proves(case: Case, wire: Wire) ->
     async with ScriptedServer(case.script) as server:
         broker = account(server.root, wire, case.patience)
         if case.read is None:
-            assert await broker.positions() == []
+            assert await broker.positions() == Listing()
         else:
             with pytest.raises(case.read):
                 await broker.positions()
         assert len(server.requests) == 1, "asked once"
+
+
+DEAD_LOGINS = [
+    WRONG_TOKEN,
+    "Invalid `api_key` or `access_token`.",
+    "Missing api_key or access_token",
+    "Missing or empty field `access_token`",
+    "Invalid access token",
+    "The access_token is no longer valid.",
+    "Token is invalid or has expired.",
+    "Invalid or expired token.",
+    "Session expired or invalid",
+    "Your session has expired. Please log in again.",
+    "Invalid session credentials",
+    "User is not logged in.",
+]
+"""From kite.trade's documentation and forum, and from public logs of clients."""
+REFUSALS = [
+    "Insufficient permission for that call.",
+    "IP (1.2.3.4) is not allowed to place orders for this app. Update allowed IPs on the developer console.",
+    "No IPs configured for this app. Add allowed IPs on the Kite developer console.",
+    "The user is not enabled for the app.",
+    "10 quantity needs authorisation at depository.",
+    "Tick size for this script is 0.05. Kindly enter price in the multiple of tick size for this script",
+    "Missing or empty field `product`",
+    "Insufficient funds. Required margin is 95417.84 but available margin is 74251.80.",
+    "Insufficient stock holding or there are pending sell orders for this stock. Check the orderbook",
+    "MIS (intraday) are blocked as the markets are not open for trading today. Try placing an AMO order.",
+    "Maximum allowed order requests exceeded.",
+    "Market orders without market protection are not allowed via API. Please set market protection.",
+    "Invalid `instrument_token`.",
+    "Instrument token 738561 is invalid or has expired.",
+    "Invalid token 738561 for NSE",
+    "The token of this contract has expired.",
+    "The order type is invalid in the closing auction session.",
+    "The trading session has expired for this contract.",
+    "Order type is invalid for this session",
+    "The session is invalid for AMO orders.",
+]
+TYPES: list[Any] = [ABSENT, None, "InputException", "GeneralException", "OrderException", "NeverHeardOf"]
+
+
+def envelope(status: int, error_type: Any, message: str) -> Reply:
+    kind = None if error_type is ABSENT else error_type
+    return Reply(True, status, kind, message, "GeneralException", envelope=True)
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("error_type", TYPES, ids=range(len(TYPES)))
+@pytest.mark.parametrize("message", DEAD_LOGINS)
+def test_what_speaks_of_the_login_is_a_dead_login_whatever_its_type(
+    message: str, error_type: Any, status: int
+) -> None:
+    reply = envelope(status, error_type, message)
+    assert placed(reply) == Rejected(LOGIN, message)
+    with pytest.raises(LoginNeeded):
+        read_of(reply)
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("error_type", TYPES, ids=range(len(TYPES)))
+@pytest.mark.parametrize("message", REFUSALS)
+def test_a_refusal_of_another_sort_is_no_dead_login_and_is_shown(
+    message: str, error_type: Any, status: int
+) -> None:
+    reply = envelope(status, error_type, message)
+    assert placed(reply) == Rejected(FINAL, message)
+    with pytest.raises(BrokerRefused, match=re.escape(message)):
+        read_of(reply)
+
+
+@pytest.mark.parametrize("message", REFUSALS[:3])
+def test_a_permission_is_no_login_even_under_the_tokens_type(message: str) -> None:
+    assert placed(envelope(403, "TokenException", message)) == Rejected(FINAL, message)
+
+
+async def test_a_sale_that_must_be_authorised_says_so_in_both_their_words(wire: Wire) -> None:
+    words = "10 quantity needs authorisation at depository."
+    body = {"status": "error", "message": words, "data": None}
+    async with ScriptedServer(answer(428, body)) as server:
+        outcome = await account(server.root, wire).place(ORDER, 5)
+    assert isinstance(outcome, Rejected)
+    assert outcome.cause is FINAL
+    assert outcome.message.startswith(words)
+    assert "Authorise the sale in Kite" in outcome.message
+
+
+@pytest.mark.parametrize("kind", [ABSENT, None, "InputException"], ids=range(3))
+async def test_a_refusal_is_shown_without_secrets_and_without_what_cannot_be_stored(
+    kind: Any, wire: Wire
+) -> None:
+    message = "Refused\x00 for s3cr3t-token\n\ud800" + "x" * 480 + "s3cr3t-token"
+    async with ScriptedServer(error(400, kind, message)) as server:
+        outcome = await account(server.root, wire).place(ORDER, 5)
+    assert isinstance(outcome, Rejected)
+    assert outcome.message.startswith("Refused  for …")
+    assert "s3cr3t" not in outcome.message
+    assert outcome.message.isprintable()
 
 
 READS: dict[str, Callable[[KiteBroker], Awaitable[object]]] = {

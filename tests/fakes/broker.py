@@ -9,6 +9,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from domain.errors import BrokerUnavailable, LoginNeeded
+from domain.listing import Listing
 from domain.order import FINAL, BrokerOrder, BrokerPosition, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker, Clock
@@ -54,6 +55,9 @@ class MemoryBroker:
     holds: dict[Side, asyncio.Event] = field(default_factory=dict)
     hidden: set[Side] = field(default_factory=set)
     """Orders that the order book does not show yet; the position book does."""
+    unread_orders: frozenset[str | None] = frozenset()
+    unread_positions: frozenset[str | None] = frozenset()
+    """Symbols of rows that cannot be read; None for a row that says none."""
 
     async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
         outcome = self._take(order)
@@ -89,20 +93,20 @@ class MemoryBroker:
             for row in self.book
         ]
 
-    async def orders(self) -> Sequence[BrokerOrder]:
+    async def orders(self) -> Listing[BrokerOrder]:
         if self.reads_fail:
             raise BrokerUnavailable("the order book did not come")
-        return [row for row in self.book if row.side not in self.hidden]
+        return Listing(tuple(row for row in self.book if row.side not in self.hidden), self.unread_orders)
 
-    async def positions(self) -> Sequence[BrokerPosition]:
+    async def positions(self) -> Listing[BrokerPosition]:
         if self.login_is_dead:
             raise LoginNeeded("log in at your broker")
         if self.reads_fail:
             raise BrokerUnavailable("the position book did not come")
         if self.positions_lag:
-            return []
+            return Listing()
         keys = {(row.exchange, row.symbol, row.product) for row in self.book}
-        return [self._position(*key) for key in keys]
+        return Listing(tuple(self._position(*key) for key in keys), self.unread_positions)
 
     async def holdings(self, exchange: str, symbol: str) -> int:
         return self.held_before

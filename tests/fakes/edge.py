@@ -15,6 +15,7 @@ from domain.errors import (
     BrokerRefused,
     BrokerUnavailable,
     CacheUnavailable,
+    InstrumentUnreadable,
     LoginNeeded,
     NoSuchRun,
     Unavailable,
@@ -168,6 +169,7 @@ class MemoryInstruments:
 
     def __init__(self) -> None:
         self.away = False
+        self.unreadable: set[str] = set()
         self.listed = [
             instrument("TCS", segment=Segment.CASH_CAS),
             instrument("TCS", "BSE", segment=Segment.CASH_CAS),
@@ -179,6 +181,8 @@ class MemoryInstruments:
 
     async def find(self, exchange: str, symbol: str) -> Instrument | None:
         self._reach()
+        if symbol in self.unreadable:
+            raise InstrumentUnreadable(exchange, symbol, "its lot size is 0")
         found = (item for item in self.listed if (item.exchange, item.symbol) == (exchange, symbol))
         return next(found, None)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from adapters.kite.feed_socket import FeedLogin, Receiver
 from adapters.kite.ticks import Tick, Ticks
-from domain.errors import BrokerUnavailable, CacheUnavailable, Unavailable
+from domain.errors import BrokerUnavailable, CacheUnavailable, InstrumentUnreadable, Unavailable
 from domain.instrument import Instrument, Segment
 from domain.listener_ports import Standing, WatchedStrategy
 from domain.ports import Clock
@@ -98,10 +98,13 @@ class MemoryInstruments:
         self._unlisted = unlisted
         self._tokens: dict[str, int] = {}
         self.away = False
+        self.unreadable: set[str] = set()
 
     async def find(self, exchange: str, symbol: str) -> Instrument | None:
         if self.away:
             raise BrokerUnavailable("no instrument list")
+        if symbol in self.unreadable:
+            raise InstrumentUnreadable(exchange, symbol, "its lot size is 0")
         if symbol in self._unlisted:
             return None
         return Instrument(

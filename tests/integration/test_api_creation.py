@@ -7,12 +7,15 @@ from decimal import Decimal
 import pytest
 
 from adapters.calendar import open_calendar
+from adapters.clock import SystemClock
+from adapters.kite.instruments import KiteInstruments
 from adapters.store.engine import Store
 from adapters.store.tables import Base
 from api.passwords import Passwords
 from domain.instrument import Segment
 from tests.api_world import MONDAY_0830, STRATEGY, Customer, World, json_of, new_world
 from tests.fakes.calendar import Weekdays
+from tests.paper_process import PaperProcess
 from tests.postgres import PostgresServer
 
 
@@ -201,6 +204,35 @@ async def test_unknown_symbol_suggests_what_was_meant(world: World, customer: Cu
     (error,) = answer.json()["errors"]
     assert (error["field"], error["code"]) == ("symbol", "unknown_symbol")
     assert "did you mean TCS?" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("tick", "lot", "wrong"),
+    [("0.05", 0, "lot size is 0"), (0, 1, "tick size is 0"), ("", 1, "tick size is empty")],
+)
+async def test_symbol_at_which_the_brokers_list_is_wrong_is_refused_by_name(
+    world: World, customer: Customer, passwords: Passwords, tick: object, lot: int, wrong: str
+):
+    with PaperProcess() as paper:
+        paper.row("/instruments", [1, 1, "ODD", "ODD", 0, "", 0, tick, lot, "EQ", "NSE", "NSE"])
+        real = KiteInstruments(paper.url, SystemClock())
+        over_paper = await new_world(world.store, passwords, instruments=real).customer()
+        answer = await over_paper.post("/strategy/create", STRATEGY | {"symbol": "ODD"})
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert (error["field"], error["code"]) == ("symbol", "unreadable_symbol")
+        assert "ODD cannot be traded now" in error["message"]
+        assert wrong in error["message"]
+        await over_paper.create(stop_loss=3500)
+
+
+async def test_start_refuses_a_symbol_at_which_the_brokers_list_has_become_wrong(world: World):
+    trader = await world.trader()
+    created = await trader.create()
+    world.instruments.unreadable = {"TCS"}
+    started = await trader.start(created["strategy_id"])
+    assert started.status_code == 422
+    assert started.json()["errors"][0]["code"] == "unreadable_symbol"
 
 
 async def test_index_cannot_be_bought(world: World, customer: Customer):

@@ -79,7 +79,7 @@ class Floor:
 
 @pytest.fixture
 async def floor(paper: PaperProcess) -> AsyncIterator[Floor]:
-    for symbol in ("TCS", "INFY"):
+    for symbol in ("TCS", "INFY", "SBIN", "ITC"):
         paper.price(symbol, 3600)
     wire = Wire()
     floor = Floor(paper, wire)
@@ -90,6 +90,7 @@ async def floor(paper: PaperProcess) -> AsyncIterator[Floor]:
     await asyncio.gather(task, return_exceptions=True)
     wire.close()
     paper.clear_faults()
+    paper.clear_rows()
 
 
 async def test_price_at_the_stop_signals_its_run_and_nobody_else(floor: Floor) -> None:
@@ -126,6 +127,25 @@ async def test_price_that_fell_while_the_feed_was_silent_is_judged(floor: Floor)
     floor.paper.fault("ws_silent", seconds=60)
     floor.paper.price("TCS", 3450)
     await floor.until(lambda: any(sent.strategy_id == one.strategy_id for sent in floor.signals.sent))
+
+
+async def test_stop_is_acted_on_while_the_feed_is_silent_and_its_neighbours_quote_is_null(
+    floor: Floor,
+) -> None:
+    neighbour, one = (
+        floor.watch_list.put(watched("ITC", "3500")),
+        floor.watch_list.put(watched("SBIN", "3500")),
+    )
+    await floor.until_only_ticks_tell()
+    floor.paper.row("/quote", {"NSE:ITC": None})
+    floor.paper.fault("ws_silent", seconds=60)
+    floor.paper.price("SBIN", 3450)
+    await floor.until(lambda: any(sent.strategy_id == one.strategy_id for sent in floor.signals.sent), 15)
+    await floor.until(lambda: any(alarm.kind == "stop_unwatched" for alarm in floor.alerts.raised))
+    [alarm] = [alarm for alarm in floor.alerts.raised if alarm.kind == "stop_unwatched"]
+    assert alarm.data["instruments"] == "NSE:ITC"
+    assert alarm.strategy_id == neighbour.strategy_id
+    assert "no readable price" in alarm.text
 
 
 async def test_garbage_frames_sell_nothing(floor: Floor) -> None:

@@ -1,6 +1,6 @@
 """Planted in what an order goes through: when it may be sent, what became of it, how much is sold."""
 
-from tests.planted.bug import DESK, LATE, LEG, OUTCOMES, SINGLES, TOGETHER, Bug
+from tests.planted.bug import DESK, LATE, LEG, OUTCOMES, ROWS, SINGLES, TOGETHER, Bug
 
 ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -73,7 +73,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "        except (BrokerUnavailable, LoginNeeded, BrokerRefused):\n            return False\n"
         "        now, horizons = ",
         "        except (BrokerUnavailable, LoginNeeded, BrokerRefused):\n"
-        "            positions = []\n"
+        "            positions = Listing()\n"
         "        now, horizons = ",
         (TOGETHER,),
     ),
@@ -82,7 +82,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "An entry is given up as absent although nobody could look.",
         "activities/desk.py",
         "        except (BrokerUnavailable, BrokerRefused):\n            return None\n",
-        "        except (BrokerUnavailable, BrokerRefused):\n            return []\n",
+        "        except (BrokerUnavailable, BrokerRefused):\n            return Listing()\n",
         (TOGETHER,),
     ),
     Bug(
@@ -223,5 +223,109 @@ ORDER_BUGS: tuple[Bug, ...] = (
         " if attempt.status is not OrderStatus.PLANNED}",
         "}",
         ("tests/unit/test_strays.py",),
+    ),
+    Bug(
+        "a refusal without an error type is unknown",
+        "HTTP 428 names none: its sale is in doubt, sent again every 22 s, and its user never reads why.",
+        "adapters/kite/outcomes.py",
+        "400 <= reply.status < 500 and reply.envelope",
+        "400 <= reply.status < 500 and reply.error_type is not None",
+        (OUTCOMES,),
+    ),
+    Bug(
+        "a dead login is known by its type alone",
+        "Under any other type it is a refusal for good: the day is over although a login would save it.",
+        "adapters/kite/outcomes.py",
+        "    return say_login_is_dead(reply.status, reply.message) and not _timed_out(reply)\n",
+        "    return False\n",
+        (OUTCOMES,),
+    ),
+    Bug(
+        "any token is the login's token",
+        "A refusal of an instrument sends the user to log in, and the order waits for it.",
+        "adapters/kite/words.py",
+        'rf"{_START}{_BOTH} token{_END}"',
+        'r"token"',
+        (OUTCOMES,),
+    ),
+    Bug(
+        "one unreadable row fails the list",
+        "A stranger's odd order keeps every order of the account from being followed.",
+        "adapters/kite/rows.py",
+        "        except Malformed:\n            unread.add(_symbol(row))\n",
+        "        except Malformed:\n            raise BrokerUnavailable(name) from None\n",
+        (ROWS,),
+    ),
+    Bug(
+        "one unreadable quote fails the others",
+        "A null beside good quotes: no stop of the account is watched.",
+        "adapters/kite/rows.py",
+        "        with suppress(Malformed):\n            found[name] = _quote(_object(row), seen_at)\n",
+        "        found[name] = _quote(_object(row), seen_at)\n",
+        (ROWS,),
+    ),
+    Bug(
+        "an unread row is an absent one",
+        "A list with unread rows counts as read whole: an order in one of them is sent again.",
+        "domain/listing.py",
+        "        return not self.unreadable & {symbol, None}\n",
+        "        return True\n",
+        (LEG,),
+    ),
+    Bug(
+        "a row without a symbol is of another one",
+        "It may be of any: the proof that an order is absent holds only where every row says what it is of.",
+        "domain/listing.py",
+        "        return not self.unreadable & {symbol, None}\n",
+        "        return symbol not in self.unreadable\n",
+        (LEG,),
+    ),
+    Bug(
+        "an unreadable position row is zero",
+        "What was sold today is not known, and the sale is sent again.",
+        "domain/leg.py",
+        "        and positions.covers(terms.symbol)\n",
+        "",
+        (LEG,),
+    ),
+    Bug(
+        "an entry is absent from a book with unread rows",
+        "It is given up while its row is there, unread: what it buys belongs to no run.",
+        "domain/leg.py",
+        "    return past and book.covers(terms.symbol)\n",
+        "    return past\n",
+        (LEG,),
+    ),
+    Bug(
+        "a stray sale may hide in an unread row",
+        "Whoever takes over gives up looking after 20 s, and sells the same shares again.",
+        "activities/strays.py",
+        "        if not book.covers(intent.terms.symbol):\n            return False\n",
+        "",
+        ("tests/unit/test_strays.py",),
+    ),
+    Bug(
+        "a stop without a price alarms no one",
+        "Its price is missing from every answer, and nothing says so.",
+        "listener/desk.py",
+        "            self._asked_for[instrument] = seen.seen_at if seen else None\n",
+        "            self._asked_for[instrument] = self._clock.now()\n",
+        ("tests/unit/test_listener.py",),
+    ),
+    Bug(
+        "a silent feed that reconnects counts as watching",
+        "It is alive for 5 s, again and again, and never brings a price.",
+        "listener/desk.py",
+        "        unproven = not carried or self._unwatched.lately_lost(instrument)\n",
+        "        unproven = not carried\n",
+        ("tests/unit/test_listener.py",),
+    ),
+    Bug(
+        "a lot of zero can be traded",
+        "Creating a strategy divides by it.",
+        "adapters/kite/instrument_list.py",
+        "    if number <= 0:\n",
+        "    if number < 0:\n",
+        ("tests/contract/test_kite_instruments.py",),
     ),
 )

@@ -13,6 +13,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.listing import Listing
 from domain.order import FINAL, BrokerOrder, BrokerPosition, Leg, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
@@ -207,18 +208,20 @@ class Account:
         if self.exchange.stage.now() >= order.stuck_until:
             self.exchange.end(order, OrderStatus.CANCELLED)
 
-    async def orders(self) -> Sequence[BrokerOrder]:
+    async def orders(self) -> Listing[BrokerOrder]:
         await self._pass("read.orders")
         now = self.exchange.stage.now()
-        return [_row(order, self.exchange.price) for order in self.exchange.orders if order.seen_from <= now]
+        shown = (order for order in self.exchange.orders if order.seen_from <= now)
+        return Listing(tuple(_row(order, self.exchange.price) for order in shown))
 
-    async def positions(self) -> Sequence[BrokerPosition]:
+    async def positions(self) -> Listing[BrokerPosition]:
         await self._pass("read.positions")
         if not self.exchange.orders:
-            return []
+            return Listing()
         terms = self.exchange.orders[0].request.terms
         bought, sold = self.exchange.net(Side.BUY), self.exchange.net(Side.SELL)
-        return [BrokerPosition(terms.exchange, terms.symbol, terms.product, bought - sold, bought, sold)]
+        row = BrokerPosition(terms.exchange, terms.symbol, terms.product, bought - sold, bought, sold)
+        return Listing((row,))
 
     async def holdings(self, exchange: str, symbol: str) -> int:
         await self._pass("read.holdings")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,7 +19,9 @@ from domain.leg import (
     entry_is_absent,
     exit_may_be_resent,
     next_step,
+    sales_are_explained,
 )
+from domain.listing import Listing
 from domain.order import (
     Attempt,
     BrokerOrder,
@@ -113,13 +116,37 @@ def test_an_exit_is_done_when_everything_is_sold() -> None:
 
 
 def test_an_entry_is_absent_only_after_its_horizon() -> None:
-    assert not entry_is_absent(attempt(ENTRY, 1, OrderStatus.SENT, age=119), NOW, Horizons())
-    assert entry_is_absent(attempt(ENTRY, 1, OrderStatus.SENT, age=120), NOW, Horizons())
+    assert not absent(age=119)
+    assert absent(age=120)
+
+
+def absent(age: float, *unread: str | None) -> bool:
+    sent = attempt(ENTRY, 1, OrderStatus.SENT, age=age)
+    return entry_is_absent(sent, Listing((), frozenset(unread)), TERMS, NOW, Horizons())
+
+
+@pytest.mark.parametrize("symbol", [TERMS.symbol, None])
+def test_nothing_is_absent_from_a_book_with_unread_rows_of_its_symbol(symbol: str | None) -> None:
+    unread = frozenset({symbol})
+    assert not absent(3600, symbol)
+    assert not resend(book=Listing((), unread))
+    assert not resend(positions=Listing((position(net=10, sold=0),), unread))
+    assert not resend(positions=Listing((), unread))
+    assert not sales_are_explained(Listing((), unread), Listing(), TERMS)
+    assert not sales_are_explained(Listing(), Listing((), unread), TERMS)
+
+
+def test_an_unread_row_of_another_symbol_blocks_nothing() -> None:
+    unread = frozenset({"OTHER"})
+    assert absent(120, "OTHER")
+    assert resend(
+        book=Listing((), unread), positions=Listing((position(net=10, sold=0),), frozenset({"OTHER"}))
+    )
 
 
 def resend(**changes: object) -> bool:
     """Ask for a resend in the one situation that allows it, with changes."""
-    situation: dict[str, object] = {
+    situation: dict[str, Any] = {
         "attempts": [attempt(EXIT, 1, OrderStatus.SENT, age=20)],
         "book": [],
         "positions": [position(net=10, sold=0)],
@@ -127,7 +154,11 @@ def resend(**changes: object) -> bool:
         "now": NOW,
         "horizons": Horizons(),
     }
-    return exit_may_be_resent(**(situation | changes))  # type: ignore[arg-type]
+    situation |= changes
+    for name in ("book", "positions"):
+        if isinstance(situation[name], list):
+            situation[name] = Listing(tuple(situation[name]))
+    return exit_may_be_resent(**situation)
 
 
 def test_exit_is_sent_again_when_both_books_agree() -> None:

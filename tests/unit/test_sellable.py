@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 
+from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderStatus, OrderTerms, Reason, Side
 from domain.sellable import Account, OtherClaims, books_agree, net_position, patience
 from domain.strategy import Product
@@ -51,8 +52,14 @@ def test_a_sale_never_opens_a_short_nor_touches_an_older_claim_whatever_the_numb
 
 
 def test_only_rows_of_the_symbol_and_the_product_count_as_its_position() -> None:
-    rows = [position(4), position(7, product="CNC"), position(9, symbol="INFY"), position(3)]
-    assert net_position(rows, TCS) == 7
+    rows = (position(4), position(7, product="CNC"), position(9, symbol="INFY"), position(3))
+    assert net_position(Listing(rows), TCS) == 7
+
+
+@pytest.mark.parametrize("unread", ["TCS", None])
+def test_an_unread_row_is_not_a_position_of_zero(unread: str | None) -> None:
+    assert net_position(Listing((position(10),), frozenset({unread})), TCS) is None
+    assert net_position(Listing((position(10),), frozenset({"INFY"})), TCS) == 10
 
 
 @pytest.mark.parametrize(
@@ -70,7 +77,10 @@ def test_only_rows_of_the_symbol_and_the_product_count_as_its_position() -> None
 def test_books_agree_when_both_show_the_same_trades(
     book: list[BrokerOrder], positions: list[BrokerPosition], agree: bool
 ) -> None:
-    assert books_agree(book, positions, TCS) is agree
+    assert books_agree(Listing(tuple(book)), Listing(tuple(positions)), TCS) is agree
+    unread = frozenset({"TCS"})
+    assert not books_agree(Listing(tuple(book), unread), Listing(tuple(positions)), TCS)
+    assert not books_agree(Listing(tuple(book)), Listing(tuple(positions), unread), TCS)
 
 
 def test_a_stop_waits_two_seconds_for_the_account_a_timed_sale_ten_and_all_else_until_it_is_read() -> None:

@@ -10,6 +10,7 @@ from activities.dealer import Dealer
 from activities.desk import DeskRules, OrderDesk
 from activities.gate import EntryGate
 from activities.overdue import ExitWatch
+from domain.listing import Listing
 from domain.order import BrokerOrder, Leg, OrderRequest, OrderStatus, Reason, Side
 from domain.run import Exited, ExitOrder
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
@@ -105,12 +106,35 @@ async def test_a_sale_of_the_users_own_holds_nobody_up_for_ever(house: House) ->
     hidden = replace(house.broker.book[-1], tags=frozenset(), broker_order_id="7")
     house.broker.book.append(hidden)
 
-    async def books() -> list[BrokerOrder]:
-        return [row for row in house.broker.book if row.tags]
+    async def books() -> Listing[BrokerOrder]:
+        return Listing(tuple(row for row in house.broker.book if row.tags))
 
     house.broker.orders = books  # type: ignore[method-assign]
     exited = await house.settled(seconds=40)
     assert (exited.sold, exited.held) == (4, 6)
+
+
+@pytest.mark.parametrize("symbol", ["TCS", None])
+async def test_a_sale_that_may_be_in_an_unread_row_is_waited_for_without_end(
+    house: House, symbol: str | None
+) -> None:
+    await house.sold_without_the_store()
+    house.broker.hidden, house.broker.unread_orders = {Side.SELL}, frozenset({symbol})
+    work = asyncio.ensure_future(house.dealer.settle_exit(ORDER))
+    for _ in range(300):
+        await house.clock.advance(1)
+    assert not work.done()
+    house.broker.hidden, house.broker.unread_orders = set(), frozenset()
+    for _ in range(5):
+        await house.clock.advance(1)
+    assert (await work).sold == 10
+    assert house.sales == 1
+
+
+async def test_an_unread_row_of_another_symbol_holds_nobody_up(house: House) -> None:
+    await house.sold_without_the_store()
+    house.broker.unread_orders = house.broker.unread_positions = frozenset({"ITC"})
+    assert (await house.settled(seconds=10)).sold == 10
 
 
 async def test_a_run_that_is_not_adopted_asks_the_broker_nothing(house: House) -> None:

@@ -1,0 +1,30 @@
+"""Unpacking a body by its content encoding: whole, and no larger than it may be."""
+
+import zlib
+
+PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
+
+
+class TooLarge(ValueError):
+    """The body unpacks to more than anything the broker sends."""
+
+
+def unpacked(body: bytes | bytearray, encoding: str, largest: int) -> bytes:
+    """Return the body without its content encoding. Raises `TooLarge`, `zlib.error` where it is cut off."""
+    if encoding.strip().lower() not in PACKED:
+        return bytes(body)
+    try:
+        return _inflate(body, ZLIB_OR_GZIP, largest)
+    except zlib.error:
+        return _inflate(body, -zlib.MAX_WBITS, largest)  # "deflate" as some servers understand it
+
+
+def _inflate(packed: bytes | bytearray, form: int, largest: int) -> bytes:
+    inflating = zlib.decompressobj(form)
+    body = inflating.decompress(packed, largest + 1)
+    if len(body) > largest:
+        raise TooLarge("it is too large")
+    if not inflating.eof:
+        raise zlib.error("the packed body is cut off")
+    return body

@@ -1,0 +1,176 @@
+"""Rows that cannot be read, put into the paper exchange's lists: what they cost, over the real adapter."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from adapters.clock import SystemClock
+from adapters.kite.instruments import KiteInstruments
+from adapters.kite.wire import Wire
+from domain.errors import InstrumentUnreadable
+from domain.order import Leg, OrderStatus, OrderTerms, Reason
+from domain.run import Entered, EnterOrder, Exited, ExitOrder
+from domain.strategy import Product
+from tests.contract.test_desk_on_paper import HORIZON, Account, House
+from tests.paper_process import PaperProcess
+
+SBIN = OrderTerms("NSE", "SBIN", Product.CNC)
+ODD_LINES: list[Any] = [
+    "1,1,ODDNAME,TATA, SONS,0,,0,0.05,1,EQ,NSE,NSE",
+    "2,2,ODDSHORT,SHORT,0,,0,0.05,1,EQ,NSE",
+    '3,3,ODDQUOTE,"NEVER CLOSED,0,,0,0.05,1,EQ,NSE,NSE',
+    [4, 4, "ODDLOT", "LOT", 0, "", 0, 0.05, 0, "EQ", "NSE", "NSE"],
+    [5, 5, "ODDTICK", "TICK", 0, "", 0, 0, 1, "EQ", "NSE", "NSE"],
+    [6, 6, "ODDEMPTY", "EMPTY", 0, "", 0, "", 1, "EQ", "NSE", "NSE"],
+    {"base64": base64.b64encode(b"7,7,ODDBYTES,T\xffTA,0,,0,0.05,1,EQ,NSE,NSE").decode()},
+]
+ODD_SYMBOLS = ("ODDNAME", "ODDSHORT", "ODDQUOTE", "ODDLOT", "ODDTICK", "ODDEMPTY", "ODDBYTES")
+
+
+@pytest.fixture(scope="module")
+def paper() -> Iterator[PaperProcess]:
+    with PaperProcess("--seed", "7") as process:
+        yield process
+
+
+@pytest.fixture
+async def wire(paper: PaperProcess) -> AsyncIterator[Wire]:
+    made = Wire()
+    yield made
+    made.close()
+    paper.clear_faults()
+    paper.clear_rows()
+
+
+class Trader:
+    """One account at the paper exchange that buys and sells SBIN through the real desk."""
+
+    def __init__(self, paper: PaperProcess, wire: Wire) -> None:
+        paper.price("SBIN", 800)
+        self.paper = paper
+        self.account = Account(paper, wire)
+        self.house = House(paper, self.account)
+        self.key = self.house._key
+        self.exit_key = replace(self.key, leg=Leg.EXIT)
+
+    async def buy(self) -> Entered:
+        order = EnterOrder(self.key, SBIN, 10, Decimal(100), datetime.now(UTC))
+        entered: Entered = await ActivityEnvironment().run(self.house._orders.enter, order)
+        return entered
+
+    async def sell(self) -> Exited:
+        """Attempt as the run does: until everything is sold."""
+        while True:
+            order = ExitOrder(self.exit_key, SBIN, 10, Reason.SELL, datetime.now(UTC))
+            try:
+                exited: Exited = await ActivityEnvironment().run(self.house._orders.exit, order)
+            except ApplicationError:
+                continue
+            return exited
+
+    def lose(self, side: str, **more: Any) -> None:
+        """Have the next order of a side never arrive, with no answer."""
+        self.paper.fault("http_503", {"user_id": self.account.owner.user_id, "side": side}, **more)
+
+    def sent(self, side: str) -> int:
+        mine = [row for row in self.paper.ledger() if row["user_id"] == self.account.owner.user_id]
+        return sum(row["transaction_type"] == side for row in mine)
+
+
+@pytest.fixture
+def trader(paper: PaperProcess, wire: Wire) -> Trader:
+    return Trader(paper, wire)
+
+
+@pytest.mark.parametrize(
+    ("path", "row"),
+    [
+        ("/quote", {"NSE:ITC": None}),
+        ("/quote", {"NSE:ITC": {"last_price": "400"}}),
+        ("/orders", {"tradingsymbol": "ITC", "status": None}),
+        ("/portfolio/positions", {"tradingsymbol": "ITC", "quantity": None}),
+        ("/portfolio/holdings", {"tradingsymbol": "ITC"}),
+    ],
+    ids=str,
+)
+async def test_an_unreadable_neighbour_costs_neither_a_purchase_nor_a_sale(
+    trader: Trader, path: str, row: Any
+) -> None:
+    trader.paper.row(path, row)
+    assert (await trader.buy()).filled == 10
+    trader.lose("SELL")  # so that both books are asked for proof
+    assert (await trader.sell()).sold == 10
+    assert (trader.sent("BUY"), trader.sent("SELL")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "row"),
+    [
+        ("/orders", {"tradingsymbol": "SBIN", "transaction_type": "SELL", "filled_quantity": None}),
+        ("/orders", None),
+        ("/portfolio/positions", {"tradingsymbol": "SBIN", "product": "CNC", "quantity": None}),
+        ("/portfolio/positions", "nonsense"),
+    ],
+    ids=str,
+)
+async def test_an_exit_in_doubt_is_not_sent_again_while_a_row_of_its_symbol_is_unread(
+    trader: Trader, path: str, row: Any
+) -> None:
+    assert (await trader.buy()).filled == 10
+    trader.paper.row(path, row)
+    trader.lose("SELL")
+    selling = asyncio.ensure_future(trader.sell())
+    await asyncio.sleep(HORIZON + 2)
+    assert not selling.done()
+    assert trader.sent("SELL") == 0
+    trader.paper.clear_rows()
+    assert (await selling).sold == 10
+    assert trader.sent("SELL") == 1
+
+
+async def test_an_entry_in_doubt_is_not_absent_from_a_book_with_unread_rows_of_its_symbol(
+    trader: Trader,
+) -> None:
+    trader.paper.row("/orders", {"tradingsymbol": "SBIN"})
+    trader.lose("BUY")
+    buying = asyncio.ensure_future(trader.buy())
+    await asyncio.sleep(HORIZON + 2)
+    assert not buying.done()
+    [attempt] = trader.house.log.rows.values()
+    assert attempt.status is OrderStatus.SENT
+    assert "could not" in attempt.message
+    trader.paper.clear_rows()
+    entered = await buying
+    assert entered.in_doubt
+    assert trader.sent("BUY") == 0
+
+
+async def test_our_own_order_is_followed_though_other_fields_of_its_row_are_odd(trader: Trader) -> None:
+    """The exchange has none of it: the row is all there is, found by the tag."""
+    tag = trader.key.tag(1)
+    odd = {"order_id": "77", "tag": tag, "status": "COMPLETE", "quantity": 10, "filled_quantity": 10}
+    trader.paper.row("/orders", odd | {"transaction_type": "BUY", "average_price": "800", "product": None})
+    trader.lose("BUY")
+    assert (await trader.buy()).filled == 10
+
+
+async def test_bad_lines_of_the_instrument_list_are_unknown_and_the_others_are_read(
+    paper: PaperProcess, wire: Wire
+) -> None:
+    for line in ODD_LINES:
+        paper.row("/instruments", line)
+    instruments = KiteInstruments(paper.url, SystemClock())
+    assert await instruments.find("NSE", "TCS")
+    assert await instruments.find("NSE", "NO-SUCH") is None
+    for symbol in ODD_SYMBOLS:
+        with pytest.raises(InstrumentUnreadable, match=f"NSE:{symbol}"):
+            await instruments.find("NSE", symbol)
+    assert await instruments.search("ODD", 10) == []

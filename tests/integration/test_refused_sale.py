@@ -1,0 +1,51 @@
+"""A refusal without an error type, from the wire to the rows: the order's message and the timeline."""
+
+import asyncio
+
+import pytest
+
+from activities.desk import DeskRules, OrderDesk
+from activities.intent import Intent
+from adapters.clock import SystemClock
+from adapters.kite.broker import KiteBroker
+from adapters.kite.calls import KiteCalls
+from adapters.kite.wire import Wire
+from adapters.store.engine import Store
+from domain.order import Leg, Reason
+from tests.fakes.broker import MemoryBroker, MemoryBrokers
+from tests.fakes.house import MemoryCache
+from tests.scripted_server import ScriptedServer, answer
+from tests.store_rows import TERMS, Desk, just_now
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "ours"),
+    [
+        (428, "10 quantity needs authorisation at depository.", "Authorise the sale in Kite"),
+        (400, "Insufficient stock holding or there are pending sell orders for this stock.", ""),
+    ],
+)
+async def test_a_refused_sale_says_why_in_its_row_and_in_the_timeline(
+    store: Store, status: int, words: str, ours: str
+) -> None:
+    house, clock, wire = await Desk.made(store), SystemClock(), Wire()
+    await house.runs.activate(house.start())
+    await house.bought()
+    brokers = MemoryBrokers(MemoryBroker(clock))
+    desk = OrderDesk(house.log, MemoryCache(), brokers, clock, DeskRules())
+    intent = Intent(house.key(Leg.EXIT), TERMS, 10, Reason.SELL, just_now(), patience=0)
+    async with ScriptedServer(answer(status, {"status": "error", "message": words})) as kite:
+        broker = KiteBroker(KiteCalls("key", "token", kite.root, wire), clock)
+        await desk.place_once(intent, broker, asyncio.Event())
+        async with asyncio.timeout(5):  # nothing to look up: the answer was clear
+            await desk.settle(intent, broker, asyncio.Event())
+        assert len(kite.requests) == 1
+    wire.close()
+    row = next(row for row in await house.orders() if row.leg == "exit")
+    assert row.status == "rejected"
+    assert row.message.startswith(words)
+    assert ours in row.message
+    line = (await house.lines())[-1]
+    assert line.kind == "order_rejected"
+    assert words.rstrip(".") in line.text
+    assert ours in line.text

@@ -52,6 +52,7 @@ from adapters.store.engine import Store
 from adapters.store.outbox import PostgresOutbox
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
+from adapters.store.watchers import Watchers
 from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker import WorkerMetrics
 from adapters.vault import Opener
@@ -164,6 +165,7 @@ def duties(settings: Settings, made: Parts, client: Client, told: Telling, metri
         # Opened when it is needed: the exchange's calendar brings pandas, 66 MB.
         cache(lambda: open_calendar(settings.calendar, settings.calendar_overrides)),
         made.mark,
+        Watchers(made.store),
     )
     found = [
         *(orders.arm_entry, orders.enter, orders.settle_entry),

@@ -122,6 +122,18 @@ async def works_at(product: Product, workflow_id: str, build_id: str) -> bool:
     return "versioningInfo" in info and info["versioningInfo"]["deploymentVersion"]["buildId"] == build_id
 
 
+def kill_switch(product: Product) -> subprocess.CompletedProcess[str]:
+    words = ["on", "--exits", "exit", "--reason", "a test", "--data-dir", "data"]
+    return subprocess.run(
+        [str(BIN / "stopwatch"), "kill-switch", *words],
+        cwd=product.home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
 async def test_what_never_ends_goes_on_when_the_last_worker_of_the_old_version_has_gone(home: Path) -> None:
     """The reconciler and the notices are of no day: they stay with no version."""
     product = Product.start(home, STOPWATCH_BUILD_ID="two")
@@ -131,10 +143,14 @@ async def test_what_never_ends_goes_on_when_the_last_worker_of_the_old_version_h
             await make_current(product, "one")
             for run in ENDLESS:
                 await until(partial(works_at, product, run, "one"), 40)
+            trader = await Trader.signed_up(product)
+            buy_at = await soon(2, length=180)
+            left = await trader.create(buy_at, buy_at + timedelta(seconds=150), symbol="INFY", stop_loss=100)
+            await trader.start(left)
+            await trader.until(left, phase="holding")
             await make_current(product, "two")
-        for run in ENDLESS:  # measured: 0.1 s after the old worker's last breath
+        for run in ENDLESS:
             await until(partial(works_at, product, run, "two"), 12)
-        trader = await Trader.signed_up(product)
         buy_at = await soon(2, length=180)
         strategy = await trader.create(buy_at, buy_at + timedelta(seconds=150))
         run = (await trader.start(strategy))["workflow_id"]
@@ -142,6 +158,17 @@ async def test_what_never_ends_goes_on_when_the_last_worker_of_the_old_version_h
         product.temporal("workflow", "terminate", "-w", run)
         ended = await trader.until(strategy, status="stopped")
         assert (ended["outcome"], ended["position"]) == ("terminated", "sold"), ended
+        # A day that is pinned to a version without workers hears nothing, and nothing says that it is sold.
+        said = await asyncio.to_thread(kill_switch, product)
+        assert said.returncode == 1, said.stderr
+        assert "1 could NOT be told" in said.stdout
+        assert left in said.stdout
+        answer = await trader.post("/account/kill-switch", {"on": True, "exits": "exit", "reason": "a test"})
+        assert (answer["selling"], answer["untold"]) == (0, 1)
+        # With its workers back the reconciler tells it, without another word.
+        async with second_worker(product, "one"):
+            ended = await trader.until(left, status="stopped")
+        assert (ended["outcome"], ended["position"]) == ("stopped", "sold"), ended
         await trader.http.aclose()
     finally:
         assert await product.end() == 0

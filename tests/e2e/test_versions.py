@@ -163,7 +163,8 @@ async def test_what_never_ends_goes_on_when_the_last_worker_of_the_old_version_h
         assert said.returncode == 1, said.stderr
         assert "1 could NOT be told" in said.stdout
         assert left in said.stdout
-        answer = await trader.post("/account/kill-switch", {"on": True, "exits": "exit", "reason": "a test"})
+        switch = {"on": True, "exits": "exit", "reason": "a test"}
+        answer = (await trader.post("/account/kill-switch", switch)).json()
         assert (answer["selling"], answer["untold"]) == (0, 1)
         # With its workers back the reconciler tells it, without another word.
         async with second_worker(product, "one"):

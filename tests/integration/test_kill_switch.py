@@ -91,7 +91,7 @@ async def test_what_is_still_selling_is_not_said_to_be_sold(store: Store, desk: 
     ("seconds_ago", "who"),
     [
         (4, "tells them again every few seconds"),
-        (400, "Nothing else tells them now: the reconciler last went round 400 s ago"),
+        (400, "Nothing else tells them now: the reconciler last went round 40"),
         (None, "Nothing else tells them now: the reconciler has never gone round"),
     ],
 )

@@ -5,5 +5,6 @@ from tests.planted.days import DAY_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.users import USER_BUGS
+from tests.planted.watchers import WATCHER_BUGS
 
-BUGS: tuple[Bug, ...] = (*ORDER_BUGS, *DAY_BUGS, *HOUSE_BUGS, *USER_BUGS)
+BUGS: tuple[Bug, ...] = (*ORDER_BUGS, *DAY_BUGS, *HOUSE_BUGS, *USER_BUGS, *WATCHER_BUGS)

@@ -228,8 +228,8 @@ def kill_switch(
     data_dir: _DataDir = None,
 ) -> None:
     """Stop all buying at once, of one user or of everybody; sell what is held with --exits exit."""
-    words = ["kill-switch", state, f"--exits={exits}", f"--reason={reason}"]
-    _ask_store([*words, *([f"--user={user}"] if user is not None else [])], data_dir)
+    words = [state, f"--exits={exits}", f"--reason={reason}"]
+    _ask_store([*words, *([f"--user={user}"] if user is not None else [])], data_dir, "api.kill_switch")
 
 
 @orders.command()
@@ -317,9 +317,29 @@ def _addresses(settings: "Settings") -> "Addresses":
 
 def _ask_store(words: list[str], data_dir: Path | None, module: str = "adapters.store.operator") -> NoReturn:
     # Through the environment, since arguments are seen by everybody on the machine.
-    environment = {**os.environ, "STOPWATCH_DATABASE_URL": _database(data_dir)}
+    environment = {**os.environ, **_temporal(data_dir), "STOPWATCH_DATABASE_URL": _database(data_dir)}
     command = [sys.executable, "-P", "-m", module, *words]
     os.execve(sys.executable, command, environment)  # noqa: S606
+
+
+def _temporal(data_dir: Path | None) -> dict[str, str]:
+    """Return where Temporal is, as the settings say or as the product that runs in a directory does."""
+    from local.endpoints import temporal_of
+
+    settings = _settings()
+    given = None if data_dir is not None else settings.temporal_address
+    address = given or temporal_of(data_dir or Path(".stopwatch"))
+    named = {
+        "ADDRESS": address,
+        "NAMESPACE": settings.temporal_namespace,
+        "TLS_CERT": settings.temporal_tls_cert,
+        "TLS_KEY": settings.temporal_tls_key,
+        "TLS_CA": settings.temporal_tls_ca,
+        "API_KEY": settings.temporal_api_key and settings.temporal_api_key.get_secret_value(),
+    }
+    keys_ = settings.payload_keys.get_secret_value() if settings.payload_keys else ""
+    found = {f"STOPWATCH_TEMPORAL_{name}": str(value) for name, value in named.items() if value}
+    return {**found, **({"STOPWATCH_PAYLOAD_KEYS": keys_} if keys_ else {})}
 
 
 def _database(data_dir: Path | None) -> str:

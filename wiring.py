@@ -51,6 +51,7 @@ from adapters.store.engine import Store
 from adapters.store.outbox import PostgresOutbox
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
+from adapters.store.watchers import Watchers
 from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker import WorkerMetrics
 from adapters.trading_days import CalendarTradingDays
@@ -165,6 +166,7 @@ def duties(settings: Settings, made: Parts, client: Client, told: Telling, metri
         Attention(made.store),
         days,
         made.mark,
+        Watchers(made.store),
     )
     found = [
         *(orders.arm_entry, orders.enter, orders.settle_entry),

@@ -14,9 +14,8 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 from temporalio.client import Client
-from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import Worker
 
 from adapters.alerts import CloudWatchUnset
 from adapters.egress import BadEgress
@@ -26,6 +25,7 @@ from adapters.hardening import no_core_dumps, untraceable
 from adapters.logs import configure
 from adapters.store.attention import Attention
 from adapters.store.engine import Store
+from adapters.store.watchers import Watchers
 from adapters.stuck_runs import counting_stuck_runs
 from adapters.telemetry.desk import DeskWatch
 from adapters.telemetry.log_context import LogContext
@@ -36,23 +36,18 @@ from adapters.temporal import BadCertificate, TemporalAddress, at_port, connect
 from adapters.vault import BadKey
 from settings import MissingSetting, Settings, what_is_wrong
 from wiring import Duties, duties, part_watch, parts, telling
-from workflows.broker_login import BrokerLogin
 from workflows.client import start_notices, start_reconciler
-from workflows.notices import Notices
-from workflows.reconciler import Reconciler
 from workflows.sandbox import fast_runner
-from workflows.strategy_run import StrategyRun
+from workflows.versions import carried_out, deployment
 
 ACTIVITIES = 2000
 """Held activities wait for their instant inside the worker; the SDK's default of 100 would queue them."""
 CACHED_RUNS = 500
 FILES = 65536
 KEEP_CHECK = 60.0
-"""Seconds between two looks whether the runs that never end are there."""
+"""Seconds between two looks whether the runs that never end are there, and pinned to no version."""
 GRACE = timedelta(seconds=8)
 """What a send under way gets to write its answer down when the worker is asked to end."""
-DEPLOYMENT = "stopwatch"
-"""The name under which Temporal knows the versions of this worker."""
 STICKY = timedelta(seconds=1)
 """How long a run waits for its old worker; with 10 s, the default, a kill is felt 13 s later (measured)."""
 HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
@@ -86,7 +81,9 @@ async def serve(settings: Settings) -> None:
         )
         stack.push_async_callback(counting.close)
         stuck = counting_stuck_runs(client)
-        desk = DeskWatch(metrics.desk, Attention(counting), made.stops.waiting, stuck, made.clock)
+        desk = DeskWatch(
+            metrics.desk, Attention(counting), made.stops.waiting, stuck, made.clock, Watchers(counting)
+        )
         shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, desk)
         await stack.enter_async_context(shown)
         await stack.enter_async_context(_worker(settings, work.activities, client))
@@ -140,27 +137,16 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
     return Worker(
         client,
         task_queue=settings.temporal_task_queue,
-        workflows=[StrategyRun, BrokerLogin, Reconciler, Notices],
+        workflows=carried_out(settings.build_id),
         activities=activities,
         workflow_runner=fast_runner(),
-        deployment_config=_version(settings.build_id),
+        deployment_config=deployment(settings.build_id),
         interceptors=[LogContext()],
         max_concurrent_activities=ACTIVITIES,
         max_cached_workflows=CACHED_RUNS,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         graceful_shutdown_timeout=GRACE,
-    )
-
-
-def _version(build_id: str) -> WorkerDeploymentConfig | None:
-    """Return what this worker is to Temporal: a run stays with the version that began it."""
-    if not build_id:
-        return None
-    return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(DEPLOYMENT, build_id),
-        use_worker_versioning=True,
-        default_versioning_behavior=VersioningBehavior.PINNED,
     )
 
 

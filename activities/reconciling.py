@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from temporalio import activity
 
+from activities.beat import alive
 from activities.late_orders import LateOrders
 from domain.attention import calendar_alarm, left_over_alarm, login_alarm
 from domain.errors import (
@@ -17,9 +19,10 @@ from domain.errors import (
     Unavailable,
 )
 from domain.instrument import Segment
+from domain.limits import ToSell
 from domain.order import Leg
 from domain.ports import Alerts, Brokers, Clock, OrderLog, RuntimeCache, TradingDays
-from domain.reconciler_ports import Attention, CacheMark, OpenRuns, Reconciliation
+from domain.reconciler_ports import Attention, CacheMark, OpenRuns, Reconciliation, Rounds
 from domain.reconciling import (
     ENDED_WITHIN,
     EVERYTHING,
@@ -29,6 +32,7 @@ from domain.reconciling import (
     Reconciled,
     RunningRow,
     Slice,
+    SoldRow,
 )
 from domain.run import Adoption, Alarm, StartRun
 from domain.session import Session, exchange_time
@@ -38,6 +42,9 @@ MOST = 500
 """Runs asked for one by one, and adopted, in a round: it has a minute, and the next one goes on."""
 GROUP = 250
 """Strategies whose keys are looked at together."""
+TELL_TOGETHER = 200
+"""Runs that are told to sell at the same time."""
+Item = TypeVar("Item")
 
 
 class ReconcileActivities:
@@ -55,6 +62,7 @@ class ReconcileActivities:
         attention: Attention,
         days: TradingDays,
         mark: CacheMark,
+        rounds: Rounds,
     ) -> None:
         self._rows = rows
         self._runs = runs
@@ -64,22 +72,28 @@ class ReconcileActivities:
         self._attention = attention
         self._days = days
         self._mark = mark
+        self._rounds = rounds
         self._late = LateOrders(runs, log, brokers, alerts)
 
     @activity.defn
     async def reconcile(self, look: Look | None = None) -> Reconciled:
-        """Do one round; what could not be done waits for the next."""
-        look = look or Look()
+        """Do one round and leave word of it; what could not be done waits for the next."""
+        async with alive():
+            try:
+                done = await self._round(look or Look())
+                await self._rounds.round_ended()
+            except StoreUnavailable:
+                return Reconciled(away=("postgres",))
+        return done
+
+    async def _round(self, look: Look) -> Reconciled:
         part = look.at
         away: list[str] = []
-        try:
-            selling = await self._sell_what_is_killed(away)
-            told_sold = await self._tell_what_is_sold(away)
-            adopted = await self._adopt_ended(look, away)
-            late = await self._late.look_for(await self._rows.doubtful_orders(), away)
-            restored = await self._restore(part, away)
-        except StoreUnavailable:
-            return Reconciled(away=("postgres",))
+        selling = await self._sell_what_is_killed(away)
+        told_sold = await self._tell_what_is_sold()
+        adopted = await self._adopt_ended(look, away)
+        late = await self._late.look_for(await self._rows.doubtful_orders(), away)
+        restored = await self._restore(part, away)
         return Reconciled(
             adopted=tuple(adopted),
             restored=tuple(restored),
@@ -110,30 +124,39 @@ class ReconcileActivities:
             return True  # better told on a holiday than not told at all
 
     async def _sell_what_is_killed(self, away: list[str]) -> list[UUID]:
-        """Tell the runs of whoever's kill switch sells, again each round until they have stopped."""
-        told = []
-        try:
-            for one in await self._rows.to_sell():
-                await self._runs.sell(one.workflow_id, one.run_id)
-                told.append(one.strategy_id)
-        except StoreUnavailable:
-            raise
-        except Unavailable:
+        """Tell the runs of each kill switch that sells, again each round until they have stopped.
+
+        Side by side: a run that does not take it (its version's workers are gone) costs three seconds, and
+        must not keep the others from being told.
+        """
+        to_sell = await self._rows.to_sell()
+        told: list[UUID] = []
+        for group in _groups(to_sell, TELL_TOGETHER):
+            answers = await asyncio.gather(*map(self._told_to_sell, group))
+            told += [one.strategy_id for one, heard in zip(group, answers, strict=True) if heard]
+        if len(told) < len(to_sell):
             away.append("temporal")
         return told
 
-    async def _tell_what_is_sold(self, away: list[str]) -> list[UUID]:
+    async def _tell_what_is_sold(self) -> list[UUID]:
         """Tell the runs that go on although their shares are sold, whatever sold them."""
-        told = []
+        sold = await self._rows.sold(self._clock.now() - UNTOLD)
+        told = await asyncio.gather(*map(self._told_of_sale, sold))
+        return [one.strategy_id for one, heard in zip(sold, told, strict=True) if heard]
+
+    async def _told_of_sale(self, one: SoldRow) -> bool:
         try:
-            for one in await self._rows.sold(self._clock.now() - UNTOLD):
-                await self._runs.tell_sold(one.workflow_id, one.run_id)
-                told.append(one.strategy_id)
-        except StoreUnavailable:
-            raise
+            await self._runs.tell_sold(one.workflow_id, one.run_id)
         except Unavailable:
-            away.append("temporal")
-        return told
+            return False
+        return True
+
+    async def _told_to_sell(self, one: ToSell) -> bool:
+        try:
+            await self._runs.sell(one.workflow_id, one.run_id)
+        except Unavailable:
+            return False
+        return True
 
     async def _adopt_ended(self, look: Look, away: list[str]) -> list[UUID]:
         """Give every strategy that is called running, but has no run, a run that brings it to its end."""
@@ -191,7 +214,7 @@ class ReconcileActivities:
         restored: list[UUID] = []
         owned = [row.strategy_id for row in await self._rows.owned(part, started_before)]
         # A few at a time: whoever sends an order in this process meanwhile is not kept waiting.
-        for ids in _groups(owned):
+        for ids in _groups(owned, GROUP):
             missing = await self._cache.missing(ids)
             rows = await self._rows.running(missing)
             await asyncio.gather(*(self._load(row) for row in rows))
@@ -219,5 +242,5 @@ def _id(row: RunningRow) -> UUID:
     return row.start.strategy.strategy_id
 
 
-def _groups(ids: Sequence[UUID]) -> Iterator[Sequence[UUID]]:
-    return (ids[start : start + GROUP] for start in range(0, len(ids), GROUP))
+def _groups(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

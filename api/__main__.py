@@ -28,9 +28,11 @@ from adapters.kite.wire import Wire
 from adapters.last_prices import RedisLastPrices
 from adapters.limiter import Limiter
 from adapters.logs import configure
+from adapters.round_watch import RoundWatch
 from adapters.store.engine import Store
 from adapters.store.walls import WallMissing, check_walls
 from adapters.store.watch import EVENT_ADDED, Notices
+from adapters.store.watchers import Watchers
 from adapters.telemetry.tracing import open_tracing
 from adapters.temporal import BadCertificate, TemporalAddress, connect
 from adapters.vault import BadKey, LoginKeyBox, Sealer
@@ -187,6 +189,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
                 "postgres": store.ping,
                 "redis": prices.ping,
                 "temporal": temporal.service_client.check_health,
+                "reconciler": RoundWatch(Watchers(store).round_age, clock).check,
             },
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
             trusted_proxies=settings.proxies,

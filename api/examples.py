@@ -174,6 +174,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "system": _OFF,
         "limits": _LIMITS,
         "selling": 0,
+        "untold": 0,
     },
     "AuditPage": {"items": [_AUDIT], "next": None},
     "BrokerOut": {

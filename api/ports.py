@@ -26,6 +26,10 @@ class Runs(Protocol):
         """
         ...
 
+    async def sell(self, workflow_id: str, run_id: str) -> bool:
+        """Have the run take it that it stops and sells, and wait for no sale; False where none is open."""
+        ...
+
 
 class BrokerLogins(Protocol):
     """The morning login of a stored account, done by who can open its secret."""

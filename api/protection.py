@@ -1,6 +1,7 @@
 """Kill switch and limits: written where every claim reads them, so that they hold from the next order on."""
 
 import asyncio
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,7 +21,7 @@ SOLD_WITHIN = 2.0
 """Seconds the answer waits for sales that the kill switch began; they go on by themselves."""
 
 
-async def shown(parts: Parts, user_id: UUID, selling: int = 0) -> AccountOut:
+async def shown(parts: Parts, user_id: UUID, selling: int = 0, untold: int = 0) -> AccountOut:
     """Return what protects the user now."""
     async with parts.store.read(user_id) as session:
         mine = UserLimits(session, user_id)
@@ -36,6 +37,7 @@ async def shown(parts: Parts, user_id: UUID, selling: int = 0) -> AccountOut:
             symbols=list(limits.symbols) if limits.symbols is not None else None,
         ),
         selling=selling,
+        untold=untold,
     )
 
 
@@ -50,8 +52,9 @@ async def limit(parts: Parts, user_id: UUID, limits: Limits) -> AccountOut:
 async def switch(parts: Parts, user_id: UUID, exits: KillExits | None, reason: str) -> AccountOut:
     """Turn the kill switch on, or off with None.
 
-    It bars every entry from here on. With `exit` each running strategy is told to sell; one that cannot be
-    told now is told by the reconciler within seconds, for as long as the switch is on.
+    It bars every entry from here on. With `exit` each running strategy is told to sell. The answer counts
+    those that took it, and as `untold` those that could not be told and still run: the reconciler tells them,
+    while it goes round and the switch is on.
     """
     async with parts.store.work(user_id) as session:
         mine = UserLimits(session, user_id)
@@ -61,8 +64,10 @@ async def switch(parts: Parts, user_id: UUID, exits: KillExits | None, reason: s
             await audit(session, user_id, Action.KILL_SWITCH_OFF)
         else:
             await audit(session, user_id, Action.KILL_SWITCH_ON, f"exits: {exits}", reason)
-    await asyncio.gather(*(_sell(parts, one) for one in running))
-    return await shown(parts, user_id, len(running))
+    told = await asyncio.gather(*(_sell(parts, one) for one in running))
+    heard = {one.strategy_id for one, took in zip(running, told, strict=True) if took}
+    untold = await _still_running(parts, user_id, {one.strategy_id for one in running} - heard)
+    return await shown(parts, user_id, len(heard), untold)
 
 
 async def refuse_start(session: AsyncSession, user_id: UUID) -> None:
@@ -93,8 +98,21 @@ def _words(limits: Limits) -> str:
     return ", ".join(f"{name} {value}" for name, value in named.items() if value is not None) or "none"
 
 
-async def _sell(parts: Parts, one: ToSell) -> None:
+async def _sell(parts: Parts, one: ToSell) -> bool:
+    """Tell a run and give its sale a moment; return whether the run has taken it."""
     try:
-        await parts.runs.stop(one.workflow_id, one.run_id, StopRequest(OnStop.EXIT), SOLD_WITHIN)
-    except (NoSuchRun, Unavailable):
-        return  # ended meanwhile, or told by the reconciler when Temporal is back
+        took = await parts.runs.sell(one.workflow_id, one.run_id)
+        if took:
+            await parts.runs.stop(one.workflow_id, one.run_id, StopRequest(OnStop.EXIT), SOLD_WITHIN)
+    except NoSuchRun:
+        return True  # it took it, and has ended since
+    except Unavailable:
+        return False
+    return took
+
+
+async def _still_running(parts: Parts, user_id: UUID, ids: Collection[UUID]) -> int:
+    if not ids:
+        return 0
+    async with parts.store.read(user_id) as session:
+        return sum(one.strategy_id in ids for one in await UserLimits(session, user_id).running())

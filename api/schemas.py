@@ -166,13 +166,15 @@ class LimitsOut(Answer):
 
 class AccountOut(Answer):
     """`kill_switch` is the user's own, `operator` the operator's for this user, `system` for everybody;
-    `selling` counts the strategies that the call has told to sell."""
+    `selling` counts the strategies that the call has told to sell and that took it, `untold` those that run
+    on and could not be told: they are told again within seconds while the switch is on."""
 
     kill_switch: SwitchOut
     operator: SwitchOut
     system: SwitchOut
     limits: LimitsOut
     selling: int = 0
+    untold: int = 0
 
 
 class BrokerOut(Answer):

@@ -30,6 +30,10 @@ class StoreUnavailable(Unavailable):
     """Postgres did not answer."""
 
 
+class StandsStill(StopwatchError):
+    """A part is there and does not do its work. The message says since when, what that means, what to do."""
+
+
 class CacheUnavailable(Unavailable):
     """Redis did not answer."""
 

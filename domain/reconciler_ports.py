@@ -54,6 +54,14 @@ class Reconciliation(Protocol):
         ...
 
 
+class Rounds(Protocol):
+    """Where the reconciler leaves word that it goes round. Raises `StoreUnavailable`."""
+
+    async def round_ended(self) -> None:
+        """Write down that it has just gone round."""
+        ...
+
+
 class Attention(Protocol):
     """What a person has to see to, of all users."""
 
@@ -85,8 +93,8 @@ class OpenRuns(Protocol):
         """Tell for certain whether a workflow of that id is open."""
         ...
 
-    async def sell(self, workflow_id: str, run_id: str) -> None:
-        """Ask a run to stop and sell, and do not wait for it; one that has ended is left alone."""
+    async def sell(self, workflow_id: str, run_id: str) -> bool:
+        """Ask a run to stop and sell, and do not wait for it; False where none is open any more."""
         ...
 
     async def tell_sold(self, workflow_id: str, run_id: str) -> None:

@@ -28,6 +28,30 @@ ALERT_TIMES = (time(8, 30), time(9, 0))
 """Exchange time: when those who must log in, and those who still hold left-over shares, are told."""
 
 
+STILL_AFTER = timedelta(seconds=90)
+"""The reconciler that has not gone round for so long stands still. A round may take a minute (five hundred
+runs to adopt), one that is lost with its worker is given up after five seconds, the next begins five seconds
+later: no restart of ours keeps it waiting for longer than 75 s."""
+STILL_MEANS = (
+    "a run that was ended from outside is not taken over, a kill switch sells only what it told itself, late "
+    "orders are not looked for and an emptied Redis is not filled. See that a worker of Temporal's current "
+    "version runs and that Temporal answers (docs/operations.md, ReconcilerStill)"
+)
+
+
+def why_still(age: timedelta | None, watched_for: timedelta) -> str | None:
+    """Say why the reconciler counts as standing still, None where it does not.
+
+    `age` of its last round, None for never; `watched_for`: how long the process that asks has been there.
+    After a stop of everything the last round is as old as the stop: a process that has just begun gives it
+    the time to go round once.
+    """
+    if watched_for <= STILL_AFTER or (age is not None and age <= STILL_AFTER):
+        return None
+    since = "never" if age is None else f"{age.total_seconds():.0f} s ago"
+    return f"The reconciler last went round {since}, and should every few seconds: {STILL_MEANS}."
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
     """The strategies whose id begins with `prefix`: a hexadecimal digit, or nothing for all of them."""

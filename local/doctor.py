@@ -12,6 +12,10 @@ import asyncpg
 from redis.asyncio import Redis
 
 _SECONDS = 5.0
+STILL_AFTER = 90
+"""Seconds, as in `domain.reconciling`, which says why."""
+BACKUP_OLD_AFTER = 26 * 3600
+"""Seconds, as in the alert BackupOld: one every night, and two hours to make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ async def examine(addresses: Addresses) -> Sequence[Finding]:
         _asked("Redis", addresses.redis, _redis),
         _asked("Temporal", addresses.temporal, lambda address: _temporal(address, addresses)),
         _asked("Kite", addresses.kite, _kite),
+        _asked("Reconciler", _who_may_see(addresses.databases, "owner", "worker", "API"), _reconciler),
+        _asked("Backup", _who_may_see(addresses.databases, "owner", "worker"), _backup),
         _asked("Calendar", addresses.calendar[0], lambda name: _calendar(name, addresses.calendar[1])),
     ]
     return await asyncio.gather(*questions)
@@ -57,6 +63,8 @@ async def _asked(what: str, address: str | None, ask: Callable[[str], Awaitable[
     try:
         async with asyncio.timeout(_SECONDS):
             return Finding(what, True, await ask(address))
+    except _NoMatter as known:
+        return Finding(what, None, str(known))
     except TimeoutError:
         return Finding(what, False, f"no answer within {_SECONDS:.0f} s")
     except Exception as error:
@@ -121,6 +129,52 @@ async def _temporal(address: str, addresses: Addresses) -> str:
 
 class _NotWell(Exception):
     """A finding in words of its own."""
+
+
+class _NoMatter(Exception):
+    """Nothing that can be called well or ill, in words of its own."""
+
+
+def _who_may_see(databases: dict[str, str | None], *roles: str) -> str | None:
+    return next((url for role in roles if (url := databases.get(f"Postgres ({role})"))), None)
+
+
+async def _reconciler(url: str) -> str:
+    age = await _age(
+        url, "SELECT extract(epoch FROM clock_timestamp() - max(ended_at)) FROM reconciler_round"
+    )
+    if age is not None and age <= STILL_AFTER:
+        return f"last went round {age:.0f} s ago"
+    since = "has never gone round" if age is None else f"last went round {_span(age)} ago"
+    raise _NotWell(
+        f"{since}, and should every few seconds: terminated runs are not taken over, a kill switch sells "
+        "only what it told itself, an emptied Redis is not filled. See that a worker of Temporal's current "
+        "version runs (docs/operations.md, ReconcilerStill)"
+    )
+
+
+async def _backup(url: str) -> str:
+    age = await _age(url, "SELECT extract(epoch FROM clock_timestamp() - max(finished_at)) FROM backups")
+    if age is None:
+        raise _NoMatter("none was ever noted; deploy/backup.sh makes and notes one")
+    if age > BACKUP_OLD_AFTER:
+        raise _NotWell(f"the newest is {_span(age)} old (docs/operations.md, BackupOld)")
+    return f"the newest is {_span(age)} old"
+
+
+async def _age(url: str, query: str) -> float | None:
+    connection = await asyncpg.connect(url.replace("+asyncpg", "", 1), timeout=_SECONDS)
+    try:
+        found = await connection.fetchval(query)
+    except asyncpg.UndefinedTableError:
+        raise _NotWell("not known: the schema is older than this version; run `stopwatch migrate`") from None
+    finally:
+        await connection.close()
+    return None if found is None else float(found)
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 3600 else f"{seconds / 3600:.0f} hours"
 
 
 async def _calendar(name: str, overrides: Path | None) -> str:

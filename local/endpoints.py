@@ -43,8 +43,17 @@ class Endpoints:
 
 def postgres_of(directory: Path) -> str | None:
     """Return the database of the product that runs in a data directory, None when none does."""
+    return _one_of(directory, "postgres")
+
+
+def temporal_of(directory: Path) -> str | None:
+    """Return the address of that product's Temporal, None when none runs."""
+    return _one_of(directory, "temporal")
+
+
+def _one_of(directory: Path, name: str) -> str | None:
     try:
-        found = json.loads((directory / "endpoints.json").read_text())["postgres"]
+        found = json.loads((directory / "endpoints.json").read_text())[name]
     except (OSError, ValueError, LookupError, TypeError):
         return None
     return str(found) if found else None

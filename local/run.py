@@ -105,9 +105,10 @@ class Run:
         given = self._given.get("TEMPORAL_ADDRESS")
         if given is not None:
             return given, None
-        ports = TemporalPorts(self._port(), self._port(), self._port(), self._port())
+        ports = TemporalPorts(self._port(), self._port(), self._port(), self._port(), self._port())
         namespace = self._given.get("TEMPORAL_NAMESPACE") or "default"
         await self._start(temporal.part(self._data, ports, namespace, self._environment), ports.address)
+        await self._start(temporal.door(self._data, ports, self._environment))
         return ports.address, f"http://127.0.0.1:{ports.ui.number}"
 
     async def _paper(self) -> str | None:

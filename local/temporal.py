@@ -1,7 +1,13 @@
-"""The embedded Temporal server, on one SQLite file."""
+"""The embedded Temporal server, on one SQLite file, and the door before its Web UI.
 
+The development server has two more ways in than gRPC, and neither asks for a name. Its HTTP API takes
+`text/plain` from any page of a browser, which would start runs: no Host is allowed there. Its Web UI answers
+any Host: it listens where no page can name it, and `local.ui_door` lets in what comes from this machine.
+"""
+
+import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from local import probes
@@ -9,25 +15,49 @@ from local.data_dir import DataDir
 from local.errors import PartFailed
 from local.part import Part
 from local.ports import HeldPort
+from local.rooms import python
+
+# It cannot be switched off (0 is a random port). No request can carry a Host with a space in it.
+_NO_HTTP_API = 'frontend.httpAllowedHosts=["no host"]'
 
 # Registered by `migrate` too; a start with an unregistered attribute fails.
 _SEARCH_ATTRIBUTES = ("StopwatchUser", "StopwatchSymbol", "StopwatchPhase")
 
 
+def unnamed_address() -> str:
+    """Return a loopback address that cannot be guessed, where there is more than one.
+
+    On Linux all of 127.0.0.0/8 is this machine: a page that knows neither the address nor the port would have
+    to try 2^37 of them.
+    """
+    if sys.platform != "linux":
+        return "127.0.0.1"
+    return ".".join(["127", *(str(1 + secrets.randbelow(254)) for _ in range(3))])
+
+
 @dataclass(frozen=True, slots=True)
 class TemporalPorts:
+    """`ui` is where a person finds the Web UI: the door. The UI itself is behind it, at `behind`."""
+
     frontend: HeldPort
     ui: HeldPort
     http: HeldPort
     metrics: HeldPort
+    behind: HeldPort
+    behind_address: str = field(default_factory=unnamed_address)
 
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.frontend.number}"
 
+    @property
+    def ui_itself(self) -> str:
+        return f"{self.behind_address}:{self.behind.number}"
+
 
 def part(data: DataDir, ports: TemporalPorts, namespace: str, environment: dict[str, str]) -> Part:
-    ready_at = f"http://127.0.0.1:{ports.http.number}/api/v1/namespaces/{namespace}"
+    # The UI asks the server itself, by gRPC.
+    ready_at = f"http://{ports.ui_itself}/api/v1/namespaces/{namespace}"
     return Part(
         name="temporal",
         command=(str(_binary()), *_options(data.room("temporal") / "temporal.db", ports, namespace)),
@@ -38,13 +68,33 @@ def part(data: DataDir, ports: TemporalPorts, namespace: str, environment: dict[
     )
 
 
+def door(data: DataDir, ports: TemporalPorts, environment: dict[str, str]) -> Part:
+    """Return what lets a person of this machine in to the Web UI, and nobody else's pages."""
+    return Part(
+        name="temporal-ui",
+        command=python("local.ui_door", "--port", str(ports.ui.number), "--to", ports.ui_itself),
+        log=data.log("temporal-ui"),
+        ready=lambda: probes.http_ok(f"http://127.0.0.1:{ports.ui.number}/"),
+        environment=environment,
+        grace_seconds=1.0,
+    )
+
+
 def _options(database: Path, ports: TemporalPorts, namespace: str) -> list[str]:
     options = ["server", "start-dev", "--ip", "127.0.0.1", "--log-level", "error"]
     options += ["--db-filename", str(database)]
     # Measured: without these two, 137 of 300 timers of one second were more than 5 s late.
     options += ["--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL"]
-    options += ["--port", str(ports.frontend.number), "--ui-port", str(ports.ui.number)]
-    options += ["--http-port", str(ports.http.number), "--metrics-port", str(ports.metrics.number)]
+    options += ["--port", str(ports.frontend.number)]
+    options += ["--ui-ip", ports.behind_address, "--ui-port", str(ports.behind.number)]
+    options += [
+        "--dynamic-config-value",
+        _NO_HTTP_API,
+        "--http-port",
+        str(ports.http.number),
+        "--metrics-port",
+        str(ports.metrics.number),
+    ]
     for attribute in _SEARCH_ATTRIBUTES:
         options += ["--search-attribute", f"{attribute}=Keyword"]
     if namespace != "default":

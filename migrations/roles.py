@@ -31,7 +31,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         # The one column it may update carries nothing: without it Postgres would refuse it the row lock
         # under which it decides whether a strategy may be deleted.
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
-        "SELECT ON orders, events, alembic_version, system_switch, operator_switches",
+        "SELECT ON orders, events, alembic_version, system_switch, operator_switches, reconciler_round",
         "SELECT, INSERT, UPDATE ON limits",
         "SELECT, INSERT, UPDATE (tells), DELETE ON notice_channels",
         "SELECT, INSERT ON notices",
@@ -50,8 +50,9 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, UPDATE (gone_at) ON notice_channels",
         "SELECT, INSERT, UPDATE, DELETE ON notices",
         "SELECT, UPDATE ON notice_cursor",
+        "SELECT, UPDATE (ended_at) ON reconciler_round",
         _AUDIT,
-        "SELECT ON alembic_version",
+        "SELECT ON alembic_version, backups",
     ),
     "listener": ("SELECT ON watched, feed_logins, alembic_version",),
 }

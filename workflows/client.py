@@ -36,6 +36,7 @@ from workflows.broker_login import BrokerLogin
 from workflows.notices import Notices
 from workflows.reconciler import Reconciler
 from workflows.strategy_run import PHASE, StrategyRun
+from workflows.versions import free_of_its_version
 
 USER = SearchAttributeKey.for_keyword("StopwatchUser")
 SYMBOL = SearchAttributeKey.for_keyword("StopwatchSymbol")
@@ -146,6 +147,10 @@ class TemporalRuns:
             raise TemporalAway("the stop could not be delivered") from error
         return view
 
+    async def sell(self, workflow_id: str, run_id: str) -> bool:
+        """Ask the run to stop and sell, and do not wait for it; False where it is not open any more."""
+        return await _told_to_sell(self._client, workflow_id, run_id)
+
 
 class TemporalOpenRuns:
     """Implements `domain.reconciler_ports.OpenRuns`."""
@@ -193,28 +198,9 @@ class TemporalOpenRuns:
             raise TemporalAway("a run could not be looked up") from error
         return found.status is WorkflowExecutionStatus.RUNNING
 
-    async def sell(self, workflow_id: str, run_id: str) -> None:
-        """Ask a run to stop and sell, and do not wait for it; one that has ended is left alone."""
-        if not await self._told_to_sell(workflow_id, run_id):
-            goes_on = await _reset_of(self._client, workflow_id, run_id)
-            if goes_on is not None:
-                await self._told_to_sell(workflow_id, goes_on)
-
-    async def _told_to_sell(self, workflow_id: str, run_id: str) -> bool:
-        handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
-        try:
-            await handle.start_update(
-                "stop",
-                {"on_stop": OnStop.EXIT},
-                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
-                id=f"stop-{run_id}",
-                rpc_timeout=SIGNAL_DEADLINE,
-            )
-        except (*_AWAY, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
-            if not _gone(error):
-                raise TemporalAway("a run could not be told to sell") from error
-            return False
-        return True
+    async def sell(self, workflow_id: str, run_id: str) -> bool:
+        """Ask a run to stop and sell, and do not wait for it; False where none is open any more."""
+        return await _told_to_sell(self._client, workflow_id, run_id)
 
     async def tell_sold(self, workflow_id: str, run_id: str) -> None:
         """Tell a run that nothing is held any more; one that has ended is left alone."""
@@ -236,6 +222,29 @@ class TemporalOpenRuns:
             )
         except _AWAY as error:
             raise TemporalAway("a run could not be adopted") from error
+
+
+async def _told_to_sell(client: Client, workflow_id: str, run_id: str) -> bool:
+    """Return once the run has taken it; False where it is not open. Raises `TemporalAway`: it has not."""
+    for goes_on in (run_id, None):
+        at = goes_on or await _reset_of(client, workflow_id, run_id)
+        if at is None:
+            return False
+        handle = client.get_workflow_handle(workflow_id, run_id=at)
+        try:
+            await handle.start_update(
+                "stop",
+                {"on_stop": OnStop.EXIT},
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                id=f"stop-{at}",
+                rpc_timeout=SIGNAL_DEADLINE,
+            )
+        except (*_AWAY, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            if not _gone(error):
+                raise TemporalAway("a run could not be told to sell") from error
+        else:
+            return True
+    return False
 
 
 async def _reset_of(client: Client, workflow_id: str, run_id: str) -> str | None:
@@ -272,6 +281,7 @@ async def _start_endless(client: Client, task_queue: str, run: Any, id_: str, wo
         task_timeout=policies.TASK_TIMEOUT,
         static_summary=words,
     )
+    await free_of_its_version(client, id_)
 
 
 class TemporalLogins:

@@ -51,6 +51,8 @@ RECONCILER_ROUNDS = 400
 NEWEST_VERSION = ContinueAsNewVersioningBehavior.AUTO_UPGRADE
 """Where workers name their versions, a run that never ends goes over to the newest with each new history."""
 RECONCILE_TIMEOUT = timedelta(seconds=60)
+RECONCILE_HEARTBEAT = timedelta(seconds=5)
+"""A round that is lost with its worker is given up then, and not after its minute."""
 RECONCILE_RETRY = RetryPolicy(maximum_attempts=1)
 """A round that failed is simply followed by the next."""
 NOTICE_TIMEOUT = timedelta(seconds=90)

@@ -23,7 +23,12 @@ class Reconciler:
         for number in range(policies.RECONCILER_ROUNDS):
             # A new reconciler knows nothing of what happened before it: it begins with everything.
             look = Look(number if number or looked else None)
-            await self._attempt(ReconcileActivities.reconcile, "look for what runs cannot repair", look)
+            await self._attempt(
+                ReconcileActivities.reconcile,
+                "look for what runs cannot repair",
+                look,
+                beat=policies.RECONCILE_HEARTBEAT,
+            )
             now = workflow.now()
             if due_alerts(since, now):
                 await self._attempt(ReconcileActivities.tell_people, "tell who must act")
@@ -31,12 +36,15 @@ class Reconciler:
             await workflow.sleep(timedelta(seconds=policies.RECONCILE_EVERY), summary="until the next round")
         workflow.continue_as_new(Looked(since), initial_versioning_behavior=policies.NEWEST_VERSION)
 
-    async def _attempt(self, what: Callable[..., Any], summary: str, *messages: Look) -> None:
+    async def _attempt(
+        self, what: Callable[..., Any], summary: str, *messages: Look, beat: timedelta | None = None
+    ) -> None:
         try:
             await workflow.execute_activity_method(
                 what,
                 args=messages,
                 start_to_close_timeout=policies.RECONCILE_TIMEOUT,
+                heartbeat_timeout=beat,
                 retry_policy=policies.RECONCILE_RETRY,
                 summary=summary,
             )

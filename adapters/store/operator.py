@@ -20,14 +20,10 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.store.attention import Attention
-from adapters.store.audit import audit
 from adapters.store.engine import Store
-from adapters.store.limits import set_operator_switch, set_system_switch, user_named
 from adapters.store.resolving import NotResolved, Resolution, Resolving, Verdict
 from domain.attention import BUY_BACK, SELL_LEFT_OVER, InDoubt, LeftOver, doubt_advice
-from domain.audit import Action, AuditLine, Role
 from domain.errors import StoreUnavailable
-from domain.limits import KillExits
 from domain.session import exchange_time
 
 ADDRESS = "STOPWATCH_DATABASE_URL"
@@ -136,45 +132,14 @@ async def _carry_out(asked: argparse.Namespace, address: str) -> int:
     try:
         if asked.command == "positions":
             _show(await positions(store), as_json=asked.json)
-        elif asked.command == "kill-switch":
-            sys.stdout.write(await _switch(store, asked))
         else:
             verdict, broker_order_id = asked.verdict
-            resolution = Resolution(asked.order_id, verdict, broker_order_id, _operator(), asked.reason)
+            resolution = Resolution(asked.order_id, verdict, broker_order_id, operator_name(), asked.reason)
             told = await Resolving(store).resolve(resolution)
             sys.stdout.write(f"Order {asked.order_id} is settled as {verdict.value}. {told}\n")
     finally:
         await store.close()
     return 0
-
-
-async def _switch(store: Store, asked: argparse.Namespace) -> str:
-    exits = KillExits(asked.exits) if asked.state == "on" else None
-    reason = f"{asked.reason} ({_operator()})" if exits else ""
-    async with store.work() as session:
-        user_id = None
-        if asked.user is None:
-            await set_system_switch(session, exits, reason)
-        else:
-            user_id = await user_named(session, asked.user)
-            if user_id is None:
-                raise NotResolved(f"No user has the e-mail or id {asked.user}.")
-            await set_operator_switch(session, user_id, exits, reason)
-        await audit(session, _line(user_id, exits, asked))
-    whose = asked.user or "everybody"
-    if exits is None:
-        return f"Buying is allowed again for {whose}. Strategies that were stopped stay stopped.\n"
-    held = {
-        KillExits.EXIT: "What is held is being sold: see `stopwatch positions` in a minute.",
-        KillExits.KEEP: "What is held is still watched, and sold by its strategy's own stop and times.",
-    }
-    return f"Nothing is bought for {whose} from now on. {held[exits]}\n"
-
-
-def _line(user_id: UUID | None, exits: KillExits | None, asked: argparse.Namespace) -> AuditLine:
-    action = Action.KILL_SWITCH_ON if exits else Action.KILL_SWITCH_OFF
-    what = f"exits: {exits}" if exits else ""
-    return AuditLine(user_id, action, Role.OPERATOR, _operator(), what, asked.reason)
 
 
 def _show(listed: Sequence[Listed], *, as_json: bool) -> None:
@@ -190,7 +155,8 @@ def _plain(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def _operator() -> str:
+def operator_name() -> str:
+    """Return who is at the terminal, for the audit log."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user without a name
@@ -212,12 +178,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="placed:BROKER_ORDER_ID|not-placed|absent",
         help="what the broker's order book shows for the order's tag",
     )
-    settled.add_argument("--reason", type=_words, required=True, help="why, for the timeline")
-    switch = commands.add_parser("kill-switch", prog="stopwatch kill-switch", help="stop all buying")
-    switch.add_argument("state", choices=("on", "off"))
-    switch.add_argument("--user", help="e-mail or id; without it: everybody")
-    switch.add_argument("--exits", choices=[one.value for one in KillExits], default=KillExits.KEEP.value)
-    switch.add_argument("--reason", type=_words, required=True, help="why, for those who ask")
+    settled.add_argument("--reason", type=reason_words, required=True, help="why, for the timeline")
     return parser
 
 
@@ -241,7 +202,8 @@ def _verdict(text: str) -> tuple[Verdict, str | None]:
     return Verdict(word), None
 
 
-def _words(text: str) -> str:
+def reason_words(text: str) -> str:
+    """Return a reason as it is kept. Raises for one that says nothing, or too much."""
     if not 1 <= len(text.strip()) <= 500:
         raise argparse.ArgumentTypeError("say why, in 1 to 500 characters")
     return text.strip()

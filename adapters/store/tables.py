@@ -328,6 +328,31 @@ class WorkerRow(Base):
     alive_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
+class ReconcilerRound(Base):
+    """When the reconciler last went round: one row. NULL until the first time."""
+
+    __tablename__ = "reconciler_round"
+    __table_args__ = (CheckConstraint("one", name="one_row"),)
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=sql("true"))
+    ended_at: Mapped[datetime | None]
+
+
+class BackupRow(Base):
+    """A backup that was written and read again, as `deploy/backup.sh` tells it."""
+
+    __tablename__ = "backups"
+    __table_args__ = (
+        CheckConstraint("bytes > 0", name="bytes_positive"),
+        Index("ix_backups_finished_at", "finished_at"),
+    )
+
+    backup_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    finished_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
 class EventRow(Base):
     """The timeline: append-only. Written while the strategy's row is locked, so ids grow in commit order."""
 

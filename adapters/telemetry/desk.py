@@ -11,8 +11,10 @@ import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
 from adapters.store.attention import Attention
+from adapters.store.watchers import Watchers
 from domain.errors import Unavailable
 from domain.ports import Clock
+from domain.reconciling import why_still
 
 EVERY = 15.0
 """Seconds between two looks: four small queries, beside the hundreds a second of a busy morning."""
@@ -44,13 +46,22 @@ class DeskNumbers:
         )
         self.logins_soon = gauge("logins_needed_soon", "The same, of orders that are due within half an hour")
         self.stuck = gauge("runs_stuck", "Runs whose own steps fail again and again in Temporal")
+        self.round_age = gauge(
+            "reconciler_age_seconds", "Seconds since the reconciler last went round; infinite: never"
+        )
+        self.backup_age = gauge(
+            "backup_age_seconds", "Seconds since the newest checked backup was written; infinite: never"
+        )
         self.queued = gauge("queue_depth", "Hit stops on the stream queue:orders that no worker has taken")
         self.read_at = gauge("desk_read_timestamp_seconds", "When these were last read in full, epoch")
         self.read_at.set(0)  # never: as old as can be, so that somebody is told
 
 
 class DeskWatch:
-    """Reads the numbers. `queued` counts events on the workers' queue, `stuck` runs that fail in Temporal."""
+    """Reads the numbers. `queued` counts events on the workers' queue, `stuck` runs that fail in Temporal.
+
+    `still` says why the reconciler counts as standing still; None while it does not, or nothing is known.
+    """
 
     def __init__(
         self,
@@ -59,12 +70,16 @@ class DeskWatch:
         queued: Callable[[], Awaitable[int]],
         stuck: Callable[[], Awaitable[int]],
         clock: Clock,
+        watchers: Watchers,
     ) -> None:
         self._numbers = numbers
         self._attention = attention
         self._queued = queued
         self._stuck = stuck
         self._clock = clock
+        self._watchers = watchers
+        self._began = clock.monotonic()
+        self.still: str | None = None
 
     async def run(self) -> None:
         """Read until cancelled; no fault of one look ends the watch."""
@@ -86,6 +101,8 @@ class DeskWatch:
             await self._read_logins(),
             await self._read(numbers.queued, self._queued),
             await self._read(numbers.stuck, self._stuck),
+            await self._read(numbers.round_age, self._round_age),
+            await self._read(numbers.backup_age, self._backup_age),
         ]
         if all(read):
             numbers.read_at.set(self._clock.now().timestamp())
@@ -98,6 +115,15 @@ class DeskWatch:
 
     async def _oversold(self) -> int:
         return len(await self._attention.sold_twice())
+
+    async def _round_age(self) -> float:
+        self.still = None  # not known, unless the next line knows
+        age = await self._watchers.round_age()
+        self.still = why_still(age, timedelta(seconds=self._clock.monotonic() - self._began))
+        return _seconds(age)
+
+    async def _backup_age(self) -> float:
+        return _seconds(await self._watchers.backup_age())
 
     async def _read_logins(self) -> bool:
         now = self._clock.now()
@@ -112,10 +138,15 @@ class DeskWatch:
         return True
 
     @staticmethod
-    async def _read(gauge: Gauge, count: Callable[[], Awaitable[int]]) -> bool:
+    async def _read(gauge: Gauge, count: Callable[[], Awaitable[float]]) -> bool:
         try:
             gauge.set(await count())
         except Unavailable:
             gauge.set(math.nan)
             return False
         return True
+
+
+def _seconds(age: timedelta | None) -> float:
+    """What never happened is older than any bound, and no number that could pass for a young one."""
+    return math.inf if age is None else age.total_seconds()

@@ -66,7 +66,8 @@ class WorkerMetrics:
             return
 
         async def ill() -> dict[str, str]:
-            return {kind: f"no answer since {since.isoformat()}" for kind, since in watch.down.items()}
+            parts = {kind: f"no answer since {since.isoformat()}" for kind, since in watch.down.items()}
+            return parts | ({"reconciler": desk.still} if desk.still else {})
 
         reading = asyncio.create_task(desk.run())
         try:

@@ -43,9 +43,14 @@ function killSwitch(account, draw) {
       h("button", { onclick: () => turn({ on: false }, () => "Buying is allowed again.") }, "Allow buying again"),
     ];
   }
+  const toldToSell = (now) => {
+    const counted = (number) => `${number} running ${number === 1 ? "strategy" : "strategies"}`;
+    const told = `Buying is stopped, and ${counted(now.selling)} ${now.selling === 1 ? "is" : "are"} told to sell.`;
+    return now.untold ? `${told} ${counted(now.untold)} could not be told: this is tried again every few seconds. Watch your positions, or sell at your broker.` : told;
+  };
   const sell = async () => {
     const chosen = await ask("Sell everything now?", "Every running strategy is stopped, and what it holds is sold at the market's price. Nothing more is bought until you allow it again.", [["yes", "Sell everything", "danger"]]);
-    if (chosen) await turn({ on: true, exits: "exit", reason: "sold everything from the app" }, (now) => `Buying is stopped, and ${now.selling} running ${now.selling === 1 ? "strategy is" : "strategies are"} told to sell.`);
+    if (chosen) await turn({ on: true, exits: "exit", reason: "sold everything from the app" }, toldToSell);
   };
   return [
     h("p", {}, "One tap and one question: all running strategies stop, what they hold is sold, nothing more is bought."),

@@ -146,6 +146,23 @@ async def test_stopped_out_though_redis_is_frozen(product: Product, trader: Trad
     assert ended["outcome"] == "stop_loss", ended
 
 
+async def test_stop_is_taken_while_redis_is_away_and_the_balancer_still_sends_it(
+    product: Product, trader: Trader
+) -> None:
+    """What a balancer asks is /health/live: no API is ready then, and each can STOP."""
+    strategy_id = await holding(trader, "SBIN")
+    async with frozen(product, "redis"):
+        assert (await trader.http.get("/health/live", timeout=10)).status_code == 200
+        ready = await trader.http.get("/health/ready", timeout=10)
+        assert ready.status_code == 503
+        assert [error["field"] for error in ready.json()["errors"]] == ["redis"]
+        stopped = await trader.stop(strategy_id)
+        assert stopped.status_code in (200, 202), stopped.text
+        ended = await trader.until(strategy_id, status="stopped")
+    assert (ended["outcome"], ended["position"]) == ("stopped", "sold")
+    assert await sides(trader) == ["BUY", "SELL"]
+
+
 async def test_sold_and_filled_in_later_though_postgres_is_frozen(product: Product, trader: Trader) -> None:
     strategy_id = await holding(trader, "SBILIFE")
     async with frozen(product, "postgres"):

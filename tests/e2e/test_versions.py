@@ -5,9 +5,10 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,5 +101,75 @@ async def test_a_running_day_ends_with_the_version_that_began_it(home: Path) -> 
             sides = sorted(order["transaction_type"] for order in await trader.ledger())
             assert sides == ["BUY", "BUY", "SELL", "SELL"]
             await trader.http.aclose()
+    finally:
+        assert await product.end() == 0
+
+
+ENDLESS = ("stopwatch-reconciler", "stopwatch-notices")
+
+
+async def until(what: Callable[[], Awaitable[bool]], within: float) -> None:
+    """Wait for it, no longer than `within` seconds."""
+    async with asyncio.timeout(within):
+        while not await what():  # noqa: ASYNC110 - the state is the server's
+            await asyncio.sleep(0.3)
+
+
+async def works_at(product: Product, workflow_id: str, build_id: str) -> bool:
+    """Tell whether a run goes on with that version: its last step, and what it has under way."""
+    told = await temporal(product, "workflow", "describe", "-w", workflow_id)
+    info = told["workflowExecutionInfo"]
+    return "versioningInfo" in info and info["versioningInfo"]["deploymentVersion"]["buildId"] == build_id
+
+
+def kill_switch(product: Product) -> subprocess.CompletedProcess[str]:
+    words = ["on", "--exits", "exit", "--reason", "a test", "--data-dir", "data"]
+    return subprocess.run(
+        [str(BIN / "stopwatch"), "kill-switch", *words],
+        cwd=product.home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def test_what_never_ends_goes_on_when_the_last_worker_of_the_old_version_has_gone(home: Path) -> None:
+    """The reconciler and the notices are of no day: they stay with no version."""
+    product = Product.start(home, STOPWATCH_BUILD_ID="two")
+    try:
+        await product.ready()
+        async with second_worker(product, "one"):
+            await make_current(product, "one")
+            for run in ENDLESS:
+                await until(partial(works_at, product, run, "one"), 40)
+            trader = await Trader.signed_up(product)
+            buy_at = await soon(2, length=180)
+            left = await trader.create(buy_at, buy_at + timedelta(seconds=150), symbol="INFY", stop_loss=100)
+            await trader.start(left)
+            await trader.until(left, phase="holding")
+            await make_current(product, "two")
+        for run in ENDLESS:
+            await until(partial(works_at, product, run, "two"), 12)
+        buy_at = await soon(2, length=180)
+        strategy = await trader.create(buy_at, buy_at + timedelta(seconds=150))
+        run = (await trader.start(strategy))["workflow_id"]
+        await trader.until(strategy, phase="holding")
+        product.temporal("workflow", "terminate", "-w", run)
+        ended = await trader.until(strategy, status="stopped")
+        assert (ended["outcome"], ended["position"]) == ("terminated", "sold"), ended
+        # A day that is pinned to a version without workers hears nothing, and nothing says that it is sold.
+        said = await asyncio.to_thread(kill_switch, product)
+        assert said.returncode == 1, said.stderr
+        assert "1 could NOT be told" in said.stdout
+        assert left in said.stdout
+        switch = {"on": True, "exits": "exit", "reason": "a test"}
+        answer = (await trader.post("/account/kill-switch", switch)).json()
+        assert (answer["selling"], answer["untold"]) == (0, 1)
+        # With its workers back the reconciler tells it, without another word.
+        async with second_worker(product, "one"):
+            ended = await trader.until(left, status="stopped")
+        assert (ended["outcome"], ended["position"]) == ("stopped", "sold"), ended
+        await trader.http.aclose()
     finally:
         assert await product.end() == 0

@@ -89,6 +89,10 @@ class RowRuns:
         await self.finish(workflow_id, Outcome.KEPT if keep else Outcome.STOPPED)
         return self._view(Status.STOPPED, Phase.DONE)
 
+    async def sell(self, workflow_id: str, run_id: str) -> bool:
+        self._reach()
+        return workflow_id in self.open
+
     async def finish(self, workflow_id: str, outcome: Outcome = Outcome.SOLD) -> None:
         """End a run, as its workflow would."""
         request = self.open.pop(workflow_id)

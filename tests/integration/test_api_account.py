@@ -27,6 +27,7 @@ async def test_nothing_is_limited_at_first(world: World) -> None:
         "system": OFF,
         "limits": {"order_quantity": None, "order_value": None, "daily_loss": None, "symbols": None},
         "selling": 0,
+        "untold": 0,
     }
 
 
@@ -119,7 +120,7 @@ async def test_kill_switch_holds_although_temporal_is_away(world: World) -> None
     await trader.running()
     world.runs.away = True
     answer = await trader.post("/account/kill-switch", {"on": True, "exits": "exit"})
-    assert answer.status_code == 200
+    assert (answer.status_code, answer.json()["selling"], answer.json()["untold"]) == (200, 0, 1)
     assert json_of(await trader.get("/account"))["kill_switch"]["exits"] == "exit"
 
 

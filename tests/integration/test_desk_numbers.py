@@ -12,6 +12,7 @@ from adapters.store.attention import Attention
 from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
 from adapters.store.tables import OrderRow
+from adapters.store.watchers import Watchers
 from adapters.telemetry.desk import DeskNumbers, DeskWatch
 from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
 from domain.errors import Unavailable
@@ -41,7 +42,9 @@ def read(registry: CollectorRegistry, name: str) -> float:
 
 async def test_what_needs_a_person_is_counted(store: Store) -> None:
     registry, queue = CollectorRegistry(), Counted(3)
-    watch = DeskWatch(DeskNumbers(registry), Attention(store), queue.count, Counted(0).count, SystemClock())
+    watch = DeskWatch(
+        DeskNumbers(registry), Attention(store), queue.count, Counted(0).count, SystemClock(), Watchers(store)
+    )
     await watch.look()
     assert [read(registry, name) for name in ("orders_unknown", "orders_in_doubt", "positions_left")] == [
         0
@@ -72,14 +75,21 @@ async def test_shares_that_a_stopped_strategy_still_holds_are_counted(store: Sto
     await desk.bought()
     await desk.runs.finish(desk.end(start, Outcome.ORDER_FAILED, Position.BOUGHT))
     await DeskWatch(
-        DeskNumbers(registry), Attention(store), Counted(0).count, Counted(0).count, SystemClock()
+        DeskNumbers(registry),
+        Attention(store),
+        Counted(0).count,
+        Counted(0).count,
+        SystemClock(),
+        Watchers(store),
     ).look()
     assert read(registry, "positions_left") == 1
 
 
 async def test_what_cannot_be_read_is_unknown_and_the_reading_grows_old(store: Store) -> None:
     registry, queue = CollectorRegistry(), Counted(0)
-    watch = DeskWatch(DeskNumbers(registry), Attention(store), queue.count, Counted(0).count, SystemClock())
+    watch = DeskWatch(
+        DeskNumbers(registry), Attention(store), queue.count, Counted(0).count, SystemClock(), Watchers(store)
+    )
     assert math.isnan(read(registry, "positions_left")), "nothing was read yet"
     await watch.look()
     read_at = read(registry, "desk_read_timestamp_seconds")
@@ -113,7 +123,9 @@ async def test_the_workers_order_log_counts_what_it_writes(store: Store, leg: Le
 
 async def test_stuck_runs_are_counted_and_unknown_while_temporal_is_away(store: Store) -> None:
     registry, runs = CollectorRegistry(), Counted(2)
-    watch = DeskWatch(DeskNumbers(registry), Attention(store), Counted(0).count, runs.count, SystemClock())
+    watch = DeskWatch(
+        DeskNumbers(registry), Attention(store), Counted(0).count, runs.count, SystemClock(), Watchers(store)
+    )
     await watch.look()
     assert read(registry, "runs_stuck") == 2
     runs.number = None

@@ -132,9 +132,10 @@ async def test_valkey_keeps_its_keys_on_its_port_when_it_is_killed(
 
 async def test_temporal_answers_on_its_port_when_it_was_killed(closed: Path, supervisor: Supervisor) -> None:
     with opened(closed) as data:
-        ports = TemporalPorts(*(HeldPort.free() for _ in range(4)))
+        ports = TemporalPorts(*(HeldPort.free() for _ in range(5)))
         await supervisor.start(temporal.part(data, ports, "default", ENVIRONMENT))
-        root = f"http://127.0.0.1:{ports.http.number}/api/v1"
+        await supervisor.start(temporal.door(data, ports, ENVIRONMENT))
+        root = f"http://127.0.0.1:{ports.ui.number}/api/v1"
         await probes.http_ok(f"{root}/namespaces/default")
         await kill_and_await(supervisor, "temporal", lambda: probes.http_ok(f"{root}/namespaces/default"))
         await probes.http_ok(f"http://127.0.0.1:{ports.ui.number}/")

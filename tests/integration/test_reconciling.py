@@ -23,6 +23,7 @@ from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.tables import StrategyRow, User
+from adapters.store.watchers import Watchers
 from adapters.temporal import DATA_CONVERTER
 from domain.reconciling import LIST_EVERY, SETTLING, SLICES, Look, Reconciled, Slice
 from domain.run import Alarm, StartRun
@@ -209,6 +210,7 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
         cast("Any", None),
         cast("Any", None),
         mark,
+        Watchers(store),
     )
     made = House(store, temporal.client, cache, redis, activities, told, runs, clock)
     await made.fill(OTHERS)

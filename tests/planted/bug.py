@@ -18,6 +18,11 @@ LIMITS = "tests/integration/test_limits.py"
 LATE = "tests/integration/test_late_orders.py"
 WALLS = "tests/integration/test_walls.py"
 NOTICES = "tests/integration/test_notices.py"
+ENDLESS = "tests/integration/test_endless_runs.py"
+WATCHERS = "tests/integration/test_watchers.py"
+KILL_SWITCH = "tests/integration/test_kill_switch.py"
+DOORS = "tests/integration/test_temporal_doors.py"
+ROUND = "tests/unit/test_reconciler_round.py"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from tests.planted.days import DAY_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.users import USER_BUGS
+from tests.planted.watchers import WATCHER_BUGS
 
 BUGS: tuple[Bug, ...] = (
     *ORDER_BUGS,
@@ -15,4 +16,5 @@ BUGS: tuple[Bug, ...] = (
     *HOUSE_BUGS,
     *USER_BUGS,
     *CALENDAR_BUGS,
+    *WATCHER_BUGS,
 )

@@ -1,5 +1,7 @@
 """The overlay for a machine that faces the internet: as hard as the rest, and one door only."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,17 @@ from tests.unit.test_containers import ROOT, Compose, _faults_of
 
 PUBLISHED = {"proxy"}
 """What the internet may reach."""
+OWNERS = "owners"
+"""The one container that is root: it gives volumes away, and ends."""
+IMAGES: dict[str, dict[str, int]] = {
+    "postgres:17.6-bookworm": {"/var/lib/postgresql/data": 999, "/var/lib/postgresql": 999},
+    "valkey/valkey:8.1.3-bookworm": {"/data": 999},
+    "prom/prometheus:v3.5.0": {"/prometheus": 65534},
+    "traefik:3.5.3": {},
+    "stopwatch:0.1.0": {"/var/lib/paper": 10001},
+}
+"""Which directories an image has, and whose they are: what Docker makes of a new volume in their place. From
+the images' own Dockerfiles; where there is no such directory the volume is root's."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -30,7 +43,11 @@ def overlay() -> Compose:
 
 
 def added(base: Compose, overlay: Compose) -> dict[str, Any]:
-    return {name: one for name, one in overlay["services"].items() if name not in base["services"]}
+    return {
+        name: one
+        for name, one in overlay["services"].items()
+        if name not in base["services"] and name != OWNERS
+    }
 
 
 def test_what_it_adds_is_as_hard_as_the_rest(base: Compose, overlay: Compose) -> None:
@@ -69,7 +86,86 @@ def test_backups_are_made_by_the_servers_own_version(base: Compose, overlay: Com
     assert overlay["services"]["backup"]["image"] == base["services"]["postgres"]["image"]
 
 
-def test_the_proxy_asks_each_api_whether_it_is_ready() -> None:
+def test_what_decides_who_is_sent_requests_asks_whether_a_process_lives(
+    base: Compose, overlay: Compose
+) -> None:
+    """A Redis that is away makes no API ready, and STOP works without it: nobody may be shut out for that."""
     routes = yaml.safe_load((ROOT / "deploy" / "routes.yml").read_text())
     balancer = routes["http"]["services"]["api"]["loadBalancer"]
-    assert balancer["healthCheck"]["path"] == "/health/ready"
+    assert balancer["healthCheck"]["path"] == "/health/live"
+    for compose in (base, overlay):
+        checks = {
+            name: str(one["healthcheck"]["test"])
+            for name, one in compose["services"].items()
+            if "healthcheck" in one and str(one.get("image", "")).startswith("stopwatch:")
+        }
+        assert all("/health/live" in check for check in checks.values()), checks
+        assert compose is overlay or set(checks) == {"api", "worker", "listener"}
+
+
+def writers(compose: Compose) -> Iterator[tuple[str, str, str, int]]:
+    """Return service, volume, place and uid of everything that writes to a named volume."""
+    for name, service in compose["services"].items():
+        for mount in service.get("volumes", []):
+            volume, place, *how = str(mount).split(":")
+            if not volume.startswith((".", "/")) and how != ["ro"]:
+                yield name, volume, place, int(str(service["user"]).split(":")[0])
+
+
+def given_away(overlay: Compose) -> dict[str, int]:
+    """Return the volumes that the first container gives to a user."""
+    service = overlay["services"][OWNERS]
+    places = dict(reversed(str(mount).split(":")) for mount in service["volumes"])
+    found = re.findall(r"chown (\d+):\d+ (\S+)", service["entrypoint"][-1])
+    return {places[place]: int(uid) for uid, place in found}
+
+
+def unwritable(base: Compose, overlay: Compose) -> list[str]:
+    """Name each volume that belongs to another user than the one who writes to it."""
+    given, wrong = given_away(overlay), []
+    for compose in (base, overlay):
+        for name, volume, place, uid in writers(compose):
+            if name == OWNERS:
+                continue
+            service = compose["services"][name]
+            owner = IMAGES[service["image"]].get(place, 0)
+            if OWNERS in service.get("depends_on", {}):
+                owner = given.get(volume, owner)
+            if owner != uid:
+                wrong.append(f"{name} runs as {uid} and {volume} at {place} is {owner}'s")
+    return wrong
+
+
+def test_every_volume_belongs_to_who_writes_to_it(base: Compose, overlay: Compose) -> None:
+    assert unwritable(base, overlay) == []
+    declared = base["volumes"].keys() | overlay["volumes"].keys()
+    assert {volume for one in (base, overlay) for _, volume, _, _ in writers(one)} == declared
+
+
+def test_the_check_notices_a_volume_that_nobody_gives_away(base: Compose, overlay: Compose) -> None:
+    del overlay["services"]["backup"]["depends_on"][OWNERS]
+    assert unwritable(base, overlay) == ["backup runs as 999 and backups at /backups is 0's"]
+
+
+def test_the_images_directory_is_ours_in_the_dockerfile() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert "--owner=10001 --group=10001 /var/lib/paper" in dockerfile
+
+
+def test_the_one_container_that_is_root_can_give_away_and_nothing_else(overlay: Compose) -> None:
+    service = dict(overlay["services"][OWNERS])
+    assert service.pop("user") == "0:0"
+    assert service.pop("cap_add") == ["CHOWN"]
+    assert service.pop("network_mode") == "none"
+    assert service["restart"] == "no"
+    assert re.fullmatch(r"chown [\d:]+ /\w+( && chown [\d:]+ /\w+)*", service["entrypoint"][-1])
+    assert {"environment", "secrets", "ports", "networks", "env_file"} & service.keys() == set()
+    rest = service | {"user": "1:1", "networks": ["store"]}
+    assert list(_faults_of(OWNERS, rest, {"store": {}})) == []
+
+
+def test_backups_are_noted_where_their_age_is_read(overlay: Compose) -> None:
+    backup = overlay["services"]["backup"]
+    assert backup["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    assert int(backup["environment"]["EVERY"]) <= 24 * 3600
+    assert "-mmin -1560" in str(backup["healthcheck"]["test"])

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from uuid import UUID
 
 from activities.desk import OrderDesk
 from activities.gate import EntryGate, wait_until
@@ -147,7 +146,7 @@ class Dealer:
         with self._gate.waiting(order.due_at):
             await self._clock.sleep_until(order.due_at - WARM_AHEAD)
             # Meanwhile the order is claimed: a stop-loss has no time for one after the other.
-            ready = asyncio.ensure_future(self._warm(order.key.user_id))
+            ready = asyncio.ensure_future(self._warm(order))
             ready.add_done_callback(_seen)
             await self._gate.until_claim(order.due_at, never)
             try:
@@ -156,8 +155,8 @@ class Dealer:
                 return
         await self._desk.settle(intent, await ready, never)
 
-    async def _warm(self, user_id: UUID) -> Broker:
-        broker = await self._brokers.of(user_id)
+    async def _warm(self, order: ExitOrder) -> Broker:
+        broker = await self._brokers.of(order.key.user_id, order.terms.account)
         await broker.warm()
         return broker
 
@@ -230,15 +229,15 @@ class Dealer:
                 broker = None
 
     async def _logged_in(self, intent: Intent, sale: ExitOrder | None) -> Broker:
-        """Wait for a living login; that a sale waits for it is said at once."""
-        told = sale is None
+        """Wait for a living login of the order's account; that a sale waits for it is said at once."""
+        told = ""
         while True:
             try:
-                return await self._brokers.of(intent.key.user_id)
-            except LoginNeeded:
-                if not told and sale is not None:
-                    await self._watch.needs_login(sale)
-                told = True
+                return await self._brokers.of(intent.key.user_id, intent.terms.account)
+            except LoginNeeded as why:
+                if sale is not None and told != str(why):
+                    await self._watch.needs_login(sale, why)
+                told = str(why)
                 await self._clock.sleep(LOGIN_EVERY)
 
     async def _called_off(self, intent: Intent, refusal: Entered) -> bool:

@@ -136,7 +136,7 @@ class MemoryBrokers:
     broker: MemoryBroker
     logged_in: bool = True
 
-    async def of(self, user_id: UUID) -> Broker:
+    async def of(self, user_id: UUID, account: str) -> Broker:
         if not self.logged_in:
             raise LoginNeeded("log in at your broker")
         return self.broker

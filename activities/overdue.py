@@ -31,7 +31,7 @@ class ExitWatch:
         finally:
             waiting.cancel()
 
-    async def needs_login(self, order: ExitOrder, why: LoginNeeded) -> None:
+    async def needs_login(self, order: ExitOrder, why: LoginNeeded | None = None) -> None:
         """Say that nothing can be sold before the user logs in, or connects the order's account again."""
         if isinstance(why, AccountNotConnected):
             await self._tell(order, exit_needs_account_alarm(order, why))

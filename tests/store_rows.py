@@ -12,7 +12,7 @@ from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
 from adapters.store.runs import PostgresRunStore
 from adapters.store.starts import Starts
-from adapters.store.tables import EventRow, OrderRow, StartRow, StrategyRow, User
+from adapters.store.tables import BrokerKeys, EventRow, OrderRow, StartRow, StrategyRow, User
 from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.outcome import Accepted
 from domain.ports import Claimed
@@ -42,7 +42,7 @@ class AsTheApi(PostgresRunStore):
 
 async def write_start(store: Store, start: StartRun) -> None:
     """Write a START down, unless it is."""
-    async with store.work() as session:
+    async with store.work(start.strategy.user_id) as session:
         await session.execute(
             text("SELECT pg_advisory_xact_lock(hashtext(:id))"), {"id": str(start.start_id)}
         )
@@ -175,4 +175,19 @@ def seen(
         Decimal(price) if price and filled else None,
         status or (OrderStatus.COMPLETE if filled == quantity else OrderStatus.OPEN),
         message,
+    )
+
+
+def broker_account(desk: Desk) -> BrokerKeys:
+    """Return a connected account of the desk's user: zerodha:AB1234."""
+    return BrokerKeys(
+        user_id=desk.strategy.user_id,
+        broker="zerodha",
+        broker_user_id="AB1234",
+        user_name="A B",
+        api_key=b"key",
+        api_secret=b"secret",
+        access_token=b"token",
+        login_key=b"login",
+        connected_at=just_now(),
     )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from uuid import UUID
 
 from adapters.store.engine import Store
 from adapters.store.fills import position_of
@@ -51,13 +50,14 @@ class PostgresRunStore:
         try:
             return await self._ledger.write(write)
         except LookupError:
-            if await self._exists(ref.strategy_id):
+            if await self._is_anothers(ref):
                 raise ForeignStart(f"strategy {ref.strategy_id} belongs to another user") from None
             raise
 
-    async def _exists(self, strategy_id: UUID) -> bool:
+    async def _is_anothers(self, ref: RunRef) -> bool:
         async with self._store.read() as session:
-            return await session.get(StrategyRow, strategy_id) is not None
+            found = await session.get(StrategyRow, ref.strategy_id)
+        return found is not None and found.user_id != ref.user_id
 
     async def owns(self, ref: RunRef) -> bool:
         """Tell whether the strategy is running by this START still."""

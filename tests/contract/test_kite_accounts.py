@@ -9,7 +9,7 @@ import pytest
 
 from adapters.kite.accounts import RECHECK_SECONDS, KiteBrokers, KiteCredentials, LoginName
 from adapters.kite.wire import Wire
-from domain.errors import BrokerNotConnected, LoginNeeded, StoreUnavailable
+from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, StoreUnavailable
 from tests.fakes.manual_clock import ManualClock
 from tests.scripted_server import ScriptedServer, answer
 
@@ -217,3 +217,67 @@ async def test_only_the_last_used_accounts_stay_open(brokers: KiteBrokers, login
 
 def test_credentials_do_not_print_their_token() -> None:
     assert "monday" not in repr(KiteCredentials("kitekey", "monday", 1, proxies={"https": "monday"}))
+
+
+# An order belongs to one account.
+
+A, B = "zerodha:AB1234", "zerodha:XY9999"
+
+
+async def test_no_other_account_is_opened_in_place_of_an_orders_own(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    assert await brokers.of(user, A)
+    logins.log_in(user, "of another", B)
+    await clock.advance(1)
+    with pytest.raises(AccountNotConnected, match=f"{A}, and {B} is connected now: connect {A} again"):
+        await brokers.of(user, A)
+    assert await brokers.of(user, B) is await brokers.of(user, "")
+
+
+async def test_another_account_under_the_same_number_of_a_login_is_noticed(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    first = await brokers.of(user, A)
+    logins.stored[user] = KiteCredentials("kitekey", "of another", 1, account=B)
+    await clock.advance(1)
+    assert await brokers.of(user, B) is not first
+
+
+async def test_the_same_account_connected_again_serves_within_a_second(
+    logins: Logins, clock: ManualClock, wire: Wire, user: UUID
+) -> None:
+    async with ScriptedServer(answer(200, BOOK)) as server:
+        brokers = KiteBrokers(logins, server.root, clock, wire)
+        logins.log_in(user, "of another", B)
+        await (await brokers.of(user, B)).positions()  # it lives, so it is not asked about for five seconds
+        with pytest.raises(AccountNotConnected):
+            await brokers.of(user, A)
+        logins.log_in(user, "again", A)
+        await clock.advance(RECHECK_SECONDS)
+        await (await brokers.of(user, A)).positions()
+        brokers.close()
+        assert "token kitekey:again" in server.requests[-1]
+
+
+async def test_an_order_of_a_forgotten_account_waits_for_it(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    await brokers.of(user, A)
+    del logins.stored[user]
+    await clock.advance(1)
+    with pytest.raises(AccountNotConnected, match="no account is connected now"):
+        await brokers.of(user, A)
+    logins.log_in(user, "again", A)
+    assert await brokers.of(user, A)
+
+
+async def test_another_account_does_not_serve_while_the_store_is_away(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    await brokers.of(user, A)
+    logins.away = True
+    await clock.advance(3600)
+    assert await brokers.of(user, A)
+    with pytest.raises(AccountNotConnected):
+        await brokers.of(user, B)

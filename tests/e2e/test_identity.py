@@ -58,6 +58,55 @@ async def test_orders_go_to_the_account_that_is_connected_now_not_to_the_one_bef
     assert len(await product.ledger(first["user_id"])) == 2
 
 
+async def connect_in_place(trader: Trader, account: dict[str, Any]) -> None:
+    """Have another account connected though a strategy runs: by the database, since the API refuses it."""
+    gone = await ask(
+        trader.product,
+        "DELETE FROM broker_keys WHERE broker_user_id = $1 RETURNING 1",
+        trader.account["user_id"],
+    )
+    assert gone == 1
+    trader.account = account
+    await trader.connect()
+
+
+async def test_entry_is_not_sent_to_another_account_than_that_of_its_start(
+    product: Product, trader: Trader
+) -> None:
+    buy_at = await soon(4, length=120)
+    strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=20))
+    await trader.start(strategy_id)
+    mine, other = trader.account, await another_account(trader)
+    await connect_in_place(trader, other)
+    ended = await trader.until(strategy_id, status="stopped")
+    assert ended["outcome"] == "missed"
+    assert f"zerodha:{mine['user_id']}" in ended["outcome_detail"]
+    assert await product.ledger(mine["user_id"]) == await product.ledger(other["user_id"]) == []
+
+
+async def test_sale_waits_for_its_own_account_and_leaves_at_once_when_it_is_connected_again(
+    product: Product, trader: Trader
+) -> None:
+    strategy_id = await holding(trader, seconds=60)
+    mine, other = trader.account, await another_account(trader)
+    await connect_in_place(trader, other)
+    await trader.http.post("/account/kill-switch", json={"on": True, "exits": "exit", "reason": "a test"})
+
+    async def told() -> bool:
+        said = product.terminal
+        return "exit_needs_account" in said and f"connect zerodha:{mine['user_id']} again" in said
+
+    await trader.eventually(told, bool)
+    assert await product.ledger(other["user_id"]) == []
+    await connect_in_place(trader, mine)
+    connected = asyncio.get_running_loop().time()
+    await trader.until(strategy_id, status="stopped")
+    print(f"sold {asyncio.get_running_loop().time() - connected:.2f} s after its account was connected again")
+    sides = [order["transaction_type"] for order in await product.ledger(mine["user_id"])]
+    assert sides == ["BUY", "SELL"]
+    assert await product.ledger(other["user_id"]) == []
+
+
 async def test_no_number_of_a_login_comes_back(product: Product, trader: Trader) -> None:
     numbers = []
     for _ in range(3):
@@ -206,18 +255,3 @@ async def test_a_copied_start_under_another_id_neither_trades_nor_takes_the_stra
     assert ended["outcome"] == "sold"
     ledger = await trader.ledger()
     assert [(order["transaction_type"], order["quantity"]) for order in ledger] == [("BUY", 10), ("SELL", 10)]
-
-
-async def test_a_start_that_has_ended_does_not_begin_again(product: Product, trader: Trader) -> None:
-    """Stopped by its user before buy_time; a copy of it under its own id must not buy."""
-    buy_at = await soon(6, length=120)
-    strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=12))
-    started = await trader.start(strategy_id)
-    await trader.stop(strategy_id)
-    client = await stranger(product)
-    first = (await client.get_workflow_handle(started["workflow_id"]).fetch_history()).events[0]
-    payloads = first.workflow_execution_started_event_attributes.input.payloads
-    (copied,) = await DATA_CONVERTER.decode(payloads, [StartRun])
-    await begin(client, copied, started["workflow_id"])
-    assert await trader.ledger() == []
-    assert (await trader.strategy(strategy_id))["status"] == "stopped"

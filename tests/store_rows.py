@@ -21,7 +21,7 @@ from domain.session import DayPlan
 from domain.strategy import Outcome, Position, Product, Strategy
 
 TODAY = date(2026, 11, 23)
-TERMS = OrderTerms("NSE", "TCS", Product.CNC)
+TERMS = OrderTerms("NSE", "TCS", Product.CNC, "zerodha:AB1234")
 
 
 def just_now() -> datetime:

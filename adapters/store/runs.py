@@ -134,7 +134,9 @@ def _refuse_another_start(written: StartRun, request: ActivateRun) -> None:
     # Whoever reaches Temporal's port can start a workflow with any message.
     other = what_differs(written, request.start)
     if other:
-        raise ForeignStart(f"its {' and '.join(other)} is not what START {written.start_id} was written with")
+        raise ForeignStart(
+            f"START {written.start_id} was written down with another {' and another '.join(other)}"
+        )
 
 
 def _refuse_another_workflow(request: ActivateRun) -> None:

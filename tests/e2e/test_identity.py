@@ -95,9 +95,8 @@ async def test_sale_waits_for_its_own_account_and_leaves_at_once_when_it_is_conn
     strategy_id = await holding(trader, seconds=60)
     mine, other = trader.account, await another_account(trader)
     await connect_in_place(trader, other)
-    await asyncio.sleep(
-        LIVING_SECONDS + 1
-    )  # the worker trusts a login with which the broker has just answered
+    # A login with which the broker has just answered is not asked about: its account is the right one.
+    await asyncio.sleep(LIVING_SECONDS + 1)
     await trader.http.post("/account/kill-switch", json={"on": True, "exits": "exit", "reason": "a test"})
 
     async def told() -> bool:

@@ -199,6 +199,7 @@ async def test_account_is_not_forgotten_while_a_start_is_on_its_way(world: World
     ):
         assert (answer.status_code, answer.json()["code"]) == (409, "strategy_running")
         assert "is being started" in answer.json()["detail"]
+    assert (await customer.get("/broker")).json()["status"] == "connected"
     async with world.store.work() as session:
         await session.execute(text("UPDATE starts SET written_at = written_at - interval '1 minute'"))
     assert (await customer.delete("/broker")).status_code == 204

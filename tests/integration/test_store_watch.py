@@ -200,7 +200,6 @@ async def test_no_number_of_a_login_comes_back(roles: Roles) -> None:
         for _ in range(3):
             async with roles.api.work(user_id) as session:
                 assert await BrokerAccounts(session, user_id).save(_sealed(desk))
-                assert await BrokerAccounts(session, user_id).save(_sealed(desk))
             numbers.append(await version(credentials, user_id))
             numbers.append(
                 await credentials.store_login(user_id, b"new", None, broker_user_id="AB1234", user_name="A B")

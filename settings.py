@@ -118,6 +118,8 @@ class Settings(BaseSettings):
     """The version this worker is of, to Temporal: a day stays with the one that began it. Empty: with any."""
     payload_keys: SecretStr | None = None
     """Encrypt what Temporal stores, the first is current; without it the Web UI shows payloads in clear."""
+    payload_plain: Literal["refused", "taken"] = "refused"
+    """With payload keys, what comes in clear; taken only while days run that began before there were keys."""
     kite_root: str = ZERODHA_ROOT
     kite_ws_root: str = ZERODHA_WS_ROOT
     egress_proxies: SecretStr | None = None

@@ -178,7 +178,7 @@ class Dealer:
 
         Raises `NotCovered` where it does not: the sale is left to its run, which looks closely.
         """
-        broker = await self._brokers.of(intent.key.user_id)
+        broker = await self._brokers.of(intent.key.user_id, intent.terms.account)
         if self._clock.now() < intent.due_at:
             await broker.warm()
             await self._clock.sleep_until(intent.due_at - ask_ahead(turn))
@@ -266,15 +266,15 @@ class Dealer:
                 broker = None
 
     async def _logged_in(self, intent: Intent, sale: ExitOrder | None) -> Broker:
-        """Wait for a living login; that a sale waits for it is said at once."""
-        told = sale is None
+        """Wait for a living login of the order's account; that a sale waits for it is said at once."""
+        told = ""
         while True:
             try:
-                return await self._brokers.of(intent.key.user_id)
-            except LoginNeeded:
-                if not told and sale is not None:
-                    await self._watch.needs_login(sale)
-                told = True
+                return await self._brokers.of(intent.key.user_id, intent.terms.account)
+            except LoginNeeded as why:
+                if sale is not None and told != str(why):
+                    await self._watch.needs_login(sale, why)
+                told = str(why)
                 await self._clock.sleep(LOGIN_EVERY)
 
     async def _called_off(self, intent: Intent, refusal: Entered) -> bool:

@@ -9,7 +9,14 @@ from decimal import Decimal
 from uuid import UUID
 
 from activities.entry_day import EntryDay
-from domain.errors import BrokerNotConnected, BrokerRefused, CacheUnavailable, LoginNeeded, Unavailable
+from domain.errors import (
+    AccountNotConnected,
+    BrokerNotConnected,
+    BrokerRefused,
+    CacheUnavailable,
+    LoginNeeded,
+    Unavailable,
+)
 from domain.failpoint import failpoint
 from domain.money import price_text
 from domain.ports import Brokers, Clock, RuntimeCache, TradingDays
@@ -117,6 +124,8 @@ class EntryGate:
                 quote = await self._ask(order)
                 if quote is not None:
                     return None, quote
+            except AccountNotConnected as other:
+                refusal = Entered(0, outcome=Outcome.MISSED, detail=f"nothing was bought: {other}")
             except (LoginNeeded, BrokerNotConnected):
                 refusal = Entered(0, outcome=Outcome.MISSED, detail=_no_login(latest))
             except (Unavailable, BrokerRefused) as error:
@@ -125,7 +134,7 @@ class EntryGate:
         return (None if halt.is_set() else refusal), None
 
     async def _ask(self, order: EnterOrder) -> Quote | None:
-        broker = await self._brokers.of(order.key.user_id)
+        broker = await self._brokers.of(order.key.user_id, order.terms.account)
         try:
             quote = (await broker.quotes([order.terms.instrument])).get(order.terms.instrument)
         except LoginNeeded:

@@ -31,19 +31,21 @@ class LateOrders:
 
     async def look_for(self, doubtful: Sequence[DoubtfulOrder], away: list[str]) -> Late:
         """Return whose orders turned up, by leg; note in `away` whose broker did not answer."""
-        by_user: dict[UUID, list[DoubtfulOrder]] = defaultdict(list)
+        by_account: dict[tuple[UUID, str], list[DoubtfulOrder]] = defaultdict(list)
         for order in doubtful:
-            by_user[order.start.strategy.user_id].append(order)
+            by_account[order.start.strategy.user_id, order.terms.account].append(order)
         late: Late = {Leg.ENTRY: [], Leg.EXIT: []}
-        for user_id, orders in by_user.items():
+        for (user_id, account), orders in by_account.items():
             try:
-                await self._look_in_book(user_id, orders, late)
+                await self._look_in_book(user_id, account, orders, late)
             except (Unavailable, LoginNeeded, BrokerNotConnected, BrokerRefused):
                 away.append(f"broker of {user_id}")
         return late
 
-    async def _look_in_book(self, user_id: UUID, orders: Sequence[DoubtfulOrder], late: Late) -> None:
-        broker = await self._brokers.of(user_id)
+    async def _look_in_book(
+        self, user_id: UUID, account: str, orders: Sequence[DoubtfulOrder], late: Late
+    ) -> None:
+        broker = await self._brokers.of(user_id, account)
         book = await broker.orders()
         for order in orders:
             row = next((row for row in book if order.attempt.tag in row.tags), None)

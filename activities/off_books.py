@@ -125,7 +125,7 @@ class OffBooksActivities:
 
     async def _exit(self, request: OffBooksExit, halt: asyncio.Event) -> Exited:
         order = request.order
-        sale = _Sale.of(order, await self._brokers.of(order.key.user_id))
+        sale = _Sale.of(order, await self._brokers.of(order.key.user_id, order.terms.account))
         await self._clock.sleep(CLAIMS_ARE_OVER)
         doubt_ends = self._doubt_ends(request.in_flight_since)
         gone = 0

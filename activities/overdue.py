@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from domain.attention import exit_needs_login_alarm, exit_overdue_alarm
-from domain.errors import StoreUnavailable
+from domain.attention import exit_needs_account_alarm, exit_needs_login_alarm, exit_overdue_alarm
+from domain.errors import AccountNotConnected, LoginNeeded, StoreUnavailable
 from domain.ports import Alerts, OrderLog
 from domain.run import Alarm, ExitOrder
 from domain.timeline import EventKind
@@ -31,9 +31,12 @@ class ExitWatch:
         finally:
             waiting.cancel()
 
-    async def needs_login(self, order: ExitOrder) -> None:
-        """Say that nothing can be sold before the user logs in."""
-        await self._tell(order, exit_needs_login_alarm(order))
+    async def needs_login(self, order: ExitOrder, why: LoginNeeded | None = None) -> None:
+        """Say that nothing can be sold before the user logs in, or connects the order's account again."""
+        if isinstance(why, AccountNotConnected):
+            await self._tell(order, exit_needs_account_alarm(order, why))
+        else:
+            await self._tell(order, exit_needs_login_alarm(order))
 
     async def _overdue(self, order: ExitOrder) -> None:
         await asyncio.sleep(self._overdue_after)

@@ -7,8 +7,8 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.beat import alive
-from domain.attention import outcome_alarm
-from domain.errors import AnotherRun, CacheUnavailable
+from domain.attention import foreign_start_alarm, outcome_alarm
+from domain.errors import AnotherRun, CacheUnavailable, ForeignStart
 from domain.failpoint import failpoint
 from domain.ports import Alerts, RunStore, RuntimeCache
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunNote
@@ -23,7 +23,7 @@ def _final() -> Iterator[None]:
     """Fail for good where trying again changes nothing: the strategy is gone, or another run owns it."""
     try:
         yield
-    except (LookupError, AnotherRun) as why:
+    except (LookupError, AnotherRun, ForeignStart) as why:
         raise ApplicationError(str(why), type=STOOD_DOWN, non_retryable=True) from why
 
 
@@ -44,7 +44,11 @@ class RunActivities:
     async def _activate(self, request: ActivateRun) -> Activation:
         await failpoint("activate.begun")
         with _final():
-            activation = await self._store.activate(request)
+            try:
+                activation = await self._store.activate(request)
+            except ForeignStart as why:
+                await self._alerts.raise_(foreign_start_alarm(request, why))
+                raise
         await failpoint("activate.written")
         position = Position.BOUGHT if activation.held else Position.NONE
         try:

@@ -122,7 +122,7 @@ def main(words: Sequence[str]) -> int:
         sys.stderr.write(f"The codec server cannot start. {reason}\n")
         return 2
     try:
-        codec = EncryptingCodec(os.environ.get(KEYS, ""))
+        codec = EncryptingCodec(os.environ.get(KEYS, ""), take_plain=True)
     except BadKey as bad:
         sys.stderr.write(f"The codec server cannot start. {bad}.\n")
         return 2

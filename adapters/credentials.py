@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from adapters.egress import Egress
-from adapters.kite.accounts import KiteCredentials
+from adapters.kite.accounts import KiteCredentials, LoginName
 from adapters.store.credentials import Credentials
 from adapters.vault import Opener
 from domain.errors import BrokerNotConnected
@@ -33,12 +33,14 @@ class VaultCredentials:
             else "",
             login_version=keys.login_version,
             dead=keys.login_dead or token is None,
+            account=keys.account,
             proxies=self._egress.proxies_of(user_id),
         )
 
-    async def login_version(self, user_id: UUID) -> int | None:
-        """Return the newest login's version, None when no account is stored."""
-        return await self._stored.version(user_id)
+    async def newest(self, user_id: UUID) -> LoginName | None:
+        """Return which login is the newest, None when no account is stored."""
+        keys = await self._stored.read(user_id)
+        return LoginName(keys.account, keys.login_version) if keys is not None else None
 
     async def login_died(self, user_id: UUID, login_version: int) -> None:
         """Mark that login dead, unless a newer one is stored."""

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from adapters.egress import Egress
-from adapters.kite.accounts import KiteCredentials
+from adapters.kite.accounts import KiteCredentials, LoginName
 from adapters.store.credentials import FeedLogins
 from adapters.vault import Opener
 from domain.errors import BrokerNotConnected
@@ -36,10 +36,10 @@ class FeedCredentials:
             proxies=self._egress.proxies_of(user_id),
         )
 
-    async def login_version(self, user_id: UUID) -> int | None:
-        """Return the newest login's version, None when no account is to be seen."""
+    async def newest(self, user_id: UUID) -> LoginName | None:
+        """Return which login is the newest, None when no account is to be seen; whose it is, is not."""
         login = await self._stored.read(user_id)
-        return None if login is None else login.login_version
+        return None if login is None else LoginName("", login.login_version)
 
     async def login_died(self, user_id: UUID, login_version: int) -> None:
         """Do nothing: the worker notices for itself, and this role may not write."""

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import SecretStr
 from temporalio.client import Client, Interceptor, TLSConfig
@@ -16,10 +16,10 @@ from temporalio.converter import (
 )
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
-from adapters.payload_codec import EncryptingCodec
+from adapters.payload_codec import EncryptingCodec, RefusedPayloads
 from adapters.telemetry.server import MetricsPortTaken
 
-_CONVERTERS = tuple(PydanticPayloadConverter().converters.values())
+_CONVERTERS = (*PydanticPayloadConverter().converters.values(), RefusedPayloads())
 
 
 class _SharedConverter(CompositePayloadConverter):
@@ -46,6 +46,7 @@ class TemporalSettings(Protocol):
     temporal_tls_ca: Path | None
     temporal_api_key: SecretStr | None
     payload_keys: SecretStr | None
+    payload_plain: Literal["refused", "taken"]
 
     def need(self, name: str) -> str: ...
 
@@ -54,7 +55,8 @@ class TemporalSettings(Protocol):
 class TemporalAddress:
     """Where Temporal is, how to be let in, and what payloads are encrypted with (None: nothing).
 
-    `tls_ca` is whom the server's certificate must come from, None: an authority of the system's.
+    `take_plain`: with keys, take payloads that are not encrypted as well. `tls_ca` is whom the server's
+    certificate must come from, None: an authority of the system's.
     """
 
     target: str
@@ -64,6 +66,7 @@ class TemporalAddress:
     api_key: str | None = field(default=None, repr=False)
     tls_ca: Path | None = None
     payload_keys: str | None = field(default=None, repr=False)
+    take_plain: bool = False
 
     @classmethod
     def of(cls, settings: TemporalSettings) -> "TemporalAddress":
@@ -76,16 +79,20 @@ class TemporalAddress:
             _open_text(settings.temporal_api_key),
             settings.temporal_tls_ca,
             _open_text(settings.payload_keys),
+            settings.payload_plain == "taken",
         )
 
 
-def data_converter(payload_keys: str | None) -> DataConverter:
-    """Return the converter; with keys payloads and failures are encrypted. Raises `BadKey`."""
+def data_converter(payload_keys: str | None, *, take_plain: bool = False) -> DataConverter:
+    """Return the converter; with keys payloads and failures are encrypted. Raises `BadKey`.
+
+    What is not encrypted is then refused, unless `take_plain`.
+    """
     if not payload_keys:
         return DATA_CONVERTER
     return dataclasses.replace(
         DATA_CONVERTER,
-        payload_codec=EncryptingCodec(payload_keys),
+        payload_codec=EncryptingCodec(payload_keys, take_plain=take_plain),
         # Messages and stack traces of failures are plain text otherwise.
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )
@@ -115,7 +122,7 @@ async def connect(
         namespace=address.namespace,
         tls=_tls(address),
         api_key=address.api_key,
-        data_converter=data_converter(address.payload_keys),
+        data_converter=data_converter(address.payload_keys, take_plain=address.take_plain),
         lazy=lazy,
         interceptors=interceptors,
         runtime=_runtime(metrics) if metrics else None,

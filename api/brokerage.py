@@ -1,10 +1,12 @@
 """Connecting a broker account: checked at the broker, sealed, stored. Morning logins go to the worker."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from adapters.kite.login import token_expiry
 from adapters.store.accounts import BrokerAccount, BrokerAccounts, SealedAccount
+from adapters.store.starts import Starts
 from adapters.store.strategies import Strategies
 from adapters.vault import BROKER
 from api.errors import Away, Conflict, FieldError, Invalid, Refused
@@ -14,6 +16,10 @@ from api.schemas import BrokerOut, ConnectIn
 from domain.audit import Action
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, SecretUnreadable, Unavailable
 from domain.login import LoginKind, LoginResult, LoginStatus
+from workflows.client import START_DEADLINE
+
+START_LASTS = START_DEADLINE + timedelta(seconds=5)
+"""How long a START that is written down may yet become a run: the API waits for it no longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +74,23 @@ async def login_key_of(parts: Parts, user_id: UUID) -> str:
 
 
 async def disconnect(parts: Parts, user_id: UUID) -> None:
-    """Forget the account. Raises `Conflict` while a strategy runs: its exit needs it."""
+    """Forget the account. Raises `Conflict` while a strategy runs or is being started: its exit needs it."""
     async with parts.store.work(user_id) as session:
+        accounts = BrokerAccounts(session, user_id)
+        if not await accounts.release():
+            return
+        # In this order: what begins between the two looks is seen by the second.
+        starting = await Starts(session, user_id).any_under_way(START_LASTS)
         running = await Strategies(session, user_id).any_running()
-        if not running and await BrokerAccounts(session, user_id).delete():
+        if not (starting or running):
+            await accounts.delete()
             await audit(session, user_id, Action.BROKER_FORGET, BROKER)
+    if starting and not running:
+        raise Conflict(
+            "strategy_running",
+            "A strategy is being started and will need this account to sell: try again in a few seconds, or "
+            "stop it first.",
+        )
     if running:
         raise Conflict(
             "strategy_running", "A strategy is running and needs this account to sell: stop it first."

@@ -1,8 +1,8 @@
 """`Idempotency-Key`: a phone that heard no answer sends the same create again, and gets the same strategy.
 
 The strategy's id is made from its user and the key, so that two requests at one moment are one row as well:
-nothing is remembered beside it. START, STOP, the kill switch and every PUT and DELETE need no key: sent
-again they find done what they ask for.
+nothing is remembered beside it but that the id was used: after a delete it does not come back. START, STOP,
+the kill switch and every PUT and DELETE need no key: sent again they find done what they ask for.
 """
 
 from typing import Annotated
@@ -10,7 +10,7 @@ from uuid import UUID, uuid4, uuid5
 
 from fastapi import Depends, Header
 
-from api.errors import FieldError, Invalid
+from api.errors import Conflict, FieldError, Invalid
 
 LONGEST = 64
 _STRATEGIES = UUID("b6a1d2f4-98c3-4f0e-8f57-2b0f6c1f7a10")
@@ -22,7 +22,8 @@ async def idempotency_key(
         str | None,
         Header(
             alias=_HEADER,
-            description="A word of your own for this one creation.",
+            description="A word of your own for this one creation. Repeated, it answers with the same "
+            "strategy; once that was deleted, with 409 `key_used`: take a new word for a new strategy.",
             examples=["0f9d8a3e-6a55-4a0a-9d52-3a8e8a4f6d01"],
         ),
     ] = None,
@@ -46,3 +47,12 @@ def key_reused() -> Invalid:
     """Return the problem of a key that created another strategy before."""
     words = "created another strategy before: take a new one for each strategy"
     return Invalid([FieldError(_HEADER, "key_reused", words)])
+
+
+def key_used() -> Conflict:
+    """Return the problem of a key whose strategy was deleted since: a repeated request makes nothing anew."""
+    return Conflict(
+        "key_used",
+        "This Idempotency-Key has created a strategy that was deleted since, so nothing was created now. To "
+        "have such a strategy again, create it with a new key.",
+    )

@@ -1,9 +1,14 @@
 """START: plan the day, start the run, and answer with what the run has written down of itself."""
 
+from dataclasses import replace
 from uuid import UUID, uuid4
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.store.accounts import BrokerAccounts
 from adapters.store.standing import Standing, standing
-from adapters.store.strategies import StrategyRecord
+from adapters.store.starts import Starts
+from adapters.store.strategies import Strategies, StrategyRecord
 from api.brokerage import may_trade, not_connected
 from api.creation import unreadable_symbol
 from api.errors import Conflict, FieldError, Invalid, NotFound
@@ -16,7 +21,7 @@ from domain.failpoint import failpoint
 from domain.instrument import Segment
 from domain.run import StartRun
 from domain.session import DayPlan, plan_day, plan_sale
-from domain.strategy import Status, Strategy
+from domain.strategy import OnStop, Status, Strategy
 
 
 async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
@@ -39,10 +44,11 @@ async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
     plan = _plan(parts, strategy, segment)
     async with parts.store.work(user_id) as session:
         await refuse_start(session, user_id)
-        # Before the run: what trades was asked for by somebody, and that is known whatever crashes next.
+        # Before the run, which trades nothing that is not written down; known whatever crashes next.
+        start = await _written(session, StartRun(uuid4(), strategy, plan))
         await audit(session, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
     await failpoint("start.received")
-    await parts.runs.start(StartRun(uuid4(), strategy, plan))
+    await parts.runs.start(start)
     await failpoint("start.confirmed")
     return await _read(parts, user_id, strategy_id)
 
@@ -54,8 +60,40 @@ async def start_sale(parts: Parts, user_id: UUID, record: StrategyRecord) -> Day
     may_trade(parts, user_id)
     segment = await segment_of(parts, record.strategy)
     plan = plan_sale(record.strategy, parts.calendar, segment, parts.clock.now())
-    await parts.runs.start(StartRun(uuid4(), record.strategy, plan, sell_only=True))
+    async with parts.store.work(user_id) as session:
+        start = await _written(session, StartRun(uuid4(), record.strategy, plan, sell_only=True))
+        what, how = str(record.strategy.strategy_id), f"on_stop {OnStop.EXIT.value}"
+        await audit(session, user_id, Action.STRATEGY_STOP, what, how)
+    await parts.runs.start(start)
     return plan
+
+
+async def _written(session: AsyncSession, start: StartRun) -> StartRun:
+    """Write a START down with the account that is connected now; return it as it is written.
+
+    From here on neither its account nor its strategy can be taken from it. Raises `Conflict`, `NotFound`.
+    """
+    user_id, strategy_id = start.strategy.user_id, start.strategy.strategy_id
+    account = await BrokerAccounts(session, user_id).hold()
+    if account is None:
+        raise not_connected()
+    if not await Strategies(session, user_id).hold(strategy_id):
+        raise NotFound
+    starts = Starts(session, user_id)
+    if start.sell_only:
+        _refuse_another_account(await starts.account_of_newest(strategy_id), account)
+    start = replace(start, account=account)
+    await starts.write(start)
+    return start
+
+
+def _refuse_another_account(holds: str, connected: str) -> None:
+    if holds and holds != connected:
+        raise Conflict(
+            "broker_other_user",
+            f"These shares are held in the broker account {holds}, and {connected} is connected now. Forget "
+            f"that one with DELETE /broker and connect {holds} again, or sell them at the broker.",
+        )
 
 
 async def segment_of(parts: Parts, strategy: Strategy) -> Segment:

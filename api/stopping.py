@@ -59,7 +59,7 @@ async def _stop_run(
 
 
 async def _sell_left_over(parts: Parts, user_id: UUID, record: StrategyRecord) -> tuple[Standing, bool]:
-    plan = await _with_a_record(parts, user_id, record, OnStop.EXIT, start_sale(parts, user_id, record))
+    plan = await start_sale(parts, user_id, record)
     deadline = parts.clock.monotonic() + parts.stop_wait_seconds
     wait = (plan.sell_at - parts.clock.now()).total_seconds() < parts.stop_wait_seconds
     while True:

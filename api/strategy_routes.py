@@ -13,13 +13,14 @@ from structlog.contextvars import bind_contextvars
 from adapters.store.accounts import BrokerAccounts
 from adapters.store.reading import TimelineReader
 from adapters.store.standing import Standing, standing
-from adapters.store.strategies import Deletion, Strategies, StrategyRecord
+from adapters.store.strategies import Deletion, IdUsed, Strategies, StrategyRecord
 from api import creation, starting, stopping
 from api.answer import decimal_text, json_response
 from api.body import body_of, documented, read_object
+from api.brokerage import START_LASTS
 from api.cursors import event_cursor, event_of, limit_of, page_of, spot_of
 from api.errors import Conflict, NotFound
-from api.idempotency import Key, key_reused, strategy_id_for
+from api.idempotency import Key, key_reused, key_used, strategy_id_for
 from api.identity import UserId
 from api.limits import limited
 from api.parts import Parts, PartsDep
@@ -59,17 +60,25 @@ Cursor = Annotated[str | None, Query(description="`next` of the page before")]
 async def create(
     user_id: UserId, parts: PartsDep, key: Key, body: Annotated[dict[str, Any], Depends(read_object)]
 ) -> Response:
-    """Create a strategy; it does nothing before it is started. Repeated under its key it is the same one."""
+    """Create a strategy; it does nothing before it is started. Repeated under its key it is the same one.
+
+    The key of a strategy that was deleted since is refused (409 `key_used`): nothing is created again.
+    """
     now = parts.clock.now()
     strategy = await creation.checked(parts, user_id, body, now)
     strategy = replace(strategy, strategy_id=strategy_id_for(user_id, key))
     segment = await starting.segment_of(parts, strategy)
     warnings = creation.foreseen(strategy, parts.calendar, segment, now)
-    async with parts.store.work(user_id) as session:
-        record, is_new = await Strategies(session, user_id).create(strategy, warnings)
-        account = await BrokerAccounts(session, user_id).get()
-        if is_new:
-            await audit(session, user_id, Action.STRATEGY_CREATE, str(strategy.strategy_id), _terms(strategy))
+    try:
+        async with parts.store.work(user_id) as session:
+            record, is_new = await Strategies(session, user_id).create(strategy, warnings)
+            account = await BrokerAccounts(session, user_id).get()
+            if is_new:
+                await audit(
+                    session, user_id, Action.STRATEGY_CREATE, str(strategy.strategy_id), _terms(strategy)
+                )
+    except IdUsed:
+        raise key_used() from None
     if record.strategy != strategy:
         raise key_reused()
     return await _answer(parts, Standing(record, account), 201, look_at_market=True)
@@ -129,7 +138,7 @@ async def one(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> Resp
 async def delete(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> Response:
     """Delete a strategy that is not running, with its orders and timeline."""
     async with parts.store.work(user_id) as session:
-        deletion = await Strategies(session, user_id).delete(strategy_id)
+        deletion = await Strategies(session, user_id).delete(strategy_id, START_LASTS)
         if deletion is Deletion.DONE:
             await audit(session, user_id, Action.STRATEGY_DELETE, str(strategy_id))
     if deletion is Deletion.UNKNOWN:
@@ -198,6 +207,10 @@ async def _market_price(parts: Parts, record: StrategyRecord) -> Decimal | None:
 
 _UNDELETABLE = {
     Deletion.RUNNING: ("strategy_running", "This strategy is running: stop it first."),
+    Deletion.STARTING: (
+        "strategy_running",
+        "This strategy is being started: stop it first, or try again in a few seconds.",
+    ),
     Deletion.POSITION_OPEN: (
         "position_open",
         'Shares of an exit that failed are still held: POST /strategy/stop with on_stop "exit" sells them.',

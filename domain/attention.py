@@ -5,10 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from domain.errors import CalendarUnknown
+from domain.errors import AccountNotConnected, CalendarUnknown, ForeignStart
 from domain.order import BrokerOrder, Leg, OrderStatus
 from domain.reconciling import DoubtfulOrder
-from domain.run import Alarm, ExitOrder, FinishRun
+from domain.run import ActivateRun, Alarm, ExitOrder, FinishRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome, Position, Status
 
@@ -69,6 +69,17 @@ class InDoubt:
     message: str
 
 
+def foreign_start_alarm(request: ActivateRun, why: ForeignStart) -> Alarm:
+    """Return the alarm for a run that is not what was written down; it is the operator's."""
+    ref = request.ref
+    text = (
+        f"A run stood down and trades nothing: {why}. Its workflow is {ref.workflow_id}, run {ref.run_id}: "
+        "find out what reaches Temporal's port and can start workflows there."
+    )
+    data = {"workflow_id": ref.workflow_id, "run_id": ref.run_id, "strategy_id": str(ref.strategy_id)}
+    return Alarm("foreign_start", text, data=data)
+
+
 _FAILED = {
     Outcome.MISSED: "missed",
     Outcome.ORDER_FAILED: "order_failed",
@@ -121,6 +132,16 @@ def exit_needs_login_alarm(order: ExitOrder) -> Alarm:
         order,
         f"{order.bought} {order.terms.symbol} are to be sold now ({order.reason}), but the login at Zerodha "
         "has ended: log in, and they are sold at once; or sell them at the broker.",
+    )
+
+
+def exit_needs_account_alarm(order: ExitOrder, why: AccountNotConnected) -> Alarm:
+    """Return the alarm for a sale that is due in an account that is not the connected one."""
+    return _exit_alarm(
+        "exit_needs_account",
+        order,
+        f"{order.bought} {order.terms.symbol} are to be sold now ({order.reason}), but {why}, and they are "
+        "sold at once; or sell them at the broker.",
     )
 
 

@@ -7,11 +7,13 @@ StopwatchError
 │   └── BrokerUnavailable      the broker did not answer a read, or answered nonsense
 │       └── InstrumentUnreadable   its list is there, but that one instrument's line cannot be read
 ├── LoginNeeded            the user must log in at the broker; trying again is useless until then
+│   └── AccountNotConnected    the account an order belongs to is not the connected one
 ├── BrokerRefused          the broker read the request and said no
 ├── BrokerNotConnected     no credentials are stored
 ├── SecretUnreadable       a sealed secret does not open: wrong key, or a row that was tampered with
 ├── NoSuchRun              no run of this strategy is open
 ├── AnotherRun             the strategy is running already, in a run of another day
+├── ForeignStart           a run's START is not the one that was written down: it owns nothing
 ├── CalendarUnknown        no calendar data for that day: nothing may be assumed
 ├── IllegalMove            a state table has no such edge: a bug, stop this strategy
 └── InvalidStrategy        the user's words are wrong; carries the field
@@ -54,6 +56,20 @@ class LoginNeeded(StopwatchError):
     """The broker's access token is dead. Only the user's next login mends it."""
 
 
+class AccountNotConnected(LoginNeeded):
+    """Another broker account than the one an order belongs to is connected, or none.
+
+    Mended by its user alone, as a dead login is: so whoever waits for a login waits for this as well.
+    """
+
+    def __init__(self, account: str, connected: str | None) -> None:
+        now = f"{connected} is connected now" if connected else "no account is connected now"
+        super().__init__(
+            f"the order belongs to the broker account {account}, and {now}: connect {account} again"
+        )
+        self.account = account
+
+
 class BrokerRefused(StopwatchError):
     """The broker understood the request and refused it; the message is the broker's."""
 
@@ -76,6 +92,10 @@ class NoSuchRun(StopwatchError):
 
 class AnotherRun(StopwatchError):
     """The strategy is running already, or still holds the shares of a run that was ended from outside."""
+
+
+class ForeignStart(StopwatchError):
+    """A run's START is not the one that was written down, or is not this run's to carry out."""
 
 
 class CalendarUnknown(StopwatchError):

@@ -124,7 +124,7 @@ def notice_of(event: str, data: Mapping[str, str]) -> NoticeKind | None:
     return _OF_EVENTS.get(EventKind(event)) if event in set(EventKind) else None
 
 
-_LOGIN_ALARMS = frozenset({"login_needed", "exit_needs_login"})
+_LOGIN_ALARMS = frozenset({"login_needed", "exit_needs_login", "exit_needs_account"})
 _DANGER_ALARMS = frozenset({"position_left", "late_exit"})
 _HALF_HOUR = 30
 

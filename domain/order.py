@@ -142,6 +142,8 @@ class OrderTerms:
     exchange: str
     symbol: str
     product: Product
+    account: str = ""
+    """The broker account it belongs to (`zerodha:AB1234`): its START's; empty, of an older build: any."""
 
     @property
     def instrument(self) -> str:

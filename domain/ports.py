@@ -86,8 +86,12 @@ class Broker(Protocol):
 class Brokers(Protocol):
     """The broker accounts of all users, opened when needed and kept warm."""
 
-    async def of(self, user_id: UUID) -> Broker:
-        """Return the user's account with its newest login. Raises `BrokerNotConnected`, `LoginNeeded`."""
+    async def of(self, user_id: UUID, account: str) -> Broker:
+        """Return the user's account with its newest login. Raises `BrokerNotConnected`, `LoginNeeded`.
+
+        `account` is the one an order belongs to; empty: whichever is connected. Raises `AccountNotConnected`
+        where it is not the connected one: no other account is ever opened in its place.
+        """
         ...
 
     async def login_died(self, user_id: UUID, broker: Broker) -> None:
@@ -205,7 +209,8 @@ class RunStore(Protocol):
     async def activate(self, request: ActivateRun) -> Activation:
         """Mark the strategy running and give this START its round. Idempotent by `start_id`.
 
-        Raises `LookupError` when the strategy is gone, `AnotherRun` when it runs already.
+        Raises `LookupError` when the strategy is gone, `AnotherRun` when it runs already, `ForeignStart` when
+        the request is not the START that was written down.
         """
         ...
 

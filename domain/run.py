@@ -1,7 +1,7 @@
 """What the run is told and what it tells: one frozen message in, one out. Fields are added, never renamed."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -38,6 +38,37 @@ class StartRun:
     """Set by the reconciler: the same START, taken over to be brought to its end by on_stop."""
     version: int = 1
     """Which steps the run takes: one that an older build began goes on as it began."""
+    account: str = ""
+    """The broker account that was connected at START; empty in those of an older build: whichever is."""
+
+
+RUN_PREFIX = "strategy-"
+"""What the workflow id of every run begins with."""
+
+
+def workflow_id(strategy_id: UUID, trading_day: date) -> str:
+    """Return the id of a strategy's run of a trading day: Temporal has one open run of an id at the most."""
+    return f"{RUN_PREFIX}{strategy_id}-{trading_day.isoformat()}"
+
+
+def what_differs(written: StartRun, asked: StartRun) -> tuple[str, ...]:
+    """Return in what a run's START differs from the one that was written down.
+
+    Not compared: warnings and the opening, by which nothing is sent, and who runs it in which steps.
+    """
+    same = {
+        "start": written.start_id == asked.start_id,
+        "user": written.strategy.user_id == asked.strategy.user_id,
+        "terms": written.strategy == asked.strategy,
+        "account": written.account == asked.account,
+        "day": _instants(written.plan) == _instants(asked.plan),
+        "sell_only": written.sell_only == asked.sell_only,
+    }
+    return tuple(name for name, equal in same.items() if not equal)
+
+
+def _instants(plan: DayPlan) -> tuple[object, ...]:
+    return plan.trading_day, plan.buy_at, plan.sell_at, plan.closes_at
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def own_accounts(credentials: Credentials, brokers: Brokers) -> Callable[[UUID],
             return FeedLogin(found.api_key, found.access_token)
 
         async def quotes(instruments: Sequence[str]) -> Mapping[str, Quote]:
-            return await (await brokers.of(user_id)).quotes(instruments)
+            return await (await brokers.of(user_id, "")).quotes(instruments)
 
         return Account(str(user_id), login, quotes)
 

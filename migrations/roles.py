@@ -31,6 +31,9 @@ GRANTS: dict[str, tuple[str, ...]] = {
         # The one column it may update carries nothing: without it Postgres would refuse it the row lock
         # under which it decides whether a strategy may be deleted.
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
+        # A START is written down, at the time of the server, and stays as it is.
+        "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only) ON starts",
+        "USAGE ON SEQUENCE login_versions",
         "SELECT ON orders, events, alembic_version, system_switch, operator_switches, reconciler_round",
         "SELECT, INSERT, UPDATE ON limits",
         "SELECT, INSERT, UPDATE (tells), DELETE ON notice_channels",
@@ -41,7 +44,9 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "worker": (
         "SELECT (user_id, email) ON users",
         "SELECT, UPDATE ON broker_keys",
+        "USAGE ON SEQUENCE login_versions",
         "SELECT, UPDATE ON strategies",
+        "SELECT ON starts",
         "SELECT, INSERT, UPDATE ON orders",
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",
@@ -117,6 +122,7 @@ async def _make(connection: AsyncConnection, role: Role) -> None:
     )
     await _run(connection, f"{verb} ROLE %I LOGIN {powers} PASSWORD %L", role.name, scram(role.password))
     await _run(connection, "REVOKE ALL ON ALL TABLES IN SCHEMA public FROM %I", role.name)
+    await _run(connection, "REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM %I", role.name)
     await _run(connection, "GRANT USAGE ON SCHEMA public TO %I", role.name)
     for grant in GRANTS[role.purpose]:
         await _run(connection, f"GRANT {grant} TO %I", role.name)

@@ -19,6 +19,7 @@ TABLES = (
     "recovery_codes",
     "broker_keys",
     "strategies",
+    "starts",
     "orders",
     "events",
     "limits",

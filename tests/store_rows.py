@@ -6,25 +6,49 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
 from adapters.store.runs import PostgresRunStore
-from adapters.store.tables import EventRow, OrderRow, StrategyRow, User
+from adapters.store.starts import Starts
+from adapters.store.tables import BrokerKeys, EventRow, OrderRow, StartRow, StrategyRow, User
 from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.outcome import Accepted
 from domain.ports import Claimed
-from domain.run import ActivateRun, FinishRun, RunRef, StartRun
+from domain.run import ActivateRun, Activation, FinishRun, RunRef, StartRun, workflow_id
 from domain.session import DayPlan
 from domain.strategy import Outcome, Position, Product, Strategy
 
 TODAY = date(2026, 11, 23)
-TERMS = OrderTerms("NSE", "TCS", Product.CNC)
+TERMS = OrderTerms("NSE", "TCS", Product.CNC, "zerodha:AB1234")
 
 
 def just_now() -> datetime:
     return datetime.now(UTC)
+
+
+class AsTheApi(PostgresRunStore):
+    """Writes each START down before its run, as the API does."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._api = store
+
+    async def activate(self, request: ActivateRun) -> Activation:
+        await write_start(self._api, request.start)
+        return await super().activate(request)
+
+
+async def write_start(store: Store, start: StartRun) -> None:
+    """Write a START down, unless it is."""
+    async with store.work(start.strategy.user_id) as session:
+        await session.execute(
+            text("SELECT pg_advisory_xact_lock(hashtext(:id))"), {"id": str(start.start_id)}
+        )
+        known = await session.get(StrategyRow, start.strategy.strategy_id)
+        if known is not None and await session.get(StartRow, start.start_id) is None:
+            await Starts(session, start.strategy.user_id).write(start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +81,7 @@ class Desk:
                     on_stop="exit",
                 )
             )
-        return cls(store, PostgresOrderLog(store), PostgresRunStore(store), strategy)
+        return cls(store, PostgresOrderLog(store), AsTheApi(store), strategy)
 
     def start(self, day: date = TODAY, *, sell_only: bool = False) -> ActivateRun:
         """Return a new START, as pressed now."""
@@ -65,7 +89,11 @@ class Desk:
         at = datetime.combine(day, time(4), tzinfo=UTC)
         plan = DayPlan(day, at, at + timedelta(hours=5), at, at + timedelta(hours=6))
         ref = RunRef(
-            self.strategy.strategy_id, self.strategy.user_id, f"strategy-{day}", f"run-{start_id}", start_id
+            self.strategy.strategy_id,
+            self.strategy.user_id,
+            workflow_id(self.strategy.strategy_id, day),
+            f"run-{start_id}",
+            start_id,
         )
         return ActivateRun(ref, StartRun(start_id, self.strategy, plan, sell_only))
 
@@ -147,4 +175,19 @@ def seen(
         Decimal(price) if price and filled else None,
         status or (OrderStatus.COMPLETE if filled == quantity else OrderStatus.OPEN),
         message,
+    )
+
+
+def broker_account(desk: Desk) -> BrokerKeys:
+    """Return a connected account of the desk's user: zerodha:AB1234."""
+    return BrokerKeys(
+        user_id=desk.strategy.user_id,
+        broker="zerodha",
+        broker_user_id="AB1234",
+        user_name="A B",
+        api_key=b"key",
+        api_secret=b"secret",
+        access_token=b"token",
+        login_key=b"login",
+        connected_at=just_now(),
     )

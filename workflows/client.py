@@ -2,7 +2,7 @@
 
 import base64
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,7 +28,7 @@ from domain.errors import NoSuchRun, Unavailable
 from domain.listener_ports import WatchedStrategy
 from domain.login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.reconciling import Slice
-from domain.run import RUN_VERSION, RunView, StartRun, StopRequest
+from domain.run import RUN_PREFIX, RUN_VERSION, RunView, StartRun, StopRequest, workflow_id
 from domain.run_words import summary
 from domain.strategy import OnStop, Phase
 from workflows import policies
@@ -40,7 +40,6 @@ from workflows.versions import free_of_its_version
 
 USER = SearchAttributeKey.for_keyword("StopwatchUser")
 SYMBOL = SearchAttributeKey.for_keyword("StopwatchSymbol")
-_PREFIX = "strategy-"
 RECONCILER_ID = "stopwatch-reconciler"
 NOTICES_ID = "stopwatch-notices"
 START_DEADLINE = timedelta(seconds=10)
@@ -59,15 +58,10 @@ class TemporalAway(Unavailable):
     """Temporal did not answer, or nothing is known of what it did."""
 
 
-def workflow_id(strategy_id: UUID, trading_day: date) -> str:
-    """Return the id of a strategy's run of a trading day."""
-    return f"{_PREFIX}{strategy_id}-{trading_day.isoformat()}"
-
-
 def _strategy_of(workflow_id: str) -> UUID | None:
     """Return whose run it is; None for an id that we did not make."""
     try:
-        return UUID(workflow_id.removeprefix(_PREFIX)[:36])
+        return UUID(workflow_id.removeprefix(RUN_PREFIX)[:36])
     except ValueError:
         return None
 
@@ -352,7 +346,7 @@ async def _signal(client: Client, workflow_id: str, run_id: str, name: str, *mes
 
 
 def _open(part: Slice) -> str:
-    return f"ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '{_PREFIX}{part.prefix}'"
+    return f"ExecutionStatus = 'Running' AND WorkflowId STARTS_WITH '{RUN_PREFIX}{part.prefix}'"
 
 
 def _attributes(start: StartRun) -> TypedSearchAttributes:

@@ -166,7 +166,11 @@ class StrategyRun:
         return cast(Activation, await self._write(RunActivities.activate, request, "write the start down"))
 
     async def _take_over(self) -> None:
-        """Bring what an earlier run of this START left to its end, by on_stop."""
+        """Bring what an earlier run of this START left to its end, by on_stop; a sale goes on."""
+        if self._start.sell_only:
+            self._move_to_exit(Reason.STOP)
+            self._day.exited(await self._settle_exit())
+            return await self._exit()
         self._move(Move.BUY_DUE, (EventKind.PHASE, "Finding out what the earlier run bought and sold."))
         self._day.entered(await self._settle_entry(self._entry_order()))
         if self._day.held:
@@ -174,6 +178,7 @@ class StrategyRun:
             self._day.exited(await self._settle_exit())
         if self._day.held and not self._day.keeps:
             await self._exit()
+        return None
 
     async def _settle_exit(self, within: timedelta | None = None) -> Exited:
         """Find out what an earlier run sold; send nothing."""
@@ -520,7 +525,7 @@ class StrategyRun:
 
     def _terms(self) -> OrderTerms:
         strategy = self._start.strategy
-        return OrderTerms(strategy.exchange, strategy.symbol, strategy.product)
+        return OrderTerms(strategy.exchange, strategy.symbol, strategy.product, self._start.account)
 
     def _ref(self) -> RunRef:
         info, strategy = workflow.info(), self._start.strategy

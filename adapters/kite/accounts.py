@@ -10,7 +10,7 @@ from uuid import UUID
 from adapters.kite.broker import READ_SECONDS, KiteBroker
 from adapters.kite.calls import KiteCalls
 from adapters.kite.wire import Wire
-from domain.errors import BrokerNotConnected, LoginNeeded, Unavailable
+from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, Unavailable
 from domain.ports import Broker, Clock
 
 RECHECK_SECONDS = 0.5
@@ -24,8 +24,9 @@ ACCOUNTS = 2000
 
 @dataclass(frozen=True, slots=True)
 class KiteCredentials:
-    """What opens one account. `login_version` grows with every login; `dead`: the broker refused this one.
+    """What opens one account. `login_version` is never used twice; `dead`: the broker refused this one.
 
+    `account` names it (`zerodha:AB1234`); empty where its role may not see that.
     `proxies` is the account's own way out, as `requests` takes it: orders are accepted only from the
     addresses that the user registered.
     """
@@ -34,7 +35,16 @@ class KiteCredentials:
     access_token: str = field(repr=False)
     login_version: int
     dead: bool = False
+    account: str = ""
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginName:
+    """Which login is stored: of which account, and its number."""
+
+    account: str
+    version: int
 
 
 class Credentials(Protocol):
@@ -44,8 +54,8 @@ class Credentials(Protocol):
         """Return the newest login, opened. Raises `BrokerNotConnected`, `SecretUnreadable`."""
         ...
 
-    async def login_version(self, user_id: UUID) -> int | None:
-        """Return the newest login's version without opening anything; None when nothing is stored."""
+    async def newest(self, user_id: UUID) -> LoginName | None:
+        """Return which login is the newest without opening anything; None when nothing is stored."""
         ...
 
     async def login_died(self, user_id: UUID, login_version: int) -> None:
@@ -59,6 +69,7 @@ class _Account:
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     broker: KiteBroker | None = None
+    name: str = ""
     dead: bool = False
     checked_at: float | None = None
 
@@ -87,17 +98,27 @@ class KiteBrokers:
         self._open_broker = open_broker
         self._accounts: OrderedDict[UUID, _Account] = OrderedDict()
 
-    async def of(self, user_id: UUID) -> Broker:
+    async def of(self, user_id: UUID, account: str) -> Broker:
         """Return the user's account with its newest login.
 
-        Raises `BrokerNotConnected`, `LoginNeeded`. While the store is away, the login known last is used:
-        exits go on without Postgres.
+        Raises `BrokerNotConnected`, `LoginNeeded`, `AccountNotConnected`. While the store is away, the login
+        known last is used: exits go on without Postgres.
         """
+        try:
+            return await self._of(user_id, account)
+        except BrokerNotConnected:
+            if account:
+                raise AccountNotConnected(account, None) from None
+            raise
+
+    async def _of(self, user_id: UUID, wanted: str) -> Broker:
         account = self._account(user_id)
-        if not self._fresh(account):
+        if not self._fresh(account, wanted):
             async with account.lock:
-                if not self._fresh(account):
+                if not self._fresh(account, wanted):
                     await self._refresh(user_id, account)
+        if account.broker is not None and not _is(account, wanted):
+            raise AccountNotConnected(wanted, account.name)
         if account.dead or account.broker is None:
             raise LoginNeeded("the broker login has ended: log in at the broker again")
         return account.broker
@@ -123,16 +144,17 @@ class KiteBrokers:
             self._close(self._accounts.popitem(last=False)[1])
         return account
 
-    def _fresh(self, account: _Account) -> bool:
+    def _fresh(self, account: _Account, wanted: str) -> bool:
         broker, checked_at = account.broker, account.checked_at
         if checked_at is None:
             return False
         lives = broker is not None and not account.dead and broker.answered_at > checked_at
+        lives = lives and _is(account, wanted)  # else the one that is wanted may be connected again by now
         return self._clock.monotonic() - checked_at < (LIVING_SECONDS if lives else RECHECK_SECONDS)
 
     async def _refresh(self, user_id: UUID, account: _Account) -> None:
         try:
-            if account.broker is None or await self._is_newer(user_id, account.broker):
+            if account.broker is None or await self._is_newer(user_id, account.name, account.broker):
                 self._open(account, await self._credentials.credentials(user_id))
         except BrokerNotConnected:
             self._close(account)
@@ -143,16 +165,20 @@ class KiteBrokers:
                 raise
         account.checked_at = self._clock.monotonic()
 
-    async def _is_newer(self, user_id: UUID, broker: KiteBroker) -> bool:
-        return await self._credentials.login_version(user_id) != broker.login_version
+    async def _is_newer(self, user_id: UUID, name: str, broker: KiteBroker) -> bool:
+        return await self._credentials.newest(user_id) != LoginName(name, broker.login_version)
 
     def _open(self, account: _Account, found: KiteCredentials) -> None:
         self._close(account)
         calls = KiteCalls(found.api_key, found.access_token, self._root, self._wire, found.proxies)
         account.broker = self._open_broker(calls, self._clock, found.login_version, self._read_seconds)
-        account.dead = found.dead
+        account.name, account.dead = found.account, found.dead
 
     @staticmethod
     def _close(account: _Account) -> None:
         if account.broker is not None:
             account.broker.close()
+
+
+def _is(account: _Account, wanted: str) -> bool:
+    return not wanted or account.name == wanted

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.store.engine import act_as, set_for_now
-from adapters.store.tables import BrokerKeys, LoginRow, SecondFactorRow, User
+from adapters.store.tables import LOGIN_VERSIONS, BrokerKeys, LoginRow, SecondFactorRow, User, account_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,21 @@ class BrokerAccounts:
         row = (await self._session.execute(statement)).one_or_none()
         return BrokerAccount(*row) if row else None
 
+    async def hold(self) -> str | None:
+        """Return the account's name, None when there is none; until the unit of work ends it stays connected.
+
+        Any number of STARTs hold it at one time, and logins go on; only `release` waits.
+        """
+        query = select(BrokerKeys.broker, BrokerKeys.broker_user_id)
+        query = query.where(BrokerKeys.user_id == self._user_id).with_for_update(key_share=True, read=True)
+        row = (await self._session.execute(query)).one_or_none()
+        return account_name(row.broker, row.broker_user_id) if row else None
+
+    async def release(self) -> bool:
+        """Wait until no START holds the account, and let none hold it; False when there is none."""
+        query = select(BrokerKeys.user_id).where(BrokerKeys.user_id == self._user_id).with_for_update()
+        return (await self._session.execute(query)).scalar_one_or_none() is not None
+
     async def reseal_login_key(self, login_key: bytes) -> None:
         """Store the same login key, sealed under today's key."""
         statement = update(BrokerKeys).where(BrokerKeys.user_id == self._user_id)
@@ -138,13 +153,14 @@ class BrokerAccounts:
             "connected_at": account.connected_at,
             "token_expires_at": account.token_expires_at,
             "login_dead": False,
+            "login_version": LOGIN_VERSIONS.next_value(),
         }
         new = insert(BrokerKeys).values(
             user_id=self._user_id, broker=account.broker, broker_user_id=account.broker_user_id, **values
         )
         statement = new.on_conflict_do_update(
             index_elements=[BrokerKeys.user_id],
-            set_={**values, "login_version": BrokerKeys.login_version + 1},
+            set_=values | {"login_version": new.excluded.login_version},
             where=(BrokerKeys.broker == account.broker)
             & (BrokerKeys.broker_user_id == account.broker_user_id),
         ).returning(BrokerKeys.user_id)

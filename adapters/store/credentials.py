@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, select, text, update
 
 from adapters.store.audit import audit
 from adapters.store.engine import Store
-from adapters.store.tables import BrokerKeys
+from adapters.store.tables import LOGIN_VERSIONS, BrokerKeys, account_name
 from adapters.store.together import Together
 from domain.audit import Action, AuditLine, Role
 
@@ -34,6 +34,11 @@ class SealedKeys:
     login_dead: bool
     token_expires_at: datetime | None
 
+    @property
+    def account(self) -> str:
+        """The account's name: `zerodha:AB1234`."""
+        return account_name(self.broker, self.broker_user_id)
+
 
 @dataclass(frozen=True, slots=True)
 class FeedLogin:
@@ -56,11 +61,6 @@ class Credentials:
     async def read(self, user_id: UUID) -> SealedKeys | None:
         """Return the account, None when the user has connected none."""
         return await self._reads.add(user_id)
-
-    async def version(self, user_id: UUID) -> int | None:
-        """Return the number of the newest login, None when there is no account."""
-        keys = await self.read(user_id)
-        return keys.login_version if keys is not None else None
 
     async def mark_dead(self, user_id: UUID, login_version: int) -> bool:
         """Note that a login is dead; False when a newer one is stored, which it says nothing of."""
@@ -93,7 +93,7 @@ class Credentials:
                 access_token=access_token,
                 token_expires_at=expires_at,
                 user_name=user_name,
-                login_version=BrokerKeys.login_version + 1,
+                login_version=LOGIN_VERSIONS.next_value(),
                 login_dead=False,
                 connected_at=func.now(),
             )

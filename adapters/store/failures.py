@@ -52,6 +52,12 @@ def unanswered(error: BaseException) -> bool:
     return isinstance(error, _UNANSWERED)
 
 
+def broken_constraint(error: BaseException) -> str | None:
+    """Return the name of the constraint that refused a statement, None where none did."""
+    names = (getattr(found, "constraint_name", None) for found in _chain(error))
+    return next((name for name in names if isinstance(name, str)), None)
+
+
 def _state(error: BaseException) -> str | None:
     state = getattr(error, "sqlstate", None)
     return state if isinstance(state, str) else None

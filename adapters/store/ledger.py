@@ -19,7 +19,7 @@ from adapters.store.engine import Store
 from adapters.store.tables import EventRow, OrderRow, StrategyRow
 from adapters.store.together import Later, Together
 from domain.audit import AuditLine
-from domain.errors import AnotherRun, IllegalMove
+from domain.errors import AnotherRun, ForeignStart, IllegalMove
 from domain.order import LegKey
 
 Result = TypeVar("Result")
@@ -119,7 +119,7 @@ def _apply(pages: dict[UUID, Page], write: Write[Any], wait: bool) -> Any:
         return LookupError(f"strategy {write.strategy_id} does not exist")
     try:
         return write.apply(page)
-    except (IllegalMove, LookupError, AnotherRun) as error:
+    except (IllegalMove, LookupError, AnotherRun, ForeignStart) as error:
         return error
 
 

@@ -40,7 +40,7 @@ def attempt_of(row: OrderRow) -> Attempt:
 
 def terms_of(row: OrderRow) -> OrderTerms:
     """Return what a row's order says of its instrument."""
-    return OrderTerms(row.exchange, row.symbol, Product(row.product))
+    return OrderTerms(row.exchange, row.symbol, Product(row.product), row.account)
 
 
 def planned(key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None, now: datetime) -> OrderRow:
@@ -58,6 +58,7 @@ def planned(key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | Non
         exchange=terms.exchange,
         symbol=terms.symbol,
         product=terms.product.value,
+        account=terms.account,
         side=key.leg.side.value,
         status=OrderStatus.PLANNED.value,
         filled_quantity=0,

@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from adapters.store.engine import Store
 from adapters.store.limits import to_sell
 from adapters.store.order_rows import attempt_of, terms_of
-from adapters.store.tables import OrderRow, StrategyRow
+from adapters.store.starts import start_of, start_of_strategy
+from adapters.store.tables import OrderRow, StartRow, StrategyRow
 from domain.limits import ToSell
 from domain.order import Leg, OrderStatus
 from domain.reconciling import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow
 from domain.run import StartRun
-from domain.session import DayPlan
-from domain.strategy import OnStop, Phase, Position, Product, Status, Strategy
+from domain.strategy import Phase, Position, Status
 
 _IN_DOUBT = (OrderStatus.SENT.value, OrderStatus.ABSENT.value, OrderStatus.OPEN.value)
 """Open as well: an operator may say that the broker has it, and no run is there to follow it."""
@@ -38,15 +38,17 @@ class PostgresReconciliation:
         """Return those of these strategies that are called running, with the START they were started by."""
         if not strategy_ids:
             return []
-        query = select(StrategyRow).where(
-            StrategyRow.status == Status.RUNNING.value, StrategyRow.strategy_id.in_(strategy_ids)
+        query = (
+            select(StrategyRow, StartRow)
+            .outerjoin(StartRow, StartRow.start_id == StrategyRow.start_id)
+            .where(StrategyRow.status == Status.RUNNING.value, StrategyRow.strategy_id.in_(strategy_ids))
         )
         async with self._store.read() as session:
-            rows = (await session.scalars(query)).all()
+            rows = (await session.execute(query)).all()
         return [
             RunningRow(start, row.workflow_id, row.run_id, Position(row.position))
-            for row in rows
-            if (start := _start(row)) is not None and row.workflow_id and row.run_id
+            for row, written in rows
+            if (start := _start(row, written)) is not None and row.workflow_id and row.run_id
         ]
 
     async def sold(self, before: datetime) -> Sequence[SoldRow]:
@@ -66,8 +68,9 @@ class PostgresReconciliation:
         An exit that was given up, or an earlier START's, may still turn up: it sells what nobody expects.
         """
         query = (
-            select(OrderRow, StrategyRow)
+            select(OrderRow, StrategyRow, StartRow)
             .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
+            .outerjoin(StartRow, StartRow.start_id == StrategyRow.start_id)
             .where(
                 OrderRow.trading_day == StrategyRow.trading_day,
                 StrategyRow.closes_at > func.now(),
@@ -81,8 +84,8 @@ class PostgresReconciliation:
             DoubtfulOrder(
                 start, attempt_of(order), terms_of(order), strategy.bought_quantity, strategy.sold_quantity
             )
-            for order, strategy in rows
-            if (start := _start(strategy)) is not None
+            for order, strategy, written in rows
+            if (start := _start(strategy, written)) is not None
         ]
 
 
@@ -109,27 +112,9 @@ def _doubtful_exit() -> ColumnElement[bool]:
     return and_(OrderRow.leg == Leg.EXIT.value, OrderRow.status.in_(_IN_DOUBT), unfollowed)
 
 
-def _start(row: StrategyRow) -> StartRun | None:
+def _start(row: StrategyRow, written: StartRow | None) -> StartRun | None:
     """Return the START a row was started by, None where the row was never started."""
-    if row.start_id is None or row.trading_day is None:
-        return None
-    if row.buy_at is None or row.sell_at is None or row.closes_at is None:
-        return None
-    strategy = Strategy(
-        row.strategy_id,
-        row.user_id,
-        row.symbol,
-        row.buy_time,
-        row.sell_time,
-        row.stop_loss,
-        row.quantity,
-        row.exchange,
-        Product(row.product),
-        OnStop(row.on_stop),
-    )
-    # When the day opened matters to no one any more: what is adopted is brought to its end.
-    plan = DayPlan(row.trading_day, row.buy_at, row.sell_at, row.buy_at, row.closes_at, tuple(row.warnings))
-    return StartRun(row.start_id, strategy, plan)
+    return start_of(written) if written is not None else start_of_strategy(row)
 
 
 _SOLD = (

@@ -1,35 +1,63 @@
 """The run's own rows in Postgres: START, phases, lines of its timeline, and its end."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 from adapters.store.engine import Store
 from adapters.store.fills import position_of
 from adapters.store.ledger import Ledger, Page, Write
 from adapters.store.order_rows import attempt_of, terms_of
-from adapters.store.tables import StrategyRow
-from domain.errors import AnotherRun
-from domain.order import OrderEvent, OrderStatus, next_status
-from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef
+from adapters.store.starts import BEGUN, Written, WrittenStarts, start_of_strategy
+from adapters.store.tables import OrderRow, StrategyRow
+from domain.errors import AnotherRun, ForeignStart
+from domain.order import Leg, OrderEvent, OrderStatus, next_status
+from domain.run import (
+    ActivateRun,
+    Activation,
+    FinishRun,
+    PhaseChange,
+    RunRef,
+    StartRun,
+    what_differs,
+    workflow_id,
+)
 from domain.strategy import Outcome, Phase, Position, Status
 from domain.timeline import EventKind, adopted_text, not_placed_text, started_text, stopped_text
+
+_UNSETTLED = (OrderStatus.SENT, OrderStatus.ABSENT, OrderStatus.OPEN)
 
 
 class PostgresRunStore:
     """Implements `domain.ports.RunStore`. A run that a newer START has replaced changes nothing."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._ledger = Ledger(store)
+        self._starts = WrittenStarts(store)
 
     async def activate(self, request: ActivateRun) -> Activation:
         """Mark the strategy running and give this START its round.
 
-        Raises `LookupError` when it is gone, `AnotherRun` when it runs already.
+        What was written down counts, not what the request says. Raises `LookupError` when the strategy is
+        gone, `AnotherRun` when it runs already, `ForeignStart` when the request is another START than that.
         """
         ref, day = request.ref, request.start.plan.trading_day
-        return await self._ledger.write(
-            Write(ref.strategy_id, ref.user_id, lambda page: _activate(page, request), day=day)
-        )
+        written = await self._starts.find(ref.start_id)
+        if written is not None:
+            _refuse_another_start(written.start, request)
+        write = Write(ref.strategy_id, ref.user_id, lambda page: _activate(page, request, written), day=day)
+        try:
+            return await self._ledger.write(write)
+        except LookupError:
+            if await self._is_anothers(ref):
+                raise ForeignStart(f"strategy {ref.strategy_id} belongs to another user") from None
+            raise
+
+    async def _is_anothers(self, ref: RunRef) -> bool:
+        async with self._store.read() as session:
+            found = await session.get(StrategyRow, ref.strategy_id)
+        return found is not None and found.user_id != ref.user_id
 
     async def owns(self, ref: RunRef) -> bool:
         """Tell whether the strategy is running by this START still."""
@@ -69,19 +97,81 @@ def _is_current(strategy: StrategyRow, ref: RunRef) -> bool:
     return strategy.start_id == ref.start_id and strategy.status == Status.RUNNING
 
 
-def _activate(page: Page, request: ActivateRun) -> Activation:
+def _activate(page: Page, request: ActivateRun, written: Written | None) -> Activation:
     ref, strategy = request.ref, page.strategy
+    _refuse_another_workflow(request)
+    if written is None:
+        _refuse_an_unwritten_start(page, request)
     _refuse_an_old_run(strategy, ref)
     if strategy.start_id != ref.start_id:
         _refuse_a_second_run(strategy, ref)
+        _refuse_without_account(request, written)
         _close_intents(page, "a newer START took over")
         _begin(page, request)
     elif strategy.run_id != ref.run_id:
         # The same START in a new run: somebody reset the workflow, or this run adopts what it left.
+        _refuse_what_is_over(page, request)
         _take_over(strategy, ref)
         if request.start.adopted is not None:
             page.say(EventKind.ADOPTED, adopted_text(request.start), f"{ref.run_id}:adopted")
-    return Activation(strategy.round, strategy.bought_quantity - strategy.sold_quantity)
+    return Activation(strategy.round, _held(page, request))
+
+
+def _held(page: Page, request: ActivateRun) -> int:
+    """Return the shares a run begins with; a sale in a new run counts what its leg has sold already."""
+    held = page.strategy.bought_quantity - page.strategy.sold_quantity
+    if request.start.sell_only:
+        held += sum(row.filled_quantity for row in _of_its_round(page) if row.leg == Leg.EXIT)
+    return held
+
+
+def _of_its_round(page: Page) -> list[OrderRow]:
+    day, round_ = page.strategy.trading_day, page.strategy.round
+    return [row for row in page.orders if (row.trading_day, row.round) == (day, round_)]
+
+
+def _refuse_another_start(written: StartRun, request: ActivateRun) -> None:
+    # Whoever reaches Temporal's port can start a workflow with any message.
+    other = what_differs(written, request.start)
+    if other:
+        raise ForeignStart(
+            f"START {written.start_id} was written down with another {' and another '.join(other)}"
+        )
+
+
+def _refuse_another_workflow(request: ActivateRun) -> None:
+    # Temporal has one open run of an id: under another one, a copied START would be carried out twice.
+    ref = request.ref
+    if ref.workflow_id != workflow_id(ref.strategy_id, request.start.plan.trading_day):
+        raise ForeignStart(f"START {ref.start_id} is carried out under another workflow id than this")
+
+
+def _refuse_an_unwritten_start(page: Page, request: ActivateRun) -> None:
+    """Raise `ForeignStart`, but for a day that a version without written STARTs began: it goes on."""
+    strategy = page.strategy
+    began = start_of_strategy(strategy) if strategy.start_id == request.ref.start_id else None
+    traded = any(row.sent_at is not None for row in _of_its_round(page))
+    if began is None or not (traded or request.start.adopted):
+        raise ForeignStart(f"no START {request.ref.start_id} was written down")
+    _refuse_another_start(replace(began, sell_only=request.start.sell_only), request)
+
+
+def _refuse_without_account(request: ActivateRun, written: Written | None) -> None:
+    # It began so late that its account was forgotten meanwhile. A sale waits until it is connected again.
+    if written is not None and written.account_gone and not request.start.sell_only:
+        raise LookupError(f"the account {written.start.account} was forgotten before this START began")
+
+
+def _refuse_what_is_over(page: Page, request: ActivateRun) -> None:
+    # Carried out anew, a START that its user had stopped would buy after all.
+    strategy = page.strategy
+    if strategy.status != Status.STOPPED:
+        return
+    if request.start.adopted is None:
+        raise ForeignStart(f"START {request.ref.start_id} has ended")
+    open_entry = any(row.leg == Leg.ENTRY and row.status in _UNSETTLED for row in _of_its_round(page))
+    if strategy.kept or not (open_entry or strategy.bought_quantity > strategy.sold_quantity):
+        raise AnotherRun(f"START {request.ref.start_id} has ended and left nothing to see to")
 
 
 def _refuse_an_old_run(strategy: StrategyRow, ref: RunRef) -> None:
@@ -120,7 +210,7 @@ def _begin(page: Page, request: ActivateRun) -> None:
     held = strategy.bought_quantity - strategy.sold_quantity
     text = started_text(start.strategy, plan, sell_only=start.sell_only, held=held)
     data = {"round": str(strategy.round), "trading_day": plan.trading_day.isoformat()}
-    page.say(EventKind.STARTED, text, f"{request.ref.start_id}:started", data)
+    page.say(EventKind.STARTED, text, f"{request.ref.start_id}{BEGUN}", data)
 
 
 def _take_over(strategy: StrategyRow, ref: RunRef) -> None:

@@ -1,7 +1,7 @@
 """Strategies as the API sees them: it creates, reads and deletes them; only the run moves them."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -9,9 +9,12 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.store.tables import OrderRow, StrategyRow
+from adapters.store.failures import broken_constraint
+from adapters.store.starts import Starts
+from adapters.store.tables import USED_IDS_KEY, OrderRow, StrategyRow
 from domain.order import OrderStatus
 from domain.strategy import OnStop, Outcome, Phase, Position, Product, Status, Strategy
 
@@ -61,12 +64,17 @@ class StrategyRecord:
         return self.status is Status.STOPPED and self.position is Position.BOUGHT and not self.kept
 
 
+class IdUsed(Exception):
+    """A strategy of this id was there before and is deleted; an id never comes back."""
+
+
 class Deletion(StrEnum):
     """What became of the wish to delete a strategy."""
 
     DONE = "done"
     UNKNOWN = "unknown"
     RUNNING = "running"
+    STARTING = "starting"
     POSITION_OPEN = "position_open"
     IN_DOUBT = "in_doubt"
 
@@ -79,7 +87,10 @@ class Strategies:
         self._user_id = user_id
 
     async def create(self, strategy: Strategy, warnings: tuple[str, ...] = ()) -> tuple[StrategyRecord, bool]:
-        """Create it unless one of its id is there; return what is there now, and whether it is new."""
+        """Create it unless one of its id is there; return what is there now, and whether it is new.
+
+        Raises `IdUsed` where a strategy of that id was deleted: its orders' tags would come back.
+        """
         statement = (
             insert(StrategyRow)
             .values(
@@ -98,7 +109,12 @@ class Strategies:
             .on_conflict_do_nothing(index_elements=["strategy_id"])
             .returning(StrategyRow)
         )
-        made = (await self._session.execute(statement)).scalar_one_or_none()
+        try:
+            made = (await self._session.execute(statement)).scalar_one_or_none()
+        except IntegrityError as refused:
+            if broken_constraint(refused) == USED_IDS_KEY:
+                raise IdUsed(f"strategy {strategy.strategy_id} was deleted") from None
+            raise
         if made is not None:
             return record_of(made), True
         known = select(StrategyRow).where(self._is(strategy.strategy_id))
@@ -114,12 +130,20 @@ class Strategies:
         rows = (await self._session.execute(statement.order_by(*newest_first).limit(limit))).scalars()
         return [record_of(row) for row in rows]
 
+    async def hold(self, strategy_id: UUID) -> bool:
+        """Keep a strategy from being deleted until the unit of work ends; False when there is none."""
+        query = select(StrategyRow.strategy_id).where(self._is(strategy_id))
+        query = query.with_for_update(key_share=True, read=True)
+        return (await self._session.execute(query)).scalar_one_or_none() is not None
+
     async def any_running(self) -> bool:
         running = and_(StrategyRow.user_id == self._user_id, StrategyRow.status == Status.RUNNING)
         return bool((await self._session.execute(select(exists().where(running)))).scalar_one())
 
-    async def delete(self, strategy_id: UUID) -> Deletion:
+    async def delete(self, strategy_id: UUID, start_lasts: timedelta) -> Deletion:
         """Delete a strategy that neither runs, nor holds shares of a failed exit, nor has an order in doubt.
+
+        Nor is one deleted whose START was written down within `start_lasts` and may yet become a run.
 
         An order in doubt may still turn up and is then found by its row: until the market closes it stays.
         """
@@ -130,6 +154,8 @@ class Strategies:
             return Deletion.UNKNOWN
         if row.status == Status.RUNNING:
             return Deletion.RUNNING
+        if await Starts(self._session, self._user_id).any_under_way(start_lasts, strategy_id):
+            return Deletion.STARTING
         if record_of(row).left_over:
             return Deletion.POSITION_OPEN
         if await self._in_doubt(row):

@@ -18,6 +18,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Numeric,
+    Sequence,
     UniqueConstraint,
     func,
 )
@@ -121,6 +122,15 @@ class RecoveryCode(Base):
     used_at: Mapped[datetime | None]
 
 
+LOGIN_VERSIONS = Sequence("login_versions", metadata=Base.metadata)
+"""Numbers all logins: an account that is forgotten and connected anew does not begin at one again."""
+
+
+def account_name(broker: str, broker_user_id: str) -> str:
+    """Return what a broker account is called in orders and STARTs: `zerodha:AB1234`."""
+    return f"{broker}:{broker_user_id}"
+
+
 class BrokerKeys(Base):
     """A user's broker account. Secrets are sealed to the server's public key and bound to this row."""
 
@@ -135,8 +145,8 @@ class BrokerKeys(Base):
     access_token: Mapped[bytes | None] = mapped_column(LargeBinary)
     login_key: Mapped[bytes] = mapped_column(LargeBinary)
     """The api_key again, in a form the API itself can open: Kite's login link carries it in clear."""
-    login_version: Mapped[int] = mapped_column(server_default=sql("1"))
-    """Grows with each login, so that a death noted for an old token does not kill a new one."""
+    login_version: Mapped[int] = mapped_column(server_default=LOGIN_VERSIONS.next_value())
+    """No other login ever has this number: what is noted of an old one says nothing of a new one."""
     login_dead: Mapped[bool] = mapped_column(server_default=sql("false"))
     connected_at: Mapped[datetime]
     token_expires_at: Mapped[datetime | None]
@@ -210,6 +220,40 @@ class StrategyRow(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class StartRow(Base):
+    """A START as it was written down before its run, which has to be the same. Never changed."""
+
+    __tablename__ = "starts"
+    __table_args__ = (Index("ix_starts_user_written", "user_id", "written_at"),)
+
+    start_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"))
+    strategy_id: Mapped[UUID] = mapped_column(
+        ForeignKey("strategies.strategy_id", ondelete="CASCADE"), index=True
+    )
+    account: Mapped[str]
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """The strategy as it was then."""
+    plan: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """The day's instants."""
+    sell_only: Mapped[bool]
+    written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+USED_IDS_KEY = "pk_used_strategy_ids"
+
+
+class UsedStrategyId(Base):
+    """An id that a strategy has, or had before it was deleted. Tags are made of it, so it never comes back.
+
+    A trigger writes it with the strategy; no role reads or removes it.
+    """
+
+    __tablename__ = "used_strategy_ids"
+
+    strategy_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
 HELD = "held_by IS NOT NULL AND status IN ('planned', 'sent', 'open')"
 """Held orders that are not over: few at any time, however many there were."""
 
@@ -245,6 +289,8 @@ class OrderRow(Base):
     exchange: Mapped[str]
     symbol: Mapped[str]
     product: Mapped[str]
+    account: Mapped[str] = mapped_column(server_default="")
+    """The broker account it belongs to, `zerodha:AB1234`; empty in rows of before: whichever is connected."""
     side: Mapped[str]
     reason: Mapped[str | None]
     quantity: Mapped[int | None]

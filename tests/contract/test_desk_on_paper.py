@@ -105,7 +105,7 @@ class Account:
         self.owner = paper.account(cash=1_000_000)
         self._broker: KiteBroker | None = self._logged_in(self.owner)
 
-    async def of(self, user_id: UUID) -> Broker:
+    async def of(self, user_id: UUID, account: str) -> Broker:
         if self._broker is None:
             raise LoginNeeded("log in at your broker")
         return self._broker

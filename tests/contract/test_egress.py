@@ -150,7 +150,7 @@ async def test_login_orders_and_quotes_of_a_user_leave_by_his_proxy(wire: Wire) 
         opener = Opener.local(fresh()["STOPWATCH_ENCRYPTION_KEYS"])
         credentials = FeedCredentials(Stored(opener), opener, ways)  # type: ignore[arg-type]
         brokers = KiteBrokers(credentials, "http://kite.invalid", SystemClock(), wire)
-        broker = await brokers.of(ASHA)
+        broker = await brokers.of(ASHA, "")
         await broker.place(order, 5)
         with pytest.raises(Exception, match=r"\w"):  # this proxy has no quotes; that it was asked counts
             await broker.quotes(["NSE:TCS"])
@@ -165,7 +165,7 @@ async def test_nothing_is_opened_for_who_has_no_address(wire: Wire) -> None:
     opener = Opener.local(fresh()["STOPWATCH_ENCRYPTION_KEYS"])
     credentials = FeedCredentials(Stored(opener), opener, egress())  # type: ignore[arg-type]
     with pytest.raises(NoOwnAddress):
-        await KiteBrokers(credentials, ZERODHA, SystemClock(), wire).of(ASHA)
+        await KiteBrokers(credentials, ZERODHA, SystemClock(), wire).of(ASHA, "")
 
 
 trusted = trusted_roots()

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.kite.accounts import RECHECK_SECONDS, KiteBrokers, KiteCredentials
+from adapters.kite.accounts import RECHECK_SECONDS, KiteBrokers, KiteCredentials, LoginName
 from adapters.kite.wire import Wire
-from domain.errors import BrokerNotConnected, LoginNeeded, StoreUnavailable
+from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, StoreUnavailable
 from tests.fakes.manual_clock import ManualClock
 from tests.scripted_server import ScriptedServer, answer
 
@@ -24,10 +24,11 @@ class Logins:
     opened: int = 0
     asked: int = 0
     away: bool = False
+    logins: int = 0
 
-    def log_in(self, user_id: UUID, token: str) -> None:
-        version = self.stored[user_id].login_version + 1 if user_id in self.stored else 1
-        self.stored[user_id] = KiteCredentials("kitekey", token, version)
+    def log_in(self, user_id: UUID, token: str, account: str = "zerodha:AB1234") -> None:
+        self.logins += 1
+        self.stored[user_id] = KiteCredentials("kitekey", token, self.logins, account=account)
 
     async def credentials(self, user_id: UUID) -> KiteCredentials:
         self._look()
@@ -37,10 +38,11 @@ class Logins:
             raise BrokerNotConnected("no broker account is connected")
         return self.stored[user_id]
 
-    async def login_version(self, user_id: UUID) -> int | None:
+    async def newest(self, user_id: UUID) -> LoginName | None:
         self._look()
         self.asked += 1
-        return self.stored[user_id].login_version if user_id in self.stored else None
+        found = self.stored.get(user_id)
+        return LoginName(found.account, found.login_version) if found else None
 
     async def login_died(self, user_id: UUID, login_version: int) -> None:
         self._look()
@@ -87,7 +89,7 @@ def brokers(logins: Logins, clock: ManualClock, wire: Wire) -> Iterator[KiteBrok
 async def test_an_account_is_opened_once_for_many_at_once(
     brokers: KiteBrokers, logins: Logins, user: UUID
 ) -> None:
-    found = await asyncio.gather(*(brokers.of(user) for _ in range(50)))
+    found = await asyncio.gather(*(brokers.of(user, "") for _ in range(50)))
     assert len({id(broker) for broker in found}) == 1
     assert (logins.opened, logins.asked) == (1, 0)
 
@@ -95,12 +97,12 @@ async def test_an_account_is_opened_once_for_many_at_once(
 async def test_a_warm_account_asks_for_a_newer_login_now_and_then(
     brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
 ) -> None:
-    first = await brokers.of(user)
+    first = await brokers.of(user, "")
     await clock.advance(RECHECK_SECONDS / 2)
-    assert await brokers.of(user) is first
+    assert await brokers.of(user, "") is first
     assert logins.asked == 0
     await clock.advance(RECHECK_SECONDS)
-    assert await brokers.of(user) is first
+    assert await brokers.of(user, "") is first
     assert (logins.opened, logins.asked) == (1, 1)
 
 
@@ -109,10 +111,10 @@ async def test_a_new_login_is_used_within_a_second(
 ) -> None:
     async with ScriptedServer(answer(200, BOOK)) as server:
         brokers = KiteBrokers(logins, server.root, clock, wire)
-        await (await brokers.of(user)).positions()
+        await (await brokers.of(user, "")).positions()
         logins.log_in(user, "tuesday")
         await clock.advance(1)
-        await (await brokers.of(user)).positions()
+        await (await brokers.of(user, "")).positions()
         brokers.close()
         assert "token kitekey:monday" in server.requests[0]
         assert "token kitekey:tuesday" in server.requests[1]
@@ -121,65 +123,65 @@ async def test_a_new_login_is_used_within_a_second(
 async def test_a_dead_login_is_refused_until_the_next_one(
     brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
 ) -> None:
-    broker = await brokers.of(user)
+    broker = await brokers.of(user, "")
     await brokers.login_died(user, broker)
     assert logins.stored[user].dead
     for _ in range(3):
         with pytest.raises(LoginNeeded):
-            await brokers.of(user)
+            await brokers.of(user, "")
         await clock.advance(1)
     logins.log_in(user, "tuesday")
     await clock.advance(1)
-    assert await brokers.of(user) is not broker
+    assert await brokers.of(user, "") is not broker
 
 
 async def test_a_login_that_came_before_its_death_was_noticed_serves_at_once(
     brokers: KiteBrokers, logins: Logins, user: UUID
 ) -> None:
-    old = await brokers.of(user)
+    old = await brokers.of(user, "")
     logins.log_in(user, "tuesday")
     await brokers.login_died(user, old)
     assert not logins.stored[user].dead
-    assert await brokers.of(user) is not old
+    assert await brokers.of(user, "") is not old
 
 
 async def test_a_late_word_of_an_old_logins_death_leaves_the_new_one(
     brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
 ) -> None:
-    old = await brokers.of(user)
+    old = await brokers.of(user, "")
     logins.log_in(user, "tuesday")
     await clock.advance(1)
-    new = await brokers.of(user)
+    new = await brokers.of(user, "")
     await brokers.login_died(user, old)
-    assert await brokers.of(user) is new
+    assert await brokers.of(user, "") is new
 
 
 async def test_a_login_stored_as_dead_is_refused(brokers: KiteBrokers, logins: Logins, user: UUID) -> None:
     await logins.login_died(user, 1)
     with pytest.raises(LoginNeeded):
-        await brokers.of(user)
+        await brokers.of(user, "")
 
 
 async def test_the_last_known_login_serves_while_the_store_is_away(
     brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
 ) -> None:
-    broker = await brokers.of(user)
+    broker = await brokers.of(user, "")
     logins.away = True
     await clock.advance(3600)
-    assert await brokers.of(user) is broker
+    assert await brokers.of(user, "") is broker
     with pytest.raises(StoreUnavailable):
-        await brokers.of(uuid4())
+        await brokers.of(uuid4(), "")
 
 
 async def test_a_login_that_died_while_the_store_is_away_is_dead_here(
     brokers: KiteBrokers, logins: Logins, user: UUID
 ) -> None:
-    broker = await brokers.of(user)
+    broker = await brokers.of(user, "")
     logins.away = True
     with pytest.raises(StoreUnavailable):
         await brokers.login_died(user, broker)
     with pytest.raises(LoginNeeded):
-        await brokers.of(user)
+        await brokers.of(user, "")
 
 
 async def test_a_user_without_an_account_is_told_so_until_there_is_one(
@@ -187,31 +189,95 @@ async def test_a_user_without_an_account_is_told_so_until_there_is_one(
 ) -> None:
     user = uuid4()
     with pytest.raises(BrokerNotConnected):
-        await brokers.of(user)
+        await brokers.of(user, "")
     logins.log_in(user, "monday")
-    assert await brokers.of(user)
+    assert await brokers.of(user, "")
 
 
 async def test_a_forgotten_account_is_closed(
     brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
 ) -> None:
-    await brokers.of(user)
+    await brokers.of(user, "")
     del logins.stored[user]
     await clock.advance(1)
     with pytest.raises(BrokerNotConnected):
-        await brokers.of(user)
+        await brokers.of(user, "")
 
 
 async def test_only_the_last_used_accounts_stay_open(brokers: KiteBrokers, logins: Logins) -> None:
     users = [uuid4() for _ in range(4)]
     for user in users:
         logins.log_in(user, "monday")
-        await brokers.of(user)
-    await brokers.of(users[3])
+        await brokers.of(user, "")
+    await brokers.of(users[3], "")
     assert logins.opened == 4
-    await brokers.of(users[0])
+    await brokers.of(users[0], "")
     assert logins.opened == 5, "the first was closed when the fourth was opened"
 
 
 def test_credentials_do_not_print_their_token() -> None:
     assert "monday" not in repr(KiteCredentials("kitekey", "monday", 1, proxies={"https": "monday"}))
+
+
+# An order belongs to one account.
+
+A, B = "zerodha:AB1234", "zerodha:XY9999"
+
+
+async def test_no_other_account_is_opened_in_place_of_an_orders_own(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    assert await brokers.of(user, A)
+    logins.log_in(user, "of another", B)
+    await clock.advance(1)
+    with pytest.raises(AccountNotConnected, match=f"{A}, and {B} is connected now: connect {A} again"):
+        await brokers.of(user, A)
+    assert await brokers.of(user, B) is await brokers.of(user, "")
+
+
+async def test_another_account_under_the_same_number_of_a_login_is_noticed(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    first = await brokers.of(user, A)
+    logins.stored[user] = KiteCredentials("kitekey", "of another", 1, account=B)
+    await clock.advance(1)
+    assert await brokers.of(user, B) is not first
+
+
+async def test_the_same_account_connected_again_serves_within_a_second(
+    logins: Logins, clock: ManualClock, wire: Wire, user: UUID
+) -> None:
+    async with ScriptedServer(answer(200, BOOK)) as server:
+        brokers = KiteBrokers(logins, server.root, clock, wire)
+        logins.log_in(user, "of another", B)
+        await (await brokers.of(user, B)).positions()  # it lives, so it is not asked about for five seconds
+        with pytest.raises(AccountNotConnected):
+            await brokers.of(user, A)
+        logins.log_in(user, "again", A)
+        await clock.advance(RECHECK_SECONDS)
+        await (await brokers.of(user, A)).positions()
+        brokers.close()
+        assert "token kitekey:again" in server.requests[-1]
+
+
+async def test_an_order_of_a_forgotten_account_waits_for_it(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    await brokers.of(user, A)
+    del logins.stored[user]
+    await clock.advance(1)
+    with pytest.raises(AccountNotConnected, match="no account is connected now"):
+        await brokers.of(user, A)
+    logins.log_in(user, "again", A)
+    assert await brokers.of(user, A)
+
+
+async def test_another_account_does_not_serve_while_the_store_is_away(
+    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+) -> None:
+    await brokers.of(user, A)
+    logins.away = True
+    await clock.advance(3600)
+    assert await brokers.of(user, A)
+    with pytest.raises(AccountNotConnected):
+        await brokers.of(user, B)

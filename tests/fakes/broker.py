@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from domain.errors import BrokerUnavailable, LoginNeeded
+from domain.errors import AccountNotConnected, BrokerUnavailable, LoginNeeded
 from domain.listing import Listing
 from domain.order import FINAL, BrokerOrder, BrokerPosition, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
@@ -161,12 +161,18 @@ class MemoryBroker:
 
 @dataclass
 class MemoryBrokers:
-    """Every user has the same account; `logged_in` turned off makes it need a login."""
+    """Every user has the same account; `logged_in` turned off makes it need a login.
+
+    `connected` names it where orders name theirs.
+    """
 
     broker: MemoryBroker
     logged_in: bool = True
+    connected: str = ""
 
-    async def of(self, user_id: UUID) -> Broker:
+    async def of(self, user_id: UUID, account: str) -> Broker:
+        if account and account != self.connected:
+            raise AccountNotConnected(account, self.connected or None)
         if not self.logged_in:
             raise LoginNeeded("log in at your broker")
         return self.broker

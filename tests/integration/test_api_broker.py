@@ -11,6 +11,7 @@ from adapters.egress import Egress
 from adapters.store.engine import Store
 from api.passwords import Passwords
 from domain.login import LoginResult, LoginStatus
+from domain.strategy import Outcome, Position
 from tests.api_world import KEYS, World, new_world
 from tests.fakes.edge import KnownLogin
 
@@ -114,12 +115,13 @@ async def test_connect_keeps_the_account_when_the_login_is_of_another_one(world:
 
 async def test_connecting_again_revives_a_dead_login_and_counts_it(world: World):
     customer = await world.trader()
+    before = (await sealed(world))["login_version"]
     async with world.store.work() as session:
         await session.execute(text("UPDATE broker_keys SET login_dead = true"))
     assert (await customer.get("/broker")).json()["status"] == "login_needed"
     await customer.connect()
     assert (await customer.get("/broker")).json()["status"] == "connected"
-    assert (await sealed(world))["login_version"] == 2
+    assert (await sealed(world))["login_version"] > before
 
 
 @pytest.mark.parametrize("kind", ["access_token", "request_token"])
@@ -184,6 +186,45 @@ async def test_account_is_not_forgotten_while_a_strategy_runs(world: World):
     answer = await customer.delete("/broker")
     assert (answer.status_code, answer.json()["code"]) == (409, "strategy_running")
     assert (await customer.get("/broker")).json()["status"] == "connected"
+
+
+async def test_account_is_not_forgotten_while_a_start_is_on_its_way(world: World):
+    customer = await world.trader()
+    created = await customer.create()
+    world.runs.away = True  # Temporal was asked, and may yet begin the run
+    assert (await customer.start(created["strategy_id"])).status_code == 503
+    for answer in (
+        await customer.delete("/broker"),
+        await customer.delete(f"/strategy/{created['strategy_id']}"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (409, "strategy_running")
+        assert "is being started" in answer.json()["detail"]
+    assert (await customer.get("/broker")).json()["status"] == "connected"
+    async with world.store.work() as session:
+        await session.execute(text("UPDATE starts SET written_at = written_at - interval '1 minute'"))
+    assert (await customer.delete("/broker")).status_code == 204
+
+
+async def test_shares_are_sold_in_the_account_they_are_held_in_and_in_no_other(world: World):
+    customer = await world.trader()
+    started = await customer.running(buy_time="23:59:57", sell_time="23:59:59")
+    async with world.store.work() as session:
+        await session.execute(text("UPDATE strategies SET bought_quantity = 10, position = 'bought'"))
+    world.runs.position = Position.BOUGHT
+    await world.runs.finish(started["workflow_id"], Outcome.ORDER_FAILED)
+    assert (await customer.delete("/broker")).status_code == 204
+    world.kite.tokens["other-token"] = KnownLogin("XY9999", "Somebody Else")
+    other = await customer.post("/broker/connect", KEYS | {"access_token": "other-token"})
+    assert other.status_code == 200
+    refused = await customer.stop(started["strategy_id"], on_stop="exit")
+    assert (refused.status_code, refused.json()["code"]) == (409, "broker_other_user")
+    assert "zerodha:AB1234" in refused.json()["detail"]
+    assert len(world.runs.started) == 1
+    await customer.delete("/broker")
+    await customer.connect()
+    assert (await customer.stop(started["strategy_id"], on_stop="exit")).status_code in (200, 202)
+    (_, sale) = world.runs.started
+    assert (sale.sell_only, sale.account) == (True, "zerodha:AB1234")
 
 
 async def test_login_link_brings_the_browser_back_connected(world: World):

@@ -1,10 +1,14 @@
 """A create that is sent again, because its answer was lost, is the same strategy; on a real Postgres."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
 
 from adapters.store.engine import Store
 from api.passwords import Passwords
@@ -70,3 +74,46 @@ async def test_a_key_that_is_no_word_is_refused(customer: Customer, key: str) ->
 async def test_without_a_key_every_create_is_a_new_strategy(customer: Customer) -> None:
     await customer.create(), await customer.create()
     assert len(await listed(customer)) == 2
+
+
+async def test_a_key_of_a_deleted_strategy_makes_no_id_again(customer: Customer) -> None:
+    """Else the tags of its orders came back: a new sale would be found as the old one."""
+    first = (await create(customer, "k-4")).json()
+    assert (await customer.delete(f"/strategy/{first['strategy_id']}")).status_code == 204
+    for changed in ({}, {"quantity": 11}):
+        answer = await create(customer, "k-4", **changed)
+        assert (answer.status_code, answer.json()["code"]) == (409, "key_used")
+        assert "new key" in answer.json()["detail"]
+    assert await listed(customer) == []
+    assert (await create(customer, "k-5")).status_code == 201
+
+
+async def test_no_id_comes_back_when_create_and_delete_race(store: Store, passwords: Passwords) -> None:
+    world = new_world(store, passwords)
+    customer = await world.customer()
+    made = set()
+    for number in range(30):
+        first = (await create(customer, f"race-{number}")).json()["strategy_id"]
+        again, deleted = await asyncio.gather(
+            create(customer, f"race-{number}"), customer.delete(f"/strategy/{first}")
+        )
+        assert deleted.status_code == 204
+        assert again.status_code in (201, 409), again.text
+        assert await listed(customer) == []
+        made.add(first)
+    async with world.store.read() as session:
+        kept = set(await session.scalars(text("SELECT strategy_id::text FROM used_strategy_ids")))
+    assert made <= kept
+
+
+async def test_postgres_itself_refuses_an_id_that_was_used(store: Store, passwords: Passwords) -> None:
+    world = new_world(store, passwords)
+    customer = await world.customer()
+    made = await customer.create()
+    copy = text("INSERT INTO strategies SELECT (jsonb_populate_record(NULL::strategies, :row)).*")
+    async with world.store.work() as session:
+        row = await session.scalar(text("SELECT to_jsonb(strategies)::text FROM strategies"))
+    await customer.delete(f"/strategy/{made['strategy_id']}")
+    with pytest.raises(IntegrityError, match="pk_used_strategy_ids"):
+        async with world.store.work() as session:
+            await session.execute(copy.bindparams(bindparam("row", json.loads(row), JSONB())))

@@ -51,7 +51,7 @@ class Late:
 
     async def round(self) -> dict[Leg, list[Any]]:
         doubtful = await PostgresReconciliation(self.desk.store).doubtful_orders()
-        brokers = MemoryBrokers(self.broker)
+        brokers = MemoryBrokers(self.broker, connected=TERMS.account)
         late = LateOrders(cast("Any", self.told), self.desk.log, brokers, cast("Any", self.told))
         return await late.look_for(doubtful, self.away)
 

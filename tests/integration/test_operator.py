@@ -301,7 +301,9 @@ async def test_settling_an_entry_lets_its_strategy_be_deleted_again(store: Store
 
     async def delete() -> Deletion:
         async with store.work() as session:
-            return await Strategies(session, desk.strategy.user_id).delete(desk.strategy.strategy_id)
+            return await Strategies(session, desk.strategy.user_id).delete(
+                desk.strategy.strategy_id, timedelta(0)
+            )
 
     assert await delete() is Deletion.IN_DOUBT
     await Resolving(store).resolve(found(sent.order_id, Verdict.NOT_PLACED))

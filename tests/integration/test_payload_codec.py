@@ -15,11 +15,12 @@ import pytest
 from aiohttp.test_utils import TestServer
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
-from temporalio.client import WorkflowHistory
+from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
+from temporalio.workflow import NondeterminismError
 
 from adapters.codec_server import CodecServer
 from adapters.codec_server import main as codec_main
@@ -55,15 +56,24 @@ async def env(temporal_binary: str) -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture(scope="module")
 async def day(env: WorkflowEnvironment, temporal_binary: str) -> tuple[TestDay, Run]:
-    """A day that was bought, and stopped out by a signal that an operator sent by hand, in plain JSON."""
+    """A day that was bought, and stopped out by a signal that an operator sent by hand, through the codec.
+
+    The same signal in plain JSON came before, and was dropped; an update in plain JSON was rejected.
+    """
     day = TestDay()
     async with worker_for(env, day):
         run = await day.start(env, buy_in=timedelta(seconds=2))
         await in_phase(run, "holding")
         signal = ["workflow", "signal", "--workflow-id", run.id, "--name", "STOPLOSS"]
-        await asyncio.to_thread(
-            temporal, temporal_binary, env, *signal, "--input", json.dumps({"price": 3399})
-        )
+        signal += ["--input", json.dumps({"price": 3399})]
+        await asyncio.to_thread(temporal, temporal_binary, env, *signal)
+        update = ["workflow", "update", "execute", "--workflow-id", run.id, "--name", "stop", "--input", "{}"]
+        with pytest.raises(subprocess.CalledProcessError):
+            await asyncio.to_thread(temporal, temporal_binary, env, *update)
+        assert (await run.query(StrategyRun.view)).phase == "holding"
+        async with TestServer(CodecServer(EncryptingCodec(KEY), [UI]).app()) as server:
+            codec = ["--codec-endpoint", f"http://127.0.0.1:{server.port}"]
+            await asyncio.to_thread(temporal, temporal_binary, env, *signal, *codec)
         async with asyncio.timeout(60):
             assert (await run.result()).outcome is Outcome.STOP_LOSS
     return day, run
@@ -103,12 +113,32 @@ async def test_encrypted_day_replays_with_the_key_and_not_without(day: tuple[Tes
         assert bool(result.replay_failure) is fails
 
 
-async def test_day_from_before_the_key_replays_with_it() -> None:
+async def test_day_from_before_the_key_goes_on_while_plain_payloads_are_taken() -> None:
+    """Where they are refused, it stands still: nothing of it is lost, and it goes on once they are taken."""
     path = HISTORIES / "version_1" / "sold_at_sell_time.json"
     history = WorkflowHistory.from_json("a day", path.read_text())
-    await Replayer(
-        workflows=[StrategyRun], data_converter=data_converter(KEY), workflow_runner=workflow_runner()
-    ).replay_workflow(history)
+    for take_plain in (False, True):
+        replayer = Replayer(
+            workflows=[StrategyRun],
+            data_converter=data_converter(KEY, take_plain=take_plain),
+            workflow_runner=workflow_runner(),
+        )
+        result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
+        assert isinstance(result.replay_failure, NondeterminismError) is not take_plain
+
+
+async def test_run_that_was_begun_in_clear_fails_at_once_and_does_nothing(env: WorkflowEnvironment) -> None:
+    day = TestDay()
+    stranger = await Client.connect(
+        env.client.service_client.config.target_host, data_converter=DATA_CONVERTER
+    )
+    async with worker_for(env, day):
+        run = await day.start(WorkflowEnvironment.from_client(stranger), buy_in=timedelta(seconds=2))
+        with pytest.raises(WorkflowFailureError) as failed:
+            async with asyncio.timeout(20):
+                await run.result()
+    assert "PayloadInClear" in str(failed.value.cause)
+    assert (day.store.activations, day.broker.sent) == ([], [])
 
 
 async def test_operator_reads_a_history_through_the_codec_server_only(

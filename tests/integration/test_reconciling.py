@@ -26,11 +26,11 @@ from adapters.store.tables import StrategyRow, User
 from adapters.store.watchers import Watchers
 from adapters.temporal import DATA_CONVERTER
 from domain.reconciling import LIST_EVERY, SETTLING, SLICES, Look, Reconciled, Slice
-from domain.run import Alarm, StartRun
+from domain.run import Alarm, StartRun, workflow_id
 from domain.session import DayPlan
 from domain.strategy import Phase, Position, Status, Strategy
 from tests.valkey_process import ValkeyProcess
-from workflows.client import SYMBOL, USER, TemporalOpenRuns, workflow_id
+from workflows.client import SYMBOL, USER, TemporalOpenRuns
 from workflows.strategy_run import PHASE
 
 OTHERS = 600

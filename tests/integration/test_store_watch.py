@@ -4,18 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from adapters.store.accounts import BrokerAccounts, SealedAccount
 from adapters.store.credentials import Credentials, FeedLogins
 from adapters.store.engine import Store
 from adapters.store.orders import PostgresOrderLog
 from adapters.store.runs import PostgresRunStore
-from adapters.store.tables import BrokerKeys
 from adapters.store.watch import EVENT_ADDED, Notices, PostgresWatchList
 from domain.errors import StoreUnavailable
 from domain.listener_ports import Digest
@@ -24,7 +24,7 @@ from domain.run import PhaseChange
 from domain.strategy import Outcome, Phase, Position
 from migrations.roles import Role, make_roles
 from tests.postgres import PostgresServer
-from tests.store_rows import Desk, just_now, seen
+from tests.store_rows import Desk, broker_account, just_now, seen, write_start
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +127,7 @@ async def test_the_worker_can_do_its_whole_day_and_the_listener_hears_of_it(role
     changes = PostgresWatchList(roles.listener, Notices(roles.urls["listener"])).changes()
     assert await anext(changes) is None
     start = desk.start()
+    await write_start(roles.api, start.start)
     await desk.runs.activate(start)
     await desk.runs.change_phase(PhaseChange(start.ref, Phase.ENTERING, "Buying."))
     await desk.bought()
@@ -151,6 +152,18 @@ async def test_the_worker_can_do_its_whole_day_and_the_listener_hears_of_it(role
         ("api", "INSERT INTO orders DEFAULT VALUES"),
         ("api", "UPDATE orders SET status = 'planned'"),
         ("api", "DELETE FROM events"),
+        ("api", "UPDATE starts SET account = ''"),
+        ("api", "DELETE FROM starts"),
+        ("api", "INSERT INTO starts (start_id, written_at) VALUES (gen_random_uuid(), now())"),
+        ("api", "SELECT * FROM used_strategy_ids"),
+        ("api", "DELETE FROM used_strategy_ids"),
+        ("api", "SELECT setval('login_versions', 1)"),
+        ("worker", "INSERT INTO starts DEFAULT VALUES"),
+        ("worker", "UPDATE starts SET account = ''"),
+        ("worker", "DELETE FROM starts"),
+        ("worker", "DELETE FROM used_strategy_ids"),
+        ("worker", "SELECT setval('login_versions', 1)"),
+        ("listener", "SELECT * FROM starts"),
         ("api", "CREATE TABLE mine ()"),
         ("worker", "SELECT password_hash FROM users"),
         ("worker", "SELECT * FROM sessions"),
@@ -178,22 +191,48 @@ async def test_the_api_may_lock_and_delete_a_strategy_with_all_its_rows(roles: R
     assert await desk.orders() == []
 
 
+async def test_no_number_of_a_login_comes_back(roles: Roles) -> None:
+    """Not after the account was forgotten, and for no other user: whoever stores the login."""
+    credentials, numbers = Credentials(roles.worker), []
+    for _ in range(2):
+        desk = await Desk.made(roles.owner)
+        user_id = desk.strategy.user_id
+        for _ in range(3):
+            async with roles.api.work(user_id) as session:
+                assert await BrokerAccounts(session, user_id).save(_sealed(desk))
+            numbers.append(await version(credentials, user_id))
+            numbers.append(
+                await credentials.store_login(user_id, b"new", None, broker_user_id="AB1234", user_name="A B")
+            )
+            async with roles.api.work(user_id) as session:
+                await BrokerAccounts(session, user_id).delete()
+    assert numbers == sorted({number for number in numbers if number is not None})
+    assert len(numbers) == 12
+
+
+async def version(credentials: Credentials, user_id: UUID) -> int | None:
+    keys = await credentials.read(user_id)
+    return keys.login_version if keys is not None else None
+
+
 async def test_a_login_grows_and_an_old_death_does_not_kill_it(roles: Roles) -> None:
     desk = await Desk.made(roles.owner)
     user_id = desk.strategy.user_id
     async with roles.owner.work() as session:
-        session.add(_account(desk))
+        session.add(broker_account(desk))
     credentials = Credentials(roles.worker)
-    assert await credentials.version(user_id) == 1
+    first = await version(credentials, user_id)
+    assert first is not None
     stored = await credentials.store_login(
         user_id, b"new", just_now(), broker_user_id="AB1234", user_name="A B"
     )
-    assert stored == 2
-    assert await credentials.mark_dead(user_id, 1) is False
+    assert stored is not None
+    assert stored > first
+    assert await credentials.mark_dead(user_id, first) is False
     keys = await credentials.read(user_id)
     assert keys is not None
-    assert (keys.access_token, keys.login_version, keys.login_dead) == (b"new", 2, False)
-    assert await credentials.mark_dead(user_id, 2) is True
+    assert (keys.access_token, keys.login_version, keys.login_dead) == (b"new", stored, False)
+    assert await credentials.mark_dead(user_id, stored) is True
     assert await credentials.store_login(user_id, b"x", None, broker_user_id="ZZ", user_name="Z") is None
     assert await credentials.read(uuid4()) is None
 
@@ -201,7 +240,7 @@ async def test_a_login_grows_and_an_old_death_does_not_kill_it(roles: Roles) -> 
 async def test_the_listener_sees_a_feed_login_only_while_something_of_the_user_runs(roles: Roles) -> None:
     desk = await Desk.made(roles.owner)
     async with roles.owner.work() as session:
-        session.add(_account(desk))
+        session.add(broker_account(desk))
     logins = FeedLogins(roles.listener)
     assert await logins.read(desk.strategy.user_id) is None
     await desk.runs.activate(desk.start())
@@ -222,15 +261,7 @@ async def test_a_role_with_a_new_password_is_let_in_with_it(postgres: PostgresSe
         await Store.open(roles.urls["api"]).ping()
 
 
-def _account(desk: Desk) -> BrokerKeys:
-    return BrokerKeys(
-        user_id=desk.strategy.user_id,
-        broker="zerodha",
-        broker_user_id="AB1234",
-        user_name="A B",
-        api_key=b"key",
-        api_secret=b"secret",
-        access_token=b"token",
-        login_key=b"login",
-        connected_at=just_now(),
-    )
+def _sealed(desk: Desk) -> SealedAccount:
+    row = broker_account(desk)
+    names = SealedAccount.__dataclass_fields__.keys() - {"token_expires_at"}
+    return SealedAccount(**{name: getattr(row, name) for name in names}, token_expires_at=just_now())

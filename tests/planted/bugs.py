@@ -5,6 +5,7 @@ from tests.planted.bug import Bug
 from tests.planted.calendar import CALENDAR_BUGS
 from tests.planted.days import DAY_BUGS
 from tests.planted.house import HOUSE_BUGS
+from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
@@ -17,4 +18,5 @@ BUGS: tuple[Bug, ...] = (
     *USER_BUGS,
     *CALENDAR_BUGS,
     *WATCHER_BUGS,
+    *IDENTITY_BUGS,
 )

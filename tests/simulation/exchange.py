@@ -258,7 +258,7 @@ class Accounts:
     exchange: Exchange
     known_dead: int = 0
 
-    async def of(self, user_id: UUID) -> Broker:
+    async def of(self, user_id: UUID, account: str) -> Broker:
         renewed = self.exchange.stage.now() >= self.exchange.login_dead_until
         stored = self.exchange.login if renewed else self.exchange.login - 1
         if stored <= self.known_dead:

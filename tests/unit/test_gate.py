@@ -9,7 +9,7 @@ import pytest
 
 from activities.gate import EntryGate
 from domain.order import Leg, LegKey, OrderTerms
-from domain.run import EnterOrder
+from domain.run import Entered, EnterOrder
 from domain.strategy import Outcome, Product
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
@@ -30,3 +30,23 @@ async def test_missed_and_not_without_a_price_when_nobody_got_to_it_in_time(late
     assert refusal is not None
     assert refusal.outcome is Outcome.MISSED
     assert f"{late:.1f} s after" in refusal.detail
+
+
+async def test_an_entry_of_another_account_than_the_connected_one_is_not_sent_and_says_which() -> None:
+    clock = ManualClock()
+    due_at = clock.now()
+    key = LegKey(uuid4(), uuid4(), due_at.date(), 1, Leg.ENTRY)
+    terms = OrderTerms("NSE", "TCS", Product.CNC, "zerodha:AB1234")
+    brokers = MemoryBrokers(MemoryBroker(clock), connected="zerodha:XY9999")
+    gate = EntryGate(brokers, MemoryCache(), clock)
+    asked = asyncio.ensure_future(
+        gate.wait(
+            EnterOrder(key, terms, 10, Decimal(3400), due_at), due_at + LATEST, asyncio.Event(), "a worker"
+        )
+    )
+    for _ in range(30):
+        await clock.advance(0.2)
+    refusal = await asked
+    assert isinstance(refusal, Entered)
+    assert refusal.outcome is Outcome.MISSED
+    assert "zerodha:AB1234, and zerodha:XY9999 is connected now" in refusal.detail

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.kite.accounts import KiteCredentials
+from adapters.kite.accounts import KiteCredentials, LoginName
 from adapters.kite.feed_socket import FeedLogin
 from domain.errors import LoginNeeded
 from domain.ports import Broker
@@ -63,8 +63,8 @@ class Vault:
         self.asked.append(user_id)
         return self.found
 
-    async def login_version(self, user_id: UUID) -> int | None:
-        return self.found.login_version
+    async def newest(self, user_id: UUID) -> LoginName | None:
+        return LoginName("", self.found.login_version)
 
     async def login_died(self, user_id: UUID, login_version: int) -> None: ...
 
@@ -75,7 +75,7 @@ class OwnBrokers:
     def __init__(self) -> None:
         self.used: list[UUID] = []
 
-    async def of(self, user_id: UUID) -> Broker:
+    async def of(self, user_id: UUID, account: str) -> Broker:
         self.used.append(user_id)
         return Counter(CLOCK)
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from uuid import uuid4
 
 from activities.overdue import ExitWatch
+from domain.errors import AccountNotConnected
 from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.run import ExitOrder
 from domain.strategy import Product
@@ -43,3 +44,11 @@ async def test_a_missing_login_is_told_though_postgres_is_away() -> None:
     log, alerts = MemoryOrderLog(ElasticClock(), down=True), MemoryAlerts()
     await ExitWatch(log, alerts).needs_login(ORDER)
     assert [alarm.kind for alarm in alerts.raised] == ["exit_needs_login"]
+
+
+async def test_the_account_that_a_sale_waits_for_is_named() -> None:
+    log, alerts = MemoryOrderLog(ElasticClock()), MemoryAlerts()
+    await ExitWatch(log, alerts).needs_login(ORDER, AccountNotConnected("zerodha:AB1234", "zerodha:XY9999"))
+    (alarm,) = alerts.raised
+    assert alarm.kind == "exit_needs_account"
+    assert "connect zerodha:AB1234 again, and they are sold at once" in alarm.text

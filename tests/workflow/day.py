@@ -93,7 +93,7 @@ class TestDay:
         plan = DayPlan(now.date(), buy_at, sell_at, now - timedelta(hours=1), sell_at + closes_after)
         return await env.client.start_workflow(
             StrategyRun.run,
-            StartRun(uuid4(), self.strategy, plan, sell_only, adopted, RUN_VERSION),
+            StartRun(uuid4(), self.strategy, plan, sell_only, adopted, RUN_VERSION, self.brokers.connected),
             id=f"strategy-{self.strategy.strategy_id}-{now.date()}",
             task_queue=self.task_queue,
             # Tests only: without it the time-skipping server jumps years ahead.

@@ -11,7 +11,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.testing import WorkflowEnvironment
 
 from domain.order import OrderStatus, Reason, Side
-from domain.run import RunView
+from domain.run import Adoption, RunView
 from domain.strategy import OnStop, Outcome, Position
 from tests.fakes.broker import Answer
 from tests.workflow.day import Run, TestDay, in_phase, until, worker_for
@@ -387,6 +387,48 @@ async def test_sells_what_an_earlier_day_left(env: WorkflowEnvironment, record: 
         view = await ended(await day.start(env, buy_in=HOUR, sell_only=True), record)
     assert (view.outcome, view.position) == (Outcome.STOPPED, Position.SOLD)
     assert [order.side for order in day.broker.sent] == [Side.SELL]
+
+
+async def test_a_sale_whose_run_was_ended_from_outside_goes_on_though_the_strategy_keeps(
+    env: WorkflowEnvironment,
+) -> None:
+    """Its user had asked for it."""
+    day = TestDay()
+    day.keeping()
+    day.store.held = 10
+    async with worker_for(env, day):
+        run = await day.start(env, buy_in=HOUR, sell_only=True, adopted=Adoption.TERMINATED)
+        view = await run.result()
+    assert (view.outcome, view.position) == (Outcome.TERMINATED, Position.SOLD)
+    assert [order.side for order in day.broker.sent] == [Side.SELL]
+
+
+async def test_every_order_of_a_day_names_the_account_of_its_start(env: WorkflowEnvironment) -> None:
+    day = TestDay()
+    day.brokers.connected = "zerodha:AB1234"
+    async with worker_for(env, day):
+        run = await holding(env, day)
+        await run.execute_update(StrategyRun.stop, {"on_stop": "exit"})
+        await run.result()
+    sent = [(order.side, order.terms.account) for order in day.broker.sent]
+    assert sent == [(Side.BUY, "zerodha:AB1234"), (Side.SELL, "zerodha:AB1234")]
+
+
+async def test_sale_of_another_account_than_the_connected_one_waits_and_is_told(
+    env: WorkflowEnvironment,
+) -> None:
+    day = TestDay()
+    day.brokers.connected = "zerodha:AB1234"
+    async with worker_for(env, day):
+        run = await holding(env, day)
+        day.brokers.connected = "zerodha:XY9999"
+        stop = asyncio.ensure_future(run.execute_update(StrategyRun.stop, {"on_stop": "exit"}))
+        await until(lambda: _alerted(day, "exit_needs_account"))
+        assert [order.side for order in day.broker.sent] == [Side.BUY]
+        day.brokers.connected = "zerodha:AB1234"
+        assert (await stop).outcome is Outcome.STOPPED
+        await run.result()
+    sold_once(day, Reason.STOP)
 
 
 async def test_start_is_confirmed_once_it_is_written_down(env: WorkflowEnvironment) -> None:

@@ -38,7 +38,7 @@ async def test_an_entry_of_another_account_than_the_connected_one_is_not_sent_an
     key = LegKey(uuid4(), uuid4(), due_at.date(), 1, Leg.ENTRY)
     terms = OrderTerms("NSE", "TCS", Product.CNC, "zerodha:AB1234")
     brokers = MemoryBrokers(MemoryBroker(clock), connected="zerodha:XY9999")
-    gate = EntryGate(brokers, MemoryCache(), clock)
+    gate = EntryGate(brokers, MemoryCache(), clock, MemoryTradingDays())
     asked = asyncio.ensure_future(
         gate.wait(
             EnterOrder(key, terms, 10, Decimal(3400), due_at), due_at + LATEST, asyncio.Event(), "a worker"

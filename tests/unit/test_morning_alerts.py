@@ -49,6 +49,7 @@ async def test_the_operator_is_told_on_the_morning_that_nothing_will_be_bought(
         cast("Any", attention),
         MemoryTradingDays(says),
         none,
+        none,
     )
     await ActivityEnvironment().run(activities.tell_people)
     assert (attention.asked, [alarm.kind for alarm in told.raised]) == (asked, alarms)

@@ -71,10 +71,12 @@ class Kite(ScriptedServer):
 class OneAccount:
     """Implements `domain.ports.Brokers` for one user."""
 
+    connected = ""
+
     def __init__(self, broker: KiteBroker) -> None:
         self._broker = broker
 
-    async def of(self, user_id: UUID) -> Broker:
+    async def of(self, user_id: UUID, account: str) -> Broker:
         return self._broker
 
     async def login_died(self, user_id: UUID, broker: Broker) -> None:

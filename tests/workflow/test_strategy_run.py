@@ -106,7 +106,9 @@ async def test_ends_when_told_that_another_caller_has_sold(env: WorkflowEnvironm
         view = await run.result()
     assert (view.outcome, view.position, view.sold) == (Outcome.STOP_LOSS, Position.SOLD, 10)
     sold_once(day, Reason.STOPLOSS)
-    assert await env.get_current_time() < (day.store.activations[0].start.plan.sell_at)
+    closed_at = (await run.describe()).close_time
+    assert closed_at is not None
+    assert closed_at < day.store.activations[0].start.plan.sell_at
 
 
 async def test_holds_on_when_told_of_a_sale_that_never_was(env: WorkflowEnvironment) -> None:
@@ -395,7 +397,7 @@ async def test_a_sale_whose_run_was_ended_from_outside_goes_on_though_the_strate
     """Its user had asked for it."""
     day = TestDay()
     day.keeping()
-    day.store.held = 10
+    day.store.held = day.broker.held_before = 10
     async with worker_for(env, day):
         run = await day.start(env, buy_in=HOUR, sell_only=True, adopted=Adoption.TERMINATED)
         view = await run.result()

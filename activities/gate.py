@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from domain.errors import BrokerNotConnected, BrokerRefused, CacheUnavailable, LoginNeeded, Unavailable
+from domain.errors import (
+    BrokerNotConnected,
+    BrokerRefused,
+    CacheUnavailable,
+    LoginNeeded,
+    StoreUnavailable,
+    Unavailable,
+)
 from domain.failpoint import failpoint
 from domain.money import price_text
 from domain.ports import Brokers, Clock, RuntimeCache
@@ -114,6 +121,8 @@ class EntryGate:
                     return None, quote
             except (LoginNeeded, BrokerNotConnected):
                 refusal = Entered(0, outcome=Outcome.MISSED, detail=_no_login(latest))
+            except StoreUnavailable:
+                raise  # nothing can be claimed either: the dealer waits for it
             except (Unavailable, BrokerRefused) as error:
                 refusal = _skipped(f"no price for {order.terms.symbol} at buy time: {error}")
             await self._clock.sleep(RETRY_EVERY)

@@ -125,7 +125,7 @@ async def test_one_line_is_printed_for_each_step(postgres: PostgresServer) -> No
     done = migrations(STOPWATCH_DATABASE_URL=url, STOPWATCH_DATABASE_URL_API=api)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
-        "Schema: at revision 0012.",
+        "Schema: at revision 0014.",
         "Role steps_api: has the rights of the api, and no others.",
         "Temporal: no STOPWATCH_TEMPORAL_ADDRESS is set, so no search attributes were registered.",
     ]

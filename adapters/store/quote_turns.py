@@ -80,7 +80,7 @@ UPDATE quote_turns AS held
 SET free_at = clock_timestamp() + CAST(:between AS interval), login = back.login,
     heard_at = held.free_at - CAST(:held_for AS interval) + make_interval(secs => back.heard_after),
     prices = CAST(back.prices AS jsonb)
-FROM back JOIN locked USING (account) WHERE held.account = back.account AND held.turn = back.turn
+FROM back JOIN locked USING (account) WHERE held.account = back.account
 """
 )
 

@@ -17,6 +17,7 @@ LIMITS = "tests/integration/test_limits.py"
 LATE = "tests/integration/test_late_orders.py"
 WALLS = "tests/integration/test_walls.py"
 NOTICES = "tests/integration/test_notices.py"
+QUOTES = "tests/integration/test_quote_turns.py"
 
 
 @dataclass(frozen=True, slots=True)

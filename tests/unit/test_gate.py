@@ -1,6 +1,7 @@
 """The entry's gate says why nothing was bought."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -8,12 +9,22 @@ from uuid import uuid4
 import pytest
 
 from activities.gate import EntryGate
+from domain.errors import StoreUnavailable
 from domain.order import Leg, LegKey, OrderTerms
 from domain.run import EnterOrder
+from domain.stoploss import Quote
 from domain.strategy import Outcome, Product
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
 from tests.fakes.manual_clock import ManualClock
+
+
+class NoStore(MemoryBroker):
+    """An account whose turns to ask are in a store that does not answer."""
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        raise StoreUnavailable("Postgres did not answer")
+
 
 LATEST = timedelta(seconds=5)
 
@@ -29,3 +40,14 @@ async def test_missed_and_not_without_a_price_when_nobody_got_to_it_in_time(late
     assert refusal is not None
     assert refusal.outcome is Outcome.MISSED
     assert f"{late:.1f} s after" in refusal.detail
+
+
+async def test_an_entry_waits_for_the_store_where_its_turn_to_ask_is_written() -> None:
+    clock = ManualClock()
+    key = LegKey(uuid4(), uuid4(), clock.now().date(), 1, Leg.ENTRY)
+    order = EnterOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3400), clock.now())
+    gate = EntryGate(MemoryBrokers(NoStore(clock)), MemoryCache(), clock)
+    with pytest.raises(
+        StoreUnavailable
+    ):  # the dealer tries again until it is too late: no word of "no price"
+        await gate.wait(order, clock.now() + LATEST, asyncio.Event(), "a worker")

@@ -245,9 +245,12 @@ async def test_a_shared_price_is_as_old_as_it_is(two: Sequence[Process], of: Ask
     turn = await taken(two[0], of)
     await two[0].turns.give_back(turn, 0.01, {"NSE:TCS": quote(66)})
     await long_ago(two[0].store, of, 0.6)
-    found = await two[1].quotes(Exchange(), of).quotes(["NSE:TCS"])
+    quotes = two[1].quotes(Exchange(price=100), of)
+    found = await quotes.quotes(["NSE:TCS"])
     assert found["NSE:TCS"].last_price == 66
     assert just_now() - found["NSE:TCS"].seen_at >= timedelta(seconds=0.6)
+    await asyncio.sleep(0.5)
+    assert (await quotes.quotes(["NSE:TCS"]))["NSE:TCS"].last_price == 100
 
 
 async def test_a_price_is_shared_within_one_login_only(two: Sequence[Process]) -> None:

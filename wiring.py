@@ -35,6 +35,7 @@ from adapters.egress import Egress
 from adapters.key_marks import opening
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.login import KiteLogin
+from adapters.kite.shared_quotes import asker, shared
 from adapters.kite.wire import Wire
 from adapters.logins import StoredLogins
 from adapters.notices.alerts import NoticeAlerts
@@ -49,6 +50,7 @@ from adapters.store.attention import Attention
 from adapters.store.credentials import Credentials
 from adapters.store.engine import Store
 from adapters.store.outbox import PostgresOutbox
+from adapters.store.quote_turns import PostgresQuoteTurns
 from adapters.store.reconciling import PostgresReconciliation
 from adapters.store.runs import PostgresRunStore
 from adapters.store.watchers import Watchers
@@ -90,6 +92,7 @@ def parts(settings: Settings, tracing: Tracing) -> Parts:
     credentials = Credentials(store)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
     wire = Wire()
+    turns = PostgresQuoteTurns(store, clock)
     return Parts(
         name=name,
         opener=opener,
@@ -104,6 +107,7 @@ def parts(settings: Settings, tracing: Tracing) -> Parts:
             clock,
             wire,
             open_broker=tracing.open_broker,
+            pace=lambda user_id, keys: shared(turns, asker(user_id, keys.api_key, keys.access_token)),
         ),
         logins=StoredLogins(credentials, opener, egress, KiteLogin(settings.kite_root, wire), clock),
         wire=wire,

@@ -15,6 +15,7 @@ from domain.errors import (
     BrokerRefused,
     CacheUnavailable,
     LoginNeeded,
+    StoreUnavailable,
     Unavailable,
 )
 from domain.failpoint import failpoint
@@ -128,6 +129,8 @@ class EntryGate:
                 refusal = Entered(0, outcome=Outcome.MISSED, detail=f"nothing was bought: {other}")
             except (LoginNeeded, BrokerNotConnected):
                 refusal = Entered(0, outcome=Outcome.MISSED, detail=_no_login(latest))
+            except StoreUnavailable:
+                raise  # nothing can be claimed either: the dealer waits for it
             except (Unavailable, BrokerRefused) as error:
                 refusal = _skipped(f"no price for {order.terms.symbol} at buy time: {error}")
             await self._clock.sleep(RETRY_EVERY)

@@ -11,6 +11,7 @@ from bench.baseline.measure import measured
 from bench.figures import GOALS, Figure, rounded
 from bench.neighbours import disturb
 from bench.outcome import BASELINE, SIGNALS, Outcome, Scene
+from bench.same_user import together
 from bench.spread import percentile
 from bench.telling import tell
 from bench.trading import lose_a_worker, trade
@@ -82,6 +83,7 @@ BENCHES: Sequence[Bench] = (
         trade,
         400,
     ),
+    Bench("same_user", ("same_user_lateness_p99_ms",), together, 300),
     Bench("failover", ("entry_failover_p99_ms",), lose_a_worker, 300),
     Bench("neighbours", ("neighbours_moved_p99_ms",), disturb, 200, asked_for=True),
     Bench("telling", ("notice_p99_ms",), tell, 150, asked_for=True),

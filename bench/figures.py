@@ -35,6 +35,10 @@ GOALS = {
         ratio_at_least=20,
     ),
     "entry_lateness_p50_ms_single": Goal("one BUY, received by the exchange", "ms", 5),
+    "same_user_lateness_p99_ms": Goal(
+        "8 strategies of one user, 8 symbols, due in the same second, two workers: received by the exchange",
+        *("ms", 100),
+    ),
     "entry_failover_p99_ms": Goal(
         "the 1,000 again, one of two workers killed 2 s before the second; none over 5,000", "ms", 1500
     ),

@@ -50,6 +50,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE ON orders",
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",
+        "SELECT, INSERT, UPDATE ON quote_turns",
+        "EXECUTE ON FUNCTION sent_lately(uuid)",
         "SELECT ON limits, operator_switches, system_switch",
         # Whoever inserts a notice locks its channel meanwhile.
         "SELECT, UPDATE (gone_at) ON notice_channels",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import select, text
 
@@ -61,11 +61,12 @@ class Desk:
     strategy: Strategy
 
     @classmethod
-    async def made(cls, store: Store, symbol: str = "TCS") -> "Desk":
-        user_id, strategy_id = uuid4(), uuid4()
+    async def made(cls, store: Store, symbol: str = "TCS", user_id: UUID | None = None) -> "Desk":
+        """`user_id`: whose it is, made when it is new."""
+        user_id, strategy_id = user_id or uuid4(), uuid4()
         strategy = Strategy(strategy_id, user_id, symbol, time(9, 30), time(15, 14), Decimal(3500), 10)
         async with store.work() as session:
-            session.add(User(user_id=user_id, email=f"{user_id}@example.com", password_hash="-"))
+            await session.merge(User(user_id=user_id, email=f"{user_id}@example.com", password_hash="-"))
             await session.flush()
             session.add(
                 StrategyRow(

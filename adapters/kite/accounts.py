@@ -9,6 +9,7 @@ from uuid import UUID
 
 from adapters.kite.broker import READ_SECONDS, KiteBroker
 from adapters.kite.calls import KiteCalls
+from adapters.kite.paced import Pace, PacedQuotes
 from adapters.kite.wire import Wire
 from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, Unavailable
 from domain.ports import Broker, Clock
@@ -87,8 +88,9 @@ class KiteBrokers:
         capacity: int = ACCOUNTS,
         read_seconds: float = READ_SECONDS,
         open_broker: Callable[..., KiteBroker] = KiteBroker,
+        pace: Callable[[UUID, KiteCredentials], Pace] = lambda *_: PacedQuotes,
     ) -> None:
-        """`open_broker` makes an account from what `KiteBroker` takes."""
+        """`open_broker` makes an account from what `KiteBroker` takes; `pace` says how it asks for quotes."""
         self._credentials = credentials
         self._root = root
         self._clock = clock
@@ -96,6 +98,7 @@ class KiteBrokers:
         self._capacity = capacity
         self._read_seconds = read_seconds
         self._open_broker = open_broker
+        self._pace = pace
         self._accounts: OrderedDict[UUID, _Account] = OrderedDict()
 
     async def of(self, user_id: UUID, account: str) -> Broker:
@@ -155,7 +158,7 @@ class KiteBrokers:
     async def _refresh(self, user_id: UUID, account: _Account) -> None:
         try:
             if account.broker is None or await self._is_newer(user_id, account.name, account.broker):
-                self._open(account, await self._credentials.credentials(user_id))
+                self._open(user_id, account, await self._credentials.credentials(user_id))
         except BrokerNotConnected:
             self._close(account)
             account.broker, account.checked_at = None, None
@@ -168,10 +171,11 @@ class KiteBrokers:
     async def _is_newer(self, user_id: UUID, name: str, broker: KiteBroker) -> bool:
         return await self._credentials.newest(user_id) != LoginName(name, broker.login_version)
 
-    def _open(self, account: _Account, found: KiteCredentials) -> None:
+    def _open(self, user_id: UUID, account: _Account, found: KiteCredentials) -> None:
         self._close(account)
         calls = KiteCalls(found.api_key, found.access_token, self._root, self._wire, found.proxies)
-        account.broker = self._open_broker(calls, self._clock, found.login_version, self._read_seconds)
+        pace = self._pace(user_id, found)
+        account.broker = self._open_broker(calls, self._clock, found.login_version, self._read_seconds, pace)
         account.name, account.dead = found.account, found.dead
 
     @staticmethod

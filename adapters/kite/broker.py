@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.kite import outcomes, routes, rows
 from adapters.kite.calls import KiteCalls
-from adapters.kite.paced import PacedQuotes
+from adapters.kite.paced import Pace, PacedQuotes
 from adapters.kite.unread import UnreadRows
 from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderRequest
@@ -25,12 +25,17 @@ class KiteBroker:
     """An account with one login. `login_version` says which, for whoever hears that it is dead."""
 
     def __init__(
-        self, calls: KiteCalls, clock: Clock, login_version: int = 0, read_seconds: float = READ_SECONDS
+        self,
+        calls: KiteCalls,
+        clock: Clock,
+        login_version: int = 0,
+        read_seconds: float = READ_SECONDS,
+        pace: Pace = PacedQuotes,
     ) -> None:
         self._calls = calls
         self._clock = clock
         self._read_seconds = read_seconds
-        self._paced = PacedQuotes(self._ask_quotes, clock)
+        self._paced = pace(self._ask_quotes, clock)
         self._unread = UnreadRows(clock)
         self.login_version = login_version
         self.answered_at = float("-inf")
@@ -82,15 +87,17 @@ class KiteBroker:
         """
         return await self._paced.quotes(instruments)
 
-    async def _ask_quotes(self, asked: list[str]) -> Mapping[str, Quote]:
+    async def _ask_quotes(
+        self, asked: list[str], leave_within: float | None = None, /
+    ) -> Mapping[str, Quote]:
         parts = [asked[at : at + QUOTES_AT_ONCE] for at in range(0, len(asked), QUOTES_AT_ONCE)]
         found: dict[str, Quote] = {}
-        for read in await asyncio.gather(*(self._quotes(part) for part in parts)):
+        for read in await asyncio.gather(*(self._quotes(part, leave_within) for part in parts)):
             found |= read
         return found
 
-    async def _quotes(self, instruments: list[str]) -> Mapping[str, Quote]:
-        data = await self._read(routes.quotes(instruments))
+    async def _quotes(self, instruments: list[str], leave_within: float | None) -> Mapping[str, Quote]:
+        data = await self._read(routes.quotes(instruments), leave_within)
         found = rows.quotes(data, self._clock.now())
         self._unread.note("quotes", data.keys() - found.keys())
         return found
@@ -99,7 +106,7 @@ class KiteBroker:
         """Close idle connections."""
         self._calls.close()
 
-    async def _read(self, request: routes.KiteRequest) -> Any:
-        found = outcomes.read(await self._calls.call(request, self._read_seconds))
+    async def _read(self, request: routes.KiteRequest, leave_within: float | None = None) -> Any:
+        found = outcomes.read(await self._calls.call(request, self._read_seconds, leave_within))
         self.answered_at = self._clock.monotonic()
         return found

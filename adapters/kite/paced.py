@@ -1,17 +1,39 @@
-"""Quotes of one account, paced: Kite allows one `/quote` call a second; who asks together shares it."""
+"""Quotes of one account, paced within one process: Kite allows one `/quote` call a second, shared by all."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 from domain.ports import Clock
 from domain.stoploss import Quote
 
 EVERY = 1.0
-"""Seconds between two calls (Kite Connect's documented limit for quotes)."""
+"""Seconds between two calls (Kite Connect's documented limit for quotes), from the answer of the first: the
+broker counts by calendar second, and one call may be longer on its way than the next."""
+ARRIVED = 0.5
+"""Seconds after which a call has reached the broker, whatever becomes of its answer."""
 GATHER = 0.02
 """Seconds in which strategies that wake for the same instant find one another."""
 
 Ask = Callable[[list[str]], Awaitable[Mapping[str, Quote]]]
+
+
+class AskWithin(Protocol):
+    """Asks the broker once; a question that has not left within so many seconds never leaves."""
+
+    def __call__(
+        self, names: list[str], leave_within: float | None = None, /
+    ) -> Awaitable[Mapping[str, Quote]]: ...
+
+
+class Quotes(Protocol):
+    """An account's quotes, however its questions are paced."""
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]: ...
+
+
+Pace = Callable[[AskWithin, Clock], Quotes]
+"""Paces the questions of an account."""
 
 
 class PacedQuotes:
@@ -25,6 +47,7 @@ class PacedQuotes:
         self._covered: frozenset[str] = frozenset()
         self._last: Mapping[str, Quote] = {}
         self._asked_at = float("-inf")
+        self._free_at = float("-inf")
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         """Return quotes by name; an error of the call is its first asker's, the others ask for themselves."""
@@ -37,13 +60,15 @@ class PacedQuotes:
         return {name: self._last[name] for name in wanted if name in self._last}
 
     async def _call(self, wanted: frozenset[str]) -> None:
-        pause = self._asked_at + EVERY - self._clock.monotonic()
-        await self._clock.sleep(max(GATHER, pause))
+        await self._clock.sleep(max(GATHER, self._free_at - self._clock.monotonic()))
         asked = self._wanted | wanted
         self._wanted = set()
         self._asked_at = self._clock.monotonic()
         self._covered = frozenset()
-        self._last = await self._ask(sorted(asked))
+        try:
+            self._last = await self._ask(sorted(asked))
+        finally:
+            self._free_at = min(self._clock.monotonic(), self._asked_at + ARRIVED) + EVERY
         self._covered = frozenset(asked)
 
     def _covers(self, wanted: frozenset[str]) -> bool:

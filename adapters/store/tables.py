@@ -399,6 +399,27 @@ class BackupRow(Base):
     finished_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
+class QuoteTurnRow(Base):
+    """Which process may ask the broker for an account's prices, and what was heard last.
+
+    UNLOGGED: it holds nothing that is true for longer than a second.
+    """
+
+    __tablename__ = "quote_turns"
+    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    """A mark of the account's key at the broker, whoever's it is."""
+    turn: Mapped[int] = mapped_column(BigInteger)
+    free_at: Mapped[datetime]
+    """From when on the next turn may be taken."""
+    login: Mapped[str | None]
+    """A mark of the login that asked: what it heard is shared with no other."""
+    heard_at: Mapped[datetime | None]
+    """When the answer reached the process that asked, or sooner: never later."""
+    prices: Mapped[dict[str, Any] | None]
+
+
 class EventRow(Base):
     """The timeline: append-only. Written while the strategy's row is locked, so ids grow in commit order."""
 

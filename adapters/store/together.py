@@ -29,8 +29,12 @@ WriteGroup = Callable[[Sequence[Item], bool], Awaitable[Sequence[Result | Except
 class Together(Generic[Item, Result]):
     """Groups the calls made while earlier ones are under way; each caller gets its own answer or error."""
 
-    def __init__(self, write: WriteGroup[Item, Result], *, most: int = 100, lanes: int = 2) -> None:
+    def __init__(
+        self, write: WriteGroup[Item, Result], *, most: int = 100, lanes: int = 2, gather: float = 0
+    ) -> None:
+        """`gather`: seconds for which a group waits for others; what is urgent goes at once."""
         self._write = write
+        self._gather = gather
         self._most = most
         self._lanes = lanes
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
@@ -55,10 +59,16 @@ class Together(Generic[Item, Result]):
 
     async def _lane(self) -> None:
         try:
+            await self._gathered()
             while group := self._next_group():
                 await self._write_group(group)
+                await self._gathered()
         finally:
             self._busy -= 1
+
+    async def _gathered(self) -> None:
+        if self._gather and self._waiting:
+            await asyncio.sleep(self._gather)
 
     def _next_group(self) -> list[tuple[Item, asyncio.Future[Result]]]:
         group: list[tuple[Item, asyncio.Future[Result]]] = []

@@ -17,15 +17,17 @@ from temporalio.worker import Replayer
 
 from adapters.temporal import DATA_CONVERTER
 from tests.chaos.evidence import Evidence, arguments, gathered
-from tests.chaos.plan import KINDS
+from tests.chaos.plan import GROUP, KINDS
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
 
 TOLERANCE = 0.1
 """Seconds by which two clocks of one machine are allowed to disagree."""
 MISSED_AFTER = 5
+LEAST_GROUP = GROUP[0]
 FINAL = {"complete", "cancelled", "rejected", "not_placed", "absent"}
 SAID = {"rejected": "order_rejected", "not_placed": "order_not_placed", "absent": "order_absent"}
+TOO_MANY = 429
 NAMES_POSITION = {"alert", "emergency", "adopted"}
 NOBODY_ELSES = {"terminate", "flush"}
 """Disturbances that no other day may feel: another's run that was ended, a flushed Redis."""
@@ -307,6 +309,15 @@ def isolation(case: Case) -> Found:
                 yield Violation(
                     "5", f"{record['day']['kind']} ended as {outcome}, with nothing in its way", strategy_id
                 )
+        yield from _overrun(case, record)
+
+
+def _overrun(case: Case, record: dict[str, Any]) -> Found:
+    """The broker refuses no question for being one too many: all processes together keep its pace."""
+    for row in case.seen.refused:
+        theirs = row["user_id"] == record["user"] and record["began"] <= row["received_at"] <= record["ended"]
+        if theirs and row["status"] == TOO_MANY and row["path"] == "/quote":
+            yield Violation("5", "a question for prices was one too many", record["strategies"][-1])
 
 
 def _undisturbed(case: Case) -> Iterator[dict[str, Any]]:
@@ -392,6 +403,22 @@ async def replays(case: Case) -> list[Violation]:
 INVARIANTS = (intents, quantities, moments, agreement, isolation, words)
 
 
+def _groups(case: Case) -> int:
+    """Count the days on which at least three strategies of one user were bought in one second."""
+    return sum(
+        max(Counter(_seconds_bought(case, record)).values(), default=0) >= LEAST_GROUP
+        for record in case.seen.script["days"]
+        if record["day"].get("group", 1) >= LEAST_GROUP
+    )
+
+
+def _seconds_bought(case: Case, record: dict[str, Any]) -> Iterator[int]:
+    for strategy_id in record["strategies"]:
+        for placed in case.rows[strategy_id]:
+            if placed["transaction_type"] == "BUY":
+                yield int(placed["received_at"])
+
+
 async def judged(evidence: Evidence) -> dict[str, Any]:
     """Return the verdict: every violation, and what it was judged from."""
     case = Case(evidence)
@@ -417,6 +444,7 @@ async def judged(evidence: Evidence) -> dict[str, Any]:
             "intents": len(evidence.orders),
             "timeline lines": sum(len(lines) for lines in evidence.events.values()),
             "days with nothing in their way": sum(1 for _ in _undisturbed(case)),
+            "groups bought in one second": _groups(case),
             "histories replayed": len(evidence.histories),
         },
     }

@@ -47,6 +47,10 @@ STORM_SHARE = 0.7
 HERDS, HERD = 100, 20
 """Of so many days in a row, so many first ones are a herd."""
 HERD_STOPPED = 6.0
+GROUPED = ("sell", "stop_exit", "stop_keep", "two_stops", "cancel_exit")
+"""Kinds of days that may be a group's: none of them ends by a price, which others in its symbols share."""
+GROUP = (3, 5)
+GROUP_SHARE = 0.25
 HIDDEN_LONG = (22.0, 30.0)
 HIDDEN_LONG_SHARE = 0.15
 ADOPTED_IN = 40
@@ -83,7 +87,8 @@ class Login:
 class Day:
     """One strategy day. Times are seconds: `act_at` after buy_time (before it, where negative).
 
-    `twins`: so many strategies of the same user in the same symbol at the same time.
+    `twins`: so many strategies of the same user in the same symbol at the same time. `group`: so many of the
+    same user, each in another symbol, all due in one second.
     """
 
     number: int
@@ -95,6 +100,7 @@ class Day:
     quantity: int
     starts: int
     twins: int = 1
+    group: int = 1
     herd: bool = False
     """With others in one symbol, bought in one second and stopped out by one tick."""
     faults: tuple[Fault, ...] = ()
@@ -137,6 +143,7 @@ class Plan:
             _day(dice, number, number % lanes, kind, number % lanes in spared)
             for number, kind in enumerate(kinds)
         )
+        made = _with_groups(dice, made)
         if days >= HERDS:
             made = tuple(_in_herd(day) if day.number % HERDS < HERD else day for day in made)
         return cls(seed, lanes, made, _disturbances(dice, days, tuple(extras)))
@@ -190,8 +197,19 @@ def _day(dice: random.Random, number: int, lane: int, kind: str, spared: bool) -
     )
 
 
+def _with_groups(dice: random.Random, days: tuple[Day, ...]) -> tuple[Day, ...]:
+    """Make some days a group's; even a short run has one that nothing of its own is in the way of."""
+    may = [day.number for day in days if day.kind in GROUPED]
+    chosen = {number for number in may if dice.random() < GROUP_SHARE}
+    calm = next((number for number in may if not days[number].faults and days[number].login is None), None)
+    grouped = chosen if calm is None else {*chosen, calm}
+    return tuple(
+        replace(day, group=dice.randint(*GROUP), twins=1) if day.number in grouped else day for day in days
+    )
+
+
 def _in_herd(day: Day) -> Day:
-    return replace(day, kind="stop_loss", herd=True, act_at=HERD_STOPPED, hold=HERD_STOPPED + 40)
+    return replace(day, kind="stop_loss", herd=True, group=1, act_at=HERD_STOPPED, hold=HERD_STOPPED + 40)
 
 
 def _faults(dice: random.Random, kind: str) -> tuple[Fault, ...]:

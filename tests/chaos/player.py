@@ -21,6 +21,8 @@ LONGEST = 200
 """Seconds after its sell_time within which a day must have ended."""
 HERD_SYMBOL = "ETERNAL"
 """Nobody's own."""
+COMPANIONS = ("INDIGO", "JIOFIN", "MAXHEALTH", "TATACONSUM")
+"""Nobody's own either: their price never falls, so that every lane's groups may hold them."""
 HERD_EVERY = 20
 """Seconds between two instants at which herds buy."""
 FAR_AHEAD = 900
@@ -71,17 +73,22 @@ class Player:
 
     async def _play(self, day: Day, record: dict[str, Any]) -> None:
         record["symbol"] = HERD_SYMBOL if day.herd else self._symbol
+        companions = COMPANIONS[: day.group - 1]
         await self._price(record, CROSSED_PRICE if day.kind == "crossed" else CALM_PRICE)
+        for symbol in companions:
+            await self._paper("/_paper/price", symbol=symbol, exchange="NSE", price=CALM_PRICE)
         for fault in day.faults:
             await self._arm(fault, day.lead + day.hold + 30)
         login = asyncio.create_task(self._lose_login(day, record))
         try:
-            await asyncio.gather(*(self._one(day, record) for _ in range(day.twins)))
+            buy_at = await self._instant(day)
+            symbols = [record["symbol"]] * day.twins + list(companions)
+            await asyncio.gather(*(self._one(day, record, symbol, buy_at) for symbol in symbols))
         finally:
             await login
 
-    async def _one(self, day: Day, record: dict[str, Any]) -> None:
-        strategy_id, buy_at, sell_at = await self._started(day, record)
+    async def _one(self, day: Day, record: dict[str, Any], symbol: str, first: datetime) -> None:
+        strategy_id, buy_at, sell_at = await self._started(day, record, symbol, first)
         await self._act(day, strategy_id, buy_at, record)
         async with asyncio.timeout(max(0, sell_at.timestamp() - time.time()) + LONGEST):
             await self._ended(strategy_id)
@@ -90,18 +97,25 @@ class Player:
             async with asyncio.timeout(LONGEST):
                 await self._ended(strategy_id)
 
-    async def _started(self, day: Day, record: dict[str, Any]) -> tuple[str, datetime, datetime]:
+    async def _instant(self, day: Day) -> datetime:
+        """Return the second in which all strategies of the day buy."""
+        lead = day.lead + day.group / 2
+        buy_at = await soon(lead, length=lead + day.hold + HERD_EVERY + 60)
+        if day.herd:
+            buy_at += timedelta(seconds=-buy_at.timestamp() % HERD_EVERY)
+        return buy_at
+
+    async def _started(
+        self, day: Day, record: dict[str, Any], symbol: str, buy_at: datetime
+    ) -> tuple[str, datetime, datetime]:
         """Create and START; where a fault made it too late for today, stop that one and take another."""
         on_stop = "keep" if day.kind == "cancel_keep" else "exit"
         while True:
-            buy_at = await soon(day.lead, length=day.lead + day.hold + HERD_EVERY + 60)
-            if day.herd:
-                buy_at += timedelta(seconds=-buy_at.timestamp() % HERD_EVERY)
             sell_at = buy_at + timedelta(seconds=int(day.hold))
             strategy_id = await self._user.create(
                 buy_at,
                 sell_at,
-                symbol=record["symbol"],
+                symbol=symbol,
                 stop_loss=STOP_LOSS,
                 quantity=day.quantity,
                 on_stop=on_stop,
@@ -119,6 +133,7 @@ class Player:
                 await self._ended(strategy_id)
             if min(began) - time.time() < FAR_AHEAD:
                 return strategy_id, buy_at, sell_at
+            buy_at = await self._instant(day)
 
     async def _act(self, day: Day, strategy_id: str, buy_at: datetime, record: dict[str, Any]) -> None:
         if day.kind != "stop_waiting":

@@ -9,6 +9,7 @@ import pytest
 
 from tests.chaos.checker import judged
 from tests.chaos.evidence import Evidence
+from tests.chaos.plan import Plan
 
 SOLD = "11111111-1111-1111-1111-111111111111"
 BUY_AT = datetime(2026, 11, 20, 5, 0, tzinfo=UTC)
@@ -47,6 +48,11 @@ def placed(side: str, tag: str, at: datetime, **changes: Any) -> dict[str, Any]:
         "received_at": at.timestamp() + 0.02,
     }
     return row | changes
+
+
+def refused(method: str, path: str, status: int, tag: str | None = None) -> dict[str, Any]:
+    at = BUY_AT.timestamp() - 0.4
+    return {"user_id": "U1", "method": method, "path": path, "tag": tag, "status": status, "received_at": at}
 
 
 def line(kind: str, at: datetime) -> dict[str, Any]:
@@ -105,7 +111,7 @@ def twice(seen: Evidence) -> None:
 
 
 def sent_again_with_one_tag(seen: Evidence) -> None:
-    seen.refused.append({"tag": "S1", "method": "POST", "status": 503})
+    seen.refused.append(refused("POST", "/orders/regular", 503, tag="S1"))
 
 
 def nobodys(seen: Evidence) -> None:
@@ -160,6 +166,10 @@ def spoiled_by_others(seen: Evidence) -> None:
     seen.strategies[SOLD]["outcome"] = seen.views[SOLD]["outcome"] = "missed"
 
 
+def asked_too_often(seen: Evidence) -> None:
+    seen.refused.append(refused("GET", "/quote", 429))
+
+
 def silent_rejection(seen: Evidence) -> None:
     seen.ledger.append(placed("SELL", "S0", SELL_AT, status="REJECTED", filled_quantity=0))
     rejected = order("exit", "S0", SELL_AT, status="rejected", filled_quantity=0)
@@ -187,6 +197,7 @@ def no_reason(seen: Evidence) -> None:
         (still_open, "4"),
         (run_differs, "4"),
         (spoiled_by_others, "5"),
+        (asked_too_often, "5"),
         (silent_rejection, "6"),
         (no_reason, "6"),
     ],
@@ -198,3 +209,17 @@ async def test_a_violation_is_found_when_something_is_wrong(
     evidence = deepcopy(good())
     spoil(evidence)
     assert invariant in await invariants(evidence)
+
+
+async def test_what_the_broker_refuses_on_a_day_that_has_faults_is_no_violation() -> None:
+    evidence = good()
+    asked_too_often(evidence)
+    evidence.script["fault_free_lanes"] = []
+    assert await invariants(evidence) == set()
+
+
+async def test_a_plan_has_groups_and_one_that_nothing_is_in_the_way_of() -> None:
+    for seed in range(20):
+        groups = [day for day in Plan.made(seed, 40, 20).days if day.group >= 3]
+        assert any(not day.faults and day.login is None for day in groups)
+        assert all(day.twins == 1 and not day.herd for day in groups)

@@ -1,7 +1,8 @@
 """Held orders on a real Postgres: who holds which, what the dead leave, and how many an account may send."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -10,7 +11,8 @@ from sqlalchemy import update
 
 from adapters.store.armed import PostgresArmedLog
 from adapters.store.engine import Store
-from adapters.store.tables import StrategyRow, WorkerRow
+from adapters.store.orders import PostgresOrderLog
+from adapters.store.tables import OrderRow, StrategyRow, WorkerRow
 from domain.armed import UNSENT_AFTER, HeldOrder
 from domain.budget import ENTRIES, EXITS
 from domain.order import Attempt, Leg, OrderStatus, Reason
@@ -196,6 +198,31 @@ async def test_an_account_sends_no_more_a_second_than_the_broker_takes(
     won = [await claim(desk, attempt, leg) for attempt in planned]
     assert sum(isinstance(one, Claimed) for one in won) == most
     assert all(one.over_budget for one in won if isinstance(one, NotClaimed))
+
+
+@pytest.mark.parametrize(("leg", "most"), [(Leg.ENTRY, ENTRIES.a_second), (Leg.EXIT, EXITS.a_second)])
+async def test_processes_that_claim_at_one_moment_keep_an_accounts_budget_together(
+    database: str, store: Store, leg: Leg, most: int
+) -> None:
+    stores = [Store.open(database) for _ in range(4)]
+    logs = [PostgresOrderLog(one) for one in stores]
+    for _ in range(10):  # each account is one chance for two statements to overlap
+        desk = await Desk.made(store)
+        await desk.runs.activate(desk.start())
+        planned = [await desk.log.plan(desk.key(leg, nth), TERMS, 1, just_now()) for nth in range(1, 17)]
+        won = await asyncio.gather(
+            *(claim(replace(desk, log=logs[nth % 4]), one, leg) for nth, one in enumerate(planned))
+        )
+        assert sum(isinstance(one, Claimed) for one in won) >= most
+        assert most_in_a_second(await desk.orders()) == most
+    for one in stores:
+        await one.close()
+
+
+def most_in_a_second(orders: Sequence[OrderRow]) -> int:
+    """Return how many were claimed within the busiest second."""
+    sent = sorted(one.sent_at for one in orders if one.sent_at is not None)
+    return max(sum(timedelta(0) <= one - first < timedelta(seconds=1) for one in sent) for first in sent)
 
 
 async def test_an_exit_passes_where_entries_have_used_up_theirs(desk: Desk) -> None:

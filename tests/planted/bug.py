@@ -23,6 +23,7 @@ WATCHERS = "tests/integration/test_watchers.py"
 KILL_SWITCH = "tests/integration/test_kill_switch.py"
 DOORS = "tests/integration/test_temporal_doors.py"
 ROUND = "tests/unit/test_reconciler_round.py"
+QUOTES = "tests/integration/test_quote_turns.py"
 
 
 @dataclass(frozen=True, slots=True)

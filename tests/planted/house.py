@@ -127,4 +127,20 @@ HOUSE_BUGS: tuple[Bug, ...] = (
         "",
         (ARMED,),
     ),
+    Bug(
+        "claims of one account do not wait for each other",
+        "Two processes at one moment send more than the broker takes in a second: 429.",
+        "migrations/versions/0014_quote_turns.py",
+        "    PERFORM pg_advisory_xact_lock(hashtextextended(account::text, 0));\n",
+        "",
+        (ARMED,),
+    ),
+    Bug(
+        "a claim counts what had been sent when it began",
+        "It waits for the other claims of the account, and then does not see them.",
+        "migrations/versions/0014_quote_turns.py",
+        "LANGUAGE plpgsql VOLATILE AS",
+        "LANGUAGE plpgsql STABLE AS",
+        (ARMED,),
+    ),
 )

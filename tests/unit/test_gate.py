@@ -1,6 +1,7 @@
 """The entry's gate says why nothing was bought."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
@@ -8,13 +9,23 @@ from uuid import uuid4
 import pytest
 
 from activities.gate import EntryGate
+from domain.errors import StoreUnavailable
 from domain.order import Leg, LegKey, OrderTerms
 from domain.run import Entered, EnterOrder
+from domain.stoploss import Quote
 from domain.strategy import Outcome, Product
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.trading_days import MemoryTradingDays
+
+
+class NoStore(MemoryBroker):
+    """An account whose turns to ask are in a store that does not answer."""
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        raise StoreUnavailable("Postgres did not answer")
+
 
 LATEST = timedelta(seconds=5)
 
@@ -50,3 +61,14 @@ async def test_an_entry_of_another_account_than_the_connected_one_is_not_sent_an
     assert isinstance(refusal, Entered)
     assert refusal.outcome is Outcome.MISSED
     assert "zerodha:AB1234, and zerodha:XY9999 is connected now" in refusal.detail
+
+
+async def test_an_entry_waits_for_the_store_where_its_turn_to_ask_is_written() -> None:
+    clock = ManualClock()
+    key = LegKey(uuid4(), uuid4(), clock.now().date(), 1, Leg.ENTRY)
+    order = EnterOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3400), clock.now())
+    gate = EntryGate(MemoryBrokers(NoStore(clock)), MemoryCache(), clock, MemoryTradingDays())
+    with pytest.raises(
+        StoreUnavailable
+    ):  # the dealer tries again until it is too late: no word of "no price"
+        await gate.wait(order, clock.now() + LATEST, asyncio.Event(), "a worker")

@@ -47,6 +47,37 @@ async def test_asks_again_for_what_the_last_call_did_not_cover() -> None:
     assert clock.monotonic() - before >= 0.9  # the broker's limit of one call a second is kept
 
 
+async def test_a_second_counts_from_the_answer_since_the_broker_counts_when_a_call_arrives() -> None:
+    clock = ElasticClock()
+    began: list[float] = []
+
+    async def ask(names: list[str]) -> Mapping[str, Quote]:
+        began.append(clock.monotonic())
+        await clock.sleep(0.3)
+        return {}
+
+    paced = PacedQuotes(ask, clock)
+    await paced.quotes(["NSE:TCS"])
+    await paced.quotes(["NSE:INFY"])
+    assert began[1] - began[0] >= 1.29
+
+
+async def test_a_broker_that_hangs_is_asked_again_a_second_after_the_call_must_have_come() -> None:
+    clock = ElasticClock()
+    began: list[float] = []
+
+    async def ask(names: list[str]) -> Mapping[str, Quote]:
+        began.append(clock.monotonic())
+        await clock.sleep(3)
+        raise BrokerUnavailable("no answer")
+
+    paced = PacedQuotes(ask, clock)
+    for _ in range(2):
+        with pytest.raises(BrokerUnavailable):
+            await paced.quotes(["NSE:TCS"])
+    assert 3 <= began[1] - began[0] < 3.1
+
+
 async def test_asks_again_when_a_second_has_passed() -> None:
     desk, clock = Desk(), ElasticClock()
     paced = PacedQuotes(desk.ask, clock)

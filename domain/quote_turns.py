@@ -1,0 +1,78 @@
+"""Questions for prices, over all processes: the broker answers one `/quote` a second for each account.
+
+A process that wants a price takes the account's turn, asks for all that the user's held entries need soon,
+and writes down what it heard; the others take the prices from there while they are fresh. A turn that is not
+given back is free again after `HELD_FOR`: a process that died with it costs no entry.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+from domain.stoploss import Quote
+
+BETWEEN = timedelta(seconds=1)
+"""From a question's answer to the next question of the account: the broker counts by calendar second."""
+LEAVES_WITHIN = timedelta(seconds=0.3)
+"""A question that has not left so long after its turn was asked for never leaves: another may have it."""
+HELD_FOR = timedelta(seconds=1.5)
+"""How long a turn lasts whose holder says nothing: `LEAVES_WITHIN`, `BETWEEN` and the way to the broker."""
+SHARED_FOR = timedelta(seconds=1)
+"""How old a price may be that another process asked for, counted from its answer's arrival there."""
+NEEDED_WITHIN = timedelta(seconds=5)
+"""What a held entry needs is asked for with the rest when it is due so soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A user's login at the broker. A turn is the account's; a price is shared within one login only.
+
+    `account` and `login` are marks: they tell accounts and logins apart, and open nothing.
+    """
+
+    user_id: UUID
+    account: str
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The right to ask once, now, and what the user's held entries need soon (`NSE:TCS`)."""
+
+    asker: Asker
+    number: int
+    needed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Another has the turn, for at most `left` seconds more; what it heard last, if that is fresh.
+
+    `age` is the seconds since the prices' answer arrived where it was asked for.
+    """
+
+    left: float
+    age: float = 0.0
+    prices: Mapping[str, Quote] | None = None
+
+
+class QuoteTurns(Protocol):
+    """The turns of all accounts. Raises `StoreUnavailable`."""
+
+    async def take(self, asker: Asker) -> Turn | Told:
+        """Take the account's turn if it is free; else tell what `look` tells."""
+        ...
+
+    async def look(self, asker: Asker) -> Told:
+        """Tell how long the turn lasts and what was heard, taking nothing."""
+        ...
+
+    async def give_back(self, turn: Turn, heard_after: float, prices: Mapping[str, Quote]) -> None:
+        """Let the turn end `BETWEEN` from now, and share what was heard.
+
+        `heard_after` is the seconds between the turn's beginning and the answer, at the least. Does nothing
+        when the turn has become another's.
+        """
+        ...

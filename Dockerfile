@@ -9,6 +9,7 @@ COPY pyproject.toml README.md alembic.ini cli.py settings.py wiring.py worker.py
 COPY domain domain
 COPY workflows workflows
 COPY activities activities
+COPY execution execution
 COPY adapters adapters
 COPY api api
 COPY listener listener

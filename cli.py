@@ -58,7 +58,7 @@ def up(
     """Run the whole product in this terminal; parts without an address are embedded."""
     import resource
 
-    from local.given import Given, Wish
+    from local.process_settings import Given, Wish
     from local.terminal import Terminal
     from local.up import up as run_up
 
@@ -105,7 +105,7 @@ def codec(context: typer.Context) -> None:
     """Decrypt Temporal's payloads for the Web UI and the `temporal` command of an operator."""
     keys = _settings().payload_keys
     environment = {**os.environ, "STOPWATCH_PAYLOAD_KEYS": keys.get_secret_value() if keys else ""}
-    command = [sys.executable, "-P", "-m", "adapters.codec_server", *context.args]
+    command = [sys.executable, "-P", "-m", "adapters.temporal.codec_server", *context.args]
     os.execve(sys.executable, command, environment)  # noqa: S606
 
 
@@ -185,7 +185,7 @@ def rotate(data_dir: _DataDir = None) -> None:
         "STOPWATCH_DATABASE_URL": _database(data_dir),
         "STOPWATCH_ENCRYPTION_KEYS": words or "",
     }
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "adapters.rotation"], environment)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "adapters.secrets.rotation"], environment)  # noqa: S606
 
 
 @app.command()
@@ -229,7 +229,9 @@ def kill_switch(
 ) -> None:
     """Stop all buying at once, of one user or of everybody; sell what is held with --exits exit."""
     words = [state, f"--exits={exits}", f"--reason={reason}"]
-    _ask_store([*words, *([f"--user={user}"] if user is not None else [])], data_dir, "api.kill_switch")
+    _ask_store(
+        [*words, *([f"--user={user}"] if user is not None else [])], data_dir, "api.account.kill_switch"
+    )
 
 
 @orders.command()
@@ -255,7 +257,7 @@ def verify(
 ) -> None:
     """Recompute every chain of the audit log; name the first broken link of each."""
     words = ["verify", *(["--anchor", str(anchor.resolve())] if anchor else [])]
-    _ask_store(words, data_dir, module="adapters.store.audit_command")
+    _ask_store(words, data_dir, module="adapters.postgres.audit_command")
 
 
 def main() -> None:
@@ -315,7 +317,9 @@ def _addresses(settings: "Settings") -> "Addresses":
     )
 
 
-def _ask_store(words: list[str], data_dir: Path | None, module: str = "adapters.store.operator") -> NoReturn:
+def _ask_store(
+    words: list[str], data_dir: Path | None, module: str = "adapters.postgres.operator"
+) -> NoReturn:
     # Through the environment, since arguments are seen by everybody on the machine.
     environment = {**os.environ, **_temporal(data_dir), "STOPWATCH_DATABASE_URL": _database(data_dir)}
     command = [sys.executable, "-P", "-m", module, *words]

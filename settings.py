@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     kite_root: str = ZERODHA_ROOT
     kite_ws_root: str = ZERODHA_WS_ROOT
     egress_proxies: SecretStr | None = None
-    """Each user's own way out to the broker: JSON, or the path of a file (`adapters/egress.py`)."""
+    """Each user's own way out to the broker: JSON, or the path of a file (`adapters/kite/egress.py`)."""
 
     @property
     def paper_login_page(self) -> str | None:

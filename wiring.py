@@ -14,53 +14,53 @@ from uuid import uuid4
 
 from temporalio.client import Client
 
-from activities.armed import ArmedOrders
-from activities.dealer import Dealer
-from activities.desk import DeskRules, OrderDesk
-from activities.fast_exits import FastExits
-from activities.gate import EntryGate
+from activities.degraded_exit import OffBooksActivities
 from activities.logins import LoginActivities
-from activities.notices import NoticeActivities
-from activities.off_books import OffBooksActivities
+from activities.notifications import NoticeActivities
 from activities.orders import OrderActivities
-from activities.overdue import ExitWatch
-from activities.reconciling import ReconcileActivities
+from activities.reconciler import ReconcileActivities
 from activities.runs import RunActivities
-from adapters.alerts import open_alerts
-from adapters.cache_mark import RedisMark
-from adapters.calendar import open_calendar
-from adapters.clock import SystemClock
-from adapters.credentials import VaultCredentials
-from adapters.egress import Egress
-from adapters.key_marks import opening
+from adapters.alerts.log import open_alerts
+from adapters.calendar.exchange import open_calendar
+from adapters.calendar.trading_days import CalendarTradingDays
 from adapters.kite.accounts import KiteBrokers
+from adapters.kite.connection_pool import Wire
+from adapters.kite.egress import Egress
 from adapters.kite.login import KiteLogin
 from adapters.kite.shared_quotes import asker, shared
-from adapters.kite.wire import Wire
-from adapters.logins import StoredLogins
-from adapters.notices.alerts import NoticeAlerts
-from adapters.notices.courier import ChannelCourier
-from adapters.notices.services import Services
-from adapters.notices.webhook import Webhooks
-from adapters.part_watch import PartWatch, postgres_part, redis_part, temporal_part
-from adapters.redis_cache import RedisRuntimeCache
-from adapters.redis_stops import RedisStops
-from adapters.store.armed import PostgresArmedLog
-from adapters.store.attention import Attention
-from adapters.store.credentials import Credentials
-from adapters.store.engine import Store
-from adapters.store.outbox import PostgresOutbox
-from adapters.store.quote_turns import PostgresQuoteTurns
-from adapters.store.reconciling import PostgresReconciliation
-from adapters.store.runs import PostgresRunStore
-from adapters.store.watchers import Watchers
+from adapters.notifications.alerts import NoticeAlerts
+from adapters.notifications.courier import ChannelCourier
+from adapters.notifications.services import Services
+from adapters.notifications.webhook import Webhooks
+from adapters.postgres.credentials import Credentials
+from adapters.postgres.engine import Store
+from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.quote_turns import PostgresQuoteTurns
+from adapters.postgres.reconciliation import PostgresReconciliation
+from adapters.postgres.runs import PostgresRunStore
+from adapters.postgres.scheduled_orders import PostgresArmedLog
+from adapters.postgres.watchers import Watchers
+from adapters.process.clock import SystemClock
+from adapters.redis.cache_mark import RedisMark
+from adapters.redis.runtime_cache import RedisRuntimeCache
+from adapters.redis.stop_queue import RedisStops
+from adapters.secrets.broker_credentials import VaultCredentials
+from adapters.secrets.key_marks import opening
+from adapters.secrets.stored_logins import StoredLogins
+from adapters.secrets.vault import Opener
+from adapters.telemetry.dependency_watch import PartWatch, postgres_part, redis_part, temporal_part
 from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker import WorkerMetrics
-from adapters.trading_days import CalendarTradingDays
-from adapters.vault import Opener
 from domain.leg import Horizons
-from domain.notice import Courier, Outbox
+from domain.notification import Courier, Outbox
 from domain.ports import Alerts
+from execution.entry_checks import EntryGate
+from execution.executor import DeskRules, OrderDesk
+from execution.exit_alerts import ExitWatch
+from execution.fast_exits import FastExits
+from execution.legs import Dealer
+from execution.scheduled_orders import ArmedOrders
 from settings import Settings
 from workflows.client import TemporalOpenRuns
 

@@ -17,23 +17,23 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from adapters.alerts import CloudWatchUnset
-from adapters.egress import BadEgress
-from adapters.failpoints import BadFailpoint, arm_from
-from adapters.garbage import collect_when_quiet
-from adapters.hardening import no_core_dumps, untraceable
-from adapters.logs import configure
-from adapters.store.attention import Attention
-from adapters.store.engine import Store
-from adapters.store.watchers import Watchers
-from adapters.stuck_runs import counting_stuck_runs
-from adapters.telemetry.desk import DeskWatch
+from adapters.alerts.log import CloudWatchUnset
+from adapters.kite.egress import BadEgress
+from adapters.postgres.engine import Store
+from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.watchers import Watchers
+from adapters.process.failpoints import BadFailpoint, arm_from
+from adapters.process.garbage import collect_when_quiet
+from adapters.process.hardening import no_core_dumps, untraceable
+from adapters.secrets.vault import BadKey
 from adapters.telemetry.log_context import LogContext
+from adapters.telemetry.logs import configure
+from adapters.telemetry.operations import DeskWatch
 from adapters.telemetry.server import MetricsPortTaken
 from adapters.telemetry.tracing import Tracing, open_tracing
 from adapters.telemetry.worker import WorkerMetrics
-from adapters.temporal import BadCertificate, TemporalAddress, at_port, connect
-from adapters.vault import BadKey
+from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
+from adapters.temporal.stuck_runs import counting_stuck_runs
 from settings import MissingSetting, Settings, what_is_wrong
 from wiring import Duties, duties, part_watch, parts, telling
 from workflows.client import start_notices, start_reconciler

@@ -5,13 +5,13 @@ import asyncio
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.armed import ArmedOrders
-from activities.beat import beating
-from activities.dealer import Dealer
-from activities.desk import OrderDesk
-from activities.intent import NotPlaced
+from activities.heartbeat import beating
 from domain.errors import StoreUnavailable
 from domain.run import Armed, Entered, EnterOrder, Exited, ExitOrder
+from execution.executor import OrderDesk
+from execution.legs import Dealer
+from execution.order_intent import NotPlaced
+from execution.scheduled_orders import ArmedOrders
 
 NOT_PLACED = "OrderNotPlaced"
 """Type of the failure that asks Temporal for the next of the attempts."""

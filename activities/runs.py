@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.beat import alive
-from domain.attention import foreign_start_alarm, outcome_alarm
+from activities.heartbeat import alive
 from domain.errors import AnotherRun, CacheUnavailable, ForeignStart
 from domain.failpoint import failpoint
+from domain.operator_alerts import foreign_start_alarm, outcome_alarm
 from domain.ports import Alerts, RunStore, RuntimeCache
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunNote
 from domain.strategy import Position, Status, Strategy

@@ -14,36 +14,36 @@ import uvicorn
 import uvloop
 from pydantic import ValidationError
 
-from adapters.calendar import open_calendar
-from adapters.clock import SystemClock
-from adapters.derived_box import TotpBox
-from adapters.egress import BadEgress, Egress
-from adapters.failpoints import BadFailpoint, arm_from
-from adapters.garbage import set_aside
-from adapters.hardening import no_core_dumps, untraceable
-from adapters.key_marks import sealing
+from adapters.calendar.exchange import open_calendar
+from adapters.kite.connection_pool import Wire
+from adapters.kite.egress import BadEgress, Egress
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import ZERODHA_LOGIN, KiteLogin
-from adapters.kite.wire import Wire
-from adapters.last_prices import RedisLastPrices
-from adapters.limiter import Limiter
-from adapters.logs import configure
-from adapters.round_watch import RoundWatch
-from adapters.store.engine import Store
-from adapters.store.walls import WallMissing, check_walls
-from adapters.store.watch import EVENT_ADDED, Notices
-from adapters.store.watchers import Watchers
+from adapters.postgres.engine import Store
+from adapters.postgres.rls_check import WallMissing, check_walls
+from adapters.postgres.watch_list import EVENT_ADDED, Notices
+from adapters.postgres.watchers import Watchers
+from adapters.process.clock import SystemClock
+from adapters.process.failpoints import BadFailpoint, arm_from
+from adapters.process.garbage import set_aside
+from adapters.process.hardening import no_core_dumps, untraceable
+from adapters.redis.last_prices import RedisLastPrices
+from adapters.redis.rate_limiter import Limiter
+from adapters.secrets.derived_keys import TotpBox
+from adapters.secrets.key_marks import sealing
+from adapters.secrets.vault import BadKey, LoginKeyBox, Sealer
+from adapters.telemetry.logs import configure
+from adapters.telemetry.round_watch import RoundWatch
 from adapters.telemetry.tracing import open_tracing
-from adapters.temporal import BadCertificate, TemporalAddress, connect
-from adapters.vault import BadKey, LoginKeyBox, Sealer
+from adapters.temporal.connection import BadCertificate, TemporalAddress, connect
 from api.app import create_app
-from api.bells import Bells
-from api.connections import most_connections, protocol
-from api.ended import EndedLogins
-from api.parts import Parts
-from api.passwords import Passwords
-from api.throttle import Throttle
-from api.tokens import Tokens, WeakSecret
+from api.auth.passwords import Passwords
+from api.auth.revoked_logins import EndedLogins
+from api.auth.throttle import Throttle
+from api.auth.tokens import Tokens, WeakSecret
+from api.dependencies import Parts
+from api.http.connections import most_connections, protocol
+from api.http.event_notifier import Bells
 from domain.errors import StoreUnavailable, Unavailable
 from settings import MissingSetting, Settings, what_is_wrong
 from workflows.client import TemporalLogins, TemporalRuns

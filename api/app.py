@@ -4,24 +4,19 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import (
-    account_routes,
-    audit_routes,
-    auth_routes,
-    broker_routes,
-    errors,
-    health_routes,
-    market_routes,
-    notice_routes,
-    openapi,
-    order_routes,
-    strategy_routes,
-    stream,
-    web_page,
-)
-from api.edge import Edge
-from api.metrics import Metrics
-from api.parts import Parts
+from api.account import audit_routes
+from api.account import routes as account_routes
+from api.auth import routes as auth_routes
+from api.broker import routes as broker_routes
+from api.dependencies import Parts
+from api.http import errors, health_routes, openapi, web_page
+from api.http import event_stream as stream
+from api.http.metrics import Metrics
+from api.http.middleware import Edge
+from api.market import routes as market_routes
+from api.notifications import routes as notice_routes
+from api.orders import routes as order_routes
+from api.strategies import routes as strategy_routes
 
 ABOUT = (
     "Buys at a time, sells at a time, and watches the stop in between. Times of day are exchange time (IST)."
@@ -71,7 +66,7 @@ def create_app(parts: Parts) -> FastAPI:
     # Added last, so outermost: also the answers of the layers inside carry headers, id and log line.
     app.add_middleware(Edge, metrics=app.state.metrics)
     if parts.tracer is not None:
-        from api.tracing import TraceRequests  # not loaded where nobody collects traces
+        from api.http.tracing import TraceRequests  # not loaded where nobody collects traces
 
         app.add_middleware(TraceRequests, tracer=parts.tracer)
     return app

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictStr, StringConstraints
 
-from api.fields import (
+from api.http.fields import (
     BrokerWord,
     ClockTime,
     Code,

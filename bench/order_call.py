@@ -21,11 +21,11 @@ import aiohttp
 import uvloop
 from kiteconnect import KiteConnect
 
-from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
 from adapters.kite.routes import KITE_VERSION, placement
-from adapters.kite.wire import Wire
+from adapters.process.clock import SystemClock
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.outcome import Accepted
 from domain.strategy import Product

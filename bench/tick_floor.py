@@ -15,8 +15,8 @@ from domain.listener_ports import FastStops, StopSignals, WatchedStrategy
 from domain.ports import Clock
 from domain.stoploss import Quote
 from listener.accounts import Account, OpenFeed
-from listener.desk import Desk
 from listener.dispatcher import Dispatcher
+from listener.price_monitor import Desk
 from tests.fakes.feed import MemoryAlerts
 from tests.fakes.watch_list import watched
 

@@ -24,15 +24,15 @@ import structlog
 import uvloop
 from kiteconnect import KiteTicker
 
-from adapters.clock import SystemClock
 from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import Receiver
 from adapters.kite.frames import decode_all
+from adapters.process.clock import SystemClock
 from bench.tick_baseline import crossed, stops_by_token
 from bench.tick_floor import INSTRUMENTS, PRICES, STOPS, desk, ltp_frame, shares
 from domain.listener_ports import WatchedStrategy
 from listener.accounts import Account
-from listener.desk import Desk
+from listener.price_monitor import Desk
 from tests.fakes.feed import MemoryFastStops, MemoryFeed, MemorySignals
 from tests.fakes.manual_clock import ManualClock
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.attention import LeftOver, LoginNeeded
 from domain.limits import ToSell
-from domain.reconciling import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow
+from domain.operator_alerts import LeftOver, LoginNeeded
+from domain.reconciler import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow
 from domain.run import StartRun
 
 

@@ -11,33 +11,33 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from adapters.alerts import CloudWatchUnset, open_alerts
-from adapters.clock import SystemClock
-from adapters.egress import BadEgress, Egress
-from adapters.failpoints import BadFailpoint, arm_from
-from adapters.feed_credentials import FeedCredentials
-from adapters.garbage import set_aside
-from adapters.hardening import no_core_dumps, untraceable
-from adapters.key_marks import opening
+from adapters.alerts.log import CloudWatchUnset, open_alerts
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
+from adapters.kite.egress import BadEgress, Egress
 from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
-from adapters.kite.wire import Wire
-from adapters.logs import configure
-from adapters.redis_cache import RedisRuntimeCache
-from adapters.redis_members import RedisMembers
-from adapters.redis_stop_queue import RedisStopQueue
-from adapters.store.credentials import FeedLogins
-from adapters.store.engine import Store
-from adapters.store.watch import Notices, PostgresWatchList
+from adapters.postgres.credentials import FeedLogins
+from adapters.postgres.engine import Store
+from adapters.postgres.watch_list import Notices, PostgresWatchList
+from adapters.process.clock import SystemClock
+from adapters.process.failpoints import BadFailpoint, arm_from
+from adapters.process.garbage import set_aside
+from adapters.process.hardening import no_core_dumps, untraceable
+from adapters.redis.fast_stops import RedisStopQueue
+from adapters.redis.membership import RedisMembers
+from adapters.redis.runtime_cache import RedisRuntimeCache
+from adapters.secrets.feed_credentials import FeedCredentials
+from adapters.secrets.key_marks import opening
+from adapters.secrets.vault import BadKey, Opener
 from adapters.telemetry.alerts import CountedAlerts
+from adapters.telemetry.logs import configure
 from adapters.telemetry.server import MetricsPortTaken, serving
 from adapters.telemetry.tracing import open_tracing
-from adapters.temporal import BadCertificate, TemporalAddress, at_port, connect
-from adapters.vault import BadKey, Opener
+from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from domain.errors import CacheUnavailable, LoginNeeded
 from domain.ports import Broker
 from listener.accounts import Accounts, EachTheirOwn, OneForAll

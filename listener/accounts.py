@@ -7,7 +7,7 @@ from uuid import UUID
 
 from adapters.kite.feed_socket import Login, Receiver
 from domain.listener_ports import WatchedStrategy
-from listener.questions import Quotes
+from listener.quote_requests import Quotes
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,8 @@ class Dispatcher:
             elif hit.arrived and now >= hit.again_at:
                 hit.price, hit.tick_at, hit.seen_at = crossing.price, crossing.tick_at, crossing.seen_at
                 self._enqueue(hit)
-        # Once each: an event that comes late could meet a run that sells without Postgres (domain.armed).
+        # Once each: an event that comes late could meet a run that sells without Postgres
+        # (domain.scheduled_order).
         self._fast.put([hit.watched.strategy_id for hit in new])
         if self._fast.away:
             for hit in new:

@@ -10,13 +10,13 @@ from domain.listener_ports import FastStops, Membership, StopSignals, WatchedStr
 from domain.ports import Alerts, Clock, Instruments
 from listener.accounts import Accounts, OpenFeed
 from listener.cache_writer import CacheWriter, PriceCache
-from listener.desk import Desk
 from listener.dispatcher import Dispatcher
 from listener.metrics import MarketNumbers
+from listener.price_monitor import Desk
+from listener.restarting import steadily
 from listener.shards import Shards, sockets
 from listener.sold_positions import SoldPositions
-from listener.steady import steadily
-from listener.watcher import Watcher
+from listener.watch_list_reader import Watcher
 
 _READY_LOOK = 0.05
 _AT_A_TIME = 200

@@ -13,7 +13,7 @@ from pathlib import Path
 from local import watcher
 from local.errors import CannotStart, PartFailed
 from local.log_tail import last_lines, size
-from local.part import Account, Part
+from local.process_spec import Account, Part
 
 _PR_SET_PDEATHSIG = 1
 

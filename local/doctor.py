@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 _SECONDS = 5.0
 STILL_AFTER = 90
-"""Seconds, as in `domain.reconciling`, which says why."""
+"""Seconds, as in `domain.reconciler`, which says why."""
 BACKUP_OLD_AFTER = 26 * 3600
 """Seconds, as in the alert BackupOld: one every night, and two hours to make it."""
 
@@ -181,7 +181,7 @@ async def _calendar(name: str, overrides: Path | None) -> str:
     # Its own process: the calendar is a room of the product, and rooms are started, not imported, from here.
     words = [name, *([str(overrides)] if overrides else [])]
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "adapters.calendar", *words, stdout=PIPE, stderr=PIPE
+        sys.executable, "-P", "-m", "adapters.calendar.exchange", *words, stdout=PIPE, stderr=PIPE
     )
     told, complaint = await child.communicate()
     if child.returncode:

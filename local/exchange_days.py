@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
-TARGET = Path(__file__).parent.parent / "adapters" / "exchange_days.py"
+TARGET = Path(__file__).parent.parent / "adapters" / "calendar" / "published_days.py"
 EXCHANGE = "XBOM"
 """`exchange_calendars` knows the exchanges of Mumbai by one name; NSE and BSE share their holidays."""
 MARKET = "XNSE"

@@ -22,8 +22,8 @@ from local import child
 from local.data_dir import DataDir
 from local.errors import CannotStart, PartFailed
 from local.keys import write_secret
-from local.part import Account, Part
 from local.postgres_binaries import MAJOR, readable_binaries
+from local.process_spec import Account, Part
 
 OWNER = "stopwatch"
 DATABASE = "stopwatch"

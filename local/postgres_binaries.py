@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from local.errors import PartFailed
-from local.part import Account
+from local.process_spec import Account
 
 MAJOR = "18"
 

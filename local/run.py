@@ -7,14 +7,15 @@ from typing import Any
 
 import aiohttp
 
-from local import child, feed_account, keys, probes, rooms, temporal, valkey
+from local import child, feed_account, keys, probes, temporal, valkey
+from local import processes as rooms
 from local.data_dir import DataDir
 from local.endpoints import Endpoints
 from local.errors import PartFailed
-from local.given import Wish
-from local.part import Part
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
+from local.process_settings import Wish
+from local.process_spec import Part
 from local.roles import role_urls
 from local.supervisor import Supervisor
 from local.temporal import TemporalPorts

@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from local.part import Part
-from local.supervised import Say, SupervisedPart
+from local.process_spec import Part
+from local.supervised_process import Say, SupervisedPart
 
 # From the one that sends orders down to those that remember them.
 STOP_ORDER = ("listener", "worker", "api", "paper", "temporal", "redis", "postgres")

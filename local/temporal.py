@@ -2,7 +2,7 @@
 
 The development server has two more ways in than gRPC, and neither asks for a name. Its HTTP API takes
 `text/plain` from any page of a browser, which would start runs: no Host is allowed there. Its Web UI answers
-any Host: it listens where no page can name it, and `local.ui_door` lets in what comes from this machine.
+any Host: it listens where no page can name it, and `local.ui_guard` lets in what comes from this machine.
 """
 
 import secrets
@@ -13,9 +13,9 @@ from pathlib import Path
 from local import probes
 from local.data_dir import DataDir
 from local.errors import PartFailed
-from local.part import Part
 from local.ports import HeldPort
-from local.rooms import python
+from local.process_spec import Part
+from local.processes import python
 
 # It cannot be switched off (0 is a random port). No request can carry a Host with a space in it.
 _NO_HTTP_API = 'frontend.httpAllowedHosts=["no host"]'
@@ -72,7 +72,7 @@ def door(data: DataDir, ports: TemporalPorts, environment: dict[str, str]) -> Pa
     """Return what lets a person of this machine in to the Web UI, and nobody else's pages."""
     return Part(
         name="temporal-ui",
-        command=python("local.ui_door", "--port", str(ports.ui.number), "--to", ports.ui_itself),
+        command=python("local.ui_guard", "--port", str(ports.ui.number), "--to", ports.ui_itself),
         log=data.log("temporal-ui"),
         ready=lambda: probes.http_ok(f"http://127.0.0.1:{ports.ui.number}/"),
         environment=environment,

@@ -10,8 +10,8 @@ from local.data_dir import DataDir
 from local.demo import play
 from local.endpoints import Endpoints
 from local.errors import LocalError
-from local.given import Wish
 from local.ports import HeldPort
+from local.process_settings import Wish
 from local.run import Run
 from local.terminal import Terminal
 

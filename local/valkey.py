@@ -6,7 +6,7 @@ from pathlib import Path
 from local import probes
 from local.data_dir import DataDir
 from local.errors import PartFailed
-from local.part import Part
+from local.process_spec import Part
 
 
 def part(data: DataDir, port: int, environment: dict[str, str]) -> Part:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import asyncpg
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from adapters.store.failures import unanswered
+from adapters.postgres.failures import unanswered
 from migrations import schema
 from migrations.errors import MigrationError
 from migrations.roles import Role, make_roles

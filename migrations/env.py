@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from adapters.store.all_tables import METADATA
-from adapters.store.engine import asyncpg_url
+from adapters.postgres.all_tables import METADATA
+from adapters.postgres.engine import asyncpg_url
 
 
 def run(connection: Connection) -> None:

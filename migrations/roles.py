@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from adapters.store.engine import asyncpg_url
+from adapters.postgres.engine import asyncpg_url
 from migrations import row_security
 from migrations.errors import RoleRefused
 from migrations.schema import TURNS

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from adapters.store.all_tables import METADATA
-from adapters.store.engine import asyncpg_url
+from adapters.postgres.all_tables import METADATA
+from adapters.postgres.engine import asyncpg_url
 from migrations.errors import NewerDatabase, SchemaDiffers
 
 TURNS = 7_389_201_114

@@ -9,7 +9,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from adapters.temporal import BadCertificate, TemporalAddress, connect
+from adapters.temporal.connection import BadCertificate, TemporalAddress, connect
 from migrations.errors import TemporalRefused
 
 ATTRIBUTES = ("StopwatchUser", "StopwatchSymbol", "StopwatchPhase")

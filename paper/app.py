@@ -12,13 +12,13 @@ from paper.calendar import calendar_named
 from paper.clock import Clock, ist
 from paper.control import ControlRoutes
 from paper.derivatives import listing
-from paper.desk import Desk
 from paper.exchange import Exchange
 from paper.feed import Feed
-from paper.front import Front
 from paper.gtts import Gtts
 from paper.housekeeping import Housekeeping
 from paper.market import Market, list_bar_symbols
+from paper.order_service import Desk
+from paper.request_handler import Front
 from paper.restore import Restore
 from paper.routes_funds import FundRoutes
 from paper.routes_gtt import GttRoutes

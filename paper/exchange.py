@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from paper.accounts import Account, Accounts
-from paper.book import Book
 from paper.calendar import Calendar
 from paper.clock import Clock
 from paper.extra_rows import ExtraRows
@@ -17,6 +16,7 @@ from paper.journal import Journal
 from paper.ledger import Ledger
 from paper.limits import Limits
 from paper.market import Market
+from paper.matching import Book
 from paper.orders import COMPLETE, Order
 from paper.records import account_record, carried_record, order_record, trade_record
 from paper.tape import Tape

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 
 from paper.accounts import Account
-from paper.desk import Desk
 from paper.errors import KiteError, bad_input
 from paper.exchange import Exchange
 from paper.instruments import Instrument
 from paper.money import paise, rupees
+from paper.order_service import Desk
 from paper.orders import REJECTED, stamp
 from paper.tape import Tape
 

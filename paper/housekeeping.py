@@ -4,9 +4,9 @@ import asyncio
 import logging
 
 from paper.clock import ist
-from paper.desk import Desk
 from paper.exchange import Exchange
 from paper.market import Script
+from paper.order_service import Desk
 from paper.orders import AMO_RECEIVED, Order
 from paper.restore import Restore
 

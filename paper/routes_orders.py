@@ -2,10 +2,10 @@
 
 import orjson
 
-from paper.desk import UNSTRUCK, Desk, Struck
 from paper.errors import order_not_found
 from paper.exchange import Exchange
 from paper.faults import Request
+from paper.order_service import UNSTRUCK, Desk, Struck
 from paper.orders import Order, history_rows, row
 from paper.ticket import Ticket
 from paper.trades import trade_row

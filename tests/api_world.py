@@ -12,16 +12,16 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from fastapi import FastAPI
 
-from adapters.calendar import open_calendar
-from adapters.derived_box import TotpBox
-from adapters.store.engine import Store
-from adapters.vault import LoginKeyBox, Opener
+from adapters.calendar.exchange import open_calendar
+from adapters.postgres.engine import Store
+from adapters.secrets.derived_keys import TotpBox
+from adapters.secrets.vault import LoginKeyBox, Opener
 from api.app import create_app
-from api.ended import EndedLogins
-from api.parts import Parts
-from api.passwords import Passwords
-from api.throttle import Throttle
-from api.tokens import Tokens
+from api.auth.passwords import Passwords
+from api.auth.revoked_logins import EndedLogins
+from api.auth.throttle import Throttle
+from api.auth.tokens import Tokens
+from api.dependencies import Parts
 from domain.session import TradingCalendar
 from tests.fakes.edge import (
     MemoryInstruments,

@@ -11,7 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from adapters.jwt_secrets import JwtSecret
+from adapters.secrets.jwt_secrets import JwtSecret
 from tests.api_world import JWT_SECRET
 
 KEY_ID = JwtSecret(JWT_SECRET).key_id

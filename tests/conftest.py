@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, settings
 from temporalio.testing import WorkflowEnvironment
 from xdist.scheduler import LoadScopeScheduling
 
-from adapters.logs import configure
-from adapters.temporal import DATA_CONVERTER
+from adapters.telemetry.logs import configure
+from adapters.temporal.connection import DATA_CONVERTER
 
 # A machine that is busy is slow, not wrong: nothing here asserts how long something took.
 settings.register_profile("stopwatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -17,9 +17,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from adapters.redis_cache import RedisRuntimeCache
-from adapters.store.engine import Store
-from adapters.temporal import DATA_CONVERTER
+from adapters.postgres.engine import Store
+from adapters.redis.runtime_cache import RedisRuntimeCache
+from adapters.temporal.connection import DATA_CONVERTER
 from domain.strategy import Position, Status
 from migrations.roles import Role, make_roles
 from tests.paper_process import PaperProcess

@@ -15,9 +15,9 @@ from uuid import uuid4
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from local.part import Account
 from local.postgres import unprivileged_account
 from local.postgres_binaries import readable_binaries
+from local.process_spec import Account
 from migrations import row_security, schema
 from migrations.roles import Role, make_roles
 

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import select, text
 
-from adapters.store.engine import Store
-from adapters.store.orders import PostgresOrderLog
-from adapters.store.runs import PostgresRunStore
-from adapters.store.starts import Starts
-from adapters.store.tables import BrokerKeys, EventRow, OrderRow, StartRow, StrategyRow, User
+from adapters.postgres.engine import Store
+from adapters.postgres.orders import PostgresOrderLog
+from adapters.postgres.runs import PostgresRunStore
+from adapters.postgres.starts import Starts
+from adapters.postgres.tables import BrokerKeys, EventRow, OrderRow, StartRow, StrategyRow, User
 from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.outcome import Accepted
 from domain.ports import Claimed

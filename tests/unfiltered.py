@@ -14,7 +14,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 _NAMES = ("accounts", "audit", "channels", "limits", "reading", "standing", "strategies")
-REPOSITORIES = tuple(f"adapters.store.{name}" for name in _NAMES)
+REPOSITORIES = tuple(f"adapters.postgres.{name}" for name in _NAMES)
 
 
 class Forget(ast.NodeTransformer):

@@ -27,13 +27,13 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import NoSuchRun, Unavailable
 from domain.listener_ports import WatchedStrategy
 from domain.login import LoginKind, LoginRequest, LoginResult, LoginStatus
-from domain.reconciling import Slice
+from domain.reconciler import Slice
 from domain.run import RUN_PREFIX, RUN_VERSION, RunView, StartRun, StopRequest, workflow_id
-from domain.run_words import summary
+from domain.run_texts import summary
 from domain.strategy import OnStop, Phase
 from workflows import policies
 from workflows.broker_login import BrokerLogin
-from workflows.notices import Notices
+from workflows.notifications import Notices
 from workflows.reconciler import Reconciler
 from workflows.strategy_run import PHASE, StrategyRun
 from workflows.versions import free_of_its_version

@@ -8,8 +8,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.reconciling import ReconcileActivities
-    from domain.reconciling import Look, Looked, due_alerts
+    from activities.reconciler import ReconcileActivities
+    from domain.reconciler import Look, Looked, due_alerts
     from workflows import policies
 
 

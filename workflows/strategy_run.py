@@ -11,7 +11,7 @@ from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.off_books import OffBooksActivities, off_books_number
+    from activities.degraded_exit import OffBooksActivities, off_books_number
     from activities.orders import NOT_PLACED, STORE_AWAY, OrderActivities
     from activities.runs import STOOD_DOWN, RunActivities
     from domain.day import Day
@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
         RunView,
         StartRun,
     )
-    from domain.run_words import PhaseWords, clock, day_in_brief, exit_words, phase_words
+    from domain.run_texts import PhaseWords, clock, day_in_brief, exit_words, phase_words
     from domain.strategy import Move, Phase
     from domain.timeline import EventKind
     from workflows import policies

@@ -17,7 +17,7 @@ from temporalio.worker import WorkerDeploymentConfig
 
 from domain.run import RunView, StartRun
 from workflows.broker_login import BrokerLogin
-from workflows.notices import Notices
+from workflows.notifications import Notices
 from workflows.reconciler import Reconciler
 from workflows.strategy_run import StrategyRun
 

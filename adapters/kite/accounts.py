@@ -8,9 +8,9 @@ from typing import Protocol
 from uuid import UUID
 
 from adapters.kite.broker import READ_SECONDS, KiteBroker
-from adapters.kite.calls import KiteCalls
-from adapters.kite.paced import Pace, PacedQuotes
-from adapters.kite.wire import Wire
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
+from adapters.kite.paced_quotes import Pace, PacedQuotes
 from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, Unavailable
 from domain.ports import Broker, Clock
 

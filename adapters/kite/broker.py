@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.kite import outcomes, routes, rows
-from adapters.kite.calls import KiteCalls
-from adapters.kite.paced import Pace, PacedQuotes
-from adapters.kite.unread import UnreadRows
+from adapters.kite import mapping as rows
+from adapters.kite import outcomes, routes
+from adapters.kite.client import KiteCalls
+from adapters.kite.paced_quotes import Pace, PacedQuotes
+from adapters.kite.unread_rows import UnreadRows
 from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome

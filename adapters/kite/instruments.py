@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 
 import aiohttp
 
+from adapters.kite.compression import TooLarge, unpacked
 from adapters.kite.instrument_list import InstrumentList, UnreadableList, read_list
-from adapters.kite.packed import TooLarge, unpacked
+from adapters.kite.refusal_texts import plain
 from adapters.kite.routes import INSTRUMENTS, KITE_VERSION, USER_AGENT
-from adapters.kite.words import plain
 from domain.errors import BrokerUnavailable, InstrumentUnreadable
 from domain.instrument import Instrument
 from domain.ports import Clock

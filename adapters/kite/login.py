@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from adapters.kite import outcomes, routes
-from adapters.kite.calls import KiteCalls
-from adapters.kite.wire import Wire
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 
 ZERODHA_LOGIN = "https://kite.zerodha.com/connect/login"

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.kite.refusal_texts import say_login_is_dead, speak_of_permission
 from adapters.kite.reply import Reply
-from adapters.kite.words import say_login_is_dead, speak_of_permission
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 

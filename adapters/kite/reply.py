@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 from kiteconnect import exceptions
 
-from adapters.kite.line import LARGEST_ANSWER, Answer
-from adapters.kite.packed import unpacked
-from adapters.kite.words import plain
+from adapters.kite.compression import unpacked
+from adapters.kite.connection import LARGEST_ANSWER, Answer
+from adapters.kite.refusal_texts import plain
 
 LONGEST_MESSAGE = 500
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from adapters.kite.paced import AskWithin, Quotes
+from adapters.kite.paced_quotes import AskWithin, Quotes
 from domain.errors import StoreUnavailable
 from domain.ports import Clock
 from domain.quote_turns import HELD_FOR, LEAVES_WITHIN, SHARED_FOR, Asker, QuoteTurns, Told, Turn

@@ -2,8 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from adapters.store.engine import Store
-from adapters.store.orders import PostgresOrderLog
+from adapters.postgres.engine import Store
+from adapters.postgres.orders import PostgresOrderLog
 from domain.order import Attempt, Leg, OrderStatus
 from domain.outcome import Denied, PlaceOutcome
 from domain.strategy import Outcome

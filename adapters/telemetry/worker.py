@@ -7,10 +7,10 @@ from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
-from adapters.part_watch import PartWatch
-from adapters.store.engine import Store
+from adapters.postgres.engine import Store
 from adapters.telemetry.alerts import CountedAlerts
-from adapters.telemetry.desk import DeskNumbers, DeskWatch
+from adapters.telemetry.dependency_watch import PartWatch
+from adapters.telemetry.operations import DeskNumbers, DeskWatch
 from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
 from adapters.telemetry.server import serving
 from domain.ports import Alerts

@@ -21,11 +21,12 @@ from bench.baseline.tables import metadata
 from bench.crowd import BELOW, PRICE, STOP, SYMBOL, after, first_received, tick_of
 from bench.people import People
 from bench.spread import Samples
-from local import probes, rooms, valkey
+from local import probes, valkey
+from local import processes as rooms
 from local.data_dir import DataDir
-from local.part import Part
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
+from local.process_spec import Part
 from local.supervisor import Supervisor
 
 AHEAD = 4.0

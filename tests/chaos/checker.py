@@ -15,7 +15,7 @@ from typing import Any
 
 from temporalio.worker import Replayer
 
-from adapters.temporal import DATA_CONVERTER
+from adapters.temporal.connection import DATA_CONVERTER
 from tests.chaos.evidence import Evidence, arguments, gathered
 from tests.chaos.plan import GROUP, KINDS
 from workflows.sandbox import workflow_runner

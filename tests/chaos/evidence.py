@@ -14,7 +14,7 @@ import httpx
 from redis.asyncio import Redis
 from temporalio.client import Client, WorkflowHistory
 
-from adapters.temporal import DATA_CONVERTER
+from adapters.temporal.connection import DATA_CONVERTER
 from tests.chaos.rows import connected
 
 REST_WITHIN = 90

@@ -15,21 +15,21 @@ from uuid import UUID, uuid4
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.dealer import Dealer
-from activities.desk import DeskRules, OrderDesk
-from activities.gate import EntryGate
 from activities.orders import OrderActivities
-from activities.overdue import ExitWatch
-from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
-from adapters.kite.wire import Wire
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
+from adapters.process.clock import SystemClock
 from domain.errors import LoginNeeded
 from domain.leg import Horizons
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
 from domain.ports import Broker
 from domain.run import Entered, EnterOrder, Exited, ExitOrder
 from domain.strategy import Outcome, Product
+from execution.entry_checks import EntryGate
+from execution.executor import DeskRules, OrderDesk
+from execution.exit_alerts import ExitWatch
+from execution.legs import Dealer
 from tests.fakes.armed import ForgetfulOrders, MemoryArmedLog
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.trading_days import MemoryTradingDays

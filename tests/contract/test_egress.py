@@ -14,19 +14,19 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.clock import SystemClock
-from adapters.egress import BadEgress, Egress, NoOwnAddress, is_live
-from adapters.feed_credentials import FeedCredentials
 from adapters.kite import routes
 from adapters.kite.accounts import KiteBrokers
-from adapters.kite.calls import KiteCalls
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire, trusted_roots
+from adapters.kite.egress import BadEgress, Egress, NoOwnAddress, is_live
+from adapters.kite.egress_path import Way
 from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin, FeedSocket, FeedTimes
 from adapters.kite.login import KiteLogin
-from adapters.kite.way import Way
-from adapters.kite.wire import Wire, trusted_roots
-from adapters.store.credentials import FeedLogin as StoredFeedLogin
-from adapters.vault import Opener
+from adapters.postgres.credentials import FeedLogin as StoredFeedLogin
+from adapters.process.clock import SystemClock
+from adapters.secrets.feed_credentials import FeedCredentials
+from adapters.secrets.vault import Opener
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.strategy import Product
 from local.keys import fresh

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.kite.accounts import RECHECK_SECONDS, KiteBrokers, KiteCredentials, LoginName
-from adapters.kite.wire import Wire
+from adapters.kite.connection_pool import Wire
 from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, StoreUnavailable
 from tests.fakes.manual_clock import ManualClock
 from tests.scripted_server import ScriptedServer, answer

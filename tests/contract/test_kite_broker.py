@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from adapters.clock import SystemClock
-from adapters.kite import rows
+from adapters.kite import mapping as rows
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
-from adapters.kite.unread import UnreadRows
-from adapters.kite.wire import Wire
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
+from adapters.kite.unread_rows import UnreadRows
+from adapters.process.clock import SystemClock
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.listing import Listing
 from domain.order import BrokerOrder, OrderRequest, OrderStatus, OrderTerms, Side

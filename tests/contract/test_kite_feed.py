@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from kiteconnect import KiteConnect
 
-from adapters.clock import SystemClock
 from adapters.kite.feed import FeedState, KiteFeed
 from adapters.kite.feed_socket import FeedLogin, FeedTimes
 from adapters.kite.ticks import Ticks
+from adapters.process.clock import SystemClock
 from domain.errors import LoginNeeded
 from tests.paper_process import PaperAccount, PaperProcess
 

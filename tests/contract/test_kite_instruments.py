@@ -8,9 +8,9 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.clock import SystemClock
 from adapters.kite.instrument_list import UnreadableList, read_list
 from adapters.kite.instruments import KiteInstruments
+from adapters.process.clock import SystemClock
 from domain.errors import BrokerUnavailable, InstrumentUnreadable
 from domain.instrument import Segment
 from tests.fakes.manual_clock import ManualClock

@@ -12,10 +12,10 @@ from typing import Any, Self
 
 import pytest
 
-from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
-from adapters.kite.wire import IDLE_EACH, Wire
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import IDLE_EACH, Wire
+from adapters.process.clock import SystemClock
 from domain.errors import BrokerUnavailable
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.outcome import Accepted, Unknown

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
+from adapters.kite.connection_pool import Wire
 from adapters.kite.login import KiteLogin, token_expiry
-from adapters.kite.wire import Wire
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from tests.paper_process import PaperProcess, free_port
 from tests.scripted_server import ScriptedServer, answer, hang

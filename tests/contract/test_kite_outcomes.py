@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
 from adapters.kite.outcomes import TABLE, ReadError, placed
 from adapters.kite.outcomes import read as read_of
 from adapters.kite.reply import Reply
-from adapters.kite.wire import Wire
+from adapters.process.clock import SystemClock
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.listing import Listing
 from domain.order import OrderRequest, OrderTerms, Side

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from kiteconnect import KiteConnect
 
-from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import KiteLogin
 from adapters.kite.reply import Reply
 from adapters.kite.routes import HOLDINGS, placement
-from adapters.kite.wire import Wire
+from adapters.process.clock import SystemClock
 from domain.errors import BrokerUnavailable
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.strategy import Product

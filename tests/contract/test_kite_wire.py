@@ -21,13 +21,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from adapters.clock import SystemClock
 from adapters.kite import routes
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
+from adapters.kite.egress_path import Way
 from adapters.kite.login import KiteLogin
-from adapters.kite.way import Way
-from adapters.kite.wire import Wire
+from adapters.process.clock import SystemClock
 from domain.errors import BrokerUnavailable, StopwatchError
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.outcome import Accepted, Cause, Rejected, Unknown

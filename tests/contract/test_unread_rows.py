@@ -12,9 +12,9 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from adapters.clock import SystemClock
+from adapters.kite.connection_pool import Wire
 from adapters.kite.instruments import KiteInstruments
-from adapters.kite.wire import Wire
+from adapters.process.clock import SystemClock
 from domain.errors import InstrumentUnreadable
 from domain.order import Leg, OrderStatus, OrderTerms, Reason
 from domain.run import Entered, EnterOrder, Exited, ExitOrder

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from adapters.kite.accounts import LIVING_SECONDS
-from adapters.temporal import DATA_CONVERTER
+from adapters.temporal.connection import DATA_CONVERTER
 from domain.run import RUN_VERSION, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from activities.armed import ArmedOrders
-from domain.armed import HeldOrder
 from domain.order import OrderStatus
 from domain.run import EnterOrder, ExitOrder
+from domain.scheduled_order import HeldOrder
+from execution.scheduled_orders import ArmedOrders
 from tests.fakes.house import MemoryOrderLog
 
 
 @dataclass
 class MemoryArmedLog:
-    """Implements `domain.armed.ArmedLog` for one worker that never dies."""
+    """Implements `domain.scheduled_order.ArmedLog` for one worker that never dies."""
 
     log: MemoryOrderLog
     armed: list[HeldOrder] = field(default_factory=list)

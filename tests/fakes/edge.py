@@ -8,9 +8,9 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 from adapters.kite.login import Proxies
-from adapters.store.engine import Store
-from adapters.store.runs import PostgresRunStore
-from api.bells import StreamBell
+from adapters.postgres.engine import Store
+from adapters.postgres.runs import PostgresRunStore
+from api.http.event_notifier import StreamBell
 from domain.errors import (
     BrokerRefused,
     BrokerUnavailable,

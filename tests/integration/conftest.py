@@ -6,8 +6,8 @@ import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from adapters.store.engine import Store
-from api.passwords import Passwords
+from adapters.postgres.engine import Store
+from api.auth.passwords import Passwords
 from tests.postgres import PostgresServer
 
 

@@ -15,16 +15,16 @@ import pytest
 from temporalio.testing import WorkflowEnvironment
 
 from activities.runs import RunActivities
-from adapters.alerts import CloudWatchUnset, open_alerts
-from adapters.clock import SystemClock
-from adapters.cloudwatch import MOST_WAITING
-from adapters.part_watch import PartWatch, postgres_part, redis_part, temporal_part
-from adapters.redis_cache import RedisRuntimeCache
-from adapters.store.engine import Store
+from adapters.alerts.cloudwatch import MOST_WAITING
+from adapters.alerts.log import CloudWatchUnset, open_alerts
+from adapters.postgres.engine import Store
+from adapters.process.clock import SystemClock
+from adapters.redis.runtime_cache import RedisRuntimeCache
+from adapters.telemetry.dependency_watch import PartWatch, postgres_part, redis_part, temporal_part
 from domain.ports import Alerts
 from domain.run import Alarm
 from domain.strategy import Outcome, Position
-from listener.outage import Outage
+from listener.feed_alerts import Outage
 from tests.fakes.house import MemoryCache, MemoryRunStore
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.watch_list import watched

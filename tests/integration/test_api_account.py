@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.store.engine import Store
-from adapters.store.limits import set_operator_switch, set_system_switch
-from api.passwords import Passwords
+from adapters.postgres.engine import Store
+from adapters.postgres.limits import set_operator_switch, set_system_switch
+from api.auth.passwords import Passwords
 from domain.limits import KillExits
 from domain.strategy import OnStop
 from tests.api_world import World, json_of, new_world

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from adapters.store.engine import Store
-from api.passwords import Passwords
+from adapters.postgres.engine import Store
+from api.auth.passwords import Passwords
 from tests.api_world import PASSWORD, World, new_world
 
 DUMPS = ("SELECT users::text FROM users", "SELECT sessions::text FROM sessions")

@@ -7,9 +7,9 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from sqlalchemy import text
 
-from adapters.egress import Egress
-from adapters.store.engine import Store
-from api.passwords import Passwords
+from adapters.kite.egress import Egress
+from adapters.postgres.engine import Store
+from api.auth.passwords import Passwords
 from domain.login import LoginResult, LoginStatus
 from domain.strategy import Outcome, Position
 from tests.api_world import KEYS, World, new_world

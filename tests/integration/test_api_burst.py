@@ -9,8 +9,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from api.errors import Away
-from api.passwords import Passwords
+from api.auth.passwords import Passwords
+from api.http.errors import Away
 from tests.integration.test_api_process import running, settings
 from tests.postgres import PostgresServer
 

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.calendar import open_calendar
-from adapters.clock import SystemClock
+from adapters.calendar.exchange import open_calendar
 from adapters.kite.instruments import KiteInstruments
-from adapters.store.engine import Store
-from adapters.store.tables import Base
-from api.passwords import Passwords
+from adapters.postgres.engine import Store
+from adapters.postgres.tables import Base
+from adapters.process.clock import SystemClock
+from api.auth.passwords import Passwords
 from domain.instrument import Segment
 from tests.api_world import MONDAY_0830, STRATEGY, Customer, World, json_of, new_world
 from tests.fakes.calendar import Weekdays

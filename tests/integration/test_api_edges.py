@@ -11,9 +11,9 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from adapters.store.engine import Store
+from adapters.postgres.engine import Store
 from api.app import create_app
-from api.passwords import Passwords
+from api.auth.passwords import Passwords
 from tests.api_world import PASSWORD, Customer, World, json_of, new_world
 from tests.postgres import PostgresServer
 

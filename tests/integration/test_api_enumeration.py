@@ -6,8 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.store.engine import Store
-from api.passwords import Passwords
+from adapters.postgres.engine import Store
+from api.auth.passwords import Passwords
 from tests.api_world import World, new_world
 from tests.rank_test import p_value
 

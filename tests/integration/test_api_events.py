@@ -12,12 +12,12 @@ import httpx
 import pytest
 import uvicorn
 
-from adapters.store.engine import Store
-from adapters.store.runs import PostgresRunStore
-from adapters.store.watch import EVENT_ADDED, Notices
+from adapters.postgres.engine import Store
+from adapters.postgres.runs import PostgresRunStore
+from adapters.postgres.watch_list import EVENT_ADDED, Notices
 from api.app import create_app
-from api.bells import Bells
-from api.passwords import Passwords
+from api.auth.passwords import Passwords
+from api.http.event_notifier import Bells
 from domain.run import RunRef
 from tests.api_world import Customer, World, new_world
 

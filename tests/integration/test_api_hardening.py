@@ -14,13 +14,13 @@ import httpx
 import pytest
 import uvicorn
 
-from adapters.store.engine import Store
-from adapters.store.tables import Base
-from api import body as body_module
+from adapters.postgres.engine import Store
+from adapters.postgres.tables import Base
 from api.app import create_app
-from api.body import LIMIT
-from api.connections import HEAD_LIMIT, most_connections, protocol
-from api.passwords import Passwords
+from api.auth.passwords import Passwords
+from api.http import request_json as body_module
+from api.http.connections import HEAD_LIMIT, most_connections, protocol
+from api.http.request_json import LIMIT
 from tests.api_world import KEYS, PASSWORD, STRATEGY, World, new_world
 
 HEAD = "POST /auth/login HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\n"

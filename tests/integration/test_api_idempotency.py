@@ -10,8 +10,8 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 
-from adapters.store.engine import Store
-from api.passwords import Passwords
+from adapters.postgres.engine import Store
+from api.auth.passwords import Passwords
 from tests.api_world import STRATEGY, Customer, json_of, new_world
 
 

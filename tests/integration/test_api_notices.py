@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from adapters.store.channels import MOST_CHANNELS
-from adapters.store.engine import Store
-from adapters.store.notice_tables import ChannelRow
-from api.passwords import Passwords
-from domain.notice import CHOICES, sealed_name
+from adapters.postgres.channels import MOST_CHANNELS
+from adapters.postgres.engine import Store
+from adapters.postgres.notification_tables import ChannelRow
+from api.auth.passwords import Passwords
+from domain.notification import CHOICES, sealed_name
 from tests.api_world import Customer, World, new_world
 
 HOOK = {"kind": "webhook", "address": "https://hooks.example.com/a-secret-path"}

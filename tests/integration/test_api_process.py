@@ -21,11 +21,11 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from adapters.store.engine import Store
-from adapters.store.strategies import Strategies
-from adapters.vault import BadKey
+from adapters.postgres.engine import Store
+from adapters.postgres.strategies import Strategies
+from adapters.secrets.vault import BadKey
 from api.__main__ import wired
-from api.tokens import WeakSecret
+from api.auth.tokens import WeakSecret
 from domain.errors import Unavailable
 from domain.login import LoginKind
 from domain.run import StartRun, StopRequest

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from adapters.calendar import ExchangeCalendar
-from adapters.store.engine import Store
-from adapters.store.orders import PostgresOrderLog
-from adapters.store.reading import OrderLogReader, TimelineReader
-from adapters.store.runs import PostgresRunStore
-from api.passwords import Passwords
+from adapters.calendar.exchange import ExchangeCalendar
+from adapters.postgres.engine import Store
+from adapters.postgres.orders import PostgresOrderLog
+from adapters.postgres.read_models import OrderLogReader, TimelineReader
+from adapters.postgres.runs import PostgresRunStore
+from api.auth.passwords import Passwords
 from domain.order import Leg, Reason
 from domain.outcome import Accepted
 from domain.ports import Claimed

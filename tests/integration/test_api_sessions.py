@@ -8,10 +8,10 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from adapters.store.engine import Store
-from adapters.store.logins import MOST_LOGINS, Device, Logins
-from api.passwords import Passwords
-from api.tokens import ROTATION_GRACE
+from adapters.postgres.engine import Store
+from adapters.postgres.logins import MOST_LOGINS, Device, Logins
+from api.auth.passwords import Passwords
+from api.auth.tokens import ROTATION_GRACE
 from tests.api_world import PASSWORD, Customer, World, new_world
 
 NEW_PASSWORD = "three unrelated words"

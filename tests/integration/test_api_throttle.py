@@ -11,10 +11,10 @@ import httpx
 import pyotp
 import pytest
 
-from adapters.limiter import Allowance, Limiter
-from adapters.store.engine import Store
-from api.passwords import Passwords
-from api.throttle import CODE, LOGIN_BY_STRANGERS, LOGIN_HERE, QUARTER_HOUR, Throttle
+from adapters.postgres.engine import Store
+from adapters.redis.rate_limiter import Allowance, Limiter
+from api.auth.passwords import Passwords
+from api.auth.throttle import CODE, LOGIN_BY_STRANGERS, LOGIN_HERE, QUARTER_HOUR, Throttle
 from settings import Settings
 from tests.api_world import KEYS, PASSWORD, STRATEGY, Customer, World, new_world
 from tests.valkey_process import ValkeyProcess

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.derived_box import TotpBox
-from adapters.store.engine import Store
-from adapters.vault import LoginKeyBox
-from api.ended import LOOK_SECONDS, EndedLogins
-from api.passwords import Passwords
-from api.tokens import Tokens
+from adapters.postgres.engine import Store
+from adapters.secrets.derived_keys import TotpBox
+from adapters.secrets.vault import LoginKeyBox
+from api.auth.passwords import Passwords
+from api.auth.revoked_logins import LOOK_SECONDS, EndedLogins
+from api.auth.tokens import Tokens
 from tests.api_world import JWT_SECRET, PASSWORD, Customer, World, new_world
 from tests.bad_tokens import KEY_ID, bad_tokens, token
 

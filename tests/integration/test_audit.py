@@ -16,13 +16,13 @@ from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ProgrammingError
 
-from adapters.store.audit import AuditCheck, AuditReader, audit
-from adapters.store.audit_command import read_anchors, write_anchors
-from adapters.store.credentials import Credentials
-from adapters.store.engine import Store
-from adapters.store.resolving import Resolution, Resolving, Verdict
-from adapters.store.tables import AuditRow
-from api.passwords import Passwords
+from adapters.postgres.audit import AuditCheck, AuditReader, audit
+from adapters.postgres.audit_command import read_anchors, write_anchors
+from adapters.postgres.credentials import Credentials
+from adapters.postgres.engine import Store
+from adapters.postgres.order_resolution import Resolution, Resolving, Verdict
+from adapters.postgres.tables import AuditRow
+from api.auth.passwords import Passwords
 from domain.audit import Action, AuditEntry, AuditLine, Broken, hash_of
 from domain.outcome import Unknown
 from migrations.roles import Role, make_roles
@@ -276,7 +276,7 @@ async def test_a_chain_written_anew_with_right_hashes_is_found_by_an_anchor_kept
 
 def verify(database: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-P", "-m", "adapters.store.audit_command", "verify", *words],
+        [sys.executable, "-P", "-m", "adapters.postgres.audit_command", "verify", *words],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "STOPWATCH_DATABASE_URL": database},
         capture_output=True,
         text=True,
@@ -362,7 +362,7 @@ async def exported_by(customer: Customer) -> list[dict[str, str]]:
 
 
 async def test_an_export_longer_than_a_batch_is_whole(world: World, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("api.audit_routes.BATCH", 4)
+    monkeypatch.setattr("api.account.audit_routes.BATCH", 4)
     customer = await world.customer()
     user_id = await customer.id()
     for _ in range(8):

@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 
-from adapters.store.engine import Store
-from adapters.store.tables import BackupRow, Base
-from adapters.store.watchers import Watchers
-from local.part import Account
+from adapters.postgres.engine import Store
+from adapters.postgres.tables import BackupRow, Base
+from adapters.postgres.watchers import Watchers
 from local.postgres_binaries import readable_binaries
+from local.process_spec import Account
 from tests.postgres import PostgresServer
 from tests.store_rows import Desk
 

@@ -7,13 +7,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import update
 
-from adapters.clock import SystemClock
-from adapters.store.attention import Attention
-from adapters.store.engine import Store
-from adapters.store.orders import PostgresOrderLog
-from adapters.store.tables import OrderRow
-from adapters.store.watchers import Watchers
-from adapters.telemetry.desk import DeskNumbers, DeskWatch
+from adapters.postgres.engine import Store
+from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.orders import PostgresOrderLog
+from adapters.postgres.tables import OrderRow
+from adapters.postgres.watchers import Watchers
+from adapters.process.clock import SystemClock
+from adapters.telemetry.operations import DeskNumbers, DeskWatch
 from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
 from domain.errors import Unavailable
 from domain.order import Leg

@@ -15,7 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from redis.asyncio import Redis
 
-from local import feed_account, keys, probes, rooms, temporal, valkey
+from local import feed_account, keys, probes, temporal, valkey
+from local import processes as rooms
 from local.data_dir import DataDir, opened
 from local.errors import CannotStart
 from local.ports import HeldPort

@@ -14,8 +14,8 @@ from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from adapters.temporal import DATA_CONVERTER
-from domain.reconciling import Look, Reconciled
+from adapters.temporal.connection import DATA_CONVERTER
+from domain.reconciler import Look, Reconciled
 from workflows.client import RECONCILER_ID, start_reconciler
 from workflows.reconciler import Reconciler
 from workflows.sandbox import fast_runner

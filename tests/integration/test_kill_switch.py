@@ -10,10 +10,10 @@ from uuid import UUID
 import pytest
 from sqlalchemy import func, select, update
 
-from adapters.store.engine import Store
-from adapters.store.resolving import NotResolved
-from adapters.store.tables import ReconcilerRound, StrategyRow, SystemSwitch, User
-from api.kill_switch import Answer, Wish, turn
+from adapters.postgres.engine import Store
+from adapters.postgres.order_resolution import NotResolved
+from adapters.postgres.tables import ReconcilerRound, StrategyRow, SystemSwitch, User
+from api.account.kill_switch import Answer, Wish, turn
 from domain.errors import Unavailable
 from domain.limits import KillExits
 from tests.store_rows import Desk

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.last_prices import RedisLastPrices
-from adapters.redis_cache import RedisRuntimeCache
+from adapters.redis.last_prices import RedisLastPrices
+from adapters.redis.runtime_cache import RedisRuntimeCache
 from domain.errors import CacheUnavailable
 from domain.ports import RuntimeUpdate
 from domain.strategy import Position, Status, Strategy

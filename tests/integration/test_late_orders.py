@@ -7,16 +7,16 @@ from typing import Any, cast
 
 import pytest
 
-from activities.late_orders import LateOrders
-from adapters.clock import SystemClock
-from adapters.store.engine import Store
-from adapters.store.operator import positions
-from adapters.store.reconciling import PostgresReconciliation
+from adapters.postgres.engine import Store
+from adapters.postgres.operator import positions
+from adapters.postgres.reconciliation import PostgresReconciliation
+from adapters.process.clock import SystemClock
 from domain.errors import Unavailable
 from domain.order import Attempt, BrokerOrder, Leg, OrderStatus, Reason
 from domain.run import Adoption, Alarm, FinishRun, StartRun
 from domain.session import exchange_time
 from domain.strategy import Outcome, Position
+from execution.late_orders import LateOrders
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.store_rows import TERMS, Desk, just_now, seen
 

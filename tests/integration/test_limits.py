@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from adapters.store.engine import Store
-from adapters.store.limits import UserLimits, set_operator_switch, set_system_switch, to_sell
-from adapters.store.orders import PostgresOrderLog
+from adapters.postgres.engine import Store
+from adapters.postgres.limits import UserLimits, set_operator_switch, set_system_switch, to_sell
+from adapters.postgres.orders import PostgresOrderLog
 from domain.limits import ORDERS_A_DAY, KillExits, Limits
 from domain.order import Attempt, Leg, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed

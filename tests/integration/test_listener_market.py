@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
-from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
 from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
-from adapters.kite.wire import Wire
+from adapters.process.clock import SystemClock
 from domain.ports import Broker
 from domain.strategy import Phase, Position
 from listener.accounts import OneForAll

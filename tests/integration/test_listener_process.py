@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from adapters.store.engine import Store
+from adapters.postgres.engine import Store
 from tests.e2e.product import free_port
 from tests.listener_house import ROOT, House, holding, listener_house, until
 from tests.paper_process import PaperProcess

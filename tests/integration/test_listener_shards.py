@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.store.engine import Store
+from adapters.postgres.engine import Store
 from tests.listener_house import House, holding, listener_house, until
 from tests.paper_process import PaperProcess
 

@@ -11,19 +11,19 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.engine import make_url
 from temporalio.testing import ActivityEnvironment
 
-from activities.notices import NoticeActivities
-from adapters.clock import SystemClock
-from adapters.notices.alerts import NoticeAlerts
-from adapters.notices.courier import ChannelCourier
-from adapters.notices.services import Service, Services
-from adapters.notices.webhook import Webhooks
-from adapters.store.channels import Channels, NewChannel, SentNotice, SentNotices
-from adapters.store.engine import Store
-from adapters.store.notice_tables import ChannelRow, NoticeCursor, NoticeRow
-from adapters.store.outbox import PostgresOutbox
-from adapters.store.tables import EventRow, StrategyRow, User
-from adapters.vault import Opener
-from domain.notice import CHOICES, ChannelKind, NoticeKind, sealed_name
+from activities.notifications import NoticeActivities
+from adapters.notifications.alerts import NoticeAlerts
+from adapters.notifications.courier import ChannelCourier
+from adapters.notifications.services import Service, Services
+from adapters.notifications.webhook import Webhooks
+from adapters.postgres.channels import Channels, NewChannel, SentNotice, SentNotices
+from adapters.postgres.engine import Store
+from adapters.postgres.notification_tables import ChannelRow, NoticeCursor, NoticeRow
+from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.tables import EventRow, StrategyRow, User
+from adapters.process.clock import SystemClock
+from adapters.secrets.vault import Opener
+from domain.notification import CHOICES, ChannelKind, NoticeKind, sealed_name
 from domain.run import Alarm
 from local.keys import fresh
 from migrations.roles import Role, make_roles

@@ -15,14 +15,14 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.engine import make_url
 
-from adapters.store.attention import Attention
-from adapters.store.engine import Store
-from adapters.store.operator import positions
-from adapters.store.reconciling import PostgresReconciliation
-from adapters.store.resolving import NotResolved, Resolution, Resolving, Verdict
-from adapters.store.strategies import Deletion, Strategies
-from adapters.store.tables import BrokerKeys, OrderRow, StrategyRow
-from domain.attention import Due
+from adapters.postgres.engine import Store
+from adapters.postgres.operator import positions
+from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.order_resolution import NotResolved, Resolution, Resolving, Verdict
+from adapters.postgres.reconciliation import PostgresReconciliation
+from adapters.postgres.strategies import Deletion, Strategies
+from adapters.postgres.tables import BrokerKeys, OrderRow, StrategyRow
+from domain.operator_alerts import Due
 from domain.order import Attempt, Leg
 from domain.outcome import Unknown
 from domain.session import exchange_time

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from adapters.store.engine import Store
-from adapters.store.tables import StrategyRow
+from adapters.postgres.engine import Store
+from adapters.postgres.tables import StrategyRow
 from domain.order import Leg, OrderStatus
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position

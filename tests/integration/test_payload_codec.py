@@ -22,11 +22,11 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from adapters.codec_server import CodecServer
-from adapters.codec_server import main as codec_main
-from adapters.key_service import BadKey
-from adapters.payload_codec import EncryptingCodec, PayloadUnreadable
-from adapters.temporal import DATA_CONVERTER, data_converter
+from adapters.secrets.key_service import BadKey
+from adapters.temporal.codec_server import CodecServer
+from adapters.temporal.codec_server import main as codec_main
+from adapters.temporal.connection import DATA_CONVERTER, data_converter
+from adapters.temporal.payload_codec import EncryptingCodec, PayloadUnreadable
 from domain.strategy import Outcome
 from migrations.search_attributes import ATTRIBUTES
 from tests.workflow.day import Run, TestDay, in_phase, worker_for

@@ -12,14 +12,14 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
 from adapters.kite.shared_quotes import SharedQuotes, asker, shared
-from adapters.kite.wire import Wire
-from adapters.store.armed import PostgresArmedLog
-from adapters.store.engine import Store
-from adapters.store.quote_turns import PostgresQuoteTurns
+from adapters.postgres.engine import Store
+from adapters.postgres.quote_turns import PostgresQuoteTurns
+from adapters.postgres.scheduled_orders import PostgresArmedLog
+from adapters.process.clock import SystemClock
 from domain.errors import BrokerUnavailable
 from domain.order import OrderTerms
 from domain.quote_turns import Asker, Told, Turn

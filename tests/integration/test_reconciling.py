@@ -15,17 +15,17 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from activities.reconciling import ReconcileActivities
-from adapters.cache_mark import RedisMark
-from adapters.clock import SystemClock
-from adapters.redis_cache import RedisRuntimeCache
-from adapters.store.engine import Store
-from adapters.store.orders import PostgresOrderLog
-from adapters.store.reconciling import PostgresReconciliation
-from adapters.store.tables import StrategyRow, User
-from adapters.store.watchers import Watchers
-from adapters.temporal import DATA_CONVERTER
-from domain.reconciling import LIST_EVERY, SETTLING, SLICES, Look, Reconciled, Slice
+from activities.reconciler import ReconcileActivities
+from adapters.postgres.engine import Store
+from adapters.postgres.orders import PostgresOrderLog
+from adapters.postgres.reconciliation import PostgresReconciliation
+from adapters.postgres.tables import StrategyRow, User
+from adapters.postgres.watchers import Watchers
+from adapters.process.clock import SystemClock
+from adapters.redis.cache_mark import RedisMark
+from adapters.redis.runtime_cache import RedisRuntimeCache
+from adapters.temporal.connection import DATA_CONVERTER
+from domain.reconciler import LIST_EVERY, SETTLING, SLICES, Look, Reconciled, Slice
 from domain.run import Alarm, StartRun, workflow_id
 from domain.session import DayPlan
 from domain.strategy import Phase, Position, Status, Strategy

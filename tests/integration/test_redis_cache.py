@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis_cache import RedisRuntimeCache
+from adapters.redis.runtime_cache import RedisRuntimeCache
 from domain.errors import CacheUnavailable
 from domain.ports import RuntimeUpdate
 from domain.strategy import Position, Status, Strategy

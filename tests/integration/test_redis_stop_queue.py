@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis_stop_queue import RedisStopQueue
-from adapters.redis_stops import RedisStops
+from adapters.redis.fast_stops import RedisStopQueue
+from adapters.redis.stop_queue import RedisStops
 from domain.errors import CacheUnavailable
 from tests.valkey_process import ValkeyProcess
 

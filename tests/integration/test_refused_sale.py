@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from activities.desk import DeskRules, OrderDesk
-from activities.intent import Intent
-from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
-from adapters.kite.wire import Wire
-from adapters.store.engine import Store
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
+from adapters.postgres.engine import Store
+from adapters.process.clock import SystemClock
 from domain.order import Leg, Reason
+from execution.executor import DeskRules, OrderDesk
+from execution.order_intent import Intent
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
 from tests.scripted_server import ScriptedServer, answer

@@ -13,15 +13,15 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.engine import make_url
 
-from adapters.credentials import VaultCredentials
-from adapters.egress import Egress
-from adapters.key_marks import opening, sealing
-from adapters.rotation import Rotation
-from adapters.store.credentials import Credentials
-from adapters.store.engine import Store
-from adapters.store.sealed import FIELDS, SealedRow, SealedSecrets
-from adapters.store.tables import BrokerKeys, User
-from adapters.vault import Opener
+from adapters.kite.egress import Egress
+from adapters.postgres.credentials import Credentials
+from adapters.postgres.engine import Store
+from adapters.postgres.sealed import FIELDS, SealedRow, SealedSecrets
+from adapters.postgres.tables import BrokerKeys, User
+from adapters.secrets.broker_credentials import VaultCredentials
+from adapters.secrets.key_marks import opening, sealing
+from adapters.secrets.rotation import Rotation
+from adapters.secrets.vault import Opener
 from domain.errors import SecretUnreadable
 from local.keys import fresh, seal_key, with_new_encryption_key
 from migrations.roles import Role, make_roles

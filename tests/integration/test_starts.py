@@ -11,10 +11,10 @@ import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.runs import STOOD_DOWN, RunActivities
-from adapters.store.engine import Store
-from adapters.store.reconciling import PostgresReconciliation
-from adapters.store.runs import PostgresRunStore
-from adapters.store.tables import StartRow
+from adapters.postgres.engine import Store
+from adapters.postgres.reconciliation import PostgresReconciliation
+from adapters.postgres.runs import PostgresRunStore
+from adapters.postgres.tables import StartRow
 from domain.errors import AnotherRun, ForeignStart
 from domain.order import Leg
 from domain.run import ActivateRun, Activation, Adoption, what_differs

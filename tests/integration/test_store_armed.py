@@ -9,15 +9,15 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import update
 
-from adapters.store.armed import PostgresArmedLog
-from adapters.store.engine import Store
-from adapters.store.orders import PostgresOrderLog
-from adapters.store.tables import OrderRow, StrategyRow, WorkerRow
-from domain.armed import UNSENT_AFTER, HeldOrder
+from adapters.postgres.engine import Store
+from adapters.postgres.orders import PostgresOrderLog
+from adapters.postgres.scheduled_orders import PostgresArmedLog
+from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
 from domain.budget import ENTRIES, EXITS
 from domain.order import Attempt, Leg, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed
 from domain.run import EnterOrder, ExitOrder
+from domain.scheduled_order import UNSENT_AFTER, HeldOrder
 from domain.strategy import Outcome, Phase
 from tests.store_rows import TERMS, Desk, just_now, seen
 

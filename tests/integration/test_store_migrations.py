@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.testing import WorkflowEnvironment
 
-from adapters.store.engine import asyncpg_url
+from adapters.postgres.engine import asyncpg_url
 from migrations import schema
 from migrations.errors import NewerDatabase, RoleRefused
 from migrations.roles import Role, make_roles

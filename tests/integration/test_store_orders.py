@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from adapters.store.engine import Store
-from adapters.store.orders import PostgresOrderLog
+from adapters.postgres.engine import Store
+from adapters.postgres.orders import PostgresOrderLog
 from domain.errors import IllegalMove
 from domain.order import Leg, OrderStatus, Reason
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown

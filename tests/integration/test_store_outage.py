@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from adapters.store.engine import Store
-from adapters.store.tables import User
-from adapters.store.watch import STRATEGY_CHANGED, Notices
+from adapters.postgres.engine import Store
+from adapters.postgres.tables import User
+from adapters.postgres.watch_list import STRATEGY_CHANGED, Notices
 from domain.errors import StoreUnavailable
 from domain.order import OrderStatus, Reason
 from domain.outcome import Accepted

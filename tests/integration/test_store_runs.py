@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.store.engine import Store
+from adapters.postgres.engine import Store
 from domain.errors import AnotherRun
 from domain.order import Leg, OrderStatus, Reason
 from domain.ports import NotClaimed

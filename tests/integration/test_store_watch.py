@@ -11,12 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from adapters.store.accounts import BrokerAccounts, SealedAccount
-from adapters.store.credentials import Credentials, FeedLogins
-from adapters.store.engine import Store
-from adapters.store.orders import PostgresOrderLog
-from adapters.store.runs import PostgresRunStore
-from adapters.store.watch import EVENT_ADDED, Notices, PostgresWatchList
+from adapters.postgres.accounts import BrokerAccounts, SealedAccount
+from adapters.postgres.credentials import Credentials, FeedLogins
+from adapters.postgres.engine import Store
+from adapters.postgres.orders import PostgresOrderLog
+from adapters.postgres.runs import PostgresRunStore
+from adapters.postgres.watch_list import EVENT_ADDED, Notices, PostgresWatchList
 from domain.errors import StoreUnavailable
 from domain.listener_ports import Digest
 from domain.order import Leg

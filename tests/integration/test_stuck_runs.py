@@ -9,8 +9,8 @@ from temporalio import workflow
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from adapters.stuck_runs import counting_stuck_runs
-from adapters.temporal import TemporalAddress, connect
+from adapters.temporal.connection import TemporalAddress, connect
+from adapters.temporal.stuck_runs import counting_stuck_runs
 from domain.errors import Unavailable
 
 AFTER_ONE = "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=1"

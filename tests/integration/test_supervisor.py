@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from local import probes, supervised, watcher
+from local import probes, watcher
+from local import supervised_process as supervised
 from local.errors import PartFailed
-from local.part import Part
 from local.ports import HeldPort
+from local.process_spec import Part
 from local.supervisor import Supervisor
 
 STOPWATCH = Path(sys.executable).parent / "stopwatch"

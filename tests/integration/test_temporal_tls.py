@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from temporalio.testing import WorkflowEnvironment
 
-from adapters.temporal import BadCertificate, TemporalAddress, connect
+from adapters.temporal.connection import BadCertificate, TemporalAddress, connect
 from local.doctor import Addresses, examine
 
 NOW = datetime.now(UTC)

@@ -17,11 +17,11 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from adapters.store.engine import Store, act_as
-from adapters.store.strategies import Strategies
-from adapters.store.tables import User
-from adapters.store.walls import WallMissing, check_walls
-from api.passwords import Passwords
+from adapters.postgres.engine import Store, act_as
+from adapters.postgres.rls_check import WallMissing, check_walls
+from adapters.postgres.strategies import Strategies
+from adapters.postgres.tables import User
+from api.auth.passwords import Passwords
 from migrations import row_security
 from tests.api_world import Customer, World, new_world
 from tests.postgres import PostgresServer

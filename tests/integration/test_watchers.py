@@ -10,14 +10,14 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import func, insert, update
 from sqlalchemy.engine import make_url
 
-from adapters.round_watch import RoundWatch
-from adapters.store.attention import Attention
-from adapters.store.engine import Store
-from adapters.store.tables import BackupRow, ReconcilerRound
-from adapters.store.watchers import Watchers
-from adapters.telemetry.desk import DeskNumbers, DeskWatch
+from adapters.postgres.engine import Store
+from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.tables import BackupRow, ReconcilerRound
+from adapters.postgres.watchers import Watchers
+from adapters.telemetry.operations import DeskNumbers, DeskWatch
+from adapters.telemetry.round_watch import RoundWatch
 from domain.errors import StandsStill, StoreUnavailable
-from domain.reconciling import STILL_AFTER
+from domain.reconciler import STILL_AFTER
 from local import doctor
 from local.doctor import Addresses, Finding, examine
 from migrations.roles import Role, make_roles

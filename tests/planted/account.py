@@ -25,7 +25,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
     Bug(
         "an unread account is an empty one",
         "The position cannot be read for a while: the shares are called gone, and their stop with them.",
-        "activities/account_reader.py",
+        "execution/account_snapshot.py",
         "            if account is None and over:\n                return unsold\n",
         "            if account is None and over:\n                return 0\n",
         (SINGLES,),
@@ -33,7 +33,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
     Bug(
         "gone at the first look",
         "A book that lags for a moment ends the day as closed outside.",
-        "activities/account_reader.py",
+        "execution/account_snapshot.py",
         "            if settled and last == found:\n",
         "            if account is not None:\n",
         ("tests/unit/test_account_reader.py",),
@@ -41,7 +41,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
     Bug(
         "a part sold by hand ends the exit",
         "Four of ten are sold by hand: the six that are left are forgotten.",
-        "activities/desk.py",
+        "execution/executor.py",
         "        if quantity == 0:\n            raise ClosedOutside\n",
         "        if quantity is not None and quantity < missing:\n            raise ClosedOutside\n",
         (SINGLES,),
@@ -57,7 +57,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
     Bug(
         "a stop that sold while the run was entering is dropped",
         "The price falls in the first instants after the fill: sold, and the run never told.",
-        "listener/desk.py",
+        "listener/price_monitor.py",
         "watched.phase in (Phase.ENTERING, Phase.HOLDING)",
         "watched.phase is Phase.HOLDING",
         ("tests/unit/test_listener.py",),
@@ -73,7 +73,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
     Bug(
         "profit is invented for what was sold outside",
         "Shares that somebody else sold are counted at the last price.",
-        "api/strategy_view.py",
+        "api/strategies/view.py",
         " or record.outside_quantity:",
         ":",
         ("tests/unit/test_strategy_view.py",),

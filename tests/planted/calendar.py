@@ -10,7 +10,7 @@ CALENDAR_BUGS: tuple[Bug, ...] = (
     Bug(
         "a closed day is traded",
         "The calendar is not asked again before the claim: a holiday announced last night is bought on.",
-        "activities/gate.py",
+        "execution/entry_checks.py",
         "        if (refused := await self._day.refusal(order, latest, halt)) is not None:\n"
         "            return None if halt.is_set() else refused\n",
         "",
@@ -19,7 +19,7 @@ CALENDAR_BUGS: tuple[Bug, ...] = (
     Bug(
         "a calendar that cannot be read is an open one",
         "The line that closes the day is in the file that cannot be read.",
-        "activities/entry_day.py",
+        "execution/entry_day.py",
         "                    return _skipped(unknown_text(order, unknown))\n",
         "                    return None if unknown_text(order, unknown) else None\n",
         (ENTRY_DAY,),
@@ -43,7 +43,7 @@ CALENDAR_BUGS: tuple[Bug, ...] = (
     Bug(
         "the published list outranks the operator",
         "A holiday announced on short notice is a trading day in the list that was printed before it.",
-        "adapters/calendar.py",
+        "adapters/calendar/exchange.py",
         "_by_operator(day, segment, overrides) or _published(day, segment) or",
         "_published(day, segment) or _by_operator(day, segment, overrides) or",
         (CALENDAR,),

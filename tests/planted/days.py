@@ -30,7 +30,7 @@ DAY_BUGS: tuple[Bug, ...] = (
     Bug(
         "a low that its frame forgets",
         "Of prices that came together the highest below the stop is judged, not the lowest.",
-        "listener/board.py",
+        "listener/price_table.py",
         "        order = np.lexsort((raws, places_))",
         "        order = np.lexsort((-raws, places_))",
         ("tests/unit/test_board.py",),

@@ -6,7 +6,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a claim that anybody may take",
         "The UPDATE and its lock without WHERE sent_at IS NULL.",
-        "adapters/store/claims.py",
+        "adapters/postgres/claims.py",
         "    WHERE orders.sent_at IS NULL AND orders.status = 'planned'\n"
         "    ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}",
         "    ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}",
@@ -15,7 +15,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "the claim's lateness is not judged",
         "Whoever is late buys late.",
-        "adapters/store/claims.py",
+        "adapters/postgres/claims.py",
         "      AND (allowed.latest IS NULL OR allowed.now <= allowed.latest)\n",
         "",
         (ORDERS,),
@@ -23,7 +23,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "fills that shrink",
         "An older row of the order book takes shares back.",
-        "adapters/store/fills.py",
+        "adapters/postgres/fills.py",
         "    if seen.filled_quantity < before.filled_quantity or not seen.filled_quantity:\n        return\n"
         "    grown = seen.filled_quantity > before.filled_quantity\n",
         "    if not seen.filled_quantity:\n        return\n"
@@ -33,7 +33,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "bought when accepted",
         "An accepted order that fills nothing is a position.",
-        "adapters/store/orders.py",
+        "adapters/postgres/orders.py",
         '        row.message = ""\n        text = timeline.accepted_text',
         '        row.message = ""\n        page.strategy.position = "bought"\n'
         "        text = timeline.accepted_text",
@@ -42,7 +42,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a lock that anybody releases",
         "A zombie frees the lock of whoever took over.",
-        "adapters/redis_cache.py",
+        "adapters/redis/runtime_cache.py",
         "if state and string.match(state, '^(.*)|%d+$') == ARGV[1] then",
         "if state then",
         (REDIS,),
@@ -50,7 +50,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a claim is told before it is committed",
         "A crash of Postgres gives the right to send to a second worker.",
-        "adapters/store/engine.py",
+        "adapters/postgres/engine.py",
         "self._committing.connect() as connection:\n            yield connection",
         "self._engine.connect() as connection:\n            yield connection",
         (ORDERS,),
@@ -58,7 +58,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "an old run ends a newer START",
         "A repeated finish stops a strategy that was started again.",
-        "adapters/store/runs.py",
+        "adapters/postgres/runs.py",
         "    if not _is_current(strategy, request.ref):\n        return\n    held",
         "    held",
         (RUNS,),
@@ -66,7 +66,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "what a dead worker held stays its own",
         "Its orders wait for a worker that never comes back.",
-        "adapters/store/armed.py",
+        "adapters/postgres/scheduled_orders.py",
         "(dead | (OrderRow.due_at < now - UNSENT_AFTER))",
         "(OrderRow.due_at < now - UNSENT_AFTER)",
         (ARMED,),
@@ -74,7 +74,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "an account sends as fast as it likes",
         "The broker answers 429, and the stop-loss waits behind purchases.",
-        "adapters/store/claims.py",
+        "adapters/postgres/claims.py",
         "      AND allowed.in_budget\n",
         "",
         (ARMED,),
@@ -82,7 +82,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a stop sells while the entry is still open",
         "More shares turn up after they were sold.",
-        "adapters/store/armed.py",
+        "adapters/postgres/scheduled_orders.py",
         "            _ENTRY.status.in_(_LIVE),\n",
         "            _ENTRY.status.is_(None),\n",
         (ARMED,),
@@ -90,7 +90,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a late entry is taken over once or never",
         "Whoever finds it dies before he tells anybody: its shares are forgotten until tomorrow.",
-        "adapters/store/reconciling.py",
+        "adapters/postgres/reconciliation.py",
         "or_(OrderRow.status.in_(_IN_DOUBT), bought_since),",
         "OrderRow.status.in_(_IN_DOUBT),",
         ("tests/integration/test_operator.py",),
@@ -98,7 +98,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a sale that was given up is not looked for once its strategy has stopped",
         "It rests at the broker, and sells later what nobody holds.",
-        "adapters/store/reconciling.py",
+        "adapters/postgres/reconciliation.py",
         "or_(_doubtful_entry(), _doubtful_exit()),",
         "_doubtful_entry(),",
         (LATE,),
@@ -106,7 +106,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "an old run takes the strategy back",
         "A worker that stood still writes after its run has ended: the living run buys nothing.",
-        "adapters/store/runs.py",
+        "adapters/postgres/runs.py",
         "    _refuse_an_old_run(strategy, ref)\n",
         "",
         (RUNS,),
@@ -114,7 +114,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a worker that connects anew is taken for dead",
         "Its orders are taken from it while it is about to send them.",
-        "adapters/store/armed.py",
+        "adapters/postgres/scheduled_orders.py",
         "        and_(WorkerRow.alive_at < now - GONE_AFTER, gone),\n",
         "        gone,\n",
         (ARMED,),
@@ -122,7 +122,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a worker whose connection ended is waited for like a silent one",
         "What is due in the next second is late by another.",
-        "adapters/store/armed.py",
+        "adapters/postgres/scheduled_orders.py",
         "        and_(WorkerRow.alive_at < now - GONE_AFTER, gone),\n",
         "",
         (ARMED,),

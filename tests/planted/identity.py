@@ -12,7 +12,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "the number of a login comes back",
         "A cached login of a forgotten account passes for the new one's.",
-        "adapters/store/accounts.py",
+        "adapters/postgres/accounts.py",
         '            "login_version": LOGIN_VERSIONS.next_value(),\n',
         '            "login_version": 1,\n',
         (WATCH,),
@@ -20,7 +20,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "a renewal counts on by itself",
         "The next login that is stored may get the same number.",
-        "adapters/store/credentials.py",
+        "adapters/postgres/credentials.py",
         "                login_version=LOGIN_VERSIONS.next_value(),\n",
         "                login_version=BrokerKeys.login_version + 16,\n",
         (WATCH,),
@@ -45,7 +45,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "an intent forgets its account",
         "What is held, adopted or sold by the fast path goes to whichever account is connected.",
-        "adapters/store/order_rows.py",
+        "adapters/postgres/order_rows.py",
         "        account=terms.account,\n",
         "",
         ("tests/integration/test_store_armed.py",),
@@ -61,7 +61,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "a run believes its message",
         "Anything that reaches Temporal's port trades what it likes.",
-        "adapters/store/runs.py",
+        "adapters/postgres/runs.py",
         "            _refuse_another_start(written.start, request)\n",
         "            pass\n",
         (STARTS,),
@@ -69,7 +69,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "a START need not be written down",
         "A strategy that was only created is traded.",
-        "adapters/store/runs.py",
+        "adapters/postgres/runs.py",
         "    if written is None:\n        _refuse_an_unwritten_start(page, request)\n",
         "",
         (STARTS,),
@@ -77,7 +77,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "a copied START is carried out a second time",
         "Two runs of one START are open, and the second takes the strategy.",
-        "adapters/store/runs.py",
+        "adapters/postgres/runs.py",
         "    _refuse_another_workflow(request)\n    if written",
         "    if written",
         (STARTS,),
@@ -85,7 +85,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "a START that has ended begins again",
         "What its user stopped is bought after all.",
-        "adapters/store/runs.py",
+        "adapters/postgres/runs.py",
         "        _refuse_what_is_over(page, request)\n",
         "",
         (STARTS,),
@@ -93,7 +93,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "an account is forgotten while a START is on its way",
         "The strategy runs without an account that could sell.",
-        "api/brokerage.py",
+        "api/broker/service.py",
         "        if not (starting or running):\n",
         "        if not running:\n",
         (BROKER,),

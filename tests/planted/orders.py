@@ -15,7 +15,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "an order is tried again on a timeout",
         "The plain retry that buys twice.",
-        "activities/sending.py",
+        "execution/order_sender.py",
         "            return await broker.place(order, CALL_DEADLINE, leave_within)\n",
         "            outcome = await broker.place(order, CALL_DEADLINE, leave_within)\n"
         "            if isinstance(outcome, Unknown):\n"
@@ -26,7 +26,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a timeout counts as a failure",
         "Unknown becomes not placed, and the next attempt follows.",
-        "activities/sending.py",
+        "execution/order_sender.py",
         "        await self._log.answer(attempt, outcome)\n",
         "        if isinstance(outcome, Unknown):\n"
         "            outcome = Rejected(Cause.TRY_AGAIN, outcome.message)\n"
@@ -69,7 +69,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "position 0 on a failed read",
         "A position book that could not be read counts as one without sales.",
-        "activities/desk.py",
+        "execution/executor.py",
         "        except (BrokerUnavailable, LoginNeeded, BrokerRefused):\n            return False\n"
         "        now, horizons = ",
         "        except (BrokerUnavailable, LoginNeeded, BrokerRefused):\n"
@@ -80,7 +80,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "an unreadable order book is an empty one",
         "An entry is given up as absent although nobody could look.",
-        "activities/desk.py",
+        "execution/executor.py",
         "        except (BrokerUnavailable, BrokerRefused):\n            return None\n",
         "        except (BrokerUnavailable, BrokerRefused):\n            return Listing()\n",
         (TOGETHER,),
@@ -104,7 +104,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "the missed rule is an hour wide",
         "A worker that was frozen for half a minute buys on its return.",
-        "activities/dealer.py",
+        "execution/legs.py",
         "        latest = order.due_at + self._missed_after\n",
         "        latest = order.due_at + timedelta(hours=1)\n",
         (SINGLES,),
@@ -112,7 +112,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a claim that never expires",
         "Who was frozen after the claim sends whenever it thaws.",
-        "activities/sending.py",
+        "execution/order_sender.py",
         "        elif seconds <= 0:\n",
         "        elif seconds is None:\n",
         (SINGLES,),
@@ -136,7 +136,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a send that a cancellation cuts short",
         "The broker's no is lost, and the entry is in doubt for two minutes.",
-        "activities/sending.py",
+        "execution/order_sender.py",
         "            await asyncio.shield(call)",
         "            await call",
         (DESK,),
@@ -144,7 +144,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a silent broker is a dead login",
         "A read that failed sends the user to log in, and the run waits for it.",
-        "activities/desk.py",
+        "execution/executor.py",
         "        except LoginNeeded:\n            await self._brokers.login_died(key.user_id, broker)\n"
         "            raise\n        except (BrokerUnavailable, BrokerRefused):",
         "        except (LoginNeeded, BrokerUnavailable):\n"
@@ -155,7 +155,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "an unanswered send is forgotten when Postgres goes away",
         "The run sells alone, at once, while the first order is still on its way.",
-        "activities/sending.py",
+        "execution/order_sender.py",
         "        if not isinstance(outcome, Unknown):\n            self._unanswered.discard(intent.key)\n",
         "        self._unanswered.discard(intent.key)\n",
         (TOGETHER,),
@@ -171,7 +171,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a sale without Postgres takes an ordinary number",
         "One tag for two orders: the second is taken for the first.",
-        "activities/off_books.py",
+        "activities/degraded_exit.py",
         "    return OFF_BOOKS_BLOCK * (tries + 1)",
         "    return OFF_BOOKS_BLOCK + tries",
         ("tests/unit/test_off_books_numbers.py",),
@@ -179,7 +179,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "the market's close is not looked at again",
         "An entry that comes late is sent when nobody trades any more.",
-        "activities/dealer.py",
+        "execution/legs.py",
         "min(latest, order.closes_at) if order.closes_at else latest",
         "latest",
         (DESK,),
@@ -187,7 +187,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a sale that turns up late is only written down",
         "Its user is short, and nobody has told him.",
-        "activities/late_orders.py",
+        "execution/late_orders.py",
         "        if row.filled_quantity > exit_.attempt.filled_quantity:\n",
         "        if row.filled_quantity < exit_.attempt.filled_quantity:\n",
         (LATE,),
@@ -195,7 +195,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a sale that turns up late and rests is left alone",
         "No run follows it: it fills when it likes.",
-        "activities/late_orders.py",
+        "execution/late_orders.py",
         "            await broker.cancel(row.broker_order_id)\n",
         "            pass\n",
         (LATE,),
@@ -203,7 +203,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a run that has just begun makes up for one that vanished",
         "As many runs are open as strategies run: what is held by the other is watched by nobody.",
-        "activities/reconciling.py",
+        "activities/reconciler.py",
         "await self._runs.open_count(look.at, settled)",
         "await self._runs.open_count(look.at, now)",
         ("tests/integration/test_reconciling.py",),
@@ -211,7 +211,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "what a run sold without the store is forgotten with the run",
         "Ended from outside before Postgres was back: whoever takes over sells the same shares again.",
-        "activities/dealer.py",
+        "execution/legs.py",
         "        if order.adopted:\n            await self._own_strays(intent)\n",
         "",
         ("tests/unit/test_strays.py",),
@@ -219,7 +219,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a sale that was found but not written down is sent again",
         "Its row is planned, so it looks like one that was never sent.",
-        "activities/strays.py",
+        "execution/untracked_orders.py",
         " if attempt.status is not OrderStatus.PLANNED}",
         "}",
         ("tests/unit/test_strays.py",),
@@ -243,7 +243,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "any token is the login's token",
         "A refusal of an instrument sends the user to log in, and the order waits for it.",
-        "adapters/kite/words.py",
+        "adapters/kite/refusal_texts.py",
         'rf"{_START}{_BOTH} token{_END}"',
         'r"token"',
         (OUTCOMES,),
@@ -251,7 +251,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "one unreadable row fails the list",
         "A stranger's odd order keeps every order of the account from being followed.",
-        "adapters/kite/rows.py",
+        "adapters/kite/mapping.py",
         "        except Malformed:\n            unread.add(_symbol(row))\n",
         "        except Malformed:\n            raise BrokerUnavailable(name) from None\n",
         (ROWS,),
@@ -259,7 +259,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "one unreadable quote fails the others",
         "A null beside good quotes: no stop of the account is watched.",
-        "adapters/kite/rows.py",
+        "adapters/kite/mapping.py",
         "        with suppress(Malformed):\n            found[name] = _quote(_object(row), seen_at)\n",
         "        found[name] = _quote(_object(row), seen_at)\n",
         (ROWS,),
@@ -299,7 +299,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a stray sale may hide in an unread row",
         "Whoever takes over gives up looking after 20 s, and sells the same shares again.",
-        "activities/strays.py",
+        "execution/untracked_orders.py",
         "        if not book.covers(intent.terms.symbol):\n            return False\n",
         "",
         ("tests/unit/test_strays.py",),
@@ -307,7 +307,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a stop without a price alarms no one",
         "Its price is missing from every answer, and nothing says so.",
-        "listener/desk.py",
+        "listener/price_monitor.py",
         "            self._asked_for[instrument] = seen.seen_at if seen else None\n",
         "            self._asked_for[instrument] = self._clock.now()\n",
         ("tests/unit/test_listener.py",),
@@ -315,7 +315,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a silent feed that reconnects counts as watching",
         "It is alive for 5 s, again and again, and never brings a price.",
-        "listener/desk.py",
+        "listener/price_monitor.py",
         "        unproven = not carried or self._unwatched.lately_lost(instrument)\n",
         "        unproven = not carried\n",
         ("tests/unit/test_listener.py",),

@@ -6,7 +6,7 @@ PRICE_BUGS: tuple[Bug, ...] = (
     Bug(
         "each process asks for prices at its own pace",
         "The broker counts an account over all of them: entries of one second are refused with 429.",
-        "adapters/store/quote_turns.py",
+        "adapters/postgres/quote_turns.py",
         "    WHERE held.free_at <= clock_timestamp()\n",
         "    WHERE held.free_at IS NOT NULL\n",
         (QUOTES,),
@@ -14,7 +14,7 @@ PRICE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a shared price of six seconds ago acts",
         "An entry goes at a price that is no longer one.",
-        "adapters/store/quote_turns.py",
+        "adapters/postgres/quote_turns.py",
         "        if not 0 <= age < SHARED_FOR.total_seconds():\n",
         "        if age < 0:\n",
         (QUOTES,),
@@ -22,7 +22,7 @@ PRICE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a shared price is as young as its row",
         "A process that stood still writes down an old price as a new one.",
-        "adapters/store/quote_turns.py",
+        "adapters/postgres/quote_turns.py",
         "    heard_at = held.free_at - CAST(:held_for AS interval) + make_interval(secs => back.heard_after)",
         "    heard_at = clock_timestamp()",
         (QUOTES,),
@@ -38,7 +38,7 @@ PRICE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a price is shared with whoever has the same key",
         "Another user's login, or one that has ended, lets an entry go.",
-        "adapters/store/quote_turns.py",
+        "adapters/postgres/quote_turns.py",
         "        if row.login != asker.login or row.age is None:\n",
         "        if row.age is None:\n",
         (QUOTES,),
@@ -62,7 +62,7 @@ PRICE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a turn that has become another's is given back",
         "A third process asks while the second one's question is on its way.",
-        "adapters/store/quote_turns.py",
+        "adapters/postgres/quote_turns.py",
         "    SELECT held.account FROM quote_turns AS held JOIN back USING (account, turn)\n",
         "    SELECT held.account FROM quote_turns AS held JOIN back USING (account)\n",
         (QUOTES,),

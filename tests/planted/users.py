@@ -6,7 +6,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "the kill switch is not asked at the claim",
         "What was held for its second is bought after the user has said stop.",
-        "adapters/store/claims.py",
+        "adapters/postgres/claims.py",
         "        WHEN limits.kill_switch THEN 'kill_switch'\n",
         "",
         (LIMITS,),
@@ -14,7 +14,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "limits bar exits too",
         "The user's own loss limit keeps his shares from being sold.",
-        "adapters/store/claims.py",
+        "adapters/postgres/claims.py",
         "    WHERE judged.leg = 'entry'\n",
         "",
         (LIMITS,),
@@ -22,7 +22,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a loss that is not known counts as none",
         "A sale without a price yet lets the next entry pass the day's limit.",
-        "adapters/store/claims.py",
+        "adapters/postgres/claims.py",
         "        WHEN limits.daily_loss IS NOT NULL AND loss.unknown THEN 'loss_unknown'\n",
         "",
         (LIMITS,),
@@ -30,7 +30,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "who is acted for stays with the connection",
         "The next request on it, of anybody, sees this user's rows.",
-        "adapters/store/engine.py",
+        "adapters/postgres/engine.py",
         "set_config(:name, :value, true)",
         "set_config(:name, :value, false)",
         (WALLS,),
@@ -38,7 +38,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a sale without an answer has lost nothing",
         "The next entry passes the day's limit while the sale that reaches it is out.",
-        "adapters/store/claims.py",
+        "adapters/postgres/claims.py",
         "bool_or(in_doubt OR sold > 0",
         "bool_or(sold > 0",
         (LIMITS,),
@@ -46,7 +46,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a notice whose sender vanished is sent again",
         "Nobody knows whether it arrived: its user may be told twice.",
-        "adapters/store/outbox.py",
+        "adapters/postgres/outbox.py",
         "        status=NoticeStatus.UNKNOWN,\n        ended_at=_NOW,",
         "        status=NoticeStatus.WAITING,\n        ended_at=None,",
         (NOTICES,),
@@ -54,7 +54,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a notice is sent again on a timeout",
         "The receiver may have taken it, and its user is told twice.",
-        "domain/notice.py",
+        "domain/notification.py",
         "    if delivery.arrival is Arrival.UNKNOWN:\n        return Settled(NoticeStatus.UNKNOWN)\n"
         "    pause = again_after(attempts) if delivery.arrival is Arrival.NOT_YET else None\n",
         "    unsure = (Arrival.NOT_YET, Arrival.UNKNOWN)\n"
@@ -64,7 +64,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "the cursor of notices runs ahead of what is committed",
         "A line that got its number first and is committed last is never told.",
-        "adapters/store/outbox.py",
+        "adapters/postgres/outbox.py",
         "EventRow.event_id > since, EventRow.at < _NOW - BEHIND)",
         "EventRow.event_id > since)",
         (NOTICES,),
@@ -72,7 +72,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a name that leads into our own network is called",
         "A webhook's host is checked as it is written, not as it is resolved.",
-        "adapters/notices/resolver.py",
+        "adapters/notifications/resolver.py",
         'if self._anywhere or is_outside(one["host"])]',
         'if self._anywhere or one["host"]]',
         (NOTICES,),

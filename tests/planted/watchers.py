@@ -30,7 +30,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a stale round reads as fresh",
         "The reconciler stands still, and readiness says that all is well.",
-        "domain/reconciling.py",
+        "domain/reconciler.py",
         "(age is not None and age <= STILL_AFTER)",
         "age is not None",
         (WATCHERS,),
@@ -38,7 +38,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a round that never was is no matter",
         "A reconciler that never began is never missed.",
-        "domain/reconciling.py",
+        "domain/reconciler.py",
         "(age is not None and age <= STILL_AFTER)",
         "(age is None or age <= STILL_AFTER)",
         (WATCHERS,),
@@ -46,7 +46,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "an age that nobody knows is zero",
         "No alert fires for a backup that was never made.",
-        "adapters/telemetry/desk.py",
+        "adapters/telemetry/operations.py",
         "return math.inf if age is None else age.total_seconds()",
         "return 0.0 if age is None else age.total_seconds()",
         (WATCHERS,),
@@ -54,7 +54,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a round leaves no word",
         "The age grows though the reconciler goes round.",
-        "activities/reconciling.py",
+        "activities/reconciler.py",
         "                await self._rounds.round_ended()\n",
         "",
         (ROUND,),
@@ -62,7 +62,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a round that Postgres cut short counts as one",
         "Nothing is repaired, and the age says that it is.",
-        "activities/reconciling.py",
+        "activities/reconciler.py",
         "                done = await self._round(look or Look())\n"
         "                await self._rounds.round_ended()\n",
         "                await self._rounds.round_ended()\n"
@@ -72,7 +72,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "one deaf run keeps a kill switch from all others",
         "A run whose version has no workers is asked first, and no other is told to sell.",
-        "activities/reconciling.py",
+        "activities/reconciler.py",
         "            await self._runs.sell(one.workflow_id, one.run_id)\n"
         "        except Unavailable:\n            return False\n",
         "            await self._runs.sell(one.workflow_id, one.run_id)\n"
@@ -82,7 +82,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "what was told counts as sold",
         "The operator reads that everything is sold while it is held.",
-        "api/kill_switch.py",
+        "api/account/kill_switch.py",
         "    ended = [one for one in found if not one.running]\n",
         "    ended = list(found)\n",
         (KILL_SWITCH,),
@@ -90,7 +90,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a run that did not hear is called told",
         "The user reads that a strategy is selling; it holds on.",
-        "api/protection.py",
+        "api/account/limits.py",
         "    except Unavailable:\n        return False\n",
         "    except Unavailable:\n        return True\n",
         ("tests/integration/test_api_account.py",),
@@ -98,7 +98,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "the door to Temporal's UI opens to any name",
         "A page that rebinds its name to this machine terminates runs.",
-        "local/ui_door.py",
+        "local/ui_guard.py",
         'request.headers.get("Host", "") not in hosts or (',
         "(",
         (DOORS,),

@@ -10,12 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from activities.dealer import Dealer
-from activities.desk import DeskRules, OrderDesk
-from activities.gate import EntryGate
-from activities.off_books import OffBooksActivities
+from activities.degraded_exit import OffBooksActivities
 from activities.orders import OrderActivities
-from activities.overdue import ExitWatch
 from activities.runs import RunActivities
 from domain import failpoint
 from domain.errors import CacheUnavailable, StoreUnavailable
@@ -23,6 +19,10 @@ from domain.order import Attempt
 from domain.run import RUN_VERSION, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
+from execution.entry_checks import EntryGate
+from execution.executor import DeskRules, OrderDesk
+from execution.exit_alerts import ExitWatch
+from execution.legs import Dealer
 from tests.fakes.house import MemoryAlerts
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.simulation.exchange import Accounts, Entry, Exchange

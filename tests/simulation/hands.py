@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from activities.armed import ArmedOrders
-from activities.dealer import Dealer
-from domain.armed import GONE_AFTER, LEASE, HeldOrder
 from domain.ports import Clock
 from domain.run import Armed, EnterOrder, ExitOrder
+from domain.scheduled_order import GONE_AFTER, LEASE, HeldOrder
+from execution.legs import Dealer
+from execution.scheduled_orders import ArmedOrders
 from tests.simulation.house import Orders
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.server import Attempt, Server, Worker, attempt_now
@@ -35,7 +35,7 @@ class Stage(Protocol):
 
 @dataclass(eq=False)
 class _Log:
-    """Implements `domain.armed.ArmedLog` for one worker process."""
+    """Implements `domain.scheduled_order.ArmedLog` for one worker process."""
 
     orders: Orders
     worker: Worker

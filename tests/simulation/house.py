@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from domain.armed import EXIT_SENT_WITHIN, UNSENT_AFTER, HeldOrder
 from domain.errors import StoreUnavailable
 from domain.leg import filled
 from domain.order import (
@@ -24,6 +23,7 @@ from domain.order import (
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected
 from domain.ports import Claimed, NotClaimed, RuntimeUpdate
 from domain.run import ActivateRun, Activation, EnterOrder, ExitOrder, FinishRun, PhaseChange, RunRef
+from domain.scheduled_order import EXIT_SENT_WITHIN, UNSENT_AFTER, HeldOrder
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Product, Status, Strategy
 from tests.simulation.server import Worker

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from activities.account_reader import AccountReader, NotCovered
-from activities.intent import Intent
 from domain.errors import LoginNeeded
 from domain.order import BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.sellable import OtherClaims
 from domain.strategy import Product
+from execution.account_snapshot import AccountReader, NotCovered
+from execution.order_intent import Intent
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.kite.ticks import HIGHEST, Tick, Ticks, price
 from domain.stoploss import believable, crossed
-from listener.board import Board
+from listener.price_table import Board
 
 NOW = datetime(2026, 11, 20, 4, 30, tzinfo=UTC)
 NAMES = {"NSE:TCS": 2953217, "NSE:INFY": 408065, "CDS:USDINR": 259, "BCD:USDINR": 262, "NSE:NIFTY 50": 256265}

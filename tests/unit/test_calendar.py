@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.calendar import ExchangeCalendar, main, open_calendar
-from adapters.calendar_overrides import OverridesUnreadable
+from adapters.calendar.exchange import ExchangeCalendar, main, open_calendar
+from adapters.calendar.overrides import OverridesUnreadable
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
 from domain.session import ClosedDay, DaySource, Session, TradingCalendar, exchange_time
@@ -287,7 +287,8 @@ def test_doctors_line_says_how_far_the_list_goes_and_how_far_the_estimate(
 
 def test_the_calendar_loads_neither_pandas_nor_a_holiday_library() -> None:
     words = (
-        "import sys; from adapters.calendar import ExchangeCalendar as C; C().last_day; print(*sys.modules)"
+        "import sys; from adapters.calendar.exchange import ExchangeCalendar; "
+        "ExchangeCalendar().last_day; print(*sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
     assert {"pandas", "exchange_calendars", "holidays", "numpy"} & set(done.stdout.split()) == set()

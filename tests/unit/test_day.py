@@ -12,7 +12,7 @@ from domain.errors import IllegalMove
 from domain.messages import read_stop, read_stop_loss
 from domain.order import Reason
 from domain.run import Activation, Entered, Exited, StartRun, StopLossHit
-from domain.run_words import day_in_brief, summary
+from domain.run_texts import day_in_brief, summary
 from domain.session import DayPlan
 from domain.strategy import Move, OnStop, Outcome, Phase, Position, Strategy, next_phase
 

@@ -9,15 +9,15 @@ from uuid import UUID
 
 import pytest
 
-from activities.dealer import Dealer
-from activities.desk import DeskRules, OrderDesk
-from activities.gate import EntryGate
-from activities.intent import Barred, Intent
-from activities.overdue import ExitWatch
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.ports import Claimed, NotClaimed
 from domain.run import EnterOrder
 from domain.strategy import Outcome, Product
+from execution.entry_checks import EntryGate
+from execution.executor import DeskRules, OrderDesk
+from execution.exit_alerts import ExitWatch
+from execution.legs import Dealer
+from execution.order_intent import Barred, Intent
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
 from domain.listener_ports import WatchedStrategy
 from listener.crossing import Crossing
 from listener.dispatcher import Dispatcher

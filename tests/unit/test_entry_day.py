@@ -8,16 +8,16 @@ from uuid import uuid4
 
 import pytest
 
-from activities.dealer import Dealer
-from activities.desk import DeskRules, OrderDesk
-from activities.gate import EntryGate
-from activities.overdue import ExitWatch
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
 from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.run import Entered, EnterOrder, ExitOrder
 from domain.session import ClosedDay, DaySource, Session, at
 from domain.strategy import Outcome, Product
+from execution.entry_checks import EntryGate
+from execution.executor import DeskRules, OrderDesk
+from execution.exit_alerts import ExitWatch
+from execution.legs import Dealer
 from tests.fakes.armed import MemoryArmedLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog

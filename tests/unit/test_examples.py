@@ -5,9 +5,10 @@ from typing import Any, cast
 
 import pytest
 
-from api import notice_schemas, schemas
+from api import schemas
 from api.app import create_app
-from api.examples import ANSWERS, REQUESTS
+from api.http.examples import ANSWERS, REQUESTS
+from api.notifications import schemas as notice_schemas
 
 JSON = "application/json"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.failpoints import BadFailpoint, Planned, arm_from
+from adapters.process.failpoints import BadFailpoint, Planned, arm_from
 from domain.failpoint import disarm, failpoint
 
 

@@ -8,12 +8,12 @@ from uuid import uuid4
 
 import pytest
 
-from activities.gate import EntryGate
 from domain.errors import StoreUnavailable
 from domain.order import Leg, LegKey, OrderTerms
 from domain.run import Entered, EnterOrder
 from domain.stoploss import Quote
 from domain.strategy import Outcome, Product
+from execution.entry_checks import EntryGate
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
 from tests.fakes.manual_clock import ManualClock

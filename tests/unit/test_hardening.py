@@ -14,7 +14,7 @@ ASKS = f"import ctypes; print(ctypes.CDLL(None).prctl({GET_DUMPABLE}, 0, 0, 0, 0
 def run(*lines: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     allow = "import resource; hard = resource.getrlimit(resource.RLIMIT_CORE)[1]"
     raised = "resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))"
-    ours = "from adapters.hardening import no_core_dumps, untraceable"
+    ours = "from adapters.process.hardening import no_core_dumps, untraceable"
     return subprocess.run(
         [sys.executable, "-c", "\n".join([allow, raised, ours, *lines])],
         cwd=cwd,

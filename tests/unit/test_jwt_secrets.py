@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.derived_box import TotpBox
-from adapters.jwt_secrets import WeakSecret, refuse_weak, secrets_in
-from adapters.vault import LoginKeyBox
-from api.tokens import Tokens
+from adapters.secrets.derived_keys import TotpBox
+from adapters.secrets.jwt_secrets import WeakSecret, refuse_weak, secrets_in
+from adapters.secrets.vault import LoginKeyBox
+from api.auth.tokens import Tokens
 from domain.errors import SecretUnreadable
 from local.keys import fresh
 

@@ -15,12 +15,12 @@ from temporalio import activity
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from activities.armed import ArmedOrders
 from adapters.telemetry.log_context import LogContext, ids_of
-from domain.armed import HeldOrder
 from domain.order import Attempt, LegKey, OrderStatus, OrderTerms, Reason
 from domain.run import EnterOrder, ExitOrder, OffBooksExit, PhaseChange, RunRef
+from domain.scheduled_order import HeldOrder
 from domain.strategy import Phase, Product
+from execution.scheduled_orders import ArmedOrders
 from tests.unit.test_desk import KEY, NOW
 from tests.unit.test_listener import House, watched
 

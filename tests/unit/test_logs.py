@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from adapters.alerts import LogAlerts
-from adapters.redaction import redact_text
+from adapters.alerts.log import LogAlerts
+from adapters.telemetry.redaction import redact_text
 from domain.run import Alarm
 
 SECRET = "s3cr3tValue9"

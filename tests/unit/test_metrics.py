@@ -13,7 +13,7 @@ from adapters.telemetry.alerts import CountedAlerts
 from adapters.telemetry.orders import OrderNumbers
 from adapters.telemetry.server import MetricsPortTaken, serving
 from adapters.telemetry.worker import WorkerMetrics
-from adapters.temporal import TemporalAddress, connect
+from adapters.temporal.connection import TemporalAddress, connect
 from domain.order import Attempt, Leg, OrderStatus
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.run import Alarm

@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.reconciling import ReconcileActivities
-from domain.attention import LeftOver, LoginNeeded
+from activities.reconciler import ReconcileActivities
 from domain.errors import CalendarUnknown
+from domain.operator_alerts import LeftOver, LoginNeeded
 from domain.session import ClosedDay, DaySource
 from tests.fakes.house import MemoryAlerts
 from tests.fakes.manual_clock import ManualClock

@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import pytest
 
-from adapters.notices.outside import is_outside, may_be_called
-from adapters.notices.services import SERVICES, BadAddress, refusal, service_of
-from adapters.notices.webhook import answered
-from api.notice_schemas import Told
-from domain.notice import (
+from adapters.notifications.public_address import is_outside, may_be_called
+from adapters.notifications.services import SERVICES, BadAddress, refusal, service_of
+from adapters.notifications.webhook import answered
+from api.notifications.schemas import Told
+from domain.notification import (
     CHOICES,
     MOST_ATTEMPTS,
     Arrival,

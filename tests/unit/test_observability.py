@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from adapters.telemetry.alerts import KINDS, CountedAlerts
 from adapters.telemetry.worker import WorkerMetrics
-from api.metrics import Metrics
+from api.http.metrics import Metrics
 from listener.metrics import ListenerMetrics
 from tests.fakes.house import MemoryAlerts
 from tests.unit.test_containers import ROOT
@@ -113,7 +113,7 @@ def test_the_kinds_that_are_counted_are_those_the_operator_reads_of() -> None:
 
 def test_every_kind_that_is_raised_is_counted_from_the_start() -> None:
     raised = set()
-    for room in ("domain", "activities", "workflows", "listener", "adapters"):
+    for room in ("domain", "activities", "execution", "workflows", "listener", "adapters"):
         for path in (ROOT / room).rglob("*.py"):
             raised |= set(re.findall(r'\bAlarm\(\s*"(\w+)"', path.read_text()))
     assert len(raised) >= 6

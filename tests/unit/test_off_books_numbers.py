@@ -1,6 +1,6 @@
 """No two sends share a tag, whether Postgres was there or not."""
 
-from activities.off_books import off_books_number
+from activities.degraded_exit import off_books_number
 from domain.leg import Plan, next_step
 from domain.order import NUMBERS, Leg, OrderStatus
 from tests.unit.test_leg import EXIT, attempt

@@ -4,11 +4,11 @@ import asyncio
 from datetime import UTC, date, datetime
 from uuid import uuid4
 
-from activities.overdue import ExitWatch
 from domain.errors import AccountNotConnected
 from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.run import ExitOrder
 from domain.strategy import Product
+from execution.exit_alerts import ExitWatch
 from tests.fakes.clock import ElasticClock
 from tests.fakes.house import MemoryAlerts, MemoryOrderLog
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.kite.paced import PacedQuotes
+from adapters.kite.paced_quotes import PacedQuotes
 from domain.errors import BrokerUnavailable
 from domain.stoploss import Quote
 from tests.fakes.clock import ElasticClock

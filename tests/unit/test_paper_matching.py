@@ -12,7 +12,6 @@ from paper.accounts import Account
 from paper.calendar import AlwaysOpen
 from paper.clock import Clock
 from paper.derivatives import listing
-from paper.desk import Desk, Struck
 from paper.errors import KiteError
 from paper.exchange import Exchange
 from paper.faults import Faults, Request
@@ -21,6 +20,7 @@ from paper.instruments import Instrument
 from paper.limits import Limits
 from paper.margins import available
 from paper.market import Market
+from paper.order_service import Desk, Struck
 from paper.orders import Order, history_rows, row
 from paper.positions import Position, day_row, net_row
 

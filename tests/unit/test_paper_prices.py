@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.calendar import ExchangeCalendar
+from adapters.calendar.exchange import ExchangeCalendar
 from domain.instrument import Segment
 from paper.bars import BarsUnreadable, read_bars
 from paper.calendar import AlwaysOpen, Xnse

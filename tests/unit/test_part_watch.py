@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from adapters.clock import SystemClock
-from adapters.part_watch import ANSWER_SECONDS, PartWatch, postgres_part, redis_part
+from adapters.process.clock import SystemClock
+from adapters.telemetry.dependency_watch import ANSWER_SECONDS, PartWatch, postgres_part, redis_part
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.run import Alarm
 from tests.fakes.house import MemoryAlerts

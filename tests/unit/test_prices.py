@@ -7,7 +7,7 @@ import pytest
 
 from adapters.kite.ticks import Tick, Ticks
 from domain.stoploss import Quote
-from listener.prices import LastPrices
+from listener.last_prices import LastPrices
 from tests.fakes.manual_clock import ManualClock
 
 TCS = "NSE:TCS"

@@ -8,11 +8,11 @@ from uuid import uuid4
 
 import pytest
 
-from activities.armed import QUIET, ArmedOrders
-from domain.armed import HeldOrder
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
 from domain.run import ExitOrder
+from domain.scheduled_order import HeldOrder
 from domain.strategy import Product
+from execution.scheduled_orders import QUIET, ArmedOrders
 from tests.fakes.armed import MemoryArmedLog
 from tests.fakes.house import MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from activities.reconciling import ReconcileActivities
+from activities.reconciler import ReconcileActivities
 from domain.errors import StoreUnavailable, Unavailable
 from domain.limits import ToSell
-from domain.reconciling import Look
+from domain.reconciler import Look
 from tests.fakes.manual_clock import ManualClock
 
 

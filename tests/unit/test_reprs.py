@@ -13,12 +13,22 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 from yarl import URL
 
-from adapters.clock import SystemClock
 from adapters.kite.feed_socket import FeedLogin, FeedSocket, FeedTimes
-from adapters.redaction import redact_text
+from adapters.process.clock import SystemClock
+from adapters.telemetry.redaction import redact_text
 from settings import Settings
 
-ROOMS = ("domain", "activities", "workflows", "adapters", "api", "listener", "local", "migrations")
+ROOMS = (
+    "domain",
+    "activities",
+    "execution",
+    "workflows",
+    "adapters",
+    "api",
+    "listener",
+    "local",
+    "migrations",
+)
 SECRET = "s3cr3tValue9"
 NAMED_LIKE_ONE = re.compile(
     r"token|secret|passw|api_?key|checksum|encryption_keys|payload_keys|login_key|proxies|authorization", re.I

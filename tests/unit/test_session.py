@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from adapters.calendar import AlwaysOpen, ExchangeCalendar
+from adapters.calendar.exchange import AlwaysOpen, ExchangeCalendar
 from domain.errors import CalendarUnknown, InvalidStrategy
 from domain.instrument import Segment
 from domain.session import at, check_times, plan_day, plan_sale

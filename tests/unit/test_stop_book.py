@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.stoploss import crossed
-from listener.book import StopBook
+from listener.trigger_index import StopBook
 
 NAMES = ("NSE:TCS", "BSE:TCS", "NSE:INFY")
 prices = st.decimals(min_value="0.05", max_value="200000", places=2)

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from adapters.store.strategies import StrategyRecord
-from api.strategy_view import profit
+from adapters.postgres.strategies import StrategyRecord
+from api.strategies.view import profit
 from domain.strategy import Outcome, Phase, Position, Status, Strategy
 
 STRATEGY = Strategy(UUID(int=1), UUID(int=2), "TCS", time(9, 30), time(15), Decimal(3400), 10)

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from activities.dealer import Dealer
-from activities.desk import DeskRules, OrderDesk
-from activities.gate import EntryGate
-from activities.overdue import ExitWatch
 from domain.listing import Listing
 from domain.order import BrokerOrder, Leg, OrderRequest, OrderStatus, Reason, Side
 from domain.run import Exited, ExitOrder
+from execution.entry_checks import EntryGate
+from execution.executor import DeskRules, OrderDesk
+from execution.exit_alerts import ExitWatch
+from execution.legs import Dealer
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from adapters.store.together import Later, Together
+from adapters.postgres.write_batcher import Later, Together
 from domain.errors import StoreUnavailable
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from adapters.kite.broker import KiteBroker
 from adapters.telemetry.bare_spans import BareSpans
 from adapters.telemetry.tracing import open_tracing
-from api.tracing import TraceRequests
+from api.http.tracing import TraceRequests
 from settings import Settings
 
 WORDS = "the broker said: no margin for asha@example.com"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.calendar import ExchangeCalendar
-from adapters.trading_days import CalendarTradingDays
+from adapters.calendar.exchange import ExchangeCalendar
+from adapters.calendar.trading_days import CalendarTradingDays
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
 from domain.session import ClosedDay, DaySource, Session

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from adapters.vault import BadKey, LoginKeyBox, Opener, Sealer
+from adapters.secrets.vault import BadKey, LoginKeyBox, Opener, Sealer
 from domain.errors import SecretUnreadable
 
 

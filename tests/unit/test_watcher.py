@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from domain.listener_ports import WatchedStrategy
-from listener.watcher import Watcher
+from listener.watch_list_reader import Watcher
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.watch_list import MemoryWatchList, watched
 

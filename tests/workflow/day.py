@@ -13,18 +13,18 @@ from temporalio.common import RetryPolicy
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkflowRunner
 
-from activities.dealer import Dealer
-from activities.desk import DeskRules, OrderDesk
-from activities.gate import EntryGate
-from activities.off_books import OffBooksActivities
+from activities.degraded_exit import OffBooksActivities
 from activities.orders import OrderActivities
-from activities.overdue import ExitWatch
 from activities.runs import RunActivities
 from domain.leg import Horizons
 from domain.order import Leg, OrderTerms, Reason
 from domain.run import RUN_VERSION, Adoption, ExitOrder, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
+from execution.entry_checks import EntryGate
+from execution.executor import DeskRules, OrderDesk
+from execution.exit_alerts import ExitWatch
+from execution.legs import Dealer
 from tests.fakes.armed import ForgetfulOrders, MemoryArmedLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.clock import ElasticClock

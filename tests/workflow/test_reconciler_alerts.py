@@ -10,7 +10,7 @@ from temporalio import activity
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from domain.reconciling import Look, Looked, Reconciled, due_alerts
+from domain.reconciler import Look, Looked, Reconciled, due_alerts
 from domain.session import exchange_time
 from workflows.reconciler import Reconciler
 from workflows.sandbox import workflow_runner

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from temporalio.testing import WorkflowEnvironment
 
-from adapters.clock import SystemClock
 from adapters.kite.broker import KiteBroker
-from adapters.kite.calls import KiteCalls
-from adapters.kite.wire import Wire
+from adapters.kite.client import KiteCalls
+from adapters.kite.connection_pool import Wire
+from adapters.process.clock import SystemClock
 from domain.order import OrderStatus
 from domain.ports import Broker
 from domain.strategy import Outcome

@@ -4,7 +4,7 @@ import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 
-from adapters.temporal import DATA_CONVERTER
+from adapters.temporal.connection import DATA_CONVERTER
 from domain.run import RUN_VERSION
 from tests.workflow.conftest import HISTORIES
 from workflows.sandbox import workflow_runner

@@ -9,7 +9,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer, WorkflowRunner
 
-from adapters.temporal import DATA_CONVERTER
+from adapters.temporal.connection import DATA_CONVERTER
 from domain.errors import AnotherRun, StoreUnavailable
 from domain.run import ActivateRun, Activation
 from tests.workflow.day import Run, TestDay, until, worker_for

@@ -1,0 +1,1 @@
+"""Where operators are told: the log, and Amazon CloudWatch."""

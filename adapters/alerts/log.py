@@ -1,0 +1,52 @@
+"""Where a person is told: the log, always; CloudWatch as well, where its namespace is set."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from domain.ports import Alerts
+from domain.run import Alarm
+
+
+class CloudWatchUnset(Exception):
+    """CloudWatch is asked for, but AWS's own settings do not say where it is; the message says which."""
+
+
+class LogAlerts:
+    """Writes each alarm as one line at level ERROR. Implements `domain.ports.Alerts`."""
+
+    def __init__(self) -> None:
+        self._log = structlog.stdlib.get_logger("alert")
+
+    async def raise_(self, alarm: Alarm) -> None:
+        self._log.error(alarm.text, alarm=alarm.kind, **alarm_ids(alarm), **_data(alarm))
+
+
+@asynccontextmanager
+async def open_alerts(namespace: str, process: str) -> AsyncIterator[Alerts]:
+    """Give the alerts of this process ("worker", "listener"); what waits is delivered at the end.
+
+    An empty namespace is the log alone. Raises `CloudWatchUnset` where AWS's own settings are missing.
+    """
+    if not namespace:
+        yield LogAlerts()
+        return
+    # A fifth of a second and 30 MB, for whoever wants it.
+    from adapters.alerts.cloudwatch import CloudWatchAlerts
+
+    alerts = CloudWatchAlerts(namespace, process, LogAlerts())
+    try:
+        yield alerts
+    finally:
+        await alerts.close()
+
+
+def alarm_ids(alarm: Alarm) -> dict[str, str]:
+    """Return whose alarm it is, by the names of the ids; empty where it is nobody's in particular."""
+    ids = {"user_id": alarm.user_id, "strategy_id": alarm.strategy_id}
+    return {name: str(value) for name, value in ids.items() if value is not None}
+
+
+def _data(alarm: Alarm) -> dict[str, dict[str, str]]:
+    return {"data": alarm.data} if alarm.data else {}

@@ -1,0 +1,1 @@
+"""The exchange's trading days: published, estimated, and corrected by the operator."""

@@ -1,0 +1,175 @@
+"""The exchange's calendar: its days in layers, hours by segment with the date each came into force."""
+
+import sys
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+from adapters.calendar import published_days as exchange_days
+from adapters.calendar.overrides import OverrideFile, Overrides
+from domain.errors import CalendarUnknown
+from domain.instrument import Segment
+from domain.session import SATURDAY, ClosedDay, DaySource, Session, TradingCalendar, at
+
+AUCTION_FROM = date(2026, 8, 3)
+"""SEBI's closing auction: shares with derivatives stop at 15:15 from here on, derivatives run to 15:40."""
+
+_OPENS = time(9, 15)
+_CLOSES = time(15, 30)
+_CLOSES_WITH_AUCTION = {Segment.CASH_CAS: time(15, 15), Segment.DERIVATIVES: time(15, 40)}
+_MIS_CUTOFF = {Segment.CASH: time(15, 20), Segment.INDEX: time(15, 20), Segment.DERIVATIVES: time(15, 25)}
+"""When Zerodha squares intraday positions off (support article, older than the closing auction)."""
+_MIS_CUTOFF_WITH_AUCTION = time(15, 10)
+"""Shares with derivatives: the new time is not published; be flat before continuous trading ends at 15:15."""
+_MIS_MARGIN = timedelta(minutes=15)
+"""Before the end of a special session: the widest distance the broker keeps on ordinary days."""
+
+Found = Session | ClosedDay
+
+
+class ExchangeCalendar:
+    """NSE and BSE. A day past `last_day` is unknown, never a trading day.
+
+    Three layers, and the first that speaks of a day decides: the operator's file, the exchange's published
+    list, the estimate for the years it has not published yet.
+    """
+
+    def __init__(self, overrides: Path | None = None) -> None:
+        self._file = OverrideFile(overrides)
+
+    @property
+    def name(self) -> str:
+        return "XNSE"
+
+    @property
+    def known_to(self) -> date:
+        """Return the last day that is no estimate. Raises `OverridesUnreadable`."""
+        return max(exchange_days.PUBLISHED_TO, self._file.read().last_day or date.min)
+
+    @property
+    def last_day(self) -> date:
+        """Return the last day it says anything about. Raises `OverridesUnreadable`."""
+        return max(exchange_days.ESTIMATED_TO, self._file.read().last_day or date.min)
+
+    def look_up(self, day: date, segment: Segment) -> Found:
+        """Return what is known of `day` now. Raises `CalendarUnknown` outside the data."""
+        return _look_up(day, segment, self._file.read())
+
+    def session(self, day: date, segment: Segment) -> Session | None:
+        """Return the session of `day`, None on a holiday. Raises `CalendarUnknown` outside the data."""
+        found = self.look_up(day, segment)
+        return found if isinstance(found, Session) else None
+
+    def mis_cutoff(self, day: date, segment: Segment) -> datetime | None:
+        """Return when the broker squares MIS positions off; None on a holiday."""
+        overrides = self._file.read()
+        found = _look_up(day, segment, overrides)
+        if isinstance(found, ClosedDay):
+            return None
+        if (day, segment) in overrides.sessions:
+            return found.closes_at - _MIS_MARGIN
+        if segment is Segment.CASH_CAS:
+            return at(day, _MIS_CUTOFF_WITH_AUCTION if day >= AUCTION_FROM else _MIS_CUTOFF[Segment.CASH])
+        return at(day, _MIS_CUTOFF[segment])
+
+
+def _look_up(day: date, segment: Segment, overrides: Overrides) -> Found:
+    found = _by_operator(day, segment, overrides) or _published(day, segment) or _estimated(day, segment)
+    if found is None:
+        last = max(exchange_days.ESTIMATED_TO, overrides.last_day or date.min)
+        raise CalendarUnknown(
+            f"the exchange's days are known or estimated from {exchange_days.FIRST_DAY} to {last}, "
+            f"not for {day}; update the product, or name the days in the file of STOPWATCH_CALENDAR_OVERRIDES"
+        )
+    return found
+
+
+def _by_operator(day: date, segment: Segment, overrides: Overrides) -> Found | None:
+    if hours := overrides.sessions.get((day, segment)):
+        return Session(day, at(day, hours.opens), at(day, hours.closes), DaySource.OPERATOR)
+    if day in overrides.closed:
+        return ClosedDay(day, DaySource.OPERATOR)
+    if day in overrides.open:
+        return _ordinary(day, segment, DaySource.OPERATOR)
+    if overrides.last_day is not None and exchange_days.PUBLISHED_TO < day <= overrides.last_day:
+        # The file is complete to there, so what it does not name is an ordinary day.
+        return _weekday(day, segment, {}, DaySource.OPERATOR)
+    return None
+
+
+def _published(day: date, segment: Segment) -> Found | None:
+    if not exchange_days.FIRST_DAY <= day <= exchange_days.PUBLISHED_TO:
+        return None
+    return _weekday(day, segment, exchange_days.PUBLISHED, DaySource.EXCHANGE)
+
+
+def _estimated(day: date, segment: Segment) -> Found | None:
+    if not exchange_days.PUBLISHED_TO < day <= exchange_days.ESTIMATED_TO:
+        return None
+    return _weekday(day, segment, exchange_days.ESTIMATED, DaySource.PROVISIONAL)
+
+
+def _weekday(day: date, segment: Segment, closed: Mapping[date, str], source: DaySource) -> Found:
+    if day.weekday() >= SATURDAY:
+        return ClosedDay(day, source, f"{day:%A}")
+    if day in closed:
+        return ClosedDay(day, source, closed[day])
+    return _ordinary(day, segment, source)
+
+
+def _ordinary(day: date, segment: Segment, source: DaySource) -> Session:
+    closes = _CLOSES_WITH_AUCTION.get(segment, _CLOSES) if day >= AUCTION_FROM else _CLOSES
+    return Session(day, at(day, _OPENS), at(day, closes), source)
+
+
+class AlwaysOpen:
+    """Every second of every day is trading time: the paper exchange's calendar."""
+
+    @property
+    def name(self) -> str:
+        return "always-open"
+
+    @property
+    def known_to(self) -> None:
+        return None
+
+    @property
+    def last_day(self) -> None:
+        return None
+
+    def look_up(self, day: date, segment: Segment) -> Session:
+        return self.session(day, segment)
+
+    def session(self, day: date, segment: Segment) -> Session:
+        return Session(day, at(day, time(0, 0, 0)), at(day, time(23, 59, 59)))
+
+    def mis_cutoff(self, day: date, segment: Segment) -> None:
+        return None
+
+
+def open_calendar(name: str, overrides: Path | None = None) -> TradingCalendar:
+    """Return the calendar of the setting `CALENDAR`: `XNSE` or `always-open`."""
+    return AlwaysOpen() if name == "always-open" else ExchangeCalendar(overrides)
+
+
+def main(words: list[str]) -> int:
+    """Say what a calendar knows: `python -m adapters.calendar.exchange XNSE [override file]`."""
+    calendar = open_calendar(words[0], Path(words[1]) if len(words) > 1 else None)
+    try:
+        known_to, last_day = calendar.known_to, calendar.last_day
+    except CalendarUnknown as unreadable:
+        sys.stderr.write(f"{unreadable}\n")
+        return 1
+    sys.stdout.write(f"{calendar.name} {_known_text(known_to, last_day)}\n")
+    return 0
+
+
+def _known_text(known_to: date | None, last_day: date | None) -> str:
+    if known_to is None:
+        return "trades every second of every day"
+    estimated = f", and estimates them to {last_day}" if last_day and last_day > known_to else ""
+    return f"knows its holidays to {known_to}{estimated}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

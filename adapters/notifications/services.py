@@ -1,0 +1,171 @@
+"""Services such as Telegram, and mail, by Apprise: which addresses are taken, and what a try came to.
+
+Apprise knows over a hundred services, many of which call whatever host the address names, or read what a
+parameter of the address points to. Taken are those with a host of their own, one receiver, no parameters.
+"""
+
+import asyncio
+import logging
+import re
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from adapters.notifications.public_address import answers
+from domain.notification import Arrival, Delivery, Notice, body_of, title_of
+
+SECONDS = 12.0
+_HTTPS = 443
+_STATUS = re.compile(r"error[=:\s]+(\d{3})\b")
+_TOO_MANY = 429
+_SERVERS_FAULT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that is taken: its name, how an address looks, and the host that is called."""
+
+    name: str
+    form: str
+    host: str
+    port: int = _HTTPS
+    mode: str | None = None
+    """What Apprise calls the way that has this host, where it has others."""
+
+
+SERVICES: Mapping[str, Service] = {
+    "tgram": Service("Telegram", "tgram://BOT_TOKEN/CHAT_ID", "api.telegram.org"),
+    "discord": Service("Discord", "discord://WEBHOOK_ID/WEBHOOK_TOKEN", "discord.com"),
+    "slack": Service("Slack", "slack://TOKEN_A/TOKEN_B/TOKEN_C/#channel", "hooks.slack.com", mode="hook"),
+    "pover": Service("Pushover", "pover://USER_KEY@TOKEN", "api.pushover.net"),
+    "pbul": Service("Pushbullet", "pbul://ACCESS_TOKEN", "api.pushbullet.com"),
+    "ntfy": Service("ntfy", "ntfy://TOPIC", "ntfy.sh", mode="cloud"),
+}
+
+
+class BadAddress(ValueError):
+    """A service's address is not one; the message says how it should look, and repeats nothing of it."""
+
+
+def service_of(address: str) -> Service:
+    """Return whose address it is. Raises `BadAddress`. Loads Apprise: call it in a thread."""
+    scheme, _, rest = address.partition("://")
+    service = SERVICES.get(scheme.lower())
+    if service is None or not rest:
+        forms = ", ".join(one.form for one in SERVICES.values())
+        raise BadAddress(f"must be one of {forms}")
+    plugin = None if "?" in address else _instantiated(address)
+    if plugin is None or len(plugin) != 1 or getattr(plugin, "mode", None) != service.mode:
+        raise BadAddress(f"is not complete: {service.name} needs {service.form}, one receiver and no more")
+    return service
+
+
+class Services:
+    """Sends by Apprise, in threads of its own. `mail`: Apprise's address of the operator's mail server."""
+
+    def __init__(self, mail: str | None = None, services: Mapping[str, Service] = SERVICES) -> None:
+        self._mail = mail
+        self._services = services
+        self._threads = ThreadPoolExecutor(4, "notices")
+
+    def close(self) -> None:
+        """Let nothing more be sent."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def send(self, notice: Notice, address: str) -> Delivery:
+        """Send it once and say what is known of it."""
+        service = self._services[address.partition("://")[0].lower()]
+        if not await answers(service.host, service.port):
+            return Delivery(Arrival.NOT_YET, f"{service.name} could not be reached.")
+        return await self._sent(notice, address, service.name)
+
+    async def mail(self, notice: Notice, to: str) -> Delivery:
+        """Mail it over the operator's server."""
+        if self._mail is None:
+            return Delivery(Arrival.REFUSED, "This server sends no mail: STOPWATCH_MAIL_URL is not set.")
+        address = f"{self._mail}{'&' if '?' in self._mail else '?'}to={quote(to)}"
+        if not await answers(*await asyncio.to_thread(_mail_server, address)):
+            return Delivery(Arrival.NOT_YET, "The mail server could not be reached.")
+        return await self._sent(notice, address, "The mail server")
+
+    async def _sent(self, notice: Notice, address: str, name: str) -> Delivery:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(SECONDS):
+                arrived, said = await loop.run_in_executor(self._threads, _notify, address, notice)
+        except TimeoutError:
+            arrived, said = False, ""
+        return Delivery(Arrival.ARRIVED) if arrived else refusal(name, said)
+
+
+def refusal(name: str, said: str) -> Delivery:
+    """Return what Apprise's words tell of a try that failed; without a status, nothing is known."""
+    found = _STATUS.findall(said)
+    if not found:
+        return Delivery(Arrival.UNKNOWN, f"{name} gave no clear answer: it may or may not have arrived.")
+    status = int(found[-1])
+    if status == _TOO_MANY or status >= _SERVERS_FAULT:
+        return Delivery(Arrival.NOT_YET, f"{name} answered {status}.")
+    return Delivery(Arrival.REFUSED, f"{name} answered {status}: check the address of the channel.")
+
+
+class _Overheard(logging.Handler):
+    """Keeps what Apprise says in one thread: its functions return no more than a yes or no."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._thread = threading.get_ident()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self._thread:
+            self.lines.append(record.getMessage())
+
+
+def _notify(address: str, notice: Notice) -> tuple[bool, str]:
+    plugin = _instantiated(address)
+    if plugin is None:
+        return False, "error=400"
+    heard = _Overheard()
+    log = logging.getLogger("apprise")
+    log.addHandler(heard)
+    try:
+        body = body_of(notice.text, notice.at)
+        return bool(plugin.notify(body=body, title=title_of(notice.kind), body_format="text")), "\n".join(
+            heard.lines
+        )
+    finally:
+        log.removeHandler(heard)
+
+
+def _instantiated(address: str) -> Any:
+    return _apprise().Apprise.instantiate(address, asset=_asset(), suppress_exceptions=True)
+
+
+def _mail_server(address: str) -> tuple[str, int]:
+    plugin = _instantiated(address)
+    if plugin is None:
+        parsed = urlsplit(address)
+        return parsed.hostname or "", parsed.port or 0
+    return plugin.smtp_host, plugin.port
+
+
+@cache
+def _apprise() -> Any:
+    # 30 MB and a third of a second, for whoever is told this way.
+    import apprise
+
+    logging.getLogger("apprise").propagate = False  # its lines name receivers
+    return apprise
+
+
+@cache
+def _asset() -> Any:
+    module = _apprise()
+    return module.AppriseAsset(
+        app_id="Stopwatch", app_desc="Stopwatch", app_url="", storage_mode=module.PersistentStoreMode.MEMORY
+    )

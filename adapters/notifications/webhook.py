@@ -1,0 +1,117 @@
+"""Signed webhooks, as the Standard Webhooks specification has them (standardwebhooks.com, version 1).
+
+`webhook-id` is the notice's id, the same in every try; `webhook-signature` is an HMAC over id, time and body.
+Whoever receives one checks it with the specification's own libraries.
+"""
+
+import ssl
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+from standardwebhooks import Webhook
+
+from adapters.notifications.public_address import CONNECT_SECONDS, NotOutside, may_be_called
+from adapters.notifications.resolver import OutsideResolver
+from domain.notification import Arrival, Delivery, Notice, title_of
+from domain.ports import Clock
+
+ANSWER_SECONDS = 5.0
+_CONNECTIONS = 64
+_ARRIVED, _GONE = range(200, 300), 410
+_NOT_YET = frozenset({408, 409, 425, 429, 500, 503})
+"""The receiver says itself that it has not taken it."""
+_MAYBE = frozenset({502, 504})
+"""A gateway got no answer from what is behind it, which may have taken it."""
+
+
+class Webhooks:
+    """The way out to the users' own servers; each call a connection of its own, redirects not followed.
+
+    A connection kept open may be closed by the other side while a notice is on its way: nobody would know.
+    """
+
+    def __init__(self, clock: Clock, *, anywhere: bool = False) -> None:
+        connector = aiohttp.TCPConnector(
+            resolver=OutsideResolver(anywhere=anywhere), limit=_CONNECTIONS, force_close=True
+        )
+        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS + CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
+        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
+        self._anywhere = anywhere
+        self._clock = clock
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+
+    async def post(self, notice: Notice, address: str, secret: str) -> Delivery:
+        """Send it once and say what is known of it."""
+        body = orjson.dumps(content(notice))
+        headers = signed(notice, body, secret, self._clock.now())
+        try:
+            if not self._anywhere and not may_be_called(urlsplit(address).hostname or ""):
+                raise NotOutside
+            async with self._session.post(
+                address, data=body, headers=headers, allow_redirects=False
+            ) as answer:
+                return answered(answer.status)
+        except (NotOutside, aiohttp.ClientError, OSError, ssl.SSLError) as error:
+            return _failed(error)
+
+
+def content(notice: Notice) -> dict[str, object]:
+    """Return the body's words: what, when, and of which strategy."""
+    return {
+        "type": notice.kind.value,
+        "timestamp": notice.at.isoformat(),
+        "data": {
+            "notice_id": str(notice.notice_id),
+            "strategy_id": str(notice.strategy_id) if notice.strategy_id else None,
+            "title": title_of(notice.kind),
+            "text": notice.text,
+        },
+    }
+
+
+def signed(notice: Notice, body: bytes, secret: str, now: datetime) -> dict[str, str]:
+    """Return the headers under which a receiver knows that it is ours, and not an old one."""
+    signature = Webhook(secret).sign(str(notice.notice_id), now.astimezone(UTC), body.decode())
+    return {
+        "Content-Type": "application/json",
+        "User-Agent": "Stopwatch-Notices/1",
+        "webhook-id": str(notice.notice_id),
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": signature,
+    }
+
+
+def answered(status: int) -> Delivery:
+    """Return what an answer says."""
+    if status in _ARRIVED:
+        return Delivery(Arrival.ARRIVED)
+    if status == _GONE:
+        return Delivery(Arrival.GONE, "The receiver answered 410, gone: the channel is switched off.")
+    if status in _NOT_YET:
+        return Delivery(Arrival.NOT_YET, f"The receiver answered {status}.")
+    if status in _MAYBE:
+        return Delivery(Arrival.UNKNOWN, f"A gateway answered {status}: it may or may not have arrived.")
+    return Delivery(Arrival.REFUSED, f"The receiver answered {status}, which will not change.")
+
+
+def _failed(error: Exception) -> Delivery:
+    # Of the outermost: aiohttp wraps what the resolver raised.
+    causes = {type(error), type(getattr(error, "os_error", None)), type(error.__cause__)}
+    if NotOutside in causes:
+        return Delivery(Arrival.REFUSED, "The address is in a private network: nothing is sent there.")
+    if isinstance(error, aiohttp.InvalidURL):
+        return Delivery(Arrival.REFUSED, "The address cannot be called.")
+    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return Delivery(Arrival.NOT_YET, "The receiver could not be reached.")
+    return Delivery(Arrival.UNKNOWN, "No answer came: it may or may not have arrived.")

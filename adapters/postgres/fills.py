@@ -1,0 +1,96 @@
+"""What a fill changes: the order's row, the strategy's position and averages, the exit's first intent."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from adapters.postgres.order_rows import attempt_of, planned, terms_of
+from adapters.postgres.tables import OrderRow, StrategyRow
+from adapters.postgres.unit_of_work import Page
+from domain.leg import filled, filled_value
+from domain.order import Attempt, BrokerOrder, Leg
+from domain.strategy import Position
+from domain.timeline import EventKind, filled_text
+
+
+def write_fill(page: Page, row: OrderRow, seen: BrokerOrder) -> None:
+    """Take over the broker's fill where it says more than we know; a smaller or older row changes nothing."""
+    before = attempt_of(row)
+    if seen.filled_quantity < before.filled_quantity or not seen.filled_quantity:
+        return
+    grown = seen.filled_quantity > before.filled_quantity
+    if not grown and (before.average_price is not None or seen.average_price is None):
+        return
+    earlier = [attempt_of(attempt) for attempt in page.leg(before.key)]
+    row.filled_quantity = seen.filled_quantity
+    row.average_price = seen.average_price
+    if grown:
+        row.filled_at = page.now
+    later = [attempt_of(attempt) for attempt in page.leg(before.key)]
+    if (page.strategy.trading_day, page.strategy.round) == (row.trading_day, row.round):
+        if before.key.leg is Leg.ENTRY and not page.strategy.bought_quantity:
+            page.strategy.bought_at = page.now
+        _move_position(page.strategy, before.key.leg, earlier, later)
+    if before.key.leg is Leg.ENTRY:
+        _plan_exit(page, row)
+    if grown:
+        _say(page, row)
+
+
+def position_of(bought: int, sold: int) -> Position:
+    """Return what the quantities say: bought from the first share until all of it is sold."""
+    if not bought:
+        return Position.NONE
+    return Position.BOUGHT if sold < bought else Position.SOLD
+
+
+def _move_position(
+    strategy: StrategyRow, leg: Leg, earlier: Sequence[Attempt], later: Sequence[Attempt]
+) -> None:
+    grown = filled(later) - filled(earlier)
+    if leg is Leg.ENTRY:
+        strategy.entry_price = _average(strategy.bought_quantity, strategy.entry_price, earlier, later)
+        strategy.bought_quantity += grown
+    else:
+        strategy.exit_price = _average(strategy.sold_quantity, strategy.exit_price, earlier, later)
+        strategy.sold_quantity += grown
+    strategy.position = position_of(strategy.bought_quantity, strategy.sold_quantity).value
+
+
+def _average(
+    quantity: int, price: Decimal | None, earlier: Sequence[Attempt], later: Sequence[Attempt]
+) -> Decimal | None:
+    """Return the average of this leg and of what rounds before it did, None while a price is unknown."""
+    if any(attempt.filled_quantity and attempt.average_price is None for attempt in later):
+        return None
+    value, shares = filled_value(later), filled(later)
+    other_rounds = quantity - filled(earlier)
+    if other_rounds > 0:
+        if price is None:
+            return None
+        value += price * quantity - filled_value(earlier)
+        shares += other_rounds
+    return value / shares if shares else None
+
+
+def _plan_exit(page: Page, entry: OrderRow) -> None:
+    key = replace(attempt_of(entry).key, leg=Leg.EXIT)
+    if not page.leg(key):
+        page.add_order(planned(key, terms_of(entry), 1, None, page.now))
+
+
+def _say(page: Page, row: OrderRow) -> None:
+    attempt = attempt_of(row)
+    kind = EventKind.BOUGHT if attempt.key.leg is Leg.ENTRY else EventKind.SOLD
+    page.say(
+        kind,
+        filled_text(attempt, terms_of(row)),
+        f"filled:{row.order_id}:{row.filled_quantity}",
+        {
+            "order_id": str(row.order_id),
+            "leg": row.leg,
+            "filled_quantity": str(row.filled_quantity),
+            "price": str(row.average_price) if row.average_price is not None else "",
+            "reason": row.reason or "",
+        },
+    )

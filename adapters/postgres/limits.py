@@ -1,0 +1,134 @@
+"""Limits and kill switches in Postgres: the rows that every claim asks (`adapters.postgres.claims`)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.postgres.tables import LimitsRow, OperatorSwitch, StrategyRow, SystemSwitch, User
+from domain.limits import KillExits, Limits, Switch, Switches, ToSell
+from domain.strategy import Status
+
+
+class UserLimits:
+    """One user's limits and kill switch."""
+
+    def __init__(self, session: AsyncSession, user_id: UUID) -> None:
+        self._session = session
+        self._user_id = user_id
+
+    async def switches(self) -> Switches:
+        """Return every kill switch that bars the user's entries, by one statement: each START asks."""
+        row = (await self._session.execute(_SWITCHES, {"user_id": self._user_id})).one()
+        return Switches(
+            own=_switch(row.kill_switch, row.kill_exits, row.kill_reason, row.killed_at),
+            operators=_switch(row.their_exits is not None, row.their_exits, row.their_reason, row.since),
+            everybody=_switch(row.halted, row.exits, row.reason, row.halted_at),
+        )
+
+    async def limits(self) -> Limits:
+        """Return the user's limits."""
+        query = select(LimitsRow).where(LimitsRow.user_id == self._user_id)
+        row = (await self._session.execute(query)).scalar_one_or_none()
+        if row is None:
+            return Limits()
+        symbols = tuple(row.symbols) if row.symbols is not None else None
+        return Limits(row.order_quantity, row.order_value, row.daily_loss, symbols)
+
+    async def set_limits(self, limits: Limits) -> None:
+        """Replace all limits."""
+        await self._write(
+            order_quantity=limits.order_quantity,
+            order_value=limits.order_value,
+            daily_loss=limits.daily_loss,
+            symbols=list(limits.symbols) if limits.symbols is not None else None,
+        )
+
+    async def set_switch(self, exits: KillExits | None, reason: str) -> None:
+        """Turn the kill switch on, or off with None. One that is on keeps the moment it was turned on at."""
+        on = exits is not None
+        since = func.coalesce(LimitsRow.killed_at, func.clock_timestamp()) if on else None
+        await self._write(kill_switch=on, kill_exits=exits, kill_reason=reason if on else "")
+        where = update(LimitsRow).where(LimitsRow.user_id == self._user_id)
+        await self._session.execute(where.values(killed_at=since))
+
+    async def running(self) -> Sequence[ToSell]:
+        """Return the user's running strategies."""
+        query = _RUNNING.where(StrategyRow.user_id == self._user_id)
+        return [_of(row) for row in await self._session.execute(query)]
+
+    async def _write(self, **values: object) -> None:
+        row = insert(LimitsRow).values(user_id=self._user_id, **values)
+        await self._session.execute(row.on_conflict_do_update(index_elements=["user_id"], set_=values))
+
+
+async def set_system_switch(session: AsyncSession, exits: KillExits | None, reason: str) -> None:
+    """Turn the kill switch for everybody on, or off with None."""
+    on = exits is not None
+    since = func.coalesce(SystemSwitch.halted_at, func.clock_timestamp()) if on else None
+    change = update(SystemSwitch).values(halted=on, exits=exits, reason=reason if on else "", halted_at=since)
+    await session.execute(change)
+
+
+async def set_operator_switch(
+    session: AsyncSession, user_id: UUID, exits: KillExits | None, reason: str
+) -> None:
+    """Turn the operator's kill switch for one user on, or off with None. For the schema's owner."""
+    if exits is None:
+        await session.execute(delete(OperatorSwitch).where(OperatorSwitch.user_id == user_id))
+        return
+    values = {"exits": exits, "reason": reason}
+    row = insert(OperatorSwitch).values(user_id=user_id, **values)
+    await session.execute(row.on_conflict_do_update(index_elements=["user_id"], set_=values))
+
+
+async def to_sell(session: AsyncSession) -> Sequence[ToSell]:
+    """Return every running strategy that a kill switch says to sell."""
+    everybody = select(SystemSwitch.one).where(SystemSwitch.halted, SystemSwitch.exits == KillExits.EXIT)
+    theirs = select(LimitsRow.user_id).where(LimitsRow.kill_switch, LimitsRow.kill_exits == KillExits.EXIT)
+    suspended = select(OperatorSwitch.user_id).where(OperatorSwitch.exits == KillExits.EXIT)
+    whose = or_(everybody.exists(), StrategyRow.user_id.in_(theirs), StrategyRow.user_id.in_(suspended))
+    query = _RUNNING.where(whose)
+    return [_of(row) for row in await session.execute(query)]
+
+
+async def user_named(session: AsyncSession, name: str) -> UUID | None:
+    """Return the user with that e-mail or id; None when there is none."""
+    try:
+        condition = User.user_id == UUID(name)
+    except ValueError:
+        condition = User.email == name.lower()
+    return (await session.execute(select(User.user_id).where(condition))).scalar_one_or_none()
+
+
+def _of(row: Any) -> ToSell:
+    return ToSell(row.strategy_id, row.workflow_id, row.run_id)
+
+
+def _switch(on: bool | None, exits: str | None, reason: str | None, since: datetime | None) -> Switch:
+    if not on:
+        return Switch()
+    return Switch(True, KillExits(exits) if exits is not None else KillExits.KEEP, reason or "", since)
+
+
+_RUNNING = select(StrategyRow.strategy_id, StrategyRow.workflow_id, StrategyRow.run_id).where(
+    StrategyRow.status == Status.RUNNING.value,
+    StrategyRow.workflow_id.is_not(None),
+    StrategyRow.run_id.is_not(None),
+)
+_SWITCHES = (
+    select(
+        *(SystemSwitch.halted, SystemSwitch.exits, SystemSwitch.reason, SystemSwitch.halted_at),
+        *(LimitsRow.kill_switch, LimitsRow.kill_exits, LimitsRow.kill_reason, LimitsRow.killed_at),
+        OperatorSwitch.exits.label("their_exits"),
+        OperatorSwitch.reason.label("their_reason"),
+        OperatorSwitch.since,
+    )
+    .select_from(SystemSwitch)
+    .outerjoin(LimitsRow, LimitsRow.user_id == bindparam("user_id"))
+    .outerjoin(OperatorSwitch, OperatorSwitch.user_id == bindparam("user_id"))
+)

@@ -1,0 +1,50 @@
+"""Reads what a user's other strategies hold of the same shares; callers at one moment share a query."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Uuid, bindparam, text
+
+from adapters.postgres.engine import Store
+from adapters.postgres.write_batcher import Together
+from domain.order import LegKey
+from domain.sellable import OtherClaims
+
+# Who bought first has the first claim. Kept shares are the user's own.
+_CLAIMS = text(
+    """
+SELECT mine.strategy_id,
+    coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
+        WHERE (other.bought_at, other.strategy_id) < (mine.bought_at, mine.strategy_id)), 0) AS older,
+    EXISTS (
+        SELECT FROM orders AS sent
+        WHERE sent.user_id = mine.user_id AND sent.strategy_id <> mine.strategy_id
+            AND (sent.exchange, sent.symbol, sent.product) = (mine.exchange, mine.symbol, mine.product)
+            AND sent.sent_at > now() - interval '1 day' AND sent.status IN ('sent', 'open')
+    ) AS in_flight
+FROM strategies AS mine LEFT JOIN strategies AS other
+    ON other.user_id = mine.user_id AND other.strategy_id <> mine.strategy_id
+    AND (other.exchange, other.symbol, other.product) = (mine.exchange, mine.symbol, mine.product)
+    AND other.position = 'bought' AND NOT other.kept
+WHERE mine.strategy_id = ANY(:ids)
+GROUP BY mine.strategy_id
+"""
+).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+
+
+class OtherClaimsReader:
+    """The claims beside one strategy's own, by its id."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._together: Together[UUID, OtherClaims] = Together(self._read)
+
+    async def read(self, key: LegKey) -> OtherClaims:
+        """Return what other strategies of the user hold and have on its way. Raises `StoreUnavailable`."""
+        return await self._together.add(key.strategy_id)
+
+    async def _read(self, strategy_ids: Sequence[UUID], wait: bool) -> list[OtherClaims]:
+        async with self._store.statement() as connection:
+            rows = (await connection.execute(_CLAIMS, {"ids": list(set(strategy_ids))})).all()
+        found = {row.strategy_id: OtherClaims(int(row.older), row.in_flight) for row in rows}
+        return [found.get(strategy_id, OtherClaims()) for strategy_id in strategy_ids]

@@ -1,0 +1,250 @@
+"""The notices in Postgres: made of the timeline, claimed one at a time for each channel, settled once.
+
+The timeline itself is the outbox. Whoever trades writes nothing for notices, and waits for nobody who does:
+what happened is read behind the cursor, which stays a minute behind, because a line that gets its number now
+may be committed a little after a line with a higher one.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import Select, and_, delete, exists, func, literal, not_, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from adapters.postgres.engine import Store
+from adapters.postgres.notification_tables import ChannelRow, NoticeCursor, NoticeRow
+from adapters.postgres.tables import EventRow
+from domain.notification import (
+    TOLD_EVENTS,
+    AlarmNotice,
+    Arrival,
+    ChannelKind,
+    Delivery,
+    Notice,
+    NoticeKind,
+    NoticeStatus,
+    notice_of,
+    settled,
+)
+
+BEHIND = timedelta(seconds=60)
+"""How long a line's transaction may take at the most; statements and pauses are cut after 3 and 4 s."""
+VANISHED = timedelta(seconds=30)
+"""A notice that has been on its way for longer has lost its sender: a try takes 20 s at the most."""
+KEPT = timedelta(days=30)
+_NOW = func.clock_timestamp()
+_LISTENS = ChannelRow.gone_at.is_(None)
+_DUE = and_(NoticeRow.status == NoticeStatus.WAITING, NoticeRow.due_at <= _NOW)
+_LOST = and_(NoticeRow.status == NoticeStatus.SENDING, NoticeRow.claimed_at < _NOW - VANISHED)
+_LONGEST_TEXT = 1000
+
+
+class PostgresOutbox:
+    """Implements `domain.notification.Outbox`, for the worker's role."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def is_idle(self) -> bool:
+        """Ask in one statement; where the cursor has only minutes to move on, it is left where it is."""
+        async with self._store.statement() as connection:
+            return bool(await connection.scalar(_IDLE))
+
+    async def gather(self) -> None:
+        """Make notices of new lines of the timeline; one worker at a time, the others find it done."""
+        async with self._store.work() as session:
+            await session.execute(_VANISHED)
+            since = await session.scalar(select(NoticeCursor.event_id).with_for_update(skip_locked=True))
+            if since is None:
+                return
+            rows = (await session.execute(_listening(_new_lines(since)))).all()
+            await _add(session, [row for row in map(_of_line, rows) if row is not None])
+            await session.execute(_move_on(since))
+
+    async def claim(self, most: int) -> Sequence[Notice]:
+        """Take the right to send what is due, in one committed step before anything is sent."""
+        async with self._store.work() as session:
+            ids = (await session.scalars(_due(most))).all()
+            if not ids:
+                return []
+            claimed = (
+                update(NoticeRow)
+                .where(NoticeRow.notice_id.in_(ids))
+                .values(status=NoticeStatus.SENDING, attempts=NoticeRow.attempts + 1, claimed_at=_NOW)
+                .returning(*_CLAIMED)
+            )
+            rows = (await session.execute(claimed)).all()
+            channels = await _channels(session, {row.channel_id for row in rows})
+        return [_notice(row, channels[row.channel_id]) for row in rows]
+
+    async def settle(self, notice: Notice, delivery: Delivery) -> None:
+        """Write down what became of it; what was settled already stays as it is."""
+        end = settled(delivery, notice.attempts)
+        over = end.pause is None
+        change = (
+            update(NoticeRow)
+            .where(NoticeRow.notice_id == notice.notice_id, NoticeRow.attempts == notice.attempts)
+            .where(NoticeRow.status.in_([NoticeStatus.SENDING, NoticeStatus.UNKNOWN]))
+            .values(
+                status=end.status,
+                message=delivery.message[:_LONGEST_TEXT],
+                due_at=_NOW + (end.pause or timedelta()),
+                ended_at=_NOW if over else None,
+            )
+        )
+        async with self._store.work() as session:
+            await session.execute(change)
+            if delivery.arrival is Arrival.GONE:
+                await session.execute(
+                    update(ChannelRow).where(ChannelRow.channel_id == notice.channel_id).values(gone_at=_NOW)
+                )
+
+    async def tell(self, user_id: UUID, notice: AlarmNotice, text: str, at: datetime) -> None:
+        """Make notices of what is no line of the timeline; told once for each source."""
+        kind, source = notice.kind, notice.source
+        async with self._store.work() as session:
+            query = _listening(select(ChannelRow.channel_id, ChannelRow.tells))
+            channels = (await session.execute(query.where(ChannelRow.user_id == user_id))).all()
+            told = [row.channel_id for row in channels if kind in row.tells]
+            await _add(session, [_row(user_id, channel, None, kind, text, at, source) for channel in told])
+
+    async def forget(self) -> None:
+        """Delete notices of more than thirty days ago."""
+        async with self._store.work() as session:
+            await session.execute(delete(NoticeRow).where(NoticeRow.at < _NOW - KEPT))
+
+
+def _listening(query: Any) -> Any:
+    # Locked until the notices are in: a channel that is being removed takes them along.
+    return query.where(_LISTENS).with_for_update(read=True, key_share=True, of=ChannelRow)
+
+
+def _new_lines(since: Any) -> Select[Any]:
+    source = func.concat("event:", EventRow.event_id)
+    made = exists().where(NoticeRow.channel_id == ChannelRow.channel_id, NoticeRow.source == source)
+    columns = (EventRow.event_id, EventRow.user_id, EventRow.strategy_id, EventRow.at, EventRow.kind)
+    return (
+        select(*columns, EventRow.text, EventRow.data, ChannelRow.channel_id, ChannelRow.tells)
+        .join(ChannelRow, ChannelRow.user_id == EventRow.user_id)
+        .where(EventRow.event_id > since, EventRow.kind.in_(sorted(TOLD_EVENTS)))
+        .where(EventRow.at >= ChannelRow.created_at, ~made)
+        .order_by(EventRow.event_id)
+    )
+
+
+def _of_line(row: Any) -> Mapping[str, Any] | None:
+    kind = notice_of(row.kind, row.data)
+    if kind is None or kind not in row.tells:
+        return None
+    source = f"event:{row.event_id}"
+    return _row(row.user_id, row.channel_id, row.strategy_id, kind, row.text, row.at, source)
+
+
+def _row(
+    user_id: UUID,
+    channel_id: UUID,
+    strategy_id: UUID | None,
+    kind: NoticeKind,
+    text: str,
+    at: datetime,
+    source: str,
+) -> dict[str, Any]:
+    return {
+        "notice_id": uuid4(),
+        "user_id": user_id,
+        "channel_id": channel_id,
+        "strategy_id": strategy_id,
+        "kind": kind.value,
+        "text": text[:_LONGEST_TEXT],
+        "at": at,
+        "source": source,
+    }
+
+
+async def _add(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        await session.execute(insert(NoticeRow).values(list(rows)).on_conflict_do_nothing())
+
+
+def _move_on(since: int) -> Any:
+    old = (
+        select(func.max(EventRow.event_id))
+        .where(EventRow.event_id > since, EventRow.at < _NOW - BEHIND)
+        .scalar_subquery()
+    )
+    return update(NoticeCursor).values(event_id=func.coalesce(old, literal(since)))
+
+
+def _due(most: int) -> Select[Any]:
+    """Of each channel the oldest that is due, where none is on its way: in order, and nobody hogs."""
+    first, busy = aliased(NoticeRow), aliased(NoticeRow)
+    earlier = exists().where(
+        first.channel_id == NoticeRow.channel_id,
+        first.status == NoticeStatus.WAITING,
+        first.due_at < NoticeRow.due_at,
+    )
+    on_its_way = exists().where(busy.channel_id == NoticeRow.channel_id, busy.status == NoticeStatus.SENDING)
+    return (
+        select(NoticeRow.notice_id)
+        .where(_DUE, ~earlier, ~on_its_way)
+        .order_by(NoticeRow.due_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+
+
+async def _channels(session: AsyncSession, ids: set[UUID]) -> Mapping[UUID, Any]:
+    columns = (ChannelRow.channel_id, ChannelRow.kind, ChannelRow.address, ChannelRow.secret)
+    rows = await session.execute(select(*columns).where(ChannelRow.channel_id.in_(ids)))
+    return {row.channel_id: row for row in rows}
+
+
+def _notice(row: Any, channel: Any) -> Notice:
+    return Notice(
+        notice_id=row.notice_id,
+        user_id=row.user_id,
+        channel_id=row.channel_id,
+        channel_kind=ChannelKind(channel.kind),
+        address=channel.address,
+        secret=channel.secret,
+        strategy_id=row.strategy_id,
+        kind=NoticeKind(row.kind),
+        text=row.text,
+        at=row.at,
+        attempts=row.attempts,
+    )
+
+
+_CLAIMED = (
+    NoticeRow.notice_id,
+    NoticeRow.user_id,
+    NoticeRow.channel_id,
+    NoticeRow.strategy_id,
+    NoticeRow.kind,
+    NoticeRow.text,
+    NoticeRow.at,
+    NoticeRow.attempts,
+)
+_VANISHED = (
+    update(NoticeRow)
+    .where(_LOST)
+    .values(
+        status=NoticeStatus.UNKNOWN,
+        ended_at=_NOW,
+        message="Whoever sent it was ended meanwhile: it may or may not have arrived.",
+    )
+)
+_CURSOR = select(NoticeCursor.event_id).scalar_subquery()
+_IDLE = select(
+    not_(
+        or_(
+            exists(_new_lines(_CURSOR).where(_LISTENS)),
+            exists().where(or_(_DUE, _LOST)),
+            exists().where(EventRow.event_id > _CURSOR, EventRow.at < _NOW - 3 * BEHIND),
+        )
+    )
+)

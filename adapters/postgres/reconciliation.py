@@ -1,0 +1,138 @@
+"""What the reconciler reads, of all users: the worker's role only."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
+
+from adapters.postgres.engine import Store
+from adapters.postgres.limits import to_sell
+from adapters.postgres.order_rows import attempt_of, terms_of
+from adapters.postgres.starts import start_of, start_of_strategy
+from adapters.postgres.tables import OrderRow, StartRow, StrategyRow
+from domain.limits import ToSell
+from domain.order import Leg, OrderStatus
+from domain.reconciler import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow
+from domain.run import StartRun
+from domain.strategy import Phase, Position, Status
+
+_IN_DOUBT = (OrderStatus.SENT.value, OrderStatus.ABSENT.value, OrderStatus.OPEN.value)
+"""Open as well: an operator may say that the broker has it, and no run is there to follow it."""
+
+
+class PostgresReconciliation:
+    """Implements `domain.reconciler_ports.Reconciliation`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def owned(self, part: Slice, started_before: datetime) -> Sequence[Owned]:
+        """Return the strategies of a slice that are called running and were started before that instant."""
+        bounds = {"first": part.first, "last": part.last, "started_before": started_before}
+        async with self._store.statement() as connection:
+            rows = (await connection.execute(_OWNED, bounds)).all()
+        return [Owned(strategy_id, workflow_id or "") for strategy_id, workflow_id in rows]
+
+    async def running(self, strategy_ids: Collection[UUID]) -> Sequence[RunningRow]:
+        """Return those of these strategies that are called running, with the START they were started by."""
+        if not strategy_ids:
+            return []
+        query = (
+            select(StrategyRow, StartRow)
+            .outerjoin(StartRow, StartRow.start_id == StrategyRow.start_id)
+            .where(StrategyRow.status == Status.RUNNING.value, StrategyRow.strategy_id.in_(strategy_ids))
+        )
+        async with self._store.read() as session:
+            rows = (await session.execute(query)).all()
+        return [
+            RunningRow(start, row.workflow_id, row.run_id, Position(row.position))
+            for row, written in rows
+            if (start := _start(row, written)) is not None and row.workflow_id and row.run_id
+        ]
+
+    async def sold(self, before: datetime) -> Sequence[SoldRow]:
+        """Return the running strategies that hold nothing any more since before that instant."""
+        async with self._store.statement() as connection:
+            rows = (await connection.execute(_SOLD, {"before": before})).all()
+        return [SoldRow(row.strategy_id, row.workflow_id or "", row.run_id or "") for row in rows]
+
+    async def to_sell(self) -> Sequence[ToSell]:
+        """Return the running strategies that a kill switch says to sell."""
+        async with self._store.read() as session:
+            return await to_sell(session)
+
+    async def doubtful_orders(self) -> Sequence[DoubtfulOrder]:
+        """Return the orders of today that no run follows and that may not be over, while the market is open.
+
+        An exit that was given up, or an earlier START's, may still turn up: it sells what nobody expects.
+        """
+        query = (
+            select(OrderRow, StrategyRow, StartRow)
+            .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
+            .outerjoin(StartRow, StartRow.start_id == StrategyRow.start_id)
+            .where(
+                OrderRow.trading_day == StrategyRow.trading_day,
+                StrategyRow.closes_at > func.now(),
+                or_(_doubtful_entry(), _doubtful_exit()),
+            )
+            .order_by(OrderRow.sent_at)
+        )
+        async with self._store.read() as session:
+            rows = (await session.execute(query)).all()
+        return [
+            DoubtfulOrder(
+                start, attempt_of(order), terms_of(order), strategy.bought_quantity, strategy.sold_quantity
+            )
+            for order, strategy, written in rows
+            if (start := _start(strategy, written)) is not None
+        ]
+
+
+def _doubtful_entry() -> ColumnElement[bool]:
+    """Of the newest round: without an answer, or found to have bought after its strategy had stopped.
+
+    Whoever found that may have died before a run took it over. The run that does writes a later stop.
+    """
+    bought_since = and_(
+        OrderRow.filled_at > StrategyRow.stopped_at,
+        StrategyRow.bought_quantity > StrategyRow.sold_quantity,
+        StrategyRow.kept.is_(False),
+    )
+    return and_(
+        OrderRow.leg == Leg.ENTRY.value,
+        or_(OrderRow.status.in_(_IN_DOUBT), bought_since),
+        OrderRow.round == StrategyRow.round,
+        StrategyRow.status == Status.STOPPED.value,
+    )
+
+
+def _doubtful_exit() -> ColumnElement[bool]:
+    unfollowed = or_(StrategyRow.status == Status.STOPPED.value, OrderRow.round < StrategyRow.round)
+    return and_(OrderRow.leg == Leg.EXIT.value, OrderRow.status.in_(_IN_DOUBT), unfollowed)
+
+
+def _start(row: StrategyRow, written: StartRow | None) -> StartRun | None:
+    """Return the START a row was started by, None where the row was never started."""
+    return start_of(written) if written is not None else start_of_strategy(row)
+
+
+_SOLD = (
+    select(StrategyRow.strategy_id, StrategyRow.workflow_id, StrategyRow.run_id)
+    .where(
+        StrategyRow.status == "running",
+        StrategyRow.position == Position.SOLD.value,
+        StrategyRow.phase.in_([Phase.ENTERING.value, Phase.HOLDING.value]),
+        StrategyRow.updated_at < bindparam("before"),
+        StrategyRow.workflow_id.is_not(None),
+        StrategyRow.run_id.is_not(None),
+    )
+    .order_by(StrategyRow.updated_at)
+    .limit(50)
+)
+_OWNED = select(StrategyRow.strategy_id, StrategyRow.workflow_id).where(
+    StrategyRow.status == "running",  # written out, as the index's own condition is
+    StrategyRow.strategy_id.between(bindparam("first"), bindparam("last")),
+    StrategyRow.started_at < bindparam("started_before"),
+    StrategyRow.workflow_id.is_not(None),
+)

@@ -1,0 +1,181 @@
+"""Held orders in Postgres: who holds which, signs of life, and taking over from the dead."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Select, Uuid, and_, bindparam, column, func, or_, select, table, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import aliased
+
+from adapters.postgres.engine import Store
+from adapters.postgres.order_rows import attempt_of, planned, terms_of
+from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
+from adapters.postgres.unit_of_work import Ledger, Page, Write
+from domain.order import Leg, OrderStatus, Reason
+from domain.run import EnterOrder, ExitOrder
+from domain.scheduled_order import EXIT_SENT_WITHIN, GONE_AFTER, LEASE, UNSENT_AFTER, HeldOrder
+from domain.strategy import Phase, Position, Status
+
+ADOPTED_AT_ONCE = 1000
+UNFOLLOWED = timedelta(seconds=120)
+"""How long what a dead worker sent is looked for: the entry's horizon; its run looks for it too."""
+UNMISSED = timedelta(seconds=30)
+"""How late an entry is still taken up; its missed rule is judged where it is claimed."""
+_NAME_LENGTH = 63
+"""Bytes, to which Postgres cuts a connection's name. Two that look alike then die later, never sooner."""
+_CONNECTED: Select[Any] = select(column("application_name")).select_from(table("pg_stat_activity"))
+_LIVE = ("planned", "sent", "open")
+_ENTRY = aliased(OrderRow)
+_STOPPABLE = (  # built once: building it takes longer than asking it
+    select(OrderRow.__table__, StrategyRow.bought_quantity)
+    .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
+    .where(
+        StrategyRow.strategy_id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+        StrategyRow.status == Status.RUNNING.value,
+        StrategyRow.position == Position.BOUGHT.value,
+        StrategyRow.phase.in_([Phase.ENTERING.value, Phase.HOLDING.value]),
+        OrderRow.trading_day == StrategyRow.trading_day,
+        OrderRow.round == StrategyRow.round,
+        OrderRow.leg == Leg.EXIT.value,
+        OrderRow.attempt == 1,
+        OrderRow.status == OrderStatus.PLANNED.value,
+        ~select(_ENTRY.order_id)
+        .where(
+            _ENTRY.strategy_id == StrategyRow.strategy_id,
+            _ENTRY.trading_day == StrategyRow.trading_day,
+            _ENTRY.round == StrategyRow.round,
+            _ENTRY.leg == Leg.ENTRY.value,
+            _ENTRY.status.in_(_LIVE),
+        )
+        .exists(),
+    )
+)
+
+
+class PostgresArmedLog:
+    """Implements `domain.scheduled_order.ArmedLog`.
+
+    Signs of life go over `life`, connections that bear the worker's name: they end with its process, which
+    Postgres sees at once, and they wait for no order.
+    """
+
+    def __init__(self, store: Store, life: Store) -> None:
+        self._store = store
+        self._life = life
+        self._ledger = Ledger(store)
+
+    async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | None:
+        """Write the leg's first intent as held by `worker`; None when it was sent or called off already."""
+        key = order.key
+        return await self._ledger.write(
+            Write(key.strategy_id, key.user_id, lambda page: _arm(page, order, worker), day=key.trading_day)
+        )
+
+    async def slot(self, due_at: datetime) -> int:
+        """Return how many orders are held for that instant."""
+        query = (
+            select(func.count())
+            .select_from(OrderRow)
+            .where(OrderRow.held_by.is_not(None), OrderRow.status == "planned", OrderRow.due_at == due_at)
+        )
+        async with self._store.read() as session:
+            return await session.scalar(query) or 0
+
+    async def beat(self, worker: str) -> None:
+        """Say that `worker` is alive. Losing the newest beat in a crash of Postgres costs nothing."""
+        now = func.clock_timestamp()
+        row = insert(WorkerRow).values(name=worker, alive_at=now)
+        async with self._life.work() as session:
+            await session.execute(text("SET LOCAL synchronous_commit = off"))
+            await session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"alive_at": now}))
+
+    async def leave(self, worker: str) -> None:
+        """Say that `worker` ends."""
+        async with self._store.work() as session:
+            await session.execute(text("DELETE FROM workers WHERE name = :name"), {"name": worker})
+
+    async def orphans(self, worker: str, ahead: timedelta) -> Sequence[HeldOrder]:
+        """Take over what dead workers held, and what a living one has not sent in time."""
+        async with self._store.work() as session:
+            now = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+            chosen = _orphans(worker, now, ahead)
+            found = await session.scalars(
+                update(OrderRow)
+                .where(OrderRow.order_id.in_(chosen))
+                .values(held_by=worker)
+                .returning(OrderRow)
+                .execution_options(synchronize_session=False)
+            )
+            return [_held(row) for row in found]
+
+    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[HeldOrder]:
+        """Return the sales that may leave ahead of their runs, in the order asked."""
+        async with self._store.statement() as connection:
+            rows: Sequence[Any] = (await connection.execute(_STOPPABLE, {"ids": strategy_ids})).all()
+        found = {row.strategy_id: (row, row.bought_quantity) for row in rows}
+        sales = (found[strategy_id] for strategy_id in strategy_ids if strategy_id in found)
+        return [HeldOrder(_sale(row, bought, Reason.STOPLOSS, now), attempt_of(row)) for row, bought in sales]
+
+
+def _arm(page: Page, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | None:
+    leg = page.leg(order.key)
+    if not leg:
+        leg = [planned(order.key, order.terms, 1, order.due_at, page.now)]
+        page.add_order(leg[0])
+    row = leg[-1]
+    if row.status != OrderStatus.PLANNED or page.strategy.status != Status.RUNNING:
+        return None
+    row.held_by, row.due_at = worker, order.due_at
+    if isinstance(order, EnterOrder):
+        row.wanted, row.stop_loss, row.closes_at = order.quantity, order.stop_loss, order.closes_at
+    else:
+        row.wanted, row.reason = order.bought, order.reason.value
+    return HeldOrder(order, attempt_of(row))
+
+
+def _orphans(worker: str, now: datetime, ahead: timedelta) -> Select[Any]:
+    """Choose, oldest first: the dead's that are due or sent, and whatever nobody sent in time."""
+    gone = func.left(WorkerRow.name, _NAME_LENGTH).not_in(
+        _CONNECTED.where(column("application_name").is_not(None))
+    )
+    dead = or_(
+        WorkerRow.alive_at.is_(None),
+        WorkerRow.alive_at < now - LEASE,
+        and_(WorkerRow.alive_at < now - GONE_AFTER, gone),
+    )
+    unsent = OrderRow.status == "planned"
+    # Before its time only from the dead; after it from anybody; an exit soon, or it is its run's.
+    due = unsent & (OrderRow.due_at < now + ahead) & (dead | (OrderRow.due_at < now - UNSENT_AFTER))
+    in_time = or_(
+        (OrderRow.leg == Leg.EXIT.value) & (OrderRow.due_at > now - EXIT_SENT_WITHIN),
+        (OrderRow.leg == Leg.ENTRY.value) & (OrderRow.due_at > now - UNMISSED),
+    )
+    unfollowed = OrderRow.status.in_(("sent", "open")) & dead & (OrderRow.sent_at > now - UNFOLLOWED)
+    return (
+        select(OrderRow.order_id)
+        .outerjoin(WorkerRow, WorkerRow.name == OrderRow.held_by)
+        .where(OrderRow.held_by.is_not(None), OrderRow.held_by != worker, OrderRow.status.in_(_LIVE))
+        .where((due & in_time) | unfollowed)
+        .order_by(OrderRow.due_at)
+        .limit(ADOPTED_AT_ONCE)
+        .with_for_update(of=OrderRow, skip_locked=True)
+    )
+
+
+def _held(row: OrderRow) -> HeldOrder:
+    attempt, wanted = attempt_of(row), row.wanted or 0
+    due_at = row.due_at
+    if due_at is None:
+        raise LookupError(f"order {row.order_id} is held without an instant")
+    if attempt.key.leg is Leg.EXIT:
+        return HeldOrder(_sale(row, wanted, Reason(row.reason or Reason.SELL), due_at), attempt)
+    if row.stop_loss is None:
+        raise LookupError(f"entry {row.order_id} is held without a stop")
+    order = EnterOrder(attempt.key, terms_of(row), wanted, row.stop_loss, due_at, row.closes_at)
+    return HeldOrder(order, attempt)
+
+
+def _sale(row: OrderRow, bought: int, reason: Reason, due_at: datetime) -> ExitOrder:
+    return ExitOrder(attempt_of(row).key, terms_of(row), bought, reason, due_at)

@@ -1,0 +1,140 @@
+"""STARTs as they are written down: by the API before a run begins, read by the run and when it is adopted."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import ColumnElement, String, and_, cast, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.postgres.engine import Store
+from adapters.postgres.tables import BrokerKeys, EventRow, StartRow, StrategyRow, account_name
+from domain.run import StartRun
+from domain.session import DayPlan
+from domain.strategy import OnStop, Product, Strategy
+
+BEGUN = ":started"
+"""What the timeline's line of a START's beginning is known by, behind its start_id."""
+_TERMS, _PLAN = TypeAdapter(Strategy), TypeAdapter(DayPlan)
+
+
+class Starts:
+    """One user's STARTs: added, and never changed."""
+
+    def __init__(self, session: AsyncSession, user_id: UUID) -> None:
+        self._session = session
+        self._user_id = user_id
+
+    async def write(self, start: StartRun) -> None:
+        """Write a START down, in the transaction in which somebody asked for it."""
+        await self._session.execute(
+            insert(StartRow).values(
+                start_id=start.start_id,
+                user_id=self._user_id,
+                strategy_id=start.strategy.strategy_id,
+                account=start.account,
+                terms=_TERMS.dump_python(start.strategy, mode="json"),
+                plan=_PLAN.dump_python(start.plan, mode="json"),
+                sell_only=start.sell_only,
+            )
+        )
+
+    async def account_of_newest(self, strategy_id: UUID) -> str:
+        """Return the account of the START that a strategy's shares are of; empty where it is not known."""
+        query = (
+            select(StartRow.account)
+            .join(StrategyRow, StrategyRow.start_id == StartRow.start_id)
+            .where(StrategyRow.strategy_id == strategy_id, StartRow.user_id == self._user_id)
+        )
+        return (await self._session.execute(query)).scalar_one_or_none() or ""
+
+    async def any_under_way(self, within: timedelta, strategy_id: UUID | None = None) -> bool:
+        """Tell whether a START of the last moments may still become a run; of one strategy, or of any."""
+        mine: list[ColumnElement[bool]] = [
+            StartRow.user_id == self._user_id,
+            StartRow.written_at > func.clock_timestamp() - within,
+            ~_begun(),
+        ]
+        if strategy_id is not None:
+            mine.append(StartRow.strategy_id == strategy_id)
+        return bool((await self._session.execute(select(exists().where(and_(*mine))))).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A START as it was written down; `connected`: the account that its user has connected now, if any."""
+
+    start: StartRun
+    connected: str | None
+
+    @property
+    def account_gone(self) -> bool:
+        """Its account was forgotten since: nothing could be bought or sold in it."""
+        return bool(self.start.account) and self.start.account != self.connected
+
+
+class WrittenStarts:
+    """STARTs of all users, for the worker's role."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def find(self, start_id: UUID) -> Written | None:
+        """Return a START as it was written down, None where it was not."""
+        query = (
+            select(StartRow, BrokerKeys.broker, BrokerKeys.broker_user_id)
+            .outerjoin(BrokerKeys, BrokerKeys.user_id == StartRow.user_id)
+            .where(StartRow.start_id == start_id)
+        )
+        async with self._store.read() as session:
+            found = (await session.execute(query)).one_or_none()
+        if found is None:
+            return None
+        row, broker, broker_user_id = found
+        return Written(start_of(row), account_name(broker, broker_user_id) if broker else None)
+
+
+def start_of(row: StartRow) -> StartRun:
+    """Return a row as the START it is."""
+    return StartRun(
+        row.start_id,
+        _TERMS.validate_python(row.terms),
+        _PLAN.validate_python(row.plan),
+        row.sell_only,
+        account=row.account,
+    )
+
+
+def start_of_strategy(row: StrategyRow) -> StartRun | None:
+    """Return the START that a strategy's row names, as far as that row knows it; None where there was none.
+
+    For what a version began that wrote no STARTs down. When the day opened matters to no run.
+    """
+    if row.start_id is None or row.trading_day is None:
+        return None
+    if row.buy_at is None or row.sell_at is None or row.closes_at is None:
+        return None
+    plan = DayPlan(row.trading_day, row.buy_at, row.sell_at, row.buy_at, row.closes_at, tuple(row.warnings))
+    return StartRun(row.start_id, _terms_of(row), plan)
+
+
+def _terms_of(row: StrategyRow) -> Strategy:
+    return Strategy(
+        row.strategy_id,
+        row.user_id,
+        row.symbol,
+        row.buy_time,
+        row.sell_time,
+        row.stop_loss,
+        row.quantity,
+        row.exchange,
+        Product(row.product),
+        OnStop(row.on_stop),
+    )
+
+
+def _begun() -> ColumnElement[bool]:
+    line = func.concat(cast(StartRow.start_id, String), literal(BEGUN))
+    return exists().where(EventRow.strategy_id == StartRow.strategy_id, EventRow.once == line)

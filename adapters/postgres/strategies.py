@@ -1,0 +1,225 @@
+"""Strategies as the API sees them: it creates, reads and deletes them; only the run moves them."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.postgres.failures import broken_constraint
+from adapters.postgres.starts import Starts
+from adapters.postgres.tables import USED_IDS_KEY, OrderRow, StrategyRow
+from domain.order import OrderStatus
+from domain.strategy import OnStop, Outcome, Phase, Position, Product, Status, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a page of a newest-first list ended."""
+
+    created_at: datetime
+    row_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyRecord:
+    """A strategy and where its newest run stands. Prices are averages; None while nothing was filled."""
+
+    strategy: Strategy
+    created_at: datetime
+    status: Status
+    phase: Phase | None
+    position: Position
+    outcome: Outcome | None
+    outcome_detail: str | None
+    trading_day: date | None
+    workflow_id: str | None
+    run_id: str | None
+    buy_at: datetime | None
+    sell_at: datetime | None
+    closes_at: datetime | None
+    warnings: tuple[str, ...]
+    bought_quantity: int
+    sold_quantity: int
+    outside_quantity: int
+    entry_price: Decimal | None
+    exit_price: Decimal | None
+    kept: bool
+    started_at: datetime | None
+    stopped_at: datetime | None
+
+    @property
+    def spot(self) -> Spot:
+        return Spot(self.created_at, self.strategy.strategy_id)
+
+    @property
+    def left_over(self) -> bool:
+        """Shares of an exit that failed are still held: nobody chose to keep them."""
+        return self.status is Status.STOPPED and self.position is Position.BOUGHT and not self.kept
+
+
+class IdUsed(Exception):
+    """A strategy of this id was there before and is deleted; an id never comes back."""
+
+
+class Deletion(StrEnum):
+    """What became of the wish to delete a strategy."""
+
+    DONE = "done"
+    UNKNOWN = "unknown"
+    RUNNING = "running"
+    STARTING = "starting"
+    POSITION_OPEN = "position_open"
+    IN_DOUBT = "in_doubt"
+
+
+class Strategies:
+    """One user's strategies."""
+
+    def __init__(self, session: AsyncSession, user_id: UUID) -> None:
+        self._session = session
+        self._user_id = user_id
+
+    async def create(self, strategy: Strategy, warnings: tuple[str, ...] = ()) -> tuple[StrategyRecord, bool]:
+        """Create it unless one of its id is there; return what is there now, and whether it is new.
+
+        Raises `IdUsed` where a strategy of that id was deleted: its orders' tags would come back.
+        """
+        statement = (
+            insert(StrategyRow)
+            .values(
+                strategy_id=strategy.strategy_id,
+                user_id=self._user_id,
+                symbol=strategy.symbol,
+                exchange=strategy.exchange,
+                product=strategy.product,
+                buy_time=strategy.buy_time,
+                sell_time=strategy.sell_time,
+                stop_loss=strategy.stop_loss,
+                quantity=strategy.quantity,
+                on_stop=strategy.on_stop,
+                warnings=list(warnings),
+            )
+            .on_conflict_do_nothing(index_elements=["strategy_id"])
+            .returning(StrategyRow)
+        )
+        try:
+            made = (await self._session.execute(statement)).scalar_one_or_none()
+        except IntegrityError as refused:
+            if broken_constraint(refused) == USED_IDS_KEY:
+                raise IdUsed(f"strategy {strategy.strategy_id} was deleted") from None
+            raise
+        if made is not None:
+            return record_of(made), True
+        known = select(StrategyRow).where(self._is(strategy.strategy_id))
+        return record_of((await self._session.execute(known)).scalar_one()), False
+
+    async def page(self, limit: int, after: Spot | None) -> list[StrategyRecord]:
+        """Return at most `limit` strategies, newest first, from `after` on."""
+        statement = select(StrategyRow).where(StrategyRow.user_id == self._user_id)
+        if after is not None:
+            place = tuple_(StrategyRow.created_at, StrategyRow.strategy_id)
+            statement = statement.where(place < (after.created_at, after.row_id))
+        newest_first = (StrategyRow.created_at.desc(), StrategyRow.strategy_id.desc())
+        rows = (await self._session.execute(statement.order_by(*newest_first).limit(limit))).scalars()
+        return [record_of(row) for row in rows]
+
+    async def hold(self, strategy_id: UUID) -> bool:
+        """Keep a strategy from being deleted until the unit of work ends; False when there is none."""
+        query = select(StrategyRow.strategy_id).where(self._is(strategy_id))
+        query = query.with_for_update(key_share=True, read=True)
+        return (await self._session.execute(query)).scalar_one_or_none() is not None
+
+    async def any_running(self) -> bool:
+        running = and_(StrategyRow.user_id == self._user_id, StrategyRow.status == Status.RUNNING)
+        return bool((await self._session.execute(select(exists().where(running)))).scalar_one())
+
+    async def delete(self, strategy_id: UUID, start_lasts: timedelta) -> Deletion:
+        """Delete a strategy that neither runs, nor holds shares of a failed exit, nor has an order in doubt.
+
+        Nor is one deleted whose START was written down within `start_lasts` and may yet become a run.
+
+        An order in doubt may still turn up and is then found by its row: until the market closes it stays.
+        """
+        row = (
+            await self._session.execute(select(StrategyRow).where(self._is(strategy_id)).with_for_update())
+        ).scalar_one_or_none()
+        if row is None:
+            return Deletion.UNKNOWN
+        if row.status == Status.RUNNING:
+            return Deletion.RUNNING
+        if await Starts(self._session, self._user_id).any_under_way(start_lasts, strategy_id):
+            return Deletion.STARTING
+        if record_of(row).left_over:
+            return Deletion.POSITION_OPEN
+        if await self._in_doubt(row):
+            return Deletion.IN_DOUBT
+        await self._session.execute(delete(StrategyRow).where(self._is(strategy_id)))
+        return Deletion.DONE
+
+    async def _in_doubt(self, row: StrategyRow) -> bool:
+        unanswered = and_(
+            OrderRow.strategy_id == row.strategy_id,
+            OrderRow.user_id == self._user_id,
+            OrderRow.trading_day == row.trading_day,
+            OrderRow.status.in_((OrderStatus.SENT, OrderStatus.OPEN, OrderStatus.ABSENT)),
+        )
+        if row.closes_at is not None:
+            closes_at = literal(row.closes_at, StrategyRow.closes_at.type)  # bare, it loses its zone
+            unanswered = and_(unanswered, func.now() < closes_at)
+        return bool((await self._session.execute(select(exists().where(unanswered)))).scalar_one())
+
+    def _is(self, strategy_id: UUID) -> ColumnElement[bool]:
+        return and_(StrategyRow.strategy_id == strategy_id, StrategyRow.user_id == self._user_id)
+
+
+def record_of(row: Any) -> StrategyRecord:
+    """Return a row of `strategies`, or of its columns, as a record."""
+    same: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
+    return StrategyRecord(
+        strategy=Strategy(
+            strategy_id=row.strategy_id,
+            user_id=row.user_id,
+            symbol=row.symbol,
+            buy_time=row.buy_time,
+            sell_time=row.sell_time,
+            stop_loss=row.stop_loss,
+            quantity=row.quantity,
+            exchange=row.exchange,
+            product=Product(row.product),
+            on_stop=OnStop(row.on_stop),
+        ),
+        status=Status(row.status),
+        phase=Phase(row.phase) if row.phase else None,
+        position=Position(row.position),
+        outcome=Outcome(row.outcome) if row.outcome else None,
+        warnings=tuple(row.warnings),
+        **same,
+    )
+
+
+_SAME = (
+    "created_at",
+    "outcome_detail",
+    "trading_day",
+    "workflow_id",
+    "run_id",
+    "buy_at",
+    "sell_at",
+    "closes_at",
+    "bought_quantity",
+    "sold_quantity",
+    "outside_quantity",
+    "entry_price",
+    "exit_price",
+    "kept",
+    "started_at",
+    "stopped_at",
+)
+"""Columns a record shows as they are."""

@@ -1,0 +1,176 @@
+"""Writing to a strategy's rows: always under the lock of its row, so that what was read is what is changed.
+
+The strategy's row is locked first, then its orders, then timeline lines are added: everybody takes locks in
+this order, and event ids grow in commit order.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.postgres.audit import audit
+from adapters.postgres.engine import Store
+from adapters.postgres.tables import EventRow, OrderRow, StrategyRow
+from adapters.postgres.write_batcher import Later, Together
+from domain.audit import AuditLine
+from domain.errors import AnotherRun, ForeignStart, IllegalMove
+from domain.order import LegKey
+
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True)
+class Page:
+    """One strategy under lock, with its orders of the days asked for. `now` is Postgres' clock."""
+
+    strategy: StrategyRow
+    now: datetime
+    orders: list[OrderRow] = field(default_factory=list)
+    written: set[str] = field(default_factory=set)
+    """Those of the asked `once` keys that the timeline has already."""
+    added: list[OrderRow] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    audits: list[AuditLine] = field(default_factory=list)
+    """What is recorded of a person's own act on these rows."""
+
+    def leg(self, key: LegKey) -> list[OrderRow]:
+        """Return a leg's attempts, oldest first."""
+        name = (key.trading_day, key.round, key.leg)
+        found = (row for row in self.orders if (row.trading_day, row.round, row.leg) == name)
+        return sorted(found, key=lambda row: row.attempt)
+
+    def order(self, order_id: UUID) -> OrderRow:
+        """Return one of the days' orders. Raises `LookupError`: an intent never disappears."""
+        for row in self.orders:
+            if row.order_id == order_id:
+                return row
+        raise LookupError(f"order {order_id} is not in the order log")
+
+    def add_order(self, row: OrderRow) -> None:
+        """Write an intent; the lock makes sure that nobody else writes the same one."""
+        self.orders.append(row)
+        self.added.append(row)
+
+    def say(self, kind: str, text: str, once: str, data: dict[str, str] | None = None) -> None:
+        """Add a line to the timeline, unless its `once` is there."""
+        self.lines.append(
+            {
+                "user_id": self.strategy.user_id,
+                "strategy_id": self.strategy.strategy_id,
+                "kind": str(kind),
+                "phase": self.strategy.phase,
+                "text": text,
+                "data": data or {},
+                "once": once,
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Write(Generic[Result]):
+    """One change to one strategy's rows; `apply` decides before it changes anything, and does no I/O.
+
+    It sees the orders of the newest run's day, and of `day`; `once` is a key it wants to know of.
+    """
+
+    strategy_id: UUID
+    user_id: UUID
+    apply: Callable[[Page], Result]
+    day: date | None = None
+    once: str | None = None
+
+
+class Ledger:
+    """Carries out writes; those that come in while others are under way share a transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._together: Together[Write[Any], Any] = Together(self._write)
+
+    async def write(self, write: Write[Result]) -> Result:
+        """Return, once it is committed, what `apply` returned; what it raises undoes nothing of others.
+
+        Raises `LookupError` where the user has no such strategy.
+        """
+        result: Result = await self._together.add(write)
+        return result
+
+    async def _write(self, writes: Sequence[Write[Any]], wait: bool) -> list[Any]:
+        async with self._store.work() as session:
+            pages = await _locked(session, writes, wait)
+            await _load_orders(session, pages, writes)
+            await _load_written(session, pages, writes)
+            answers = [_apply(pages, write, wait) for write in writes]
+            await _save(session, pages.values())
+        return answers
+
+
+def _apply(pages: dict[UUID, Page], write: Write[Any], wait: bool) -> Any:
+    page = pages.get(write.strategy_id)
+    if page is None and not wait:
+        return Later.LATER
+    if page is None or page.strategy.user_id != write.user_id:
+        return LookupError(f"strategy {write.strategy_id} does not exist")
+    try:
+        return write.apply(page)
+    except (IllegalMove, LookupError, AnotherRun, ForeignStart) as error:
+        return error
+
+
+async def _locked(session: AsyncSession, writes: Sequence[Write[Any]], wait: bool) -> dict[UUID, Page]:
+    query = (
+        select(StrategyRow, func.clock_timestamp())
+        .where(StrategyRow.strategy_id.in_({write.strategy_id for write in writes}))
+        .order_by(StrategyRow.strategy_id)
+        .with_for_update(key_share=True, skip_locked=not wait)
+    )
+    found = await session.execute(query)
+    return {strategy.strategy_id: Page(strategy, now) for strategy, now in found}
+
+
+async def _load_orders(session: AsyncSession, pages: dict[UUID, Page], writes: Sequence[Write[Any]]) -> None:
+    days = {(write.strategy_id, write.day) for write in writes if write.strategy_id in pages}
+    days |= {(strategy_id, page.strategy.trading_day) for strategy_id, page in pages.items()}
+    wanted = [(strategy_id, day) for strategy_id, day in days if day is not None]
+    if not wanted:
+        return
+    query = (
+        select(OrderRow)
+        .where(tuple_(OrderRow.strategy_id, OrderRow.trading_day).in_(wanted))
+        .order_by(OrderRow.order_id)
+        .with_for_update(key_share=True)
+    )
+    for row in await session.scalars(query):
+        pages[row.strategy_id].orders.append(row)
+
+
+async def _load_written(session: AsyncSession, pages: dict[UUID, Page], writes: Sequence[Write[Any]]) -> None:
+    keys = [(write.strategy_id, write.once) for write in writes if write.once and write.strategy_id in pages]
+    if not keys:
+        return
+    query = select(EventRow.strategy_id, EventRow.once).where(
+        tuple_(EventRow.strategy_id, EventRow.once).in_(keys)
+    )
+    for strategy_id, once in await session.execute(query):
+        pages[strategy_id].written.add(once)
+
+
+async def _save(session: AsyncSession, pages: Iterable[Page]) -> None:
+    lines: list[dict[str, Any]] = []
+    pages = list(pages)
+    for page in pages:
+        session.add_all(page.added)
+        lines += page.lines
+        if session.is_modified(page.strategy):
+            page.strategy.updated_at = page.now
+    await session.flush()
+    if lines:
+        await session.execute(insert(EventRow).on_conflict_do_nothing(), lines)
+    for line in (line for page in pages for line in page.audits):
+        await audit(session, line)

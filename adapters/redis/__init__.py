@@ -1,0 +1,1 @@
+"""Redis or Valkey: runtime keys, queues, leases, counters."""

@@ -1,0 +1,79 @@
+"""A mark in Redis that tells whether the runtime keys are still those that were loaded.
+
+stopwatch:whole   `whole|run id of the server`, or `filling|run id|token` while the keys are being loaded
+
+A flush takes the mark away; a restart, which may have lost the last second, and a failover change the run id
+of the server. So one question in a round stands for one question a strategy.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import uuid4
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from adapters.redis.runtime_cache import ANSWER_SECONDS
+from domain.errors import CacheUnavailable
+
+KEY = "stopwatch:whole"
+_DONE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end
+"""
+
+
+class RedisMark:
+    """Implements `domain.reconciler_ports.CacheMark`."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._done = redis.register_script(_DONE)
+
+    @classmethod
+    def connect(cls, url: str) -> "RedisMark":
+        """Return the mark in `redis://host:port/db`; connects when first used."""
+        return cls(
+            Redis.from_url(
+                url,
+                decode_responses=True,
+                socket_timeout=ANSWER_SECONDS,
+                socket_connect_timeout=ANSWER_SECONDS,
+                retry=Retry(NoBackoff(), 1),
+            )
+        )
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def stands(self) -> bool:
+        """Tell whether this is the cache that was filled last."""
+        async with _translated():
+            mark = await self._redis.get(KEY)
+            return mark is not None and mark == f"whole|{await self._run_id()}"
+
+    async def begin(self) -> str:
+        """Say that the cache is being filled; return what `done` needs."""
+        async with _translated():
+            filling = f"filling|{await self._run_id()}|{uuid4().hex}"
+            await self._redis.set(KEY, filling)
+        return filling
+
+    async def done(self, filling: str) -> None:
+        """Set the mark, unless the cache was flushed, or filled by somebody else, since `begin`."""
+        run_id = filling.split("|")[1]
+        async with _translated():
+            await self._done(keys=[KEY], args=[filling, f"whole|{run_id}"])
+
+    async def _run_id(self) -> str:
+        about = await self._redis.info("server")
+        return str(about["run_id"])
+
+
+@asynccontextmanager
+async def _translated() -> AsyncIterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise CacheUnavailable(f"Redis did not answer ({type(error).__name__})") from error

@@ -1,0 +1,58 @@
+"""Last prices as the listener wrote them to Redis: for people to look at, never to act on."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from adapters.redis.runtime_cache import ANSWER_SECONDS, RedisRuntimeCache
+from domain.errors import CacheUnavailable
+
+LOOKED_AT = 5
+"""Strategies of one symbol that are asked for its price: any of them has it."""
+
+
+class RedisLastPrices:
+    """Raises `CacheUnavailable` when Redis does not answer; a price that is not known is absent."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._cache = RedisRuntimeCache(redis)
+
+    @classmethod
+    def connect(cls, url: str) -> "RedisLastPrices":
+        """Return prices from `redis://host:port/db`; connects when first used."""
+        return cls(
+            Redis.from_url(
+                url,
+                decode_responses=True,
+                socket_timeout=ANSWER_SECONDS,
+                socket_connect_timeout=ANSWER_SECONDS,
+                retry=Retry(NoBackoff(), 1),
+            )
+        )
+
+    async def ping(self) -> None:
+        """Return when Redis answers."""
+        await self._cache.ping()
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
+        """Return the last prices of running strategies."""
+        return await self._cache.last_prices(strategy_ids)
+
+    async def of_symbol(self, exchange: str, symbol: str) -> Decimal | None:
+        """Return the last price of a symbol that some running strategy watches."""
+        name = symbol if exchange == "NSE" else f"{exchange}:{symbol}"
+        try:
+            members = await self._redis.srandmember(f"symbol:{name}:strategies", LOOKED_AT)
+        except (RedisError, OSError) as error:
+            raise CacheUnavailable(f"Redis did not answer ({type(error).__name__})") from error
+        prices = await self.last_prices([UUID(str(member)) for member in members or []])
+        return next(iter(prices.values()), None)

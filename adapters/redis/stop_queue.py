@@ -1,0 +1,96 @@
+"""Reading `queue:orders`: each event goes to one worker, at once, and is gone."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+from uuid import UUID
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from domain.errors import CacheUnavailable
+
+QUEUE = "queue:orders"
+GROUP = "workers"
+AT_ONCE = 256
+"""Sales that are read, claimed and sent together."""
+WAIT_MS = 1000
+"""Well below the client's socket timeout: a longer blocking read would end in its error."""
+FRESH_MS = 1000
+"""An older event is its run's alone: see `domain.scheduled_order.EXIT_SENT_WITHIN`."""
+STOPLOSS = "STOPLOSS"
+
+
+class RedisStops:
+    """Implements `domain.scheduled_order.StopQueue` for one worker.
+
+    Nothing is acknowledged: the signal is durable.
+    """
+
+    def __init__(self, redis: Redis, worker: str) -> None:
+        self._redis = redis
+        self._worker = worker
+
+    @classmethod
+    def connect(cls, url: str, worker: str) -> Self:
+        """Prepare a connection of its own: a blocking read holds up nobody else."""
+        redis = Redis.from_url(url, decode_responses=True, socket_connect_timeout=2, socket_timeout=4)
+        return cls(redis, worker)
+
+    async def take(self) -> Sequence[UUID]:
+        """Wait up to a second for events; return the strategies of the fresh ones, in their order."""
+        try:
+            found = await self._read()
+            return await self._fresh(found) if found else ()
+        except (RedisError, OSError, TimeoutError) as away:
+            raise CacheUnavailable(f"Redis did not answer ({type(away).__name__})") from away
+
+    async def waiting(self) -> int:
+        """Return how many events no worker has taken. Raises `CacheUnavailable`."""
+        try:
+            return int(await self._redis.xlen(QUEUE))
+        except (RedisError, OSError, TimeoutError) as away:
+            raise CacheUnavailable(f"Redis did not answer ({type(away).__name__})") from away
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+    async def _read(self) -> list[tuple[str, dict[str, str]]]:
+        try:
+            streams: Any = await self._redis.xreadgroup(
+                GROUP, self._worker, {QUEUE: ">"}, count=AT_ONCE, block=WAIT_MS, noack=True
+            )
+        except ResponseError as missing:
+            if "NOGROUP" not in str(missing):
+                raise
+            await self._make_group()
+            return []
+        return [entry for _, entries in _pairs(streams) for entry in entries]
+
+    async def _make_group(self) -> None:
+        """Make the group, and the stream: at the beginning, and after Redis was flushed."""
+        try:
+            await self._redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True)
+        except ResponseError as exists:
+            if "BUSYGROUP" not in str(exists):
+                raise
+
+    async def _fresh(self, found: list[tuple[str, dict[str, str]]]) -> Sequence[UUID]:
+        """Take the events off the stream; leave out what is old by Redis' own clock, or no event of ours."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.time()
+            pipe.xdel(QUEUE, *(entry_id for entry_id, _ in found))
+            (seconds, microseconds), _ = await pipe.execute()
+        now = seconds * 1000 + microseconds // 1000
+        hit = (_strategy(event) for entry_id, event in found if now - int(entry_id.split("-")[0]) <= FRESH_MS)
+        return list(dict.fromkeys(strategy_id for strategy_id in hit if strategy_id is not None))
+
+
+def _pairs(streams: Any) -> Any:
+    return streams.items() if isinstance(streams, dict) else streams or ()
+
+
+def _strategy(event: dict[str, str]) -> UUID | None:
+    try:
+        return UUID(event["strategy_id"]) if event.get("event") == STOPLOSS else None
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""Keys, sealed secrets and the logins they open."""

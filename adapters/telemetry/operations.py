@@ -1,0 +1,152 @@
+"""What needs a person, as numbers that are read from Postgres, Redis and Temporal every fifteen seconds.
+
+Each worker reads the same books, so whoever adds them up over workers counts twice: take the highest.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge
+
+from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.watchers import Watchers
+from domain.errors import Unavailable
+from domain.ports import Clock
+from domain.reconciler import why_still
+
+EVERY = 15.0
+"""Seconds between two looks: four small queries, beside the hundreds a second of a busy morning."""
+SOON = timedelta(minutes=30)
+"""Logins that are missing in the night are as it should be; this long before the order somebody must act."""
+
+log = structlog.stdlib.get_logger("desk")
+
+
+class DeskNumbers:
+    """The gauges. What could not be read is NaN, and old readings show by `read_at`: unknown is not zero."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str) -> Gauge:
+            made = Gauge(f"stopwatch_{name}", text, registry=registry)
+            made.set(math.nan)
+            return made
+
+        self.unknown = gauge("orders_unknown", "Orders that were sent and have no answer yet")
+        self.in_doubt = gauge(
+            "orders_in_doubt", "Orders that need a person, as `stopwatch positions` lists them"
+        )
+        self.left = gauge("positions_left", "Stopped strategies that hold shares nobody chose to keep")
+        self.oversold = gauge(
+            "positions_oversold", "Stopped strategies that sold more today than they bought"
+        )
+        self.logins_today = gauge(
+            "logins_needed", "Orders due later today whose login does not last until then"
+        )
+        self.logins_soon = gauge("logins_needed_soon", "The same, of orders that are due within half an hour")
+        self.stuck = gauge("runs_stuck", "Runs whose own steps fail again and again in Temporal")
+        self.round_age = gauge(
+            "reconciler_age_seconds", "Seconds since the reconciler last went round; infinite: never"
+        )
+        self.backup_age = gauge(
+            "backup_age_seconds", "Seconds since the newest checked backup was written; infinite: never"
+        )
+        self.queued = gauge("queue_depth", "Hit stops on the stream queue:orders that no worker has taken")
+        self.read_at = gauge("desk_read_timestamp_seconds", "When these were last read in full, epoch")
+        self.read_at.set(0)  # never: as old as can be, so that somebody is told
+
+
+class DeskWatch:
+    """Reads the numbers. `queued` counts events on the workers' queue, `stuck` runs that fail in Temporal.
+
+    `still` says why the reconciler counts as standing still; None while it does not, or nothing is known.
+    """
+
+    def __init__(
+        self,
+        numbers: DeskNumbers,
+        attention: Attention,
+        queued: Callable[[], Awaitable[int]],
+        stuck: Callable[[], Awaitable[int]],
+        clock: Clock,
+        watchers: Watchers,
+    ) -> None:
+        self._numbers = numbers
+        self._attention = attention
+        self._queued = queued
+        self._stuck = stuck
+        self._clock = clock
+        self._watchers = watchers
+        self._began = clock.monotonic()
+        self.still: str | None = None
+
+    async def run(self) -> None:
+        """Read until cancelled; no fault of one look ends the watch."""
+        while True:
+            try:
+                await self.look()
+            except Exception:
+                log.exception("the desk's numbers were not read; they are again")
+            await self._clock.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Read every number once; one that cannot be read becomes NaN and leaves `read_at` as it was."""
+        numbers = self._numbers
+        read = [
+            await self._read(numbers.unknown, self._attention.unanswered),
+            await self._read(numbers.in_doubt, self._in_doubt),
+            await self._read(numbers.left, self._left),
+            await self._read(numbers.oversold, self._oversold),
+            await self._read_logins(),
+            await self._read(numbers.queued, self._queued),
+            await self._read(numbers.stuck, self._stuck),
+            await self._read(numbers.round_age, self._round_age),
+            await self._read(numbers.backup_age, self._backup_age),
+        ]
+        if all(read):
+            numbers.read_at.set(self._clock.now().timestamp())
+
+    async def _in_doubt(self) -> int:
+        return len(await self._attention.in_doubt())
+
+    async def _left(self) -> int:
+        return len(await self._attention.left_over())
+
+    async def _oversold(self) -> int:
+        return len(await self._attention.sold_twice())
+
+    async def _round_age(self) -> float:
+        self.still = None  # not known, unless the next line knows
+        age = await self._watchers.round_age()
+        self.still = why_still(age, timedelta(seconds=self._clock.monotonic() - self._began))
+        return _seconds(age)
+
+    async def _backup_age(self) -> float:
+        return _seconds(await self._watchers.backup_age())
+
+    async def _read_logins(self) -> bool:
+        now = self._clock.now()
+        try:
+            needed = await self._attention.logins_needed(now)
+        except Unavailable:
+            self._numbers.logins_today.set(math.nan)
+            self._numbers.logins_soon.set(math.nan)
+            return False
+        self._numbers.logins_today.set(len(needed))
+        self._numbers.logins_soon.set(sum(one.due_at - now <= SOON for one in needed))
+        return True
+
+    @staticmethod
+    async def _read(gauge: Gauge, count: Callable[[], Awaitable[float]]) -> bool:
+        try:
+            gauge.set(await count())
+        except Unavailable:
+            gauge.set(math.nan)
+            return False
+        return True
+
+
+def _seconds(age: timedelta | None) -> float:
+    """What never happened is older than any bound, and no number that could pass for a young one."""
+    return math.inf if age is None else age.total_seconds()

@@ -1,0 +1,1 @@
+"""The connection to Temporal, and the encryption of its payloads."""

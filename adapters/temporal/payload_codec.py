@@ -1,0 +1,99 @@
+"""Payloads in Temporal's histories, encrypted: whoever reads its database or its Web UI reads nothing.
+
+No secret is in a payload to begin with; this is the second wall. STOPWATCH_PAYLOAD_KEYS holds keys of 32
+bytes (base64url, by commas): the first encrypts, all of them decrypt.
+
+What is not encrypted is refused: else whatever reaches Temporal's port could speak to runs without the keys.
+It is refused where it is converted, not here: a codec that raises stops the whole step, so that one signal in
+clear would hold a running day up for ever; as it is, that signal is dropped, an update rejected, and a run
+that was begun so fails. With `take_plain` it passes: while days of before the keys run (docs/security.md).
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import EncodingPayloadConverter, PayloadCodec
+from temporalio.exceptions import ApplicationError
+
+from adapters.secrets.key_service import KEY_ID_BYTES, raw_key
+
+ENCODING = b"binary/encrypted"
+REFUSED = b"stopwatch/refused"
+"""What stands in place of a payload that came in clear."""
+_KEY_ID = "encryption-key-id"
+_CIPHER = "encryption-cipher"
+_NONCE_BYTES = 12
+_SETTING = "STOPWATCH_PAYLOAD_KEYS"
+
+
+class PayloadUnreadable(ValueError):
+    """A payload is encrypted with a key we do not have, or was changed."""
+
+
+class EncryptingCodec(PayloadCodec):
+    """AES-256-GCM, a nonce of its own for each payload; the key's id stands beside it. Raises `BadKey`."""
+
+    def __init__(self, keys: str, *, take_plain: bool = False) -> None:
+        raw = [raw_key(word, _SETTING) for word in keys.split(",") if word.strip()] or [raw_key("", _SETTING)]
+        self._ciphers = {_id(key): AESGCM(key) for key in raw}
+        self._current = next(iter(self._ciphers))
+        self._take_plain = take_plain
+
+    def __repr__(self) -> str:
+        return f"EncryptingCodec(key_ids={[key_id.decode() for key_id in self._ciphers]})"
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [self._encrypted(payload) for payload in payloads]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Return them in clear. Raises `PayloadUnreadable`."""
+        return [self._decrypted(payload) for payload in payloads]
+
+    def _encrypted(self, payload: Payload) -> Payload:
+        nonce = os.urandom(_NONCE_BYTES)
+        box = self._ciphers[self._current].encrypt(nonce, payload.SerializeToString(), self._current)
+        words = {"encoding": ENCODING, _CIPHER: b"AES-256-GCM", _KEY_ID: self._current}
+        return Payload(metadata=words, data=nonce + box)
+
+    def _decrypted(self, payload: Payload) -> Payload:
+        if payload.metadata.get("encoding") != ENCODING:
+            return payload if self._take_plain else Payload(metadata={"encoding": REFUSED})
+        key_id = payload.metadata.get(_KEY_ID, b"")
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            raise PayloadUnreadable(
+                f"a payload is encrypted with the key {key_id.decode(errors='replace')[:32]}, which is not "
+                f"in {_SETTING}: put it back behind the current one"
+            )
+        try:
+            plain = cipher.decrypt(payload.data[:_NONCE_BYTES], payload.data[_NONCE_BYTES:], key_id)
+        except (InvalidTag, ValueError):
+            raise PayloadUnreadable("a payload was changed since it was encrypted") from None
+        return Payload.FromString(plain)
+
+
+class RefusedPayloads(EncodingPayloadConverter):
+    """Fails for what came in clear, in the way that ends a run and not only its step."""
+
+    @property
+    def encoding(self) -> str:
+        return REFUSED.decode()
+
+    def to_payload(self, value: Any) -> Payload | None:
+        return None
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
+        raise ApplicationError(
+            "this payload is not encrypted, and payloads are: see STOPWATCH_PAYLOAD_PLAIN",
+            type="PayloadInClear",
+            non_retryable=True,
+        )
+
+
+def _id(key: bytes) -> bytes:
+    return hashlib.sha256(b"stopwatch payload key " + key).digest()[:KEY_ID_BYTES].hex().encode()

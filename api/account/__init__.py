@@ -1,0 +1,1 @@
+"""Limits, kill switch and audit log of an account."""

@@ -1,0 +1,70 @@
+"""What the API is made of: built once, at the entry point or by a test, and handed to every request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends, Request
+
+from adapters.kite.egress import Egress
+from adapters.postgres.engine import Store
+from adapters.secrets.derived_keys import TotpBox
+from adapters.secrets.vault import LoginKeyBox, Sealer
+from api.auth.passwords import Passwords
+from api.auth.revoked_logins import EndedLogins
+from api.auth.throttle import Throttle
+from api.auth.tokens import Tokens
+from api.ports import BrokerLogins, Check, KiteLogins, LastPrices, Notices, Runs
+from domain.ports import Clock, Instruments
+from domain.session import TradingCalendar
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Tracer
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything a route may use. `checks` are the dependencies that `/health/ready` asks, by name."""
+
+    store: Store
+    runs: Runs
+    broker_logins: BrokerLogins
+    kite: KiteLogins
+    instruments: Instruments
+    calendar: TradingCalendar
+    prices: LastPrices
+    notices: Notices
+    clock: Clock
+    tokens: Tokens
+    ended: EndedLogins
+    throttle: Throttle
+    passwords: Passwords
+    sealer: Sealer
+    login_keys: LoginKeyBox
+    totp_secrets: TotpBox
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks whose X-Forwarded-For is believed."""
+    docs: bool = False
+    notices_anywhere: bool = False
+    """Webhooks may lead into private networks: on one machine, and in tests."""
+    egress: Egress = field(default_factory=Egress)
+    """By which address each user's calls reach the broker."""
+    tracer: "Tracer | None" = None
+    """Makes each request a span; None where nobody collects them."""
+    stop_wait_seconds: float = 20.0
+    test_wait_seconds: float = 12.0
+    """How long a test message is waited for."""
+    look_every_seconds: float = 2.0
+    """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""
+
+
+async def parts_of(request: Request) -> Parts:
+    # Not a plain function: those are sent to a thread, which costs more than what they do.
+    parts = request.app.state.parts
+    assert isinstance(parts, Parts)  # noqa: S101 - create_app put it there
+    return parts
+
+
+PartsDep = Annotated[Parts, Depends(parts_of)]

@@ -1,0 +1,99 @@
+"""`/strategy/{id}/events`: the timeline, live, as Server-Sent Events."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.responses import Response
+
+from adapters.postgres.read_models import EventRecord, TimelineReader
+from api.auth.identity import CallerDep
+from api.auth.tokens import Caller
+from api.dependencies import Parts, PartsDep
+from api.http.cursors import is_event_id
+from api.http.errors import FieldError, Invalid
+from api.http.json_answer import to_json
+from api.schemas import EventOut
+from api.strategies.routes import StrategyId, find
+from domain.errors import StoreUnavailable
+
+BATCH = 100
+PING_SECONDS = 15
+SEND_SECONDS = 30
+"""A client that takes nothing for this long is gone."""
+
+router = APIRouter(tags=["strategy"])
+
+
+@router.get("/strategy/{strategy_id}/events", response_class=EventSourceResponse)
+async def events(
+    request: Request,
+    found: CallerDep,
+    parts: PartsDep,
+    strategy_id: StrategyId,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    """The timeline from the beginning, or after Last-Event-ID, and then live.
+
+    The stream ends when the access token does, or its login: come back with a new one and Last-Event-ID.
+    """
+    after = _after(last_event_id)
+    await find(parts, found.user_id, strategy_id)
+    return EventSourceResponse(
+        _counted(request, _lines(parts, found, strategy_id, after)),
+        ping=PING_SECONDS,
+        ping_message_factory=lambda: ServerSentEvent(comment="ping"),
+        sep="\n",
+        send_timeout=SEND_SECONDS,
+    )
+
+
+async def _lines(
+    parts: Parts, caller: Caller, strategy_id: UUID, after: int
+) -> AsyncIterator[ServerSentEvent]:
+    yield ServerSentEvent(comment="following", retry=1000)
+    async with parts.notices.of(strategy_id) as bell:
+        while parts.clock.now() < caller.expires_at and not await _ended(parts, caller):
+            batch = await _read(parts, caller.user_id, strategy_id, after)
+            for event in batch:
+                after = event.event_id
+                yield _line(event)
+            if len(batch) < BATCH:
+                await bell.wait(parts.look_every_seconds)
+
+
+async def _read(parts: Parts, user_id: UUID, strategy_id: UUID, after: int) -> list[EventRecord]:
+    try:
+        async with parts.store.read(user_id) as session:
+            return list(await TimelineReader(session, user_id).after(strategy_id, after, BATCH))
+    except StoreUnavailable:
+        return []  # the stream stays; what is written meanwhile comes when Postgres is back
+
+
+async def _ended(parts: Parts, caller: Caller) -> bool:
+    try:
+        return await parts.ended.has(caller.login_id)
+    except StoreUnavailable:
+        return False  # while Postgres is away there is nothing to read here either
+
+
+async def _counted(request: Request, lines: AsyncIterator[ServerSentEvent]) -> AsyncIterator[ServerSentEvent]:
+    with request.app.state.metrics.stream():
+        async for line in lines:
+            yield line
+
+
+def _line(event: EventRecord) -> ServerSentEvent:
+    data = to_json(EventOut.model_validate(event, from_attributes=True)).decode()
+    return ServerSentEvent(data, event=event.kind, id=str(event.event_id))
+
+
+def _after(last_event_id: str | None) -> int:
+    if not last_event_id:
+        return 0
+    if not is_event_id(last_event_id):
+        words = "must be the id of the last event you have"
+        raise Invalid([FieldError("Last-Event-ID", "bad_event_id", words)])
+    return int(last_event_id)

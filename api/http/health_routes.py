@@ -1,0 +1,66 @@
+"""Is the process alive, can it do its work, and its numbers."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from fastapi import APIRouter, Request
+from starlette.responses import PlainTextResponse, Response
+
+from api.dependencies import PartsDep
+from api.http.errors import Away, FieldError
+from api.http.json_answer import json_response
+from api.http.metrics import CONTENT_TYPE
+from api.ports import Check
+from domain.errors import StandsStill
+
+CHECK_SECONDS = 2.0
+router = APIRouter(tags=["health"])
+_log = structlog.get_logger(__name__)
+
+
+@router.get("/health/live")
+async def live() -> Response:
+    """The process answers."""
+    return json_response({"status": "ok"})
+
+
+@router.get("/health/ready")
+async def ready(parts: PartsDep) -> Response:
+    """Every dependency answers and the reconciler goes round; 503 names what does not.
+
+    Not for a balancer: STOP works while Redis is away. It asks `/health/live`.
+    """
+    names = list(parts.checks)
+    found = await asyncio.gather(*(_ill(name, parts.checks[name]) for name in names))
+    ill = [one for one in found if one is not None]
+    if ill:
+        away = Away(_words(ill))
+        away.errors = tuple(ill)
+        raise away
+    return json_response({"status": "ok", "checks": dict.fromkeys(names, "ok")})
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(request: Request) -> Response:
+    """Numbers for Prometheus."""
+    return Response(request.app.state.metrics.text(), media_type=CONTENT_TYPE)
+
+
+async def _ill(name: str, check: Check) -> FieldError | None:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
+    except StandsStill as still:
+        _log.warning("not ready", part=name, why=str(still))
+        return FieldError(name, "stands_still", str(still))
+    except Exception as error:  # whatever is wrong with it, it is not ready
+        _log.warning("not ready", part=name, kind=type(error).__name__)
+        return FieldError(name, "unavailable", "does not answer")
+    return None
+
+
+def _words(ill: Sequence[FieldError]) -> str:
+    away = ", ".join(one.field for one in ill if one.code == "unavailable")
+    still = [one.message for one in ill if one.code != "unavailable"]
+    return " ".join([*([f"Not answering: {away}."] if away else []), *still])

@@ -1,0 +1,18 @@
+"""The limit on calls that cost something, as a route names it."""
+
+from typing import Any
+
+from fastapi import Depends
+
+from api.auth.identity import CallerDep
+from api.dependencies import PartsDep
+from api.http.client_info import VisitorDep
+
+
+def limited(name: str) -> Any:
+    """Return a route's dependency that counts the call against `throttle.CALLS`. Raises `TooMany`."""
+
+    async def count(parts: PartsDep, found: CallerDep, visitor: VisitorDep) -> None:
+        await parts.throttle.call(name, found.user_id, visitor)
+
+    return Depends(count)

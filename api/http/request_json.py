@@ -1,0 +1,130 @@
+"""JSON as it comes in: small, decimals never through binary floats, every wrong field named at once."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from decimal import Decimal
+from typing import Any, NoReturn, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from api.http.errors import FieldError, Invalid, TooLarge, TooSlow
+
+LIMIT = 16 * 1024
+"""Bytes of a request. The largest honest one is a few hundred."""
+SECONDS = 10.0
+"""From the end of the headers to the end of the body."""
+_NOT_JSON = FieldError("body", "invalid_json", "must be one JSON object in which each name comes once")
+_CLOSE = {"Connection": "close"}
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """Return the request's JSON object. Raises `TooLarge`, `Invalid`."""
+    raw = await _read(request)
+    try:
+        value = json.loads(
+            raw, parse_float=_exact, parse_constant=_not_a_number, object_pairs_hook=_each_name_once
+        )
+    except (ValueError, RecursionError):
+        raise Invalid([_NOT_JSON]) from None
+    if not isinstance(value, dict):
+        raise Invalid([_NOT_JSON])
+    return value
+
+
+def body_of(model: type[Model]) -> Callable[[Request], Coroutine[Any, Any, Model]]:
+    """Return a dependency that reads the body as `model`."""
+
+    async def read(request: Request) -> Model:
+        return parsed(model, await read_object(request))
+
+    return read
+
+
+def parsed(model: type[Model], value: dict[str, Any]) -> Model:
+    """Return `value` as `model`. Raises `Invalid` naming every wrong field."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise Invalid(field_errors(error)) from None
+
+
+def field_errors(error: ValidationError) -> list[FieldError]:
+    """Return what is wrong in the words of the one who sent it; values are not repeated."""
+    return [_in_words(item) for item in error.errors(include_url=False, include_input=False)]
+
+
+def documented(model: type[BaseModel]) -> dict[str, Any]:
+    """Return what OpenAPI says of a body that `body_of` reads."""
+    content = {"application/json": {"schema": model.model_json_schema()}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+async def _read(request: Request) -> bytes:
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > LIMIT:
+        _too_large()
+    raw = bytearray()
+    try:
+        async with asyncio.timeout(SECONDS):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > LIMIT:
+                    _too_large()
+    except TimeoutError:
+        words = f"The request's body did not arrive within {SECONDS:.0f} seconds. Send it again."
+        raise TooSlow("too_slow", words, headers=_CLOSE) from None
+    return bytes(raw)
+
+
+def _too_large() -> NoReturn:
+    # What is left of the request is not read: the connection is of no more use.
+    raise TooLarge("too_large", f"A request has at most {LIMIT} bytes.", headers=_CLOSE)
+
+
+def _exact(digits: str) -> Decimal:
+    try:
+        return Decimal(digits)
+    except ArithmeticError:  # an exponent beyond what the type can hold
+        raise ValueError(digits) from None
+
+
+def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of a name that comes twice, one reader takes the first value and another the last.
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
+
+
+def _not_a_number(word: str) -> NoReturn:
+    raise ValueError(word)
+
+
+def _in_words(item: ErrorDetails) -> FieldError:
+    field = str(item["loc"][0]) if item["loc"] else "body"
+    code = item["type"]
+    if code not in _WORDS:
+        return FieldError(field, code, item["msg"])
+    name, words = _WORDS[code]
+    return FieldError(field, name, words.format(**item.get("ctx", {})))
+
+
+_WORDS = {
+    "missing": ("missing", "is required"),
+    "extra_forbidden": ("unknown_field", "is not a field of this call"),
+    "string_type": ("not_text", "must be text"),
+    "string_unicode": ("not_text", "must be valid text"),
+    "string_too_short": ("too_short", "must have at least {min_length} characters"),
+    "string_too_long": ("too_long", "must have at most {max_length} characters"),
+    "string_pattern_mismatch": ("bad_characters", "has characters that do not belong there, or none at all"),
+    "literal_error": ("not_a_choice", "must be {expected}"),
+    "int_type": ("not_a_number", "must be a whole number"),
+    "greater_than": ("too_small", "must be above {gt}"),
+    "less_than_equal": ("too_large", "must be at most {le}"),
+}

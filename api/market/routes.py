@@ -1,0 +1,96 @@
+"""Symbols, and whether the market is open."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from api.auth.identity import UserId
+from api.dependencies import PartsDep
+from api.http.errors import FieldError, Invalid
+from api.http.json_answer import json_response
+from api.schemas import InstrumentOut, InstrumentPage, MarketOut, SessionOut
+from api.strategies.creation import PRODUCTS
+from api.strategies.routes import Limit
+from domain.errors import CalendarUnknown
+from domain.instrument import Instrument, Segment
+from domain.session import Session, TradingCalendar, exchange_time, next_session
+
+router = APIRouter(tags=["market"])
+LONGEST_QUERY = 64
+
+
+@router.get("/instruments", responses={200: {"model": InstrumentPage}})
+async def search(
+    _user_id: UserId, parts: PartsDep, limit: Limit, q: Annotated[str, Query()] = ""
+) -> Response:
+    """Find symbols by symbol or name, best match first."""
+    words = q.strip()
+    if not 0 < len(words) <= LONGEST_QUERY:
+        raise Invalid(
+            [FieldError("q", "missing", f"is required: 1 to {LONGEST_QUERY} characters to look for")]
+        )
+    found = await parts.instruments.search(words, limit)
+    return json_response(InstrumentPage(items=[_instrument(item) for item in found[:limit]], next=None))
+
+
+@router.get("/market/status", responses={200: {"model": MarketOut}})
+async def market_status(
+    _user_id: UserId, parts: PartsDep, segment: Literal["cash", "cash_cas", "derivatives"] = "cash"
+) -> Response:
+    """Whether today trades, whether it is open, and when the next session is."""
+    return json_response(market(parts.calendar, Segment(segment), parts.clock.now()))
+
+
+def market(calendar: TradingCalendar, segment: Segment, now: datetime) -> MarketOut:
+    """Return where the market of one segment stands; what the calendar does not know is null."""
+    today = exchange_time(now).date()
+    session = _known(lambda: calendar.session(today, segment))
+    is_open = session is not None and session.opens_at <= now < session.closes_at
+    if session is not None and now < session.opens_at:
+        following: Session | None = session
+    else:
+        following = _known(lambda: next_session(calendar, segment, today + timedelta(days=1)))
+    return MarketOut(
+        now=exchange_time(now),
+        calendar=calendar.name,
+        last_known_day=calendar.known_to,
+        last_estimated_day=calendar.last_day,
+        segment=segment,
+        status="open" if is_open else "closed",
+        trading_day=session.day if session else None,
+        session=_session(session),
+        next_session=_session(following),
+    )
+
+
+def _known(look: Callable[[], Session | None]) -> Session | None:
+    try:
+        return look()
+    except CalendarUnknown:
+        return None
+
+
+def _session(session: Session | None) -> SessionOut | None:
+    if session is None:
+        return None
+    return SessionOut(
+        trading_day=session.day,
+        opens_at=session.opens_at,
+        closes_at=session.closes_at,
+        source=session.source.value,
+    )
+
+
+def _instrument(instrument: Instrument) -> InstrumentOut:
+    return InstrumentOut(
+        exchange=instrument.exchange,
+        symbol=instrument.symbol,
+        name=instrument.name,
+        tick_size=instrument.tick_size,
+        lot_size=instrument.lot_size,
+        segment=instrument.segment,
+        products=list(PRODUCTS[instrument.segment]),
+    )

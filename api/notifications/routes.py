@@ -1,0 +1,120 @@
+"""`/notices`: where you want to be told, and what you were told."""
+
+from dataclasses import asdict
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path
+from starlette.responses import Response
+
+from adapters.postgres.channels import Channels, SentNotice, SentNotices
+from api.account.audit import audit
+from api.auth.identity import UserId
+from api.dependencies import PartsDep
+from api.http.cursors import page_of, spot_of
+from api.http.errors import NotFound
+from api.http.json_answer import json_response
+from api.http.limits import limited
+from api.http.request_json import body_of, documented
+from api.notifications import service as noticing
+from api.notifications.schemas import (
+    ChannelIn,
+    ChannelMade,
+    ChannelOut,
+    ChannelPage,
+    NoticeOut,
+    NoticePage,
+    TellsIn,
+)
+from api.strategies.routes import Cursor, Limit
+from domain.audit import Action
+
+router = APIRouter(prefix="/notices", tags=["notices"])
+
+
+async def channel_id_of(channel_id: Annotated[str, Path()]) -> UUID:
+    """Return the id of the path; what is no id at all is as unknown as any other."""
+    try:
+        return UUID(channel_id)
+    except ValueError:
+        raise NotFound from None
+
+
+ChannelId = Annotated[UUID, Depends(channel_id_of)]
+
+
+@router.get("", responses={200: {"model": NoticePage}})
+async def page(user_id: UserId, parts: PartsDep, limit: Limit, cursor: Cursor = None) -> Response:
+    """What was sent to you in the last thirty days, newest first, and what became of it."""
+    spot = spot_of(cursor)
+    async with parts.store.read(user_id) as session:
+        found = await SentNotices(session, user_id).page(limit + 1, spot)
+    notices, following = page_of(found, limit)
+    return json_response(NoticePage(items=[_shown(notice) for notice in notices], next=following))
+
+
+@router.get("/channels", responses={200: {"model": ChannelPage}})
+async def channels(user_id: UserId, parts: PartsDep) -> Response:
+    """Your channels, the oldest first. Their addresses are not shown again."""
+    async with parts.store.read(user_id) as session:
+        found = await Channels(session, user_id).all()
+    return json_response(ChannelPage(items=[ChannelOut(**asdict(channel)) for channel in found], next=None))
+
+
+@router.post(
+    "/channels",
+    status_code=201,
+    openapi_extra=documented(ChannelIn),
+    responses={201: {"model": ChannelMade}},
+    dependencies=[limited("channel")],
+)
+async def add(
+    user_id: UserId, parts: PartsDep, body: Annotated[ChannelIn, Depends(body_of(ChannelIn))]
+) -> Response:
+    """Set a channel up: a webhook of yours, mail to your account's address, or a service such as Telegram."""
+    channel, secret = await noticing.add(parts, user_id, body)
+    return json_response(ChannelMade(**asdict(channel), secret=secret), 201)
+
+
+@router.put(
+    "/channels/{channel_id}", openapi_extra=documented(TellsIn), responses={200: {"model": ChannelOut}}
+)
+async def change(
+    user_id: UserId,
+    parts: PartsDep,
+    channel_id: ChannelId,
+    body: Annotated[TellsIn, Depends(body_of(TellsIn))],
+) -> Response:
+    """Choose what a channel tells of."""
+    async with parts.store.work(user_id) as session:
+        channel = await Channels(session, user_id).tell_of(channel_id, noticing.chosen(list(body.tells)))
+        if channel is None:
+            raise NotFound
+        what = ", ".join(channel.tells)
+        await audit(session, user_id, Action.CHANNEL_CHANGED, str(channel_id), f"tells of {what}")
+    return json_response(ChannelOut(**asdict(channel)))
+
+
+@router.delete("/channels/{channel_id}", status_code=204)
+async def remove(user_id: UserId, parts: PartsDep, channel_id: ChannelId) -> Response:
+    """Forget a channel with its notices; what is on its way still arrives."""
+    async with parts.store.work(user_id) as session:
+        channel = await Channels(session, user_id).remove(channel_id)
+        if channel is None:
+            raise NotFound
+        await audit(
+            session, user_id, Action.CHANNEL_REMOVED, str(channel_id), f"{channel.kind}: {channel.shown}"
+        )
+    return Response(status_code=204)
+
+
+@router.post(
+    "/channels/{channel_id}/test", responses={200: {"model": NoticeOut}}, dependencies=[limited("channel")]
+)
+async def test(user_id: UserId, parts: PartsDep, channel_id: ChannelId) -> Response:
+    """Send a test message, and tell what became of it within some seconds."""
+    return json_response(_shown(await noticing.tested(parts, user_id, channel_id)))
+
+
+def _shown(notice: SentNotice) -> NoticeOut:
+    return NoticeOut(**asdict(notice))

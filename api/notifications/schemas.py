@@ -1,0 +1,70 @@
+"""Notices: what goes in and what comes out."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StrictStr, StringConstraints
+
+from api.schemas import Answer, Asked
+
+LONGEST_ADDRESS = 500
+Told = Literal["fill", "stop_loss", "missed", "order_failed", "login_needed", "emergency"]
+"""What a channel can tell of: `domain.notification.CHOICES`."""
+Tells = Annotated[list[Told], Field(min_length=1, max_length=6)]
+
+
+class ChannelIn(Asked):
+    """`address`: a webhook's URL, or a service's as Apprise has it; mail goes to the account's address."""
+
+    kind: Literal["webhook", "email", "service"]
+    address: Annotated[StrictStr, StringConstraints(min_length=1, max_length=LONGEST_ADDRESS)] | None = Field(
+        None, repr=False
+    )
+    tells: Tells | None = None
+
+
+class TellsIn(Asked):
+    tells: Tells
+
+
+class ChannelOut(Answer):
+    """`shown`: a host, a service's name, an e-mail address. The rest of the address is never shown again."""
+
+    channel_id: UUID
+    kind: str
+    shown: str
+    tells: list[str]
+    created_at: datetime
+    gone_at: datetime | None
+
+
+class ChannelMade(ChannelOut):
+    """`secret`: what a webhook's notices are signed with; shown this once."""
+
+    secret: str | None = Field(repr=False)
+
+
+class ChannelPage(Answer):
+    items: list[ChannelOut]
+    next: str | None
+
+
+class NoticeOut(Answer):
+    """`status`: `waiting`, `sending`, `sent`, `failed`, or `unknown`: may have arrived, not sent again."""
+
+    notice_id: UUID
+    channel_id: UUID
+    strategy_id: UUID | None
+    kind: str
+    text: str
+    at: datetime
+    status: str
+    attempts: int
+    ended_at: datetime | None
+    message: str
+
+
+class NoticePage(Answer):
+    items: list[NoticeOut]
+    next: str | None

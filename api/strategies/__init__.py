@@ -1,0 +1,1 @@
+"""Strategies: create, start, stop, read."""

@@ -1,0 +1,114 @@
+"""A strategy as its user sees it: with profit, last price, and what to look out for."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from adapters.postgres.accounts import BrokerAccount
+from adapters.postgres.strategies import StrategyRecord
+from api.http.json_answer import decimal_text
+from api.schemas import StrategyOut
+from domain.money import PAISA
+from domain.session import clock_text, exchange_time
+from domain.stoploss import crossed
+from domain.strategy import Phase, Position, Status
+
+
+def shown(
+    record: StrategyRecord,
+    account: BrokerAccount | None,
+    now: datetime,
+    last_price: Decimal | None = None,
+    market_price: Decimal | None = None,
+) -> StrategyOut:
+    """Return the answer. `last_price` is the run's own; `market_price` what else is known of the symbol."""
+    strategy = record.strategy
+    price = last_price if last_price is not None else market_price
+    return StrategyOut(
+        strategy_id=strategy.strategy_id,
+        symbol=strategy.symbol,
+        exchange=strategy.exchange,
+        product=strategy.product,
+        buy_time=clock_text(strategy.buy_time),
+        sell_time=clock_text(strategy.sell_time),
+        stop_loss=strategy.stop_loss,
+        quantity=strategy.quantity,
+        on_stop=strategy.on_stop,
+        status=record.status,
+        phase=record.phase,
+        position=record.position,
+        outcome=record.outcome,
+        outcome_detail=record.outcome_detail,
+        trading_day=record.trading_day,
+        buy_at=record.buy_at,
+        sell_at=record.sell_at,
+        workflow_id=record.workflow_id,
+        run_id=record.run_id,
+        last_price=last_price,
+        entry_price=record.entry_price,
+        exit_price=record.exit_price,
+        filled_quantity=record.bought_quantity,
+        pnl=profit(record, last_price),
+        warnings=[*record.warnings, *_login_warnings(record, account, now), *_stop_warnings(record, price)],
+        created_at=record.created_at,
+        started_at=record.started_at,
+        stopped_at=record.stopped_at,
+    )
+
+
+def profit(record: StrategyRecord, last_price: Decimal | None) -> Decimal | None:
+    """Return rupees won or lost, before charges; None when it is not known.
+
+    What is still held counts at the last price. Shares that were sold outside have a price that is not known.
+    """
+    held = record.bought_quantity - record.sold_quantity
+    if record.entry_price is None or record.bought_quantity == 0 or record.outside_quantity:
+        return None
+    value = Decimal(0)
+    if record.sold_quantity:
+        if record.exit_price is None:
+            return None
+        value += (record.exit_price - record.entry_price) * record.sold_quantity
+    if held > 0:
+        if last_price is None:
+            return None
+        value += (last_price - record.entry_price) * held
+    return value.quantize(PAISA)
+
+
+def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:
+    stop_loss = record.strategy.stop_loss
+    undecided = record.status is Status.CREATED or record.phase is Phase.WAITING
+    if not undecided or record.position is not Position.NONE or price is None:
+        return []
+    if not crossed(price, stop_loss):
+        return []
+    return [
+        f"The stop_loss {decimal_text(stop_loss)} is not below the last price {decimal_text(price)}: unless "
+        "the price is above it at buy_time, nothing will be bought."
+    ]
+
+
+def _login_warnings(record: StrategyRecord, account: BrokerAccount | None, now: datetime) -> list[str]:
+    if record.status is not Status.RUNNING or account is None:
+        return []
+    buying = record.phase is Phase.WAITING and record.position is Position.NONE
+    what, due = ("buy", record.buy_at) if buying else ("sale", record.sell_at)
+    due = max(due or now, now)
+    if account.alive_at(due):
+        return []
+    if account.alive_at(now) and account.token_expires_at is not None:
+        ends = account.token_expires_at
+        return [
+            f"The login at Zerodha ends at {_moment(ends)}, before the {what}: log in again after that and "
+            f"before {_moment(due)}."
+        ]
+    if buying:
+        return [
+            f"The login at Zerodha has ended: log in again before {_moment(due)}, or nothing will be bought."
+        ]
+    return ["The login at Zerodha has ended: log in again now, the sale waits for it."]
+
+
+def _moment(instant: datetime) -> str:
+    here = exchange_time(instant)
+    return f"{clock_text(here.timetz())} on {here.date()} (exchange time)"

@@ -1,0 +1,1 @@
+"""The order path on ports: entries and exits, scheduled orders, what may be sold."""

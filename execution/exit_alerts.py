@@ -1,0 +1,50 @@
+"""Exits that take long: a person is told what they wait for, while there is still time to act."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from domain.errors import AccountNotConnected, LoginNeeded, StoreUnavailable
+from domain.operator_alerts import exit_needs_account_alarm, exit_needs_login_alarm, exit_overdue_alarm
+from domain.ports import Alerts, OrderLog
+from domain.run import Alarm, ExitOrder
+from domain.timeline import EventKind
+
+OVERDUE = 30.0
+"""Seconds an exit may take before somebody is told (design section 4, rule 3); on a good day it takes one."""
+
+
+class ExitWatch:
+    """Alerts once for each reason and attempt of the activity; the exit itself goes on meanwhile."""
+
+    def __init__(self, log: OrderLog, alerts: Alerts, overdue: float = OVERDUE) -> None:
+        self._log = log
+        self._alerts = alerts
+        self._overdue_after = overdue
+
+    @asynccontextmanager
+    async def over(self, order: ExitOrder) -> AsyncIterator[None]:
+        """Watch an exit from the moment it may be sent."""
+        waiting = asyncio.ensure_future(self._overdue(order))
+        try:
+            yield
+        finally:
+            waiting.cancel()
+
+    async def needs_login(self, order: ExitOrder, why: LoginNeeded | None = None) -> None:
+        """Say that nothing can be sold before the user logs in, or connects the order's account again."""
+        if isinstance(why, AccountNotConnected):
+            await self._tell(order, exit_needs_account_alarm(order, why))
+        else:
+            await self._tell(order, exit_needs_login_alarm(order))
+
+    async def _overdue(self, order: ExitOrder) -> None:
+        await asyncio.sleep(self._overdue_after)
+        await self._tell(order, exit_overdue_alarm(order, self._overdue_after))
+
+    async def _tell(self, order: ExitOrder, alarm: Alarm) -> None:
+        await self._alerts.raise_(alarm)
+        try:
+            await self._log.say(order.key, EventKind.WAITING, alarm.text, f"{alarm.kind}:{order.due_at}")
+        except StoreUnavailable:
+            return  # the alarm has gone out; the line is only for the timeline

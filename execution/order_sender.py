@@ -1,0 +1,141 @@
+"""Sending: the right is taken in the store, the broker is called once, and what it said is written down."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from domain.budget import WAIT
+from domain.errors import StopwatchError
+from domain.failpoint import failpoint
+from domain.order import Attempt, LegKey, OrderRequest
+from domain.outcome import Cause, Denied, PlaceOutcome, Rejected, Unknown
+from domain.ports import Broker, Brokers, Claimed, Clock, NotClaimed, OrderLog
+from execution.order_intent import Barred, Intent, TooLate
+from execution.send_barrier import Rush
+
+CLAIM_LASTS = 2.0
+"""Seconds after its claim within which the claimer may call the broker (design section 4, rule 2)."""
+CALL_DEADLINE = 5.0
+"""Seconds one order call may take in all; then its outcome is unknown. Kite's client waits 7 s per read."""
+AFTER_RUSH = 0.25
+"""Seconds that the answer to an order waits at the most for others that are about to leave."""
+Login = Broker | asyncio.Future[Broker]
+"""An account that orders can be sent with, or one that soon is."""
+
+
+class Sender:
+    """Sends intents whose time has come. Those that leave at one moment come before what follows them."""
+
+    def __init__(self, log: OrderLog, brokers: Brokers, clock: Clock) -> None:
+        self._log = log
+        self._brokers = brokers
+        self._clock = clock
+        self._unanswered: set[LegKey] = set()
+        self._calls: set[asyncio.Task[None]] = set()
+        self._rush = Rush()
+
+    def may_be_in_flight(self, key: LegKey) -> bool:
+        """Tell whether this process called the broker for the leg with no answer, or none it could write."""
+        return key in self._unanswered
+
+    async def send(self, intent: Intent, attempt: Attempt, quantity: int, broker: Login) -> None:
+        """Take the right to send and call the broker, once; whatever comes back is written down.
+
+        Returns without a word where somebody else has the right. Raises `TooLate`, `Barred`,
+        `StoreUnavailable`.
+        """
+        with self._rush.leaving() as left:
+            claim, asked = await self._claimed(intent, attempt, quantity, left)
+            if isinstance(claim, NotClaimed):
+                if claim.barred is not None:
+                    raise Barred(claim.barred)
+                if claim.too_late:
+                    raise TooLate
+                return
+            # From here to the written answer nothing may be cut short: only the claimer knows what it did.
+            call = asyncio.ensure_future(
+                self._call(intent, claim.attempt, quantity, broker, asked + CLAIM_LASTS, left)
+            )
+            self._calls.add(call)
+            call.add_done_callback(self._calls.discard)
+            await asyncio.shield(call)
+
+    async def finished(self) -> None:
+        """Wait until every call under way has its answer written down, whoever waits for it or does not."""
+        if self._calls:
+            await asyncio.wait(set(self._calls))
+
+    async def _claimed(
+        self, intent: Intent, attempt: Attempt, quantity: int, waits: Callable[[], None]
+    ) -> tuple[Claimed | NotClaimed, float]:
+        """Take the right to send; return it with the monotonic time at which it was asked for."""
+        asked = self._clock.monotonic()
+        claim = await self._claim(intent, attempt, quantity)
+        barred = None
+        while isinstance(claim, NotClaimed) and (claim.too_early or claim.over_budget or claim.may_pass):
+            # This machine's clock is ahead of the store's, which decides: wait by its difference. Or the
+            # account has had its orders of this second: wait for the next one's turn. Or a sale of the user
+            # is out, and what it loses counts.
+            waits()
+            barred = claim.barred
+            ahead = (intent.due_at - claim.now).total_seconds() if claim.too_early else WAIT
+            await self._clock.sleep(ahead)
+            asked = self._clock.monotonic()
+            claim = await self._claim(intent, attempt, quantity)
+        if isinstance(claim, NotClaimed) and claim.too_late and barred is not None:
+            claim = replace(claim, barred=barred)  # why it has become too late
+        return claim, asked
+
+    async def _claim(self, intent: Intent, attempt: Attempt, quantity: int) -> Claimed | NotClaimed:
+        return await self._log.claim(
+            attempt, quantity, intent.reason, intent.due_at, intent.latest, intent.price
+        )
+
+    async def _call(
+        self,
+        intent: Intent,
+        attempt: Attempt,
+        quantity: int,
+        broker: Login,
+        send_before: float,
+        left: Callable[[], None],
+    ) -> None:
+        order = OrderRequest(intent.terms, intent.key.leg.side, quantity, attempt.tag)
+        step = intent.key.leg.value
+        self._unanswered.add(intent.key)
+        await failpoint(f"{step}.claimed")
+        # Claimed a moment ahead, so that what leaves at the instant is only the request itself.
+        await self._clock.sleep_until(intent.due_at)
+        account = await self._account(broker, send_before)
+        seconds = send_before - self._clock.monotonic()
+        left()  # on a warm connection the request is written before this coroutine is left again
+        if isinstance(account, Denied):
+            outcome: PlaceOutcome = account
+        elif seconds <= 0:
+            outcome = Denied("the right to send it had expired before it left")
+        else:
+            outcome = await self._place(order, account, seconds)
+        await self._rush.over(AFTER_RUSH)
+        await failpoint(f"{step}.sent")
+        await self._log.answer(attempt, outcome)
+        if not isinstance(outcome, Unknown):
+            self._unanswered.discard(intent.key)
+        await failpoint(f"{step}.answered")
+        died = isinstance(outcome, Rejected) and outcome.cause is Cause.LOGIN
+        if died and not isinstance(account, Denied):
+            await self._brokers.login_died(intent.key.user_id, account)
+
+    async def _account(self, broker: Login, send_before: float) -> Broker | Denied:
+        if not isinstance(broker, asyncio.Future):
+            return broker
+        try:
+            async with asyncio.timeout(max(0, send_before - self._clock.monotonic())):
+                return await asyncio.shield(broker)
+        except (StopwatchError, TimeoutError) as none:
+            return Denied(str(none) or "the broker account was not at hand in time")
+
+    async def _place(self, order: OrderRequest, broker: Broker, leave_within: float) -> PlaceOutcome:
+        try:
+            return await broker.place(order, CALL_DEADLINE, leave_within)
+        except Exception as odd:  # the port promises never to raise; if it does, the order may be there
+            return Unknown(f"the broker's adapter failed: {type(odd).__name__}")

@@ -1,0 +1,101 @@
+"""The product's own processes, configured by their environment alone.
+
+Each gets what it needs and no more: the API cannot open a broker secret, the listener reads nothing but
+running strategies, and only `migrate` is told the schema's owner.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local import probes
+from local.data_dir import DataDir
+from local.process_spec import Part
+
+_OWN = ("DATABASE_URL", "DATABASE_URL_API", "DATABASE_URL_WORKER", "DATABASE_URL_LISTENER")
+_TRADING = ("PAYLOAD_KEYS", "EGRESS_PROXIES")
+"""For whoever speaks with Temporal and with the broker."""
+_SECRET = (
+    *_OWN,
+    *_TRADING,
+    *("JWT_SECRET", "ENCRYPTION_KEYS", "SEAL_KEY", "FEED_API_KEY", "FEED_ACCESS_TOKEN"),
+)
+
+
+_OF_ONE_PROCESS = ("METRICS_PORT", "TEMPORAL_METRICS_PORT")
+"""Ports that only one process of a machine can have: under `up` several run side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Makes the parts that run our code, from one set of settings."""
+
+    data: DataDir
+    environment: Mapping[str, str] = field(repr=False)
+    settings: Mapping[str, str] = field(repr=False)
+
+    def api(self, port: int) -> Part:
+        return Part(
+            name="api",
+            command=python("api", "--host", "127.0.0.1", "--port", str(port)),
+            log=self.data.log("api"),
+            # Whether its dependencies answer is asked once, by `up`; started again while one of them is down,
+            # the API is up all the same.
+            ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/health/live"),
+            environment=self._for("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY", *_TRADING),
+        )
+
+    def worker(self, number: int, of: int) -> Part:
+        needs = ("DATABASE_URL_WORKER", "ENCRYPTION_KEYS", "SEAL_KEY", *_TRADING)
+        # It finishes what it is sending, for which it gives itself 8 s.
+        return self._without_port("worker", number, of, needs, grace_seconds=9.0)
+
+    def listener(self, number: int, of: int) -> Part:
+        needs = ("DATABASE_URL_LISTENER", "ENCRYPTION_KEYS", "FEED_API_KEY", "FEED_ACCESS_TOKEN", *_TRADING)
+        # It waits until the others have taken over what it watches, for which it gives itself 5 s.
+        return self._without_port("listener", number, of, needs, grace_seconds=6.0)
+
+    def migration(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Return command and environment of what brings schema, roles and search attributes."""
+        return python("migrations"), self._for(*_OWN)
+
+    def _without_port(
+        self, kind: str, number: int, of: int, needs: tuple[str, ...], grace_seconds: float
+    ) -> Part:
+        name = kind if of == 1 else f"{kind}-{number}"
+        mark = self.data.room("ready") / name
+        return Part(
+            name=name,
+            command=python(kind),
+            log=self.data.log(name),
+            ready=lambda: probes.file_says_ready(mark),
+            environment={**self._for(*needs), "STOPWATCH_READY_FILE": str(mark)},
+            ready_file=mark,
+            grace_seconds=grace_seconds,
+        )
+
+    def _for(self, *secrets: str) -> dict[str, str]:
+        shown = {
+            name: value
+            for name, value in self.settings.items()
+            if (name not in _SECRET or name in secrets) and name not in _OF_ONE_PROCESS
+        }
+        return {**self.environment, **{f"STOPWATCH_{name}": value for name, value in shown.items()}}
+
+
+def paper(data: DataDir, port: int, environment: Mapping[str, str]) -> Part:
+    """The paper exchange: it needs no setting, and knows nothing of ours."""
+    directory: Path = data.room("paper")
+    return Part(
+        name="paper",
+        command=python("paper", "--port", str(port), "--data-dir", str(directory)),
+        log=data.log("paper"),
+        ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/_paper/health"),
+        environment=environment,
+    )
+
+
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    # -P: a directory called `api` where the person happens to stand is not ours.
+    return (sys.executable, "-P", "-m", module, *arguments)

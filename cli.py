@@ -58,19 +58,19 @@ def up(
     """Run the whole product in this terminal; parts without an address are embedded."""
     import resource
 
-    from local.process_settings import Given, Wish
+    from local.process_settings import Options, ProcessSettings
     from local.terminal import Terminal
     from local.up import up as run_up
 
     # For every part, since they inherit it: their memory holds what must not lie about on a disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    wish = Wish(
+    wish = Options(
         data_dir=data_dir,
         port=port,
         workers=workers,
         listeners=listeners,
         demo=demo,
-        given=Given(_given_settings()),
+        given=ProcessSettings(_given_settings()),
         environment={name: value for name, value in os.environ.items() if not name.startswith("STOPWATCH_")},
     )
     _leave(run_up(wish, Terminal()))

@@ -14,9 +14,9 @@ from uuid import uuid4
 
 from temporalio.client import Client
 
-from activities.degraded_exit import OffBooksActivities
+from activities.degraded_exit import DegradedExitActivities
 from activities.logins import LoginActivities
-from activities.notifications import NoticeActivities
+from activities.notifications import NotificationActivities
 from activities.orders import OrderActivities
 from activities.reconciler import ReconcileActivities
 from activities.runs import RunActivities
@@ -24,11 +24,11 @@ from adapters.alerts.log import open_alerts
 from adapters.calendar.exchange import open_calendar
 from adapters.calendar.trading_days import CalendarTradingDays
 from adapters.kite.accounts import KiteBrokers
-from adapters.kite.connection_pool import Wire
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import Egress
 from adapters.kite.login import KiteLogin
 from adapters.kite.shared_quotes import asker, shared
-from adapters.notifications.alerts import NoticeAlerts
+from adapters.notifications.alerts import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
 from adapters.notifications.services import Services
 from adapters.notifications.webhook import Webhooks
@@ -39,34 +39,34 @@ from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.quote_turns import PostgresQuoteTurns
 from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.postgres.runs import PostgresRunStore
-from adapters.postgres.scheduled_orders import PostgresArmedLog
+from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
 from adapters.redis.cache_mark import RedisMark
 from adapters.redis.runtime_cache import RedisRuntimeCache
-from adapters.redis.stop_queue import RedisStops
+from adapters.redis.stop_queue import RedisStopQueue
 from adapters.secrets.broker_credentials import VaultCredentials
 from adapters.secrets.key_marks import opening
 from adapters.secrets.stored_logins import StoredLogins
 from adapters.secrets.vault import Opener
-from adapters.telemetry.dependency_watch import PartWatch, postgres_part, redis_part, temporal_part
+from adapters.telemetry.dependency_watch import DependencyWatch, postgres_part, redis_part, temporal_part
 from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker import WorkerMetrics
 from domain.leg import Horizons
 from domain.notification import Courier, Outbox
 from domain.ports import Alerts
-from execution.entry_checks import EntryGate
-from execution.executor import DeskRules, OrderDesk
-from execution.exit_alerts import ExitWatch
+from execution.entry_checks import EntryChecks
+from execution.executor import ExecutionRules, OrderExecutor
+from execution.exit_alerts import ExitAlerts
 from execution.fast_exits import FastExits
-from execution.legs import Dealer
-from execution.scheduled_orders import ArmedOrders
+from execution.legs import LegExecutor
+from execution.scheduled_orders import ScheduledOrders
 from settings import Settings
 from workflows.client import TemporalOpenRuns
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Dependencies:
     """What the activities are made of. `name`: this worker's own, under which it holds orders."""
 
     name: str
@@ -74,15 +74,15 @@ class Parts:
     store: Store
     life: Store
     cache: RedisRuntimeCache
-    stops: RedisStops
+    stops: RedisStopQueue
     mark: RedisMark
     brokers: KiteBrokers
     logins: StoredLogins
-    wire: Wire
+    wire: ConnectionPool
     clock: SystemClock
 
 
-def parts(settings: Settings, tracing: Tracing) -> Parts:
+def parts(settings: Settings, tracing: Tracing) -> Dependencies:
     """Wire the adapters. Raises `MissingSetting`, `BadKey`, `BadEgress`; connects nothing yet."""
     opener = Opener.local(settings.need("encryption_keys"))
     egress = Egress.of(settings.kite_root, settings.egress)
@@ -91,15 +91,15 @@ def parts(settings: Settings, tracing: Tracing) -> Parts:
     store = Store.open(settings.need("database_url_worker"), pool_size=10, application=application)
     credentials = Credentials(store)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
-    wire = Wire()
+    wire = ConnectionPool()
     turns = PostgresQuoteTurns(store, clock)
-    return Parts(
+    return Dependencies(
         name=name,
         opener=opener,
         store=store,
         life=Store.open(settings.need("database_url_worker"), pool_size=1, application=name),
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
-        stops=RedisStops.connect(settings.need("redis_url"), name),
+        stops=RedisStopQueue.connect(settings.need("redis_url"), name),
         mark=RedisMark.connect(settings.need("redis_url")),
         brokers=KiteBrokers(
             VaultCredentials(credentials, opener, egress),
@@ -116,16 +116,16 @@ def parts(settings: Settings, tracing: Tracing) -> Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Duties:
+class WorkerComponents:
     """What a worker does: activities when Temporal asks, held orders and hit stops by itself."""
 
     activities: Sequence[Callable[..., Any]]
-    armed: ArmedOrders
+    armed: ScheduledOrders
     fast: FastExits
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Notifiers:
     """How people hear of what happens: operators by alerts, users by notices."""
 
     alerts: Alerts
@@ -133,10 +133,12 @@ class Telling:
     courier: Courier
 
 
-def duties(settings: Settings, made: Parts, client: Client, told: Telling, metrics: WorkerMetrics) -> Duties:
+def duties(
+    settings: Settings, made: Dependencies, client: Client, told: Notifiers, metrics: WorkerMetrics
+) -> WorkerComponents:
     """Build everything a worker does on its parts."""
     alerts = told.alerts
-    rules = DeskRules(
+    rules = ExecutionRules(
         entry_fill=settings.entry_fill_seconds,
         horizons=Horizons(
             entry=timedelta(seconds=settings.entry_horizon_seconds),
@@ -144,19 +146,19 @@ def duties(settings: Settings, made: Parts, client: Client, told: Telling, metri
         ),
     )
     log = metrics.order_log(made.store)
-    desk = OrderDesk(log, made.cache, made.brokers, made.clock, rules)
+    desk = OrderExecutor(log, made.cache, made.brokers, made.clock, rules)
     calendar = open_calendar(settings.calendar, settings.calendar_overrides)
     days = CalendarTradingDays(calendar, made.clock)
-    gate = EntryGate(made.brokers, made.cache, made.clock, days)
+    gate = EntryChecks(made.brokers, made.cache, made.clock, days)
     missed_after = timedelta(seconds=settings.missed_after_seconds)
-    watch = ExitWatch(log, alerts)
-    dealer = Dealer(desk, gate, watch, made.brokers, made.clock, missed_after)
-    held = PostgresArmedLog(made.store, made.life)
-    armed = ArmedOrders(held, dealer, made.clock, made.name)
+    watch = ExitAlerts(log, alerts)
+    dealer = LegExecutor(desk, gate, watch, made.brokers, made.clock, missed_after)
+    held = PostgresScheduledOrderLog(made.store, made.life)
+    armed = ScheduledOrders(held, dealer, made.clock, made.name)
     fast = FastExits(made.stops, held, armed, made.clock)
     orders = OrderActivities(dealer, desk, armed)
     runs = RunActivities(PostgresRunStore(made.store), made.cache, alerts)
-    off_books = OffBooksActivities(log, made.brokers, made.clock, rules.horizons)
+    off_books = DegradedExitActivities(log, made.brokers, made.clock, rules.horizons)
     logins = LoginActivities(made.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
     reconciling = ReconcileActivities(
@@ -179,12 +181,14 @@ def duties(settings: Settings, made: Parts, client: Client, told: Telling, metri
         logins.log_in,
         *(reconciling.reconcile, reconciling.tell_people),
         *(off_books.exit_without_store, off_books.record_off_books),
-        NoticeActivities(told.outbox, told.courier, made.clock).deliver_notices,
+        NotificationActivities(told.outbox, told.courier, made.clock).deliver_notices,
     ]
-    return Duties(found, armed, fast)
+    return WorkerComponents(found, armed, fast)
 
 
-async def telling(settings: Settings, made: Parts, metrics: WorkerMetrics, stack: AsyncExitStack) -> Telling:
+async def telling(
+    settings: Settings, made: Dependencies, metrics: WorkerMetrics, stack: AsyncExitStack
+) -> Notifiers:
     """Wire alerts and notices, on connections of their own: no order waits behind a notice."""
     store = Store.open(
         settings.need("database_url_worker"), pool_size=2, application="stopwatch worker, telling"
@@ -196,11 +200,11 @@ async def telling(settings: Settings, made: Parts, metrics: WorkerMetrics, stack
     stack.callback(services.close)
     outbox = PostgresOutbox(store)
     alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
-    told = NoticeAlerts(metrics.alerts(alerts), outbox, made.clock)
-    return Telling(told, outbox, ChannelCourier(made.opener, webhooks, services))
+    told = NotificationAlerts(metrics.alerts(alerts), outbox, made.clock)
+    return Notifiers(told, outbox, ChannelCourier(made.opener, webhooks, services))
 
 
-def part_watch(settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack) -> PartWatch:
+def part_watch(settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack) -> DependencyWatch:
     """Ask over connections of its own: a thousand orders that wait for one of the pool's are no outage."""
     store = Store.open(
         settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, watching"
@@ -209,4 +213,4 @@ def part_watch(settings: Settings, client: Client, alerts: Alerts, stack: AsyncE
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
     parts = [redis_part(cache.ping), postgres_part(store.ping), temporal_part(client)]
-    return PartWatch(parts, alerts, SystemClock())
+    return DependencyWatch(parts, alerts, SystemClock())

@@ -28,14 +28,14 @@ from adapters.process.hardening import no_core_dumps, untraceable
 from adapters.secrets.vault import BadKey
 from adapters.telemetry.log_context import LogContext
 from adapters.telemetry.logs import configure
-from adapters.telemetry.operations import DeskWatch
+from adapters.telemetry.operations import OperationsWatch
 from adapters.telemetry.server import MetricsPortTaken
 from adapters.telemetry.tracing import Tracing, open_tracing
 from adapters.telemetry.worker import WorkerMetrics
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from adapters.temporal.stuck_runs import counting_stuck_runs
 from settings import MissingSetting, Settings, what_is_wrong
-from wiring import Duties, duties, part_watch, parts, telling
+from wiring import WorkerComponents, duties, part_watch, parts, telling
 from workflows.client import start_notices, start_reconciler
 from workflows.sandbox import fast_runner
 from workflows.versions import carried_out, deployment
@@ -81,7 +81,7 @@ async def serve(settings: Settings) -> None:
         )
         stack.push_async_callback(counting.close)
         stuck = counting_stuck_runs(client)
-        desk = DeskWatch(
+        desk = OperationsWatch(
             metrics.desk, Attention(counting), made.stops.waiting, stuck, made.clock, Watchers(counting)
         )
         shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, desk)
@@ -120,7 +120,7 @@ async def _keep_endless_runs(client: Client, task_queue: str) -> None:
 
 
 @asynccontextmanager
-async def _by_itself(settings: Settings, work: Duties) -> AsyncIterator[None]:
+async def _by_itself(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
     """Hold orders and hear of hit stops meanwhile; at the end what is being sent is finished first."""
     tasks = [asyncio.ensure_future(work.armed.run())]
     if settings.fast_path == "on":

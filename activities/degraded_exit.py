@@ -90,7 +90,7 @@ class _Sale:
         return Exited(seen.sold, left, seen.average_price, reason, detail, outside=outside)
 
 
-class OffBooksActivities:
+class DegradedExitActivities:
     """Sells without the store, and writes down afterwards what was sent."""
 
     def __init__(

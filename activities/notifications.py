@@ -19,7 +19,7 @@ TOGETHER = LINES // 2
 _WRITE_TRIES = 5
 
 
-class NoticeActivities:
+class NotificationActivities:
     """Gathers, claims, sends and settles. Trading neither waits for it nor writes for it."""
 
     def __init__(self, outbox: Outbox, courier: Courier, clock: Clock) -> None:

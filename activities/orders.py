@@ -8,10 +8,10 @@ from temporalio.exceptions import ApplicationError
 from activities.heartbeat import beating
 from domain.errors import StoreUnavailable
 from domain.run import Armed, Entered, EnterOrder, Exited, ExitOrder
-from execution.executor import OrderDesk
-from execution.legs import Dealer
+from execution.executor import OrderExecutor
+from execution.legs import LegExecutor
 from execution.order_intent import NotPlaced
-from execution.scheduled_orders import ArmedOrders
+from execution.scheduled_orders import ScheduledOrders
 
 NOT_PLACED = "OrderNotPlaced"
 """Type of the failure that asks Temporal for the next of the attempts."""
@@ -22,7 +22,7 @@ STORE_AWAY = "StoreUnavailable"
 class OrderActivities:
     """Buys at its time, sells once. All may be repeated and raced: the desk keeps an order single."""
 
-    def __init__(self, dealer: Dealer, desk: OrderDesk, armed: ArmedOrders) -> None:
+    def __init__(self, dealer: LegExecutor, desk: OrderExecutor, armed: ScheduledOrders) -> None:
         self._dealer = dealer
         self._desk = desk
         self._armed = armed

@@ -15,7 +15,7 @@ import uvloop
 from pydantic import ValidationError
 
 from adapters.calendar.exchange import open_calendar
-from adapters.kite.connection_pool import Wire
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import BadEgress, Egress
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import ZERODHA_LOGIN, KiteLogin
@@ -41,7 +41,7 @@ from api.auth.passwords import Passwords
 from api.auth.revoked_logins import EndedLogins
 from api.auth.throttle import Throttle
 from api.auth.tokens import Tokens, WeakSecret
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from api.http.connections import most_connections, protocol
 from api.http.event_notifier import Bells
 from domain.errors import StoreUnavailable, Unavailable
@@ -141,7 +141,7 @@ def _failed(done: "asyncio.Task[None]") -> bool:
 
 
 @asynccontextmanager
-async def wired(settings: Settings) -> AsyncIterator[Parts]:
+async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
     """Give the parts, connected when they are first used; the API starts while its dependencies are down."""
     async with AsyncExitStack() as stack:
         jwt_secret = settings.need("jwt_secret")
@@ -158,7 +158,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
             url, pool_size=DATABASE_CONNECTIONS, application=sealing("stopwatch api", sealer.key_id)
         )
         stack.push_async_callback(store.close)
-        wire = Wire()
+        wire = ConnectionPool()
         stack.callback(wire.close)
         passwords = Passwords()
         stack.callback(passwords.close)
@@ -167,7 +167,7 @@ async def wired(settings: Settings) -> AsyncIterator[Parts]:
         bells = Bells(Notices(url), EVENT_ADDED)
         for work in (bells.listen(), _warm_up(instruments)):
             stack.push_async_callback(_ended, asyncio.create_task(work))
-        yield Parts(
+        yield Dependencies(
             store=store,
             runs=TemporalRuns(temporal, settings.temporal_task_queue),
             broker_logins=TemporalLogins(temporal, settings.temporal_task_queue),

@@ -8,7 +8,7 @@ from api.account import audit_routes
 from api.account import routes as account_routes
 from api.auth import routes as auth_routes
 from api.broker import routes as broker_routes
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from api.http import errors, health_routes, openapi, web_page
 from api.http import event_stream as stream
 from api.http.metrics import Metrics
@@ -23,7 +23,7 @@ ABOUT = (
 )
 
 
-def create_app(parts: Parts) -> FastAPI:
+def create_app(parts: Dependencies) -> FastAPI:
     """Return the app of these parts; it opens and closes nothing itself."""
     app = FastAPI(
         title="Stopwatch",

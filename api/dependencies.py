@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Dependencies:
     """Everything a route may use. `checks` are the dependencies that `/health/ready` asks, by name."""
 
     store: Store
@@ -60,11 +60,11 @@ class Parts:
     """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""
 
 
-async def parts_of(request: Request) -> Parts:
+async def parts_of(request: Request) -> Dependencies:
     # Not a plain function: those are sent to a thread, which costs more than what they do.
     parts = request.app.state.parts
-    assert isinstance(parts, Parts)  # noqa: S101 - create_app put it there
+    assert isinstance(parts, Dependencies)  # noqa: S101 - create_app put it there
     return parts
 
 
-PartsDep = Annotated[Parts, Depends(parts_of)]
+DependenciesDep = Annotated[Dependencies, Depends(parts_of)]

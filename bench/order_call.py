@@ -22,8 +22,8 @@ import uvloop
 from kiteconnect import KiteConnect
 
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.routes import KITE_VERSION, placement
 from adapters.process.clock import SystemClock
 from domain.order import OrderRequest, OrderTerms, Side
@@ -96,9 +96,9 @@ def _place(client: Any) -> None:
 
 async def _ours(owners: Sequence[PaperAccount], root: str) -> Measured:
     clock = SystemClock()
-    with closing(Wire()) as wire:
+    with closing(ConnectionPool()) as wire:
         brokers = [
-            KiteBroker(KiteCalls(owner.api_key, owner.access_token, root, wire), clock) for owner in owners
+            KiteBroker(KiteClient(owner.api_key, owner.access_token, root, wire), clock) for owner in owners
         ]
         for broker in brokers:
             await broker.warm()

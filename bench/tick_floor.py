@@ -16,7 +16,7 @@ from domain.ports import Clock
 from domain.stoploss import Quote
 from listener.accounts import Account, OpenFeed
 from listener.dispatcher import Dispatcher
-from listener.price_monitor import Desk
+from listener.price_monitor import PriceMonitor
 from tests.fakes.feed import MemoryAlerts
 from tests.fakes.watch_list import watched
 
@@ -111,10 +111,10 @@ def _quote(share: Share) -> Quote:
 
 def desk(
     listed: Sequence[Share], open_feed: OpenFeed, signals: StopSignals, fast: FastStops, clock: Clock
-) -> tuple[Desk, Dispatcher]:
+) -> tuple[PriceMonitor, Dispatcher]:
     """Return the listener's desk with every stop on its book, and what it tells of those that are hit."""
     dispatcher = Dispatcher(signals, fast, clock, lambda gone: None)
-    made = Desk(account(listed), open_feed, Listing(listed), dispatcher, MemoryAlerts(), clock)
+    made = PriceMonitor(account(listed), open_feed, Listing(listed), dispatcher, MemoryAlerts(), clock)
     for one in stops(listed):
         made.follow(one)
     return made, dispatcher

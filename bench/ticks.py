@@ -1,7 +1,7 @@
 """The tick path: how many ticks a second, and how soon after a tick a stop is decided.
 
 `python -m bench.ticks` prints both figures. What is measured is what the listener does: `decode_all` and
-`Desk.on_ticks`; for the second figure its own feed over a real WebSocket as well.
+`PriceMonitor.on_ticks`; for the second figure its own feed over a real WebSocket as well.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ from bench.tick_baseline import crossed, stops_by_token
 from bench.tick_floor import INSTRUMENTS, PRICES, STOPS, desk, ltp_frame, shares
 from domain.listener_ports import WatchedStrategy
 from listener.accounts import Account
-from listener.price_monitor import Desk
+from listener.price_monitor import PriceMonitor
 from tests.fakes.feed import MemoryFastStops, MemoryFeed, MemorySignals
 from tests.fakes.manual_clock import ManualClock
 
@@ -76,7 +76,7 @@ def ticks_per_second() -> dict[str, Any]:
     }
 
 
-def _judging(made: Desk, together: int) -> Callable[[Sequence[bytes]], None]:
+def _judging(made: PriceMonitor, together: int) -> Callable[[Sequence[bytes]], None]:
     def judge(frames: Sequence[bytes]) -> None:
         for start in range(0, len(frames), together):
             made.on_ticks(decode_all(frames[start : start + together]).prices)
@@ -104,7 +104,7 @@ def _frames(tokens: Sequence[int], size: int, count: int) -> list[bytes]:
     ]
 
 
-async def _desk_with_limits() -> Desk:
+async def _desk_with_limits() -> PriceMonitor:
     """Return a desk that knows every limit, and make sure that it hits what a tick crosses and no other."""
     clock = ManualClock()
     listed = shares()
@@ -217,7 +217,7 @@ async def _decide(port: int) -> tuple[list[float], dict[str, Any]]:
     return took, {"sent_per_second": round(sent["ticks_per_second"]), "frames_joined": feeds[0].joined}
 
 
-def _limits_known(made: Desk, instruments: Collection[str]) -> bool:
+def _limits_known(made: PriceMonitor, instruments: Collection[str]) -> bool:
     return all(made._prices.limits_age(instrument).days < 1 for instrument in instruments)
 
 

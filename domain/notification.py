@@ -17,7 +17,7 @@ from domain.strategy import Outcome
 from domain.timeline import EventKind
 
 
-class NoticeKind(StrEnum):
+class NotificationKind(StrEnum):
     """What a channel can be asked to tell of; `test` is sent by the user himself."""
 
     FILL = "fill"
@@ -31,7 +31,7 @@ class NoticeKind(StrEnum):
     TEST = "test"
 
 
-CHOICES = tuple(kind for kind in NoticeKind if kind is not NoticeKind.TEST)
+CHOICES = tuple(kind for kind in NotificationKind if kind is not NotificationKind.TEST)
 """What a channel tells of; all of it unless its user says less."""
 
 
@@ -49,7 +49,7 @@ def sealed_name(channel_id: UUID, column: str) -> str:
     return f"notice_channel:{channel_id}:{column}"
 
 
-class NoticeStatus(StrEnum):
+class NotificationStatus(StrEnum):
     """What has become of a notice on one channel."""
 
     WAITING = "waiting"
@@ -71,7 +71,7 @@ class Notice:
     address: bytes = field(repr=False)
     secret: bytes | None = field(repr=False)
     strategy_id: UUID | None
-    kind: NoticeKind
+    kind: NotificationKind
     text: str
     at: datetime
     attempts: int
@@ -99,24 +99,24 @@ class Delivery:
 
 
 _OF_EVENTS = {
-    EventKind.BOUGHT: NoticeKind.FILL,
-    EventKind.SOLD: NoticeKind.FILL,
-    EventKind.STOP_LOSS: NoticeKind.STOP_LOSS,
-    EventKind.EMERGENCY: NoticeKind.EMERGENCY,
-    EventKind.ORDER_TWICE: NoticeKind.EMERGENCY,
+    EventKind.BOUGHT: NotificationKind.FILL,
+    EventKind.SOLD: NotificationKind.FILL,
+    EventKind.STOP_LOSS: NotificationKind.STOP_LOSS,
+    EventKind.EMERGENCY: NotificationKind.EMERGENCY,
+    EventKind.ORDER_TWICE: NotificationKind.EMERGENCY,
 }
 _OF_OUTCOMES = {
-    Outcome.MISSED: NoticeKind.MISSED,
-    Outcome.SKIPPED: NoticeKind.MISSED,
-    Outcome.ORDER_FAILED: NoticeKind.ORDER_FAILED,
-    Outcome.REJECTED: NoticeKind.ORDER_FAILED,
-    Outcome.CLOSED_OUTSIDE: NoticeKind.FILL,
+    Outcome.MISSED: NotificationKind.MISSED,
+    Outcome.SKIPPED: NotificationKind.MISSED,
+    Outcome.ORDER_FAILED: NotificationKind.ORDER_FAILED,
+    Outcome.REJECTED: NotificationKind.ORDER_FAILED,
+    Outcome.CLOSED_OUTSIDE: NotificationKind.FILL,
 }
 TOLD_EVENTS = frozenset({*_OF_EVENTS, EventKind.STOPPED})
 """The lines of the timeline of which notices may be made."""
 
 
-def notice_of(event: str, data: Mapping[str, str]) -> NoticeKind | None:
+def notice_of(event: str, data: Mapping[str, str]) -> NotificationKind | None:
     """Return what a line of the timeline is to its user's channels; None where they are not told."""
     if event == EventKind.STOPPED:
         outcome = data.get("outcome", "")
@@ -130,21 +130,21 @@ _HALF_HOUR = 30
 
 
 @dataclass(frozen=True, slots=True)
-class AlarmNotice:
+class AlarmNotification:
     """What an alarm is to its user's channels; he is told once for each `source`."""
 
-    kind: NoticeKind
+    kind: NotificationKind
     source: str
 
 
-def notice_of_alarm(alarm: Alarm, now: datetime) -> AlarmNotice | None:
+def notice_of_alarm(alarm: Alarm, now: datetime) -> AlarmNotification | None:
     """Return what an alarm is to its user, None where he is not told; of logins once in half an hour."""
     local = exchange_time(now)
     slot = f"{local:%Y-%m-%d}:{local.hour:02}:{local.minute // _HALF_HOUR}"
     if alarm.kind in _LOGIN_ALARMS:
-        return AlarmNotice(NoticeKind.LOGIN_NEEDED, f"{alarm.kind}:{slot}")
+        return AlarmNotification(NotificationKind.LOGIN_NEEDED, f"{alarm.kind}:{slot}")
     if alarm.kind in _DANGER_ALARMS:
-        return AlarmNotice(NoticeKind.EMERGENCY, f"{alarm.kind}:{alarm.strategy_id}:{slot}")
+        return AlarmNotification(NotificationKind.EMERGENCY, f"{alarm.kind}:{alarm.strategy_id}:{slot}")
     return None
 
 
@@ -175,7 +175,7 @@ class Outbox(Protocol):
         """Write down what became of a claimed notice."""
         ...
 
-    async def tell(self, user_id: UUID, notice: AlarmNotice, text: str, at: datetime) -> None:
+    async def tell(self, user_id: UUID, notice: AlarmNotification, text: str, at: datetime) -> None:
         """Make notices of what is no line of the timeline."""
         ...
 
@@ -198,32 +198,36 @@ def again_after(attempts: int) -> timedelta | None:
 class Settled:
     """What a delivery makes of a claimed notice."""
 
-    status: NoticeStatus
+    status: NotificationStatus
     pause: timedelta | None = None
 
 
 def settled(delivery: Delivery, attempts: int) -> Settled:
     """Return what becomes of a notice after this try, its `attempts`-th."""
     if delivery.arrival is Arrival.ARRIVED:
-        return Settled(NoticeStatus.SENT)
+        return Settled(NotificationStatus.SENT)
     if delivery.arrival is Arrival.UNKNOWN:
-        return Settled(NoticeStatus.UNKNOWN)
+        return Settled(NotificationStatus.UNKNOWN)
     pause = again_after(attempts) if delivery.arrival is Arrival.NOT_YET else None
-    return Settled(NoticeStatus.WAITING, pause) if pause is not None else Settled(NoticeStatus.FAILED)
+    return (
+        Settled(NotificationStatus.WAITING, pause)
+        if pause is not None
+        else Settled(NotificationStatus.FAILED)
+    )
 
 
 _TITLES = {
-    NoticeKind.FILL: "Filled",
-    NoticeKind.STOP_LOSS: "Stop hit",
-    NoticeKind.MISSED: "Nothing bought",
-    NoticeKind.ORDER_FAILED: "Order failed",
-    NoticeKind.LOGIN_NEEDED: "Login needed",
-    NoticeKind.EMERGENCY: "Look at your account",
-    NoticeKind.TEST: "Test",
+    NotificationKind.FILL: "Filled",
+    NotificationKind.STOP_LOSS: "Stop hit",
+    NotificationKind.MISSED: "Nothing bought",
+    NotificationKind.ORDER_FAILED: "Order failed",
+    NotificationKind.LOGIN_NEEDED: "Login needed",
+    NotificationKind.EMERGENCY: "Look at your account",
+    NotificationKind.TEST: "Test",
 }
 
 
-def title_of(kind: NoticeKind) -> str:
+def title_of(kind: NotificationKind) -> str:
     """Return the line above a notice's text."""
     return f"Stopwatch: {_TITLES[kind]}"
 

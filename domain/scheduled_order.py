@@ -34,17 +34,17 @@ claimed at the same time on some other machine that still reaches Postgres.
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOrder:
+class ScheduledOrder:
     """An order that a worker holds for its instant, with the intent it leaves under."""
 
     order: EnterOrder | ExitOrder
     attempt: Attempt
 
 
-class ArmedLog(Protocol):
+class ScheduledOrderLog(Protocol):
     """Orders written down for their instant, and which worker holds each. Raises `StoreUnavailable`."""
 
-    async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | None:
+    async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
         """Write the leg's first intent as held by `worker`; None when it was sent, or called off, already."""
         ...
 
@@ -60,12 +60,12 @@ class ArmedLog(Protocol):
         """Say that `worker` ends: what it holds is free for others at once."""
         ...
 
-    async def orphans(self, worker: str, ahead: timedelta) -> Sequence[HeldOrder]:
+    async def orphans(self, worker: str, ahead: timedelta) -> Sequence[ScheduledOrder]:
         """Take over what dead workers held: what is due within `ahead`, and what they sent and do not follow;
         and what a living one has not sent in time."""
         ...
 
-    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[HeldOrder]:
+    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
         """Return the sale of each that may be sold ahead of its run: shares held, the entry over, no exit
         sent, nobody leaving yet; in the order asked."""
         ...

@@ -13,7 +13,7 @@ from domain.order import Reason
 from domain.ports import Broker, Brokers, Clock, OrderLog
 from domain.sellable import Account, books_agree, net_position
 from domain.strategy import Product
-from execution.order_intent import Intent
+from execution.order_intent import OrderIntent
 
 LOOK_EVERY = 0.5
 """Seconds between two readings of an account that does not cover a sale, or could not be read."""
@@ -28,7 +28,7 @@ class NotCovered(StopwatchError):
     """The account shows fewer shares than a sale asks for, or could not be read."""
 
 
-class AccountReader:
+class AccountSnapshots:
     """Says how many shares an exit may sell, by one reading of the broker's books and the order log."""
 
     def __init__(self, log: OrderLog, brokers: Brokers, clock: Clock) -> None:
@@ -36,7 +36,9 @@ class AccountReader:
         self._brokers = brokers
         self._clock = clock
 
-    async def sellable(self, intent: Intent, unsold: int, broker: Broker, halt: asyncio.Event) -> int | None:
+    async def sellable(
+        self, intent: OrderIntent, unsold: int, broker: Broker, halt: asyncio.Event
+    ) -> int | None:
         """Return how many of `unsold` shares are still there; 0: they are gone. None: halted first.
 
         Looks again while the books may be about to change, or cannot be read, for `intent.patience` seconds
@@ -60,7 +62,7 @@ class AccountReader:
             await self._clock.sleep(LOOK_EVERY)
         return None
 
-    async def ensure_covered(self, intent: Intent, broker: Broker) -> None:
+    async def ensure_covered(self, intent: OrderIntent, broker: Broker) -> None:
         """Read the account for a sale whose claim is running. Raises `NotCovered` unless it shows all of it.
 
         A stop-loss whose account cannot be read within `STOP_WAITS_CLAIMED` seconds counts as covered.
@@ -79,7 +81,7 @@ class AccountReader:
             await self._clock.sleep(LOOK_SOON)
 
     async def _read(
-        self, intent: Intent, unsold: int, broker: Broker, seconds: float | None
+        self, intent: OrderIntent, unsold: int, broker: Broker, seconds: float | None
     ) -> Account | None:
         """Return the account as it is now, None when it could not be read."""
         try:
@@ -88,7 +90,7 @@ class AccountReader:
         except (BrokerUnavailable, BrokerRefused, TimeoutError):
             return None
 
-    async def _account(self, intent: Intent, unsold: int, broker: Broker) -> Account | None:
+    async def _account(self, intent: OrderIntent, unsold: int, broker: Broker) -> Account | None:
         claims = await self._log.other_claims(intent.key)
         net = net_position(await broker.positions(), intent.terms)
         if net is None:
@@ -99,7 +101,7 @@ class AccountReader:
         held_before = await broker.holdings(intent.terms.exchange, intent.terms.symbol)
         return replace(account, holdings=held_before)
 
-    async def _is_settled(self, intent: Intent, broker: Broker, account: Account) -> bool:
+    async def _is_settled(self, intent: OrderIntent, broker: Broker, account: Account) -> bool:
         """Tell whether nothing is on its way that would make the books show more, or less, in a moment."""
         if account.claims.in_flight:
             return False
@@ -112,7 +114,7 @@ class AccountReader:
         return same and books_agree(book, positions, intent.terms)
 
     @asynccontextmanager
-    async def _noting_a_dead_login(self, intent: Intent, broker: Broker) -> AsyncIterator[None]:
+    async def _noting_a_dead_login(self, intent: OrderIntent, broker: Broker) -> AsyncIterator[None]:
         try:
             yield
         except LoginNeeded:

@@ -42,7 +42,7 @@ LOCK_WAIT = 0.5
 """A frozen Redis holds an exit up no longer than this."""
 
 
-class EntryGate:
+class EntryChecks:
     """Says whether an entry may be sent now, in the user's words where it may not."""
 
     def __init__(self, brokers: Brokers, cache: RuntimeCache, clock: Clock, days: TradingDays) -> None:

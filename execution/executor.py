@@ -27,10 +27,10 @@ from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus
 from domain.ports import Broker, Brokers, Clock, OrderLog, RuntimeCache, RuntimeUpdate
 from domain.strategy import Outcome, Position
-from execution.account_snapshot import AccountReader
-from execution.order_intent import ClosedOutside, Intent
-from execution.order_sender import Login, Sender
-from execution.untracked_orders import StraySales
+from execution.account_snapshot import AccountSnapshots
+from execution.order_intent import ClosedOutside, OrderIntent
+from execution.order_sender import Login, OrderSender
+from execution.untracked_orders import UntrackedOrders
 
 LOOKS_A_SECOND = 250
 """Order books one process reads at the most, while it follows many orders at once."""
@@ -41,7 +41,7 @@ UNREAD = "not among the rows of the order book that could be read; some of its s
 
 
 @dataclass(frozen=True, slots=True)
-class DeskRules:
+class ExecutionRules:
     """How long the desk waits, seconds; from the settings."""
 
     entry_fill: float = 10
@@ -49,20 +49,20 @@ class DeskRules:
     horizons: Horizons = field(default_factory=Horizons)
 
 
-class OrderDesk:
+class OrderExecutor:
     """Places, looks up, follows and cancels, by the rules of `domain.leg`."""
 
     def __init__(
-        self, log: OrderLog, cache: RuntimeCache, brokers: Brokers, clock: Clock, rules: DeskRules
+        self, log: OrderLog, cache: RuntimeCache, brokers: Brokers, clock: Clock, rules: ExecutionRules
     ) -> None:
         self._log = log
         self._cache = cache
         self._brokers = brokers
         self._clock = clock
         self._rules = rules
-        self._sender = Sender(log, brokers, clock)
-        self.strays = StraySales(log, brokers, clock, rules.horizons)
-        self.account = AccountReader(log, brokers, clock)
+        self._sender = OrderSender(log, brokers, clock)
+        self.strays = UntrackedOrders(log, brokers, clock, rules.horizons)
+        self.account = AccountSnapshots(log, brokers, clock)
         self._following = 0
 
     def may_be_in_flight(self, key: LegKey) -> bool:
@@ -73,12 +73,12 @@ class OrderDesk:
         """Return the leg's attempts, oldest first."""
         return await self._log.leg(key)
 
-    async def prepare(self, intent: Intent) -> None:
+    async def prepare(self, intent: OrderIntent) -> None:
         """Write the leg's first intent ahead of its time."""
         await self._log.plan(intent.key, intent.terms, 1, intent.due_at)
         await failpoint(f"{intent.key.leg}.planned")
 
-    async def place_once(self, intent: Intent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
+    async def place_once(self, intent: OrderIntent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
         """Send the leg's next order if its rules allow one now and no other caller has; return the attempts.
 
         Never waits for a fill and never sends on doubt. An exit is for no more than the account still shows,
@@ -102,7 +102,7 @@ class OrderDesk:
         return attempts
 
     async def _quantity(
-        self, intent: Intent, missing: int, broker: Broker, halt: asyncio.Event
+        self, intent: OrderIntent, missing: int, broker: Broker, halt: asyncio.Event
     ) -> int | None:
         """Return what may be sent of the shares a leg still misses; None when halted first."""
         if intent.key.leg is Leg.ENTRY:
@@ -112,7 +112,7 @@ class OrderDesk:
             raise ClosedOutside
         return quantity
 
-    async def send_held(self, intent: Intent, attempt: Attempt, broker: Login) -> None:
+    async def send_held(self, intent: OrderIntent, attempt: Attempt, broker: Login) -> None:
         """Send an intent that was held for its instant, if nobody has; plan and look up nothing.
 
         A broker that is still to come is waited for once the right to send is taken; where none does, the
@@ -124,7 +124,7 @@ class OrderDesk:
         """Wait until what this process is sending has its answer written down."""
         await self._sender.finished()
 
-    async def settle(self, intent: Intent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
+    async def settle(self, intent: OrderIntent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
         """Look up and follow what was sent until every attempt is over; return the attempts.
 
         What stays open past its fill time, or when `halt` is set, is cancelled, and that is confirmed.
@@ -136,7 +136,7 @@ class OrderDesk:
         finally:
             self._following -= 1
 
-    async def _settled(self, intent: Intent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
+    async def _settled(self, intent: OrderIntent, broker: Broker, halt: asyncio.Event) -> Sequence[Attempt]:
         patience = self._clock.monotonic() + self._fill_seconds(intent)
         while True:
             attempts = await self._log.leg(intent.key)
@@ -148,19 +148,21 @@ class OrderDesk:
             else:
                 return attempts
 
-    async def deny(self, intent: Intent, message: str, verdict: Outcome | None = None) -> Sequence[Attempt]:
+    async def deny(
+        self, intent: OrderIntent, message: str, verdict: Outcome | None = None
+    ) -> Sequence[Attempt]:
         """Close an intent nobody has sent: it will not be, and with a `verdict` nothing else of its leg."""
         attempts = await self._log.leg(intent.key)
         if attempts and attempts[-1].status in (OrderStatus.PLANNED, OrderStatus.NOT_PLACED):
             await self._log.deny(attempts[-1], message, verdict)
         return await self._log.leg(intent.key)
 
-    def step(self, intent: Intent, attempts: Sequence[Attempt]) -> Step:
+    def step(self, intent: OrderIntent, attempts: Sequence[Attempt]) -> Step:
         """Return what the leg's rules allow next."""
         return next_step(intent.key.leg, attempts, intent.wanted)
 
     async def _with_what_came_late(
-        self, intent: Intent, attempts: Sequence[Attempt], broker: Broker
+        self, intent: OrderIntent, attempts: Sequence[Attempt], broker: Broker
     ) -> Sequence[Attempt]:
         """Count an attempt that was given up and was an order after all, before another one is sent.
 
@@ -171,7 +173,7 @@ class OrderDesk:
             await self._absorb(intent.key, attempts, book)
         return await self._log.leg(intent.key)
 
-    async def _plan(self, intent: Intent, plan: Plan) -> None:
+    async def _plan(self, intent: OrderIntent, plan: Plan) -> None:
         if plan.supersedes is None:
             await self._log.plan(intent.key, intent.terms, plan.attempt, intent.due_at)
             await failpoint(f"{intent.key.leg}.planned")
@@ -181,7 +183,7 @@ class OrderDesk:
         )
         await failpoint(f"{intent.key.leg}.planned")
 
-    async def _look_up(self, intent: Intent, attempts: Sequence[Attempt], broker: Broker) -> None:
+    async def _look_up(self, intent: OrderIntent, attempts: Sequence[Attempt], broker: Broker) -> None:
         book = await self._read_book(intent.key, broker)
         if book is not None and not await self._absorb(intent.key, attempts, book):
             await self._nothing_found(intent, attempts, book, broker)
@@ -190,7 +192,7 @@ class OrderDesk:
             await self._clock.sleep(LOOK_EVERY)
 
     async def _nothing_found(
-        self, intent: Intent, attempts: Sequence[Attempt], book: Listing[BrokerOrder], broker: Broker
+        self, intent: OrderIntent, attempts: Sequence[Attempt], book: Listing[BrokerOrder], broker: Broker
     ) -> None:
         unknown = [attempt for attempt in attempts if attempt.status is OrderStatus.SENT]
         read = book.covers(intent.terms.symbol)
@@ -210,7 +212,7 @@ class OrderDesk:
             )
 
     async def _is_proven_absent(
-        self, intent: Intent, attempts: Sequence[Attempt], book: Listing[BrokerOrder], broker: Broker
+        self, intent: OrderIntent, attempts: Sequence[Attempt], book: Listing[BrokerOrder], broker: Broker
     ) -> bool:
         try:
             positions = await broker.positions()
@@ -221,7 +223,7 @@ class OrderDesk:
 
     async def _follow(
         self,
-        intent: Intent,
+        intent: OrderIntent,
         step: Follow,
         attempts: Sequence[Attempt],
         broker: Broker,
@@ -249,10 +251,10 @@ class OrderDesk:
             # Refused is also what "already executed" looks like; the next read of the book tells.
             await self._clock.sleep(CANCEL_EVERY / 2)
 
-    def _fill_seconds(self, intent: Intent) -> float:
+    def _fill_seconds(self, intent: OrderIntent) -> float:
         return self._rules.entry_fill if intent.key.leg is Leg.ENTRY else self._rules.exit_fill
 
-    def _poll_pause(self, patience: float, intent: Intent) -> float:
+    def _poll_pause(self, patience: float, intent: OrderIntent) -> float:
         waited = self._fill_seconds(intent) - (patience - self._clock.monotonic())
         pause = 0.15 if waited < 1 else min(LOOK_EVERY, max(0.05, patience - self._clock.monotonic()))
         return max(pause, self._following / LOOKS_A_SECOND)

@@ -14,7 +14,7 @@ OVERDUE = 30.0
 """Seconds an exit may take before somebody is told (design section 4, rule 3); on a good day it takes one."""
 
 
-class ExitWatch:
+class ExitAlerts:
     """Alerts once for each reason and attempt of the activity; the exit itself goes on meanwhile."""
 
     def __init__(self, log: OrderLog, alerts: Alerts, overdue: float = OVERDUE) -> None:

@@ -8,8 +8,8 @@ import logging
 
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.ports import Clock
-from domain.scheduled_order import ArmedLog, StopQueue
-from execution.scheduled_orders import ArmedOrders
+from domain.scheduled_order import ScheduledOrderLog, StopQueue
+from execution.scheduled_orders import ScheduledOrders
 
 AGAIN = 0.5
 """Seconds after which the queue is asked again when a part is away."""
@@ -20,7 +20,9 @@ log = logging.getLogger("fast")
 class FastExits:
     """Takes strategies whose stop is hit from the queue and sells what they hold."""
 
-    def __init__(self, queue: StopQueue, orders: ArmedLog, armed: ArmedOrders, clock: Clock) -> None:
+    def __init__(
+        self, queue: StopQueue, orders: ScheduledOrderLog, armed: ScheduledOrders, clock: Clock
+    ) -> None:
         self._queue = queue
         self._orders = orders
         self._armed = armed

@@ -20,10 +20,10 @@ from domain.scheduled_order import EXIT_SENT_WITHIN
 from domain.sellable import patience
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome
-from execution.entry_checks import EntryGate, ask_ahead, wait_until
-from execution.executor import OrderDesk
-from execution.exit_alerts import ExitWatch
-from execution.order_intent import Barred, ClosedOutside, Intent, NotPlaced, TooLate
+from execution.entry_checks import EntryChecks, ask_ahead, wait_until
+from execution.executor import OrderExecutor
+from execution.exit_alerts import ExitAlerts
+from execution.order_intent import Barred, ClosedOutside, NotPlaced, OrderIntent, TooLate
 
 RETRY_EVERY = 0.2
 """Seconds between two tries of something that must be there before buy_time's five seconds are over."""
@@ -32,7 +32,7 @@ WARM_AHEAD = timedelta(seconds=2)
 """How long before its instant a sale's connection is made; an entry's is, by its question for the price."""
 
 
-class Dealer:
+class LegExecutor:
     """Buys and sells one leg at a time. `owner` names whoever asks, for the runtime lock.
 
     `missed_after`: how late an entry may still be sent (seed, section 12 C: 5 seconds).
@@ -40,9 +40,9 @@ class Dealer:
 
     def __init__(
         self,
-        desk: OrderDesk,
-        gate: EntryGate,
-        watch: ExitWatch,
+        desk: OrderExecutor,
+        gate: EntryChecks,
+        watch: ExitAlerts,
         brokers: Brokers,
         clock: Clock,
         missed_after: timedelta,
@@ -116,7 +116,7 @@ class Dealer:
         finally:
             await self._gate.leave(order.key.strategy_id, owner)
 
-    async def _sell(self, order: ExitOrder, intent: Intent, halt: asyncio.Event) -> Exited:
+    async def _sell(self, order: ExitOrder, intent: OrderIntent, halt: asyncio.Event) -> Exited:
         try:
             attempts = await self._send_and_settle(intent, halt, order)
         except ClosedOutside:
@@ -125,7 +125,7 @@ class Dealer:
             raise NotPlaced(f"still holding: {attempts[-1].message}")
         return _exited(order, attempts)
 
-    async def _closed_outside(self, order: ExitOrder, intent: Intent) -> Exited:
+    async def _closed_outside(self, order: ExitOrder, intent: OrderIntent) -> Exited:
         """Call off what was planned for shares that are gone; what another caller sent is seen to its end."""
         attempts = await self._desk.deny(intent, "the account does not show these shares any more")
         if not all(attempt.over for attempt in attempts):
@@ -147,7 +147,7 @@ class Dealer:
             attempts = await self._settle(intent, _set())
         return _exited(order, attempts)
 
-    async def _own_strays(self, intent: Intent) -> None:
+    async def _own_strays(self, intent: OrderIntent) -> None:
         while True:
             try:
                 return await self._desk.strays.own(intent, await self._logged_in(intent, None))
@@ -173,7 +173,7 @@ class Dealer:
                 return
         await self._desk.settle(intent, await ready, never)
 
-    async def _ready(self, intent: Intent, turn: int) -> Broker:
+    async def _ready(self, intent: OrderIntent, turn: int) -> Broker:
         """Return the account once it was found, just before the instant, to hold what is to be sold.
 
         Raises `NotCovered` where it does not: the sale is left to its run, which looks closely.
@@ -203,7 +203,7 @@ class Dealer:
         finally:
             await self._gate.leave(order.key.strategy_id, owner)
 
-    async def _prepared(self, intent: Intent, attempts: Sequence[Attempt]) -> bool:
+    async def _prepared(self, intent: OrderIntent, attempts: Sequence[Attempt]) -> bool:
         """Write the intent down where its leg may still be sent; False where it may not."""
         if not isinstance(self._desk.step(intent, attempts), Plan | Send):
             return False
@@ -211,7 +211,7 @@ class Dealer:
         return True
 
     async def _buy(
-        self, order: EnterOrder, intent: Intent, halt: asyncio.Event, held: Attempt | None
+        self, order: EnterOrder, intent: OrderIntent, halt: asyncio.Event, held: Attempt | None
     ) -> Entered:
         if halt.is_set():
             return await self.settle_entry(order)
@@ -229,7 +229,7 @@ class Dealer:
 
     async def _send_and_settle(
         self,
-        intent: Intent,
+        intent: OrderIntent,
         halt: asyncio.Event,
         sale: ExitOrder | None = None,
         held: Attempt | None = None,
@@ -253,7 +253,7 @@ class Dealer:
 
     async def _settle(
         self,
-        intent: Intent,
+        intent: OrderIntent,
         halt: asyncio.Event,
         broker: Broker | None = None,
         sale: ExitOrder | None = None,
@@ -265,7 +265,7 @@ class Dealer:
                 await self._clock.sleep(LOGIN_EVERY)
                 broker = None
 
-    async def _logged_in(self, intent: Intent, sale: ExitOrder | None) -> Broker:
+    async def _logged_in(self, intent: OrderIntent, sale: ExitOrder | None) -> Broker:
         """Wait for a living login of the order's account; that a sale waits for it is said at once."""
         told = ""
         while True:
@@ -277,12 +277,12 @@ class Dealer:
                 told = str(why)
                 await self._clock.sleep(LOGIN_EVERY)
 
-    async def _called_off(self, intent: Intent, refusal: Entered) -> bool:
+    async def _called_off(self, intent: OrderIntent, refusal: Entered) -> bool:
         """Close the entry with the reason; False when somebody else has sent it meanwhile."""
         attempts = await self._desk.deny(intent, refusal.detail, refusal.outcome)
         return all(attempt.status is OrderStatus.NOT_PLACED for attempt in attempts)
 
-    async def _missed(self, intent: Intent, refusal: Entered) -> Entered:
+    async def _missed(self, intent: OrderIntent, refusal: Entered) -> Entered:
         if await self._called_off(intent, refusal):
             return refusal
         return _entered(await self._settle(intent, asyncio.Event()))
@@ -297,17 +297,19 @@ class Dealer:
         detail = f"missed execution: {late:.1f} s after {due}; an entry is sent at most {allowed} late"
         return Entered(0, outcome=Outcome.MISSED, detail=detail)
 
-    def _entry(self, order: EnterOrder) -> Intent:
-        return Intent(order.key, order.terms, order.quantity, Reason.BUY, order.due_at, self._latest(order))
+    def _entry(self, order: EnterOrder) -> OrderIntent:
+        return OrderIntent(
+            order.key, order.terms, order.quantity, Reason.BUY, order.due_at, self._latest(order)
+        )
 
     def _latest(self, order: EnterOrder) -> datetime:
         """Return until when an entry may be sent: the claim judges it, by the store's clock."""
         latest = order.due_at + self._missed_after
         return min(latest, order.closes_at) if order.closes_at else latest
 
-    def _exit(self, order: ExitOrder) -> Intent:
+    def _exit(self, order: ExitOrder) -> OrderIntent:
         waits = patience(order.reason, self._clock.now() - order.due_at)
-        return Intent(order.key, order.terms, order.bought, order.reason, order.due_at, patience=waits)
+        return OrderIntent(order.key, order.terms, order.bought, order.reason, order.due_at, patience=waits)
 
 
 _WHY_NOTHING = {

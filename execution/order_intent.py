@@ -8,7 +8,7 @@ from domain.order import LegKey, OrderTerms, Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class OrderIntent:
     """What a leg is to bring about: `wanted` shares in all, of which some may be filled already.
 
     `latest` is the last instant at which an entry may be sent; exits are never too late.

@@ -10,8 +10,8 @@ from domain.failpoint import failpoint
 from domain.order import Attempt, LegKey, OrderRequest
 from domain.outcome import Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker, Brokers, Claimed, Clock, NotClaimed, OrderLog
-from execution.order_intent import Barred, Intent, TooLate
-from execution.send_barrier import Rush
+from execution.order_intent import Barred, OrderIntent, TooLate
+from execution.send_barrier import SendBarrier
 
 CLAIM_LASTS = 2.0
 """Seconds after its claim within which the claimer may call the broker (design section 4, rule 2)."""
@@ -23,7 +23,7 @@ Login = Broker | asyncio.Future[Broker]
 """An account that orders can be sent with, or one that soon is."""
 
 
-class Sender:
+class OrderSender:
     """Sends intents whose time has come. Those that leave at one moment come before what follows them."""
 
     def __init__(self, log: OrderLog, brokers: Brokers, clock: Clock) -> None:
@@ -32,13 +32,13 @@ class Sender:
         self._clock = clock
         self._unanswered: set[LegKey] = set()
         self._calls: set[asyncio.Task[None]] = set()
-        self._rush = Rush()
+        self._rush = SendBarrier()
 
     def may_be_in_flight(self, key: LegKey) -> bool:
         """Tell whether this process called the broker for the leg with no answer, or none it could write."""
         return key in self._unanswered
 
-    async def send(self, intent: Intent, attempt: Attempt, quantity: int, broker: Login) -> None:
+    async def send(self, intent: OrderIntent, attempt: Attempt, quantity: int, broker: Login) -> None:
         """Take the right to send and call the broker, once; whatever comes back is written down.
 
         Returns without a word where somebody else has the right. Raises `TooLate`, `Barred`,
@@ -66,7 +66,7 @@ class Sender:
             await asyncio.wait(set(self._calls))
 
     async def _claimed(
-        self, intent: Intent, attempt: Attempt, quantity: int, waits: Callable[[], None]
+        self, intent: OrderIntent, attempt: Attempt, quantity: int, waits: Callable[[], None]
     ) -> tuple[Claimed | NotClaimed, float]:
         """Take the right to send; return it with the monotonic time at which it was asked for."""
         asked = self._clock.monotonic()
@@ -86,14 +86,14 @@ class Sender:
             claim = replace(claim, barred=barred)  # why it has become too late
         return claim, asked
 
-    async def _claim(self, intent: Intent, attempt: Attempt, quantity: int) -> Claimed | NotClaimed:
+    async def _claim(self, intent: OrderIntent, attempt: Attempt, quantity: int) -> Claimed | NotClaimed:
         return await self._log.claim(
             attempt, quantity, intent.reason, intent.due_at, intent.latest, intent.price
         )
 
     async def _call(
         self,
-        intent: Intent,
+        intent: OrderIntent,
         attempt: Attempt,
         quantity: int,
         broker: Login,

@@ -17,8 +17,8 @@ from domain.failpoint import failpoint
 from domain.order import Attempt
 from domain.ports import Clock
 from domain.run import Armed, EnterOrder, ExitOrder
-from domain.scheduled_order import BEAT_EVERY, ArmedLog, HeldOrder
-from execution.legs import Dealer
+from domain.scheduled_order import BEAT_EVERY, ScheduledOrder, ScheduledOrderLog
+from execution.legs import LegExecutor
 from execution.order_intent import NotPlaced
 
 AHEAD = timedelta(seconds=30)
@@ -31,13 +31,13 @@ PAUSES = (0.5, 1.0)
 log = logging.getLogger("armed")
 
 
-class ArmedOrders:
+class ScheduledOrders:
     """Holds orders in memory and sends each at its instant. One for a worker process, named `worker`.
 
     Nothing depends on it: the run looks after every order a moment later, and does what was not done.
     """
 
-    def __init__(self, orders: ArmedLog, dealer: Dealer, clock: Clock, worker: str) -> None:
+    def __init__(self, orders: ScheduledOrderLog, dealer: LegExecutor, clock: Clock, worker: str) -> None:
         self._orders = orders
         self._dealer = dealer
         self._clock = clock
@@ -61,7 +61,7 @@ class ArmedOrders:
         self.take(held)
         return Armed(await self._orders.slot(order.due_at))
 
-    def take(self, held: HeldOrder) -> None:
+    def take(self, held: ScheduledOrder) -> None:
         """Hold an order until its instant, and carry it out; one that is held already is held once."""
         name = held.attempt.tag, held.order.due_at
         if name not in self._held:
@@ -105,7 +105,7 @@ class ArmedOrders:
         await self._dealer.sends_finished()
         await self._attempt(self._orders.leave(self._worker))
 
-    async def _carry(self, held: HeldOrder) -> None:
+    async def _carry(self, held: ScheduledOrder) -> None:
         order = held.order
         # A task of its own: what was bound where it was made stays there, and this ends with it.
         bind_contextvars(user_id=str(order.key.user_id), strategy_id=str(order.key.strategy_id))

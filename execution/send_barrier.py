@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 
-class Rush:
+class SendBarrier:
     """Counts the orders that are about to leave."""
 
     def __init__(self) -> None:

@@ -8,14 +8,14 @@ from domain.leg import Horizons, sales_are_explained
 from domain.listing import Listing
 from domain.order import BrokerOrder, OrderStatus
 from domain.ports import Broker, Brokers, Clock, OrderLog
-from execution.order_intent import Intent
+from execution.order_intent import OrderIntent
 
 SHOWN_AFTER = 3.0
 """Seconds a worker whose run was ended gets to hear of it, and what it has just sent to be in the book."""
 LOOK_EVERY = 1.0
 
 
-class StraySales:
+class UntrackedOrders:
     """Finds them by their tags, which follow from the leg alone, and writes them down."""
 
     def __init__(self, log: OrderLog, brokers: Brokers, clock: Clock, horizons: Horizons) -> None:
@@ -24,7 +24,7 @@ class StraySales:
         self._clock = clock
         self._horizons = horizons
 
-    async def own(self, intent: Intent, broker: Broker) -> None:
+    async def own(self, intent: OrderIntent, broker: Broker) -> None:
         """Write down what the leg has sold without its log; sends nothing. Raises `LoginNeeded`.
 
         A run that sells while the store is away knows it by its history. Ended from outside it takes that
@@ -42,7 +42,7 @@ class StraySales:
                     return
             await self._clock.sleep(LOOK_EVERY)
 
-    async def _write(self, intent: Intent, book: Sequence[BrokerOrder]) -> None:
+    async def _write(self, intent: OrderIntent, book: Sequence[BrokerOrder]) -> None:
         # One that is planned here and shown there was written by somebody who died before he had seen to it.
         attempts = await self._log.leg(intent.key)
         sent = {attempt.tag for attempt in attempts if attempt.status is not OrderStatus.PLANNED}
@@ -53,13 +53,13 @@ class StraySales:
                 await self._log.saw(stray, row)
 
     async def _nothing_is_hidden(
-        self, intent: Intent, book: Listing[BrokerOrder], broker: Broker, until: datetime
+        self, intent: OrderIntent, book: Listing[BrokerOrder], broker: Broker, until: datetime
     ) -> bool:
         if not book.covers(intent.terms.symbol):
             return False
         return self._clock.now() >= until or await self._explained(intent, book, broker)
 
-    async def _book(self, intent: Intent, broker: Broker) -> Listing[BrokerOrder] | None:
+    async def _book(self, intent: OrderIntent, broker: Broker) -> Listing[BrokerOrder] | None:
         try:
             return await broker.orders()
         except LoginNeeded:
@@ -68,7 +68,7 @@ class StraySales:
         except (BrokerUnavailable, BrokerRefused):
             return None
 
-    async def _explained(self, intent: Intent, book: Listing[BrokerOrder], broker: Broker) -> bool:
+    async def _explained(self, intent: OrderIntent, book: Listing[BrokerOrder], broker: Broker) -> bool:
         try:
             return sales_are_explained(book, await broker.positions(), intent.terms)
         except (BrokerUnavailable, BrokerRefused, LoginNeeded):

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from adapters.alerts.log import CloudWatchUnset, open_alerts
 from adapters.kite.accounts import KiteBrokers
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import BadEgress, Egress
 from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin
@@ -27,7 +27,7 @@ from adapters.process.clock import SystemClock
 from adapters.process.failpoints import BadFailpoint, arm_from
 from adapters.process.garbage import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
-from adapters.redis.fast_stops import RedisStopQueue
+from adapters.redis.fast_stops import RedisFastStops
 from adapters.redis.membership import RedisMembers
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.secrets.feed_credentials import FeedCredentials
@@ -80,13 +80,13 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
-    stops = RedisStopQueue.connect(settings.need("redis_url"))
+    stops = RedisFastStops.connect(settings.need("redis_url"))
     stack.push_async_callback(stops.close)
     members = RedisMembers.connect(settings.need("redis_url"))
     stack.push_async_callback(members.close)
     with suppress(CacheUnavailable):  # stops are signalled until it is there
         await stops.warm()
-    wire = Wire()
+    wire = ConnectionPool()
     stack.callback(wire.close)
     accounts = _accounts(settings, opener, store, wire, clock)
     told = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
@@ -136,12 +136,12 @@ def _opener(settings: Settings) -> Opener | None:
 
 
 def _accounts(
-    settings: Settings, opener: Opener | None, store: Store, wire: Wire, clock: SystemClock
+    settings: Settings, opener: Opener | None, store: Store, wire: ConnectionPool, clock: SystemClock
 ) -> Accounts:
     if opener is None:
 
         def open_broker(login: FeedLogin) -> Broker:
-            calls = KiteCalls(login.api_key, login.access_token, settings.kite_root, wire)
+            calls = KiteClient(login.api_key, login.access_token, settings.kite_root, wire)
             return KiteBroker(calls, clock)
 
         _feed_login(settings)

@@ -13,7 +13,7 @@ from decimal import Decimal
 from adapters.kite.ticks import Ticks
 from domain.ports import Clock
 from domain.stoploss import FRESH, Quote, believable
-from listener.price_table import Board, FedPrice
+from listener.price_table import FedPrice, PriceTable
 
 _NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 LIMITS_HOLD = timedelta(hours=12)
@@ -54,7 +54,7 @@ class LastPrices:
     def __init__(self, clock: Clock, alive: Callable[[str], bool]) -> None:
         self._clock = clock
         self._alive = alive
-        self._board = Board()
+        self._board = PriceTable()
         self._asked: dict[str, SeenPrice] = {}
         self._limits: dict[str, datetime] = {}
         self._limits_end = _NEVER

@@ -23,7 +23,7 @@ from listener.last_prices import LastPrices, SeenPrice
 from listener.quote_requests import Questions
 from listener.restarting import steadily
 from listener.tokens import Tokens
-from listener.trigger_index import StopBook
+from listener.trigger_index import TriggerIndex
 from listener.unwatched_stops import UnwatchedStops
 
 LOOK = 1.0
@@ -40,7 +40,7 @@ Owned = Callable[[WatchedStrategy], bool]
 log = structlog.stdlib.get_logger("desk")
 
 
-class Desk:
+class PriceMonitor:
     """Judges prices of one account against the stops of the strategies it serves.
 
     Level-triggered: once a second every armed stop is judged against the price that may act, and what has no
@@ -67,7 +67,7 @@ class Desk:
         self._unwatched = UnwatchedStops(alerts, clock)
         self._asked_for: dict[str, datetime | None] = {}
         """Instruments with waiting stops whose prices only REST brings, with the time of the last one."""
-        self._book = StopBook()
+        self._book = TriggerIndex()
         self._watched: dict[UUID, WatchedStrategy] = {}
         self._by_instrument: defaultdict[str, set[UUID]] = defaultdict(set)
         self._gone: dict[UUID, str] = {}

@@ -47,7 +47,7 @@ class Restless:
 _CALM = Restless()
 
 
-class Board:
+class PriceTable:
     """Last prices from the feed, with the limits and the stop each is judged by."""
 
     def __init__(self) -> None:
@@ -222,7 +222,7 @@ class Board:
             low[NOBODY], high[NOBODY] = 0, HIGHEST
 
 
-def _grown(board: Board, name: str, room: int, kind: type[np.generic]) -> Integers:
+def _grown(board: PriceTable, name: str, room: int, kind: type[np.generic]) -> Integers:
     grown = np.zeros(room, kind)
     before = getattr(board, name, None)
     if before is not None:

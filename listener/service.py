@@ -12,7 +12,7 @@ from listener.accounts import Accounts, OpenFeed
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.dispatcher import Dispatcher
 from listener.metrics import MarketNumbers
-from listener.price_monitor import Desk
+from listener.price_monitor import PriceMonitor
 from listener.restarting import steadily
 from listener.shards import Shards, sockets
 from listener.sold_positions import SoldPositions
@@ -57,7 +57,7 @@ class Listener:
         self._shards = Shards(membership, me, self._covered, self._share_anew, clock, most)
         self._known: dict[UUID, WatchedStrategy] = {}
         self._followed: dict[UUID, WatchedStrategy] = {}
-        self._desks: dict[str, Desk] = {}
+        self._desks: dict[str, PriceMonitor] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -136,7 +136,7 @@ class Listener:
                 self._settle(strategy_id)
             await asyncio.sleep(0)  # ticks do not wait for ten thousand strategies
 
-    def _share(self, desk: Desk) -> None:
+    def _share(self, desk: PriceMonitor) -> None:
         members, place = len(self._shards.living), self._shards.place
         if not self._accounts.shared:
             return
@@ -146,11 +146,11 @@ class Listener:
     def _covered(self) -> bool:
         return self._watcher.read_once.is_set() and all(desk.covered for desk in self._desks.values())
 
-    def _desk(self, watched: WatchedStrategy) -> Desk:
+    def _desk(self, watched: WatchedStrategy) -> PriceMonitor:
         account = self._accounts.serving(watched.user_id)
         desk = self._desks.get(account.key)
         if desk is None:
-            desk = Desk(
+            desk = PriceMonitor(
                 account, self._open_feed, self._instruments, self._dispatcher, self._alerts, self._clock
             )
             self._desks[account.key] = desk

@@ -9,7 +9,7 @@ _stop = itemgetter(0)
 _Stops = list[tuple[Decimal, UUID]]
 
 
-class StopBook:
+class TriggerIndex:
     """Stops of armed strategies by instrument, each instrument's sorted by price.
 
     A stop that was pulled is set aside: it still counts as armed and crossed, but ticks have nothing more to

@@ -13,12 +13,12 @@ from pathlib import Path
 from local import watcher
 from local.errors import CannotStart, PartFailed
 from local.log_tail import last_lines, size
-from local.process_spec import Account, Part
+from local.process_spec import Account, ProcessSpec
 
 _PR_SET_PDEATHSIG = 1
 
 
-async def start(part: Part) -> Process:
+async def start(part: ProcessSpec) -> Process:
     """Start the part's process in a session of its own, its output in its log.
 
     Raises PartFailed if the program cannot be run.

@@ -23,7 +23,7 @@ from local.data_dir import DataDir
 from local.errors import CannotStart, PartFailed
 from local.keys import write_secret
 from local.postgres_binaries import MAJOR, readable_binaries
-from local.process_spec import Account, Part
+from local.process_spec import Account, ProcessSpec
 
 OWNER = "stopwatch"
 DATABASE = "stopwatch"
@@ -57,7 +57,7 @@ class EmbeddedPostgres:
     def url(self, user: str = OWNER, password: str | None = None) -> str:
         return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{DATABASE}"
 
-    async def prepared(self) -> Part:
+    async def prepared(self) -> ProcessSpec:
         """Make the cluster on first use, and return the part that serves it."""
         account = unprivileged_account()
         binaries = await asyncio.to_thread(readable_binaries, account)
@@ -66,7 +66,7 @@ class EmbeddedPostgres:
             await self._make_cluster(cluster, binaries, account)
         _check_version(cluster)
         place, inherits = _way_to(cluster, account)
-        return Part(
+        return ProcessSpec(
             name="postgres",
             command=(str(binaries / "postgres"), "-D", place, *self._options()),
             log=self.data.log("postgres"),

@@ -8,7 +8,7 @@ PREFIX = "STOPWATCH_"
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ProcessSettings:
     """The STOPWATCH_ settings of the environment and of `.env`, without the prefix."""
 
     settings: Mapping[str, str] = field(repr=False)
@@ -19,7 +19,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Options:
     """What was asked of `stopwatch up`."""
 
     data_dir: Path
@@ -27,6 +27,6 @@ class Wish:
     workers: int
     listeners: int
     demo: bool
-    given: Given
+    given: ProcessSettings
     # The environment the parts inherit, without settings that are not for all of them.
     environment: Mapping[str, str] = field(repr=False)

@@ -18,7 +18,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ProcessSpec:
     """How to start one process, how to know that it answers, and how to end it."""
 
     name: str

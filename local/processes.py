@@ -11,7 +11,7 @@ from pathlib import Path
 
 from local import probes
 from local.data_dir import DataDir
-from local.process_spec import Part
+from local.process_spec import ProcessSpec
 
 _OWN = ("DATABASE_URL", "DATABASE_URL_API", "DATABASE_URL_WORKER", "DATABASE_URL_LISTENER")
 _TRADING = ("PAYLOAD_KEYS", "EGRESS_PROXIES")
@@ -28,15 +28,15 @@ _OF_ONE_PROCESS = ("METRICS_PORT", "TEMPORAL_METRICS_PORT")
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
+class Processes:
     """Makes the parts that run our code, from one set of settings."""
 
     data: DataDir
     environment: Mapping[str, str] = field(repr=False)
     settings: Mapping[str, str] = field(repr=False)
 
-    def api(self, port: int) -> Part:
-        return Part(
+    def api(self, port: int) -> ProcessSpec:
+        return ProcessSpec(
             name="api",
             command=python("api", "--host", "127.0.0.1", "--port", str(port)),
             log=self.data.log("api"),
@@ -46,12 +46,12 @@ class Rooms:
             environment=self._for("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY", *_TRADING),
         )
 
-    def worker(self, number: int, of: int) -> Part:
+    def worker(self, number: int, of: int) -> ProcessSpec:
         needs = ("DATABASE_URL_WORKER", "ENCRYPTION_KEYS", "SEAL_KEY", *_TRADING)
         # It finishes what it is sending, for which it gives itself 8 s.
         return self._without_port("worker", number, of, needs, grace_seconds=9.0)
 
-    def listener(self, number: int, of: int) -> Part:
+    def listener(self, number: int, of: int) -> ProcessSpec:
         needs = ("DATABASE_URL_LISTENER", "ENCRYPTION_KEYS", "FEED_API_KEY", "FEED_ACCESS_TOKEN", *_TRADING)
         # It waits until the others have taken over what it watches, for which it gives itself 5 s.
         return self._without_port("listener", number, of, needs, grace_seconds=6.0)
@@ -62,10 +62,10 @@ class Rooms:
 
     def _without_port(
         self, kind: str, number: int, of: int, needs: tuple[str, ...], grace_seconds: float
-    ) -> Part:
+    ) -> ProcessSpec:
         name = kind if of == 1 else f"{kind}-{number}"
         mark = self.data.room("ready") / name
-        return Part(
+        return ProcessSpec(
             name=name,
             command=python(kind),
             log=self.data.log(name),
@@ -84,10 +84,10 @@ class Rooms:
         return {**self.environment, **{f"STOPWATCH_{name}": value for name, value in shown.items()}}
 
 
-def paper(data: DataDir, port: int, environment: Mapping[str, str]) -> Part:
+def paper(data: DataDir, port: int, environment: Mapping[str, str]) -> ProcessSpec:
     """The paper exchange: it needs no setting, and knows nothing of ours."""
     directory: Path = data.room("paper")
-    return Part(
+    return ProcessSpec(
         name="paper",
         command=python("paper", "--port", str(port), "--data-dir", str(directory)),
         log=data.log("paper"),

@@ -14,8 +14,8 @@ from local.endpoints import Endpoints
 from local.errors import PartFailed
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
-from local.process_settings import Wish
-from local.process_spec import Part
+from local.process_settings import Options
+from local.process_spec import ProcessSpec
 from local.roles import role_urls
 from local.supervisor import Supervisor
 from local.temporal import TemporalPorts
@@ -27,7 +27,7 @@ _READY_SECONDS = 30
 class Run:
     """Brings the parts up and tells where they are."""
 
-    def __init__(self, wish: Wish, data: DataDir, api_port: HeldPort, terminal: Terminal) -> None:
+    def __init__(self, wish: Options, data: DataDir, api_port: HeldPort, terminal: Terminal) -> None:
         self._wish = wish
         self._given = wish.given
         self._data = data
@@ -54,7 +54,7 @@ class Run:
             paper=kite,
             paper_ws=kite and kite.replace("http://", "ws://", 1),
         )
-        ours = rooms.Rooms(self._data, self._environment, await self._settings(found))
+        ours = rooms.Processes(self._data, self._environment, await self._settings(found))
         await self._migrate(ours)
         await _all_of(*(self._start(part) for part in self._own_parts(ours)))
         await _answering(f"{found.api}/health/ready")
@@ -67,7 +67,7 @@ class Run:
         self._ports.append(port)
         return port
 
-    def _own_parts(self, ours: rooms.Rooms) -> list[Part]:
+    def _own_parts(self, ours: rooms.Processes) -> list[ProcessSpec]:
         wish = self._wish
         return [
             ours.api(self._api_port.number),
@@ -75,7 +75,7 @@ class Run:
             *(ours.listener(number, wish.listeners) for number in range(1, wish.listeners + 1)),
         ]
 
-    async def _start(self, part: Part, where: str = "") -> None:
+    async def _start(self, part: ProcessSpec, where: str = "") -> None:
         seconds = await self.supervisor.start(part)
         self._progress(part.name, seconds, where)
 
@@ -139,7 +139,7 @@ class Run:
                 made |= await feed_account.opened(found.paper)
         return {**made, **{name: value for name, value in self._given.settings.items() if value}}
 
-    async def _migrate(self, ours: rooms.Rooms) -> None:
+    async def _migrate(self, ours: rooms.Processes) -> None:
         began = time.monotonic()
         command, environment = ours.migration()
         log = self._data.log("migrate")

@@ -9,7 +9,7 @@ from typing import Any
 from local import child
 from local.errors import PartFailed
 from local.log_tail import last_lines, size
-from local.process_spec import Part
+from local.process_spec import ProcessSpec
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 # A part that answered before it died is not stuck in its start, and is promised back within 5 s.
@@ -24,10 +24,10 @@ _PROBE_SECONDS = 3.0
 Say = Callable[[str], None]
 
 
-class SupervisedPart:
+class SupervisedProcess:
     """Runs a part until it is stopped; `up` resolves when it first answers, or fails with the reason."""
 
-    def __init__(self, part: Part, say: Say, came_back: Callable[[], None]) -> None:
+    def __init__(self, part: ProcessSpec, say: Say, came_back: Callable[[], None]) -> None:
         self.part = part
         self.up: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._say = say

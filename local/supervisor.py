@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from local.process_spec import Part
-from local.supervised_process import Say, SupervisedPart
+from local.process_spec import ProcessSpec
+from local.supervised_process import Say, SupervisedProcess
 
 # From the one that sends orders down to those that remember them.
 STOP_ORDER = ("listener", "worker", "api", "paper", "temporal", "redis", "postgres")
@@ -17,12 +17,12 @@ class Supervisor:
     def __init__(self, say: Say, changed: Callable[[], None] = lambda: None) -> None:
         self._say = say
         self._changed = changed
-        self._parts: list[SupervisedPart] = []
+        self._parts: list[SupervisedProcess] = []
         self._hurry = asyncio.Event()
 
-    async def start(self, part: Part) -> float:
+    async def start(self, part: ProcessSpec) -> float:
         """Start a part and wait until it answers; return the seconds. Raises PartFailed if it does not."""
-        supervised = SupervisedPart(part, self._say, self._changed)
+        supervised = SupervisedProcess(part, self._say, self._changed)
         self._parts.append(supervised)
         return await supervised.up
 
@@ -43,7 +43,7 @@ class Supervisor:
         """Give no more time to parts that still end in order."""
         self._hurry.set()
 
-    async def _stop_all(self, parts: Sequence[SupervisedPart], deadline: float) -> None:
+    async def _stop_all(self, parts: Sequence[SupervisedProcess], deadline: float) -> None:
         if not parts:
             return
         stops = [asyncio.ensure_future(part.stop(self._grace(part, deadline))) for part in parts]
@@ -56,7 +56,7 @@ class Supervisor:
         await everything
         hurried.cancel()
 
-    def _grace(self, part: SupervisedPart, deadline: float) -> float:
+    def _grace(self, part: SupervisedProcess, deadline: float) -> float:
         if self._hurry.is_set():
             return 0
         return max(0.0, min(part.part.grace_seconds, deadline - time.monotonic()))

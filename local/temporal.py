@@ -14,7 +14,7 @@ from local import probes
 from local.data_dir import DataDir
 from local.errors import PartFailed
 from local.ports import HeldPort
-from local.process_spec import Part
+from local.process_spec import ProcessSpec
 from local.processes import python
 
 # It cannot be switched off (0 is a random port). No request can carry a Host with a space in it.
@@ -55,10 +55,10 @@ class TemporalPorts:
         return f"{self.behind_address}:{self.behind.number}"
 
 
-def part(data: DataDir, ports: TemporalPorts, namespace: str, environment: dict[str, str]) -> Part:
+def part(data: DataDir, ports: TemporalPorts, namespace: str, environment: dict[str, str]) -> ProcessSpec:
     # The UI asks the server itself, by gRPC.
     ready_at = f"http://{ports.ui_itself}/api/v1/namespaces/{namespace}"
-    return Part(
+    return ProcessSpec(
         name="temporal",
         command=(str(_binary()), *_options(data.room("temporal") / "temporal.db", ports, namespace)),
         log=data.log("temporal"),
@@ -68,9 +68,9 @@ def part(data: DataDir, ports: TemporalPorts, namespace: str, environment: dict[
     )
 
 
-def door(data: DataDir, ports: TemporalPorts, environment: dict[str, str]) -> Part:
+def door(data: DataDir, ports: TemporalPorts, environment: dict[str, str]) -> ProcessSpec:
     """Return what lets a person of this machine in to the Web UI, and nobody else's pages."""
-    return Part(
+    return ProcessSpec(
         name="temporal-ui",
         command=python("local.ui_guard", "--port", str(ports.ui.number), "--to", ports.ui_itself),
         log=data.log("temporal-ui"),

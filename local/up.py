@@ -11,12 +11,12 @@ from local.demo import play
 from local.endpoints import Endpoints
 from local.errors import LocalError
 from local.ports import HeldPort
-from local.process_settings import Wish
+from local.process_settings import Options
 from local.run import Run
 from local.terminal import Terminal
 
 
-def up(wish: Wish, terminal: Terminal) -> int:
+def up(wish: Options, terminal: Terminal) -> int:
     """Run until a signal; return the exit status."""
     stop = StopSignals()
     try:
@@ -61,7 +61,7 @@ class StopSignals:
                 self._loop.call_soon_threadsafe(self._told, self.count)
 
 
-async def _up(wish: Wish, data: DataDir, terminal: Terminal, signals: StopSignals) -> int:
+async def _up(wish: Options, data: DataDir, terminal: Terminal, signals: StopSignals) -> int:
     port = HeldPort.named(wish.port)
     terminal.line(f"Stopwatch starts; its data and logs are in {data.root}")
     run = Run(wish, data, port, terminal)
@@ -87,7 +87,7 @@ async def _up(wish: Wish, data: DataDir, terminal: Terminal, signals: StopSignal
         terminal.line("Stopped. No process is left behind." if stop.is_set() else "Stopped.")
 
 
-async def _work(wish: Wish, run: Run, terminal: Terminal) -> None:
+async def _work(wish: Options, run: Run, terminal: Terminal) -> None:
     endpoints = await run.bring_up()
     _tell_where(endpoints, terminal)
     if wish.demo:

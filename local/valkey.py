@@ -6,11 +6,11 @@ from pathlib import Path
 from local import probes
 from local.data_dir import DataDir
 from local.errors import PartFailed
-from local.process_spec import Part
+from local.process_spec import ProcessSpec
 
 
-def part(data: DataDir, port: int, environment: dict[str, str]) -> Part:
-    return Part(
+def part(data: DataDir, port: int, environment: dict[str, str]) -> ProcessSpec:
+    return ProcessSpec(
         name="redis",
         command=(str(_binary()), *_options(data.room("redis"), port)),
         log=data.log("redis"),

@@ -17,7 +17,7 @@ from paper.feed import Feed
 from paper.gtts import Gtts
 from paper.housekeeping import Housekeeping
 from paper.market import Market, list_bar_symbols
-from paper.order_service import Desk
+from paper.order_service import OrderService
 from paper.request_handler import Front
 from paper.restore import Restore
 from paper.routes_funds import FundRoutes
@@ -72,7 +72,7 @@ def build(options: Options) -> Paper:
     list_bar_symbols(listed, bars)
     market = Market(listed, clock, calendar, seed=options.seed, origin=time.time(), bars=bars)
     exchange = Exchange(market, clock, calendar, lenient=options.lenient, data_dir=options.data_dir)
-    desk = Desk(exchange)
+    desk = OrderService(exchange)
     exchange.journal.open()
     restore = Restore(exchange)
     restore.run()
@@ -84,7 +84,7 @@ def build(options: Options) -> Paper:
     return Paper(exchange, feed, front, Housekeeping(exchange, desk, restore))
 
 
-def kite_routes(exchange: Exchange, desk: Desk, gtts: Gtts) -> Routes:
+def kite_routes(exchange: Exchange, desk: OrderService, gtts: Gtts) -> Routes:
     """Kite's own endpoints."""
     routes = Routes()
     OrderRoutes(exchange, desk).add_to(routes)

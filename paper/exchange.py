@@ -16,7 +16,7 @@ from paper.journal import Journal
 from paper.ledger import Ledger
 from paper.limits import Limits
 from paper.market import Market
-from paper.matching import Book
+from paper.matching import MatchingEngine
 from paper.orders import COMPLETE, Order
 from paper.records import account_record, carried_record, order_record, trade_record
 from paper.tape import Tape
@@ -49,7 +49,7 @@ class Exchange:
         self.rows = ExtraRows()
         self.ids = Ids(clock.wall)
         self.journal = Journal(data_dir)
-        self.book = Book(market, clock, self.ids, self._booked, self.changed)
+        self.book = MatchingEngine(market, clock, self.ids, self._booked, self.changed)
         self.on_push: list[Pushed] = []
         self.on_complete: list[Callable[[Order], None]] = []
         # Feed faults that drop sockets: of one user, or of everybody.

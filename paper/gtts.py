@@ -10,7 +10,7 @@ from paper.errors import KiteError, bad_input
 from paper.exchange import Exchange
 from paper.instruments import Instrument
 from paper.money import paise, rupees
-from paper.order_service import Desk
+from paper.order_service import OrderService
 from paper.orders import REJECTED, stamp
 from paper.tape import Tape
 
@@ -56,7 +56,7 @@ class Gtt:
 class Gtts:
     """Everybody's triggers."""
 
-    def __init__(self, exchange: Exchange, desk: Desk) -> None:
+    def __init__(self, exchange: Exchange, desk: OrderService) -> None:
         self._exchange = exchange
         self._desk = desk
         self._all: dict[int, Gtt] = {}

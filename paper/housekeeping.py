@@ -6,7 +6,7 @@ import logging
 from paper.clock import ist
 from paper.exchange import Exchange
 from paper.market import Script
-from paper.order_service import Desk
+from paper.order_service import OrderService
 from paper.orders import AMO_RECEIVED, Order
 from paper.restore import Restore
 
@@ -19,7 +19,7 @@ TOKEN_EXPIRY_HOUR = 6
 class Housekeeping:
     """A look around once a second."""
 
-    def __init__(self, exchange: Exchange, desk: Desk, restore: Restore) -> None:
+    def __init__(self, exchange: Exchange, desk: OrderService, restore: Restore) -> None:
         self._exchange = exchange
         self._desk = desk
         self._restore = restore

@@ -23,7 +23,7 @@ from paper.trades import Trade
 UPDATE = "UPDATE"
 
 
-class Book:
+class MatchingEngine:
     """Orders against the current price; the other side is always there, a tick away from the last price.
 
     `on_trade` books a fill, `on_change` hears of every change that Kite would tell the user of.

@@ -45,7 +45,7 @@ class Struck:
 UNSTRUCK = Struck()
 
 
-class Desk:
+class OrderService:
     """What the order calls do.
 
     What can be seen from the request, the listing, the price and the shares held is refused at once (400, no

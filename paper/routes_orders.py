@@ -5,7 +5,7 @@ import orjson
 from paper.errors import order_not_found
 from paper.exchange import Exchange
 from paper.faults import Request
-from paper.order_service import UNSTRUCK, Desk, Struck
+from paper.order_service import UNSTRUCK, OrderService, Struck
 from paper.orders import Order, history_rows, row
 from paper.ticket import Ticket
 from paper.trades import trade_row
@@ -18,7 +18,7 @@ TAIL = b"]}"
 class OrderRoutes:
     """`/orders` and `/trades`."""
 
-    def __init__(self, exchange: Exchange, desk: Desk) -> None:
+    def __init__(self, exchange: Exchange, desk: OrderService) -> None:
         self._exchange = exchange
         self._desk = desk
 

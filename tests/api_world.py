@@ -21,7 +21,7 @@ from api.auth.passwords import Passwords
 from api.auth.revoked_logins import EndedLogins
 from api.auth.throttle import Throttle
 from api.auth.tokens import Tokens
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from domain.session import TradingCalendar
 from tests.fakes.edge import (
     MemoryInstruments,
@@ -104,7 +104,7 @@ class World:
     """The parts a test may turn, and the app made of them."""
 
     store: Store
-    parts: Parts
+    parts: Dependencies
     app: FastAPI
     http: httpx.AsyncClient
     runs: RowRuns
@@ -139,7 +139,7 @@ def new_world(
     opener = Opener.local(_text(private.private_bytes_raw()))
     runs, logins, kite = RowRuns(owner), ScriptedLogins(), MemoryKite()
     instruments, prices, clock = MemoryInstruments(), MemoryPrices(), SetClock()
-    parts = Parts(
+    parts = Dependencies(
         store=store,
         runs=runs,
         broker_logins=logins,

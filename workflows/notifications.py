@@ -6,7 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.notifications import NoticeActivities
+    from activities.notifications import NotificationActivities
     from workflows import policies
 
 
@@ -19,7 +19,7 @@ class Notices:
         for _ in range(policies.NOTICE_ROUNDS):
             try:
                 await workflow.execute_activity_method(
-                    NoticeActivities.deliver_notices,
+                    NotificationActivities.deliver_notices,
                     start_to_close_timeout=policies.NOTICE_TIMEOUT,
                     heartbeat_timeout=policies.NOTICE_HEARTBEAT,
                     retry_policy=policies.NOTICE_RETRY,

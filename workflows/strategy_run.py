@@ -11,7 +11,7 @@ from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.degraded_exit import OffBooksActivities, off_books_number
+    from activities.degraded_exit import DegradedExitActivities, off_books_number
     from activities.orders import NOT_PLACED, STORE_AWAY, OrderActivities
     from activities.runs import STOOD_DOWN, RunActivities
     from domain.day import Day
@@ -325,7 +325,7 @@ class StrategyRun:
         reason = self._day.exit_reason or Reason.SELL
         order = self._exit_order(reason, workflow.now())
         sale = workflow.start_activity_method(
-            OffBooksActivities.exit_without_store,
+            DegradedExitActivities.exit_without_store,
             OffBooksExit(order, attempt, self._in_flight_since),
             start_to_close_timeout=policies.LONGEST_DAY,
             heartbeat_timeout=policies.HEARTBEAT,
@@ -353,7 +353,7 @@ class StrategyRun:
             return
         order = self._exit_order(self._day.exit_reason or Reason.SELL, workflow.now())
         await workflow.execute_activity_method(
-            OffBooksActivities.record_off_books,
+            DegradedExitActivities.record_off_books,
             OffBooksRecord(order, tuple(self._off_books)),
             start_to_close_timeout=policies.WRITE_TIMEOUT,
             heartbeat_timeout=policies.HEARTBEAT,

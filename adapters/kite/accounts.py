@@ -8,8 +8,8 @@ from typing import Protocol
 from uuid import UUID
 
 from adapters.kite.broker import READ_SECONDS, KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.paced_quotes import Pace, PacedQuotes
 from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, Unavailable
 from domain.ports import Broker, Clock
@@ -83,7 +83,7 @@ class KiteBrokers:
         credentials: Credentials,
         root: str,
         clock: Clock,
-        wire: Wire,
+        wire: ConnectionPool,
         *,
         capacity: int = ACCOUNTS,
         read_seconds: float = READ_SECONDS,
@@ -173,7 +173,7 @@ class KiteBrokers:
 
     def _open(self, user_id: UUID, account: _Account, found: KiteCredentials) -> None:
         self._close(account)
-        calls = KiteCalls(found.api_key, found.access_token, self._root, self._wire, found.proxies)
+        calls = KiteClient(found.api_key, found.access_token, self._root, self._wire, found.proxies)
         pace = self._pace(user_id, found)
         account.broker = self._open_broker(calls, self._clock, found.login_version, self._read_seconds, pace)
         account.name, account.dead = found.account, found.dead

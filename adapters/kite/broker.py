@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.kite import mapping as rows
 from adapters.kite import outcomes, routes
-from adapters.kite.client import KiteCalls
+from adapters.kite.client import KiteClient
 from adapters.kite.paced_quotes import Pace, PacedQuotes
 from adapters.kite.unread_rows import UnreadRows
 from domain.listing import Listing
@@ -27,7 +27,7 @@ class KiteBroker:
 
     def __init__(
         self,
-        calls: KiteCalls,
+        calls: KiteClient,
         clock: Clock,
         login_version: int = 0,
         read_seconds: float = READ_SECONDS,

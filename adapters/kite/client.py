@@ -5,9 +5,9 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from adapters.kite.connection import Line
-from adapters.kite.connection_pool import Wire
-from adapters.kite.egress_path import UnknownWay, Way
+from adapters.kite.connection import Connection
+from adapters.kite.connection_pool import ConnectionPool
+from adapters.kite.egress_path import EgressPath, UnknownEgressPath
 from adapters.kite.reply import Reply, reply_of
 from adapters.kite.routes import KITE_VERSION, USER_AGENT, KiteRequest
 from domain.errors import BrokerUnavailable
@@ -17,7 +17,7 @@ class UnsendableHeader(ValueError):
     """A key or token holds what would end the header: it is no credential, and might be another request."""
 
 
-class KiteCalls:
+class KiteClient:
     """Makes calls with one login; no call waits for another."""
 
     def __init__(
@@ -25,7 +25,7 @@ class KiteCalls:
         api_key: str,
         access_token: str | None,
         root: str,
-        wire: Wire,
+        wire: ConnectionPool,
         proxies: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
     ) -> None:
@@ -34,13 +34,13 @@ class KiteCalls:
         Raises `BrokerUnavailable` where no address can be read from `root` or the account's `proxies`.
         """
         try:
-            self._way = Way.to(root, proxies)
-        except UnknownWay as unknown:
+            self._way = EgressPath.to(root, proxies)
+        except UnknownEgressPath as unknown:
             raise BrokerUnavailable(f"the way to the broker is not known: {unknown}") from None
         self._wire = wire
         self._secrets = (*secrets, access_token) if access_token else tuple(secrets)
         self._head = _head(self._way, api_key, access_token or "")
-        self._idle: deque[Line] = deque()
+        self._idle: deque[Connection] = deque()
         self._closed = False
 
     async def call(self, request: KiteRequest, deadline: float, leave_within: float | None = None) -> Reply:
@@ -81,11 +81,11 @@ class KiteCalls:
         self._closed = True
         self._wire.close_idle(self._idle)
 
-    async def _opened(self, seconds: float) -> Line:
+    async def _opened(self, seconds: float) -> Connection:
         async with asyncio.timeout(seconds):
             return await self._wire.open(self._way)
 
-    def _keep(self, line: Line) -> None:
+    def _keep(self, line: Connection) -> None:
         if self._closed:
             line.abort()
         else:
@@ -104,7 +104,7 @@ class KiteCalls:
         return f"{first}\r\n".encode("latin-1")
 
 
-def _head(way: Way, api_key: str, access_token: str) -> str | None:
+def _head(way: EgressPath, api_key: str, access_token: str) -> str | None:
     """Return the headers of every request of a login, as the official client sends them; None: unsendable."""
     if any(letter < " " or letter == "\x7f" for letter in api_key + access_token):
         return None

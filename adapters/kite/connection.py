@@ -35,7 +35,7 @@ class Answer:
         return self.status is not None and not counted
 
 
-class Line(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """An open connection. Made by `Wire.open`; used by one call at a time."""
 
     def __init__(self, largest: int = LARGEST_ANSWER) -> None:

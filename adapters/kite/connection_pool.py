@@ -9,8 +9,8 @@ from ipaddress import ip_address
 
 import certifi
 
-from adapters.kite.connection import LARGEST_ANSWER, Line
-from adapters.kite.egress_path import Place, Way
+from adapters.kite.connection import LARGEST_ANSWER, Connection
+from adapters.kite.egress_path import EgressPath, Place
 from adapters.kite.tunnel import Tunnel
 
 IDLE_SECONDS = 30.0
@@ -25,7 +25,7 @@ IDLE_EACH = 4
 ADDRESS_SECONDS = 30.0
 """How long a looked-up address counts: a thousand accounts that get ready together look up once."""
 
-Idle = deque[Line]
+Idle = deque[Connection]
 """The idle connections of one account, the last used at the end."""
 
 
@@ -40,7 +40,7 @@ def trusted_roots() -> ssl.SSLContext:
     return context
 
 
-class Wire:
+class ConnectionPool:
     """Every connection of a process to the broker. Belongs to one event loop."""
 
     def __init__(
@@ -53,20 +53,20 @@ class Wire:
         self._tls = tls or trusted_roots()
         self._idle_seconds = idle_seconds
         self._most_idle = most_idle
-        self._idle: OrderedDict[Line, Idle] = OrderedDict()  # the longest idle first
+        self._idle: OrderedDict[Connection, Idle] = OrderedDict()  # the longest idle first
         self._sweep: asyncio.TimerHandle | None = None
         self._addresses: dict[tuple[str, int], tuple[float, list[str]]] = {}
         self._looking_up: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closed = False
 
-    async def open(self, way: Way, largest: int = LARGEST_ANSWER) -> Line:
+    async def open(self, way: EgressPath, largest: int = LARGEST_ANSWER) -> Connection:
         """Open a connection. Whatever this raises, no request was sent.
 
         Raises `Closed`, and `OSError` in its kinds: refused, unknown host, TLS, a proxy that would not.
         """
         if self._closed:
             raise Closed
-        line = Line(largest)
+        line = Connection(largest)
         try:
             if way.tunnelled:
                 await self._tunnel(way, line)
@@ -77,7 +77,7 @@ class Wire:
             raise
         return line
 
-    def take(self, idle: Idle) -> Line | None:
+    def take(self, idle: Idle) -> Connection | None:
         """Return an idle connection that the other side has not hung up, the last used first; else None."""
         while idle:
             line = idle.pop()
@@ -87,7 +87,7 @@ class Wire:
             line.abort()
         return None
 
-    def keep(self, idle: Idle, line: Line) -> None:
+    def keep(self, idle: Idle, line: Connection) -> None:
         """Keep a connection for the account's next call, or close it if it is of no more use."""
         if self._closed or len(idle) >= IDLE_EACH or not line.alive:
             line.abort()
@@ -144,7 +144,7 @@ class Wire:
         self._addresses.pop((place.host, place.port), None)
         raise last or OSError("the host has no address")
 
-    async def _tunnel(self, way: Way, line: Line) -> None:
+    async def _tunnel(self, way: EgressPath, line: Connection) -> None:
         assert way.proxy is not None  # noqa: S101 - it is a tunnel's
         tunnel = Tunnel()
         try:

@@ -25,7 +25,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from adapters.kite.egress_path import UnknownWay, Way
+from adapters.kite.egress_path import EgressPath, UnknownEgressPath
 from domain.errors import BrokerUnavailable
 
 SETTING = "STOPWATCH_EGRESS_PROXIES"
@@ -137,8 +137,8 @@ def _file(path: str) -> str:
 
 def _check(kite_root: str, proxy: str) -> None:
     try:
-        way = Way.to(kite_root, {"all": proxy})
-    except UnknownWay as unknown:
+        way = EgressPath.to(kite_root, {"all": proxy})
+    except UnknownEgressPath as unknown:
         raise BadEgress(f"{SETTING}: {unknown}.") from None
     if way.proxy is None:
         raise BadEgress(f"{SETTING}: a proxy is empty.")

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 PORTS = {"http": 80, "https": 443}
 
 
-class UnknownWay(ValueError):
+class UnknownEgressPath(ValueError):
     """An address that is no http or https address. Says nothing of it: a proxy's holds a password."""
 
 
@@ -37,7 +37,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class EgressPath:
     """Where requests go, and through what. `login` is the proxy's Proxy-Authorization."""
 
     broker: Place
@@ -45,11 +45,11 @@ class Way:
     login: str | None = field(default=None, repr=False)
 
     @classmethod
-    def to(cls, root: str, proxies: Mapping[str, str] | None = None) -> "Way":
+    def to(cls, root: str, proxies: Mapping[str, str] | None = None) -> "EgressPath":
         """Read addresses. `proxies` is by scheme, or scheme and host, as `requests` takes it.
 
         Nothing of the host counts: no environment, no netrc. A path in `root` is dropped, as the official
-        client does. Raises `UnknownWay`.
+        client does. Raises `UnknownEgressPath`.
         """
         parts = _split(root)
         broker = _place(parts)
@@ -78,7 +78,7 @@ def _split(address: str) -> SplitResult:
     try:
         return urlsplit(address)
     except ValueError:
-        raise UnknownWay("an address could not be read") from None
+        raise UnknownEgressPath("an address could not be read") from None
 
 
 def _place(parts: SplitResult) -> Place:
@@ -87,7 +87,7 @@ def _place(parts: SplitResult) -> Place:
     except ValueError:
         host, port = None, None
     if parts.scheme not in PORTS or not host or not host.isascii() or any(map(str.isspace, host)):
-        raise UnknownWay("an address is not http:// or https:// with a host")
+        raise UnknownEgressPath("an address is not http:// or https:// with a host")
     return Place(parts.scheme, host, port or PORTS[parts.scheme])
 
 

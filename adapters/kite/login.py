@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from adapters.kite import outcomes, routes
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 
 ZERODHA_LOGIN = "https://kite.zerodha.com/connect/login"
@@ -46,7 +46,7 @@ class KiteLogin:
     def __init__(
         self,
         root: str,
-        wire: Wire,
+        wire: ConnectionPool,
         login_page: str = ZERODHA_LOGIN,
         seconds: float = CALL_SECONDS,
     ) -> None:
@@ -93,7 +93,7 @@ class KiteLogin:
         proxies: Proxies,
         secrets: tuple[str, ...] = (),
     ) -> Any:
-        calls = KiteCalls(api_key, access_token, self._root, self._wire, proxies, secrets)
+        calls = KiteClient(api_key, access_token, self._root, self._wire, proxies, secrets)
         try:
             return outcomes.read(await calls.call(request, self._seconds))
         finally:

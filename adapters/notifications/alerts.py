@@ -7,12 +7,12 @@ from uuid import UUID
 import structlog
 
 from domain.errors import StoreUnavailable
-from domain.notification import AlarmNotice, Outbox, notice_of_alarm
+from domain.notification import AlarmNotification, Outbox, notice_of_alarm
 from domain.ports import Alerts, Clock
 from domain.run import Alarm
 
 
-class NoticeAlerts:
+class NotificationAlerts:
     """Implements `domain.ports.Alerts` around another. Whoever raises an alarm does not wait for a notice."""
 
     def __init__(self, alerts: Alerts, outbox: Outbox, clock: Clock) -> None:
@@ -30,7 +30,7 @@ class NoticeAlerts:
             self._telling.add(telling)
             telling.add_done_callback(self._telling.discard)
 
-    async def _tell(self, user_id: UUID, notice: AlarmNotice, text: str, at: datetime) -> None:
+    async def _tell(self, user_id: UUID, notice: AlarmNotification, text: str, at: datetime) -> None:
         try:
             await self._outbox.tell(user_id, notice, text, at)
         except StoreUnavailable:

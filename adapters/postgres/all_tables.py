@@ -4,4 +4,4 @@ from adapters.postgres import notification_tables as notice_tables
 from adapters.postgres import tables
 
 METADATA = tables.Base.metadata
-assert notice_tables.NoticeRow.metadata is METADATA  # noqa: S101 - importing them is what adds them
+assert notice_tables.NotificationRow.metadata is METADATA  # noqa: S101 - importing them is what adds them

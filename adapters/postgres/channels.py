@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.postgres.notification_tables import ChannelRow, NoticeRow
+from adapters.postgres.notification_tables import ChannelRow, NotificationRow
 from adapters.postgres.strategies import Spot
 from adapters.postgres.tables import User
-from domain.notification import ChannelKind, NoticeKind
+from domain.notification import ChannelKind, NotificationKind
 
 MOST_CHANNELS = 5
 """Of one user: each gets a line of its own when notices are sent."""
@@ -28,7 +28,7 @@ class NewChannel:
     shown: str
     address: bytes = field(repr=False)
     secret: bytes | None = field(repr=False)
-    tells: Sequence[NoticeKind]
+    tells: Sequence[NotificationKind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class SentNotice:
+class SentNotification:
     """A notice and what has become of it."""
 
     notice_id: UUID
@@ -96,7 +96,7 @@ class Channels:
         query = select(*_CHANNEL).where(self._mine).order_by(ChannelRow.created_at)
         return [Channel(*row) for row in await self._session.execute(query)]
 
-    async def tell_of(self, channel_id: UUID, kinds: Sequence[NoticeKind]) -> Channel | None:
+    async def tell_of(self, channel_id: UUID, kinds: Sequence[NotificationKind]) -> Channel | None:
         """Change what a channel tells of; None when it is not there."""
         change = update(ChannelRow).where(self._mine, ChannelRow.channel_id == channel_id)
         tells = [kind.value for kind in kinds]
@@ -116,17 +116,17 @@ class Channels:
             return None
         notice_id = uuid4()
         await self._session.execute(
-            insert(NoticeRow)
+            insert(NotificationRow)
             .values(
                 notice_id=notice_id,
                 user_id=self._user_id,
                 channel_id=channel_id,
-                kind=NoticeKind.TEST.value,
+                kind=NotificationKind.TEST.value,
                 text=TEST_TEXT,
                 at=now,
                 source=f"test:{notice_id}",
             )
-            .returning(NoticeRow.notice_id)
+            .returning(NotificationRow.notice_id)
         )
         return notice_id
 
@@ -135,28 +135,28 @@ class Channels:
         return ChannelRow.user_id == self._user_id
 
 
-class SentNotices:
+class SentNotifications:
     """The notices of one user, newest first."""
 
     def __init__(self, session: AsyncSession, user_id: UUID) -> None:
         self._session = session
-        self._query = select(*_NOTICE).where(NoticeRow.user_id == user_id)
+        self._query = select(*_NOTICE).where(NotificationRow.user_id == user_id)
 
-    async def page(self, limit: int, after: Spot | None) -> Sequence[SentNotice]:
+    async def page(self, limit: int, after: Spot | None) -> Sequence[SentNotification]:
         """Return at most `limit` of them, from after `after`."""
         query = self._query
         if after is not None:
-            place = tuple_(NoticeRow.at, NoticeRow.notice_id)
+            place = tuple_(NotificationRow.at, NotificationRow.notice_id)
             query = query.where(place < (after.created_at, after.row_id))
-        query = query.order_by(NoticeRow.at.desc(), NoticeRow.notice_id.desc()).limit(limit)
-        return [SentNotice(*row) for row in await self._session.execute(query)]
+        query = query.order_by(NotificationRow.at.desc(), NotificationRow.notice_id.desc()).limit(limit)
+        return [SentNotification(*row) for row in await self._session.execute(query)]
 
-    async def one(self, notice_id: UUID) -> SentNotice | None:
+    async def one(self, notice_id: UUID) -> SentNotification | None:
         """Return one, None when it is not there (any more)."""
-        found = await self._session.execute(self._query.where(NoticeRow.notice_id == notice_id))
+        found = await self._session.execute(self._query.where(NotificationRow.notice_id == notice_id))
         row = found.one_or_none()
-        return SentNotice(*row) if row is not None else None
+        return SentNotification(*row) if row is not None else None
 
 
 _CHANNEL = tuple(getattr(ChannelRow, name) for name in Channel.__dataclass_fields__)
-_NOTICE = tuple(getattr(NoticeRow, name) for name in SentNotice.__dataclass_fields__)
+_NOTICE = tuple(getattr(NotificationRow, name) for name in SentNotification.__dataclass_fields__)

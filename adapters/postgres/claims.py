@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of
 from adapters.postgres.tables import OrderRow
-from adapters.postgres.write_batcher import Later, Together
+from adapters.postgres.write_batcher import Batcher, Later
 from domain.budget import ENTRIES, EXITS
 from domain.errors import StoreUnavailable
 from domain.limits import MAY_PASS, ORDERS_A_DAY, Bar, why_barred
@@ -156,7 +156,7 @@ class Claims:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._together: Together[Claim, Claimed | NotClaimed] = Together(self._take)
+        self._together: Batcher[Claim, Claimed | NotClaimed] = Batcher(self._take)
 
     async def take(self, claim: Claim) -> Claimed | NotClaimed:
         """Return whether the right to send is ours now."""

@@ -11,7 +11,7 @@ from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, select, text, update
 from adapters.postgres.audit import audit
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import LOGIN_VERSIONS, BrokerKeys, account_name
-from adapters.postgres.write_batcher import Together
+from adapters.postgres.write_batcher import Batcher
 from domain.audit import Action, AuditLine, Role
 
 _OF_USERS = select(BrokerKeys.__table__).where(
@@ -56,7 +56,7 @@ class Credentials:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._reads: Together[UUID, SealedKeys | None] = Together(self._read)
+        self._reads: Batcher[UUID, SealedKeys | None] = Batcher(self._read)
 
     async def read(self, user_id: UUID) -> SealedKeys | None:
         """Return the account, None when the user has connected none."""

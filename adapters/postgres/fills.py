@@ -6,14 +6,14 @@ from decimal import Decimal
 
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.tables import OrderRow, StrategyRow
-from adapters.postgres.unit_of_work import Page
+from adapters.postgres.unit_of_work import UnitOfWork
 from domain.leg import filled, filled_value
 from domain.order import Attempt, BrokerOrder, Leg
 from domain.strategy import Position
 from domain.timeline import EventKind, filled_text
 
 
-def write_fill(page: Page, row: OrderRow, seen: BrokerOrder) -> None:
+def write_fill(page: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     """Take over the broker's fill where it says more than we know; a smaller or older row changes nothing."""
     before = attempt_of(row)
     if seen.filled_quantity < before.filled_quantity or not seen.filled_quantity:
@@ -73,13 +73,13 @@ def _average(
     return value / shares if shares else None
 
 
-def _plan_exit(page: Page, entry: OrderRow) -> None:
+def _plan_exit(page: UnitOfWork, entry: OrderRow) -> None:
     key = replace(attempt_of(entry).key, leg=Leg.EXIT)
     if not page.leg(key):
         page.add_order(planned(key, terms_of(entry), 1, None, page.now))
 
 
-def _say(page: Page, row: OrderRow) -> None:
+def _say(page: UnitOfWork, row: OrderRow) -> None:
     attempt = attempt_of(row)
     kind = EventKind.BOUGHT if attempt.key.leg is Leg.ENTRY else EventKind.SOLD
     page.say(

@@ -8,7 +8,7 @@ from sqlalchemy import select, tuple_
 from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of
 from adapters.postgres.tables import OrderRow
-from adapters.postgres.write_batcher import Together
+from adapters.postgres.write_batcher import Batcher
 from domain.order import Attempt, LegKey
 
 
@@ -17,7 +17,7 @@ class Legs:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._together: Together[LegKey, list[Attempt]] = Together(self._read)
+        self._together: Batcher[LegKey, list[Attempt]] = Batcher(self._read)
 
     async def read(self, key: LegKey) -> list[Attempt]:
         """Return the leg's attempts, oldest first."""

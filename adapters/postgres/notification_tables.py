@@ -30,7 +30,7 @@ class ChannelRow(Base):
     """When its receiver said that nobody is there any more: nothing is sent from then on."""
 
 
-class NoticeRow(Base):
+class NotificationRow(Base):
     """One notice for one channel. The unique key is what makes an event be told of once."""
 
     __tablename__ = "notices"
@@ -60,7 +60,7 @@ class NoticeRow(Base):
     message: Mapped[str] = mapped_column(server_default="")
 
 
-class NoticeCursor(Base):
+class NotificationCursor(Base):
     """Up to which line of the timeline all notices are made: one row."""
 
     __tablename__ = "notice_cursor"

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of, terms_of
 from adapters.postgres.tables import OrderRow
-from adapters.postgres.unit_of_work import Ledger, Page, Write
+from adapters.postgres.unit_of_work import Ledger, UnitOfWork, Write
 from domain.audit import Action, AuditLine, Role
 from domain.order import FINAL, Leg, OrderEvent, OrderStatus, next_status
 from domain.strategy import Status
@@ -89,7 +89,7 @@ class Resolving:
             raise NotResolved(f"The broker's order {broker_order_id} is our order {other} already.")
 
 
-def _apply(page: Page, resolution: Resolution) -> tuple[str, str]:
+def _apply(page: UnitOfWork, resolution: Resolution) -> tuple[str, str]:
     """Return why it is refused, or what happens next."""
     row = page.order(resolution.order_id)
     refusal = _refusal(row, resolution, page.now)
@@ -124,7 +124,7 @@ def _refusal(row: OrderRow, resolution: Resolution, now: datetime) -> str:
     return ""
 
 
-def _say(page: Page, row: OrderRow, before: str, resolution: Resolution) -> None:
+def _say(page: UnitOfWork, row: OrderRow, before: str, resolution: Resolution) -> None:
     number = resolution.broker_order_id
     verdict = {
         Verdict.PLACED: f"the broker has it as {number}",

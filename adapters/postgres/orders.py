@@ -11,7 +11,7 @@ from adapters.postgres.legs import Legs
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.other_claims import OtherClaimsReader
 from adapters.postgres.tables import OrderRow
-from adapters.postgres.unit_of_work import Ledger, Page, Write
+from adapters.postgres.unit_of_work import Ledger, UnitOfWork, Write
 from domain import timeline
 from domain.order import (
     Attempt,
@@ -52,7 +52,7 @@ class PostgresOrderLog:
     ) -> Attempt:
         """Plan attempt n+1, closing n where it is still sent with no answer; n where it has moved on."""
 
-        def apply(page: Page) -> Attempt:
+        def apply(page: UnitOfWork) -> Attempt:
             row = page.order(attempt.order_id)
             if row.status == OrderStatus.SENT:
                 (_mark_absent if absent else _mark_not_placed)(page, row, message)
@@ -81,7 +81,7 @@ class PostgresOrderLog:
     async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
         """Mark an intent that was never sent as not placed; one that was is left as it is."""
 
-        def apply(page: Page, row: OrderRow) -> None:
+        def apply(page: UnitOfWork, row: OrderRow) -> None:
             if row.status in (OrderStatus.PLANNED, OrderStatus.NOT_PLACED) and row.verdict is None:
                 row.verdict = verdict.value if verdict else None
             if row.status == OrderStatus.PLANNED:
@@ -92,7 +92,7 @@ class PostgresOrderLog:
     async def give_up(self, attempt: Attempt, message: str) -> Attempt:
         """Mark a sent attempt absent; one that turned up meanwhile is left as it is."""
 
-        def apply(page: Page, row: OrderRow) -> None:
+        def apply(page: UnitOfWork, row: OrderRow) -> None:
             if row.status == OrderStatus.SENT:
                 _mark_absent(page, row, message)
 
@@ -105,7 +105,7 @@ class PostgresOrderLog:
     async def looked_up(self, attempt: Attempt, message: str) -> None:
         """Note a look-up that found nothing."""
 
-        def apply(page: Page, row: OrderRow) -> None:
+        def apply(page: UnitOfWork, row: OrderRow) -> None:
             row.look_ups += 1
             row.looked_up_at = page.now
             row.message = message
@@ -123,23 +123,23 @@ class PostgresOrderLog:
         )
         await self._ledger.write(line)
 
-    async def _change(self, attempt: Attempt, apply: Callable[[Page, OrderRow], None]) -> Attempt:
-        def applied(page: Page) -> Attempt:
+    async def _change(self, attempt: Attempt, apply: Callable[[UnitOfWork, OrderRow], None]) -> Attempt:
+        def applied(page: UnitOfWork) -> Attempt:
             row = page.order(attempt.order_id)
             apply(page, row)
             return attempt_of(row)
 
         return await self._write(attempt.key, applied)
 
-    async def _write(self, key: LegKey, apply: Callable[[Page], Attempt]) -> Attempt:
+    async def _write(self, key: LegKey, apply: Callable[[UnitOfWork], Attempt]) -> Attempt:
         return await self._ledger.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
 
 
-def _has(page: Page, key: LegKey, attempt: int) -> bool:
+def _has(page: UnitOfWork, key: LegKey, attempt: int) -> bool:
     return any(row.attempt == attempt for row in page.leg(key))
 
 
-def _plan(page: Page, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
+def _plan(page: UnitOfWork, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
     for row in page.leg(key):
         if row.attempt == attempt:
             return attempt_of(row)
@@ -169,7 +169,7 @@ def _move(row: OrderRow, event: OrderEvent) -> bool:
     return row.status != before
 
 
-def _mark_not_placed(page: Page, row: OrderRow, message: str) -> None:
+def _mark_not_placed(page: UnitOfWork, row: OrderRow, message: str) -> None:
     _move(row, OrderEvent.PROVE_NOT_PLACED)
     row.message = message
     _say(
@@ -180,13 +180,13 @@ def _mark_not_placed(page: Page, row: OrderRow, message: str) -> None:
     )
 
 
-def _mark_absent(page: Page, row: OrderRow, message: str) -> None:
+def _mark_absent(page: UnitOfWork, row: OrderRow, message: str) -> None:
     _move(row, OrderEvent.GIVE_UP_LOOKING)
     row.message = message
     _say(page, row, EventKind.ORDER_ABSENT, timeline.absent_text(attempt_of(row), terms_of(row), message))
 
 
-def _answer(page: Page, row: OrderRow, outcome: PlaceOutcome) -> None:
+def _answer(page: UnitOfWork, row: OrderRow, outcome: PlaceOutcome) -> None:
     if isinstance(outcome, Accepted):
         _accepted(page, row, outcome.broker_order_id)
     elif row.status != OrderStatus.SENT:
@@ -204,7 +204,7 @@ def _answer(page: Page, row: OrderRow, outcome: PlaceOutcome) -> None:
         _say(page, row, EventKind.ORDER_UNKNOWN, text)
 
 
-def _accepted(page: Page, row: OrderRow, broker_order_id: str) -> None:
+def _accepted(page: UnitOfWork, row: OrderRow, broker_order_id: str) -> None:
     _move(row, OrderEvent.SEE_OPEN)
     if _own(page, row, broker_order_id):
         row.message = ""
@@ -212,7 +212,7 @@ def _accepted(page: Page, row: OrderRow, broker_order_id: str) -> None:
         _say(page, row, EventKind.ORDER_ACCEPTED, text)
 
 
-def _own(page: Page, row: OrderRow, broker_order_id: str) -> bool:
+def _own(page: UnitOfWork, row: OrderRow, broker_order_id: str) -> bool:
     """Keep the broker's first number for this attempt; tell whether it is new. A second one is said aloud."""
     if row.broker_order_id is None:
         row.broker_order_id = broker_order_id
@@ -224,7 +224,7 @@ def _own(page: Page, row: OrderRow, broker_order_id: str) -> bool:
     return False
 
 
-def _saw(page: Page, row: OrderRow, seen: BrokerOrder) -> None:
+def _saw(page: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     if row.broker_order_id not in (None, seen.broker_order_id):
         _own(page, row, seen.broker_order_id)
         return  # another order under our tag: its fills are not this attempt's
@@ -243,7 +243,7 @@ def _saw(page: Page, row: OrderRow, seen: BrokerOrder) -> None:
         _say_end(page, row)
 
 
-def _say_end(page: Page, row: OrderRow) -> None:
+def _say_end(page: UnitOfWork, row: OrderRow) -> None:
     if row.status == OrderStatus.REJECTED:
         _say_rejected(page, row)
     elif row.status == OrderStatus.CANCELLED:
@@ -251,12 +251,12 @@ def _say_end(page: Page, row: OrderRow) -> None:
         _say(page, row, EventKind.ORDER_CANCELLED, text)
 
 
-def _say_rejected(page: Page, row: OrderRow) -> None:
+def _say_rejected(page: UnitOfWork, row: OrderRow) -> None:
     text = timeline.rejected_text(attempt_of(row), terms_of(row), row.message)
     _say(page, row, EventKind.ORDER_REJECTED, text)
 
 
-def _say(page: Page, row: OrderRow, kind: EventKind, text: str, more: str = "") -> None:
+def _say(page: UnitOfWork, row: OrderRow, kind: EventKind, text: str, more: str = "") -> None:
     data = {"order_id": str(row.order_id), "leg": row.leg, "attempt": str(row.attempt), "tag": row.tag}
     if row.broker_order_id:
         data["broker_order_id"] = row.broker_order_id

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Uuid, bindparam, text
 
 from adapters.postgres.engine import Store
-from adapters.postgres.write_batcher import Together
+from adapters.postgres.write_batcher import Batcher
 from domain.order import LegKey
 from domain.sellable import OtherClaims
 
@@ -37,7 +37,7 @@ class OtherClaimsReader:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._together: Together[UUID, OtherClaims] = Together(self._read)
+        self._together: Batcher[UUID, OtherClaims] = Batcher(self._read)
 
     async def read(self, key: LegKey) -> OtherClaims:
         """Return what other strategies of the user hold and have on its way. Raises `StoreUnavailable`."""

@@ -16,17 +16,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from adapters.postgres.engine import Store
-from adapters.postgres.notification_tables import ChannelRow, NoticeCursor, NoticeRow
+from adapters.postgres.notification_tables import ChannelRow, NotificationCursor, NotificationRow
 from adapters.postgres.tables import EventRow
 from domain.notification import (
     TOLD_EVENTS,
-    AlarmNotice,
+    AlarmNotification,
     Arrival,
     ChannelKind,
     Delivery,
     Notice,
-    NoticeKind,
-    NoticeStatus,
+    NotificationKind,
+    NotificationStatus,
     notice_of,
     settled,
 )
@@ -38,8 +38,10 @@ VANISHED = timedelta(seconds=30)
 KEPT = timedelta(days=30)
 _NOW = func.clock_timestamp()
 _LISTENS = ChannelRow.gone_at.is_(None)
-_DUE = and_(NoticeRow.status == NoticeStatus.WAITING, NoticeRow.due_at <= _NOW)
-_LOST = and_(NoticeRow.status == NoticeStatus.SENDING, NoticeRow.claimed_at < _NOW - VANISHED)
+_DUE = and_(NotificationRow.status == NotificationStatus.WAITING, NotificationRow.due_at <= _NOW)
+_LOST = and_(
+    NotificationRow.status == NotificationStatus.SENDING, NotificationRow.claimed_at < _NOW - VANISHED
+)
 _LONGEST_TEXT = 1000
 
 
@@ -58,7 +60,9 @@ class PostgresOutbox:
         """Make notices of new lines of the timeline; one worker at a time, the others find it done."""
         async with self._store.work() as session:
             await session.execute(_VANISHED)
-            since = await session.scalar(select(NoticeCursor.event_id).with_for_update(skip_locked=True))
+            since = await session.scalar(
+                select(NotificationCursor.event_id).with_for_update(skip_locked=True)
+            )
             if since is None:
                 return
             rows = (await session.execute(_listening(_new_lines(since)))).all()
@@ -72,9 +76,11 @@ class PostgresOutbox:
             if not ids:
                 return []
             claimed = (
-                update(NoticeRow)
-                .where(NoticeRow.notice_id.in_(ids))
-                .values(status=NoticeStatus.SENDING, attempts=NoticeRow.attempts + 1, claimed_at=_NOW)
+                update(NotificationRow)
+                .where(NotificationRow.notice_id.in_(ids))
+                .values(
+                    status=NotificationStatus.SENDING, attempts=NotificationRow.attempts + 1, claimed_at=_NOW
+                )
                 .returning(*_CLAIMED)
             )
             rows = (await session.execute(claimed)).all()
@@ -86,9 +92,9 @@ class PostgresOutbox:
         end = settled(delivery, notice.attempts)
         over = end.pause is None
         change = (
-            update(NoticeRow)
-            .where(NoticeRow.notice_id == notice.notice_id, NoticeRow.attempts == notice.attempts)
-            .where(NoticeRow.status.in_([NoticeStatus.SENDING, NoticeStatus.UNKNOWN]))
+            update(NotificationRow)
+            .where(NotificationRow.notice_id == notice.notice_id, NotificationRow.attempts == notice.attempts)
+            .where(NotificationRow.status.in_([NotificationStatus.SENDING, NotificationStatus.UNKNOWN]))
             .values(
                 status=end.status,
                 message=delivery.message[:_LONGEST_TEXT],
@@ -103,7 +109,7 @@ class PostgresOutbox:
                     update(ChannelRow).where(ChannelRow.channel_id == notice.channel_id).values(gone_at=_NOW)
                 )
 
-    async def tell(self, user_id: UUID, notice: AlarmNotice, text: str, at: datetime) -> None:
+    async def tell(self, user_id: UUID, notice: AlarmNotification, text: str, at: datetime) -> None:
         """Make notices of what is no line of the timeline; told once for each source."""
         kind, source = notice.kind, notice.source
         async with self._store.work() as session:
@@ -115,7 +121,7 @@ class PostgresOutbox:
     async def forget(self) -> None:
         """Delete notices of more than thirty days ago."""
         async with self._store.work() as session:
-            await session.execute(delete(NoticeRow).where(NoticeRow.at < _NOW - KEPT))
+            await session.execute(delete(NotificationRow).where(NotificationRow.at < _NOW - KEPT))
 
 
 def _listening(query: Any) -> Any:
@@ -125,7 +131,9 @@ def _listening(query: Any) -> Any:
 
 def _new_lines(since: Any) -> Select[Any]:
     source = func.concat("event:", EventRow.event_id)
-    made = exists().where(NoticeRow.channel_id == ChannelRow.channel_id, NoticeRow.source == source)
+    made = exists().where(
+        NotificationRow.channel_id == ChannelRow.channel_id, NotificationRow.source == source
+    )
     columns = (EventRow.event_id, EventRow.user_id, EventRow.strategy_id, EventRow.at, EventRow.kind)
     return (
         select(*columns, EventRow.text, EventRow.data, ChannelRow.channel_id, ChannelRow.tells)
@@ -148,7 +156,7 @@ def _row(
     user_id: UUID,
     channel_id: UUID,
     strategy_id: UUID | None,
-    kind: NoticeKind,
+    kind: NotificationKind,
     text: str,
     at: datetime,
     source: str,
@@ -167,7 +175,7 @@ def _row(
 
 async def _add(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows:
-        await session.execute(insert(NoticeRow).values(list(rows)).on_conflict_do_nothing())
+        await session.execute(insert(NotificationRow).values(list(rows)).on_conflict_do_nothing())
 
 
 def _move_on(since: int) -> Any:
@@ -176,22 +184,24 @@ def _move_on(since: int) -> Any:
         .where(EventRow.event_id > since, EventRow.at < _NOW - BEHIND)
         .scalar_subquery()
     )
-    return update(NoticeCursor).values(event_id=func.coalesce(old, literal(since)))
+    return update(NotificationCursor).values(event_id=func.coalesce(old, literal(since)))
 
 
 def _due(most: int) -> Select[Any]:
     """Of each channel the oldest that is due, where none is on its way: in order, and nobody hogs."""
-    first, busy = aliased(NoticeRow), aliased(NoticeRow)
+    first, busy = aliased(NotificationRow), aliased(NotificationRow)
     earlier = exists().where(
-        first.channel_id == NoticeRow.channel_id,
-        first.status == NoticeStatus.WAITING,
-        first.due_at < NoticeRow.due_at,
+        first.channel_id == NotificationRow.channel_id,
+        first.status == NotificationStatus.WAITING,
+        first.due_at < NotificationRow.due_at,
     )
-    on_its_way = exists().where(busy.channel_id == NoticeRow.channel_id, busy.status == NoticeStatus.SENDING)
+    on_its_way = exists().where(
+        busy.channel_id == NotificationRow.channel_id, busy.status == NotificationStatus.SENDING
+    )
     return (
-        select(NoticeRow.notice_id)
+        select(NotificationRow.notice_id)
         .where(_DUE, ~earlier, ~on_its_way)
-        .order_by(NoticeRow.due_at)
+        .order_by(NotificationRow.due_at)
         .limit(most)
         .with_for_update(skip_locked=True)
     )
@@ -212,7 +222,7 @@ def _notice(row: Any, channel: Any) -> Notice:
         address=channel.address,
         secret=channel.secret,
         strategy_id=row.strategy_id,
-        kind=NoticeKind(row.kind),
+        kind=NotificationKind(row.kind),
         text=row.text,
         at=row.at,
         attempts=row.attempts,
@@ -220,25 +230,25 @@ def _notice(row: Any, channel: Any) -> Notice:
 
 
 _CLAIMED = (
-    NoticeRow.notice_id,
-    NoticeRow.user_id,
-    NoticeRow.channel_id,
-    NoticeRow.strategy_id,
-    NoticeRow.kind,
-    NoticeRow.text,
-    NoticeRow.at,
-    NoticeRow.attempts,
+    NotificationRow.notice_id,
+    NotificationRow.user_id,
+    NotificationRow.channel_id,
+    NotificationRow.strategy_id,
+    NotificationRow.kind,
+    NotificationRow.text,
+    NotificationRow.at,
+    NotificationRow.attempts,
 )
 _VANISHED = (
-    update(NoticeRow)
+    update(NotificationRow)
     .where(_LOST)
     .values(
-        status=NoticeStatus.UNKNOWN,
+        status=NotificationStatus.UNKNOWN,
         ended_at=_NOW,
         message="Whoever sent it was ended meanwhile: it may or may not have arrived.",
     )
 )
-_CURSOR = select(NoticeCursor.event_id).scalar_subquery()
+_CURSOR = select(NotificationCursor.event_id).scalar_subquery()
 _IDLE = select(
     not_(
         or_(

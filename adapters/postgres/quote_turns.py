@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Row, TextClause, text
 
 from adapters.postgres.engine import Store
-from adapters.postgres.write_batcher import Together
+from adapters.postgres.write_batcher import Batcher
 from domain.ports import Clock
 from domain.quote_turns import BETWEEN, HELD_FOR, NEEDED_WITHIN, SHARED_FOR, Asker, QuoteTurns, Told, Turn
 from domain.stoploss import Quote
@@ -100,9 +100,9 @@ class PostgresQuoteTurns(QuoteTurns):
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._takes: Together[Asker, Turn | Told] = Together(self._take, gather=GATHER)
-        self._looks: Together[Asker, Told] = Together(self._look, lanes=1, gather=GATHER_LOOKS)
-        self._backs: Together[_Back, None] = Together(self._write_back, gather=GATHER_LOOKS)
+        self._takes: Batcher[Asker, Turn | Told] = Batcher(self._take, gather=GATHER)
+        self._looks: Batcher[Asker, Told] = Batcher(self._look, lanes=1, gather=GATHER_LOOKS)
+        self._backs: Batcher[_Back, None] = Batcher(self._write_back, gather=GATHER_LOOKS)
 
     async def take(self, asker: Asker) -> Turn | Told:
         """Take the account's turn if it is free; else tell what `look` tells."""

@@ -9,7 +9,7 @@ from adapters.postgres.fills import position_of
 from adapters.postgres.order_rows import attempt_of, terms_of
 from adapters.postgres.starts import BEGUN, Written, WrittenStarts, start_of_strategy
 from adapters.postgres.tables import OrderRow, StrategyRow
-from adapters.postgres.unit_of_work import Ledger, Page, Write
+from adapters.postgres.unit_of_work import Ledger, UnitOfWork, Write
 from domain.errors import AnotherRun, ForeignStart
 from domain.order import Leg, OrderEvent, OrderStatus, next_status
 from domain.run import (
@@ -69,7 +69,7 @@ class PostgresRunStore:
         """Write phase and line; the same phase of the same run is written once."""
         once = f"{change.ref.run_id}:phase:{change.phase}"
 
-        def apply(page: Page) -> None:
+        def apply(page: UnitOfWork) -> None:
             # A repeated activity may arrive after the next phase has begun: the line tells.
             if _is_current(page.strategy, change.ref) and once not in page.written:
                 page.strategy.phase = change.phase.value
@@ -97,7 +97,7 @@ def _is_current(strategy: StrategyRow, ref: RunRef) -> bool:
     return strategy.start_id == ref.start_id and strategy.status == Status.RUNNING
 
 
-def _activate(page: Page, request: ActivateRun, written: Written | None) -> Activation:
+def _activate(page: UnitOfWork, request: ActivateRun, written: Written | None) -> Activation:
     ref, strategy = request.ref, page.strategy
     _refuse_another_workflow(request)
     if written is None:
@@ -117,7 +117,7 @@ def _activate(page: Page, request: ActivateRun, written: Written | None) -> Acti
     return Activation(strategy.round, _held(page, request))
 
 
-def _held(page: Page, request: ActivateRun) -> int:
+def _held(page: UnitOfWork, request: ActivateRun) -> int:
     """Return the shares a run begins with; a sale in a new run counts what its leg has sold already."""
     held = page.strategy.bought_quantity - page.strategy.sold_quantity
     if request.start.sell_only:
@@ -125,7 +125,7 @@ def _held(page: Page, request: ActivateRun) -> int:
     return held
 
 
-def _of_its_round(page: Page) -> list[OrderRow]:
+def _of_its_round(page: UnitOfWork) -> list[OrderRow]:
     day, round_ = page.strategy.trading_day, page.strategy.round
     return [row for row in page.orders if (row.trading_day, row.round) == (day, round_)]
 
@@ -146,7 +146,7 @@ def _refuse_another_workflow(request: ActivateRun) -> None:
         raise ForeignStart(f"START {ref.start_id} is carried out under another workflow id than this")
 
 
-def _refuse_an_unwritten_start(page: Page, request: ActivateRun) -> None:
+def _refuse_an_unwritten_start(page: UnitOfWork, request: ActivateRun) -> None:
     """Raise `ForeignStart`, but for a day that a version without written STARTs began: it goes on."""
     strategy = page.strategy
     began = start_of_strategy(strategy) if strategy.start_id == request.ref.start_id else None
@@ -162,7 +162,7 @@ def _refuse_without_account(request: ActivateRun, written: Written | None) -> No
         raise LookupError(f"the account {written.start.account} was forgotten before this START began")
 
 
-def _refuse_what_is_over(page: Page, request: ActivateRun) -> None:
+def _refuse_what_is_over(page: UnitOfWork, request: ActivateRun) -> None:
     # Carried out anew, a START that its user had stopped would buy after all.
     strategy = page.strategy
     if strategy.status != Status.STOPPED:
@@ -191,7 +191,7 @@ def _refuse_a_second_run(strategy: StrategyRow, ref: RunRef) -> None:
         raise AnotherRun(f"strategy {ref.strategy_id} is running already, as {strategy.workflow_id}")
 
 
-def _begin(page: Page, request: ActivateRun) -> None:
+def _begin(page: UnitOfWork, request: ActivateRun) -> None:
     strategy, start, plan = page.strategy, request.start, request.start.plan
     strategy.round = _last_round(page, plan.trading_day) + 1
     strategy.trading_day = plan.trading_day
@@ -219,7 +219,7 @@ def _take_over(strategy: StrategyRow, ref: RunRef) -> None:
     strategy.outcome = strategy.outcome_detail = strategy.stopped_at = None
 
 
-def _last_round(page: Page, day: date) -> int:
+def _last_round(page: UnitOfWork, day: date) -> int:
     # Not the row alone: shares kept today are sold today although a START for tomorrow came between,
     # and a round's tags must never come back.
     rounds = [row.round for row in page.orders if row.trading_day == day]
@@ -228,7 +228,7 @@ def _last_round(page: Page, day: date) -> int:
     return max(rounds, default=0)
 
 
-def _finish(page: Page, request: FinishRun) -> None:
+def _finish(page: UnitOfWork, request: FinishRun) -> None:
     strategy = page.strategy
     if not _is_current(strategy, request.ref):
         return
@@ -248,7 +248,7 @@ def _finish(page: Page, request: FinishRun) -> None:
     page.say(EventKind.STOPPED, text, f"{request.ref.run_id}:stopped", data)
 
 
-def _close_intents(page: Page, message: str) -> None:
+def _close_intents(page: UnitOfWork, message: str) -> None:
     """Take the right to send away from intents of this run that nobody has claimed."""
     for row in page.orders:
         if row.status == OrderStatus.NOT_PLACED and row.verdict is None:

@@ -12,10 +12,10 @@ from sqlalchemy.orm import aliased
 from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
-from adapters.postgres.unit_of_work import Ledger, Page, Write
+from adapters.postgres.unit_of_work import Ledger, UnitOfWork, Write
 from domain.order import Leg, OrderStatus, Reason
 from domain.run import EnterOrder, ExitOrder
-from domain.scheduled_order import EXIT_SENT_WITHIN, GONE_AFTER, LEASE, UNSENT_AFTER, HeldOrder
+from domain.scheduled_order import EXIT_SENT_WITHIN, GONE_AFTER, LEASE, UNSENT_AFTER, ScheduledOrder
 from domain.strategy import Phase, Position, Status
 
 ADOPTED_AT_ONCE = 1000
@@ -54,8 +54,8 @@ _STOPPABLE = (  # built once: building it takes longer than asking it
 )
 
 
-class PostgresArmedLog:
-    """Implements `domain.scheduled_order.ArmedLog`.
+class PostgresScheduledOrderLog:
+    """Implements `domain.scheduled_order.ScheduledOrderLog`.
 
     Signs of life go over `life`, connections that bear the worker's name: they end with its process, which
     Postgres sees at once, and they wait for no order.
@@ -66,7 +66,7 @@ class PostgresArmedLog:
         self._life = life
         self._ledger = Ledger(store)
 
-    async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | None:
+    async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
         """Write the leg's first intent as held by `worker`; None when it was sent or called off already."""
         key = order.key
         return await self._ledger.write(
@@ -96,7 +96,7 @@ class PostgresArmedLog:
         async with self._store.work() as session:
             await session.execute(text("DELETE FROM workers WHERE name = :name"), {"name": worker})
 
-    async def orphans(self, worker: str, ahead: timedelta) -> Sequence[HeldOrder]:
+    async def orphans(self, worker: str, ahead: timedelta) -> Sequence[ScheduledOrder]:
         """Take over what dead workers held, and what a living one has not sent in time."""
         async with self._store.work() as session:
             now = (await session.execute(select(func.clock_timestamp()))).scalar_one()
@@ -110,16 +110,18 @@ class PostgresArmedLog:
             )
             return [_held(row) for row in found]
 
-    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[HeldOrder]:
+    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
         """Return the sales that may leave ahead of their runs, in the order asked."""
         async with self._store.statement() as connection:
             rows: Sequence[Any] = (await connection.execute(_STOPPABLE, {"ids": strategy_ids})).all()
         found = {row.strategy_id: (row, row.bought_quantity) for row in rows}
         sales = (found[strategy_id] for strategy_id in strategy_ids if strategy_id in found)
-        return [HeldOrder(_sale(row, bought, Reason.STOPLOSS, now), attempt_of(row)) for row, bought in sales]
+        return [
+            ScheduledOrder(_sale(row, bought, Reason.STOPLOSS, now), attempt_of(row)) for row, bought in sales
+        ]
 
 
-def _arm(page: Page, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | None:
+def _arm(page: UnitOfWork, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
     leg = page.leg(order.key)
     if not leg:
         leg = [planned(order.key, order.terms, 1, order.due_at, page.now)]
@@ -132,7 +134,7 @@ def _arm(page: Page, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | 
         row.wanted, row.stop_loss, row.closes_at = order.quantity, order.stop_loss, order.closes_at
     else:
         row.wanted, row.reason = order.bought, order.reason.value
-    return HeldOrder(order, attempt_of(row))
+    return ScheduledOrder(order, attempt_of(row))
 
 
 def _orphans(worker: str, now: datetime, ahead: timedelta) -> Select[Any]:
@@ -164,17 +166,17 @@ def _orphans(worker: str, now: datetime, ahead: timedelta) -> Select[Any]:
     )
 
 
-def _held(row: OrderRow) -> HeldOrder:
+def _held(row: OrderRow) -> ScheduledOrder:
     attempt, wanted = attempt_of(row), row.wanted or 0
     due_at = row.due_at
     if due_at is None:
         raise LookupError(f"order {row.order_id} is held without an instant")
     if attempt.key.leg is Leg.EXIT:
-        return HeldOrder(_sale(row, wanted, Reason(row.reason or Reason.SELL), due_at), attempt)
+        return ScheduledOrder(_sale(row, wanted, Reason(row.reason or Reason.SELL), due_at), attempt)
     if row.stop_loss is None:
         raise LookupError(f"entry {row.order_id} is held without a stop")
     order = EnterOrder(attempt.key, terms_of(row), wanted, row.stop_loss, due_at, row.closes_at)
-    return HeldOrder(order, attempt)
+    return ScheduledOrder(order, attempt)
 
 
 def _sale(row: OrderRow, bought: int, reason: Reason, due_at: datetime) -> ExitOrder:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.audit import audit
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import EventRow, OrderRow, StrategyRow
-from adapters.postgres.write_batcher import Later, Together
+from adapters.postgres.write_batcher import Batcher, Later
 from domain.audit import AuditLine
 from domain.errors import AnotherRun, ForeignStart, IllegalMove
 from domain.order import LegKey
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
-class Page:
+class UnitOfWork:
     """One strategy under lock, with its orders of the days asked for. `now` is Postgres' clock."""
 
     strategy: StrategyRow
@@ -81,7 +81,7 @@ class Write(Generic[Result]):
 
     strategy_id: UUID
     user_id: UUID
-    apply: Callable[[Page], Result]
+    apply: Callable[[UnitOfWork], Result]
     day: date | None = None
     once: str | None = None
 
@@ -91,7 +91,7 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._together: Together[Write[Any], Any] = Together(self._write)
+        self._together: Batcher[Write[Any], Any] = Batcher(self._write)
 
     async def write(self, write: Write[Result]) -> Result:
         """Return, once it is committed, what `apply` returned; what it raises undoes nothing of others.
@@ -111,7 +111,7 @@ class Ledger:
         return answers
 
 
-def _apply(pages: dict[UUID, Page], write: Write[Any], wait: bool) -> Any:
+def _apply(pages: dict[UUID, UnitOfWork], write: Write[Any], wait: bool) -> Any:
     page = pages.get(write.strategy_id)
     if page is None and not wait:
         return Later.LATER
@@ -123,7 +123,7 @@ def _apply(pages: dict[UUID, Page], write: Write[Any], wait: bool) -> Any:
         return error
 
 
-async def _locked(session: AsyncSession, writes: Sequence[Write[Any]], wait: bool) -> dict[UUID, Page]:
+async def _locked(session: AsyncSession, writes: Sequence[Write[Any]], wait: bool) -> dict[UUID, UnitOfWork]:
     query = (
         select(StrategyRow, func.clock_timestamp())
         .where(StrategyRow.strategy_id.in_({write.strategy_id for write in writes}))
@@ -131,10 +131,12 @@ async def _locked(session: AsyncSession, writes: Sequence[Write[Any]], wait: boo
         .with_for_update(key_share=True, skip_locked=not wait)
     )
     found = await session.execute(query)
-    return {strategy.strategy_id: Page(strategy, now) for strategy, now in found}
+    return {strategy.strategy_id: UnitOfWork(strategy, now) for strategy, now in found}
 
 
-async def _load_orders(session: AsyncSession, pages: dict[UUID, Page], writes: Sequence[Write[Any]]) -> None:
+async def _load_orders(
+    session: AsyncSession, pages: dict[UUID, UnitOfWork], writes: Sequence[Write[Any]]
+) -> None:
     days = {(write.strategy_id, write.day) for write in writes if write.strategy_id in pages}
     days |= {(strategy_id, page.strategy.trading_day) for strategy_id, page in pages.items()}
     wanted = [(strategy_id, day) for strategy_id, day in days if day is not None]
@@ -150,7 +152,9 @@ async def _load_orders(session: AsyncSession, pages: dict[UUID, Page], writes: S
         pages[row.strategy_id].orders.append(row)
 
 
-async def _load_written(session: AsyncSession, pages: dict[UUID, Page], writes: Sequence[Write[Any]]) -> None:
+async def _load_written(
+    session: AsyncSession, pages: dict[UUID, UnitOfWork], writes: Sequence[Write[Any]]
+) -> None:
     keys = [(write.strategy_id, write.once) for write in writes if write.once and write.strategy_id in pages]
     if not keys:
         return
@@ -161,7 +165,7 @@ async def _load_written(session: AsyncSession, pages: dict[UUID, Page], writes: 
         pages[strategy_id].written.add(once)
 
 
-async def _save(session: AsyncSession, pages: Iterable[Page]) -> None:
+async def _save(session: AsyncSession, pages: Iterable[UnitOfWork]) -> None:
     lines: list[dict[str, Any]] = []
     pages = list(pages)
     for page in pages:

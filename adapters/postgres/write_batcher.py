@@ -26,7 +26,7 @@ WriteGroup = Callable[[Sequence[Item], bool], Awaitable[Sequence[Result | Except
 """Writes a group and answers in its order; may say `LATER` only when told not to wait for locks."""
 
 
-class Together(Generic[Item, Result]):
+class Batcher(Generic[Item, Result]):
     """Groups the calls made while earlier ones are under way; each caller gets its own answer or error."""
 
     def __init__(

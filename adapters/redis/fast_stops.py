@@ -27,7 +27,7 @@ end
 """
 
 
-class RedisStopQueue:
+class RedisFastStops:
     """Implements `domain.listener_ports.FastStops` on a connection of its own: nothing is ahead of a stop."""
 
     def __init__(self, redis: Redis) -> None:
@@ -35,7 +35,7 @@ class RedisStopQueue:
         self._put = redis.register_script(_PUT)
 
     @classmethod
-    def connect(cls, url: str) -> "RedisStopQueue":
+    def connect(cls, url: str) -> "RedisFastStops":
         """Return a queue on `redis://host:port/db`; connects when first used."""
         return cls(
             Redis.from_url(

@@ -20,7 +20,7 @@ FRESH_MS = 1000
 STOPLOSS = "STOPLOSS"
 
 
-class RedisStops:
+class RedisStopQueue:
     """Implements `domain.scheduled_order.StopQueue` for one worker.
 
     Nothing is acknowledged: the signal is durable.

@@ -75,7 +75,7 @@ class _Answer(Enum):
     UNCLEAR = "unclear"
 
 
-class PartWatch:
+class DependencyWatch:
     """Asks every part all the time, each on its own: `{kind}_down` once an outage, `{kind}_back` after it.
 
     `down` says which are away, and since when. Several workers are several watchers, and each of them tells.

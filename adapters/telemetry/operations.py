@@ -57,7 +57,7 @@ class DeskNumbers:
         self.read_at.set(0)  # never: as old as can be, so that somebody is told
 
 
-class DeskWatch:
+class OperationsWatch:
     """Reads the numbers. `queued` counts events on the workers' queue, `stuck` runs that fail in Temporal.
 
     `still` says why the reconciler counts as standing still; None while it does not, or nothing is known.

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from adapters.postgres.engine import Store
 from adapters.telemetry.alerts import CountedAlerts
-from adapters.telemetry.dependency_watch import PartWatch
-from adapters.telemetry.operations import DeskNumbers, DeskWatch
+from adapters.telemetry.dependency_watch import DependencyWatch
+from adapters.telemetry.operations import DeskNumbers, OperationsWatch
 from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
 from adapters.telemetry.server import serving
 from domain.ports import Alerts
@@ -55,7 +55,7 @@ class WorkerMetrics:
 
     @asynccontextmanager
     async def served(
-        self, host: str, port: int | None, watch: PartWatch, desk: DeskWatch
+        self, host: str, port: int | None, watch: DependencyWatch, desk: OperationsWatch
     ) -> AsyncIterator[None]:
         """Serve the numbers meanwhile, where there is a port; nobody reads the desk's books for nothing.
 

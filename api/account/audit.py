@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from adapters.postgres import audit as log
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from domain.audit import Action, AuditLine
 from domain.errors import StoreUnavailable
 
@@ -39,14 +39,16 @@ async def audit(
     await log.audit(session, AuditLine(user_id, action, object=what, reason=why, ip=ip, agent=agent))
 
 
-async def recorded(parts: Parts, user_id: UUID | None, action: Action, what: str = "", why: str = "") -> None:
+async def recorded(
+    parts: Dependencies, user_id: UUID | None, action: Action, what: str = "", why: str = ""
+) -> None:
     """Record an act whose change is not a transaction of ours. Raises `StoreUnavailable`."""
     async with parts.store.work(user_id) as session:
         await audit(session, user_id, action, what, why)
 
 
 async def recorded_if_possible(
-    parts: Parts, user_id: UUID, action: Action, what: str = "", why: str = ""
+    parts: Dependencies, user_id: UUID, action: Action, what: str = "", why: str = ""
 ) -> None:
     """Record an act that must go on in any case: what could not be written is in the process's own log."""
     try:

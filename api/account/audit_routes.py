@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from adapters.postgres.audit import BATCH, AuditReader
 from api.auth.identity import UserId
-from api.dependencies import Parts, PartsDep
+from api.dependencies import Dependencies, DependenciesDep
 from api.http.cursors import line_cursor, line_of
 from api.http.json_answer import json_response, to_json
 from api.schemas import AuditOut, AuditPage
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/account/audit", tags=["account"])
 
 
 @router.get("", responses={200: {"model": AuditPage}})
-async def page(user_id: UserId, parts: PartsDep, limit: Limit, cursor: Cursor = None) -> Response:
+async def page(user_id: UserId, parts: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
     """Your lines of the audit log, newest first."""
     before = line_of(cursor)
     async with parts.store.read(user_id) as session:
@@ -34,7 +34,7 @@ async def page(user_id: UserId, parts: PartsDep, limit: Limit, cursor: Cursor = 
     response_class=StreamingResponse,
     responses={200: {"content": {JSON_LINES: {"schema": {"type": "string"}}}}},
 )
-async def export(user_id: UserId, parts: PartsDep) -> Response:
+async def export(user_id: UserId, parts: DependenciesDep) -> Response:
     """All your lines, oldest first, one JSON object a line: with the hashes, to check without us."""
     name = 'attachment; filename="stopwatch-audit.jsonl"'
     first = await _after(parts, user_id, 0)  # so that a store that is away is an answer, not a broken stream
@@ -43,13 +43,13 @@ async def export(user_id: UserId, parts: PartsDep) -> Response:
     )
 
 
-async def _lines(parts: Parts, user_id: UUID, batch: list[AuditEntry]) -> AsyncIterator[bytes]:
+async def _lines(parts: Dependencies, user_id: UUID, batch: list[AuditEntry]) -> AsyncIterator[bytes]:
     while batch:
         yield b"".join(to_json(shown(entry)) + b"\n" for entry in batch)
         batch = await _after(parts, user_id, batch[-1].seq) if len(batch) == BATCH else []
 
 
-async def _after(parts: Parts, user_id: UUID, seq: int) -> list[AuditEntry]:
+async def _after(parts: Dependencies, user_id: UUID, seq: int) -> list[AuditEntry]:
     async with parts.store.read(user_id) as session:
         return await AuditReader(session, user_id).after(seq, BATCH)
 

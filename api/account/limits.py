@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.limits import UserLimits
 from api.account.audit import audit
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from api.http.errors import Conflict
 from api.schemas import AccountOut, LimitsOut, SwitchOut
 from domain.audit import Action
@@ -21,7 +21,7 @@ SOLD_WITHIN = 2.0
 """Seconds the answer waits for sales that the kill switch began; they go on by themselves."""
 
 
-async def shown(parts: Parts, user_id: UUID, selling: int = 0, untold: int = 0) -> AccountOut:
+async def shown(parts: Dependencies, user_id: UUID, selling: int = 0, untold: int = 0) -> AccountOut:
     """Return what protects the user now."""
     async with parts.store.read(user_id) as session:
         mine = UserLimits(session, user_id)
@@ -41,7 +41,7 @@ async def shown(parts: Parts, user_id: UUID, selling: int = 0, untold: int = 0) 
     )
 
 
-async def limit(parts: Parts, user_id: UUID, limits: Limits) -> AccountOut:
+async def limit(parts: Dependencies, user_id: UUID, limits: Limits) -> AccountOut:
     """Replace all limits of the user."""
     async with parts.store.work(user_id) as session:
         await UserLimits(session, user_id).set_limits(limits)
@@ -49,7 +49,7 @@ async def limit(parts: Parts, user_id: UUID, limits: Limits) -> AccountOut:
     return await shown(parts, user_id)
 
 
-async def switch(parts: Parts, user_id: UUID, exits: KillExits | None, reason: str) -> AccountOut:
+async def switch(parts: Dependencies, user_id: UUID, exits: KillExits | None, reason: str) -> AccountOut:
     """Turn the kill switch on, or off with None.
 
     It bars every entry from here on. With `exit` each running strategy is told to sell. The answer counts
@@ -98,7 +98,7 @@ def _words(limits: Limits) -> str:
     return ", ".join(f"{name} {value}" for name, value in named.items() if value is not None) or "none"
 
 
-async def _sell(parts: Parts, one: ToSell) -> bool:
+async def _sell(parts: Dependencies, one: ToSell) -> bool:
     """Tell a run and give its sale a moment; return whether the run has taken it."""
     try:
         took = await parts.runs.sell(one.workflow_id, one.run_id)
@@ -111,7 +111,7 @@ async def _sell(parts: Parts, one: ToSell) -> bool:
     return took
 
 
-async def _still_running(parts: Parts, user_id: UUID, ids: Collection[UUID]) -> int:
+async def _still_running(parts: Dependencies, user_id: UUID, ids: Collection[UUID]) -> int:
     if not ids:
         return 0
     async with parts.store.read(user_id) as session:

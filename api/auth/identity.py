@@ -8,14 +8,14 @@ from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.auth.tokens import Caller
-from api.dependencies import PartsDep
+from api.dependencies import DependenciesDep
 from api.http.errors import Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")
 
 
 async def signed_caller(
-    parts: PartsDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    parts: DependenciesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
     """Return whom a token of ours names, also when its login has ended. Raises `Unauthorized`."""
     if credentials is None:
@@ -25,7 +25,7 @@ async def signed_caller(
     return found
 
 
-async def caller(parts: PartsDep, found: Annotated[Caller, Depends(signed_caller)]) -> Caller:
+async def caller(parts: DependenciesDep, found: Annotated[Caller, Depends(signed_caller)]) -> Caller:
     """Return the caller, whose login has not ended. Raises `Unauthorized`."""
     if await parts.ended.has(found.login_id):
         raise Unauthorized

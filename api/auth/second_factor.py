@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.accounts import Account
 from adapters.postgres.factors import SecondFactor, SecondFactors
 from api.account.audit import audit
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from api.http.errors import Conflict, FieldError, Invalid
 from api.schemas import TotpOut
 from domain.audit import Action
@@ -27,7 +27,7 @@ _RECOVERY_BYTES = 10
 _log = structlog.get_logger(__name__)
 
 
-async def begin(parts: Parts, account: Account) -> TotpOut:
+async def begin(parts: Dependencies, account: Account) -> TotpOut:
     """Make a secret, shown this once; codes are asked for after `confirm`. Raises `Conflict`."""
     secret = pyotp.random_base32()
     sealed = parts.totp_secrets.seal(secret, user_id=account.user_id)
@@ -41,7 +41,7 @@ async def begin(parts: Parts, account: Account) -> TotpOut:
     return TotpOut(secret=secret, otpauth_uri=uri)
 
 
-async def confirm(parts: Parts, user_id: UUID, code: str) -> list[str]:
+async def confirm(parts: Dependencies, user_id: UUID, code: str) -> list[str]:
     """Ask for codes from now on; return the recovery codes, shown this once. Raises `Conflict`, `Invalid`."""
     recovery_codes = [_recovery_code() for _ in range(RECOVERY_CODES)]
     hashes = [_recovery_hash(user_id, recovery_code) for recovery_code in recovery_codes]
@@ -62,7 +62,7 @@ async def confirm(parts: Parts, user_id: UUID, code: str) -> list[str]:
     return recovery_codes
 
 
-async def turn_off(parts: Parts, user_id: UUID, code: str) -> None:
+async def turn_off(parts: Dependencies, user_id: UUID, code: str) -> None:
     """Ask for codes no more. Raises `Conflict` where they are off, `Invalid`, `TooMany`."""
     await parts.throttle.code(user_id)
     async with parts.store.work(user_id) as session:
@@ -77,7 +77,7 @@ async def turn_off(parts: Parts, user_id: UUID, code: str) -> None:
     await parts.throttle.code_right(user_id)
 
 
-async def accepted(parts: Parts, session: AsyncSession, user_id: UUID, code: str) -> bool:
+async def accepted(parts: Dependencies, session: AsyncSession, user_id: UUID, code: str) -> bool:
     """Tell whether a one-time code or a recovery code is right, and use it up with this unit of work."""
     factors = SecondFactors(session, user_id)
     factor = await factors.get()
@@ -95,7 +95,7 @@ def wrong_code() -> Invalid:
 
 
 async def _one_time(
-    parts: Parts, factors: SecondFactors, user_id: UUID, factor: SecondFactor, code: str
+    parts: Dependencies, factors: SecondFactors, user_id: UUID, factor: SecondFactor, code: str
 ) -> bool:
     try:
         secret = parts.totp_secrets.open(factor.secret, user_id=user_id)

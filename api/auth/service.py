@@ -14,7 +14,7 @@ from api.account.audit import audit, recorded
 from api.auth import second_factor
 from api.auth.common_passwords import is_easy_to_guess
 from api.auth.tokens import ACCESS_LIFETIME, FAMILY_LIFETIME, ROTATION_GRACE, token_hash
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from api.http.client_info import Visitor
 from api.http.errors import Conflict, FieldError, Invalid, NotFound, Unauthorized
 from api.schemas import LoginIn, TokenPair
@@ -32,7 +32,7 @@ class _Opened:
     ended: Sequence[UUID] = ()
 
 
-async def register(parts: Parts, visitor: Visitor, email: str, password: str) -> TokenPair:
+async def register(parts: Dependencies, visitor: Visitor, email: str, password: str) -> TokenPair:
     """Create a user and log it in. Raises `Conflict` when the e-mail is taken."""
     _refuse_easy(password, email, "password")
     await parts.throttle.register(visitor)
@@ -47,7 +47,7 @@ async def register(parts: Parts, visitor: Visitor, email: str, password: str) ->
     return _pair(parts, opened)
 
 
-async def log_in(parts: Parts, visitor: Visitor, asked: LoginIn) -> TokenPair:
+async def log_in(parts: Dependencies, visitor: Visitor, asked: LoginIn) -> TokenPair:
     """Open a new login. Raises `Unauthorized`, the same for an unknown e-mail; `TooMany`."""
     account, device = await _counted(parts, visitor, asked.email)
     right, renewed = await parts.passwords.check(asked.password, account.password_hash if account else None)
@@ -68,7 +68,7 @@ async def log_in(parts: Parts, visitor: Visitor, asked: LoginIn) -> TokenPair:
     return _pair(parts, opened)
 
 
-async def refresh(parts: Parts, visitor: Visitor, refresh_token: str) -> TokenPair:
+async def refresh(parts: Dependencies, visitor: Visitor, refresh_token: str) -> TokenPair:
     """Replace a refresh token. Raises `Unauthorized`; one that was replaced before ends its whole login."""
     await parts.throttle.refresh(refresh_token, visitor)
     async with parts.store.work() as session:
@@ -80,7 +80,9 @@ async def refresh(parts: Parts, visitor: Visitor, refresh_token: str) -> TokenPa
     return _pair(parts, renewed)
 
 
-async def change_password(parts: Parts, user_id: UUID, visitor: Visitor, current: str, new: str) -> TokenPair:
+async def change_password(
+    parts: Dependencies, user_id: UUID, visitor: Visitor, current: str, new: str
+) -> TokenPair:
     """Change the password, end every login of the user, and open a new one. Raises `Invalid`, `TooMany`."""
     account = await confirmed(parts, user_id, current, "current_password")
     if new == current:
@@ -99,7 +101,7 @@ async def change_password(parts: Parts, user_id: UUID, visitor: Visitor, current
     return _pair(parts, opened)
 
 
-async def confirmed(parts: Parts, user_id: UUID, password: str, field: str = "password") -> Account:
+async def confirmed(parts: Dependencies, user_id: UUID, password: str, field: str = "password") -> Account:
     """Return the account of one who is logged in and knows its password. Raises `Invalid`, `TooMany`."""
     await parts.throttle.password(user_id)
     async with parts.store.read(user_id) as session:
@@ -111,7 +113,7 @@ async def confirmed(parts: Parts, user_id: UUID, password: str, field: str = "pa
     return account
 
 
-async def log_out(parts: Parts, user_id: UUID, refresh_token: str) -> None:
+async def log_out(parts: Dependencies, user_id: UUID, refresh_token: str) -> None:
     """End the login of a refresh token of this user; any other token ends nothing."""
     now = parts.clock.now()
     ended: Sequence[UUID] = ()
@@ -123,13 +125,13 @@ async def log_out(parts: Parts, user_id: UUID, refresh_token: str) -> None:
     parts.ended.add(ended)
 
 
-async def sessions_of(parts: Parts, user_id: UUID) -> Sequence[Login]:
+async def sessions_of(parts: Dependencies, user_id: UUID) -> Sequence[Login]:
     """Return the user's open logins, the one used last first."""
     async with parts.store.read(user_id) as session:
         return await UserLogins(session, user_id).still_open(parts.clock.now())
 
 
-async def end(parts: Parts, user_id: UUID, login_id: UUID) -> None:
+async def end(parts: Dependencies, user_id: UUID, login_id: UUID) -> None:
     """End one login of the user, with its tokens. Raises `NotFound`."""
     async with parts.store.work(user_id) as session:
         ended = await UserLogins(session, user_id).end(login_id, parts.clock.now())
@@ -140,7 +142,7 @@ async def end(parts: Parts, user_id: UUID, login_id: UUID) -> None:
     parts.ended.add(ended)
 
 
-async def end_all(parts: Parts, user_id: UUID) -> None:
+async def end_all(parts: Dependencies, user_id: UUID) -> None:
     """End every login of the user, this one too."""
     async with parts.store.work(user_id) as session:
         ended = await UserLogins(session, user_id).end_all(parts.clock.now())
@@ -148,7 +150,7 @@ async def end_all(parts: Parts, user_id: UUID) -> None:
     parts.ended.add(ended)
 
 
-async def _counted(parts: Parts, visitor: Visitor, email: str) -> tuple[Account | None, UUID | None]:
+async def _counted(parts: Dependencies, visitor: Visitor, email: str) -> tuple[Account | None, UUID | None]:
     """Count a try; return the account, and the login of whose access token the visitor has one still."""
     earlier = parts.tokens.earlier_caller(visitor.bearer) if visitor.bearer else None
     if earlier is None:
@@ -164,7 +166,7 @@ async def _counted(parts: Parts, visitor: Visitor, email: str) -> tuple[Account 
     return account, device
 
 
-async def _refused(parts: Parts, user_id: UUID | None) -> None:
+async def _refused(parts: Dependencies, user_id: UUID | None) -> None:
     """Record it with the same statements, known e-mail or not: the time of the answer tells nobody which.
 
     (One statement less for nobody was 0.3 ms, which 150 tries tell apart.)
@@ -174,7 +176,7 @@ async def _refused(parts: Parts, user_id: UUID | None) -> None:
         await audit(session, user_id, Action.LOGIN_FAILED)
 
 
-async def _ask_for_code(parts: Parts, account: Account, code: str | None) -> None:
+async def _ask_for_code(parts: Dependencies, account: Account, code: str | None) -> None:
     if code is None:
         raise Unauthorized(
             "code_needed", "The password is right: send it again with the code of your authenticator app."
@@ -183,7 +185,7 @@ async def _ask_for_code(parts: Parts, account: Account, code: str | None) -> Non
 
 
 async def _admit(
-    parts: Parts,
+    parts: Dependencies,
     session: AsyncSession,
     account: Account,
     device: Device,
@@ -204,7 +206,7 @@ async def _admit(
     return opened
 
 
-async def _open(parts: Parts, session: AsyncSession, user_id: UUID, device: Device) -> _Opened:
+async def _open(parts: Dependencies, session: AsyncSession, user_id: UUID, device: Device) -> _Opened:
     now = parts.clock.now()
     refresh_token = parts.tokens.refresh()
     login = await Logins(session).open(user_id, token_hash(refresh_token), now + FAMILY_LIFETIME, device, now)
@@ -212,7 +214,7 @@ async def _open(parts: Parts, session: AsyncSession, user_id: UUID, device: Devi
 
 
 async def _rotate(
-    parts: Parts, session: AsyncSession, device: Device, refresh_token: str
+    parts: Dependencies, session: AsyncSession, device: Device, refresh_token: str
 ) -> tuple[_Opened | None, Sequence[UUID]]:
     """Return the login with its next token, or which logins have ended by this."""
     now = parts.clock.now()
@@ -259,7 +261,7 @@ def _wrong_password(field: str) -> Invalid:
     return Invalid([FieldError(field, "wrong_password", "is not your password")])
 
 
-def _pair(parts: Parts, opened: _Opened) -> TokenPair:
+def _pair(parts: Dependencies, opened: _Opened) -> TokenPair:
     parts.ended.add(opened.ended)
     login = opened.login
     return TokenPair(

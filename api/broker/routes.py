@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from api.auth.identity import CallerDep, UserId
 from api.auth.tokens import invalid_state
 from api.broker import service as brokerage
-from api.dependencies import PartsDep
+from api.dependencies import DependenciesDep
 from api.http.errors import BadRequest, Problem
 from api.http.json_answer import json_response
 from api.http.limits import limited
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/broker", tags=["broker"])
     dependencies=[limited("connect")],
 )
 async def connect(
-    user_id: UserId, parts: PartsDep, body: Annotated[ConnectIn, Depends(body_of(ConnectIn))]
+    user_id: UserId, parts: DependenciesDep, body: Annotated[ConnectIn, Depends(body_of(ConnectIn))]
 ) -> Response:
     """Connect an account, or log in again with one token; checked at the broker before it is stored."""
     account = await brokerage.connect(parts, user_id, body)
@@ -34,20 +34,20 @@ async def connect(
 
 
 @router.get("", responses={200: {"model": BrokerOut}})
-async def status(user_id: UserId, parts: PartsDep) -> Response:
+async def status(user_id: UserId, parts: DependenciesDep) -> Response:
     """The connected account, without its secrets."""
     return json_response(brokerage.shown(await brokerage.account_of(parts, user_id), parts))
 
 
 @router.delete("", status_code=204)
-async def forget(user_id: UserId, parts: PartsDep) -> Response:
+async def forget(user_id: UserId, parts: DependenciesDep) -> Response:
     """Forget the account and its secrets."""
     await brokerage.disconnect(parts, user_id)
     return Response(status_code=204)
 
 
 @router.get("/login-url", responses={200: {"model": LoginUrlOut}})
-async def login_url(found: CallerDep, parts: PartsDep) -> Response:
+async def login_url(found: CallerDep, parts: DependenciesDep) -> Response:
     """The broker's login page for the morning login; it comes back to /broker/callback."""
     api_key = await brokerage.login_key_of(parts, found.user_id)
     state, expires_at = parts.tokens.login_state(found.user_id, found.login_id)
@@ -56,7 +56,7 @@ async def login_url(found: CallerDep, parts: PartsDep) -> Response:
 
 @router.get("/callback", status_code=303, include_in_schema=True)
 async def callback(
-    parts: PartsDep, state: str = "", request_token: str = "", status: str = "success"
+    parts: DependenciesDep, state: str = "", request_token: str = "", status: str = "success"
 ) -> Response:
     """Where the broker's login page sends the browser back."""
     found = parts.tokens.caller_of_state(state)

@@ -10,7 +10,7 @@ from adapters.postgres.starts import Starts
 from adapters.postgres.strategies import Strategies
 from adapters.secrets.vault import BROKER
 from api.account.audit import audit
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from api.http.errors import Away, Conflict, FieldError, Invalid, Refused
 from api.schemas import BrokerOut, ConnectIn
 from domain.audit import Action
@@ -31,7 +31,7 @@ class _Login:
     user_name: str
 
 
-async def connect(parts: Parts, user_id: UUID, asked: ConnectIn) -> BrokerAccount:
+async def connect(parts: Dependencies, user_id: UUID, asked: ConnectIn) -> BrokerAccount:
     """Connect with whatever combination of fields was given. Raises `Problem`s of the contract."""
     kind, token = _token(asked)
     may_trade(parts, user_id)
@@ -41,7 +41,7 @@ async def connect(parts: Parts, user_id: UUID, asked: ConnectIn) -> BrokerAccoun
     return await log_in_again(parts, user_id, kind, token)
 
 
-async def log_in_again(parts: Parts, user_id: UUID, kind: LoginKind, token: str) -> BrokerAccount:
+async def log_in_again(parts: Dependencies, user_id: UUID, kind: LoginKind, token: str) -> BrokerAccount:
     """Let the worker, who can open the stored secret, use a token for a new login."""
     may_trade(parts, user_id)
     account = await account_of(parts, user_id)
@@ -58,7 +58,7 @@ async def log_in_again(parts: Parts, user_id: UUID, kind: LoginKind, token: str)
     return await account_of(parts, user_id) or account
 
 
-async def login_key_of(parts: Parts, user_id: UUID) -> str:
+async def login_key_of(parts: Dependencies, user_id: UUID) -> str:
     """Return the api_key for the login link. Raises `Conflict`."""
     account = await account_of(parts, user_id)
     if account is None:
@@ -73,7 +73,7 @@ async def login_key_of(parts: Parts, user_id: UUID) -> str:
         ) from None
 
 
-async def disconnect(parts: Parts, user_id: UUID) -> None:
+async def disconnect(parts: Dependencies, user_id: UUID) -> None:
     """Forget the account. Raises `Conflict` while a strategy runs or is being started: its exit needs it."""
     async with parts.store.work(user_id) as session:
         accounts = BrokerAccounts(session, user_id)
@@ -97,12 +97,12 @@ async def disconnect(parts: Parts, user_id: UUID) -> None:
         )
 
 
-async def account_of(parts: Parts, user_id: UUID) -> BrokerAccount | None:
+async def account_of(parts: Dependencies, user_id: UUID) -> BrokerAccount | None:
     async with parts.store.read(user_id) as session:
         return await BrokerAccounts(session, user_id).get()
 
 
-def shown(account: BrokerAccount | None, parts: Parts) -> BrokerOut:
+def shown(account: BrokerAccount | None, parts: Dependencies) -> BrokerOut:
     """Return the account as its user sees it: nothing secret."""
     if account is None:
         return BrokerOut(status="none")
@@ -116,7 +116,7 @@ def shown(account: BrokerAccount | None, parts: Parts) -> BrokerOut:
     )
 
 
-def may_trade(parts: Parts, user_id: UUID) -> None:
+def may_trade(parts: Dependencies, user_id: UUID) -> None:
     """Raises `Conflict` where nothing may be sent to the broker for this user."""
     refusal = parts.egress.refusal(user_id)
     if refusal:
@@ -129,7 +129,7 @@ def not_connected() -> Conflict:
     )
 
 
-async def _keep_login_key(parts: Parts, user_id: UUID, account: BrokerAccount) -> None:
+async def _keep_login_key(parts: Dependencies, user_id: UUID, account: BrokerAccount) -> None:
     """Seal the login key again where an older secret sealed it: each morning's login moves some on."""
     try:
         renewed = parts.login_keys.renewed(account.login_key, user_id=user_id)
@@ -159,7 +159,7 @@ def _token(asked: ConnectIn) -> tuple[LoginKind, str]:
 
 
 async def _confirmed(
-    parts: Parts, user_id: UUID, api_key: str, api_secret: str, kind: LoginKind, token: str
+    parts: Dependencies, user_id: UUID, api_key: str, api_secret: str, kind: LoginKind, token: str
 ) -> _Login:
     try:
         proxies = parts.egress.proxies_of(user_id)
@@ -174,7 +174,9 @@ async def _confirmed(
         raise _broker_away() from None
 
 
-async def _store(parts: Parts, user_id: UUID, api_key: str, api_secret: str, login: _Login) -> BrokerAccount:
+async def _store(
+    parts: Dependencies, user_id: UUID, api_key: str, api_secret: str, login: _Login
+) -> BrokerAccount:
     now = parts.clock.now()
     sealed = SealedAccount(
         broker=BROKER,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from adapters.postgres.read_models import EventRecord, TimelineReader
 from api.auth.identity import CallerDep
 from api.auth.tokens import Caller
-from api.dependencies import Parts, PartsDep
+from api.dependencies import Dependencies, DependenciesDep
 from api.http.cursors import is_event_id
 from api.http.errors import FieldError, Invalid
 from api.http.json_answer import to_json
@@ -31,7 +31,7 @@ router = APIRouter(tags=["strategy"])
 async def events(
     request: Request,
     found: CallerDep,
-    parts: PartsDep,
+    parts: DependenciesDep,
     strategy_id: StrategyId,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -51,7 +51,7 @@ async def events(
 
 
 async def _lines(
-    parts: Parts, caller: Caller, strategy_id: UUID, after: int
+    parts: Dependencies, caller: Caller, strategy_id: UUID, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="following", retry=1000)
     async with parts.notices.of(strategy_id) as bell:
@@ -64,7 +64,7 @@ async def _lines(
                 await bell.wait(parts.look_every_seconds)
 
 
-async def _read(parts: Parts, user_id: UUID, strategy_id: UUID, after: int) -> list[EventRecord]:
+async def _read(parts: Dependencies, user_id: UUID, strategy_id: UUID, after: int) -> list[EventRecord]:
     try:
         async with parts.store.read(user_id) as session:
             return list(await TimelineReader(session, user_id).after(strategy_id, after, BATCH))
@@ -72,7 +72,7 @@ async def _read(parts: Parts, user_id: UUID, strategy_id: UUID, after: int) -> l
         return []  # the stream stays; what is written meanwhile comes when Postgres is back
 
 
-async def _ended(parts: Parts, caller: Caller) -> bool:
+async def _ended(parts: Dependencies, caller: Caller) -> bool:
     try:
         return await parts.ended.has(caller.login_id)
     except StoreUnavailable:

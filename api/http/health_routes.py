@@ -7,7 +7,7 @@ import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
-from api.dependencies import PartsDep
+from api.dependencies import DependenciesDep
 from api.http.errors import Away, FieldError
 from api.http.json_answer import json_response
 from api.http.metrics import CONTENT_TYPE
@@ -26,7 +26,7 @@ async def live() -> Response:
 
 
 @router.get("/health/ready")
-async def ready(parts: PartsDep) -> Response:
+async def ready(parts: DependenciesDep) -> Response:
     """Every dependency answers and the reconciler goes round; 503 names what does not.
 
     Not for a balancer: STOP works while Redis is away. It asks `/health/live`.

@@ -5,14 +5,14 @@ from typing import Any
 from fastapi import Depends
 
 from api.auth.identity import CallerDep
-from api.dependencies import PartsDep
+from api.dependencies import DependenciesDep
 from api.http.client_info import VisitorDep
 
 
 def limited(name: str) -> Any:
     """Return a route's dependency that counts the call against `throttle.CALLS`. Raises `TooMany`."""
 
-    async def count(parts: PartsDep, found: CallerDep, visitor: VisitorDep) -> None:
+    async def count(parts: DependenciesDep, found: CallerDep, visitor: VisitorDep) -> None:
         await parts.throttle.call(name, found.user_id, visitor)
 
     return Depends(count)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from api.auth.identity import UserId
-from api.dependencies import PartsDep
+from api.dependencies import DependenciesDep
 from api.http.errors import FieldError, Invalid
 from api.http.json_answer import json_response
 from api.schemas import InstrumentOut, InstrumentPage, MarketOut, SessionOut
@@ -24,7 +24,7 @@ LONGEST_QUERY = 64
 
 @router.get("/instruments", responses={200: {"model": InstrumentPage}})
 async def search(
-    _user_id: UserId, parts: PartsDep, limit: Limit, q: Annotated[str, Query()] = ""
+    _user_id: UserId, parts: DependenciesDep, limit: Limit, q: Annotated[str, Query()] = ""
 ) -> Response:
     """Find symbols by symbol or name, best match first."""
     words = q.strip()
@@ -38,7 +38,7 @@ async def search(
 
 @router.get("/market/status", responses={200: {"model": MarketOut}})
 async def market_status(
-    _user_id: UserId, parts: PartsDep, segment: Literal["cash", "cash_cas", "derivatives"] = "cash"
+    _user_id: UserId, parts: DependenciesDep, segment: Literal["cash", "cash_cas", "derivatives"] = "cash"
 ) -> Response:
     """Whether today trades, whether it is open, and when the next session is."""
     return json_response(market(parts.calendar, Segment(segment), parts.clock.now()))

@@ -7,10 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
-from adapters.postgres.channels import Channels, SentNotice, SentNotices
+from adapters.postgres.channels import Channels, SentNotification, SentNotifications
 from api.account.audit import audit
 from api.auth.identity import UserId
-from api.dependencies import PartsDep
+from api.dependencies import DependenciesDep
 from api.http.cursors import page_of, spot_of
 from api.http.errors import NotFound
 from api.http.json_answer import json_response
@@ -44,17 +44,17 @@ ChannelId = Annotated[UUID, Depends(channel_id_of)]
 
 
 @router.get("", responses={200: {"model": NoticePage}})
-async def page(user_id: UserId, parts: PartsDep, limit: Limit, cursor: Cursor = None) -> Response:
+async def page(user_id: UserId, parts: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
     """What was sent to you in the last thirty days, newest first, and what became of it."""
     spot = spot_of(cursor)
     async with parts.store.read(user_id) as session:
-        found = await SentNotices(session, user_id).page(limit + 1, spot)
+        found = await SentNotifications(session, user_id).page(limit + 1, spot)
     notices, following = page_of(found, limit)
     return json_response(NoticePage(items=[_shown(notice) for notice in notices], next=following))
 
 
 @router.get("/channels", responses={200: {"model": ChannelPage}})
-async def channels(user_id: UserId, parts: PartsDep) -> Response:
+async def channels(user_id: UserId, parts: DependenciesDep) -> Response:
     """Your channels, the oldest first. Their addresses are not shown again."""
     async with parts.store.read(user_id) as session:
         found = await Channels(session, user_id).all()
@@ -69,7 +69,7 @@ async def channels(user_id: UserId, parts: PartsDep) -> Response:
     dependencies=[limited("channel")],
 )
 async def add(
-    user_id: UserId, parts: PartsDep, body: Annotated[ChannelIn, Depends(body_of(ChannelIn))]
+    user_id: UserId, parts: DependenciesDep, body: Annotated[ChannelIn, Depends(body_of(ChannelIn))]
 ) -> Response:
     """Set a channel up: a webhook of yours, mail to your account's address, or a service such as Telegram."""
     channel, secret = await noticing.add(parts, user_id, body)
@@ -81,7 +81,7 @@ async def add(
 )
 async def change(
     user_id: UserId,
-    parts: PartsDep,
+    parts: DependenciesDep,
     channel_id: ChannelId,
     body: Annotated[TellsIn, Depends(body_of(TellsIn))],
 ) -> Response:
@@ -96,7 +96,7 @@ async def change(
 
 
 @router.delete("/channels/{channel_id}", status_code=204)
-async def remove(user_id: UserId, parts: PartsDep, channel_id: ChannelId) -> Response:
+async def remove(user_id: UserId, parts: DependenciesDep, channel_id: ChannelId) -> Response:
     """Forget a channel with its notices; what is on its way still arrives."""
     async with parts.store.work(user_id) as session:
         channel = await Channels(session, user_id).remove(channel_id)
@@ -111,10 +111,10 @@ async def remove(user_id: UserId, parts: PartsDep, channel_id: ChannelId) -> Res
 @router.post(
     "/channels/{channel_id}/test", responses={200: {"model": NoticeOut}}, dependencies=[limited("channel")]
 )
-async def test(user_id: UserId, parts: PartsDep, channel_id: ChannelId) -> Response:
+async def test(user_id: UserId, parts: DependenciesDep, channel_id: ChannelId) -> Response:
     """Send a test message, and tell what became of it within some seconds."""
     return json_response(_shown(await noticing.tested(parts, user_id, channel_id)))
 
 
-def _shown(notice: SentNotice) -> NoticeOut:
+def _shown(notice: SentNotification) -> NoticeOut:
     return NoticeOut(**asdict(notice))

@@ -10,20 +10,27 @@ from uuid import UUID, uuid4
 from adapters.notifications.public_address import may_be_called
 from adapters.notifications.services import BadAddress, service_of
 from adapters.postgres.accounts import Accounts
-from adapters.postgres.channels import MOST_CHANNELS, Channel, Channels, NewChannel, SentNotice, SentNotices
+from adapters.postgres.channels import (
+    MOST_CHANNELS,
+    Channel,
+    Channels,
+    NewChannel,
+    SentNotification,
+    SentNotifications,
+)
 from api.account.audit import audit
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from api.http.errors import Conflict, FieldError, Invalid, NotFound
 from api.notifications.schemas import ChannelIn
 from domain.audit import Action
-from domain.notification import CHOICES, ChannelKind, NoticeKind, NoticeStatus, sealed_name
+from domain.notification import CHOICES, ChannelKind, NotificationKind, NotificationStatus, sealed_name
 
 _LOOK_EVERY = 0.2
 _SECRET_BYTES = 24
-_OVER = frozenset({NoticeStatus.SENT, NoticeStatus.FAILED, NoticeStatus.UNKNOWN})
+_OVER = frozenset({NotificationStatus.SENT, NotificationStatus.FAILED, NotificationStatus.UNKNOWN})
 
 
-async def add(parts: Parts, user_id: UUID, asked: ChannelIn) -> tuple[Channel, str | None]:
+async def add(parts: Dependencies, user_id: UUID, asked: ChannelIn) -> tuple[Channel, str | None]:
     """Set a channel up; return it, and its secret, which is not shown again. Raises `Invalid`, `Conflict`."""
     kind = ChannelKind(asked.kind)
     address, shown = await _address(parts, user_id, kind, asked.address)
@@ -40,7 +47,7 @@ async def add(parts: Parts, user_id: UUID, asked: ChannelIn) -> tuple[Channel, s
     return channel, secret
 
 
-async def tested(parts: Parts, user_id: UUID, channel_id: UUID) -> SentNotice:
+async def tested(parts: Dependencies, user_id: UUID, channel_id: UUID) -> SentNotification:
     """Send a test message and wait for what becomes of it, or tell how far it is. Raises `NotFound`."""
     async with parts.store.work(user_id) as session:
         notice_id = await Channels(session, user_id).test(channel_id, parts.clock.now())
@@ -49,7 +56,7 @@ async def tested(parts: Parts, user_id: UUID, channel_id: UUID) -> SentNotice:
     ends = asyncio.get_running_loop().time() + parts.test_wait_seconds
     while True:
         async with parts.store.read(user_id) as session:
-            notice = await SentNotices(session, user_id).one(notice_id)
+            notice = await SentNotifications(session, user_id).one(notice_id)
         if notice is None:
             raise NotFound  # its channel was removed meanwhile
         # Not yet arrived is an answer too: whoever tests wants to know now, not after the last try.
@@ -58,7 +65,9 @@ async def tested(parts: Parts, user_id: UUID, channel_id: UUID) -> SentNotice:
         await asyncio.sleep(_LOOK_EVERY)
 
 
-async def _address(parts: Parts, user_id: UUID, kind: ChannelKind, given: str | None) -> tuple[str, str]:
+async def _address(
+    parts: Dependencies, user_id: UUID, kind: ChannelKind, given: str | None
+) -> tuple[str, str]:
     """Return the address, and what its user may see of it. Raises `Invalid`."""
     if kind is ChannelKind.EMAIL:
         if given is not None:
@@ -91,7 +100,7 @@ def _webhook(given: str, *, anywhere: bool) -> tuple[str, str]:
     return urldefrag(given).url, host
 
 
-async def _own_email(parts: Parts, user_id: UUID) -> str:
+async def _own_email(parts: Dependencies, user_id: UUID) -> str:
     async with parts.store.read(user_id) as session:
         account = await Accounts(session).by_id(user_id)
     if account is None:
@@ -105,7 +114,7 @@ def _new_secret() -> str:
 
 
 def _sealed(
-    parts: Parts,
+    parts: Dependencies,
     user_id: UUID,
     kind: ChannelKind,
     address: str,
@@ -128,9 +137,9 @@ def _sealed(
     )
 
 
-def chosen(tells: Sequence[str] | None) -> tuple[NoticeKind, ...]:
+def chosen(tells: Sequence[str] | None) -> tuple[NotificationKind, ...]:
     """Return what a channel is to tell of, each once: everything where nothing is said."""
-    return tuple(dict.fromkeys(map(NoticeKind, tells))) if tells is not None else CHOICES
+    return tuple(dict.fromkeys(map(NotificationKind, tells))) if tells is not None else CHOICES
 
 
 def _refused(words: str) -> Invalid:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from adapters.postgres.read_models import OrderLogReader
 from api.auth.identity import UserId
-from api.dependencies import Parts, PartsDep
+from api.dependencies import Dependencies, DependenciesDep
 from api.http.cursors import page_of, spot_of
 from api.http.json_answer import json_response
 from api.schemas import OrderOut, OrderPage
@@ -17,14 +17,14 @@ router = APIRouter(tags=["orders"])
 
 
 @router.get("/orders", responses={200: {"model": OrderPage}})
-async def every(user_id: UserId, parts: PartsDep, limit: Limit, cursor: Cursor = None) -> Response:
+async def every(user_id: UserId, parts: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
     """All your orders, newest first."""
     return await _page(parts, user_id, limit, cursor)
 
 
 @router.get("/strategy/{strategy_id}/orders", responses={200: {"model": OrderPage}})
 async def of_strategy(
-    user_id: UserId, parts: PartsDep, strategy_id: StrategyId, limit: Limit, cursor: Cursor = None
+    user_id: UserId, parts: DependenciesDep, strategy_id: StrategyId, limit: Limit, cursor: Cursor = None
 ) -> Response:
     """One strategy's orders, newest first."""
     await find(parts, user_id, strategy_id)
@@ -32,7 +32,7 @@ async def of_strategy(
 
 
 async def _page(
-    parts: Parts, user_id: UUID, limit: int, cursor: str | None, strategy_id: UUID | None = None
+    parts: Dependencies, user_id: UUID, limit: int, cursor: str | None, strategy_id: UUID | None = None
 ) -> Response:
     spot = spot_of(cursor)
     async with parts.store.read(user_id) as session:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from pydantic import ValidationError
 
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from api.http.errors import FieldError, Invalid
 from api.http.json_answer import decimal_text
 from api.http.request_json import field_errors
@@ -44,7 +44,7 @@ class _Fields:
     on_stop: OnStop | None
 
 
-async def checked(parts: Parts, user_id: UUID, body: dict[str, Any], now: datetime) -> Strategy:
+async def checked(parts: Dependencies, user_id: UUID, body: dict[str, Any], now: datetime) -> Strategy:
     """Return the strategy that was asked for. Raises `Invalid` with everything that is wrong with it."""
     fields, errors = _read(body)
     try:
@@ -86,7 +86,7 @@ def _read(body: dict[str, Any]) -> tuple[_Fields, list[FieldError]]:
     return _Fields(**known, product=product and Product(product), on_stop=on_stop and OnStop(on_stop)), errors
 
 
-async def _instrument(parts: Parts, fields: _Fields, errors: list[FieldError]) -> Instrument | None:
+async def _instrument(parts: Dependencies, fields: _Fields, errors: list[FieldError]) -> Instrument | None:
     if fields.symbol is None or fields.exchange is None:
         return None
     try:
@@ -116,7 +116,7 @@ def unreadable_symbol(symbol: str, unreadable: InstrumentUnreadable) -> FieldErr
     return FieldError("symbol", "unreadable_symbol", words)
 
 
-async def _close_matches(parts: Parts, exchange: str, symbol: str) -> list[str]:
+async def _close_matches(parts: Dependencies, exchange: str, symbol: str) -> list[str]:
     candidates = [
         instrument.symbol
         for words in (symbol, symbol[:2], symbol[:1])

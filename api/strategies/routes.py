@@ -17,7 +17,7 @@ from adapters.postgres.strategy_view_row import Standing, standing
 from api.account.audit import audit
 from api.auth.identity import UserId
 from api.broker.service import START_LASTS
-from api.dependencies import Parts, PartsDep
+from api.dependencies import Dependencies, DependenciesDep
 from api.http.cursors import event_cursor, event_of, limit_of, page_of, spot_of
 from api.http.errors import Conflict, NotFound
 from api.http.idempotency import Key, key_reused, key_used, strategy_id_for
@@ -58,7 +58,7 @@ Cursor = Annotated[str | None, Query(description="`next` of the page before")]
     dependencies=[limited("create")],
 )
 async def create(
-    user_id: UserId, parts: PartsDep, key: Key, body: Annotated[dict[str, Any], Depends(read_object)]
+    user_id: UserId, parts: DependenciesDep, key: Key, body: Annotated[dict[str, Any], Depends(read_object)]
 ) -> Response:
     """Create a strategy; it does nothing before it is started. Repeated under its key it is the same one.
 
@@ -85,7 +85,7 @@ async def create(
 
 
 @router.get("", responses={200: {"model": StrategyPage}})
-async def page(user_id: UserId, parts: PartsDep, limit: Limit, cursor: Cursor = None) -> Response:
+async def page(user_id: UserId, parts: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
     """Your strategies, newest first."""
     spot = spot_of(cursor)
     async with parts.store.read(user_id) as session:
@@ -105,7 +105,7 @@ async def page(user_id: UserId, parts: PartsDep, limit: Limit, cursor: Cursor = 
     dependencies=[limited("start")],
 )
 async def start(
-    user_id: UserId, parts: PartsDep, body: Annotated[StartIn, Depends(body_of(StartIn))]
+    user_id: UserId, parts: DependenciesDep, body: Annotated[StartIn, Depends(body_of(StartIn))]
 ) -> Response:
     """Start the next trading day on which buy_time is still ahead. Idempotent while it runs."""
     bind_contextvars(strategy_id=str(body.strategy_id))
@@ -119,7 +119,7 @@ async def start(
     responses={200: {"model": StrategyOut}, 202: {"model": StrategyOut}},
 )
 async def stop(
-    user_id: UserId, parts: PartsDep, body: Annotated[StopIn, Depends(body_of(StopIn))]
+    user_id: UserId, parts: DependenciesDep, body: Annotated[StopIn, Depends(body_of(StopIn))]
 ) -> Response:
     """Stop: 200 when it is over, 202 while the exit goes on by itself."""
     bind_contextvars(strategy_id=str(body.strategy_id))
@@ -129,13 +129,13 @@ async def stop(
 
 
 @router.get("/{strategy_id}", responses={200: {"model": StrategyOut}})
-async def one(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> Response:
+async def one(user_id: UserId, parts: DependenciesDep, strategy_id: StrategyId) -> Response:
     """One strategy."""
     return await _answer(parts, await find(parts, user_id, strategy_id))
 
 
 @router.delete("/{strategy_id}", status_code=204)
-async def delete(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> Response:
+async def delete(user_id: UserId, parts: DependenciesDep, strategy_id: StrategyId) -> Response:
     """Delete a strategy that is not running, with its orders and timeline."""
     async with parts.store.work(user_id) as session:
         deletion = await Strategies(session, user_id).delete(strategy_id, START_LASTS)
@@ -150,7 +150,7 @@ async def delete(user_id: UserId, parts: PartsDep, strategy_id: StrategyId) -> R
 
 @router.get("/{strategy_id}/timeline", responses={200: {"model": EventPage}})
 async def timeline(
-    user_id: UserId, parts: PartsDep, strategy_id: StrategyId, limit: Limit, cursor: Cursor = None
+    user_id: UserId, parts: DependenciesDep, strategy_id: StrategyId, limit: Limit, cursor: Cursor = None
 ) -> Response:
     """What happened, when and why; oldest first."""
     after = event_of(cursor)
@@ -162,7 +162,7 @@ async def timeline(
     return json_response(EventPage(items=items, next=following))
 
 
-async def find(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
+async def find(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> Standing:
     """Return the caller's strategy. Raises `NotFound`."""
     found = await standing(parts.store, user_id, strategy_id)
     if found is None:
@@ -171,7 +171,7 @@ async def find(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
 
 
 async def _answer(
-    parts: Parts, stands: Standing, status: int = 200, *, look_at_market: bool = False
+    parts: Dependencies, stands: Standing, status: int = 200, *, look_at_market: bool = False
 ) -> Response:
     record = stands.record
     # The request's last line names what it was about, a new strategy and a new run included.
@@ -188,7 +188,7 @@ def _terms(strategy: Strategy) -> str:
     return f"{what}, {times}, stop_loss {decimal_text(strategy.stop_loss)}, on_stop {strategy.on_stop.value}"
 
 
-async def _last_prices(parts: Parts, records: Sequence[StrategyRecord]) -> dict[UUID, Decimal]:
+async def _last_prices(parts: Dependencies, records: Sequence[StrategyRecord]) -> dict[UUID, Decimal]:
     ids = [record.strategy.strategy_id for record in records if record.status is Status.RUNNING]
     if not ids:
         return {}
@@ -198,7 +198,7 @@ async def _last_prices(parts: Parts, records: Sequence[StrategyRecord]) -> dict[
         return {}  # not known, as before the first tick
 
 
-async def _market_price(parts: Parts, record: StrategyRecord) -> Decimal | None:
+async def _market_price(parts: Dependencies, record: StrategyRecord) -> Decimal | None:
     try:
         return await parts.prices.of_symbol(record.strategy.exchange, record.strategy.symbol)
     except CacheUnavailable:

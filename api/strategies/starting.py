@@ -12,7 +12,7 @@ from adapters.postgres.strategy_view_row import Standing, standing
 from api.account.audit import audit
 from api.account.limits import refuse_start
 from api.broker.service import may_trade, not_connected
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from api.http.errors import Conflict, FieldError, Invalid, NotFound
 from api.strategies.creation import unreadable_symbol
 from domain.audit import Action
@@ -24,7 +24,7 @@ from domain.session import DayPlan, plan_day, plan_sale
 from domain.strategy import OnStop, Status, Strategy
 
 
-async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
+async def start(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> Standing:
     """Start a strategy's next trading day; one that runs already is returned as it is."""
     before = await _read(parts, user_id, strategy_id)
     record = before.record
@@ -53,7 +53,7 @@ async def start(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
     return await _read(parts, user_id, strategy_id)
 
 
-async def start_sale(parts: Parts, user_id: UUID, record: StrategyRecord) -> DayPlan:
+async def start_sale(parts: Dependencies, user_id: UUID, record: StrategyRecord) -> DayPlan:
     """Start a run that only sells what an earlier one left; returns its plan."""
     if (await _read(parts, user_id, record.strategy.strategy_id)).account is None:
         raise not_connected()
@@ -96,7 +96,7 @@ def _refuse_another_account(holds: str, connected: str) -> None:
         )
 
 
-async def segment_of(parts: Parts, strategy: Strategy) -> Segment:
+async def segment_of(parts: Dependencies, strategy: Strategy) -> Segment:
     """Return where the symbol trades today. Raises `Invalid` when it trades no more, or its line is wrong."""
     try:
         instrument = await parts.instruments.find(strategy.exchange, strategy.symbol)
@@ -108,21 +108,21 @@ async def segment_of(parts: Parts, strategy: Strategy) -> Segment:
     return instrument.segment
 
 
-async def _read(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
+async def _read(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> Standing:
     found = await standing(parts.store, user_id, strategy_id)
     if found is None:
         raise NotFound
     return found
 
 
-def _plan(parts: Parts, strategy: Strategy, segment: Segment) -> DayPlan:
+def _plan(parts: Dependencies, strategy: Strategy, segment: Segment) -> DayPlan:
     try:
         return plan_day(strategy, parts.calendar, segment, parts.clock.now())
     except CalendarUnknown:
         raise _beyond(parts) from None
 
 
-def _beyond(parts: Parts) -> Conflict:
+def _beyond(parts: Dependencies) -> Conflict:
     return Conflict(
         "calendar_unknown",
         f"The exchange's holidays are known or estimated up to {parts.calendar.last_day}, and the next "

@@ -8,7 +8,7 @@ from uuid import UUID
 from adapters.postgres.strategies import StrategyRecord
 from adapters.postgres.strategy_view_row import Standing, standing
 from api.account.audit import recorded_if_possible
-from api.dependencies import Parts
+from api.dependencies import Dependencies
 from api.http.errors import Away, Conflict, NotFound
 from api.strategies.starting import start_sale
 from domain.audit import Action
@@ -22,7 +22,7 @@ LOOK_EVERY = 0.25
 
 
 async def stop(
-    parts: Parts, user_id: UUID, strategy_id: UUID, on_stop: OnStop | None
+    parts: Dependencies, user_id: UUID, strategy_id: UUID, on_stop: OnStop | None
 ) -> tuple[Standing, bool]:
     """Stop a strategy; returns how it stands, and whether the stop is over.
 
@@ -40,7 +40,7 @@ async def stop(
 
 
 async def _stop_run(
-    parts: Parts, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None
+    parts: Dependencies, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None
 ) -> tuple[Standing, bool]:
     strategy_id = record.strategy.strategy_id
     if record.workflow_id is None or record.run_id is None:
@@ -58,7 +58,9 @@ async def _stop_run(
     return stands, stands.record.status is Status.STOPPED
 
 
-async def _sell_left_over(parts: Parts, user_id: UUID, record: StrategyRecord) -> tuple[Standing, bool]:
+async def _sell_left_over(
+    parts: Dependencies, user_id: UUID, record: StrategyRecord
+) -> tuple[Standing, bool]:
     plan = await start_sale(parts, user_id, record)
     deadline = parts.clock.monotonic() + parts.stop_wait_seconds
     wait = (plan.sell_at - parts.clock.now()).total_seconds() < parts.stop_wait_seconds
@@ -72,7 +74,11 @@ async def _sell_left_over(parts: Parts, user_id: UUID, record: StrategyRecord) -
 
 
 async def _with_a_record(
-    parts: Parts, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None, stop: Awaitable[Stopped]
+    parts: Dependencies,
+    user_id: UUID,
+    record: StrategyRecord,
+    on_stop: OnStop | None,
+    stop: Awaitable[Stopped],
 ) -> Stopped:
     """Stop and record it beside that: nothing keeps a STOP waiting."""
     what, how = str(record.strategy.strategy_id), on_stop or record.strategy.on_stop
@@ -85,7 +91,7 @@ async def _with_a_record(
         await line
 
 
-async def _read(parts: Parts, user_id: UUID, strategy_id: UUID) -> Standing:
+async def _read(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> Standing:
     found = await standing(parts.store, user_id, strategy_id)
     if found is None:
         raise NotFound

@@ -26,7 +26,7 @@ from local import processes as rooms
 from local.data_dir import DataDir
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
-from local.process_spec import Part
+from local.process_spec import ProcessSpec
 from local.supervisor import Supervisor
 
 AHEAD = 4.0
@@ -139,10 +139,10 @@ async def _schema(url: str) -> None:
     await engine.dispose()
 
 
-def _part(name: str, data: DataDir, addresses: Addresses) -> Part:
+def _part(name: str, data: DataDir, addresses: Addresses) -> ProcessSpec:
     mark = data.room("ready") / name
     # Without -P, unlike the rooms: this is run where the repository is.
-    return Part(
+    return ProcessSpec(
         name=name,
         command=(sys.executable, "-m", f"bench.baseline.{name}"),
         log=data.log(name),

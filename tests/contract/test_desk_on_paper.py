@@ -17,8 +17,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.orders import OrderActivities
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.process.clock import SystemClock
 from domain.errors import LoginNeeded
 from domain.leg import Horizons
@@ -26,11 +26,11 @@ from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
 from domain.ports import Broker
 from domain.run import Entered, EnterOrder, Exited, ExitOrder
 from domain.strategy import Outcome, Product
-from execution.entry_checks import EntryGate
-from execution.executor import DeskRules, OrderDesk
-from execution.exit_alerts import ExitWatch
-from execution.legs import Dealer
-from tests.fakes.armed import ForgetfulOrders, MemoryArmedLog
+from execution.entry_checks import EntryChecks
+from execution.executor import ExecutionRules, OrderExecutor
+from execution.exit_alerts import ExitAlerts
+from execution.legs import LegExecutor
+from tests.fakes.armed import ForgetfulOrders, MemoryScheduledOrderLog
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.paper_process import PaperAccount, PaperProcess
@@ -39,7 +39,7 @@ TCS = OrderTerms("NSE", "TCS", Product.CNC)
 QUANTITY = 10
 HORIZON = 3.0
 """Seconds for which an unanswered order is looked for here; 120 and 20 in the product."""
-RULES = DeskRules(
+RULES = ExecutionRules(
     entry_fill=1,
     exit_fill=1,
     horizons=Horizons(entry=timedelta(seconds=HORIZON), exit_resend=timedelta(seconds=HORIZON)),
@@ -99,7 +99,7 @@ class Story:
 class Account:
     """One account at the paper exchange: `domain.ports.Brokers` for one user, with its logins."""
 
-    def __init__(self, paper: PaperProcess, wire: Wire) -> None:
+    def __init__(self, paper: PaperProcess, wire: ConnectionPool) -> None:
         self._paper = paper
         self._wire = wire
         self.owner = paper.account(cash=1_000_000)
@@ -118,7 +118,7 @@ class Account:
         self._broker = self._logged_in(self._paper.account(self.owner.user_id))
 
     def _logged_in(self, owner: PaperAccount) -> KiteBroker:
-        calls = KiteCalls(owner.api_key, owner.access_token, self._paper.url, self._wire)
+        calls = KiteClient(owner.api_key, owner.access_token, self._paper.url, self._wire)
         return KiteBroker(calls, SystemClock())
 
 
@@ -131,11 +131,11 @@ class House:
         self.account = account
         self.log = MemoryOrderLog(clock)
         cache = MemoryCache()
-        desk = OrderDesk(self.log, cache, account, clock, RULES)
-        gate = EntryGate(account, cache, clock, MemoryTradingDays())
-        watch = ExitWatch(self.log, MemoryAlerts())
-        dealer = Dealer(desk, gate, watch, account, clock, timedelta(seconds=5))
-        held = ForgetfulOrders(MemoryArmedLog(self.log), dealer, clock, "forgetful")
+        desk = OrderExecutor(self.log, cache, account, clock, RULES)
+        gate = EntryChecks(account, cache, clock, MemoryTradingDays())
+        watch = ExitAlerts(self.log, MemoryAlerts())
+        dealer = LegExecutor(desk, gate, watch, account, clock, timedelta(seconds=5))
+        held = ForgetfulOrders(MemoryScheduledOrderLog(self.log), dealer, clock, "forgetful")
         self._orders = OrderActivities(dealer, desk, held)
         self._key = LegKey(uuid4(), uuid4(), date(2026, 11, 23), 1, Leg.ENTRY)
 
@@ -313,7 +313,7 @@ async def stories() -> AsyncIterator[dict[str, Story | BaseException]]:
     """Trade every case at once."""
     with PaperProcess("--seed", "7") as paper:
         paper.price("TCS", 3550)
-        wire = Wire()
+        wire = ConnectionPool()
 
         async def traded(case: Case) -> Story:
             account = await asyncio.to_thread(Account, paper, wire)

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from adapters.kite import routes
 from adapters.kite.accounts import KiteBrokers
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire, trusted_roots
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool, trusted_roots
 from adapters.kite.egress import BadEgress, Egress, NoOwnAddress, is_live
-from adapters.kite.egress_path import Way
+from adapters.kite.egress_path import EgressPath
 from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin, FeedSocket, FeedTimes
 from adapters.kite.login import KiteLogin
@@ -41,8 +41,8 @@ def egress(root: str = ZERODHA, **words: object) -> Egress:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    made = Wire()
+def wire() -> Iterator[ConnectionPool]:
+    made = ConnectionPool()
     yield made
     made.close()
 
@@ -142,7 +142,7 @@ class Stored:
         return StoredFeedLogin(user_id, *sealed, login_version=1, login_dead=False)
 
 
-async def test_login_orders_and_quotes_of_a_user_leave_by_his_proxy(wire: Wire) -> None:
+async def test_login_orders_and_quotes_of_a_user_leave_by_his_proxy(wire: ConnectionPool) -> None:
     order = OrderRequest(OrderTerms("NSE", "TCS", Product.CNC), Side.BUY, 5, "ABCDEFGHIJKLMNOPQRST")
     said = {"status": "success", "data": {"user_id": "AB1234", "user_name": "A", "order_id": "1"}}
     async with ScriptedServer(answer(200, said)) as proxy:
@@ -161,7 +161,7 @@ async def test_login_orders_and_quotes_of_a_user_leave_by_his_proxy(wire: Wire) 
     assert {urlsplit(target).netloc for target in asked} == {"kite.invalid"}
 
 
-async def test_nothing_is_opened_for_who_has_no_address(wire: Wire) -> None:
+async def test_nothing_is_opened_for_who_has_no_address(wire: ConnectionPool) -> None:
     opener = Opener.local(fresh()["STOPWATCH_ENCRYPTION_KEYS"])
     credentials = FeedCredentials(Stored(opener), opener, egress())  # type: ignore[arg-type]
     with pytest.raises(NoOwnAddress):
@@ -171,14 +171,14 @@ async def test_nothing_is_opened_for_who_has_no_address(wire: Wire) -> None:
 trusted = trusted_roots()
 
 
-class Watched(Wire):
+class Watched(ConnectionPool):
     """A wire on which nothing leaves; it remembers where it was told to go."""
 
     def __init__(self) -> None:
         super().__init__(trusted)
-        self.ways: list[Way] = []
+        self.ways: list[EgressPath] = []
 
-    async def open(self, way: Way, largest: int = 0) -> object:  # type: ignore[override]
+    async def open(self, way: EgressPath, largest: int = 0) -> object:  # type: ignore[override]
         self.ways.append(way)
         raise OSError("nothing leaves")
 
@@ -205,10 +205,10 @@ def test_no_word_of_a_user_chooses_a_host(
         assert not request.target.startswith("//")
         assert not any(letter <= " " or letter > "~" for letter in request.target + (request.form or ""))
 
-    async def call() -> list[Way]:
+    async def call() -> list[EgressPath]:
         wire = Watched()
         for request in asked:
-            reply = await KiteCalls(api_key, token, ZERODHA, wire).call(request, 1)
+            reply = await KiteClient(api_key, token, ZERODHA, wire).call(request, 1)
             assert not reply.left
         return wire.ways
 

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.kite.accounts import RECHECK_SECONDS, KiteBrokers, KiteCredentials, LoginName
-from adapters.kite.connection_pool import Wire
+from adapters.kite.connection_pool import ConnectionPool
 from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, StoreUnavailable
 from tests.fakes.manual_clock import ManualClock
 from tests.scripted_server import ScriptedServer, answer
@@ -56,8 +56,8 @@ class Logins:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    made = Wire()
+def wire() -> Iterator[ConnectionPool]:
+    made = ConnectionPool()
     yield made
     made.close()
 
@@ -80,7 +80,7 @@ def user(logins: Logins) -> UUID:
 
 
 @pytest.fixture
-def brokers(logins: Logins, clock: ManualClock, wire: Wire) -> Iterator[KiteBrokers]:
+def brokers(logins: Logins, clock: ManualClock, wire: ConnectionPool) -> Iterator[KiteBrokers]:
     made = KiteBrokers(logins, "http://127.0.0.1:1", clock, wire, capacity=3)
     yield made
     made.close()
@@ -107,7 +107,7 @@ async def test_a_warm_account_asks_for_a_newer_login_now_and_then(
 
 
 async def test_a_new_login_is_used_within_a_second(
-    logins: Logins, clock: ManualClock, wire: Wire, user: UUID
+    logins: Logins, clock: ManualClock, wire: ConnectionPool, user: UUID
 ) -> None:
     async with ScriptedServer(answer(200, BOOK)) as server:
         brokers = KiteBrokers(logins, server.root, clock, wire)
@@ -245,7 +245,7 @@ async def test_another_account_under_the_same_number_of_a_login_is_noticed(
 
 
 async def test_the_same_account_connected_again_serves_within_a_second(
-    logins: Logins, clock: ManualClock, wire: Wire, user: UUID
+    logins: Logins, clock: ManualClock, wire: ConnectionPool, user: UUID
 ) -> None:
     async with ScriptedServer(answer(200, BOOK)) as server:
         brokers = KiteBrokers(logins, server.root, clock, wire)

@@ -12,8 +12,8 @@ import pytest
 
 from adapters.kite import mapping as rows
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.unread_rows import UnreadRows
 from adapters.process.clock import SystemClock
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
@@ -30,8 +30,8 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    made = Wire()
+def wire() -> Iterator[ConnectionPool]:
+    made = ConnectionPool()
     yield made
     made.close()
 
@@ -49,12 +49,12 @@ def owner(paper: PaperProcess) -> PaperAccount:
 
 
 @pytest.fixture
-def broker(paper: PaperProcess, owner: PaperAccount, wire: Wire) -> KiteBroker:
+def broker(paper: PaperProcess, owner: PaperAccount, wire: ConnectionPool) -> KiteBroker:
     return account(paper, owner, wire)
 
 
-def account(paper: PaperProcess, owner: PaperAccount, wire: Wire) -> KiteBroker:
-    calls = KiteCalls(owner.api_key, owner.access_token, paper.url, wire)
+def account(paper: PaperProcess, owner: PaperAccount, wire: ConnectionPool) -> KiteBroker:
+    calls = KiteClient(owner.api_key, owner.access_token, paper.url, wire)
     return KiteBroker(calls, SystemClock(), 1)
 
 
@@ -193,7 +193,7 @@ async def test_no_quotes_asked_is_no_call(broker: KiteBroker) -> None:
     assert await broker.quotes([]) == {}
 
 
-async def test_two_accounts_see_their_own_books(paper: PaperProcess, wire: Wire) -> None:
+async def test_two_accounts_see_their_own_books(paper: PaperProcess, wire: ConnectionPool) -> None:
     first, second = (account(paper, paper.account(), wire) for _ in range(2))
     one, other = order(1), order(2)
     await asyncio.gather(first.place(one, 5), second.place(other, 5))

@@ -13,8 +13,8 @@ from typing import Any, Self
 import pytest
 
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import IDLE_EACH, Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import IDLE_EACH, ConnectionPool
 from adapters.process.clock import SystemClock
 from domain.errors import BrokerUnavailable
 from domain.order import OrderRequest, OrderTerms, Side
@@ -77,13 +77,13 @@ class RawServer:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    with contextlib.closing(Wire()) as made:
+def wire() -> Iterator[ConnectionPool]:
+    with contextlib.closing(ConnectionPool()) as made:
         yield made
 
 
-def account(root: str, wire: Wire) -> KiteBroker:
-    return KiteBroker(KiteCalls("kitekey", "token", root, wire), SystemClock(), 1)
+def account(root: str, wire: ConnectionPool) -> KiteBroker:
+    return KiteBroker(KiteClient("kitekey", "token", root, wire), SystemClock(), 1)
 
 
 def break_off(talk: asyncio.StreamWriter) -> None:
@@ -94,7 +94,7 @@ def break_off(talk: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("end", [lambda talk: talk.close(), break_off])
 async def test_an_order_after_the_server_hung_up_goes_out_on_a_new_connection(
-    end: Callable[[asyncio.StreamWriter], None], wire: Wire
+    end: Callable[[asyncio.StreamWriter], None], wire: ConnectionPool
 ) -> None:
     async with RawServer() as server:
         broker = account(server.root, wire)
@@ -105,7 +105,7 @@ async def test_an_order_after_the_server_hung_up_goes_out_on_a_new_connection(
         assert (len(server.talks), len(server.requests)) == (2, 2)
 
 
-async def test_a_hang_up_is_noticed_before_the_process_has_read_it(wire: Wire) -> None:
+async def test_a_hang_up_is_noticed_before_the_process_has_read_it(wire: ConnectionPool) -> None:
     async with RawServer() as server:
         server.last = True
         broker = account(server.root, wire)
@@ -115,7 +115,7 @@ async def test_a_hang_up_is_noticed_before_the_process_has_read_it(wire: Wire) -
         assert len(server.requests) == 20
 
 
-async def test_a_hang_up_while_the_process_was_busy_is_noticed(wire: Wire) -> None:
+async def test_a_hang_up_while_the_process_was_busy_is_noticed(wire: ConnectionPool) -> None:
     async with RawServer() as server:
         broker = account(server.root, wire)
         assert isinstance(await broker.place(ORDER, 5), Accepted)
@@ -127,7 +127,7 @@ async def test_a_hang_up_while_the_process_was_busy_is_noticed(wire: Wire) -> No
 
 @pytest.mark.parametrize("end", [lambda talk: talk.close(), break_off])
 async def test_an_order_that_met_a_hang_up_is_not_sent_again(
-    end: Callable[[asyncio.StreamWriter], None], wire: Wire
+    end: Callable[[asyncio.StreamWriter], None], wire: ConnectionPool
 ) -> None:
     async with RawServer() as server:
         broker = account(server.root, wire)
@@ -138,7 +138,7 @@ async def test_an_order_that_met_a_hang_up_is_not_sent_again(
         assert len(server.requests) == 2
 
 
-async def test_an_order_is_sent_at_most_once_whenever_the_server_hangs_up(wire: Wire) -> None:
+async def test_an_order_is_sent_at_most_once_whenever_the_server_hangs_up(wire: ConnectionPool) -> None:
     """Servers that close what is idle meet orders on the way: some are lost, none is doubled."""
     async with RawServer() as server:
         broker = account(server.root, wire)
@@ -154,7 +154,7 @@ async def test_an_order_is_sent_at_most_once_whenever_the_server_hangs_up(wire: 
         assert len(tags) > 200
 
 
-async def test_an_answer_that_nobody_asked_for_is_no_orders_answer(wire: Wire) -> None:
+async def test_an_answer_that_nobody_asked_for_is_no_orders_answer(wire: ConnectionPool) -> None:
     async with RawServer() as server:
         broker = account(server.root, wire)
         server.on_request = lambda talk: talk.write(PLACED.replace(b"2042", b"1111"))
@@ -168,7 +168,7 @@ async def test_an_answer_that_nobody_asked_for_is_no_orders_answer(wire: Wire) -
         assert len(server.talks) == 3
 
 
-async def test_half_an_answer_that_nobody_asked_for_is_no_orders_answer(wire: Wire) -> None:
+async def test_half_an_answer_that_nobody_asked_for_is_no_orders_answer(wire: ConnectionPool) -> None:
     async with RawServer() as server:
         broker = account(server.root, wire)
         other = PLACED.replace(b"2042", b"1111")
@@ -181,14 +181,14 @@ async def test_half_an_answer_that_nobody_asked_for_is_no_orders_answer(wire: Wi
         assert await broker.place(ORDER, 5) == Accepted("2042")
 
 
-async def test_a_hint_before_the_answer_is_not_the_answer(wire: Wire) -> None:
+async def test_a_hint_before_the_answer_is_not_the_answer(wire: ConnectionPool) -> None:
     async with RawServer() as server:
         server.on_request = lambda talk: talk.write(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
         assert await account(server.root, wire).place(ORDER, 5) == Accepted("2042")
 
 
 @pytest.mark.parametrize("said", [b"", b"Connection: close\r\n"])
-async def test_a_body_may_end_with_the_connection(said: bytes, wire: Wire) -> None:
+async def test_a_body_may_end_with_the_connection(said: bytes, wire: ConnectionPool) -> None:
     def tell(talk: asyncio.StreamWriter) -> None:
         talk.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + said + b"\r\n")
         talk.write(PLACED.partition(b"\r\n\r\n")[2])
@@ -202,7 +202,7 @@ async def test_a_body_may_end_with_the_connection(said: bytes, wire: Wire) -> No
         assert len(server.talks) == 2
 
 
-async def test_warming_opens_one_connection_which_the_order_takes(wire: Wire) -> None:
+async def test_warming_opens_one_connection_which_the_order_takes(wire: ConnectionPool) -> None:
     async with RawServer() as server:
         broker = account(server.root, wire)
         for _ in range(3):
@@ -213,7 +213,7 @@ async def test_warming_opens_one_connection_which_the_order_takes(wire: Wire) ->
         assert len(server.talks) == 1
 
 
-async def test_warming_replaces_a_connection_that_is_gone_or_will_soon_be(wire: Wire) -> None:
+async def test_warming_replaces_a_connection_that_is_gone_or_will_soon_be(wire: ConnectionPool) -> None:
     async with RawServer() as server:
         broker = account(server.root, wire)
         await broker.warm()
@@ -222,7 +222,7 @@ async def test_warming_replaces_a_connection_that_is_gone_or_will_soon_be(wire: 
         await asyncio.sleep(0.02)
         await broker.warm()
         await eventually(lambda: len(server.talks) == 2)
-        with contextlib.closing(Wire(idle_seconds=0.2)) as impatient:
+        with contextlib.closing(ConnectionPool(idle_seconds=0.2)) as impatient:
             broker = account(server.root, impatient)
             await broker.warm()
             await asyncio.sleep(0.12)
@@ -230,7 +230,7 @@ async def test_warming_replaces_a_connection_that_is_gone_or_will_soon_be(wire: 
             await eventually(lambda: len(server.talks) == 4)
 
 
-async def test_warming_never_raises(wire: Wire) -> None:
+async def test_warming_never_raises(wire: ConnectionPool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         root = f"http://127.0.0.1:{listener.getsockname()[1]}"
     await account(root, wire).warm()
@@ -239,7 +239,7 @@ async def test_warming_never_raises(wire: Wire) -> None:
 
 async def test_idle_connections_are_closed_in_time() -> None:
     async with RawServer() as server:
-        with contextlib.closing(Wire(idle_seconds=0.1)) as wire:
+        with contextlib.closing(ConnectionPool(idle_seconds=0.1)) as wire:
             for _ in range(5):
                 await account(server.root, wire).place(ORDER, 5)
             await eventually(lambda: server.gone == 5)
@@ -249,7 +249,7 @@ async def test_idle_connections_are_closed_in_time() -> None:
 
 async def test_thousands_of_accounts_keep_few_connections() -> None:
     async with RawServer() as server:
-        with contextlib.closing(Wire(most_idle=3)) as wire:
+        with contextlib.closing(ConnectionPool(most_idle=3)) as wire:
             brokers = [account(server.root, wire) for _ in range(10)]
             for broker in brokers:
                 await broker.place(ORDER, 5)
@@ -258,7 +258,7 @@ async def test_thousands_of_accounts_keep_few_connections() -> None:
             assert len(server.talks) == 10, "the last used ones are kept"
 
 
-async def test_an_account_keeps_few_connections_after_many_calls_at_once(wire: Wire) -> None:
+async def test_an_account_keeps_few_connections_after_many_calls_at_once(wire: ConnectionPool) -> None:
     async with RawServer() as server:
         broker = account(server.root, wire)
         await asyncio.gather(*(broker.place(ORDER, 5) for _ in range(12)))
@@ -269,7 +269,9 @@ async def test_an_account_keeps_few_connections_after_many_calls_at_once(wire: W
         await eventually(lambda: server.gone == 13)
 
 
-async def test_a_host_is_looked_up_once_for_many(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_host_is_looked_up_once_for_many(
+    wire: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Any] = []
     real = socket.getaddrinfo
 
@@ -301,7 +303,7 @@ async def test_orders_over_tls_share_one_connection_until_the_server_hangs_up(
     secured: tuple[ssl.SSLContext, ssl.SSLContext],
 ) -> None:
     async with RawServer(secured[0]) as server:
-        with contextlib.closing(Wire(secured[1])) as wire:
+        with contextlib.closing(ConnectionPool(secured[1])) as wire:
             broker = account(server.root, wire)
             await broker.warm()
             for _ in range(5):
@@ -334,9 +336,9 @@ async def test_orders_go_through_a_tunnel_that_sees_nothing_of_them(
     async with RawServer(secured[0]) as server:
         between = await asyncio.start_server(proxy, "127.0.0.1", 0)
         port = between.sockets[0].getsockname()[1]
-        with contextlib.closing(Wire(secured[1])) as wire:
+        with contextlib.closing(ConnectionPool(secured[1])) as wire:
             proxies = {"https": f"http://me:pass%20word@127.0.0.1:{port}"}
-            calls = KiteCalls("kitekey", "s3cr3t", server.root, wire, proxies)
+            calls = KiteClient("kitekey", "s3cr3t", server.root, wire, proxies)
             broker = KiteBroker(calls, SystemClock())
             for _ in range(3):
                 assert isinstance(await broker.place(ORDER, 5), Accepted)
@@ -348,10 +350,10 @@ async def test_orders_go_through_a_tunnel_that_sees_nothing_of_them(
     assert b"Proxy-Authorization" not in b"".join(server.requests)
 
 
-async def test_a_plain_proxys_password_is_sent_to_the_proxy_only(wire: Wire) -> None:
+async def test_a_plain_proxys_password_is_sent_to_the_proxy_only(wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, {"status": "success", "data": {"order_id": "1"}})) as proxy:
         proxies = {"http": proxy.root.replace("//", "//me:word@")}
-        broker = KiteBroker(KiteCalls("k", "t", "http://kite.invalid", wire, proxies), SystemClock())
+        broker = KiteBroker(KiteClient("k", "t", "http://kite.invalid", wire, proxies), SystemClock())
         assert isinstance(await broker.place(ORDER, 5), Accepted)
         assert "Proxy-Authorization: Basic bWU6d29yZA==\r\n" in proxy.requests[0]
 
@@ -367,8 +369,8 @@ async def test_a_plain_proxys_password_is_sent_to_the_proxy_only(wire: Wire) -> 
     ],
 )
 def test_a_way_that_cannot_be_read_is_told_without_its_password(
-    root: str, proxy: str | None, wire: Wire
+    root: str, proxy: str | None, wire: ConnectionPool
 ) -> None:
     with pytest.raises(BrokerUnavailable) as told:
-        KiteCalls("kitekey", "token", root, wire, {"all": proxy} if proxy else None)
+        KiteClient("kitekey", "token", root, wire, {"all": proxy} if proxy else None)
     assert "hunter2" not in repr(told.value)

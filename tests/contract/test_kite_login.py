@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
-from adapters.kite.connection_pool import Wire
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.login import KiteLogin, token_expiry
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from tests.paper_process import PaperProcess, free_port
@@ -15,8 +15,8 @@ from tests.scripted_server import ScriptedServer, answer, hang
 
 
 @pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    made = Wire()
+def wire() -> Iterator[ConnectionPool]:
+    made = ConnectionPool()
     yield made
     made.close()
 
@@ -28,7 +28,7 @@ def paper() -> Iterator[PaperProcess]:
 
 
 @pytest.fixture
-def login(paper: PaperProcess, wire: Wire) -> KiteLogin:
+def login(paper: PaperProcess, wire: ConnectionPool) -> KiteLogin:
     return KiteLogin(paper.url, wire, login_page=f"{paper.url}/connect/login")
 
 
@@ -74,20 +74,20 @@ async def test_the_login_page_hands_the_state_back(paper: PaperProcess, login: K
     assert "state=a%2Bb%26c%3Dd" in text
 
 
-def test_the_login_url_is_kites_by_default(wire: Wire) -> None:
+def test_the_login_url_is_kites_by_default(wire: ConnectionPool) -> None:
     parts = urlsplit(KiteLogin("http://127.0.0.1:1", wire).login_url("key", "a&b"))
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://kite.zerodha.com/connect/login"
     assert parse_qs(parts.query) == {"v": ["3"], "api_key": ["key"], "redirect_params": ["state=a%26b"]}
 
 
 @pytest.mark.parametrize("data", [None, [], {}, {"user_id": 5, "user_name": "x"}])
-async def test_an_odd_profile_is_no_profile(data: object, wire: Wire) -> None:
+async def test_an_odd_profile_is_no_profile(data: object, wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, {"status": "success", "data": data})) as server:
         with pytest.raises(BrokerUnavailable):
             await KiteLogin(server.root, wire).profile("key", "token")
 
 
-async def test_a_broker_that_is_away_is_unavailable(wire: Wire) -> None:
+async def test_a_broker_that_is_away_is_unavailable(wire: ConnectionPool) -> None:
     with pytest.raises(BrokerUnavailable):
         await KiteLogin(f"http://127.0.0.1:{free_port()}", wire).profile("key", "token")
     async with ScriptedServer(hang) as server:

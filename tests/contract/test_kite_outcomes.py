@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.outcomes import TABLE, ReadError, placed
 from adapters.kite.outcomes import read as read_of
 from adapters.kite.reply import Reply
@@ -178,14 +178,14 @@ BODY_DRIPS = send(f"HTTP/1.1 200 X\r\n{JSON}\r\nContent-Length: 900\r\n\r\n".enc
 
 
 @pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    made = Wire()
+def wire() -> Iterator[ConnectionPool]:
+    made = ConnectionPool()
     yield made
     made.close()
 
 
-def account(root: str, wire: Wire, patience: float = 5.0, **extra: Any) -> KiteBroker:
-    calls = KiteCalls("kitekey", "s3cr3t-token", root, wire, **extra)
+def account(root: str, wire: ConnectionPool, patience: float = 5.0, **extra: Any) -> KiteBroker:
+    calls = KiteClient("kitekey", "s3cr3t-token", root, wire, **extra)
     return KiteBroker(calls, SystemClock(), read_seconds=patience)
 
 
@@ -199,7 +199,7 @@ def check(outcome: PlaceOutcome, expected: type[PlaceOutcome] | Cause) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}: {case.what}")
-async def test_an_order_comes_to_what_its_answer_proves(case: Case, wire: Wire) -> None:
+async def test_an_order_comes_to_what_its_answer_proves(case: Case, wire: ConnectionPool) -> None:
     async with ScriptedServer(case.script) as server:
         outcome = await account(server.root, wire).place(ORDER, case.patience)
         check(outcome, case.order)
@@ -207,7 +207,7 @@ async def test_an_order_comes_to_what_its_answer_proves(case: Case, wire: Wire) 
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.row}: {case.what}")
-async def test_a_read_comes_to_what_its_answer_proves(case: Case, wire: Wire) -> None:
+async def test_a_read_comes_to_what_its_answer_proves(case: Case, wire: ConnectionPool) -> None:
     async with ScriptedServer(case.script) as server:
         broker = account(server.root, wire, case.patience)
         if case.read is None:
@@ -292,7 +292,7 @@ def test_a_permission_is_no_login_even_under_the_tokens_type(message: str) -> No
     assert placed(envelope(403, "TokenException", message)) == Rejected(FINAL, message)
 
 
-async def test_a_sale_that_must_be_authorised_says_so_in_both_their_words(wire: Wire) -> None:
+async def test_a_sale_that_must_be_authorised_says_so_in_both_their_words(wire: ConnectionPool) -> None:
     words = "10 quantity needs authorisation at depository."
     body = {"status": "error", "message": words, "data": None}
     async with ScriptedServer(answer(428, body)) as server:
@@ -305,7 +305,7 @@ async def test_a_sale_that_must_be_authorised_says_so_in_both_their_words(wire: 
 
 @pytest.mark.parametrize("kind", [ABSENT, None, "InputException"], ids=range(3))
 async def test_a_refusal_is_shown_without_secrets_and_without_what_cannot_be_stored(
-    kind: Any, wire: Wire
+    kind: Any, wire: ConnectionPool
 ) -> None:
     message = "Refused\x00 for s3cr3t-token\n\ud800" + "x" * 480 + "s3cr3t-token"
     async with ScriptedServer(error(400, kind, message)) as server:
@@ -344,7 +344,7 @@ NOTHING = [
 @pytest.mark.parametrize("script", NOTHING, ids=range(len(NOTHING)))
 @pytest.mark.parametrize("read", READS)
 async def test_no_read_takes_an_answer_that_says_nothing_for_none_or_zero(
-    read: str, script: Script, wire: Wire
+    read: str, script: Script, wire: ConnectionPool
 ) -> None:
     """What is held, ordered or paid is then unknown, and whoever asked must hear that."""
     async with ScriptedServer(script) as server:
@@ -361,12 +361,12 @@ def test_every_row_of_the_table_is_driven() -> None:
     "data",
     [{}, {"order_id": None}, {"order_id": ""}, {"order_id": 2042130686722629633}, [{"order_id": "1"}], "1"],
 )
-async def test_success_without_an_order_number_is_unknown(data: Any, wire: Wire) -> None:
+async def test_success_without_an_order_number_is_unknown(data: Any, wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, {"status": "success", "data": data})) as server:
         check(await account(server.root, wire).place(ORDER, 5), Unknown)
 
 
-async def test_a_body_that_drips_is_left_at_the_deadline(wire: Wire) -> None:
+async def test_a_body_that_drips_is_left_at_the_deadline(wire: ConnectionPool) -> None:
     async def head_then_drip(writer: Any) -> None:
         await BODY_DRIPS(writer)
         await drip(b" " * 900)(writer)
@@ -375,18 +375,18 @@ async def test_a_body_that_drips_is_left_at_the_deadline(wire: Wire) -> None:
         check(await account(server.root, wire).place(ORDER, 0.4), Unknown)
 
 
-async def test_an_order_to_a_closed_port_may_be_tried_again(wire: Wire) -> None:
+async def test_an_order_to_a_closed_port_may_be_tried_again(wire: ConnectionPool) -> None:
     broker = account(f"http://127.0.0.1:{free_port()}", wire)
     check(await broker.place(ORDER, 5), TRY)
     with pytest.raises(BrokerUnavailable):
         await broker.orders()
 
 
-async def test_an_order_to_an_unknown_host_may_be_tried_again(wire: Wire) -> None:
+async def test_an_order_to_an_unknown_host_may_be_tried_again(wire: ConnectionPool) -> None:
     check(await account("http://kite.invalid", wire).place(ORDER, 5), TRY)
 
 
-async def test_an_order_through_a_dead_proxy_may_be_tried_again(wire: Wire) -> None:
+async def test_an_order_through_a_dead_proxy_may_be_tried_again(wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
         proxies = {"http": f"http://someone:hunter2@127.0.0.1:{free_port()}"}
         outcome = await account(server.root, wire, proxies=proxies).place(ORDER, 5)
@@ -395,7 +395,7 @@ async def test_an_order_through_a_dead_proxy_may_be_tried_again(wire: Wire) -> N
         assert not server.requests
 
 
-async def test_an_order_goes_through_the_accounts_own_proxy(wire: Wire) -> None:
+async def test_an_order_goes_through_the_accounts_own_proxy(wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, PLACED)) as proxy:
         broker = account("http://kite.invalid", wire, proxies={"http": proxy.root})
         check(await broker.place(ORDER, 5), Accepted)

@@ -12,8 +12,8 @@ import pytest
 from kiteconnect import KiteConnect
 
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import KiteLogin
 from adapters.kite.reply import Reply
@@ -80,8 +80,8 @@ CALLS: dict[str, tuple[Ours, Theirs]] = {
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    with contextlib.closing(Wire()) as made:
+def wire() -> Iterator[ConnectionPool]:
+    with contextlib.closing(ConnectionPool()) as made:
         yield made
 
 
@@ -109,10 +109,10 @@ def parts(request: str) -> tuple[str, dict[str, str], str]:
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_a_call_is_what_the_official_client_sends(name: str, wire: Wire) -> None:
+async def test_a_call_is_what_the_official_client_sends(name: str, wire: ConnectionPool) -> None:
     ours, theirs = CALLS[name]
     async with ScriptedServer(answer(200, {"status": "success", "data": DATA})) as server:
-        broker = KiteBroker(KiteCalls(KEY, TOKEN, f"{server.root}/dropped", wire), SystemClock())
+        broker = KiteBroker(KiteClient(KEY, TOKEN, f"{server.root}/dropped", wire), SystemClock())
         with contextlib.suppress(BrokerUnavailable):  # of most calls this is an odd answer
             await ours(broker, KiteLogin(server.root, wire))
         await official(server.root, theirs)
@@ -194,9 +194,9 @@ ANSWERS: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-async def test_an_answer_is_read_as_the_official_client_reads_it(name: str, wire: Wire) -> None:
+async def test_an_answer_is_read_as_the_official_client_reads_it(name: str, wire: ConnectionPool) -> None:
     async with ScriptedServer(ANSWERS[name]) as server:
-        calls = KiteCalls(KEY, TOKEN, server.root, wire)
+        calls = KiteClient(KEY, TOKEN, server.root, wire)
         reads = await calls.call(HOLDINGS, 5), await official(server.root, lambda kite: kite.holdings())
         places = (
             await calls.call(placement(ORDERED[0]), 5),
@@ -220,8 +220,8 @@ def agree(ours: Reply, theirs: Any) -> None:
         assert ours.status == theirs.code or type(theirs).__name__ == "DataException"
 
 
-async def test_a_big_order_book_is_read_whole(wire: Wire) -> None:
+async def test_a_big_order_book_is_read_whole(wire: ConnectionPool) -> None:
     rows = [{**ROWS[0], "order_id": str(number)} for number in range(5000)]
     async with ScriptedServer(send(raw(200, json.dumps({"data": rows}), "Content-Type: x/json"))) as server:
-        reply = await KiteCalls(KEY, TOKEN, server.root, wire).call(HOLDINGS, 5)
+        reply = await KiteClient(KEY, TOKEN, server.root, wire).call(HOLDINGS, 5)
     assert reply.data == rows

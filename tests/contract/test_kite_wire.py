@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.kite import routes
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
-from adapters.kite.egress_path import Way
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
+from adapters.kite.egress_path import EgressPath
 from adapters.kite.login import KiteLogin
 from adapters.process.clock import SystemClock
 from domain.errors import BrokerUnavailable, StopwatchError
@@ -43,24 +43,24 @@ def order(tag: str = "ABCDEF") -> OrderRequest:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    made = Wire()
+def wire() -> Iterator[ConnectionPool]:
+    made = ConnectionPool()
     yield made
     made.close()
 
 
 def account(
     root: str,
-    wire: Wire,
+    wire: ConnectionPool,
     *,
     key: str = "kitekey",
     token: str = TOKEN,
     read_seconds: float = 5.0,
 ) -> KiteBroker:
-    return KiteBroker(KiteCalls(key, token, root, wire), SystemClock(), 1, read_seconds=read_seconds)
+    return KiteBroker(KiteClient(key, token, root, wire), SystemClock(), 1, read_seconds=read_seconds)
 
 
-async def test_an_order_that_waited_too_long_for_a_connection_never_leaves(wire: Wire) -> None:
+async def test_an_order_that_waited_too_long_for_a_connection_never_leaves(wire: ConnectionPool) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = full.getsockname()
         with contextlib.ExitStack() as crowd:
@@ -87,7 +87,7 @@ def _heard(listener: socket.socket) -> bytes:
     return heard
 
 
-async def test_an_order_is_held_back_when_its_moment_has_passed(wire: Wire) -> None:
+async def test_an_order_is_held_back_when_its_moment_has_passed(wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
         broker = account(server.root, wire)
         sent = asyncio.ensure_future(broker.place(order(), 10, leave_within=0.05))
@@ -127,14 +127,14 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_call_left_at_its_deadline_gives_its_connection_up(wire: Wire) -> None:
+async def test_a_call_left_at_its_deadline_gives_its_connection_up(wire: ConnectionPool) -> None:
     slow = Leavings(SLOW)
     async with ScriptedServer(slow) as server:
         assert isinstance(await account(server.root, wire).place(order(), 0.2), Unknown)
         await eventually(lambda: slow.left == 1)
 
 
-async def test_a_cancelled_call_gives_its_connection_up(wire: Wire) -> None:
+async def test_a_cancelled_call_gives_its_connection_up(wire: ConnectionPool) -> None:
     slow = Leavings(SLOW)
     async with ScriptedServer(slow) as server:
         reading = asyncio.ensure_future(account(server.root, wire, read_seconds=60).orders())
@@ -147,7 +147,7 @@ async def test_a_cancelled_call_gives_its_connection_up(wire: Wire) -> None:
 
 async def test_an_order_cancelled_before_it_left_never_leaves(tmp_path: Path) -> None:
     server = TlsServer(tmp_path, lambda secure: None, handshake_after=0.2)
-    with contextlib.closing(Wire(server.trusting)) as wire:
+    with contextlib.closing(ConnectionPool(server.trusting)) as wire:
         sent = asyncio.ensure_future(account(server.root, wire).place(order(), 5))
         await asyncio.sleep(0.05)
         sent.cancel()
@@ -156,7 +156,7 @@ async def test_an_order_cancelled_before_it_left_never_leaves(tmp_path: Path) ->
     assert not server.requests
 
 
-async def test_an_order_does_not_wait_for_a_slow_order_book(wire: Wire) -> None:
+async def test_an_order_does_not_wait_for_a_slow_order_book(wire: ConnectionPool) -> None:
     server: ScriptedServer
 
     async def slow_reads(writer: asyncio.StreamWriter) -> None:
@@ -173,7 +173,7 @@ async def test_an_order_does_not_wait_for_a_slow_order_book(wire: Wire) -> None:
         reading.cancel()
 
 
-async def test_calls_one_after_another_share_one_connection(wire: Wire) -> None:
+async def test_calls_one_after_another_share_one_connection(wire: ConnectionPool) -> None:
     connections: set[Any] = set()
 
     async def note(writer: asyncio.StreamWriter) -> None:
@@ -188,7 +188,7 @@ async def test_calls_one_after_another_share_one_connection(wire: Wire) -> None:
     assert len(connections) == 1
 
 
-async def test_accounts_in_parallel_never_mix_their_tokens(wire: Wire) -> None:
+async def test_accounts_in_parallel_never_mix_their_tokens(wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
         brokers = {n: account(server.root, wire, key=f"key{n}", token=f"token{n}") for n in range(10)}
         await asyncio.gather(
@@ -203,7 +203,7 @@ async def test_accounts_in_parallel_never_mix_their_tokens(wire: Wire) -> None:
     assert pairs == {(str(n), str(n), str(n)) for n in range(10)}
 
 
-async def test_a_market_order_says_all_that_zerodha_wants(wire: Wire) -> None:
+async def test_a_market_order_says_all_that_zerodha_wants(wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
         await account(server.root, wire).place(order("MYTAG"), 5)
     head, _, body = server.requests[0].partition("\r\n\r\n")
@@ -241,7 +241,7 @@ ECHO = {"status": "error", "error_type": "OrderException", "message": f"token ki
     ],
 )
 async def test_no_secret_is_told_whatever_the_broker_answers(
-    script: Script, wire: Wire, caplog: pytest.LogCaptureFixture
+    script: Script, wire: ConnectionPool, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     told: list[str] = []
@@ -271,10 +271,10 @@ async def _what_is_told(ask: Callable[[], Any]) -> str:
         return "".join(lines) + repr([vars(part) for part in chain if part])
 
 
-def test_calls_and_requests_do_not_print_their_secrets(wire: Wire) -> None:
+def test_calls_and_requests_do_not_print_their_secrets(wire: ConnectionPool) -> None:
     proxies = {"http": f"http://someone:{TOKEN}@127.0.0.1:1"}
-    calls = KiteCalls("kitekey", TOKEN, "http://127.0.0.1:1", wire, proxies, secrets=(TOKEN,))
-    way = Way.to("http://127.0.0.1:1", proxies)
+    calls = KiteClient("kitekey", TOKEN, "http://127.0.0.1:1", wire, proxies, secrets=(TOKEN,))
+    way = EgressPath.to("http://127.0.0.1:1", proxies)
     request = routes.session("kitekey", TOKEN, TOKEN)
     assert TOKEN not in repr((calls, vars(calls)["_way"], way, request, wire))
     assert request.form is not None
@@ -319,7 +319,9 @@ class TlsServer:
             pass  # the client refused the certificate
 
 
-async def test_an_order_over_an_untrusted_certificate_never_leaves(tmp_path: Path, wire: Wire) -> None:
+async def test_an_order_over_an_untrusted_certificate_never_leaves(
+    tmp_path: Path, wire: ConnectionPool
+) -> None:
     server = TlsServer(tmp_path, lambda secure: None)
     outcome = await account(server.root, wire).place(order(), 5)
     await asyncio.to_thread(server.close)
@@ -333,14 +335,14 @@ async def test_a_tls_failure_in_the_answer_is_unknown(tmp_path: Path) -> None:
         socket.socket.sendall(secure, b"\x17\x03\x03\x00\x20" + b"x" * 32)
 
     server = TlsServer(tmp_path, garbage)
-    with contextlib.closing(Wire(server.trusting)) as wire:
+    with contextlib.closing(ConnectionPool(server.trusting)) as wire:
         outcome = await account(server.root, wire).place(order(), 5)
     await asyncio.to_thread(server.close)
     assert isinstance(outcome, Unknown)
     assert server.requests
 
 
-async def test_an_order_stuck_in_its_handshake_may_be_tried_again(wire: Wire) -> None:
+async def test_an_order_stuck_in_its_handshake_may_be_tried_again(wire: ConnectionPool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as mute:
         root = f"https://127.0.0.1:{mute.getsockname()[1]}"
         outcome = await account(root, wire).place(order(), 0.3)
@@ -350,7 +352,7 @@ async def test_an_order_stuck_in_its_handshake_may_be_tried_again(wire: Wire) ->
 
 async def test_an_order_whose_moment_passed_in_the_handshake_never_leaves(tmp_path: Path) -> None:
     server = TlsServer(tmp_path, lambda secure: None, handshake_after=0.3)
-    with contextlib.closing(Wire(server.trusting)) as wire:
+    with contextlib.closing(ConnectionPool(server.trusting)) as wire:
         outcome = await account(server.root, wire).place(order(), 5, leave_within=0.1)
     await asyncio.to_thread(server.close)
     assert isinstance(outcome, Rejected)
@@ -358,9 +360,9 @@ async def test_an_order_whose_moment_passed_in_the_handshake_never_leaves(tmp_pa
     assert not server.requests
 
 
-async def test_an_order_whose_tunnel_is_refused_never_left(wire: Wire) -> None:
+async def test_an_order_whose_tunnel_is_refused_never_left(wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(407, "who are you", "text/plain")) as proxy:
-        calls = KiteCalls("kitekey", TOKEN, "https://kite.invalid", wire, proxies={"https": proxy.root})
+        calls = KiteClient("kitekey", TOKEN, "https://kite.invalid", wire, proxies={"https": proxy.root})
         outcome = await KiteBroker(calls, SystemClock()).place(order(), 5)
         assert proxy.requests[0].startswith("CONNECT kite.invalid:443 ")
         assert TOKEN not in "".join(proxy.requests)
@@ -368,14 +370,16 @@ async def test_an_order_whose_tunnel_is_refused_never_left(wire: Wire) -> None:
     assert outcome.cause is Cause.TRY_AGAIN
 
 
-async def test_an_order_ignores_the_proxy_of_the_host(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_order_ignores_the_proxy_of_the_host(
+    wire: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", "")
     async with ScriptedServer(answer(200, PLACED)) as server:
         assert isinstance(await account(server.root, wire).place(order(), 5), Accepted)
 
 
-async def test_a_closed_wire_is_no_exception_for_an_order(wire: Wire) -> None:
+async def test_a_closed_wire_is_no_exception_for_an_order(wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
         broker = account(server.root, wire)
         wire.close()
@@ -387,14 +391,14 @@ async def test_a_closed_wire_is_no_exception_for_an_order(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("token", ["abc\r\nX-Other: 1", "abc\n", "abc\0", "₹"])
-async def test_a_token_that_is_no_header_is_never_sent(token: str, wire: Wire) -> None:
+async def test_a_token_that_is_no_header_is_never_sent(token: str, wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
         outcome = await account(server.root, wire, token=token).place(order(), 5)
         assert isinstance(outcome, Rejected)
         assert not server.requests
 
 
-async def test_no_other_request_hides_in_an_order(wire: Wire) -> None:
+async def test_no_other_request_hides_in_an_order(wire: ConnectionPool) -> None:
     async with ScriptedServer(answer(200, PLACED)) as server:
         broker = account(server.root, wire)
         await broker.cancel("1 HTTP/1.1\r\nHost: x\r\n\r\nGET /?")

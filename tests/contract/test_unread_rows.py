@@ -12,7 +12,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from adapters.kite.connection_pool import Wire
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.instruments import KiteInstruments
 from adapters.process.clock import SystemClock
 from domain.errors import InstrumentUnreadable
@@ -42,8 +42,8 @@ def paper() -> Iterator[PaperProcess]:
 
 
 @pytest.fixture
-async def wire(paper: PaperProcess) -> AsyncIterator[Wire]:
-    made = Wire()
+async def wire(paper: PaperProcess) -> AsyncIterator[ConnectionPool]:
+    made = ConnectionPool()
     yield made
     made.close()
     paper.clear_faults()
@@ -53,7 +53,7 @@ async def wire(paper: PaperProcess) -> AsyncIterator[Wire]:
 class Trader:
     """One account at the paper exchange that buys and sells SBIN through the real desk."""
 
-    def __init__(self, paper: PaperProcess, wire: Wire) -> None:
+    def __init__(self, paper: PaperProcess, wire: ConnectionPool) -> None:
         paper.price("SBIN", 800)
         self.paper = paper
         self.account = Account(paper, wire)
@@ -86,7 +86,7 @@ class Trader:
 
 
 @pytest.fixture
-def trader(paper: PaperProcess, wire: Wire) -> Trader:
+def trader(paper: PaperProcess, wire: ConnectionPool) -> Trader:
     return Trader(paper, wire)
 
 
@@ -163,7 +163,7 @@ async def test_our_own_order_is_followed_though_other_fields_of_its_row_are_odd(
 
 
 async def test_bad_lines_of_the_instrument_list_are_unknown_and_the_others_are_read(
-    paper: PaperProcess, wire: Wire
+    paper: PaperProcess, wire: ConnectionPool
 ) -> None:
     for line in ODD_LINES:
         paper.row("/instruments", line)

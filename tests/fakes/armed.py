@@ -7,24 +7,24 @@ from uuid import UUID
 
 from domain.order import OrderStatus
 from domain.run import EnterOrder, ExitOrder
-from domain.scheduled_order import HeldOrder
-from execution.scheduled_orders import ArmedOrders
+from domain.scheduled_order import ScheduledOrder
+from execution.scheduled_orders import ScheduledOrders
 from tests.fakes.house import MemoryOrderLog
 
 
 @dataclass
-class MemoryArmedLog:
-    """Implements `domain.scheduled_order.ArmedLog` for one worker that never dies."""
+class MemoryScheduledOrderLog:
+    """Implements `domain.scheduled_order.ScheduledOrderLog` for one worker that never dies."""
 
     log: MemoryOrderLog
-    armed: list[HeldOrder] = field(default_factory=list)
+    armed: list[ScheduledOrder] = field(default_factory=list)
 
-    async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | None:
+    async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
         attempts = await self.log.leg(order.key)
         last = attempts[-1] if attempts else await self.log.plan(order.key, order.terms, 1, order.due_at)
         if last.status is not OrderStatus.PLANNED:
             return None
-        held = HeldOrder(order, replace(last, armed=True, due_at=order.due_at))
+        held = ScheduledOrder(order, replace(last, armed=True, due_at=order.due_at))
         self.log.rows[order.key, last.attempt] = held.attempt
         self.armed.append(held)
         return held
@@ -38,15 +38,15 @@ class MemoryArmedLog:
     async def leave(self, worker: str) -> None:
         return
 
-    async def orphans(self, worker: str, ahead: timedelta) -> Sequence[HeldOrder]:
+    async def orphans(self, worker: str, ahead: timedelta) -> Sequence[ScheduledOrder]:
         return []
 
-    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[HeldOrder]:
+    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
         return []
 
 
-class ForgetfulOrders(ArmedOrders):
+class ForgetfulOrders(ScheduledOrders):
     """Holds nothing of what it is given: the run must do it all by itself."""
 
-    def take(self, held: HeldOrder) -> None:
+    def take(self, held: ScheduledOrder) -> None:
         return

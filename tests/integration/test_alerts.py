@@ -20,7 +20,7 @@ from adapters.alerts.log import CloudWatchUnset, open_alerts
 from adapters.postgres.engine import Store
 from adapters.process.clock import SystemClock
 from adapters.redis.runtime_cache import RedisRuntimeCache
-from adapters.telemetry.dependency_watch import PartWatch, postgres_part, redis_part, temporal_part
+from adapters.telemetry.dependency_watch import DependencyWatch, postgres_part, redis_part, temporal_part
 from domain.ports import Alerts
 from domain.run import Alarm
 from domain.strategy import Outcome, Position
@@ -152,7 +152,7 @@ async def redis_goes_away(alerts: Alerts, _desk: Desk, _postgres: PostgresServer
     await server.start()
     cache = RedisRuntimeCache.connect(server.url)
     try:
-        await watch_until_told(PartWatch([redis_part(cache.ping)], alerts, SystemClock()), server.kill)
+        await watch_until_told(DependencyWatch([redis_part(cache.ping)], alerts, SystemClock()), server.kill)
     finally:
         await cache.close()
         server.remove()
@@ -162,7 +162,9 @@ async def postgres_freezes(alerts: Alerts, _desk: Desk, postgres: PostgresServer
     store = Store.open(postgres.url(), pool_size=1)
     await store.ping()  # a connection that was good: its driver lets go of it slowly
     try:
-        await watch_until_told(PartWatch([postgres_part(store.ping)], alerts, SystemClock()), postgres.freeze)
+        await watch_until_told(
+            DependencyWatch([postgres_part(store.ping)], alerts, SystemClock()), postgres.freeze
+        )
     finally:
         postgres.thaw()
         await store.close()
@@ -174,10 +176,10 @@ async def temporal_goes_away(alerts: Alerts, _desk: Desk, _postgres: PostgresSer
     part = temporal_part(server.client)
     await part.ask()
     await server.shutdown()
-    await watch_until_told(PartWatch([part], alerts, SystemClock()), lambda: None)
+    await watch_until_told(DependencyWatch([part], alerts, SystemClock()), lambda: None)
 
 
-async def watch_until_told(watch: PartWatch, break_it: Callable[[], None]) -> None:
+async def watch_until_told(watch: DependencyWatch, break_it: Callable[[], None]) -> None:
     running = asyncio.create_task(watch.run())
     break_it()
     await until(lambda: bool(watch.down))

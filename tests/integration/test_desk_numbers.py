@@ -13,7 +13,7 @@ from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
-from adapters.telemetry.operations import DeskNumbers, DeskWatch
+from adapters.telemetry.operations import DeskNumbers, OperationsWatch
 from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
 from domain.errors import Unavailable
 from domain.order import Leg
@@ -42,7 +42,7 @@ def read(registry: CollectorRegistry, name: str) -> float:
 
 async def test_what_needs_a_person_is_counted(store: Store) -> None:
     registry, queue = CollectorRegistry(), Counted(3)
-    watch = DeskWatch(
+    watch = OperationsWatch(
         DeskNumbers(registry), Attention(store), queue.count, Counted(0).count, SystemClock(), Watchers(store)
     )
     await watch.look()
@@ -74,7 +74,7 @@ async def test_shares_that_a_stopped_strategy_still_holds_are_counted(store: Sto
     await desk.runs.activate(start)
     await desk.bought()
     await desk.runs.finish(desk.end(start, Outcome.ORDER_FAILED, Position.BOUGHT))
-    await DeskWatch(
+    await OperationsWatch(
         DeskNumbers(registry),
         Attention(store),
         Counted(0).count,
@@ -87,7 +87,7 @@ async def test_shares_that_a_stopped_strategy_still_holds_are_counted(store: Sto
 
 async def test_what_cannot_be_read_is_unknown_and_the_reading_grows_old(store: Store) -> None:
     registry, queue = CollectorRegistry(), Counted(0)
-    watch = DeskWatch(
+    watch = OperationsWatch(
         DeskNumbers(registry), Attention(store), queue.count, Counted(0).count, SystemClock(), Watchers(store)
     )
     assert math.isnan(read(registry, "positions_left")), "nothing was read yet"
@@ -123,7 +123,7 @@ async def test_the_workers_order_log_counts_what_it_writes(store: Store, leg: Le
 
 async def test_stuck_runs_are_counted_and_unknown_while_temporal_is_away(store: Store) -> None:
     registry, runs = CollectorRegistry(), Counted(2)
-    watch = DeskWatch(
+    watch = OperationsWatch(
         DeskNumbers(registry), Attention(store), Counted(0).count, runs.count, SystemClock(), Watchers(store)
     )
     await watch.look()

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
@@ -33,7 +33,7 @@ def paper() -> Iterator[PaperProcess]:
 class Floor:
     """A listener on the floor of the paper exchange."""
 
-    def __init__(self, paper: PaperProcess, wire: Wire) -> None:
+    def __init__(self, paper: PaperProcess, wire: ConnectionPool) -> None:
         self.paper = paper
         self.watch_list = MemoryWatchList()
         self.clock = SystemClock()
@@ -44,7 +44,7 @@ class Floor:
         login = FeedLogin(account.api_key, account.access_token)
 
         def open_broker(found: FeedLogin) -> Broker:
-            calls = KiteCalls(found.api_key, found.access_token, paper.url, wire)
+            calls = KiteClient(found.api_key, found.access_token, paper.url, wire)
             return KiteBroker(calls, self.clock)
 
         self.listener = Listener(
@@ -81,7 +81,7 @@ class Floor:
 async def floor(paper: PaperProcess) -> AsyncIterator[Floor]:
     for symbol in ("TCS", "INFY", "SBIN", "ITC"):
         paper.price(symbol, 3600)
-    wire = Wire()
+    wire = ConnectionPool()
     floor = Floor(paper, wire)
     task = asyncio.create_task(floor.listener.run())
     await floor.listener.until_ready()

@@ -11,19 +11,19 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.engine import make_url
 from temporalio.testing import ActivityEnvironment
 
-from activities.notifications import NoticeActivities
-from adapters.notifications.alerts import NoticeAlerts
+from activities.notifications import NotificationActivities
+from adapters.notifications.alerts import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
 from adapters.notifications.services import Service, Services
 from adapters.notifications.webhook import Webhooks
-from adapters.postgres.channels import Channels, NewChannel, SentNotice, SentNotices
+from adapters.postgres.channels import Channels, NewChannel, SentNotification, SentNotifications
 from adapters.postgres.engine import Store
-from adapters.postgres.notification_tables import ChannelRow, NoticeCursor, NoticeRow
+from adapters.postgres.notification_tables import ChannelRow, NotificationCursor, NotificationRow
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.tables import EventRow, StrategyRow, User
 from adapters.process.clock import SystemClock
 from adapters.secrets.vault import Opener
-from domain.notification import CHOICES, ChannelKind, NoticeKind, sealed_name
+from domain.notification import CHOICES, ChannelKind, NotificationKind, sealed_name
 from domain.run import Alarm
 from local.keys import fresh
 from migrations.roles import Role, make_roles
@@ -41,12 +41,15 @@ class House:
     store: Store
     outbox: PostgresOutbox
     webhooks: Webhooks
-    activities: NoticeActivities
+    activities: NotificationActivities
     user_id: UUID
     strategy_id: UUID
 
     async def channel(
-        self, address: str, kind: ChannelKind = ChannelKind.WEBHOOK, tells: tuple[NoticeKind, ...] = CHOICES
+        self,
+        address: str,
+        kind: ChannelKind = ChannelKind.WEBHOOK,
+        tells: tuple[NotificationKind, ...] = CHOICES,
     ) -> UUID:
         channel_id, sealer = uuid4(), OPENER.sealer()
 
@@ -77,20 +80,22 @@ class House:
         activities = self.activities
         if services or webhooks:
             courier = ChannelCourier(OPENER, webhooks or self.webhooks, services or Services())
-            activities = NoticeActivities(self.outbox, courier, SystemClock())
+            activities = NotificationActivities(self.outbox, courier, SystemClock())
         await self.outbox.gather()
         while claimed := await self.outbox.claim(100):
             await asyncio.gather(*(activities._send(notice) for notice in claimed))
 
-    async def notices(self) -> list[SentNotice]:
+    async def notices(self) -> list[SentNotification]:
         async with self.store.read() as session:
-            return list(reversed(await SentNotices(session, self.user_id).page(100, None)))
+            return list(reversed(await SentNotifications(session, self.user_id).page(100, None)))
 
     async def time_passes(self, by: timedelta = LATER) -> None:
         """Make what waits due, and what is on its way long on its way."""
         async with self.store.work() as session:
             await session.execute(
-                update(NoticeRow).values(due_at=NoticeRow.due_at - by, claimed_at=NoticeRow.claimed_at - by)
+                update(NotificationRow).values(
+                    due_at=NotificationRow.due_at - by, claimed_at=NotificationRow.claimed_at - by
+                )
             )
 
 
@@ -116,7 +121,9 @@ async def house(store: Store, worker: Store) -> AsyncIterator[House]:
     async with Webhooks(clock, anywhere=True) as webhooks:
         outbox = PostgresOutbox(worker)
         courier = ChannelCourier(OPENER, webhooks, services)
-        yield House(store, outbox, webhooks, NoticeActivities(outbox, courier, clock), user_id, strategy_id)
+        yield House(
+            store, outbox, webhooks, NotificationActivities(outbox, courier, clock), user_id, strategy_id
+        )
     services.close()
 
 
@@ -164,7 +171,7 @@ async def test_nobody_is_told_twice_however_often_and_by_how_many_it_is_gathered
 async def test_channel_is_told_what_it_asked_for_and_nothing_from_before_it(house: House) -> None:
     async with hook() as receiver:
         await house.happens(words="Before.")
-        await house.channel(receiver.url, tells=(NoticeKind.STOP_LOSS, NoticeKind.MISSED))
+        await house.channel(receiver.url, tells=(NotificationKind.STOP_LOSS, NotificationKind.MISSED))
         await house.happens("bought")
         await house.happens("stop_loss", "Stop hit.")
         await house.happens("stopped", "Stopped: too late.", outcome="missed")
@@ -341,7 +348,7 @@ async def test_alarm_for_a_user_reaches_his_channels_once(house: House) -> None:
     class Quiet:
         async def raise_(self, alarm: Alarm) -> None: ...
 
-    alerts = NoticeAlerts(Quiet(), house.outbox, SystemClock())
+    alerts = NotificationAlerts(Quiet(), house.outbox, SystemClock())
     async with hook() as receiver:
         await house.channel(receiver.url)
         for _ in range(2):
@@ -373,7 +380,7 @@ async def test_cursor_moves_past_what_is_a_minute_old(house: House) -> None:
     await house.happens()
     await house.outbox.gather()
     async with house.store.read() as session:
-        assert await session.scalar(select(NoticeCursor.event_id)) == first
+        assert await session.scalar(select(NotificationCursor.event_id)) == first
 
 
 async def test_old_notices_are_forgotten(house: House) -> None:
@@ -381,7 +388,7 @@ async def test_old_notices_are_forgotten(house: House) -> None:
     await house.happens()
     await house.deliver()
     async with house.store.work() as session:
-        await session.execute(update(NoticeRow).values(at=datetime.now(UTC) - timedelta(days=31)))
+        await session.execute(update(NotificationRow).values(at=datetime.now(UTC) - timedelta(days=31)))
     await house.outbox.forget()
     assert await house.notices() == []
 

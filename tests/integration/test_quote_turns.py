@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy import text
 
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.shared_quotes import SharedQuotes, asker, shared
 from adapters.postgres.engine import Store
 from adapters.postgres.quote_turns import PostgresQuoteTurns
-from adapters.postgres.scheduled_orders import PostgresArmedLog
+from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from adapters.process.clock import SystemClock
 from domain.errors import BrokerUnavailable
 from domain.order import OrderTerms
@@ -95,7 +95,7 @@ async def held_entries(store: Store, user_id: UUID, symbols: Sequence[str]) -> N
         desk = await Desk.made(store, symbol, user_id)
         await desk.runs.activate(desk.start())
         order = EnterOrder(desk.key(), OrderTerms("NSE", symbol, Product.CNC), 1, Decimal(1), due_at)
-        assert await PostgresArmedLog(store, store).arm(order, f"worker {number % 4}")
+        assert await PostgresScheduledOrderLog(store, store).arm(order, f"worker {number % 4}")
 
 
 async def row(store: Store, of: Asker) -> Any:
@@ -130,14 +130,14 @@ async def test_all_processes_of_an_account_are_answered_by_one_question_and_noth
     database: str, processes: int
 ) -> None:
     made = [Process.on(database) for _ in range(processes)]
-    wire, user_id = Wire(), uuid4()
+    wire, user_id = ConnectionPool(), uuid4()
     with PaperProcess() as paper:
         owner = paper.account(cash=1_000_000)
         of = asker(user_id, owner.api_key, owner.access_token)
         await held_entries(made[0].store, user_id, SYMBOLS)
         brokers = [
             KiteBroker(
-                KiteCalls(owner.api_key, owner.access_token, paper.url, wire),
+                KiteClient(owner.api_key, owner.access_token, paper.url, wire),
                 SystemClock(),
                 pace=shared(process.turns, of),
             )

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 from redis.asyncio import Redis
 
-from adapters.redis.fast_stops import RedisStopQueue
-from adapters.redis.stop_queue import RedisStops
+from adapters.redis.fast_stops import RedisFastStops
+from adapters.redis.stop_queue import RedisStopQueue
 from domain.errors import CacheUnavailable
 from tests.valkey_process import ValkeyProcess
 
@@ -24,8 +24,8 @@ async def server() -> AsyncIterator[ValkeyProcess]:
 
 
 @pytest.fixture
-async def queue(server: ValkeyProcess) -> AsyncIterator[RedisStopQueue]:
-    queue = RedisStopQueue.connect(server.url)
+async def queue(server: ValkeyProcess) -> AsyncIterator[RedisFastStops]:
+    queue = RedisFastStops.connect(server.url)
     yield queue
     await queue.close()
 
@@ -38,7 +38,7 @@ async def redis(server: ValkeyProcess) -> AsyncIterator[Redis]:
 
 
 async def test_each_stop_is_an_entry_of_two_fields_in_the_order_given(
-    queue: RedisStopQueue, redis: Redis
+    queue: RedisFastStops, redis: Redis
 ) -> None:
     many = [uuid4() for _ in range(1_000)]
     await queue.put(many)
@@ -48,13 +48,13 @@ async def test_each_stop_is_an_entry_of_two_fields_in_the_order_given(
     ]
 
 
-async def test_nothing_hit_puts_nothing(queue: RedisStopQueue, redis: Redis) -> None:
+async def test_nothing_hit_puts_nothing(queue: RedisFastStops, redis: Redis) -> None:
     await queue.warm()
     await queue.put([])
     assert await redis.xlen("queue:orders") == 0
 
 
-async def test_stream_that_nobody_reads_stays_bounded(queue: RedisStopQueue, redis: Redis) -> None:
+async def test_stream_that_nobody_reads_stays_bounded(queue: RedisFastStops, redis: Redis) -> None:
     many = [uuid4() for _ in range(10_000)]
     for _ in range(11):
         await queue.put(many)
@@ -62,7 +62,7 @@ async def test_stream_that_nobody_reads_stays_bounded(queue: RedisStopQueue, red
 
 
 async def test_server_that_came_back_takes_the_next_stop(
-    queue: RedisStopQueue, server: ValkeyProcess
+    queue: RedisFastStops, server: ValkeyProcess
 ) -> None:
     await queue.put([uuid4()])
     server.kill()
@@ -76,7 +76,7 @@ async def test_server_that_came_back_takes_the_next_stop(
     await client.aclose()
 
 
-async def test_server_that_stands_still_is_given_up(queue: RedisStopQueue, server: ValkeyProcess) -> None:
+async def test_server_that_stands_still_is_given_up(queue: RedisFastStops, server: ValkeyProcess) -> None:
     await queue.warm()
     os.kill(server.pid, signal.SIGSTOP)
     try:
@@ -87,8 +87,8 @@ async def test_server_that_stands_still_is_given_up(queue: RedisStopQueue, serve
         os.kill(server.pid, signal.SIGCONT)
 
 
-async def test_what_no_worker_has_taken_is_counted(queue: RedisStopQueue, server: ValkeyProcess) -> None:
-    stops = RedisStops.connect(server.url, "worker")
+async def test_what_no_worker_has_taken_is_counted(queue: RedisFastStops, server: ValkeyProcess) -> None:
+    stops = RedisStopQueue.connect(server.url, "worker")
     try:
         assert await stops.waiting() == 0
         await queue.put([uuid4() for _ in range(3)])

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.postgres.engine import Store
 from adapters.process.clock import SystemClock
 from domain.order import Leg, Reason
-from execution.executor import DeskRules, OrderDesk
-from execution.order_intent import Intent
+from execution.executor import ExecutionRules, OrderExecutor
+from execution.order_intent import OrderIntent
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
 from tests.scripted_server import ScriptedServer, answer
@@ -28,14 +28,14 @@ from tests.store_rows import TERMS, Desk, just_now
 async def test_a_refused_sale_says_why_in_its_row_and_in_the_timeline(
     store: Store, status: int, words: str, ours: str
 ) -> None:
-    house, clock, wire = await Desk.made(store), SystemClock(), Wire()
+    house, clock, wire = await Desk.made(store), SystemClock(), ConnectionPool()
     await house.runs.activate(house.start())
     await house.bought()
     brokers = MemoryBrokers(MemoryBroker(clock))
-    desk = OrderDesk(house.log, MemoryCache(), brokers, clock, DeskRules())
-    intent = Intent(house.key(Leg.EXIT), TERMS, 10, Reason.SELL, just_now(), patience=0)
+    desk = OrderExecutor(house.log, MemoryCache(), brokers, clock, ExecutionRules())
+    intent = OrderIntent(house.key(Leg.EXIT), TERMS, 10, Reason.SELL, just_now(), patience=0)
     async with ScriptedServer(answer(status, {"status": "error", "message": words})) as kite:
-        broker = KiteBroker(KiteCalls("key", "token", kite.root, wire), clock)
+        broker = KiteBroker(KiteClient("key", "token", kite.root, wire), clock)
         await desk.place_once(intent, broker, asyncio.Event())
         async with asyncio.timeout(5):  # nothing to look up: the answer was clear
             await desk.settle(intent, broker, asyncio.Event())

@@ -11,13 +11,13 @@ from sqlalchemy import update
 
 from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
-from adapters.postgres.scheduled_orders import PostgresArmedLog
+from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
 from domain.budget import ENTRIES, EXITS
 from domain.order import Attempt, Leg, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed
 from domain.run import EnterOrder, ExitOrder
-from domain.scheduled_order import UNSENT_AFTER, HeldOrder
+from domain.scheduled_order import UNSENT_AFTER, ScheduledOrder
 from domain.strategy import Outcome, Phase
 from tests.store_rows import TERMS, Desk, just_now, seen
 
@@ -32,8 +32,8 @@ async def desk(store: Store) -> Desk:
 
 
 @pytest.fixture
-def held(store: Store) -> PostgresArmedLog:
-    return PostgresArmedLog(store, store)
+def held(store: Store) -> PostgresScheduledOrderLog:
+    return PostgresScheduledOrderLog(store, store)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ async def connected(database: str, store: Store) -> AsyncIterator["Connected"]:
     """A worker that is alive, on connections that bear its name."""
     worker = name("first")
     life = Store.open(database, pool_size=1, application=worker)
-    await PostgresArmedLog(store, life).beat(worker)
+    await PostgresScheduledOrderLog(store, life).beat(worker)
     yield Connected(worker, life)
     await life.close()
 
@@ -62,13 +62,15 @@ def entry(desk: Desk, due_at: datetime) -> EnterOrder:
     return EnterOrder(desk.key(), TERMS, 10, desk.strategy.stop_loss, due_at, closes_at)
 
 
-async def armed(held: PostgresArmedLog, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder:
+async def armed(
+    held: PostgresScheduledOrderLog, order: EnterOrder | ExitOrder, worker: str
+) -> ScheduledOrder:
     found = await held.arm(order, worker)
     assert found is not None
     return found
 
 
-async def taken_over(held: PostgresArmedLog, desk: Desk, worker: str) -> list[HeldOrder]:
+async def taken_over(held: PostgresScheduledOrderLog, desk: Desk, worker: str) -> list[ScheduledOrder]:
     """Return what `worker` takes over of this desk's; other tests' workers die too."""
     found = await held.orphans(worker, AHEAD)
     return [one for one in found if one.order.key.strategy_id == desk.strategy.strategy_id]
@@ -81,7 +83,7 @@ async def silent_for(store: Store, worker: str, seconds: float) -> None:
 
 
 async def test_order_of_a_silent_worker_is_taken_over_before_its_instant(
-    desk: Desk, held: PostgresArmedLog, connected: Connected
+    desk: Desk, held: PostgresScheduledOrderLog, connected: Connected
 ) -> None:
     first, second = connected.name, name("second")
     order = entry(desk, just_now() + timedelta(seconds=10))
@@ -96,7 +98,7 @@ async def test_order_of_a_silent_worker_is_taken_over_before_its_instant(
 
 
 async def test_order_of_a_worker_whose_connection_ended_is_taken_over_sooner(
-    desk: Desk, held: PostgresArmedLog, connected: Connected
+    desk: Desk, held: PostgresScheduledOrderLog, connected: Connected
 ) -> None:
     await armed(held, entry(desk, just_now() + timedelta(seconds=10)), connected.name)
     await connected.life.close()
@@ -107,7 +109,7 @@ async def test_order_of_a_worker_whose_connection_ended_is_taken_over_sooner(
 
 
 async def test_order_is_free_at_once_when_its_worker_leaves(
-    desk: Desk, held: PostgresArmedLog, connected: Connected
+    desk: Desk, held: PostgresScheduledOrderLog, connected: Connected
 ) -> None:
     await armed(held, entry(desk, just_now() + timedelta(seconds=10)), connected.name)
     await held.leave(connected.name)
@@ -115,7 +117,7 @@ async def test_order_is_free_at_once_when_its_worker_leaves(
 
 
 async def test_what_a_living_worker_did_not_send_in_time_is_anybodys(
-    desk: Desk, held: PostgresArmedLog, connected: Connected
+    desk: Desk, held: PostgresScheduledOrderLog, connected: Connected
 ) -> None:
     late = just_now() - UNSENT_AFTER - timedelta(seconds=0.1)
     await armed(held, entry(desk, late), connected.name)
@@ -123,7 +125,7 @@ async def test_what_a_living_worker_did_not_send_in_time_is_anybodys(
 
 
 async def test_what_a_dead_worker_sent_is_followed_by_another(
-    desk: Desk, held: PostgresArmedLog, connected: Connected
+    desk: Desk, held: PostgresScheduledOrderLog, connected: Connected
 ) -> None:
     mine = await armed(held, entry(desk, just_now()), connected.name)
     await desk.log.claim(mine.attempt, 10, Reason.BUY, just_now(), None)
@@ -133,14 +135,16 @@ async def test_what_a_dead_worker_sent_is_followed_by_another(
     assert found.attempt.status is OrderStatus.SENT
 
 
-async def test_a_late_sale_is_its_runs_and_nobody_elses(desk: Desk, held: PostgresArmedLog) -> None:
+async def test_a_late_sale_is_its_runs_and_nobody_elses(desk: Desk, held: PostgresScheduledOrderLog) -> None:
     await desk.bought()
     late = ExitOrder(desk.key(Leg.EXIT), TERMS, 10, Reason.SELL, just_now() - timedelta(seconds=2))
     await armed(held, late, name("gone"))
     assert await taken_over(held, desk, name("second")) == []
 
 
-async def test_nothing_is_armed_once_it_was_sent_or_called_off(desk: Desk, held: PostgresArmedLog) -> None:
+async def test_nothing_is_armed_once_it_was_sent_or_called_off(
+    desk: Desk, held: PostgresScheduledOrderLog
+) -> None:
     order = entry(desk, just_now() + timedelta(seconds=10))
     mine = await armed(held, order, name("first"))
     await desk.log.deny(mine.attempt, "stopped before it was sent", Outcome.STOPPED)
@@ -158,7 +162,7 @@ async def test_nothing_more_is_planned_once_the_strategy_has_stopped(desk: Desk,
 
 
 async def test_a_stop_sells_ahead_of_its_run_only_while_the_shares_are_held(
-    desk: Desk, held: PostgresArmedLog
+    desk: Desk, held: PostgresScheduledOrderLog
 ) -> None:
     strategy_id = desk.strategy.strategy_id
     await in_phase(desk, Phase.ENTERING)
@@ -182,7 +186,7 @@ async def in_phase(desk: Desk, phase: Phase) -> None:
         )
 
 
-async def test_a_stop_sells_nothing_twice(desk: Desk, held: PostgresArmedLog) -> None:
+async def test_a_stop_sells_nothing_twice(desk: Desk, held: PostgresScheduledOrderLog) -> None:
     await in_phase(desk, Phase.HOLDING)
     await desk.bought()
     [sale] = await held.at_their_stop([desk.strategy.strategy_id], just_now())

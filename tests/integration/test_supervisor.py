@@ -18,7 +18,7 @@ from local import probes, watcher
 from local import supervised_process as supervised
 from local.errors import PartFailed
 from local.ports import HeldPort
-from local.process_spec import Part
+from local.process_spec import ProcessSpec
 from local.supervisor import Supervisor
 
 STOPWATCH = Path(sys.executable).parent / "stopwatch"
@@ -50,9 +50,9 @@ def gone(pid: int) -> bool:
         return True
 
 
-def part_of(tmp_path: Path, name: str, code: str = STAND_IN, **more: object) -> Part:
+def part_of(tmp_path: Path, name: str, code: str = STAND_IN, **more: object) -> ProcessSpec:
     mark = tmp_path / f"{name}.ready"
-    return Part(
+    return ProcessSpec(
         name=name,
         command=(sys.executable, "-c", code, name, str(mark), str(tmp_path / "ends")),
         log=tmp_path / f"{name}.log",
@@ -183,7 +183,7 @@ async def test_start_fails_with_the_reason_when_a_part_never_answers(tmp_path: P
 
 
 async def test_start_fails_with_the_reason_when_the_program_is_missing(tmp_path: Path) -> None:
-    missing = Part(
+    missing = ProcessSpec(
         name="temporal",
         command=(str(tmp_path / "temporal"),),
         log=tmp_path / "log",

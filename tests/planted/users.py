@@ -47,15 +47,15 @@ USER_BUGS: tuple[Bug, ...] = (
         "a notice whose sender vanished is sent again",
         "Nobody knows whether it arrived: its user may be told twice.",
         "adapters/postgres/outbox.py",
-        "        status=NoticeStatus.UNKNOWN,\n        ended_at=_NOW,",
-        "        status=NoticeStatus.WAITING,\n        ended_at=None,",
+        "        status=NotificationStatus.UNKNOWN,\n        ended_at=_NOW,",
+        "        status=NotificationStatus.WAITING,\n        ended_at=None,",
         (NOTICES,),
     ),
     Bug(
         "a notice is sent again on a timeout",
         "The receiver may have taken it, and its user is told twice.",
         "domain/notification.py",
-        "    if delivery.arrival is Arrival.UNKNOWN:\n        return Settled(NoticeStatus.UNKNOWN)\n"
+        "    if delivery.arrival is Arrival.UNKNOWN:\n        return Settled(NotificationStatus.UNKNOWN)\n"
         "    pause = again_after(attempts) if delivery.arrival is Arrival.NOT_YET else None\n",
         "    unsure = (Arrival.NOT_YET, Arrival.UNKNOWN)\n"
         "    pause = again_after(attempts) if delivery.arrival in unsure else None\n",

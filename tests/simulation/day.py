@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from activities.degraded_exit import OffBooksActivities
+from activities.degraded_exit import DegradedExitActivities
 from activities.orders import OrderActivities
 from activities.runs import RunActivities
 from domain import failpoint
@@ -19,10 +19,10 @@ from domain.order import Attempt
 from domain.run import RUN_VERSION, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
-from execution.entry_checks import EntryGate
-from execution.executor import DeskRules, OrderDesk
-from execution.exit_alerts import ExitWatch
-from execution.legs import Dealer
+from execution.entry_checks import EntryChecks
+from execution.executor import ExecutionRules, OrderExecutor
+from execution.exit_alerts import ExitAlerts
+from execution.legs import LegExecutor
 from tests.fakes.house import MemoryAlerts
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.simulation.exchange import Accounts, Entry, Exchange
@@ -156,14 +156,14 @@ class _Day:
         self.alerts = MemoryAlerts()
         self.outside = contextvars.copy_context()
         clock = _Clock(self)
-        desk = OrderDesk(self.orders, self.cache, self.brokers, clock, DeskRules())
-        gate = EntryGate(self.brokers, self.cache, clock, MemoryTradingDays())
-        watch = ExitWatch(self.orders, self.alerts)
-        dealer = Dealer(desk, gate, watch, self.brokers, clock, timedelta(seconds=5))
+        desk = OrderExecutor(self.orders, self.cache, self.brokers, clock, ExecutionRules())
+        gate = EntryChecks(self.brokers, self.cache, clock, MemoryTradingDays())
+        watch = ExitAlerts(self.orders, self.alerts)
+        dealer = LegExecutor(desk, gate, watch, self.brokers, clock, timedelta(seconds=5))
         self.hands = Hands(self, self.orders, dealer, clock)
         orders = OrderActivities(dealer, desk, self.hands)  # type: ignore[arg-type]
         runs = RunActivities(self.runs, self.cache, self.alerts)
-        off_books = OffBooksActivities(self.orders, self.brokers, clock, DeskRules().horizons)
+        off_books = DegradedExitActivities(self.orders, self.brokers, clock, ExecutionRules().horizons)
         activities = {
             name: getattr(room, name)
             for room in (orders, runs, off_books)

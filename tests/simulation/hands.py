@@ -9,9 +9,9 @@ from uuid import UUID
 
 from domain.ports import Clock
 from domain.run import Armed, EnterOrder, ExitOrder
-from domain.scheduled_order import GONE_AFTER, LEASE, HeldOrder
-from execution.legs import Dealer
-from execution.scheduled_orders import ArmedOrders
+from domain.scheduled_order import GONE_AFTER, LEASE, ScheduledOrder
+from execution.legs import LegExecutor
+from execution.scheduled_orders import ScheduledOrders
 from tests.simulation.house import Orders
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.server import Attempt, Server, Worker, attempt_now
@@ -35,12 +35,12 @@ class Stage(Protocol):
 
 @dataclass(eq=False)
 class _Log:
-    """Implements `domain.scheduled_order.ArmedLog` for one worker process."""
+    """Implements `domain.scheduled_order.ScheduledOrderLog` for one worker process."""
 
     orders: Orders
     worker: Worker
 
-    async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> HeldOrder | None:
+    async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
         return await self.orders.arm(order, self.worker)
 
     async def slot(self, due_at: datetime) -> int:
@@ -52,10 +52,10 @@ class _Log:
     async def leave(self, worker: str) -> None:
         return
 
-    async def orphans(self, worker: str, ahead: timedelta) -> Sequence[HeldOrder]:
+    async def orphans(self, worker: str, ahead: timedelta) -> Sequence[ScheduledOrder]:
         return []
 
-    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[HeldOrder]:
+    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
         return []
 
 
@@ -65,12 +65,12 @@ class Hands:
 
     stage: Stage
     orders: Orders
-    dealer: Dealer
+    dealer: LegExecutor
     clock: Clock
-    of: dict[Worker, ArmedOrders] = field(default_factory=dict)
+    of: dict[Worker, ScheduledOrders] = field(default_factory=dict)
 
     async def arm(self, order: EnterOrder | ExitOrder) -> Armed:
-        """Stand in for `ArmedOrders.arm` of the process that carries the activity out."""
+        """Stand in for `ScheduledOrders.arm` of the process that carries the activity out."""
         attempt = attempt_now.get()
         return await self._of(attempt.worker if attempt else self.stage.server.worker).arm(order)
 
@@ -88,15 +88,15 @@ class Hands:
             for held in self.orders.at_their_stop(self.clock.now(), self.stage.is_leaving()):
                 self._take(worker, held)
 
-    def _take(self, worker: Worker, held: HeldOrder) -> None:
+    def _take(self, worker: Worker, held: ScheduledOrder) -> None:
         context = self.stage.outside.copy()
         context.run(attempt_now.set, Attempt(worker))
         context.run(self._of(worker).take, held)
 
-    def _of(self, worker: Worker) -> ArmedOrders:
+    def _of(self, worker: Worker) -> ScheduledOrders:
         if worker not in self.of:
             log = _Log(self.orders, worker)
-            self.of[worker] = ArmedOrders(log, self.dealer, self.clock, f"worker {len(self.of) + 1}")
+            self.of[worker] = ScheduledOrders(log, self.dealer, self.clock, f"worker {len(self.of) + 1}")
         return self.of[worker]
 
     def _is_dead(self, worker: Worker) -> bool:

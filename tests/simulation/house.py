@@ -23,7 +23,7 @@ from domain.order import (
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected
 from domain.ports import Claimed, NotClaimed, RuntimeUpdate
 from domain.run import ActivateRun, Activation, EnterOrder, ExitOrder, FinishRun, PhaseChange, RunRef
-from domain.scheduled_order import EXIT_SENT_WITHIN, UNSENT_AFTER, HeldOrder
+from domain.scheduled_order import EXIT_SENT_WITHIN, UNSENT_AFTER, ScheduledOrder
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Product, Status, Strategy
 from tests.simulation.server import Worker
@@ -182,7 +182,7 @@ class Orders:
             if row.status is OrderStatus.PLANNED:
                 self._move(row, OrderEvent.PROVE_NOT_PLACED, message=message, verdict=Outcome.STOPPED)
 
-    async def arm(self, order: EnterOrder | ExitOrder, worker: Worker) -> HeldOrder | None:
+    async def arm(self, order: EnterOrder | ExitOrder, worker: Worker) -> ScheduledOrder | None:
         """Write the leg's first intent as held by a worker process."""
         lost = await self.stage.storing(f"log.arm.{order.key.leg}")
         leg = self.of(order.key)
@@ -193,9 +193,9 @@ class Orders:
         self.held[row.tag] = worker, order
         if lost:
             raise StoreUnavailable(_LOST)
-        return HeldOrder(order, row)
+        return ScheduledOrder(order, row)
 
-    def orphans(self, mine: Worker, dead: Callable[[Worker], bool], now: datetime) -> list[HeldOrder]:
+    def orphans(self, mine: Worker, dead: Callable[[Worker], bool], now: datetime) -> list[ScheduledOrder]:
         """Take over what is a dead worker's, or what a living one has not sent in time."""
         found = []
         for row in list(self.rows.values()):
@@ -210,10 +210,10 @@ class Orders:
                 (waits and in_time and (late or dead(holder))) or (not waits and dead(holder))
             ):
                 self.held[row.tag] = mine, order
-                found.append(HeldOrder(order, row))
+                found.append(ScheduledOrder(order, row))
         return found
 
-    def at_their_stop(self, now: datetime, leaving: bool) -> list[HeldOrder]:
+    def at_their_stop(self, now: datetime, leaving: bool) -> list[ScheduledOrder]:
         """Return the sale that may leave ahead of its run."""
         entries = [row for row in self.rows.values() if row.key.leg is Leg.ENTRY]
         sales = [row for row in self.rows.values() if row.key.leg is Leg.EXIT and row.attempt == 1]
@@ -221,7 +221,7 @@ class Orders:
         if self.closed or leaving or not bought or not all(row.over for row in entries):
             return []
         return [
-            HeldOrder(ExitOrder(row.key, TERMS, bought, Reason.STOPLOSS, now), row)
+            ScheduledOrder(ExitOrder(row.key, TERMS, bought, Reason.STOPLOSS, now), row)
             for row in sales
             if row.status is OrderStatus.PLANNED
         ]

@@ -12,15 +12,15 @@ from domain.errors import LoginNeeded
 from domain.order import BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.sellable import OtherClaims
 from domain.strategy import Product
-from execution.account_snapshot import AccountReader, NotCovered
-from execution.order_intent import Intent
+from execution.account_snapshot import AccountSnapshots, NotCovered
+from execution.order_intent import OrderIntent
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 KEY = LegKey(UUID(int=1), UUID(int=2), date(2026, 11, 23), 1, Leg.EXIT)
-STOP = Intent(KEY, OrderTerms("NSE", "TCS", Product.MIS), 10, Reason.STOPLOSS, NOW, patience=2)
+STOP = OrderIntent(KEY, OrderTerms("NSE", "TCS", Product.MIS), 10, Reason.STOPLOSS, NOW, patience=2)
 PATIENT = replace(STOP, reason=Reason.STOP, patience=None)
 
 
@@ -40,9 +40,9 @@ class Desk:
         self.broker = MemoryBroker(self.clock, book=[purchase()])
         self.log = MemoryOrderLog(self.clock)
         self.brokers = MemoryBrokers(self.broker)
-        self.reader = AccountReader(self.log, self.brokers, self.clock)
+        self.reader = AccountSnapshots(self.log, self.brokers, self.clock)
 
-    async def sellable(self, intent: Intent, seconds: float, halted: bool = False) -> object:
+    async def sellable(self, intent: OrderIntent, seconds: float, halted: bool = False) -> object:
         """Return what is found within so many seconds; "waiting" where nothing is."""
         halt = asyncio.Event()
         asking = asyncio.ensure_future(self.reader.sellable(intent, 10, self.broker, halt))
@@ -68,7 +68,7 @@ async def test_all_is_sold_at_once_when_the_account_shows_all(desk: Desk) -> Non
 @pytest.mark.parametrize("intent", [STOP, PATIENT])
 @pytest.mark.parametrize(("by_hand", "left"), [(10, 0), (4, 6)])
 async def test_what_was_sold_by_hand_is_not_sold_again(
-    desk: Desk, intent: Intent, by_hand: int, left: int
+    desk: Desk, intent: OrderIntent, by_hand: int, left: int
 ) -> None:
     desk.broker.sell_by_hand(by_hand)
     assert await desk.sellable(intent, 0) == "waiting", "one look may be at a book that lags"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.kite.ticks import HIGHEST, Tick, Ticks, price
 from domain.stoploss import believable, crossed
-from listener.price_table import Board
+from listener.price_table import PriceTable
 
 NOW = datetime(2026, 11, 20, 4, 30, tzinfo=UTC)
 NAMES = {"NSE:TCS": 2953217, "NSE:INFY": 408065, "CDS:USDINR": 259, "BCD:USDINR": 262, "NSE:NIFTY 50": 256265}
@@ -60,7 +60,7 @@ def test_board_agrees_with_looking_at_every_tick(
     waiting: dict[str, Decimal | None],
     frames: list[list[tuple[int, int, int]]],
 ) -> None:
-    board, plain = Board(), Plain(known, waiting)
+    board, plain = PriceTable(), Plain(known, waiting)
     board.tokens(NAMES)
     for name, pair in known.items():
         board.range(name, *pair)
@@ -81,8 +81,8 @@ def test_board_agrees_with_looking_at_every_tick(
     assert board.changed() == []
 
 
-def open_board(*names: str) -> Board:
-    board = Board()
+def open_board(*names: str) -> PriceTable:
+    board = PriceTable()
     board.tokens({name: 256 * number + 1 for number, name in enumerate(names, start=1)})
     for name in names:
         board.range(name, None, None)

@@ -13,11 +13,11 @@ from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason, 
 from domain.ports import Claimed, NotClaimed
 from domain.run import EnterOrder
 from domain.strategy import Outcome, Product
-from execution.entry_checks import EntryGate
-from execution.executor import DeskRules, OrderDesk
-from execution.exit_alerts import ExitWatch
-from execution.legs import Dealer
-from execution.order_intent import Barred, Intent
+from execution.entry_checks import EntryChecks
+from execution.executor import ExecutionRules, OrderExecutor
+from execution.exit_alerts import ExitAlerts
+from execution.legs import LegExecutor
+from execution.order_intent import Barred, OrderIntent
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
@@ -25,7 +25,7 @@ from tests.fakes.trading_days import MemoryTradingDays
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 KEY = LegKey(UUID(int=1), UUID(int=2), date(2026, 11, 23), 1, Leg.ENTRY)
-INTENT = Intent(KEY, OrderTerms("NSE", "TCS", Product.CNC), 10, Reason.BUY, NOW)
+INTENT = OrderIntent(KEY, OrderTerms("NSE", "TCS", Product.CNC), 10, Reason.BUY, NOW)
 
 
 async def test_the_brokers_answer_is_written_when_the_sender_is_cancelled_while_it_waits() -> None:
@@ -34,7 +34,7 @@ async def test_the_brokers_answer_is_written_when_the_sender_is_cancelled_while_
     broker.script.append(Answer.REFUSE)
     answer = broker.holds[Side.BUY] = asyncio.Event()
     log = MemoryOrderLog(clock)
-    desk = OrderDesk(log, MemoryCache(), MemoryBrokers(broker), clock, DeskRules())
+    desk = OrderExecutor(log, MemoryCache(), MemoryBrokers(broker), clock, ExecutionRules())
     sending = asyncio.ensure_future(
         desk.place_once(replace(INTENT, due_at=clock.now()), broker, asyncio.Event())
     )
@@ -70,7 +70,7 @@ class DoubtfulDay(MemoryOrderLog):
 async def test_an_entry_waits_for_what_is_not_known_and_says_so_when_it_is_too_late(answered: bool) -> None:
     clock = ManualClock(NOW)
     broker, log = MemoryBroker(clock), DoubtfulDay(clock)
-    desk = OrderDesk(log, MemoryCache(), MemoryBrokers(broker), clock, DeskRules())
+    desk = OrderExecutor(log, MemoryCache(), MemoryBrokers(broker), clock, ExecutionRules())
     latest = clock.now() + timedelta(seconds=5)
     sending = asyncio.ensure_future(
         desk.place_once(replace(INTENT, due_at=clock.now(), latest=latest), broker, asyncio.Event())
@@ -92,10 +92,10 @@ async def test_an_entry_that_is_late_is_not_sent_after_the_close(late: float, se
     clock = ManualClock(NOW)
     broker, log, cache = MemoryBroker(clock), MemoryOrderLog(clock), MemoryCache()
     brokers = MemoryBrokers(broker)
-    desk = OrderDesk(log, cache, brokers, clock, DeskRules())
-    watch = ExitWatch(log, MemoryAlerts())
-    gate = EntryGate(brokers, cache, clock, MemoryTradingDays())
-    dealer = Dealer(desk, gate, watch, brokers, clock, timedelta(seconds=5))
+    desk = OrderExecutor(log, cache, brokers, clock, ExecutionRules())
+    watch = ExitAlerts(log, MemoryAlerts())
+    gate = EntryChecks(brokers, cache, clock, MemoryTradingDays())
+    dealer = LegExecutor(desk, gate, watch, brokers, clock, timedelta(seconds=5))
     due_at = NOW - timedelta(seconds=late)
     order = EnterOrder(KEY, INTENT.terms, 10, Decimal(900), due_at, closes_at=due_at + timedelta(seconds=2))
     buying = asyncio.ensure_future(dealer.enter(order, asyncio.Event(), "worker"))

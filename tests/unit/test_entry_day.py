@@ -14,11 +14,11 @@ from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.run import Entered, EnterOrder, ExitOrder
 from domain.session import ClosedDay, DaySource, Session, at
 from domain.strategy import Outcome, Product
-from execution.entry_checks import EntryGate
-from execution.executor import DeskRules, OrderDesk
-from execution.exit_alerts import ExitWatch
-from execution.legs import Dealer
-from tests.fakes.armed import MemoryArmedLog
+from execution.entry_checks import EntryChecks
+from execution.executor import ExecutionRules, OrderExecutor
+from execution.exit_alerts import ExitAlerts
+from execution.legs import LegExecutor
+from tests.fakes.armed import MemoryScheduledOrderLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
@@ -54,10 +54,10 @@ class House:
         self.broker = MemoryBroker(self.clock)
         self.brokers = MemoryBrokers(self.broker)
         self.log = MemoryOrderLog(self.clock)
-        desk = OrderDesk(self.log, MemoryCache(), self.brokers, self.clock, DeskRules())
-        gate = EntryGate(self.brokers, MemoryCache(), self.clock, self.days)
-        watch = ExitWatch(self.log, MemoryAlerts())
-        self.dealer = Dealer(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
+        desk = OrderExecutor(self.log, MemoryCache(), self.brokers, self.clock, ExecutionRules())
+        gate = EntryChecks(self.brokers, MemoryCache(), self.clock, self.days)
+        watch = ExitAlerts(self.log, MemoryAlerts())
+        self.dealer = LegExecutor(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
 
     def begin(self, order: EnterOrder = ORDER) -> "asyncio.Task[Entered]":
         return asyncio.ensure_future(self.dealer.enter(order, asyncio.Event(), "worker"))
@@ -98,7 +98,7 @@ async def test_a_closed_day_is_not_bought_and_says_by_which_source(source: DaySo
 
 async def test_a_day_that_is_closed_after_the_entry_was_armed_is_not_bought() -> None:
     house = House()
-    held = await MemoryArmedLog(house.log).arm(ORDER, "worker")
+    held = await MemoryScheduledOrderLog(house.log).arm(ORDER, "worker")
     assert held is not None
     work = asyncio.ensure_future(house.dealer.enter(ORDER, asyncio.Event(), "worker", held.attempt))
     await house.clock.settle()
@@ -112,7 +112,7 @@ async def test_a_day_that_is_closed_after_the_entry_was_armed_is_not_bought() ->
 
 async def test_the_run_ends_although_nobody_logged_in_on_the_holiday() -> None:
     house = House()
-    held = await MemoryArmedLog(house.log).arm(ORDER, "worker")
+    held = await MemoryScheduledOrderLog(house.log).arm(ORDER, "worker")
     assert held is not None
     house.days.says = CLOSED
     await house.dealer.enter(ORDER, asyncio.Event(), "worker", held.attempt)

@@ -13,7 +13,7 @@ from domain.order import Leg, LegKey, OrderTerms
 from domain.run import Entered, EnterOrder
 from domain.stoploss import Quote
 from domain.strategy import Outcome, Product
-from execution.entry_checks import EntryGate
+from execution.entry_checks import EntryChecks
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
 from tests.fakes.manual_clock import ManualClock
@@ -36,7 +36,7 @@ async def test_missed_and_not_without_a_price_when_nobody_got_to_it_in_time(late
     due_at = clock.now() - timedelta(seconds=late)
     key = LegKey(uuid4(), uuid4(), due_at.date(), 1, Leg.ENTRY)
     order = EnterOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3400), due_at)
-    gate = EntryGate(MemoryBrokers(MemoryBroker(clock)), MemoryCache(), clock, MemoryTradingDays())
+    gate = EntryChecks(MemoryBrokers(MemoryBroker(clock)), MemoryCache(), clock, MemoryTradingDays())
     refusal = await gate.wait(order, due_at + LATEST, asyncio.Event(), "a worker")
     assert refusal is not None
     assert refusal.outcome is Outcome.MISSED
@@ -49,7 +49,7 @@ async def test_an_entry_of_another_account_than_the_connected_one_is_not_sent_an
     key = LegKey(uuid4(), uuid4(), due_at.date(), 1, Leg.ENTRY)
     terms = OrderTerms("NSE", "TCS", Product.CNC, "zerodha:AB1234")
     brokers = MemoryBrokers(MemoryBroker(clock), connected="zerodha:XY9999")
-    gate = EntryGate(brokers, MemoryCache(), clock, MemoryTradingDays())
+    gate = EntryChecks(brokers, MemoryCache(), clock, MemoryTradingDays())
     asked = asyncio.ensure_future(
         gate.wait(
             EnterOrder(key, terms, 10, Decimal(3400), due_at), due_at + LATEST, asyncio.Event(), "a worker"
@@ -67,7 +67,7 @@ async def test_an_entry_waits_for_the_store_where_its_turn_to_ask_is_written() -
     clock = ManualClock()
     key = LegKey(uuid4(), uuid4(), clock.now().date(), 1, Leg.ENTRY)
     order = EnterOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3400), clock.now())
-    gate = EntryGate(MemoryBrokers(NoStore(clock)), MemoryCache(), clock, MemoryTradingDays())
+    gate = EntryChecks(MemoryBrokers(NoStore(clock)), MemoryCache(), clock, MemoryTradingDays())
     with pytest.raises(
         StoreUnavailable
     ):  # the dealer tries again until it is too late: no word of "no price"

@@ -18,9 +18,9 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 from adapters.telemetry.log_context import LogContext, ids_of
 from domain.order import Attempt, LegKey, OrderStatus, OrderTerms, Reason
 from domain.run import EnterOrder, ExitOrder, OffBooksExit, PhaseChange, RunRef
-from domain.scheduled_order import HeldOrder
+from domain.scheduled_order import ScheduledOrder
 from domain.strategy import Phase, Product
-from execution.scheduled_orders import ArmedOrders
+from execution.scheduled_orders import ScheduledOrders
 from tests.unit.test_desk import KEY, NOW
 from tests.unit.test_listener import House, watched
 
@@ -95,10 +95,10 @@ async def test_an_order_that_was_taken_over_from_a_dead_worker_says_whose_it_is(
         async def sell_held(self, *_: object) -> None:
             raise RuntimeError
 
-    armed = ArmedOrders(None, Fails(), None, "worker")  # type: ignore[arg-type]
+    armed = ScheduledOrders(None, Fails(), None, "worker")  # type: ignore[arg-type]
     theirs = replace(KEY, strategy_id=UUID(int=7), user_id=UUID(int=8))
     for key in (KEY, theirs):
-        armed.take(HeldOrder(replace(SALE, key=key), planned(key)))
+        armed.take(ScheduledOrder(replace(SALE, key=key), planned(key)))
     for _ in range(10):
         await asyncio.sleep(0)
     said = [json.loads(line) for line in lines.getvalue().splitlines()]

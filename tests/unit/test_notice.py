@@ -14,8 +14,8 @@ from domain.notification import (
     MOST_ATTEMPTS,
     Arrival,
     Delivery,
-    NoticeKind,
-    NoticeStatus,
+    NotificationKind,
+    NotificationStatus,
     again_after,
     body_of,
     notice_of,
@@ -34,38 +34,40 @@ NOT_YET = Delivery(Arrival.NOT_YET)
 @pytest.mark.parametrize(
     ("event", "kind"),
     [
-        (EventKind.BOUGHT, NoticeKind.FILL),
-        (EventKind.SOLD, NoticeKind.FILL),
-        (EventKind.STOP_LOSS, NoticeKind.STOP_LOSS),
-        (EventKind.EMERGENCY, NoticeKind.EMERGENCY),
-        (EventKind.ORDER_TWICE, NoticeKind.EMERGENCY),
+        (EventKind.BOUGHT, NotificationKind.FILL),
+        (EventKind.SOLD, NotificationKind.FILL),
+        (EventKind.STOP_LOSS, NotificationKind.STOP_LOSS),
+        (EventKind.EMERGENCY, NotificationKind.EMERGENCY),
+        (EventKind.ORDER_TWICE, NotificationKind.EMERGENCY),
         (EventKind.PHASE, None),
         (EventKind.ORDER_ACCEPTED, None),
         ("something of a later version", None),
     ],
 )
-def test_line_of_the_timeline_is_told_by_its_kind(event: str, kind: NoticeKind | None) -> None:
+def test_line_of_the_timeline_is_told_by_its_kind(event: str, kind: NotificationKind | None) -> None:
     assert notice_of(event, {}) is kind
 
 
 @pytest.mark.parametrize(
     ("outcome", "kind"),
     [
-        (Outcome.MISSED, NoticeKind.MISSED),
-        (Outcome.SKIPPED, NoticeKind.MISSED),
-        (Outcome.ORDER_FAILED, NoticeKind.ORDER_FAILED),
-        (Outcome.REJECTED, NoticeKind.ORDER_FAILED),
+        (Outcome.MISSED, NotificationKind.MISSED),
+        (Outcome.SKIPPED, NotificationKind.MISSED),
+        (Outcome.ORDER_FAILED, NotificationKind.ORDER_FAILED),
+        (Outcome.REJECTED, NotificationKind.ORDER_FAILED),
         (Outcome.SOLD, None),
         ("unheard of", None),
     ],
 )
-def test_end_of_a_day_is_told_where_it_is_not_what_was_wanted(outcome: str, kind: NoticeKind | None) -> None:
+def test_end_of_a_day_is_told_where_it_is_not_what_was_wanted(
+    outcome: str, kind: NotificationKind | None
+) -> None:
     assert notice_of(EventKind.STOPPED, {"outcome": outcome}) is kind
 
 
 def test_every_kind_can_be_chosen_and_has_a_title() -> None:
     assert tuple(Told.__args__) == CHOICES  # type: ignore[attr-defined]
-    assert len({title_of(kind) for kind in NoticeKind}) == len(NoticeKind)
+    assert len({title_of(kind) for kind in NotificationKind}) == len(NotificationKind)
 
 
 def test_login_is_asked_for_once_in_half_an_hour_however_many_strategies_need_it() -> None:
@@ -81,7 +83,7 @@ def test_login_is_asked_for_once_in_half_an_hour_however_many_strategies_need_it
 def test_shares_that_are_left_are_told_of_each_strategy() -> None:
     left = [notice_of_alarm(Alarm("position_left", "Held.", uuid4(), uuid4()), NOW) for _ in range(2)]
     assert left[0] != left[1]
-    assert all(notice is not None and notice.kind is NoticeKind.EMERGENCY for notice in left)
+    assert all(notice is not None and notice.kind is NotificationKind.EMERGENCY for notice in left)
 
 
 def test_operators_alarm_is_no_users_notice() -> None:
@@ -89,7 +91,7 @@ def test_operators_alarm_is_no_users_notice() -> None:
 
 
 def test_what_may_have_arrived_is_not_sent_again() -> None:
-    assert settled(Delivery(Arrival.UNKNOWN), 1).status is NoticeStatus.UNKNOWN
+    assert settled(Delivery(Arrival.UNKNOWN), 1).status is NotificationStatus.UNKNOWN
 
 
 def test_what_did_not_arrive_is_tried_for_two_hours_later_and_later() -> None:
@@ -97,13 +99,13 @@ def test_what_did_not_arrive_is_tried_for_two_hours_later_and_later() -> None:
     assert None not in pauses
     assert pauses == sorted(pauses, key=lambda pause: pause or timedelta())
     assert timedelta(hours=1, minutes=30) < sum(filter(None, pauses), timedelta()) < timedelta(hours=2)
-    assert settled(NOT_YET, MOST_ATTEMPTS).status is NoticeStatus.FAILED
+    assert settled(NOT_YET, MOST_ATTEMPTS).status is NotificationStatus.FAILED
     assert again_after(MOST_ATTEMPTS) is None
 
 
 @pytest.mark.parametrize("arrival", [Arrival.REFUSED, Arrival.GONE])
 def test_what_is_refused_is_not_sent_again(arrival: Arrival) -> None:
-    assert settled(Delivery(arrival), 1).status is NoticeStatus.FAILED
+    assert settled(Delivery(arrival), 1).status is NotificationStatus.FAILED
 
 
 @pytest.mark.parametrize(

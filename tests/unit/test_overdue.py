@@ -8,7 +8,7 @@ from domain.errors import AccountNotConnected
 from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.run import ExitOrder
 from domain.strategy import Product
-from execution.exit_alerts import ExitWatch
+from execution.exit_alerts import ExitAlerts
 from tests.fakes.clock import ElasticClock
 from tests.fakes.house import MemoryAlerts, MemoryOrderLog
 
@@ -24,7 +24,7 @@ ORDER = ExitOrder(
 
 async def test_an_exit_that_is_not_over_is_told_once_and_stands_in_the_timeline() -> None:
     log, alerts = MemoryOrderLog(ElasticClock()), MemoryAlerts()
-    async with ExitWatch(log, alerts, overdue=0.01).over(ORDER):
+    async with ExitAlerts(log, alerts, overdue=0.01).over(ORDER):
         while not log.lines:  # noqa: ASYNC110 - the alarm comes by its own timer
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
@@ -34,7 +34,7 @@ async def test_an_exit_that_is_not_over_is_told_once_and_stands_in_the_timeline(
 
 async def test_nobody_is_told_of_an_exit_that_is_over_in_time() -> None:
     log, alerts = MemoryOrderLog(ElasticClock()), MemoryAlerts()
-    async with ExitWatch(log, alerts, overdue=0.02).over(ORDER):
+    async with ExitAlerts(log, alerts, overdue=0.02).over(ORDER):
         pass
     await asyncio.sleep(0.05)
     assert not alerts.raised
@@ -42,13 +42,13 @@ async def test_nobody_is_told_of_an_exit_that_is_over_in_time() -> None:
 
 async def test_a_missing_login_is_told_though_postgres_is_away() -> None:
     log, alerts = MemoryOrderLog(ElasticClock(), down=True), MemoryAlerts()
-    await ExitWatch(log, alerts).needs_login(ORDER)
+    await ExitAlerts(log, alerts).needs_login(ORDER)
     assert [alarm.kind for alarm in alerts.raised] == ["exit_needs_login"]
 
 
 async def test_the_account_that_a_sale_waits_for_is_named() -> None:
     log, alerts = MemoryOrderLog(ElasticClock()), MemoryAlerts()
-    await ExitWatch(log, alerts).needs_login(ORDER, AccountNotConnected("zerodha:AB1234", "zerodha:XY9999"))
+    await ExitAlerts(log, alerts).needs_login(ORDER, AccountNotConnected("zerodha:AB1234", "zerodha:XY9999"))
     (alarm,) = alerts.raised
     assert alarm.kind == "exit_needs_account"
     assert "connect zerodha:AB1234 again, and they are sold at once" in alarm.text

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from adapters.process.clock import SystemClock
-from adapters.telemetry.dependency_watch import ANSWER_SECONDS, PartWatch, postgres_part, redis_part
+from adapters.telemetry.dependency_watch import ANSWER_SECONDS, DependencyWatch, postgres_part, redis_part
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.run import Alarm
 from tests.fakes.house import MemoryAlerts
@@ -23,7 +23,7 @@ class Floor:
         self.postgres: Exception | None = None
         self.before_redis: Callable[[], Awaitable[None]] | None = None
         parts = [redis_part(self._ask_redis), postgres_part(self._ask_postgres)]
-        self.watch = PartWatch(parts, self.alerts, self.clock)
+        self.watch = DependencyWatch(parts, self.alerts, self.clock)
 
     async def _ask_redis(self) -> None:
         if self.before_redis is not None:
@@ -125,7 +125,7 @@ async def test_part_whose_driver_clings_to_its_question_is_still_told() -> None:
             told.set()
 
     alerts = Told()
-    running = asyncio.create_task(PartWatch([postgres_part(cling)], alerts, SystemClock()).run())
+    running = asyncio.create_task(DependencyWatch([postgres_part(cling)], alerts, SystemClock()).run())
     await asyncio.wait_for(told.wait(), 60)
     assert [alarm.kind for alarm in alerts.raised] == ["postgres_down"]
     running.cancel()

@@ -10,10 +10,10 @@ import pytest
 
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
 from domain.run import ExitOrder
-from domain.scheduled_order import HeldOrder
+from domain.scheduled_order import ScheduledOrder
 from domain.strategy import Product
-from execution.scheduled_orders import QUIET, ArmedOrders
-from tests.fakes.armed import MemoryArmedLog
+from execution.scheduled_orders import QUIET, ScheduledOrders
+from tests.fakes.armed import MemoryScheduledOrderLog
 from tests.fakes.house import MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
 
@@ -29,11 +29,11 @@ async def test_worker_is_quiet_while_no_order_it_holds_is_near(due_in: timedelta
         await sent.wait()
 
     dealer = cast("Any", SimpleNamespace(sell_held=sell_held))
-    orders = ArmedOrders(MemoryArmedLog(MemoryOrderLog(clock)), dealer, clock, "one")
+    orders = ScheduledOrders(MemoryScheduledOrderLog(MemoryOrderLog(clock)), dealer, clock, "one")
     assert orders.is_quiet()
     key = LegKey(uuid4(), uuid4(), date(2026, 11, 20), 1, Leg.EXIT)
     order = ExitOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Reason.SELL, clock.now() + due_in)
-    orders.take(HeldOrder(order, Attempt(uuid4(), key, 1, key.tag(1), OrderStatus.PLANNED)))
+    orders.take(ScheduledOrder(order, Attempt(uuid4(), key, 1, key.tag(1), OrderStatus.PLANNED)))
     assert orders.is_quiet() is quiet
     sent.set()
     while len(orders):  # noqa: ASYNC110 - it tells nobody

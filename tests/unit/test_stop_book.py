@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.stoploss import crossed
-from listener.trigger_index import StopBook
+from listener.trigger_index import TriggerIndex
 
 NAMES = ("NSE:TCS", "BSE:TCS", "NSE:INFY")
 prices = st.decimals(min_value="0.05", max_value="200000", places=2)
@@ -18,7 +18,7 @@ moves = st.lists(st.tuples(st.integers(0, 15), st.sampled_from(NAMES), prices, s
 def test_book_agrees_with_asking_every_stop_when_stops_come_move_and_go(
     changes: list[tuple[int, str, Decimal, bool]], price: Decimal
 ) -> None:
-    book, plain = StopBook(), dict[UUID, tuple[str, Decimal]]()
+    book, plain = TriggerIndex(), dict[UUID, tuple[str, Decimal]]()
     for number, instrument, stop, arms in changes:
         strategy_id = UUID(int=number)
         if arms:
@@ -36,14 +36,14 @@ def test_book_agrees_with_asking_every_stop_when_stops_come_move_and_go(
 
 
 def test_price_at_the_stop_crosses_it() -> None:
-    book, strategy_id = StopBook(), uuid4()
+    book, strategy_id = TriggerIndex(), uuid4()
     book.arm(strategy_id, "NSE:TCS", Decimal("3500.00"))
     assert book.crossed("NSE:TCS", Decimal("3500")) == [strategy_id]
     assert book.crossed("NSE:TCS", Decimal("3500.05")) == []
 
 
 def test_same_symbol_on_another_exchange_is_not_touched() -> None:
-    book = StopBook()
+    book = TriggerIndex()
     book.arm(uuid4(), "NSE:TCS", Decimal(3500))
     assert book.crossed("BSE:TCS", Decimal(1)) == []
 
@@ -52,7 +52,7 @@ def test_same_symbol_on_another_exchange_is_not_touched() -> None:
 def test_each_stop_is_pulled_once_and_counts_as_crossed_for_as_long_as_it_is_armed(
     changes: list[tuple[int, str, Decimal, bool]], falls: list[Decimal]
 ) -> None:
-    book, waiting = StopBook(), dict[UUID, tuple[str, Decimal]]()
+    book, waiting = TriggerIndex(), dict[UUID, tuple[str, Decimal]]()
     for number, instrument, stop, _ in changes:
         book.arm(UUID(int=number), instrument, stop)
         waiting[UUID(int=number)] = (instrument, stop)
@@ -74,7 +74,7 @@ def test_each_stop_is_pulled_once_and_counts_as_crossed_for_as_long_as_it_is_arm
 
 
 def test_pulled_stop_that_is_moved_waits_again() -> None:
-    book, strategy_id = StopBook(), uuid4()
+    book, strategy_id = TriggerIndex(), uuid4()
     book.arm(strategy_id, "NSE:TCS", Decimal(3500))
     assert book.pull("NSE:TCS", Decimal(3490)) == [strategy_id]
     book.arm(strategy_id, "NSE:TCS", Decimal(3400))

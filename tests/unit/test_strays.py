@@ -9,10 +9,10 @@ import pytest
 from domain.listing import Listing
 from domain.order import BrokerOrder, Leg, OrderRequest, OrderStatus, Reason, Side
 from domain.run import Exited, ExitOrder
-from execution.entry_checks import EntryGate
-from execution.executor import DeskRules, OrderDesk
-from execution.exit_alerts import ExitWatch
-from execution.legs import Dealer
+from execution.entry_checks import EntryChecks
+from execution.executor import ExecutionRules, OrderExecutor
+from execution.exit_alerts import ExitAlerts
+from execution.legs import LegExecutor
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
@@ -31,10 +31,10 @@ class House:
         self.broker = MemoryBroker(self.clock)
         self.brokers = MemoryBrokers(self.broker)
         self.log = MemoryOrderLog(self.clock)
-        desk = OrderDesk(self.log, MemoryCache(), self.brokers, self.clock, DeskRules())
-        gate = EntryGate(self.brokers, MemoryCache(), self.clock, MemoryTradingDays())
-        watch = ExitWatch(self.log, MemoryAlerts())
-        self.dealer = Dealer(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
+        desk = OrderExecutor(self.log, MemoryCache(), self.brokers, self.clock, ExecutionRules())
+        gate = EntryChecks(self.brokers, MemoryCache(), self.clock, MemoryTradingDays())
+        watch = ExitAlerts(self.log, MemoryAlerts())
+        self.dealer = LegExecutor(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
 
     async def sold_without_the_store(self, quantity: int = 10) -> None:
         for side, tag, shares in ((Side.BUY, KEY.tag(1), 10), (Side.SELL, EXIT.tag(1000), quantity)):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from adapters.postgres.write_batcher import Later, Together
+from adapters.postgres.write_batcher import Batcher, Later
 from domain.errors import StoreUnavailable
 
 
@@ -35,14 +35,14 @@ class Slate:
 
 async def test_a_lone_call_goes_at_once() -> None:
     slate = Slate()
-    assert await Together(slate.write).add("a") == "A"
+    assert await Batcher(slate.write).add("a") == "A"
     assert slate.groups == [(["a"], False)]
 
 
 async def test_others_pass_when_every_lane_has_met_a_lock() -> None:
     slate = Slate()
     slate.locked = {"a"}
-    together = Together(slate.write, lanes=1)
+    together = Batcher(slate.write, lanes=1)
     waiting = asyncio.create_task(together.add("a"))
     while (["a"], False) not in slate.groups:  # noqa: ASYNC110 - the next turn of the loop, no time
         await asyncio.sleep(0)
@@ -53,7 +53,7 @@ async def test_others_pass_when_every_lane_has_met_a_lock() -> None:
 async def test_what_gathers_meanwhile_is_one_group() -> None:
     slate = Slate()
     slate.gate.clear()
-    together = Together(slate.write, lanes=1)
+    together = Batcher(slate.write, lanes=1)
     calls = [asyncio.create_task(together.add(word)) for word in "abcd"]
     await asyncio.sleep(0)
     slate.gate.set()
@@ -63,7 +63,7 @@ async def test_what_gathers_meanwhile_is_one_group() -> None:
 
 async def test_a_group_is_never_larger_than_allowed() -> None:
     slate = Slate()
-    together = Together(slate.write, lanes=1, most=3)
+    together = Batcher(slate.write, lanes=1, most=3)
     assert len(await asyncio.gather(*(together.add(str(number)) for number in range(10)))) == 10
     assert max(len(words) for words, _ in slate.groups) == 3
 
@@ -71,13 +71,13 @@ async def test_a_group_is_never_larger_than_allowed() -> None:
 async def test_a_locked_one_waits_alone_when_the_others_go_on() -> None:
     slate = Slate()
     slate.locked = {"b"}
-    together = Together(slate.write, lanes=1)
+    together = Batcher(slate.write, lanes=1)
     assert await asyncio.gather(*(together.add(word) for word in "abc")) == list("ABC")
     assert (["b"], True) in slate.groups
 
 
 async def test_one_errs_for_itself_when_the_store_refuses_it() -> None:
-    together = Together(Slate().write, lanes=1)
+    together = Batcher(Slate().write, lanes=1)
     calls = (together.add(word) for word in ("a", "odd", "poison", "b"))
     first, odd, poison, last = await asyncio.gather(*calls, return_exceptions=True)
     assert (first, last) == ("A", "B")
@@ -86,7 +86,7 @@ async def test_one_errs_for_itself_when_the_store_refuses_it() -> None:
 
 
 async def test_everybody_hears_when_the_store_is_away() -> None:
-    together = Together(Slate().write, lanes=1)
+    together = Batcher(Slate().write, lanes=1)
     answers = await asyncio.gather(
         *(together.add(word) for word in ("a", "down", "b")), return_exceptions=True
     )
@@ -98,7 +98,7 @@ async def test_everybody_hears_when_the_store_is_away() -> None:
 async def test_a_callers_write_is_left_out_when_he_left_before_it_began() -> None:
     slate = Slate()
     slate.gate.clear()
-    together = Together(slate.write, lanes=1)
+    together = Batcher(slate.write, lanes=1)
     first = asyncio.create_task(together.add("first"))
     await asyncio.sleep(0.01)
     gone, stays = asyncio.create_task(together.add("gone")), asyncio.create_task(together.add("stays"))

@@ -13,7 +13,7 @@ from temporalio.common import RetryPolicy
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkflowRunner
 
-from activities.degraded_exit import OffBooksActivities
+from activities.degraded_exit import DegradedExitActivities
 from activities.orders import OrderActivities
 from activities.runs import RunActivities
 from domain.leg import Horizons
@@ -21,11 +21,11 @@ from domain.order import Leg, OrderTerms, Reason
 from domain.run import RUN_VERSION, Adoption, ExitOrder, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
-from execution.entry_checks import EntryGate
-from execution.executor import DeskRules, OrderDesk
-from execution.exit_alerts import ExitWatch
-from execution.legs import Dealer
-from tests.fakes.armed import ForgetfulOrders, MemoryArmedLog
+from execution.entry_checks import EntryChecks
+from execution.executor import ExecutionRules, OrderExecutor
+from execution.exit_alerts import ExitAlerts
+from execution.legs import LegExecutor
+from tests.fakes.armed import ForgetfulOrders, MemoryScheduledOrderLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.clock import ElasticClock
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog, MemoryRunStore
@@ -59,11 +59,14 @@ class TestDay:
         self.log = MemoryOrderLog(self.clock)
 
     def activities(self) -> list[Callable[..., object]]:
-        dealer, desk = self._dealer(), OrderDesk(self.log, self.cache, self.brokers, self.clock, DeskRules())
-        held = ForgetfulOrders(MemoryArmedLog(self.log), dealer, self.clock, "forgetful")
+        dealer, desk = (
+            self._dealer(),
+            OrderExecutor(self.log, self.cache, self.brokers, self.clock, ExecutionRules()),
+        )
+        held = ForgetfulOrders(MemoryScheduledOrderLog(self.log), dealer, self.clock, "forgetful")
         orders = OrderActivities(dealer, desk, held)
         runs = RunActivities(self.store, self.cache, self.alerts)
-        off_books = OffBooksActivities(self.log, self.brokers, self.clock, Horizons())
+        off_books = DegradedExitActivities(self.log, self.brokers, self.clock, Horizons())
         return [
             *(orders.arm_entry, orders.enter, orders.settle_entry),
             *(orders.arm_exit, orders.exit, orders.settle_exit),
@@ -71,11 +74,11 @@ class TestDay:
             *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         ]
 
-    def _dealer(self) -> Dealer:
-        desk = OrderDesk(self.log, self.cache, self.brokers, self.clock, DeskRules())
-        gate = EntryGate(self.brokers, self.cache, self.clock, self.days)
-        watch = ExitWatch(self.log, self.alerts)
-        return Dealer(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
+    def _dealer(self) -> LegExecutor:
+        desk = OrderExecutor(self.log, self.cache, self.brokers, self.clock, ExecutionRules())
+        gate = EntryChecks(self.brokers, self.cache, self.clock, self.days)
+        watch = ExitAlerts(self.log, self.alerts)
+        return LegExecutor(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
 
     async def start(
         self,

@@ -8,8 +8,8 @@ from uuid import UUID
 from temporalio.testing import WorkflowEnvironment
 
 from adapters.kite.broker import KiteBroker
-from adapters.kite.client import KiteCalls
-from adapters.kite.connection_pool import Wire
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
 from adapters.process.clock import SystemClock
 from domain.order import OrderStatus
 from domain.ports import Broker
@@ -86,9 +86,9 @@ class OneAccount:
 async def test_a_sale_that_needs_authorisation_is_told_at_once_and_never_in_doubt(
     env: WorkflowEnvironment,
 ) -> None:
-    wire, day = Wire(), TestDay()
+    wire, day = ConnectionPool(), TestDay()
     async with Kite() as kite:
-        day.brokers = OneAccount(KiteBroker(KiteCalls("key", "token", kite.root, wire), SystemClock()))  # type: ignore[assignment]
+        day.brokers = OneAccount(KiteBroker(KiteClient("key", "token", kite.root, wire), SystemClock()))  # type: ignore[assignment]
         async with worker_for(env, day):
             run = await day.start(env, buy_in=timedelta(hours=1), closes_after=timedelta(seconds=40))
             view = await run.result()

@@ -20,7 +20,7 @@ from paper.instruments import Instrument
 from paper.limits import Limits
 from paper.margins import available
 from paper.market import Market
-from paper.order_service import Desk, Struck
+from paper.order_service import OrderService, Struck
 from paper.orders import Order, history_rows, row
 from paper.positions import Position, day_row, net_row
 
@@ -45,7 +45,7 @@ class House:
         calendar = AlwaysOpen()
         market = Market(listing(date(2026, 11, 23)), clock, calendar, seed=7, origin=START)
         self.exchange = Exchange(market, clock, calendar, **options)
-        self.desk = Desk(self.exchange)
+        self.desk = OrderService(self.exchange)
         self.pushed: deque[tuple[str, str]] = deque()
         self.exchange.on_push.append(lambda order, status: self.pushed.append((order.order_id, status)))
         self.account = self.exchange.open_account("U1", 1_000_000_000)

@@ -12,13 +12,13 @@ depends_on = None
 # Within a statement that claims orders: wait for other claims of the account, then count with new eyes.
 # A volatile function's own statements see what was committed before each of them, not before the claim.
 SENT_LATELY = """
-CREATE FUNCTION sent_lately(account uuid, OUT in_second bigint, OUT in_minute bigint)
+CREATE FUNCTION sent_lately(whose uuid, OUT in_second bigint, OUT in_minute bigint)
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended(account::text, 0));
+    PERFORM pg_advisory_xact_lock(hashtextextended(whose::text, 0));
     SELECT count(*) FILTER (WHERE sent_at > clock_timestamp() - interval '1 second'), count(*)
         INTO in_second, in_minute
-        FROM public.orders WHERE user_id = account AND sent_at > statement_timestamp() - interval '1 minute';
+        FROM public.orders WHERE user_id = whose AND sent_at > statement_timestamp() - interval '1 minute';
 END $$;
 """
 

@@ -131,7 +131,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
         "claims of one account do not wait for each other",
         "Two processes at one moment send more than the broker takes in a second: 429.",
         "migrations/versions/0014_quote_turns.py",
-        "    PERFORM pg_advisory_xact_lock(hashtextextended(account::text, 0));\n",
+        "    PERFORM pg_advisory_xact_lock(hashtextextended(whose::text, 0));\n",
         "",
         (ARMED,),
     ),

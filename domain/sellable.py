@@ -7,10 +7,11 @@ still there, opens a short position.
 What the account shows (its position; for CNC with what it held before), and what follows:
 
 - all that is held: sell all;
-- less, while the books may be about to change: look again, for as long as `patience` says;
 - less, twice in a row, in books that have settled: sell that much; if it is nothing, it was closed outside;
-- nothing, because it could not be read: look again; when `patience` is over sell all, since an unread book is
-  not an empty one.
+- less, while the order book disagrees: look again; when `patience` is over sell that much; nothing is called
+  gone before the position has shown the same for a while (a conversion leaves the books at odds for the day);
+- nothing that could be read: look again; when `patience` is over sell all, since an unread book is not an
+  empty one.
 """
 
 from dataclasses import dataclass

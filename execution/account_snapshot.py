@@ -5,14 +5,15 @@ Rules are in `domain.sellable`; this asks the broker and the order log for what 
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StopwatchError
+from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StopwatchError, StoreUnavailable
 from domain.order import Reason
 from domain.ports import Broker, Brokers, Clock, OrderLog
 from domain.sellable import Account, books_agree, net_position
 from domain.strategy import Product
+from domain.timeline import EventKind
 from execution.order_intent import OrderIntent
 
 LOOK_EVERY = 0.5
@@ -22,6 +23,11 @@ LOOK_EVERY = 0.5
 STOP_WAITS_CLAIMED = 1.5
 """Seconds a stop-loss waits for the account beside its claim, which lasts two."""
 LOOK_SOON = 0.1
+STEADY = 15.0
+"""Seconds a position must show the same shortfall to be believed against an order book that disagrees.
+
+A conversion leaves the two at odds for the rest of the day; a position book that lags catches up in a second.
+"""
 
 
 class NotCovered(StopwatchError):
@@ -41,26 +47,47 @@ class AccountSnapshots:
     ) -> int | None:
         """Return how many of `unsold` shares are still there; 0: they are gone. None: halted first.
 
-        Looks again while the books may be about to change, or cannot be read, for `intent.patience` seconds
-        at the most; then an account that could not be read covers everything. Raises `LoginNeeded`,
-        `StoreUnavailable`.
+        An account that cannot be read covers everything once `intent.patience` is over. One that was read and
+        shows less never does: what it shows is sold then, and nothing is called gone before the books have
+        settled or shown the same for `STEADY` seconds. Raises `LoginNeeded`, `StoreUnavailable`.
         """
-        began, last = self._clock.monotonic(), None
+        began = since = self._clock.monotonic()
+        shown: int | None = None
         while not halt.is_set():
-            left = None if intent.patience is None else began + intent.patience - self._clock.monotonic()
+            left = self._left(intent, began) if shown is None else None
             account = await self._read(intent, unsold, broker, left)
-            over = left is not None and left <= LOOK_EVERY
-            if account is None and over:
+            now = self._clock.monotonic()
+            if account is None and left is not None and left <= LOOK_EVERY:
+                await self._say_unread(intent, unsold)
                 return unsold
-            found = account.sellable(unsold) if account else None
-            if found == unsold or (over and found):
-                return found
-            settled = account is not None and await self._is_settled(intent, broker, account)
-            if settled and last == found:
-                return found
-            last = found if settled else None
+            if account is not None:
+                found = account.sellable(unsold)
+                again = found == shown
+                shown, since = found, since if again else now
+                if found == unsold or (found and self._is_over(intent, began)):
+                    return found
+                steady = now - since >= STEADY and not account.claims.in_flight
+                if again and (steady or await self._is_settled(intent, broker, account)):
+                    return found
             await self._clock.sleep(LOOK_EVERY)
         return None
+
+    def _left(self, intent: OrderIntent, began: float) -> float | None:
+        return None if intent.patience is None else began + intent.patience - self._clock.monotonic()
+
+    def _is_over(self, intent: OrderIntent, began: float) -> bool:
+        left = self._left(intent, began)
+        return left is not None and left <= LOOK_EVERY
+
+    async def _say_unread(self, intent: OrderIntent, unsold: int) -> None:
+        """Tell the user that shares are sold without a look at the account."""
+        symbol = intent.terms.symbol
+        text = (
+            f"The position in {symbol} could not be read at the broker for {intent.patience:g} s: all "
+            f"{unsold} that were bought are sold. If you sold some by hand, look at the account now."
+        )
+        with suppress(StoreUnavailable):  # the line is for the timeline; the sale does not wait for it
+            await self._log.say(intent.key, EventKind.ALERT, text, f"unread:{intent.due_at}")
 
     async def ensure_covered(self, intent: OrderIntent, broker: Broker) -> None:
         """Read the account for a sale whose claim is running. Raises `NotCovered` unless it shows all of it.

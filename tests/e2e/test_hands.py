@@ -89,6 +89,43 @@ async def test_nothing_is_sold_when_the_user_has_sold_by_hand(
     await trader.stop(strategy_id)
 
 
+@pytest.mark.parametrize(("converted", "left"), [(10, 0), (4, 6)])
+async def test_shares_that_the_user_converted_are_not_sold_as_what_they_were(
+    product: Product, trader: Trader, converted: int, left: int
+) -> None:
+    strategy_id, _ = await holding(trader, 100)
+    account = trader.account
+    headers = {"Authorization": f"token {account['api_key']}:{account['access_token']}"}
+    conversion = {
+        "exchange": "NSE",
+        "tradingsymbol": "TCS",
+        "transaction_type": "BUY",
+        "position_type": "day",
+        "quantity": str(converted),
+        "old_product": "MIS",
+        "new_product": "CNC",
+    }
+    async with httpx.AsyncClient(base_url=product.endpoints["paper"], headers=headers) as kite:
+        assert (await kite.put("/portfolio/positions", data=conversion)).status_code == 200
+    await fall(product)
+    ended = await trader.until(strategy_id, status="stopped")
+    assert (ended["position"], ended["pnl"]) == ("sold", None), ended
+    assert ended["outcome"] == ("stop_loss" if left else "closed_outside")
+    assert await net(trader) == 10 - left, "what was converted is still the user's, under its new product"
+
+
+async def test_what_was_sold_by_hand_is_not_sold_again_though_the_order_book_shows_it_late(
+    product: Product, trader: Trader
+) -> None:
+    strategy_id, _ = await holding(trader, 100)
+    match = {"user_id": trader.account["user_id"], "side": "SELL"}
+    await product.paper("/_paper/faults", kind="late_visibility", match=match, delay=30)
+    await by_hand(trader, "SELL", 10)
+    await fall(product)
+    assert_closed_outside(await trader.until(strategy_id, status="stopped"))
+    assert await net(trader) == 0
+
+
 async def test_what_is_left_is_sold_when_the_user_has_sold_a_part_by_hand(
     product: Product, trader: Trader
 ) -> None:

@@ -12,7 +12,7 @@ from domain.errors import LoginNeeded
 from domain.order import BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.sellable import OtherClaims
 from domain.strategy import Product
-from execution.account_snapshot import AccountSnapshots, NotCovered
+from execution.account_snapshot import STEADY, AccountSnapshots, NotCovered
 from execution.order_intent import OrderIntent
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryOrderLog
@@ -75,11 +75,40 @@ async def test_what_was_sold_by_hand_is_not_sold_again(
     assert await desk.sellable(intent, 1) == left
 
 
-async def test_a_position_book_that_lags_is_not_an_empty_account(desk: Desk) -> None:
+@pytest.mark.parametrize("intent", [STOP, PATIENT])
+async def test_a_position_book_that_lags_is_not_an_empty_account(desk: Desk, intent: OrderIntent) -> None:
     desk.broker.positions_lag = True
-    assert await desk.sellable(PATIENT, 60) == "waiting"
+    assert await desk.sellable(intent, STEADY - 1) == "waiting"
     desk.broker.positions_lag = False
-    assert await desk.sellable(PATIENT, 0) == 10
+    assert await desk.sellable(intent, 0) == 10
+
+
+@pytest.mark.parametrize("intent", [STOP, PATIENT, replace(STOP, reason=Reason.SELL, patience=10)])
+async def test_what_the_account_plainly_lacks_is_never_sold_however_the_order_book_disagrees(
+    desk: Desk, intent: OrderIntent
+) -> None:
+    desk.broker.sell_by_hand(10)
+    desk.broker.hidden = {Side.SELL}
+    assert await desk.sellable(intent, STEADY - 1) == "waiting"
+    assert await desk.sellable(intent, STEADY + 1) == 0
+
+
+async def test_what_is_left_is_sold_in_time_though_the_order_book_disagrees(desk: Desk) -> None:
+    desk.broker.sell_by_hand(4)
+    desk.broker.hidden = {Side.SELL}
+    assert await desk.sellable(STOP, 1) == "waiting"
+    assert await desk.sellable(STOP, 2) == 6
+
+
+async def test_an_account_that_was_read_once_is_not_sold_blindly_later(desk: Desk) -> None:
+    desk.broker.sell_by_hand(10)
+    desk.broker.hidden = {Side.SELL}
+    asking = asyncio.ensure_future(desk.reader.sellable(STOP, 10, desk.broker, asyncio.Event()))
+    await desk.clock.advance(0.5)
+    desk.broker.reads_fail = True
+    await desk.clock.advance(60)
+    assert not asking.done()
+    asking.cancel()
 
 
 async def test_shares_are_not_called_gone_while_another_strategys_order_is_on_its_way(desk: Desk) -> None:
@@ -93,6 +122,7 @@ async def test_a_stop_sells_all_when_the_account_cannot_be_read_in_time_and_othe
     desk.broker.reads_fail = True
     assert await desk.sellable(STOP, 1) == "waiting"
     assert await desk.sellable(STOP, 2) == 10
+    assert "could not be read" in next(iter(desk.log.lines.values())), "the user is told"
     assert await desk.sellable(PATIENT, 300) == "waiting"
     assert await desk.sellable(PATIENT, 1, halted=True) is None
 

@@ -62,7 +62,7 @@ class Rounds(Protocol):
         ...
 
 
-class Attention(Protocol):
+class OperatorAlerts(Protocol):
     """What a person has to see to, of all users."""
 
     async def logins_needed(self, now: datetime) -> Sequence[LoginNeeded]:

@@ -22,7 +22,8 @@ from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
 from adapters.postgres.credentials import FeedLogins
 from adapters.postgres.engine import Store
-from adapters.postgres.watch_list import Notices, PostgresWatchList
+from adapters.postgres.notify_listener import NotifyListener
+from adapters.postgres.watch_list import PostgresWatchList
 from adapters.process.clock import SystemClock
 from adapters.process.failpoints import BadFailpoint, arm_from
 from adapters.process.garbage import set_aside
@@ -99,7 +100,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
         interceptors=tracing.interceptors,
     )
     listener = Listener(
-        PostgresWatchList(store, Notices(database)),
+        PostgresWatchList(store, NotifyListener(database)),
         accounts,
         lambda account, receiver: KiteFeed(settings.kite_ws_root, account.login, receiver, clock),
         KiteInstruments(settings.kite_root, clock),

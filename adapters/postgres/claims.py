@@ -1,4 +1,4 @@
-"""The claim: the right to send an order, taken once, by Postgres' clock. Many at once are one statement."""
+"""Claims the right to send an order, once, by Postgres' clock. Concurrent claims share one statement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -137,7 +137,7 @@ _CLAIM_WAITING = text(_CLAIM.format(skip_locked="", bars=_BARS))
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a caller wants to send, and when it may."""
+    """An order to send, and the latest instant it may be sent."""
 
     attempt: Attempt
     quantity: int
@@ -159,7 +159,7 @@ class Claims:
         self._together: Batcher[Claim, Claimed | NotClaimed] = Batcher(self._take)
 
     async def take(self, claim: Claim) -> Claimed | NotClaimed:
-        """Return whether the right to send is ours now."""
+        """Return whether this caller now has the right to send."""
         return await self._together.add(claim)
 
     async def _take(self, claims: Sequence[Claim], wait: bool) -> list[_Answer]:
@@ -179,7 +179,7 @@ class Claims:
         return [next(told) if answer is None else answer for answer in answers]
 
     async def _told(self, lost: Sequence[Claim], wait: bool) -> list[_Answer]:
-        """Read what has become of the intents that somebody else holds; the winners' answers stand anyway."""
+        """Read the state of intents claimed by another caller; the winners' answers do not depend on it."""
         try:
             rows, now = await self._read({claim.attempt.order_id for claim in lost})
         except StoreUnavailable as error:

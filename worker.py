@@ -20,7 +20,7 @@ from temporalio.worker import Worker
 from adapters.alerts.log import CloudWatchUnset
 from adapters.kite.egress import BadEgress
 from adapters.postgres.engine import Store
-from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.watchers import Watchers
 from adapters.process.failpoints import BadFailpoint, arm_from
 from adapters.process.garbage import collect_when_quiet
@@ -35,8 +35,8 @@ from adapters.telemetry.worker import WorkerMetrics
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from adapters.temporal.stuck_runs import counting_stuck_runs
 from settings import MissingSetting, Settings, what_is_wrong
-from wiring import WorkerComponents, duties, part_watch, parts, telling
-from workflows.client import start_notices, start_reconciler
+from wiring import WorkerComponents, build_components, build_dependencies, dependency_watch, open_notifiers
+from workflows.client import start_notifications, start_reconciler
 from workflows.sandbox import fast_runner
 from workflows.versions import carried_out, deployment
 
@@ -61,38 +61,43 @@ async def serve(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
         tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "worker"))
-        made = parts(settings, tracing)
-        stack.push_async_callback(made.store.close)
-        stack.push_async_callback(made.life.close)
-        stack.push_async_callback(made.cache.close)
-        stack.push_async_callback(made.stops.close)
-        stack.push_async_callback(made.mark.close)
-        stack.callback(made.wire.close)
-        stack.callback(made.brokers.close)
+        dependencies = build_dependencies(settings, tracing)
+        stack.push_async_callback(dependencies.store.close)
+        stack.push_async_callback(dependencies.life.close)
+        stack.push_async_callback(dependencies.cache.close)
+        stack.push_async_callback(dependencies.stops.close)
+        stack.push_async_callback(dependencies.mark.close)
+        stack.callback(dependencies.pool.close)
+        stack.callback(dependencies.brokers.close)
         metrics = WorkerMetrics()
-        told = await telling(settings, made, metrics, stack)
+        notifiers = await open_notifiers(settings, dependencies, metrics, stack)
         client = await _client(settings, tracing)
-        work = duties(settings, made, client, told, metrics)
-        watch = part_watch(settings, client, told.alerts, stack)
-        metrics.show(work.armed, watch.down)
+        work = build_components(settings, dependencies, client, notifiers, metrics)
+        watch = dependency_watch(settings, client, notifiers.alerts, stack)
+        metrics.show(work.scheduled_orders, watch.down)
         # A connection of its own, made with the first look: no order waits behind a count.
         counting = Store.open(
             settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, counting"
         )
         stack.push_async_callback(counting.close)
         stuck = counting_stuck_runs(client)
-        desk = OperationsWatch(
-            metrics.desk, Attention(counting), made.stops.waiting, stuck, made.clock, Watchers(counting)
+        operations = OperationsWatch(
+            metrics.operations,
+            PostgresOperatorAlerts(counting),
+            dependencies.stops.waiting,
+            stuck,
+            dependencies.clock,
+            Watchers(counting),
         )
-        shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, desk)
+        shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, operations)
         await stack.enter_async_context(shown)
         await stack.enter_async_context(_worker(settings, work.activities, client))
-        await stack.enter_async_context(_by_itself(settings, work))
+        await stack.enter_async_context(_background_orders(settings, work))
         watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)
         keeping = asyncio.create_task(_keep_endless_runs(client, settings.temporal_task_queue))
         stack.callback(keeping.cancel)
-        collecting = asyncio.create_task(collect_when_quiet(work.armed.is_quiet))
+        collecting = asyncio.create_task(collect_when_quiet(work.scheduled_orders.is_quiet))
         stack.callback(collecting.cancel)
         if settings.ready_file is not None:
             settings.ready_file.write_text("ready\n")
@@ -111,7 +116,7 @@ async def _client(settings: Settings, tracing: Tracing) -> Client:
 async def _keep_endless_runs(client: Client, task_queue: str) -> None:
     """See to it that they run: an operator may have ended one, Temporal may begin anew."""
     while True:
-        for name, start in (("the reconciler", start_reconciler), ("the notices", start_notices)):
+        for name, start in (("the reconciler", start_reconciler), ("the notifications", start_notifications)):
             try:
                 await start(client, task_queue)
             except (RPCError, RuntimeError) as away:
@@ -120,9 +125,9 @@ async def _keep_endless_runs(client: Client, task_queue: str) -> None:
 
 
 @asynccontextmanager
-async def _by_itself(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
+async def _background_orders(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
     """Hold orders and hear of hit stops meanwhile; at the end what is being sent is finished first."""
-    tasks = [asyncio.ensure_future(work.armed.run())]
+    tasks = [asyncio.ensure_future(work.scheduled_orders.run())]
     if settings.fast_path == "on":
         tasks.append(asyncio.ensure_future(work.fast.run()))
     try:

@@ -61,7 +61,7 @@ class NotificationStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notification:
     """One notice for one channel, as it is claimed. `address` and `secret` are sealed."""
 
     notice_id: UUID
@@ -116,7 +116,7 @@ TOLD_EVENTS = frozenset({*_OF_EVENTS, EventKind.STOPPED})
 """The lines of the timeline of which notices may be made."""
 
 
-def notice_of(event: str, data: Mapping[str, str]) -> NotificationKind | None:
+def notification_of(event: str, data: Mapping[str, str]) -> NotificationKind | None:
     """Return what a line of the timeline is to its user's channels; None where they are not told."""
     if event == EventKind.STOPPED:
         outcome = data.get("outcome", "")
@@ -137,7 +137,7 @@ class AlarmNotification:
     source: str
 
 
-def notice_of_alarm(alarm: Alarm, now: datetime) -> AlarmNotification | None:
+def notification_of_alarm(alarm: Alarm, now: datetime) -> AlarmNotification | None:
     """Return what an alarm is to its user, None where he is not told; of logins once in half an hour."""
     local = exchange_time(now)
     slot = f"{local:%Y-%m-%d}:{local.hour:02}:{local.minute // _HALF_HOUR}"
@@ -151,7 +151,7 @@ def notice_of_alarm(alarm: Alarm, now: datetime) -> AlarmNotification | None:
 class Courier(Protocol):
     """Brings a notice to whom it is for."""
 
-    async def bring(self, notice: Notice) -> Delivery:
+    async def bring(self, notification: Notification) -> Delivery:
         """Send it once, and never raise for what the other side does. Ends within a few seconds."""
         ...
 
@@ -167,15 +167,15 @@ class Outbox(Protocol):
         """Make notices of what has happened since, and call those unknown whose sender has vanished."""
         ...
 
-    async def claim(self, most: int) -> Sequence[Notice]:
+    async def claim(self, most: int) -> Sequence[Notification]:
         """Take the right to send what is due: a channel's notices one at a time, in their order."""
         ...
 
-    async def settle(self, notice: Notice, delivery: Delivery) -> None:
-        """Write down what became of a claimed notice."""
+    async def settle(self, notification: Notification, delivery: Delivery) -> None:
+        """Write down what became of a claimed notification."""
         ...
 
-    async def tell(self, user_id: UUID, notice: AlarmNotification, text: str, at: datetime) -> None:
+    async def tell(self, user_id: UUID, notification: AlarmNotification, text: str, at: datetime) -> None:
         """Make notices of what is no line of the timeline."""
         ...
 
@@ -196,7 +196,7 @@ def again_after(attempts: int) -> timedelta | None:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a delivery makes of a claimed notice."""
+    """What a delivery makes of a claimed notification."""
 
     status: NotificationStatus
     pause: timedelta | None = None

@@ -18,7 +18,7 @@ from paper.gtts import Gtts
 from paper.housekeeping import Housekeeping
 from paper.market import Market, list_bar_symbols
 from paper.order_service import OrderService
-from paper.request_handler import Front
+from paper.request_handler import RequestHandler
 from paper.restore import Restore
 from paper.routes_funds import FundRoutes
 from paper.routes_gtt import GttRoutes
@@ -56,7 +56,7 @@ class Paper:
 
     exchange: Exchange
     feed: Feed
-    front: Front
+    request_handler: RequestHandler
     housekeeping: Housekeeping
 
 
@@ -72,22 +72,24 @@ def build(options: Options) -> Paper:
     list_bar_symbols(listed, bars)
     market = Market(listed, clock, calendar, seed=options.seed, origin=time.time(), bars=bars)
     exchange = Exchange(market, clock, calendar, lenient=options.lenient, data_dir=options.data_dir)
-    desk = OrderService(exchange)
+    order_service = OrderService(exchange)
     exchange.journal.open()
     restore = Restore(exchange)
     restore.run()
-    gtts = Gtts(exchange, desk)
+    gtts = Gtts(exchange, order_service)
     for record in restore.gtts.values():
         gtts.restore(record)
     feed = Feed(exchange)
-    front = Front(exchange, kite_routes(exchange, desk, gtts), control_routes(exchange, feed), feed.serve)
-    return Paper(exchange, feed, front, Housekeeping(exchange, desk, restore))
+    request_handler = RequestHandler(
+        exchange, kite_routes(exchange, order_service, gtts), control_routes(exchange, feed), feed.serve
+    )
+    return Paper(exchange, feed, request_handler, Housekeeping(exchange, order_service, restore))
 
 
-def kite_routes(exchange: Exchange, desk: OrderService, gtts: Gtts) -> Routes:
+def kite_routes(exchange: Exchange, order_service: OrderService, gtts: Gtts) -> Routes:
     """Kite's own endpoints."""
     routes = Routes()
-    OrderRoutes(exchange, desk).add_to(routes)
+    OrderRoutes(exchange, order_service).add_to(routes)
     UserRoutes(exchange).add_to(routes)
     PortfolioRoutes(exchange).add_to(routes)
     QuoteRoutes(exchange).add_to(routes)
@@ -116,7 +118,7 @@ async def serve(options: Options) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     paper.housekeeping.begin()
-    server = Server(paper.front.serve)
+    server = Server(paper.request_handler.serve)
     listeners = [await _listen(server, options.host, port) for port in _ports(options)]
     background = (paper.exchange.market.run(), paper.housekeeping.run(), paper.feed.run())
     work = [loop.create_task(job) for job in background]

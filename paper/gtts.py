@@ -56,9 +56,9 @@ class Gtt:
 class Gtts:
     """Everybody's triggers."""
 
-    def __init__(self, exchange: Exchange, desk: OrderService) -> None:
+    def __init__(self, exchange: Exchange, order_service: OrderService) -> None:
         self._exchange = exchange
-        self._desk = desk
+        self._order_service = order_service
         self._all: dict[int, Gtt] = {}
         self._by_token: dict[int, dict[int, Gtt]] = {}
         self._next = 100_000
@@ -142,8 +142,8 @@ class Gtts:
         form = {name: str(spec[name]) for name in ("exchange", "tradingsymbol", *LEG_KEYS)}
         result = {"status": "success", "order_id": "", "rejection_reason": ""}
         try:
-            ticket = self._desk.check(account, form, "regular")
-            order = self._desk.place(account, ticket, self._exchange.clock.wall())
+            ticket = self._order_service.check(account, form, "regular")
+            order = self._order_service.place(account, ticket, self._exchange.clock.wall())
             order.answered = True
             result["order_id"] = order.order_id
             if order.status == REJECTED:

@@ -19,9 +19,9 @@ TOKEN_EXPIRY_HOUR = 6
 class Housekeeping:
     """A look around once a second."""
 
-    def __init__(self, exchange: Exchange, desk: OrderService, restore: Restore) -> None:
+    def __init__(self, exchange: Exchange, order_service: OrderService, restore: Restore) -> None:
         self._exchange = exchange
-        self._desk = desk
+        self._order_service = order_service
         self._restore = restore
 
     def begin(self) -> None:
@@ -56,9 +56,9 @@ class Housekeeping:
         if order.expires_at and now >= order.expires_at:
             account = self._exchange.accounts.get(order.user_id)
             if account is not None:
-                self._desk.cancel(account, order.order_id)
+                self._order_service.cancel(account, order.order_id)
         elif order.status == AMO_RECEIVED and self._opened_since(order):
-            self._desk.release(order)
+            self._order_service.release(order)
 
     def _opened_since(self, order: Order) -> bool:
         calendar, clock = self._exchange.calendar, self._exchange.clock

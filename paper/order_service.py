@@ -35,14 +35,14 @@ MODIFIABLE = frozenset({OPEN, TRIGGER_PENDING, AMO_RECEIVED})
 
 
 @dataclass(slots=True, frozen=True)
-class Struck:
-    """The faults that one placement was struck by."""
+class OrderFaults:
+    """The faults that one placement was faults by."""
 
     book: Fault | None = None
     fill: Fault | None = None
 
 
-UNSTRUCK = Struck()
+NO_FAULTS = OrderFaults()
 
 
 class OrderService:
@@ -68,15 +68,17 @@ class OrderService:
         self._check_shares(account, ticket)
         return ticket
 
-    def place(self, account: Account, ticket: Ticket, received_at: float, struck: Struck = UNSTRUCK) -> Order:
+    def place(
+        self, account: Account, ticket: Ticket, received_at: float, faults: OrderFaults = NO_FAULTS
+    ) -> Order:
         """Give a checked placement its id and take it to the book."""
         exchange = self._exchange
         tape = exchange.market.tape(ticket.instrument)
         order = self._order(account, ticket, received_at, tape)
         exchange.ledger.add(order)
-        self._strike(order, struck)
+        self._apply_faults(order, faults)
         order.move(RECEIVED, exchange.clock.wall())
-        refusal = self._risk(account, order, tape, struck)
+        refusal = self._risk(account, order, tape, faults)
         exchange.touch(order)
         if refusal:
             exchange.book.reject(order, tape, *refusal)
@@ -178,19 +180,21 @@ class OrderService:
         _protect(order, ticket.protection, tape.last)
         return order
 
-    def _strike(self, order: Order, struck: Struck) -> None:
-        if struck.book is not None:
-            if struck.book.kind == "stuck_open_pending":
+    def _apply_faults(self, order: Order, faults: OrderFaults) -> None:
+        if faults.book is not None:
+            if faults.book.kind == "stuck_open_pending":
                 order.stuck = True
             else:
-                order.visible_at = self._exchange.clock.wall() + struck.book.delay
-        if struck.fill is not None and struck.fill.kind != "reject_async":
-            order.fill_cap = max(1, int(order.quantity * struck.fill.fraction + 1e-9))
-            order.cancel_rest = struck.fill.kind == "partial_then_cancel"
+                order.visible_at = self._exchange.clock.wall() + faults.book.delay
+        if faults.fill is not None and faults.fill.kind != "reject_async":
+            order.fill_cap = max(1, int(order.quantity * faults.fill.fraction + 1e-9))
+            order.cancel_rest = faults.fill.kind == "partial_then_cancel"
 
-    def _risk(self, account: Account, order: Order, tape: Tape, struck: Struck) -> tuple[str, str] | None:
+    def _risk(
+        self, account: Account, order: Order, tape: Tape, faults: OrderFaults
+    ) -> tuple[str, str] | None:
         """Why the risk system rejects an order that already has its id; None when it does not."""
-        if struck.fill is not None and struck.fill.kind == "reject_async":
+        if faults.fill is not None and faults.fill.kind == "reject_async":
             return (
                 "Order rejected by the exchange.",
                 "RMS:Rule: Check circuit limit including square off order",

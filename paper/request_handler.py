@@ -37,7 +37,7 @@ NOT_PLACED = {
 Socket = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-class Front:
+class RequestHandler:
     """Serves every request of both ports."""
 
     def __init__(self, exchange: Exchange, routes: Routes, control: Routes, socket: Socket) -> None:

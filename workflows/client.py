@@ -33,7 +33,7 @@ from domain.run_texts import summary
 from domain.strategy import OnStop, Phase
 from workflows import policies
 from workflows.broker_login import BrokerLogin
-from workflows.notifications import Notices
+from workflows.notifications import NotificationRun
 from workflows.reconciler import Reconciler
 from workflows.strategy_run import PHASE, StrategyRun
 from workflows.versions import free_of_its_version
@@ -41,7 +41,7 @@ from workflows.versions import free_of_its_version
 USER = SearchAttributeKey.for_keyword("StopwatchUser")
 SYMBOL = SearchAttributeKey.for_keyword("StopwatchSymbol")
 RECONCILER_ID = "stopwatch-reconciler"
-NOTICES_ID = "stopwatch-notices"
+NOTIFICATIONS_ID = "stopwatch-notices"
 START_DEADLINE = timedelta(seconds=10)
 """A START that is not written down by then is answered with 503; the run goes on by itself."""
 SIGNAL_DEADLINE = timedelta(seconds=3)
@@ -261,9 +261,11 @@ async def start_reconciler(client: Client, task_queue: str) -> None:
     await _start_endless(client, task_queue, Reconciler.run, RECONCILER_ID, "repairs what runs cannot")
 
 
-async def start_notices(client: Client, task_queue: str) -> None:
+async def start_notifications(client: Client, task_queue: str) -> None:
     """Start the one run that tells users, unless it is there."""
-    await _start_endless(client, task_queue, Notices.run, NOTICES_ID, "tells users what happens")
+    await _start_endless(
+        client, task_queue, NotificationRun.run, NOTIFICATIONS_ID, "tells users what happens"
+    )
 
 
 async def _start_endless(client: Client, task_queue: str, run: Any, id_: str, words: str) -> None:

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 @workflow.defn(name="Notices")
-class Notices:
+class NotificationRun:
     """Keeps somebody sending; begins a new history now and again, since it never ends."""
 
     @workflow.run

@@ -17,7 +17,7 @@ from temporalio.worker import WorkerDeploymentConfig
 
 from domain.run import RunView, StartRun
 from workflows.broker_login import BrokerLogin
-from workflows.notifications import Notices
+from workflows.notifications import NotificationRun
 from workflows.reconciler import Reconciler
 from workflows.strategy_run import StrategyRun
 
@@ -38,7 +38,7 @@ class PinnedStrategyRun(StrategyRun):
 def carried_out(build_id: str) -> Sequence[type]:
     """Return the workflows that a worker of this version registers; `build_id` is empty without versions."""
     day = PinnedStrategyRun if build_id else StrategyRun
-    return [day, BrokerLogin, Reconciler, Notices]
+    return [day, BrokerLogin, Reconciler, NotificationRun]
 
 
 def deployment(build_id: str) -> WorkerDeploymentConfig | None:

@@ -1,4 +1,4 @@
-"""Broker logins, opened: the vault over the sealed rows. Only the worker and the listener can do this."""
+"""Opens stored broker logins with the vault, in the worker and the listener only."""
 
 from uuid import UUID
 
@@ -18,7 +18,7 @@ class VaultCredentials:
         self._egress = egress
 
     async def credentials(self, user_id: UUID) -> KiteCredentials:
-        """Return the newest login, opened, and its way out.
+        """Return the newest login, opened, with its egress path.
 
         Raises `BrokerNotConnected`, `SecretUnreadable`, `NoOwnAddress`.
         """

@@ -1,4 +1,4 @@
-"""The morning login of a stored broker account: the worker opens the secret, asks, stores the token."""
+"""Renews the login of a stored broker account: opens its secret, asks the broker, stores the token."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ class StoredLogins:
         self._clock = clock
 
     async def renew(self, request: LoginRequest) -> LoginResult:
-        """Exchange or check the token and store the login; every failure is an answer, never an exception."""
+        """Exchange or check the token and store the login; every failure is a result, never an exception."""
         try:
             return await self._renew(request)
         except (BrokerRefused, LoginNeeded) as refused:

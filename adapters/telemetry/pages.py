@@ -1,4 +1,4 @@
-"""The pages of a process without an API: its numbers, and which part of it is ill."""
+"""The HTTP pages of a process without an API: its metrics and its health."""
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry

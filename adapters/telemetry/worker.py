@@ -1,4 +1,4 @@
-"""A worker's numbers, in a registry of their own."""
+"""A worker's metrics, in a registry of their own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
@@ -10,29 +10,29 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from adapters.postgres.engine import Store
 from adapters.telemetry.alerts import CountedAlerts
 from adapters.telemetry.dependency_watch import DependencyWatch
-from adapters.telemetry.operations import DeskNumbers, OperationsWatch
+from adapters.telemetry.operations import OperationsMetrics, OperationsWatch
 from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
 from adapters.telemetry.server import serving
 from domain.ports import Alerts
 
-PARTS = ("postgres", "redis", "temporal")
+DEPENDENCIES = ("postgres", "redis", "temporal")
 
 
-class Held(Protocol):
-    """What knows how many orders this worker holds for their instant."""
+class ScheduledOrderCount(Protocol):
+    """Knows how many orders this worker has scheduled."""
 
     def __len__(self) -> int: ...
 
 
 class WorkerMetrics:
-    """What `docs/metrics.md` lists for a worker; `registry` is what is served."""
+    """The metrics that `docs/metrics.md` lists for a worker; `registry` is served."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self._orders = OrderNumbers(self.registry)
-        self.desk = DeskNumbers(self.registry)
-        self._held = Gauge(
+        self.operations = OperationsMetrics(self.registry)
+        self._scheduled = Gauge(
             "stopwatch_orders_held", "Orders this worker holds for their instant", registry=self.registry
         )
         self._up = Gauge(
@@ -44,20 +44,20 @@ class WorkerMetrics:
         return MeteredOrderLog(store, self._orders)
 
     def alerts(self, alerts: Alerts) -> CountedAlerts:
-        """Return these alerts, counted; once a process."""
+        """Return these alerts, counted; call it once a process."""
         return CountedAlerts(alerts, self.registry)
 
-    def show(self, held: Held, down: Collection[str]) -> None:
-        """Have each scrape ask how many orders are held, and which parts are `down` at that moment."""
-        self._held.set_function(lambda: len(held))
-        for part in PARTS:
-            self._up.labels(part).set_function(_up(part, down))
+    def show(self, scheduled: ScheduledOrderCount, down: Collection[str]) -> None:
+        """Have each scrape read how many orders are scheduled, and which dependencies are `down`."""
+        self._scheduled.set_function(lambda: len(scheduled))
+        for dependency in DEPENDENCIES:
+            self._up.labels(dependency).set_function(_up(dependency, down))
 
     @asynccontextmanager
     async def served(
-        self, host: str, port: int | None, watch: DependencyWatch, desk: OperationsWatch
+        self, host: str, port: int | None, watch: DependencyWatch, operations: OperationsWatch
     ) -> AsyncIterator[None]:
-        """Serve the numbers meanwhile, where there is a port; nobody reads the desk's books for nothing.
+        """Serve the metrics while the context is open; without a port, nothing is read or served.
 
         Raises `MetricsPortTaken`.
         """
@@ -66,10 +66,10 @@ class WorkerMetrics:
             return
 
         async def ill() -> dict[str, str]:
-            parts = {kind: f"no answer since {since.isoformat()}" for kind, since in watch.down.items()}
-            return parts | ({"reconciler": desk.still} if desk.still else {})
+            down = {kind: f"no answer since {since.isoformat()}" for kind, since in watch.down.items()}
+            return down | ({"reconciler": operations.still} if operations.still else {})
 
-        reading = asyncio.create_task(desk.run())
+        reading = asyncio.create_task(operations.run())
         try:
             async with serving(host, port, self.registry, ill):
                 yield
@@ -77,5 +77,5 @@ class WorkerMetrics:
             reading.cancel()
 
 
-def _up(part: str, down: Collection[str]) -> Callable[[], float]:
-    return lambda: part not in down
+def _up(dependency: str, down: Collection[str]) -> Callable[[], float]:
+    return lambda: dependency not in down

@@ -1,4 +1,4 @@
-"""What a worker is dependencies of: adapters behind ports, activities on them, and how it tells people.
+"""Wires a worker: adapters behind ports, activities on them, alerts and notifications.
 
 Only `worker.py` uses it; the two together are the composition root of that process.
 """
@@ -20,15 +20,15 @@ from activities.notifications import NotificationActivities
 from activities.orders import OrderActivities
 from activities.reconciler import ReconcileActivities
 from activities.runs import RunActivities
-from adapters.alerts.log import open_alerts
+from adapters.alerts.log_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
 from adapters.calendar.trading_days import CalendarTradingDays
-from adapters.kite.accounts import KiteBrokers
+from adapters.kite.brokers import KiteBrokers
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import Egress
 from adapters.kite.login import KiteLogin
 from adapters.kite.shared_quotes import asker, shared
-from adapters.notifications.alerts import NotificationAlerts
+from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
 from adapters.notifications.services import Services
 from adapters.notifications.webhook import Webhooks
@@ -46,7 +46,7 @@ from adapters.redis.cache_mark import RedisMark
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.redis.stop_queue import RedisStopQueue
 from adapters.secrets.broker_credentials import VaultCredentials
-from adapters.secrets.key_marks import opening
+from adapters.secrets.process_keys import opening
 from adapters.secrets.stored_logins import StoredLogins
 from adapters.secrets.vault import Opener
 from adapters.telemetry.dependency_watch import (
@@ -56,7 +56,7 @@ from adapters.telemetry.dependency_watch import (
     temporal_dependency,
 )
 from adapters.telemetry.tracing import Tracing
-from adapters.telemetry.worker import WorkerMetrics
+from adapters.telemetry.worker_metrics import WorkerMetrics
 from domain.leg import Horizons
 from domain.notification import Courier, Outbox
 from domain.ports import Alerts
@@ -72,7 +72,7 @@ from workflows.client import TemporalOpenRuns
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What the activities are dependencies of. `name`: this worker's own, under which it holds orders."""
+    """The adapters of the activities. `name` is this worker's own, under which it schedules orders."""
 
     name: str
     opener: Opener
@@ -88,7 +88,7 @@ class Dependencies:
 
 
 def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
-    """Wire the adapters. Raises `MissingSetting`, `BadKey`, `BadEgress`; connects nothing yet."""
+    """Wire the adapters. Raises `MissingSetting`, `BadKey`, `BadEgress`; opens no connection yet."""
     opener = Opener.local(settings.need("encryption_keys"))
     egress = Egress.of(settings.kite_root, settings.egress)
     clock = SystemClock()
@@ -122,7 +122,7 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """What a worker does: activities when Temporal asks, held orders and hit stops by itself."""
+    """The parts of a worker: activities, scheduled orders, and fast exits of hit stops."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders
@@ -131,7 +131,7 @@ class WorkerComponents:
 
 @dataclass(frozen=True, slots=True)
 class Notifiers:
-    """How people hear of what happens: operators by alerts, users by notices."""
+    """Alerts to operators and notifications to users."""
 
     alerts: Alerts
     outbox: Outbox
@@ -145,7 +145,7 @@ def build_components(
     notifiers: Notifiers,
     metrics: WorkerMetrics,
 ) -> WorkerComponents:
-    """Build everything a worker does on its parts."""
+    """Build the worker's components on its dependencies."""
     alerts = notifiers.alerts
     rules = ExecutionRules(
         entry_fill=settings.entry_fill_seconds,
@@ -202,7 +202,7 @@ def build_components(
 async def open_notifiers(
     settings: Settings, dependencies: Dependencies, metrics: WorkerMetrics, stack: AsyncExitStack
 ) -> Notifiers:
-    """Wire alerts and notices, on connections of their own: no order waits behind a notice."""
+    """Wire alerts and notifications, on connections of their own: no order waits for them."""
     store = Store.open(
         settings.need("database_url_worker"), pool_size=2, application="stopwatch worker, telling"
     )
@@ -220,7 +220,7 @@ async def open_notifiers(
 def dependency_watch(
     settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack
 ) -> DependencyWatch:
-    """Ask over connections of its own: a thousand orders that wait for one of the pool's are no outage."""
+    """Wire the dependency watch on connections of its own: a busy pool is no outage."""
     store = Store.open(
         settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, watching"
     )

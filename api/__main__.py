@@ -25,12 +25,12 @@ from adapters.postgres.rls_check import RowSecurityMissing, check_row_security
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
 from adapters.process.failpoints import BadFailpoint, arm_from
-from adapters.process.garbage import set_aside
+from adapters.process.garbage_collection import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
 from adapters.redis.last_prices import RedisLastPrices
 from adapters.redis.rate_limiter import Limiter
 from adapters.secrets.derived_keys import TotpBox
-from adapters.secrets.key_marks import sealing
+from adapters.secrets.process_keys import sealing
 from adapters.secrets.vault import BadKey, LoginKeyBox, Sealer
 from adapters.telemetry.logs import configure
 from adapters.telemetry.round_watch import RoundWatch

@@ -1,4 +1,4 @@
-"""Named places where a test may make a process die, stop or fail. Nothing is armed in production.
+"""Named places where a test may make a process die, stop or fail. Production arms none.
 
 A system that claims to survive a crash at any step must be crashed at every step: each step of the order
 protocol has a name here, and a test fails when one was never hit.
@@ -41,12 +41,12 @@ _action: list[Action] = []
 
 
 def arm(action: Action) -> None:
-    """Call `action` with the name of every step this process passes; only a harness does this."""
+    """Call `action` with the name of every step this process passes; for harnesses only."""
     _action[:] = [action]
 
 
 def disarm() -> None:
-    """Pass every step unharmed again."""
+    """Remove the action again."""
     _action.clear()
 
 

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from local import watcher
-from local.errors import CannotStart, PartFailed
 from local.log_tail import last_lines, size
 from local.process_spec import Account, ProcessSpec
+from local.start_errors import CannotStart, PartFailed
 
 _PR_SET_PDEATHSIG = 1
 

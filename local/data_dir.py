@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.errors import CannotStart
+from local.start_errors import CannotStart
 
 VERSION = 1
 _LONG_LOG = 20_000_000

@@ -4,8 +4,8 @@ import asyncio
 from contextlib import aclosing
 
 from local import demo_stage
-from local.demo_board import Board
 from local.demo_client import Caller, DemoFailed, Json, callers, instant
+from local.demo_display import Board
 from local.endpoints import Endpoints
 from local.terminal import Terminal
 

@@ -2,7 +2,7 @@
 
 import aiohttp
 
-from local.errors import PartFailed
+from local.start_errors import PartFailed
 
 _USER = "SWFEED"
 

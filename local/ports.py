@@ -6,7 +6,7 @@ import socket
 import sys
 from typing import Self
 
-from local.errors import CannotStart
+from local.start_errors import CannotStart
 
 # Below the range from which Linux and macOS take ports for outgoing connections: while a part is down, a
 # client that tries again and again would otherwise be given the part's own port, and connect to itself.

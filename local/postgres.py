@@ -20,10 +20,10 @@ import asyncpg
 
 from local import child
 from local.data_dir import DataDir
-from local.errors import CannotStart, PartFailed
 from local.keys import write_secret
 from local.postgres_binaries import MAJOR, readable_binaries
 from local.process_spec import Account, ProcessSpec
+from local.start_errors import CannotStart, PartFailed
 
 OWNER = "stopwatch"
 DATABASE = "stopwatch"

@@ -9,8 +9,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from local.errors import PartFailed
 from local.process_spec import Account
+from local.start_errors import PartFailed
 
 MAJOR = "18"
 

@@ -11,12 +11,12 @@ from local import child, feed_account, keys, probes, temporal, valkey
 from local import processes as rooms
 from local.data_dir import DataDir
 from local.endpoints import Endpoints
-from local.errors import PartFailed
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
 from local.process_settings import Options
 from local.process_spec import ProcessSpec
 from local.roles import role_urls
+from local.start_errors import PartFailed
 from local.supervisor import Supervisor
 from local.temporal import TemporalPorts
 from local.terminal import Terminal

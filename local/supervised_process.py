@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from local import child
-from local.errors import PartFailed
 from local.log_tail import last_lines, size
 from local.process_spec import ProcessSpec
+from local.start_errors import PartFailed
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
 # A part that answered before it died is not stuck in its start, and is promised back within 5 s.

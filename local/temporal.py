@@ -12,10 +12,10 @@ from pathlib import Path
 
 from local import probes
 from local.data_dir import DataDir
-from local.errors import PartFailed
 from local.ports import HeldPort
 from local.process_spec import ProcessSpec
 from local.processes import python
+from local.start_errors import PartFailed
 
 # It cannot be switched off (0 is a random port). No request can carry a Host with a space in it.
 _NO_HTTP_API = 'frontend.httpAllowedHosts=["no host"]'

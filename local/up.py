@@ -9,10 +9,10 @@ from local import data_dir
 from local.data_dir import DataDir
 from local.demo import play
 from local.endpoints import Endpoints
-from local.errors import LocalError
 from local.ports import HeldPort
 from local.process_settings import Options
 from local.run import Run
+from local.start_errors import LocalError
 from local.terminal import Terminal
 
 

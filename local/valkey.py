@@ -5,8 +5,8 @@ from pathlib import Path
 
 from local import probes
 from local.data_dir import DataDir
-from local.errors import PartFailed
 from local.process_spec import ProcessSpec
+from local.start_errors import PartFailed
 
 
 def part(data: DataDir, port: int, environment: dict[str, str]) -> ProcessSpec:

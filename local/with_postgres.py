@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 from local.data_dir import DataDir
-from local.errors import LocalError
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
+from local.start_errors import LocalError
 from local.supervisor import Supervisor
 from local.terminal import Terminal
 

@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from paper.errors import KiteError, token_dead
 from paper.holdings import Holding
 from paper.instruments import Instrument
+from paper.kite_error import KiteError, token_dead
 from paper.orders import Order
 from paper.positions import Position
 from paper.trades import Trade

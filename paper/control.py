@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 
 from paper.clock import parse_instant
-from paper.errors import KiteError
 from paper.exchange import Exchange
 from paper.faults import Fault
 from paper.feed import Feed
 from paper.instruments import Instrument
+from paper.kite_error import KiteError
 from paper.market import Script
 from paper.money import paise, rupees
 from paper.web import Answer, Call, Route, Routes, bare

@@ -1,8 +1,8 @@
 """Converting a position from one product to another, within the day."""
 
 from paper.accounts import Account
-from paper.errors import bad_input
 from paper.instruments import Instrument
+from paper.kite_error import bad_input
 
 
 def convert(

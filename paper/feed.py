@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl
 import orjson
 from aiohttp import WSMsgType, web
 
-from paper.errors import token_dead
 from paper.exchange import Exchange
-from paper.garbage import garbage
+from paper.kite_error import token_dead
+from paper.malformed_frames import garbage
 from paper.orders import Order
 from paper.packets import HEARTBEAT, frame, packet
 from paper.push import order_update

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from paper.accounts import Account
-from paper.errors import KiteError, bad_input
 from paper.exchange import Exchange
 from paper.instruments import Instrument
+from paper.kite_error import KiteError, bad_input
 from paper.money import paise, rupees
 from paper.order_service import OrderService
 from paper.orders import REJECTED, stamp

@@ -1,6 +1,6 @@
 """Rate limits as Kite counts them: by calendar second of the server, by minute, by day."""
 
-from paper.errors import KiteError, bad_order, too_many
+from paper.kite_error import KiteError, bad_order, too_many
 
 ORDERS_PER_SECOND = 10
 ORDERS_PER_MINUTE = 400

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from paper.accounts import Account
-from paper.errors import KiteError, bad_input, bad_order, order_not_found
 from paper.exchange import Exchange
 from paper.faults import Fault
+from paper.kite_error import KiteError, bad_input, bad_order, order_not_found
 from paper.limits import MODIFICATIONS, too_many_modifications
 from paper.margins import additional, available, required
 from paper.matching import UPDATE, waits_for_trigger

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 import orjson
 from aiohttp import web
 
-from paper.errors import KiteError, token_dead
 from paper.exchange import Exchange
 from paper.faults import Fault, Request
+from paper.kite_error import KiteError, token_dead
 from paper.response_writer import GONE, write
 from paper.web import HTML, Answer, Call, Connection, Route, Routes
 

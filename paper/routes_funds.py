@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paper.errors import KiteError, bad_input
+from paper.kite_error import KiteError, bad_input
 from paper.web import CSV, Answer, Call, Route, Routes, data
 
 FUND = {"tradingsymbol": "INF204KB17I5", "fund": "Nippon India Liquid Fund - Direct Plan"}

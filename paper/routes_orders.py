@@ -2,9 +2,9 @@
 
 import orjson
 
-from paper.errors import order_not_found
 from paper.exchange import Exchange
 from paper.faults import Request
+from paper.kite_error import order_not_found
 from paper.order_service import NO_FAULTS, OrderFaults, OrderService
 from paper.orders import Order, history_rows, row
 from paper.ticket import Ticket

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from paper.errors import bad_input
 from paper.exchange import Exchange
 from paper.instruments import SEGMENT_BYTE
+from paper.kite_error import bad_input
 from paper.money import average, rupees
 from paper.orders import stamp
 from paper.tape import Tape

@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from paper.accounts import Account
-from paper.errors import KiteError, bad_input
 from paper.exchange import Exchange
+from paper.kite_error import KiteError, bad_input
 from paper.margins import empty_segment, segment_row
 from paper.orders import stamp
 from paper.web import HTML, Answer, Call, Route, Routes, data

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from paper.calendar import Calendar
-from paper.errors import KiteError, bad_input, bad_order
 from paper.instruments import Instrument
+from paper.kite_error import KiteError, bad_input, bad_order
 from paper.market import Market
 from paper.money import on_tick, rupees
 from paper.tape import Tape

@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from paper.accounts import Account
-from paper.errors import KiteError, bad_input
+from paper.kite_error import KiteError, bad_input
 from paper.orders import Order
 
 JSON = "application/json"

@@ -67,13 +67,13 @@ LOGIN_RETRY = RetryPolicy(maximum_attempts=2)
 
 
 def wake_at(instant: datetime, strategy_id: UUID) -> datetime:
-    """Return when a run wakes for `instant`: always the same for one strategy, spread over all of them."""
+    """Return when a run wakes for `instant`: fixed for one strategy, spread over all of them."""
     share = (strategy_id.int % 1000) / 1000
     return instant - WAKE_AHEAD - WAKE_SPREAD * share
 
 
 def look_at(instant: datetime, slot: int) -> datetime:
-    """Return when a run looks after an order that is held for `instant`, with `slot` others before it."""
+    """Return when a run checks an order that is scheduled for `instant`, with `slot` others before it."""
     return instant + LOOK_AFTER + LOOK_TURN * slot
 
 

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from adapters.kite.accounts import KiteCredentials, LoginName
+from adapters.kite.brokers import KiteCredentials, LoginName
 from adapters.kite.egress import Egress
 from adapters.postgres.credentials import Credentials
 from adapters.secrets.vault import Opener
@@ -10,7 +10,7 @@ from domain.errors import BrokerNotConnected
 
 
 class VaultCredentials:
-    """Implements `adapters.kite.accounts.Credentials`."""
+    """Implements `adapters.kite.brokers.Credentials`."""
 
     def __init__(self, stored: Credentials, opener: Opener, egress: Egress) -> None:
         self._stored = stored

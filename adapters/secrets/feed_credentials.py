@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from adapters.kite.accounts import KiteCredentials, LoginName
+from adapters.kite.brokers import KiteCredentials, LoginName
 from adapters.kite.egress import Egress
 from adapters.postgres.credentials import FeedLogins
 from adapters.secrets.vault import Opener
@@ -10,7 +10,7 @@ from domain.errors import BrokerNotConnected
 
 
 class FeedCredentials:
-    """Implements `adapters.kite.accounts.Credentials` for the listener's role, which only reads."""
+    """Implements `adapters.kite.brokers.Credentials` for the listener's role, which only reads."""
 
     def __init__(self, stored: FeedLogins, opener: Opener, egress: Egress) -> None:
         self._stored = stored

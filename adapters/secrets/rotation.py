@@ -14,7 +14,7 @@ from uuid import UUID
 
 from adapters.postgres.engine import Store
 from adapters.postgres.sealed import ACCOUNTS, CHANNELS, SealedRow, SealedSecrets
-from adapters.secrets.key_marks import InTheWay, in_the_way
+from adapters.secrets.process_keys import InTheWay, in_the_way
 from adapters.secrets.vault import BadKey, Opener
 from domain.errors import SecretUnreadable, StoreUnavailable
 

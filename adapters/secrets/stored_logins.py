@@ -8,8 +8,8 @@ from adapters.kite.egress import Egress
 from adapters.kite.login import KiteLogin, KiteSession, token_expiry
 from adapters.postgres.credentials import Credentials, SealedKeys
 from adapters.secrets.vault import Opener
+from domain.broker_login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.errors import BrokerRefused, LoginNeeded, SecretUnreadable, Unavailable
-from domain.login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.ports import Clock
 
 

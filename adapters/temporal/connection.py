@@ -16,7 +16,7 @@ from temporalio.converter import (
 )
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
-from adapters.telemetry.server import MetricsPortTaken
+from adapters.telemetry.metrics_server import MetricsPortTaken
 from adapters.temporal.payload_codec import EncryptingCodec, RefusedPayloads
 
 _CONVERTERS = (*PydanticPayloadConverter().converters.values(), RefusedPayloads())

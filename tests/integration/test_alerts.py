@@ -16,7 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.runs import RunActivities
 from adapters.alerts.cloudwatch import MOST_WAITING
-from adapters.alerts.log import CloudWatchUnset, open_alerts
+from adapters.alerts.log_alerts import CloudWatchUnset, open_alerts
 from adapters.postgres.engine import Store
 from adapters.process.clock import SystemClock
 from adapters.redis.runtime_cache import RedisRuntimeCache

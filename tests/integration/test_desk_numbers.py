@@ -13,8 +13,8 @@ from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
-from adapters.telemetry.operations import OperationsMetrics, OperationsWatch
-from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
+from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
+from adapters.telemetry.order_metrics import MeteredOrderLog, OrderNumbers
 from domain.errors import Unavailable
 from domain.order import Leg
 from domain.outcome import Accepted, Unknown

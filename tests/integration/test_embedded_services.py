@@ -18,9 +18,9 @@ from redis.asyncio import Redis
 from local import feed_account, keys, probes, temporal, valkey
 from local import processes as rooms
 from local.data_dir import DataDir, opened
-from local.errors import CannotStart
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
+from local.start_errors import CannotStart
 from local.supervisor import Supervisor
 from local.temporal import TemporalPorts
 

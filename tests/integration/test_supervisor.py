@@ -16,9 +16,9 @@ import pytest
 
 from local import probes, watcher
 from local import supervised_process as supervised
-from local.errors import PartFailed
 from local.ports import HeldPort
 from local.process_spec import ProcessSpec
+from local.start_errors import PartFailed
 from local.supervisor import Supervisor
 
 STOPWATCH = Path(sys.executable).parent / "stopwatch"

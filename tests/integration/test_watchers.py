@@ -14,7 +14,7 @@ from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.tables import BackupRow, ReconcilerRound
 from adapters.postgres.watchers import Watchers
-from adapters.telemetry.operations import OperationsMetrics, OperationsWatch
+from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
 from adapters.telemetry.round_watch import RoundWatch
 from domain.errors import StandsStill, StoreUnavailable
 from domain.reconciler import STILL_AFTER

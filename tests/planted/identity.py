@@ -28,7 +28,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "the account of an order is not looked at",
         "Whichever is connected gets it: shares are bought and sold in another account.",
-        "adapters/kite/accounts.py",
+        "adapters/kite/brokers.py",
         "    return not wanted or account.name == wanted\n",
         "    return True\n",
         (ACCOUNTS,),
@@ -36,7 +36,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "the cache compares the number of a login alone",
         "Another account under the same number goes unnoticed.",
-        "adapters/kite/accounts.py",
+        "adapters/kite/brokers.py",
         "        return await self._credentials.newest(user_id) != LoginName(name, broker.login_version)\n",
         "        newest = await self._credentials.newest(user_id)\n"
         "        return newest is None or newest.version != broker.login_version\n",

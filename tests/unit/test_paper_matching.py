@@ -12,11 +12,11 @@ from paper.accounts import Account
 from paper.calendar import AlwaysOpen
 from paper.clock import Clock
 from paper.derivatives import listing
-from paper.errors import KiteError
 from paper.exchange import Exchange
 from paper.faults import Faults, Request
 from paper.ids import Ids
 from paper.instruments import Instrument
+from paper.kite_error import KiteError
 from paper.limits import Limits
 from paper.margins import available
 from paper.market import Market

@@ -8,11 +8,11 @@ from typing import Protocol
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 
 from adapters.postgres.engine import Store
-from adapters.telemetry.alerts import CountedAlerts
+from adapters.telemetry.alert_counter import CountedAlerts
 from adapters.telemetry.dependency_watch import DependencyWatch
-from adapters.telemetry.operations import OperationsMetrics, OperationsWatch
-from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
-from adapters.telemetry.server import serving
+from adapters.telemetry.metrics_server import serving
+from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
+from adapters.telemetry.order_metrics import MeteredOrderLog, OrderNumbers
 from domain.ports import Alerts
 
 DEPENDENCIES = ("postgres", "redis", "temporal")

@@ -23,7 +23,7 @@ async def serving(host: str, port: int | None, registry: CollectorRegistry, ill:
         yield
         return
     # An HTTP server of 20 MB, for whoever wants it.
-    from adapters.telemetry.pages import opened
+    from adapters.telemetry.metrics_pages import opened
 
     try:
         runner = await opened(host, port, registry, ill)

@@ -39,7 +39,7 @@ class SchemaDiffers(MigrationError):
 
 
 class RoleRefused(MigrationError):
-    """A database role cannot be made as the settings say."""
+    """A database role cannot be made as configured."""
 
 
 class TemporalRefused(MigrationError):

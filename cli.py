@@ -64,7 +64,7 @@ def up(
 
     # For every part, since they inherit it: their memory holds what must not lie about on a disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    wish = Options(
+    options = Options(
         data_dir=data_dir,
         port=port,
         workers=workers,
@@ -73,7 +73,7 @@ def up(
         given=ProcessSettings(_given_settings()),
         environment={name: value for name, value in os.environ.items() if not name.startswith("STOPWATCH_")},
     )
-    _leave(run_up(wish, Terminal()))
+    _leave(run_up(options, Terminal()))
 
 
 @app.command(context_settings=_PASSED_ON)
@@ -320,7 +320,7 @@ def _addresses(settings: "Settings") -> "Addresses":
 def _ask_store(
     words: list[str], data_dir: Path | None, module: str = "adapters.postgres.operator"
 ) -> NoReturn:
-    # Through the environment, since arguments are seen by everybody on the machine.
+    # Through the environment, since every user of the machine sees arguments.
     environment = {**os.environ, **_temporal(data_dir), "STOPWATCH_DATABASE_URL": _database(data_dir)}
     command = [sys.executable, "-P", "-m", module, *words]
     os.execve(sys.executable, command, environment)  # noqa: S606

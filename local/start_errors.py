@@ -1,8 +1,8 @@
-"""What `up` cannot go on with, told in the words the person at the terminal reads.
+"""The errors that end `up`, worded for the terminal.
 
 LocalError
 ├── CannotStart    refused before anything runs: directory in use, port in use, newer data   (exit 2)
-└── PartFailed     a part that does not come up, or a step on the way that fails             (exit 1)
+└── ProcessFailed  a process does not start, or a step of the start fails                    (exit 1)
 """
 
 
@@ -13,10 +13,10 @@ class LocalError(Exception):
 
 
 class CannotStart(LocalError):
-    """Nothing was started, and nothing of an earlier run was touched."""
+    """No process was started, and no earlier run was changed."""
 
     status = 2
 
 
-class PartFailed(LocalError):
-    """A part of the product does not run, so the product does not."""
+class ProcessFailed(LocalError):
+    """A process of the product does not run, so the product does not."""

@@ -1,6 +1,6 @@
-"""Run commands on a Postgres of their own that is gone afterwards: `python -m local.with_postgres A -- B`.
+"""Runs commands on a temporary Postgres: `python -m local.with_postgres A -- B`.
 
-For tools that need an empty database to compare with, where a person should not have to bring one.
+For tools that need an empty database to compare with, without requiring one to be installed.
 """
 
 import asyncio

@@ -20,7 +20,7 @@ from migrations.migration_errors import RoleRefused
 from migrations.schema import TURNS
 
 # Nobody but the run changes a strategy's life cycle, so the API's role may update none of it;
-# the timeline is append-only, so nobody may update events. Of the audit log the roles may write what
+# the timeline is append-only, so no role may update events. Of the audit log the roles may write what
 # happened, and neither when nor the hashes: those are a trigger's.
 _AUDIT = "INSERT (user_id, role, actor, action, object, reason, ip, agent, version) ON audit"
 GRANTS: dict[str, tuple[str, ...]] = {

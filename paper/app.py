@@ -1,4 +1,4 @@
-"""The paper exchange put together: its parts, its ports, its background work, its end."""
+"""Assembles the paper exchange: its components, its ports, its background tasks, its shutdown."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ from paper.web import Routes, Server
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """The command line's options."""
 
     port: int
     ws_port: int | None = None
@@ -47,12 +47,12 @@ class Options:
 
 
 class PortInUse(Exception):
-    """A port that somebody else listens on."""
+    """Another process listens on the port."""
 
 
 @dataclass(slots=True)
 class Paper:
-    """The running parts."""
+    """The running components."""
 
     exchange: Exchange
     feed: Feed
@@ -61,7 +61,7 @@ class Paper:
 
 
 def build(options: Options) -> Paper:
-    """Put the parts together and read the journal back.
+    """Build the components and replay the journal.
 
     Raises BarsUnreadable, JournalInUse.
     """
@@ -87,7 +87,7 @@ def build(options: Options) -> Paper:
 
 
 def kite_routes(exchange: Exchange, order_service: OrderService, gtts: Gtts) -> Routes:
-    """Kite's own endpoints."""
+    """Return the routes of Kite's own endpoints."""
     routes = Routes()
     OrderRoutes(exchange, order_service).add_to(routes)
     UserRoutes(exchange).add_to(routes)
@@ -101,7 +101,7 @@ def kite_routes(exchange: Exchange, order_service: OrderService, gtts: Gtts) -> 
 
 
 def control_routes(exchange: Exchange, feed: Feed) -> Routes:
-    """The control endpoints."""
+    """Return the routes of the control endpoints."""
     routes = Routes()
     ControlRoutes(exchange, feed).add_to(routes)
     return routes
@@ -151,7 +151,7 @@ async def _listen(server: Server, host: str, port: int) -> asyncio.Server:
 
 
 def _clock(options: Options, bars: dict[str, Series]) -> Clock:
-    """With bars the exchange's time starts at the first of them; otherwise it is the wall's."""
+    """Return a clock that starts at the first bar; without bars, the wall clock."""
     clock = Clock(speed=options.speed)
     if bars:
         clock.move(now=min(series.bars[0].start for series in bars.values()))

@@ -1,4 +1,4 @@
-"""The order desk: place, modify, cancel, from the request to the book."""
+"""Places, modifies and cancels orders, from the request to the book."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ MODIFIABLE = frozenset({OPEN, TRIGGER_PENDING, AMO_RECEIVED})
 
 @dataclass(slots=True, frozen=True)
 class OrderFaults:
-    """The faults that one placement was faults by."""
+    """The injected faults of one placement."""
 
     book: Fault | None = None
     fill: Fault | None = None
@@ -46,10 +46,10 @@ NO_FAULTS = OrderFaults()
 
 
 class OrderService:
-    """What the order calls do.
+    """The order calls.
 
-    What can be seen from the request, the listing, the price and the shares held is refused at once (400, no
-    order id). What takes the broker's risk system, margin above all, gets an id first and is REJECTED then.
+    Faults that show in the request, the listing, the price and the held shares are refused at once (400, no
+    order id). Refusals of the broker's risk system, margin above all, get an id first and are REJECTED then.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -71,7 +71,7 @@ class OrderService:
     def place(
         self, account: Account, ticket: Ticket, received_at: float, faults: OrderFaults = NO_FAULTS
     ) -> Order:
-        """Give a checked placement its id and take it to the book."""
+        """Give a checked placement its id and send it to the book."""
         exchange = self._exchange
         tape = exchange.market.tape(ticket.instrument)
         order = self._order(account, ticket, received_at, tape)
@@ -134,7 +134,7 @@ class OrderService:
         return order.order_id
 
     def find(self, account: Account, order_id: str) -> Order:
-        """An order of today's book.
+        """Return an order of today's book.
 
         Raises KiteError when the account has none of that id.
         """
@@ -193,7 +193,7 @@ class OrderService:
     def _risk(
         self, account: Account, order: Order, tape: Tape, faults: OrderFaults
     ) -> tuple[str, str] | None:
-        """Why the risk system rejects an order that already has its id; None when it does not."""
+        """Return why the risk system rejects an order that already has its id; None when it does not."""
         if faults.fill is not None and faults.fill.kind == "reject_async":
             return (
                 "Order rejected by the exchange.",
@@ -220,7 +220,7 @@ class OrderService:
         )
 
     def _second_leg(self, order: Order) -> None:
-        """A filled cover order leaves its stop in the book as an order of its own."""
+        """Place the stop of a filled cover order as an order of its own."""
         if order.variety != "co" or order.parent_id:
             return
         exchange = self._exchange
@@ -262,7 +262,7 @@ class OrderService:
             raise KiteError(400, "HoldingException", NO_SHARES)
 
     def _change(self, account: Account, order: Order, form: Form, tape: Tape) -> None:
-        """Check everything a modification asks for, then write it into the order."""
+        """Check a whole modification, then write it into the order."""
         quantity = whole(form, "quantity") or order.quantity
         disclosed = whole(form, "disclosed_quantity") or order.disclosed
         order_type = form.get("order_type") or order.order_type

@@ -1,4 +1,4 @@
-"""The front door: reads a request, lets it through to its route, writes the answer, and does the faults."""
+"""Handles requests: parses one, routes it, writes the answer, and applies injected faults."""
 
 import asyncio
 import ipaddress
@@ -76,7 +76,7 @@ class RequestHandler:
         return self._finish(request, call, answer)
 
     def _admit(self, call: Call) -> Route | Answer:
-        """Find the route, check the token, count the limits; an Answer when one of them says no."""
+        """Find the route, check the token, count the limits; return an Answer when one of them refuses."""
         exchange = self._exchange
         try:
             route, call.args = self._routes.find(call.method, call.path)

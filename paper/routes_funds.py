@@ -1,4 +1,4 @@
-"""Mutual funds, to read only: every account has the same small past, so that there is something to read."""
+"""Read-only mutual funds: every account has the same small history."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Margins and charges of orders that are not placed."""
+"""Computes margins and charges of orders without placing them."""
 
 from typing import Any
 

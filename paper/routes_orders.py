@@ -78,7 +78,7 @@ class OrderRoutes:
 
 
 def _cached(order: Order) -> bytes:
-    """The row as JSON: written once, until the order changes."""
+    """Return the row as JSON: written once, until the order changes."""
     if order.cached_row is None:
         order.cached_row = orjson.dumps(row(order))
     return order.cached_row

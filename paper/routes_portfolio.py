@@ -76,7 +76,7 @@ class PortfolioRoutes:
         return data(out)
 
     def auctions(self, call: Call) -> Answer:
-        """Nobody fails to deliver on paper, so no auction ever has anything in it."""
+        """Return no auctions: every paper trade is delivered."""
         return data([])
 
     def authorise(self, call: Call) -> Answer:

@@ -56,7 +56,7 @@ class UserRoutes:
         raise KiteError(403, "TokenException", "Refresh tokens are for approved platforms only.")
 
     def login_page(self, call: Call) -> Answer:
-        """What a browser sees: it is sent back logged in, or shown the request token if nobody said where."""
+        """Log a browser in and redirect it, or show the request token without a redirect address."""
         api_key = call.param("api_key")
         account = self._exchange.accounts.by_key(api_key)
         if account is None:

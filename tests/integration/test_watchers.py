@@ -185,7 +185,7 @@ async def test_the_doctor_says_since_when_the_reconciler_stands_still(store: Sto
 
 async def test_the_doctor_says_how_old_the_newest_backup_is(store: Store, database: str) -> None:
     found = (await examined(database))["Backup"]
-    assert (found.well, "none was ever noted" in found.detail) == (None, True)
+    assert (found.well, "none was ever recorded" in found.detail) == (None, True)
     for hours, well in ((30, False), (2, True)):
         async with store.work() as session:
             made_at = func.clock_timestamp() - timedelta(hours=hours)

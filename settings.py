@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     """Off: stops go by their signals alone; for comparison, the orders are the same."""
     throttle: Literal["on", "off"] = "on"
     trusted_proxies: str = ""
-    """Addresses and networks, by commas, whose X-Forwarded-For is believed; of anybody else it is not."""
+    """Addresses and networks, by commas, whose X-Forwarded-For is believed; others' is not."""
     docs: bool = False
     cloudwatch_namespace: str = Field(default="", max_length=255, pattern=r"^[A-Za-z0-9_.\-/#:]*$")
     cors_origins: str = ""
@@ -165,7 +165,7 @@ class Settings(BaseSettings):
     otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
     """Who collects traces (http://host:4318); empty: there are none."""
     mail_url: SecretStr | None = None
-    """The mail server for notices, as Apprise writes it: mailtos://user:password@host?from=…"""
+    """The mail server for notifications, as Apprise writes it: mailtos://user:password@host?from=…"""
     notices_private: Literal["on", "off"] = "off"
     """On: webhooks may lead into private networks and need no TLS; for a product on one machine."""
 

@@ -77,7 +77,7 @@ class Dependencies:
     name: str
     opener: Opener
     store: Store
-    life: Store
+    heartbeat_store: Store
     cache: RedisRuntimeCache
     stops: RedisStopQueue
     mark: RedisMark
@@ -102,7 +102,7 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
         name=name,
         opener=opener,
         store=store,
-        life=Store.open(settings.need("database_url_worker"), pool_size=1, application=name),
+        heartbeat_store=Store.open(settings.need("database_url_worker"), pool_size=1, application=name),
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
         stops=RedisStopQueue.connect(settings.need("redis_url"), name),
         mark=RedisMark.connect(settings.need("redis_url")),
@@ -164,7 +164,7 @@ def build_components(
     leg_executor = LegExecutor(
         executor, entry_checks, exit_alerts, dependencies.brokers, dependencies.clock, missed_after
     )
-    scheduled_order_log = PostgresScheduledOrderLog(dependencies.store, dependencies.life)
+    scheduled_order_log = PostgresScheduledOrderLog(dependencies.store, dependencies.heartbeat_store)
     scheduled_orders = ScheduledOrders(
         scheduled_order_log, leg_executor, dependencies.clock, dependencies.name
     )
@@ -187,7 +187,7 @@ def build_components(
         dependencies.mark,
         Watchers(dependencies.store),
     )
-    found = [
+    found: list[Callable[..., Any]] = [
         *(orders.arm_entry, orders.enter, orders.settle_entry),
         *(orders.arm_exit, orders.exit, orders.settle_exit),
         *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),

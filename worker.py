@@ -63,7 +63,7 @@ async def serve(settings: Settings) -> None:
         tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "worker"))
         dependencies = build_dependencies(settings, tracing)
         stack.push_async_callback(dependencies.store.close)
-        stack.push_async_callback(dependencies.life.close)
+        stack.push_async_callback(dependencies.heartbeat_store.close)
         stack.push_async_callback(dependencies.cache.close)
         stack.push_async_callback(dependencies.stops.close)
         stack.push_async_callback(dependencies.mark.close)

@@ -14,7 +14,7 @@ STEPS = (
     "activate.begun",
     "activate.written",  # Postgres says running, Redis has no keys
     "activate.loaded",
-    "entry.armed",  # written as held by this worker, which has not begun to hold it
+    "entry.armed",  # stored as scheduled by this worker, before it is in its memory
     "entry.holding",
     "entry.planned",  # the intent is committed
     "entry.claimed",  # the right to send is ours, nothing has left
@@ -22,7 +22,7 @@ STEPS = (
     "entry.answered",
     "entry.seen",  # the order book shows it, Postgres does not
     "entry.written",  # Postgres shows the fill, the run does not know
-    "stop.crossed",  # the listener has seen the price, nobody else has
+    "stop.crossed",  # only the listener has seen the price
     "stop.signalled",
     "exit.armed",
     "exit.holding",

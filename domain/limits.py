@@ -89,7 +89,7 @@ def why_barred(bar: Bar, limit: Decimal | int | None) -> str:
     amount = price_text(limit) if isinstance(limit, Decimal) else str(limit)
     change = "change it under Limits before the next START"
     return {
-        Bar.SYSTEM: "buying is stopped for everybody by the operator; what is held is still watched and sold",
+        Bar.SYSTEM: "buying is stopped for all users by the operator; what is held is still watched and sold",
         Bar.SUSPENDED: "the operator has stopped buying for your account: ask there; what is held is still "
         "watched and sold",
         Bar.KILL_SWITCH: "your kill switch is on: turn it off before the next START",

@@ -85,7 +85,7 @@ _FAILED = {
     Outcome.ORDER_FAILED: "order_failed",
     Outcome.REJECTED: "order_rejected",
 }
-"""Outcomes that nobody wanted, by the kind of their alarm."""
+"""Failed outcomes, by the kind of their alarm."""
 
 
 def outcome_alarm(end: FinishRun) -> Alarm | None:

@@ -22,7 +22,7 @@ HELD_FOR = timedelta(seconds=1.5)
 SHARED_FOR = timedelta(seconds=1)
 """How old a price may be that another process asked for, counted from its answer's arrival there."""
 NEEDED_WITHIN = timedelta(seconds=5)
-"""What a held entry needs is asked for with the rest when it is due so soon."""
+"""Prices for a scheduled entry are asked for with the others when it is due so soon."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ async def open_alerts(namespace: str, process: str) -> AsyncIterator[Alerts]:
     if not namespace:
         yield LogAlerts()
         return
-    # A fifth of a second and 30 MB, for whoever wants it.
+    # A fifth of a second and 30 MB, only where it is used.
     from adapters.alerts.cloudwatch import CloudWatchAlerts
 
     alerts = CloudWatchAlerts(namespace, process, LogAlerts())

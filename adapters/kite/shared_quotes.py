@@ -114,7 +114,7 @@ class SharedQuotes:
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # an answer that came after its turn, to nobody
+            task.exception()  # an answer that came after its turn, unused
 
     def _take_over(self, told: Told, asked_at: float) -> None:
         if told.prices is not None and asked_at - told.age > self._heard_at:

@@ -40,7 +40,7 @@ class Tunnel(asyncio.Protocol):
         self._head += data
         if b"\r\n\r\n" in self._head:
             words = bytes(self._head).split(b" ", 2)
-            # The broker speaks second inside: bytes behind the head are nobody's.
+            # The broker speaks second inside: bytes behind the head belong to neither.
             good = (
                 self._head.endswith(b"\r\n\r\n") and words[0].startswith(b"HTTP/1.") and words[1][:1] == b"2"
             )

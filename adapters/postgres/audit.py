@@ -76,7 +76,7 @@ class AuditCheck:
         beginning, heads included, no longer passes through them.
         """
         async with self._store.read() as session:
-            # One snapshot for all of it: lines that are added meanwhile are not of this check.
+            # One snapshot for all of it: lines added during the check are left out.
             await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             heads = [Head(row.chain, row.seq, row.hash) for row in await session.scalars(select(AuditHead))]
             known = {head.chain: head for head in heads}

@@ -15,7 +15,7 @@ from adapters.postgres.tables import User
 from domain.notification import ChannelKind, NotificationKind
 
 MOST_CHANNELS = 5
-"""Of one user: each gets a line of its own when notices are sent."""
+"""Channels of one user: each gets a row of its own for every notification."""
 TEST_TEXT = "A test: this channel works. Nothing has happened in your account."
 
 

@@ -24,7 +24,7 @@ CLAIM_LASTS = timedelta(seconds=2)
 EARLIEST = timedelta(seconds=2)
 """How long before its instant an order may be claimed."""
 
-# A claim lasts two seconds: whoever was frozen after it must not send later (checked before the call).
+# A claim lasts two seconds: a worker that was frozen after it must not send later (checked before the call).
 # One more than two seconds before its time comes from a worker whose clock is ahead: it must not buy early.
 # One just before its time is sent at its time, and says so.
 # What an account has sent lately limits what it may send now: exits come first, and entries leave them room.
@@ -243,5 +243,5 @@ def _lost(attempt: Attempt | None, now: datetime, wait: bool) -> _Answer:
     if attempt is None:
         return LookupError("this intent is not in the order log")
     if attempt.status is OrderStatus.PLANNED and not wait:
-        return Later.LATER  # its row is locked by somebody who may yet let it go
+        return Later.LATER  # its row is locked by a transaction that may yet roll back
     return NotClaimed(attempt, now)

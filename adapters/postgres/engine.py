@@ -26,7 +26,7 @@ POOL_SECONDS = 2.0
 _SESSION_SETTINGS = {
     "timezone": "UTC",
     "jit": "off",
-    # A frozen worker keeps its row locks; nobody else's exit may wait longer for them than this.
+    # A frozen worker keeps its row locks; no other worker's exit may wait longer for them than this.
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "3s",
 }

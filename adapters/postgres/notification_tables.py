@@ -23,11 +23,11 @@ class ChannelRow(Base):
     """What its user knows it by: a host, a service; nothing secret."""
     address: Mapped[bytes] = mapped_column(LargeBinary)
     secret: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """What a webhook's notices are signed with."""
+    """The key that signs a webhook's notifications."""
     tells: Mapped[list[str]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     gone_at: Mapped[datetime | None]
-    """When its receiver said that nobody is there any more: nothing is sent from then on."""
+    """When its receiver said that it no longer exists: nothing is sent from then on."""
 
 
 class NotificationRow(Base):

@@ -17,7 +17,7 @@ from domain.strategy import Status
 from domain.timeline import EventKind, resolved_text
 
 ON_ITS_WAY = timedelta(seconds=30)
-"""A claim may be sent for two seconds, and its call takes a few more: before this nobody can know."""
+"""A claim may be sent for two seconds, and its call takes a few more: before this it cannot be known."""
 
 
 class Verdict(StrEnum):

@@ -145,7 +145,7 @@ def _plan(unit: UnitOfWork, key: LegKey, terms: OrderTerms, attempt: int, due_at
             return attempt_of(row)
     row = planned(key, terms, attempt, due_at, unit.now)
     if unit.strategy.status == Status.STOPPED:
-        # Somebody stood still while the run came to its end: nothing of it is sent any more.
+        # This caller was paused while the run ended: nothing of it is sent any more.
         row.status, row.message = OrderStatus.NOT_PLACED.value, "the strategy has stopped"
         row.verdict = Outcome.STOPPED.value
     unit.add_order(row)
@@ -190,7 +190,7 @@ def _answer(unit: UnitOfWork, row: OrderRow, outcome: PlaceOutcome) -> None:
     if isinstance(outcome, Accepted):
         _accepted(unit, row, outcome.broker_order_id)
     elif row.status != OrderStatus.SENT:
-        return  # the order book was read meanwhile, or this answer is written already
+        return  # the order book was read first, or this answer is written already
     elif isinstance(outcome, Rejected) and outcome.cause is Cause.FINAL:
         _move(row, OrderEvent.SEE_REJECTED)
         row.message = outcome.message

@@ -109,7 +109,7 @@ def _activate(unit: UnitOfWork, request: ActivateRun, written: Written | None) -
         _close_intents(unit, "a newer START took over")
         _begin(unit, request)
     elif strategy.run_id != ref.run_id:
-        # The same START in a new run: somebody reset the workflow, or this run adopts what it left.
+        # The same START in a new run: an operator reset the workflow, or this run adopts what it left.
         _refuse_what_is_over(unit, request)
         _take_over(strategy, ref)
         if request.start.adopted is not None:
@@ -131,7 +131,7 @@ def _of_its_round(unit: UnitOfWork) -> list[OrderRow]:
 
 
 def _refuse_another_start(written: StartRun, request: ActivateRun) -> None:
-    # Whoever reaches Temporal's port can start a workflow with any message.
+    # Any client that reaches Temporal's port can start a workflow with any message.
     other = what_differs(written, request.start)
     if other:
         raise ForeignStart(
@@ -157,7 +157,7 @@ def _refuse_an_unwritten_start(unit: UnitOfWork, request: ActivateRun) -> None:
 
 
 def _refuse_without_account(request: ActivateRun, written: Written | None) -> None:
-    # It began so late that its account was forgotten meanwhile. A sale waits until it is connected again.
+    # It began so late that its account was deleted before. A sale waits until it is connected again.
     if written is not None and written.account_gone and not request.start.sell_only:
         raise LookupError(f"the account {written.start.account} was forgotten before this START began")
 
@@ -184,7 +184,7 @@ def _refuse_an_old_run(strategy: StrategyRow, ref: RunRef) -> None:
 def _refuse_a_second_run(strategy: StrategyRow, ref: RunRef) -> None:
     # Two STARTs on either side of buy_time plan two days, so two workflows: the second must not take the row.
     # A row that says running under the same workflow id is a run that was ended from outside; its shares stay
-    # its own until somebody has seen to them.
+    # its own until they are dealt with.
     if strategy.status != Status.RUNNING:
         return
     if strategy.workflow_id != ref.workflow_id or strategy.bought_quantity > strategy.sold_quantity:
@@ -256,7 +256,7 @@ def _close_intents(unit: UnitOfWork, message: str) -> None:
         if row.status == OrderStatus.PLANNED:
             row.status = next_status(OrderStatus.PLANNED, OrderEvent.PROVE_NOT_PLACED).value
             row.message = message
-            row.verdict = Outcome.STOPPED.value  # whoever holds it for its instant must not plan another
+            row.verdict = Outcome.STOPPED.value  # the worker that scheduled it must not plan another
             if row.due_at is not None:
                 text = not_placed_text(attempt_of(row), terms_of(row), message)
                 unit.say(EventKind.ORDER_NOT_PLACED, text, f"{EventKind.ORDER_NOT_PLACED}:{row.order_id}:")

@@ -57,13 +57,13 @@ _STOPPABLE = (  # built once: building it takes longer than asking it
 class PostgresScheduledOrderLog:
     """Implements `domain.scheduled_order.ScheduledOrderLog`.
 
-    Heartbeats use `life`, connections that bear the worker's name: they end with its process, which Postgres
+    `heartbeats` are connections that bear the worker's name: they end with its process, which Postgres
     sees at once, and they never wait for an order.
     """
 
-    def __init__(self, store: Store, life: Store) -> None:
+    def __init__(self, store: Store, heartbeats: Store) -> None:
         self._store = store
-        self._life = life
+        self._heartbeats = heartbeats
         self._writer = StrategyWriter(store)
 
     async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
@@ -87,7 +87,7 @@ class PostgresScheduledOrderLog:
         """Write a heartbeat of `worker`. Losing the newest one in a crash of Postgres costs nothing."""
         now = func.clock_timestamp()
         row = insert(WorkerRow).values(name=worker, alive_at=now)
-        async with self._life.work() as session:
+        async with self._heartbeats.work() as session:
             await session.execute(text("SET LOCAL synchronous_commit = off"))
             await session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"alive_at": now}))
 
@@ -108,7 +108,7 @@ class PostgresScheduledOrderLog:
                 .returning(OrderRow)
                 .execution_options(synchronize_session=False)
             )
-            return [_held(row) for row in found]
+            return [_scheduled(row) for row in found]
 
     async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
         """Return the sales that may be sent ahead of their runs, in the order asked."""
@@ -166,7 +166,7 @@ def _orphans(worker: str, now: datetime, ahead: timedelta) -> Select[Any]:
     )
 
 
-def _held(row: OrderRow) -> ScheduledOrder:
+def _scheduled(row: OrderRow) -> ScheduledOrder:
     attempt, wanted = attempt_of(row), row.wanted or 0
     due_at = row.due_at
     if due_at is None:

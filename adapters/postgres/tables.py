@@ -153,9 +153,9 @@ class BrokerKeys(Base):
 
 
 UNSETTLED = "status IN ('sent', 'absent', 'open')"
-"""Orders that somebody or something still has to see to."""
+"""Orders that a run or an operator still has to deal with."""
 LEFT = "status = 'stopped' AND position = 'bought' AND NOT kept"
-"""Strategies that hold shares nobody chose to keep."""
+"""Strategies that hold shares without the user's choice."""
 
 
 class StrategyRow(Base):
@@ -312,9 +312,9 @@ class OrderRow(Base):
     wanted: Mapped[int | None]
     """What its leg is to bring about, where a worker holds it: the claim takes what is still missing."""
     stop_loss: Mapped[Decimal | None]
-    """The stop above which a held entry may be sent."""
+    """The stop above which a scheduled entry may be sent."""
     closes_at: Mapped[datetime | None]
-    """The market's close, after which a held entry is not sent."""
+    """The market's close, after which a scheduled entry is not sent."""
     verdict: Mapped[str | None]
     """The outcome that was decided for the leg when this intent was called off."""
 
@@ -409,7 +409,7 @@ class QuoteTurnRow(Base):
     __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012
 
     account: Mapped[str] = mapped_column(primary_key=True)
-    """A mark of the account's key at the broker, whoever's it is."""
+    """A mark of the account's key at the broker, the same for every user."""
     turn: Mapped[int] = mapped_column(BigInteger)
     free_at: Mapped[datetime]
     """From when on the next turn may be taken."""

@@ -12,7 +12,7 @@ LOOK_EVERY = 1.0
 ENOUGH = 40
 """Collections of the middle generation since the last full one; each ages 7,000 objects at the most."""
 TOO_MANY = 120
-"""So many, and a full one is due whoever waits: some 80 MB."""
+"""After so many, a full one is due in any case: some 80 MB."""
 _NEVER = 1_000_000
 
 

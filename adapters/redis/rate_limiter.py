@@ -60,7 +60,7 @@ class Limiter:
             )
         )
         self._own = MovingWindowRateLimiter(MemoryStorage())
-        # First come, first served: the pool's own waiting lets newcomers by until somebody's time is up, and
+        # First come, first served: the pool's own waiting lets newcomers pass until a waiter times out, and
         # a burst that is taken for an outage would be given the other allowance as well.
         self._turns = asyncio.Semaphore(CONNECTIONS)
         self._away_until = 0.0

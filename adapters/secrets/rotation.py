@@ -57,7 +57,7 @@ class Rotation:
     async def _renew(self, row: SealedRow, so_far: Rotated) -> None:
         found: SealedRow | None = row
         for _ in range(_TRIES):
-            if found is None:  # disconnected meanwhile
+            if found is None:  # disconnected since
                 return
             try:
                 renewed = await self._resealed(found)

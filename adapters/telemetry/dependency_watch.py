@@ -21,7 +21,7 @@ AGAIN = 0.5
 STALL_SECONDS = 0.5
 """A deadline missed by more than this means that this process itself was frozen or starved."""
 
-log = structlog.stdlib.get_logger("parts")
+log = structlog.stdlib.get_logger("dependencies")
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ async def serving(host: str, port: int | None, registry: CollectorRegistry, ill:
     if port is None:
         yield
         return
-    # An HTTP server of 20 MB, for whoever wants it.
+    # An HTTP server of 20 MB, only where it is used.
     from adapters.telemetry.metrics_pages import opened
 
     try:

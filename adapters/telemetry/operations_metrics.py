@@ -21,7 +21,7 @@ EVERY = 15.0
 SOON = timedelta(minutes=30)
 """Logins that are missing in the night are as it should be; this long before the order the user must act."""
 
-log = structlog.stdlib.get_logger("desk")
+log = structlog.stdlib.get_logger("operations")
 
 
 class OperationsMetrics:

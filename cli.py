@@ -1,4 +1,4 @@
-"""The `stopwatch` command: it parses, then starts a room as a process or brings the product up locally."""
+"""The `stopwatch` command: parses arguments, then starts a process or runs the product locally."""
 
 import os
 import signal
@@ -55,7 +55,7 @@ def up(
     workers: Annotated[int, typer.Option(min=1, help="Processes that place orders.")] = 1,
     listeners: Annotated[int, typer.Option(min=1, help="Processes that watch prices.")] = 1,
 ) -> None:
-    """Run the whole product in this terminal; parts without an address are embedded."""
+    """Run the whole product in this terminal; dependencies without an address are embedded."""
     import resource
 
     from local.process_settings import Options, ProcessSettings
@@ -64,7 +64,7 @@ def up(
 
     # For every part, since they inherit it: their memory holds what must not lie about on a disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    wish = Options(
+    options = Options(
         data_dir=data_dir,
         port=port,
         workers=workers,
@@ -73,7 +73,7 @@ def up(
         given=ProcessSettings(_given_settings()),
         environment={name: value for name, value in os.environ.items() if not name.startswith("STOPWATCH_")},
     )
-    _leave(run_up(wish, Terminal()))
+    _leave(run_up(options, Terminal()))
 
 
 @app.command(context_settings=_PASSED_ON)
@@ -111,7 +111,7 @@ def codec(context: typer.Context) -> None:
 
 @app.command(context_settings=_PASSED_ON)
 def migrate(context: typer.Context) -> None:
-    """Bring the schema, the database roles and Temporal's search attributes."""
+    """Update the schema, the database roles and Temporal's search attributes."""
     _become("migrations", context.args, _with_files(_with_dotenv()))
 
 
@@ -213,7 +213,7 @@ def positions(
     as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON array.")] = False,
     data_dir: _DataDir = None,
 ) -> None:
-    """List positions that nobody watches and orders in doubt: whose, since when, why, what to do."""
+    """List unwatched positions and orders in doubt: whose, since when, why, what to do."""
     _ask_store(["positions", *(["--json"] if as_json else [])], data_dir)
 
 
@@ -227,7 +227,7 @@ def kill_switch(
     ] = "keep",
     data_dir: _DataDir = None,
 ) -> None:
-    """Stop all buying at once, of one user or of everybody; sell what is held with --exits exit."""
+    """Stop all buying at once, of one user or of all; sell what is held with --exits exit."""
     words = [state, f"--exits={exits}", f"--reason={reason}"]
     _ask_store(
         [*words, *([f"--user={user}"] if user is not None else [])], data_dir, "api.account.kill_switch"
@@ -320,14 +320,14 @@ def _addresses(settings: "Settings") -> "Addresses":
 def _ask_store(
     words: list[str], data_dir: Path | None, module: str = "adapters.postgres.operator"
 ) -> NoReturn:
-    # Through the environment, since arguments are seen by everybody on the machine.
+    # Through the environment, since every user of the machine sees arguments.
     environment = {**os.environ, **_temporal(data_dir), "STOPWATCH_DATABASE_URL": _database(data_dir)}
     command = [sys.executable, "-P", "-m", module, *words]
     os.execve(sys.executable, command, environment)  # noqa: S606
 
 
 def _temporal(data_dir: Path | None) -> dict[str, str]:
-    """Return where Temporal is, as the settings say or as the product that runs in a directory does."""
+    """Return Temporal's address, from the settings or from the product that runs in a directory."""
     from local.endpoints import temporal_of
 
     settings = _settings()
@@ -370,13 +370,13 @@ def _become(module: str, arguments: list[str], environment: "Mapping[str, str]" 
 
 
 def _with_dotenv() -> dict[str, str]:
-    """Return the environment and, beneath it, the settings of `.env`, as everywhere."""
+    """Return the environment completed by the settings of `.env`, as in every process."""
     of_file = {name: value for name, value in dotenv_values(".env").items() if value}
     return {**of_file, **os.environ}
 
 
 def _with_files(named: "Mapping[str, str]") -> dict[str, str]:
-    """Return an environment in which the secrets that are given as files are read."""
+    """Return an environment in which the secrets given as files are read."""
     from settings import MissingSetting, with_secret_files
 
     try:
@@ -387,7 +387,7 @@ def _with_files(named: "Mapping[str, str]") -> dict[str, str]:
 
 
 def _given_settings() -> dict[str, str]:
-    """Return the settings by their names without the prefix."""
+    """Return the settings that are set, by their names without the prefix."""
     prefix = "STOPWATCH_"
     named = _with_files(_with_dotenv())
     return {

@@ -1,7 +1,7 @@
 """Settings: environment variables with the prefix STOPWATCH_, also from `.env`; read at the entry points.
 
 A secret may be given as a file instead: STOPWATCH_JWT_SECRET_FILE=/run/secrets/jwt_secret. An environment is
-seen by every child process, by whoever may look at a container, and in crash reports; a file by its readers.
+visible to every child process, in container inspections and in crash reports; a file only to its readers.
 """
 
 import os
@@ -42,7 +42,7 @@ class MissingSetting(Exception):
 
 
 def what_is_wrong(refused: ValidationError) -> str:
-    """Return in words which settings are not right, and why; never what they were set to."""
+    """Return which settings are invalid, and why; never their values."""
     return ", ".join(
         f"{PREFIX}{'_'.join(str(part) for part in wrong['loc']).upper()}: {wrong['msg']}"
         for wrong in refused.errors(include_input=False)
@@ -50,7 +50,7 @@ def what_is_wrong(refused: ValidationError) -> str:
 
 
 def with_secret_files(named: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which each STOPWATCH_…_FILE is replaced by what its file says.
+    """Return an environment in which each STOPWATCH_…_FILE is replaced by the file's content.
 
     Raises `MissingSetting` for a file that cannot be read or is empty, and for a secret given in both ways.
     """
@@ -127,13 +127,13 @@ class Settings(BaseSettings):
 
     @property
     def paper_login_page(self) -> str | None:
-        """Return where users of the paper exchange log in; None at Zerodha, which has a host for it."""
+        """Return the paper exchange's login page; None at Zerodha, which has its own host for it."""
         root = self.kite_root.rstrip("/")
         return None if root == ZERODHA_ROOT else f"{root}/connect/login"
 
     @property
     def egress(self) -> str | None:
-        """Return the ways out as they are written, None where none are given."""
+        """Return the egress setting as it is written, None where there is none."""
         return self.egress_proxies.get_secret_value() if self.egress_proxies else None
 
     feed_api_key: SecretStr | None = None
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
     """Off: stops go by their signals alone; for comparison, the orders are the same."""
     throttle: Literal["on", "off"] = "on"
     trusted_proxies: str = ""
-    """Addresses and networks, by commas, whose X-Forwarded-For is believed; of anybody else it is not."""
+    """Addresses and networks, by commas, whose X-Forwarded-For is believed; others' is not."""
     docs: bool = False
     cloudwatch_namespace: str = Field(default="", max_length=255, pattern=r"^[A-Za-z0-9_.\-/#:]*$")
     cors_origins: str = ""
@@ -165,7 +165,7 @@ class Settings(BaseSettings):
     otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
     """Who collects traces (http://host:4318); empty: there are none."""
     mail_url: SecretStr | None = None
-    """The mail server for notices, as Apprise writes it: mailtos://user:password@host?from=…"""
+    """The mail server for notifications, as Apprise writes it: mailtos://user:password@host?from=…"""
     notices_private: Literal["on", "off"] = "off"
     """On: webhooks may lead into private networks and need no TLS; for a product on one machine."""
 
@@ -206,7 +206,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Ask, after what was set as text, the files that hold secrets."""
+        """Read the files that hold secrets after the settings given as text."""
         files = _SecretFiles(settings_cls, getattr(dotenv_settings, "env_file", None))
         return init_settings, env_settings, dotenv_settings, files
 

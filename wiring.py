@@ -1,4 +1,4 @@
-"""What a worker is made of: adapters behind ports, activities on them, and how it tells people.
+"""Wires a worker: adapters behind ports, activities on them, alerts and notifications.
 
 Only `worker.py` uses it; the two together are the composition root of that process.
 """
@@ -20,21 +20,21 @@ from activities.notifications import NotificationActivities
 from activities.orders import OrderActivities
 from activities.reconciler import ReconcileActivities
 from activities.runs import RunActivities
-from adapters.alerts.log import open_alerts
+from adapters.alerts.log_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
 from adapters.calendar.trading_days import CalendarTradingDays
-from adapters.kite.accounts import KiteBrokers
+from adapters.kite.brokers import KiteBrokers
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import Egress
 from adapters.kite.login import KiteLogin
 from adapters.kite.shared_quotes import asker, shared
-from adapters.notifications.alerts import NotificationAlerts
+from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
 from adapters.notifications.services import Services
 from adapters.notifications.webhook import Webhooks
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
-from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.quote_turns import PostgresQuoteTurns
 from adapters.postgres.reconciliation import PostgresReconciliation
@@ -46,12 +46,17 @@ from adapters.redis.cache_mark import RedisMark
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.redis.stop_queue import RedisStopQueue
 from adapters.secrets.broker_credentials import VaultCredentials
-from adapters.secrets.key_marks import opening
+from adapters.secrets.process_keys import opening
 from adapters.secrets.stored_logins import StoredLogins
 from adapters.secrets.vault import Opener
-from adapters.telemetry.dependency_watch import DependencyWatch, postgres_part, redis_part, temporal_part
+from adapters.telemetry.dependency_watch import (
+    DependencyWatch,
+    postgres_dependency,
+    redis_dependency,
+    temporal_dependency,
+)
 from adapters.telemetry.tracing import Tracing
-from adapters.telemetry.worker import WorkerMetrics
+from adapters.telemetry.worker_metrics import WorkerMetrics
 from domain.leg import Horizons
 from domain.notification import Courier, Outbox
 from domain.ports import Alerts
@@ -67,23 +72,23 @@ from workflows.client import TemporalOpenRuns
 
 @dataclass(frozen=True, slots=True)
 class Dependencies:
-    """What the activities are made of. `name`: this worker's own, under which it holds orders."""
+    """The adapters of the activities. `name` is this worker's own, under which it schedules orders."""
 
     name: str
     opener: Opener
     store: Store
-    life: Store
+    heartbeat_store: Store
     cache: RedisRuntimeCache
     stops: RedisStopQueue
     mark: RedisMark
     brokers: KiteBrokers
     logins: StoredLogins
-    wire: ConnectionPool
+    pool: ConnectionPool
     clock: SystemClock
 
 
-def parts(settings: Settings, tracing: Tracing) -> Dependencies:
-    """Wire the adapters. Raises `MissingSetting`, `BadKey`, `BadEgress`; connects nothing yet."""
+def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
+    """Wire the adapters. Raises `MissingSetting`, `BadKey`, `BadEgress`; opens no connection yet."""
     opener = Opener.local(settings.need("encryption_keys"))
     egress = Egress.of(settings.kite_root, settings.egress)
     clock = SystemClock()
@@ -91,13 +96,13 @@ def parts(settings: Settings, tracing: Tracing) -> Dependencies:
     store = Store.open(settings.need("database_url_worker"), pool_size=10, application=application)
     credentials = Credentials(store)
     name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}"
-    wire = ConnectionPool()
+    pool = ConnectionPool()
     turns = PostgresQuoteTurns(store, clock)
     return Dependencies(
         name=name,
         opener=opener,
         store=store,
-        life=Store.open(settings.need("database_url_worker"), pool_size=1, application=name),
+        heartbeat_store=Store.open(settings.need("database_url_worker"), pool_size=1, application=name),
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
         stops=RedisStopQueue.connect(settings.need("redis_url"), name),
         mark=RedisMark.connect(settings.need("redis_url")),
@@ -105,39 +110,43 @@ def parts(settings: Settings, tracing: Tracing) -> Dependencies:
             VaultCredentials(credentials, opener, egress),
             settings.kite_root,
             clock,
-            wire,
+            pool,
             open_broker=tracing.open_broker,
             pace=lambda user_id, keys: shared(turns, asker(user_id, keys.api_key, keys.access_token)),
         ),
-        logins=StoredLogins(credentials, opener, egress, KiteLogin(settings.kite_root, wire), clock),
-        wire=wire,
+        logins=StoredLogins(credentials, opener, egress, KiteLogin(settings.kite_root, pool), clock),
+        pool=pool,
         clock=clock,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """What a worker does: activities when Temporal asks, held orders and hit stops by itself."""
+    """The parts of a worker: activities, scheduled orders, and fast exits of hit stops."""
 
     activities: Sequence[Callable[..., Any]]
-    armed: ScheduledOrders
+    scheduled_orders: ScheduledOrders
     fast: FastExits
 
 
 @dataclass(frozen=True, slots=True)
 class Notifiers:
-    """How people hear of what happens: operators by alerts, users by notices."""
+    """Alerts to operators and notifications to users."""
 
     alerts: Alerts
     outbox: Outbox
     courier: Courier
 
 
-def duties(
-    settings: Settings, made: Dependencies, client: Client, told: Notifiers, metrics: WorkerMetrics
+def build_components(
+    settings: Settings,
+    dependencies: Dependencies,
+    client: Client,
+    notifiers: Notifiers,
+    metrics: WorkerMetrics,
 ) -> WorkerComponents:
-    """Build everything a worker does on its parts."""
-    alerts = told.alerts
+    """Build the worker's components on its dependencies."""
+    alerts = notifiers.alerts
     rules = ExecutionRules(
         entry_fill=settings.entry_fill_seconds,
         horizons=Horizons(
@@ -145,72 +154,82 @@ def duties(
             exit_resend=timedelta(seconds=settings.exit_resend_after_seconds),
         ),
     )
-    log = metrics.order_log(made.store)
-    desk = OrderExecutor(log, made.cache, made.brokers, made.clock, rules)
+    log = metrics.order_log(dependencies.store)
+    executor = OrderExecutor(log, dependencies.cache, dependencies.brokers, dependencies.clock, rules)
     calendar = open_calendar(settings.calendar, settings.calendar_overrides)
-    days = CalendarTradingDays(calendar, made.clock)
-    gate = EntryChecks(made.brokers, made.cache, made.clock, days)
+    days = CalendarTradingDays(calendar, dependencies.clock)
+    entry_checks = EntryChecks(dependencies.brokers, dependencies.cache, dependencies.clock, days)
     missed_after = timedelta(seconds=settings.missed_after_seconds)
-    watch = ExitAlerts(log, alerts)
-    dealer = LegExecutor(desk, gate, watch, made.brokers, made.clock, missed_after)
-    held = PostgresScheduledOrderLog(made.store, made.life)
-    armed = ScheduledOrders(held, dealer, made.clock, made.name)
-    fast = FastExits(made.stops, held, armed, made.clock)
-    orders = OrderActivities(dealer, desk, armed)
-    runs = RunActivities(PostgresRunStore(made.store), made.cache, alerts)
-    off_books = DegradedExitActivities(log, made.brokers, made.clock, rules.horizons)
-    logins = LoginActivities(made.logins)
+    exit_alerts = ExitAlerts(log, alerts)
+    leg_executor = LegExecutor(
+        executor, entry_checks, exit_alerts, dependencies.brokers, dependencies.clock, missed_after
+    )
+    scheduled_order_log = PostgresScheduledOrderLog(dependencies.store, dependencies.heartbeat_store)
+    scheduled_orders = ScheduledOrders(
+        scheduled_order_log, leg_executor, dependencies.clock, dependencies.name
+    )
+    fast = FastExits(dependencies.stops, scheduled_order_log, scheduled_orders, dependencies.clock)
+    orders = OrderActivities(leg_executor, executor, scheduled_orders)
+    runs = RunActivities(PostgresRunStore(dependencies.store), dependencies.cache, alerts)
+    degraded_exit = DegradedExitActivities(log, dependencies.brokers, dependencies.clock, rules.horizons)
+    logins = LoginActivities(dependencies.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
     reconciling = ReconcileActivities(
-        PostgresReconciliation(made.store),
+        PostgresReconciliation(dependencies.store),
         open_runs,
         log,
-        made.cache,
-        made.brokers,
+        dependencies.cache,
+        dependencies.brokers,
         alerts,
-        made.clock,
-        Attention(made.store),
+        dependencies.clock,
+        PostgresOperatorAlerts(dependencies.store),
         days,
-        made.mark,
-        Watchers(made.store),
+        dependencies.mark,
+        Watchers(dependencies.store),
     )
-    found = [
+    found: list[Callable[..., Any]] = [
         *(orders.arm_entry, orders.enter, orders.settle_entry),
         *(orders.arm_exit, orders.exit, orders.settle_exit),
         *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         logins.log_in,
         *(reconciling.reconcile, reconciling.tell_people),
-        *(off_books.exit_without_store, off_books.record_off_books),
-        NotificationActivities(told.outbox, told.courier, made.clock).deliver_notices,
+        *(degraded_exit.exit_without_store, degraded_exit.record_off_books),
+        NotificationActivities(notifiers.outbox, notifiers.courier, dependencies.clock).deliver_notices,
     ]
-    return WorkerComponents(found, armed, fast)
+    return WorkerComponents(found, scheduled_orders, fast)
 
 
-async def telling(
-    settings: Settings, made: Dependencies, metrics: WorkerMetrics, stack: AsyncExitStack
+async def open_notifiers(
+    settings: Settings, dependencies: Dependencies, metrics: WorkerMetrics, stack: AsyncExitStack
 ) -> Notifiers:
-    """Wire alerts and notices, on connections of their own: no order waits behind a notice."""
+    """Wire alerts and notifications, on connections of their own: no order waits for them."""
     store = Store.open(
         settings.need("database_url_worker"), pool_size=2, application="stopwatch worker, telling"
     )
     stack.push_async_callback(store.close)
     anywhere = settings.notices_private == "on"
-    webhooks = await stack.enter_async_context(Webhooks(made.clock, anywhere=anywhere))
+    webhooks = await stack.enter_async_context(Webhooks(dependencies.clock, anywhere=anywhere))
     services = Services(settings.mail)
     stack.callback(services.close)
     outbox = PostgresOutbox(store)
     alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
-    told = NotificationAlerts(metrics.alerts(alerts), outbox, made.clock)
-    return Notifiers(told, outbox, ChannelCourier(made.opener, webhooks, services))
+    user_alerts = NotificationAlerts(metrics.alerts(alerts), outbox, dependencies.clock)
+    return Notifiers(user_alerts, outbox, ChannelCourier(dependencies.opener, webhooks, services))
 
 
-def part_watch(settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack) -> DependencyWatch:
-    """Ask over connections of its own: a thousand orders that wait for one of the pool's are no outage."""
+def dependency_watch(
+    settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack
+) -> DependencyWatch:
+    """Wire the dependency watch on connections of its own: a busy pool is no outage."""
     store = Store.open(
         settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, watching"
     )
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
-    parts = [redis_part(cache.ping), postgres_part(store.ping), temporal_part(client)]
-    return DependencyWatch(parts, alerts, SystemClock())
+    dependencies = [
+        redis_dependency(cache.ping),
+        postgres_dependency(store.ping),
+        temporal_dependency(client),
+    ]
+    return DependencyWatch(dependencies, alerts, SystemClock())

@@ -17,82 +17,87 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from adapters.alerts.log import CloudWatchUnset
+from adapters.alerts.log_alerts import CloudWatchUnset
 from adapters.kite.egress import BadEgress
 from adapters.postgres.engine import Store
-from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.watchers import Watchers
 from adapters.process.failpoints import BadFailpoint, arm_from
-from adapters.process.garbage import collect_when_quiet
+from adapters.process.garbage_collection import collect_when_quiet
 from adapters.process.hardening import no_core_dumps, untraceable
 from adapters.secrets.vault import BadKey
 from adapters.telemetry.log_context import LogContext
 from adapters.telemetry.logs import configure
-from adapters.telemetry.operations import OperationsWatch
-from adapters.telemetry.server import MetricsPortTaken
+from adapters.telemetry.metrics_server import MetricsPortTaken
+from adapters.telemetry.operations_metrics import OperationsWatch
 from adapters.telemetry.tracing import Tracing, open_tracing
-from adapters.telemetry.worker import WorkerMetrics
+from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from adapters.temporal.stuck_runs import counting_stuck_runs
 from settings import MissingSetting, Settings, what_is_wrong
-from wiring import WorkerComponents, duties, part_watch, parts, telling
-from workflows.client import start_notices, start_reconciler
+from wiring import WorkerComponents, build_components, build_dependencies, dependency_watch, open_notifiers
+from workflows.client import start_notifications, start_reconciler
 from workflows.sandbox import fast_runner
 from workflows.versions import carried_out, deployment
 
 ACTIVITIES = 2000
-"""Held activities wait for their instant inside the worker; the SDK's default of 100 would queue them."""
+"""Scheduled activities wait for their instant inside the worker; the SDK's default of 100 queues them."""
 CACHED_RUNS = 500
 FILES = 65536
 KEEP_CHECK = 60.0
-"""Seconds between two looks whether the runs that never end are there, and pinned to no version."""
+"""Seconds between two checks that the runs that never end are open, and pinned to no version."""
 GRACE = timedelta(seconds=8)
 """What a send under way gets to write its answer down when the worker is asked to end."""
 STICKY = timedelta(seconds=1)
 """How long a run waits for its old worker; with 10 s, the default, a kill is felt 13 s later (measured)."""
 HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
-"""Heartbeats leave this often at the most; a stop reaches a held order with the next one."""
+"""Heartbeats leave this often at most; a stop reaches a scheduled order with the next one."""
 
 
 async def serve(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT; then finish what is being sent and leave the rest to others."""
+    """Work until SIGTERM or SIGINT; then finish current sends and leave other orders to other workers."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
         tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "worker"))
-        made = parts(settings, tracing)
-        stack.push_async_callback(made.store.close)
-        stack.push_async_callback(made.life.close)
-        stack.push_async_callback(made.cache.close)
-        stack.push_async_callback(made.stops.close)
-        stack.push_async_callback(made.mark.close)
-        stack.callback(made.wire.close)
-        stack.callback(made.brokers.close)
+        dependencies = build_dependencies(settings, tracing)
+        stack.push_async_callback(dependencies.store.close)
+        stack.push_async_callback(dependencies.heartbeat_store.close)
+        stack.push_async_callback(dependencies.cache.close)
+        stack.push_async_callback(dependencies.stops.close)
+        stack.push_async_callback(dependencies.mark.close)
+        stack.callback(dependencies.pool.close)
+        stack.callback(dependencies.brokers.close)
         metrics = WorkerMetrics()
-        told = await telling(settings, made, metrics, stack)
+        notifiers = await open_notifiers(settings, dependencies, metrics, stack)
         client = await _client(settings, tracing)
-        work = duties(settings, made, client, told, metrics)
-        watch = part_watch(settings, client, told.alerts, stack)
-        metrics.show(work.armed, watch.down)
+        work = build_components(settings, dependencies, client, notifiers, metrics)
+        watch = dependency_watch(settings, client, notifiers.alerts, stack)
+        metrics.show(work.scheduled_orders, watch.down)
         # A connection of its own, made with the first look: no order waits behind a count.
         counting = Store.open(
             settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, counting"
         )
         stack.push_async_callback(counting.close)
         stuck = counting_stuck_runs(client)
-        desk = OperationsWatch(
-            metrics.desk, Attention(counting), made.stops.waiting, stuck, made.clock, Watchers(counting)
+        operations = OperationsWatch(
+            metrics.operations,
+            PostgresOperatorAlerts(counting),
+            dependencies.stops.waiting,
+            stuck,
+            dependencies.clock,
+            Watchers(counting),
         )
-        shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, desk)
+        shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, operations)
         await stack.enter_async_context(shown)
         await stack.enter_async_context(_worker(settings, work.activities, client))
-        await stack.enter_async_context(_by_itself(settings, work))
+        await stack.enter_async_context(_background_orders(settings, work))
         watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)
         keeping = asyncio.create_task(_keep_endless_runs(client, settings.temporal_task_queue))
         stack.callback(keeping.cancel)
-        collecting = asyncio.create_task(collect_when_quiet(work.armed.is_quiet))
+        collecting = asyncio.create_task(collect_when_quiet(work.scheduled_orders.is_quiet))
         stack.callback(collecting.cancel)
         if settings.ready_file is not None:
             settings.ready_file.write_text("ready\n")
@@ -109,9 +114,9 @@ async def _client(settings: Settings, tracing: Tracing) -> Client:
 
 
 async def _keep_endless_runs(client: Client, task_queue: str) -> None:
-    """See to it that they run: an operator may have ended one, Temporal may begin anew."""
+    """Restart the runs that never end: an operator may have ended one, Temporal may have been reset."""
     while True:
-        for name, start in (("the reconciler", start_reconciler), ("the notices", start_notices)):
+        for name, start in (("the reconciler", start_reconciler), ("the notifications", start_notifications)):
             try:
                 await start(client, task_queue)
             except (RPCError, RuntimeError) as away:
@@ -120,9 +125,9 @@ async def _keep_endless_runs(client: Client, task_queue: str) -> None:
 
 
 @asynccontextmanager
-async def _by_itself(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
-    """Hold orders and hear of hit stops meanwhile; at the end what is being sent is finished first."""
-    tasks = [asyncio.ensure_future(work.armed.run())]
+async def _background_orders(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
+    """Run scheduled orders and fast exits while the context is open; finish current sends at the end."""
+    tasks = [asyncio.ensure_future(work.scheduled_orders.run())]
     if settings.fast_path == "on":
         tasks.append(asyncio.ensure_future(work.fast.run()))
     try:
@@ -151,7 +156,7 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
 
 
 def _allow_connections() -> None:
-    """A thousand orders at one instant are a thousand connections; the usual limit is 1024 files in all."""
+    """Raise the limit of open files: a thousand orders at one instant need as many connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if 0 <= soft < wanted:

@@ -2,7 +2,7 @@
 
 from temporalio import activity
 
-from domain.login import LoginRequest, LoginResult
+from domain.broker_login import LoginRequest, LoginResult
 from domain.ports import Logins
 
 

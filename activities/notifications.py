@@ -6,7 +6,7 @@ from contextlib import suppress
 from temporalio import activity
 
 from domain.errors import StoreUnavailable
-from domain.notification import Courier, Notice, Outbox
+from domain.notification import Courier, Notification, Outbox
 from domain.ports import Clock
 
 ROUND = 50.0
@@ -74,7 +74,7 @@ class NotificationActivities:
         )
         return pending
 
-    async def _send(self, notice: Notice) -> None:
+    async def _send(self, notice: Notification) -> None:
         """Send it once; that it was, and how, is written down as often as it takes."""
         delivery = await self._courier.bring(notice)
         for attempt in range(_WRITE_TRIES):

@@ -32,7 +32,7 @@ from domain.reconciler import (
     Slice,
     SoldRow,
 )
-from domain.reconciler_ports import Attention, CacheMark, OpenRuns, Reconciliation, Rounds
+from domain.reconciler_ports import CacheMark, OpenRuns, OperatorAlerts, Reconciliation, Rounds
 from domain.run import Adoption, Alarm, StartRun
 from domain.session import Session, exchange_time
 from domain.strategy import Status
@@ -59,7 +59,7 @@ class ReconcileActivities:
         brokers: Brokers,
         alerts: Alerts,
         clock: Clock,
-        attention: Attention,
+        attention: OperatorAlerts,
         days: TradingDays,
         mark: CacheMark,
         rounds: Rounds,

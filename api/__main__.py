@@ -20,17 +20,17 @@ from adapters.kite.egress import BadEgress, Egress
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import ZERODHA_LOGIN, KiteLogin
 from adapters.postgres.engine import Store
-from adapters.postgres.rls_check import WallMissing, check_walls
-from adapters.postgres.watch_list import EVENT_ADDED, Notices
+from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
+from adapters.postgres.rls_check import RowSecurityMissing, check_row_security
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
 from adapters.process.failpoints import BadFailpoint, arm_from
-from adapters.process.garbage import set_aside
+from adapters.process.garbage_collection import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
 from adapters.redis.last_prices import RedisLastPrices
 from adapters.redis.rate_limiter import Limiter
 from adapters.secrets.derived_keys import TotpBox
-from adapters.secrets.key_marks import sealing
+from adapters.secrets.process_keys import sealing
 from adapters.secrets.vault import BadKey, LoginKeyBox, Sealer
 from adapters.telemetry.logs import configure
 from adapters.telemetry.round_watch import RoundWatch
@@ -79,7 +79,7 @@ def main() -> int:
         return _refuse(f"A setting is not right: {what_is_wrong(wrong)}.")
     except (
         *(MissingSetting, BadKey, BadFailpoint, WeakSecret, PortTaken),
-        *(WallMissing, BadCertificate, BadEgress),
+        *(RowSecurityMissing, BadCertificate, BadEgress),
     ) as reason:
         return _refuse(str(reason))
     return 0
@@ -113,7 +113,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 
 @asynccontextmanager
 async def _guarded(server: uvicorn.Server, store: Store) -> AsyncIterator[None]:
-    """End the server where Postgres would not keep users apart. Raises `WallMissing`.
+    """End the server where Postgres would not keep users apart. Raises `RowSecurityMissing`.
 
     Postgres may be away at the start; then nobody is served by it either, and it is asked until it answers.
     """
@@ -131,7 +131,7 @@ async def _guarded(server: uvicorn.Server, store: Store) -> AsyncIterator[None]:
 async def _until_checked(store: Store) -> None:
     while True:
         try:
-            return await check_walls(store)
+            return await check_row_security(store)
         except StoreUnavailable:
             await asyncio.sleep(ASK_AGAIN)
 
@@ -164,7 +164,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
         stack.callback(passwords.close)
         clock = SystemClock()
         instruments = KiteInstruments(settings.kite_root, clock)
-        bells = Bells(Notices(url), EVENT_ADDED)
+        bells = Bells(NotifyListener(url), EVENT_ADDED)
         for work in (bells.listen(), _warm_up(instruments)):
             stack.push_async_callback(_ended, asyncio.create_task(work))
         yield Dependencies(

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from domain.login import LoginKind, LoginResult
+from domain.broker_login import LoginKind, LoginResult
 from domain.run import RunView, StartRun, StopRequest
 
 

@@ -1,1 +1,1 @@
-"""The rules of the day: pure, standard library only."""
+"""The trading rules: pure, standard library only."""

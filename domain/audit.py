@@ -1,4 +1,4 @@
-"""The audit log's rules: what a line holds, how lines are chained, and how a chain is found broken.
+"""Rules of the audit log: the content of a line, the hash chain, and its verification.
 
 Each line's hash covers the line and the hash before it, so that no line can be changed, dropped, added or
 moved without breaking every link after it:
@@ -6,8 +6,8 @@ moved without breaking every link after it:
     hash = SHA-256(prev_hash ‖ canonical line), and before the first line SHA-256 of nothing
 
 The canonical line is a JSON array, in the order of `CANONICAL`: text as it is, `at` as whole microseconds
-since 1970 in UTC. Postgres writes it (a trigger, so that no process of ours can choose a hash) and this
-module writes it again for the check: two programs that have to agree.
+since 1970 in UTC. Postgres writes it (a trigger, so that no process can choose a hash) and this module writes
+it again for the check: two programs that have to agree.
 """
 
 import hashlib
@@ -40,7 +40,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Role(StrEnum):
-    """In what role somebody acted."""
+    """The role in which an actor acted."""
 
     USER = "user"
     OPERATOR = "operator"
@@ -48,7 +48,7 @@ class Role(StrEnum):
 
 
 class Action(StrEnum):
-    """What is recorded."""
+    """The recorded actions."""
 
     REGISTER = "register"
     LOGIN = "login"
@@ -77,9 +77,11 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:
-    """Who did what, to what, why, from where. Without a `user_id` it belongs to the system's chain.
+    """One act: the actor, the action, its object, the reason and the origin.
 
-    Texts are kept printable and short: what a client sent may hold anything.
+    Without `user_id`: the system's chain.
+
+    Texts are cut to printable and short: a client may send anything.
     """
 
     user_id: UUID | None
@@ -118,7 +120,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Where a chain ends: its length, and its last hash."""
+    """The end of a chain: its length, and its last hash."""
 
     chain: str
     seq: int
@@ -127,7 +129,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The first link of a chain that does not hold, and what is wrong there, in words."""
+    """The first broken link of a chain, and what is wrong there."""
 
     chain: str
     seq: int
@@ -143,12 +145,12 @@ def canonical(entry: AuditEntry) -> bytes:
 
 
 def hash_of(entry: AuditEntry) -> bytes:
-    """Return what the line's hash must be."""
+    """Return the expected hash of the line."""
     return hashlib.sha256(entry.prev_hash + canonical(entry)).digest()
 
 
 class ChainCheck:
-    """Goes along one chain from its first line, and remembers the first break."""
+    """Checks one chain from its first line, and remembers the first break."""
 
     def __init__(self, chain: str) -> None:
         self.chain = chain
@@ -162,7 +164,7 @@ class ChainCheck:
             self._seq, self._hash = entry.seq, entry.hash
 
     def end(self, head: Head | None) -> Broken | None:
-        """Return the first break: of the lines, or of their end against the head that is kept apart."""
+        """Return the first break: of the lines, or of their end against the separately stored head."""
         if self.broken is None and head is None:
             self.broken = Broken(self.chain, self._seq, "the chain has lines, but its head is gone")
         elif self.broken is None and head is not None and (head.seq, head.hash) != (self._seq, self._hash):
@@ -182,5 +184,5 @@ class ChainCheck:
 
 
 def printable(text: str, longest: int) -> str:
-    """Return `text` without what a terminal or a database could trip over, cut to `longest` characters."""
+    """Return `text` without unprintable characters, cut to `longest` characters."""
     return "".join(mark for mark in text[: 4 * longest] if mark.isprintable())[:longest]

@@ -1,7 +1,7 @@
-"""How many orders an account may send: the broker's limits, and what of them entries may use.
+"""The order rates of an account: the broker's limits, and the share that entries may use.
 
-Kite Connect: 10 orders a second and 400 a minute for each account (kite.trade/docs, "rate limits"); what goes
-beyond is refused with 429. Entries leave room, so that a stop-loss never waits for a purchase.
+Kite Connect: 10 orders a second and 400 a minute for each account (kite.trade/docs, "rate limits"); more are
+refused with 429. Entries leave room, so that a stop-loss never waits for a purchase.
 """
 
 from dataclasses import dataclass

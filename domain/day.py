@@ -1,7 +1,7 @@
-"""A run's day: where it stands, what was asked of it, and what that means. It decides; it does nothing.
+"""The state of a run's trading day. Events update it, questions read it; it does nothing itself.
 
 Many things may be ready at once: SELL time, a stop-loss, STOP, a cancellation. The day takes one: the
-stop-loss first, then the user's word, then the clock.
+stop-loss first, then the user's request, then the clock.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _OUTCOME_OF = {Reason.SELL: Outcome.SOLD, Reason.STOPLOSS: Outcome.STOP_LOSS, Re
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """How the day ended, in a word and in words."""
+    """How the day ended: the outcome and its text."""
 
     outcome: Outcome
     detail: str
@@ -29,7 +29,7 @@ class Conclusion:
 
 
 class Day:
-    """The state of one run. Events come in by methods named after them; everything else is a question."""
+    """The state of one run. Events are methods named after them; everything else is a question."""
 
     def __init__(self, start: StartRun) -> None:
         self.start = start
@@ -79,13 +79,13 @@ class Day:
         self.bought = entered.filled
 
     def exited(self, exited: Exited) -> None:
-        """Take how far the exit came; shares sold only grow, and so do those that are gone."""
+        """Take the exit's progress; sold and missing shares only grow."""
         self._exited = exited
         self.sold = max(self.sold, exited.sold)
         self.gone = max(self.gone, exited.outside)
 
     def broke(self, fault: str) -> None:
-        """Take a fault of ours: the day goes on to its exit, and says so at the end."""
+        """Take an internal fault: the day proceeds to its exit, and reports the fault at the end."""
         self._fault = fault
 
     def move(self, move: Move) -> Phase:
@@ -96,7 +96,7 @@ class Day:
 
     @property
     def outside(self) -> int:
-        """Shares that something else than this run sold, squared off or converted."""
+        """Shares that were sold, squared off or converted outside this run."""
         return min(self.gone, self.bought - self.sold)
 
     @property
@@ -111,12 +111,15 @@ class Day:
 
     @property
     def leaving(self) -> bool:
-        """Somebody or the price said: out, now."""
+        """Whether the user or the price demands an immediate exit."""
         return self._stop_asked or self.stop_loss is not None
 
     @property
     def keeps(self) -> bool:
-        """The shares are to be kept. Before the exit the stop-loss comes first; then only the user's word."""
+        """Whether the shares are to be kept.
+
+        Before the exit the stop-loss comes first; then only the user's request.
+        """
         if not self._stop_asked:
             return False
         if self.phase is Phase.EXITING:
@@ -126,7 +129,7 @@ class Day:
 
     @property
     def exit_reason(self) -> Reason | None:
-        """Why to sell at once; None leaves it to sell_time."""
+        """The reason to sell at once; None leaves the exit to sell_time."""
         if self.stop_loss is not None:
             return Reason.STOPLOSS
         return Reason.STOP if self._stop_asked or self.start.sell_only else None
@@ -202,14 +205,14 @@ class Day:
         return Outcome.ORDER_FAILED, self._fault or "nothing was bought"
 
     def _cut_short(self) -> bool:
-        """A stop ended the entry: what that says of itself is a consequence, but for a doubt."""
+        """Return the outcome of an entry that a stop ended: only a doubt about its orders counts."""
         entered = self._entered
         if entered is None or entered.in_doubt:
             return False
         return self.leaving and entered.outcome in (Outcome.ORDER_FAILED, Outcome.STOPPED)
 
     def view(self) -> RunView:
-        """Return what the run knows of itself."""
+        """Return the run's state."""
         end = self.conclusion
         return RunView(
             status=Status.STOPPED if end else Status.RUNNING,

@@ -1,4 +1,4 @@
-"""What can go wrong, sorted by what the caller should do.
+"""The errors of the product, sorted by what the caller should do.
 
 StopwatchError
 ├── Unavailable            wait and try again; nothing is known
@@ -16,16 +16,16 @@ StopwatchError
 ├── ForeignStart           a run's START is not the one that was written down: it owns nothing
 ├── CalendarUnknown        no calendar data for that day: nothing may be assumed
 ├── IllegalMove            a state table has no such edge: a bug, stop this strategy
-└── InvalidStrategy        the user's words are wrong; carries the field
+└── InvalidStrategy        the user's input is wrong; carries the field
 """
 
 
 class StopwatchError(Exception):
-    """Something this product knows how to talk about."""
+    """An error that this product handles."""
 
 
 class Unavailable(StopwatchError):
-    """A part did not answer. Nothing is known; try again later."""
+    """A dependency did not answer. Nothing is known; try again later."""
 
 
 class StoreUnavailable(Unavailable):
@@ -33,7 +33,7 @@ class StoreUnavailable(Unavailable):
 
 
 class StandsStill(StopwatchError):
-    """A part is there and does not do its work. The message says since when, what that means, what to do."""
+    """A process runs without doing its work. The message says since when, what that means, what to do."""
 
 
 class CacheUnavailable(Unavailable):
@@ -45,7 +45,7 @@ class BrokerUnavailable(Unavailable):
 
 
 class InstrumentUnreadable(BrokerUnavailable):
-    """The broker's list of today cannot be read at this instrument; the others can. Carries what is wrong."""
+    """One line of the broker's instrument list is unreadable; the others are not. Says what is wrong."""
 
     def __init__(self, exchange: str, symbol: str, wrong: str) -> None:
         super().__init__(f"the broker's instrument list cannot be read at {exchange}:{symbol}: {wrong}")
@@ -53,13 +53,13 @@ class InstrumentUnreadable(BrokerUnavailable):
 
 
 class LoginNeeded(StopwatchError):
-    """The broker's access token is dead. Only the user's next login mends it."""
+    """The broker's access token is dead. Only the user's next login helps."""
 
 
 class AccountNotConnected(LoginNeeded):
     """Another broker account than the one an order belongs to is connected, or none.
 
-    Mended by its user alone, as a dead login is: so whoever waits for a login waits for this as well.
+    Only the user can resolve it, as with a dead login: code that waits for a login waits for this as well.
     """
 
     def __init__(self, account: str, connected: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Named places where a test may make a process die, stop or fail. Nothing is armed in production.
+"""Named places where a test may make a process die, stop or fail. Production arms none.
 
 A system that claims to survive a crash at any step must be crashed at every step: each step of the order
 protocol has a name here, and a test fails when one was never hit.
@@ -14,7 +14,7 @@ STEPS = (
     "activate.begun",
     "activate.written",  # Postgres says running, Redis has no keys
     "activate.loaded",
-    "entry.armed",  # written as held by this worker, which has not begun to hold it
+    "entry.armed",  # stored as scheduled by this worker, before it is in its memory
     "entry.holding",
     "entry.planned",  # the intent is committed
     "entry.claimed",  # the right to send is ours, nothing has left
@@ -22,7 +22,7 @@ STEPS = (
     "entry.answered",
     "entry.seen",  # the order book shows it, Postgres does not
     "entry.written",  # Postgres shows the fill, the run does not know
-    "stop.crossed",  # the listener has seen the price, nobody else has
+    "stop.crossed",  # only the listener has seen the price
     "stop.signalled",
     "exit.armed",
     "exit.holding",
@@ -41,12 +41,12 @@ _action: list[Action] = []
 
 
 def arm(action: Action) -> None:
-    """Call `action` with the name of every step this process passes; only a harness does this."""
+    """Call `action` with the name of every step this process passes; for harnesses only."""
     _action[:] = [action]
 
 
 def disarm() -> None:
-    """Pass every step unharmed again."""
+    """Remove the action again."""
     _action.clear()
 
 

@@ -1,4 +1,4 @@
-"""What can be traded: one row of the broker's instrument list."""
+"""Defines a tradable instrument: one row of the broker's instrument list."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -32,7 +32,7 @@ class Instrument:
 
     @property
     def key(self) -> str:
-        """The name the broker's quotes use: `NSE:TCS`."""
+        """The name in the broker's quotes: `NSE:TCS`."""
         return f"{self.exchange}:{self.symbol}"
 
     @property

@@ -1,7 +1,7 @@
-"""What keeps an entry from being sent, whoever wants to send it: a user's limits, and switches that stop all.
+"""Reasons not to send an entry: a user's limits, and kill switches.
 
 They bar entries only. An exit reduces what is at risk: it waits for the account's order budget and nothing
-else. Judged where the right to send is taken (`OrderLog.claim`), by what is committed then.
+else. They are checked where the right to send is taken (`OrderLog.claim`), against what is committed then.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ trades this often is a fault, ours or the user's script's. What it holds is sold
 
 
 class KillExits(StrEnum):
-    """What a kill switch does to what is held: sell it now, or leave it to its strategy's stop and times."""
+    """What a kill switch does to held shares: sell them now, or leave them to their strategy."""
 
     EXIT = "exit"
     KEEP = "keep"
@@ -36,7 +36,7 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """The kill switches that bar a user: his own, the operator's for him, and the one for everybody."""
+    """The kill switches that bar a user: their own, the operator's for them, and the one for all users."""
 
     own: Switch
     operators: Switch
@@ -45,7 +45,7 @@ class Switches:
 
 @dataclass(frozen=True, slots=True)
 class ToSell:
-    """A running strategy of somebody whose kill switch says that everything is sold."""
+    """A running strategy whose user's kill switch says to sell."""
 
     strategy_id: UUID
     workflow_id: str
@@ -67,7 +67,7 @@ class Limits:
 
 
 class Bar(StrEnum):
-    """Why an entry was not sent."""
+    """The reason why an entry was not sent."""
 
     SYSTEM = "system"
     SUSPENDED = "suspended"
@@ -85,11 +85,11 @@ MAY_PASS = frozenset({Bar.LOSS_UNKNOWN})
 
 
 def why_barred(bar: Bar, limit: Decimal | int | None) -> str:
-    """Return in the user's words why an entry was not sent, and what to do."""
+    """Return the reason in words for the user, and what to do."""
     amount = price_text(limit) if isinstance(limit, Decimal) else str(limit)
     change = "change it under Limits before the next START"
     return {
-        Bar.SYSTEM: "buying is stopped for everybody by the operator; what is held is still watched and sold",
+        Bar.SYSTEM: "buying is stopped for all users by the operator; what is held is still watched and sold",
         Bar.SUSPENDED: "the operator has stopped buying for your account: ask there; what is held is still "
         "watched and sold",
         Bar.KILL_SWITCH: "your kill switch is on: turn it off before the next START",

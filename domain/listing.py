@@ -1,4 +1,4 @@
-"""A list as the broker sent it: the rows that could be read, and what is known of those that could not."""
+"""A list from the broker: its readable rows, and the symbols of the unreadable ones."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

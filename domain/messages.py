@@ -1,4 +1,4 @@
-"""Reading what others send to a run. A message that does not decode is never an exception in the run.
+"""Decodes signals and updates to a run. A malformed message never raises in the run.
 
 A signal whose handler raises leaves the run's workflow task failing for ever, with no sale at sell_time; one
 that does not fit its type is dropped by the worker while the sender sees success. So these take anything.
@@ -13,7 +13,7 @@ from domain.strategy import OnStop
 
 
 def read_stop_loss(message: object) -> StopLossHit | None:
-    """Return the hit in `{price, tick_at, seen_at}`, None where there is no price a trade could have."""
+    """Return the hit in `{price, tick_at, seen_at}`, None where there is no valid trade price."""
     if not isinstance(message, Mapping):
         return None
     price = price_of(message.get("price"))

@@ -1,7 +1,7 @@
-"""Notices: what a user is told outside the app, over which channels, and what becomes of each.
+"""Notifications to users outside the app: their kinds, channels, and delivery states.
 
-A notice goes out once. What certainly did not arrive is sent again, later and later; what may have arrived is
-not: the app and the timeline say what happened in any case.
+A notification is sent once. One that certainly did not arrive is sent again, at growing intervals; one that
+may have arrived is not: the app and the timeline say what happened in any case.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from domain.timeline import EventKind
 
 
 class NotificationKind(StrEnum):
-    """What a channel can be asked to tell of; `test` is sent by the user himself."""
+    """The kinds a channel can ask for; `test` is sent on the user's request."""
 
     FILL = "fill"
     STOP_LOSS = "stop_loss"
@@ -32,11 +32,11 @@ class NotificationKind(StrEnum):
 
 
 CHOICES = tuple(kind for kind in NotificationKind if kind is not NotificationKind.TEST)
-"""What a channel tells of; all of it unless its user says less."""
+"""What a channel is notified of; all of it unless its user chooses less."""
 
 
 class ChannelKind(StrEnum):
-    """By what way a notice goes."""
+    """The transport of a channel."""
 
     WEBHOOK = "webhook"
     EMAIL = "email"
@@ -50,7 +50,7 @@ def sealed_name(channel_id: UUID, column: str) -> str:
 
 
 class NotificationStatus(StrEnum):
-    """What has become of a notice on one channel."""
+    """The state of a notification on one channel."""
 
     WAITING = "waiting"
     SENDING = "sending"
@@ -61,8 +61,8 @@ class NotificationStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
-    """One notice for one channel, as it is claimed. `address` and `secret` are sealed."""
+class Notification:
+    """One claimed notification for one channel. `address` and `secret` are sealed."""
 
     notice_id: UUID
     user_id: UUID
@@ -79,14 +79,14 @@ class Notice:
 
 
 class Arrival(StrEnum):
-    """What a courier knows after a try."""
+    """What is known after a try."""
 
     ARRIVED = "arrived"
     NOT_YET = "not_yet"
     """It certainly has not arrived, and may if it is sent again."""
     REFUSED = "refused"
     GONE = "gone"
-    """The receiver says that nobody is there any more: the channel is switched off."""
+    """The receiver no longer exists: the channel is switched off."""
     UNKNOWN = "unknown"
 
 
@@ -113,11 +113,11 @@ _OF_OUTCOMES = {
     Outcome.CLOSED_OUTSIDE: NotificationKind.FILL,
 }
 TOLD_EVENTS = frozenset({*_OF_EVENTS, EventKind.STOPPED})
-"""The lines of the timeline of which notices may be made."""
+"""The timeline lines that may become notifications."""
 
 
-def notice_of(event: str, data: Mapping[str, str]) -> NotificationKind | None:
-    """Return what a line of the timeline is to its user's channels; None where they are not told."""
+def notification_of(event: str, data: Mapping[str, str]) -> NotificationKind | None:
+    """Return the notification kind of a timeline line; None where it is not sent to channels."""
     if event == EventKind.STOPPED:
         outcome = data.get("outcome", "")
         return _OF_OUTCOMES.get(Outcome(outcome)) if outcome in set(Outcome) else None
@@ -131,14 +131,14 @@ _HALF_HOUR = 30
 
 @dataclass(frozen=True, slots=True)
 class AlarmNotification:
-    """What an alarm is to its user's channels; he is told once for each `source`."""
+    """The notification of an alarm; sent once for each `source`."""
 
     kind: NotificationKind
     source: str
 
 
-def notice_of_alarm(alarm: Alarm, now: datetime) -> AlarmNotification | None:
-    """Return what an alarm is to its user, None where he is not told; of logins once in half an hour."""
+def notification_of_alarm(alarm: Alarm, now: datetime) -> AlarmNotification | None:
+    """Return an alarm's notification for its user, None without one; of logins once in half an hour."""
     local = exchange_time(now)
     slot = f"{local:%Y-%m-%d}:{local.hour:02}:{local.minute // _HALF_HOUR}"
     if alarm.kind in _LOGIN_ALARMS:
@@ -149,61 +149,61 @@ def notice_of_alarm(alarm: Alarm, now: datetime) -> AlarmNotification | None:
 
 
 class Courier(Protocol):
-    """Brings a notice to whom it is for."""
+    """Delivers notifications."""
 
-    async def bring(self, notice: Notice) -> Delivery:
-        """Send it once, and never raise for what the other side does. Ends within a few seconds."""
+    async def bring(self, notification: Notification) -> Delivery:
+        """Send it once, and never raise for a failure of the receiver. Ends within a few seconds."""
         ...
 
 
 class Outbox(Protocol):
-    """The notices in Postgres. Every method raises `StoreUnavailable`."""
+    """The queue of notifications. Every method raises `StoreUnavailable`."""
 
     async def is_idle(self) -> bool:
-        """Tell whether nothing is to be made, called unknown or sent: cheap, since it is asked for ever."""
+        """Tell whether there is nothing to make, send or mark unknown: cheap, since it is called often."""
         ...
 
     async def gather(self) -> None:
-        """Make notices of what has happened since, and call those unknown whose sender has vanished."""
+        """Make notifications of new events, and mark those unknown whose sender has vanished."""
         ...
 
-    async def claim(self, most: int) -> Sequence[Notice]:
-        """Take the right to send what is due: a channel's notices one at a time, in their order."""
+    async def claim(self, most: int) -> Sequence[Notification]:
+        """Claim what is due: a channel's notifications one at a time, in order."""
         ...
 
-    async def settle(self, notice: Notice, delivery: Delivery) -> None:
-        """Write down what became of a claimed notice."""
+    async def settle(self, notification: Notification, delivery: Delivery) -> None:
+        """Write the outcome of a claimed notification."""
         ...
 
-    async def tell(self, user_id: UUID, notice: AlarmNotification, text: str, at: datetime) -> None:
-        """Make notices of what is no line of the timeline."""
+    async def tell(self, user_id: UUID, notification: AlarmNotification, text: str, at: datetime) -> None:
+        """Make notifications for an event outside the timeline."""
         ...
 
     async def forget(self) -> None:
-        """Delete what is old."""
+        """Delete old notifications."""
         ...
 
 
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 20, 60, 300, 900, 1800, 3600))
 MOST_ATTEMPTS = len(_PAUSES) + 1
-"""A receiver that is away for less than two hours still hears of everything."""
+"""A receiver that is down for less than two hours still gets everything."""
 
 
 def again_after(attempts: int) -> timedelta | None:
-    """Return how long to wait after so many tries that did not arrive; None: it is given up."""
+    """Return the wait after so many tries that did not arrive; None: it is given up."""
     return _PAUSES[attempts - 1] if attempts < MOST_ATTEMPTS else None
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What a delivery makes of a claimed notice."""
+    """The state of a claimed notification after a delivery."""
 
     status: NotificationStatus
     pause: timedelta | None = None
 
 
 def settled(delivery: Delivery, attempts: int) -> Settled:
-    """Return what becomes of a notice after this try, its `attempts`-th."""
+    """Return the state after this try, the `attempts`-th."""
     if delivery.arrival is Arrival.ARRIVED:
         return Settled(NotificationStatus.SENT)
     if delivery.arrival is Arrival.UNKNOWN:
@@ -228,10 +228,10 @@ _TITLES = {
 
 
 def title_of(kind: NotificationKind) -> str:
-    """Return the line above a notice's text."""
+    """Return the title of a notification."""
     return f"Stopwatch: {_TITLES[kind]}"
 
 
 def body_of(text: str, at: datetime) -> str:
-    """Return the text with its moment, by the exchange's clock."""
+    """Return the text with its time, by the exchange's clock."""
     return f"{text}\n{exchange_time(at):%d %b, %H:%M:%S} IST"

@@ -1,4 +1,4 @@
-"""What a person has to see to: logins that are missing, shares that were left, orders in doubt; in words."""
+"""Texts and data of alerts that an operator or user has to act on."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from domain.strategy import Outcome, Position, Status
 
 
 class Due(StrEnum):
-    """What a strategy needs a living login for."""
+    """The action for which a strategy needs a valid login."""
 
     BUY = "buy"
     SALE = "sale"
@@ -22,7 +22,7 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoginNeeded:
-    """A running strategy whose order of today falls due without a living login at the broker."""
+    """A running strategy whose order of today falls due without a valid login at the broker."""
 
     user_id: UUID
     email: str
@@ -36,7 +36,7 @@ class LoginNeeded:
 
 @dataclass(frozen=True, slots=True)
 class LeftOver:
-    """Shares that a stopped strategy still holds though nobody chose to keep them, or lacks: sold twice."""
+    """Shares that a stopped strategy still holds without the user's choice, or has sold twice."""
 
     strategy_id: UUID
     user_id: UUID
@@ -51,7 +51,7 @@ class LeftOver:
 
 @dataclass(frozen=True, slots=True)
 class InDoubt:
-    """An order that may or may not be at the broker, or is there with no run to follow it."""
+    """An order that may or may not be at the broker, or is there without a run that follows it."""
 
     order_id: UUID
     strategy_id: UUID
@@ -70,7 +70,7 @@ class InDoubt:
 
 
 def foreign_start_alarm(request: ActivateRun, why: ForeignStart) -> Alarm:
-    """Return the alarm for a run that is not what was written down; it is the operator's."""
+    """Return the operator's alarm for a run that differs from its stored START."""
     ref = request.ref
     text = (
         f"A run stood down and trades nothing: {why}. Its workflow is {ref.workflow_id}, run {ref.run_id}: "
@@ -85,11 +85,11 @@ _FAILED = {
     Outcome.ORDER_FAILED: "order_failed",
     Outcome.REJECTED: "order_rejected",
 }
-"""Outcomes that nobody wanted, by the kind of their alarm."""
+"""Failed outcomes, by the kind of their alarm."""
 
 
 def outcome_alarm(end: FinishRun) -> Alarm | None:
-    """Return the alarm for a run that ended as nobody wanted, None for every other.
+    """Return the alarm for a run that ended with a failure, None for every other.
 
     A run that ends holding shares has raised `position_left` itself.
     """
@@ -146,7 +146,7 @@ def exit_needs_account_alarm(order: ExitOrder, why: AccountNotConnected) -> Alar
 
 
 def exit_overdue_alarm(order: ExitOrder, seconds: float) -> Alarm:
-    """Return the alarm for a sale that has not come to its end in time."""
+    """Return the alarm for a sale that has not ended in time."""
     return _exit_alarm(
         "exit_overdue",
         order,
@@ -161,7 +161,7 @@ def _exit_alarm(kind: str, order: ExitOrder, text: str) -> Alarm:
 
 
 def late_entry_alarm(entry: DoubtfulOrder, row: BrokerOrder) -> Alarm:
-    """Return the alarm for an entry that was there after all, and is being brought to its end."""
+    """Return the alarm for an entry that turned up late and is being followed to its end."""
     strategy = entry.start.strategy
     text = (
         f"Strategy {strategy.strategy_id} ({strategy.symbol}): order {row.broker_order_id} turned up at the "
@@ -172,7 +172,7 @@ def late_entry_alarm(entry: DoubtfulOrder, row: BrokerOrder) -> Alarm:
 
 
 def late_exit_alarm(exit_: DoubtfulOrder, row: BrokerOrder) -> Alarm:
-    """Return the alarm for a sale that was given up and has sold after all; what is open is cancelled."""
+    """Return the alarm for a sale that was given up and has sold after all; the rest is cancelled."""
     strategy = exit_.start.strategy
     newly = row.filled_quantity - exit_.attempt.filled_quantity
     surplus = max(0, exit_.sold + newly - exit_.bought)
@@ -189,7 +189,7 @@ BUY_BACK = "Look at the position at the broker, and buy back there what is short
 
 
 def left_over_alarm(left: LeftOver) -> Alarm:
-    """Return the alarm for shares that nobody sells or watches any more."""
+    """Return the alarm for shares that no run sells or watches."""
     return Alarm(
         "position_left",
         f"{left.quantity} {left.symbol} are still held by a stopped strategy, and no stop is watched. "
@@ -207,7 +207,7 @@ SELL_LEFT_OVER = (
 
 
 def doubt_advice(doubt: InDoubt) -> str:
-    """Say what a person can do about an order in doubt."""
+    """Return what to do about an order in doubt."""
     look = f"Look for the tag {doubt.tag} in the broker's order book, then"
     settle = f"settle it: stopwatch orders resolve {doubt.order_id} --as placed:ORDER_NUMBER or"
     other = "not-placed" if doubt.leg is Leg.EXIT else "not-placed (or absent)"

@@ -1,4 +1,4 @@
-"""What came of sending an order: four outcomes, not two."""
+"""Outcomes of sending an order: accepted, rejected, denied, or unknown."""
 
 from dataclasses import dataclass
 from enum import StrEnum

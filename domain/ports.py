@@ -1,7 +1,7 @@
-"""What the rules need from outside. Adapters implement these; activities are built on them.
+"""The ports of the rules: adapters implement them, activities and execution are built on them.
 
 Every method that reads or writes outside raises `StoreUnavailable`, `CacheUnavailable` or `BrokerUnavailable`
-when its part does not answer: an empty answer always means "there is none", never "I could not look".
+when its dependency does not answer: an empty answer always means "there is none", never "I could not look".
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
+from domain.broker_login import LoginRequest, LoginResult
 from domain.instrument import Instrument, Segment
 from domain.listing import Listing
-from domain.login import LoginRequest, LoginResult
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
@@ -24,7 +24,7 @@ from domain.strategy import Outcome, Position, Status, Strategy
 
 
 class Clock(Protocol):
-    """Time from outside, so that a test can own it."""
+    """The time, as a port that tests replace."""
 
     def now(self) -> datetime:
         """Return the wall clock's instant, aware, UTC."""
@@ -45,21 +45,21 @@ class Broker(Protocol):
     """One account at the broker. Reads raise `BrokerUnavailable`, `LoginNeeded` or `BrokerRefused`."""
 
     async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
-        """Send one order, once; never raises for what the broker or the wire does, never retries.
+        """Send one order, once; never raises for a broker or network failure, never retries.
 
         An order whose first byte has not left within `leave_within` seconds never leaves.
         """
         ...
 
     async def warm(self) -> None:
-        """Have a connection ready on which the next order leaves at once; never raises, asks nothing.
+        """Open a connection on which the next order leaves at once; never raises, sends no request.
 
-        Worth calling a few seconds before an order is due: a connection that nobody uses is closed again.
+        Worth calling a few seconds before an order is due: an idle connection is closed again.
         """
         ...
 
     async def cancel(self, broker_order_id: str) -> None:
-        """Ask for a cancellation. Whatever comes back, the order book says what is true."""
+        """Ask for a cancellation. Whatever the answer, the order book decides."""
         ...
 
     async def orders(self) -> Listing[BrokerOrder]:
@@ -89,19 +89,19 @@ class Brokers(Protocol):
     async def of(self, user_id: UUID, account: str) -> Broker:
         """Return the user's account with its newest login. Raises `BrokerNotConnected`, `LoginNeeded`.
 
-        `account` is the one an order belongs to; empty: whichever is connected. Raises `AccountNotConnected`
-        where it is not the connected one: no other account is ever opened in its place.
+        `account` is the one an order belongs to; empty: the connected one. Raises `AccountNotConnected` where
+        it is not the connected one: no other account is ever opened in its place.
         """
         ...
 
     async def login_died(self, user_id: UUID, broker: Broker) -> None:
-        """Note that this login is dead, unless a newer one is stored already."""
+        """Record that this login is dead, unless a newer one is stored already."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """The right to send is ours, once. `now` is the store's clock at the claim."""
+    """The caller has the right to send, once. `now` is the store's clock at the claim."""
 
     attempt: Attempt
     now: datetime
@@ -109,7 +109,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class NotClaimed:
-    """Somebody else has it; or `latest` has passed (`too_late`); or `due_at` is over two seconds away.
+    """Another caller has it; or `latest` has passed (`too_late`); or `due_at` is over two seconds away.
 
     `too_early` is judged by the store's clock: the caller's is ahead. `over_budget`: the account has sent as
     many orders as it may for now (`domain.budget`). In both cases nothing was written: ask again.
@@ -127,7 +127,7 @@ class NotClaimed:
 
 
 class OrderLog(Protocol):
-    """The intents and what became of them: the table `orders`."""
+    """The intents and their outcomes: the table `orders`."""
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
         """Return the leg's attempts, oldest first."""
@@ -164,10 +164,10 @@ class OrderLog(Protocol):
         ...
 
     async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
-        """Write what came back from the sending.
+        """Write the outcome of sending.
 
-        Accepted → open; rejected for good (`Cause.FINAL`) → rejected; rejected otherwise, and denied →
-        not placed; unknown leaves it sent, with the message.
+        Accepted → open; rejected for good (`Cause.FINAL`) → rejected; rejected otherwise, and denied → not
+        placed; unknown leaves it sent, with the message.
         """
         ...
 
@@ -191,7 +191,7 @@ class OrderLog(Protocol):
         ...
 
     async def looked_up(self, attempt: Attempt, message: str) -> None:
-        """Note a look-up that found nothing."""
+        """Record a look-up that found nothing."""
         ...
 
     async def other_claims(self, key: LegKey) -> OtherClaims:
@@ -199,7 +199,7 @@ class OrderLog(Protocol):
         ...
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
-        """Add a line to the strategy's timeline; `once` keeps a repeated one from standing there twice."""
+        """Add a line to the strategy's timeline; `once` prevents duplicates."""
         ...
 
 
@@ -215,7 +215,7 @@ class RunStore(Protocol):
         ...
 
     async def owns(self, ref: RunRef) -> bool:
-        """Tell whether the strategy is running by this START still."""
+        """Tell whether this START still owns the running strategy."""
         ...
 
     async def change_phase(self, change: PhaseChange) -> None:
@@ -227,7 +227,7 @@ class RunStore(Protocol):
         ...
 
     async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
-        """Add a timeline line; `once` is the key that keeps a repeated activity from writing it twice."""
+        """Add a timeline line; `once` is the key that prevents duplicates by a repeated activity."""
         ...
 
 
@@ -242,14 +242,14 @@ class RuntimeUpdate:
 
 
 class RuntimeCache(Protocol):
-    """Redis: the runtime state with the seed's keys. Nothing in it decides an order."""
+    """Redis: the runtime state with the seed's keys. No order is decided by it."""
 
     async def load(self, strategy: Strategy, status: Status, position: Position) -> None:
         """Create `strategy:{id}`, `runtime:{id}` and the entry in `symbol:{symbol}:strategies`."""
         ...
 
     async def update(self, strategy_id: UUID, update: RuntimeUpdate) -> None:
-        """Set fields of `runtime:{id}` where that key exists: a stopped strategy is not brought back."""
+        """Set fields of `runtime:{id}` where that key exists: a stopped strategy is not restored."""
         ...
 
     async def drop(self, strategy: Strategy) -> None:
@@ -257,11 +257,11 @@ class RuntimeCache(Protocol):
         ...
 
     async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
-        """Return those that have no `runtime:{id}`: Redis was flushed, or came back empty."""
+        """Return the strategies without `runtime:{id}`: Redis was flushed, or came back empty."""
         ...
 
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
-        """Take `lock_state` for `owner`; True when it is ours, also when it was ours already."""
+        """Take `lock_state` for `owner`; True when it is held now, also when it was held already."""
         ...
 
     async def unlock(self, strategy_id: UUID, owner: str) -> None:
@@ -270,15 +270,15 @@ class RuntimeCache(Protocol):
 
 
 class Logins(Protocol):
-    """Renews the login of a stored broker account; opens what the API cannot."""
+    """Renews the login of a stored broker account; opens secrets that the API cannot."""
 
     async def renew(self, request: LoginRequest) -> LoginResult:
-        """Exchange or check the token, store it sealed, and say how it went; never raises."""
+        """Exchange or check the token, store it sealed, and return the outcome; never raises."""
         ...
 
 
 class Alerts(Protocol):
-    """Where a person is told."""
+    """Raises alarms to operators."""
 
     async def raise_(self, alarm: Alarm) -> None: ...
 
@@ -289,8 +289,8 @@ class Instruments(Protocol):
     async def find(self, exchange: str, symbol: str) -> Instrument | None:
         """Return one instrument, None where the list has none.
 
-        Raises `BrokerUnavailable` while no list could be had, `InstrumentUnreadable` where a line that may be
-        its own cannot be read.
+        Raises `BrokerUnavailable` while there is no list, `InstrumentUnreadable` where a line that may be its
+        own cannot be read.
         """
         ...
 
@@ -300,7 +300,7 @@ class Instruments(Protocol):
 
 
 class TradingDays(Protocol):
-    """The calendar as it is known at this moment, asked without holding the event loop up."""
+    """The calendar as known now, without blocking the event loop."""
 
     async def look_up(self, day: date, segment: Segment) -> Session | ClosedDay:
         """Return what is known of `day`. Raises `CalendarUnknown` when nothing is, or it cannot be read."""

@@ -1,8 +1,8 @@
-"""Questions for prices, over all processes: the broker answers one `/quote` a second for each account.
+"""Turns to ask for prices, over all processes: the broker answers one `/quote` a second for each account.
 
-A process that wants a price takes the account's turn, asks for all that the user's held entries need soon,
-and writes down what it heard; the others take the prices from there while they are fresh. A turn that is not
-given back is free again after `HELD_FOR`: a process that died with it costs no entry.
+A process that needs a price takes the account's turn, asks for everything the user's scheduled entries need
+soon, and stores the answer; the others use it while it is fresh. A turn that is not given back is free again
+after `HELD_FOR`: a process that died with it costs no entry.
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ HELD_FOR = timedelta(seconds=1.5)
 SHARED_FOR = timedelta(seconds=1)
 """How old a price may be that another process asked for, counted from its answer's arrival there."""
 NEEDED_WITHIN = timedelta(seconds=5)
-"""What a held entry needs is asked for with the rest when it is due so soon."""
+"""Prices for a scheduled entry are asked for with the others when it is due so soon."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """A user's login at the broker. A turn is the account's; a price is shared within one login only.
+    """A user's login at the broker. Turns are per account; prices are shared within one login only.
 
     `account` and `login` are marks: they tell accounts and logins apart, and open nothing.
     """
@@ -39,7 +39,7 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The right to ask once, now, and what the user's held entries need soon (`NSE:TCS`)."""
+    """The right to ask once, now, and the instruments that the user's scheduled entries need soon."""
 
     asker: Asker
     number: int
@@ -48,9 +48,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Another has the turn, for at most `left` seconds more; what it heard last, if that is fresh.
+    """Another process has the turn, for at most `left` seconds more; its last answer, if that is fresh.
 
-    `age` is the seconds since the prices' answer arrived where it was asked for.
+    `age` is the seconds since the answer arrived.
     """
 
     left: float
@@ -62,17 +62,17 @@ class QuoteTurns(Protocol):
     """The turns of all accounts. Raises `StoreUnavailable`."""
 
     async def take(self, asker: Asker) -> Turn | Told:
-        """Take the account's turn if it is free; else tell what `look` tells."""
+        """Take the account's turn if it is free; else return what `look` returns."""
         ...
 
     async def look(self, asker: Asker) -> Told:
-        """Tell how long the turn lasts and what was heard, taking nothing."""
+        """Return how long the turn lasts and the last answer, taking nothing."""
         ...
 
     async def give_back(self, turn: Turn, heard_after: float, prices: Mapping[str, Quote]) -> None:
-        """Let the turn end `BETWEEN` from now, and share what was heard.
+        """End the turn `BETWEEN` from now, and share the answer.
 
-        `heard_after` is the seconds between the turn's beginning and the answer, at the least. Does nothing
-        when the turn has become another's.
+        `heard_after` is the seconds between the turn's beginning and the answer, at least. Does nothing when
+        the turn has passed to another process.
         """
         ...

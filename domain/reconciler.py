@@ -1,4 +1,4 @@
-"""What the reconciler looks at, and what it did: it repairs what a run cannot."""
+"""Data of the reconciler's rounds: what it compares, and what it repaired."""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -40,11 +40,11 @@ STILL_MEANS = (
 
 
 def why_still(age: timedelta | None, watched_for: timedelta) -> str | None:
-    """Say why the reconciler counts as standing still, None where it does not.
+    """Return why the reconciler counts as stalled, None where it does not.
 
-    `age` of its last round, None for never; `watched_for`: how long the process that asks has been there.
-    After a stop of everything the last round is as old as the stop: a process that has just begun gives it
-    the time to go round once.
+    `age` of its last round, None for never; `watched_for`: how long the asking process has been running.
+    After a full stop the last round is as old as the stop: a process that has just started allows the time
+    for one round.
     """
     if watched_for <= STILL_AFTER or (age is not None and age <= STILL_AFTER):
         return None
@@ -72,7 +72,7 @@ EVERYTHING = Slice()
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a round looks at besides what has just ended; `slice` counts from 0, None is everything."""
+    """What a round compares besides what has just ended; `slice` counts from 0, None is everything."""
 
     slice: int | None = None
 
@@ -88,7 +88,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """A strategy that Postgres calls running, and the workflow that has to be open for it."""
+    """A strategy that is marked running, and the workflow that has to be open for it."""
 
     strategy_id: UUID
     workflow_id: str
@@ -96,7 +96,7 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class RunningRow:
-    """A strategy that Postgres calls running: the START it was started by, and the run that owns it."""
+    """A strategy that is marked running: the START it was started by, and the run that owns it."""
 
     start: StartRun
     workflow_id: str
@@ -106,7 +106,7 @@ class RunningRow:
 
 @dataclass(frozen=True, slots=True)
 class SoldRow:
-    """A running strategy that holds nothing any more while its run has not begun to end."""
+    """A running strategy that holds no shares while its run has not begun to end."""
 
     strategy_id: UUID
     workflow_id: str
@@ -117,7 +117,7 @@ class SoldRow:
 class DoubtfulOrder:
     """An order of today that no run follows: sent and never seen, or found to have bought since.
 
-    `bought` and `sold` are what its strategy counts in all.
+    `bought` and `sold` are its strategy's totals.
     """
 
     start: StartRun
@@ -129,7 +129,7 @@ class DoubtfulOrder:
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What one round of the reconciler did."""
+    """The repairs of one round of the reconciler."""
 
     adopted: tuple[UUID, ...] = ()
     restored: tuple[UUID, ...] = ()
@@ -145,7 +145,7 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """When the reconciler last asked whether people are to be told; what its next history begins with."""
+    """When the reconciler last checked for alerts; kept for its next history."""
 
     at: datetime
 

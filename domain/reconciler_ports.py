@@ -1,6 +1,6 @@
-"""What the reconciler needs from outside: rows and runs of all users, and whether the cache is what it was.
+"""The reconciler's ports: rows and runs of all users, and whether the cache is still filled.
 
-What holds for `domain.ports` holds here: an empty answer means "there is none", never "I could not look".
+As in `domain.ports`: an empty answer means "there is none", never "I could not look".
 """
 
 from collections.abc import Collection, Sequence
@@ -15,30 +15,30 @@ from domain.run import StartRun
 
 
 class CacheMark(Protocol):
-    """A mark in the cache that goes when the cache does. Raises `CacheUnavailable`."""
+    """A mark in the cache that is lost when the cache is. Raises `CacheUnavailable`."""
 
     async def stands(self) -> bool:
-        """Tell whether this is the cache that was filled last: not flushed, started again, or another one."""
+        """Tell whether this is the cache that was filled last: not flushed, restarted, or another one."""
         ...
 
     async def begin(self) -> str:
-        """Say that the cache is being filled; return what `done` needs."""
+        """Mark the cache as being filled; return the token that `done` needs."""
         ...
 
     async def done(self, filling: str) -> None:
-        """Set the mark, unless the cache was flushed, or filled by somebody else, since `begin`."""
+        """Set the mark, unless the cache was flushed, or filled by another process, since `begin`."""
         ...
 
 
 class Reconciliation(Protocol):
-    """What the reconciler reads of all users."""
+    """The rows of all users that the reconciler compares."""
 
     async def owned(self, part: Slice, started_before: datetime) -> Sequence[Owned]:
-        """Return the strategies of a slice that are called running and were started before that instant."""
+        """Return a slice's strategies that are marked running and were started before that instant."""
         ...
 
     async def running(self, strategy_ids: Collection[UUID]) -> Sequence[RunningRow]:
-        """Return those of these strategies that are called running, with the START they were started by."""
+        """Return those of these strategies that are marked running, with the START they were started by."""
         ...
 
     async def doubtful_orders(self) -> Sequence[DoubtfulOrder]:
@@ -46,24 +46,24 @@ class Reconciliation(Protocol):
         ...
 
     async def sold(self, before: datetime) -> Sequence[SoldRow]:
-        """Return the running strategies that hold nothing any more since before that instant."""
+        """Return the running strategies that have held nothing since before that instant."""
         ...
 
     async def to_sell(self) -> Sequence[ToSell]:
-        """Return the running strategies that a kill switch says to sell."""
+        """Return the running strategies whose shares a kill switch orders to be sold."""
         ...
 
 
 class Rounds(Protocol):
-    """Where the reconciler leaves word that it goes round. Raises `StoreUnavailable`."""
+    """Records that the reconciler made a round. Raises `StoreUnavailable`."""
 
     async def round_ended(self) -> None:
-        """Write down that it has just gone round."""
+        """Record that a round has just ended."""
         ...
 
 
-class Attention(Protocol):
-    """What a person has to see to, of all users."""
+class OperatorAlerts(Protocol):
+    """What operators have to act on, of all users."""
 
     async def logins_needed(self, now: datetime) -> Sequence[LoginNeeded]:
         """Return the strategies that are due while their user's broker login is dead."""
@@ -94,11 +94,11 @@ class OpenRuns(Protocol):
         ...
 
     async def sell(self, workflow_id: str, run_id: str) -> bool:
-        """Ask a run to stop and sell, and do not wait for it; False where none is open any more."""
+        """Ask a run to stop and sell, without waiting for it; False where none is open any more."""
         ...
 
     async def tell_sold(self, workflow_id: str, run_id: str) -> None:
-        """Tell a run that nothing is held any more; one that has ended is left alone."""
+        """Tell a run that nothing is held any more; one that has ended is skipped."""
         ...
 
     async def adopt(self, start: StartRun) -> None:

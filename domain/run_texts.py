@@ -1,4 +1,4 @@
-"""What a run says of itself: the lines of its timeline, and its story in Temporal's Web UI."""
+"""Texts of a run: the lines of its timeline, and its description in Temporal's Web UI."""
 
 from datetime import datetime
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""The trading day: from times of day to instants, in exchange time, whatever the host's zone."""
+"""The trading day: converts times of day to instants, in exchange time, whatever the host's zone."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -21,7 +21,7 @@ SATURDAY = 5
 
 
 class DaySource(StrEnum):
-    """How it is known whether a day trades; the first that speaks of a day decides."""
+    """The source of a day's trading status; the first that covers a day decides."""
 
     OPERATOR = "operator"
     EXCHANGE = "exchange"
@@ -61,7 +61,7 @@ class TradingCalendar(Protocol):
 
     @property
     def last_day(self) -> date | None:
-        """The last day it says anything about, estimates included; None where there is no last one."""
+        """The last day it covers, estimates included; None where there is no last one."""
         ...
 
     def look_up(self, day: date, segment: Segment) -> Session | ClosedDay:
@@ -132,7 +132,7 @@ def plan_day(strategy: Strategy, calendar: TradingCalendar, segment: Segment, no
 def plan_sale(strategy: Strategy, calendar: TradingCalendar, segment: Segment, now: datetime) -> DayPlan:
     """Return a plan that only sells: now while the market is open, else at the next opening.
 
-    A sale is never held up by the calendar: where that says nothing, a weekday's hours are assumed.
+    The calendar never delays a sale: where it has no data, a weekday's hours are assumed.
     """
     try:
         session = _session_to_sell_in(calendar, segment, now)

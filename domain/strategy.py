@@ -1,4 +1,4 @@
-"""A strategy: what the user asked for, and where its day stands."""
+"""A strategy: the user's request, and the state of its day."""
 
 from dataclasses import dataclass
 from datetime import time

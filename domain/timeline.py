@@ -1,4 +1,4 @@
-"""The timeline's lines: which there are, and their words. A line says what happened, when, and why."""
+"""The timeline's lines: their kinds and their texts. A line says what happened, when, and why."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -11,7 +11,7 @@ from domain.strategy import OnStop, Outcome, Strategy
 
 
 class EventKind(StrEnum):
-    """What a line is about; the stream's event names."""
+    """The kind of a line; the stream's event names."""
 
     STARTED = "started"
     PHASE = "phase"
@@ -104,7 +104,7 @@ def not_placed_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
 
 
 def unknown_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
-    """Say that nobody knows yet whether an order exists."""
+    """Say that it is unknown whether an order exists."""
     return (
         f"No clear answer to {_order(attempt, terms)} ({_because(message)}). "
         "It may or may not be placed: the order book is asked before anything else."
@@ -132,7 +132,7 @@ def absent_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
 
 
 def resolved_text(attempt: Attempt, terms: OrderTerms, verdict: str, operator: str, reason: str) -> str:
-    """Say how a person settled an order in doubt."""
+    """Say how an operator settled an order in doubt."""
     return f"{_order(attempt, terms, 'The')} was settled by hand: {verdict} ({operator}: {_because(reason)})."
 
 
@@ -183,7 +183,7 @@ def _because(message: str) -> str:
 
 
 def adopted_text(start: StartRun) -> str:
-    """Say why a run takes over what another one left."""
+    """Say why a run takes over the shares or orders of an earlier one."""
     keeps = start.strategy.on_stop is OnStop.KEEP
     end = "what it holds is kept" if keeps else "what it holds is sold"
     if start.adopted is Adoption.LATE_ENTRY:

@@ -1,4 +1,4 @@
-"""Whether an entry still fits its day, by what the calendar says now; in words where it does not."""
+"""Checks whether an entry still fits its day, by the current calendar, and says why not."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ _BY = {
 
 
 def segment_of(order: EnterOrder) -> Segment:
-    """Return where the order trades; for one planned by an older build, the widest hours of its exchange."""
+    """Return the segment of an order; for one planned by an older build, the widest hours of its exchange."""
     if order.segment is not None:
         return order.segment
     return Segment.DERIVATIVES if order.terms.exchange in DERIVATIVE_EXCHANGES else Segment.CASH

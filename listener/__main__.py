@@ -11,9 +11,9 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from adapters.alerts.log import CloudWatchUnset, open_alerts
-from adapters.kite.accounts import KiteBrokers
+from adapters.alerts.log_alerts import CloudWatchUnset, open_alerts
 from adapters.kite.broker import KiteBroker
+from adapters.kite.brokers import KiteBrokers
 from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import BadEgress, Egress
@@ -22,20 +22,21 @@ from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
 from adapters.postgres.credentials import FeedLogins
 from adapters.postgres.engine import Store
-from adapters.postgres.watch_list import Notices, PostgresWatchList
+from adapters.postgres.notify_listener import NotifyListener
+from adapters.postgres.watch_list import PostgresWatchList
 from adapters.process.clock import SystemClock
 from adapters.process.failpoints import BadFailpoint, arm_from
-from adapters.process.garbage import set_aside
+from adapters.process.garbage_collection import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
 from adapters.redis.fast_stops import RedisFastStops
 from adapters.redis.membership import RedisMembers
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.secrets.feed_credentials import FeedCredentials
-from adapters.secrets.key_marks import opening
+from adapters.secrets.process_keys import opening
 from adapters.secrets.vault import BadKey, Opener
-from adapters.telemetry.alerts import CountedAlerts
+from adapters.telemetry.alert_counter import CountedAlerts
 from adapters.telemetry.logs import configure
-from adapters.telemetry.server import MetricsPortTaken, serving
+from adapters.telemetry.metrics_server import MetricsPortTaken, serving
 from adapters.telemetry.tracing import open_tracing
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from domain.errors import CacheUnavailable, LoginNeeded
@@ -99,7 +100,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
         interceptors=tracing.interceptors,
     )
     listener = Listener(
-        PostgresWatchList(store, Notices(database)),
+        PostgresWatchList(store, NotifyListener(database)),
         accounts,
         lambda account, receiver: KiteFeed(settings.kite_ws_root, account.login, receiver, clock),
         KiteInstruments(settings.kite_root, clock),

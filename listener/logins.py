@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
-from adapters.kite.accounts import Credentials
+from adapters.kite.brokers import Credentials
 from adapters.kite.feed_socket import FeedLogin
 from domain.errors import LoginNeeded
 from domain.ports import Broker, Brokers

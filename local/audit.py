@@ -1,4 +1,4 @@
-"""The dependency audit of `make check`: known vulnerabilities fail it; missing data is said, not passed.
+"""Runs the dependency audit of `make check`: known vulnerabilities fail it; missing data is reported.
 
 pip-audit without access to the data prints "no known vulnerabilities" unless it is strict: a green audit then
 means nothing, so what could not be looked up is SKIPPED, never passed.
@@ -13,7 +13,7 @@ _COMMAND = ("--strict", "--disable-pip", "--require-hashes", "--progress-spinner
 
 
 def main(lock: str = "requirements.lock") -> int:
-    """Audit the lock; return 1 when something in it is known to be vulnerable."""
+    """Audit the lock; return 1 when a package in it is known to be vulnerable."""
     audit = Path(sys.executable).with_name("pip-audit")
     done = subprocess.run(  # noqa: S603 - our own environment's tool on our own file
         [str(audit), *_COMMAND, "-r", lock], capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Child processes that never outlive `up`, whatever ends it."""
+"""Starts and ends child processes that never outlive `up`, however it ends."""
 
 import asyncio
 import ctypes
@@ -11,28 +11,28 @@ from contextlib import suppress
 from pathlib import Path
 
 from local import watcher
-from local.errors import CannotStart, PartFailed
 from local.log_tail import last_lines, size
 from local.process_spec import Account, ProcessSpec
+from local.start_errors import CannotStart, ProcessFailed
 
 _PR_SET_PDEATHSIG = 1
 
 
-async def start(part: ProcessSpec) -> Process:
-    """Start the part's process in a session of its own, its output in its log.
+async def start(spec: ProcessSpec) -> Process:
+    """Start the process in a session of its own, with its output in its log.
 
-    Raises PartFailed if the program cannot be run.
+    Raises ProcessFailed if the program cannot be run.
     """
-    if part.ready_file is not None:
-        part.ready_file.unlink(missing_ok=True)
+    if spec.ready_file is not None:
+        spec.ready_file.unlink(missing_ok=True)
     return await _spawn(
-        part.name,
-        part.command,
-        log=part.log,
-        environment=part.environment,
-        account=part.account,
-        inherits=part.inherits,
-        orphan_signal=part.orphan_signal,
+        spec.name,
+        spec.command,
+        log=spec.log,
+        environment=spec.environment,
+        account=spec.account,
+        inherits=spec.inherits,
+        orphan_signal=spec.orphan_signal,
     )
 
 
@@ -48,7 +48,7 @@ async def run_to_end(
 ) -> None:
     """Run one step of the start and wait for it.
 
-    Raises PartFailed with its last lines if it fails, CannotStart if it ends with the status `refuses_with`.
+    Raises ProcessFailed with its last lines if it fails, CannotStart if its status is `refuses_with`.
     """
     before = size(log)
     process = await _spawn(
@@ -59,16 +59,16 @@ async def run_to_end(
     finally:
         await end(process, signal.SIGKILL, 0)
     if status != 0:
-        failure = CannotStart if status == refuses_with else PartFailed
+        failure = CannotStart if status == refuses_with else ProcessFailed
         raise failure(f"{name} failed ({how_it_ended(process)}).\n{last_lines(log, before)}")
 
 
 async def end(process: Process, first: signal.Signals, grace_seconds: float) -> None:
-    """Ask the process to end, and after the grace end it and whatever it left in its session."""
+    """Ask the process to end; after the grace, kill it and everything left in its session."""
     if process.returncode is None and grace_seconds > 0:
         with suppress(ProcessLookupError):
             process.send_signal(first)
-            # A process that somebody stopped would not hear it.
+            # A stopped process would not receive it.
             process.send_signal(signal.SIGCONT)
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
@@ -80,7 +80,7 @@ async def end(process: Process, first: signal.Signals, grace_seconds: float) -> 
 
 
 def how_it_ended(process: Process) -> str:
-    """Spell the return code: `killed by SIGKILL`, `exit status 1`."""
+    """Describe the return code: `killed by SIGKILL`, `exit status 1`."""
     status = process.returncode
     if status is None:
         return "still running"
@@ -116,11 +116,11 @@ async def _spawn(
             user=None if account is None else account.uid,
             group=None if account is None else account.gid,
             extra_groups=None if account is None else [],
-            # A part with another user may not be able to stand where we stand.
+            # A process with another user may not be able to stand where we stand.
             cwd=None if account is None else "/",
         )
     except OSError as error:
-        raise PartFailed(
+        raise ProcessFailed(
             f"{name} cannot be started: {command[0]}: {error.strerror}. Run `make setup` again."
         ) from error
     finally:
@@ -132,7 +132,7 @@ async def _spawn(
 
 
 def _bound_to_us(orphan_signal: signal.Signals) -> Callable[[], None] | None:
-    """Have the kernel signal the child when we die; it runs in the child, after the change of user."""
+    """Have the kernel signal the child when this process dies; runs in the child."""
     if sys.platform != "linux":
         return None
     control = ctypes.CDLL(None).prctl
@@ -140,7 +140,7 @@ def _bound_to_us(orphan_signal: signal.Signals) -> Callable[[], None] | None:
 
     def bind() -> None:
         control(_PR_SET_PDEATHSIG, int(orphan_signal), 0, 0, 0)
-        # We may have died between the fork and the line above; nobody would ever tell the child.
+        # We may have died between the fork and the line above; the child would never be signalled.
         if os.getppid() != parent:
             os._exit(1)
 

@@ -1,4 +1,4 @@
-"""The directory a run lives in: one `up` at a time, and never data of a version this one does not know."""
+"""The data directory of a run: one `up` at a time, and never data of an unknown newer version."""
 
 import fcntl
 import os
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.errors import CannotStart
+from local.start_errors import CannotStart
 
 VERSION = 1
 _LONG_LOG = 20_000_000
@@ -17,14 +17,14 @@ _LONG_LOG = 20_000_000
 class DataDir:
     root: Path
 
-    def room(self, name: str) -> Path:
-        """Make and return the directory of one part, for the owner alone."""
+    def directory(self, name: str) -> Path:
+        """Make and return the directory of one process, for the owner alone."""
         path = self.root / name
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
-    def log(self, part: str) -> Path:
-        return self.room("logs") / f"{part}.log"
+    def log(self, name: str) -> Path:
+        return self.directory("logs") / f"{name}.log"
 
     @property
     def endpoints(self) -> Path:
@@ -33,7 +33,7 @@ class DataDir:
 
 @contextmanager
 def opened(root: Path) -> Iterator[DataDir]:
-    """Hold the directory for this process; refuse one in use or from a newer version."""
+    """Lock the directory for this process; refuse one in use or from a newer version."""
     root = root.absolute()
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -54,7 +54,7 @@ def opened(root: Path) -> Iterator[DataDir]:
 
 
 def _turn_logs(logs: Path) -> None:
-    """Put long logs aside, one generation of each."""
+    """Rotate long logs, keeping one generation of each."""
     for log in logs.glob("*.log"):
         if log.stat().st_size > _LONG_LOG:
             log.replace(log.with_suffix(".log.1"))

@@ -1,11 +1,11 @@
-"""The demo of `make run`: two strategies in a minute, over the same API that every client uses."""
+"""Plays the demo of `make run`: two strategies in a minute, over the API that every client uses."""
 
 import asyncio
 from contextlib import aclosing
 
 from local import demo_stage
-from local.demo_board import Board
 from local.demo_client import Caller, DemoFailed, Json, callers, instant
+from local.demo_display import Board
 from local.endpoints import Endpoints
 from local.terminal import Terminal
 
@@ -14,7 +14,7 @@ _LOOK_EVERY = 1.0
 
 
 async def play(endpoints: Endpoints, terminal: Terminal) -> None:
-    """Play it; when it cannot be played, say why in one sentence and leave the product running."""
+    """Play the demo; on a failure, print one sentence and leave the product running."""
     if endpoints.paper is None:
         terminal.alert("The demo needs the paper exchange: unset STOPWATCH_KITE_ROOT to play it.")
         return
@@ -58,7 +58,7 @@ async def _play(api: Caller, paper: Caller, board: Board, terminal: Terminal) ->
 
 
 async def _follow(api: Caller, board: Board, ids: list[str]) -> list[Json]:
-    """Show where the strategies stand until both have stopped."""
+    """Show the state of the strategies until both have stopped."""
     while True:
         strategies = await _read(api, ids)
         board.standing(strategies)

@@ -1,4 +1,4 @@
-"""What the demo asks: the product over its REST API, the paper exchange over its control endpoints."""
+"""The demo's HTTP clients: the product's REST API, and the paper exchange's control endpoints."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ Json = dict[str, Any]
 
 
 class DemoFailed(Exception):
-    """The demo cannot go on; the message says at which step and why."""
+    """The demo cannot continue; the message says at which step and why."""
 
 
 class Caller:
@@ -44,7 +44,7 @@ class Caller:
         return json.loads(text, parse_float=Decimal) if text else None
 
     async def events(self, path: str) -> AsyncGenerator[Json, None]:
-        """Read Server-Sent Events for ever, taking a broken stream up where it broke."""
+        """Read Server-Sent Events for ever, resuming a broken stream where it broke."""
         last_id = ""
         while True:
             try:

@@ -1,4 +1,4 @@
-"""The demo's stage: a user, a paper account, two shares whose prices are known in advance, two strategies."""
+"""Prepares the demo: a user, a paper account, two shares with scripted prices, two strategies."""
 
 import asyncio
 import secrets
@@ -26,7 +26,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """One share's story: when to buy and sell, in seconds after the opening, and how its price goes."""
+    """One share's script: when to buy and sell, in seconds after the opening, and its price path."""
 
     symbol: str
     quantity: int
@@ -52,7 +52,7 @@ PLOTS = (
 
 
 async def sign_up(api: Caller, paper: Caller, endpoints: Endpoints) -> Login:
-    """Register a user of the demo's own and connect a new paper account; its login comes back to us."""
+    """Register a user for the demo and connect a new paper account; its login returns to us."""
     login = Login(f"demo-{secrets.token_hex(4)}@example.com", secrets.token_urlsafe(12))
     tokens = await api.post("/auth/register", {"email": login.email, "password": login.password})
     api.headers["Authorization"] = f"Bearer {tokens['access_token']}"
@@ -66,14 +66,14 @@ async def sign_up(api: Caller, paper: Caller, endpoints: Endpoints) -> Login:
 
 
 async def prices(paper: Caller) -> dict[str, Decimal]:
-    """Ask the exchange what the shares of the demo trade at."""
+    """Read the demo shares' prices from the exchange."""
     query = "&".join(f"i=NSE:{plot.symbol}" for plot in PLOTS)
     answer = await paper.get(f"/quote/ltp?{query}")
     return {plot.symbol: Decimal(answer["data"][f"NSE:{plot.symbol}"]["last_price"]) for plot in PLOTS}
 
 
 async def start(api: Caller, paper: Caller, plot: Plot, price: Decimal, opening: datetime) -> dict[str, Any]:
-    """Create and START one strategy, and let its price go its way from the opening on."""
+    """Create and START one strategy, and script its price from the opening on."""
     created = await api.post(
         "/strategy/create",
         {
@@ -92,7 +92,7 @@ async def start(api: Caller, paper: Caller, plot: Plot, price: Decimal, opening:
 
 
 async def opening() -> datetime:
-    """Return the second of the first buy; wait out midnight, since a trading day ends there."""
+    """Return the second of the first buy; wait until after midnight, since a trading day ends there."""
     now = datetime.now(EXCHANGE_TIME)
     midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
     if midnight - now < _LONGEST:

@@ -1,4 +1,4 @@
-"""Whether what the product needs can be reached: one question to each, never a secret in the answer."""
+"""Checks whether the product's dependencies can be reached, without printing a secret."""
 
 import asyncio
 import sys
@@ -20,7 +20,7 @@ BACKUP_OLD_AFTER = 26 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where to ask; None where the address is not set."""
+    """The addresses to check; None where one is not set."""
 
     databases: dict[str, str | None] = field(repr=False)
     redis: str | None = field(repr=False)
@@ -44,7 +44,7 @@ class Finding:
 
 
 async def examine(addresses: Addresses) -> Sequence[Finding]:
-    """Ask everything at once; return one finding each."""
+    """Run all checks at once; return one finding each."""
     questions = [
         *(_asked(name, url, _postgres) for name, url in addresses.databases.items()),
         _asked("Redis", addresses.redis, _redis),
@@ -128,11 +128,11 @@ async def _temporal(address: str, addresses: Addresses) -> str:
 
 
 class _NotWell(Exception):
-    """A finding in words of its own."""
+    """A failed check, with its own text."""
 
 
 class _NoMatter(Exception):
-    """Nothing that can be called well or ill, in words of its own."""
+    """A check that does not apply, with its own text."""
 
 
 def _who_may_see(databases: dict[str, str | None], *roles: str) -> str | None:
@@ -156,7 +156,7 @@ async def _reconciler(url: str) -> str:
 async def _backup(url: str) -> str:
     age = await _age(url, "SELECT extract(epoch FROM clock_timestamp() - max(finished_at)) FROM backups")
     if age is None:
-        raise _NoMatter("none was ever noted; deploy/backup.sh makes and notes one")
+        raise _NoMatter("none was ever recorded; deploy/backup.sh makes and records one")
     if age > BACKUP_OLD_AFTER:
         raise _NotWell(f"the newest is {_span(age)} old (docs/operations.md, BackupOld)")
     return f"the newest is {_span(age)} old"

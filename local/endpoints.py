@@ -1,4 +1,4 @@
-"""`endpoints.json`: where everything is, for scripts; replaced in one step."""
+"""Writes and reads `endpoints.json`, the addresses of a run for scripts."""
 
 import json
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ _MANY = ("worker", "listener")
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """URLs of a run; None where a part is neither embedded nor known."""
+    """URLs of a run; None where a dependency is neither embedded nor known."""
 
     api: str
     temporal: str
@@ -42,7 +42,7 @@ class Endpoints:
 
 
 def postgres_of(directory: Path) -> str | None:
-    """Return the database of the product that runs in a data directory, None when none does."""
+    """Return the database address of the product that runs in a data directory, None when none runs."""
     return _one_of(directory, "postgres")
 
 
@@ -60,7 +60,7 @@ def _one_of(directory: Path, name: str) -> str | None:
 
 
 def _by_kind(pids: Mapping[str, int | None]) -> dict[str, int | list[int] | None]:
-    """One number per kind of part, or a list where several of a kind run."""
+    """One pid per kind of process, or a list where several of a kind run."""
     shown: dict[str, int | list[int] | None] = {kind: pids.get(kind) for kind in _SINGLE}
     for kind in _MANY:
         several = [pid for name, pid in pids.items() if name.split("-")[0] == kind]

@@ -2,7 +2,7 @@
 
 import aiohttp
 
-from local.errors import PartFailed
+from local.start_errors import ProcessFailed
 
 _USER = "SWFEED"
 
@@ -17,5 +17,5 @@ async def opened(paper: str) -> dict[str, str]:
             answer.raise_for_status()
             account = await answer.json()
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise PartFailed(f"The paper exchange opened no account for the price feed: {error}.") from error
+        raise ProcessFailed(f"The paper exchange opened no account for the price feed: {error}.") from error
     return {"FEED_API_KEY": account["api_key"], "FEED_ACCESS_TOKEN": account["access_token"]}

@@ -1,4 +1,4 @@
-"""The secrets a local run makes for itself: made once, kept in files only their owner can read."""
+"""Generates the secrets of a local run once, and keeps them in files that only their owner can read."""
 
 import base64
 import os
@@ -32,7 +32,7 @@ def kept_in(directory: Path) -> LocalKeys:
 
 
 def fresh() -> dict[str, str]:
-    """Make the secrets of a new deployment, by the names of their settings."""
+    """Generate the secrets of a new deployment, by the names of their settings."""
     private = _private_key()
     return {
         "STOPWATCH_JWT_SECRET": _random(),
@@ -43,9 +43,9 @@ def fresh() -> dict[str, str]:
 
 
 def with_new_encryption_key(encryption_keys: str) -> str:
-    """Return the keys with a new current one before them; the old ones still open what was sealed to them.
+    """Return the keys with a new current one in front; the old ones still open what was sealed to them.
 
-    Raises `ValueError` where a word of them is no key.
+    Raises `ValueError` for a malformed key.
     """
     words = [word.strip() for word in encryption_keys.split(",") if word.strip()]
     for word in words:
@@ -54,7 +54,7 @@ def with_new_encryption_key(encryption_keys: str) -> str:
 
 
 def encryption_keys_of(directory: Path) -> str | None:
-    """Return the keys that a data directory holds, None where it holds none."""
+    """Return the encryption keys of a data directory, None where it holds none."""
     path = _encryption_keys(directory)
     return path.read_text().strip() if path.exists() else None
 
@@ -77,7 +77,7 @@ def seal_key(encryption_keys: str) -> str:
 
 
 def write_secret(path: Path, text: str) -> None:
-    """Replace a file in one step; nobody but its owner can read it at any moment."""
+    """Replace a file atomically; only its owner can read it at any moment."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

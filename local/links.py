@@ -1,4 +1,4 @@
-"""The link check of `make check`: every link of the documentation leads somewhere, and every page is led to.
+"""Checks the documentation's links for `make check`: every link has a target, every page is reachable.
 
 A link is dead when its file is not there, or its `#anchor` is no heading of that page by GitHub's rules. A
 page under `docs/` is lost when no chain of links leads to it from `docs/README.md`. Links to other hosts are
@@ -32,7 +32,7 @@ _WORDS_OF_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link as a page writes it, and the line it stands in."""
+    """A link as a page writes it, and its line."""
 
     line: int
     target: str
@@ -61,7 +61,7 @@ def pages(root: Path) -> list[Path]:
 
 
 def dead_links(root: Path) -> list[str]:
-    """Say of each dead link where it stands and what is wrong with it."""
+    """Return each dead link with its place and its fault."""
     return [
         f"{page}:{link.line}: {why}"
         for page in pages(root)
@@ -71,7 +71,7 @@ def dead_links(root: Path) -> list[str]:
 
 
 def lost_pages(root: Path) -> list[str]:
-    """Name the pages under `docs/` that nothing leads to from the index."""
+    """Return the pages under `docs/` that no link leads to from the index."""
     known = {page for page in pages(root) if page.parts[0] == "docs"}
     reached: set[Path] = set()
     ahead = {INDEX} & known
@@ -82,7 +82,7 @@ def lost_pages(root: Path) -> list[str]:
 
 
 def links_of(text: str) -> list[Link]:
-    """Return a page's links in their order; what stands in code is none."""
+    """Return a page's links in order, except those in code."""
     prose = _without(_COMMENT, _without(_CODE, "\n".join(_outside_fences(text))))
     found = (match for pattern in _LINKS for match in pattern.finditer(prose))
     links = [Link(prose.count("\n", 0, match.start(1)) + 1, match[1]) for match in found]
@@ -90,7 +90,7 @@ def links_of(text: str) -> list[Link]:
 
 
 def anchors_of(text: str) -> set[str]:
-    """Return what `#…` may name on a page: its headings as GitHub writes them, and anchors of its own."""
+    """Return the anchors of a page: its headings as GitHub writes them, and its own."""
     anchors: set[str] = set()
     for line in _outside_fences(text):
         anchors.update(_NAMED.findall(line))
@@ -137,7 +137,7 @@ def _led_to(root: Path, page: Path) -> Iterator[Path]:
 
 
 def _place(root: Path, page: Path, path: str) -> Path | None:
-    """Return what a path on a page names, relative to `root`; None outside of it."""
+    """Return the target of a path on a page, relative to `root`; None outside of it."""
     if not path:
         return page
     start = root if path.startswith("/") else (root / page).parent

@@ -1,4 +1,4 @@
-"""The end of a part's log, short enough for a terminal."""
+"""Reads the end of a process's log, short enough for a terminal."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _READ = 16_384
 
 
 def last_lines(log: Path, since: int = 0) -> str:
-    """Return the last lines written after byte `since`, and where the rest is."""
+    """Return the last lines written after byte `since`, and the path of the rest."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, 2)
@@ -23,5 +23,5 @@ def last_lines(log: Path, since: int = 0) -> str:
 
 
 def size(log: Path) -> int:
-    """Return where the next line will begin."""
+    """Return the log's size, where the next line will begin."""
     return log.stat().st_size if log.exists() else 0

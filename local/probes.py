@@ -1,4 +1,4 @@
-"""Ways to ask a part whether it answers; each returns when it does and raises while it does not."""
+"""Readiness probes: each returns when the process answers and raises while it does not."""
 
 import asyncio
 from pathlib import Path
@@ -9,7 +9,7 @@ _TIMEOUT = aiohttp.ClientTimeout(total=2)
 
 
 async def http_ok(url: str) -> None:
-    """Any answer below 300 counts."""
+    """Accept any status below 300."""
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as http, http.get(url) as answer:
         if answer.status >= 300:
             detail = (await answer.text())[:300]
@@ -17,7 +17,7 @@ async def http_ok(url: str) -> None:
 
 
 async def redis_pong(port: int) -> None:
-    """A server that still loads its append-only file answers -LOADING, which does not count."""
+    """Accept PONG only: a server that still loads its append-only file answers -LOADING."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(b"PING\r\n")
@@ -29,7 +29,7 @@ async def redis_pong(port: int) -> None:
 
 
 async def file_says_ready(path: Path) -> None:
-    """A process without a port of its own writes one line when it is ready."""
+    """Accept the file that a process without a port writes when it is ready."""
     if not _says_ready(path):
         raise ConnectionError(f"{path} has not been written yet")
 

@@ -1,4 +1,4 @@
-"""What the person set: a part whose address is given is not started, a secret that is given is not made."""
+"""The user's settings for `up`: a given address or secret replaces an embedded or generated one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class ProcessSettings:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What was asked of `stopwatch up`."""
+    """The arguments of `stopwatch up`."""
 
     data_dir: Path
     port: int
@@ -28,5 +28,5 @@ class Options:
     listeners: int
     demo: bool
     given: ProcessSettings
-    # The environment the parts inherit, without settings that are not for all of them.
+    # The environment the processes inherit, without settings that are not for all of them.
     environment: Mapping[str, str] = field(repr=False)

@@ -1,17 +1,17 @@
-"""One process of the product, as the supervisor sees it."""
+"""Describes one process of the product for the supervisor."""
 
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Returns when the part answers; raises OSError or TimeoutError while it does not yet.
+# Returns when the process answers; raises OSError or TimeoutError while it does not yet.
 Probe = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The user a part runs as, where that is not the user who started `up`."""
+    """The user a process runs as, where that is not the user who started `up`."""
 
     uid: int
     gid: int
@@ -19,7 +19,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """How to start one process, how to know that it answers, and how to end it."""
+    """How to start one process, how to probe it, and how to end it."""
 
     name: str
     command: tuple[str, ...]
@@ -32,7 +32,7 @@ class ProcessSpec:
     # A file that a start before this one may have left; its absence means: not ready yet.
     ready_file: Path | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    # What reaches the part when `up` itself is killed. Parts that must survive SIGKILL anyway get just that:
+    # What reaches the process when `up` itself is killed. Those that must survive SIGKILL get just that:
     # with Temporal and Postgres going down at the same time, no orderly end is left to wait for.
     orphan_signal: signal.Signals = signal.SIGKILL
     grace_seconds: float = 2.0

@@ -1,7 +1,7 @@
-"""The product's own processes, configured by their environment alone.
+"""Describes the product's own processes, each configured by its environment alone.
 
-Each gets what it needs and no more: the API cannot open a broker secret, the listener reads nothing but
-running strategies, and only `migrate` is told the schema's owner.
+Each gets what it needs and no more: the API cannot open a broker secret, the listener reads only running
+strategies, and only `migrate` gets the schema owner's address.
 """
 
 import sys
@@ -15,7 +15,7 @@ from local.process_spec import ProcessSpec
 
 _OWN = ("DATABASE_URL", "DATABASE_URL_API", "DATABASE_URL_WORKER", "DATABASE_URL_LISTENER")
 _TRADING = ("PAYLOAD_KEYS", "EGRESS_PROXIES")
-"""For whoever speaks with Temporal and with the broker."""
+"""For processes that use Temporal and the broker."""
 _SECRET = (
     *_OWN,
     *_TRADING,
@@ -29,7 +29,7 @@ _OF_ONE_PROCESS = ("METRICS_PORT", "TEMPORAL_METRICS_PORT")
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Makes the parts that run our code, from one set of settings."""
+    """Makes the specs of the processes that run our code, from one set of settings."""
 
     data: DataDir
     environment: Mapping[str, str] = field(repr=False)
@@ -57,14 +57,14 @@ class Processes:
         return self._without_port("listener", number, of, needs, grace_seconds=6.0)
 
     def migration(self) -> tuple[tuple[str, ...], dict[str, str]]:
-        """Return command and environment of what brings schema, roles and search attributes."""
+        """Return the command and environment that update schema, roles and search attributes."""
         return python("migrations"), self._for(*_OWN)
 
     def _without_port(
         self, kind: str, number: int, of: int, needs: tuple[str, ...], grace_seconds: float
     ) -> ProcessSpec:
         name = kind if of == 1 else f"{kind}-{number}"
-        mark = self.data.room("ready") / name
+        mark = self.data.directory("ready") / name
         return ProcessSpec(
             name=name,
             command=python(kind),
@@ -85,8 +85,8 @@ class Processes:
 
 
 def paper(data: DataDir, port: int, environment: Mapping[str, str]) -> ProcessSpec:
-    """The paper exchange: it needs no setting, and knows nothing of ours."""
-    directory: Path = data.room("paper")
+    """Describe the paper exchange, which needs no setting."""
+    directory: Path = data.directory("paper")
     return ProcessSpec(
         name="paper",
         command=python("paper", "--port", str(port), "--data-dir", str(directory)),

@@ -1,4 +1,4 @@
-"""One run of the whole product: every part brought up, in the order they need each other."""
+"""Starts the whole product: every process, in the order of their dependencies."""
 
 import asyncio
 import time
@@ -7,16 +7,15 @@ from typing import Any
 
 import aiohttp
 
-from local import child, feed_account, keys, probes, temporal, valkey
-from local import processes as rooms
+from local import child, feed_account, keys, probes, processes, temporal, valkey
 from local.data_dir import DataDir
 from local.endpoints import Endpoints
-from local.errors import PartFailed
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
 from local.process_settings import Options
 from local.process_spec import ProcessSpec
 from local.roles import role_urls
+from local.start_errors import ProcessFailed
 from local.supervisor import Supervisor
 from local.temporal import TemporalPorts
 from local.terminal import Terminal
@@ -25,23 +24,23 @@ _READY_SECONDS = 30
 
 
 class Run:
-    """Brings the parts up and tells where they are."""
+    """Starts the processes and returns their addresses."""
 
-    def __init__(self, wish: Options, data: DataDir, api_port: HeldPort, terminal: Terminal) -> None:
-        self._wish = wish
-        self._given = wish.given
+    def __init__(self, options: Options, data: DataDir, api_port: HeldPort, terminal: Terminal) -> None:
+        self._options = options
+        self._given = options.given
         self._data = data
         self._api_port = api_port
-        # Kept for as long as the run, so that a part comes back on its port.
+        # Kept for as long as the run, so that a process comes back on its port.
         self._ports: list[HeldPort] = []
         self._terminal = terminal
-        self._keys = keys.kept_in(data.room("secrets"))
-        self._environment = dict(wish.environment)
+        self._keys = keys.kept_in(data.directory("secrets"))
+        self._environment = dict(options.environment)
         self.supervisor = Supervisor(terminal.alert, self._changed)
         self.endpoints: Endpoints | None = None
 
     async def bring_up(self) -> Endpoints:
-        """Start everything; return once all of it answers and `endpoints.json` says so."""
+        """Start everything; return once all of it answers and `endpoints.json` is written."""
         postgres, redis, temporal_address, kite = await _all_of(
             self._postgres(), self._redis(), self._temporal(), self._paper()
         )
@@ -54,9 +53,9 @@ class Run:
             paper=kite,
             paper_ws=kite and kite.replace("http://", "ws://", 1),
         )
-        ours = rooms.Processes(self._data, self._environment, await self._settings(found))
-        await self._migrate(ours)
-        await _all_of(*(self._start(part) for part in self._own_parts(ours)))
+        own = processes.Processes(self._data, self._environment, await self._settings(found))
+        await self._migrate(own)
+        await _all_of(*(self._start(spec) for spec in self._own_processes(own)))
         await _answering(f"{found.api}/health/ready")
         found.write(self._data.endpoints, self.supervisor.pids())
         self.endpoints = found
@@ -67,25 +66,25 @@ class Run:
         self._ports.append(port)
         return port
 
-    def _own_parts(self, ours: rooms.Processes) -> list[ProcessSpec]:
-        wish = self._wish
+    def _own_processes(self, own: processes.Processes) -> list[ProcessSpec]:
+        options = self._options
         return [
-            ours.api(self._api_port.number),
-            *(ours.worker(number, wish.workers) for number in range(1, wish.workers + 1)),
-            *(ours.listener(number, wish.listeners) for number in range(1, wish.listeners + 1)),
+            own.api(self._api_port.number),
+            *(own.worker(number, options.workers) for number in range(1, options.workers + 1)),
+            *(own.listener(number, options.listeners) for number in range(1, options.listeners + 1)),
         ]
 
-    async def _start(self, part: ProcessSpec, where: str = "") -> None:
-        seconds = await self.supervisor.start(part)
-        self._progress(part.name, seconds, where)
+    async def _start(self, spec: ProcessSpec, where: str = "") -> None:
+        seconds = await self.supervisor.start(spec)
+        self._progress(spec.name, seconds, where)
 
     def _progress(self, name: str, seconds: float, where: str = "") -> None:
         self._terminal.line(f"  {name:<11} ready in {seconds:4.1f} s   {where}".rstrip())
 
     async def _postgres(self) -> str:
-        given = self._given.get("DATABASE_URL")
-        if given is not None:
-            return given
+        address = self._given.get("DATABASE_URL")
+        if address is not None:
+            return address
         began = time.monotonic()
         password = self._keys.database_passwords["owner"]
         port = self._port()
@@ -95,28 +94,30 @@ class Run:
         return embedded.url()
 
     async def _redis(self) -> str:
-        given = self._given.get("REDIS_URL")
-        if given is not None:
-            return given
+        address = self._given.get("REDIS_URL")
+        if address is not None:
+            return address
         port = self._port()
-        await self._start(valkey.part(self._data, port.number, self._environment), f"127.0.0.1:{port.number}")
+        await self._start(valkey.spec(self._data, port.number, self._environment), f"127.0.0.1:{port.number}")
         return f"redis://127.0.0.1:{port.number}/0"
 
     async def _temporal(self) -> tuple[str, str | None]:
-        given = self._given.get("TEMPORAL_ADDRESS")
-        if given is not None:
-            return given, None
+        address = self._given.get("TEMPORAL_ADDRESS")
+        if address is not None:
+            return address, None
         ports = TemporalPorts(self._port(), self._port(), self._port(), self._port(), self._port())
         namespace = self._given.get("TEMPORAL_NAMESPACE") or "default"
-        await self._start(temporal.part(self._data, ports, namespace, self._environment), ports.address)
-        await self._start(temporal.door(self._data, ports, self._environment))
+        await self._start(temporal.spec(self._data, ports, namespace, self._environment), ports.address)
+        await self._start(temporal.ui_guard_spec(self._data, ports, self._environment))
         return ports.address, f"http://127.0.0.1:{ports.ui.number}"
 
     async def _paper(self) -> str | None:
         if self._given.get("KITE_ROOT") is not None:
             return None
         port = self._port()
-        await self._start(rooms.paper(self._data, port.number, self._environment), f"127.0.0.1:{port.number}")
+        await self._start(
+            processes.paper(self._data, port.number, self._environment), f"127.0.0.1:{port.number}"
+        )
         return f"http://127.0.0.1:{port.number}"
 
     async def _settings(self, found: Endpoints) -> dict[str, str]:
@@ -139,9 +140,9 @@ class Run:
                 made |= await feed_account.opened(found.paper)
         return {**made, **{name: value for name, value in self._given.settings.items() if value}}
 
-    async def _migrate(self, ours: rooms.Processes) -> None:
+    async def _migrate(self, own: processes.Processes) -> None:
         began = time.monotonic()
-        command, environment = ours.migration()
+        command, environment = own.migration()
         log = self._data.log("migrate")
         # 2: the database is of a newer version, and was left as it is.
         await child.run_to_end("migrate", command, log=log, environment=environment, refuses_with=2)
@@ -168,11 +169,11 @@ async def _answering(url: str) -> None:
                     reason = error
                 await asyncio.sleep(0.1)
     except TimeoutError:
-        raise PartFailed(f"The API runs but says that it is not ready: {reason}") from None
+        raise ProcessFailed(f"The API runs but says that it is not ready: {reason}") from None
 
 
 async def _all_of(*work: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Wait for all; the first failure ends the others and is the one that is told."""
+    """Wait for all; the first failure cancels the others and is raised."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
         return list(await asyncio.gather(*tasks))

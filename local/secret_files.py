@@ -1,4 +1,4 @@
-"""The secrets of a container deployment, as the files that `docker-compose.yml` mounts."""
+"""Writes the secrets of a container deployment as the files that `docker-compose.yml` mounts."""
 
 import secrets
 from pathlib import Path
@@ -15,7 +15,7 @@ class AlreadyThere(Exception):
 def write_files(directory: Path) -> list[str]:
     """Write fresh secrets, one a file; return their names. Raises `AlreadyThere` and writes none.
 
-    The directory is its owner's alone. The files in it are readable: a container sees the one file that is
+    Only its owner can list the directory. The files in it are readable: a container sees the one file that is
     mounted for it, as a user of its own that owns nothing here.
     """
     texts = _texts()
@@ -42,7 +42,7 @@ def _texts() -> dict[str, str]:
         "database_url": _address("stopwatch", owner),
         **roles,
         **ours,
-        "egress_proxies": "{}",  # nobody's yet: who trades live needs an address of his own
+        "egress_proxies": "{}",  # none yet: live trading needs an address per user
     }
 
 

@@ -1,7 +1,7 @@
-"""The secret scan of `make check`: what looks like a secret and was not looked at before fails it.
+"""Scans for secrets in `make check`: a new text that looks like one fails it until it is reviewed.
 
-`.secrets.baseline` holds what was looked at and is none (hashes, no text): examples, names of settings, the
-passwords of tests. After a look at what is new, `python -m local.secret_scan --accept` writes it anew.
+`.secrets.baseline` holds reviewed texts that are no secrets (hashes, no text): examples, names of settings,
+the passwords of tests. After reviewing what is new, `python -m local.secret_scan --accept` writes it anew.
 """
 
 import json
@@ -21,7 +21,7 @@ _NOT_OURS = {".venv", ".git", ".stopwatch", "__pycache__", "build", "dist"}
 
 
 def main(words: Sequence[str]) -> int:
-    """Scan the project's files; return 1 when something new looks like a secret."""
+    """Scan the project's files; return 1 when a new text looks like a secret."""
     files = project_files(Path())
     if "--accept" in words:
         BASELINE.write_text(json.dumps(accepted(files), indent=1, sort_keys=True) + "\n")
@@ -41,7 +41,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def project_files(root: Path) -> list[str]:
-    """Return the files that git knows; in a tree without git, all but what is made."""
+    """Return the files that git tracks; in a tree without git, all but generated ones."""
     asked = subprocess.run(  # noqa: S603 # nosec B607
         ["git", "-C", str(root), "ls-files", "-co", "--exclude-standard"],  # noqa: S607
         capture_output=True,
@@ -53,7 +53,7 @@ def project_files(root: Path) -> list[str]:
 
 
 def accepted(files: Sequence[str]) -> dict[str, list[str]]:
-    """Return the baseline of what is there now: hashes of what was found, by file."""
+    """Return the current baseline: hashes of what was found, by file."""
     known: dict[str, set[str]] = {}
     for name, _, _, digest in _scanned(files):
         known.setdefault(name, set()).add(digest)
@@ -61,7 +61,7 @@ def accepted(files: Sequence[str]) -> dict[str, list[str]]:
 
 
 def new_secrets(files: Sequence[str], baseline: dict[str, list[str]]) -> list[tuple[str, str]]:
-    """Return where something looks like a secret that the baseline does not know, and of which kind."""
+    """Return the places and kinds of texts that look like secrets and are not in the baseline."""
     return [
         (f"{name}:{line}", kind)
         for name, line, kind, digest in _scanned(files)

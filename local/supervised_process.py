@@ -1,4 +1,4 @@
-"""One part, kept alive: started, asked until it answers, started again when it dies."""
+"""Keeps one process running: starts it, probes it until it answers, restarts it when it dies."""
 
 import asyncio
 import time
@@ -7,16 +7,16 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from local import child
-from local.errors import PartFailed
 from local.log_tail import last_lines, size
 from local.process_spec import ProcessSpec
+from local.start_errors import ProcessFailed
 
 _PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
-# A part that answered before it died is not stuck in its start, and is promised back within 5 s.
+# A process that answered before it died is not stuck in its start, and is promised back within 5 s.
 _LONGEST_AFTER_AN_ANSWER = 1.0
-# A part that dies this often without having answered once will not come up by itself.
+# A process that dies this often without having answered once will not come up by itself.
 _FIRST_STARTS = 4
-# A part that has answered for this long is healthy again: its next death is not part of a crash loop.
+# A process that has answered for this long is healthy again: its next death is not part of a crash loop.
 _HEALTHY_SECONDS = 10.0
 _PROBE_EVERY = 0.05
 _PROBE_SECONDS = 3.0
@@ -25,32 +25,32 @@ Say = Callable[[str], None]
 
 
 class SupervisedProcess:
-    """Runs a part until it is stopped; `up` resolves when it first answers, or fails with the reason."""
+    """Runs a process until it is stopped; `up` resolves at its first answer, or fails with the reason."""
 
-    def __init__(self, part: ProcessSpec, say: Say, came_back: Callable[[], None]) -> None:
-        self.part = part
+    def __init__(self, spec: ProcessSpec, say: Say, came_back: Callable[[], None]) -> None:
+        self.spec = spec
         self.up: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._say = say
         self._came_back = came_back
         self._stopping = asyncio.Event()
         self._process: Process | None = None
         self._log_start = 0
-        self._grace_seconds = part.grace_seconds
+        self._grace_seconds = spec.grace_seconds
         self._no_answer = "no answer yet"
         self._answered_once = False
         self._deaths = 0
         self._started_at = 0.0
         self._died_at = 0.0
-        self._task = asyncio.create_task(self._run(), name=f"supervise {part.name}")
+        self._task = asyncio.create_task(self._run(), name=f"supervise {spec.name}")
 
     @property
     def pid(self) -> int | None:
-        """The process that does the work; None while there is none."""
+        """The pid of the running process; None while there is none."""
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
     async def stop(self, grace_seconds: float) -> None:
-        """End the part for good; returns when its process and its session are gone."""
+        """End the process for good; returns when its session is gone."""
         self._grace_seconds = grace_seconds
         self._stopping.set()
         await self._task
@@ -68,39 +68,39 @@ class SupervisedProcess:
                 how = await self._life_or_failure()
                 if not self._stopping.is_set():
                     await self._before_the_next(how)
-        except PartFailed as failure:
+        except ProcessFailed as failure:
             self.up.set_exception(failure)
         finally:
             if self._process is not None and self._process.returncode is None:
-                await child.end(self._process, self.part.stop_signal, self._grace_seconds)
+                await child.end(self._process, self.spec.stop_signal, self._grace_seconds)
 
     async def _life_or_failure(self) -> str:
-        """Live once; return how it ended. What keeps a part from its first answer is raised."""
+        """Run the process once; return how it ended. Raises what keeps it from its first answer."""
         try:
             process = await self._one_life()
-        except PartFailed as failure:
+        except ProcessFailed as failure:
             if not self.up.done():
                 raise
             # A machine out of memory or processes may have some again in a second.
             return str(failure)
-        return f"{self.part.name} (pid {process.pid}) ended: {child.how_it_ended(process)}"
+        return f"{self.spec.name} (pid {process.pid}) ended: {child.how_it_ended(process)}"
 
     async def _one_life(self) -> Process:
         self._answered_once = False
-        self._log_start = size(self.part.log)
+        self._log_start = size(self.spec.log)
         self._started_at = time.monotonic()
-        self._process = process = await child.start(self.part)
+        self._process = process = await child.start(self.spec)
         async with _Racing() as race:
             ended = race.enter(process.wait())
             stopping = race.enter(self._stopping.wait())
             answers = race.enter(self._answers())
-            await race.first(self.part.ready_within_seconds, ended, stopping, answers)
+            await race.first(self.spec.ready_within_seconds, ended, stopping, answers)
             if answers.done() and not ended.done():
                 await self._healthy_life(race, ended, stopping)
             elif not ended.done() and not stopping.done():
                 self._silent()
         if not self._stopping.is_set():
-            await child.end(process, self.part.stop_signal, 0)
+            await child.end(process, self.spec.stop_signal, 0)
         return process
 
     async def _healthy_life(
@@ -119,12 +119,12 @@ class SupervisedProcess:
             await asyncio.sleep(_PROBE_EVERY)
 
     async def _why_no_answer(self) -> str | None:
-        """Ask once, in a task of its own: whatever the probe does with a cancellation, ours ends the asking.
+        """Probe once, in a task of its own: whatever the probe does with a cancellation, ours ends the probe.
 
-        Awaited here by `wait_for`, one that was refused at the very moment the part died would go on asking
-        for good (Python 3.11 loses that cancellation), and nobody would start the part again.
+        With `wait_for`, a probe that fails at the very moment the process dies would continue for ever
+        (Python 3.11 loses that cancellation), and the process would never be restarted.
         """
-        probe = asyncio.ensure_future(self.part.ready())
+        probe = asyncio.ensure_future(self.spec.ready())
         probe.add_done_callback(lambda done: done.cancelled() or done.exception())  # heard, so not logged
         try:
             await asyncio.wait((probe,), timeout=_PROBE_SECONDS)
@@ -140,17 +140,17 @@ class SupervisedProcess:
         if not self.up.done():
             self.up.set_result(now - self._started_at)
             return
-        self._say(f"{self.part.name} is back after {now - self._died_at:.1f} s (pid {self.pid}).")
+        self._say(f"{self.spec.name} is back after {now - self._died_at:.1f} s (pid {self.pid}).")
         self._came_back()
 
     def _silent(self) -> None:
         reason = (
-            f"{self.part.name} runs but did not answer within {self.part.ready_within_seconds:.0f} s "
+            f"{self.spec.name} runs but did not answer within {self.spec.ready_within_seconds:.0f} s "
             f"({self._no_answer}).\n"
-            f"{last_lines(self.part.log, self._log_start)}"
+            f"{last_lines(self.spec.log, self._log_start)}"
         )
         if not self.up.done():
-            raise PartFailed(reason)
+            raise ProcessFailed(reason)
         self._say(f"{reason}\nIt is ended and started again.")
 
     async def _before_the_next(self, how: str) -> None:
@@ -160,9 +160,9 @@ class SupervisedProcess:
             pause = min(pause, _LONGEST_AFTER_AN_ANSWER)
         self._deaths += 1
         if not self.up.done() and self._deaths >= _FIRST_STARTS:
-            raise PartFailed(
-                f"{self.part.name} does not come up: it was started {self._deaths} times. {how}.\n"
-                f"{last_lines(self.part.log, self._log_start)}"
+            raise ProcessFailed(
+                f"{self.spec.name} does not come up: it was started {self._deaths} times. {how}.\n"
+                f"{last_lines(self.spec.log, self._log_start)}"
             )
         self._tell_death(how, pause)
         async with _Racing() as race:
@@ -172,11 +172,11 @@ class SupervisedProcess:
         if self._answered_once:
             self._say(f"{what}. It is started again.")
         else:
-            self._say(f"{what}. Next try in {pause:g} s. {last_lines(self.part.log, self._log_start)}")
+            self._say(f"{what}. Next try in {pause:g} s. {last_lines(self.spec.log, self._log_start)}")
 
 
 class _Racing:
-    """Waits for whichever comes first, and leaves none of the others behind."""
+    """Waits for the first of several tasks and cancels the others."""
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[Any]] = []

@@ -1,4 +1,4 @@
-"""The parts of one run: started together, kept alive, ended in order."""
+"""Supervises the processes of one run: starts them together, keeps them running, ends them in order."""
 
 import asyncio
 import time
@@ -17,46 +17,51 @@ class Supervisor:
     def __init__(self, say: Say, changed: Callable[[], None] = lambda: None) -> None:
         self._say = say
         self._changed = changed
-        self._parts: list[SupervisedProcess] = []
+        self._processes: list[SupervisedProcess] = []
         self._hurry = asyncio.Event()
 
-    async def start(self, part: ProcessSpec) -> float:
-        """Start a part and wait until it answers; return the seconds. Raises PartFailed if it does not."""
-        supervised = SupervisedProcess(part, self._say, self._changed)
-        self._parts.append(supervised)
+    async def start(self, spec: ProcessSpec) -> float:
+        """Start a process and wait until it answers; return the seconds.
+
+        Raises ProcessFailed if it does not.
+        """
+        supervised = SupervisedProcess(spec, self._say, self._changed)
+        self._processes.append(supervised)
         return await supervised.up
 
     def pids(self) -> dict[str, int | None]:
-        """Name the process of every part, in the order they were started."""
-        return {supervised.part.name: supervised.pid for supervised in self._parts}
+        """Return the pid of every process, in the order they were started."""
+        return {supervised.spec.name: supervised.pid for supervised in self._processes}
 
     async def stop(self, order: Sequence[str] = STOP_ORDER) -> None:
-        """End every part, kind by kind; what does not end in its time is killed."""
+        """End every process, kind by kind; kill what does not end in its time."""
         deadline = time.monotonic() + _STOP_SECONDS
-        unnamed = [part for part in self._parts if part.part.kind not in order]
+        unnamed = [process for process in self._processes if process.spec.kind not in order]
         await self._stop_all(unnamed, deadline)
         for kind in order:
-            await self._stop_all([part for part in self._parts if part.part.kind == kind], deadline)
-        self._parts.clear()
+            await self._stop_all(
+                [process for process in self._processes if process.spec.kind == kind], deadline
+            )
+        self._processes.clear()
 
     def hurry(self) -> None:
-        """Give no more time to parts that still end in order."""
+        """Cut the grace of processes that still end in order."""
         self._hurry.set()
 
-    async def _stop_all(self, parts: Sequence[SupervisedProcess], deadline: float) -> None:
-        if not parts:
+    async def _stop_all(self, processes: Sequence[SupervisedProcess], deadline: float) -> None:
+        if not processes:
             return
-        stops = [asyncio.ensure_future(part.stop(self._grace(part, deadline))) for part in parts]
+        stops = [asyncio.ensure_future(process.stop(self._grace(process, deadline))) for process in processes]
         everything = asyncio.gather(*stops)
         hurried = asyncio.ensure_future(self._hurry.wait())
         await asyncio.wait((hurried, everything), return_when=asyncio.FIRST_COMPLETED)
         if self._hurry.is_set():
-            for part in parts:
-                part.kill()
+            for process in processes:
+                process.kill()
         await everything
         hurried.cancel()
 
-    def _grace(self, part: SupervisedProcess, deadline: float) -> float:
+    def _grace(self, process: SupervisedProcess, deadline: float) -> float:
         if self._hurry.is_set():
             return 0
-        return max(0.0, min(part.part.grace_seconds, deadline - time.monotonic()))
+        return max(0.0, min(process.spec.grace_seconds, deadline - time.monotonic()))

@@ -1,8 +1,8 @@
-"""The embedded Temporal server, on one SQLite file, and the door before its Web UI.
+"""Runs the embedded Temporal server, on one SQLite file, and the guard in front of its Web UI.
 
-The development server has two more ways in than gRPC, and neither asks for a name. Its HTTP API takes
+The development server has two more entrances than gRPC, and neither authenticates. Its HTTP API accepts
 `text/plain` from any page of a browser, which would start runs: no Host is allowed there. Its Web UI answers
-any Host: it listens where no page can name it, and `local.ui_guard` lets in what comes from this machine.
+any Host: it listens where no page can name it, and `local.ui_guard` admits only requests of this machine.
 """
 
 import secrets
@@ -12,10 +12,10 @@ from pathlib import Path
 
 from local import probes
 from local.data_dir import DataDir
-from local.errors import PartFailed
 from local.ports import HeldPort
 from local.process_spec import ProcessSpec
 from local.processes import python
+from local.start_errors import ProcessFailed
 
 # It cannot be switched off (0 is a random port). No request can carry a Host with a space in it.
 _NO_HTTP_API = 'frontend.httpAllowedHosts=["no host"]'
@@ -37,7 +37,7 @@ def unnamed_address() -> str:
 
 @dataclass(frozen=True, slots=True)
 class TemporalPorts:
-    """`ui` is where a person finds the Web UI: the door. The UI itself is behind it, at `behind`."""
+    """`ui` is the guard's port, for the browser. The Web UI itself listens at `behind`."""
 
     frontend: HeldPort
     ui: HeldPort
@@ -55,12 +55,12 @@ class TemporalPorts:
         return f"{self.behind_address}:{self.behind.number}"
 
 
-def part(data: DataDir, ports: TemporalPorts, namespace: str, environment: dict[str, str]) -> ProcessSpec:
+def spec(data: DataDir, ports: TemporalPorts, namespace: str, environment: dict[str, str]) -> ProcessSpec:
     # The UI asks the server itself, by gRPC.
     ready_at = f"http://{ports.ui_itself}/api/v1/namespaces/{namespace}"
     return ProcessSpec(
         name="temporal",
-        command=(str(_binary()), *_options(data.room("temporal") / "temporal.db", ports, namespace)),
+        command=(str(_binary()), *_options(data.directory("temporal") / "temporal.db", ports, namespace)),
         log=data.log("temporal"),
         ready=lambda: probes.http_ok(ready_at),
         environment=environment,
@@ -68,8 +68,8 @@ def part(data: DataDir, ports: TemporalPorts, namespace: str, environment: dict[
     )
 
 
-def door(data: DataDir, ports: TemporalPorts, environment: dict[str, str]) -> ProcessSpec:
-    """Return what lets a person of this machine in to the Web UI, and nobody else's pages."""
+def ui_guard_spec(data: DataDir, ports: TemporalPorts, environment: dict[str, str]) -> ProcessSpec:
+    """Describe the guard, which admits users of this machine to the Web UI, and no foreign pages."""
     return ProcessSpec(
         name="temporal-ui",
         command=python("local.ui_guard", "--port", str(ports.ui.number), "--to", ports.ui_itself),
@@ -106,6 +106,6 @@ def _binary() -> Path:
     binary = Path(sys.executable).parent / "temporal"
     if binary.exists():
         return binary
-    raise PartFailed(
+    raise ProcessFailed(
         f"The Temporal server is missing ({binary}): run `make setup`, or set STOPWATCH_TEMPORAL_ADDRESS."
     )

@@ -1,4 +1,4 @@
-"""What the person at the terminal reads; a terminal that went away never ends a run."""
+"""Prints to the terminal; a closed terminal never ends a run."""
 
 from rich.console import Console
 

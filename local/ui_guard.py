@@ -1,8 +1,8 @@
-"""`python -m local.ui_guard --port PORT --to HOST:PORT`: the door before Temporal's Web UI.
+"""Guards Temporal's Web UI: `python -m local.ui_guard --port PORT --to HOST:PORT`.
 
-That server answers every Host, so a page of the internet whose name is made to lead to this machine would be
-one of its own pages, and could read and terminate runs. Here a request has to name this machine, and where it
-says which page it comes from, that has to be the UI's own. All else is refused before it is passed on.
+The Web UI answers every Host, so a page of the internet whose name is made to resolve to this machine would
+be one of its own pages, and could read and terminate runs. Here a request has to name this machine, and where
+it names its page, that has to be the UI's own. Other requests are refused before they are passed on.
 """
 
 import argparse
@@ -27,7 +27,7 @@ _BEHIND: web.AppKey[aiohttp.ClientSession] = web.AppKey("behind", aiohttp.Client
 
 
 def app(port: int, to: str) -> web.Application:
-    """Return the door at `port` before the server at `to` (host:port)."""
+    """Return the guard at `port` in front of the server at `to` (host:port)."""
     hosts = {f"127.0.0.1:{port}", f"localhost:{port}"}
     origins = {f"http://{host}" for host in hosts}
 
@@ -78,7 +78,7 @@ async def _serve(port: int, to: str) -> None:
     runner = web.AppRunner(app(port, to), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        # `up` holds the port meanwhile, so both have to say that it is shared.
+        # `up` holds the port as well, so both have to say that it is shared.
         await web.TCPSite(runner, "127.0.0.1", port, reuse_address=True).start()
         await asyncio.Event().wait()
     finally:
@@ -87,7 +87,7 @@ async def _serve(port: int, to: str) -> None:
 
 def main(words: list[str]) -> int:
     """Serve until a signal."""
-    asked = argparse.ArgumentParser(prog="ui_door")
+    asked = argparse.ArgumentParser(prog="ui_guard")
     asked.add_argument("--port", type=int, required=True)
     asked.add_argument("--to", required=True)
     found = asked.parse_args(words)

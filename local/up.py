@@ -1,4 +1,4 @@
-"""`stopwatch up`: the product in one terminal, from the first line to the last process."""
+"""Implements `stopwatch up`: runs the product in one terminal, from the first line to the last process."""
 
 import asyncio
 import signal
@@ -9,19 +9,19 @@ from local import data_dir
 from local.data_dir import DataDir
 from local.demo import play
 from local.endpoints import Endpoints
-from local.errors import LocalError
 from local.ports import HeldPort
 from local.process_settings import Options
 from local.run import Run
+from local.start_errors import LocalError
 from local.terminal import Terminal
 
 
-def up(wish: Options, terminal: Terminal) -> int:
+def up(options: Options, terminal: Terminal) -> int:
     """Run until a signal; return the exit status."""
     stop = StopSignals()
     try:
-        with data_dir.opened(wish.data_dir) as data:
-            return asyncio.run(_up(wish, data, terminal, stop))
+        with data_dir.opened(options.data_dir) as data:
+            return asyncio.run(_up(options, data, terminal, stop))
     except LocalError as error:
         terminal.line(str(error), style="red")
         return error.status
@@ -32,10 +32,10 @@ def up(wish: Options, terminal: Terminal) -> int:
 
 
 class StopSignals:
-    """SIGINT, SIGTERM and a closed terminal, from the first line of the program to the last.
+    """SIGINT, SIGTERM and a closed terminal, during the whole program.
 
-    Handlers of the loop would be gone while the loop is being closed, and a signal in that moment would end
-    us with a traceback; these stay.
+    The event loop's own handlers are gone while it closes, and a signal at that moment would end the program
+    with a traceback; these stay.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class StopSignals:
                 signal.signal(number, self._received)
 
     def tell(self, told: Callable[[int], None]) -> None:
-        """Call back in the running loop at each signal, and at once for those that came before."""
+        """Call back in the running loop at each signal, and at once for earlier ones."""
         self._loop, self._told = asyncio.get_running_loop(), told
         if self.count:
             told(self.count)
@@ -56,15 +56,15 @@ class StopSignals:
     def _received(self, *_: object) -> None:
         self.count += 1
         if self._loop is not None:
-            # A loop that is closed already has ended every part.
+            # A loop that is closed already has ended every process.
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._told, self.count)
 
 
-async def _up(wish: Options, data: DataDir, terminal: Terminal, signals: StopSignals) -> int:
-    port = HeldPort.named(wish.port)
+async def _up(options: Options, data: DataDir, terminal: Terminal, signals: StopSignals) -> int:
+    port = HeldPort.named(options.port)
     terminal.line(f"Stopwatch starts; its data and logs are in {data.root}")
-    run = Run(wish, data, port, terminal)
+    run = Run(options, data, port, terminal)
     stop = asyncio.Event()
 
     def told(count: int) -> None:
@@ -73,7 +73,7 @@ async def _up(wish: Options, data: DataDir, terminal: Terminal, signals: StopSig
         stop.set()
 
     signals.tell(told)
-    work = asyncio.create_task(_work(wish, run, terminal))
+    work = asyncio.create_task(_work(options, run, terminal))
     try:
         await _first_of(work, asyncio.create_task(stop.wait()))
         return 0
@@ -87,17 +87,17 @@ async def _up(wish: Options, data: DataDir, terminal: Terminal, signals: StopSig
         terminal.line("Stopped. No process is left behind." if stop.is_set() else "Stopped.")
 
 
-async def _work(wish: Options, run: Run, terminal: Terminal) -> None:
+async def _work(options: Options, run: Run, terminal: Terminal) -> None:
     endpoints = await run.bring_up()
     _tell_where(endpoints, terminal)
-    if wish.demo:
+    if options.demo:
         await play(endpoints, terminal)
         _tell_where(endpoints, terminal)
     await asyncio.Event().wait()
 
 
 async def _first_of(*tasks: "asyncio.Task[object]") -> None:
-    """Wait for the first to end, cancel the others; raise what the first raised."""
+    """Wait for the first to end, cancel the others; raise the error of the first."""
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

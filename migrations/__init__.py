@@ -1,1 +1,1 @@
-"""The database's schema, its roles, and Temporal's search attributes: what `stopwatch migrate` brings."""
+"""The database's schema, its roles, and Temporal's search attributes, applied by `stopwatch migrate`."""

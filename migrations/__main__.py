@@ -13,13 +13,13 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from adapters.postgres.failures import unanswered
 from migrations import schema
-from migrations.errors import MigrationError
+from migrations.migration_errors import MigrationError
 from migrations.roles import Role, make_roles
 from migrations.search_attributes import ATTRIBUTES, register, temporal_address
 
 
 async def migrate(environment: Mapping[str, str]) -> None:
-    """Bring everything the settings name up to date, one line a step."""
+    """Update everything the settings name, one line a step."""
     url = _owner_url(environment)
     _say(f"Schema: at revision {await schema.upgrade(url)}.")
     roles = [
@@ -45,7 +45,7 @@ async def check(environment: Mapping[str, str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Run, and turn what fails into one sentence."""
+    """Run, and print a failure as one sentence."""
     try:
         asyncio.run(check(os.environ) if arguments == ["check"] else migrate(os.environ))
     except MigrationError as failure:

@@ -1,4 +1,4 @@
-"""Alembic's entry: it is handed a connection by `migrations.schema`, or opens one of its own."""
+"""Alembic's environment: uses the connection of `migrations.schema`, or opens its own."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The database roles of the API, the worker and the listener: each may do what its process does."""
+"""The database roles of the API, the worker and the listener, each with only the rights its process needs."""
 
 import base64
 import hashlib
@@ -16,11 +16,11 @@ from sqlalchemy.pool import NullPool
 
 from adapters.postgres.engine import asyncpg_url
 from migrations import row_security
-from migrations.errors import RoleRefused
+from migrations.migration_errors import RoleRefused
 from migrations.schema import TURNS
 
 # Nobody but the run changes a strategy's life cycle, so the API's role may update none of it;
-# the timeline is append-only, so nobody may update events. Of the audit log the roles may write what
+# the timeline is append-only, so no role may update events. Of the audit log the roles may write what
 # happened, and neither when nor the hashes: those are a trigger's.
 _AUDIT = "INSERT (user_id, role, actor, action, object, reason, ip, agent, version) ON audit"
 GRANTS: dict[str, tuple[str, ...]] = {
@@ -132,7 +132,7 @@ async def _make(connection: AsyncConnection, role: Role) -> None:
 
 
 async def _make_policies(connection: AsyncConnection, role: Role) -> None:
-    """Give the role sight of exactly the rows that are its business: see `migrations.row_security`."""
+    """Let the role see exactly the rows of its purpose: see `migrations.row_security`."""
     for table in row_security.TABLES:
         for name in (
             await connection.scalars(_POLICIES_OF, {"table": table, "own": f"{role.purpose}\\_%"})
@@ -150,7 +150,7 @@ async def _make_policies(connection: AsyncConnection, role: Role) -> None:
 
 
 async def _check(connection: AsyncConnection, role: Role) -> bool:
-    """Tell whether the role exists. One that may do more than ours should is not touched."""
+    """Tell whether the role exists. An existing role with more rights than ours is refused."""
     powerful = await connection.scalar(_TOO_POWERFUL, {"name": role.name})
     if powerful:
         raise RoleRefused(
@@ -171,7 +171,7 @@ async def _run(connection: AsyncConnection, template: str, *words: str) -> None:
 
 
 def scram(password: str) -> str:
-    """Return the password as Postgres stores it (RFC 5803), so that it never stands in a server's log."""
+    """Return the password as Postgres stores it (RFC 5803), so that it never appears in a server's log."""
     salt = os.urandom(16)
     known = unicodedata.normalize("NFKC", password).encode()
     salted = hashlib.pbkdf2_hmac("sha256", known, salt, _ITERATIONS)

@@ -1,11 +1,11 @@
-"""The second wall between tenants: Postgres itself shows a role only the rows that are its business.
+"""Row-level security: Postgres itself shows a role only the rows of its purpose.
 
 Every table that belongs to users has row-level security, forced. Without a policy a role sees nothing of it:
 
-- the API's sees the rows of the user it names for one transaction (`app.user_id`); and, while
-  nobody is logged in yet, the one account of an e-mail it names (`app.email`), the one login of a refresh
-  token it names (`app.token`). Whoever forgets to say for whom he asks sees nothing, not everything;
-- the worker's sees all: a run, a held order and the reconciler act for everybody;
+- the API's sees the rows of the user it names for one transaction (`app.user_id`); and, before the user is
+  known, the one account of an e-mail it names (`app.email`), the one login of a refresh token it names
+  (`app.token`). A query without a user sees nothing, not everything;
+- the worker's sees all: a run, a scheduled order and the reconciler act for all users;
 - the listener's has views of its own and no policy; the schema's owner, whose views they are, sees all.
 
 Policies that name a role are made with the role (`migrations.roles`), since its name is the deployment's.

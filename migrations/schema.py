@@ -1,4 +1,4 @@
-"""Bringing a database's schema to what this code expects, and telling whether it is."""
+"""Upgrades a database's schema to what this code expects, and checks it."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from adapters.postgres.all_tables import METADATA
 from adapters.postgres.engine import asyncpg_url
-from migrations.errors import NewerDatabase, SchemaDiffers
+from migrations.migration_errors import NewerDatabase, SchemaDiffers
 
 TURNS = 7_389_201_114
 """Any number: two `migrate` at once take turns by it."""
@@ -31,7 +31,7 @@ async def upgrade(url: str) -> str:
 
 
 async def downgrade(url: str) -> None:
-    """Take the whole schema down, with all that is in it: for tests of the way back."""
+    """Drop the whole schema with its data: for tests of the downgrades."""
     engine = create_async_engine(asyncpg_url(url), poolclass=NullPool)
     try:
         async with engine.begin() as connection:
@@ -41,7 +41,7 @@ async def downgrade(url: str) -> None:
 
 
 async def check(url: str) -> None:
-    """Compare migrations and tables; what it upgrades on the way is rolled back. Raises `SchemaDiffers`."""
+    """Compare migrations and tables; what it upgrades is rolled back. Raises `SchemaDiffers`."""
     engine = create_async_engine(asyncpg_url(url), poolclass=NullPool)
     try:
         async with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Temporal's search attributes: a start that carries one the server does not know fails."""
+"""Registers Temporal's search attributes: a start with an unknown one fails."""
 
 import asyncio
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.temporal.connection import BadCertificate, TemporalAddress, connect
-from migrations.errors import TemporalRefused
+from migrations.migration_errors import TemporalRefused
 
 ATTRIBUTES = ("StopwatchUser", "StopwatchSymbol", "StopwatchPhase")
 _PATIENCE_SECONDS = 60.0
@@ -35,7 +35,7 @@ def temporal_address(environment: Mapping[str, str]) -> TemporalAddress | None:
 
 
 async def register(server: TemporalAddress) -> None:
-    """Add those that are missing; wait for a server that is still starting. Raises `TemporalRefused`."""
+    """Add the missing ones; wait for a server that is still starting. Raises `TemporalRefused`."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             while not await _registered(server):  # noqa: ASYNC110 - another process' state

@@ -1,4 +1,4 @@
-"""`python -m paper`: the paper exchange as a process of its own."""
+"""Runs the paper exchange: `python -m paper`."""
 
 import argparse
 import asyncio
@@ -18,7 +18,7 @@ FILES = 65536
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until told to stop; 0 after a clean end, 2 with one sentence when it cannot start."""
+    """Serve until a signal; 0 after a clean end, 2 with one sentence when it cannot start."""
     options = _parse(arguments)
     _allow_connections()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _allow_connections() -> None:
-    """A thousand accounts are a thousand connections; the usual limit is 1024 files in all."""
+    """Raise the limit of open files: a thousand accounts need as many connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if 0 <= soft < wanted:

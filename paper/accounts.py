@@ -1,4 +1,4 @@
-"""Accounts: keys, tokens, and everything one user has."""
+"""The accounts of the paper exchange: keys, tokens, cash, positions and orders."""
 
 import hashlib
 import hmac
@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from paper.errors import KiteError, token_dead
 from paper.holdings import Holding
 from paper.instruments import Instrument
+from paper.kite_error import KiteError, token_dead
 from paper.orders import Order
 from paper.positions import Position
 from paper.trades import Trade
@@ -38,7 +38,7 @@ class Account:
     holdings: dict[tuple[str, str], Holding] = field(default_factory=dict)
 
     def position(self, instrument: Instrument, product: str) -> Position:
-        """The position of an instrument and product, made when there is none."""
+        """Return the position of an instrument and product, making it when there is none."""
         key = (instrument.exchange, instrument.symbol, product)
         found = self.positions.get(key)
         if found is None:
@@ -46,12 +46,12 @@ class Account:
         return found
 
     def net(self, instrument: Instrument, product: str) -> int:
-        """Signed open quantity."""
+        """Return the signed open quantity."""
         found = self.positions.get((instrument.exchange, instrument.symbol, product))
         return 0 if found is None else found.net
 
     def sellable(self, instrument: Instrument) -> int:
-        """Shares that a CNC SELL may still take: holdings and today's net, less what is being sold."""
+        """Return the shares that a CNC SELL may still take: holdings and today's net, less open sales."""
         holding = self.holdings.get((instrument.exchange, instrument.symbol))
         held = holding.sellable if holding else 0
         selling = sum(
@@ -84,7 +84,7 @@ class Accounts:
         return self._by_key.get(api_key)
 
     def open(self, user_id: str | None, cash: int, day: str) -> Account:
-        """A new account with keys of its own and no token yet."""
+        """Open an account with new keys and no token."""
         account = Account(
             user_id=user_id or self._next_id(),
             api_key="pk" + secrets.token_hex(7),
@@ -102,21 +102,21 @@ class Accounts:
             self._by_header[header(account)] = account
 
     def login(self, account: Account, now: float) -> None:
-        """The morning login: a new access token, the old one dead."""
+        """Log in: make a new access token and end the old one."""
         self.kill_token(account)
         account.access_token = secrets.token_hex(16)
         account.login_at = now
         self._by_header[header(account)] = account
 
     def kill_token(self, account: Account) -> None:
-        """Make the access token worthless until the next login."""
+        """Invalidate the access token until the next login."""
         self._by_header.pop(header(account), None)
         account.access_token = ""
 
     def authorised(self, authorization: str) -> Account:
-        """The account of an Authorization header.
+        """Return the account of an Authorization header.
 
-        Raises KiteError: 400 without one, 403 for a token that is not alive.
+        Raises KiteError: 400 without one, 403 for an invalid token.
         """
         account = self._by_header.get(authorization)
         if account is None:
@@ -126,17 +126,17 @@ class Accounts:
         return account
 
     def with_token(self, api_key: str, access_token: str) -> Account | None:
-        """The account of a pair of credentials, None when they are not alive."""
+        """Return the account of a pair of credentials, None when they are invalid."""
         return self._by_header.get(f"token {api_key}:{access_token}")
 
     def request_token(self, account: Account, now: float) -> str:
-        """What the login page hands over: good once, for a few minutes."""
+        """Make the token that the login page passes on: valid once, for a few minutes."""
         token = secrets.token_hex(16)
         self._requests[token] = (account, now + REQUEST_TOKEN_SECONDS)
         return token
 
     def claim(self, api_key: str, request_token: str, checksum: str, now: float) -> Account:
-        """The account that a request token lets in; the token is used up.
+        """Return the account of a request token, and use the token up.
 
         Raises KiteError 403 when the token, the key or the checksum is wrong.
         """
@@ -156,5 +156,5 @@ class Accounts:
 
 
 def header(account: Account) -> str:
-    """The Authorization header of the account's live token."""
+    """Return the Authorization header of the account's current token."""
     return f"token {account.api_key}:{account.access_token}"

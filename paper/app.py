@@ -1,4 +1,4 @@
-"""The paper exchange put together: its parts, its ports, its background work, its end."""
+"""Assembles the paper exchange: its components, its ports, its background tasks, its shutdown."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from paper.gtts import Gtts
 from paper.housekeeping import Housekeeping
 from paper.market import Market, list_bar_symbols
 from paper.order_service import OrderService
-from paper.request_handler import Front
+from paper.request_handler import RequestHandler
 from paper.restore import Restore
 from paper.routes_funds import FundRoutes
 from paper.routes_gtt import GttRoutes
@@ -33,7 +33,7 @@ from paper.web import Routes, Server
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says."""
+    """The command line's options."""
 
     port: int
     ws_port: int | None = None
@@ -47,21 +47,21 @@ class Options:
 
 
 class PortInUse(Exception):
-    """A port that somebody else listens on."""
+    """Another process listens on the port."""
 
 
 @dataclass(slots=True)
 class Paper:
-    """The running parts."""
+    """The running components."""
 
     exchange: Exchange
     feed: Feed
-    front: Front
+    request_handler: RequestHandler
     housekeeping: Housekeeping
 
 
 def build(options: Options) -> Paper:
-    """Put the parts together and read the journal back.
+    """Build the components and replay the journal.
 
     Raises BarsUnreadable, JournalInUse.
     """
@@ -72,22 +72,24 @@ def build(options: Options) -> Paper:
     list_bar_symbols(listed, bars)
     market = Market(listed, clock, calendar, seed=options.seed, origin=time.time(), bars=bars)
     exchange = Exchange(market, clock, calendar, lenient=options.lenient, data_dir=options.data_dir)
-    desk = OrderService(exchange)
+    order_service = OrderService(exchange)
     exchange.journal.open()
     restore = Restore(exchange)
     restore.run()
-    gtts = Gtts(exchange, desk)
+    gtts = Gtts(exchange, order_service)
     for record in restore.gtts.values():
         gtts.restore(record)
     feed = Feed(exchange)
-    front = Front(exchange, kite_routes(exchange, desk, gtts), control_routes(exchange, feed), feed.serve)
-    return Paper(exchange, feed, front, Housekeeping(exchange, desk, restore))
+    request_handler = RequestHandler(
+        exchange, kite_routes(exchange, order_service, gtts), control_routes(exchange, feed), feed.serve
+    )
+    return Paper(exchange, feed, request_handler, Housekeeping(exchange, order_service, restore))
 
 
-def kite_routes(exchange: Exchange, desk: OrderService, gtts: Gtts) -> Routes:
-    """Kite's own endpoints."""
+def kite_routes(exchange: Exchange, order_service: OrderService, gtts: Gtts) -> Routes:
+    """Return the routes of Kite's own endpoints."""
     routes = Routes()
-    OrderRoutes(exchange, desk).add_to(routes)
+    OrderRoutes(exchange, order_service).add_to(routes)
     UserRoutes(exchange).add_to(routes)
     PortfolioRoutes(exchange).add_to(routes)
     QuoteRoutes(exchange).add_to(routes)
@@ -99,7 +101,7 @@ def kite_routes(exchange: Exchange, desk: OrderService, gtts: Gtts) -> Routes:
 
 
 def control_routes(exchange: Exchange, feed: Feed) -> Routes:
-    """The control endpoints."""
+    """Return the routes of the control endpoints."""
     routes = Routes()
     ControlRoutes(exchange, feed).add_to(routes)
     return routes
@@ -116,7 +118,7 @@ async def serve(options: Options) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     paper.housekeeping.begin()
-    server = Server(paper.front.serve)
+    server = Server(paper.request_handler.serve)
     listeners = [await _listen(server, options.host, port) for port in _ports(options)]
     background = (paper.exchange.market.run(), paper.housekeeping.run(), paper.feed.run())
     work = [loop.create_task(job) for job in background]
@@ -149,7 +151,7 @@ async def _listen(server: Server, host: str, port: int) -> asyncio.Server:
 
 
 def _clock(options: Options, bars: dict[str, Series]) -> Clock:
-    """With bars the exchange's time starts at the first of them; otherwise it is the wall's."""
+    """Return a clock that starts at the first bar; without bars, the wall clock."""
     clock = Clock(speed=options.speed)
     if bars:
         clock.move(now=min(series.bars[0].start for series in bars.values()))

@@ -1,4 +1,4 @@
-"""Minute bars from a file: `datetime,symbol,open,high,low,close,volume`, any symbols, any number of days."""
+"""Reads minute bars from a file: `datetime,symbol,open,high,low,close,volume`, any symbols and days."""
 
 import csv
 from bisect import bisect_right
@@ -30,7 +30,7 @@ class Bar:
     volume: int
 
     def corners(self) -> tuple[tuple[float, int], ...]:
-        """The way through the minute: open, the nearer extreme, the other one, close."""
+        """Return the turning points of the minute: open, the nearer extreme, the other one, close."""
         rising = self.close >= self.open
         first, second = (self.low, self.high) if rising else (self.high, self.low)
         return (
@@ -57,7 +57,7 @@ class Series:
         self._prices = [price for _, price in corners]
 
     def price(self, now: float) -> int:
-        """The price at an instant: straight lines between corners within a minute, flat outside."""
+        """Return the price at an instant: linear between turning points within a minute, flat outside."""
         index = bisect_right(self._times, now) - 1
         if index < 0:
             return self._prices[0]
@@ -68,15 +68,15 @@ class Series:
         return round(self._prices[index] + (self._prices[index + 1] - self._prices[index]) * share)
 
     def corners(self, after: float, until: float) -> list[int]:
-        """The turning points passed in a stretch of time, so that a fast replay misses no high or low."""
+        """Return the turning points of a period, so that a fast replay misses no high or low."""
         return self._prices[bisect_right(self._times, after) : bisect_right(self._times, until)]
 
     def span(self, start: float, end: float) -> list[Bar]:
-        """The bars that start in a stretch of time, both ends included."""
+        """Return the bars that start in a period, both ends included."""
         return [bar for bar in self.bars if start <= bar.start <= end]
 
     def previous_close(self, now: float, day_start: float) -> int:
-        """The last close before the day, or the first open where there is none."""
+        """Return the last close before the day, or the first open where there is none."""
         before = [bar.close for bar in self.bars if bar.start < min(now, day_start)]
         return before[-1] if before else self.bars[0].open
 

@@ -1,4 +1,4 @@
-"""When the exchange trades."""
+"""The exchange's trading hours."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
@@ -61,7 +61,7 @@ class Xnse:
         return self.is_session(moment.date()) and OPEN <= moment.time() < closing_time(instrument)
 
     def is_session(self, day: date) -> bool:
-        """A trading day; in years whose list the exchange has not published, by an estimate."""
+        """Tell whether a day trades; by an estimate in years without a published list."""
         return day.weekday() < 5 and day not in self._holidays and day not in AD_HOC
 
     def next_open(self, now: float) -> float:
@@ -73,12 +73,12 @@ class Xnse:
 
 
 def closing_time(instrument: Instrument) -> time:
-    """The end of continuous trading."""
+    """Return the end of continuous trading."""
     if instrument.is_derivative:
         return DERIVATIVE_CLOSE
     return AUCTION_SHARE_CLOSE if instrument.has_derivatives else SHARE_CLOSE
 
 
 def calendar_named(name: str) -> Calendar:
-    """`always-open` or `XNSE`."""
+    """Return the calendar `always-open` or `XNSE`."""
     return Xnse() if name == "XNSE" else AlwaysOpen()

@@ -1,4 +1,4 @@
-"""Candles of the past, from minute bars where there are some, from the walk otherwise."""
+"""Computes historical candles, from minute bars where there are some, from the price walk otherwise."""
 
 from collections.abc import Iterator
 
@@ -54,7 +54,7 @@ NIGHTS_KEPT = 2 * DAY
 
 
 def candles(market: Market, instrument: Instrument, interval: str, start: float, end: float) -> list[Bar]:
-    """Finished and running candles that start in a stretch of time, both ends included; never the future."""
+    """Return finished and running candles that start in a period, both ends included; never the future."""
     width = INTERVALS[interval]
     end = min(end, market.clock.now())
     series = market.series(instrument)
@@ -64,7 +64,7 @@ def candles(market: Market, instrument: Instrument, interval: str, start: float,
 
 
 def _starts(calendar: Calendar, start: float, end: float, width: int) -> Iterator[float]:
-    """Where candles begin: within 09:15 to 15:30 on weekdays, around the clock where that is the session."""
+    """Return where candles begin: within 09:15 to 15:30 on weekdays, or around the clock."""
     at = _ceil(start, width)
     while at <= end:
         second = (at + IST_OFFSET) % DAY
@@ -101,7 +101,7 @@ def _merge(bars: list[Bar], width: int, start: float) -> list[Bar]:
 
 
 def _floor(at: float, width: int) -> float:
-    """The start of the candle: days from midnight, the rest counted from 09:15 as the exchange does."""
+    """Return the start of the candle: days from midnight, others from 09:15 as the exchange does."""
     offset = 0 if width == DAY else SESSION_START
     return (at + IST_OFFSET - offset) // width * width - IST_OFFSET + offset
 

@@ -1,4 +1,4 @@
-"""Brokerage, taxes and fees of an order, in rupees (rates as published in 2026; they change)."""
+"""Computes brokerage, taxes and fees of an order, in rupees (rates as published in 2026; they change)."""
 
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ RATES = {
 
 
 def charges(instrument: Instrument, product: str, side: str, quantity: int, price: int) -> dict[str, Any]:
-    """Kite's `charges` object."""
+    """Return Kite's `charges` object."""
     kind = _kind(instrument, product)
     turnover = Decimal(quantity * price) / 100
     on_buys, on_sells, fee, stamp = RATES[kind]
@@ -42,7 +42,7 @@ def charges(instrument: Instrument, product: str, side: str, quantity: int, pric
 
 
 def no_charges() -> dict[str, Any]:
-    """The empty object that stands in a basket's totals."""
+    """Return the empty object for a basket's totals."""
     return {
         "transaction_tax": 0,
         "transaction_tax_type": "",
@@ -56,7 +56,7 @@ def no_charges() -> dict[str, Any]:
 
 
 def sum_charges(parts: list[dict[str, Any]]) -> dict[str, Any]:
-    """Several orders' charges in one."""
+    """Return the sum of several orders' charges."""
     total = no_charges()
     for part in parts:
         for name in ("transaction_tax", "exchange_turnover_charge", "sebi_turnover_charge", "brokerage"):

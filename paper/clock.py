@@ -1,4 +1,4 @@
-"""Two times: the wall's stamps everything on the wire, the exchange's own may be moved by a test."""
+"""The exchange's clock, which a test may move, and the timestamps of Kite's rows."""
 
 import time
 from collections.abc import Callable
@@ -20,27 +20,27 @@ class Clock:
         self.speed = speed
 
     def now(self) -> float:
-        """Exchange time, epoch seconds."""
+        """Return exchange time, epoch seconds."""
         return self._anchor + (self.wall() - self._anchor_wall) * self.speed
 
     def move(self, now: float | None = None, speed: float | None = None) -> None:
-        """Set the time, the speed, or both; what is not given stays."""
+        """Set the time, the speed, or both; an omitted one stays."""
         moment = self.now() if now is None else now
         self._anchor_wall = self.wall()
         self._anchor = moment
         self.speed = self.speed if speed is None else speed
 
     def iso(self) -> str:
-        """Exchange time, ISO 8601 with its offset."""
+        """Return exchange time, ISO 8601 with its offset."""
         return ist(self.now()).isoformat()
 
     def today(self) -> str:
-        """The exchange's date, ISO."""
+        """Return the exchange's date, ISO."""
         return day_of(self.now())
 
 
 def day_of(epoch: float) -> str:
-    """The IST date of an instant, ISO."""
+    """Return the IST date of an instant, ISO."""
     return _day_text(int(epoch + IST_OFFSET) // 86_400)
 
 
@@ -65,7 +65,7 @@ class Stamps:
 
 
 def ist(epoch: float) -> datetime:
-    """An instant as exchange time."""
+    """Convert an instant to exchange time."""
     return datetime.fromtimestamp(epoch, IST)
 
 

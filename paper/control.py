@@ -1,4 +1,4 @@
-"""The control endpoints: prices, paths, the clock, accounts, faults, extra rows, and what is remembered."""
+"""The control endpoints: prices, paths, the clock, accounts, faults, extra rows, and records for checkers."""
 
 import math
 from typing import Any
@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 
 from paper.clock import parse_instant
-from paper.errors import KiteError
 from paper.exchange import Exchange
 from paper.faults import Fault
 from paper.feed import Feed
 from paper.instruments import Instrument
+from paper.kite_error import KiteError
 from paper.market import Script
 from paper.money import paise, rupees
 from paper.web import Answer, Call, Route, Routes, bare
@@ -66,7 +66,7 @@ class ControlRoutes:
         )
 
     def login(self, call: Call) -> Answer:
-        """A request token, as the login page would hand it over."""
+        """Return a request token, as the login page would."""
         account = self._exchange.accounts.get(_object(call).get("user_id", ""))
         if account is None:
             raise KiteError(404, "", "There is no such account; POST /_paper/accounts makes one.")
@@ -149,7 +149,7 @@ class ControlRoutes:
         return bare({"accounts": len(self._exchange.accounts), "orders": len(self._exchange.ledger.orders)})
 
     def _strike_now(self, fault: Fault) -> None:
-        """A dead token of a named user, and dropped sockets, need no request to strike."""
+        """Apply at once the faults that need no request: a dead token of a named user, dropped sockets."""
         if fault.kind == "token_expired" and fault.user_id and not (fault.path or fault.side or fault.symbol):
             account = self._exchange.accounts.get(fault.user_id)
             if account is not None:
@@ -197,7 +197,7 @@ def _seconds(value: Any) -> float:
 
 
 def _price(value: Any) -> int:
-    """Whole paise; a test may put a price between two ticks, the feed can carry it."""
+    """Read a price in whole paise; a test may set one between two ticks, the feed can carry it."""
     price = None if isinstance(value, bool | str) else paise(value)
     if price is None or not 0 < price <= LARGEST_ON_THE_WIRE:
         raise ValueError("`price` is a number of rupees above 0.")

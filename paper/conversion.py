@@ -1,8 +1,8 @@
-"""Converting a position from one product to another, within the day."""
+"""Converts a position from one product to another, within the day."""
 
 from paper.accounts import Account
-from paper.errors import bad_input
 from paper.instruments import Instrument
+from paper.kite_error import bad_input
 
 
 def convert(
@@ -22,6 +22,6 @@ def convert(
 
 
 def average_price(account: Account, instrument: Instrument, product: str) -> int:
-    """The open position's average price in paise, 0 without one."""
+    """Return the open position's average price in paise, 0 without one."""
     position = account.position(instrument, product)
     return position.open_value // abs(position.net) if position.net else 0

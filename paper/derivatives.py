@@ -1,4 +1,4 @@
-"""Futures and options: three monthly futures a share or index, options on the two big indices."""
+"""Lists futures and options: three monthly futures a share or index, options on the two big indices."""
 
 import zlib
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ MONTHS = 3
 
 
 def listing(today: date) -> Listing:
-    """Everything the exchange lists on a day."""
+    """Return everything the exchange lists on a day."""
     book = Listing([*indices(), *shares()])
     for instrument in derivatives(book, today):
         book.add(instrument)
@@ -22,7 +22,7 @@ def listing(today: date) -> Listing:
 
 
 def derivatives(book: Listing, today: date) -> Iterator[Instrument]:
-    """Futures of every index and share with a lot, options of the indices."""
+    """Return futures of every index and share with a lot, and options of the indices."""
     for expiry in monthly_expiries(today):
         for symbol, _, level, name, lot, step in INDICES:
             if name:
@@ -35,7 +35,7 @@ def derivatives(book: Listing, today: date) -> Iterator[Instrument]:
 
 
 def monthly_expiries(today: date) -> list[date]:
-    """The last Tuesdays of this month and the next ones, from today on (NSE moved from Thursday in 2025)."""
+    """Return the last Tuesdays of this month and the next ones (NSE moved from Thursday in 2025)."""
     out: list[date] = []
     year, month = today.year, today.month
     while len(out) < MONTHS:
@@ -47,7 +47,7 @@ def monthly_expiries(today: date) -> list[date]:
 
 
 def last_tuesday(year: int, month: int) -> date:
-    """The month's last Tuesday; holidays do not move it here."""
+    """Return the month's last Tuesday; holidays do not move it here."""
     first_of_next = date(year + 1, 1, 1) if month == 12 else date(year, month + 1, 1)
     last = first_of_next - timedelta(days=1)
     return last - timedelta(days=(last.weekday() - TUESDAY) % 7)

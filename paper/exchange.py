@@ -1,4 +1,4 @@
-"""The exchange: accounts, the day, and what every change is followed by."""
+"""The exchange: accounts, the trading day, and the consequences of every change."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Pushed = Callable[[Order, str], None]
 
 
 class Exchange:
-    """Everything that REST, feed and control share. Not thread-safe: it lives in one event loop."""
+    """The state that REST, feed and control share. Not thread-safe: it lives in one event loop."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Exchange:
         self.book = MatchingEngine(market, clock, self.ids, self._booked, self.changed)
         self.on_push: list[Pushed] = []
         self.on_complete: list[Callable[[Order], None]] = []
-        # Feed faults that drop sockets: of one user, or of everybody.
+        # Feed faults that drop sockets: of one user, or of all.
         self.on_drop: list[Callable[[str | None], None]] = []
         self.on_token_dead: list[Callable[[Account], None]] = []
         self._changed_orders: dict[str, Order] = {}
@@ -64,7 +64,7 @@ class Exchange:
         return self.market.tape(instrument).last
 
     def open_account(self, user_id: str | None, cash: int, redirect_url: str = "") -> Account:
-        """Open an account, or log a known one in again; either way with a new access token."""
+        """Open an account, or log an existing one in again; either way with a new access token."""
         account = self.accounts.get(user_id) if user_id else None
         if account is None:
             account = self.accounts.open(user_id, cash, self.clock.today())
@@ -73,13 +73,13 @@ class Exchange:
         return account
 
     def login(self, account: Account) -> None:
-        """The morning login."""
+        """Log in with a new access token."""
         self._drop_sockets(account)
         self.accounts.login(account, self.clock.wall())
         self.keep_account(account)
 
     def logout(self, account: Account) -> None:
-        """Make the token worthless and drop the sockets that came with it."""
+        """Invalidate the token and drop the sockets opened with it."""
         self._drop_sockets(account)
         self.accounts.kill_token(account)
         self.keep_account(account)
@@ -89,7 +89,7 @@ class Exchange:
         self.journal.flush()
 
     def touch(self, order: Order) -> None:
-        """Remember an order for the next commit, and in the account."""
+        """Mark an order for the next commit, and list it in the account."""
         self._changed_orders[order.order_id] = order
         account = self.accounts.get(order.user_id)
         if account is None:
@@ -101,7 +101,7 @@ class Exchange:
             account.live.pop(order.order_id, None)
 
     def commit(self) -> None:
-        """Hand every change since the last commit to the OS, in one write."""
+        """Write every change since the last commit to the OS, in one write."""
         if self.journal.keeps:
             for order in self._changed_orders.values():
                 self.journal.add("order", order_record(order))
@@ -112,7 +112,7 @@ class Exchange:
         self._new_trades.clear()
 
     def answered(self, order: Order) -> None:
-        """The whole answer to a placement has gone out."""
+        """Record that the whole answer to a placement was sent."""
         order.answered = True
         if self.journal.keeps:
             # Nothing waits for this line: those of one turn of the loop go out together.
@@ -120,11 +120,11 @@ class Exchange:
             asyncio.get_running_loop().call_soon(self.journal.flush)
 
     def visible(self, visible_at: float) -> bool:
-        """Whether the books show what is hidden until then."""
+        """Tell whether the books show an order that is hidden until an instant."""
         return not visible_at or visible_at <= self.clock.wall()
 
     def roll(self, account: Account) -> None:
-        """Begin a new trading day: today's book is empty, shares settle, the rest is carried."""
+        """Begin a new trading day: empty today's book, settle shares, carry the rest."""
         today = self.clock.today()
         if account.day == today:
             return

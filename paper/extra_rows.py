@@ -1,7 +1,7 @@
-"""Extra rows of a test's own making, put into the answers of the exchange's lists until they are cleared.
+"""Adds a test's own rows to the exchange's lists until they are cleared.
 
-Real lists now and then hold a row that no reader expects: a null quote, an order without a status, a line of
-the instruments file that is cut in two.
+Real lists sometimes hold a row that no reader expects: a null quote, an order without a status, a line of the
+instruments file that is cut in two.
 """
 
 import base64
@@ -29,7 +29,7 @@ class ExtraRows:
 
     @property
     def any(self) -> bool:
-        """Whether there is anything to add: the common request pays for one test."""
+        """Whether there is a row to add; keeps common requests cheap."""
         return bool(self._rows)
 
     def add(self, spec: dict[str, Any]) -> int:

@@ -1,4 +1,4 @@
-"""Faults that a test asks for: which there are, which request or order each strikes, and how long."""
+"""Injects faults for tests: their kinds, the requests or orders they match, and their duration."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class Fault:
 
 @dataclass(slots=True, frozen=True)
 class Request:
-    """What a fault can be matched against."""
+    """The properties of a request that a fault can match."""
 
     user_id: str | None
     path: str
@@ -87,7 +87,7 @@ class Faults:
 
     @property
     def any(self) -> bool:
-        """Whether there is anything to look at: the common request pays for one test."""
+        """Whether there is a fault to match; keeps common requests cheap."""
         return bool(self._faults)
 
     def add(self, spec: dict[str, Any]) -> Fault:
@@ -103,7 +103,7 @@ class Faults:
         self._faults.clear()
 
     def take(self, group: str, request: Request) -> Fault | None:
-        """The oldest fault of a group that matches, one of its count used up."""
+        """Return the oldest matching fault of a group, and use up one of its count."""
         self._sweep()
         for fault in self._faults:
             if fault.group == group and _matches(fault, request):
@@ -111,7 +111,7 @@ class Faults:
         return None
 
     def feed(self, kind: str, user_id: str, *, use: bool = False) -> Fault | None:
-        """The oldest feed fault of a kind that strikes a user's sockets."""
+        """Return the oldest feed fault of a kind that matches a user's sockets."""
         for fault in self._faults:
             if fault.kind == kind and fault.user_id in (None, user_id) and not fault.is_over(self._wall()):
                 return self._used(fault) if use else fault

@@ -1,4 +1,4 @@
-"""The WebSocket: who listens to what, ticks as they are printed, order updates, heartbeats, faults."""
+"""Serves the WebSocket: subscriptions, ticks, order updates, heartbeats, faults."""
 
 import asyncio
 from collections import defaultdict
@@ -8,9 +8,9 @@ from urllib.parse import parse_qsl
 import orjson
 from aiohttp import WSMsgType, web
 
-from paper.errors import token_dead
 from paper.exchange import Exchange
-from paper.garbage import garbage
+from paper.kite_error import token_dead
+from paper.malformed_frames import garbage
 from paper.orders import Order
 from paper.packets import HEARTBEAT, frame, packet
 from paper.push import order_update
@@ -23,12 +23,12 @@ GARBAGE_SECONDS = 0.25
 CLOSE_SECONDS = 1.0
 # An update that is held back for its successor goes out alone after this.
 HELD_SECONDS = 0.5
-# How long a tick may take to reach the first socket before nobody says when it did.
+# How long a tick may take to reach the first socket before the time is given up as unknown.
 HANDED_SECONDS = 1.0
 
 
 class Feed:
-    """All sockets, on whichever port they came in."""
+    """All sockets, on either port."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -41,7 +41,7 @@ class Feed:
         exchange.on_token_dead.append(lambda account: self.drop(account.user_id))
 
     async def serve(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One socket, from its upgrade to its end."""
+        """Serve one socket, from its upgrade to its end."""
         query = dict(parse_qsl(request.raw_path.partition("?")[2]))
         account = self._exchange.accounts.with_token(query.get("api_key", ""), query.get("access_token", ""))
         if account is None:
@@ -63,7 +63,7 @@ class Feed:
         return socket
 
     def printed(self, tape: Tape) -> None:
-        """Send a price to everybody who listens to it, at once."""
+        """Send a price to all its subscribers, at once."""
         subscribers = self._by_token.get(tape.instrument.token)
         if not subscribers:
             return
@@ -76,9 +76,10 @@ class Feed:
             subscriber.tick(bodies[mode])
 
     async def handed_over(self, token: int) -> float | None:
-        """Return when what was just printed of an instrument began to be handed to the first of its sockets.
+        """Return when the last printed price of an instrument was first handed to a socket.
 
-        Wall clock, epoch seconds: no byte of it left earlier. None when nobody listens, or nobody got it.
+        Wall clock, epoch seconds: no byte of it left earlier. None without subscribers, or when no send
+        succeeded.
         """
         marks = [subscriber.mark() for subscriber in self._by_token.get(token, ())]
         if not marks:
@@ -87,7 +88,7 @@ class Feed:
         return min((mark.result() for mark in done if not mark.cancelled()), default=None)
 
     def pushed(self, order: Order, status: str) -> None:
-        """Send an order update to every socket of its user; nobody there, nothing kept."""
+        """Send an order update to every socket of its user; without a socket it is dropped."""
         if not self._by_user.get(order.user_id):
             return
         account = self._exchange.accounts.get(order.user_id)
@@ -107,12 +108,12 @@ class Feed:
                 subscriber.cut()
 
     async def close(self) -> None:
-        """End every socket politely."""
+        """Close every socket with a close frame."""
         sockets = [subscriber.socket for subscribers in self._by_user.values() for subscriber in subscribers]
         await asyncio.gather(*(socket.close() for socket in sockets), return_exceptions=True)
 
     async def run(self) -> None:
-        """Send garbage to whom a fault gives it, for ever."""
+        """Send malformed frames to the users that a fault names, for ever."""
         while True:
             await asyncio.sleep(GARBAGE_SECONDS)
             if self._exchange.faults.any:
@@ -139,7 +140,7 @@ class Feed:
             subscriber.put(_error("Invalid message."))
 
     def _listen(self, subscriber: Subscriber, tokens: list[int], mode: str | None) -> None:
-        """Listen to tokens and get their last tick at once."""
+        """Subscribe to tokens and send their last tick at once."""
         first: list[bytes] = []
         now = self._exchange.clock.wall()
         for token in tokens:
@@ -171,7 +172,7 @@ class Feed:
         self._by_user[subscriber.user_id].discard(subscriber)
 
     async def _send(self, subscriber: Subscriber, request: web.BaseRequest) -> None:
-        """Empty one socket's outbox; a byte of heartbeat when there was nothing for a second."""
+        """Send one socket's outbox; a heartbeat byte after a second without messages."""
         subscriber.transport = request.transport
         handing = 0.0
         try:

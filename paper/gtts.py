@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 
 from paper.accounts import Account
-from paper.errors import KiteError, bad_input
 from paper.exchange import Exchange
 from paper.instruments import Instrument
+from paper.kite_error import KiteError, bad_input
 from paper.money import paise, rupees
 from paper.order_service import OrderService
 from paper.orders import REJECTED, stamp
@@ -42,7 +42,7 @@ class Gtt:
     results: list[dict[str, Any] | None] = field(default_factory=list)
 
     def met(self, last: int) -> int | None:
-        """Which leg the price fires, None when it fires none."""
+        """Return the leg that the price fires, None when it fires none."""
         if self.kind == "two-leg":
             stop, target = min(self.values), max(self.values)
             if last <= stop:
@@ -54,11 +54,11 @@ class Gtt:
 
 
 class Gtts:
-    """Everybody's triggers."""
+    """The triggers of all accounts."""
 
-    def __init__(self, exchange: Exchange, desk: OrderService) -> None:
+    def __init__(self, exchange: Exchange, order_service: OrderService) -> None:
         self._exchange = exchange
-        self._desk = desk
+        self._order_service = order_service
         self._all: dict[int, Gtt] = {}
         self._by_token: dict[int, dict[int, Gtt]] = {}
         self._next = 100_000
@@ -98,14 +98,14 @@ class Gtts:
         return gtt.trigger_id
 
     def delete(self, account: Account, trigger_id: str) -> int:
-        """Take a trigger back."""
+        """Delete a trigger."""
         gtt = self.find(account, trigger_id)
         self._must_be_active(gtt)
         self._end(gtt, DELETED)
         return gtt.trigger_id
 
     def of(self, account: Account) -> list[Gtt]:
-        """An account's triggers, deleted ones left out."""
+        """Return an account's triggers, without deleted ones."""
         return [g for g in self._all.values() if g.user_id == account.user_id and g.status != DELETED]
 
     def find(self, account: Account, trigger_id: str) -> Gtt:
@@ -115,7 +115,7 @@ class Gtts:
         return gtt
 
     def printed(self, tape: Tape) -> None:
-        """Fire what a price fires."""
+        """Fire the triggers that a price meets."""
         for gtt in list(self._by_token.get(tape.instrument.token, {}).values()):
             leg = gtt.met(tape.last)
             if leg is not None and self._exchange.calendar.is_open(
@@ -124,7 +124,7 @@ class Gtts:
                 self._fire(gtt, leg, tape)
 
     def restore(self, record: dict[str, Any]) -> None:
-        """Put a trigger from the journal back."""
+        """Restore a trigger from the journal."""
         instrument = self._exchange.market.listing.find(*record.pop("at"))
         record.pop("k", None)
         self._next = max(self._next, record["trigger_id"])
@@ -142,8 +142,8 @@ class Gtts:
         form = {name: str(spec[name]) for name in ("exchange", "tradingsymbol", *LEG_KEYS)}
         result = {"status": "success", "order_id": "", "rejection_reason": ""}
         try:
-            ticket = self._desk.check(account, form, "regular")
-            order = self._desk.place(account, ticket, self._exchange.clock.wall())
+            ticket = self._order_service.check(account, form, "regular")
+            order = self._order_service.place(account, ticket, self._exchange.clock.wall())
             order.answered = True
             result["order_id"] = order.order_id
             if order.status == REJECTED:
@@ -198,7 +198,7 @@ class Gtts:
 
 
 def gtt_row(gtt: Gtt) -> dict[str, Any]:
-    """Kite's GTT object."""
+    """Return Kite's GTT object."""
     return {
         "id": gtt.trigger_id,
         "user_id": gtt.user_id,

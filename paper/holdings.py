@@ -1,4 +1,4 @@
-"""Shares an account has had since before today."""
+"""Shares an account has held since before today."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ class Holding:
 
 
 def holding_row(holding: Holding, last: int, close: int) -> dict[str, Any]:
-    """The holdings row; profit counts what is left."""
+    """Return the holdings row; profit counts the remaining shares."""
     total = holding.quantity + holding.t1
     left = total - holding.used
     cost = holding.value * left // total if total else 0

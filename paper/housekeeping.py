@@ -1,4 +1,4 @@
-"""What happens by itself: prices taken up again, after-market orders released, time-limited ones ended."""
+"""Does periodic work: restores price controls, releases after-market orders, ends time-limited ones."""
 
 import asyncio
 import logging
@@ -17,15 +17,15 @@ TOKEN_EXPIRY_HOUR = 6
 
 
 class Housekeeping:
-    """A look around once a second."""
+    """Runs once a second."""
 
-    def __init__(self, exchange: Exchange, desk: OrderService, restore: Restore) -> None:
+    def __init__(self, exchange: Exchange, order_service: OrderService, restore: Restore) -> None:
         self._exchange = exchange
-        self._desk = desk
+        self._order_service = order_service
         self._restore = restore
 
     def begin(self) -> None:
-        """Take up the price controls that the journal holds."""
+        """Restore the price controls from the journal."""
         listing, market = self._exchange.market.listing, self._exchange.market
         for record in self._restore.prices.values():
             instrument = listing.find(record["exchange"], record["symbol"])
@@ -56,9 +56,9 @@ class Housekeeping:
         if order.expires_at and now >= order.expires_at:
             account = self._exchange.accounts.get(order.user_id)
             if account is not None:
-                self._desk.cancel(account, order.order_id)
+                self._order_service.cancel(account, order.order_id)
         elif order.status == AMO_RECEIVED and self._opened_since(order):
-            self._desk.release(order)
+            self._order_service.release(order)
 
     def _opened_since(self, order: Order) -> bool:
         calendar, clock = self._exchange.calendar, self._exchange.clock
@@ -67,7 +67,7 @@ class Housekeeping:
         )
 
     def _expire_tokens(self) -> None:
-        """Tokens die at six in the morning; an exchange that is always open spares them."""
+        """Expire tokens at six in the morning; not on an exchange that is always open."""
         now = ist(self._exchange.clock.now())
         six = now.replace(hour=TOKEN_EXPIRY_HOUR, minute=0, second=0, microsecond=0).timestamp()
         for account in self._exchange.accounts:

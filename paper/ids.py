@@ -1,4 +1,4 @@
-"""Ids as Kite hands them out."""
+"""Generates ids in Kite's formats."""
 
 import secrets
 from collections.abc import Callable
@@ -18,26 +18,26 @@ class Ids:
         self._guid = secrets.token_hex(4)
 
     def order(self) -> str:
-        """A 19-digit order id."""
+        """Return a 19-digit order id."""
         moment = (int(self._wall() * 1000) - SNOWFLAKE_EPOCH_MS) << 22
         self._last = max(self._last + 1, moment)
         return str(self._last)
 
     def exchange_order(self) -> str:
-        """The exchange's own number for an order."""
+        """Return the exchange's own number for an order."""
         return "1" + self.order()[4:]
 
     def trade(self) -> str:
-        """A trade id."""
+        """Return a trade id."""
         self._trades += 1
         return str(self._trades)
 
     def guid(self, order_id: str) -> str:
-        """The request id that Kite shows and nobody can use."""
+        """Return the request id that Kite shows and that identifies no order."""
         return f"{self._guid}X{order_id[-12:]}"
 
     def seen(self, order_id: str) -> None:
-        """Go on after an order id from the journal."""
+        """Continue after an order id from the journal."""
         self._last = max(self._last, int(order_id))
 
     def seen_trade(self, trade_id: str) -> None:

@@ -1,4 +1,4 @@
-"""What is traded: one instrument, and the listing of all of them."""
+"""The listed instruments, and their CSV dump."""
 
 import csv
 import gzip
@@ -60,11 +60,11 @@ class Instrument:
 
     @property
     def walk_key(self) -> str:
-        """A share walks alike on NSE and BSE; a derivative walks for itself."""
+        """Return the key of the price walk: the same for a share on NSE and BSE."""
         return self.symbol
 
     def row(self) -> list[object]:
-        """The twelve columns of the dump."""
+        """Return the twelve columns of the dump."""
         return [
             self.token,
             self.exchange_token,

@@ -1,4 +1,4 @@
-"""The journal: one JSON line a change, handed to the OS before the answer goes out.
+"""The journal: one JSON line a change, written to the OS before the answer is sent.
 
 A line that a SIGKILL cut short is the last one and is dropped: its order was never answered.
 """
@@ -30,7 +30,7 @@ class Journal:
         return self._path is not None
 
     def read(self) -> Iterator[dict[str, Any]]:
-        """Every whole line; cuts off a torn last one."""
+        """Return every whole line; cut off a torn last one."""
         if self._path is None or not self._path.exists():
             return
         whole = 0
@@ -67,7 +67,7 @@ class Journal:
             self._lines.append(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
 
     def flush(self) -> None:
-        """Hand everything queued to the OS."""
+        """Write everything queued to the OS."""
         if self._lines:
             data = memoryview(b"".join(self._lines))
             self._lines.clear()

@@ -1,4 +1,4 @@
-"""What the exchange remembers for a checker: every order that got an id, and every request that made none."""
+"""Records for a checker: every order that got an id, and every request that made none."""
 
 from collections import deque
 from typing import Any
@@ -22,7 +22,7 @@ class Ledger:
     def refuse(
         self, user_id: str | None, method: str, path: str, tag: str | None, status: int, received_at: float
     ) -> None:
-        """Write down a request that made no order; status 0 when it was never answered."""
+        """Record a request that made no order; status 0 when it was never answered."""
         self._refused.append(
             {
                 "user_id": user_id,
@@ -35,7 +35,7 @@ class Ledger:
         )
 
     def order_rows(self) -> list[dict[str, Any]]:
-        """In order of arrival, with their state now."""
+        """Return orders in order of arrival, with their current state."""
         return [_row(order) for order in sorted(self.orders, key=lambda order: order.received_at)]
 
     def refused_rows(self) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""Rate limits as Kite counts them: by calendar second of the server, by minute, by day."""
+"""Counts rate limits as Kite does: by calendar second of the server, by minute, by day."""
 
-from paper.errors import KiteError, bad_order, too_many
+from paper.kite_error import KiteError, bad_order, too_many
 
 ORDERS_PER_SECOND = 10
 ORDERS_PER_MINUTE = 400
@@ -36,7 +36,7 @@ class Limits:
             raise too_many()
 
     def read(self, bucket: str, api_key: str, now: float) -> None:
-        """Count one of everything else."""
+        """Count one other request."""
         if not self._only_orders and self._count(bucket, api_key, int(now)) > PER_SECOND[bucket]:
             raise too_many()
 
@@ -48,5 +48,5 @@ class Limits:
 
 
 def too_many_modifications() -> KiteError:
-    """The 26th change of one order; permanent, although Kite calls it a NetworkException."""
+    """Return the refusal of the 26th change of one order, a NetworkException at Kite."""
     return KiteError(400, "NetworkException", "Maximum allowed order modifications exceeded.")

@@ -1,4 +1,4 @@
-"""What an order and an account tie up, in paise."""
+"""Computes the margins of orders and accounts, in paise."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ EXPOSURE_PERCENT = 3
 
 
 def required(instrument: Instrument, product: str, side: str, quantity: int, price: int) -> int:
-    """Margin that opening a quantity takes."""
+    """Return the margin for opening a quantity."""
     span, exposure, premium, var = components(instrument, product, side, quantity, price)
     return span + exposure + premium + var
 
@@ -26,7 +26,7 @@ def required(instrument: Instrument, product: str, side: str, quantity: int, pri
 def components(
     instrument: Instrument, product: str, side: str, quantity: int, price: int
 ) -> tuple[int, int, int, int]:
-    """Span, exposure, option premium and the cash market's VaR margin."""
+    """Return span, exposure, option premium and the cash market's VaR margin."""
     value = quantity * price
     if instrument.kind in ("CE", "PE"):
         if side == "BUY":
@@ -41,14 +41,14 @@ def components(
 
 
 def additional(account: Account, instrument: Instrument, product: str, side: str, quantity: int) -> int:
-    """How much of a quantity opens or enlarges a position; the rest closes one and needs nothing."""
+    """Return how much of a quantity opens or enlarges a position; the rest closes one without margin."""
     net = account.net(instrument, product)
     opposite = -net if side == "BUY" else net
     return max(0, quantity - max(0, opposite))
 
 
 def blocked_by(account: Account, order: Order, last: int) -> int:
-    """What the open part of an order ties up."""
+    """Return the margin blocked by the open part of an order."""
     quantity = additional(account, order.instrument, order.product, order.side, order.open_quantity)
     return required(
         order.instrument, order.product, order.side, quantity, order.price or order.trigger or last
@@ -56,7 +56,7 @@ def blocked_by(account: Account, order: Order, last: int) -> int:
 
 
 def used_by_positions(account: Account) -> dict[str, int]:
-    """What positions tie up, by the name that Kite gives it."""
+    """Return the margin used by positions, by Kite's names."""
     used = {"span": 0, "exposure": 0, "option_premium": 0, "delivery": 0, "m2m_realised": 0, "turnover": 0}
     for position in account.positions.values():
         if position.product == "CNC":
@@ -77,7 +77,7 @@ def used_by_positions(account: Account) -> dict[str, int]:
 
 
 def available(account: Account, last_price: LastPrice) -> int:
-    """Cash that nothing ties up."""
+    """Return the cash that is not blocked."""
     used = used_by_positions(account)
     tied = used["span"] + used["exposure"] + used["option_premium"] + used["delivery"]
     orders = sum(blocked_by(account, order, last_price(order.instrument)) for order in account.live.values())
@@ -85,7 +85,7 @@ def available(account: Account, last_price: LastPrice) -> int:
 
 
 def segment_row(account: Account, last_price: LastPrice) -> dict[str, Any]:
-    """The equity segment of `/user/margins`."""
+    """Return the equity segment of `/user/margins`."""
     used = used_by_positions(account)
     net = available(account, last_price)
     debits = account.cash - net
@@ -118,5 +118,5 @@ def segment_row(account: Account, last_price: LastPrice) -> dict[str, Any]:
 
 
 def empty_segment() -> dict[str, Any]:
-    """The commodity segment: enabled, and nothing in it."""
+    """Return the commodity segment: enabled, and empty."""
     return segment_row(Account("", "", "", 0, ""), lambda instrument: 0)

@@ -1,4 +1,4 @@
-"""All tapes: made when first asked for, moved when somebody looks."""
+"""The prices of all instruments: created on first use, advanced when read."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ Printed = Callable[[Tape], None]
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A path in wall time: (epoch seconds, paise), in order."""
+    """A price path: (epoch seconds, paise), in order."""
 
     points: tuple[tuple[float, int], ...]
 
@@ -51,7 +51,7 @@ class Market:
         self.on_print: list[Printed] = []
 
     def tape(self, instrument: Instrument) -> Tape:
-        """The instrument's tape, at the price of this moment."""
+        """Return the instrument's tape, at the current price."""
         tape = self._tapes.get(instrument.token)
         if tape is None:
             tape = self._tapes[instrument.token] = self._open_tape(instrument)
@@ -60,7 +60,7 @@ class Market:
         return tape
 
     def move(self, tape: Tape, quietly: bool = False) -> None:
-        """Bring a tape to the price of this moment, printing what it passed on the way."""
+        """Advance a tape to the current price, printing the prices it passed."""
         if not self.calendar.is_open(self.clock.now(), tape.instrument):
             return
         today = self.clock.today()
@@ -71,13 +71,13 @@ class Market:
                 self._print(tape, price, quietly)
 
     def series(self, instrument: Instrument) -> Series | None:
-        """The bars of an instrument, where a file gave some."""
+        """Return the bars of an instrument, where a file has some."""
         if instrument.exchange != "NSE":
             return None
         return self._bars.get(instrument.symbol) or self._index_series(instrument)
 
     def walk(self, instrument: Instrument) -> Walk:
-        """The instrument's walk, for its history."""
+        """Return the instrument's walk, for its history."""
         return Walk(self.seed, instrument.walk_key, instrument.base, instrument.tick)
 
     def fix(self, instrument: Instrument, price: int) -> Tape:
@@ -102,7 +102,7 @@ class Market:
         return tape
 
     async def run(self) -> None:
-        """Move what is watched, a few times a second, for ever."""
+        """Advance the watched tapes, a few times a second, for ever."""
         while True:
             await asyncio.sleep(STEP_SECONDS)
             try:
@@ -157,7 +157,7 @@ class Market:
 
 
 def list_bar_symbols(listing: Listing, bars: dict[str, Series]) -> None:
-    """List symbols of a bars file that nobody lists, as shares with lot 1, so that they can be traded."""
+    """List the bars file's unlisted symbols as shares with lot 1, so that they can be traded."""
     for number, (symbol, series) in enumerate(sorted(bars.items())):
         if listing.find("NSE", symbol) is None:
             base = series.bars[0].open // 5 * 5

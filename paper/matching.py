@@ -1,4 +1,4 @@
-"""The matching: what rests, what triggers, what fills, and at which price."""
+"""Matches orders: which rest, which trigger, which fill, and at which price."""
 
 from collections.abc import Callable
 
@@ -24,9 +24,9 @@ UPDATE = "UPDATE"
 
 
 class MatchingEngine:
-    """Orders against the current price; the other side is always there, a tick away from the last price.
+    """Matches orders against the current price; the other side is always there, one tick away.
 
-    `on_trade` books a fill, `on_change` hears of every change that Kite would tell the user of.
+    `on_trade` books a fill, `on_change` gets every change that Kite would report to the user.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class MatchingEngine:
         self._on_change = on_change
 
     def enter(self, order: Order, tape: Tape) -> None:
-        """Take an order that passed the risk checks to the exchange."""
+        """Send an order that passed the risk checks to the exchange."""
         now = self._clock.wall()
         order.move(VALIDATING, now)
         if order.stuck:
@@ -60,13 +60,13 @@ class MatchingEngine:
             self.cancel(order, tape)
 
     def printed(self, tape: Tape) -> None:
-        """Look at everything that rests on a tape whose price has just changed."""
+        """Match everything that rests on a tape whose price has just changed."""
         if tape.resting and self._market.calendar.is_open(self._clock.now(), tape.instrument):
             for order in list(tape.resting.values()):
                 self.attempt(order, tape, arriving=False)
 
     def attempt(self, order: Order, tape: Tape, *, arriving: bool) -> None:
-        """Trigger and fill what the present price allows."""
+        """Trigger and fill what the current price allows."""
         if waits_for_trigger(order):
             if not _crosses(order, tape.last):
                 return
@@ -100,7 +100,7 @@ class MatchingEngine:
         self._on_change(order, REJECTED)
 
     def rest(self, order: Order, tape: Tape) -> None:
-        """Put an order from the journal back where it rested."""
+        """Put an order from the journal back into the book."""
         tape.resting[order.order_id] = order
 
     def leave(self, order: Order, tape: Tape) -> None:
@@ -142,7 +142,7 @@ class MatchingEngine:
 
 
 def waits_for_trigger(order: Order) -> bool:
-    """A stop that has not been triggered; a cover order's trigger belongs to its second leg."""
+    """Tell whether a stop is untriggered; a cover order's trigger belongs to its second leg."""
     return bool(order.trigger) and not order.triggered and (order.variety != "co" or bool(order.parent_id))
 
 
@@ -157,7 +157,7 @@ def _is_marketable(order: Order, last: int) -> bool:
 
 
 def _fill_price(order: Order, tape: Tape, arriving: bool) -> int:
-    """An arriving order takes the other side's price, a resting one is hit at its own limit."""
+    """Return the price: an arriving order takes the other side's, a resting one fills at its limit."""
     best = tape.ask if order.side == "BUY" else tape.bid
     if not order.price:
         return best

@@ -1,4 +1,4 @@
-"""Prices as whole paise.
+"""Converts prices between rupees and whole paise.
 
 Every listed tick is a whole number of paise and the feed sends paise, so an int is exact here and about ten
 times cheaper than a Decimal in the matching. Rupees appear only in the JSON that Kite's clients read.
@@ -41,7 +41,7 @@ def rupees(value: int) -> float:
 
 
 def average(value: int, quantity: int) -> float:
-    """Average price in rupees, 0 when nothing was traded."""
+    """Return the average price in rupees, 0 without trades."""
     return round(value / quantity / 100, 6) if quantity else 0.0
 
 

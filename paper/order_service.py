@@ -1,11 +1,11 @@
-"""The order desk: place, modify, cancel, from the request to the book."""
+"""Places, modifies and cancels orders, from the request to the book."""
 
 from dataclasses import dataclass
 
 from paper.accounts import Account
-from paper.errors import KiteError, bad_input, bad_order, order_not_found
 from paper.exchange import Exchange
 from paper.faults import Fault
+from paper.kite_error import KiteError, bad_input, bad_order, order_not_found
 from paper.limits import MODIFICATIONS, too_many_modifications
 from paper.margins import additional, available, required
 from paper.matching import UPDATE, waits_for_trigger
@@ -35,21 +35,21 @@ MODIFIABLE = frozenset({OPEN, TRIGGER_PENDING, AMO_RECEIVED})
 
 
 @dataclass(slots=True, frozen=True)
-class Struck:
-    """The faults that one placement was struck by."""
+class OrderFaults:
+    """The injected faults of one placement."""
 
     book: Fault | None = None
     fill: Fault | None = None
 
 
-UNSTRUCK = Struck()
+NO_FAULTS = OrderFaults()
 
 
 class OrderService:
-    """What the order calls do.
+    """The order calls.
 
-    What can be seen from the request, the listing, the price and the shares held is refused at once (400, no
-    order id). What takes the broker's risk system, margin above all, gets an id first and is REJECTED then.
+    Faults that show in the request, the listing, the price and the held shares are refused at once (400, no
+    order id). Refusals of the broker's risk system, margin above all, get an id first and are REJECTED then.
     """
 
     def __init__(self, exchange: Exchange) -> None:
@@ -68,15 +68,17 @@ class OrderService:
         self._check_shares(account, ticket)
         return ticket
 
-    def place(self, account: Account, ticket: Ticket, received_at: float, struck: Struck = UNSTRUCK) -> Order:
-        """Give a checked placement its id and take it to the book."""
+    def place(
+        self, account: Account, ticket: Ticket, received_at: float, faults: OrderFaults = NO_FAULTS
+    ) -> Order:
+        """Give a checked placement its id and send it to the book."""
         exchange = self._exchange
         tape = exchange.market.tape(ticket.instrument)
         order = self._order(account, ticket, received_at, tape)
         exchange.ledger.add(order)
-        self._strike(order, struck)
+        self._apply_faults(order, faults)
         order.move(RECEIVED, exchange.clock.wall())
-        refusal = self._risk(account, order, tape, struck)
+        refusal = self._risk(account, order, tape, faults)
         exchange.touch(order)
         if refusal:
             exchange.book.reject(order, tape, *refusal)
@@ -132,7 +134,7 @@ class OrderService:
         return order.order_id
 
     def find(self, account: Account, order_id: str) -> Order:
-        """An order of today's book.
+        """Return an order of today's book.
 
         Raises KiteError when the account has none of that id.
         """
@@ -178,19 +180,21 @@ class OrderService:
         _protect(order, ticket.protection, tape.last)
         return order
 
-    def _strike(self, order: Order, struck: Struck) -> None:
-        if struck.book is not None:
-            if struck.book.kind == "stuck_open_pending":
+    def _apply_faults(self, order: Order, faults: OrderFaults) -> None:
+        if faults.book is not None:
+            if faults.book.kind == "stuck_open_pending":
                 order.stuck = True
             else:
-                order.visible_at = self._exchange.clock.wall() + struck.book.delay
-        if struck.fill is not None and struck.fill.kind != "reject_async":
-            order.fill_cap = max(1, int(order.quantity * struck.fill.fraction + 1e-9))
-            order.cancel_rest = struck.fill.kind == "partial_then_cancel"
+                order.visible_at = self._exchange.clock.wall() + faults.book.delay
+        if faults.fill is not None and faults.fill.kind != "reject_async":
+            order.fill_cap = max(1, int(order.quantity * faults.fill.fraction + 1e-9))
+            order.cancel_rest = faults.fill.kind == "partial_then_cancel"
 
-    def _risk(self, account: Account, order: Order, tape: Tape, struck: Struck) -> tuple[str, str] | None:
-        """Why the risk system rejects an order that already has its id; None when it does not."""
-        if struck.fill is not None and struck.fill.kind == "reject_async":
+    def _risk(
+        self, account: Account, order: Order, tape: Tape, faults: OrderFaults
+    ) -> tuple[str, str] | None:
+        """Return why the risk system rejects an order that already has its id; None when it does not."""
+        if faults.fill is not None and faults.fill.kind == "reject_async":
             return (
                 "Order rejected by the exchange.",
                 "RMS:Rule: Check circuit limit including square off order",
@@ -216,7 +220,7 @@ class OrderService:
         )
 
     def _second_leg(self, order: Order) -> None:
-        """A filled cover order leaves its stop in the book as an order of its own."""
+        """Place the stop of a filled cover order as an order of its own."""
         if order.variety != "co" or order.parent_id:
             return
         exchange = self._exchange
@@ -258,7 +262,7 @@ class OrderService:
             raise KiteError(400, "HoldingException", NO_SHARES)
 
     def _change(self, account: Account, order: Order, form: Form, tape: Tape) -> None:
-        """Check everything a modification asks for, then write it into the order."""
+        """Check a whole modification, then write it into the order."""
         quantity = whole(form, "quantity") or order.quantity
         disclosed = whole(form, "disclosed_quantity") or order.disclosed
         order_type = form.get("order_type") or order.order_type

@@ -103,7 +103,7 @@ class Order:
 
     @property
     def pending(self) -> int:
-        """Kite leaves this standing on a cancel and zeroes it on a reject."""
+        """The pending quantity: Kite keeps it on a cancel and zeroes it on a reject."""
         return 0 if self.status in (COMPLETE, REJECTED) else self.quantity - self.filled
 
     @property
@@ -117,7 +117,7 @@ class Order:
         self.note(status, at)
 
     def note(self, status: str, at: float) -> None:
-        """Write a line of history without leaving the present status."""
+        """Write a line of history without leaving the current status."""
         self.cached_row = None
         self.history.append(
             Snapshot(
@@ -137,7 +137,7 @@ class Order:
 
 
 def row(order: Order) -> dict[str, Any]:
-    """The order book's row."""
+    """Return the order book's row."""
     instrument = order.instrument
     exchange_time = None if order.exchange_at is None else stamp(order.exchange_at)
     return {
@@ -179,7 +179,7 @@ def row(order: Order) -> dict[str, Any]:
 
 
 def history_rows(order: Order) -> list[dict[str, Any]]:
-    """Every status the order went through; the last line is the book's row."""
+    """Return every status of the order; the last line is the book's row."""
     now = row(order)
     return [*(_past_row(now, past) for past in order.history[:-1]), now]
 

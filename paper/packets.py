@@ -1,4 +1,4 @@
-"""Kite's binary packets: big-endian, prices as paise (every listed segment divides by 100)."""
+"""Encodes Kite's binary packets: big-endian, prices as paise (every listed segment divides by 100)."""
 
 import struct
 
@@ -18,7 +18,7 @@ _LEVEL = struct.Struct(">IIHxx")
 
 
 def packet(tape: Tape, mode: str, now: float) -> bytes:
-    """One instrument's packet in a mode."""
+    """Return one instrument's packet in a mode."""
     if mode == LTP:
         return _LTP.pack(tape.instrument.token, tape.last)
     if tape.instrument.is_index:
@@ -28,7 +28,7 @@ def packet(tape: Tape, mode: str, now: float) -> bytes:
 
 
 def frame(packets: list[bytes]) -> bytes:
-    """Packets of several instruments in one message."""
+    """Return one message with packets of several instruments."""
     parts = [_COUNT.pack(len(packets))]
     for body in packets:
         parts += (_COUNT.pack(len(body)), body)

@@ -1,4 +1,4 @@
-"""Positions of one account, with Kite's identities between their 29 fields."""
+"""Positions of one account, with the identities between Kite's 29 fields."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ from paper.money import average, rupees
 
 @dataclass(slots=True, eq=False)
 class Position:
-    """What was carried over and what was traded today, in one instrument and product; values in paise."""
+    """The carried and today's traded quantities of one instrument and product; values in paise."""
 
     instrument: Instrument
     product: str
@@ -45,14 +45,14 @@ class Position:
 
     @property
     def open_value(self) -> int:
-        """Value of the open quantity at its average price."""
+        """The value of the open quantity at its average price."""
         if self.net > 0:
             return self.buy_value * self.net // self.buys
         return self.sell_value * -self.net // self.sells if self.net < 0 else 0
 
     @property
     def realised(self) -> int:
-        """Profit of what is closed."""
+        """The profit of the closed quantity."""
         open_value = self.open_value if self.net > 0 else -self.open_value
         return self.sell_value - self.buy_value + open_value
 
@@ -73,7 +73,7 @@ class Position:
 
 
 def net_row(position: Position, last: int, close: int) -> dict[str, Any]:
-    """The row of `net`: the position as it stands."""
+    """Return the row of `net`: the current position."""
     overnight_m2m = abs(position.overnight) * close
     return _row(
         position,
@@ -89,7 +89,7 @@ def net_row(position: Position, last: int, close: int) -> dict[str, Any]:
 
 
 def day_row(position: Position, last: int, close: int) -> dict[str, Any]:
-    """The row of `day`: today's trades alone."""
+    """Return the row of `day`: today's trades alone."""
     return _row(
         position,
         last,

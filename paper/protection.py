@@ -1,4 +1,4 @@
-"""Market protection: how far a market order may run, and what it is booked as."""
+"""Market protection: how far a market order may run, and the limit price it becomes."""
 
 from paper.instruments import Instrument
 
@@ -11,7 +11,7 @@ AUTOMATIC = -1.0
 
 
 def band_percent(instrument: Instrument, last: int, protection: float) -> float:
-    """The percentage that applies: the asked one, or Kite's for -1."""
+    """Return the percentage that applies: the requested one, or Kite's for -1."""
     if protection != AUTOMATIC:
         return protection
     is_option = instrument.kind in ("CE", "PE")
@@ -20,12 +20,12 @@ def band_percent(instrument: Instrument, last: int, protection: float) -> float:
 
 
 def protected_price(side: str, last: int, tick: int, percent: float) -> int:
-    """The worst price a protected market order takes, at least one tick away from the last."""
+    """Return the worst price a protected market order takes, at least one tick from the last."""
     room = max(tick, int(last * percent / 100) // tick * tick)
     worst = last + room if side == "BUY" else last - room
     return max(tick, worst // tick * tick)
 
 
 def system_tag(protection: float) -> str:
-    """What Kite writes into `tags` of a protected order."""
+    """Return the tag that Kite adds to a protected order."""
     return "mktp" if protection == AUTOMATIC else f"mktp:{protection:.2f}"

@@ -1,4 +1,4 @@
-"""The order update that goes over the WebSocket: the row, and what a postback adds to it."""
+"""Builds the order update for the WebSocket: the row, and a postback's additions."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ APP_ID = 1001
 
 
 def order_update(order: Order, status: str, api_secret: str) -> str:
-    """The text frame of one change; `status` is a terminal one, or UPDATE for a part and a modification."""
+    """Return the text frame of one change; `status` is terminal, or UPDATE for other changes."""
     moment = stamp(order.updated_at)
     checksum = hashlib.sha256((order.order_id + moment + api_secret).encode()).hexdigest()
     data = row(order) | {

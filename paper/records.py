@@ -1,4 +1,4 @@
-"""Accounts, orders and trades as lines of the journal, and back."""
+"""Converts accounts, orders and trades to journal lines and back."""
 
 from operator import attrgetter
 from typing import Any
@@ -20,7 +20,7 @@ _trade_values = attrgetter(*TRADE_FIELDS)
 
 
 def account_record(account: Account) -> Record:
-    """Keys, token, cash and what was carried over; trades of the day have lines of their own."""
+    """Return keys, token, cash and carried positions; today's trades have lines of their own."""
     return {
         "user_id": account.user_id,
         "api_key": account.api_key,
@@ -34,7 +34,7 @@ def account_record(account: Account) -> Record:
 
 
 def carried_record(account: Account) -> Record:
-    """The account at the start of a day: positions carried and holdings."""
+    """Return the account at the start of a day: positions carried and holdings."""
     return account_record(account) | {
         "positions": [
             [*_name(p.instrument), p.product, p.overnight, p.overnight_value, p.carried_close]
@@ -45,7 +45,7 @@ def carried_record(account: Account) -> Record:
 
 
 def read_account(record: Record) -> Account:
-    """An account as it was opened or logged in."""
+    """Return an account as it was opened or logged in."""
     names = (
         "user_id",
         "api_key",
@@ -60,7 +60,7 @@ def read_account(record: Record) -> Account:
 
 
 def read_carried(account: Account, record: Record, listing: Listing) -> None:
-    """Put an account at the start of a day."""
+    """Restore an account to the start of a day."""
     account.cash, account.day = record["cash"], record["day"]
     account.orders.clear()
     account.live.clear()
@@ -76,7 +76,7 @@ def read_carried(account: Account, record: Record, listing: Listing) -> None:
 
 
 def order_record(order: Order) -> Record:
-    """An order with its whole history."""
+    """Return an order with its whole history."""
     record: Record = dict(zip(ORDER_FIELDS, _order_values(order), strict=True))
     record["at"] = _name(order.instrument)
     record["history"] = list(map(tuple, order.history))
@@ -84,7 +84,7 @@ def order_record(order: Order) -> Record:
 
 
 def read_order(record: Record, listing: Listing) -> Order | None:
-    """None when its instrument is not listed any more."""
+    """Return the order, None when its instrument is not listed any more."""
     instrument = listing.find(*record["at"])
     if instrument is None:
         return None
@@ -102,7 +102,7 @@ def trade_record(trade: Trade, user_id: str) -> Record:
 
 
 def read_trade(record: Record, listing: Listing) -> Trade | None:
-    """None when its instrument is not listed any more."""
+    """Return the trade, None when its instrument is not listed any more."""
     instrument = listing.find(*record["at_name"])
     if instrument is None:
         return None

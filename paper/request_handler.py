@@ -1,4 +1,4 @@
-"""The front door: reads a request, lets it through to its route, writes the answer, and does the faults."""
+"""Handles requests: parses one, routes it, writes the answer, and applies injected faults."""
 
 import asyncio
 import ipaddress
@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 import orjson
 from aiohttp import web
 
-from paper.errors import KiteError, token_dead
 from paper.exchange import Exchange
 from paper.faults import Fault, Request
+from paper.kite_error import KiteError, token_dead
 from paper.response_writer import GONE, write
 from paper.web import HTML, Answer, Call, Connection, Route, Routes
 
@@ -37,7 +37,7 @@ NOT_PLACED = {
 Socket = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-class Front:
+class RequestHandler:
     """Serves every request of both ports."""
 
     def __init__(self, exchange: Exchange, routes: Routes, control: Routes, socket: Socket) -> None:
@@ -76,7 +76,7 @@ class Front:
         return self._finish(request, call, answer)
 
     def _admit(self, call: Call) -> Route | Answer:
-        """Find the route, check the token, count the limits; an Answer when one of them says no."""
+        """Find the route, check the token, count the limits; return an Answer when one of them refuses."""
         exchange = self._exchange
         try:
             route, call.args = self._routes.find(call.method, call.path)

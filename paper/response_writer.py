@@ -1,4 +1,4 @@
-"""Writing an answer: one write of head and body, at a quarter of what a response object costs."""
+"""Writes answers: head and body in one write, at a quarter of a response object's cost."""
 
 from http import HTTPStatus
 
@@ -10,7 +10,7 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 
 
 class _Written(web.StreamResponse):
-    """What the server is given once the answer has gone out by itself: there is nothing left to do."""
+    """The response for the server after the answer was sent: there is nothing left to do."""
 
     def __init__(self, *, keep_alive: bool) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ GONE = _Written(keep_alive=False)
 
 
 def write(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    """Hand the whole answer to the socket; GONE when nobody is there to take it."""
+    """Write the whole answer to the socket; return GONE when the client has left."""
     transport = request.transport
     if transport is None or transport.is_closing():
         return GONE

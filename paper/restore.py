@@ -1,4 +1,4 @@
-"""Reading the journal back: the exchange goes on where it stopped."""
+"""Replays the journal, so that the exchange continues where it stopped."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class Restore:
         self.gtts: dict[int, Record] = {}
 
     def run(self) -> None:
-        """Replay everything, then put live orders back where they rested."""
+        """Replay everything, then put live orders back into the book."""
         for record in self._exchange.journal.read():
             handler = getattr(self, "_" + record["k"], None)
             if handler is not None:

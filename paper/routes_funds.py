@@ -1,8 +1,8 @@
-"""Mutual funds, to read only: every account has the same small past, so that there is something to read."""
+"""Read-only mutual funds: every account has the same small history."""
 
 from typing import Any
 
-from paper.errors import KiteError, bad_input
+from paper.kite_error import KiteError, bad_input
 from paper.web import CSV, Answer, Call, Route, Routes, data
 
 FUND = {"tradingsymbol": "INF204KB17I5", "fund": "Nippon India Liquid Fund - Direct Plan"}

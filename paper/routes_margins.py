@@ -1,12 +1,12 @@
-"""Margins and charges of orders that are not placed."""
+"""Computes margins and charges of orders without placing them."""
 
 from typing import Any
 
 from paper.accounts import Account
 from paper.charges import charges, no_charges, sum_charges
-from paper.errors import bad_input
 from paper.exchange import Exchange
 from paper.instruments import Instrument
+from paper.kite_error import bad_input
 from paper.margins import additional, components
 from paper.money import paise, rupees
 from paper.web import Answer, Call, Route, Routes, data

@@ -2,10 +2,10 @@
 
 import orjson
 
-from paper.errors import order_not_found
 from paper.exchange import Exchange
 from paper.faults import Request
-from paper.order_service import UNSTRUCK, OrderService, Struck
+from paper.kite_error import order_not_found
+from paper.order_service import NO_FAULTS, OrderFaults, OrderService
 from paper.orders import Order, history_rows, row
 from paper.ticket import Ticket
 from paper.trades import trade_row
@@ -18,9 +18,9 @@ TAIL = b"]}"
 class OrderRoutes:
     """`/orders` and `/trades`."""
 
-    def __init__(self, exchange: Exchange, desk: OrderService) -> None:
+    def __init__(self, exchange: Exchange, order_service: OrderService) -> None:
         self._exchange = exchange
-        self._desk = desk
+        self._order_service = order_service
 
     def add_to(self, routes: Routes) -> None:
         routes.add("GET", "/orders", Route(self.book))
@@ -33,19 +33,19 @@ class OrderRoutes:
 
     def place(self, call: Call) -> Answer:
         account = call.user
-        ticket = self._desk.check(account, call.form, call.args[0])
-        struck = self._struck(call, ticket) if self._exchange.faults.any else UNSTRUCK
-        call.order = self._desk.place(account, ticket, call.received_at, struck)
+        ticket = self._order_service.check(account, call.form, call.args[0])
+        faults = self._order_faults(call, ticket) if self._exchange.faults.any else NO_FAULTS
+        call.order = self._order_service.place(account, ticket, call.received_at, faults)
         order_id = call.order.order_id
         if call.form.get("autoslice") == "true":
             return data({"order_id": order_id, "children": [{"order_id": order_id}]})
         return Answer(b'{"status":"success","data":{"order_id":"' + order_id.encode() + b'"}}')
 
     def modify(self, call: Call) -> Answer:
-        return data({"order_id": self._desk.modify(call.user, call.args[1], call.form)})
+        return data({"order_id": self._order_service.modify(call.user, call.args[1], call.form)})
 
     def cancel(self, call: Call) -> Answer:
-        return data({"order_id": self._desk.cancel(call.user, call.args[1])})
+        return data({"order_id": self._order_service.cancel(call.user, call.args[1])})
 
     def book(self, call: Call) -> Answer:
         rows = [_cached(order) for order in call.user.orders.values() if self._shows(order)]
@@ -63,7 +63,7 @@ class OrderRoutes:
         return data([trade_row(t) for t in call.user.trades if t.order_id == order.order_id])
 
     def _shown(self, call: Call) -> Order:
-        order = self._desk.find(call.user, call.args[0])
+        order = self._order_service.find(call.user, call.args[0])
         if not self._shows(order):
             raise order_not_found()
         return order
@@ -71,14 +71,14 @@ class OrderRoutes:
     def _shows(self, order: Order) -> bool:
         return self._exchange.visible(order.visible_at)
 
-    def _struck(self, call: Call, ticket: Ticket) -> Struck:
+    def _order_faults(self, call: Call, ticket: Ticket) -> OrderFaults:
         request = Request(call.user.user_id, call.path, True, ticket.side, ticket.instrument.symbol)
         take = self._exchange.faults.take
-        return Struck(take("book", request), take("fill", request))
+        return OrderFaults(take("book", request), take("fill", request))
 
 
 def _cached(order: Order) -> bytes:
-    """The row as JSON: written once, until the order changes."""
+    """Return the row as JSON: written once, until the order changes."""
     if order.cached_row is None:
         order.cached_row = orjson.dumps(row(order))
     return order.cached_row

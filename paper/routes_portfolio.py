@@ -1,9 +1,9 @@
 """Positions and holdings."""
 
 from paper.conversion import average_price, convert
-from paper.errors import bad_input
 from paper.exchange import Exchange
 from paper.holdings import holding_row
+from paper.kite_error import bad_input
 from paper.positions import day_row, net_row
 from paper.ticket import whole
 from paper.web import Answer, Call, Route, Routes, data
@@ -76,7 +76,7 @@ class PortfolioRoutes:
         return data(out)
 
     def auctions(self, call: Call) -> Answer:
-        """Nobody fails to deliver on paper, so no auction ever has anything in it."""
+        """Return no auctions: every paper trade is delivered."""
         return data([])
 
     def authorise(self, call: Call) -> Answer:

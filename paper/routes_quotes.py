@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from paper.errors import bad_input
 from paper.exchange import Exchange
 from paper.instruments import SEGMENT_BYTE
+from paper.kite_error import bad_input
 from paper.money import average, rupees
 from paper.orders import stamp
 from paper.tape import Tape
@@ -61,7 +61,7 @@ class QuoteRoutes:
         return data(out)
 
     def _asked(self, call: Call, size: int = SMALL_QUOTE_SIZE) -> list[tuple[str, Tape]]:
-        """The instruments asked for; those without data are silently absent, as at Kite."""
+        """Return the requested instruments; those without data are silently absent, as at Kite."""
         keys = call.params.get("i", [])
         if not keys:
             raise bad_input("Missing or empty field `i`")

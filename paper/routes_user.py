@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from paper.accounts import Account
-from paper.errors import KiteError, bad_input
 from paper.exchange import Exchange
+from paper.kite_error import KiteError, bad_input
 from paper.margins import empty_segment, segment_row
 from paper.orders import stamp
 from paper.web import HTML, Answer, Call, Route, Routes, data
@@ -56,7 +56,7 @@ class UserRoutes:
         raise KiteError(403, "TokenException", "Refresh tokens are for approved platforms only.")
 
     def login_page(self, call: Call) -> Answer:
-        """What a browser sees: it is sent back logged in, or shown the request token if nobody said where."""
+        """Log a browser in and redirect it, or show the request token without a redirect address."""
         api_key = call.param("api_key")
         account = self._exchange.accounts.by_key(api_key)
         if account is None:

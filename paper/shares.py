@@ -1,4 +1,4 @@
-"""The shares and indices that are listed: exchange tokens as on NSE and BSE, prices near the market's."""
+"""The listed shares and indices: exchange tokens as on NSE and BSE, realistic prices."""
 
 from paper.instruments import Instrument
 
@@ -76,7 +76,7 @@ BSE_INDICES = (("SENSEX", 1, 85000),)
 
 
 def nse_tick(price: int) -> int:
-    """NSE's tick by price band (since April 2025), in paise."""
+    """Return NSE's tick by price band (since April 2025), in paise."""
     for below, tick in ((25_000, 1), (100_000, 5), (500_000, 10), (1_000_000, 50), (2_000_000, 100)):
         if price < below:
             return tick
@@ -84,7 +84,7 @@ def nse_tick(price: int) -> int:
 
 
 def shares() -> list[Instrument]:
-    """Every share, on NSE and on BSE."""
+    """Return every share, on NSE and on BSE."""
     out: list[Instrument] = []
     for line in (NIFTY_50 + WITHOUT_DERIVATIVES).split("\n"):
         if not line:
@@ -96,13 +96,13 @@ def shares() -> list[Instrument]:
 
 
 def lots() -> dict[str, int]:
-    """Derivatives lot by share."""
+    """Return the derivatives lot by share."""
     rows = (line.split("|") for line in NIFTY_50.split("\n") if line)
     return {row[0]: int(row[5]) for row in rows}
 
 
 def indices() -> list[Instrument]:
-    """The indices of both exchanges; nobody can order them."""
+    """Return the indices of both exchanges; they cannot be ordered."""
     nse = [Instrument(t, s, s, "NSE", "INDICES", level * 100, 5) for s, t, level, *_ in INDICES]
     return nse + [Instrument(t, s, s, "BSE", "INDICES", level * 100, 1) for s, t, level in BSE_INDICES]
 

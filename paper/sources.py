@@ -1,4 +1,4 @@
-"""Where an instrument's price comes from: its walk, minute bars, a script, or one fixed price."""
+"""Price sources of an instrument: its walk, minute bars, a script, or one fixed price."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -13,16 +13,16 @@ class Source(Protocol):
     """Prices in paise."""
 
     def price(self) -> int:
-        """The price now."""
+        """Return the current price."""
         ...
 
     def passed(self) -> list[int]:
-        """The prices traded since the last call, in order, ending with the price now."""
+        """Return the prices traded since the last call, in order, ending with the current one."""
         ...
 
 
 class Walking:
-    """A seeded walk in wall time since the exchange's first start."""
+    """A seeded walk in elapsed time since the exchange's first start."""
 
     def __init__(self, walk: Walk, origin: float, wall: Now) -> None:
         self._walk = walk
@@ -64,7 +64,7 @@ class Replaying:
 
 
 class Fixed:
-    """One price until further notice; a script sets the next one when its second has come."""
+    """One price until it is changed; a script sets the next one at its second."""
 
     def __init__(self, price: int) -> None:
         self._price = price

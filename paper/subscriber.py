@@ -1,4 +1,4 @@
-"""One socket: what it listens to, in which mode, and what waits to be sent."""
+"""One socket: its subscriptions, their modes, and the messages to send."""
 
 import asyncio
 from collections import deque
@@ -13,7 +13,7 @@ OUTBOX = 20_000
 
 
 class Subscriber:
-    """Messages are queued here and written by one task, so that a slow reader delays nobody else."""
+    """Queues messages for one sending task, so that a slow reader delays no other socket."""
 
     def __init__(self, socket: web.WebSocketResponse, user_id: str) -> None:
         self.socket = socket
@@ -43,13 +43,13 @@ class Subscriber:
         self._wake.set()
 
     def put(self, item: bytes | str) -> None:
-        """Queue a message behind the ticks that came before it."""
+        """Queue a message behind earlier ticks."""
         self._flush_ticks()
         self._outbox.append(item)
         self._wake.set()
 
     def mark(self) -> "asyncio.Future[float]":
-        """Queue a mark behind everything so far: it is given the instant at which that went to the socket."""
+        """Queue a mark behind everything so far; it gets the instant at which that was sent."""
         self._flush_ticks()
         mark = asyncio.get_running_loop().create_future()
         self._outbox.append(mark)
@@ -57,7 +57,7 @@ class Subscriber:
         return mark
 
     async def next(self, timeout: float) -> "bytes | str | asyncio.Future[float] | None":
-        """The next message or mark, None when there was none for so long."""
+        """Return the next message or mark, None when there was none for so long."""
         if not self._outbox and not self._ticks:
             self._wake.clear()
             try:

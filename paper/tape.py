@@ -1,4 +1,4 @@
-"""The tape of one instrument: what it trades at, the day's figures, and the depth around it."""
+"""The tape of one instrument: its last price, the day's figures, and the depth."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -41,12 +41,12 @@ class Tape:
 
     @property
     def bid(self) -> int:
-        """What a market SELL gets: a tick under the last price."""
+        """The price of a market SELL: one tick under the last price."""
         return max(self.lower, self.last - self.instrument.tick)
 
     @property
     def ask(self) -> int:
-        """What a market BUY pays: a tick over the last price."""
+        """The price of a market BUY: one tick over the last price."""
         return min(self.upper, self.last + self.instrument.tick)
 
     @property
@@ -64,7 +64,7 @@ class Tape:
         self.traded_value += self.last_quantity * price
 
     def begin_day(self, day: str, percent: int) -> None:
-        """Start the day's figures again from where the last day ended."""
+        """Start the day's figures again from the last day's end."""
         self.day = day
         self.close = self.open = self.high = self.low = self.last
         self.volume = self.traded_value = 0
@@ -77,7 +77,7 @@ class Tape:
         self.upper = price * (100 + percent) // 100 // tick * tick
 
     def depth(self) -> tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]]:
-        """Five levels a side: price, quantity, orders."""
+        """Return five levels a side: price, quantity, orders."""
         tick, lot = self.instrument.tick, self.instrument.lot
         buys = [(self.bid - i * tick, lot * (100 + 37 * i), 3 + i) for i in range(DEPTH_LEVELS)]
         sells = [(self.ask + i * tick, lot * (100 + 41 * i), 3 + i) for i in range(DEPTH_LEVELS)]
@@ -88,7 +88,7 @@ class Tape:
 
 
 def new_tape(instrument: Instrument, source: Source, close: int, now: float, day: str) -> Tape:
-    """A tape that starts its day at the source's price."""
+    """Return a tape that starts its day at the source's price."""
     price = source.price()
     tape = Tape(
         instrument=instrument,

@@ -1,10 +1,10 @@
-"""An order request as it came in, read and checked on its face."""
+"""Parses an order request and checks it as far as the request alone allows."""
 
 from dataclasses import dataclass
 
 from paper.calendar import Calendar
-from paper.errors import KiteError, bad_input, bad_order
 from paper.instruments import Instrument
+from paper.kite_error import KiteError, bad_input, bad_order
 from paper.market import Market
 from paper.money import on_tick, rupees
 from paper.tape import Tape
@@ -27,7 +27,7 @@ Form = dict[str, str]
 
 @dataclass(slots=True)
 class Ticket:
-    """A placement that passed its face check; prices in paise."""
+    """A placement that passed these checks; prices in paise."""
 
     instrument: Instrument
     variety: str
@@ -47,7 +47,7 @@ class Ticket:
 def read_ticket(form: Form, variety: str, market: Market, *, lenient: bool) -> Ticket:
     """Read a placement form.
 
-    Raises KiteError 400 for everything that can be seen from the request and the listing alone.
+    Raises KiteError 400 for every fault of the request or the listing alone.
     """
     _check_variety(variety)
     for name in REQUIRED:
@@ -78,7 +78,7 @@ def read_ticket(form: Form, variety: str, market: Market, *, lenient: bool) -> T
 
 
 def check_prices(ticket: Ticket, tape: Tape) -> None:
-    """Check what depends on the tape: lot, needed prices, circuit limits, the stop's side.
+    """Check what depends on the tape: lot, required prices, circuit limits, the stop's side.
 
     Raises KiteError 400.
     """
@@ -94,7 +94,7 @@ def check_prices(ticket: Ticket, tape: Tape) -> None:
 
 
 def check_quantity(quantity: int, disclosed: int, instrument: Instrument) -> None:
-    """Lots, and the disclosed part of them."""
+    """Check lots, and the disclosed quantity."""
     if quantity <= 0:
         raise bad_input("Invalid `quantity`. It has to be a whole number above 0.")
     if quantity % instrument.lot:
@@ -104,7 +104,7 @@ def check_quantity(quantity: int, disclosed: int, instrument: Instrument) -> Non
 
 
 def check_circuit(price: int, tape: Tape, what: str) -> None:
-    """The day's limits; 0 is no price and passes."""
+    """Check the day's limits; 0 is no price and passes."""
     if price and price < tape.lower:
         raise bad_order(
             f"Your order {what} is lower than the current lower circuit limit of {rupees(tape.lower)}. "
@@ -118,7 +118,7 @@ def check_circuit(price: int, tape: Tape, what: str) -> None:
 
 
 def check_stop(side: str, order_type: str, price: int, trigger: int, last: int) -> None:
-    """A sell stop sits below the market, and its limit not above its trigger; a buy stop mirrored.
+    """Check that a sell stop is below the market, its limit not above its trigger; a buy stop mirrored.
 
     A buy stop below the market gets an id and is rejected afterwards: the client's own tests place one.
     """
@@ -131,7 +131,7 @@ def check_stop(side: str, order_type: str, price: int, trigger: int, last: int) 
 
 
 def check_hours(ticket: Ticket, calendar: Calendar, now: float) -> None:
-    """Regular orders need an open market.
+    """Refuse regular orders while the market is closed.
 
     Raises KiteError 400 with Kite's hint at AMO.
     """
@@ -148,7 +148,7 @@ def needs_trigger(order_type: str, variety: str) -> bool:
 
 
 def read_protection(form: Form) -> float:
-    """`market_protection`: -1 for Kite's own band, above 0 to 100 for percent, 0 for none."""
+    """Read `market_protection`: -1 for Kite's own band, above 0 to 100 for percent, 0 for none."""
     text = form.get("market_protection") or "0"
     try:
         value = float(text)
@@ -160,7 +160,7 @@ def read_protection(form: Form) -> float:
 
 
 def whole(form: Form, name: str) -> int:
-    """A whole number, 0 when absent."""
+    """Read a whole number, 0 when absent."""
     text = form.get(name) or "0"
     if not text.isascii() or not text.isdigit() or len(text) > 10:
         raise bad_input(f"Invalid `{name}`. It has to be a whole number.")
@@ -168,7 +168,7 @@ def whole(form: Form, name: str) -> int:
 
 
 def tick_price(text: str, instrument: Instrument) -> int:
-    """A price on the instrument's tick grid, in paise."""
+    """Read a price on the instrument's tick grid, in paise."""
     price = on_tick(text, instrument.tick)
     if price is None or price < 0:
         raise bad_input(

@@ -25,7 +25,7 @@ class Trade(NamedTuple):
 
 
 def trade_row(trade: Trade) -> dict[str, Any]:
-    """The trade book's row."""
+    """Return the trade book's row."""
     moment = stamp(trade.at)
     return {
         "trade_id": trade.trade_id,

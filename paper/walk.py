@@ -1,8 +1,8 @@
-"""A seeded random walk that can be asked for any instant.
+"""A seeded random walk that can be evaluated at any instant.
 
-Nothing has to be stepped: the walk is a sum of smoothed random levels, each four times slower and twice as
-high as the one before (Brownian scaling), so a price costs the same after a second as after a month, a
-listing that nobody watches costs nothing, and it never strays beyond a few percent of its start.
+No step is simulated: the walk is a sum of smoothed random levels, each four times slower and twice as high as
+the one before (Brownian scaling), so a price costs the same after a second as after a month, an unwatched
+listing costs nothing, and prices stay within a few percent of their start.
 """
 
 import zlib
@@ -29,7 +29,7 @@ class Walk:
         self._start = self._sum(0)
 
     def price(self, step: int) -> int:
-        """Paise on the tick grid at a step; step 0 is the listing's price."""
+        """Return paise on the tick grid at a step; step 0 is the listing's price."""
         moved = self._base * (1 + (self._sum(step) - self._start) * _UNIT)
         return max(self._tick, round(moved / self._tick) * self._tick)
 
@@ -54,7 +54,7 @@ class Walk:
 
 
 def _lattice(key: int, level: int, index: int) -> float:
-    """A fixed random number in [-1, 1) for a point of a level (splitmix64)."""
+    """Return a fixed random number in [-1, 1) for a point of a level (splitmix64)."""
     mixed = (key + index * 0x9E37_79B9_7F4A_7C15 + level * 0xD1B5_4A32_D192_ED03) & _MASK
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58_476D_1CE4_E5B9) & _MASK
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D0_49BB_1331_11EB) & _MASK

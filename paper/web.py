@@ -1,4 +1,4 @@
-"""One request and its answer, the table of routes, and the HTTP protocol under them."""
+"""Requests, answers and routes, and the HTTP protocol under them."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from paper.accounts import Account
-from paper.errors import KiteError, bad_input
+from paper.kite_error import KiteError, bad_input
 from paper.orders import Order
 
 JSON = "application/json"
@@ -25,7 +25,7 @@ HTML = "text/html"
 
 @dataclass(slots=True)
 class Answer:
-    """What goes back over the wire."""
+    """The response to a request."""
 
     body: bytes
     status: int = 200
@@ -52,7 +52,7 @@ class Call:
 
     @property
     def user(self) -> Account:
-        """The account that asks; only on routes that need a token."""
+        """The authenticated account; only on routes that need a token."""
         if self.account is None:
             raise KiteError(403, "TokenException", "Incorrect `api_key` or `access_token`.")
         return self.account
@@ -71,11 +71,11 @@ class Call:
         return parse_qs(self.query, keep_blank_values=True)
 
     def param(self, name: str) -> str:
-        """The first value of a query parameter, empty when absent."""
+        """Return the first value of a query parameter, empty when absent."""
         return self.params.get(name, [""])[0]
 
     def json(self) -> Any:
-        """The body as JSON.
+        """Return the body as JSON.
 
         Raises KiteError 400 when it is none.
         """
@@ -116,7 +116,7 @@ class Routes:
         self._patterns.setdefault(len(parts), []).append((parts, method, route))
 
     def find(self, method: str, path: str) -> tuple[Route, tuple[str, ...]]:
-        """The route of a request and what stood in its places.
+        """Return the route of a request and the values of its placeholders.
 
         Raises KiteError 404 or 405.
         """
@@ -137,7 +137,7 @@ class Routes:
 
 
 def read_form(text: str) -> dict[str, str]:
-    """A urlencoded form, eight times as fast as parse_qsl: most values have nothing to decode."""
+    """Parse a urlencoded form, eight times as fast as parse_qsl: most values have nothing to decode."""
     form: dict[str, str] = {}
     for pair in text.split("&"):
         name, _, value = pair.partition("=")
@@ -147,17 +147,17 @@ def read_form(text: str) -> dict[str, str]:
 
 
 def data(value: Any) -> Answer:
-    """Kite's success envelope."""
+    """Return Kite's success envelope."""
     return Answer(orjson.dumps({"status": "success", "data": value}))
 
 
 def bare(value: Any) -> Answer:
-    """A control answer: the value alone, without Kite's envelope."""
+    """Return a control answer: the value alone, without Kite's envelope."""
     return Answer(orjson.dumps(value))
 
 
 class Connection(RequestHandler):
-    """Aiohttp's protocol, with the instant of the last bytes and of the client's leaving."""
+    """Aiohttp's protocol, with the times of the last bytes and of the client's disconnection."""
 
     __slots__ = ("_left", "received_at")
 

@@ -1,1 +1,1 @@
-"""The deterministic world: a strategy's day, and how the outside speaks to it."""
+"""The deterministic workflows: a strategy's day, and the client that starts and signals runs."""

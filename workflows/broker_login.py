@@ -1,10 +1,10 @@
-"""A broker login of a stored account, carried out by the worker because the API cannot open the secret."""
+"""Logs a stored account in at the broker, in the worker because the API cannot open the secret."""
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.logins import LoginActivities
-    from domain.login import LoginRequest, LoginResult
+    from domain.broker_login import LoginRequest, LoginResult
     from workflows import policies
 
 

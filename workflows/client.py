@@ -1,4 +1,4 @@
-"""How the API and the listener speak to runs: ids, the task queue and the calls have their home here."""
+"""The client of the runs for the API, the worker and the listener: ids, the task queue, and the calls."""
 
 import base64
 from dataclasses import replace
@@ -24,16 +24,16 @@ from temporalio.common import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.broker_login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.errors import NoSuchRun, Unavailable
 from domain.listener_ports import WatchedStrategy
-from domain.login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.reconciler import Slice
 from domain.run import RUN_PREFIX, RUN_VERSION, RunView, StartRun, StopRequest, workflow_id
 from domain.run_texts import summary
 from domain.strategy import OnStop, Phase
 from workflows import policies
 from workflows.broker_login import BrokerLogin
-from workflows.notifications import Notices
+from workflows.notifications import NotificationRun
 from workflows.reconciler import Reconciler
 from workflows.strategy_run import PHASE, StrategyRun
 from workflows.versions import free_of_its_version
@@ -41,7 +41,7 @@ from workflows.versions import free_of_its_version
 USER = SearchAttributeKey.for_keyword("StopwatchUser")
 SYMBOL = SearchAttributeKey.for_keyword("StopwatchSymbol")
 RECONCILER_ID = "stopwatch-reconciler"
-NOTICES_ID = "stopwatch-notices"
+NOTIFICATIONS_ID = "stopwatch-notices"
 START_DEADLINE = timedelta(seconds=10)
 """A START that is not written down by then is answered with 503; the run goes on by itself."""
 SIGNAL_DEADLINE = timedelta(seconds=3)
@@ -55,11 +55,11 @@ _OURS = "WorkflowType = 'StrategyRun' AND "
 
 
 class TemporalAway(Unavailable):
-    """Temporal did not answer, or nothing is known of what it did."""
+    """Temporal did not answer, or the outcome is unknown."""
 
 
 def _strategy_of(workflow_id: str) -> UUID | None:
-    """Return whose run it is; None for an id that we did not make."""
+    """Return the strategy of a workflow id; None for an id of another form."""
     try:
         return UUID(workflow_id.removeprefix(RUN_PREFIX)[:36])
     except ValueError:
@@ -142,7 +142,7 @@ class TemporalRuns:
         return view
 
     async def sell(self, workflow_id: str, run_id: str) -> bool:
-        """Ask the run to stop and sell, and do not wait for it; False where it is not open any more."""
+        """Ask the run to stop and sell, without waiting for it; False where it is not open any more."""
         return await _told_to_sell(self._client, workflow_id, run_id)
 
 
@@ -166,10 +166,10 @@ class TemporalOpenRuns:
             raise TemporalAway("the runs could not be counted") from error
 
     async def ended_since(self, instant: datetime) -> frozenset[UUID]:
-        """Return the strategies of which a run was ended after that instant, as far as Temporal's list knows.
+        """Return the strategies whose run was ended after that instant, as far as Temporal's list knows.
 
-        Not those that ended by themselves: what they leave is written down before, and after the close of a
-        day they are a thousand at once.
+        Runs that completed by themselves are left out: they have written their outcome before, and after the
+        close of a day they are a thousand at once.
         """
         ended = await self._listed(f"{_CUT_SHORT} AND CloseTime > '{instant.isoformat()}'")
         return frozenset(found for found in map(_strategy_of, ended) if found is not None)
@@ -193,11 +193,11 @@ class TemporalOpenRuns:
         return found.status is WorkflowExecutionStatus.RUNNING
 
     async def sell(self, workflow_id: str, run_id: str) -> bool:
-        """Ask a run to stop and sell, and do not wait for it; False where none is open any more."""
+        """Ask a run to stop and sell, without waiting for it; False where none is open any more."""
         return await _told_to_sell(self._client, workflow_id, run_id)
 
     async def tell_sold(self, workflow_id: str, run_id: str) -> None:
-        """Tell a run that nothing is held any more; one that has ended is left alone."""
+        """Tell a run that nothing is held any more; one that has ended is skipped."""
         await _signal(self._client, workflow_id, run_id, "SOLD")
 
     async def adopt(self, start: StartRun) -> None:
@@ -219,7 +219,7 @@ class TemporalOpenRuns:
 
 
 async def _told_to_sell(client: Client, workflow_id: str, run_id: str) -> bool:
-    """Return once the run has taken it; False where it is not open. Raises `TemporalAway`: it has not."""
+    """Return True once the run has accepted the sale; False where none is open. Raises `TemporalAway`."""
     for goes_on in (run_id, None):
         at = goes_on or await _reset_of(client, workflow_id, run_id)
         if at is None:
@@ -242,9 +242,10 @@ async def _told_to_sell(client: Client, workflow_id: str, run_id: str) -> bool:
 
 
 async def _reset_of(client: Client, workflow_id: str, run_id: str) -> str | None:
-    """Return the open run in which an operator's reset has gone on from `run_id`; None where there is none.
+    """Return the open run that an operator's reset continued from `run_id`; None where there is none.
 
-    Its row does not know it yet. The run of a later START has the same workflow id and is another one.
+    The strategy's row does not know it yet. The run of a later START has the same workflow id and is another
+    one.
     """
     try:
         found = await client.get_workflow_handle(workflow_id).describe()
@@ -257,13 +258,15 @@ async def _reset_of(client: Client, workflow_id: str, run_id: str) -> str | None
 
 
 async def start_reconciler(client: Client, task_queue: str) -> None:
-    """Start the one reconciler, unless it is there."""
+    """Start the one reconciler, unless it is open."""
     await _start_endless(client, task_queue, Reconciler.run, RECONCILER_ID, "repairs what runs cannot")
 
 
-async def start_notices(client: Client, task_queue: str) -> None:
-    """Start the one run that tells users, unless it is there."""
-    await _start_endless(client, task_queue, Notices.run, NOTICES_ID, "tells users what happens")
+async def start_notifications(client: Client, task_queue: str) -> None:
+    """Start the one run that sends notifications, unless it is open."""
+    await _start_endless(
+        client, task_queue, NotificationRun.run, NOTIFICATIONS_ID, "tells users what happens"
+    )
 
 
 async def _start_endless(client: Client, task_queue: str, run: Any, id_: str, words: str) -> None:
@@ -279,7 +282,7 @@ async def _start_endless(client: Client, task_queue: str, run: Any, id_: str, wo
 
 
 class TemporalLogins:
-    """Broker logins of stored accounts, done by a worker."""
+    """Logs stored accounts in at the broker, through a worker."""
 
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""The run that tells users, for ever: each round one activity sends for most of a minute."""
+"""Sends notifications for ever: each round, one activity sends for most of a minute."""
 
 from datetime import timedelta
 
@@ -11,8 +11,8 @@ with workflow.unsafe.imports_passed_through():
 
 
 @workflow.defn(name="Notices")
-class Notices:
-    """Keeps somebody sending; begins a new history now and again, since it never ends."""
+class NotificationRun:
+    """Keeps one activity sending; continues as new now and then, since it never ends."""
 
     @workflow.run
     async def run(self) -> None:
@@ -26,6 +26,6 @@ class Notices:
                     summary="tell users what happens",
                 )
             except ActivityError as failed:
-                workflow.logger.warning("notices could not be sent: %s", failed.cause)
+                workflow.logger.warning("notifications could not be sent: %s", failed.cause)
                 await workflow.sleep(timedelta(seconds=5))
         workflow.continue_as_new(initial_versioning_behavior=policies.NEWEST_VERSION)

@@ -37,7 +37,7 @@ WRITE_TIMEOUT = timedelta(seconds=10)
 WRITE_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=0.2), backoff_coefficient=2, maximum_interval=timedelta(seconds=5)
 )
-"""Writing what happened is repeated until the store is back: nothing is forgotten meanwhile."""
+"""Writing what happened is repeated until the store is back: nothing is lost."""
 SETTLE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=5))
 SQUARE_WITHIN = timedelta(minutes=10)
 """How long a day that is over looks for what its sales came to; then it ends with an alert instead."""
@@ -58,7 +58,7 @@ RECONCILE_RETRY = RetryPolicy(maximum_attempts=1)
 NOTICE_TIMEOUT = timedelta(seconds=90)
 """A round takes 50 s, and what is on its way at its end a little more."""
 NOTICE_HEARTBEAT = timedelta(seconds=5)
-"""Whoever sends notices is missed for five seconds, not for a minute."""
+"""A dead sender of notifications is replaced after five seconds, not a minute."""
 NOTICE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=5))
 NOTICE_ROUNDS = 40
 LOGIN_TIMEOUT = timedelta(seconds=15)
@@ -67,13 +67,13 @@ LOGIN_RETRY = RetryPolicy(maximum_attempts=2)
 
 
 def wake_at(instant: datetime, strategy_id: UUID) -> datetime:
-    """Return when a run wakes for `instant`: always the same for one strategy, spread over all of them."""
+    """Return when a run wakes for `instant`: fixed for one strategy, spread over all of them."""
     share = (strategy_id.int % 1000) / 1000
     return instant - WAKE_AHEAD - WAKE_SPREAD * share
 
 
 def look_at(instant: datetime, slot: int) -> datetime:
-    """Return when a run looks after an order that is held for `instant`, with `slot` others before it."""
+    """Return when a run checks an order that is scheduled for `instant`, with `slot` others before it."""
     return instant + LOOK_AFTER + LOOK_TURN * slot
 
 

@@ -1,4 +1,4 @@
-"""The reconciler: one run that goes round every few seconds, for ever."""
+"""The reconciler: one run that makes a round every few seconds, for ever."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="Reconciler")
 class Reconciler:
-    """Repairs what runs cannot; begins a new history now and again, since it never ends."""
+    """Repairs what runs cannot; continues as new now and then, since it never ends."""
 
     @workflow.run
     async def run(self, looked: Looked | None = None) -> None:

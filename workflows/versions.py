@@ -1,8 +1,8 @@
-"""What stays with the version that began it: a trading day. What never ends goes over to the newest at once.
+"""Versioning: a trading day stays with the version that began it; endless runs move to the newest.
 
-Only a worker that names its version (STOPWATCH_BUILD_ID) may say so: Temporal refuses a versioning behaviour
-of a worker without one. So the pinned day is a class of its own, which such a worker registers in place of
-the other; name, steps and messages are the same.
+Only a worker that names its version (STOPWATCH_BUILD_ID) may declare it: Temporal refuses a versioning
+behaviour of a worker without one. So the pinned day is a class of its own, which such a worker registers in
+place of the other; name, steps and messages are the same.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from temporalio.worker import WorkerDeploymentConfig
 
 from domain.run import RunView, StartRun
 from workflows.broker_login import BrokerLogin
-from workflows.notifications import Notices
+from workflows.notifications import NotificationRun
 from workflows.reconciler import Reconciler
 from workflows.strategy_run import StrategyRun
 
@@ -27,7 +27,7 @@ DEPLOYMENT = "stopwatch"
 
 @workflow.defn(name="StrategyRun", versioning_behavior=VersioningBehavior.PINNED)
 class PinnedStrategyRun(StrategyRun):
-    """The same day, which ends with the version that began it."""
+    """The same day, pinned to the version that began it."""
 
     @workflow.run
     async def run(self, start: StartRun) -> RunView:
@@ -38,14 +38,13 @@ class PinnedStrategyRun(StrategyRun):
 def carried_out(build_id: str) -> Sequence[type]:
     """Return the workflows that a worker of this version registers; `build_id` is empty without versions."""
     day = PinnedStrategyRun if build_id else StrategyRun
-    return [day, BrokerLogin, Reconciler, Notices]
+    return [day, BrokerLogin, Reconciler, NotificationRun]
 
 
 def deployment(build_id: str) -> WorkerDeploymentConfig | None:
-    """Return what a worker of this version is to Temporal; None without versions.
+    """Return the deployment options of a worker of this version; None without versions.
 
-    Pinned, the reconciler and the notices would stand still with their version's last worker, and nothing
-    would say so.
+    Pinned, the reconciler and the notifications would stop with their version's last worker, silently.
     """
     if not build_id:
         return None
@@ -57,7 +56,7 @@ def deployment(build_id: str) -> WorkerDeploymentConfig | None:
 
 
 async def free_of_its_version(client: Client, workflow_id: str) -> None:
-    """Have a run that is pinned, by a worker of an older build or by hand, go over to the current version."""
+    """Move a run that is pinned, by an older worker or by an operator, to the current version."""
     found = await client.get_workflow_handle(workflow_id).describe()
     if not _is_pinned(found.raw_description.workflow_execution_info.versioning_info):
         return

@@ -1,1 +1,1 @@
-"""Where operators are told: the log, and Amazon CloudWatch."""
+"""Alerts to operators: the log, and Amazon CloudWatch."""

@@ -1,10 +1,10 @@
-"""Alarms to Amazon CloudWatch: a metric that can page somebody, and a log event that says what happened.
+"""Sends alarms to Amazon CloudWatch: a metric to page an operator, and a log event with the text.
 
-metric     Alerts in {namespace}, count 1, once without a dimension and once with Kind
-log event  in group {namespace}/alerts, stream {process}/{host}: kind, text, user_id, strategy_id, at, data
+metric Alerts in {namespace}, count 1, once without a dimension and once with Kind log event in group
+{namespace}/alerts, stream {process}/{host}: kind, text, user_id, strategy_id, at, data
 
-Nobody waits for CloudWatch. Each alarm is in the log before it is queued here; while CloudWatch is away the
-newest are kept and tried again, and whatever is not delivered in the end is counted and said.
+No caller waits for CloudWatch. Each alarm is logged before it is queued here; while CloudWatch is away the
+newest are kept and tried again; alarms that are never delivered are counted and logged.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from adapters.alerts.log import CloudWatchUnset, LogAlerts, alarm_ids
+from adapters.alerts.log_alerts import CloudWatchUnset, LogAlerts, alarm_ids
 from adapters.telemetry.redaction import redact_text
 from domain.run import Alarm
 
@@ -48,7 +48,7 @@ log = structlog.stdlib.get_logger("cloudwatch")
 
 @dataclass(slots=True)
 class _Waiting:
-    """An alarm on its way. The two calls fail apart, and what was delivered once is not sent again."""
+    """A queued alarm. Its two calls fail separately, and a delivered one is not repeated."""
 
     alarm: Alarm
     at: datetime
@@ -56,7 +56,7 @@ class _Waiting:
 
 
 class CloudWatchAlerts:
-    """Implements `domain.ports.Alerts`. `lost` counts the alarms that are in the log alone."""
+    """Implements `domain.ports.Alerts`. `lost` counts the alarms that are only in the log."""
 
     def __init__(self, namespace: str, process: str, log_alerts: LogAlerts) -> None:
         self._service = _CloudWatch(namespace, process)
@@ -78,7 +78,7 @@ class CloudWatchAlerts:
         self._wake.set()
 
     async def close(self) -> None:
-        """Deliver what waits, for a few seconds at the most."""
+        """Deliver queued alarms, for a few seconds at most."""
         self._closing.set()
         self._wake.set()
         await asyncio.wait({self._delivering}, timeout=FLUSH_SECONDS)
@@ -139,7 +139,7 @@ class CloudWatchAlerts:
 
 
 class _CloudWatch:
-    """The two services, called in one thread of their own."""
+    """The two AWS clients, called in a thread of their own."""
 
     def __init__(self, namespace: str, process: str) -> None:
         try:

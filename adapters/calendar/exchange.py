@@ -1,4 +1,4 @@
-"""The exchange's calendar: its days in layers, hours by segment with the date each came into force."""
+"""The exchange's calendar: its days in layers, its hours by segment with the date each came into force."""
 
 import sys
 from collections.abc import Mapping
@@ -30,8 +30,8 @@ Found = Session | ClosedDay
 class ExchangeCalendar:
     """NSE and BSE. A day past `last_day` is unknown, never a trading day.
 
-    Three layers, and the first that speaks of a day decides: the operator's file, the exchange's published
-    list, the estimate for the years it has not published yet.
+    Three layers, and the first that covers a day decides: the operator's file, the exchange's published list,
+    the estimate for the years it has not published yet.
     """
 
     def __init__(self, overrides: Path | None = None) -> None:
@@ -48,7 +48,7 @@ class ExchangeCalendar:
 
     @property
     def last_day(self) -> date:
-        """Return the last day it says anything about. Raises `OverridesUnreadable`."""
+        """Return the last day it covers. Raises `OverridesUnreadable`."""
         return max(exchange_days.ESTIMATED_TO, self._file.read().last_day or date.min)
 
     def look_up(self, day: date, segment: Segment) -> Found:
@@ -153,7 +153,7 @@ def open_calendar(name: str, overrides: Path | None = None) -> TradingCalendar:
 
 
 def main(words: list[str]) -> int:
-    """Say what a calendar knows: `python -m adapters.calendar.exchange XNSE [override file]`."""
+    """Print what a calendar knows: `python -m adapters.calendar.exchange XNSE [override file]`."""
     calendar = open_calendar(words[0], Path(words[1]) if len(words) > 1 else None)
     try:
         known_to, last_day = calendar.known_to, calendar.last_day

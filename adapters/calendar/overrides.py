@@ -1,4 +1,4 @@
-"""What the exchange announced after the calendar data was made: a file an operator may replace any time.
+"""Reads the operator's corrections of the calendar from a file that may be replaced any time.
 
     last_day = 2027-12-31            # the file names every holiday to this day: none of them is an estimate
     closed = [2027-01-26]            # holidays that the data does not know, or has wrong
@@ -28,7 +28,7 @@ from domain.instrument import Segment
 
 
 class OverridesUnreadable(CalendarUnknown):
-    """The override file cannot be understood. Nothing is assumed about any day until it can be."""
+    """The override file cannot be understood. No day is assumed to trade until it can be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The calendar for a process whose event loop must not wait for a file."""
+"""Looks days up in a thread, for a process whose event loop must not wait for a file."""
 
 import asyncio
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class _Look:
 
 
 class CalendarTradingDays:
-    """Implements `domain.ports.TradingDays` on a calendar, by looks in a thread."""
+    """Implements `domain.ports.TradingDays` on a calendar, with look-ups in a thread."""
 
     def __init__(self, calendar: TradingCalendar, clock: Clock) -> None:
         self._calendar = calendar
@@ -55,6 +55,6 @@ class CalendarTradingDays:
 
 
 def _seen(answer: "asyncio.Future[Found]") -> None:
-    """Take note of a failure that nothing waited for."""
+    """Retrieve a failure that nothing waited for."""
     if not answer.cancelled():
         answer.exception()

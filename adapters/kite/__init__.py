@@ -1,1 +1,1 @@
-"""Zerodha, by the `kiteconnect` client: orders, quotes, instruments, logins and the feed."""
+"""The Zerodha adapter: orders, quotes, instruments, logins and the feed, over Kite Connect."""

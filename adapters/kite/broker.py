@@ -1,11 +1,10 @@
-"""One account at Zerodha, or at the paper exchange: `domain.ports.Broker` over Kite Connect."""
+"""Implements `domain.ports.Broker` over Kite Connect, for one account at Zerodha or the paper exchange."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.kite import mapping as rows
-from adapters.kite import outcomes, routes
+from adapters.kite import mapping, outcomes, routes
 from adapters.kite.client import KiteClient
 from adapters.kite.paced_quotes import Pace, PacedQuotes
 from adapters.kite.unread_rows import UnreadRows
@@ -23,17 +22,17 @@ QUOTES_AT_ONCE = 500
 
 
 class KiteBroker:
-    """An account with one login. `login_version` says which, for whoever hears that it is dead."""
+    """One account with one login. `login_version` identifies the login when it turns out to be dead."""
 
     def __init__(
         self,
-        calls: KiteClient,
+        client: KiteClient,
         clock: Clock,
         login_version: int = 0,
         read_seconds: float = READ_SECONDS,
         pace: Pace = PacedQuotes,
     ) -> None:
-        self._calls = calls
+        self._client = client
         self._clock = clock
         self._read_seconds = read_seconds
         self._paced = pace(self._ask_quotes, clock)
@@ -45,32 +44,33 @@ class KiteBroker:
     async def place(
         self, order: OrderRequest, timeout: float, leave_within: float = LEAVE_WITHIN
     ) -> PlaceOutcome:
-        """Send one order, once; never raises for what the broker or the wire does, never retries.
+        """Send one order, once; never raises for a broker or network failure, never retries.
 
-        An order that has not left within `leave_within` seconds never will: it is rejected, try again.
+        An order that has not left within `leave_within` seconds never leaves: the outcome is a rejection that
+        may be tried again.
         """
-        return outcomes.placed(await self._calls.call(routes.placement(order), timeout, leave_within))
+        return outcomes.placed(await self._client.call(routes.placement(order), timeout, leave_within))
 
     async def warm(self) -> None:
-        """Have a connection ready on which the next order leaves at once; never raises.
+        """Open a connection in advance, on which the next order leaves at once; never raises.
 
-        It stays for `WARM_SECONDS` at least, unless the broker hangs up: then the order opens another.
+        It stays open for at least `WARM_SECONDS`, unless the broker closes it: then the order opens another.
         """
-        await self._calls.warm(self._read_seconds)
+        await self._client.warm(self._read_seconds)
 
     async def cancel(self, broker_order_id: str) -> None:
-        """Ask for a cancellation. Whatever comes back, the order book says what is true."""
+        """Ask for a cancellation. Whatever the answer, the order book decides."""
         await self._read(routes.cancellation(broker_order_id))
 
     async def orders(self) -> Listing[BrokerOrder]:
         """Return today's order book: the rows that could be read, and the symbols of those that could not."""
-        book = rows.orders(await self._read(routes.ORDERS))
+        book = mapping.orders(await self._read(routes.ORDERS))
         self._unread.note("order book", book.unreadable)
         return book
 
     async def positions(self) -> Listing[BrokerPosition]:
         """Return today's net positions, as far as they could be read."""
-        found = rows.positions(await self._read(routes.POSITIONS))
+        found = mapping.positions(await self._read(routes.POSITIONS))
         self._unread.note("position book", found.unreadable)
         return found
 
@@ -79,35 +79,35 @@ class KiteBroker:
 
         Raises `BrokerUnavailable` where a row that may be of this symbol cannot be read.
         """
-        return rows.holdings(await self._read(routes.HOLDINGS), exchange, symbol)
+        return mapping.holdings(await self._read(routes.HOLDINGS), exchange, symbol)
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         """Return quotes by `NSE:TCS`, under a second old.
 
-        Absent is what the broker has nothing for, and what cannot be read of its answer.
+        Instruments without a readable quote are absent.
         """
         return await self._paced.quotes(instruments)
 
     async def _ask_quotes(
         self, asked: list[str], leave_within: float | None = None, /
     ) -> Mapping[str, Quote]:
-        parts = [asked[at : at + QUOTES_AT_ONCE] for at in range(0, len(asked), QUOTES_AT_ONCE)]
+        batches = [asked[at : at + QUOTES_AT_ONCE] for at in range(0, len(asked), QUOTES_AT_ONCE)]
         found: dict[str, Quote] = {}
-        for read in await asyncio.gather(*(self._quotes(part, leave_within) for part in parts)):
+        for read in await asyncio.gather(*(self._quotes(batch, leave_within) for batch in batches)):
             found |= read
         return found
 
     async def _quotes(self, instruments: list[str], leave_within: float | None) -> Mapping[str, Quote]:
         data = await self._read(routes.quotes(instruments), leave_within)
-        found = rows.quotes(data, self._clock.now())
+        found = mapping.quotes(data, self._clock.now())
         self._unread.note("quotes", data.keys() - found.keys())
         return found
 
     def close(self) -> None:
         """Close idle connections."""
-        self._calls.close()
+        self._client.close()
 
     async def _read(self, request: routes.KiteRequest, leave_within: float | None = None) -> Any:
-        found = outcomes.read(await self._calls.call(request, self._read_seconds, leave_within))
+        found = outcomes.read(await self._client.call(request, self._read_seconds, leave_within))
         self.answered_at = self._clock.monotonic()
         return found

@@ -1,4 +1,4 @@
-"""Calls of one account: each under a hard deadline, on a connection of its own, the warm ones first."""
+"""Makes the calls of one account: each within a deadline, on a connection of its own, warm ones first."""
 
 import asyncio
 import time
@@ -14,87 +14,87 @@ from domain.errors import BrokerUnavailable
 
 
 class UnsendableHeader(ValueError):
-    """A key or token holds what would end the header: it is no credential, and might be another request."""
+    """A key or token contains a control character: it could end the header and forge another request."""
 
 
 class KiteClient:
-    """Makes calls with one login; no call waits for another."""
+    """Makes calls with one login; calls do not wait for each other."""
 
     def __init__(
         self,
         api_key: str,
         access_token: str | None,
         root: str,
-        wire: ConnectionPool,
+        pool: ConnectionPool,
         proxies: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
     ) -> None:
-        """`secrets`, like the access token, are cut out of what the broker says.
+        """`secrets`, like the access token, are removed from the broker's messages.
 
-        Raises `BrokerUnavailable` where no address can be read from `root` or the account's `proxies`.
+        Raises `BrokerUnavailable` where `root` or the account's `proxies` hold no usable address.
         """
         try:
-            self._way = EgressPath.to(root, proxies)
+            self._path = EgressPath.to(root, proxies)
         except UnknownEgressPath as unknown:
-            raise BrokerUnavailable(f"the way to the broker is not known: {unknown}") from None
-        self._wire = wire
+            raise BrokerUnavailable(f"the path to the broker is unknown: {unknown}") from None
+        self._pool = pool
         self._secrets = (*secrets, access_token) if access_token else tuple(secrets)
-        self._head = _head(self._way, api_key, access_token or "")
+        self._head = _head(self._path, api_key, access_token or "")
         self._idle: deque[Connection] = deque()
         self._closed = False
 
     async def call(self, request: KiteRequest, deadline: float, leave_within: float | None = None) -> Reply:
-        """Make one call; a `Reply` comes within `deadline` seconds, whatever the wire does.
+        """Make one call; return a `Reply` within `deadline` seconds, whatever the network does.
 
         A request that has not left within `leave_within` seconds (no address, no connection, no handshake) is
-        held back for good. Sent once: when a connection breaks, nothing is sent again on another.
+        never sent. Each request is sent once: a broken connection is not replaced by another.
         """
         began = time.monotonic()
         patience = deadline if leave_within is None else min(deadline, leave_within)
         try:
             text = self._text(request)
-            line = self._wire.take(self._idle) or await self._opened(patience)
+            connection = self._pool.take(self._idle) or await self._opened(patience)
         except Exception as odd:  # whatever it was, nothing was sent
             return Reply(left=False, failure=type(odd).__name__)
         now = time.monotonic()
         if now > began + patience:
-            self._keep(line)
+            self._keep(connection)
             return Reply(left=False, failure="HeldBack")
-        if not line.alive:
+        if not connection.alive:
             return Reply(left=False, failure="RemoteDisconnected")
-        answer = await line.ask(text, began + deadline - now)
-        self._keep(line)
+        answer = await connection.ask(text, began + deadline - now)
+        self._keep(connection)
         return reply_of(answer, request.picked, self._secrets)
 
     async def warm(self, patience: float) -> None:
-        """Have an idle connection that stays for `WARM_SECONDS` at least, if one can be had; never raises."""
-        if self._wire.fresh(self._idle):
+        """Open an idle connection that stays for at least `WARM_SECONDS`, if possible; never raises."""
+        if self._pool.fresh(self._idle):
             return
         try:
-            line = await self._opened(patience)
+            connection = await self._opened(patience)
         except Exception:  # the order that comes will say what is wrong
             return
-        self._keep(line)
+        self._keep(connection)
 
     def close(self) -> None:
-        """Close idle connections; calls under way end by themselves."""
+        """Close idle connections; running calls end by themselves."""
         self._closed = True
-        self._wire.close_idle(self._idle)
+        self._pool.close_idle(self._idle)
 
     async def _opened(self, seconds: float) -> Connection:
         async with asyncio.timeout(seconds):
-            return await self._wire.open(self._way)
+            return await self._pool.open(self._path)
 
-    def _keep(self, line: Connection) -> None:
+    def _keep(self, connection: Connection) -> None:
         if self._closed:
-            line.abort()
+            connection.abort()
         else:
-            self._wire.keep(self._idle, line)
+            self._pool.keep(self._idle, connection)
 
     def _text(self, request: KiteRequest) -> bytes:
         if self._head is None:
             raise UnsendableHeader
-        first = f"{request.method} {self._way.prefix}{request.target} HTTP/1.1\r\n{self._head}"
+        first = f"{request.method} {self._path.prefix}{request.target} HTTP/1.1\r\n{self._head}"
         if request.form is not None:
             length = len(request.form)  # a form is ASCII
             kind = "Content-Type: application/x-www-form-urlencoded"
@@ -104,13 +104,13 @@ class KiteClient:
         return f"{first}\r\n".encode("latin-1")
 
 
-def _head(way: EgressPath, api_key: str, access_token: str) -> str | None:
+def _head(path: EgressPath, api_key: str, access_token: str) -> str | None:
     """Return the headers of every request of a login, as the official client sends them; None: unsendable."""
     if any(letter < " " or letter == "\x7f" for letter in api_key + access_token):
         return None
     login = f"Authorization: token {api_key}:{access_token}\r\n" if api_key and access_token else ""
     return (
-        f"Host: {way.broker.netloc}\r\nUser-Agent: {USER_AGENT}\r\nAccept-Encoding: gzip, deflate\r\n"
+        f"Host: {path.broker.netloc}\r\nUser-Agent: {USER_AGENT}\r\nAccept-Encoding: gzip, deflate\r\n"
         f"Accept: */*\r\nConnection: keep-alive\r\nX-Kite-Version: {KITE_VERSION}\r\n{login}"
-        f"{way.proxy_headers if not way.tunnelled else ''}"
+        f"{path.proxy_headers if not path.tunnelled else ''}"
     )

@@ -1,4 +1,4 @@
-"""Unpacking a body by its content encoding: whole, and no larger than it may be."""
+"""Decompresses an answer's body, up to a maximum size."""
 
 import zlib
 
@@ -7,7 +7,7 @@ ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
 class TooLarge(ValueError):
-    """The body unpacks to more than anything the broker sends."""
+    """The decompressed body is larger than any the broker sends."""
 
 
 def unpacked(body: bytes | bytearray, encoding: str, largest: int) -> bytes:

@@ -1,7 +1,7 @@
-"""One connection to the broker: HTTP/1.1, one request at a time, no retry, no redirect, no pipelining.
+"""One HTTP/1.1 connection to the broker: one request at a time, no retry, no redirect, no pipelining.
 
-A client that answers for orders must know what most clients hide: whether a byte has gone out, whether the
-other side has hung up while nothing was asked, and the status of an answer whose body never came.
+A client that sends orders must know what most clients hide: whether a byte has left, whether the other side
+closed an idle connection, and the status of an answer whose body never came.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ SWITCHING_PROTOCOLS = 101
 
 @dataclass(slots=True)
 class Answer:
-    """What came back. `status` is None where no whole head did; `failure` says why the rest is not whole.
+    """What came back. `status` is None where no whole head did; `failure` says why the rest is incomplete.
 
-    `headers` are by lower-case name. The body is as it came: still packed where the head says so.
+    `headers` are by lower-case name. The body is as received: still compressed where the head says so.
     """
 
     status: int | None = None
@@ -36,7 +36,7 @@ class Answer:
 
 
 class Connection(asyncio.Protocol):
-    """An open connection. Made by `Wire.open`; used by one call at a time."""
+    """An open connection. Made by `ConnectionPool.open`; used by one call at a time."""
 
     def __init__(self, largest: int = LARGEST_ANSWER) -> None:
         self._largest = largest
@@ -53,9 +53,9 @@ class Connection(asyncio.Protocol):
         """Instant of `time.monotonic` since which nothing was asked."""
 
     async def ask(self, request: bytes, seconds: float) -> Answer:
-        """Send a request and return what came of it within `seconds`. Raises nothing but its cancellation.
+        """Send a request and return its answer within `seconds`. Raises only its own cancellation.
 
-        From this call on the request counts as gone out, whatever happens.
+        From this call on the request counts as sent, whatever happens.
         """
         loop = asyncio.get_running_loop()
         self._free = False
@@ -77,18 +77,18 @@ class Connection(asyncio.Protocol):
 
     @property
     def alive(self) -> bool:
-        """Whether it could take a request, for all that was read of it so far."""
+        """Whether it can take a request, judged by what was read so far."""
         return self._free and self._transport is not None and not self._transport.is_closing()
 
     def usable(self) -> bool:
-        """Whether it can take a request: nothing has come in since the last answer, nor its end.
+        """Whether it can take a request: nothing was received since the last answer, no end of stream either.
 
-        Asks the kernel: the loop may not yet have read that the other side hung up.
+        Asks the kernel: the event loop may not yet have read that the other side closed.
         """
         return self.alive and not self._poll.poll(0)
 
     def abort(self) -> None:
-        """Close at once; what is still on its way out does not leave."""
+        """Close at once; buffered bytes do not leave."""
         self._free = False
         if self._transport is not None:
             self._transport.abort()
@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
             self._end(type(odd).__name__)
 
     def _end(self, failure: str | None) -> None:
-        """Hand the answer over; what is read after it goes nowhere."""
+        """Deliver the answer; later bytes are ignored."""
         answer, self._answer = self._answer, Answer()
         if self._waiter is not None and not self._waiter.done():
             answer.failure = failure

@@ -1,4 +1,4 @@
-"""The wire of one process: opens connections to the broker, keeps some of them warm, closes them in time."""
+"""The connection pool of one process: opens connections to the broker, keeps some warm, closes idle ones."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ from ipaddress import ip_address
 import certifi
 
 from adapters.kite.connection import LARGEST_ANSWER, Connection
-from adapters.kite.egress_path import EgressPath, Place
+from adapters.kite.egress_path import EgressPath, Endpoint
 from adapters.kite.tunnel import Tunnel
 
 IDLE_SECONDS = 30.0
@@ -41,7 +41,7 @@ def trusted_roots() -> ssl.SSLContext:
 
 
 class ConnectionPool:
-    """Every connection of a process to the broker. Belongs to one event loop."""
+    """All connections of a process to the broker. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -59,66 +59,66 @@ class ConnectionPool:
         self._looking_up: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closed = False
 
-    async def open(self, way: EgressPath, largest: int = LARGEST_ANSWER) -> Connection:
+    async def open(self, path: EgressPath, largest: int = LARGEST_ANSWER) -> Connection:
         """Open a connection. Whatever this raises, no request was sent.
 
-        Raises `Closed`, and `OSError` in its kinds: refused, unknown host, TLS, a proxy that would not.
+        Raises `Closed`, and `OSError` of any kind: refused, unknown host, TLS, a proxy that refuses.
         """
         if self._closed:
             raise Closed
-        line = Connection(largest)
+        connection = Connection(largest)
         try:
-            if way.tunnelled:
-                await self._tunnel(way, line)
+            if path.tunnelled:
+                await self._tunnel(path, connection)
             else:
-                await self._connect(line, way.proxy or way.broker)
+                await self._connect(connection, path.proxy or path.broker)
         except BaseException:
-            line.abort()
+            connection.abort()
             raise
-        return line
+        return connection
 
     def take(self, idle: Idle) -> Connection | None:
-        """Return an idle connection that the other side has not hung up, the last used first; else None."""
+        """Return an idle connection that the other side has not closed, the last used first; else None."""
         while idle:
-            line = idle.pop()
-            self._idle.pop(line, None)
-            if line.usable():
-                return line
-            line.abort()
+            connection = idle.pop()
+            self._idle.pop(connection, None)
+            if connection.usable():
+                return connection
+            connection.abort()
         return None
 
-    def keep(self, idle: Idle, line: Connection) -> None:
-        """Keep a connection for the account's next call, or close it if it is of no more use."""
-        if self._closed or len(idle) >= IDLE_EACH or not line.alive:
-            line.abort()
+    def keep(self, idle: Idle, connection: Connection) -> None:
+        """Keep a connection for the account's next call, or close it if it cannot be used again."""
+        if self._closed or len(idle) >= IDLE_EACH or not connection.alive:
+            connection.abort()
             return
-        line.idle_since = time.monotonic()
-        idle.append(line)
-        self._idle[line] = idle
+        connection.idle_since = time.monotonic()
+        idle.append(connection)
+        self._idle[connection] = idle
         if len(self._idle) > self._most_idle:
             self._close_oldest()
         if self._sweep is None:
             self._sweep_later(self._idle_seconds)
 
     def fresh(self, idle: Idle) -> bool:
-        """Whether the account's next call meets a connection that stays for `WARM_SECONDS` still."""
+        """Whether the account's next call finds a connection that stays for `WARM_SECONDS` longer."""
         while idle:
-            line = idle[-1]
-            if line.usable():
-                return time.monotonic() - line.idle_since <= self._idle_seconds / 2
+            connection = idle[-1]
+            if connection.usable():
+                return time.monotonic() - connection.idle_since <= self._idle_seconds / 2
             self._idle.pop(idle.pop(), None)
-            line.abort()
+            connection.abort()
         return False
 
     def close_idle(self, idle: Idle) -> None:
         """Close the idle connections of one account."""
         while idle:
-            line = idle.pop()
-            self._idle.pop(line, None)
-            line.abort()
+            connection = idle.pop()
+            self._idle.pop(connection, None)
+            connection.abort()
 
     def close(self) -> None:
-        """Close what is idle and open nothing more; calls under way end by themselves."""
+        """Close idle connections and open no more; running calls end by themselves."""
         self._closed = True
         if self._sweep is not None:
             self._sweep.cancel()
@@ -126,39 +126,39 @@ class ConnectionPool:
         while self._idle:
             self._close_oldest()
 
-    async def _connect(self, protocol: asyncio.Protocol, place: Place) -> None:
+    async def _connect(self, protocol: asyncio.Protocol, endpoint: Endpoint) -> None:
         last: OSError | None = None
-        for address in await self._look_up(place.host, place.port):
+        for address in await self._look_up(endpoint.host, endpoint.port):
             try:
                 await asyncio.get_running_loop().create_connection(
                     lambda: protocol,
                     address,
-                    place.port,
-                    ssl=self._tls if place.secure else None,
-                    server_hostname=place.host if place.secure else None,
+                    endpoint.port,
+                    ssl=self._tls if endpoint.secure else None,
+                    server_hostname=endpoint.host if endpoint.secure else None,
                 )
             except OSError as odd:
                 last = odd
             else:
                 return
-        self._addresses.pop((place.host, place.port), None)
+        self._addresses.pop((endpoint.host, endpoint.port), None)
         raise last or OSError("the host has no address")
 
-    async def _tunnel(self, way: EgressPath, line: Connection) -> None:
-        assert way.proxy is not None  # noqa: S101 - it is a tunnel's
+    async def _tunnel(self, path: EgressPath, connection: Connection) -> None:
+        assert path.proxy is not None  # noqa: S101 - it is a tunnel's
         tunnel = Tunnel()
         try:
-            await self._connect(tunnel, way.proxy)
-            through = await tunnel.open(way.broker.authority, way.proxy_headers)
+            await self._connect(tunnel, path.proxy)
+            through = await tunnel.open(path.broker.authority, path.proxy_headers)
             inside = await asyncio.get_running_loop().start_tls(
-                through, line, self._tls, server_hostname=way.broker.host
+                through, connection, self._tls, server_hostname=path.broker.host
             )
         except BaseException:
             tunnel.abort()
             raise
         if inside is None:
             raise ConnectionAbortedError("the proxy hung up")
-        line.connection_made(inside)
+        connection.connection_made(inside)
 
     async def _look_up(self, host: str, port: int) -> list[str]:
         if _is_address(host):
@@ -173,9 +173,9 @@ class ConnectionPool:
             return addresses
 
     def _close_oldest(self) -> None:
-        line, idle = self._idle.popitem(last=False)
-        idle.remove(line)
-        line.abort()
+        connection, idle = self._idle.popitem(last=False)
+        idle.remove(connection)
+        connection.abort()
 
     def _sweep_later(self, seconds: float) -> None:
         self._sweep = asyncio.get_running_loop().call_later(seconds, self._close_stale)

@@ -1,8 +1,8 @@
-"""Each user's own way out to the broker, by the operator's settings alone.
+"""Assigns each user an egress path to the broker, from the operator's settings alone.
 
 Zerodha takes orders only from an address that the account's holder has registered, and only a family may
-share one (SEBI's rules for retail algorithms, 2026). So who trades live needs a proxy with an address of his
-own, or is named as one who leaves by the server's. The paper exchange asks for nothing of this.
+share one (SEBI's rules for retail algorithms, 2026). So live trading needs a proxy with an address of the
+user's own, or their name in the list of users who use the server's. The paper exchange needs neither.
 
 STOPWATCH_EGRESS_PROXIES is JSON, or the path of a file that holds it:
 
@@ -34,11 +34,11 @@ _SERVER = "the server's own address"
 
 
 class BadEgress(ValueError):
-    """The setting is not what it should be; the message shows no proxy, since that holds a password."""
+    """The setting is malformed; the message shows no proxy, since that holds a password."""
 
 
 class NoOwnAddress(BrokerUnavailable):
-    """Nothing may be sent to the broker for this user: it would leave by somebody else's address."""
+    """No request may be sent to the broker for this user: it would leave from another user's address."""
 
 
 class _Exit(BaseModel):
@@ -62,7 +62,7 @@ class _Config(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Egress:
-    """`proxies` by user, as `requests` takes them; `refused` says why somebody may not trade live."""
+    """`proxies` by user, as `requests` takes them; `refused` says why a user may not trade live."""
 
     live: bool = False
     proxies: Mapping[UUID, str] = field(default_factory=dict, repr=False)
@@ -83,7 +83,7 @@ class Egress:
         )
 
     def refusal(self, user_id: UUID) -> str | None:
-        """Say why nothing may be sent for this user, None when something may."""
+        """Return why no request may be sent for this user, None when requests may."""
         if not self.live:
             return None
         if user_id in self.shared:
@@ -113,7 +113,7 @@ class Egress:
 
 
 def is_live(kite_root: str) -> bool:
-    """Tell whether orders sent there are Zerodha's, and so real."""
+    """Tell whether orders sent to this address are real orders at Zerodha."""
     host = (urlsplit(kite_root).hostname or "").rstrip(".").lower()
     return any(host == domain or host.endswith(f".{domain}") for domain in LIVE_DOMAINS)
 
@@ -137,15 +137,15 @@ def _file(path: str) -> str:
 
 def _check(kite_root: str, proxy: str) -> None:
     try:
-        way = EgressPath.to(kite_root, {"all": proxy})
+        path = EgressPath.to(kite_root, {"all": proxy})
     except UnknownEgressPath as unknown:
         raise BadEgress(f"{SETTING}: {unknown}.") from None
-    if way.proxy is None:
+    if path.proxy is None:
         raise BadEgress(f"{SETTING}: a proxy is empty.")
 
 
 def _sharing(config: _Config) -> frozenset[UUID]:
-    """Return the users of an address that is not one family's."""
+    """Return the users who share an address without being one family."""
     users: defaultdict[str, set[UUID]] = defaultdict(
         set, {_SERVER: set(config.direct - config.proxies.keys())}
     )

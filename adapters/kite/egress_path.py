@@ -1,4 +1,4 @@
-"""The way to the broker: straight, or through the account's own proxy."""
+"""The egress path to the broker: direct, or through the account's own proxy."""
 
 import base64
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ PORTS = {"http": 80, "https": 443}
 
 
 class UnknownEgressPath(ValueError):
-    """An address that is no http or https address. Says nothing of it: a proxy's holds a password."""
+    """An address is not http or https. The message omits it: a proxy's holds a password."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Endpoint:
     """A host to connect to; `secure` is TLS."""
 
     scheme: str
@@ -26,47 +26,47 @@ class Place:
 
     @property
     def netloc(self) -> str:
-        """As the Host header names it: without the scheme's own port."""
+        """The value of the Host header: without the scheme's default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def authority(self) -> str:
-        """As CONNECT names it: with the port, always."""
+        """The target of CONNECT: always with the port."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
 class EgressPath:
-    """Where requests go, and through what. `login` is the proxy's Proxy-Authorization."""
+    """The broker's endpoint and the proxy in front of it. `login` is the Proxy-Authorization."""
 
-    broker: Place
-    proxy: Place | None = None
+    broker: Endpoint
+    proxy: Endpoint | None = None
     login: str | None = field(default=None, repr=False)
 
     @classmethod
     def to(cls, root: str, proxies: Mapping[str, str] | None = None) -> "EgressPath":
         """Read addresses. `proxies` is by scheme, or scheme and host, as `requests` takes it.
 
-        Nothing of the host counts: no environment, no netrc. A path in `root` is dropped, as the official
-        client does. Raises `UnknownEgressPath`.
+        The host's environment and netrc are ignored. A path in `root` is dropped, as the official client
+        does. Raises `UnknownEgressPath`.
         """
-        parts = _split(root)
-        broker = _place(parts)
+        address = _split(root)
+        broker = _endpoint(address)
         found = _proxy_of(broker, proxies or {})
         if not found:
             return cls(broker)
         proxy = _split(found if "://" in found else f"http://{found}")
-        return cls(broker, _place(proxy), _login(proxy))
+        return cls(broker, _endpoint(proxy), _login(proxy))
 
     @property
     def tunnelled(self) -> bool:
-        """Whether the proxy only passes bytes: it must not see what is said to the broker."""
+        """Whether the proxy only relays bytes and must not see the requests."""
         return self.proxy is not None and self.broker.secure
 
     @property
     def prefix(self) -> str:
-        """What stands before the path in a request's first line."""
+        """The absolute-form prefix of the path in a request's first line."""
         return f"http://{self.broker.netloc}" if self.proxy is not None and not self.broker.secure else ""
 
     @property
@@ -81,23 +81,23 @@ def _split(address: str) -> SplitResult:
         raise UnknownEgressPath("an address could not be read") from None
 
 
-def _place(parts: SplitResult) -> Place:
+def _endpoint(address: SplitResult) -> Endpoint:
     try:
-        host, port = parts.hostname, parts.port
+        host, port = address.hostname, address.port
     except ValueError:
         host, port = None, None
-    if parts.scheme not in PORTS or not host or not host.isascii() or any(map(str.isspace, host)):
+    if address.scheme not in PORTS or not host or not host.isascii() or any(map(str.isspace, host)):
         raise UnknownEgressPath("an address is not http:// or https:// with a host")
-    return Place(parts.scheme, host, port or PORTS[parts.scheme])
+    return Endpoint(address.scheme, host, port or PORTS[address.scheme])
 
 
-def _proxy_of(broker: Place, proxies: Mapping[str, str]) -> str | None:
+def _proxy_of(broker: Endpoint, proxies: Mapping[str, str]) -> str | None:
     keys = (f"{broker.scheme}://{broker.host}", broker.scheme, f"all://{broker.host}", "all")
     return next((proxies[key] for key in keys if key in proxies), None)
 
 
-def _login(parts: SplitResult) -> str | None:
-    if parts.username is None:
+def _login(address: SplitResult) -> str | None:
+    if address.username is None:
         return None
-    words = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    words = f"{unquote(address.username)}:{unquote(address.password or '')}"
     return f"Basic {base64.b64encode(words.encode()).decode()}"

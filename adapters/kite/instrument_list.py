@@ -1,4 +1,4 @@
-"""Reading Kite's instrument dump: a CSV of some 117,000 lines, once a day."""
+"""Parses Kite's instrument dump: a CSV of some 117,000 lines, once a day."""
 
 import csv
 import heapq
@@ -37,16 +37,16 @@ CUT_UP = "the line that may be its own has too many or too few fields, or bytes 
 
 
 class UnreadableList(ValueError):
-    """The dump is not what Kite documents; nothing of it is used."""
+    """The dump is not what Kite documents; none of it is used."""
 
 
 class Odd(ValueError):
-    """One line cannot be read; the message says what is wrong with it."""
+    """One line cannot be read; the message says why."""
 
 
 @dataclass(slots=True)
 class InstrumentList:
-    """One day's instruments. What could not be read exists, unknown: it is never taken for absent.
+    """One day's instruments. An unreadable one counts as existing but unknown, never as absent.
 
     `odd` says by key what is wrong with a line; `unplaced` are lines that do not even say which they are.
     """
@@ -67,7 +67,7 @@ class InstrumentList:
             self.shares.append(row)
 
     def unread(self, exchange: str, symbol: str) -> str | None:
-        """Say what is wrong with the line of an instrument that was not read, None where none may be its."""
+        """Return what is wrong with an instrument's unreadable line, None where no such line may be its."""
         if (exchange, symbol) in self.odd:
             return self.odd[exchange, symbol]
         if (exchange, symbol) in self.by_key:
@@ -124,9 +124,9 @@ def read_list(text: str) -> InstrumentList:
 
 
 def _lines(text: str, unplaced: list[str]) -> Iterator[Fields]:
-    """Yield the picked fields of the lines that have all of them; the others go to `unplaced`.
+    """Yield the picked fields of complete lines; add the others to `unplaced`.
 
-    Each line is read by itself: a quote that is not closed would swallow those after it.
+    Each line is parsed by itself: an unclosed quote would swallow the lines after it.
     """
     if not text.endswith("\n"):
         raise UnreadableList("it is cut off: its last line has no end" if text else "it is empty")
@@ -146,7 +146,7 @@ def _lines(text: str, unplaced: list[str]) -> Iterator[Fields]:
 
 
 def _is_broken(fields: Fields) -> bool:
-    """Tell whether a byte that is no text may be part of the symbol."""
+    """Tell whether an undecodable byte may be part of the symbol."""
     return BROKEN in fields[0] or BROKEN in fields[1]
 
 
@@ -160,7 +160,7 @@ def _fields(line: str) -> list[str]:
 
 
 def _underlyings(lines: Iterator[Fields]) -> frozenset[str]:
-    """Return what futures are written on: their `name` is the share's symbol, or the index's name."""
+    """Return the underlyings of futures: their `name` is the share's symbol, or the index's name."""
     return frozenset(line[2] for line in lines if line[6] == "FUT" and line[0] in DERIVATIVES)
 
 

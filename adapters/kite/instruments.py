@@ -1,4 +1,4 @@
-"""The broker's instrument list: `domain.ports.Instruments`, read again every morning."""
+"""Provides the broker's instrument list, refreshed every morning: implements `domain.ports.Instruments`."""
 
 import asyncio
 import logging
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class KiteInstruments:
-    """Keeps the last good list: while a new one cannot be had, the old one serves, and the log says so."""
+    """Keeps the last good list in use, and logs it, while a new one cannot be read."""
 
     def __init__(
         self, root: str, clock: Clock, *, load_seconds: float = LOAD_SECONDS, largest: int = LARGEST
@@ -50,7 +50,8 @@ class KiteInstruments:
     async def find(self, exchange: str, symbol: str) -> Instrument | None:
         """Return one instrument, indices included.
 
-        Raises `BrokerUnavailable` while no list could be had, `InstrumentUnreadable` for one of its lines.
+        Raises `BrokerUnavailable` while there is no list, `InstrumentUnreadable` for an unreadable line of
+        its own.
         """
         listed = await self._today()
         wrong = listed.unread(exchange, symbol)
@@ -59,7 +60,7 @@ class KiteInstruments:
         return listed.by_key.get((exchange, symbol))
 
     async def by_token(self, token: int) -> Instrument | None:
-        """Return what the feed's number means today. Raises `BrokerUnavailable`."""
+        """Return the instrument with the feed's number of today. Raises `BrokerUnavailable`."""
         return (await self._today()).by_token.get(token)
 
     async def search(self, query: str, limit: int) -> Sequence[Instrument]:
@@ -68,7 +69,7 @@ class KiteInstruments:
         return await asyncio.to_thread(listed.search, query, limit)
 
     async def refresh(self) -> None:
-        """Read the list now. Raises `BrokerUnavailable`; the list known so far stays."""
+        """Read the list now. Raises `BrokerUnavailable`; the last good list stays in use."""
         started = self._clock.now()
         try:
             text = await self._download()

@@ -1,4 +1,4 @@
-"""Logging in at Kite: the page the user is sent to, the exchange of its token, and whose token it is."""
+"""Handles Kite logins: the login page, the exchange of its token, and the owner of a token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ TOKENS_DIE_AT = time(6)
 
 @dataclass(frozen=True, slots=True)
 class KiteProfile:
-    """Whose account a token opens."""
+    """The account that a token opens."""
 
     broker_user_id: str
     user_name: str
@@ -30,7 +30,7 @@ class KiteProfile:
 
 @dataclass(frozen=True, slots=True)
 class KiteSession:
-    """A login: its token, and whose it is."""
+    """A login: its token and its account."""
 
     access_token: str = field(repr=False)
     broker_user_id: str
@@ -38,25 +38,25 @@ class KiteSession:
 
 
 class KiteLogin:
-    """Asks Kite about logins. Its methods raise `BrokerUnavailable` when it does not answer.
+    """Makes the login calls. Its methods raise `BrokerUnavailable` when Kite does not answer.
 
-    `proxies` is the account's own way out, as `requests` takes it.
+    `proxies` is the account's own egress path, as `requests` takes it.
     """
 
     def __init__(
         self,
         root: str,
-        wire: ConnectionPool,
+        pool: ConnectionPool,
         login_page: str = ZERODHA_LOGIN,
         seconds: float = CALL_SECONDS,
     ) -> None:
         self._root = root
-        self._wire = wire
+        self._pool = pool
         self._login_page = login_page
         self._seconds = seconds
 
     async def profile(self, api_key: str, access_token: str, proxies: Proxies = None) -> KiteProfile:
-        """Return whose token this is. Raises `LoginNeeded` for a dead or wrong one, `BrokerRefused`."""
+        """Return the account of this token. Raises `LoginNeeded` for a dead or wrong one, `BrokerRefused`."""
         data = await self._ask(api_key, access_token, routes.PROFILE, proxies)
         return KiteProfile(_text(data, "user_id"), _text(data, "user_name"))
 
@@ -81,7 +81,7 @@ class KiteLogin:
         return KiteSession(_text(data, "access_token"), _text(data, "user_id"), _text(data, "user_name"))
 
     def login_url(self, api_key: str, state: str) -> str:
-        """Return the page where the user logs in; Kite hands `state` back to our callback."""
+        """Return the login page's address; Kite passes `state` back to our callback."""
         params = {"v": "3", "api_key": api_key, "redirect_params": urlencode({"state": state})}
         return f"{self._login_page}?{urlencode(params)}"
 
@@ -93,15 +93,15 @@ class KiteLogin:
         proxies: Proxies,
         secrets: tuple[str, ...] = (),
     ) -> Any:
-        calls = KiteClient(api_key, access_token, self._root, self._wire, proxies, secrets)
+        client = KiteClient(api_key, access_token, self._root, self._pool, proxies, secrets)
         try:
-            return outcomes.read(await calls.call(request, self._seconds))
+            return outcomes.read(await client.call(request, self._seconds))
         finally:
-            calls.close()
+            client.close()
 
 
 def token_expiry(now: datetime) -> datetime:
-    """Return when a token made at `now` dies: the next 06:00, exchange time."""
+    """Return when a token made at `now` expires: the next 06:00, exchange time."""
     here = now.astimezone(INDIA)
     today = datetime.combine(here.date(), TOKENS_DIE_AT, tzinfo=INDIA)
     return today if here < today else today + timedelta(days=1)

@@ -1,7 +1,7 @@
-"""The broker's rows in our words. A row that cannot be read costs that row, and is known to be missing.
+"""Converts the broker's rows to domain objects. An unreadable row is left out and known to be missing.
 
-Each list is a `Listing`: the rows that were read, and the symbols of those that were not. An order needs
-little to be followed; a position, a holding or a quote with one odd field is not used at all.
+Each list is a `Listing`: the rows that were read, and the symbols of those that were not. An order needs few
+fields to be followed; a position, a holding or a quote with one odd field is not used at all.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,8 +33,8 @@ class Malformed(ValueError):
 def orders(data: Any) -> Listing[BrokerOrder]:
     """Read `GET /orders`. Raises `BrokerUnavailable` where it is no list.
 
-    A row is followed as far as its number, side, status and quantities can be read, whatever else is wrong
-    with it; one whose symbol, product or tags are odd counts as unread beside, since it proves no absence.
+    A row is followed as long as its number, side, status and quantities can be read. One whose symbol,
+    product or tags are odd counts as unread as well, since it proves no absence.
     """
     return _listing("order book", data, _order, _is_odd_order)
 
@@ -95,7 +95,7 @@ def _listing(
 
 
 def _symbol(row: Any) -> str | None:
-    """Return the symbol of an unread row, None where it says none."""
+    """Return the symbol of an unread row, None where it names none."""
     symbol = row.get("tradingsymbol") if isinstance(row, dict) else None
     return symbol if isinstance(symbol, str) and symbol else None
 
@@ -123,7 +123,7 @@ def _order(row: dict[str, Any]) -> BrokerOrder:
 
 
 def _is_odd_order(row: dict[str, Any]) -> bool:
-    """Tell whether a row that is followed may still hide something: whose it is, or under which tag."""
+    """Tell whether a row that is followed may still hide its instrument or its tag."""
     named = all(_text_or_empty(row, name) for name in ("exchange", "tradingsymbol", "product"))
     return not named or not _tags_are_whole(row)
 

@@ -1,8 +1,8 @@
-"""What an answer means: the one table from the wire to our words.
+"""Maps broker answers to outcomes, in one table.
 
 For an order the question is whether it may exist. "Rejected" needs proof: the request never left, or the
-broker answered with its own error envelope, whatever its type, and a status that says it went no further. All
-else is unknown.
+broker answered with its own error envelope and a status that says it went no further. Everything else is
+unknown.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def _timed_out(reply: Reply) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One kind of answer: `order` is what it means for a placement (None: unknown), `read` for a read."""
+    """One kind of answer: `order` is its outcome for a placement (None: unknown), `read` for a read."""
 
     name: str
     holds: Callable[[Reply], bool]
@@ -119,12 +119,12 @@ TABLE: tuple[Row, ...] = (
 
 
 def row_of(reply: Reply) -> Row:
-    """Return the first row that holds; the last one always does."""
+    """Return the first matching row; the last one always matches."""
     return next(row for row in TABLE if row.holds(reply))
 
 
 def placed(reply: Reply) -> PlaceOutcome:
-    """Return what an answer to a placement means; its data is the order id."""
+    """Return the outcome of a placement; its data is the order id."""
     row = row_of(reply)
     if row.order is Accepted:
         if isinstance(reply.data, str) and reply.data:

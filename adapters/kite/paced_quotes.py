@@ -1,4 +1,4 @@
-"""Quotes of one account, paced within one process: Kite allows one `/quote` call a second, shared by all."""
+"""Paces one account's quote calls within one process: Kite allows one `/quote` call a second."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ Ask = Callable[[list[str]], Awaitable[Mapping[str, Quote]]]
 
 
 class AskWithin(Protocol):
-    """Asks the broker once; a question that has not left within so many seconds never leaves."""
+    """Asks the broker once; a request that has not left within so many seconds never leaves."""
 
     def __call__(
         self, names: list[str], leave_within: float | None = None, /
@@ -27,7 +27,7 @@ class AskWithin(Protocol):
 
 
 class Quotes(Protocol):
-    """An account's quotes, however its questions are paced."""
+    """An account's quotes, however their calls are paced."""
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]: ...
 
@@ -50,7 +50,7 @@ class PacedQuotes:
         self._free_at = float("-inf")
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
-        """Return quotes by name; an error of the call is its first asker's, the others ask for themselves."""
+        """Return quotes by name; a failed call raises for its first caller, the others ask again."""
         wanted = frozenset(instruments)
         if not self._covers(wanted):
             self._wanted |= wanted

@@ -1,4 +1,4 @@
-"""The broker's words: made safe to show and to store, and the few of them that decide something.
+"""Sanitizes the broker's messages, and recognizes the few that decide something.
 
 Error types are not enough: the same refusal comes under several types, and HTTP 428 comes without any.
 """
@@ -37,16 +37,16 @@ _PERMISSION = re.compile(
 
 
 def plain(text: str) -> str:
-    """Return `text` without what cannot be printed or stored: control characters, lone surrogates."""
+    """Return `text` without characters that cannot be printed or stored: controls, lone surrogates."""
     return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 def say_login_is_dead(status: int | None, message: str) -> bool:
-    """Tell whether a refusal speaks of the login or its token, whatever its type."""
+    """Tell whether a refusal concerns the login or its token, whatever its type."""
     text = " ".join(message.lower().replace("`", "").split())
     return status in _LOGIN_STATUSES and not speak_of_permission(message) and bool(_DEAD.search(text))
 
 
 def speak_of_permission(message: str) -> bool:
-    """Tell whether a refusal speaks of what the login may do: no new login helps."""
+    """Tell whether a refusal concerns the login's permissions: no new login helps."""
     return bool(_PERMISSION.search(message.lower()))

@@ -1,7 +1,7 @@
-"""What an answer says, read as the official client reads it, with what that drops kept.
+"""Reads an answer as the official client does, and keeps what that client drops.
 
-Three of the wire's error types have no class in the client and become `GeneralException`, a text body becomes
-a "502" whatever its status, and a 500 that says "success" is returned as one. So replies are told by the
+Three of Kite's error types have no class in the client and become `GeneralException`, a text body becomes a
+"502" whatever its status, and a 500 that says "success" is returned as one. So replies are told apart by the
 status and the envelope, not by the class of the exception.
 """
 
@@ -22,11 +22,11 @@ LONGEST_MESSAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is known of one call when it is over. Holds no credential but in `data`, which is not printed.
+    """What is known of a finished call. Holds no credential but in `data`, which is not printed.
 
-    `left`: whether any byte of the request went out. `status` is None where no status line came back.
-    `envelope`: the body is the broker's error envelope; `error_type` (None where it names none) and `message`
-    are from it. `failure` names what kept the client from returning `data`.
+    `left`: whether any byte of the request left. `status` is None where no status line came back. `envelope`:
+    the body is the broker's error envelope; `error_type` (None where it names none) and `message` are from
+    it. `failure` names what kept the client from returning `data`.
     """
 
     left: bool
@@ -39,7 +39,10 @@ class Reply:
 
 
 def reply_of(answer: Answer, picked: str | None, secrets: Sequence[str]) -> Reply:
-    """Return what is known of a call that left. Never raises; cuts `secrets` out of what the broker says."""
+    """Return what is known of a call that left.
+
+    Never raises; removes `secrets` from the broker's messages.
+    """
     if answer.failure is not None:
         return Reply(True, answer.status, failure=answer.failure)
     body = b""
@@ -57,7 +60,7 @@ def reply_of(answer: Answer, picked: str | None, secrets: Sequence[str]) -> Repl
 
 
 def _data(answer: Answer, body: bytes, picked: str | None) -> Any:
-    """Return what `KiteConnect._request` would of this answer, or raise what it would."""
+    """Return or raise what `KiteConnect._request` would for this answer."""
     kind = answer.headers["content-type"]
     if "json" in kind:
         data = _of_envelope(_json(body), answer.status)
@@ -88,9 +91,9 @@ def _json(body: bytes) -> Any:
 
 
 def _envelope(body: bytes) -> tuple[str | None, str] | None:
-    """Return error_type and message of Kite's error envelope, None when the body is no such thing.
+    """Return error_type and message of Kite's error envelope, None when the body is not one.
 
-    The type may be missing, null or unheard of: HTTP 428 comes without one. A message must be there.
+    The type may be missing, null or unknown: HTTP 428 comes without one. A message must be there.
     """
     try:
         found = _json(body)

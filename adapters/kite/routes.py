@@ -1,4 +1,4 @@
-"""Our calls, as the official client makes them: its routes, its parameters, its order of them.
+"""Builds our requests as the official client does: its routes, its parameters, their order.
 
 `tests/contract/test_kite_requests.py` compares each with what the unmodified client sends.
 """
@@ -20,9 +20,9 @@ USER_AGENT = f"{f'{__title__}-python/'.capitalize()}{__version__}"
 
 @dataclass(frozen=True, slots=True)
 class KiteRequest:
-    """One call. `target` is path and query; `form` a body, already encoded.
+    """One request. `target` is path and query; `form` a body, already encoded.
 
-    `picked` names the one part of `data` that the client returns of it.
+    `picked` names the one field of `data` that the client returns.
     """
 
     method: str

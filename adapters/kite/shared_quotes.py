@@ -1,4 +1,4 @@
-"""Quotes of one account, paced over all processes: one of them asks, the others take what it heard."""
+"""Paces one account's quote calls over all processes: one asks, the others reuse its answer."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -26,17 +26,17 @@ FRESH = SHARED_FOR.total_seconds()
 
 
 def asker(user_id: UUID, api_key: str, access_token: str) -> Asker:
-    """Return the marks of a login: the same in every process, and of no use to one who reads them."""
+    """Return the marks of a login: the same in every process, and useless to a reader."""
     return Asker(user_id, _mark(api_key), _mark(f"{api_key}:{access_token}"))
 
 
 def shared(turns: QuoteTurns, of: Asker) -> Callable[[AskWithin, Clock], Quotes]:
-    """Return what paces an account's questions by these turns."""
+    """Return the pacing of an account's quote calls by these turns."""
     return lambda ask, clock: SharedQuotes(ask, clock, turns, of)
 
 
 class SharedQuotes:
-    """Answers from the account's last question, whichever process asked it, while under a second old."""
+    """Answers from the account's last call by any process, while it is under a second old."""
 
     def __init__(self, ask: AskWithin, clock: Clock, turns: QuoteTurns, of: Asker) -> None:
         self._ask = ask
@@ -51,7 +51,7 @@ class SharedQuotes:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
-        """Return quotes by name; an error of the call is its asker's alone. Raises `StoreUnavailable`."""
+        """Return quotes by name; a failed call raises for its caller alone. Raises `StoreUnavailable`."""
         wanted = frozenset(instruments)
         if not self._covers(wanted):
             self._wanted |= wanted
@@ -79,7 +79,7 @@ class SharedQuotes:
     async def _ask_for(self, turn: Turn, asked_at: float, wanted: frozenset[str]) -> None:
         """Ask, and wait as long as the turn lasts; a later answer still counts, though others may ask then.
 
-        The question is a task: it goes on for the others when the entry that asked it is called off.
+        The call is a task: it continues for the others when the entry that started it is cancelled.
         """
         left = asked_at + LEAVES - self._clock.monotonic()
         if left <= 0:
@@ -114,7 +114,7 @@ class SharedQuotes:
     def _over(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # an answer that came after its turn, to nobody
+            task.exception()  # an answer that came after its turn, unused
 
     def _take_over(self, told: Told, asked_at: float) -> None:
         if told.prices is not None and asked_at - told.age > self._heard_at:

@@ -1,4 +1,4 @@
-"""An account whose order calls are spans."""
+"""Traces the order calls of an account as spans."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class TracedKiteBroker(KiteBroker):
     async def place(
         self, order: OrderRequest, timeout: float, leave_within: float = LEAVE_WITHIN
     ) -> PlaceOutcome:
-        """Send one order, once; never raises for what the broker or the wire does, never retries."""
+        """Send one order, once; never raises for a broker or network failure, never retries."""
         with self._tracer.start_as_current_span(
             f"broker order {order.side}", kind=SpanKind.CLIENT, attributes=_attributes(order)
         ) as span:
@@ -34,7 +34,7 @@ class TracedKiteBroker(KiteBroker):
 
 
 def ids() -> dict[str, str]:
-    """Return whose work this is, as its log lines say it."""
+    """Return the user and strategy ids of the current log context."""
     bound = structlog.contextvars.get_contextvars()
     return {f"stopwatch.{name}": str(bound[name]) for name in _IDS if name in bound}
 

@@ -1,4 +1,4 @@
-"""The question to a proxy whether it passes bytes on to the broker."""
+"""Asks a proxy for a tunnel to the broker (CONNECT)."""
 
 import asyncio
 from typing import cast
@@ -7,11 +7,11 @@ LONGEST_HEAD = 64 * 1024
 
 
 class TunnelRefused(OSError):
-    """The proxy would not, or did not answer as a proxy does."""
+    """The proxy refused, or did not answer as a proxy does."""
 
 
 class Tunnel(asyncio.Protocol):
-    """Asks for one tunnel; then the connection is another protocol's."""
+    """Asks for one tunnel; then the connection belongs to another protocol."""
 
     def __init__(self) -> None:
         self._head = bytearray()
@@ -19,9 +19,9 @@ class Tunnel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     async def open(self, authority: str, headers: str) -> asyncio.Transport:
-        """Ask, and return the transport that the tunnel goes through. Raises `TunnelRefused`.
+        """Ask, and return the transport inside the tunnel. Raises `TunnelRefused`.
 
-        `headers` are the proxy's own; nothing of what is meant for the broker is in them.
+        `headers` are the proxy's own; they hold nothing meant for the broker.
         """
         assert self._transport is not None  # noqa: S101 - asked after it was connected
         request = f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{headers}\r\n"
@@ -40,7 +40,7 @@ class Tunnel(asyncio.Protocol):
         self._head += data
         if b"\r\n\r\n" in self._head:
             words = bytes(self._head).split(b" ", 2)
-            # The broker speaks second inside: bytes behind the head are nobody's.
+            # The broker speaks second inside: bytes behind the head belong to neither.
             good = (
                 self._head.endswith(b"\r\n\r\n") and words[0].startswith(b"HTTP/1.") and words[1][:1] == b"2"
             )

@@ -1,4 +1,4 @@
-"""Logs which rows of the broker's lists could not be read: now and then, by symbol, never their content."""
+"""Logs unreadable rows of the broker's lists: at intervals, by symbol, never their content."""
 
 import logging
 from collections.abc import Collection
@@ -15,14 +15,14 @@ log = logging.getLogger(__name__)
 
 
 class UnreadRows:
-    """What one account's lists hold that cannot be read; each list is told of at most once in `EVERY`."""
+    """The unreadable rows of one account's lists; each list is logged at most once in `EVERY`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._told_at: dict[str, float] = {}
 
     def note(self, name: str, symbols: Collection[str | None]) -> None:
-        """Say which symbols of the list `name` were not read; None stands for rows that name none."""
+        """Log the symbols of unreadable rows of the list `name`; None stands for rows that name none."""
         now = self._clock.monotonic()
         if not symbols or now - self._told_at.get(name, float("-inf")) < EVERY:
             return

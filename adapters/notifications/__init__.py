@@ -1,1 +1,1 @@
-"""Bringing notices to their users: signed webhooks, mail, and services such as Telegram."""
+"""Sends notifications to users: signed webhooks, mail, and services such as Telegram."""

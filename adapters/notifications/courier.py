@@ -1,4 +1,4 @@
-"""Brings each notice by its channel's way; opens the sealed address for that, and for nothing else."""
+"""Sends each notification over its channel, and opens the sealed address only for that."""
 
 import structlog
 
@@ -6,7 +6,7 @@ from adapters.notifications.services import Services
 from adapters.notifications.webhook import Webhooks
 from adapters.secrets.vault import Opener
 from domain.errors import SecretUnreadable
-from domain.notification import Arrival, ChannelKind, Delivery, Notice, sealed_name
+from domain.notification import Arrival, ChannelKind, Delivery, Notification, sealed_name
 
 
 class ChannelCourier:
@@ -17,10 +17,10 @@ class ChannelCourier:
         self._webhooks = webhooks
         self._services = services
 
-    async def bring(self, notice: Notice) -> Delivery:
-        """Send it once. What nobody foresaw is an unknown outcome, and a line in the log."""
+    async def bring(self, notification: Notification) -> Delivery:
+        """Send it once. An unexpected error is an unknown outcome, and is logged."""
         try:
-            return await self._brought(notice)
+            return await self._brought(notification)
         except SecretUnreadable:
             return Delivery(
                 Arrival.REFUSED, "The channel's address cannot be read any more: set it up again."
@@ -29,19 +29,21 @@ class ChannelCourier:
             # Not the error itself: it may hold the address.
             log = structlog.get_logger()
             log.error(
-                "a notice could not be sent", notice_id=str(notice.notice_id), error=type(unforeseen).__name__
+                "a notification could not be sent",
+                notice_id=str(notification.notice_id),
+                error=type(unforeseen).__name__,
             )
             return Delivery(Arrival.UNKNOWN, "It could not be sent: it may or may not have arrived.")
 
-    async def _brought(self, notice: Notice) -> Delivery:
-        address = await self._opened(notice, notice.address, "address")
-        if notice.channel_kind is ChannelKind.WEBHOOK:
-            secret = await self._opened(notice, notice.secret or b"", "secret")
-            return await self._webhooks.post(notice, address, secret)
-        if notice.channel_kind is ChannelKind.EMAIL:
-            return await self._services.mail(notice, address)
-        return await self._services.send(notice, address)
+    async def _brought(self, notification: Notification) -> Delivery:
+        address = await self._opened(notification, notification.address, "address")
+        if notification.channel_kind is ChannelKind.WEBHOOK:
+            secret = await self._opened(notification, notification.secret or b"", "secret")
+            return await self._webhooks.post(notification, address, secret)
+        if notification.channel_kind is ChannelKind.EMAIL:
+            return await self._services.mail(notification, address)
+        return await self._services.send(notification, address)
 
-    async def _opened(self, notice: Notice, blob: bytes, column: str) -> str:
-        name = sealed_name(notice.channel_id, column)
-        return await self._opener.open(blob, user_id=notice.user_id, field=name)
+    async def _opened(self, notification: Notification, blob: bytes, column: str) -> str:
+        name = sealed_name(notification.channel_id, column)
+        return await self._opener.open(blob, user_id=notification.user_id, field=name)

@@ -1,7 +1,7 @@
-"""Which addresses a notice may be sent to: those of the internet, and none of our own networks.
+"""Decides which addresses a notification may be sent to: public ones, none of the own networks.
 
-A user names the address, and a process of ours that stands inside the network calls it. What it resolves to
-is checked when the connection is made, each time: a name may point somewhere else by then.
+A user names the address, and a process inside the network calls it. The resolved address is checked at every
+connection: a name may resolve to another one later.
 """
 
 import asyncio
@@ -10,15 +10,15 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 CONNECT_SECONDS = 4.0
 _EMBEDDED = tuple(ip_network(word) for word in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "::/96"))
-"""IPv6 addresses that stand for an IPv4 address, which may be one of ours."""
+"""IPv6 addresses that stand for an IPv4 address, which may be a private one."""
 
 
 class NotOutside(OSError):
-    """The name or address leads into a network of our own, or nowhere."""
+    """The name or address leads into a private network, or nowhere."""
 
 
 def is_outside(text: str) -> bool:
-    """Tell whether an IP address is one of the public internet."""
+    """Tell whether an IP address is public."""
     address: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address):
         if address.ipv4_mapped is not None:
@@ -29,7 +29,7 @@ def is_outside(text: str) -> bool:
 
 
 def may_be_called(host: str) -> bool:
-    """Tell whether a host is a name, which is looked at when it is resolved, or a public address."""
+    """Tell whether a host is a public address, or a name, which is checked when it is resolved."""
     try:
         return is_outside(host)
     except ValueError:
@@ -37,7 +37,7 @@ def may_be_called(host: str) -> bool:
 
 
 async def answers(host: str, port: int) -> bool:
-    """Tell whether somebody takes connections there: if not, nothing that is sent can arrive."""
+    """Tell whether a server accepts connections there: if not, nothing that is sent can arrive."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             _, writer = await asyncio.open_connection(host, port)

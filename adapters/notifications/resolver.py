@@ -1,4 +1,4 @@
-"""Names of the users' servers, resolved to addresses of the internet alone."""
+"""Resolves the names of users' servers to public addresses only."""
 
 import socket
 
@@ -9,7 +9,7 @@ from adapters.notifications.public_address import NotOutside, is_outside
 
 
 class OutsideResolver(AbstractResolver):
-    """Resolves names to public addresses alone. `anywhere`: tests, and a product on one machine."""
+    """Resolves names to public addresses only. `anywhere`: tests, and a product on one machine."""
 
     def __init__(self, *, anywhere: bool = False) -> None:
         self._resolver = ThreadedResolver()
@@ -18,12 +18,12 @@ class OutsideResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Return where `host` is. Raises `NotOutside`, and `OSError` when nobody knows."""
+        """Return the addresses of `host`. Raises `NotOutside`, and `OSError` when it does not resolve."""
         found = await self._resolver.resolve(host, port, family)
         allowed = [one for one in found if self._anywhere or is_outside(one["host"])]
         if not allowed:
-            raise NotOutside("the address is not one of the internet")
+            raise NotOutside("the address is not public")
         return allowed
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no resource is open."""

@@ -1,7 +1,7 @@
-"""Services such as Telegram, and mail, by Apprise: which addresses are taken, and what a try came to.
+"""Sends notifications by mail and by services such as Telegram, through Apprise.
 
 Apprise knows over a hundred services, many of which call whatever host the address names, or read what a
-parameter of the address points to. Taken are those with a host of their own, one receiver, no parameters.
+parameter of the address points to. Accepted are those with a host of their own, one receiver, no parameters.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from adapters.notifications.public_address import answers
-from domain.notification import Arrival, Delivery, Notice, body_of, title_of
+from domain.notification import Arrival, Delivery, Notification, body_of, title_of
 
 SECONDS = 12.0
 _HTTPS = 443
@@ -27,14 +27,14 @@ _SERVERS_FAULT = 500
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service that is taken: its name, how an address looks, and the host that is called."""
+    """An accepted service: its name, the form of its address, and the host that is called."""
 
     name: str
     form: str
     host: str
     port: int = _HTTPS
     mode: str | None = None
-    """What Apprise calls the way that has this host, where it has others."""
+    """Apprise's name of the mode that calls this host, where it has several."""
 
 
 SERVICES: Mapping[str, Service] = {
@@ -48,11 +48,11 @@ SERVICES: Mapping[str, Service] = {
 
 
 class BadAddress(ValueError):
-    """A service's address is not one; the message says how it should look, and repeats nothing of it."""
+    """A service's address is malformed; the message shows the right form and repeats none of the address."""
 
 
 def service_of(address: str) -> Service:
-    """Return whose address it is. Raises `BadAddress`. Loads Apprise: call it in a thread."""
+    """Return the service of an address. Raises `BadAddress`. Loads Apprise: call it in a thread."""
     scheme, _, rest = address.partition("://")
     service = SERVICES.get(scheme.lower())
     if service is None or not rest:
@@ -65,7 +65,7 @@ def service_of(address: str) -> Service:
 
 
 class Services:
-    """Sends by Apprise, in threads of its own. `mail`: Apprise's address of the operator's mail server."""
+    """Sends through Apprise, in its own threads. `mail`: Apprise's address of the operator's mail server."""
 
     def __init__(self, mail: str | None = None, services: Mapping[str, Service] = SERVICES) -> None:
         self._mail = mail
@@ -73,37 +73,37 @@ class Services:
         self._threads = ThreadPoolExecutor(4, "notices")
 
     def close(self) -> None:
-        """Let nothing more be sent."""
+        """Send nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def send(self, notice: Notice, address: str) -> Delivery:
-        """Send it once and say what is known of it."""
+    async def send(self, notification: Notification, address: str) -> Delivery:
+        """Send it once and return what is known of it."""
         service = self._services[address.partition("://")[0].lower()]
         if not await answers(service.host, service.port):
             return Delivery(Arrival.NOT_YET, f"{service.name} could not be reached.")
-        return await self._sent(notice, address, service.name)
+        return await self._sent(notification, address, service.name)
 
-    async def mail(self, notice: Notice, to: str) -> Delivery:
-        """Mail it over the operator's server."""
+    async def mail(self, notification: Notification, to: str) -> Delivery:
+        """Send it by mail through the operator's server."""
         if self._mail is None:
             return Delivery(Arrival.REFUSED, "This server sends no mail: STOPWATCH_MAIL_URL is not set.")
         address = f"{self._mail}{'&' if '?' in self._mail else '?'}to={quote(to)}"
         if not await answers(*await asyncio.to_thread(_mail_server, address)):
             return Delivery(Arrival.NOT_YET, "The mail server could not be reached.")
-        return await self._sent(notice, address, "The mail server")
+        return await self._sent(notification, address, "The mail server")
 
-    async def _sent(self, notice: Notice, address: str, name: str) -> Delivery:
+    async def _sent(self, notification: Notification, address: str, name: str) -> Delivery:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(SECONDS):
-                arrived, said = await loop.run_in_executor(self._threads, _notify, address, notice)
+                arrived, said = await loop.run_in_executor(self._threads, _notify, address, notification)
         except TimeoutError:
             arrived, said = False, ""
         return Delivery(Arrival.ARRIVED) if arrived else refusal(name, said)
 
 
 def refusal(name: str, said: str) -> Delivery:
-    """Return what Apprise's words tell of a try that failed; without a status, nothing is known."""
+    """Interpret Apprise's log lines of a failed try; without a status, the outcome is unknown."""
     found = _STATUS.findall(said)
     if not found:
         return Delivery(Arrival.UNKNOWN, f"{name} gave no clear answer: it may or may not have arrived.")
@@ -114,7 +114,7 @@ def refusal(name: str, said: str) -> Delivery:
 
 
 class _Overheard(logging.Handler):
-    """Keeps what Apprise says in one thread: its functions return no more than a yes or no."""
+    """Captures Apprise's log lines of one thread: its functions only return true or false."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -126,7 +126,7 @@ class _Overheard(logging.Handler):
             self.lines.append(record.getMessage())
 
 
-def _notify(address: str, notice: Notice) -> tuple[bool, str]:
+def _notify(address: str, notification: Notification) -> tuple[bool, str]:
     plugin = _instantiated(address)
     if plugin is None:
         return False, "error=400"
@@ -134,10 +134,10 @@ def _notify(address: str, notice: Notice) -> tuple[bool, str]:
     log = logging.getLogger("apprise")
     log.addHandler(heard)
     try:
-        body = body_of(notice.text, notice.at)
-        return bool(plugin.notify(body=body, title=title_of(notice.kind), body_format="text")), "\n".join(
-            heard.lines
-        )
+        body = body_of(notification.text, notification.at)
+        return bool(
+            plugin.notify(body=body, title=title_of(notification.kind), body_format="text")
+        ), "\n".join(heard.lines)
     finally:
         log.removeHandler(heard)
 
@@ -156,7 +156,7 @@ def _mail_server(address: str) -> tuple[str, int]:
 
 @cache
 def _apprise() -> Any:
-    # 30 MB and a third of a second, for whoever is told this way.
+    # 30 MB and a third of a second, only where a service is used.
     import apprise
 
     logging.getLogger("apprise").propagate = False  # its lines name receivers

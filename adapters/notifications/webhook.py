@@ -1,7 +1,7 @@
-"""Signed webhooks, as the Standard Webhooks specification has them (standardwebhooks.com, version 1).
+"""Sends signed webhooks, by the Standard Webhooks specification (standardwebhooks.com, version 1).
 
-`webhook-id` is the notice's id, the same in every try; `webhook-signature` is an HMAC over id, time and body.
-Whoever receives one checks it with the specification's own libraries.
+`webhook-id` is the notification's id, the same in every try; `webhook-signature` is an HMAC over id, time and
+body. Receivers verify it with the specification's own libraries.
 """
 
 import ssl
@@ -16,7 +16,7 @@ from standardwebhooks import Webhook
 
 from adapters.notifications.public_address import CONNECT_SECONDS, NotOutside, may_be_called
 from adapters.notifications.resolver import OutsideResolver
-from domain.notification import Arrival, Delivery, Notice, title_of
+from domain.notification import Arrival, Delivery, Notification, title_of
 from domain.ports import Clock
 
 ANSWER_SECONDS = 5.0
@@ -29,9 +29,9 @@ _MAYBE = frozenset({502, 504})
 
 
 class Webhooks:
-    """The way out to the users' own servers; each call a connection of its own, redirects not followed.
+    """Calls users' own servers; each call on a new connection, without following redirects.
 
-    A connection kept open may be closed by the other side while a notice is on its way: nobody would know.
+    A kept connection may be closed by the server while a notification is being sent, with an unknown outcome.
     """
 
     def __init__(self, clock: Clock, *, anywhere: bool = False) -> None:
@@ -51,10 +51,10 @@ class Webhooks:
     ) -> None:
         await self._session.close()
 
-    async def post(self, notice: Notice, address: str, secret: str) -> Delivery:
-        """Send it once and say what is known of it."""
-        body = orjson.dumps(content(notice))
-        headers = signed(notice, body, secret, self._clock.now())
+    async def post(self, notification: Notification, address: str, secret: str) -> Delivery:
+        """Send it once and return what is known of it."""
+        body = orjson.dumps(content(notification))
+        headers = signed(notification, body, secret, self._clock.now())
         try:
             if not self._anywhere and not may_be_called(urlsplit(address).hostname or ""):
                 raise NotOutside
@@ -66,34 +66,34 @@ class Webhooks:
             return _failed(error)
 
 
-def content(notice: Notice) -> dict[str, object]:
-    """Return the body's words: what, when, and of which strategy."""
+def content(notification: Notification) -> dict[str, object]:
+    """Return the JSON body: the kind, the time, and the strategy."""
     return {
-        "type": notice.kind.value,
-        "timestamp": notice.at.isoformat(),
+        "type": notification.kind.value,
+        "timestamp": notification.at.isoformat(),
         "data": {
-            "notice_id": str(notice.notice_id),
-            "strategy_id": str(notice.strategy_id) if notice.strategy_id else None,
-            "title": title_of(notice.kind),
-            "text": notice.text,
+            "notice_id": str(notification.notice_id),
+            "strategy_id": str(notification.strategy_id) if notification.strategy_id else None,
+            "title": title_of(notification.kind),
+            "text": notification.text,
         },
     }
 
 
-def signed(notice: Notice, body: bytes, secret: str, now: datetime) -> dict[str, str]:
-    """Return the headers under which a receiver knows that it is ours, and not an old one."""
-    signature = Webhook(secret).sign(str(notice.notice_id), now.astimezone(UTC), body.decode())
+def signed(notification: Notification, body: bytes, secret: str, now: datetime) -> dict[str, str]:
+    """Return the headers by which a receiver verifies the sender and the age."""
+    signature = Webhook(secret).sign(str(notification.notice_id), now.astimezone(UTC), body.decode())
     return {
         "Content-Type": "application/json",
         "User-Agent": "Stopwatch-Notices/1",
-        "webhook-id": str(notice.notice_id),
+        "webhook-id": str(notification.notice_id),
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signature,
     }
 
 
 def answered(status: int) -> Delivery:
-    """Return what an answer says."""
+    """Return the outcome for an HTTP status."""
     if status in _ARRIVED:
         return Delivery(Arrival.ARRIVED)
     if status == _GONE:

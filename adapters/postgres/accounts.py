@@ -1,4 +1,4 @@
-"""Users, and their broker accounts as the API sees them: sealed, never opened here."""
+"""Stores users and their broker accounts for the API, which seals broker secrets and cannot open them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,7 +38,7 @@ class BrokerAccount:
     token_expires_at: datetime | None
 
     def alive_at(self, instant: datetime) -> bool:
-        """Tell whether the stored login still holds at `instant`, as far as anybody knows now."""
+        """Tell whether the stored login is valid at `instant`, as far as is known now."""
         if self.login_dead or self.token_expires_at is None:
             return False
         return instant < self.token_expires_at
@@ -46,7 +46,7 @@ class BrokerAccount:
 
 @dataclass(frozen=True, slots=True)
 class SealedAccount:
-    """What is stored after a connection: identity in clear, secrets sealed for this user's row."""
+    """A new broker connection to store: identity in clear, secrets sealed for this user's row."""
 
     broker: str
     broker_user_id: str
@@ -60,13 +60,16 @@ class SealedAccount:
 
 
 class Accounts:
-    """All users: found by e-mail only while nobody is logged in yet."""
+    """All users. Only the login looks one up by e-mail, before the user is known."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
     async def add(self, email: str, password_hash: str) -> UUID | None:
-        """Create a user and return its id; the unit of work goes on for it. None when the e-mail is taken."""
+        """Create a user and return its id; the unit of work continues as that user.
+
+        None when the e-mail is taken.
+        """
         user_id = uuid4()
         await act_as(self._session, user_id)
         statement = (
@@ -78,10 +81,10 @@ class Accounts:
         return (await self._session.execute(statement)).scalar_one_or_none()
 
     async def by_email(self, email: str, network: str) -> tuple[Account | None, bool]:
-        """Return the user, and whether one of its logins of late came from `network`.
+        """Return the user, and whether a recent login of theirs came from `network`.
 
-        The same statements whatever they find: the time they take tells nobody whether the e-mail is known.
-        For the rest of the transaction this one account can be seen.
+        Runs the same statements whether or not the e-mail is known, so that the response time reveals
+        nothing. For the rest of the transaction this one account is visible.
         """
         from_there = (
             select(LoginRow.login_id)
@@ -100,7 +103,7 @@ class Accounts:
         return Account(*row) if row else None
 
     async def still_has(self, user_id: UUID, password_hash: str) -> bool:
-        """Tell whether this is still the password; it stays so until the unit of work ends."""
+        """Tell whether this is still the password; it cannot change before the unit of work ends."""
         statement = select(User.password_hash).where(User.user_id == user_id).with_for_update(key_share=True)
         return (await self._session.execute(statement)).scalar_one_or_none() == password_hash
 
@@ -124,9 +127,9 @@ class BrokerAccounts:
         return BrokerAccount(*row) if row else None
 
     async def hold(self) -> str | None:
-        """Return the account's name, None when there is none; until the unit of work ends it stays connected.
+        """Keep the account connected until the unit of work ends; return its name, None when there is none.
 
-        Any number of STARTs hold it at one time, and logins go on; only `release` waits.
+        Any number of STARTs can hold it at once, and logins proceed; only `release` waits.
         """
         query = select(BrokerKeys.broker, BrokerKeys.broker_user_id)
         query = query.where(BrokerKeys.user_id == self._user_id).with_for_update(key_share=True, read=True)
@@ -134,7 +137,7 @@ class BrokerAccounts:
         return account_name(row.broker, row.broker_user_id) if row else None
 
     async def release(self) -> bool:
-        """Wait until no START holds the account, and let none hold it; False when there is none."""
+        """Wait until no START holds the account and prevent new holds; False when there is none."""
         query = select(BrokerKeys.user_id).where(BrokerKeys.user_id == self._user_id).with_for_update()
         return (await self._session.execute(query)).scalar_one_or_none() is not None
 

@@ -1,7 +1,6 @@
-"""Every table there is: what migrations are compared with."""
+"""Imports every table, for the comparison with the migrations."""
 
-from adapters.postgres import notification_tables as notice_tables
-from adapters.postgres import tables
+from adapters.postgres import notification_tables, tables
 
 METADATA = tables.Base.metadata
-assert notice_tables.NotificationRow.metadata is METADATA  # noqa: S101 - importing them is what adds them
+assert notification_tables.NotificationRow.metadata is METADATA  # noqa: S101 - importing them is what adds them

@@ -1,7 +1,7 @@
-"""The audit log in Postgres: written in the transaction of the change it tells of, read by its user, checked.
+"""Writes the audit log in the transaction of the change it records; reads and verifies it.
 
-Write a line last in its transaction: it holds its user's chain until the commit, and whoever takes that lock
-last waits for nobody who waits for him.
+Write the line last in the transaction: it locks the user's chain until the commit, and because every
+transaction takes that lock last, no two of them can deadlock.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ _ENTRY = tuple(getattr(AuditRow, name) for name in AuditEntry.__dataclass_fields
 
 
 async def audit(session: AsyncSession, line: AuditLine) -> None:
-    """Add a line; it is there when the session's transaction commits, and not otherwise."""
+    """Add a line, committed or rolled back with the session's transaction."""
     await session.execute(
         _ADD,
         {
@@ -64,7 +64,7 @@ class AuditReader:
 
 
 class AuditCheck:
-    """Recomputes every chain. For who may read all of the log: the schema's owner."""
+    """Recomputes every chain. Needs a role that may read the whole log: the schema's owner."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -76,7 +76,7 @@ class AuditCheck:
         beginning, heads included, no longer passes through them.
         """
         async with self._store.read() as session:
-            # One snapshot for all of it: lines that are added meanwhile are not of this check.
+            # One snapshot for all of it: lines added during the check are left out.
             await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             heads = [Head(row.chain, row.seq, row.hash) for row in await session.scalars(select(AuditHead))]
             known = {head.chain: head for head in heads}

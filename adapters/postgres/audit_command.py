@@ -1,9 +1,9 @@
-"""The audit log, checked: `python -m adapters.postgres.audit_command verify [--anchor FILE]`.
+"""Checks the audit log: `python -m adapters.postgres.audit_command verify [--anchor FILE]`.
 
-The address comes from STOPWATCH_DATABASE_URL alone and is the schema's owner's: no other role reads all.
+Reads the schema owner's address from STOPWATCH_DATABASE_URL alone; no other role can read the whole log.
 
-An anchor file holds where every chain ended at the last check. Kept on another machine it shows what the
-database alone cannot: that somebody with all rights there wrote a chain anew from its first line.
+An anchor file records where every chain ended at the last check. Kept on another machine, it reveals what the
+database alone cannot: a chain that its administrator rewrote from the first line.
 """
 
 import argparse
@@ -29,7 +29,7 @@ class BadAnchor(Exception):
 
 
 def main(words: Sequence[str]) -> int:
-    """Check the log; return 0 when every chain holds, 1 when one is broken, 2 when nothing is known."""
+    """Check the log; return 0 when every chain holds, 1 when one is broken, 2 when the check cannot run."""
     asked = _parser().parse_args(words)
     address = os.environ.get(ADDRESS)
     if not address:
@@ -77,7 +77,10 @@ def read_anchors(path: Path) -> list[Head]:
 
 
 def write_anchors(path: Path, heads: Sequence[Head]) -> None:
-    """Keep the heads, in one step: an interrupted check leaves the earlier file. Raises `BadAnchor`."""
+    """Replace the anchor file atomically: an interrupted check leaves the earlier file.
+
+    Raises `BadAnchor`.
+    """
     kept = {head.chain: {"seq": head.seq, "hash": head.hash.hex()} for head in heads}
     aside = path.with_name(path.name + ".new")
     try:

@@ -1,4 +1,4 @@
-"""A user's channels and notices, as the API reads and writes them."""
+"""Stores a user's notification channels and lists their notifications, for the API."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,13 +15,13 @@ from adapters.postgres.tables import User
 from domain.notification import ChannelKind, NotificationKind
 
 MOST_CHANNELS = 5
-"""Of one user: each gets a line of its own when notices are sent."""
+"""Channels of one user: each gets a row of its own for every notification."""
 TEST_TEXT = "A test: this channel works. Nothing has happened in your account."
 
 
 @dataclass(frozen=True, slots=True)
 class NewChannel:
-    """A channel as it is written down: address and secret sealed."""
+    """A channel to store: address and secret sealed."""
 
     channel_id: UUID
     kind: ChannelKind
@@ -33,7 +33,7 @@ class NewChannel:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A channel as its user sees it."""
+    """A channel as shown to its user."""
 
     channel_id: UUID
     kind: str
@@ -45,7 +45,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class SentNotification:
-    """A notice and what has become of it."""
+    """A notification and its status."""
 
     notice_id: UUID
     channel_id: UUID
@@ -71,7 +71,7 @@ class Channels:
         self._user_id = user_id
 
     async def add(self, channel: NewChannel) -> Channel | None:
-        """Write a channel down and return it; None when its user has as many as he may."""
+        """Store a channel and return it; None when the user has reached the limit."""
         # Two at one moment take turns at the user's row, and the second counts the first.
         await self._session.execute(
             select(User.user_id).where(User.user_id == self._user_id).with_for_update()
@@ -97,20 +97,20 @@ class Channels:
         return [Channel(*row) for row in await self._session.execute(query)]
 
     async def tell_of(self, channel_id: UUID, kinds: Sequence[NotificationKind]) -> Channel | None:
-        """Change what a channel tells of; None when it is not there."""
+        """Change which events a channel is told of; None when it does not exist."""
         change = update(ChannelRow).where(self._mine, ChannelRow.channel_id == channel_id)
         tells = [kind.value for kind in kinds]
         row = (await self._session.execute(change.values(tells=tells).returning(*_CHANNEL))).one_or_none()
         return Channel(*row) if row is not None else None
 
     async def remove(self, channel_id: UUID) -> Channel | None:
-        """Delete a channel with its notices, and return what it was; None when it is not there."""
+        """Delete a channel with its notifications and return it; None when it does not exist."""
         gone = delete(ChannelRow).where(self._mine, ChannelRow.channel_id == channel_id)
         row = (await self._session.execute(gone.returning(*_CHANNEL))).one_or_none()
         return Channel(*row) if row is not None else None
 
     async def test(self, channel_id: UUID, now: datetime) -> UUID | None:
-        """Put a test notice into the outbox and return its id; None when there is no such channel."""
+        """Put a test notification into the outbox and return its id; None when there is no such channel."""
         found = select(ChannelRow.channel_id).where(self._mine, ChannelRow.channel_id == channel_id)
         if await self._session.scalar(found) is None:
             return None
@@ -136,7 +136,7 @@ class Channels:
 
 
 class SentNotifications:
-    """The notices of one user, newest first."""
+    """The notifications of one user, newest first."""
 
     def __init__(self, session: AsyncSession, user_id: UUID) -> None:
         self._session = session

@@ -1,4 +1,4 @@
-"""The claim: the right to send an order, taken once, by Postgres' clock. Many at once are one statement."""
+"""Claims the right to send an order, once, by Postgres' clock. Concurrent claims share one statement."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ CLAIM_LASTS = timedelta(seconds=2)
 EARLIEST = timedelta(seconds=2)
 """How long before its instant an order may be claimed."""
 
-# A claim lasts two seconds: whoever was frozen after it must not send later (checked before the call).
+# A claim lasts two seconds: a worker that was frozen after it must not send later (checked before the call).
 # One more than two seconds before its time comes from a worker whose clock is ahead: it must not buy early.
 # One just before its time is sent at its time, and says so.
 # What an account has sent lately limits what it may send now: exits come first, and entries leave them room.
@@ -137,7 +137,7 @@ _CLAIM_WAITING = text(_CLAIM.format(skip_locked="", bars=_BARS))
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a caller wants to send, and when it may."""
+    """An order to send, and the latest instant it may be sent."""
 
     attempt: Attempt
     quantity: int
@@ -159,7 +159,7 @@ class Claims:
         self._together: Batcher[Claim, Claimed | NotClaimed] = Batcher(self._take)
 
     async def take(self, claim: Claim) -> Claimed | NotClaimed:
-        """Return whether the right to send is ours now."""
+        """Return whether this caller now has the right to send."""
         return await self._together.add(claim)
 
     async def _take(self, claims: Sequence[Claim], wait: bool) -> list[_Answer]:
@@ -179,7 +179,7 @@ class Claims:
         return [next(told) if answer is None else answer for answer in answers]
 
     async def _told(self, lost: Sequence[Claim], wait: bool) -> list[_Answer]:
-        """Read what has become of the intents that somebody else holds; the winners' answers stand anyway."""
+        """Read the state of intents claimed by another caller; the winners' answers do not depend on it."""
         try:
             rows, now = await self._read({claim.attempt.order_id for claim in lost})
         except StoreUnavailable as error:
@@ -243,5 +243,5 @@ def _lost(attempt: Attempt | None, now: datetime, wait: bool) -> _Answer:
     if attempt is None:
         return LookupError("this intent is not in the order log")
     if attempt.status is OrderStatus.PLANNED and not wait:
-        return Later.LATER  # its row is locked by somebody who may yet let it go
+        return Later.LATER  # its row is locked by a transaction that may yet roll back
     return NotClaimed(attempt, now)

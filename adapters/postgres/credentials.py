@@ -1,4 +1,4 @@
-"""Broker accounts as the worker and the listener read them: sealed bytes, opened elsewhere."""
+"""Reads sealed broker accounts for the worker and the listener; other modules open them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -119,7 +119,9 @@ class FeedLogins:
         self._store = store
 
     async def read(self, user_id: UUID) -> FeedLogin | None:
-        """Return what the user's own feed needs, None when nothing of his runs or no account is connected."""
+        """Return what the user's own feed needs, None when nothing of theirs runs or no account is
+        connected.
+        """
         query = text(
             "SELECT user_id, api_key, access_token, login_version, login_dead FROM feed_logins "
             "WHERE user_id = :user_id"

@@ -1,4 +1,4 @@
-"""The way to Postgres: one engine a process, a unit of work that commits, a reading that cannot write.
+"""Connects to Postgres: one engine per process, a unit of work that commits, reads that cannot write.
 
 store = Store.open(url)
 async with store.work() as session:   # committed at the end, rolled back on an error
@@ -26,7 +26,7 @@ POOL_SECONDS = 2.0
 _SESSION_SETTINGS = {
     "timezone": "UTC",
     "jit": "off",
-    # A frozen worker keeps its row locks; nobody else's exit may wait longer for them than this.
+    # A frozen worker keeps its row locks; no other worker's exit may wait longer for them than this.
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "3s",
 }
@@ -37,25 +37,25 @@ _SET = text("SELECT set_config(:name, :value, true)")
 
 
 async def act_as(database: AsyncSession | AsyncConnection, user_id: UUID | None) -> None:
-    """Say for whom the rest of the transaction is: Postgres shows the API's role no other user's rows.
+    """Set the user of the rest of the transaction: Postgres shows the API's role no other user's rows.
 
-    It ends with the transaction. What comes after a commit in the same session sees nothing.
+    The setting ends with the transaction. After a commit, the same session sees no rows.
     """
     if user_id is not None:
         await set_for_now(database, "app.user_id", str(user_id))
 
 
 async def set_for_now(database: AsyncSession | AsyncConnection, name: str, value: str) -> None:
-    """Make a setting of Postgres for the rest of the transaction."""
+    """Set a Postgres configuration parameter for the rest of the transaction."""
     await database.execute(_SET, {"name": name, "value": value})
 
 
 class ReadSession(AsyncSession):
-    """A session in a READ ONLY transaction: what writes in it fails in Postgres."""
+    """A session in a READ ONLY transaction: writing in it fails in Postgres."""
 
 
 class Store:
-    """The database as one role sees it. `StoreUnavailable` comes out of each way in."""
+    """The database as one role sees it. Every access can raise `StoreUnavailable`."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -85,9 +85,9 @@ class Store:
 
     @asynccontextmanager
     async def work(self, user_id: UUID | None = None) -> AsyncIterator[AsyncSession]:
-        """Give a session and commit it; an exception rolls back. Constraint violations pass as they are.
+        """Give a session and commit it; an exception rolls back. Constraint violations pass unchanged.
 
-        `user_id`: for whom. The API's role sees rows of nobody else, and without it none at all.
+        The API's role sees the rows of `user_id` only, and none without it.
         """
         async with (
             translated(),
@@ -106,7 +106,7 @@ class Store:
 
     @asynccontextmanager
     async def look(self, user_id: UUID) -> AsyncIterator[AsyncConnection]:
-        """Give a connection that can only read the user's rows: a third of a session's processor time."""
+        """Give a read-only connection for the user's rows; it costs a third of a session's processor time."""
         async with translated(), self._reading.connect() as connection:
             # As text, past SQLAlchemy's compiler and result rows: 0.15 ms of each read.
             await connection.exec_driver_sql(_ACT_AS, (str(user_id),))
@@ -114,7 +114,7 @@ class Store:
 
     @asynccontextmanager
     async def statement(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection on which each statement commits by itself: one way to the server and back."""
+        """Give a connection on which each statement commits by itself, in one round trip."""
         async with translated(), self._committing.connect() as connection:
             yield connection
 
@@ -129,10 +129,10 @@ class Store:
 
 
 def _refuse_the_dead(connection: Any, record: Any, proxy: Any) -> None:
-    """Have the pool replace a connection whose other end has gone.
+    """Have the pool replace a connection that the server has closed.
 
-    The driver hears of that by itself, at once. SQLAlchemy's own `pool_pre_ping` asks the server instead, in
-    a transaction of its own: three ways there and back before each use (0.6 of 1.6 ms of a small read).
+    The driver learns of that by itself, at once. SQLAlchemy's own `pool_pre_ping` asks the server instead, in
+    a transaction of its own: three round trips before each use (0.6 of 1.6 ms of a small read).
     """
     if connection.driver_connection.is_closed():
         raise DisconnectionError("the server closed this connection")

@@ -1,4 +1,4 @@
-"""Second factors: one user's one-time codes and recovery codes, each accepted once by the row itself."""
+"""Stores second factors: a user's one-time codes and recovery codes, each accepted once."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class SecondFactors:
         return SecondFactor(*row) if row else None
 
     async def begin(self, secret: bytes) -> bool:
-        """Store a sealed secret to be confirmed, in place of an unconfirmed one; False where one counts."""
+        """Store a sealed secret to be confirmed, replacing an unconfirmed one; False where one counts."""
         new = insert(SecondFactorRow).values(user_id=self._user_id, secret=secret)
         statement = new.on_conflict_do_update(
             index_elements=[SecondFactorRow.user_id],
@@ -45,7 +45,7 @@ class SecondFactors:
         return (await self._session.execute(statement)).scalar_one_or_none() is not None
 
     async def confirm(self, secret: bytes, now: datetime, code_hashes: Iterable[bytes]) -> bool:
-        """Let the secret count, with these recovery codes; False where it was confirmed or begun anew."""
+        """Activate the secret, with these recovery codes; False where it was confirmed or replaced before."""
         statement = (
             update(SecondFactorRow)
             .where(self._mine, SecondFactorRow.secret == secret, SecondFactorRow.confirmed_at.is_(None))
@@ -60,7 +60,7 @@ class SecondFactors:
         return True
 
     async def take_step(self, step: int) -> bool:
-        """Note that the code of a half minute was used; False where it, or a later one, was used before."""
+        """Record that the code of a time step was used; False where it, or a later one, was used before."""
         statement = (
             update(SecondFactorRow)
             .where(self._mine, or_(SecondFactorRow.last_step.is_(None), SecondFactorRow.last_step < step))
@@ -69,7 +69,7 @@ class SecondFactors:
         return await self._changed(statement)
 
     async def take_recovery_code(self, code_hash: bytes, now: datetime) -> bool:
-        """Use a recovery code up; False where there is none such, or it was used before."""
+        """Use up a recovery code; False where it does not exist or was used before."""
         statement = (
             update(RecoveryCode)
             .where(
@@ -86,7 +86,7 @@ class SecondFactors:
         await self._session.execute(update(SecondFactorRow).where(self._mine).values(secret=secret))
 
     async def remove(self) -> None:
-        """Ask for no codes any more."""
+        """Delete the second factor: logins need no code any more."""
         await self._session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == self._user_id))
         await self._session.execute(delete(SecondFactorRow).where(self._mine))
 

@@ -1,4 +1,4 @@
-"""What of Postgres' and the driver's errors means "it did not answer": the one place that decides."""
+"""Decides which errors of Postgres and its driver mean "it did not answer"."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -43,7 +43,7 @@ async def translated() -> AsyncIterator[None]:
 
 
 def unanswered(error: BaseException) -> bool:
-    """Tell whether nothing is known after this error: not a refusal of what was asked."""
+    """Tell whether the outcome is unknown after this error: it is no refusal of the statement."""
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return True
     state = next((found for found in map(_state, _chain(error)) if found), None)

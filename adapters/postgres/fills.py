@@ -1,4 +1,4 @@
-"""What a fill changes: the order's row, the strategy's position and averages, the exit's first intent."""
+"""Applies a fill: to the order's row, the strategy's position and averages, the exit's first intent."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,32 +13,32 @@ from domain.strategy import Position
 from domain.timeline import EventKind, filled_text
 
 
-def write_fill(page: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
-    """Take over the broker's fill where it says more than we know; a smaller or older row changes nothing."""
+def write_fill(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
+    """Apply the broker's fill where it exceeds the stored one; a smaller or older row changes nothing."""
     before = attempt_of(row)
     if seen.filled_quantity < before.filled_quantity or not seen.filled_quantity:
         return
     grown = seen.filled_quantity > before.filled_quantity
     if not grown and (before.average_price is not None or seen.average_price is None):
         return
-    earlier = [attempt_of(attempt) for attempt in page.leg(before.key)]
+    earlier = [attempt_of(attempt) for attempt in unit.leg(before.key)]
     row.filled_quantity = seen.filled_quantity
     row.average_price = seen.average_price
     if grown:
-        row.filled_at = page.now
-    later = [attempt_of(attempt) for attempt in page.leg(before.key)]
-    if (page.strategy.trading_day, page.strategy.round) == (row.trading_day, row.round):
-        if before.key.leg is Leg.ENTRY and not page.strategy.bought_quantity:
-            page.strategy.bought_at = page.now
-        _move_position(page.strategy, before.key.leg, earlier, later)
+        row.filled_at = unit.now
+    later = [attempt_of(attempt) for attempt in unit.leg(before.key)]
+    if (unit.strategy.trading_day, unit.strategy.round) == (row.trading_day, row.round):
+        if before.key.leg is Leg.ENTRY and not unit.strategy.bought_quantity:
+            unit.strategy.bought_at = unit.now
+        _move_position(unit.strategy, before.key.leg, earlier, later)
     if before.key.leg is Leg.ENTRY:
-        _plan_exit(page, row)
+        _plan_exit(unit, row)
     if grown:
-        _say(page, row)
+        _say(unit, row)
 
 
 def position_of(bought: int, sold: int) -> Position:
-    """Return what the quantities say: bought from the first share until all of it is sold."""
+    """Return the position for these quantities: bought from the first share until all are sold."""
     if not bought:
         return Position.NONE
     return Position.BOUGHT if sold < bought else Position.SOLD
@@ -60,7 +60,7 @@ def _move_position(
 def _average(
     quantity: int, price: Decimal | None, earlier: Sequence[Attempt], later: Sequence[Attempt]
 ) -> Decimal | None:
-    """Return the average of this leg and of what rounds before it did, None while a price is unknown."""
+    """Return the average of this leg and of earlier rounds, None while a price is unknown."""
     if any(attempt.filled_quantity and attempt.average_price is None for attempt in later):
         return None
     value, shares = filled_value(later), filled(later)
@@ -73,16 +73,16 @@ def _average(
     return value / shares if shares else None
 
 
-def _plan_exit(page: UnitOfWork, entry: OrderRow) -> None:
+def _plan_exit(unit: UnitOfWork, entry: OrderRow) -> None:
     key = replace(attempt_of(entry).key, leg=Leg.EXIT)
-    if not page.leg(key):
-        page.add_order(planned(key, terms_of(entry), 1, None, page.now))
+    if not unit.leg(key):
+        unit.add_order(planned(key, terms_of(entry), 1, None, unit.now))
 
 
-def _say(page: UnitOfWork, row: OrderRow) -> None:
+def _say(unit: UnitOfWork, row: OrderRow) -> None:
     attempt = attempt_of(row)
     kind = EventKind.BOUGHT if attempt.key.leg is Leg.ENTRY else EventKind.SOLD
-    page.say(
+    unit.say(
         kind,
         filled_text(attempt, terms_of(row)),
         f"filled:{row.order_id}:{row.filled_quantity}",

@@ -1,4 +1,4 @@
-"""Reading legs: a thousand runs that ask at one second share a few dozen queries."""
+"""Reads legs; a thousand runs that ask in one second share a few dozen queries."""
 
 from collections import defaultdict
 from collections.abc import Sequence

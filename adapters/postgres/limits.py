@@ -1,4 +1,4 @@
-"""Limits and kill switches in Postgres: the rows that every claim asks (`adapters.postgres.claims`)."""
+"""Stores limits and kill switches, which every claim checks (`adapters.postgres.claims`)."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ class UserLimits:
         self._user_id = user_id
 
     async def switches(self) -> Switches:
-        """Return every kill switch that bars the user's entries, by one statement: each START asks."""
+        """Return every kill switch that bars the user's entries, in one statement: each START asks."""
         row = (await self._session.execute(_SWITCHES, {"user_id": self._user_id})).one()
         return Switches(
             own=_switch(row.kill_switch, row.kill_exits, row.kill_reason, row.killed_at),
@@ -49,7 +49,7 @@ class UserLimits:
         )
 
     async def set_switch(self, exits: KillExits | None, reason: str) -> None:
-        """Turn the kill switch on, or off with None. One that is on keeps the moment it was turned on at."""
+        """Turn the kill switch on, or off with None. One that is already on keeps its `since`."""
         on = exits is not None
         since = func.coalesce(LimitsRow.killed_at, func.clock_timestamp()) if on else None
         await self._write(kill_switch=on, kill_exits=exits, kill_reason=reason if on else "")
@@ -67,7 +67,7 @@ class UserLimits:
 
 
 async def set_system_switch(session: AsyncSession, exits: KillExits | None, reason: str) -> None:
-    """Turn the kill switch for everybody on, or off with None."""
+    """Turn the kill switch for all users on, or off with None."""
     on = exits is not None
     since = func.coalesce(SystemSwitch.halted_at, func.clock_timestamp()) if on else None
     change = update(SystemSwitch).values(halted=on, exits=exits, reason=reason if on else "", halted_at=since)
@@ -87,7 +87,7 @@ async def set_operator_switch(
 
 
 async def to_sell(session: AsyncSession) -> Sequence[ToSell]:
-    """Return every running strategy that a kill switch says to sell."""
+    """Return every running strategy whose shares a kill switch orders to be sold."""
     everybody = select(SystemSwitch.one).where(SystemSwitch.halted, SystemSwitch.exits == KillExits.EXIT)
     theirs = select(LimitsRow.user_id).where(LimitsRow.kill_switch, LimitsRow.kill_exits == KillExits.EXIT)
     suspended = select(OperatorSwitch.user_id).where(OperatorSwitch.exits == KillExits.EXIT)

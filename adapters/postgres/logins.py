@@ -1,7 +1,7 @@
-"""Logins: one row for each device that logged in, and the refresh tokens that keep it so.
+"""Stores logins: one row for each logged-in device, and its refresh tokens.
 
 A login ends once, with all of its tokens: refresh tokens because every renewal locks the login's row first,
-access tokens because `ended_logins` names it until the last of them has expired.
+access tokens because `ended_logins` lists the login until the last of them has expired.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ MOST_LOGINS = 100
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Where a login came from, as far as it can be known."""
+    """Where a login came from, as far as it is known."""
 
     address: str | None = None
     network: str | None = None
@@ -63,14 +63,14 @@ class Logins:
     async def open(
         self, user_id: UUID, token_hash: bytes, expires_at: datetime, device: Device, now: datetime
     ) -> Login:
-        """Write down a new login with its first refresh token, and return it."""
+        """Store a new login with its first refresh token, and return it."""
         login = Login(uuid4(), user_id, now, now, expires_at, device.address, device.agent)
         await self._session.execute(insert(LoginRow).values(**asdict(login), network=device.network))
         await self.add_token(login.login_id, user_id, token_hash, expires_at)
         return login
 
     async def add_token(self, login_id: UUID, user_id: UUID, token_hash: bytes, expires_at: datetime) -> None:
-        """Write a token's row unless it is there: two refreshes of one token make the same successor."""
+        """Write a token's row unless it exists: two refreshes of one token make the same successor."""
         row = insert(RefreshSession).values(
             session_id=uuid4(),
             user_id=user_id,
@@ -83,7 +83,7 @@ class Logins:
     async def locked(self, token_hash: bytes, now: datetime) -> Login | None:
         """Return the login of a refresh token, locked until the unit of work ends; None once it is over.
 
-        Whoever renews, ends or lists what hangs on a login does so under this lock: nothing forks.
+        Every renewal, end or listing of a login takes this lock, so that they cannot interleave.
         """
         await set_for_now(self._session, "app.token", token_hash.hex())
         named = select(RefreshSession.family_id).where(RefreshSession.token_hash == token_hash)
@@ -96,7 +96,7 @@ class Logins:
         return Login(*row) if row else None
 
     async def opened(self, token_hash: bytes, now: datetime) -> Login | None:
-        """Return it locked; the unit of work goes on for its user, who has shown by the token who he is."""
+        """Return the login locked; the unit of work continues as its user, whom the token identifies."""
         login = await self.locked(token_hash, now)
         if login is not None:
             await act_as(self._session, login.user_id)
@@ -110,12 +110,12 @@ class Logins:
         return RefreshToken(*row) if row else None
 
     async def rotated(self, session_id: UUID, now: datetime) -> None:
-        """Note that the token was used for its successor."""
+        """Record that the token was used for its successor."""
         statement = update(RefreshSession).where(RefreshSession.session_id == session_id)
         await self._session.execute(statement.values(rotated_at=now))
 
     async def used(self, login_id: UUID, device: Device, now: datetime) -> None:
-        """Note when and from where a login was renewed."""
+        """Record when and from where a login was renewed."""
         statement = update(LoginRow).where(LoginRow.login_id == login_id)
         await self._session.execute(statement.values(last_used_at=now, **asdict(device)))
 
@@ -137,15 +137,15 @@ class UserLogins:
         return [Login(*row) for row in await self._session.execute(statement)]
 
     async def end(self, login_id: UUID, now: datetime) -> list[UUID]:
-        """End one; return the ids of what was ended: nothing where it is another user's, or over."""
+        """End one login and return its id; nothing where it is another user's, or over."""
         return await self._end(now, LoginRow.login_id == login_id, LoginRow.expires_at > now)
 
     async def end_all(self, now: datetime) -> list[UUID]:
-        """End every one of them; return their ids."""
+        """End every login of the user; return their ids."""
         return await self._end(now)
 
     async def make_room(self, now: datetime) -> list[UUID]:
-        """Forget those that expired, and end the least lately used beyond `MOST_LOGINS`; return their ids."""
+        """Delete expired logins, and end the least recently used beyond `MOST_LOGINS`; return their ids."""
         gone = delete(LoginRow).where(self._mine, LoginRow.expires_at < now)
         await self._session.execute(gone)
         newest = (
@@ -177,7 +177,7 @@ class UserLogins:
 
 
 async def ended_within(connection: AsyncConnection, seconds: float) -> list[UUID]:
-    """Return the logins that ended in the last `seconds` by the database's clock, whosever they are."""
+    """Return the logins of all users that ended in the last `seconds`, by the database's clock."""
     return list((await connection.execute(_ENDED, {"seconds": seconds})).scalars())
 
 

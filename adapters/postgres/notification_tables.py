@@ -1,4 +1,4 @@
-"""The tables of the notices: channels, what goes out over them, and how far the timeline has been read."""
+"""The tables of notifications: channels, queued notifications, and the cursor in the timeline."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from adapters.postgres.tables import Base
 
 
 class ChannelRow(Base):
-    """Where a user wants to be told. Address and secret are sealed to the server's public key."""
+    """Where a user is notified. Address and secret are sealed to the server's public key."""
 
     __tablename__ = "notice_channels"
 
@@ -23,15 +23,15 @@ class ChannelRow(Base):
     """What its user knows it by: a host, a service; nothing secret."""
     address: Mapped[bytes] = mapped_column(LargeBinary)
     secret: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """What a webhook's notices are signed with."""
+    """The key that signs a webhook's notifications."""
     tells: Mapped[list[str]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     gone_at: Mapped[datetime | None]
-    """When its receiver said that nobody is there any more: nothing is sent from then on."""
+    """When its receiver said that it no longer exists: nothing is sent from then on."""
 
 
 class NotificationRow(Base):
-    """One notice for one channel. The unique key is what makes an event be told of once."""
+    """One notification for one channel. The unique key makes each event notified once."""
 
     __tablename__ = "notices"
     __table_args__ = (
@@ -61,7 +61,7 @@ class NotificationRow(Base):
 
 
 class NotificationCursor(Base):
-    """Up to which line of the timeline all notices are made: one row."""
+    """The timeline line up to which all notifications are made: one row."""
 
     __tablename__ = "notice_cursor"
     __table_args__ = (CheckConstraint("one", name="one_row"),)

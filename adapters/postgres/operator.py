@@ -1,6 +1,6 @@
-"""The operator's questions to the store: `python -m adapters.postgres.operator positions | resolve …`.
+"""Operator commands on the order log: `python -m adapters.postgres.operator positions | resolve …`.
 
-The address of the database comes from STOPWATCH_DATABASE_URL alone: `stopwatch` finds out which it is.
+Reads the address of the database from STOPWATCH_DATABASE_URL alone; `stopwatch` finds it.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.postgres.engine import Store
-from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.order_resolution import NotResolved, Resolution, Resolving, Verdict
 from domain.errors import StoreUnavailable
 from domain.operator_alerts import BUY_BACK, SELL_LEFT_OVER, InDoubt, LeftOver, doubt_advice
@@ -47,8 +47,8 @@ class Listed:
 
 
 async def positions(store: Store) -> list[Listed]:
-    """Return every position that nobody watches and every order nobody can vouch for, oldest first."""
-    attention = Attention(store)
+    """Return every unwatched position and every order in doubt, oldest first."""
+    attention = PostgresOperatorAlerts(store)
     left, doubts = await attention.left_over(), await attention.in_doubt()
     short = await attention.sold_twice()
     listed = [*map(_left_over, left), *map(_sold_twice, short), *map(_in_doubt, doubts)]
@@ -95,7 +95,7 @@ def _in_doubt(doubt: InDoubt) -> Listed:
 
 
 def table(listed: Sequence[Listed]) -> Table:
-    """Return the list for a person; instants in exchange time."""
+    """Format the list for a terminal; instants in exchange time."""
     shown = Table("Position", "Why", "What to do", show_lines=True)
     shown.columns[0].no_wrap = True
     for one in listed:
@@ -112,7 +112,7 @@ def table(listed: Sequence[Listed]) -> Table:
 
 
 def main(words: Sequence[str]) -> int:
-    """Carry out one command; return its exit status: 1 when it was refused or the database is away."""
+    """Run one command; return its exit status: 1 when it was refused or the database does not answer."""
     asked = _parser().parse_args(words)
     address = os.environ.get(ADDRESS)
     if not address:
@@ -156,7 +156,7 @@ def _plain(value: object) -> str:
 
 
 def operator_name() -> str:
-    """Return who is at the terminal, for the audit log."""
+    """Return the login name at the terminal, for the audit log."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user without a name
@@ -203,7 +203,7 @@ def _verdict(text: str) -> tuple[Verdict, str | None]:
 
 
 def reason_words(text: str) -> str:
-    """Return a reason as it is kept. Raises for one that says nothing, or too much."""
+    """Return a reason as stored. Raises for one that is empty or too long."""
     if not 1 <= len(text.strip()) <= 500:
         raise argparse.ArgumentTypeError("say why, in 1 to 500 characters")
     return text.strip()

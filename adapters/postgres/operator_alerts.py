@@ -1,4 +1,4 @@
-"""What needs a person, of all users: read by the reconciler and the operator, in the worker's role."""
+"""Reads what an operator has to act on, of all users, in the worker's role."""
 
 from datetime import date, datetime, timedelta
 
@@ -28,8 +28,8 @@ UNANSWERED_AFTER = timedelta(seconds=10)
 """A send is answered within milliseconds, or given up by its deadline: older ones are in doubt."""
 
 
-class Attention:
-    """Questions bound to no tenant; they write nothing."""
+class PostgresOperatorAlerts:
+    """Implements `domain.reconciler_ports.OperatorAlerts`; reads only."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -60,11 +60,11 @@ class Attention:
         return [_login_needed(row, email, due, ends) for row, email, due, ends in rows]
 
     async def left_over(self) -> list[LeftOver]:
-        """Return the stopped strategies that hold shares nobody chose to keep, oldest first."""
+        """Return the stopped strategies that hold shares without the user having chosen so, oldest first."""
         return await self._stopped(literal_column(f"({LEFT})", Boolean()))
 
     async def unanswered(self) -> int:
-        """Return how many orders were sent and have no answer at this moment, the youngest included."""
+        """Return how many orders were sent and are unanswered now, the newest included."""
         query = select(func.count()).where(_unsettled(), OrderRow.status == OrderStatus.SENT.value)
         async with self._store.read() as session:
             return int((await session.execute(query)).scalar_one())
@@ -86,10 +86,10 @@ class Attention:
         return [_left_over(row, email) for row, email in rows]
 
     async def in_doubt(self) -> list[InDoubt]:
-        """Return the orders nobody can vouch for, oldest first.
+        """Return the orders whose state is unknown, oldest first.
 
-        Sent and unanswered on whatever day; entries of today given up as absent; orders at the broker
-        whose strategy has stopped, so that no run follows them. What an operator has settled is left out.
+        Sent and unanswered on whatever day; entries of today given up as absent; orders at the broker whose
+        strategy has stopped, so that no run follows them. Orders that an operator settled are left out.
         """
         query = (
             select(OrderRow, User.email, StrategyRow.status)

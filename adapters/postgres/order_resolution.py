@@ -1,4 +1,4 @@
-"""An order in doubt, settled by a person who has looked at the broker: a legal move, and who made it."""
+"""Settles an order in doubt by an operator's verdict: checks that the move is legal and records it."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,18 +10,18 @@ from sqlalchemy import select
 from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of, terms_of
 from adapters.postgres.tables import OrderRow
-from adapters.postgres.unit_of_work import Ledger, UnitOfWork, Write
+from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.audit import Action, AuditLine, Role
 from domain.order import FINAL, Leg, OrderEvent, OrderStatus, next_status
 from domain.strategy import Status
 from domain.timeline import EventKind, resolved_text
 
 ON_ITS_WAY = timedelta(seconds=30)
-"""A claim may be sent for two seconds, and its call takes a few more: before this nobody can know."""
+"""A claim may be sent for two seconds, and its call takes a few more: before this it cannot be known."""
 
 
 class Verdict(StrEnum):
-    """What a person found at the broker."""
+    """What an operator found at the broker."""
 
     PLACED = "placed"
     NOT_PLACED = "not-placed"
@@ -30,7 +30,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Who settles which order as what, and why. `broker_order_id` goes with `PLACED` alone."""
+    """A verdict on one order, with the operator's name and reason.
+
+    `broker_order_id` goes with `PLACED` alone.
+    """
 
     order_id: UUID
     verdict: Verdict
@@ -40,7 +43,7 @@ class Resolution:
 
 
 class NotResolved(Exception):
-    """The order was left as it is; the message says why, in one sentence."""
+    """The order was left unchanged; the message says why, in one sentence."""
 
 
 _EVENTS = {
@@ -51,11 +54,11 @@ _EVENTS = {
 
 
 class Resolving:
-    """Settles orders under the lock of their strategy's row, as everybody who writes to them."""
+    """Settles orders under the lock of their strategy's row, as every writer does."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._ledger = Ledger(store)
+        self._writer = StrategyWriter(store)
 
     async def resolve(self, resolution: Resolution) -> str:
         """Settle an order; return what happens next, in words. Raises `NotResolved`, `StoreUnavailable`."""
@@ -63,9 +66,9 @@ class Resolving:
         if resolution.broker_order_id is not None:
             await self._refuse_a_number_of_another(found, resolution.broker_order_id)
         write = Write(
-            found.strategy_id, found.user_id, lambda page: _apply(page, resolution), day=found.trading_day
+            found.strategy_id, found.user_id, lambda unit: _apply(unit, resolution), day=found.trading_day
         )
-        refusal, told = await self._ledger.write(write)
+        refusal, told = await self._writer.write(write)
         if refusal:
             raise NotResolved(f"Order {resolution.order_id} {refusal}")
         return told
@@ -89,10 +92,10 @@ class Resolving:
             raise NotResolved(f"The broker's order {broker_order_id} is our order {other} already.")
 
 
-def _apply(page: UnitOfWork, resolution: Resolution) -> tuple[str, str]:
+def _apply(unit: UnitOfWork, resolution: Resolution) -> tuple[str, str]:
     """Return why it is refused, or what happens next."""
-    row = page.order(resolution.order_id)
-    refusal = _refusal(row, resolution, page.now)
+    row = unit.order(resolution.order_id)
+    refusal = _refusal(row, resolution, unit.now)
     if refusal:
         return refusal, ""
     before = row.status
@@ -100,11 +103,11 @@ def _apply(page: UnitOfWork, resolution: Resolution) -> tuple[str, str]:
         row.status = next_status(OrderStatus(before), _EVENTS[resolution.verdict]).value
     if resolution.broker_order_id is not None:
         row.broker_order_id = resolution.broker_order_id
-        row.acknowledged_at = page.now
+        row.acknowledged_at = unit.now
     row.message = f"settled by hand: {resolution.reason}"
-    _say(page, row, before, resolution)
-    page.audits.append(_line(row, before, resolution))
-    return "", _what_next(Leg(row.leg), Status(page.strategy.status), resolution.verdict)
+    _say(unit, row, before, resolution)
+    unit.audits.append(_line(row, before, resolution))
+    return "", _what_next(Leg(row.leg), Status(unit.strategy.status), resolution.verdict)
 
 
 def _refusal(row: OrderRow, resolution: Resolution, now: datetime) -> str:
@@ -124,7 +127,7 @@ def _refusal(row: OrderRow, resolution: Resolution, now: datetime) -> str:
     return ""
 
 
-def _say(page: UnitOfWork, row: OrderRow, before: str, resolution: Resolution) -> None:
+def _say(unit: UnitOfWork, row: OrderRow, before: str, resolution: Resolution) -> None:
     number = resolution.broker_order_id
     verdict = {
         Verdict.PLACED: f"the broker has it as {number}",
@@ -141,7 +144,7 @@ def _say(page: UnitOfWork, row: OrderRow, before: str, resolution: Resolution) -
         "reason": resolution.reason,
         **({"broker_order_id": number} if number else {}),
     }
-    page.say(
+    unit.say(
         EventKind.RESOLVED, text, f"resolved:{row.order_id}:{before}:{resolution.verdict}:{number}", data
     )
 

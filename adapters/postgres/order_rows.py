@@ -1,4 +1,4 @@
-"""Between the rows of `orders` and the domain's attempts."""
+"""Converts between rows of `orders` and the domain's attempts."""
 
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -39,7 +39,7 @@ def attempt_of(row: OrderRow) -> Attempt:
 
 
 def terms_of(row: OrderRow) -> OrderTerms:
-    """Return what a row's order says of its instrument."""
+    """Return the terms of a row's order."""
     return OrderTerms(row.exchange, row.symbol, Product(row.product), row.account)
 
 

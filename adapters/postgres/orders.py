@@ -1,4 +1,4 @@
-"""The order log in Postgres: intents, claims, answers, and what the order book showed of them."""
+"""Stores the order log in Postgres: intents, claims, answers, and what the order book showed."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from adapters.postgres.legs import Legs
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.other_claims import OtherClaimsReader
 from adapters.postgres.tables import OrderRow
-from adapters.postgres.unit_of_work import Ledger, UnitOfWork, Write
+from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain import timeline
 from domain.order import (
     Attempt,
@@ -31,11 +31,11 @@ from domain.timeline import EventKind
 
 
 class PostgresOrderLog:
-    """Implements `domain.ports.OrderLog`. One for a process: calls at one time share transactions."""
+    """Implements `domain.ports.OrderLog`. One per process: concurrent calls share transactions."""
 
     def __init__(self, store: Store) -> None:
         self._legs = Legs(store)
-        self._ledger = Ledger(store)
+        self._writer = StrategyWriter(store)
         self._claims = Claims(store)
         self._other_claims = OtherClaimsReader(store)
 
@@ -45,20 +45,20 @@ class PostgresOrderLog:
 
     async def plan(self, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
         """Write the intent unless it exists; return the row that is there now."""
-        return await self._write(key, lambda page: _plan(page, key, terms, attempt, due_at))
+        return await self._write(key, lambda unit: _plan(unit, key, terms, attempt, due_at))
 
     async def supersede(
         self, attempt: Attempt, terms: OrderTerms, *, absent: bool, message: str, due_at: datetime
     ) -> Attempt:
         """Plan attempt n+1, closing n where it is still sent with no answer; n where it has moved on."""
 
-        def apply(page: UnitOfWork) -> Attempt:
-            row = page.order(attempt.order_id)
+        def apply(unit: UnitOfWork) -> Attempt:
+            row = unit.order(attempt.order_id)
             if row.status == OrderStatus.SENT:
-                (_mark_absent if absent else _mark_not_placed)(page, row, message)
-            elif not _has(page, attempt.key, attempt.attempt + 1) and not _may_follow(attempt, row):
+                (_mark_absent if absent else _mark_not_placed)(unit, row, message)
+            elif not _has(unit, attempt.key, attempt.attempt + 1) and not _may_follow(attempt, row):
                 return attempt_of(row)
-            return _plan(page, attempt.key, terms, attempt.attempt + 1, due_at)
+            return _plan(unit, attempt.key, terms, attempt.attempt + 1, due_at)
 
         return await self._write(attempt.key, apply)
 
@@ -75,39 +75,39 @@ class PostgresOrderLog:
         return await self._claims.take(Claim(attempt, quantity, reason, due_at, latest, price))
 
     async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
-        """Write what came back from the sending. The order book outranks it where it was read first."""
-        return await self._change(attempt, lambda page, row: _answer(page, row, outcome))
+        """Write the outcome of sending. The order book outranks it where it was read first."""
+        return await self._change(attempt, lambda unit, row: _answer(unit, row, outcome))
 
     async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
-        """Mark an intent that was never sent as not placed; one that was is left as it is."""
+        """Mark an intent that was never sent as not placed; a sent one is left unchanged."""
 
-        def apply(page: UnitOfWork, row: OrderRow) -> None:
+        def apply(unit: UnitOfWork, row: OrderRow) -> None:
             if row.status in (OrderStatus.PLANNED, OrderStatus.NOT_PLACED) and row.verdict is None:
                 row.verdict = verdict.value if verdict else None
             if row.status == OrderStatus.PLANNED:
-                _mark_not_placed(page, row, message)
+                _mark_not_placed(unit, row, message)
 
         return await self._change(attempt, apply)
 
     async def give_up(self, attempt: Attempt, message: str) -> Attempt:
-        """Mark a sent attempt absent; one that turned up meanwhile is left as it is."""
+        """Mark a sent attempt absent; one that turned up is left unchanged."""
 
-        def apply(page: UnitOfWork, row: OrderRow) -> None:
+        def apply(unit: UnitOfWork, row: OrderRow) -> None:
             if row.status == OrderStatus.SENT:
-                _mark_absent(page, row, message)
+                _mark_absent(unit, row, message)
 
         return await self._change(attempt, apply)
 
     async def saw(self, attempt: Attempt, row: BrokerOrder) -> Attempt:
         """Write what the order book shows: status, fills, position, the exit's intent, the timeline."""
-        return await self._change(attempt, lambda page, ours: _saw(page, ours, row))
+        return await self._change(attempt, lambda unit, ours: _saw(unit, ours, row))
 
     async def looked_up(self, attempt: Attempt, message: str) -> None:
-        """Note a look-up that found nothing."""
+        """Record a look-up that found nothing."""
 
-        def apply(page: UnitOfWork, row: OrderRow) -> None:
+        def apply(unit: UnitOfWork, row: OrderRow) -> None:
             row.look_ups += 1
-            row.looked_up_at = page.now
+            row.looked_up_at = unit.now
             row.message = message
 
         await self._change(attempt, apply)
@@ -117,43 +117,43 @@ class PostgresOrderLog:
         return await self._other_claims.read(key)
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
-        """Add a line to the timeline unless its `once` is there."""
+        """Add a line to the timeline unless its `once` exists."""
         line = Write(
-            key.strategy_id, key.user_id, lambda page: page.say(kind, text, once), day=key.trading_day
+            key.strategy_id, key.user_id, lambda unit: unit.say(kind, text, once), day=key.trading_day
         )
-        await self._ledger.write(line)
+        await self._writer.write(line)
 
     async def _change(self, attempt: Attempt, apply: Callable[[UnitOfWork, OrderRow], None]) -> Attempt:
-        def applied(page: UnitOfWork) -> Attempt:
-            row = page.order(attempt.order_id)
-            apply(page, row)
+        def applied(unit: UnitOfWork) -> Attempt:
+            row = unit.order(attempt.order_id)
+            apply(unit, row)
             return attempt_of(row)
 
         return await self._write(attempt.key, applied)
 
     async def _write(self, key: LegKey, apply: Callable[[UnitOfWork], Attempt]) -> Attempt:
-        return await self._ledger.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
+        return await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
 
 
-def _has(page: UnitOfWork, key: LegKey, attempt: int) -> bool:
-    return any(row.attempt == attempt for row in page.leg(key))
+def _has(unit: UnitOfWork, key: LegKey, attempt: int) -> bool:
+    return any(row.attempt == attempt for row in unit.leg(key))
 
 
-def _plan(page: UnitOfWork, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
-    for row in page.leg(key):
+def _plan(unit: UnitOfWork, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
+    for row in unit.leg(key):
         if row.attempt == attempt:
             return attempt_of(row)
-    row = planned(key, terms, attempt, due_at, page.now)
-    if page.strategy.status == Status.STOPPED:
-        # Somebody stood still while the run came to its end: nothing of it is sent any more.
+    row = planned(key, terms, attempt, due_at, unit.now)
+    if unit.strategy.status == Status.STOPPED:
+        # This caller was paused while the run ended: nothing of it is sent any more.
         row.status, row.message = OrderStatus.NOT_PLACED.value, "the strategy has stopped"
         row.verdict = Outcome.STOPPED.value
-    page.add_order(row)
+    unit.add_order(row)
     return attempt_of(row)
 
 
 def _may_follow(known: Attempt, row: OrderRow) -> bool:
-    """Tell whether the next attempt may be planned: what the caller decided on is still what is there."""
+    """Tell whether the next attempt may be planned: the rows are still those the caller decided on."""
     now = attempt_of(row)
     return now.over and _told(now) == _told(known)
 
@@ -169,64 +169,67 @@ def _move(row: OrderRow, event: OrderEvent) -> bool:
     return row.status != before
 
 
-def _mark_not_placed(page: UnitOfWork, row: OrderRow, message: str) -> None:
+def _mark_not_placed(unit: UnitOfWork, row: OrderRow, message: str) -> None:
     _move(row, OrderEvent.PROVE_NOT_PLACED)
     row.message = message
     _say(
-        page,
+        unit,
         row,
         EventKind.ORDER_NOT_PLACED,
         timeline.not_placed_text(attempt_of(row), terms_of(row), message),
     )
 
 
-def _mark_absent(page: UnitOfWork, row: OrderRow, message: str) -> None:
+def _mark_absent(unit: UnitOfWork, row: OrderRow, message: str) -> None:
     _move(row, OrderEvent.GIVE_UP_LOOKING)
     row.message = message
-    _say(page, row, EventKind.ORDER_ABSENT, timeline.absent_text(attempt_of(row), terms_of(row), message))
+    _say(unit, row, EventKind.ORDER_ABSENT, timeline.absent_text(attempt_of(row), terms_of(row), message))
 
 
-def _answer(page: UnitOfWork, row: OrderRow, outcome: PlaceOutcome) -> None:
+def _answer(unit: UnitOfWork, row: OrderRow, outcome: PlaceOutcome) -> None:
     if isinstance(outcome, Accepted):
-        _accepted(page, row, outcome.broker_order_id)
+        _accepted(unit, row, outcome.broker_order_id)
     elif row.status != OrderStatus.SENT:
-        return  # the order book was read meanwhile, or this answer is written already
+        return  # the order book was read first, or this answer is written already
     elif isinstance(outcome, Rejected) and outcome.cause is Cause.FINAL:
         _move(row, OrderEvent.SEE_REJECTED)
         row.message = outcome.message
-        row.acknowledged_at = page.now
-        _say_rejected(page, row)
+        row.acknowledged_at = unit.now
+        _say_rejected(unit, row)
     elif isinstance(outcome, Rejected | Denied):
-        _mark_not_placed(page, row, outcome.message)
+        _mark_not_placed(unit, row, outcome.message)
     elif isinstance(outcome, Unknown):
         row.message = outcome.message
         text = timeline.unknown_text(attempt_of(row), terms_of(row), outcome.message)
-        _say(page, row, EventKind.ORDER_UNKNOWN, text)
+        _say(unit, row, EventKind.ORDER_UNKNOWN, text)
 
 
-def _accepted(page: UnitOfWork, row: OrderRow, broker_order_id: str) -> None:
+def _accepted(unit: UnitOfWork, row: OrderRow, broker_order_id: str) -> None:
     _move(row, OrderEvent.SEE_OPEN)
-    if _own(page, row, broker_order_id):
+    if _own(unit, row, broker_order_id):
         row.message = ""
         text = timeline.accepted_text(attempt_of(row), terms_of(row))
-        _say(page, row, EventKind.ORDER_ACCEPTED, text)
+        _say(unit, row, EventKind.ORDER_ACCEPTED, text)
 
 
-def _own(page: UnitOfWork, row: OrderRow, broker_order_id: str) -> bool:
-    """Keep the broker's first number for this attempt; tell whether it is new. A second one is said aloud."""
+def _own(unit: UnitOfWork, row: OrderRow, broker_order_id: str) -> bool:
+    """Keep the broker's first number for this attempt; tell whether it is new.
+
+    A second one goes to the timeline.
+    """
     if row.broker_order_id is None:
         row.broker_order_id = broker_order_id
-        row.acknowledged_at = page.now
+        row.acknowledged_at = unit.now
         return True
     if row.broker_order_id != broker_order_id:
         text = timeline.twice_text(attempt_of(row), terms_of(row), broker_order_id)
-        _say(page, row, EventKind.ORDER_TWICE, text, broker_order_id)
+        _say(unit, row, EventKind.ORDER_TWICE, text, broker_order_id)
     return False
 
 
-def _saw(page: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
+def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     if row.broker_order_id not in (None, seen.broker_order_id):
-        _own(page, row, seen.broker_order_id)
+        _own(unit, row, seen.broker_order_id)
         return  # another order under our tag: its fills are not this attempt's
     claimed = row.status != OrderStatus.PLANNED
     if not claimed:
@@ -235,29 +238,29 @@ def _saw(page: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     moved = _move(row, seen.event)
     if row.quantity is None:
         row.quantity = seen.quantity
-    if _own(page, row, seen.broker_order_id) and claimed:
-        _say(page, row, EventKind.ORDER_FOUND, timeline.found_text(attempt_of(row), terms_of(row)))
-    write_fill(page, row, seen)
+    if _own(unit, row, seen.broker_order_id) and claimed:
+        _say(unit, row, EventKind.ORDER_FOUND, timeline.found_text(attempt_of(row), terms_of(row)))
+    write_fill(unit, row, seen)
     if moved:
         row.message = seen.message
-        _say_end(page, row)
+        _say_end(unit, row)
 
 
-def _say_end(page: UnitOfWork, row: OrderRow) -> None:
+def _say_end(unit: UnitOfWork, row: OrderRow) -> None:
     if row.status == OrderStatus.REJECTED:
-        _say_rejected(page, row)
+        _say_rejected(unit, row)
     elif row.status == OrderStatus.CANCELLED:
         text = timeline.cancelled_text(attempt_of(row), terms_of(row), row.message)
-        _say(page, row, EventKind.ORDER_CANCELLED, text)
+        _say(unit, row, EventKind.ORDER_CANCELLED, text)
 
 
-def _say_rejected(page: UnitOfWork, row: OrderRow) -> None:
+def _say_rejected(unit: UnitOfWork, row: OrderRow) -> None:
     text = timeline.rejected_text(attempt_of(row), terms_of(row), row.message)
-    _say(page, row, EventKind.ORDER_REJECTED, text)
+    _say(unit, row, EventKind.ORDER_REJECTED, text)
 
 
-def _say(page: UnitOfWork, row: OrderRow, kind: EventKind, text: str, more: str = "") -> None:
+def _say(unit: UnitOfWork, row: OrderRow, kind: EventKind, text: str, more: str = "") -> None:
     data = {"order_id": str(row.order_id), "leg": row.leg, "attempt": str(row.attempt), "tag": row.tag}
     if row.broker_order_id:
         data["broker_order_id"] = row.broker_order_id
-    page.say(kind, text, f"{kind}:{row.order_id}:{more}", data)
+    unit.say(kind, text, f"{kind}:{row.order_id}:{more}", data)

@@ -1,4 +1,4 @@
-"""Reads what a user's other strategies hold of the same shares; callers at one moment share a query."""
+"""Reads what a user's other strategies hold of the same shares; concurrent callers share a query."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -40,7 +40,7 @@ class OtherClaimsReader:
         self._together: Batcher[UUID, OtherClaims] = Batcher(self._read)
 
     async def read(self, key: LegKey) -> OtherClaims:
-        """Return what other strategies of the user hold and have on its way. Raises `StoreUnavailable`."""
+        """Return what other strategies of the user hold and have ordered. Raises `StoreUnavailable`."""
         return await self._together.add(key.strategy_id)
 
     async def _read(self, strategy_ids: Sequence[UUID], wait: bool) -> list[OtherClaims]:

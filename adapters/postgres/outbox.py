@@ -1,8 +1,8 @@
-"""The notices in Postgres: made of the timeline, claimed one at a time for each channel, settled once.
+"""Stores notifications in Postgres: made from the timeline, claimed one at a time per channel, settled once.
 
-The timeline itself is the outbox. Whoever trades writes nothing for notices, and waits for nobody who does:
-what happened is read behind the cursor, which stays a minute behind, because a line that gets its number now
-may be committed a little after a line with a higher one.
+The timeline itself is the outbox: trading writes nothing for notifications and never waits for them. New
+lines are read behind a cursor that stays a minute behind, because a line that gets its number now may be
+committed a little after a line with a higher one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,17 +24,17 @@ from domain.notification import (
     Arrival,
     ChannelKind,
     Delivery,
-    Notice,
+    Notification,
     NotificationKind,
     NotificationStatus,
-    notice_of,
+    notification_of,
     settled,
 )
 
 BEHIND = timedelta(seconds=60)
 """How long a line's transaction may take at the most; statements and pauses are cut after 3 and 4 s."""
 VANISHED = timedelta(seconds=30)
-"""A notice that has been on its way for longer has lost its sender: a try takes 20 s at the most."""
+"""A notification that is being sent for longer has lost its sender: a try takes 20 s at most."""
 KEPT = timedelta(days=30)
 _NOW = func.clock_timestamp()
 _LISTENS = ChannelRow.gone_at.is_(None)
@@ -52,12 +52,12 @@ class PostgresOutbox:
         self._store = store
 
     async def is_idle(self) -> bool:
-        """Ask in one statement; where the cursor has only minutes to move on, it is left where it is."""
+        """Tell in one statement whether there is nothing to do; a cursor a few minutes behind is idle."""
         async with self._store.statement() as connection:
             return bool(await connection.scalar(_IDLE))
 
     async def gather(self) -> None:
-        """Make notices of new lines of the timeline; one worker at a time, the others find it done."""
+        """Make notifications from new timeline lines; one worker at a time, the others skip."""
         async with self._store.work() as session:
             await session.execute(_VANISHED)
             since = await session.scalar(
@@ -69,8 +69,8 @@ class PostgresOutbox:
             await _add(session, [row for row in map(_of_line, rows) if row is not None])
             await session.execute(_move_on(since))
 
-    async def claim(self, most: int) -> Sequence[Notice]:
-        """Take the right to send what is due, in one committed step before anything is sent."""
+    async def claim(self, most: int) -> Sequence[Notification]:
+        """Claim what is due, committed before anything is sent."""
         async with self._store.work() as session:
             ids = (await session.scalars(_due(most))).all()
             if not ids:
@@ -85,15 +85,18 @@ class PostgresOutbox:
             )
             rows = (await session.execute(claimed)).all()
             channels = await _channels(session, {row.channel_id for row in rows})
-        return [_notice(row, channels[row.channel_id]) for row in rows]
+        return [_notification(row, channels[row.channel_id]) for row in rows]
 
-    async def settle(self, notice: Notice, delivery: Delivery) -> None:
-        """Write down what became of it; what was settled already stays as it is."""
-        end = settled(delivery, notice.attempts)
+    async def settle(self, notification: Notification, delivery: Delivery) -> None:
+        """Write the outcome of a try; a settled notification is left unchanged."""
+        end = settled(delivery, notification.attempts)
         over = end.pause is None
         change = (
             update(NotificationRow)
-            .where(NotificationRow.notice_id == notice.notice_id, NotificationRow.attempts == notice.attempts)
+            .where(
+                NotificationRow.notice_id == notification.notice_id,
+                NotificationRow.attempts == notification.attempts,
+            )
             .where(NotificationRow.status.in_([NotificationStatus.SENDING, NotificationStatus.UNKNOWN]))
             .values(
                 status=end.status,
@@ -106,12 +109,14 @@ class PostgresOutbox:
             await session.execute(change)
             if delivery.arrival is Arrival.GONE:
                 await session.execute(
-                    update(ChannelRow).where(ChannelRow.channel_id == notice.channel_id).values(gone_at=_NOW)
+                    update(ChannelRow)
+                    .where(ChannelRow.channel_id == notification.channel_id)
+                    .values(gone_at=_NOW)
                 )
 
-    async def tell(self, user_id: UUID, notice: AlarmNotification, text: str, at: datetime) -> None:
-        """Make notices of what is no line of the timeline; told once for each source."""
-        kind, source = notice.kind, notice.source
+    async def tell(self, user_id: UUID, notification: AlarmNotification, text: str, at: datetime) -> None:
+        """Make notifications for an event outside the timeline; once for each source."""
+        kind, source = notification.kind, notification.source
         async with self._store.work() as session:
             query = _listening(select(ChannelRow.channel_id, ChannelRow.tells))
             channels = (await session.execute(query.where(ChannelRow.user_id == user_id))).all()
@@ -119,13 +124,13 @@ class PostgresOutbox:
             await _add(session, [_row(user_id, channel, None, kind, text, at, source) for channel in told])
 
     async def forget(self) -> None:
-        """Delete notices of more than thirty days ago."""
+        """Delete notifications older than thirty days."""
         async with self._store.work() as session:
             await session.execute(delete(NotificationRow).where(NotificationRow.at < _NOW - KEPT))
 
 
 def _listening(query: Any) -> Any:
-    # Locked until the notices are in: a channel that is being removed takes them along.
+    # Locked until the notifications are in: a channel that is being removed takes them along.
     return query.where(_LISTENS).with_for_update(read=True, key_share=True, of=ChannelRow)
 
 
@@ -145,7 +150,7 @@ def _new_lines(since: Any) -> Select[Any]:
 
 
 def _of_line(row: Any) -> Mapping[str, Any] | None:
-    kind = notice_of(row.kind, row.data)
+    kind = notification_of(row.kind, row.data)
     if kind is None or kind not in row.tells:
         return None
     source = f"event:{row.event_id}"
@@ -188,7 +193,7 @@ def _move_on(since: int) -> Any:
 
 
 def _due(most: int) -> Select[Any]:
-    """Of each channel the oldest that is due, where none is on its way: in order, and nobody hogs."""
+    """Select each channel's oldest due notification where none is being sent: in order, and fair to all."""
     first, busy = aliased(NotificationRow), aliased(NotificationRow)
     earlier = exists().where(
         first.channel_id == NotificationRow.channel_id,
@@ -213,8 +218,8 @@ async def _channels(session: AsyncSession, ids: set[UUID]) -> Mapping[UUID, Any]
     return {row.channel_id: row for row in rows}
 
 
-def _notice(row: Any, channel: Any) -> Notice:
-    return Notice(
+def _notification(row: Any, channel: Any) -> Notification:
+    return Notification(
         notice_id=row.notice_id,
         user_id=row.user_id,
         channel_id=row.channel_id,
@@ -245,7 +250,7 @@ _VANISHED = (
     .values(
         status=NotificationStatus.UNKNOWN,
         ended_at=_NOW,
-        message="Whoever sent it was ended meanwhile: it may or may not have arrived.",
+        message="Its sender was ended while sending it: it may or may not have arrived.",
     )
 )
 _CURSOR = select(NotificationCursor.event_id).scalar_subquery()

@@ -1,7 +1,7 @@
-"""Whose turn it is to ask the broker for prices, and what was heard: one row an account, over all processes.
+"""Grants turns to ask the broker for prices, and shares the answers: one row per account, over all processes.
 
-Many turns that are taken, looked at or given back in one process at once are one statement. All by Postgres'
-clock; a turn that lies further ahead than any can is free: the clock was set back.
+Concurrent calls in one process share one statement. All instants are by Postgres' clock; a turn further ahead
+than any can last counts as free: the clock was set back.
 """
 
 import json
@@ -105,15 +105,15 @@ class PostgresQuoteTurns(QuoteTurns):
         self._backs: Batcher[_Back, None] = Batcher(self._write_back, gather=GATHER_LOOKS)
 
     async def take(self, asker: Asker) -> Turn | Told:
-        """Take the account's turn if it is free; else tell what `look` tells."""
+        """Take the account's turn if it is free; else return what `look` returns."""
         return await self._takes.add(asker)
 
     async def look(self, asker: Asker) -> Told:
-        """Tell how long the turn lasts and what was heard, taking nothing."""
+        """Return how long the turn lasts and the last answer, taking nothing."""
         return await self._looks.add(asker)
 
     async def give_back(self, turn: Turn, heard_after: float, prices: Mapping[str, Quote]) -> None:
-        """Let the turn end `BETWEEN` from now, and share what was heard."""
+        """End the turn `BETWEEN` from now, and share the answer."""
         await self._backs.add(_Back(turn, heard_after, prices))
 
     async def _take(self, askers: Sequence[Asker], wait: bool) -> list[Turn | Told]:
@@ -159,7 +159,7 @@ class PostgresQuoteTurns(QuoteTurns):
         return self._told(asker, row)
 
     def _told(self, asker: Asker, row: Row[Any] | None) -> Told:
-        """Tell what may be used: of this login, and heard less than a second ago."""
+        """Return the prices that may be used: of this login, and less than a second old."""
         if row is None or row.remains is None:
             return Told(_AGAIN)
         remains = max(float(row.remains), 0.0)

@@ -1,4 +1,4 @@
-"""The order log and the timeline, as their user reads them."""
+"""Reads the order log and the timeline for their user."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class OrderRecord:
 
     @property
     def lateness_ms(self) -> int | None:
-        """How long after its due time it was sent; None while either is unknown."""
+        """Return how long after its due time it was sent; None while either is unknown."""
         if self.due_at is None or self.sent_at is None:
             return None
         return round((self.sent_at - self.due_at).total_seconds() * 1000)
@@ -66,7 +66,7 @@ class EventRecord:
 class OrderLogReader:
     """One user's orders, newest first.
 
-    An intent that nobody has claimed is not an order, nor is an exit's first intent that never came due.
+    An unclaimed intent is not an order, nor is an exit's first intent that never came due.
     """
 
     def __init__(self, session: AsyncSession, user_id: UUID) -> None:

@@ -1,4 +1,4 @@
-"""What the reconciler reads, of all users: the worker's role only."""
+"""Reads what the reconciler compares, of all users, in the worker's role."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -28,14 +28,14 @@ class PostgresReconciliation:
         self._store = store
 
     async def owned(self, part: Slice, started_before: datetime) -> Sequence[Owned]:
-        """Return the strategies of a slice that are called running and were started before that instant."""
+        """Return a slice's strategies that are marked running and were started before that instant."""
         bounds = {"first": part.first, "last": part.last, "started_before": started_before}
         async with self._store.statement() as connection:
             rows = (await connection.execute(_OWNED, bounds)).all()
         return [Owned(strategy_id, workflow_id or "") for strategy_id, workflow_id in rows]
 
     async def running(self, strategy_ids: Collection[UUID]) -> Sequence[RunningRow]:
-        """Return those of these strategies that are called running, with the START they were started by."""
+        """Return those of these strategies that are marked running, with the START they were started by."""
         if not strategy_ids:
             return []
         query = (
@@ -52,20 +52,20 @@ class PostgresReconciliation:
         ]
 
     async def sold(self, before: datetime) -> Sequence[SoldRow]:
-        """Return the running strategies that hold nothing any more since before that instant."""
+        """Return the running strategies that have held nothing since before that instant."""
         async with self._store.statement() as connection:
             rows = (await connection.execute(_SOLD, {"before": before})).all()
         return [SoldRow(row.strategy_id, row.workflow_id or "", row.run_id or "") for row in rows]
 
     async def to_sell(self) -> Sequence[ToSell]:
-        """Return the running strategies that a kill switch says to sell."""
+        """Return the running strategies whose shares a kill switch orders to be sold."""
         async with self._store.read() as session:
             return await to_sell(session)
 
     async def doubtful_orders(self) -> Sequence[DoubtfulOrder]:
-        """Return the orders of today that no run follows and that may not be over, while the market is open.
+        """Return today's orders that no run follows and that may not be over, while the market is open.
 
-        An exit that was given up, or an earlier START's, may still turn up: it sells what nobody expects.
+        An exit that was given up, or an earlier START's, may still turn up and sell unexpectedly.
         """
         query = (
             select(OrderRow, StrategyRow, StartRow)
@@ -90,9 +90,10 @@ class PostgresReconciliation:
 
 
 def _doubtful_entry() -> ColumnElement[bool]:
-    """Of the newest round: without an answer, or found to have bought after its strategy had stopped.
+    """Match entries of the newest round that are unanswered, or bought after their strategy had stopped.
 
-    Whoever found that may have died before a run took it over. The run that does writes a later stop.
+    The run that found such a purchase may have died before it was taken over. A run that takes it over writes
+    a later stop.
     """
     bought_since = and_(
         OrderRow.filled_at > StrategyRow.stopped_at,

@@ -1,4 +1,4 @@
-"""Whether the wall between tenants stands, as the API sees it: row-level security that binds its role."""
+"""Checks that row-level security keeps tenants apart for the API's database role."""
 
 from sqlalchemy import text
 
@@ -18,23 +18,26 @@ _OPEN = text(
 )
 
 
-class WallMissing(Exception):
-    """The API must not serve: nothing in Postgres keeps its tenants apart. The message says what to do."""
+class RowSecurityMissing(Exception):
+    """The API must not serve: Postgres does not keep its tenants apart. The message says what to do."""
 
 
-async def check_walls(store: Store) -> None:
-    """Return when Postgres keeps tenants apart for this role. Raises `WallMissing`, `StoreUnavailable`."""
+async def check_row_security(store: Store) -> None:
+    """Return when Postgres keeps tenants apart for this role.
+
+    Raises `RowSecurityMissing`, `StoreUnavailable`.
+    """
     async with store.statement() as connection:
         role = (await connection.execute(_ROLE)).one()
         unguarded = list(await connection.scalars(_OPEN))
     if role.above or role.owner or role.member:
-        raise WallMissing(
-            "The database user of STOPWATCH_DATABASE_URL_API owns the schema, stands above row-level "
+        raise RowSecurityMissing(
+            "The database user of STOPWATCH_DATABASE_URL_API owns the schema, bypasses row-level "
             "security or is a member of a role that sees more, so it would see the rows of every user: "
             "name another user there and run `stopwatch migrate`, which makes it."
         )
     if unguarded:
-        raise WallMissing(
+        raise RowSecurityMissing(
             f"The tables {', '.join(unguarded)} have no forced row-level security, which keeps users apart: "
             "run `stopwatch migrate`."
         )

@@ -1,4 +1,4 @@
-"""The run's own rows in Postgres: START, phases, lines of its timeline, and its end."""
+"""Stores a run's own rows in Postgres: START, phases, timeline lines, and its end."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,7 +9,7 @@ from adapters.postgres.fills import position_of
 from adapters.postgres.order_rows import attempt_of, terms_of
 from adapters.postgres.starts import BEGUN, Written, WrittenStarts, start_of_strategy
 from adapters.postgres.tables import OrderRow, StrategyRow
-from adapters.postgres.unit_of_work import Ledger, UnitOfWork, Write
+from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.errors import AnotherRun, ForeignStart
 from domain.order import Leg, OrderEvent, OrderStatus, next_status
 from domain.run import (
@@ -33,22 +33,22 @@ class PostgresRunStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._ledger = Ledger(store)
+        self._writer = StrategyWriter(store)
         self._starts = WrittenStarts(store)
 
     async def activate(self, request: ActivateRun) -> Activation:
         """Mark the strategy running and give this START its round.
 
-        What was written down counts, not what the request says. Raises `LookupError` when the strategy is
-        gone, `AnotherRun` when it runs already, `ForeignStart` when the request is another START than that.
+        The stored START counts, not the request. Raises `LookupError` when the strategy is gone, `AnotherRun`
+        when it runs already, `ForeignStart` when the request differs from the stored START.
         """
         ref, day = request.ref, request.start.plan.trading_day
         written = await self._starts.find(ref.start_id)
         if written is not None:
             _refuse_another_start(written.start, request)
-        write = Write(ref.strategy_id, ref.user_id, lambda page: _activate(page, request, written), day=day)
+        write = Write(ref.strategy_id, ref.user_id, lambda unit: _activate(unit, request, written), day=day)
         try:
-            return await self._ledger.write(write)
+            return await self._writer.write(write)
         except LookupError:
             if await self._is_anothers(ref):
                 raise ForeignStart(f"strategy {ref.strategy_id} belongs to another user") from None
@@ -60,35 +60,35 @@ class PostgresRunStore:
         return found is not None and found.user_id != ref.user_id
 
     async def owns(self, ref: RunRef) -> bool:
-        """Tell whether the strategy is running by this START still."""
-        return await self._ledger.write(
-            Write(ref.strategy_id, ref.user_id, lambda page: _is_current(page.strategy, ref))
+        """Tell whether this START still owns the running strategy."""
+        return await self._writer.write(
+            Write(ref.strategy_id, ref.user_id, lambda unit: _is_current(unit.strategy, ref))
         )
 
     async def change_phase(self, change: PhaseChange) -> None:
         """Write phase and line; the same phase of the same run is written once."""
         once = f"{change.ref.run_id}:phase:{change.phase}"
 
-        def apply(page: UnitOfWork) -> None:
+        def apply(unit: UnitOfWork) -> None:
             # A repeated activity may arrive after the next phase has begun: the line tells.
-            if _is_current(page.strategy, change.ref) and once not in page.written:
-                page.strategy.phase = change.phase.value
-                page.say(change.kind, change.text, once, change.data)
+            if _is_current(unit.strategy, change.ref) and once not in unit.written:
+                unit.strategy.phase = change.phase.value
+                unit.say(change.kind, change.text, once, change.data)
 
-        await self._ledger.write(Write(change.ref.strategy_id, change.ref.user_id, apply, once=once))
+        await self._writer.write(Write(change.ref.strategy_id, change.ref.user_id, apply, once=once))
 
     async def finish(self, request: FinishRun) -> None:
-        """Mark the strategy stopped with its outcome, and close the intents nobody has sent."""
+        """Mark the strategy stopped with its outcome, and close its unsent intents."""
         ref = request.ref
-        await self._ledger.write(Write(ref.strategy_id, ref.user_id, lambda page: _finish(page, request)))
+        await self._writer.write(Write(ref.strategy_id, ref.user_id, lambda unit: _finish(unit, request)))
 
     async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
         """Add a line; `once` counts within this START."""
-        await self._ledger.write(
+        await self._writer.write(
             Write(
                 ref.strategy_id,
                 ref.user_id,
-                lambda page: page.say(kind, text, f"{ref.start_id}:{once}", dict(data)),
+                lambda unit: unit.say(kind, text, f"{ref.start_id}:{once}", dict(data)),
             )
         )
 
@@ -97,41 +97,41 @@ def _is_current(strategy: StrategyRow, ref: RunRef) -> bool:
     return strategy.start_id == ref.start_id and strategy.status == Status.RUNNING
 
 
-def _activate(page: UnitOfWork, request: ActivateRun, written: Written | None) -> Activation:
-    ref, strategy = request.ref, page.strategy
+def _activate(unit: UnitOfWork, request: ActivateRun, written: Written | None) -> Activation:
+    ref, strategy = request.ref, unit.strategy
     _refuse_another_workflow(request)
     if written is None:
-        _refuse_an_unwritten_start(page, request)
+        _refuse_an_unwritten_start(unit, request)
     _refuse_an_old_run(strategy, ref)
     if strategy.start_id != ref.start_id:
         _refuse_a_second_run(strategy, ref)
         _refuse_without_account(request, written)
-        _close_intents(page, "a newer START took over")
-        _begin(page, request)
+        _close_intents(unit, "a newer START took over")
+        _begin(unit, request)
     elif strategy.run_id != ref.run_id:
-        # The same START in a new run: somebody reset the workflow, or this run adopts what it left.
-        _refuse_what_is_over(page, request)
+        # The same START in a new run: an operator reset the workflow, or this run adopts what it left.
+        _refuse_what_is_over(unit, request)
         _take_over(strategy, ref)
         if request.start.adopted is not None:
-            page.say(EventKind.ADOPTED, adopted_text(request.start), f"{ref.run_id}:adopted")
-    return Activation(strategy.round, _held(page, request))
+            unit.say(EventKind.ADOPTED, adopted_text(request.start), f"{ref.run_id}:adopted")
+    return Activation(strategy.round, _held(unit, request))
 
 
-def _held(page: UnitOfWork, request: ActivateRun) -> int:
-    """Return the shares a run begins with; a sale in a new run counts what its leg has sold already."""
-    held = page.strategy.bought_quantity - page.strategy.sold_quantity
+def _held(unit: UnitOfWork, request: ActivateRun) -> int:
+    """Return the shares a run begins with; in a new run, earlier sales of its leg count as sold."""
+    held = unit.strategy.bought_quantity - unit.strategy.sold_quantity
     if request.start.sell_only:
-        held += sum(row.filled_quantity for row in _of_its_round(page) if row.leg == Leg.EXIT)
+        held += sum(row.filled_quantity for row in _of_its_round(unit) if row.leg == Leg.EXIT)
     return held
 
 
-def _of_its_round(page: UnitOfWork) -> list[OrderRow]:
-    day, round_ = page.strategy.trading_day, page.strategy.round
-    return [row for row in page.orders if (row.trading_day, row.round) == (day, round_)]
+def _of_its_round(unit: UnitOfWork) -> list[OrderRow]:
+    day, round_ = unit.strategy.trading_day, unit.strategy.round
+    return [row for row in unit.orders if (row.trading_day, row.round) == (day, round_)]
 
 
 def _refuse_another_start(written: StartRun, request: ActivateRun) -> None:
-    # Whoever reaches Temporal's port can start a workflow with any message.
+    # Any client that reaches Temporal's port can start a workflow with any message.
     other = what_differs(written, request.start)
     if other:
         raise ForeignStart(
@@ -146,30 +146,30 @@ def _refuse_another_workflow(request: ActivateRun) -> None:
         raise ForeignStart(f"START {ref.start_id} is carried out under another workflow id than this")
 
 
-def _refuse_an_unwritten_start(page: UnitOfWork, request: ActivateRun) -> None:
-    """Raise `ForeignStart`, but for a day that a version without written STARTs began: it goes on."""
-    strategy = page.strategy
+def _refuse_an_unwritten_start(unit: UnitOfWork, request: ActivateRun) -> None:
+    """Raise `ForeignStart`, except for a day begun by a version without stored STARTs."""
+    strategy = unit.strategy
     began = start_of_strategy(strategy) if strategy.start_id == request.ref.start_id else None
-    traded = any(row.sent_at is not None for row in _of_its_round(page))
+    traded = any(row.sent_at is not None for row in _of_its_round(unit))
     if began is None or not (traded or request.start.adopted):
         raise ForeignStart(f"no START {request.ref.start_id} was written down")
     _refuse_another_start(replace(began, sell_only=request.start.sell_only), request)
 
 
 def _refuse_without_account(request: ActivateRun, written: Written | None) -> None:
-    # It began so late that its account was forgotten meanwhile. A sale waits until it is connected again.
+    # It began so late that its account was deleted before. A sale waits until it is connected again.
     if written is not None and written.account_gone and not request.start.sell_only:
         raise LookupError(f"the account {written.start.account} was forgotten before this START began")
 
 
-def _refuse_what_is_over(page: UnitOfWork, request: ActivateRun) -> None:
+def _refuse_what_is_over(unit: UnitOfWork, request: ActivateRun) -> None:
     # Carried out anew, a START that its user had stopped would buy after all.
-    strategy = page.strategy
+    strategy = unit.strategy
     if strategy.status != Status.STOPPED:
         return
     if request.start.adopted is None:
         raise ForeignStart(f"START {request.ref.start_id} has ended")
-    open_entry = any(row.leg == Leg.ENTRY and row.status in _UNSETTLED for row in _of_its_round(page))
+    open_entry = any(row.leg == Leg.ENTRY and row.status in _UNSETTLED for row in _of_its_round(unit))
     if strategy.kept or not (open_entry or strategy.bought_quantity > strategy.sold_quantity):
         raise AnotherRun(f"START {request.ref.start_id} has ended and left nothing to see to")
 
@@ -184,23 +184,23 @@ def _refuse_an_old_run(strategy: StrategyRow, ref: RunRef) -> None:
 def _refuse_a_second_run(strategy: StrategyRow, ref: RunRef) -> None:
     # Two STARTs on either side of buy_time plan two days, so two workflows: the second must not take the row.
     # A row that says running under the same workflow id is a run that was ended from outside; its shares stay
-    # its own until somebody has seen to them.
+    # its own until they are dealt with.
     if strategy.status != Status.RUNNING:
         return
     if strategy.workflow_id != ref.workflow_id or strategy.bought_quantity > strategy.sold_quantity:
         raise AnotherRun(f"strategy {ref.strategy_id} is running already, as {strategy.workflow_id}")
 
 
-def _begin(page: UnitOfWork, request: ActivateRun) -> None:
-    strategy, start, plan = page.strategy, request.start, request.start.plan
-    strategy.round = _last_round(page, plan.trading_day) + 1
+def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
+    strategy, start, plan = unit.strategy, request.start, request.start.plan
+    strategy.round = _last_round(unit, plan.trading_day) + 1
     strategy.trading_day = plan.trading_day
     strategy.start_id = request.ref.start_id
     _take_over(strategy, request.ref)
     strategy.phase = Phase.WAITING.value
     strategy.buy_at, strategy.sell_at, strategy.closes_at = plan.buy_at, plan.sell_at, plan.closes_at
     strategy.warnings = list(plan.warnings)
-    strategy.started_at = page.now
+    strategy.started_at = unit.now
     strategy.kept = False
     if not start.sell_only:
         strategy.position = Position.NONE.value
@@ -210,7 +210,7 @@ def _begin(page: UnitOfWork, request: ActivateRun) -> None:
     held = strategy.bought_quantity - strategy.sold_quantity
     text = started_text(start.strategy, plan, sell_only=start.sell_only, held=held)
     data = {"round": str(strategy.round), "trading_day": plan.trading_day.isoformat()}
-    page.say(EventKind.STARTED, text, f"{request.ref.start_id}{BEGUN}", data)
+    unit.say(EventKind.STARTED, text, f"{request.ref.start_id}{BEGUN}", data)
 
 
 def _take_over(strategy: StrategyRow, ref: RunRef) -> None:
@@ -219,17 +219,17 @@ def _take_over(strategy: StrategyRow, ref: RunRef) -> None:
     strategy.outcome = strategy.outcome_detail = strategy.stopped_at = None
 
 
-def _last_round(page: UnitOfWork, day: date) -> int:
+def _last_round(unit: UnitOfWork, day: date) -> int:
     # Not the row alone: shares kept today are sold today although a START for tomorrow came between,
     # and a round's tags must never come back.
-    rounds = [row.round for row in page.orders if row.trading_day == day]
-    if page.strategy.trading_day == day:
-        rounds.append(page.strategy.round)
+    rounds = [row.round for row in unit.orders if row.trading_day == day]
+    if unit.strategy.trading_day == day:
+        rounds.append(unit.strategy.round)
     return max(rounds, default=0)
 
 
-def _finish(page: UnitOfWork, request: FinishRun) -> None:
-    strategy = page.strategy
+def _finish(unit: UnitOfWork, request: FinishRun) -> None:
+    strategy = unit.strategy
     if not _is_current(strategy, request.ref):
         return
     held = strategy.bought_quantity - strategy.sold_quantity
@@ -241,22 +241,22 @@ def _finish(page: UnitOfWork, request: FinishRun) -> None:
     strategy.outcome, strategy.outcome_detail = request.outcome.value, request.detail
     strategy.position, strategy.outside_quantity = position.value, request.outside
     strategy.kept = request.outcome is Outcome.KEPT and position is Position.BOUGHT
-    strategy.stopped_at = page.now
-    _close_intents(page, request.detail)
+    strategy.stopped_at = unit.now
+    _close_intents(unit, request.detail)
     text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
     data = {"outcome": request.outcome.value}
-    page.say(EventKind.STOPPED, text, f"{request.ref.run_id}:stopped", data)
+    unit.say(EventKind.STOPPED, text, f"{request.ref.run_id}:stopped", data)
 
 
-def _close_intents(page: UnitOfWork, message: str) -> None:
-    """Take the right to send away from intents of this run that nobody has claimed."""
-    for row in page.orders:
+def _close_intents(unit: UnitOfWork, message: str) -> None:
+    """Close this run's unclaimed intents, so that they can no longer be sent."""
+    for row in unit.orders:
         if row.status == OrderStatus.NOT_PLACED and row.verdict is None:
             row.verdict = Outcome.STOPPED.value
         if row.status == OrderStatus.PLANNED:
             row.status = next_status(OrderStatus.PLANNED, OrderEvent.PROVE_NOT_PLACED).value
             row.message = message
-            row.verdict = Outcome.STOPPED.value  # whoever holds it for its instant must not plan another
+            row.verdict = Outcome.STOPPED.value  # the worker that scheduled it must not plan another
             if row.due_at is not None:
                 text = not_placed_text(attempt_of(row), terms_of(row), message)
-                page.say(EventKind.ORDER_NOT_PLACED, text, f"{EventKind.ORDER_NOT_PLACED}:{row.order_id}:")
+                unit.say(EventKind.ORDER_NOT_PLACED, text, f"{EventKind.ORDER_NOT_PLACED}:{row.order_id}:")

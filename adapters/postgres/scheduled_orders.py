@@ -1,4 +1,4 @@
-"""Held orders in Postgres: who holds which, signs of life, and taking over from the dead."""
+"""Stores scheduled orders, worker heartbeats, and the takeover from dead workers."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
-from adapters.postgres.unit_of_work import Ledger, UnitOfWork, Write
+from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.order import Leg, OrderStatus, Reason
 from domain.run import EnterOrder, ExitOrder
 from domain.scheduled_order import EXIT_SENT_WITHIN, GONE_AFTER, LEASE, UNSENT_AFTER, ScheduledOrder
@@ -57,24 +57,24 @@ _STOPPABLE = (  # built once: building it takes longer than asking it
 class PostgresScheduledOrderLog:
     """Implements `domain.scheduled_order.ScheduledOrderLog`.
 
-    Signs of life go over `life`, connections that bear the worker's name: they end with its process, which
-    Postgres sees at once, and they wait for no order.
+    `heartbeats` are connections that bear the worker's name: they end with its process, which Postgres
+    sees at once, and they never wait for an order.
     """
 
-    def __init__(self, store: Store, life: Store) -> None:
+    def __init__(self, store: Store, heartbeats: Store) -> None:
         self._store = store
-        self._life = life
-        self._ledger = Ledger(store)
+        self._heartbeats = heartbeats
+        self._writer = StrategyWriter(store)
 
     async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
-        """Write the leg's first intent as held by `worker`; None when it was sent or called off already."""
+        """Write the leg's first intent as scheduled by `worker`; None when it was sent or closed already."""
         key = order.key
-        return await self._ledger.write(
-            Write(key.strategy_id, key.user_id, lambda page: _arm(page, order, worker), day=key.trading_day)
+        return await self._writer.write(
+            Write(key.strategy_id, key.user_id, lambda unit: _arm(unit, order, worker), day=key.trading_day)
         )
 
     async def slot(self, due_at: datetime) -> int:
-        """Return how many orders are held for that instant."""
+        """Return how many orders are scheduled for that instant."""
         query = (
             select(func.count())
             .select_from(OrderRow)
@@ -84,20 +84,20 @@ class PostgresScheduledOrderLog:
             return await session.scalar(query) or 0
 
     async def beat(self, worker: str) -> None:
-        """Say that `worker` is alive. Losing the newest beat in a crash of Postgres costs nothing."""
+        """Write a heartbeat of `worker`. Losing the newest one in a crash of Postgres costs nothing."""
         now = func.clock_timestamp()
         row = insert(WorkerRow).values(name=worker, alive_at=now)
-        async with self._life.work() as session:
+        async with self._heartbeats.work() as session:
             await session.execute(text("SET LOCAL synchronous_commit = off"))
             await session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"alive_at": now}))
 
     async def leave(self, worker: str) -> None:
-        """Say that `worker` ends."""
+        """Delete the heartbeat row of a worker that shuts down."""
         async with self._store.work() as session:
             await session.execute(text("DELETE FROM workers WHERE name = :name"), {"name": worker})
 
     async def orphans(self, worker: str, ahead: timedelta) -> Sequence[ScheduledOrder]:
-        """Take over what dead workers held, and what a living one has not sent in time."""
+        """Take over dead workers' orders, and orders that a living worker has not sent in time."""
         async with self._store.work() as session:
             now = (await session.execute(select(func.clock_timestamp()))).scalar_one()
             chosen = _orphans(worker, now, ahead)
@@ -108,10 +108,10 @@ class PostgresScheduledOrderLog:
                 .returning(OrderRow)
                 .execution_options(synchronize_session=False)
             )
-            return [_held(row) for row in found]
+            return [_scheduled(row) for row in found]
 
     async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
-        """Return the sales that may leave ahead of their runs, in the order asked."""
+        """Return the sales that may be sent ahead of their runs, in the order asked."""
         async with self._store.statement() as connection:
             rows: Sequence[Any] = (await connection.execute(_STOPPABLE, {"ids": strategy_ids})).all()
         found = {row.strategy_id: (row, row.bought_quantity) for row in rows}
@@ -121,13 +121,13 @@ class PostgresScheduledOrderLog:
         ]
 
 
-def _arm(page: UnitOfWork, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
-    leg = page.leg(order.key)
+def _arm(unit: UnitOfWork, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
+    leg = unit.leg(order.key)
     if not leg:
-        leg = [planned(order.key, order.terms, 1, order.due_at, page.now)]
-        page.add_order(leg[0])
+        leg = [planned(order.key, order.terms, 1, order.due_at, unit.now)]
+        unit.add_order(leg[0])
     row = leg[-1]
-    if row.status != OrderStatus.PLANNED or page.strategy.status != Status.RUNNING:
+    if row.status != OrderStatus.PLANNED or unit.strategy.status != Status.RUNNING:
         return None
     row.held_by, row.due_at = worker, order.due_at
     if isinstance(order, EnterOrder):
@@ -138,7 +138,7 @@ def _arm(page: UnitOfWork, order: EnterOrder | ExitOrder, worker: str) -> Schedu
 
 
 def _orphans(worker: str, now: datetime, ahead: timedelta) -> Select[Any]:
-    """Choose, oldest first: the dead's that are due or sent, and whatever nobody sent in time."""
+    """Select dead workers' due or sent orders and any order not sent in time, oldest first."""
     gone = func.left(WorkerRow.name, _NAME_LENGTH).not_in(
         _CONNECTED.where(column("application_name").is_not(None))
     )
@@ -148,7 +148,7 @@ def _orphans(worker: str, now: datetime, ahead: timedelta) -> Select[Any]:
         and_(WorkerRow.alive_at < now - GONE_AFTER, gone),
     )
     unsent = OrderRow.status == "planned"
-    # Before its time only from the dead; after it from anybody; an exit soon, or it is its run's.
+    # Before its time only from a dead worker, after it from any; an exit soon, or it is left to its run.
     due = unsent & (OrderRow.due_at < now + ahead) & (dead | (OrderRow.due_at < now - UNSENT_AFTER))
     in_time = or_(
         (OrderRow.leg == Leg.EXIT.value) & (OrderRow.due_at > now - EXIT_SENT_WITHIN),
@@ -166,15 +166,15 @@ def _orphans(worker: str, now: datetime, ahead: timedelta) -> Select[Any]:
     )
 
 
-def _held(row: OrderRow) -> ScheduledOrder:
+def _scheduled(row: OrderRow) -> ScheduledOrder:
     attempt, wanted = attempt_of(row), row.wanted or 0
     due_at = row.due_at
     if due_at is None:
-        raise LookupError(f"order {row.order_id} is held without an instant")
+        raise LookupError(f"order {row.order_id} is scheduled without an instant")
     if attempt.key.leg is Leg.EXIT:
         return ScheduledOrder(_sale(row, wanted, Reason(row.reason or Reason.SELL), due_at), attempt)
     if row.stop_loss is None:
-        raise LookupError(f"entry {row.order_id} is held without a stop")
+        raise LookupError(f"entry {row.order_id} is scheduled without a stop")
     order = EnterOrder(attempt.key, terms_of(row), wanted, row.stop_loss, due_at, row.closes_at)
     return ScheduledOrder(order, attempt)
 

@@ -1,4 +1,4 @@
-"""Sealed broker secrets, read and replaced for re-encryption while everybody goes on using them."""
+"""Reads and replaces sealed broker secrets, for re-encryption while they are in use."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _SEES_ALL = text("SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A table with sealed columns. `sealed_as` names what a column of a row is bound to, beside its user."""
+    """A table with sealed columns. `sealed_as` names what a column is bound to, beside its user."""
 
     words: str
     table: type[Base]
@@ -50,7 +50,7 @@ CHANNELS = Place(
 
 @dataclass(frozen=True, slots=True)
 class SealedRow:
-    """One row's sealed secrets by the column they stand in; those that are not there are left out."""
+    """One row's sealed secrets by column; absent ones are left out."""
 
     row_id: UUID
     user_id: UUID
@@ -58,7 +58,7 @@ class SealedRow:
 
 
 class SealedSecrets:
-    """Every user's sealed secrets in one place. Needs a role that may read and update all of them."""
+    """Every user's sealed secrets in one table. Needs a role that may read and update all of them."""
 
     def __init__(self, store: Store, place: Place = ACCOUNTS) -> None:
         self._store = store
@@ -89,10 +89,10 @@ class SealedSecrets:
         return self._row(row._mapping) if row is not None else None
 
     async def replace(self, found: SealedRow, renewed: Mapping[str, bytes]) -> bool:
-        """Put the same secrets under another key; False when one of them is not what was read any more.
+        """Store the same secrets under another key; False when one of them was changed since it was read.
 
-        A login that was stored meanwhile wins. Nothing else of the row changes, so that nobody takes the
-        account for one with a new login.
+        A login stored in between wins. Nothing else of the row changes, so that the account is not taken for
+        one with a new login.
         """
         unchanged = [getattr(self._table, name) == found.secrets[name] for name in renewed]
         change = update(self._table).where(self._key == found.row_id, *unchanged)
@@ -109,7 +109,7 @@ class SealedSecrets:
         return SealedRow(found["row_id"], found["owner_id"], secrets)
 
     async def applications(self) -> tuple[Sequence[str], bool]:
-        """Return the names under which our processes are connected, and whether all of them can be seen."""
+        """Return the application names of all connections, and whether all of them are visible."""
         async with self._store.read() as session:
             names = (await session.execute(_KNOWS)).scalars().all()
             return sorted(names), bool(await session.scalar(_SEES_ALL))

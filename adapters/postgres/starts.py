@@ -1,4 +1,4 @@
-"""STARTs as they are written down: by the API before a run begins, read by the run and when it is adopted."""
+"""Stores STARTs: written by the API before a run begins, read by the run and by its adoption."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,7 +28,7 @@ class Starts:
         self._user_id = user_id
 
     async def write(self, start: StartRun) -> None:
-        """Write a START down, in the transaction in which somebody asked for it."""
+        """Store a START, in the transaction of its request."""
         await self._session.execute(
             insert(StartRow).values(
                 start_id=start.start_id,
@@ -42,7 +42,7 @@ class Starts:
         )
 
     async def account_of_newest(self, strategy_id: UUID) -> str:
-        """Return the account of the START that a strategy's shares are of; empty where it is not known."""
+        """Return the account of the START whose shares a strategy holds; empty where it is unknown."""
         query = (
             select(StartRow.account)
             .join(StrategyRow, StrategyRow.start_id == StartRow.start_id)
@@ -51,7 +51,7 @@ class Starts:
         return (await self._session.execute(query)).scalar_one_or_none() or ""
 
     async def any_under_way(self, within: timedelta, strategy_id: UUID | None = None) -> bool:
-        """Tell whether a START of the last moments may still become a run; of one strategy, or of any."""
+        """Tell whether a recent START may still become a run; of one strategy, or of any."""
         mine: list[ColumnElement[bool]] = [
             StartRow.user_id == self._user_id,
             StartRow.written_at > func.clock_timestamp() - within,
@@ -64,14 +64,14 @@ class Starts:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A START as it was written down; `connected`: the account that its user has connected now, if any."""
+    """A stored START; `connected` is the account that its user has connected now, if any."""
 
     start: StartRun
     connected: str | None
 
     @property
     def account_gone(self) -> bool:
-        """Its account was forgotten since: nothing could be bought or sold in it."""
+        """Tell whether its account was deleted since: nothing can be traded in it."""
         return bool(self.start.account) and self.start.account != self.connected
 
 
@@ -82,7 +82,7 @@ class WrittenStarts:
         self._store = store
 
     async def find(self, start_id: UUID) -> Written | None:
-        """Return a START as it was written down, None where it was not."""
+        """Return a stored START, None where it was not stored."""
         query = (
             select(StartRow, BrokerKeys.broker, BrokerKeys.broker_user_id)
             .outerjoin(BrokerKeys, BrokerKeys.user_id == StartRow.user_id)
@@ -97,7 +97,7 @@ class WrittenStarts:
 
 
 def start_of(row: StartRow) -> StartRun:
-    """Return a row as the START it is."""
+    """Convert a row to the START it stores."""
     return StartRun(
         row.start_id,
         _TERMS.validate_python(row.terms),
@@ -110,7 +110,7 @@ def start_of(row: StartRow) -> StartRun:
 def start_of_strategy(row: StrategyRow) -> StartRun | None:
     """Return the START that a strategy's row names, as far as that row knows it; None where there was none.
 
-    For what a version began that wrote no STARTs down. When the day opened matters to no run.
+    For runs begun by a version that stored no STARTs. No run needs the opening time of the day.
     """
     if row.start_id is None or row.trading_day is None:
         return None

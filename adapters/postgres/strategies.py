@@ -1,4 +1,4 @@
-"""Strategies as the API sees them: it creates, reads and deletes them; only the run moves them."""
+"""Stores strategies for the API, which creates, reads and deletes them; only a run changes their state."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -29,7 +29,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class StrategyRecord:
-    """A strategy and where its newest run stands. Prices are averages; None while nothing was filled."""
+    """A strategy and the state of its newest run. Prices are averages; None while nothing was filled."""
 
     strategy: Strategy
     created_at: datetime
@@ -60,16 +60,16 @@ class StrategyRecord:
 
     @property
     def left_over(self) -> bool:
-        """Shares of an exit that failed are still held: nobody chose to keep them."""
+        """Tell whether shares of a failed exit are still held, without the user having chosen so."""
         return self.status is Status.STOPPED and self.position is Position.BOUGHT and not self.kept
 
 
 class IdUsed(Exception):
-    """A strategy of this id was there before and is deleted; an id never comes back."""
+    """A deleted strategy had this id; an id is never used again."""
 
 
 class Deletion(StrEnum):
-    """What became of the wish to delete a strategy."""
+    """The outcome of a request to delete a strategy."""
 
     DONE = "done"
     UNKNOWN = "unknown"
@@ -87,9 +87,9 @@ class Strategies:
         self._user_id = user_id
 
     async def create(self, strategy: Strategy, warnings: tuple[str, ...] = ()) -> tuple[StrategyRecord, bool]:
-        """Create it unless one of its id is there; return what is there now, and whether it is new.
+        """Create it unless the id exists; return what is stored now, and whether it is new.
 
-        Raises `IdUsed` where a strategy of that id was deleted: its orders' tags would come back.
+        Raises `IdUsed` where a strategy of that id was deleted: its orders' tags would be used again.
         """
         statement = (
             insert(StrategyRow)
@@ -141,11 +141,11 @@ class Strategies:
         return bool((await self._session.execute(select(exists().where(running)))).scalar_one())
 
     async def delete(self, strategy_id: UUID, start_lasts: timedelta) -> Deletion:
-        """Delete a strategy that neither runs, nor holds shares of a failed exit, nor has an order in doubt.
+        """Delete a strategy unless it runs, holds shares of a failed exit, or has an order in doubt.
 
-        Nor is one deleted whose START was written down within `start_lasts` and may yet become a run.
+        One whose START was stored within `start_lasts` may yet become a run and is kept too.
 
-        An order in doubt may still turn up and is then found by its row: until the market closes it stays.
+        An order in doubt may still turn up and is then found by its row, which stays until the market closes.
         """
         row = (
             await self._session.execute(select(StrategyRow).where(self._is(strategy_id)).with_for_update())
@@ -180,7 +180,7 @@ class Strategies:
 
 
 def record_of(row: Any) -> StrategyRecord:
-    """Return a row of `strategies`, or of its columns, as a record."""
+    """Convert a row of `strategies`, or its columns, to a record."""
     same: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
     return StrategyRecord(
         strategy=Strategy(

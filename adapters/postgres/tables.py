@@ -53,7 +53,7 @@ class User(Base):
 
 
 class LoginRow(Base):
-    """One login of one device, from its password to its end: what a person sees as a session."""
+    """One login of one device, from its password to its end: what the app shows as a session."""
 
     __tablename__ = "logins"
 
@@ -87,9 +87,9 @@ class RefreshSession(Base):
 
 
 class EndedLogin(Base):
-    """A login that ended a short while ago, while access tokens of it may still be about.
+    """A login that ended recently, while its access tokens may still be in use.
 
-    It names nobody: every API process reads the few newest rows, whoever calls.
+    It belongs to no user: every API process reads the few newest rows.
     """
 
     __tablename__ = "ended_logins"
@@ -127,7 +127,7 @@ LOGIN_VERSIONS = Sequence("login_versions", metadata=Base.metadata)
 
 
 def account_name(broker: str, broker_user_id: str) -> str:
-    """Return what a broker account is called in orders and STARTs: `zerodha:AB1234`."""
+    """Return the name of a broker account in orders and STARTs: `zerodha:AB1234`."""
     return f"{broker}:{broker_user_id}"
 
 
@@ -153,13 +153,13 @@ class BrokerKeys(Base):
 
 
 UNSETTLED = "status IN ('sent', 'absent', 'open')"
-"""Orders that somebody or something still has to see to."""
+"""Orders that a run or an operator still has to deal with."""
 LEFT = "status = 'stopped' AND position = 'bought' AND NOT kept"
-"""Strategies that hold shares nobody chose to keep."""
+"""Strategies that hold shares without the user's choice."""
 
 
 class StrategyRow(Base):
-    """A strategy and where its newest run stands. Only the run writes the life-cycle columns."""
+    """A strategy and the state of its newest run. Only the run writes the life-cycle columns."""
 
     __tablename__ = "strategies"
     __table_args__ = (
@@ -221,7 +221,7 @@ class StrategyRow(Base):
 
 
 class StartRow(Base):
-    """A START as it was written down before its run, which has to be the same. Never changed."""
+    """A START, stored before its run, which has to match it. Never changed."""
 
     __tablename__ = "starts"
     __table_args__ = (Index("ix_starts_user_written", "user_id", "written_at"),)
@@ -244,7 +244,7 @@ USED_IDS_KEY = "pk_used_strategy_ids"
 
 
 class UsedStrategyId(Base):
-    """An id that a strategy has, or had before it was deleted. Tags are made of it, so it never comes back.
+    """An id that a strategy has or had before its deletion. Tags derive from it, so it is never used again.
 
     A trigger writes it with the strategy; no role reads or removes it.
     """
@@ -259,7 +259,7 @@ HELD = "held_by IS NOT NULL AND status IN ('planned', 'sent', 'open')"
 
 
 class OrderRow(Base):
-    """One intent and what became of it. The unique key and the tag are what make an order happen once."""
+    """One intent and its outcome. The unique key and the tag make an order happen once."""
 
     __tablename__ = "orders"
     __table_args__ = (
@@ -312,15 +312,15 @@ class OrderRow(Base):
     wanted: Mapped[int | None]
     """What its leg is to bring about, where a worker holds it: the claim takes what is still missing."""
     stop_loss: Mapped[Decimal | None]
-    """The stop above which a held entry may be sent."""
+    """The stop above which a scheduled entry may be sent."""
     closes_at: Mapped[datetime | None]
-    """The market's close, after which a held entry is not sent."""
+    """The market's close, after which a scheduled entry is not sent."""
     verdict: Mapped[str | None]
     """The outcome that was decided for the leg when this intent was called off."""
 
 
 class LimitsRow(Base):
-    """What keeps a user's entries from being sent: his kill switch and his limits. NULL is no limit."""
+    """A user's limits on entries: their kill switch and their limits. NULL is no limit."""
 
     __tablename__ = "limits"
     __table_args__ = (
@@ -342,7 +342,7 @@ class LimitsRow(Base):
 
 
 class OperatorSwitch(Base):
-    """The operator's kill switch for one user, on while the row is there: not for the user to lift."""
+    """The operator's kill switch for one user, on while the row exists; the user cannot lift it."""
 
     __tablename__ = "operator_switches"
 
@@ -353,7 +353,7 @@ class OperatorSwitch(Base):
 
 
 class SystemSwitch(Base):
-    """The kill switch for everybody: one row."""
+    """The kill switch for all users: one row."""
 
     __tablename__ = "system_switch"
     __table_args__ = (CheckConstraint("one", name="one_row"),)
@@ -366,7 +366,7 @@ class SystemSwitch(Base):
 
 
 class WorkerRow(Base):
-    """A worker's last sign of life."""
+    """A worker's last heartbeat."""
 
     __tablename__ = "workers"
 
@@ -375,7 +375,7 @@ class WorkerRow(Base):
 
 
 class ReconcilerRound(Base):
-    """When the reconciler last went round: one row. NULL until the first time."""
+    """When the reconciler's last round ended: one row. NULL before the first."""
 
     __tablename__ = "reconciler_round"
     __table_args__ = (CheckConstraint("one", name="one_row"),)
@@ -385,7 +385,7 @@ class ReconcilerRound(Base):
 
 
 class BackupRow(Base):
-    """A backup that was written and read again, as `deploy/backup.sh` tells it."""
+    """A backup that was written and verified, as `deploy/backup.sh` reports it."""
 
     __tablename__ = "backups"
     __table_args__ = (
@@ -400,16 +400,16 @@ class BackupRow(Base):
 
 
 class QuoteTurnRow(Base):
-    """Which process may ask the broker for an account's prices, and what was heard last.
+    """The process that may ask the broker for an account's prices, and the last answer.
 
-    UNLOGGED: it holds nothing that is true for longer than a second.
+    UNLOGGED: nothing in it is valid for longer than a second.
     """
 
     __tablename__ = "quote_turns"
     __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012
 
     account: Mapped[str] = mapped_column(primary_key=True)
-    """A mark of the account's key at the broker, whoever's it is."""
+    """A mark of the account's key at the broker, the same for every user."""
     turn: Mapped[int] = mapped_column(BigInteger)
     free_at: Mapped[datetime]
     """From when on the next turn may be taken."""
@@ -442,9 +442,9 @@ class EventRow(Base):
 
 
 class AuditRow(Base):
-    """A line of the audit log. `chain`, `seq`, `at`, `writer` and the hashes are a trigger's to set.
+    """A line of the audit log. A trigger sets `chain`, `seq`, `at`, `writer` and the hashes.
 
-    No foreign key: who is gone has been here.
+    No foreign key: lines of deleted users stay.
     """
 
     __tablename__ = "audit"
@@ -468,7 +468,7 @@ class AuditRow(Base):
 
 
 class AuditHead(Base):
-    """Where a chain of the audit log ends: what shows that its last line was removed."""
+    """The end of a chain of the audit log: reveals that its last line was removed."""
 
     __tablename__ = "audit_heads"
 

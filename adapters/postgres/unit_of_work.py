@@ -1,7 +1,7 @@
-"""Writing to a strategy's rows: always under the lock of its row, so that what was read is what is changed.
+"""Changes a strategy's rows under the lock of its row, so that decisions are made on what is changed.
 
-The strategy's row is locked first, then its orders, then timeline lines are added: everybody takes locks in
-this order, and event ids grow in commit order.
+Locks are taken in one order everywhere: the strategy's row, then its orders, then timeline lines are added.
+So event ids grow in commit order.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -27,17 +27,17 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True)
 class UnitOfWork:
-    """One strategy under lock, with its orders of the days asked for. `now` is Postgres' clock."""
+    """One locked strategy, with its orders of the days asked for. `now` is Postgres' clock."""
 
     strategy: StrategyRow
     now: datetime
     orders: list[OrderRow] = field(default_factory=list)
     written: set[str] = field(default_factory=set)
-    """Those of the asked `once` keys that the timeline has already."""
+    """The asked `once` keys that the timeline has already."""
     added: list[OrderRow] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
     audits: list[AuditLine] = field(default_factory=list)
-    """What is recorded of a person's own act on these rows."""
+    """Audit lines for an operator's own act on these rows."""
 
     def leg(self, key: LegKey) -> list[OrderRow]:
         """Return a leg's attempts, oldest first."""
@@ -53,12 +53,12 @@ class UnitOfWork:
         raise LookupError(f"order {order_id} is not in the order log")
 
     def add_order(self, row: OrderRow) -> None:
-        """Write an intent; the lock makes sure that nobody else writes the same one."""
+        """Write an intent; the lock keeps other writers from writing the same one."""
         self.orders.append(row)
         self.added.append(row)
 
     def say(self, kind: str, text: str, once: str, data: dict[str, str] | None = None) -> None:
-        """Add a line to the timeline, unless its `once` is there."""
+        """Add a line to the timeline, unless its `once` exists."""
         self.lines.append(
             {
                 "user_id": self.strategy.user_id,
@@ -76,7 +76,7 @@ class UnitOfWork:
 class Write(Generic[Result]):
     """One change to one strategy's rows; `apply` decides before it changes anything, and does no I/O.
 
-    It sees the orders of the newest run's day, and of `day`; `once` is a key it wants to know of.
+    It gets the orders of the newest run's day, and of `day`; `once` is a key to look up in the timeline.
     """
 
     strategy_id: UUID
@@ -86,39 +86,39 @@ class Write(Generic[Result]):
     once: str | None = None
 
 
-class Ledger:
-    """Carries out writes; those that come in while others are under way share a transaction."""
+class StrategyWriter:
+    """Applies writes to strategies' rows, each under its row's lock, many in one transaction."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._together: Batcher[Write[Any], Any] = Batcher(self._write)
+        self._batcher: Batcher[Write[Any], Any] = Batcher(self._write)
 
     async def write(self, write: Write[Result]) -> Result:
-        """Return, once it is committed, what `apply` returned; what it raises undoes nothing of others.
+        """Apply the write and return its result once committed; an error it raises affects no other write.
 
         Raises `LookupError` where the user has no such strategy.
         """
-        result: Result = await self._together.add(write)
+        result: Result = await self._batcher.add(write)
         return result
 
     async def _write(self, writes: Sequence[Write[Any]], wait: bool) -> list[Any]:
         async with self._store.work() as session:
-            pages = await _locked(session, writes, wait)
-            await _load_orders(session, pages, writes)
-            await _load_written(session, pages, writes)
-            answers = [_apply(pages, write, wait) for write in writes]
-            await _save(session, pages.values())
+            units = await _locked(session, writes, wait)
+            await _load_orders(session, units, writes)
+            await _load_written(session, units, writes)
+            answers = [_apply(units, write, wait) for write in writes]
+            await _save(session, units.values())
         return answers
 
 
-def _apply(pages: dict[UUID, UnitOfWork], write: Write[Any], wait: bool) -> Any:
-    page = pages.get(write.strategy_id)
-    if page is None and not wait:
+def _apply(units: dict[UUID, UnitOfWork], write: Write[Any], wait: bool) -> Any:
+    unit = units.get(write.strategy_id)
+    if unit is None and not wait:
         return Later.LATER
-    if page is None or page.strategy.user_id != write.user_id:
+    if unit is None or unit.strategy.user_id != write.user_id:
         return LookupError(f"strategy {write.strategy_id} does not exist")
     try:
-        return write.apply(page)
+        return write.apply(unit)
     except (IllegalMove, LookupError, AnotherRun, ForeignStart) as error:
         return error
 
@@ -135,10 +135,10 @@ async def _locked(session: AsyncSession, writes: Sequence[Write[Any]], wait: boo
 
 
 async def _load_orders(
-    session: AsyncSession, pages: dict[UUID, UnitOfWork], writes: Sequence[Write[Any]]
+    session: AsyncSession, units: dict[UUID, UnitOfWork], writes: Sequence[Write[Any]]
 ) -> None:
-    days = {(write.strategy_id, write.day) for write in writes if write.strategy_id in pages}
-    days |= {(strategy_id, page.strategy.trading_day) for strategy_id, page in pages.items()}
+    days = {(write.strategy_id, write.day) for write in writes if write.strategy_id in units}
+    days |= {(strategy_id, unit.strategy.trading_day) for strategy_id, unit in units.items()}
     wanted = [(strategy_id, day) for strategy_id, day in days if day is not None]
     if not wanted:
         return
@@ -149,32 +149,32 @@ async def _load_orders(
         .with_for_update(key_share=True)
     )
     for row in await session.scalars(query):
-        pages[row.strategy_id].orders.append(row)
+        units[row.strategy_id].orders.append(row)
 
 
 async def _load_written(
-    session: AsyncSession, pages: dict[UUID, UnitOfWork], writes: Sequence[Write[Any]]
+    session: AsyncSession, units: dict[UUID, UnitOfWork], writes: Sequence[Write[Any]]
 ) -> None:
-    keys = [(write.strategy_id, write.once) for write in writes if write.once and write.strategy_id in pages]
+    keys = [(write.strategy_id, write.once) for write in writes if write.once and write.strategy_id in units]
     if not keys:
         return
     query = select(EventRow.strategy_id, EventRow.once).where(
         tuple_(EventRow.strategy_id, EventRow.once).in_(keys)
     )
     for strategy_id, once in await session.execute(query):
-        pages[strategy_id].written.add(once)
+        units[strategy_id].written.add(once)
 
 
-async def _save(session: AsyncSession, pages: Iterable[UnitOfWork]) -> None:
+async def _save(session: AsyncSession, units: Iterable[UnitOfWork]) -> None:
     lines: list[dict[str, Any]] = []
-    pages = list(pages)
-    for page in pages:
-        session.add_all(page.added)
-        lines += page.lines
-        if session.is_modified(page.strategy):
-            page.strategy.updated_at = page.now
+    units = list(units)
+    for unit in units:
+        session.add_all(unit.added)
+        lines += unit.lines
+        if session.is_modified(unit.strategy):
+            unit.strategy.updated_at = unit.now
     await session.flush()
     if lines:
         await session.execute(insert(EventRow).on_conflict_do_nothing(), lines)
-    for line in (line for page in pages for line in page.audits):
+    for line in (line for unit in units for line in unit.audits):
         await audit(session, line)

@@ -1,4 +1,4 @@
-"""How long ago each watcher last did its work: numbers that need none of the parts they watch."""
+"""Stores when the reconciler and the backup last ran, and returns how long ago that was."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,18 +10,18 @@ from adapters.postgres.tables import BackupRow, ReconcilerRound
 
 
 class Watchers:
-    """Ages by the database's clock. Raises `StoreUnavailable`: nothing is known then."""
+    """Ages by the database's clock. Raises `StoreUnavailable` when they are unknown."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def round_ended(self) -> None:
-        """Write down that the reconciler has just gone round."""
+        """Record that a reconciler round has just ended."""
         async with self._store.work() as session:
             await session.execute(update(ReconcilerRound).values(ended_at=func.clock_timestamp()))
 
     async def round_age(self) -> timedelta | None:
-        """Return how long ago the reconciler last went round; None when it never did."""
+        """Return how long ago the reconciler's last round ended; None when there was none."""
         return await self._age(select(func.clock_timestamp() - func.max(ReconcilerRound.ended_at)))
 
     async def backup_age(self) -> timedelta | None:

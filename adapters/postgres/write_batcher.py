@@ -1,7 +1,7 @@
-"""Writes that wait for each other's way to Postgres anyway, made in one go.
+"""Batches concurrent writes into one statement.
 
-While one group is under way, the calls that arrive gather into the next: a lone call goes at once, and a
-thousand in one second are a few dozen transactions.
+While one batch is being written, new calls gather into the next: a single call is written at once, and a
+thousand in one second need a few dozen transactions.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 class Later(Enum):
-    """Somebody else holds this one's row: it waits alone, the others of its group do not."""
+    """The item's row is locked by another transaction: it waits alone, without delaying its batch."""
 
     LATER = auto()
 
@@ -27,12 +27,12 @@ WriteGroup = Callable[[Sequence[Item], bool], Awaitable[Sequence[Result | Except
 
 
 class Batcher(Generic[Item, Result]):
-    """Groups the calls made while earlier ones are under way; each caller gets its own answer or error."""
+    """Batches the calls made while earlier ones are written; each caller gets its own answer or error."""
 
     def __init__(
         self, write: WriteGroup[Item, Result], *, most: int = 100, lanes: int = 2, gather: float = 0
     ) -> None:
-        """`gather`: seconds for which a group waits for others; what is urgent goes at once."""
+        """`gather`: seconds for which a batch waits for more items; 0 for urgent writes."""
         self._write = write
         self._gather = gather
         self._most = most
@@ -40,11 +40,11 @@ class Batcher(Generic[Item, Result]):
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy = 0
-        # Those that wait for somebody else's lock hold a connection each: a few at a time.
+        # Items that wait for another transaction's lock hold a connection each: a few at a time.
         self._alone = asyncio.Semaphore(lanes)
 
     async def add(self, item: Item) -> Result:
-        """Write one item, with whatever else is waiting. A cancelled caller's item may still be written."""
+        """Write one item, batched with all that wait. A cancelled caller's item may still be written."""
         answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, answer))
         if self._busy < self._lanes:

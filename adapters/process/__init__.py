@@ -1,1 +1,1 @@
-"""What a process needs of its host: the clock, failpoints, garbage collection, hardening."""
+"""Process-level services: the clock, failpoints, garbage collection, hardening."""

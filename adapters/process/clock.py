@@ -1,4 +1,4 @@
-"""The wall clock, for everything that must happen at an instant."""
+"""The wall clock, and sleeping until an instant of it."""
 
 import asyncio
 import time
@@ -23,8 +23,8 @@ class SystemClock:
     async def sleep_until(self, instant: datetime) -> None:
         """Return within a millisecond after `instant` by the wall clock, never before it.
 
-        Event loops may wake a timer up to a millisecond early, and the wall clock may be set while we
-        sleep: whoever trusts one long sleep sends an order at the wrong second.
+        Event loops may wake a timer up to a millisecond early, and the wall clock may be set during the
+        sleep: a single long sleep would send an order at the wrong second.
         """
         while (left := (instant - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - time is no event
             await asyncio.sleep(min(left, LONGEST_STEP))

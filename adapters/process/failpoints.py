@@ -1,11 +1,11 @@
-"""Failpoints from a setting: `entry.claimed=kill`, `exit.sent=stop@2`, `stop.crossed=sleep:5`, by semicolons.
+"""Arms failpoints from a setting: `entry.claimed=kill`, `exit.sent=stop@2`, `stop.crossed=sleep:5`.
 
-kill: SIGKILL to ourselves; stop: SIGSTOP (somebody else continues us); sleep:S; raise. `@n`: at the n-th
-passing only (the first where it is not said). With a log file every passing is a line in it, so that a
-harness can show that every step was hit.
+Several are separated by semicolons. kill: SIGKILL to this process; stop: SIGSTOP (another process continues
+it); sleep:S; raise. `@n`: at the n-th passing only (the first by default). With a log file every passing is
+logged, so that a harness can show that every step was hit.
 
-`dir:PATH` instead of deeds: a harness puts a file named by the step there whenever it likes, its text the
-deed; the one process of all that takes the file (renames it to `STEP.PID`) does it.
+`dir:PATH` instead of actions: a harness puts a file named by the step there at any time, its text the action;
+the one process that takes the file (renames it to `STEP.PID`) performs it.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class Planned(Exception):
 
 
 class BadFailpoint(ValueError):
-    """The setting names a step or a deed that does not exist."""
+    """The setting names a step or an action that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class _Deed:
 
 
 def arm_from(setting: str, log: Path | None = None) -> None:
-    """Arm what the setting says; an empty one arms nothing, unless there is a log to write."""
+    """Arm what the setting says; an empty one arms nothing, unless passings are logged."""
     if setting.startswith(_FROM):
         return arm(_from_directory(Path(setting.removeprefix(_FROM))))
     deeds = _parsed(setting)

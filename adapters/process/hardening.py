@@ -1,4 +1,4 @@
-"""What a process that knows secrets does not leave behind: memory images on the disk."""
+"""Keeps the memory of processes that hold secrets off the disk and away from other processes."""
 
 import ctypes
 import resource

@@ -1,1 +1,1 @@
-"""Redis or Valkey: runtime keys, queues, leases, counters."""
+"""The Redis or Valkey adapter: runtime keys, queues, leases, counters."""

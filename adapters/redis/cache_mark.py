@@ -1,9 +1,9 @@
-"""A mark in Redis that tells whether the runtime keys are still those that were loaded.
+"""Keeps a mark in Redis that tells whether the runtime keys are still those that were loaded.
 
-stopwatch:whole   `whole|run id of the server`, or `filling|run id|token` while the keys are being loaded
+stopwatch:whole `whole|run id of the server`, or `filling|run id|token` while the keys are being loaded
 
-A flush takes the mark away; a restart, which may have lost the last second, and a failover change the run id
-of the server. So one question in a round stands for one question a strategy.
+A flush removes the mark; a restart, which may have lost the last second, and a failover change the run id of
+the server. So one read per reconciler round replaces one per strategy.
 """
 
 from collections.abc import AsyncIterator
@@ -48,20 +48,20 @@ class RedisMark:
         await self._redis.aclose()
 
     async def stands(self) -> bool:
-        """Tell whether this is the cache that was filled last."""
+        """Tell whether this is still the cache that was filled last."""
         async with _translated():
             mark = await self._redis.get(KEY)
             return mark is not None and mark == f"whole|{await self._run_id()}"
 
     async def begin(self) -> str:
-        """Say that the cache is being filled; return what `done` needs."""
+        """Mark the cache as being filled; return the token that `done` needs."""
         async with _translated():
             filling = f"filling|{await self._run_id()}|{uuid4().hex}"
             await self._redis.set(KEY, filling)
         return filling
 
     async def done(self, filling: str) -> None:
-        """Set the mark, unless the cache was flushed, or filled by somebody else, since `begin`."""
+        """Set the mark, unless the cache was flushed, or filled by another process, since `begin`."""
         run_id = filling.split("|")[1]
         async with _translated():
             await self._done(keys=[KEY], args=[filling, f"whole|{run_id}"])

@@ -1,4 +1,4 @@
-"""The workers' queue in Redis, where hit stops go first: the stream `queue:orders` of contract section 4."""
+"""Adds hit stops to the workers' queue in Redis: the stream `queue:orders` of contract section 4."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -28,7 +28,7 @@ end
 
 
 class RedisFastStops:
-    """Implements `domain.listener_ports.FastStops` on a connection of its own: nothing is ahead of a stop."""
+    """Implements `domain.listener_ports.FastStops` on its own connection, so that a stop never queues."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -52,11 +52,11 @@ class RedisFastStops:
         await self._redis.aclose()
 
     async def warm(self) -> None:
-        """Connect and load the script, so that no stop waits for it. Raises `CacheUnavailable`."""
+        """Connect and load the script in advance. Raises `CacheUnavailable`."""
         await self._call([])
 
     async def put(self, strategy_ids: Sequence[UUID]) -> None:
-        """Put one STOPLOSS each, in this order. Raises `CacheUnavailable`: some may be put then."""
+        """Add one STOPLOSS each, in this order. Raises `CacheUnavailable`: some may be added then."""
         for start in range(0, len(strategy_ids), TOGETHER):
             await self._call([str(one) for one in strategy_ids[start : start + TOGETHER]])
 

@@ -1,4 +1,4 @@
-"""Last prices as the listener wrote them to Redis: for people to look at, never to act on."""
+"""Reads the last prices that the listener wrote to Redis: for display only, never for a decision."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -17,7 +17,7 @@ LOOKED_AT = 5
 
 
 class RedisLastPrices:
-    """Raises `CacheUnavailable` when Redis does not answer; a price that is not known is absent."""
+    """Raises `CacheUnavailable` when Redis does not answer; an unknown price is absent."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -48,7 +48,7 @@ class RedisLastPrices:
         return await self._cache.last_prices(strategy_ids)
 
     async def of_symbol(self, exchange: str, symbol: str) -> Decimal | None:
-        """Return the last price of a symbol that some running strategy watches."""
+        """Return the last price of a symbol that a running strategy watches."""
         name = symbol if exchange == "NSE" else f"{exchange}:{symbol}"
         try:
             members = await self._redis.srandmember(f"symbol:{name}:strategies", LOOKED_AT)

@@ -1,4 +1,4 @@
-"""Which listeners live: leases in one hash of Redis, by its server's clock."""
+"""Keeps the listeners' leases in one Redis hash, by its server's clock."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -59,7 +59,7 @@ class RedisMembers:
         await self._redis.aclose()
 
     async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
-        """Hold a lease for `seconds` and return who holds one now. Raises `CacheUnavailable`."""
+        """Hold a lease for `seconds` and return all current holders. Raises `CacheUnavailable`."""
         async with _translated():
             words = [member, standing.value, int(seconds * 1000), _FORGOTTEN_MS]
             rows = await self._renew(keys=[KEY], args=words)

@@ -1,7 +1,7 @@
-"""Allowances, counted in Redis for all processes together; in this process alone, and halved, without Redis.
+"""Counts allowances in Redis for all processes together; without Redis per process, and halved.
 
-Without Redis nobody is locked out, and nobody guesses freely either: a trader must be able to log in and stop
-a strategy while Redis is away, since no exit depends on it. The window moves: there are never more than
+Without Redis no user is locked out, yet guessing stays limited: a user must be able to log in and stop a
+strategy while Redis is down, since no exit depends on it. The window slides: there are never more than
 `amount` within `seconds`. The counting is the `limits` library's.
 """
 
@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """So many times within so many seconds, for whom `key` names."""
+    """A number of times within a number of seconds, for the subject that `key` names."""
 
     name: str
     key: str
@@ -60,15 +60,15 @@ class Limiter:
             )
         )
         self._own = MovingWindowRateLimiter(MemoryStorage())
-        # First come, first served: the pool's own waiting lets newcomers by until somebody's time is up, and
+        # First come, first served: the pool's own waiting lets newcomers pass until a waiter times out, and
         # a burst that is taken for an outage would be given the other allowance as well.
         self._turns = asyncio.Semaphore(CONNECTIONS)
         self._away_until = 0.0
 
     async def take(self, allowances: Sequence[Allowance]) -> int | None:
-        """Count once against each; return None, or in how many seconds to come back where one is used up.
+        """Count once against each; return None, or the seconds until an exhausted one allows more.
 
-        The first that is used up ends it: those behind it are not counted.
+        The first exhausted one stops the counting: those after it are not counted.
         """
         async with self._turns:
             if time.monotonic() >= self._away_until:
@@ -79,7 +79,7 @@ class Limiter:
         return await _taken(self._own, allowances, share=2)
 
     async def give_back(self, allowance: Allowance) -> None:
-        """Forget what was counted against an allowance."""
+        """Undo what was counted against an allowance."""
         async with self._turns:
             if time.monotonic() >= self._away_until:
                 try:

@@ -1,10 +1,10 @@
-"""The runtime state in Redis or Valkey, with the seed's keys. Nothing in it decides an order.
+"""Stores the runtime state in Redis or Valkey, with the seed's keys. No order is decided by it.
 
-strategy:{id}              hash  symbol, buy_time, sell_time, stop_loss, quantity, status, user_id
-runtime:{id}               hash  position, last_price, lock_state, last_buy_order, last_sell_order
-symbol:{symbol}:strategies set   ids; other exchanges than NSE: symbol:BSE:TCS:strategies
+strategy:{id} hash symbol, buy_time, sell_time, stop_loss, quantity, status, user_id runtime:{id} hash
+position, last_price, lock_state, last_buy_order, last_sell_order symbol:{symbol}:strategies set ids; other
+exchanges than NSE: symbol:BSE:TCS:strategies
 
-What is not known yet is an empty string. `lock_state` is `false`, or `owner|epoch milliseconds of expiry`.
+An unknown value is an empty string. `lock_state` is `false`, or `owner|epoch milliseconds of expiry`.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -28,9 +28,9 @@ from domain.session import clock_text
 from domain.strategy import Position, Status, Strategy
 
 ANSWER_SECONDS = 1.0
-"""Redis answers in less than a millisecond or is in trouble; nobody waits for it on the way to an order."""
+"""Redis answers in less than a millisecond or is in trouble; no order waits for it."""
 BATCH = 500
-"""Keys per script call: Redis serves nobody else while a script runs."""
+"""Keys per script call: Redis serves no other client while a script runs."""
 CONNECTIONS = 16
 CONNECTION_SECONDS = 3.0
 """How long a crowd may take: waiting behind others says nothing about Redis."""
@@ -110,7 +110,7 @@ class RedisRuntimeCache:
     async def load(self, strategy: Strategy, status: Status, position: Position) -> None:
         """Create the strategy's keys in one transaction.
 
-        A strategy that holds nothing begins fresh; for one that holds shares, what is there already is kept.
+        A strategy without shares starts fresh; one that holds shares keeps the values that exist.
         """
         runtime = runtime_key(strategy.strategy_id)
         async with _translated(), self._redis.pipeline(transaction=True) as pipe:
@@ -131,9 +131,9 @@ class RedisRuntimeCache:
                 await self._update(keys=[runtime_key(strategy_id)], args=fields)
 
     async def set_last_prices(self, prices: Mapping[UUID, Decimal]) -> None:
-        """Set many last prices, where their keys exist; cheapest when strategies of a symbol come together.
+        """Set many last prices, where their keys exist; cheapest when strategies of a symbol are adjacent.
 
-        One batch after the other and not all in one write: between two, the caller's ticks have their turn.
+        Batches are sent one after another, so that the caller's ticks are processed in between.
         """
         rows = iter(prices.items())
         async with _translated():
@@ -161,7 +161,7 @@ class RedisRuntimeCache:
             await pipe.execute()
 
     async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
-        """Return those that have no `runtime:{id}`."""
+        """Return the strategies without `runtime:{id}`."""
         keys = [runtime_key(strategy_id) for strategy_id in strategy_ids]
         async with _translated():
             if not keys or await self._redis.exists(*keys) == len(keys):
@@ -173,7 +173,7 @@ class RedisRuntimeCache:
         return frozenset(one for one, found in zip(strategy_ids, there, strict=True) if not found)
 
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
-        """Take `lock_state` for `owner`; True when it is ours, and when there is no state to lock."""
+        """Take `lock_state` for `owner`; True when it is held now, and when there is no state to lock."""
         async with _translated():
             taken = await self._lock(keys=[runtime_key(strategy_id)], args=[owner, int(seconds * 1000)])
         return bool(taken)
@@ -190,7 +190,7 @@ def runtime_key(strategy_id: UUID) -> str:
 
 @lru_cache(maxsize=50_000)
 def _key_of(strategy_id: UUID) -> str:
-    """The same for thousands of strategies every second: spelling an id costs more than to remember it."""
+    """Return the strategy's key, cached: formatting an id costs more than remembering it."""
     return runtime_key(strategy_id)
 
 

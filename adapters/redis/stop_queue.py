@@ -1,4 +1,4 @@
-"""Reading `queue:orders`: each event goes to one worker, at once, and is gone."""
+"""Reads `queue:orders`: each event goes to one worker, once."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -32,12 +32,12 @@ class RedisStopQueue:
 
     @classmethod
     def connect(cls, url: str, worker: str) -> Self:
-        """Prepare a connection of its own: a blocking read holds up nobody else."""
+        """Prepare a connection of its own, because its reads block."""
         redis = Redis.from_url(url, decode_responses=True, socket_connect_timeout=2, socket_timeout=4)
         return cls(redis, worker)
 
     async def take(self) -> Sequence[UUID]:
-        """Wait up to a second for events; return the strategies of the fresh ones, in their order."""
+        """Wait up to a second for events; return the strategies of the fresh ones, in order."""
         try:
             found = await self._read()
             return await self._fresh(found) if found else ()
@@ -67,7 +67,7 @@ class RedisStopQueue:
         return [entry for _, entries in _pairs(streams) for entry in entries]
 
     async def _make_group(self) -> None:
-        """Make the group, and the stream: at the beginning, and after Redis was flushed."""
+        """Create the consumer group and the stream: at the start, and after Redis was flushed."""
         try:
             await self._redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True)
         except ResponseError as exists:
@@ -75,7 +75,7 @@ class RedisStopQueue:
                 raise
 
     async def _fresh(self, found: list[tuple[str, dict[str, str]]]) -> Sequence[UUID]:
-        """Take the events off the stream; leave out what is old by Redis' own clock, or no event of ours."""
+        """Remove the events from the stream; drop those that are old by Redis' clock or malformed."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.xdel(QUEUE, *(entry_id for entry_id, _ in found))

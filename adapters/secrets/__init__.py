@@ -1,1 +1,1 @@
-"""Keys, sealed secrets and the logins they open."""
+"""Encryption keys, sealed secrets and the logins they open."""

@@ -1,8 +1,8 @@
-"""Broker logins, opened: the vault over the sealed rows. Only the worker and the listener can do this."""
+"""Opens stored broker logins with the vault, in the worker and the listener only."""
 
 from uuid import UUID
 
-from adapters.kite.accounts import KiteCredentials, LoginName
+from adapters.kite.brokers import KiteCredentials, LoginName
 from adapters.kite.egress import Egress
 from adapters.postgres.credentials import Credentials
 from adapters.secrets.vault import Opener
@@ -10,7 +10,7 @@ from domain.errors import BrokerNotConnected
 
 
 class VaultCredentials:
-    """Implements `adapters.kite.accounts.Credentials`."""
+    """Implements `adapters.kite.brokers.Credentials`."""
 
     def __init__(self, stored: Credentials, opener: Opener, egress: Egress) -> None:
         self._stored = stored
@@ -18,7 +18,7 @@ class VaultCredentials:
         self._egress = egress
 
     async def credentials(self, user_id: UUID) -> KiteCredentials:
-        """Return the newest login, opened, and its way out.
+        """Return the newest login, opened, with its egress path.
 
         Raises `BrokerNotConnected`, `SecretUnreadable`, `NoOwnAddress`.
         """

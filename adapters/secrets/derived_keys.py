@@ -1,7 +1,8 @@
-"""Small secrets at rest that the API itself must read again, under keys derived from STOPWATCH_JWT_SECRET.
+"""Encrypts small secrets that the API itself must read, with keys derived from STOPWATCH_JWT_SECRET.
 
-AES-256-GCM with a random nonce, bound to the user and the field: moved to another row, a box does not open.
-What an older secret sealed opens as long as that secret is still named, and is sealed again when it is used.
+AES-256-GCM with a random nonce, bound to the user and the field: moved to another row, a box does not open. A
+box sealed under an older secret opens while that secret is still in the setting, and is sealed anew when
+used.
 """
 
 import os
@@ -18,7 +19,7 @@ _NONCE_BYTES = 12
 
 
 class DerivedBox:
-    """Seals and opens one field of users' rows. `purpose` parts its keys from those of other uses."""
+    """Seals and opens one field of users' rows. `purpose` separates its keys from those of other uses."""
 
     purpose: bytes
     field: str
@@ -39,7 +40,7 @@ class DerivedBox:
         return self._opened(blob, user_id)[0]
 
     def renewed(self, blob: bytes, *, user_id: UUID) -> bytes | None:
-        """Return it sealed again under the current secret; None where it is. Raises `SecretUnreadable`."""
+        """Return it sealed under the current secret; None where it already is. Raises `SecretUnreadable`."""
         plaintext, place = self._opened(blob, user_id)
         return self.seal(plaintext, user_id=user_id) if place else None
 
@@ -51,8 +52,8 @@ class DerivedBox:
             except (InvalidTag, ValueError):
                 continue
         raise SecretUnreadable(
-            f"the {self.field} does not open: its secret is no more in STOPWATCH_JWT_SECRET, or it was moved "
-            "or changed"
+            f"the {self.field} does not open: its secret is no longer in STOPWATCH_JWT_SECRET, or it was "
+            "moved or changed"
         )
 
     def _bound_to(self, user_id: UUID) -> bytes:

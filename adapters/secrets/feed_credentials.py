@@ -1,8 +1,8 @@
-"""Users' own logins as the listener may see them: while something of theirs runs, and without the secret."""
+"""Opens users' own logins for the listener: while a strategy of theirs runs, and without the API secret."""
 
 from uuid import UUID
 
-from adapters.kite.accounts import KiteCredentials, LoginName
+from adapters.kite.brokers import KiteCredentials, LoginName
 from adapters.kite.egress import Egress
 from adapters.postgres.credentials import FeedLogins
 from adapters.secrets.vault import Opener
@@ -10,7 +10,7 @@ from domain.errors import BrokerNotConnected
 
 
 class FeedCredentials:
-    """Implements `adapters.kite.accounts.Credentials` for the listener's role, which only reads."""
+    """Implements `adapters.kite.brokers.Credentials` for the listener's role, which only reads."""
 
     def __init__(self, stored: FeedLogins, opener: Opener, egress: Egress) -> None:
         self._stored = stored
@@ -37,9 +37,9 @@ class FeedCredentials:
         )
 
     async def newest(self, user_id: UUID) -> LoginName | None:
-        """Return which login is the newest, None when no account is to be seen; whose it is, is not."""
+        """Return which login is the newest, None when no account is visible; its owner is not shown."""
         login = await self._stored.read(user_id)
         return None if login is None else LoginName("", login.login_version)
 
     async def login_died(self, user_id: UUID, login_version: int) -> None:
-        """Do nothing: the worker notices for itself, and this role may not write."""
+        """Do nothing: the worker detects it itself, and the listener's role may not write."""

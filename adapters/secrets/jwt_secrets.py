@@ -1,7 +1,7 @@
-"""STOPWATCH_JWT_SECRET: one secret or several by commas, the first current, the others still honoured.
+"""Reads STOPWATCH_JWT_SECRET: comma-separated secrets, the first current, the others still accepted.
 
-To change it without logging anybody out: add the new secret behind the old one on every API process, then put
-it first, and remove the old one thirty days later, when no login of its time is left.
+To change it without logging users out: add the new secret behind the old one on every API process, then put
+it first, and remove the old one thirty days later, when its last login has expired.
 """
 
 import base64
@@ -34,22 +34,22 @@ _SAMPLES = (
 
 
 class WeakSecret(ValueError):
-    """A signing secret that somebody could guess; the message never shows it."""
+    """A signing secret that could be guessed; the message never shows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class JwtSecret:
-    """One secret; keys for different uses are derived apart from it."""
+    """One secret; each use has a key derived from it."""
 
     text: str = field(repr=False)
 
     @property
     def key_id(self) -> str:
-        """Return the name of this secret, as tokens carry it: derived, so it tells nothing of the secret."""
+        """Return the id of this secret, as tokens carry it: derived, so that it reveals nothing."""
         return base64.urlsafe_b64encode(self.derived(b"stopwatch key id v1", _KEY_ID_BYTES)).decode()
 
     def derived(self, purpose: bytes, length: int = 32) -> bytes:
-        """Return the key of one purpose (HKDF-SHA256)."""
+        """Return the key for one purpose (HKDF-SHA256)."""
         return HKDF(SHA256(), length, salt=None, info=purpose).derive(self.text.encode())
 
 

@@ -1,8 +1,8 @@
-"""Who holds the private halves of the keys that broker secrets are sealed to.
+"""Holds the private keys that broker secrets are sealed to.
 
-`KeyService` is all the vault asks of them, so that a key management service which never gives a key away can
-stand behind it: `unwrap` is its "decrypt", `bound_to` its encryption context. `LocalKeyService` holds the
-keys of STOPWATCH_ENCRYPTION_KEYS in memory.
+`KeyService` is the whole interface that the vault needs, so that a key management service that never releases
+a key can implement it: `unwrap` is its "decrypt", `bound_to` its encryption context. `LocalKeyService` holds
+the keys of STOPWATCH_ENCRYPTION_KEYS in memory.
 """
 
 import base64
@@ -22,7 +22,7 @@ _SETTING = "STOPWATCH_ENCRYPTION_KEYS"
 
 
 class BadKey(ValueError):
-    """A key of the settings is not what it should be; the message never shows it."""
+    """A key in the settings is malformed; the message never shows it."""
 
 
 class UnknownKey(LookupError):
@@ -30,11 +30,11 @@ class UnknownKey(LookupError):
 
 
 class WrongBox(ValueError):
-    """The box does not open: changed, or bound to something else."""
+    """The box does not open: it was changed, or is bound to another row."""
 
 
 class KeyService(Protocol):
-    """Opens boxes; keys never leave it. May be another machine: `unwrap` then raises `Unavailable`, too."""
+    """Opens boxes; keys never leave it. A remote service may also raise `Unavailable` in `unwrap`."""
 
     @property
     def key_ids(self) -> Sequence[bytes]:
@@ -47,7 +47,7 @@ class KeyService(Protocol):
         ...
 
     async def unwrap(self, key_id: bytes, box: bytes, *, bound_to: bytes) -> bytes:
-        """Return what is in the box (RFC 9180). Raises `UnknownKey`, `WrongBox`."""
+        """Return the content of the box (RFC 9180). Raises `UnknownKey`, `WrongBox`."""
         ...
 
 
@@ -84,12 +84,12 @@ class LocalKeyService:
 
 
 def key_id(public: bytes) -> bytes:
-    """Return the short name of a key, made from its public half."""
+    """Return a key's short id, derived from its public half."""
     return hashlib.sha256(public).digest()[:KEY_ID_BYTES]
 
 
 def raw_key(word: str, setting: str) -> bytes:
-    """Return the 32 bytes of a base64url word. Raises `BadKey`, naming the setting."""
+    """Return the 32 bytes of a base64url text. Raises `BadKey`, naming the setting."""
     word = word.strip()
     try:
         raw = base64.b64decode(word + "=" * (-len(word) % 4), altchars=b"-_", validate=True)
@@ -101,5 +101,5 @@ def raw_key(word: str, setting: str) -> bytes:
 
 
 def text_of(raw: bytes) -> str:
-    """Return bytes as the settings spell them: base64url without padding."""
+    """Encode bytes as the settings do: base64url without padding."""
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -1,9 +1,8 @@
-"""`stopwatch keys rotate`: seals every broker secret anew to the current key, while orders run.
+"""Implements `stopwatch keys rotate`: seals every broker secret to the current key, while orders run.
 
 `python -m adapters.secrets.rotation`, with STOPWATCH_DATABASE_URL and STOPWATCH_ENCRYPTION_KEYS in the
-environment.
-Exit status: 0 everything is sealed to the current key; 1 something is not, the last line says what; 2 it
-could not begin. Stopped at any moment and started again, it goes on with what is left.
+environment. Exit status: 0 everything is sealed to the current key; 1 something is not, the last line says
+what; 2 it could not begin. Stopped at any moment and started again, it continues with what is left.
 """
 
 import asyncio
@@ -15,19 +14,19 @@ from uuid import UUID
 
 from adapters.postgres.engine import Store
 from adapters.postgres.sealed import ACCOUNTS, CHANNELS, SealedRow, SealedSecrets
-from adapters.secrets.key_marks import InTheWay, in_the_way
+from adapters.secrets.process_keys import InTheWay, in_the_way
 from adapters.secrets.vault import BadKey, Opener
 from domain.errors import SecretUnreadable, StoreUnavailable
 
 DATABASE, KEYS = "STOPWATCH_DATABASE_URL", "STOPWATCH_ENCRYPTION_KEYS"
 BATCH = 100
 _TRIES = 5
-"""How often a row is read again that somebody changes at the same moment: logins are rare."""
+"""How often a row is read again that is changed at the same moment: logins are rare."""
 
 
 @dataclass(slots=True)
 class Rotated:
-    """What became of the rows that were not sealed to the current key."""
+    """The result for the rows that were not sealed to the current key."""
 
     done: int = 0
     unreadable: list[tuple[UUID, str]] = field(default_factory=list)
@@ -36,7 +35,7 @@ class Rotated:
 
 
 class Rotation:
-    """Goes once through one place where secrets are."""
+    """Re-encrypts one table, in one pass."""
 
     def __init__(self, secrets: SealedSecrets, opener: Opener, batch: int = BATCH) -> None:
         self._secrets = secrets
@@ -45,7 +44,7 @@ class Rotation:
         self._batch = batch
 
     async def run(self, progress: Callable[[Rotated], None] = lambda _: None) -> Rotated:
-        """Seal anew what is not sealed to the current key. Raises `StoreUnavailable`; what is done stays."""
+        """Seal anew what is not sealed to the current key. Raises `StoreUnavailable`; finished rows stay."""
         so_far = Rotated()
         after: UUID | None = None
         while rows := await self._secrets.not_sealed_to(self._opener.current_key_id, after, self._batch):
@@ -58,7 +57,7 @@ class Rotation:
     async def _renew(self, row: SealedRow, so_far: Rotated) -> None:
         found: SealedRow | None = row
         for _ in range(_TRIES):
-            if found is None:  # disconnected meanwhile
+            if found is None:  # disconnected since
                 return
             try:
                 renewed = await self._resealed(found)
@@ -82,7 +81,7 @@ class Rotation:
 
 
 async def rotate(database: str, opener: Opener) -> int:
-    """Carry the command out, telling a person; return its exit status."""
+    """Run the command, printing progress; return its exit status."""
     store = Store.open(database, pool_size=1, application="stopwatch rotation")
     try:
         places = [SealedSecrets(store, place) for place in (ACCOUNTS, CHANNELS)]
@@ -119,13 +118,13 @@ def _bare(processes: Sequence[str]) -> list[str]:
 
 
 async def in_the_way_of(secrets: SealedSecrets, opener: Opener) -> tuple[InTheWay, bool]:
-    """Return which processes do not know the current key, and whether all of them can be seen."""
+    """Return the processes that do not know the current key, and whether all are visible."""
     names, all_seen = await secrets.applications()
     return in_the_way(names, opener.current_key_id), all_seen
 
 
 async def _renewed(secrets: SealedSecrets, opener: Opener) -> bool:
-    """Seal one place's secrets anew, telling a person; False when something is left."""
+    """Re-encrypt one table, printing progress; False when something is left."""
     place, count = secrets.place, await secrets.count()
     rotated = await Rotation(secrets, opener).run(
         lambda so_far: _say(f"{so_far.done} of {count} {place.words} …")
@@ -157,7 +156,7 @@ def _what_next(opener: Opener, after: InTheWay) -> str:
 
 
 def main() -> int:
-    """Run, and turn what fails into one sentence."""
+    """Run, and print a failure as one sentence."""
     address, keys = os.environ.get(DATABASE), os.environ.get(KEYS)
     if not address or not keys:
         _say(f"{KEYS if address else DATABASE} is not set: there is nothing to rotate.")

@@ -1,4 +1,4 @@
-"""The morning login of a stored broker account: the worker opens the secret, asks, stores the token."""
+"""Renews the login of a stored broker account: opens its secret, asks the broker, stores the token."""
 
 import base64
 import binascii
@@ -8,8 +8,8 @@ from adapters.kite.egress import Egress
 from adapters.kite.login import KiteLogin, KiteSession, token_expiry
 from adapters.postgres.credentials import Credentials, SealedKeys
 from adapters.secrets.vault import Opener
+from domain.broker_login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.errors import BrokerRefused, LoginNeeded, SecretUnreadable, Unavailable
-from domain.login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.ports import Clock
 
 
@@ -26,7 +26,7 @@ class StoredLogins:
         self._clock = clock
 
     async def renew(self, request: LoginRequest) -> LoginResult:
-        """Exchange or check the token and store the login; every failure is an answer, never an exception."""
+        """Exchange or check the token and store the login; every failure is a result, never an exception."""
         try:
             return await self._renew(request)
         except (BrokerRefused, LoginNeeded) as refused:

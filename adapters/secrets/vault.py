@@ -1,8 +1,8 @@
-"""Broker secrets at rest: whoever may seal them cannot open them.
+"""Seals and opens broker secrets; a process that can seal them cannot open them.
 
 Sealing needs the public key alone, so the process that faces the internet can store a secret and never read
-one back. A sealed secret is bound to its row: moved to another user or field, it does not open.
-Sealed box: HPKE (RFC 9180), X25519, HKDF-SHA256, AES-256-GCM.
+one back. A sealed secret is bound to its row: moved to another user or field, it does not open. Sealed box:
+HPKE (RFC 9180), X25519, HKDF-SHA256, AES-256-GCM.
 """
 
 from uuid import UUID
@@ -69,11 +69,11 @@ class Opener:
         return tuple(self._keys.key_ids)
 
     def sealer(self) -> Sealer:
-        """Return the sealer of the current key: for re-encryption, and for who holds both halves."""
+        """Return the sealer of the current key, for re-encryption."""
         return Sealer(self._keys.seal_key)
 
     def is_current(self, blob: bytes) -> bool:
-        """Tell whether the secret is sealed to the current key, or waits for re-encryption."""
+        """Tell whether the secret is sealed to the current key; otherwise it waits for re-encryption."""
         return blob[1 : 1 + KEY_ID_BYTES] == self.current_key_id
 
     async def open(self, blob: bytes, *, user_id: UUID, field: str) -> str:
@@ -95,7 +95,7 @@ class Opener:
 
 
 class LoginKeyBox(DerivedBox):
-    """The api_key for Kite's login link, which carries it in clear: the one broker word the API can read."""
+    """The api_key for Kite's login link, which carries it in clear: the API can read this one secret."""
 
     purpose = b"stopwatch login key v1"
     field = f"{BROKER}|login_key"

@@ -1,1 +1,1 @@
-"""What an operator sees: numbers for Prometheus, traces, and the ids on each log line."""
+"""Metrics for Prometheus, traces, and the ids on each log line."""

@@ -1,4 +1,4 @@
-"""Spans without words: an exception's would be in clear, also those of runs whose histories are encrypted."""
+"""Removes error texts from spans, which would be readable even where histories are encrypted."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from opentelemetry.trace import Status
 
 
 class BareSpans(SpanExporter):
-    """Sends spans on without their events (stack traces), and of a failure its type alone."""
+    """Exports spans without their events (stack traces), and of a failure its type alone."""
 
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter

@@ -1,4 +1,4 @@
-"""Whether the parts the product stands on answer: one alarm when one is away, one when it is back."""
+"""Checks whether Postgres, Redis and Temporal answer; raises one alarm per outage and one when it ends."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,16 +17,16 @@ from domain.session import exchange_time
 EVERY = 2.0
 ANSWER_SECONDS = 1.0
 AGAIN = 0.5
-"""One look that fails is looked into once more: with the two deadlines, an outage is told within 4.5 s."""
-STOOD_STILL = 0.5
-"""An answer that is missed by more than this was missed by us: this process was frozen, or starved."""
+"""A failed check is repeated once: with the two deadlines, an outage is reported within 4.5 s."""
+STALL_SECONDS = 0.5
+"""A deadline missed by more than this means that this process itself was frozen or starved."""
 
-log = structlog.stdlib.get_logger("parts")
+log = structlog.stdlib.get_logger("dependencies")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """A part: `ask` returns when it answers and raises when it does not; `meaning` is for a person."""
+class Dependency:
+    """A dependency: `ask` returns when it answers and raises when it does not; `meaning` is for operators."""
 
     kind: str
     name: str
@@ -34,8 +34,8 @@ class Part:
     meaning: str
 
 
-def redis_part(ask: Callable[[], Awaitable[object]]) -> Part:
-    return Part(
+def redis_dependency(ask: Callable[[], Awaitable[object]]) -> Dependency:
+    return Dependency(
         "redis",
         "Redis",
         ask,
@@ -44,8 +44,8 @@ def redis_part(ask: Callable[[], Awaitable[object]]) -> Part:
     )
 
 
-def postgres_part(ask: Callable[[], Awaitable[object]]) -> Part:
-    return Part(
+def postgres_dependency(ask: Callable[[], Awaitable[object]]) -> Dependency:
+    return Dependency(
         "postgres",
         "Postgres",
         ask,
@@ -54,12 +54,12 @@ def postgres_part(ask: Callable[[], Awaitable[object]]) -> Part:
     )
 
 
-def temporal_part(client: Client) -> Part:
+def temporal_dependency(client: Client) -> Dependency:
     async def ask() -> None:
         if not await client.service_client.check_health(timeout=timedelta(seconds=ANSWER_SECONDS)):
-            raise Unavailable("Temporal says that it does not serve")
+            raise Unavailable("Temporal reports that it is not serving")
 
-    return Part(
+    return Dependency(
         "temporal",
         "Temporal",
         ask,
@@ -76,70 +76,70 @@ class _Answer(Enum):
 
 
 class DependencyWatch:
-    """Asks every part all the time, each on its own: `{kind}_down` once an outage, `{kind}_back` after it.
+    """Checks every dependency continuously: `{kind}_down` once an outage, `{kind}_back` after it.
 
-    `down` says which are away, and since when. Several workers are several watchers, and each of them tells.
+    `down` says which do not answer, and since when. Each worker watches and raises alarms of its own.
     """
 
-    def __init__(self, parts: Sequence[Part], alerts: Alerts, clock: Clock) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: Sequence[Dependency], alerts: Alerts, clock: Clock) -> None:
+        self._dependencies = dependencies
         self._alerts = alerts
         self._clock = clock
-        self._let_go_of: set[asyncio.Future[object]] = set()
+        self._abandoned: set[asyncio.Future[object]] = set()
         self.down: dict[str, datetime] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for part in self._parts:
-                group.create_task(self._watch(part), name=f"watch {part.kind}")
+            for dependency in self._dependencies:
+                group.create_task(self._watch(dependency), name=f"watch {dependency.kind}")
 
-    async def _watch(self, part: Part) -> None:
+    async def _watch(self, dependency: Dependency) -> None:
         while True:
             try:
-                await self._look(part)
+                await self._look(dependency)
             except Exception:
-                log.exception("a part was not looked at; it is again", part=part.kind)
+                log.exception("checking a dependency failed; retrying", part=dependency.kind)
             await self._clock.sleep(EVERY)
 
-    async def _look(self, part: Part) -> None:
+    async def _look(self, dependency: Dependency) -> None:
         since = self._clock.now()
-        answer = await self._asked(part)
-        if answer is _Answer.NO and part.kind not in self.down:
+        answer = await self._asked(dependency)
+        if answer is _Answer.NO and dependency.kind not in self.down:
             await self._clock.sleep(AGAIN)
-            answer = await self._asked(part)
-        if answer is _Answer.NO and part.kind not in self.down:
-            self.down[part.kind] = since
-            await self._alerts.raise_(_down(part, since))
-        elif answer is _Answer.YES and part.kind in self.down:
-            await self._alerts.raise_(_back(part, self.down.pop(part.kind), self._clock.now()))
+            answer = await self._asked(dependency)
+        if answer is _Answer.NO and dependency.kind not in self.down:
+            self.down[dependency.kind] = since
+            await self._alerts.raise_(_down(dependency, since))
+        elif answer is _Answer.YES and dependency.kind in self.down:
+            await self._alerts.raise_(_back(dependency, self.down.pop(dependency.kind), self._clock.now()))
 
-    async def _asked(self, part: Part) -> _Answer:
+    async def _asked(self, dependency: Dependency) -> _Answer:
         began = self._clock.monotonic()
-        asking = asyncio.ensure_future(part.ask())
+        asking = asyncio.ensure_future(dependency.ask())
         try:
             await asyncio.wait({asking}, timeout=ANSWER_SECONDS)
         finally:
-            self._let_go(asking)
+            self._abandon(asking)
         if asking.done() and not asking.cancelled() and asking.exception() is None:
             return _Answer.YES
-        if self._clock.monotonic() - began > ANSWER_SECONDS + STOOD_STILL:
+        if self._clock.monotonic() - began > ANSWER_SECONDS + STALL_SECONDS:
             return _Answer.UNCLEAR
-        if part.kind not in self.down:
-            log.info("a part does not answer", part=part.kind, error=_reason(asking))
+        if dependency.kind not in self.down:
+            log.info("a dependency does not answer", part=dependency.kind, error=_reason(asking))
         return _Answer.NO
 
-    def _let_go(self, asking: "asyncio.Future[object]") -> None:
+    def _abandon(self, asking: "asyncio.Future[object]") -> None:
         # Not waited for: a driver may take seconds to give up a connection whose other end stands still.
         if not asking.done():
-            self._let_go_of.add(asking)
-            asking.add_done_callback(self._gone)
+            self._abandoned.add(asking)
+            asking.add_done_callback(self._forget)
             asking.cancel()
 
-    def _gone(self, asking: "asyncio.Future[object]") -> None:
-        self._let_go_of.discard(asking)
+    def _forget(self, asking: "asyncio.Future[object]") -> None:
+        self._abandoned.discard(asking)
         if not asking.cancelled():
-            asking.exception()  # looked at, so that nobody complains that it was not
+            asking.exception()  # retrieved, so that asyncio logs no warning
 
 
 def _reason(asking: "asyncio.Future[object]") -> str:
@@ -148,18 +148,18 @@ def _reason(asking: "asyncio.Future[object]") -> str:
     return type(asking.exception()).__name__
 
 
-def _down(part: Part, since: datetime) -> Alarm:
+def _down(dependency: Dependency, since: datetime) -> Alarm:
     return Alarm(
-        f"{part.kind}_down",
-        f"{part.name} does not answer since {exchange_time(since):%H:%M:%S}. {part.meaning}",
+        f"{dependency.kind}_down",
+        f"{dependency.name} does not answer since {exchange_time(since):%H:%M:%S}. {dependency.meaning}",
         data={"since": since.isoformat()},
     )
 
 
-def _back(part: Part, since: datetime, now: datetime) -> Alarm:
+def _back(dependency: Dependency, since: datetime, now: datetime) -> Alarm:
     away = (now - since).total_seconds()
     return Alarm(
-        f"{part.kind}_back",
-        f"{part.name} answers again, after {away:.0f} s.",
+        f"{dependency.kind}_back",
+        f"{dependency.name} answers again, after {away:.0f} s.",
         data={"since": since.isoformat(), "seconds": f"{away:.1f}"},
     )

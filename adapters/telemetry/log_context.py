@@ -1,7 +1,7 @@
-"""Whose work a log line is about: every activity binds the ids it was called with.
+"""Binds the ids of an activity's arguments to its log lines.
 
-What an activity leaves running (an order that is held for its instant) keeps them: a task inherits the
-context it was made in.
+A task that an activity leaves running (a scheduled order) keeps them: a task inherits the context it was made
+in.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ _WITHIN = ("key", "ref", "order", "strategy", "start")
 
 
 class LogContext(Interceptor):
-    """Binds activity, workflow_id, run_id, and user_id and strategy_id where the message says whose it is."""
+    """Binds activity, workflow_id, run_id, and the user_id and strategy_id of the message."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         """Wrap the activity."""
@@ -34,7 +34,7 @@ class _Bound(ActivityInboundInterceptor):
 
 
 def ids_of(message: object, depth: int = 3) -> dict[str, str]:
-    """Return user_id and strategy_id as a message of `domain.run` holds them, itself or further in."""
+    """Return user_id and strategy_id of a message of `domain.run`, its own or a nested one's."""
     found = {name: str(value) for name in _IDS if (value := getattr(message, name, None)) is not None}
     if found or not depth:
         return found

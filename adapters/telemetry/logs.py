@@ -1,4 +1,4 @@
-"""One log for the whole process: structlog's lines and the standard library's look alike; no secrets."""
+"""Configures one log format for structlog and the standard library, without secrets."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ from structlog.typing import Processor
 from adapters.telemetry.redaction import redact
 
 _QUIET = ("asyncio", "boto3", "botocore", "httpx", "httpcore", "urllib3", "temporalio.bridge")
-"""Libraries whose DEBUG lines hold request headers, or nothing anybody reads."""
+"""Libraries whose DEBUG lines hold request headers, or nothing of use."""
 
 
 def configure(
@@ -18,7 +18,7 @@ def configure(
     format: Literal["console", "json"] = "console",
     stream: TextIO | None = None,
 ) -> None:
-    """Send every log line of this process to `stream` (stderr), for people or as one JSON object a line."""
+    """Write every log line of this process to `stream` (stderr), as text or as one JSON object a line."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -1,6 +1,6 @@
-"""Traces from a request to the broker's order call, sent by OpenTelemetry's protocol over HTTP.
+"""Exports traces from a request to the broker's order call, by OTLP over HTTP.
 
-Spans hold ids, symbols and outcomes; no words of anybody's.
+Spans hold ids, symbols and outcomes, and no user's texts.
 """
 
 from functools import partial
@@ -21,7 +21,7 @@ GIVE_UP_SECONDS = 2
 
 
 class OtlpTracing(Tracing):
-    """Sends the spans of a process from a thread of its own; what cannot be sent in time is dropped."""
+    """Sends a process's spans from a thread of its own; spans that cannot be sent in time are dropped."""
 
     def __init__(self, endpoint: str, process: str) -> None:
         exporter = OTLPSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", timeout=GIVE_UP_SECONDS)
@@ -37,5 +37,5 @@ class OtlpTracing(Tracing):
         self.open_broker = partial(TracedKiteBroker, self.tracer)
 
     def close(self) -> None:
-        """Send what waits."""
+        """Send the spans that wait."""
         self._provider.shutdown()

@@ -1,4 +1,4 @@
-"""Secrets never reach a log: by the name of their field, and by their look inside a text."""
+"""Keeps secrets out of logs: by the name of their field, and by their form inside a text."""
 
 import re
 from collections.abc import Mapping, MutableMapping

@@ -1,4 +1,4 @@
-"""Whether the reconciler goes round, for a process that tells whether it is ready."""
+"""Checks that the reconciler makes its rounds, for a process's readiness."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -9,7 +9,7 @@ from domain.reconciler import why_still
 
 
 class RoundWatch:
-    """Judges the age of the last round; `age` asks for it, None is never."""
+    """Checks the age of the last round; `age` returns it, None for never."""
 
     def __init__(self, age: Callable[[], Awaitable[timedelta | None]], clock: Clock) -> None:
         self._age = age
@@ -17,7 +17,7 @@ class RoundWatch:
         self._began = clock.monotonic()
 
     async def check(self) -> None:
-        """Return while it goes round. Raises `StandsStill`, and what `age` raises."""
+        """Return while rounds are made. Raises `StandsStill`, and what `age` raises."""
         watched_for = timedelta(seconds=self._clock.monotonic() - self._began)
         why = why_still(await self._age(), watched_for)
         if why is not None:

@@ -1,4 +1,4 @@
-"""Whether a process sends traces: nothing is imported where nobody collects them."""
+"""Opens a process's tracing; without an endpoint, OpenTelemetry is not imported."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,9 +27,9 @@ class Tracing:
 
 @contextmanager
 def open_tracing(endpoint: str, process: str) -> Iterator[Tracing]:
-    """Give the traces of this process ("api", "worker", "listener"), sent to `endpoint` by OTLP over HTTP.
+    """Open the traces of this process ("api", "worker", "listener"), sent to `endpoint` by OTLP over HTTP.
 
-    An empty endpoint is no traces. What waits at the end is sent, for at most two seconds.
+    An empty endpoint means no traces. Waiting spans are sent at the end, for at most two seconds.
     """
     if not endpoint:
         yield Tracing()

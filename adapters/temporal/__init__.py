@@ -1,1 +1,1 @@
-"""The connection to Temporal, and the encryption of its payloads."""
+"""The Temporal adapter: the connection, and the encryption of its payloads."""

@@ -1,8 +1,8 @@
-"""`stopwatch codec`: decrypts Temporal's payloads for an operator's own Web UI and `temporal` command.
+"""Serves `stopwatch codec`: decrypts Temporal's payloads for an operator's own Web UI and `temporal` command.
 
-Temporal's remote data encoder: POST /encode and /decode, with protobuf JSON of `Payloads`. Whoever can ask it
-can read every history, so it listens on this machine alone unless a token is set, answers a page only when it
-is one of the named origins, and under no host name but a local one.
+Temporal's remote data encoder: POST /encode and /decode, with protobuf JSON of `Payloads`. A client that can
+call it can read every history. So it listens on this machine alone unless a token is set, answers a page only
+when it is one of the named origins, and under no host name but a local one.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _HEADERS = "content-type, x-namespace, authorization"
 
 
 class CodecServer:
-    """Answers two paths. `origins`: pages whose scripts may ask; `token`: what everybody must bring."""
+    """Answers two paths. `origins`: pages whose scripts may call it; `token`: required of every caller."""
 
     def __init__(self, codec: EncryptingCodec, origins: Sequence[str], token: str | None = None) -> None:
         self._codec = codec
@@ -113,7 +113,7 @@ def _loopback(address: str) -> bool:
 
 
 def main(words: Sequence[str]) -> int:
-    """Serve until a signal; return the exit status: 2 when it cannot start as it is told to."""
+    """Serve until a signal; return the exit status: 2 when it cannot start as configured."""
     no_core_dumps()
     asked = _parser().parse_args(words)
     token = os.environ.get(TOKEN) or None

@@ -1,4 +1,4 @@
-"""The connection to Temporal: one converter for client, worker, listener, tests and replay alike."""
+"""Connects to Temporal, with one data converter for client, worker, listener, tests and replay."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ from temporalio.converter import (
 )
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 
-from adapters.telemetry.server import MetricsPortTaken
+from adapters.telemetry.metrics_server import MetricsPortTaken
 from adapters.temporal.payload_codec import EncryptingCodec, RefusedPayloads
 
 _CONVERTERS = (*PydanticPayloadConverter().converters.values(), RefusedPayloads())
 
 
 class _SharedConverter(CompositePayloadConverter):
-    """Pydantic's converter, with what it has learned of our types shared by all runs of a process.
+    """Pydantic's converter with its schemas of our types, shared by all runs of a process.
 
     The SDK makes a converter for each run it loads, and each would build its schemas again: a tenth of the
     worker's time at START, and memory for each run in the cache.
@@ -38,7 +38,7 @@ DATA_CONVERTER = DataConverter(payload_converter_class=_SharedConverter)
 
 
 class TemporalSettings(Protocol):
-    """What the entry points' settings say of Temporal."""
+    """The settings that concern Temporal, as the entry points have them."""
 
     temporal_namespace: str
     temporal_tls_cert: Path | None
@@ -53,10 +53,10 @@ class TemporalSettings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TemporalAddress:
-    """Where Temporal is, how to be let in, and what payloads are encrypted with (None: nothing).
+    """Temporal's address, credentials, and payload keys (None: no encryption).
 
-    `take_plain`: with keys, take payloads that are not encrypted as well. `tls_ca` is whom the server's
-    certificate must come from, None: an authority of the system's.
+    `take_plain`: with keys, accept payloads that are not encrypted as well. `tls_ca` is the authority of the
+    server's certificate, None: the system's.
     """
 
     target: str
@@ -84,9 +84,9 @@ class TemporalAddress:
 
 
 def data_converter(payload_keys: str | None, *, take_plain: bool = False) -> DataConverter:
-    """Return the converter; with keys payloads and failures are encrypted. Raises `BadKey`.
+    """Return the converter; with keys, payloads and failures are encrypted. Raises `BadKey`.
 
-    What is not encrypted is then refused, unless `take_plain`.
+    Unencrypted payloads are then refused, unless `take_plain`.
     """
     if not payload_keys:
         return DATA_CONVERTER
@@ -99,7 +99,7 @@ def data_converter(payload_keys: str | None, *, take_plain: bool = False) -> Dat
 
 
 def at_port(host: str, port: int | None) -> str | None:
-    """Return the address at which the SDK's own numbers are served; None without a port."""
+    """Return the address at which the SDK's metrics are served; None without a port."""
     return f"{host}:{port}" if port is not None else None
 
 
@@ -110,12 +110,11 @@ async def connect(
     metrics: str | None = None,
     interceptors: Sequence[Interceptor] = (),
 ) -> Client:
-    """Connect to Temporal. `lazy` waits with the connection until the first call.
+    """Connect to Temporal. `lazy` delays the connection until the first call.
 
-    `metrics` is the address (host:port) at which the SDK serves its own numbers to Prometheus. Raises
-    `MetricsPortTaken` where nothing can listen there.
-
-    Raises `BadKey` for payload keys that are none, `BadCertificate` for files that cannot be read.
+    `metrics` is the address (host:port) at which the SDK serves its metrics to Prometheus. Raises
+    `MetricsPortTaken` where nothing can listen there, `BadKey` for malformed payload keys, `BadCertificate`
+    for files that cannot be read.
     """
     return await Client.connect(
         address.target,

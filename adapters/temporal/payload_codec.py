@@ -1,12 +1,13 @@
-"""Payloads in Temporal's histories, encrypted: whoever reads its database or its Web UI reads nothing.
+"""Encrypts the payloads of Temporal's histories, so that its database and its Web UI show nothing readable.
 
-No secret is in a payload to begin with; this is the second wall. STOPWATCH_PAYLOAD_KEYS holds keys of 32
+No secret is in a payload to begin with; this is a second protection. STOPWATCH_PAYLOAD_KEYS holds keys of 32
 bytes (base64url, by commas): the first encrypts, all of them decrypt.
 
-What is not encrypted is refused: else whatever reaches Temporal's port could speak to runs without the keys.
-It is refused where it is converted, not here: a codec that raises stops the whole step, so that one signal in
-clear would hold a running day up for ever; as it is, that signal is dropped, an update rejected, and a run
-that was begun so fails. With `take_plain` it passes: while days of before the keys run (docs/security.md).
+Unencrypted payloads are refused: otherwise any client that reaches Temporal's port could command runs without
+the keys. They are refused in the converter, not here: a codec that raises fails the whole workflow task, so
+that one unencrypted signal would block a running day for ever. In the converter, that signal is dropped, an
+update is rejected, and a run started so fails. With `take_plain` they are accepted: while days from before
+the keys run (docs/security.md).
 """
 
 import hashlib
@@ -32,11 +33,11 @@ _SETTING = "STOPWATCH_PAYLOAD_KEYS"
 
 
 class PayloadUnreadable(ValueError):
-    """A payload is encrypted with a key we do not have, or was changed."""
+    """A payload is encrypted with an unknown key, or was changed."""
 
 
 class EncryptingCodec(PayloadCodec):
-    """AES-256-GCM, a nonce of its own for each payload; the key's id stands beside it. Raises `BadKey`."""
+    """AES-256-GCM, a fresh nonce for each payload; the key's id stands beside it. Raises `BadKey`."""
 
     def __init__(self, keys: str, *, take_plain: bool = False) -> None:
         raw = [raw_key(word, _SETTING) for word in keys.split(",") if word.strip()] or [raw_key("", _SETTING)]
@@ -51,7 +52,7 @@ class EncryptingCodec(PayloadCodec):
         return [self._encrypted(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Return them in clear. Raises `PayloadUnreadable`."""
+        """Decrypt payloads. Raises `PayloadUnreadable`."""
         return [self._decrypted(payload) for payload in payloads]
 
     def _encrypted(self, payload: Payload) -> Payload:
@@ -78,7 +79,7 @@ class EncryptingCodec(PayloadCodec):
 
 
 class RefusedPayloads(EncodingPayloadConverter):
-    """Fails for what came in clear, in the way that ends a run and not only its step."""
+    """Fails for unencrypted payloads in the way that ends a run and not only its workflow task."""
 
     @property
     def encoding(self) -> str:

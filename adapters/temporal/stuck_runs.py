@@ -1,6 +1,6 @@
-"""Runs whose own steps fail again and again: Temporal marks them after some tries, in a minute (measured).
+"""Counts runs whose workflow task fails again and again: Temporal marks them within a minute (measured).
 
-No alarm of a run's own can tell of it: the code that would raise it is what fails.
+Such a run cannot raise an alarm itself: the code that would raise it is what fails.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,12 +19,12 @@ _ANSWERS_WITHIN = timedelta(seconds=3)
 
 
 def counting_stuck_runs(client: Client) -> Callable[[], Awaitable[int]]:
-    """Return how to count them now. Raises `Unavailable`: Temporal did not answer."""
+    """Return a function that counts them. It raises `Unavailable` when Temporal does not answer."""
 
     async def count() -> int:
         try:
             return (await client.count_workflows(_STUCK, rpc_timeout=_ANSWERS_WITHIN)).count
         except (RPCError, RuntimeError) as away:
-            raise Unavailable(f"Temporal did not count: {away}") from away
+            raise Unavailable(f"Temporal did not return a count: {away}") from away
 
     return count

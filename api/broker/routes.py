@@ -14,7 +14,7 @@ from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented
 from api.schemas import BrokerOut, ConnectIn, LoginUrlOut
-from domain.login import LoginKind
+from domain.broker_login import LoginKind
 
 router = APIRouter(prefix="/broker", tags=["broker"])
 

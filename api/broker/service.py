@@ -14,8 +14,8 @@ from api.dependencies import Dependencies
 from api.http.errors import Away, Conflict, FieldError, Invalid, Refused
 from api.schemas import BrokerOut, ConnectIn
 from domain.audit import Action
+from domain.broker_login import LoginKind, LoginResult, LoginStatus
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, SecretUnreadable, Unavailable
-from domain.login import LoginKind, LoginResult, LoginStatus
 from workflows.client import START_DEADLINE
 
 START_LASTS = START_DEADLINE + timedelta(seconds=5)

@@ -13,7 +13,7 @@ from structlog.contextvars import bind_contextvars
 from adapters.postgres.accounts import BrokerAccounts
 from adapters.postgres.read_models import TimelineReader
 from adapters.postgres.strategies import Deletion, IdUsed, Strategies, StrategyRecord
-from adapters.postgres.strategy_view_row import Standing, standing
+from adapters.postgres.strategy_view_row import StrategyViewRow, read_strategy_view
 from api.account.audit import audit
 from api.auth.identity import UserId
 from api.broker.service import START_LASTS
@@ -81,7 +81,7 @@ async def create(
         raise key_used() from None
     if record.strategy != strategy:
         raise key_reused()
-    return await _answer(parts, Standing(record, account), 201, look_at_market=True)
+    return await _answer(parts, StrategyViewRow(record, account), 201, look_at_market=True)
 
 
 @router.get("", responses={200: {"model": StrategyPage}})
@@ -162,16 +162,16 @@ async def timeline(
     return json_response(EventPage(items=items, next=following))
 
 
-async def find(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> Standing:
+async def find(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> StrategyViewRow:
     """Return the caller's strategy. Raises `NotFound`."""
-    found = await standing(parts.store, user_id, strategy_id)
+    found = await read_strategy_view(parts.store, user_id, strategy_id)
     if found is None:
         raise NotFound
     return found
 
 
 async def _answer(
-    parts: Dependencies, stands: Standing, status: int = 200, *, look_at_market: bool = False
+    parts: Dependencies, stands: StrategyViewRow, status: int = 200, *, look_at_market: bool = False
 ) -> Response:
     record = stands.record
     # The request's last line names what it was about, a new strategy and a new run included.

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.accounts import BrokerAccounts
 from adapters.postgres.starts import Starts
 from adapters.postgres.strategies import Strategies, StrategyRecord
-from adapters.postgres.strategy_view_row import Standing, standing
+from adapters.postgres.strategy_view_row import StrategyViewRow, read_strategy_view
 from api.account.audit import audit
 from api.account.limits import refuse_start
 from api.broker.service import may_trade, not_connected
@@ -24,7 +24,7 @@ from domain.session import DayPlan, plan_day, plan_sale
 from domain.strategy import OnStop, Status, Strategy
 
 
-async def start(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> Standing:
+async def start(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> StrategyViewRow:
     """Start a strategy's next trading day; one that runs already is returned as it is."""
     before = await _read(parts, user_id, strategy_id)
     record = before.record
@@ -108,8 +108,8 @@ async def segment_of(parts: Dependencies, strategy: Strategy) -> Segment:
     return instrument.segment
 
 
-async def _read(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> Standing:
-    found = await standing(parts.store, user_id, strategy_id)
+async def _read(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> StrategyViewRow:
+    found = await read_strategy_view(parts.store, user_id, strategy_id)
     if found is None:
         raise NotFound
     return found

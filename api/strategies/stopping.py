@@ -6,7 +6,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from adapters.postgres.strategies import StrategyRecord
-from adapters.postgres.strategy_view_row import Standing, standing
+from adapters.postgres.strategy_view_row import StrategyViewRow, read_strategy_view
 from api.account.audit import recorded_if_possible
 from api.dependencies import Dependencies
 from api.http.errors import Away, Conflict, NotFound
@@ -23,7 +23,7 @@ LOOK_EVERY = 0.25
 
 async def stop(
     parts: Dependencies, user_id: UUID, strategy_id: UUID, on_stop: OnStop | None
-) -> tuple[Standing, bool]:
+) -> tuple[StrategyViewRow, bool]:
     """Stop a strategy; returns how it stands, and whether the stop is over.
 
     Idempotent. On a stopped strategy that still holds shares, a named `exit` starts a run that only sells.
@@ -41,7 +41,7 @@ async def stop(
 
 async def _stop_run(
     parts: Dependencies, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None
-) -> tuple[Standing, bool]:
+) -> tuple[StrategyViewRow, bool]:
     strategy_id = record.strategy.strategy_id
     if record.workflow_id is None or record.run_id is None:
         raise _run_missing()
@@ -60,7 +60,7 @@ async def _stop_run(
 
 async def _sell_left_over(
     parts: Dependencies, user_id: UUID, record: StrategyRecord
-) -> tuple[Standing, bool]:
+) -> tuple[StrategyViewRow, bool]:
     plan = await start_sale(parts, user_id, record)
     deadline = parts.clock.monotonic() + parts.stop_wait_seconds
     wait = (plan.sell_at - parts.clock.now()).total_seconds() < parts.stop_wait_seconds
@@ -91,8 +91,8 @@ async def _with_a_record(
         await line
 
 
-async def _read(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> Standing:
-    found = await standing(parts.store, user_id, strategy_id)
+async def _read(parts: Dependencies, user_id: UUID, strategy_id: UUID) -> StrategyViewRow:
+    found = await read_strategy_view(parts.store, user_id, strategy_id)
     if found is None:
         raise NotFound
     return found

@@ -125,7 +125,7 @@ async def _servers(
     environment = dict(os.environ)
     postgres = EmbeddedPostgres(data, ports[0], secrets.token_hex(16), environment)
     await supervisor.start(await postgres.prepared())
-    await supervisor.start(valkey.part(data, ports[1], environment))
+    await supervisor.start(valkey.spec(data, ports[1], environment))
     await supervisor.start(rooms.paper(data, ports[2], environment))
     paper = f"http://127.0.0.1:{ports[2]}"
     where = postgres.url(), f"redis://127.0.0.1:{ports[1]}/0", paper, paper.replace("http", "ws", 1)
@@ -140,7 +140,7 @@ async def _schema(url: str) -> None:
 
 
 def _part(name: str, data: DataDir, addresses: Addresses) -> ProcessSpec:
-    mark = data.room("ready") / name
+    mark = data.directory("ready") / name
     # Without -P, unlike the rooms: this is run where the repository is.
     return ProcessSpec(
         name=name,

@@ -1,4 +1,4 @@
-"""Accounts, strategies, orders and their timeline; the notices and views that go with them."""
+"""Creates accounts, strategies, orders and their timeline, with triggers and views."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -257,7 +257,7 @@ def _create_notice(channel: str) -> None:
 
 
 def create_listener_views() -> None:
-    """What the listener's role may see, of all users: running strategies, and the logins their feeds need."""
+    """Create the views of the listener's role: running strategies, and the logins of their feeds."""
     op.execute(
         "CREATE VIEW watched AS SELECT strategy_id, user_id, exchange, symbol, stop_loss, phase, position, "
         "workflow_id, run_id FROM strategies WHERE status = 'running'"

@@ -1,4 +1,4 @@
-"""Indexes for what the reconciler asks in every round: a slice of those that run, and entries in doubt."""
+"""Adds the indexes of the reconciler's rounds: running strategies by slice, and entries in doubt."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Orders that workers hold for their instant, and the workers' signs of life."""
+"""Adds scheduled orders, and the workers' heartbeats."""
 
 import sqlalchemy as sa
 from alembic import op

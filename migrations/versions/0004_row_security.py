@@ -1,7 +1,7 @@
-"""Row-level security, forced, on every table that belongs to users. Roles get policies when they are made.
+"""Forces row-level security on every table that belongs to users. Roles get policies when they are made.
 
-The owner keeps its sight by a policy: forced security binds it as well where it is no
-superuser, and migrations, the operator's commands and the listener's views work with its eyes.
+The owner keeps its access by a policy: forced security binds it as well where it is no superuser, and
+migrations, the operator's commands and the listener's views run as the owner.
 """
 
 from alembic import op

@@ -1,4 +1,4 @@
-"""Limits of a user, his kill switch, and the one for everybody."""
+"""Adds users' limits, their kill switch, and the kill switch for all users."""
 
 import sqlalchemy as sa
 from alembic import op

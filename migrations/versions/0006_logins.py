@@ -1,4 +1,4 @@
-"""Logins as people see them, that end at once with all their tokens; second factors."""
+"""Adds logins, which end at once with all their tokens, and second factors."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""The audit log: lines that are only ever added, each chained to the one before by its hash."""
+"""Adds the append-only audit log, each line chained to the one before by its hash."""
 
 import sqlalchemy as sa
 from alembic import op

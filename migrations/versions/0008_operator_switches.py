@@ -1,4 +1,4 @@
-"""The operator's kill switch for one user, in a table that neither the API nor the worker may write."""
+"""Adds the operator's kill switch for one user, in a table that neither the API nor the worker may write."""
 
 import sqlalchemy as sa
 from alembic import op

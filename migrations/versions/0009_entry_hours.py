@@ -1,4 +1,4 @@
-"""The market's close beside a held entry: whoever takes it over late must know it."""
+"""Adds the market's close to a scheduled entry: a worker that takes it over late needs it."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""When a strategy's run began: an older one that wakes up late must not take the strategy back."""
+"""Adds when a strategy's run began: an older run that resumes late must not take the strategy back."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Indexes for what needs a person: counted every fifteen seconds, however many years of orders are behind."""
+"""Adds indexes for the operations metrics, read every fifteen seconds over years of orders."""
 
 import sqlalchemy as sa
 from alembic import op

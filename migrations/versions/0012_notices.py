@@ -1,4 +1,4 @@
-"""Notices: where each user wants to be told, what goes out, and how far the timeline has been read."""
+"""Adds notifications: channels, the outbox, and the cursor in the timeline."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -89,7 +89,7 @@ def create_notices() -> None:
 
 
 def create_cursor() -> None:
-    """From here on: nobody is told of what was before there were notices."""
+    """Start the cursor at the newest line: no earlier event is notified."""
     op.create_table(
         "notice_cursor",
         sa.Column("one", sa.Boolean(), server_default=sa.text("true"), nullable=False),

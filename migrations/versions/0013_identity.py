@@ -1,4 +1,4 @@
-"""What identifies a login, an order's account, a START and a strategy: written down, and never used twice."""
+"""Adds identities of logins, order accounts, STARTs and strategies that are never reused."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -46,9 +46,9 @@ def upgrade() -> None:
 
 
 def number_logins() -> None:
-    """Number all logins from one sequence, from beyond what any row's own counting has come to.
+    """Number all logins from one sequence that begins above every row's own count.
 
-    In steps: a process of the version before, which adds one, does not come to a number of the sequence.
+    In steps: a process of the version before, which adds one, does not reach a number of the sequence.
     """
     op.execute("CREATE SEQUENCE login_versions AS integer START 1000000 INCREMENT 16")
     op.alter_column("broker_keys", "login_version", server_default=sa.text("nextval('login_versions')"))

@@ -1,4 +1,4 @@
-"""What the broker counts for an account over all processes: questions for prices, and orders."""
+"""Adds the per-account counters of quote calls and orders, over all processes."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""When the reconciler last went round, and which backups were made: whether a watcher stands still."""
+"""Adds when the reconciler's last round ended, and the backups that were made."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Shares that were gone at the broker, and since when a strategy holds what it bought."""
+"""Adds shares that were closed outside the product, and since when a strategy holds its shares."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.kite import routes
-from adapters.kite.accounts import KiteBrokers
+from adapters.kite.brokers import KiteBrokers
 from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool, trusted_roots
 from adapters.kite.egress import BadEgress, Egress, NoOwnAddress, is_live

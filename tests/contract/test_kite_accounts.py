@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.kite.accounts import RECHECK_SECONDS, KiteBrokers, KiteCredentials, LoginName
+from adapters.kite.brokers import RECHECK_SECONDS, KiteBrokers, KiteCredentials, LoginName
 from adapters.kite.connection_pool import ConnectionPool
 from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, StoreUnavailable
 from tests.fakes.manual_clock import ManualClock

@@ -276,7 +276,7 @@ def test_calls_and_requests_do_not_print_their_secrets(wire: ConnectionPool) -> 
     calls = KiteClient("kitekey", TOKEN, "http://127.0.0.1:1", wire, proxies, secrets=(TOKEN,))
     way = EgressPath.to("http://127.0.0.1:1", proxies)
     request = routes.session("kitekey", TOKEN, TOKEN)
-    assert TOKEN not in repr((calls, vars(calls)["_way"], way, request, wire))
+    assert TOKEN not in repr((calls, vars(calls)["_path"], way, request, wire))
     assert request.form is not None
     assert request.form not in repr(request)
 

@@ -11,7 +11,7 @@ import httpx
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
-from adapters.kite.accounts import LIVING_SECONDS
+from adapters.kite.brokers import LIVING_SECONDS
 from adapters.temporal.connection import DATA_CONVERTER
 from domain.run import RUN_VERSION, StartRun
 from domain.session import DayPlan

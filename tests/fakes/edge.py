@@ -11,6 +11,7 @@ from adapters.kite.login import Proxies
 from adapters.postgres.engine import Store
 from adapters.postgres.runs import PostgresRunStore
 from api.http.event_notifier import StreamBell
+from domain.broker_login import LoginKind, LoginResult, LoginStatus
 from domain.errors import (
     BrokerRefused,
     BrokerUnavailable,
@@ -21,7 +22,6 @@ from domain.errors import (
     Unavailable,
 )
 from domain.instrument import Instrument, Segment
-from domain.login import LoginKind, LoginResult, LoginStatus
 from domain.run import ActivateRun, FinishRun, RunRef, RunView, StartRun, StopRequest
 from domain.strategy import OnStop, Outcome, Phase, Position, Status
 

@@ -16,11 +16,16 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.runs import RunActivities
 from adapters.alerts.cloudwatch import MOST_WAITING
-from adapters.alerts.log import CloudWatchUnset, open_alerts
+from adapters.alerts.log_alerts import CloudWatchUnset, open_alerts
 from adapters.postgres.engine import Store
 from adapters.process.clock import SystemClock
 from adapters.redis.runtime_cache import RedisRuntimeCache
-from adapters.telemetry.dependency_watch import DependencyWatch, postgres_part, redis_part, temporal_part
+from adapters.telemetry.dependency_watch import (
+    DependencyWatch,
+    postgres_dependency,
+    redis_dependency,
+    temporal_dependency,
+)
 from domain.ports import Alerts
 from domain.run import Alarm
 from domain.strategy import Outcome, Position
@@ -152,7 +157,9 @@ async def redis_goes_away(alerts: Alerts, _desk: Desk, _postgres: PostgresServer
     await server.start()
     cache = RedisRuntimeCache.connect(server.url)
     try:
-        await watch_until_told(DependencyWatch([redis_part(cache.ping)], alerts, SystemClock()), server.kill)
+        await watch_until_told(
+            DependencyWatch([redis_dependency(cache.ping)], alerts, SystemClock()), server.kill
+        )
     finally:
         await cache.close()
         server.remove()
@@ -163,7 +170,7 @@ async def postgres_freezes(alerts: Alerts, _desk: Desk, postgres: PostgresServer
     await store.ping()  # a connection that was good: its driver lets go of it slowly
     try:
         await watch_until_told(
-            DependencyWatch([postgres_part(store.ping)], alerts, SystemClock()), postgres.freeze
+            DependencyWatch([postgres_dependency(store.ping)], alerts, SystemClock()), postgres.freeze
         )
     finally:
         postgres.thaw()
@@ -173,7 +180,7 @@ async def postgres_freezes(alerts: Alerts, _desk: Desk, postgres: PostgresServer
 async def temporal_goes_away(alerts: Alerts, _desk: Desk, _postgres: PostgresServer) -> None:
     binary = shutil.which("temporal", path=str(Path(sys.executable).parent))
     server = await WorkflowEnvironment.start_local(dev_server_existing_path=binary)
-    part = temporal_part(server.client)
+    part = temporal_dependency(server.client)
     await part.ask()
     await server.shutdown()
     await watch_until_told(DependencyWatch([part], alerts, SystemClock()), lambda: None)

@@ -13,8 +13,8 @@ import pytest
 import uvicorn
 
 from adapters.postgres.engine import Store
+from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
 from adapters.postgres.runs import PostgresRunStore
-from adapters.postgres.watch_list import EVENT_ADDED, Notices
 from api.app import create_app
 from api.auth.passwords import Passwords
 from api.http.event_notifier import Bells
@@ -40,7 +40,7 @@ async def served(world: World) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def world(store: Store, database: str, passwords: Passwords) -> AsyncIterator[World]:
-    bells = Bells(Notices(database), EVENT_ADDED)
+    bells = Bells(NotifyListener(database), EVENT_ADDED)
     listening = asyncio.create_task(bells.listen())
     yield new_world(store, passwords, notices=bells)
     while not listening.done():  # asyncio.wait_for of Python 3.11 may lose a cancellation

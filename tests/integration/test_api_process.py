@@ -26,8 +26,8 @@ from adapters.postgres.strategies import Strategies
 from adapters.secrets.vault import BadKey
 from api.__main__ import wired
 from api.auth.tokens import WeakSecret
+from domain.broker_login import LoginKind
 from domain.errors import Unavailable
-from domain.login import LoginKind
 from domain.run import StartRun, StopRequest
 from domain.session import DayPlan
 from domain.strategy import Strategy

@@ -8,13 +8,13 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import update
 
 from adapters.postgres.engine import Store
-from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
-from adapters.telemetry.operations import DeskNumbers, OperationsWatch
-from adapters.telemetry.orders import MeteredOrderLog, OrderNumbers
+from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
+from adapters.telemetry.order_metrics import MeteredOrderLog, OrderNumbers
 from domain.errors import Unavailable
 from domain.order import Leg
 from domain.outcome import Accepted, Unknown
@@ -43,7 +43,12 @@ def read(registry: CollectorRegistry, name: str) -> float:
 async def test_what_needs_a_person_is_counted(store: Store) -> None:
     registry, queue = CollectorRegistry(), Counted(3)
     watch = OperationsWatch(
-        DeskNumbers(registry), Attention(store), queue.count, Counted(0).count, SystemClock(), Watchers(store)
+        OperationsMetrics(registry),
+        PostgresOperatorAlerts(store),
+        queue.count,
+        Counted(0).count,
+        SystemClock(),
+        Watchers(store),
     )
     await watch.look()
     assert [read(registry, name) for name in ("orders_unknown", "orders_in_doubt", "positions_left")] == [
@@ -75,8 +80,8 @@ async def test_shares_that_a_stopped_strategy_still_holds_are_counted(store: Sto
     await desk.bought()
     await desk.runs.finish(desk.end(start, Outcome.ORDER_FAILED, Position.BOUGHT))
     await OperationsWatch(
-        DeskNumbers(registry),
-        Attention(store),
+        OperationsMetrics(registry),
+        PostgresOperatorAlerts(store),
         Counted(0).count,
         Counted(0).count,
         SystemClock(),
@@ -88,7 +93,12 @@ async def test_shares_that_a_stopped_strategy_still_holds_are_counted(store: Sto
 async def test_what_cannot_be_read_is_unknown_and_the_reading_grows_old(store: Store) -> None:
     registry, queue = CollectorRegistry(), Counted(0)
     watch = OperationsWatch(
-        DeskNumbers(registry), Attention(store), queue.count, Counted(0).count, SystemClock(), Watchers(store)
+        OperationsMetrics(registry),
+        PostgresOperatorAlerts(store),
+        queue.count,
+        Counted(0).count,
+        SystemClock(),
+        Watchers(store),
     )
     assert math.isnan(read(registry, "positions_left")), "nothing was read yet"
     await watch.look()
@@ -124,7 +134,12 @@ async def test_the_workers_order_log_counts_what_it_writes(store: Store, leg: Le
 async def test_stuck_runs_are_counted_and_unknown_while_temporal_is_away(store: Store) -> None:
     registry, runs = CollectorRegistry(), Counted(2)
     watch = OperationsWatch(
-        DeskNumbers(registry), Attention(store), Counted(0).count, runs.count, SystemClock(), Watchers(store)
+        OperationsMetrics(registry),
+        PostgresOperatorAlerts(store),
+        Counted(0).count,
+        runs.count,
+        SystemClock(),
+        Watchers(store),
     )
     await watch.look()
     assert read(registry, "runs_stuck") == 2

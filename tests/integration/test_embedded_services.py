@@ -18,9 +18,9 @@ from redis.asyncio import Redis
 from local import feed_account, keys, probes, temporal, valkey
 from local import processes as rooms
 from local.data_dir import DataDir, opened
-from local.errors import CannotStart
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
+from local.start_errors import CannotStart
 from local.supervisor import Supervisor
 from local.temporal import TemporalPorts
 
@@ -112,7 +112,7 @@ async def test_modes_of_directories_above_stay_as_they_are_when_postgres_runs(
 
 async def test_up_refuses_a_cluster_of_another_postgres_version(closed: Path) -> None:
     with opened(closed) as data:
-        (data.room("postgres") / "PG_VERSION").write_text("12\n")
+        (data.directory("postgres") / "PG_VERSION").write_text("12\n")
         with pytest.raises(CannotStart, match=r"is of Postgres 12, this Stopwatch brings Postgres 18"):
             await embedded_postgres(data, HeldPort.free()).prepared()
 
@@ -122,7 +122,7 @@ async def test_valkey_keeps_its_keys_on_its_port_when_it_is_killed(
 ) -> None:
     with opened(closed) as data:
         port = HeldPort.free()
-        await supervisor.start(valkey.part(data, port.number, ENVIRONMENT))
+        await supervisor.start(valkey.spec(data, port.number, ENVIRONMENT))
         url = f"redis://127.0.0.1:{port.number}/0"
         async with Redis.from_url(url, decode_responses=True) as client:
             await client.hset("runtime:1", mapping={"position": "bought"})
@@ -134,8 +134,8 @@ async def test_valkey_keeps_its_keys_on_its_port_when_it_is_killed(
 async def test_temporal_answers_on_its_port_when_it_was_killed(closed: Path, supervisor: Supervisor) -> None:
     with opened(closed) as data:
         ports = TemporalPorts(*(HeldPort.free() for _ in range(5)))
-        await supervisor.start(temporal.part(data, ports, "default", ENVIRONMENT))
-        await supervisor.start(temporal.door(data, ports, ENVIRONMENT))
+        await supervisor.start(temporal.spec(data, ports, "default", ENVIRONMENT))
+        await supervisor.start(temporal.ui_guard_spec(data, ports, ENVIRONMENT))
         root = f"http://127.0.0.1:{ports.ui.number}/api/v1"
         await probes.http_ok(f"{root}/namespaces/default")
         await kill_and_await(supervisor, "temporal", lambda: probes.http_ok(f"{root}/namespaces/default"))
@@ -159,7 +159,7 @@ async def test_paper_exchange_keeps_its_accounts_when_it_was_killed(
 
 def test_secrets_are_readable_by_their_owner_alone_when_they_are_made(closed: Path) -> None:
     with opened(closed) as data:
-        directory = data.room("secrets")
+        directory = data.directory("secrets")
         keys.kept_in(directory)
     made = sorted(directory.iterdir())
     assert len(made) == 6
@@ -169,8 +169,8 @@ def test_secrets_are_readable_by_their_owner_alone_when_they_are_made(closed: Pa
 
 def test_secrets_are_the_same_when_up_is_started_again(closed: Path) -> None:
     with opened(closed) as data:
-        first = keys.kept_in(data.room("secrets"))
-        assert keys.kept_in(data.room("secrets")) == first
+        first = keys.kept_in(data.directory("secrets"))
+        assert keys.kept_in(data.directory("secrets")) == first
         assert "secret" not in repr(first)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from temporalio.testing import ActivityEnvironment
 
 from activities.notifications import NotificationActivities
-from adapters.notifications.alerts import NotificationAlerts
+from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
 from adapters.notifications.services import Service, Services
 from adapters.notifications.webhook import Webhooks

@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from adapters.postgres.engine import Store
 from adapters.postgres.operator import positions
-from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.order_resolution import NotResolved, Resolution, Resolving, Verdict
 from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.postgres.strategies import Deletion, Strategies
@@ -108,7 +108,7 @@ async def test_a_login_is_asked_for_when_it_will_not_last_until_the_buy(
     desk = await Desk.made(store)
     await desk.runs.activate(desk.start())
     await give_login(desk, ends_at, dead=dead)
-    rows = await Attention(worker).logins_needed(EARLY)
+    rows = await PostgresOperatorAlerts(worker).logins_needed(EARLY)
     assert [row.strategy_id for row in rows] == ([desk.strategy.strategy_id] if needed else [])
     assert all(row.due is Due.BUY and row.user_id == desk.strategy.user_id for row in rows)
 
@@ -116,14 +116,14 @@ async def test_a_login_is_asked_for_when_it_will_not_last_until_the_buy(
 async def test_a_login_is_asked_for_when_no_account_is_connected_at_all(store: Store) -> None:
     desk = await Desk.made(store)
     await desk.runs.activate(desk.start())
-    (row,) = await Attention(store).logins_needed(EARLY)
+    (row,) = await PostgresOperatorAlerts(store).logins_needed(EARLY)
     assert row.ends_at is None
 
 
 async def test_no_login_is_asked_for_on_another_day_or_once_the_order_was_due(store: Store) -> None:
     desk = await Desk.made(store)
     await desk.runs.activate(desk.start())
-    attention = Attention(store)
+    attention = PostgresOperatorAlerts(store)
     assert await attention.logins_needed(EARLY - timedelta(days=1)) == []
     assert await attention.logins_needed(EARLY + timedelta(hours=2)) == []
 
@@ -132,7 +132,7 @@ async def test_a_login_is_asked_for_when_shares_are_to_be_sold_today(store: Stor
     desk = await Desk.made(store)
     await desk.runs.activate(desk.start())
     await desk.bought()
-    (row,) = await Attention(store).logins_needed(EARLY)
+    (row,) = await PostgresOperatorAlerts(store).logins_needed(EARLY)
     assert (row.due, row.symbol) == (Due.SALE, "TCS")
 
 
@@ -164,7 +164,7 @@ async def test_an_absent_entry_stays_in_doubt_until_somebody_settles_it(store: S
     desk = await Desk.made(store)
     sent = await unanswered(desk)
     await desk.log.give_up(sent, "not in the order book for 120 s")
-    assert [row.order_id for row in await Attention(worker).in_doubt()] == [sent.order_id]
+    assert [row.order_id for row in await PostgresOperatorAlerts(worker).in_doubt()] == [sent.order_id]
     await Resolving(worker).resolve(found(sent.order_id, Verdict.ABSENT))
     assert await positions(worker) == []
     assert await status_of(desk, sent.order_id) == "absent"

@@ -19,7 +19,7 @@ from adapters.postgres.engine import Store
 from adapters.postgres.sealed import FIELDS, SealedRow, SealedSecrets
 from adapters.postgres.tables import BrokerKeys, User
 from adapters.secrets.broker_credentials import VaultCredentials
-from adapters.secrets.key_marks import opening, sealing
+from adapters.secrets.process_keys import opening, sealing
 from adapters.secrets.rotation import Rotation
 from adapters.secrets.vault import Opener
 from domain.errors import SecretUnreadable

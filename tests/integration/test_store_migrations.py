@@ -19,7 +19,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from adapters.postgres.engine import asyncpg_url
 from migrations import schema
-from migrations.errors import NewerDatabase, RoleRefused
+from migrations.migration_errors import NewerDatabase, RoleRefused
 from migrations.roles import Role, make_roles
 from migrations.search_attributes import ATTRIBUTES, register, temporal_address
 from tests.postgres import OWNER, PostgresServer

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from adapters.postgres.engine import Store
+from adapters.postgres.notify_listener import STRATEGY_CHANGED, NotifyListener
 from adapters.postgres.tables import User
-from adapters.postgres.watch_list import STRATEGY_CHANGED, Notices
 from domain.errors import StoreUnavailable
 from domain.order import OrderStatus, Reason
 from domain.outcome import Accepted
@@ -143,7 +143,7 @@ async def test_a_constraint_violation_stays_what_it_is(store: Store) -> None:
 
 
 async def test_listening_ends_with_unavailable_when_the_server_goes(own_postgres: PostgresServer) -> None:
-    changes = Notices(await own_postgres.new_database()).listen(STRATEGY_CHANGED)
+    changes = NotifyListener(await own_postgres.new_database()).listen(STRATEGY_CHANGED)
     assert await anext(changes) is None
     await own_postgres.stop()
     try:

@@ -14,9 +14,10 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres.accounts import BrokerAccounts, SealedAccount
 from adapters.postgres.credentials import Credentials, FeedLogins
 from adapters.postgres.engine import Store
+from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.runs import PostgresRunStore
-from adapters.postgres.watch_list import EVENT_ADDED, Notices, PostgresWatchList
+from adapters.postgres.watch_list import PostgresWatchList
 from domain.errors import StoreUnavailable
 from domain.listener_ports import Digest
 from domain.order import Leg
@@ -56,7 +57,7 @@ async def roles(database: str) -> AsyncIterator[Roles]:
 
 async def test_a_change_is_heard_after_its_commit_and_not_before(database: str, store: Store) -> None:
     desk = await Desk.made(store)
-    changes = PostgresWatchList(store, Notices(database)).changes()
+    changes = PostgresWatchList(store, NotifyListener(database)).changes()
     assert await anext(changes) is None
     heard = asyncio.ensure_future(anext(changes))
     async with store.work() as session:
@@ -68,7 +69,7 @@ async def test_a_change_is_heard_after_its_commit_and_not_before(database: str, 
 
 async def test_only_life_cycle_changes_are_heard(database: str, store: Store) -> None:
     quiet, loud = await Desk.made(store), await Desk.made(store)
-    changes = PostgresWatchList(store, Notices(database)).changes()
+    changes = PostgresWatchList(store, NotifyListener(database)).changes()
     assert await anext(changes) is None
     async with store.work() as session:
         await session.execute(text("UPDATE strategies SET updated_at = now(), warnings = '[\"x\"]'"))
@@ -79,7 +80,7 @@ async def test_only_life_cycle_changes_are_heard(database: str, store: Store) ->
 
 async def test_a_line_is_heard_when_it_is_written(database: str, store: Store) -> None:
     desk = await Desk.made(store)
-    lines = Notices(database).listen(EVENT_ADDED)
+    lines = NotifyListener(database).listen(EVENT_ADDED)
     assert await anext(lines) is None
     await desk.runs.activate(desk.start())
     assert await asyncio.wait_for(anext(lines), 5) == str(desk.strategy.strategy_id)
@@ -87,7 +88,7 @@ async def test_a_line_is_heard_when_it_is_written(database: str, store: Store) -
 
 async def test_a_strategy_is_watched_while_it_runs(roles: Roles) -> None:
     desk = await Desk.made(roles.owner)
-    watch = PostgresWatchList(roles.listener, Notices(roles.urls["listener"]))
+    watch = PostgresWatchList(roles.listener, NotifyListener(roles.urls["listener"]))
     assert await watch.some([desk.strategy.strategy_id]) == []
     start = desk.start()
     await desk.runs.activate(start)
@@ -101,7 +102,7 @@ async def test_a_strategy_is_watched_while_it_runs(roles: Roles) -> None:
 
 
 async def test_digest_is_what_all_rows_add_up_to_and_moves_with_every_change(roles: Roles) -> None:
-    watch = PostgresWatchList(roles.listener, Notices(roles.urls["listener"]))
+    watch = PostgresWatchList(roles.listener, NotifyListener(roles.urls["listener"]))
     seen = [await watch.digest()]
     assert seen == [Digest(0, 0)]
     one, other = await Desk.made(roles.owner), await Desk.made(roles.owner)
@@ -124,7 +125,7 @@ async def test_digest_is_what_all_rows_add_up_to_and_moves_with_every_change(rol
 async def test_the_worker_can_do_its_whole_day_and_the_listener_hears_of_it(roles: Roles) -> None:
     strategy = (await Desk.made(roles.owner)).strategy
     desk = Desk(roles.worker, PostgresOrderLog(roles.worker), PostgresRunStore(roles.worker), strategy)
-    changes = PostgresWatchList(roles.listener, Notices(roles.urls["listener"])).changes()
+    changes = PostgresWatchList(roles.listener, NotifyListener(roles.urls["listener"])).changes()
     assert await anext(changes) is None
     start = desk.start()
     await write_start(roles.api, start.start)
@@ -135,7 +136,7 @@ async def test_the_worker_can_do_its_whole_day_and_the_listener_hears_of_it(role
     await desk.log.saw(exit_, seen(exit_, 10))
     await desk.runs.finish(desk.end(start, Outcome.SOLD, Position.SOLD))
     assert await asyncio.wait_for(anext(changes), 5) == strategy.strategy_id
-    assert await PostgresWatchList(roles.listener, Notices("")).all() == []
+    assert await PostgresWatchList(roles.listener, NotifyListener("")).all() == []
 
 
 @pytest.mark.parametrize(

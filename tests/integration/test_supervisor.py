@@ -16,9 +16,9 @@ import pytest
 
 from local import probes, watcher
 from local import supervised_process as supervised
-from local.errors import PartFailed
 from local.ports import HeldPort
 from local.process_spec import ProcessSpec
+from local.start_errors import ProcessFailed
 from local.supervisor import Supervisor
 
 STOPWATCH = Path(sys.executable).parent / "stopwatch"
@@ -166,7 +166,7 @@ async def test_crash_loop_says_why_and_slows_down_when_a_part_keeps_dying(tmp_pa
 async def test_start_fails_with_the_reason_when_a_part_never_comes_up(tmp_path: Path) -> None:
     async with supervisor() as (made, _):
         dying = part_of(tmp_path, "api", "import sys; sys.exit('no settings at all')")
-        with pytest.raises(PartFailed, match=r"api does not come up[\s\S]*no settings at all"):
+        with pytest.raises(ProcessFailed, match=r"api does not come up[\s\S]*no settings at all"):
             await made.start(dying)
 
 
@@ -178,7 +178,7 @@ async def test_start_fails_with_the_reason_when_a_part_never_answers(tmp_path: P
             "import time; print('thinking', flush=True); time.sleep(600)",
             ready_within_seconds=0.5,
         )
-        with pytest.raises(PartFailed, match=r"worker runs but did not answer[\s\S]*thinking"):
+        with pytest.raises(ProcessFailed, match=r"worker runs but did not answer[\s\S]*thinking"):
             await made.start(mute)
 
 
@@ -190,7 +190,7 @@ async def test_start_fails_with_the_reason_when_the_program_is_missing(tmp_path:
         ready=lambda: probes.file_says_ready(tmp_path / "never"),
     )
     async with supervisor() as (made, _):
-        with pytest.raises(PartFailed, match=r"temporal cannot be started: .*No such file"):
+        with pytest.raises(ProcessFailed, match=r"temporal cannot be started: .*No such file"):
             await made.start(missing)
 
 

@@ -62,8 +62,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     supervisor = Supervisor(lambda said: None)
     with opened(tmp_path / "data") as data:
         ports = TemporalPorts(*(HeldPort.free() for _ in range(5)))
-        await supervisor.start(temporal.part(data, ports, "default", dict(os.environ)))
-        await supervisor.start(temporal.door(data, ports, dict(os.environ)))
+        await supervisor.start(temporal.spec(data, ports, "default", dict(os.environ)))
+        await supervisor.start(temporal.ui_guard_spec(data, ports, dict(os.environ)))
         pid = supervisor.pids()["temporal"]
         assert pid is not None
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:

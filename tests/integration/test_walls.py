@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.postgres.engine import Store, act_as
-from adapters.postgres.rls_check import WallMissing, check_walls
+from adapters.postgres.rls_check import RowSecurityMissing, check_row_security
 from adapters.postgres.strategies import Strategies
 from adapters.postgres.tables import User
 from api.auth.passwords import Passwords
@@ -328,9 +328,9 @@ async def test_no_row_is_anothers_however_requests_are_cut_short(neighbours: Nei
 
 
 async def test_api_refuses_a_role_that_sees_everything(shared: Store, world: World) -> None:
-    await check_walls(world.parts.store)
-    with pytest.raises(WallMissing, match="stands above"):
-        await check_walls(shared)
+    await check_row_security(world.parts.store)
+    with pytest.raises(RowSecurityMissing, match="bypasses row-level"):
+        await check_row_security(shared)
 
 
 async def test_api_refuses_a_role_that_is_a_member_of_one_that_sees_more(
@@ -341,10 +341,10 @@ async def test_api_refuses_a_role_that_is_a_member_of_one_that_sees_more(
         api = await session.scalar(text("SELECT current_user"))
     await _owner(store, f"CREATE ROLE {other}", f"GRANT {other} TO {api}")
     try:
-        await check_walls(world.parts.store)
+        await check_row_security(world.parts.store)
         await _owner(store, f"CREATE POLICY all_of_it ON orders TO {other} USING (true)")
-        with pytest.raises(WallMissing, match="member"):
-            await check_walls(world.parts.store)
+        with pytest.raises(RowSecurityMissing, match="member"):
+            await check_row_security(world.parts.store)
     finally:
         await _owner(store, "DROP POLICY all_of_it ON orders", f"DROP ROLE {other}")
 
@@ -359,5 +359,5 @@ async def test_api_refuses_a_table_without_a_wall(store: Store, passwords: Passw
     world = new_world(store, passwords)
     async with store.work() as session:
         await session.execute(text("ALTER TABLE orders NO FORCE ROW LEVEL SECURITY"))
-    with pytest.raises(WallMissing, match="orders"):
-        await check_walls(world.parts.store)
+    with pytest.raises(RowSecurityMissing, match="orders"):
+        await check_row_security(world.parts.store)

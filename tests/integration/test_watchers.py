@@ -11,10 +11,10 @@ from sqlalchemy import func, insert, update
 from sqlalchemy.engine import make_url
 
 from adapters.postgres.engine import Store
-from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.tables import BackupRow, ReconcilerRound
 from adapters.postgres.watchers import Watchers
-from adapters.telemetry.operations import DeskNumbers, OperationsWatch
+from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
 from adapters.telemetry.round_watch import RoundWatch
 from domain.errors import StandsStill, StoreUnavailable
 from domain.reconciler import STILL_AFTER
@@ -117,7 +117,9 @@ async def test_ready_names_the_reconciler_that_stands_still_beside_what_is_away(
 async def test_the_ages_are_numbers_and_never_is_infinite(store: Store, worker: Watchers) -> None:
     registry, clock = CollectorRegistry(), ManualClock()
     counts = (Counted(0).count, Counted(0).count)
-    watch = OperationsWatch(DeskNumbers(registry), Attention(store), *counts, clock, worker)
+    watch = OperationsWatch(
+        OperationsMetrics(registry), PostgresOperatorAlerts(store), *counts, clock, worker
+    )
     assert math.isnan(read(registry, "reconciler_age_seconds")), "nothing was read yet"
     await watch.look()
     assert read(registry, "reconciler_age_seconds") == math.inf
@@ -153,7 +155,9 @@ class Silent(Watchers):
 async def test_an_age_that_cannot_be_read_is_unknown(store: Store) -> None:
     registry = CollectorRegistry()
     counts = (Counted(0).count, Counted(0).count)
-    watch = OperationsWatch(DeskNumbers(registry), Attention(store), *counts, ManualClock(), Silent(store))
+    watch = OperationsWatch(
+        OperationsMetrics(registry), PostgresOperatorAlerts(store), *counts, ManualClock(), Silent(store)
+    )
     await watch.look()
     assert math.isnan(read(registry, "reconciler_age_seconds"))
     assert math.isnan(read(registry, "backup_age_seconds"))
@@ -181,7 +185,7 @@ async def test_the_doctor_says_since_when_the_reconciler_stands_still(store: Sto
 
 async def test_the_doctor_says_how_old_the_newest_backup_is(store: Store, database: str) -> None:
     found = (await examined(database))["Backup"]
-    assert (found.well, "none was ever noted" in found.detail) == (None, True)
+    assert (found.well, "none was ever recorded" in found.detail) == (None, True)
     for hours, well in ((30, False), (2, True)):
         async with store.work() as session:
             made_at = func.clock_timestamp() - timedelta(hours=hours)

@@ -35,7 +35,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
         "An accepted order that fills nothing is a position.",
         "adapters/postgres/orders.py",
         '        row.message = ""\n        text = timeline.accepted_text',
-        '        row.message = ""\n        page.strategy.position = "bought"\n'
+        '        row.message = ""\n        unit.strategy.position = "bought"\n'
         "        text = timeline.accepted_text",
         (ORDERS,),
     ),

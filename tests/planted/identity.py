@@ -28,7 +28,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "the account of an order is not looked at",
         "Whichever is connected gets it: shares are bought and sold in another account.",
-        "adapters/kite/accounts.py",
+        "adapters/kite/brokers.py",
         "    return not wanted or account.name == wanted\n",
         "    return True\n",
         (ACCOUNTS,),
@@ -36,7 +36,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "the cache compares the number of a login alone",
         "Another account under the same number goes unnoticed.",
-        "adapters/kite/accounts.py",
+        "adapters/kite/brokers.py",
         "        return await self._credentials.newest(user_id) != LoginName(name, broker.login_version)\n",
         "        newest = await self._credentials.newest(user_id)\n"
         "        return newest is None or newest.version != broker.login_version\n",
@@ -70,7 +70,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
         "a START need not be written down",
         "A strategy that was only created is traded.",
         "adapters/postgres/runs.py",
-        "    if written is None:\n        _refuse_an_unwritten_start(page, request)\n",
+        "    if written is None:\n        _refuse_an_unwritten_start(unit, request)\n",
         "",
         (STARTS,),
     ),
@@ -86,7 +86,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
         "a START that has ended begins again",
         "What its user stopped is bought after all.",
         "adapters/postgres/runs.py",
-        "        _refuse_what_is_over(page, request)\n",
+        "        _refuse_what_is_over(unit, request)\n",
         "",
         (STARTS,),
     ),

@@ -46,7 +46,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "an age that nobody knows is zero",
         "No alert fires for a backup that was never made.",
-        "adapters/telemetry/operations.py",
+        "adapters/telemetry/operations_metrics.py",
         "return math.inf if age is None else age.total_seconds()",
         "return 0.0 if age is None else age.total_seconds()",
         (WATCHERS,),

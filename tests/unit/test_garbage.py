@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from adapters.process.garbage import ENOUGH, TOO_MANY, collect_when_quiet, is_due
+from adapters.process.garbage_collection import ENOUGH, TOO_MANY, collect_when_quiet, is_due
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.kite.accounts import KiteCredentials, LoginName
+from adapters.kite.brokers import KiteCredentials, LoginName
 from adapters.kite.feed_socket import FeedLogin
 from domain.errors import LoginNeeded
 from domain.ports import Broker

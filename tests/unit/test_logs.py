@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from adapters.alerts.log import LogAlerts
+from adapters.alerts.log_alerts import LogAlerts
 from adapters.telemetry.redaction import redact_text
 from domain.run import Alarm
 

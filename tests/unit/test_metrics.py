@@ -9,10 +9,10 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from adapters.telemetry.alerts import CountedAlerts
-from adapters.telemetry.orders import OrderNumbers
-from adapters.telemetry.server import MetricsPortTaken, serving
-from adapters.telemetry.worker import WorkerMetrics
+from adapters.telemetry.alert_counter import CountedAlerts
+from adapters.telemetry.metrics_server import MetricsPortTaken, serving
+from adapters.telemetry.order_metrics import OrderNumbers
+from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.connection import TemporalAddress, connect
 from domain.order import Attempt, Leg, OrderStatus
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown

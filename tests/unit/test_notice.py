@@ -18,8 +18,8 @@ from domain.notification import (
     NotificationStatus,
     again_after,
     body_of,
-    notice_of,
-    notice_of_alarm,
+    notification_of,
+    notification_of_alarm,
     settled,
     title_of,
 )
@@ -45,7 +45,7 @@ NOT_YET = Delivery(Arrival.NOT_YET)
     ],
 )
 def test_line_of_the_timeline_is_told_by_its_kind(event: str, kind: NotificationKind | None) -> None:
-    assert notice_of(event, {}) is kind
+    assert notification_of(event, {}) is kind
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_line_of_the_timeline_is_told_by_its_kind(event: str, kind: Notification
 def test_end_of_a_day_is_told_where_it_is_not_what_was_wanted(
     outcome: str, kind: NotificationKind | None
 ) -> None:
-    assert notice_of(EventKind.STOPPED, {"outcome": outcome}) is kind
+    assert notification_of(EventKind.STOPPED, {"outcome": outcome}) is kind
 
 
 def test_every_kind_can_be_chosen_and_has_a_title() -> None:
@@ -73,21 +73,21 @@ def test_every_kind_can_be_chosen_and_has_a_title() -> None:
 def test_login_is_asked_for_once_in_half_an_hour_however_many_strategies_need_it() -> None:
     user = uuid4()
     alarms = [Alarm("login_needed", "Log in.", user, uuid4()) for _ in range(2)]
-    first, second = (notice_of_alarm(alarm, NOW) for alarm in alarms)
+    first, second = (notification_of_alarm(alarm, NOW) for alarm in alarms)
     assert first == second
-    later = notice_of_alarm(alarms[0], NOW + timedelta(minutes=30))
+    later = notification_of_alarm(alarms[0], NOW + timedelta(minutes=30))
     assert later is not None
     assert later != first
 
 
 def test_shares_that_are_left_are_told_of_each_strategy() -> None:
-    left = [notice_of_alarm(Alarm("position_left", "Held.", uuid4(), uuid4()), NOW) for _ in range(2)]
+    left = [notification_of_alarm(Alarm("position_left", "Held.", uuid4(), uuid4()), NOW) for _ in range(2)]
     assert left[0] != left[1]
     assert all(notice is not None and notice.kind is NotificationKind.EMERGENCY for notice in left)
 
 
 def test_operators_alarm_is_no_users_notice() -> None:
-    assert notice_of_alarm(Alarm("redis_down", "Redis is away."), NOW) is None
+    assert notification_of_alarm(Alarm("redis_down", "Redis is away."), NOW) is None
 
 
 def test_what_may_have_arrived_is_not_sent_again() -> None:

@@ -10,8 +10,8 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from adapters.telemetry.alerts import KINDS, CountedAlerts
-from adapters.telemetry.worker import WorkerMetrics
+from adapters.telemetry.alert_counter import KINDS, CountedAlerts
+from adapters.telemetry.worker_metrics import WorkerMetrics
 from api.http.metrics import Metrics
 from listener.metrics import ListenerMetrics
 from tests.fakes.house import MemoryAlerts

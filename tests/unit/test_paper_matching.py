@@ -12,15 +12,15 @@ from paper.accounts import Account
 from paper.calendar import AlwaysOpen
 from paper.clock import Clock
 from paper.derivatives import listing
-from paper.errors import KiteError
 from paper.exchange import Exchange
 from paper.faults import Faults, Request
 from paper.ids import Ids
 from paper.instruments import Instrument
+from paper.kite_error import KiteError
 from paper.limits import Limits
 from paper.margins import available
 from paper.market import Market
-from paper.order_service import OrderService, Struck
+from paper.order_service import OrderFaults, OrderService
 from paper.orders import Order, history_rows, row
 from paper.positions import Position, day_row, net_row
 
@@ -59,9 +59,9 @@ class House:
         assert found is not None
         return found
 
-    def order(self, struck: Struck | None = None, **changed: str) -> Order:
+    def order(self, faults: OrderFaults | None = None, **changed: str) -> Order:
         ticket = self.desk.check(self.account, FORM | changed, changed.pop("variety", "regular"))
-        return self.desk.place(self.account, ticket, self.now, struck or Struck())
+        return self.desk.place(self.account, ticket, self.now, faults or OrderFaults())
 
     def limit(self, price: str, **changed: str) -> Order:
         return self.order(None, **({"order_type": "LIMIT", "price": price} | changed))
@@ -205,7 +205,7 @@ def test_cnc_account_never_sells_what_it_has_not(asked: list[tuple[str, int]]) -
 
 def test_part_waits_until_it_is_modified(house: House) -> None:
     fault = house.exchange.faults.add({"kind": "partial_fill", "fraction": 0.35})
-    order = house.order(Struck(fill=fault), quantity="10")
+    order = house.order(OrderFaults(fill=fault), quantity="10")
     assert (order.status, order.filled) == ("OPEN", 3)
     house.price(3000)
     assert order.filled == 3
@@ -216,7 +216,7 @@ def test_part_waits_until_it_is_modified(house: House) -> None:
 
 def test_resting_part_fills_its_part_when_the_price_comes(house: House) -> None:
     fault = house.exchange.faults.add({"kind": "partial_then_cancel", "fraction": 0.5})
-    order = house.order(Struck(fill=fault), quantity="4", order_type="LIMIT", price="3500")
+    order = house.order(OrderFaults(fill=fault), quantity="4", order_type="LIMIT", price="3500")
     house.price(3500)
     assert (order.status, order.filled, order.cancelled) == ("CANCELLED", 2, 2)
     assert [status for _, status in house.pushed] == ["UPDATE", "CANCELLED"]

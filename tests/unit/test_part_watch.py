@@ -6,7 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from adapters.process.clock import SystemClock
-from adapters.telemetry.dependency_watch import ANSWER_SECONDS, DependencyWatch, postgres_part, redis_part
+from adapters.telemetry.dependency_watch import (
+    ANSWER_SECONDS,
+    DependencyWatch,
+    postgres_dependency,
+    redis_dependency,
+)
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.run import Alarm
 from tests.fakes.house import MemoryAlerts
@@ -22,7 +27,7 @@ class Floor:
         self.redis: Exception | None = None
         self.postgres: Exception | None = None
         self.before_redis: Callable[[], Awaitable[None]] | None = None
-        parts = [redis_part(self._ask_redis), postgres_part(self._ask_postgres)]
+        parts = [redis_dependency(self._ask_redis), postgres_dependency(self._ask_postgres)]
         self.watch = DependencyWatch(parts, self.alerts, self.clock)
 
     async def _ask_redis(self) -> None:
@@ -125,7 +130,7 @@ async def test_part_whose_driver_clings_to_its_question_is_still_told() -> None:
             told.set()
 
     alerts = Told()
-    running = asyncio.create_task(DependencyWatch([postgres_part(cling)], alerts, SystemClock()).run())
+    running = asyncio.create_task(DependencyWatch([postgres_dependency(cling)], alerts, SystemClock()).run())
     await asyncio.wait_for(told.wait(), 60)
     assert [alarm.kind for alarm in alerts.raised] == ["postgres_down"]
     running.cancel()

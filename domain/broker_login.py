@@ -1,4 +1,4 @@
-"""The morning login: what goes through Temporal is a user's id and a sealed token, nothing in clear."""
+"""Messages of the morning login: a user's id and a sealed token, nothing in clear."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -31,7 +31,7 @@ class LoginRequest:
 
 @dataclass(frozen=True, slots=True)
 class LoginResult:
-    """How a morning login ended; `message` is the broker's, where it gave one."""
+    """The outcome of a morning login; `message` is the broker's, where it gave one."""
 
     status: LoginStatus
     message: str = ""

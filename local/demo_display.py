@@ -1,4 +1,4 @@
-"""How the demo looks: a timeline that scrolls, and below it what both strategies stand at."""
+"""Displays the demo: a timeline that scrolls, and below it the state of both strategies."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ _STYLES = {"TCS": "cyan", "INFY": "magenta"}
 
 
 class Board:
-    """Plain lines when nobody watches, a live line below them when somebody does."""
+    """Plain lines without a terminal, with a live line below them in one."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal

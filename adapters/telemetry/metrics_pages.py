@@ -1,10 +1,10 @@
-"""The pages of a process without an API: its numbers, and which part of it is ill."""
+"""The HTTP pages of a process without an API: its metrics and its health."""
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from adapters.telemetry.server import Ill
+from adapters.telemetry.metrics_server import Ill
 
 
 async def opened(host: str, port: int, registry: CollectorRegistry, ill: Ill) -> web.AppRunner:

@@ -1,4 +1,4 @@
-"""Alarms as a number, by kind: the words and the ids are in the log."""
+"""Counts alarms by kind; text and ids are in the log."""
 
 from prometheus_client import CollectorRegistry, Counter
 

@@ -1,4 +1,4 @@
-"""What Kite answers when it says no: an HTTP status, an error_type and a sentence."""
+"""Kite's refusals: an HTTP status, an error_type and a sentence."""
 
 import orjson
 
@@ -13,32 +13,32 @@ class KiteError(Exception):
         self.message = message
 
     def envelope(self) -> bytes:
-        """Kite's error body."""
+        """Return Kite's error body."""
         return orjson.dumps(
             {"status": "error", "message": self.message, "data": None, "error_type": self.error_type}
         )
 
 
 def bad_input(message: str) -> KiteError:
-    """A request that Kite refuses on its face: 400 InputException."""
+    """Return the refusal of a malformed request: 400 InputException."""
     return KiteError(400, "InputException", message)
 
 
 def bad_order(message: str) -> KiteError:
-    """An order that Kite refuses before it gets an id: 400 OrderException."""
+    """Return the refusal of an order before it gets an id: 400 OrderException."""
     return KiteError(400, "OrderException", message)
 
 
 def token_dead() -> KiteError:
-    """A dead or unknown access token."""
+    """Return the refusal of a dead or unknown access token."""
     return KiteError(403, "TokenException", "Incorrect `api_key` or `access_token`.")
 
 
 def too_many() -> KiteError:
-    """A rate limit: certainly not placed, although Kite calls it a NetworkException."""
+    """Return the refusal by a rate limit: certainly not placed, although Kite calls it a NetworkException."""
     return KiteError(429, "NetworkException", "Too many requests")
 
 
 def order_not_found() -> KiteError:
-    """An order id that is not in today's book."""
+    """Return the refusal of an order id that is not in today's book."""
     return KiteError(404, "GeneralException", "Couldn't find that `order_id`.")

@@ -1,4 +1,4 @@
-"""Why the database could not be brought up to date, in words for the person who runs `migrate`.
+"""The errors of `migrate`, worded for the terminal.
 
 MigrationError           one sentence, exit 1
 ├── NewerDatabase            exit 2: nothing was changed
@@ -39,7 +39,7 @@ class SchemaDiffers(MigrationError):
 
 
 class RoleRefused(MigrationError):
-    """A database role cannot be made as the settings say."""
+    """A database role cannot be made as configured."""
 
 
 class TemporalRefused(MigrationError):

@@ -1,4 +1,4 @@
-"""Orders as numbers: how many came to what, and how late each left. No label names a user or a strategy."""
+"""Order metrics: outcomes, and how late each order left. No label names a user or a strategy."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -14,7 +14,7 @@ _LATE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class OrderNumbers:
-    """Counts what came of each sending, by leg and outcome."""
+    """Counts the outcomes of sending, by leg and outcome."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._orders = Counter(
@@ -36,7 +36,7 @@ class OrderNumbers:
                 self._orders.labels(leg.value, outcome)
 
     def answered(self, attempt: Attempt, outcome: PlaceOutcome) -> None:
-        """Count an attempt that was claimed; what our own checks stopped was never sent, so never late."""
+        """Count an attempt that was claimed; one stopped by our own checks was never sent, so never late."""
         self._orders.labels(attempt.key.leg.value, type(outcome).__name__.lower()).inc()
         if isinstance(outcome, Denied) or attempt.sent_at is None or attempt.due_at is None:
             return
@@ -44,19 +44,19 @@ class OrderNumbers:
         self._late.labels(attempt.key.leg.value).observe(max(0.0, late))
 
     def denied(self, attempt: Attempt) -> None:
-        """Count an intent that was closed before anybody claimed it."""
+        """Count an intent that was closed before it was claimed."""
         self._orders.labels(attempt.key.leg.value, "denied").inc()
 
 
 class MeteredOrderLog(PostgresOrderLog):
-    """The order log of a worker that counts. What is sent while Postgres is away is not counted."""
+    """An order log that counts outcomes. Orders sent while Postgres is away are not counted."""
 
     def __init__(self, store: Store, numbers: OrderNumbers) -> None:
         super().__init__(store)
         self._numbers = numbers
 
     async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
-        """Write what came back from the sending, and count it, written or not."""
+        """Write the outcome of sending, and count it, written or not."""
         self._numbers.answered(attempt, outcome)
         return await super().answer(attempt, outcome)
 

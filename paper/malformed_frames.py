@@ -1,4 +1,4 @@
-"""What a broken feed sends: nothing that anybody should act on."""
+"""Malformed frames for the feed's fault."""
 
 import os
 
@@ -8,7 +8,7 @@ INFOSYS = 408065
 
 
 def garbage(tokens: list[int]) -> list[bytes | str]:
-    """Frames that no client should act on: torn, unknown, impossible prices, JSON of the wrong shape."""
+    """Return frames that no client should use: torn, unknown, impossible prices, JSON of the wrong shape."""
     token = tokens[0] if tokens else INFOSYS
     return [
         os.urandom(7),

@@ -1,4 +1,4 @@
-"""Where a person is told: the log, always; CloudWatch as well, where its namespace is set."""
+"""Raises alarms to operators: always in the log, and in CloudWatch where its namespace is set."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,14 +25,14 @@ class LogAlerts:
 
 @asynccontextmanager
 async def open_alerts(namespace: str, process: str) -> AsyncIterator[Alerts]:
-    """Give the alerts of this process ("worker", "listener"); what waits is delivered at the end.
+    """Open the alerts of this process ("worker", "listener"); queued ones are delivered at the end.
 
     An empty namespace is the log alone. Raises `CloudWatchUnset` where AWS's own settings are missing.
     """
     if not namespace:
         yield LogAlerts()
         return
-    # A fifth of a second and 30 MB, for whoever wants it.
+    # A fifth of a second and 30 MB, only where it is used.
     from adapters.alerts.cloudwatch import CloudWatchAlerts
 
     alerts = CloudWatchAlerts(namespace, process, LogAlerts())
@@ -43,7 +43,7 @@ async def open_alerts(namespace: str, process: str) -> AsyncIterator[Alerts]:
 
 
 def alarm_ids(alarm: Alarm) -> dict[str, str]:
-    """Return whose alarm it is, by the names of the ids; empty where it is nobody's in particular."""
+    """Return the user and strategy ids of an alarm by name; empty where it concerns none."""
     ids = {"user_id": alarm.user_id, "strategy_id": alarm.strategy_id}
     return {name: str(value) for name, value in ids.items() if value is not None}
 

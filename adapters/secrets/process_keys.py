@@ -1,7 +1,7 @@
-"""Which keys our processes work with, as Postgres shows it: in the names of their connections.
+"""Marks each process's Postgres connections with the ids of the keys it uses.
 
-A rotation must not outrun the processes: a worker that was not told of the new key could open nothing that
-was sealed to it: no order would leave. So each says what it opens with or seals to: key ids are no secret.
+A rotation must not outrun the processes: a worker without the new key could not open what was sealed to it,
+and no order would leave. So each process states its keys; key ids are no secret.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,24 +14,24 @@ _DIGITS = 8
 
 @dataclass(frozen=True, slots=True)
 class InTheWay:
-    """Processes, by what they call themselves, that do not work with the current key yet."""
+    """The processes, by name, that do not use the current key yet."""
 
     cannot_open: Sequence[str]
     seal_to_another: Sequence[str]
 
 
 def opening(application: str, key_ids: Iterable[bytes]) -> str:
-    """Return the name of the connections of a process that opens secrets with these keys."""
+    """Return the connection name of a process that opens secrets with these keys."""
     return f"{application} {_OPENS}{','.join(map(_short, key_ids))}"
 
 
 def sealing(application: str, key_id: bytes) -> str:
-    """Return the name of the connections of a process that seals secrets to this key."""
+    """Return the connection name of a process that seals secrets to this key."""
     return f"{application} {_SEALS}{_short(key_id)}"
 
 
 def in_the_way(names: Iterable[str], current: bytes) -> InTheWay:
-    """Read the names of connections; those of processes that touch no secret say nothing."""
+    """Read connection names and return the processes that lack the current key."""
     cannot_open, seal_to_another = [], []
     for name in names:
         words, _, keys = name.rpartition(" ")

@@ -1,4 +1,4 @@
-"""Python's garbage, at moments of our own choosing: a full collection stands everything still meanwhile.
+"""Runs Python's garbage collection at chosen moments: a full collection pauses the process.
 
 In a worker with its cached runs it takes 110 to 210 ms (measured): in the second of a herd, every order would
 be later by that much; at 20 START a second it was the 99th percentile.
@@ -12,18 +12,18 @@ LOOK_EVERY = 1.0
 ENOUGH = 40
 """Collections of the middle generation since the last full one; each ages 7,000 objects at the most."""
 TOO_MANY = 120
-"""So many, and a full one is due whoever waits: some 80 MB."""
+"""After so many, a full one is due in any case: some 80 MB."""
 _NEVER = 1_000_000
 
 
 def set_aside() -> None:
-    """Keep what is loaded by now out of every later collection: it stays for good."""
+    """Exclude everything loaded so far from later collections."""
     gc.collect()
     gc.freeze()
 
 
 async def collect_when_quiet(is_quiet: Callable[[], bool], look_every: float = LOOK_EVERY) -> None:
-    """Set aside what is there, and from now on collect all garbage in quiet moments, until cancelled."""
+    """Set aside what is loaded, then collect garbage in quiet moments, until cancelled."""
     set_aside()
     young, middle, old = gc.get_threshold()
     gc.set_threshold(young, middle, _NEVER)
@@ -37,5 +37,5 @@ async def collect_when_quiet(is_quiet: Callable[[], bool], look_every: float = L
 
 
 def is_due(aged: int, is_quiet: Callable[[], bool]) -> bool:
-    """Tell whether a full collection is, `aged` collections of the middle generation after the last."""
+    """Tell whether a full collection is due, `aged` collections of the middle generation after the last."""
     return aged >= TOO_MANY or (aged >= ENOUGH and is_quiet())

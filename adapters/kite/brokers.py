@@ -1,4 +1,4 @@
-"""The broker accounts of all users: `domain.ports.Brokers`, kept warm, always on the newest login."""
+"""Opens users' broker accounts with their newest login and caches them: implements `domain.ports.Brokers`."""
 
 import asyncio
 from collections import OrderedDict
@@ -25,11 +25,11 @@ ACCOUNTS = 2000
 
 @dataclass(frozen=True, slots=True)
 class KiteCredentials:
-    """What opens one account. `login_version` is never used twice; `dead`: the broker refused this one.
+    """The credentials of one account. `login_version` is never reused; `dead`: the broker refused this login.
 
-    `account` names it (`zerodha:AB1234`); empty where its role may not see that.
-    `proxies` is the account's own way out, as `requests` takes it: orders are accepted only from the
-    addresses that the user registered.
+    `account` names it (`zerodha:AB1234`); empty where the process's role may not see that. `proxies` is the
+    account's own egress path, as `requests` takes it: the broker accepts orders only from the addresses that
+    the user registered.
     """
 
     api_key: str = field(repr=False)
@@ -42,14 +42,14 @@ class KiteCredentials:
 
 @dataclass(frozen=True, slots=True)
 class LoginName:
-    """Which login is stored: of which account, and its number."""
+    """Identifies a stored login: its account and its number."""
 
     account: str
     version: int
 
 
 class Credentials(Protocol):
-    """Where logins are kept. Every method raises `StoreUnavailable` when it cannot look."""
+    """Reads stored logins. Every method raises `StoreUnavailable` when it cannot look."""
 
     async def credentials(self, user_id: UUID) -> KiteCredentials:
         """Return the newest login, opened. Raises `BrokerNotConnected`, `SecretUnreadable`."""
@@ -66,7 +66,7 @@ class Credentials(Protocol):
 
 @dataclass(slots=True)
 class _Account:
-    """What is known of one user's login. `checked_at` is monotonic; None: ask before the next use."""
+    """The cached login of one user. `checked_at` is monotonic; None: check before the next use."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     broker: KiteBroker | None = None
@@ -76,25 +76,25 @@ class _Account:
 
 
 class KiteBrokers:
-    """Opens accounts when needed, keeps the last used ones warm, and notices new logins."""
+    """Opens accounts on demand, keeps recently used ones open, and switches to new logins."""
 
     def __init__(
         self,
         credentials: Credentials,
         root: str,
         clock: Clock,
-        wire: ConnectionPool,
+        pool: ConnectionPool,
         *,
         capacity: int = ACCOUNTS,
         read_seconds: float = READ_SECONDS,
         open_broker: Callable[..., KiteBroker] = KiteBroker,
         pace: Callable[[UUID, KiteCredentials], Pace] = lambda *_: PacedQuotes,
     ) -> None:
-        """`open_broker` makes an account from what `KiteBroker` takes; `pace` says how it asks for quotes."""
+        """`open_broker` makes an account from what `KiteBroker` takes; `pace` makes its quote pacing."""
         self._credentials = credentials
         self._root = root
         self._clock = clock
-        self._wire = wire
+        self._pool = pool
         self._capacity = capacity
         self._read_seconds = read_seconds
         self._open_broker = open_broker
@@ -104,8 +104,8 @@ class KiteBrokers:
     async def of(self, user_id: UUID, account: str) -> Broker:
         """Return the user's account with its newest login.
 
-        Raises `BrokerNotConnected`, `LoginNeeded`, `AccountNotConnected`. While the store is away, the login
-        known last is used: exits go on without Postgres.
+        Raises `BrokerNotConnected`, `LoginNeeded`, `AccountNotConnected`. While the store is away, the last
+        known login is used, so that exits work without Postgres.
         """
         try:
             return await self._of(user_id, account)
@@ -127,7 +127,7 @@ class KiteBrokers:
         return account.broker
 
     async def login_died(self, user_id: UUID, broker: Broker) -> None:
-        """Note that this login is dead, unless a newer one is stored already."""
+        """Record that this login is dead, unless a newer one is stored already."""
         if not isinstance(broker, KiteBroker):
             return
         account = self._account(user_id)
@@ -136,7 +136,7 @@ class KiteBrokers:
         await self._credentials.login_died(user_id, broker.login_version)
 
     def close(self) -> None:
-        """Close idle connections; the wire is its owner's to close."""
+        """Close idle connections; the pool's owner closes the pool."""
         while self._accounts:
             self._close(self._accounts.popitem()[1])
 
@@ -173,9 +173,9 @@ class KiteBrokers:
 
     def _open(self, user_id: UUID, account: _Account, found: KiteCredentials) -> None:
         self._close(account)
-        calls = KiteClient(found.api_key, found.access_token, self._root, self._wire, found.proxies)
+        client = KiteClient(found.api_key, found.access_token, self._root, self._pool, found.proxies)
         pace = self._pace(user_id, found)
-        account.broker = self._open_broker(calls, self._clock, found.login_version, self._read_seconds, pace)
+        account.broker = self._open_broker(client, self._clock, found.login_version, self._read_seconds, pace)
         account.name, account.dead = found.account, found.dead
 
     @staticmethod

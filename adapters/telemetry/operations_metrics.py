@@ -1,6 +1,6 @@
-"""What needs a person, as numbers that are read from Postgres, Redis and Temporal every fifteen seconds.
+"""Operations metrics: what needs an operator, read from Postgres, Redis and Temporal every fifteen seconds.
 
-Each worker reads the same books, so whoever adds them up over workers counts twice: take the highest.
+Each worker reads the same tables, so a sum over workers counts twice: use the maximum.
 """
 
 import math
@@ -10,22 +10,22 @@ from datetime import timedelta
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
 
-from adapters.postgres.operator_alerts import Attention
+from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.watchers import Watchers
 from domain.errors import Unavailable
 from domain.ports import Clock
 from domain.reconciler import why_still
 
 EVERY = 15.0
-"""Seconds between two looks: four small queries, beside the hundreds a second of a busy morning."""
+"""Seconds between two readings: four small queries, beside the hundreds a second of a busy morning."""
 SOON = timedelta(minutes=30)
-"""Logins that are missing in the night are as it should be; this long before the order somebody must act."""
+"""Logins that are missing in the night are as it should be; this long before the order the user must act."""
 
-log = structlog.stdlib.get_logger("desk")
+log = structlog.stdlib.get_logger("operations")
 
 
-class DeskNumbers:
-    """The gauges. What could not be read is NaN, and old readings show by `read_at`: unknown is not zero."""
+class OperationsMetrics:
+    """The gauges. An unreadable one is NaN, and `read_at` reveals old readings: unknown is not zero."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, text: str) -> Gauge:
@@ -54,26 +54,26 @@ class DeskNumbers:
         )
         self.queued = gauge("queue_depth", "Hit stops on the stream queue:orders that no worker has taken")
         self.read_at = gauge("desk_read_timestamp_seconds", "When these were last read in full, epoch")
-        self.read_at.set(0)  # never: as old as can be, so that somebody is told
+        self.read_at.set(0)  # never: as old as can be, so that the alert fires
 
 
 class OperationsWatch:
-    """Reads the numbers. `queued` counts events on the workers' queue, `stuck` runs that fail in Temporal.
+    """Reads the metrics. `queued` counts events on the workers' queue, `stuck` runs that fail in Temporal.
 
-    `still` says why the reconciler counts as standing still; None while it does not, or nothing is known.
+    `still` says why the reconciler counts as stalled; None while it does not, or its state is unknown.
     """
 
     def __init__(
         self,
-        numbers: DeskNumbers,
-        attention: Attention,
+        numbers: OperationsMetrics,
+        operator_alerts: PostgresOperatorAlerts,
         queued: Callable[[], Awaitable[int]],
         stuck: Callable[[], Awaitable[int]],
         clock: Clock,
         watchers: Watchers,
     ) -> None:
         self._numbers = numbers
-        self._attention = attention
+        self._operator_alerts = operator_alerts
         self._queued = queued
         self._stuck = stuck
         self._clock = clock
@@ -82,19 +82,19 @@ class OperationsWatch:
         self.still: str | None = None
 
     async def run(self) -> None:
-        """Read until cancelled; no fault of one look ends the watch."""
+        """Read until cancelled; a failed reading does not end the watch."""
         while True:
             try:
                 await self.look()
             except Exception:
-                log.exception("the desk's numbers were not read; they are again")
+                log.exception("reading metrics failed; retrying")
             await self._clock.sleep(EVERY)
 
     async def look(self) -> None:
-        """Read every number once; one that cannot be read becomes NaN and leaves `read_at` as it was."""
+        """Read every metric once; an unreadable one becomes NaN and leaves `read_at` unchanged."""
         numbers = self._numbers
         read = [
-            await self._read(numbers.unknown, self._attention.unanswered),
+            await self._read(numbers.unknown, self._operator_alerts.unanswered),
             await self._read(numbers.in_doubt, self._in_doubt),
             await self._read(numbers.left, self._left),
             await self._read(numbers.oversold, self._oversold),
@@ -108,16 +108,16 @@ class OperationsWatch:
             numbers.read_at.set(self._clock.now().timestamp())
 
     async def _in_doubt(self) -> int:
-        return len(await self._attention.in_doubt())
+        return len(await self._operator_alerts.in_doubt())
 
     async def _left(self) -> int:
-        return len(await self._attention.left_over())
+        return len(await self._operator_alerts.left_over())
 
     async def _oversold(self) -> int:
-        return len(await self._attention.sold_twice())
+        return len(await self._operator_alerts.sold_twice())
 
     async def _round_age(self) -> float:
-        self.still = None  # not known, unless the next line knows
+        self.still = None  # unknown, unless the next line finds out
         age = await self._watchers.round_age()
         self.still = why_still(age, timedelta(seconds=self._clock.monotonic() - self._began))
         return _seconds(age)
@@ -128,7 +128,7 @@ class OperationsWatch:
     async def _read_logins(self) -> bool:
         now = self._clock.now()
         try:
-            needed = await self._attention.logins_needed(now)
+            needed = await self._operator_alerts.logins_needed(now)
         except Unavailable:
             self._numbers.logins_today.set(math.nan)
             self._numbers.logins_soon.set(math.nan)
@@ -148,5 +148,5 @@ class OperationsWatch:
 
 
 def _seconds(age: timedelta | None) -> float:
-    """What never happened is older than any bound, and no number that could pass for a young one."""
+    """Return the age in seconds; infinite for an event that never happened."""
     return math.inf if age is None else age.total_seconds()

@@ -1,4 +1,4 @@
-"""A process without an API of its own tells its numbers and whether it is well, on a port of its own."""
+"""Serves metrics and health of a process without an API, on a port of its own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -10,20 +10,20 @@ Ill = Callable[[], Awaitable[Mapping[str, str]]]
 
 
 class MetricsPortTaken(Exception):
-    """The port of STOPWATCH_METRICS_PORT cannot be listened on; the message is a sentence."""
+    """STOPWATCH_METRICS_PORT is in use; the message is a sentence."""
 
 
 @asynccontextmanager
 async def serving(host: str, port: int | None, registry: CollectorRegistry, ill: Ill) -> AsyncIterator[None]:
-    """Serve /metrics, /health/live and /health/ready meanwhile; nothing without a port.
+    """Serve /metrics, /health/live and /health/ready while the context is open; nothing without a port.
 
-    In the loop of the process: what a scrape reads does not change under it. Raises `MetricsPortTaken`.
+    In the process's event loop: the metrics do not change during a scrape. Raises `MetricsPortTaken`.
     """
     if port is None:
         yield
         return
-    # An HTTP server of 20 MB, for whoever wants it.
-    from adapters.telemetry.pages import opened
+    # An HTTP server of 20 MB, only where it is used.
+    from adapters.telemetry.metrics_pages import opened
 
     try:
         runner = await opened(host, port, registry, ill)

@@ -1,0 +1,74 @@
+"""Listens to Postgres notifications (LISTEN/NOTIFY) of committed changes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+
+from adapters.postgres.engine import CONNECT_SECONDS, asyncpg_url
+from adapters.postgres.failures import translated
+from domain.errors import StoreUnavailable
+
+STRATEGY_CHANGED = "strategy_changed"
+EVENT_ADDED = "event_added"
+_PING_EVERY = 5.0
+"""Seconds of silence after which the connection is checked: a lost peer sends nothing."""
+_ANSWER_SECONDS = 3.0
+_MOST_WAITING = 10_000
+"""More unread notifications than this mean a stalled reader: it is cut off, and reads all anew."""
+
+
+class NotifyListener:
+    """Yields the payloads of a Postgres notification channel, on one connection per listener."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    async def listen(self, channel: str) -> AsyncIterator[str | None]:
+        """Yield None once LISTEN is in effect, then each payload.
+
+        The caller reads what was committed before the None; nothing after it is missed. Raises
+        `StoreUnavailable` when the connection is lost: listen again, and read everything again.
+        """
+        waiting: asyncio.Queue[str | None] = asyncio.Queue()
+        async with translated():
+            connection = await self._connect()
+            try:
+                connection.add_termination_listener(lambda _: waiting.put_nowait(None))
+                await connection.add_listener(channel, _into(waiting))
+                yield None
+                while True:
+                    yield await _next(connection, waiting)
+            finally:
+                connection.terminate()
+
+    async def _connect(self) -> Any:
+        address = asyncpg_url(self._url).set(drivername="postgresql")
+        return await asyncpg.connect(
+            address.render_as_string(hide_password=False),
+            timeout=CONNECT_SECONDS,
+            command_timeout=_ANSWER_SECONDS,
+        )
+
+
+def _into(waiting: asyncio.Queue[str | None]) -> Any:
+    def heard(connection: Any, pid: int, channel: str, payload: str) -> None:
+        waiting.put_nowait(payload)
+        if waiting.qsize() > _MOST_WAITING:
+            connection.terminate()
+
+    return heard
+
+
+async def _next(connection: Any, waiting: asyncio.Queue[str | None]) -> str:
+    while True:
+        try:
+            async with asyncio.timeout(_PING_EVERY):
+                payload = await waiting.get()
+        except TimeoutError:
+            await connection.execute("SELECT 1")
+            continue
+        if payload is None:
+            raise StoreUnavailable("the connection that listens to Postgres was lost")
+        return payload

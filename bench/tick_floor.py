@@ -13,7 +13,7 @@ from adapters.kite.feed_socket import FeedLogin
 from domain.instrument import Instrument, Segment
 from domain.listener_ports import FastStops, StopSignals, WatchedStrategy
 from domain.ports import Clock
-from domain.stoploss import Quote
+from domain.quote import Quote
 from listener.accounts import Account, OpenFeed
 from listener.dispatcher import Dispatcher
 from listener.price_monitor import PriceMonitor

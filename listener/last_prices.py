@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from adapters.kite.ticks import Ticks
 from domain.ports import Clock
-from domain.stoploss import FRESH, Quote, believable
+from domain.quote import FRESH, Quote, believable
 from listener.price_table import FedPrice, PriceTable
 
 _NEVER = datetime(9000, 1, 1, tzinfo=UTC)

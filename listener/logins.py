@@ -7,7 +7,7 @@ from adapters.kite.accounts import Credentials
 from adapters.kite.feed_socket import FeedLogin
 from domain.errors import LoginNeeded
 from domain.ports import Broker, Brokers
-from domain.stoploss import Quote
+from domain.quote import Quote
 from listener.accounts import Account
 
 

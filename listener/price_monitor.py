@@ -13,7 +13,7 @@ import structlog
 from adapters.kite.ticks import Ticks
 from domain.listener_ports import WatchedStrategy
 from domain.ports import Alerts, Clock, Instruments
-from domain.stoploss import Quote
+from domain.quote import Quote
 from domain.strategy import Phase, Position
 from listener.accounts import Account, OpenFeed
 from listener.crossing import Crossing

@@ -9,7 +9,7 @@ import structlog
 
 from domain.errors import StopwatchError
 from domain.ports import Clock
-from domain.stoploss import Quote
+from domain.quote import Quote
 
 BETWEEN = 1.0
 """Seconds between batches: Kite's limit for quotes, per api_key; whoever shares the key takes turns."""

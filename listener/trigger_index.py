@@ -58,7 +58,7 @@ class TriggerIndex:
         return stops[-1][0] if stops else None
 
     def crossed(self, instrument: str, price: Decimal) -> list[UUID]:
-        """Return the strategies whose stop is at or above `price` (`domain.stoploss.crossed`)."""
+        """Return the strategies whose stop is at or above `price` (`domain.trigger`)."""
         pulled = _from(self._pulled.get(instrument, []), price)
         return [one for _, one in pulled + _from(self._waiting.get(instrument, []), price)]
 

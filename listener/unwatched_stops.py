@@ -7,8 +7,8 @@ import structlog
 
 from domain.listener_ports import WatchedStrategy
 from domain.ports import Alerts, Clock
+from domain.quote import FRESH
 from domain.run import Alarm
-from domain.stoploss import FRESH
 from domain.timeline import moment_text
 
 ALERT_AFTER = timedelta(seconds=10)

@@ -12,8 +12,8 @@ from domain.errors import BrokerUnavailable, CacheUnavailable, InstrumentUnreada
 from domain.instrument import Instrument, Segment
 from domain.listener_ports import Standing, WatchedStrategy
 from domain.ports import Clock
+from domain.quote import Quote
 from domain.run import Alarm
-from domain.stoploss import Quote
 from listener.accounts import Account
 
 

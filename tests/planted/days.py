@@ -54,9 +54,9 @@ DAY_BUGS: tuple[Bug, ...] = (
     Bug(
         "below the stop instead of at it",
         "At the stop is hit.",
-        "domain/stoploss.py",
-        "    return price <= stop_loss\n",
-        "    return price < stop_loss\n",
+        "domain/trigger.py",
+        "                return price <= self.level\n",
+        "                return price < self.level\n",
         (SINGLES,),
     ),
     Bug(

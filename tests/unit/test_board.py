@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.kite.ticks import HIGHEST, Tick, Ticks, price
-from domain.stoploss import believable, crossed
+from domain.quote import believable
+from domain.trigger import stop_at
 from listener.price_table import PriceTable
 
 NOW = datetime(2026, 11, 20, 4, 30, tzinfo=UTC)
@@ -45,7 +46,7 @@ class Plain:
                 continue
             self.last[name] = tick
             stop = self.stops.get(name)
-            if stop is not None and crossed(tick.price, stop):
+            if stop is not None and stop_at(stop).is_hit(tick.price):
                 low[name] = min(tick.price, low.get(name, tick.price))
         return doubtful, low
 

@@ -11,7 +11,7 @@ from adapters.kite.accounts import KiteCredentials, LoginName
 from adapters.kite.feed_socket import FeedLogin
 from domain.errors import LoginNeeded
 from domain.ports import Broker
-from domain.stoploss import Quote
+from domain.quote import Quote
 from listener.logins import OperatorLogin, own_accounts
 from tests.fakes.broker import MemoryBroker
 from tests.fakes.manual_clock import ManualClock

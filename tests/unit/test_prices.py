@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from adapters.kite.ticks import Tick, Ticks
-from domain.stoploss import Quote
+from domain.quote import Quote
 from listener.last_prices import LastPrices
 from tests.fakes.manual_clock import ManualClock
 

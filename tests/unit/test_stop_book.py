@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.stoploss import crossed
+from domain.trigger import stop_at
 from listener.trigger_index import TriggerIndex
 
 NAMES = ("NSE:TCS", "BSE:TCS", "NSE:INFY")
@@ -30,7 +30,9 @@ def test_book_agrees_with_asking_every_stop_when_stops_come_move_and_go(
 
     assert len(book) == len(plain)
     for instrument in NAMES:
-        expected = {one for one, (name, stop) in plain.items() if name == instrument and crossed(price, stop)}
+        expected = {
+            one for one, (name, stop) in plain.items() if name == instrument and stop_at(stop).is_hit(price)
+        }
         assert set(book.crossed(instrument, price)) == expected
         assert book.armed(instrument) == any(name == instrument for name, _ in plain.values())
 
@@ -61,11 +63,13 @@ def test_each_stop_is_pulled_once_and_counts_as_crossed_for_as_long_as_it_is_arm
         for instrument in NAMES:
             stops = {one: stop for one, (name, stop) in waiting.items() if name == instrument}
             assert book.highest(instrument) == max(stops.values(), default=None)
-            hit = {one for one, stop in stops.items() if crossed(price, stop)}
+            hit = {one for one, stop in stops.items() if stop_at(stop).is_hit(price)}
             assert set(book.pull(instrument, price)) == hit
             waiting = {one: place for one, place in waiting.items() if one not in hit}
             expected = {
-                one for one, (name, stop) in everything.items() if name == instrument and crossed(price, stop)
+                one
+                for one, (name, stop) in everything.items()
+                if name == instrument and stop_at(stop).is_hit(price)
             }
             assert set(book.crossed(instrument, price)) == expected
     for one in everything:

@@ -25,13 +25,13 @@ import uvloop
 from kiteconnect import KiteTicker
 
 from adapters.kite.feed import KiteFeed
-from adapters.kite.feed_socket import Receiver
+from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.frames import decode_all
 from adapters.process.clock import SystemClock
 from bench.tick_baseline import crossed, stops_by_token
 from bench.tick_floor import INSTRUMENTS, PRICES, STOPS, desk, ltp_frame, shares
 from domain.listener_ports import WatchedStrategy
-from listener.accounts import Account
+from domain.market_data import PriceReceiver
 from listener.price_monitor import PriceMonitor
 from tests.fakes.feed import MemoryFastStops, MemoryFeed, MemorySignals
 from tests.fakes.manual_clock import ManualClock
@@ -110,8 +110,8 @@ async def _desk_with_limits() -> PriceMonitor:
     listed = shares()
     feeds: list[MemoryFeed] = []
 
-    def open_feed(account: Account, receiver: Receiver) -> MemoryFeed:
-        feeds.append(MemoryFeed(account, receiver, clock))
+    def open_feed(receiver: PriceReceiver) -> MemoryFeed:
+        feeds.append(MemoryFeed(receiver, clock))
         return feeds[-1]
 
     fast = MemoryFastStops(clock)
@@ -191,8 +191,8 @@ async def _decide(port: int) -> tuple[list[float], dict[str, Any]]:
     clock, decisions, feeds = SystemClock(), Decisions(), list[KiteFeed]()
     listed = shares(PROBES)
 
-    def open_feed(account: Account, receiver: Receiver) -> KiteFeed:
-        feeds.append(KiteFeed(f"ws://127.0.0.1:{port}", account.login, receiver, clock))
+    def open_feed(receiver: PriceReceiver) -> KiteFeed:
+        feeds.append(KiteFeed(f"ws://127.0.0.1:{port}", _login, receiver, clock))
         return feeds[-1]
 
     made, dispatcher = desk(listed, open_feed, decisions, decisions, clock)
@@ -215,6 +215,10 @@ async def _decide(port: int) -> tuple[list[float], dict[str, Any]]:
         if one in decisions.prices
     ]
     return took, {"sent_per_second": round(sent["ticks_per_second"]), "frames_joined": feeds[0].joined}
+
+
+async def _login() -> FeedLogin:
+    return FeedLogin("bench", "token")
 
 
 def _limits_known(made: PriceMonitor, instruments: Collection[str]) -> bool:

@@ -17,9 +17,10 @@ from adapters.kite.broker import KiteBroker
 from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import BadEgress, Egress
-from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
+from adapters.kite.market_data import KiteMarketData, UsersMarketData
+from adapters.kite.operator_login import OperatorLogin
 from adapters.postgres.credentials import FeedLogins
 from adapters.postgres.engine import Store
 from adapters.postgres.watch_list import Notices, PostgresWatchList
@@ -43,7 +44,6 @@ from domain.ports import Broker
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.fast_path import SignalsAlone
 from listener.health import Ask, Health
-from listener.logins import OperatorLogin, own_accounts
 from listener.metrics import ListenerMetrics
 from listener.service import Listener
 from settings import MissingSetting, Settings, what_is_wrong
@@ -101,7 +101,6 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     listener = Listener(
         PostgresWatchList(store, Notices(database)),
         accounts,
-        lambda account, receiver: KiteFeed(settings.kite_ws_root, account.login, receiver, clock),
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
         stops if settings.fast_path == "on" else SignalsAlone(),
@@ -145,10 +144,12 @@ def _accounts(
             return KiteBroker(calls, clock)
 
         _feed_login(settings)
-        return OneForAll(OperatorLogin(_feed_login_now, open_broker).account())
+        operator = OperatorLogin(_feed_login_now, open_broker)
+        return OneForAll(KiteMarketData.of_operator(operator, settings.kite_ws_root, clock))
     credentials = FeedCredentials(FeedLogins(store), opener, Egress.of(settings.kite_root, settings.egress))
     brokers = KiteBrokers(credentials, settings.kite_root, clock, wire)
-    return EachTheirOwn(own_accounts(credentials, brokers))
+    users = UsersMarketData(credentials, brokers, settings.kite_ws_root, clock)
+    return EachTheirOwn(users.of)
 
 
 def _feed_login(settings: Settings) -> FeedLogin:

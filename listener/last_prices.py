@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from adapters.kite.ticks import Ticks
+from domain.market_data import Ticks
 from domain.ports import Clock
 from domain.quote import FRESH, Quote, believable
 from listener.price_table import FedPrice, PriceTable
@@ -51,10 +51,10 @@ class LastPrices:
     What the feed says is on the board, for all instruments at once; what REST says is kept here.
     """
 
-    def __init__(self, clock: Clock, alive: Callable[[str], bool]) -> None:
+    def __init__(self, places: Callable[[int], int], clock: Clock, alive: Callable[[str], bool]) -> None:
         self._clock = clock
         self._alive = alive
-        self._board = PriceTable()
+        self._board = PriceTable(places)
         self._asked: dict[str, SeenPrice] = {}
         self._limits: dict[str, datetime] = {}
         self._limits_end = _NEVER

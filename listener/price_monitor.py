@@ -10,12 +10,11 @@ from uuid import UUID
 
 import structlog
 
-from adapters.kite.ticks import Ticks
 from domain.listener_ports import WatchedStrategy
+from domain.market_data import MarketData, Ticks
 from domain.ports import Alerts, Clock, Instruments
 from domain.quote import Quote
 from domain.strategy import Phase, Position
-from listener.accounts import Account, OpenFeed
 from listener.crossing import Crossing
 from listener.dispatcher import Dispatcher
 from listener.feed_alerts import Outage
@@ -49,8 +48,7 @@ class PriceMonitor:
 
     def __init__(
         self,
-        account: Account,
-        open_feed: OpenFeed,
+        account: MarketData,
         instruments: Instruments,
         dispatcher: Dispatcher,
         alerts: Alerts,
@@ -59,10 +57,10 @@ class PriceMonitor:
         self.key = account.key
         self._dispatcher = dispatcher
         self._clock = clock
-        self._feed = open_feed(account, self)
+        self._feed = account.feed(self)
         self._tokens = Tokens(instruments, self._listed, clock)
         self._questions = Questions(account.quotes, self._answered, clock)
-        self._prices = LastPrices(clock, self._carried)
+        self._prices = LastPrices(account.places, clock, self._carried)
         self._outage = Outage(alerts, clock)
         self._unwatched = UnwatchedStops(alerts, clock)
         self._asked_for: dict[str, datetime | None] = {}

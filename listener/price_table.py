@@ -5,15 +5,15 @@ stop that waits: two comparisons, whatever the number of stops. Only what is not
 Prices are whole numbers of the wire's unit, so each comparison here is exact.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import numpy as np
 
-from adapters.kite.ticks import HIGHEST, Integers, Ticks, places, price
-from listener.token_index import NOBODY, TokenIndex
+from domain.market_data import HIGHEST, Ticks
+from listener.token_index import NOBODY, Integers, TokenIndex
 
 _FIRST = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,7 +50,8 @@ _CALM = Restless()
 class PriceTable:
     """Last prices from the feed, with the limits and the stop each is judged by."""
 
-    def __init__(self) -> None:
+    def __init__(self, decimal_places: Callable[[int], int]) -> None:
+        self._decimal_places = decimal_places
         self._names: list[str | None] = [None]
         self._places: dict[str, int] = {}
         self._free: list[int] = []
@@ -95,19 +96,20 @@ class PriceTable:
 
     def take(self, ticks: Ticks, seen_at: datetime) -> Restless:
         """Keep the last price of each instrument that counts, and return what is not calm."""
-        places_, raws = self._index.find(ticks.tokens), ticks.raws
+        places_ = self._index.find(np.asarray(ticks.tokens))
+        raws = np.asarray(ticks.raws)
+        stamps = None if ticks.stamps is None else np.asarray(ticks.stamps)
         restless = (raws < self._calm_from.take(places_)) | (raws > self._calm_to.take(places_))
         if not restless.any():
-            self._keep(places_, raws, ticks.stamps, seen_at)
+            self._keep(places_, raws, stamps, seen_at)
             return _CALM
         inside = (raws >= self._lower.take(places_)) & (raws <= self._upper.take(places_))
-        stamps = None if ticks.stamps is None else ticks.stamps[inside]
-        self._keep(places_[inside], raws[inside], stamps, seen_at)
+        self._keep(places_[inside], raws[inside], None if stamps is None else stamps[inside], seen_at)
         doubtful = np.unique(places_[~inside]).tolist()
         low = np.flatnonzero(restless & inside)
         return Restless(
             [name for name in map(self._names.__getitem__, doubtful) if name is not None],
-            list(self._lowest(places_[low], raws[low], ticks.stamped()[low], seen_at)),
+            list(self._lowest(places_[low], raws[low], None if stamps is None else stamps[low], seen_at)),
         )
 
     def fed(self, instrument: str) -> FedPrice | None:
@@ -164,7 +166,7 @@ class PriceTable:
         self.conflated += len(places_) - int(np.count_nonzero(self._fresh))
 
     def _lowest(
-        self, places_: Integers, raws: Integers, stamps: Integers, seen_at: datetime
+        self, places_: Integers, raws: Integers, stamps: Integers | None, seen_at: datetime
     ) -> Iterator[tuple[str, FedPrice]]:
         order = np.lexsort((raws, places_))
         firsts = order[np.flatnonzero(np.diff(places_[order], prepend=-1))]
@@ -172,10 +174,13 @@ class PriceTable:
             place = int(places_[at])
             name = self._names[place]
             if name is not None:
-                yield name, self._priced(place, int(raws[at]), seen_at, int(stamps[at]))
+                yield (
+                    name,
+                    self._priced(place, int(raws[at]), seen_at, 0 if stamps is None else int(stamps[at])),
+                )
 
     def _priced(self, place: int, raw: int, seen_at: datetime, at: int) -> FedPrice:
-        return FedPrice(price(int(self._token_at[place]), raw), seen_at, at)
+        return FedPrice(Decimal(raw).scaleb(-self._digits.item(place)), seen_at, at)
 
     def _place(self, instrument: str) -> int:
         place = self._places.get(instrument)
@@ -194,11 +199,11 @@ class PriceTable:
         """Bring what ticks of one instrument are compared with up to date."""
         name = self._names[place] or ""
         token = self._tokens.get(name, _NO_TOKEN)
-        digits = places(token)
+        digits = self._decimal_places(token)
         lower, upper = _whole(self._ranges.get(name), digits)
         stop = self._stops.get(name)
         low = 0 if stop is None else _down(stop, digits)
-        self._token_at[place] = token
+        self._digits[place] = digits
         self._lower[place], self._upper[place] = lower, upper
         # At a stop that is the wire's highest price or above it, no price is calm.
         calm = (max(lower, low + 1), upper) if low < HIGHEST else _NONE
@@ -213,7 +218,7 @@ class PriceTable:
         self._at = _grown(self, "_at", room, np.int64)
         self._dirty = _grown(self, "_dirty", room, np.bool_)
         self._fresh = _grown(self, "_fresh", room, np.bool_)
-        self._token_at = _grown(self, "_token_at", room, np.int64)
+        self._digits = _grown(self, "_digits", room, np.int64)
         self._lower = _grown(self, "_lower", room, np.int32)
         self._upper = _grown(self, "_upper", room, np.int32)
         self._calm_from = _grown(self, "_calm_from", room, np.int32)

@@ -1,13 +1,14 @@
 """What is asked of an account over REST: one batch a second at most, the urgent first."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
 
 import structlog
 
 from domain.errors import StopwatchError
+from domain.market_data import Quotes
 from domain.ports import Clock
 from domain.quote import Quote
 
@@ -20,7 +21,6 @@ _LOOK = 0.1
 PATIENCE = 3.0
 """Seconds: a slower answer is asked for again, since a price this old would not act for long."""
 
-Quotes = Callable[[Sequence[str]], Awaitable[Mapping[str, Quote]]]
 Answered = Callable[[Mapping[str, Quote], datetime], None]
 
 log = structlog.stdlib.get_logger("prices")

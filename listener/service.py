@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from adapters.kite.feed import SOCKETS
 from domain.listener_ports import FastStops, Membership, StopSignals, WatchedStrategy, WatchList
 from domain.ports import Alerts, Clock, Instruments
-from listener.accounts import Accounts, OpenFeed
+from listener.accounts import Accounts
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.dispatcher import Dispatcher
 from listener.metrics import MarketNumbers
@@ -33,7 +32,6 @@ class Listener:
         self,
         watch_list: WatchList,
         accounts: Accounts,
-        open_feed: OpenFeed,
         instruments: Instruments,
         signals: StopSignals,
         fast: FastStops,
@@ -44,7 +42,6 @@ class Listener:
         clock: Clock,
     ) -> None:
         self._accounts = accounts
-        self._open_feed = open_feed
         self._instruments = instruments
         self._alerts = alerts
         self._clock = clock
@@ -53,8 +50,7 @@ class Listener:
         self._watcher = Watcher(watch_list, self._changed, clock)
         self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
         # One account's connections are all there is: further listeners stand by.
-        most = SOCKETS if accounts.shared else None
-        self._shards = Shards(membership, me, self._covered, self._share_anew, clock, most)
+        self._shards = Shards(membership, me, self._covered, self._share_anew, clock, accounts.connections)
         self._known: dict[UUID, WatchedStrategy] = {}
         self._followed: dict[UUID, WatchedStrategy] = {}
         self._desks: dict[str, PriceMonitor] = {}
@@ -137,11 +133,12 @@ class Listener:
             await asyncio.sleep(0)  # ticks do not wait for ten thousand strategies
 
     def _share(self, desk: PriceMonitor) -> None:
-        members, place = len(self._shards.living), self._shards.place
-        if not self._accounts.shared:
+        total = self._accounts.connections
+        if total is None:
             return
+        members, place = len(self._shards.living), self._shards.place
         # Who does not know the others leaves them their connections.
-        desk.share(1 if place is None else sockets(SOCKETS, members, place), members)
+        desk.share(1 if place is None else sockets(total, members, place), members)
 
     def _covered(self) -> bool:
         return self._watcher.read_once.is_set() and all(desk.covered for desk in self._desks.values())
@@ -150,9 +147,7 @@ class Listener:
         account = self._accounts.serving(watched.user_id)
         desk = self._desks.get(account.key)
         if desk is None:
-            desk = PriceMonitor(
-                account, self._open_feed, self._instruments, self._dispatcher, self._alerts, self._clock
-            )
+            desk = PriceMonitor(account, self._instruments, self._dispatcher, self._alerts, self._clock)
             self._desks[account.key] = desk
             self._share(desk)
             self._running[account.key] = asyncio.create_task(desk.run(), name=f"desk {account.key}")

@@ -1,11 +1,12 @@
 """From the broker's numbers to places on the board, for a whole frame at once."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from adapters.kite.ticks import Integers
-
+Integers = np.ndarray[tuple[int], np.dtype[Any]]
+"""One-dimensional, of any whole-number type."""
 NOBODY = 0
 """The place of every token that is not listed."""
 _BITS = 16

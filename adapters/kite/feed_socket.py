@@ -1,13 +1,12 @@
 """One WebSocket to Kite: at most 3,000 instruments, a watchdog, and a reconnection that never gives up."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Any, Protocol
 
 import aiohttp
 import orjson
@@ -15,8 +14,8 @@ import structlog
 from yarl import URL
 
 from adapters.kite.frames import decode_all
-from adapters.kite.ticks import Ticks
 from domain.errors import BrokerNotConnected, LoginNeeded, StopwatchError
+from domain.market_data import PriceReceiver
 from domain.ports import Clock
 
 TOKENS_EACH = 3_000
@@ -61,31 +60,11 @@ class SocketState(StrEnum):
     LOGIN_NEEDED = "login_needed"
 
 
-class Receiver(Protocol):
-    """Who hears the feed. Called from the event loop; must be quick and must not block."""
-
-    def on_ticks(self, ticks: Ticks) -> None:
-        """Hear prices in the order they came: everything that had arrived, one frame or many."""
-        ...
-
-    def on_alive(self, tokens: Collection[int]) -> None:
-        """A connection for these tokens was made; what they did before it is not known."""
-        ...
-
-    def on_lost(self, tokens: Collection[int], reason: str) -> None:
-        """The connection for these tokens is gone; their last prices may not act any more."""
-        ...
-
-    def on_order(self, order: Mapping[str, Any]) -> None:
-        """An order of this account moved: a hint to read the order book, never a fact."""
-        ...
-
-
 class FeedSocket:
     """Connected while it has tokens. Nothing it raises or logs holds the address: that carries the token."""
 
     def __init__(
-        self, ws_root: str, login: Login, receiver: Receiver, clock: Clock, times: FeedTimes
+        self, ws_root: str, login: Login, receiver: PriceReceiver, clock: Clock, times: FeedTimes
     ) -> None:
         self._root = URL(ws_root)
         self._login = login

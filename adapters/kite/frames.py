@@ -10,7 +10,8 @@ from struct import Struct
 
 import numpy as np
 
-from adapters.kite.ticks import HIGHEST, NO_TICKS, Integers, Tick, Ticks
+from adapters.kite.ticks import NO_TICKS, Integers, Tick, Ticks
+from domain.market_data import HIGHEST
 
 _COUNT = Struct(">H")
 _TIME_AT = {32: 28, 184: 60}

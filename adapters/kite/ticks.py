@@ -11,8 +11,6 @@ import numpy as np
 Integers = np.ndarray[tuple[int], np.dtype[Any]]
 """One-dimensional, of any whole-number type."""
 
-HIGHEST = 2**31 - 1
-"""Prices are read without a sign; beyond this they are negative numbers or nonsense."""
 _PLACES = {3: 7, 6: 4, 12: 4}
 """Decimal places by segment, the low byte of a token: currencies 7, BSE currencies and NSE commodities 4."""
 _USUAL_PLACES = 2

@@ -8,7 +8,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.kite.ticks import HIGHEST, Tick, Ticks, price
+from adapters.kite.ticks import Tick, Ticks, places, price
+from domain.market_data import HIGHEST
 from domain.quote import believable
 from domain.trigger import stop_at
 from listener.price_table import PriceTable
@@ -61,7 +62,7 @@ def test_board_agrees_with_looking_at_every_tick(
     waiting: dict[str, Decimal | None],
     frames: list[list[tuple[int, int, int]]],
 ) -> None:
-    board, plain = PriceTable(), Plain(known, waiting)
+    board, plain = PriceTable(places), Plain(known, waiting)
     board.tokens(NAMES)
     for name, pair in known.items():
         board.range(name, *pair)
@@ -83,7 +84,7 @@ def test_board_agrees_with_looking_at_every_tick(
 
 
 def open_board(*names: str) -> PriceTable:
-    board = PriceTable()
+    board = PriceTable(places)
     board.tokens({name: 256 * number + 1 for number, name in enumerate(names, start=1)})
     for name in names:
         board.range(name, None, None)

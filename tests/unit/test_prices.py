@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.kite.ticks import Tick, Ticks
+from adapters.kite.ticks import Tick, Ticks, places
 from domain.quote import Quote
 from listener.last_prices import LastPrices
 from tests.fakes.manual_clock import ManualClock
@@ -20,7 +20,7 @@ class Market:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.connected = True
-        self.prices = LastPrices(self.clock, lambda instrument: self.connected)
+        self.prices = LastPrices(places, self.clock, lambda instrument: self.connected)
         self.prices.list({TCS: TOKEN})
 
     def quote(self, price: str, lower: str | None = "2800", upper: str | None = "4200") -> Quote:

@@ -12,6 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.strategy import Phase, Position
+from domain.trigger import PriceTrigger, stop_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,13 @@ class WatchedStrategy:
         return f"{self.exchange}:{self.symbol}"
 
     @property
+    def triggers(self) -> tuple[PriceTrigger, ...]:
+        """Return the levels at which a price makes it act."""
+        return (stop_at(self.stop_loss),)
+
+    @property
     def armed(self) -> bool:
-        """Its stop is to be watched: shares are held, and no one has said to keep them."""
+        """Tell whether its triggers are to be watched: shares are held, and the user does not keep them."""
         return self.position is Position.BOUGHT
 
 

@@ -8,8 +8,6 @@ for the processor: what the queue has taken is signalled a little later, and at 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 import structlog
@@ -53,14 +51,15 @@ log = structlog.stdlib.get_logger("stops")
 
 @dataclass(slots=True, eq=False)
 class _Hit:
-    watched: WatchedStrategy
-    price: Decimal
-    tick_at: datetime | None
-    seen_at: datetime
+    crossing: Crossing
     again_at: float
     arrived: int = 0
     told: bool = False
     queued: bool = False
+
+    @property
+    def watched(self) -> WatchedStrategy:
+        return self.crossing.watched
 
 
 class Dispatcher:
@@ -94,13 +93,13 @@ class Dispatcher:
         """Say that these stops are crossed now; may be said as often as it is true."""
         now = self._clock.monotonic()
         new = []
-        for crossing in sorted(crossings, key=Crossing.depth, reverse=True):
+        for crossing in sorted(crossings, key=Crossing.order):
             hit = self._hits.get(crossing.watched.strategy_id)
             if hit is None or hit.watched.run_id != crossing.watched.run_id:
                 hit = self._new(crossing, now)
                 new.append(hit)
             elif hit.arrived and now >= hit.again_at:
-                hit.price, hit.tick_at, hit.seen_at = crossing.price, crossing.tick_at, crossing.seen_at
+                hit.crossing = crossing
                 self._enqueue(hit)
         # Once each: an event that comes late could meet a run that sells without Postgres
         # (domain.scheduled_order).
@@ -126,9 +125,7 @@ class Dispatcher:
             group.create_task(self._fast.run())
 
     def _new(self, crossing: Crossing, now: float) -> _Hit:
-        watched = crossing.watched
-        hit = _Hit(watched, crossing.price, crossing.tick_at, crossing.seen_at, now + RETRY)
-        self._hits[watched.strategy_id] = hit
+        hit = self._hits[crossing.watched.strategy_id] = _Hit(crossing, now + RETRY)
         return hit
 
     def _is_handful(self, count: int, now: float) -> bool:
@@ -182,10 +179,13 @@ class Dispatcher:
             await self._signal(hit)
 
     async def _signal(self, hit: _Hit) -> None:
+        found = hit.crossing
         try:
             async with asyncio.timeout(PATIENCE):
                 await failpoint("stop.crossed")
-                taken = await self._signals.stop_loss(hit.watched, hit.price, hit.tick_at, hit.seen_at)
+                taken = await self._signals.stop_loss(
+                    found.watched, found.price, found.tick_at, found.seen_at
+                )
             await failpoint("stop.signalled")
         except (Unavailable, TimeoutError) as error:
             self._failed(hit, error)
@@ -204,8 +204,8 @@ class Dispatcher:
             log.info(
                 "stop-loss hit",
                 instrument=hit.watched.instrument,
-                price=str(hit.price),
-                stop_loss=str(hit.watched.stop_loss),
+                price=str(hit.crossing.price),
+                stop_loss=str(hit.crossing.trigger.level),
             )
 
     def _ended(self, hit: _Hit, taken: bool) -> None:

@@ -1,4 +1,4 @@
-"""The floor of the tick benchmarks: 3,000 instruments, 100,000 stops, and the listener's desk over them."""
+"""The floor of the tick benchmarks: 3,000 instruments, 100,000 stops, and a price monitor over them."""
 
 import struct
 from collections.abc import Callable, Mapping, Sequence
@@ -123,10 +123,10 @@ def _quote(share: Share) -> Quote:
     return Quote(last, lower, upper, datetime.now(UTC))
 
 
-def desk(
+def price_monitor(
     listed: Sequence[Share], open_feed: OpenFeed, signals: StopSignals, fast: FastStops, clock: Clock
 ) -> tuple[PriceMonitor, Dispatcher]:
-    """Return the listener's desk with every stop on its book, and what it tells of those that are hit."""
+    """Return the listener's price monitor with every stop armed, and the dispatcher it tells of hit stops."""
     dispatcher = Dispatcher(signals, fast, clock, lambda gone: None)
     made = PriceMonitor(market_data(listed, open_feed), Listing(listed), dispatcher, MemoryAlerts(), clock)
     for one in stops(listed):

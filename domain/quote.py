@@ -13,7 +13,7 @@ The age of the last trade does not matter: a quiet share has an old price that i
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A last price with the circuit limits the broker states now; `seen_at` is when it reached us (aware).
+    """A last price with the circuit limits the broker states now; `seen_at` is when it arrived (aware).
 
     A limit of None means that the broker states none (indices).
     """

@@ -1,4 +1,4 @@
-"""From a crossed stop to the run that must sell: again and again, until it is known to have arrived.
+"""Sends each crossed stop to the run that must sell, again and again until it has arrived.
 
 The event goes first to the workers' queue, from which the order is sent at once; the signal to the run is the
 durable path. A signal costs the machine about 7 ms, so a thousand of them would fight with a thousand orders
@@ -34,9 +34,9 @@ every second would do nothing but read signals, and a history holds 50,000 event
 """
 HANDFUL = 4
 SOON = 0.02
-"""So many signals a second are sent so soon, although the queue has their event: 30 ms of work, which nobody
-notices and which leave nothing to the fast path alone. Sent at once they would hold up the order itself: it
-left 4 ms later (measured)."""
+"""So many signals a second are sent so soon, although the queue has their event: 30 ms of work that delays
+no order and leaves nothing to the fast path alone. Sent at once they would hold up the order itself: it left
+4 ms later (measured)."""
 LATER = 1.0
 """Seconds after which the other signals begin: by then the orders of a thousand stops have left."""
 BETWEEN = 1 / 150
@@ -189,7 +189,7 @@ class Dispatcher:
             await failpoint("stop.signalled")
         except (Unavailable, TimeoutError) as error:
             self._failed(hit, error)
-        except Exception as error:  # a stop is never given up because of something nobody expected
+        except Exception as error:  # no unexpected error ends a stop
             if not self.away:
                 log.exception("a stop-loss signal failed in an unexpected way")
             self._failed(hit, error)

@@ -37,7 +37,7 @@ CONFLATED_EVERY = 60.0
 
 Owned = Callable[[WatchedStrategy], bool]
 
-log = structlog.stdlib.get_logger("desk")
+log = structlog.stdlib.get_logger("prices")
 
 
 class PriceMonitor:

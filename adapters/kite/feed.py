@@ -148,7 +148,7 @@ class KiteFeed:
 
 
 class SentElsewhere(aiohttp.ClientError):
-    """The feed's host told us to connect to another one: only the settings choose that."""
+    """The feed's host redirected to another one: only the settings choose the host."""
 
 
 def _no_redirects() -> aiohttp.TraceConfig:

@@ -206,7 +206,7 @@ class MemoryFastStops:
 
 
 class MemoryMembers:
-    """Implements `domain.listener_ports.Membership`, for any number of listeners. `away` answers nobody."""
+    """Implements `domain.listener_ports.Membership`, for any number of listeners. `away` does not answer."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

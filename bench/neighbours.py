@@ -1,4 +1,4 @@
-"""What noisy and broken tenants do to the others: the same second without them and with them."""
+"""Measures how noisy and broken tenants delay the others: the same second without them and with them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,14 +14,14 @@ OTHERS = 200
 WORKERS = "2"
 SYMBOL = "SBIN"
 STRATEGIES = 100
-"""Of the noisy one, all due in the others' second: ten times the orders he may send in it."""
+"""Of the noisy one, all due in the others' second: ten times the orders they may send in it."""
 OF_THE_BROKEN = 5
 SLOW_SECONDS = 8.0
 BROKEN_FOR = 60.0
 
 
 async def disturb(scene: Scene, found: Outcome) -> None:
-    """Measure the others' lateness twice, the second time beside three who are a burden."""
+    """Measure the others' lateness twice, the second time beside three that are a burden."""
     async with (
         stage(scene.home / "neighbours", "--workers", WORKERS) as here,
         People.on(here.endpoints["api"], here.endpoints["paper"]) as people,

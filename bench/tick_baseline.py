@@ -1,4 +1,4 @@
-"""What a plain bot does: the official KiteTicker, and for each tick a loop over the symbol's stops.
+"""Decides stops as a plain bot does: the official KiteTicker, and a loop over the stops for each tick.
 
 `python -m bench.tick_baseline PORT PROBES SECONDS` prints, of each probe, the
 milliseconds from tick to decision.
@@ -21,7 +21,7 @@ Ticks = list[dict[str, Any]]
 
 
 def stops_by_token(listed: list[Share]) -> Stops:
-    """Return the same stops as the desk has, in the shape a plain bot keeps them in."""
+    """Return the same stops as the price monitor has, in the shape a plain bot keeps them in."""
     tokens = {share.name: share.token for share in listed}
     found: Stops = defaultdict(list)
     for one in stops(listed):

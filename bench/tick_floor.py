@@ -1,7 +1,7 @@
-"""The floor of the tick benchmarks: 3,000 instruments, 100,000 stops, and the listener's desk over them."""
+"""The floor of the tick benchmarks: 3,000 instruments, 100,000 stops, and a price monitor over them."""
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,12 +9,12 @@ from uuid import UUID
 
 import numpy as np
 
-from adapters.kite.feed_socket import FeedLogin
+from adapters.kite.ticks import places
 from domain.instrument import Instrument, Segment
 from domain.listener_ports import FastStops, StopSignals, WatchedStrategy
+from domain.market_data import PriceFeed, PriceReceiver, Quotes
 from domain.ports import Clock
-from domain.stoploss import Quote
-from listener.accounts import Account, OpenFeed
+from domain.quote import Quote
 from listener.dispatcher import Dispatcher
 from listener.price_monitor import PriceMonitor
 from tests.fakes.feed import MemoryAlerts
@@ -22,6 +22,7 @@ from tests.fakes.watch_list import watched
 
 INSTRUMENTS = 3_000
 STOPS = 100_000
+OpenFeed = Callable[[PriceReceiver], PriceFeed]
 PRICES = (100_000, 400_000)
 """Paise in which ordinary shares trade; their stops lie 10 to 30 % below the lowest."""
 
@@ -90,17 +91,30 @@ class Listing:
         return []
 
 
-def account(listed: Sequence[Share], key: str = "bench") -> Account:
+@dataclass(frozen=True)
+class FloorMarketData:
+    """Implements `domain.market_data.MarketData` over the feed that a benchmark opens."""
+
+    open_feed: OpenFeed
+    quotes: Quotes
+    key: str = "bench"
+    connections: int = 3
+
+    def places(self, token: int) -> int:
+        return places(token)
+
+    def feed(self, receiver: PriceReceiver) -> PriceFeed:
+        return self.open_feed(receiver)
+
+
+def market_data(listed: Sequence[Share], open_feed: OpenFeed) -> FloorMarketData:
     """Return the account whose REST quotes state circuit limits for all but the probes."""
     by_name = {share.instrument: share for share in listed}
-
-    async def login() -> FeedLogin:
-        return FeedLogin(key, "token")
 
     async def quotes(instruments: Sequence[str]) -> Mapping[str, Quote]:
         return {name: _quote(by_name[name]) for name in instruments}
 
-    return Account(key, login, quotes)
+    return FloorMarketData(open_feed, quotes)
 
 
 def _quote(share: Share) -> Quote:
@@ -109,12 +123,12 @@ def _quote(share: Share) -> Quote:
     return Quote(last, lower, upper, datetime.now(UTC))
 
 
-def desk(
+def price_monitor(
     listed: Sequence[Share], open_feed: OpenFeed, signals: StopSignals, fast: FastStops, clock: Clock
 ) -> tuple[PriceMonitor, Dispatcher]:
-    """Return the listener's desk with every stop on its book, and what it tells of those that are hit."""
+    """Return the listener's price monitor with every stop armed, and the dispatcher it tells of hit stops."""
     dispatcher = Dispatcher(signals, fast, clock, lambda gone: None)
-    made = PriceMonitor(account(listed), open_feed, Listing(listed), dispatcher, MemoryAlerts(), clock)
+    made = PriceMonitor(market_data(listed, open_feed), Listing(listed), dispatcher, MemoryAlerts(), clock)
     for one in stops(listed):
         made.follow(one)
     return made, dispatcher

@@ -1,4 +1,4 @@
-"""A WebSocket that sends Kite's frames at a steady rate: `python -m bench.tick_server RATE PROBES`.
+"""Sends Kite's frames over a WebSocket at a steady rate: `python -m bench.tick_server RATE PROBES`.
 
 It prints its port. Ordinary shares trade from the first connection on; POST /go sends the probes, spread over
 the time. A probe's price is the instant at which its frame was handed to the socket, in microseconds since
@@ -20,7 +20,7 @@ EACH = 50
 
 
 class Sender:
-    """Sends to whoever connects, one at a time."""
+    """Sends to each connection, one at a time."""
 
     def __init__(self, rate: int, probes: int, seconds: float) -> None:
         listed = shares(probes)

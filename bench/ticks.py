@@ -1,6 +1,6 @@
 """The tick path: how many ticks a second, and how soon after a tick a stop is decided.
 
-`python -m bench.ticks` prints both figures. What is measured is what the listener does: `decode_all` and
+`python -m bench.ticks` prints both figures. It measures the code of the listener: `decode_all` and
 `PriceMonitor.on_ticks`; for the second figure its own feed over a real WebSocket as well.
 """
 
@@ -25,13 +25,13 @@ import uvloop
 from kiteconnect import KiteTicker
 
 from adapters.kite.feed import KiteFeed
-from adapters.kite.feed_socket import Receiver
+from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.frames import decode_all
 from adapters.process.clock import SystemClock
 from bench.tick_baseline import crossed, stops_by_token
-from bench.tick_floor import INSTRUMENTS, PRICES, STOPS, desk, ltp_frame, shares
+from bench.tick_floor import INSTRUMENTS, PRICES, STOPS, ltp_frame, price_monitor, shares
 from domain.listener_ports import WatchedStrategy
-from listener.accounts import Account
+from domain.market_data import PriceReceiver
 from listener.price_monitor import PriceMonitor
 from tests.fakes.feed import MemoryFastStops, MemoryFeed, MemorySignals
 from tests.fakes.manual_clock import ManualClock
@@ -50,7 +50,7 @@ def ticks_per_second() -> dict[str, Any]:
     _quiet()
     listed = shares()
     tokens = [share.token for share in listed]
-    made = asyncio.run(_desk_with_limits())
+    made = asyncio.run(_monitor_with_limits())
     ours = _speed(_judging(made, QUEUED), _frames(tokens, FRAME, 20 * QUEUED), QUEUED)
     singly = {
         size: round(_speed(_judging(made, 1), _frames(tokens, size, max(20, 100_000 // size)), 1))
@@ -104,25 +104,25 @@ def _frames(tokens: Sequence[int], size: int, count: int) -> list[bytes]:
     ]
 
 
-async def _desk_with_limits() -> PriceMonitor:
-    """Return a desk that knows every limit, and make sure that it hits what a tick crosses and no other."""
+async def _monitor_with_limits() -> PriceMonitor:
+    """Return a monitor that knows every limit, and check that it hits what a tick crosses and no other."""
     clock = ManualClock()
     listed = shares()
     feeds: list[MemoryFeed] = []
 
-    def open_feed(account: Account, receiver: Receiver) -> MemoryFeed:
-        feeds.append(MemoryFeed(account, receiver, clock))
+    def open_feed(receiver: PriceReceiver) -> MemoryFeed:
+        feeds.append(MemoryFeed(receiver, clock))
         return feeds[-1]
 
     fast = MemoryFastStops(clock)
-    made, dispatcher = desk(listed, open_feed, MemorySignals(clock), fast, clock)
+    made, dispatcher = price_monitor(listed, open_feed, MemorySignals(clock), fast, clock)
     running = [asyncio.create_task(made.run()), asyncio.create_task(dispatcher.run())]
     await clock.advance(10)  # 500 limits a second
     feeds[0].tick(listed[0].token, "850")
     await clock.settle()
     hit = {one for together in fast.put_together for one in together}
     if not hit or any(made._watched[one].symbol != listed[0].name for one in hit):
-        raise AssertionError("the desk did not hit what it should")
+        raise AssertionError("the monitor did not hit what it should")
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
@@ -191,11 +191,11 @@ async def _decide(port: int) -> tuple[list[float], dict[str, Any]]:
     clock, decisions, feeds = SystemClock(), Decisions(), list[KiteFeed]()
     listed = shares(PROBES)
 
-    def open_feed(account: Account, receiver: Receiver) -> KiteFeed:
-        feeds.append(KiteFeed(f"ws://127.0.0.1:{port}", account.login, receiver, clock))
+    def open_feed(receiver: PriceReceiver) -> KiteFeed:
+        feeds.append(KiteFeed(f"ws://127.0.0.1:{port}", _login, receiver, clock))
         return feeds[-1]
 
-    made, dispatcher = desk(listed, open_feed, decisions, decisions, clock)
+    made, dispatcher = price_monitor(listed, open_feed, decisions, decisions, clock)
     gc.collect()
     gc.freeze()
     running = [asyncio.create_task(made.run()), asyncio.create_task(dispatcher.run())]
@@ -215,6 +215,10 @@ async def _decide(port: int) -> tuple[list[float], dict[str, Any]]:
         if one in decisions.prices
     ]
     return took, {"sent_per_second": round(sent["ticks_per_second"]), "frames_joined": feeds[0].joined}
+
+
+async def _login() -> FeedLogin:
+    return FeedLogin("bench", "token")
 
 
 def _limits_known(made: PriceMonitor, instruments: Collection[str]) -> bool:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from domain.money import price_text
 from domain.order import Reason
 from domain.run import Activation, Adoption, Entered, Exited, RunView, StartRun, StopLossHit
-from domain.stoploss import crossed
 from domain.strategy import Move, OnStop, Outcome, Phase, Position, Status, next_phase
+from domain.trigger import stop_at
 
 _ADOPTED = {
     Adoption.TERMINATED: "the run was terminated from outside",
@@ -69,7 +69,7 @@ class Day:
             return False
         if self.phase is Phase.ENTERING and not entry_is_due:
             return False
-        if not crossed(hit.price, self.start.strategy.stop_loss):
+        if not stop_at(self.start.strategy.stop_loss).is_hit(hit.price):
             return False
         self.stop_loss = self.stop_loss or hit
         return True

@@ -1,4 +1,4 @@
-"""What the listener needs from outside: who is watched, where a hit stop goes, who shares the watch.
+"""Ports of the listener: the watch list, where a hit stop goes, and the listeners that share the watch.
 
 What holds for `domain.ports` holds here: an empty answer means "there is none", never "I could not look".
 """
@@ -12,11 +12,12 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.strategy import Phase, Position
+from domain.trigger import PriceTrigger, stop_at
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedStrategy:
-    """What the listener knows of a running strategy. `mark` is the store's hash of all of it."""
+    """A running strategy as the listener knows it. `mark` is the store's hash of all of it."""
 
     strategy_id: UUID
     user_id: UUID
@@ -34,14 +35,19 @@ class WatchedStrategy:
         return f"{self.exchange}:{self.symbol}"
 
     @property
+    def triggers(self) -> tuple[PriceTrigger, ...]:
+        """Return the levels at which a price makes it act."""
+        return (stop_at(self.stop_loss),)
+
+    @property
     def armed(self) -> bool:
-        """Its stop is to be watched: shares are held, and no one has said to keep them."""
+        """Tell whether its triggers are to be watched: shares are held, and the user does not keep them."""
         return self.position is Position.BOUGHT
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """How many strategies run, and the sum of their marks: who has the same knows them as they are."""
+    """How many strategies run, and the sum of their marks: the same sum means the same strategies."""
 
     count: int
     marks: int
@@ -85,7 +91,7 @@ class StopSignals(Protocol):
 
 
 class FastStops(Protocol):
-    """The fast path of a stop-loss: the queue from which workers send exits at once. Nothing rests on it."""
+    """The fast path of a stop-loss: the queue from which workers send exits at once. It may lose them."""
 
     async def put(self, strategy_ids: Sequence[UUID]) -> None:
         """Put one STOPLOSS each, in this order, together. Raises `CacheUnavailable`: some may be put then."""
@@ -98,7 +104,7 @@ class Standing(StrEnum):
     JOINING = "joining"
     READY = "ready"
     TAKING_OVER = "taking_over"
-    """Ready, but not yet with what somebody who leaves still watches."""
+    """Ready, but not yet with what a listener that leaves still watches."""
     LEAVING = "leaving"
 
 
@@ -106,7 +112,7 @@ class Membership(Protocol):
     """The listeners that live, by leases that each renews."""
 
     async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
-        """Hold a lease for `seconds` and return who holds one now. Raises `CacheUnavailable`."""
+        """Hold a lease for `seconds` and return all that are held now. Raises `CacheUnavailable`."""
         ...
 
     async def leave(self, member: str) -> None:

@@ -16,10 +16,10 @@ from domain.instrument import Instrument, Segment
 from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder, BrokerPosition, LegKey, OrderRequest, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
+from domain.quote import Quote
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
 from domain.sellable import OtherClaims
 from domain.session import ClosedDay, Session
-from domain.stoploss import Quote
 from domain.strategy import Outcome, Position, Status, Strategy
 
 

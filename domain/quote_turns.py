@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
 
-from domain.stoploss import Quote
+from domain.quote import Quote
 
 BETWEEN = timedelta(seconds=1)
 """From a question's answer to the next question of the account: the broker counts by calendar second."""

@@ -20,10 +20,11 @@ from domain.errors import (
 from domain.failpoint import failpoint
 from domain.money import price_text
 from domain.ports import Brokers, Clock, RuntimeCache, TradingDays
+from domain.quote import Quote, believable
 from domain.run import Entered, EnterOrder
 from domain.session import clock_text, exchange_time
-from domain.stoploss import Quote, believable, crossed
 from domain.strategy import Outcome
+from domain.trigger import stop_at
 from execution.entry_day import EntryDay
 
 QUOTE_AHEAD = timedelta(seconds=0.4)
@@ -73,7 +74,7 @@ class EntryChecks:
         refusal, quote = await self._price(order, latest, halt)
         if quote is None:
             return refusal
-        if crossed(quote.last_price, order.stop_loss):
+        if stop_at(order.stop_loss).is_hit(quote.last_price):
             return _skipped(
                 f"{order.terms.symbol} was at {price_text(quote.last_price)} at buy time, "
                 f"at or below the stop {price_text(order.stop_loss)}"

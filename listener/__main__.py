@@ -17,9 +17,10 @@ from adapters.kite.brokers import KiteBrokers
 from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import BadEgress, Egress
-from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
+from adapters.kite.market_data import KiteMarketData, UsersMarketData
+from adapters.kite.operator_login import OperatorLogin
 from adapters.postgres.credentials import FeedLogins
 from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import NotifyListener
@@ -44,7 +45,6 @@ from domain.ports import Broker
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.fast_path import SignalsAlone
 from listener.health import Ask, Health
-from listener.logins import OperatorLogin, own_accounts
 from listener.metrics import ListenerMetrics
 from listener.service import Listener
 from settings import MissingSetting, Settings, what_is_wrong
@@ -87,10 +87,10 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     stack.push_async_callback(members.close)
     with suppress(CacheUnavailable):  # stops are signalled until it is there
         await stops.warm()
-    wire = ConnectionPool()
-    stack.callback(wire.close)
-    accounts = _accounts(settings, opener, store, wire, clock)
-    told = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
+    connections = ConnectionPool()
+    stack.callback(connections.close)
+    accounts = _accounts(settings, opener, store, connections, clock)
+    alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "listener"))
     tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "listener"))
     # Lazy: a listener that starts while Temporal is away still watches, and signals when it is back.
     client = await connect(
@@ -102,23 +102,22 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     listener = Listener(
         PostgresWatchList(store, NotifyListener(database)),
         accounts,
-        lambda account, receiver: KiteFeed(settings.kite_ws_root, account.login, receiver, clock),
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
         stops if settings.fast_path == "on" else SignalsAlone(),
         members,
         _name(clock),
         cache,
-        CountedAlerts(told, metrics.registry),
+        CountedAlerts(alerts, metrics.registry),
         clock,
     )
     metrics.show(lambda: listener.numbers)
-    parts: dict[str, Ask] = {
+    dependencies: dict[str, Ask] = {
         "postgres": store.ping,
         "redis": cache.ping,
         "temporal": client.service_client.check_health,
     }
-    health = Health(parts, lambda: listener.numbers)
+    health = Health(dependencies, lambda: listener.numbers)
     shown = serving(settings.metrics_host, settings.metrics_port, metrics.registry, health.ill)
     await stack.enter_async_context(shown)
     return listener
@@ -130,26 +129,28 @@ def _name(clock: SystemClock) -> str:
 
 
 def _opener(settings: Settings) -> Opener | None:
-    """Return what opens users' own logins; None where the operator's feed account serves everybody."""
+    """Return what opens users' own logins; None where the operator's feed account serves all users."""
     if settings.feed_api_key is not None or settings.feed_access_token is not None:
         return None
     return Opener.local(settings.need("encryption_keys"))
 
 
 def _accounts(
-    settings: Settings, opener: Opener | None, store: Store, wire: ConnectionPool, clock: SystemClock
+    settings: Settings, opener: Opener | None, store: Store, connections: ConnectionPool, clock: SystemClock
 ) -> Accounts:
     if opener is None:
 
         def open_broker(login: FeedLogin) -> Broker:
-            calls = KiteClient(login.api_key, login.access_token, settings.kite_root, wire)
-            return KiteBroker(calls, clock)
+            client = KiteClient(login.api_key, login.access_token, settings.kite_root, connections)
+            return KiteBroker(client, clock)
 
         _feed_login(settings)
-        return OneForAll(OperatorLogin(_feed_login_now, open_broker).account())
+        operator = OperatorLogin(_feed_login_now, open_broker)
+        return OneForAll(KiteMarketData.of_operator(operator, settings.kite_ws_root, clock))
     credentials = FeedCredentials(FeedLogins(store), opener, Egress.of(settings.kite_root, settings.egress))
-    brokers = KiteBrokers(credentials, settings.kite_root, clock, wire)
-    return EachTheirOwn(own_accounts(credentials, brokers))
+    brokers = KiteBrokers(credentials, settings.kite_root, clock, connections)
+    users = UsersMarketData(credentials, brokers, settings.kite_ws_root, clock)
+    return EachTheirOwn(users.of)
 
 
 def _feed_login(settings: Settings) -> FeedLogin:

@@ -1,4 +1,4 @@
-"""Last prices to Redis, where scripts and the app read them: the newest of each strategy, once a second."""
+"""Writes last prices to Redis, for scripts and the app: the newest of each strategy, once a second."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal

@@ -1,21 +1,26 @@
-"""A stop that a price crosses."""
+"""A trigger that a price hits."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from domain.listener_ports import WatchedStrategy
+from domain.trigger import PriceTrigger, TriggerKind
 
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """`price` is at or below the strategy's stop; `tick_at` is the exchange's time, where it is known."""
+    """`price` hits one of the strategy's triggers; `tick_at` is the exchange's time, where it is known."""
 
     watched: WatchedStrategy
+    trigger: PriceTrigger
     price: Decimal
     tick_at: datetime | None
     seen_at: datetime
 
-    def depth(self) -> Decimal:
-        """Return how far the price is below the stop, as a part of the price: the danger it is in."""
-        return (self.watched.stop_loss - self.price) / self.price
+    def order(self) -> tuple[TriggerKind, Decimal]:
+        """Return what crossings are sorted by: the kind's priority, then the farthest below its level.
+
+        The distance is a part of the price: the danger the strategy is in.
+        """
+        return self.trigger.kind, (self.price - self.trigger.level) / self.price

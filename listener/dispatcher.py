@@ -1,4 +1,4 @@
-"""From a crossed stop to the run that must sell: again and again, until it is known to have arrived.
+"""Sends each crossed stop to the run that must sell, again and again until it has arrived.
 
 The event goes first to the workers' queue, from which the order is sent at once; the signal to the run is the
 durable path. A signal costs the machine about 7 ms, so a thousand of them would fight with a thousand orders
@@ -8,8 +8,6 @@ for the processor: what the queue has taken is signalled a little later, and at 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 import structlog
@@ -36,9 +34,9 @@ every second would do nothing but read signals, and a history holds 50,000 event
 """
 HANDFUL = 4
 SOON = 0.02
-"""So many signals a second are sent so soon, although the queue has their event: 30 ms of work, which nobody
-notices and which leave nothing to the fast path alone. Sent at once they would hold up the order itself: it
-left 4 ms later (measured)."""
+"""So many signals a second are sent so soon, although the queue has their event: 30 ms of work that delays
+no order and leaves nothing to the fast path alone. Sent at once they would hold up the order itself: it left
+4 ms later (measured)."""
 LATER = 1.0
 """Seconds after which the other signals begin: by then the orders of a thousand stops have left."""
 BETWEEN = 1 / 150
@@ -53,14 +51,15 @@ log = structlog.stdlib.get_logger("stops")
 
 @dataclass(slots=True, eq=False)
 class _Hit:
-    watched: WatchedStrategy
-    price: Decimal
-    tick_at: datetime | None
-    seen_at: datetime
+    crossing: Crossing
     again_at: float
     arrived: int = 0
     told: bool = False
     queued: bool = False
+
+    @property
+    def watched(self) -> WatchedStrategy:
+        return self.crossing.watched
 
 
 class Dispatcher:
@@ -94,13 +93,13 @@ class Dispatcher:
         """Say that these stops are crossed now; may be said as often as it is true."""
         now = self._clock.monotonic()
         new = []
-        for crossing in sorted(crossings, key=Crossing.depth, reverse=True):
+        for crossing in sorted(crossings, key=Crossing.order):
             hit = self._hits.get(crossing.watched.strategy_id)
             if hit is None or hit.watched.run_id != crossing.watched.run_id:
                 hit = self._new(crossing, now)
                 new.append(hit)
             elif hit.arrived and now >= hit.again_at:
-                hit.price, hit.tick_at, hit.seen_at = crossing.price, crossing.tick_at, crossing.seen_at
+                hit.crossing = crossing
                 self._enqueue(hit)
         # Once each: an event that comes late could meet a run that sells without Postgres
         # (domain.scheduled_order).
@@ -126,9 +125,7 @@ class Dispatcher:
             group.create_task(self._fast.run())
 
     def _new(self, crossing: Crossing, now: float) -> _Hit:
-        watched = crossing.watched
-        hit = _Hit(watched, crossing.price, crossing.tick_at, crossing.seen_at, now + RETRY)
-        self._hits[watched.strategy_id] = hit
+        hit = self._hits[crossing.watched.strategy_id] = _Hit(crossing, now + RETRY)
         return hit
 
     def _is_handful(self, count: int, now: float) -> bool:
@@ -182,14 +179,17 @@ class Dispatcher:
             await self._signal(hit)
 
     async def _signal(self, hit: _Hit) -> None:
+        found = hit.crossing
         try:
             async with asyncio.timeout(PATIENCE):
                 await failpoint("stop.crossed")
-                taken = await self._signals.stop_loss(hit.watched, hit.price, hit.tick_at, hit.seen_at)
+                taken = await self._signals.stop_loss(
+                    found.watched, found.price, found.tick_at, found.seen_at
+                )
             await failpoint("stop.signalled")
         except (Unavailable, TimeoutError) as error:
             self._failed(hit, error)
-        except Exception as error:  # a stop is never given up because of something nobody expected
+        except Exception as error:  # no unexpected error ends a stop
             if not self.away:
                 log.exception("a stop-loss signal failed in an unexpected way")
             self._failed(hit, error)
@@ -204,8 +204,8 @@ class Dispatcher:
             log.info(
                 "stop-loss hit",
                 instrument=hit.watched.instrument,
-                price=str(hit.price),
-                stop_loss=str(hit.watched.stop_loss),
+                price=str(hit.crossing.price),
+                stop_loss=str(hit.crossing.trigger.level),
             )
 
     def _ended(self, hit: _Hit, taken: bool) -> None:

@@ -1,6 +1,6 @@
-"""The fast path's listener side: events of hit stops to the workers' queue, before anything else is done.
+"""Puts events of hit stops on the workers' queue, before anything else is done.
 
-Nothing rests on it: what could not be put is signalled at once, and what was put is signalled all the same.
+It may fail: what could not be put is signalled at once, and what was put is signalled all the same.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from domain.ports import Clock
 Put = Callable[[Sequence[UUID], bool], None]
 """Told which events were put together, and whether the queue took them."""
 PAUSE = 0.01
-"""Seconds after a put that failed: what is hit meanwhile is put together, or signalled."""
+"""Seconds after a put that failed: what is hit in this time is put together, or signalled."""
 
 log = structlog.stdlib.get_logger("stops")
 

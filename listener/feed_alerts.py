@@ -1,4 +1,4 @@
-"""A feed that is down while shares are held is something a person must know."""
+"""Alerts the operator when a feed is down while shares are held."""
 
 from datetime import datetime, timedelta
 
@@ -11,11 +11,11 @@ from domain.run import Alarm
 ALERT_AFTER = timedelta(seconds=3)
 """A silent feed is noticed after 5 s; a person hears of it before 10 s have passed."""
 
-log = structlog.stdlib.get_logger("desk")
+log = structlog.stdlib.get_logger("prices")
 
 
 class Outage:
-    """Raises one alarm per outage, once it has lasted and somebody holds shares."""
+    """Raises one alarm per outage, once it has lasted and shares are held."""
 
     def __init__(self, alerts: Alerts, clock: Clock) -> None:
         self._alerts = alerts
@@ -37,7 +37,7 @@ class Outage:
 
 
 def _alarm(reason: str, asking_fails: bool, held: list[WatchedStrategy], since: datetime) -> Alarm:
-    meanwhile = (
+    judging = (
         "Asking for prices fails too: STOPS ARE NOT WATCHED. Look at the positions yourself."
         if asking_fails
         else "Prices are asked for every second meanwhile, and stops are judged by them."
@@ -45,8 +45,8 @@ def _alarm(reason: str, asking_fails: bool, held: list[WatchedStrategy], since: 
     users = {watched.user_id for watched in held}
     return Alarm(
         "feed_lost",
-        f"{reason[:1].upper()}{reason[1:]}, with {len(held)} position(s) to watch. {meanwhile}",
-        # The operator's account serves everybody: its feed is nobody's in particular.
+        f"{reason[:1].upper()}{reason[1:]}, with {len(held)} position(s) to watch. {judging}",
+        # The operator's account serves all users: its feed is no single user's.
         users.pop() if len(users) == 1 else None,
         data={"since": since.isoformat(), "positions": str(len(held))},
     )

@@ -1,4 +1,4 @@
-"""Which part of a listener is ill: what it needs answers or does not, and prices come or do not."""
+"""Asks each dependency of a listener whether it answers, and the feeds whether prices come."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

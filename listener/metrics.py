@@ -1,4 +1,4 @@
-"""A listener's numbers for Prometheus, asked for at each scrape. None names a user or a strategy."""
+"""Gives Prometheus a listener's numbers at each scrape. None names a user or a strategy."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ _GAUGES = {
 
 
 class ListenerMetrics(Collector):
-    """What `docs/metrics.md` lists for a listener; `registry` is what is served."""
+    """The metrics that `docs/metrics.md` lists for a listener; `registry` is what is served."""
 
     def __init__(self, numbers: Callable[[], MarketNumbers] | None = None) -> None:
         self.registry = CollectorRegistry()
@@ -49,7 +49,7 @@ class ListenerMetrics(Collector):
         self._numbers = numbers
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Name the gauges, so that registering them asks nobody."""
+        """Name the gauges, so that registering them reads no numbers."""
         yield from _families(None)
 
     def collect(self) -> Iterator[GaugeMetricFamily]:

@@ -1,4 +1,4 @@
-"""One account's market: its feed, its last prices, and the stops they are judged against."""
+"""Watches the prices of one account and fires the triggers of the strategies it serves."""
 
 import asyncio
 from collections import defaultdict
@@ -10,18 +10,18 @@ from uuid import UUID
 
 import structlog
 
-from adapters.kite.ticks import Ticks
 from domain.listener_ports import WatchedStrategy
+from domain.market_data import MarketData, Ticks
 from domain.ports import Alerts, Clock, Instruments
-from domain.stoploss import Quote
+from domain.quote import Quote
 from domain.strategy import Phase, Position
-from listener.accounts import Account, OpenFeed
-from listener.crossing import Crossing
 from listener.dispatcher import Dispatcher
 from listener.feed_alerts import Outage
-from listener.last_prices import LastPrices, SeenPrice
-from listener.quote_requests import Questions
+from listener.last_prices import LastPrices
+from listener.price_table import PriceTable
+from listener.quote_requests import QuoteRequests
 from listener.restarting import steadily
+from listener.seen_price import SeenPrice
 from listener.tokens import Tokens
 from listener.trigger_index import TriggerIndex
 from listener.unwatched_stops import UnwatchedStops
@@ -37,20 +37,19 @@ CONFLATED_EVERY = 60.0
 
 Owned = Callable[[WatchedStrategy], bool]
 
-log = structlog.stdlib.get_logger("desk")
+log = structlog.stdlib.get_logger("prices")
 
 
 class PriceMonitor:
-    """Judges prices of one account against the stops of the strategies it serves.
+    """Judges prices of one account against the triggers of the strategies it serves.
 
-    Level-triggered: once a second every armed stop is judged against the price that may act, and what has no
-    such price is asked for. A tick only makes it sooner.
+    Every tick is judged when it comes. Once a second every armed trigger is judged again by the price that
+    may act, and instruments without such a price are asked for over REST.
     """
 
     def __init__(
         self,
-        account: Account,
-        open_feed: OpenFeed,
+        account: MarketData,
         instruments: Instruments,
         dispatcher: Dispatcher,
         alerts: Alerts,
@@ -59,15 +58,16 @@ class PriceMonitor:
         self.key = account.key
         self._dispatcher = dispatcher
         self._clock = clock
-        self._feed = open_feed(account, self)
+        self._feed = account.feed(self)
         self._tokens = Tokens(instruments, self._listed, clock)
-        self._questions = Questions(account.quotes, self._answered, clock)
-        self._prices = LastPrices(clock, self._carried)
+        self._quote_requests = QuoteRequests(account.quotes, self._answered, clock)
+        self._triggers = TriggerIndex()
+        self._table = PriceTable(self._triggers, account.places)
+        self._prices = LastPrices(self._table, clock, self._carried)
         self._outage = Outage(alerts, clock)
         self._unwatched = UnwatchedStops(alerts, clock)
         self._asked_for: dict[str, datetime | None] = {}
-        """Instruments with waiting stops whose prices only REST brings, with the time of the last one."""
-        self._book = TriggerIndex()
+        """Instruments with waiting triggers whose prices only REST brings, with the time of the last one."""
         self._watched: dict[UUID, WatchedStrategy] = {}
         self._by_instrument: defaultdict[str, set[UUID]] = defaultdict(set)
         self._gone: dict[UUID, str] = {}
@@ -84,19 +84,19 @@ class PriceMonitor:
         if before is None:
             self._changed.add(watched.instrument)
             self._tokens.want(watched.instrument)
-            self._questions.ask([watched.instrument])
+            self._quote_requests.ask([watched.instrument])
         if _guarded(watched) and self._gone.get(watched.strategy_id) != watched.run_id:
             if before is not None and before.run_id != watched.run_id:
-                self._disarm(watched)  # what was pulled for another run is pulled anew
+                self._triggers.disarm(watched.strategy_id)  # what fired for another run fires anew
             self._arm(watched)
         else:
-            self._disarm(watched)
+            self._triggers.disarm(watched.strategy_id)
             if not _sold_by_others(watched):
                 self._dispatcher.drop(watched.strategy_id)
 
     def leave(self, watched: WatchedStrategy) -> None:
         """Forget a strategy that does not run any more."""
-        self._disarm(watched)
+        self._triggers.disarm(watched.strategy_id)
         self._dispatcher.drop(watched.strategy_id)
         self._gone.pop(watched.strategy_id, None)
         self._watched.pop(watched.strategy_id, None)
@@ -111,17 +111,17 @@ class PriceMonitor:
     def lost_run(self, watched: WatchedStrategy) -> None:
         """Stop signalling a run that does not exist; its strategy's next run is watched again."""
         self._gone[watched.strategy_id] = watched.run_id
-        self._disarm(watched)
+        self._triggers.disarm(watched.strategy_id)
 
     def share(self, sockets: int, listeners: int) -> None:
         """Have so many of the account's connections, and ask over REST as one of so many."""
         self._feed.use(sockets)
-        self._questions.sharing = listeners
+        self._quote_requests.sharing = listeners
 
     @property
     def covered(self) -> bool:
-        """Tell whether each armed stop has a price to be judged by, and hears of the next one."""
-        armed = (name for name in self._by_instrument if self._book.armed(name))
+        """Tell whether each armed trigger has a price to be judged by, and hears of the next one."""
+        armed = (name for name in self._by_instrument if self._triggers.armed(name))
         return self.attempted and all(
             self._carried(name) and self._prices.acting(name) is not None for name in armed
         )
@@ -132,8 +132,8 @@ class PriceMonitor:
 
     @property
     def stops(self) -> int:
-        """Return how many stops are armed."""
-        return len(self._book)
+        """Return how many strategies have armed triggers."""
+        return len(self._triggers)
 
     @property
     def feed_down(self) -> str | None:
@@ -151,7 +151,7 @@ class PriceMonitor:
         return self._tokens.complete and self._feed.attempted
 
     def changed_prices(self, owned: Owned) -> dict[UUID, Decimal]:
-        """Return, once, the last prices that changed, by strategy; what is not ours to write is kept."""
+        """Return, once, the last prices that changed, by strategy; those not `owned` are kept for later."""
         changed = self._changed | self._prices.changed()
         self._changed = set()
         prices: dict[UUID, Decimal] = {}
@@ -167,37 +167,29 @@ class PriceMonitor:
         return prices
 
     def _arm(self, watched: WatchedStrategy) -> None:
-        new = watched.strategy_id not in self._book
-        self._book.arm(watched.strategy_id, watched.instrument, watched.stop_loss)
-        self._stops_changed(watched.instrument)
+        new = watched.strategy_id not in self._triggers
+        self._triggers.arm(watched)
         if not new:
             return
         seen = self._prices.acting(watched.instrument)
         if seen is None:
-            self._questions.ask([watched.instrument], urgent=True)
+            self._quote_requests.ask([watched.instrument], urgent=True)
         else:
-            self._judge([(watched.instrument, seen)])
-
-    def _disarm(self, watched: WatchedStrategy) -> None:
-        self._book.disarm(watched.strategy_id)
-        self._stops_changed(watched.instrument)
-
-    def _stops_changed(self, instrument: str) -> None:
-        self._prices.stop(instrument, self._book.highest(instrument))
+            self._judge(watched.instrument, seen)
 
     def _listed(self) -> None:
         tokens = self._tokens.all()
-        self._prices.list(tokens)
+        self._table.read_tokens(tokens)
         self._feed.watch(tokens.values())
 
     # --- what the feed says ----------------------------------------------------------------------------
 
     def on_ticks(self, ticks: Ticks) -> None:
-        heard = self._prices.from_feed(ticks, self._clock.now())
-        if heard.low:
-            self._judge(heard.low)
-        if heard.doubtful:
-            self._ask_all(heard.doubtful)
+        anomalies = self._prices.take_ticks(ticks, self._clock.now())
+        if anomalies.crossings:
+            self._dispatcher.hit(anomalies.crossings)
+        if anomalies.doubtful:
+            self._ask_all(anomalies.doubtful)
 
     def on_alive(self, tokens: Collection[int]) -> None:
         self._ask_all(self._named(tokens))
@@ -209,35 +201,26 @@ class PriceMonitor:
         self._ask_all(lost)
 
     def on_order(self, order: Mapping[str, Any]) -> None:
-        """Do nothing: who follows orders reads the order book."""
+        """Do nothing: orders are followed in the order book."""
 
     def _answered(self, quotes: Mapping[str, Quote], asked_at: datetime) -> None:
         for instrument, quote in quotes.items():
             if instrument not in self._by_instrument:
                 continue
-            seen = self._prices.from_rest(instrument, quote, asked_at)
+            seen = self._prices.take_quote(instrument, quote, asked_at)
             if seen is not None:
-                self._judge([(instrument, seen)])
+                self._judge(instrument, seen)
 
-    def _judge(self, prices: Iterable[tuple[str, SeenPrice]], *, again: bool = False) -> None:
-        """Tell of the stops that these prices cross; of those that were told of before only `again`."""
-        crossings = []
-        for instrument, seen in prices:
-            hit = self._book.pull(instrument, seen.price)
-            if hit:
-                self._stops_changed(instrument)
-            if again:
-                hit = self._book.crossed(instrument, seen.price)
-            crossings += [Crossing(self._watched[one], seen.price, seen.tick_at, seen.seen_at) for one in hit]
-        if crossings:
-            self._dispatcher.hit(crossings)
+    def _judge(self, instrument: str, seen: SeenPrice) -> None:
+        """Tell of the triggers that this price fires."""
+        self._dispatcher.hit(self._triggers.fire([(instrument, seen)]))
 
     def _named(self, tokens: Iterable[int]) -> list[str]:
         return [name for name in map(self._tokens.name, tokens) if name is not None]
 
     def _ask_all(self, instruments: Iterable[str]) -> None:
         for instrument in instruments:
-            self._questions.ask([instrument], urgent=self._book.armed(instrument))
+            self._quote_requests.ask([instrument], urgent=self._triggers.armed(instrument))
 
     def _carried(self, instrument: str) -> bool:
         token = self._tokens.token(instrument)
@@ -248,45 +231,46 @@ class PriceMonitor:
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(steadily("feed", self._feed.run, self._clock))
-            group.create_task(steadily("questions", self._questions.run, self._clock))
+            group.create_task(steadily("quote requests", self._quote_requests.run, self._clock))
             group.create_task(steadily("tokens", self._tokens.run, self._clock))
             group.create_task(steadily("look", self._look, self._clock))
 
     async def _look(self) -> None:
         while True:
             instruments = list(self._by_instrument)
-            restless = self._prices.restless(QUIET, LIMITS_AGE)
+            anomalous = self._prices.anomalous(QUIET, LIMITS_AGE)
             self._asked_for = {}
             for start in range(0, len(instruments), AT_A_TIME):
-                self._look_at(instruments[start : start + AT_A_TIME], restless)
+                self._look_at(instruments[start : start + AT_A_TIME], anomalous)
                 await asyncio.sleep(0)  # ticks do not wait for three thousand instruments
             self._say_conflated()
             held = self._held() if self._feed.down else []
-            await self._outage.look(self._feed.down, self._questions.failing, held)
+            await self._outage.look(self._feed.down, self._quote_requests.failing, held)
             await self._tell_unwatched()
             await self._clock.sleep(LOOK)
 
-    def _look_at(self, instruments: Sequence[str], restless: Collection[str]) -> None:
+    def _look_at(self, instruments: Sequence[str], anomalous: Collection[str]) -> None:
         acting = []
         for instrument in instruments:
             carried = self._carried(instrument)
-            if carried and instrument not in restless and not self._book.pulled(instrument):
-                continue  # calm: nothing to judge, nothing to ask
+            if carried and instrument not in anomalous and not self._triggers.fired(instrument):
+                continue  # normal: nothing to judge, nothing to ask
             if instrument in self._by_instrument:
                 acting += self._look_closely(instrument, carried)
-        # What was pulled is told again, for as long as it is crossed and armed: a stop is not an edge.
-        self._judge(acting, again=True)
+        # What fired is told again, for as long as it is crossed and armed: a stop is not an edge.
+        self._triggers.fire(acting)
+        self._dispatcher.hit(self._triggers.crossed(acting))
 
     def _look_closely(self, instrument: str, carried: bool) -> list[tuple[str, SeenPrice]]:
         """Ask for what is not known well enough; return the price by which armed stops are judged, if any."""
-        armed, seen = self._book.armed(instrument), self._prices.last(instrument)
+        armed, seen = self._triggers.armed(instrument), self._prices.last(instrument)
         age = timedelta.max if seen is None else self._clock.now() - seen.seen_at
         unproven = not carried or self._unwatched.lately_lost(instrument)
-        if unproven and self._book.highest(instrument) is not None:
+        if unproven and self._triggers.highest(instrument) is not None:
             self._asked_for[instrument] = seen.seen_at if seen else None
         quiet = age >= (QUIET if armed else LIMITS_AGE)
         if not carried or quiet or self._prices.limits_age(instrument) >= LIMITS_AGE:
-            self._questions.ask([instrument], urgent=armed and (quiet or not carried))
+            self._quote_requests.ask([instrument], urgent=armed and (quiet or not carried))
         if armed and seen is not None and self._prices.may_act(seen, instrument):
             return [(instrument, seen)]
         return []
@@ -294,10 +278,10 @@ class PriceMonitor:
     async def _tell_unwatched(self) -> None:
         if due := self._unwatched.look(self._asked_for):
             held = [watched for watched in self._held() if watched.instrument in due]
-            await self._unwatched.alert(due, self._questions.failure, held)
+            await self._unwatched.alert(due, self._quote_requests.failure, held)
 
     def _say_conflated(self) -> None:
-        now, count = self._clock.monotonic(), self._prices.conflated
+        now, count = self._clock.monotonic(), self._table.conflated
         if count != self._conflated_said[1] and now - self._conflated_said[0] >= CONFLATED_EVERY:
             log.info(
                 "prices were passed over for newer ones that had come with them; their lows were judged",
@@ -307,11 +291,11 @@ class PriceMonitor:
             self._conflated_said = now, count
 
     def _held(self) -> list[WatchedStrategy]:
-        return [watched for strategy_id, watched in self._watched.items() if strategy_id in self._book]
+        return [watched for strategy_id, watched in self._watched.items() if strategy_id in self._triggers]
 
 
 def _guarded(watched: WatchedStrategy) -> bool:
-    """Tell whether the stop is still to be pulled: shares are held, and no exit has begun."""
+    """Tell whether triggers are still to fire: shares are held, and no exit has begun."""
     return watched.armed and watched.phase not in (Phase.EXITING, Phase.DONE)
 
 

@@ -1,69 +1,68 @@
-"""The price board: what a tick is compared with, for all instruments at once, in arrays.
+"""Compares ticks of all instruments at once with their circuit limits and trigger levels, in arrays.
 
-Each instrument has a place. A tick is *calm* when it lies inside the circuit limits and above the highest
-stop that waits: two comparisons, whatever the number of stops. Only what is not calm is looked at singly.
-Prices are whole numbers of the wire's unit, so each comparison here is exact.
+Each instrument has a place. A tick is *normal* when it lies inside the circuit limits and above the highest
+level that waits: two comparisons, whatever the number of triggers. Only anomalous ticks are looked at singly.
+Prices are whole numbers of the feed's unit, so each comparison here is exact.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import numpy as np
 
-from adapters.kite.ticks import HIGHEST, Integers, Ticks, places, price
-from listener.token_index import NOBODY, TokenIndex
+from domain.market_data import HIGHEST, Ticks
+from listener.crossing import Crossing
+from listener.seen_price import SeenPrice
+from listener.token_index import UNLISTED, Integers, TokenIndex
+from listener.trigger_index import TriggerIndex
 
 _FIRST = 64
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _NO_TOKEN = 0
 _NONE = (1, 0)
-"""A range that holds no number."""
+"""Limits that hold no number."""
 
 
 @dataclass(frozen=True, slots=True)
-class FedPrice:
-    """A price that came over the feed. `at` is the exchange's epoch second, 0 where there is none."""
+class Anomalies:
+    """What was not normal in ticks that came together.
 
-    price: Decimal
-    seen_at: datetime
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restless:
-    """What ticks were not calm. `doubtful`: outside the limits, or none are known; `low`: at or below a stop.
-
-    Of several ticks of one instrument that arrived together, `low` has the lowest: a stop is hit if any
-    tick crossed it.
+    `doubtful` instruments had a price outside their limits, or have no known limits: REST must be asked.
+    `crossings` are the triggers that fired, each by the lowest of the instrument's prices: a stop is hit if
+    any tick hit it.
     """
 
     doubtful: list[str] = field(default_factory=list)
-    low: list[tuple[str, FedPrice]] = field(default_factory=list)
+    crossings: list[Crossing] = field(default_factory=list)
 
 
-_CALM = Restless()
+_NORMAL = Anomalies()
 
 
 class PriceTable:
-    """Last prices from the feed, with the limits and the stop each is judged by."""
+    """Keeps last prices from the feed and the limits and levels that ticks are compared with.
 
-    def __init__(self) -> None:
+    Levels come from `triggers`: those that moved are read before the next ticks.
+    """
+
+    def __init__(self, triggers: TriggerIndex, decimal_places: Callable[[int], int]) -> None:
+        self._triggers = triggers
+        self._decimal_places = decimal_places
         self._names: list[str | None] = [None]
         self._places: dict[str, int] = {}
         self._free: list[int] = []
         self._tokens: dict[str, int] = {}
-        self._ranges: dict[str, tuple[Decimal | None, Decimal | None]] = {}
-        self._stops: dict[str, Decimal] = {}
+        self._limits: dict[str, tuple[Decimal | None, Decimal | None]] = {}
         self._index = TokenIndex({})
         self._stamped = False
         self._make_room(_FIRST)
         self.conflated = 0
         """Prices that were older than another one of the same instrument that had arrived with them."""
 
-    def tokens(self, tokens: Mapping[str, int]) -> None:
+    def read_tokens(self, tokens: Mapping[str, int]) -> None:
         """Read ticks of exactly these instruments from now on."""
         gone = self._tokens.keys() - tokens.keys()
         changed = [name for name, token in tokens.items() if self._tokens.get(name) != token]
@@ -73,56 +72,47 @@ class PriceTable:
             self._refresh(self._place(name))
         self._number()
 
-    def range(self, instrument: str, lower: Decimal | None, upper: Decimal | None) -> None:
+    def set_limits(self, instrument: str, lower: Decimal | None, upper: Decimal | None) -> None:
         """Take prices inside these circuit limits as they come; None where the broker states no limit."""
-        self._ranges[instrument] = lower, upper
+        self._limits[instrument] = lower, upper
         self._refresh(self._place(instrument))
 
-    def close(self, instrument: str) -> None:
-        """Take no price of it as it comes: the limits are not known."""
-        if self._ranges.pop(instrument, None) is not None:
+    def drop_limits(self, instrument: str) -> None:
+        """Take no price of it as it comes: its limits are not known any more."""
+        if self._limits.pop(instrument, None) is not None:
             self._refresh(self._place(instrument))
 
-    def stop(self, instrument: str, highest: Decimal | None) -> None:
-        """Tell of prices at or below `highest`; None when no stop waits."""
-        if highest == self._stops.get(instrument):
-            return
-        if highest is None:
-            del self._stops[instrument]
-        else:
-            self._stops[instrument] = highest
-        self._refresh(self._place(instrument))
+    def take(self, ticks: Ticks, seen_at: datetime) -> Anomalies:
+        """Keep the last price of each instrument that counts, and return what is not normal."""
+        self._read_levels()
+        places = self._index.find(np.asarray(ticks.tokens))
+        raws = np.asarray(ticks.raws)
+        stamps = None if ticks.stamps is None else np.asarray(ticks.stamps)
+        anomalous = (raws < self._normal_from.take(places)) | (raws > self._normal_to.take(places))
+        if not anomalous.any():
+            self._keep(places, raws, stamps, seen_at)
+            return _NORMAL
+        inside = (raws >= self._lower.take(places)) & (raws <= self._upper.take(places))
+        self._keep(places[inside], raws[inside], None if stamps is None else stamps[inside], seen_at)
+        low = np.flatnonzero(anomalous & inside)
+        lows = self._lowest(places[low], raws[low], None if stamps is None else stamps[low], seen_at)
+        return Anomalies(self._named(np.unique(places[~inside])), self._triggers.fire(lows))
 
-    def take(self, ticks: Ticks, seen_at: datetime) -> Restless:
-        """Keep the last price of each instrument that counts, and return what is not calm."""
-        places_, raws = self._index.find(ticks.tokens), ticks.raws
-        restless = (raws < self._calm_from.take(places_)) | (raws > self._calm_to.take(places_))
-        if not restless.any():
-            self._keep(places_, raws, ticks.stamps, seen_at)
-            return _CALM
-        inside = (raws >= self._lower.take(places_)) & (raws <= self._upper.take(places_))
-        stamps = None if ticks.stamps is None else ticks.stamps[inside]
-        self._keep(places_[inside], raws[inside], stamps, seen_at)
-        doubtful = np.unique(places_[~inside]).tolist()
-        low = np.flatnonzero(restless & inside)
-        return Restless(
-            [name for name in map(self._names.__getitem__, doubtful) if name is not None],
-            list(self._lowest(places_[low], raws[low], ticks.stamped()[low], seen_at)),
-        )
-
-    def fed(self, instrument: str) -> FedPrice | None:
+    def last(self, instrument: str) -> SeenPrice | None:
         """Return the last price from the feed that counted when it came, unless it was cleared."""
         place = self._places.get(instrument)
         seen = 0 if place is None else int(self._seen[place])
         if place is None or not seen:
             return None
-        return self._priced(place, int(self._raws[place]), _EPOCH + seen * _MICROSECOND, int(self._at[place]))
+        seen_at = _EPOCH + seen * _MICROSECOND
+        return self._priced(place, int(self._raws[place]), seen_at, int(self._at[place]))
 
-    def restless(self, since: datetime) -> list[str]:
-        """Return the instruments that the feed gave no price `since`, or one that is not calm now."""
+    def anomalous(self, since: datetime) -> list[str]:
+        """Return the instruments that the feed gave no price `since`, or one that is not normal now."""
+        self._read_levels()
         late = self._seen < (since - _EPOCH) // _MICROSECOND
-        found = np.flatnonzero(late | (self._raws < self._calm_from) | (self._raws > self._calm_to)).tolist()
-        return [name for at in found if at < len(self._names) and (name := self._names[at]) is not None]
+        found = late | (self._raws < self._normal_from) | (self._raws > self._normal_to)
+        return self._named(np.flatnonzero(found[: len(self._names)]))
 
     def clear(self, instrument: str) -> None:
         """Forget the price from the feed."""
@@ -132,15 +122,14 @@ class PriceTable:
 
     def changed(self) -> list[str]:
         """Return, once, the instruments that the feed gave a price."""
-        found = np.flatnonzero(self._dirty).tolist()
+        changed = self._named(np.flatnonzero(self._dirty))
         self._dirty[:] = False
-        return [name for name in map(self._names.__getitem__, found) if name is not None]
+        return changed
 
     def forget(self, instrument: str) -> None:
         """Give up the instrument's place."""
         self._tokens.pop(instrument, None)
-        self._ranges.pop(instrument, None)
-        self._stops.pop(instrument, None)
+        self._limits.pop(instrument, None)
         place = self._places.pop(instrument, None)
         if place is None:
             return
@@ -151,31 +140,42 @@ class PriceTable:
 
     # --- arrays ----------------------------------------------------------------------------------------
 
-    def _keep(self, places_: Integers, raws: Integers, stamps: Integers | None, seen_at: datetime) -> None:
+    def _read_levels(self) -> None:
+        for name in self._triggers.moved():
+            place = self._places.get(name)
+            if place is not None:
+                self._refresh(place)
+
+    def _keep(self, places: Integers, raws: Integers, stamps: Integers | None, seen_at: datetime) -> None:
         # Where a place comes twice, what is assigned last stays: the newest price.
-        self._raws[places_] = raws
-        self._seen[places_] = (seen_at - _EPOCH) // _MICROSECOND
+        self._raws[places] = raws
+        self._seen[places] = (seen_at - _EPOCH) // _MICROSECOND
         if stamps is not None or self._stamped:
-            self._at[places_] = 0 if stamps is None else stamps
+            self._at[places] = 0 if stamps is None else stamps
             self._stamped = True
         self._fresh[:] = False
-        self._fresh[places_] = True
+        self._fresh[places] = True
         self._dirty |= self._fresh
-        self.conflated += len(places_) - int(np.count_nonzero(self._fresh))
+        self.conflated += len(places) - int(np.count_nonzero(self._fresh))
 
     def _lowest(
-        self, places_: Integers, raws: Integers, stamps: Integers, seen_at: datetime
-    ) -> Iterator[tuple[str, FedPrice]]:
-        order = np.lexsort((raws, places_))
-        firsts = order[np.flatnonzero(np.diff(places_[order], prepend=-1))]
+        self, places: Integers, raws: Integers, stamps: Integers | None, seen_at: datetime
+    ) -> Iterator[tuple[str, SeenPrice]]:
+        order = np.lexsort((raws, places))
+        firsts = order[np.flatnonzero(np.diff(places[order], prepend=-1))]
         for at in firsts.tolist():
-            place = int(places_[at])
+            place = int(places[at])
             name = self._names[place]
+            stamp = 0 if stamps is None else int(stamps[at])
             if name is not None:
-                yield name, self._priced(place, int(raws[at]), seen_at, int(stamps[at]))
+                yield name, self._priced(place, int(raws[at]), seen_at, stamp)
 
-    def _priced(self, place: int, raw: int, seen_at: datetime, at: int) -> FedPrice:
-        return FedPrice(price(int(self._token_at[place]), raw), seen_at, at)
+    def _priced(self, place: int, raw: int, seen_at: datetime, stamp: int) -> SeenPrice:
+        tick_at = datetime.fromtimestamp(stamp, UTC) if stamp else None
+        return SeenPrice(Decimal(raw).scaleb(-int(self._digits[place])), seen_at, tick_at)
+
+    def _named(self, places: Integers) -> list[str]:
+        return [name for name in map(self._names.__getitem__, places.tolist()) if name is not None]
 
     def _place(self, instrument: str) -> int:
         place = self._places.get(instrument)
@@ -194,15 +194,15 @@ class PriceTable:
         """Bring what ticks of one instrument are compared with up to date."""
         name = self._names[place] or ""
         token = self._tokens.get(name, _NO_TOKEN)
-        digits = places(token)
-        lower, upper = _whole(self._ranges.get(name), digits)
-        stop = self._stops.get(name)
-        low = 0 if stop is None else _down(stop, digits)
-        self._token_at[place] = token
+        digits = self._decimal_places(token)
+        lower, upper = _whole(self._limits.get(name), digits)
+        level = self._triggers.highest(name)
+        low = 0 if level is None else _down(level, digits)
+        self._digits[place] = digits
         self._lower[place], self._upper[place] = lower, upper
-        # At a stop that is the wire's highest price or above it, no price is calm.
-        calm = (max(lower, low + 1), upper) if low < HIGHEST else _NONE
-        self._calm_from[place], self._calm_to[place] = calm
+        # At a level that is the feed's highest price or above it, no price is normal.
+        normal = (max(lower, low + 1), upper) if low < HIGHEST else _NONE
+        self._normal_from[place], self._normal_to[place] = normal
 
     def _number(self) -> None:
         self._index = TokenIndex({token: self._place(name) for name, token in self._tokens.items()})
@@ -213,18 +213,18 @@ class PriceTable:
         self._at = _grown(self, "_at", room, np.int64)
         self._dirty = _grown(self, "_dirty", room, np.bool_)
         self._fresh = _grown(self, "_fresh", room, np.bool_)
-        self._token_at = _grown(self, "_token_at", room, np.int64)
+        self._digits = _grown(self, "_digits", room, np.int64)
         self._lower = _grown(self, "_lower", room, np.int32)
         self._upper = _grown(self, "_upper", room, np.int32)
-        self._calm_from = _grown(self, "_calm_from", room, np.int32)
-        self._calm_to = _grown(self, "_calm_to", room, np.int32)
-        for low, high in ((self._lower, self._upper), (self._calm_from, self._calm_to)):
-            low[NOBODY], high[NOBODY] = 0, HIGHEST
+        self._normal_from = _grown(self, "_normal_from", room, np.int32)
+        self._normal_to = _grown(self, "_normal_to", room, np.int32)
+        for low, high in ((self._lower, self._upper), (self._normal_from, self._normal_to)):
+            low[UNLISTED], high[UNLISTED] = 0, HIGHEST
 
 
-def _grown(board: PriceTable, name: str, room: int, kind: type[np.generic]) -> Integers:
+def _grown(table: PriceTable, name: str, room: int, kind: type[np.generic]) -> Integers:
     grown = np.zeros(room, kind)
-    before = getattr(board, name, None)
+    before = getattr(table, name, None)
     if before is not None:
         grown[: len(before)] = before
     return grown

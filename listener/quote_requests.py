@@ -1,18 +1,19 @@
-"""What is asked of an account over REST: one batch a second at most, the urgent first."""
+"""Asks an account for quotes over REST: one batch a second at most, the urgent first."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
 
 import structlog
 
 from domain.errors import StopwatchError
+from domain.market_data import Quotes
 from domain.ports import Clock
-from domain.stoploss import Quote
+from domain.quote import Quote
 
 BETWEEN = 1.0
-"""Seconds between batches: Kite's limit for quotes, per api_key; whoever shares the key takes turns."""
+"""Seconds between batches: Kite's limit for quotes, per api_key; listeners that share the key take turns."""
 MOST = 500
 """Instruments in one call of `/quote`."""
 AT_A_TIME = 50
@@ -20,14 +21,13 @@ _LOOK = 0.1
 PATIENCE = 3.0
 """Seconds: a slower answer is asked for again, since a price this old would not act for long."""
 
-Quotes = Callable[[Sequence[str]], Awaitable[Mapping[str, Quote]]]
 Answered = Callable[[Mapping[str, Quote], datetime], None]
 
 log = structlog.stdlib.get_logger("prices")
 
 
-class Questions:
-    """Collects instruments and asks for them together. A failed batch is not repeated: who needs it asks."""
+class QuoteRequests:
+    """Collects instruments and asks for them together. A failed batch is not repeated unless asked again."""
 
     def __init__(self, quotes: Quotes, answered: Answered, clock: Clock) -> None:
         self._quotes = quotes
@@ -60,7 +60,7 @@ class Questions:
 
     async def _until_our_turn(self, began: float) -> None:
         await self._clock.sleep(max(0.0, began + BETWEEN - self._clock.monotonic()))
-        # Looked at again and again: turns come sooner when one of those who share has died.
+        # Looked at again and again: turns come sooner when a listener that shares has died.
         while (left := began + BETWEEN * self.sharing - self._clock.monotonic()) > 0:
             await self._clock.sleep(min(left, _LOOK))
 
@@ -91,7 +91,7 @@ class Questions:
 
 
 def _words(error: Exception) -> str:
-    """Return what is told of a failure: our own errors have words for people, others only a name."""
+    """Return what is told of a failure: Stopwatch's errors have words for people, others only a name."""
     if isinstance(error, TimeoutError):
         return f"the broker did not answer within {PATIENCE:g} s"
     return str(error) if isinstance(error, StopwatchError) and str(error) else type(error).__name__

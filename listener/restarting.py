@@ -1,4 +1,4 @@
-"""Loops that outlive their faults."""
+"""Restarts loops that fail."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,7 +12,7 @@ log = structlog.stdlib.get_logger("listener")
 
 
 async def steadily(part: str, work: Callable[[], Awaitable[None]], clock: Clock) -> None:
-    """Run `work` for ever: a part that fails is said so and begun again, and takes no other part with it."""
+    """Run `work` for ever: a failure is logged, and the work begins again; other work goes on."""
     while True:
         try:
             await work()

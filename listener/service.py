@@ -1,14 +1,13 @@
-"""The market listener: watches the stops of every running strategy and tells its run when one is hit."""
+"""Watches the stops of every running strategy and tells its run when one is hit."""
 
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from adapters.kite.feed import SOCKETS
 from domain.listener_ports import FastStops, Membership, StopSignals, WatchedStrategy, WatchList
 from domain.ports import Alerts, Clock, Instruments
-from listener.accounts import Accounts, OpenFeed
+from listener.accounts import Accounts
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.dispatcher import Dispatcher
 from listener.metrics import MarketNumbers
@@ -23,7 +22,7 @@ _AT_A_TIME = 200
 
 
 class Listener:
-    """One desk per account; the watch list says what runs, the desks which stops are hit.
+    """Runs one price monitor per account: the watch list says what runs, the monitors which stops are hit.
 
     Nothing is remembered over a restart and nothing needs to be: the watch list is read in full, prices of
     what is held are asked for, and every stop is judged again.
@@ -33,7 +32,6 @@ class Listener:
         self,
         watch_list: WatchList,
         accounts: Accounts,
-        open_feed: OpenFeed,
         instruments: Instruments,
         signals: StopSignals,
         fast: FastStops,
@@ -44,7 +42,6 @@ class Listener:
         clock: Clock,
     ) -> None:
         self._accounts = accounts
-        self._open_feed = open_feed
         self._instruments = instruments
         self._alerts = alerts
         self._clock = clock
@@ -53,16 +50,15 @@ class Listener:
         self._watcher = Watcher(watch_list, self._changed, clock)
         self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
         # One account's connections are all there is: further listeners stand by.
-        most = SOCKETS if accounts.shared else None
-        self._shards = Shards(membership, me, self._covered, self._share_anew, clock, most)
+        self._shards = Shards(membership, me, self._covered, self._share_anew, clock, accounts.connections)
         self._known: dict[UUID, WatchedStrategy] = {}
         self._followed: dict[UUID, WatchedStrategy] = {}
-        self._desks: dict[str, PriceMonitor] = {}
+        self._monitors: dict[str, PriceMonitor] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        await self._shards.beat()  # a newcomer need not watch everything first
+        await self._shards.beat()  # a listener that joins need not watch everything first
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(steadily("shards", self._shards.run, self._clock))
@@ -71,33 +67,33 @@ class Listener:
                 group.create_task(steadily("sold positions", self._sold.run, self._clock))
                 group.create_task(steadily("last prices", self._writer.run, self._clock))
         finally:
-            for desk in self._running.values():
-                desk.cancel()
+            for monitor in self._running.values():
+                monitor.cancel()
             await asyncio.gather(*self._running.values(), return_exceptions=True)
 
     async def until_ready(self) -> None:
         """Return when what runs was read once and each feed has tried to connect."""
         await self._watcher.read_once.wait()
-        while not all(desk.attempted for desk in self._desks.values()):
+        while not all(monitor.attempted for monitor in self._monitors.values()):
             await self._clock.sleep(_READY_LOOK)
 
     @property
     def numbers(self) -> MarketNumbers:
-        """Return how things stand now, for whoever scrapes."""
-        desks = self._desks.values()
-        guarding = [desk for desk in desks if desk.stops]
-        ages = [desk.feed_age for desk in guarding]
+        """Return how things stand now, for the metrics and the health check."""
+        monitors = self._monitors.values()
+        guarding = [monitor for monitor in monitors if monitor.stops]
+        ages = [monitor.feed_age for monitor in guarding]
         return MarketNumbers(
             strategies=len(self._followed),
-            stops=sum(desk.stops for desk in desks),
+            stops=sum(monitor.stops for monitor in monitors),
             unsignalled=self._dispatcher.waiting,
-            feeds=sum(desk.feed_age is not None for desk in desks),
-            stale=sum(desk.feed_down is not None for desk in guarding),
+            feeds=sum(monitor.feed_age is not None for monitor in monitors),
+            stale=sum(monitor.feed_down is not None for monitor in guarding),
             feed_age=max((age for age in ages if age is not None), default=None),
         )
 
     async def hand_over(self) -> None:
-        """Have other listeners take over, if there are any; meanwhile go on watching."""
+        """Have other listeners take over, if there are any, and go on watching until they have."""
         await self._shards.hand_over()
 
     def _changed(self, before: WatchedStrategy | None, now: WatchedStrategy | None) -> None:
@@ -110,10 +106,10 @@ class Listener:
             self._settle(strategy.strategy_id)
 
     def _settle(self, strategy_id: UUID) -> None:
-        """Follow a strategy exactly while it runs and its instrument is one that we watch."""
+        """Follow a strategy exactly while it runs and its shard is this listener's."""
         now, before = self._known.get(strategy_id), self._followed.get(strategy_id)
         if now is not None and not self._shards.watches(self._accounts.shard(now)):
-            # Whoever has it now may never see the price that hit its stop.
+            # The listener that has it now may never see the price that hit its stop.
             now = now if self._dispatcher.owes(strategy_id) else None
         if now is None:
             self._sold.forget(strategy_id)
@@ -124,57 +120,60 @@ class Listener:
             self._leave(before)
         if now is not None and now != before:
             self._followed[strategy_id] = now
-            self._desk(now).follow(now)
+            self._monitor(now).follow(now)
 
     async def _share_anew(self) -> None:
-        """Follow what is ours to watch now, and leave what is not any more."""
-        for desk in self._desks.values():
-            self._share(desk)
+        """Follow what is this listener's to watch now, and leave what is not any more."""
+        for monitor in self._monitors.values():
+            self._share(monitor)
         strategies = list(self._known)
         for start in range(0, len(strategies), _AT_A_TIME):
             for strategy_id in strategies[start : start + _AT_A_TIME]:
                 self._settle(strategy_id)
             await asyncio.sleep(0)  # ticks do not wait for ten thousand strategies
 
-    def _share(self, desk: PriceMonitor) -> None:
-        members, place = len(self._shards.living), self._shards.place
-        if not self._accounts.shared:
+    def _share(self, monitor: PriceMonitor) -> None:
+        total = self._accounts.connections
+        if total is None:
             return
-        # Who does not know the others leaves them their connections.
-        desk.share(1 if place is None else sockets(SOCKETS, members, place), members)
+        members, place = len(self._shards.living), self._shards.place
+        # A listener that does not know the others leaves them their connections.
+        monitor.share(1 if place is None else sockets(total, members, place), members)
 
     def _covered(self) -> bool:
-        return self._watcher.read_once.is_set() and all(desk.covered for desk in self._desks.values())
+        return self._watcher.read_once.is_set() and all(
+            monitor.covered for monitor in self._monitors.values()
+        )
 
-    def _desk(self, watched: WatchedStrategy) -> PriceMonitor:
+    def _monitor(self, watched: WatchedStrategy) -> PriceMonitor:
         account = self._accounts.serving(watched.user_id)
-        desk = self._desks.get(account.key)
-        if desk is None:
-            desk = PriceMonitor(
-                account, self._open_feed, self._instruments, self._dispatcher, self._alerts, self._clock
+        monitor = self._monitors.get(account.key)
+        if monitor is None:
+            monitor = PriceMonitor(account, self._instruments, self._dispatcher, self._alerts, self._clock)
+            self._monitors[account.key] = monitor
+            self._share(monitor)
+            self._running[account.key] = asyncio.create_task(
+                monitor.run(), name=f"price monitor {account.key}"
             )
-            self._desks[account.key] = desk
-            self._share(desk)
-            self._running[account.key] = asyncio.create_task(desk.run(), name=f"desk {account.key}")
-        return desk
+        return monitor
 
     def _leave(self, watched: WatchedStrategy) -> None:
         key = self._accounts.serving(watched.user_id).key
-        desk = self._desks[key]
-        desk.leave(watched)
-        if desk.idle:  # a user's own connection is not kept open for nothing
-            del self._desks[key]
+        monitor = self._monitors[key]
+        monitor.leave(watched)
+        if monitor.idle:  # a user's own connection is not kept open for nothing
+            del self._monitors[key]
             self._running.pop(key).cancel()
 
     def _run_is_gone(self, watched: WatchedStrategy) -> None:
-        desk = self._desks.get(self._accounts.serving(watched.user_id).key)
-        if desk is not None:
-            desk.lost_run(watched)
+        monitor = self._monitors.get(self._accounts.serving(watched.user_id).key)
+        if monitor is not None:
+            monitor.lost_run(watched)
 
     def _changed_prices(self) -> Mapping[UUID, Decimal]:
         prices: dict[UUID, Decimal] = {}
-        for desk in self._desks.values():
-            prices.update(desk.changed_prices(self._owns))
+        for monitor in self._monitors.values():
+            prices.update(monitor.changed_prices(self._owns))
         return prices
 
     def _owns(self, watched: WatchedStrategy) -> bool:

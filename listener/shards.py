@@ -1,11 +1,12 @@
-"""Which instruments this listener watches, when several share them.
+"""Decides which instruments this listener watches when several listeners share them.
 
-Each listener renews a lease; who lives shares the instruments by rendezvous hashing. A stop that two watch is
-signalled twice, which does no harm; one that nobody watches is a loss. So in doubt a listener watches more:
+Each listener renews a lease; the living share the instruments by rendezvous hashing. A stop that two watch is
+signalled twice, which does no harm; one that none watches is a loss. So in doubt a listener watches more:
 
 - a newcomer watches its share at once, but the others give nothing up before it says that it is ready;
-- what another took over is watched for a few seconds more, and who leaves waits until the others have it;
-- who cannot renew its lease watches everything.
+- what another took over is watched for a few seconds more, and a listener that leaves waits until the others
+  have it;
+- a listener that cannot renew its lease watches everything.
 """
 
 import hashlib
@@ -29,7 +30,7 @@ DOUBT = 1.5
 LINGER = 3.0
 """Seconds for which what another took over is still watched."""
 UNCOVERED = 30.0
-"""Seconds after which a newcomer counts as ready although it has no price of something: nobody else has."""
+"""Seconds after which a newcomer counts as ready although an instrument has no price: no other has one."""
 HAND_OVER = 5.0
 """Seconds for which a listener that was told to end waits for the others, at most."""
 
@@ -38,7 +39,7 @@ log = structlog.stdlib.get_logger("shards")
 
 @dataclass(frozen=True)
 class View:
-    """Who shares the instruments: `living` are all, oldest first, `ready` those that watch their share."""
+    """The listeners that share: `living` are all, oldest first, `ready` those that watch their share."""
 
     living: tuple[str, ...]
     ready: tuple[str, ...]
@@ -102,23 +103,23 @@ class Shards:
 
     @property
     def living(self) -> tuple[str, ...]:
-        """Return those that share the instruments, as far as known: us alone, at least."""
+        """Return those that share the instruments, as far as known: this listener alone, at least."""
         return self._view.living if self._view is not None else (self._me,)
 
     @property
     def place(self) -> int | None:
-        """Return our place among those that share, by age; None while we stand by, or know nothing."""
+        """Return this listener's place among those that share, by age; None while it stands by."""
         return self.living.index(self._me) if self._view and self._me in self.living else None
 
     def watches(self, key: str) -> bool:
-        """Tell whether we watch what is shared under `key`."""
+        """Tell whether this listener watches what is shared under `key`."""
         if self._view is None or not self._certain:
             return True
         views = [self._view, *(view for _, view in self._lingering)]
         return any(view.watched_by(self._me, key) for view in views)
 
     def owns(self, key: str) -> bool:
-        """Tell whether it is for us to write what only one should write."""
+        """Tell whether this listener writes what only one should write."""
         return self._view is None or not self._certain or self._view.owned_by(self._me, key)
 
     async def run(self) -> None:
@@ -127,14 +128,14 @@ class Shards:
             await self._clock.sleep(BEAT)
 
     async def beat(self) -> None:
-        """Renew our lease and take in who lives."""
+        """Renew the lease and take in which listeners live."""
         before = self._effective()
         self._stand()
         try:
             standings = await self._membership.renew(self._me, self._standing, LEASE)
         except CacheUnavailable as error:
             if self._certain and not self._heard_lately():
-                log.warning("who else listens is not known; watching everything", error=str(error))
+                log.warning("the other listeners are not known; watching everything", error=str(error))
         else:
             self._answered(dict(standings))
         now = self._clock.monotonic()
@@ -144,27 +145,27 @@ class Shards:
             await self._changed()
 
     async def hand_over(self) -> None:
-        """Leave: have the others take over while we still watch, if there are others."""
+        """Leave: have the others take over, if there are others, while this listener still watches."""
         self._standing = Standing.LEAVING
         until = self._clock.monotonic() + HAND_OVER
         await self.beat()
         staying = 0
-        # Who has just heard of it may call itself ready still: twice in a row.
-        while self._clock.monotonic() < until and staying < 2 and not self._nobody_stays():
+        # A listener that has just heard of it may still call itself ready: twice in a row.
+        while self._clock.monotonic() < until and staying < 2 and not self._none_stays():
             await self._clock.sleep(BEAT)
             await self.beat()
             staying = staying + 1 if self._others_are_ready() else 0
         with suppress(CacheUnavailable):  # the lease ends by itself
             await self._membership.leave(self._me)
 
-    def _nobody_stays(self) -> bool:
+    def _none_stays(self) -> bool:
         return all(standing is Standing.LEAVING for standing in self._others.values())
 
     def _others_are_ready(self) -> bool:
         return all(standing in (Standing.READY, Standing.LEAVING) for standing in self._others.values())
 
     def _stand(self) -> None:
-        """Say how far we are. Looked at closely only while somebody waits for it."""
+        """Set the standing. What is covered is looked at only while another listener waits for it."""
         if self._standing is Standing.JOINING:
             late = self._clock.monotonic() - self._joined_at > UNCOVERED
             if late or self._covered():
@@ -177,7 +178,7 @@ class Shards:
     def _answered(self, standings: dict[str, Standing]) -> None:
         now = self._clock.monotonic()
         if self._answered_at is not None and now - self._answered_at > LEASE:
-            # Others took us for gone, and our own connections may have been as still as we were.
+            # The others took this listener for gone, and its connections may have been as still as it was.
             self._standing, self._joined_at = Standing.JOINING, now
         self._answered_at = now
         self._others = {one: standing for one, standing in standings.items() if one != self._me}

@@ -1,4 +1,4 @@
-"""The broker's numbers for what is watched: looked up when needed, and again during the day."""
+"""Looks up the broker's instrument numbers of what is watched, and again during the day."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ AGAIN = 1.0
 REFRESH = 600.0
 """Seconds: tokens are given anew with each day's instrument list, and are reused over days."""
 
-log = structlog.stdlib.get_logger("desk")
+log = structlog.stdlib.get_logger("prices")
 
 
 class Tokens:

@@ -1,87 +1,129 @@
-"""The stop book: which stops does a price cross, without looking at the others."""
+"""Finds the triggers that a price hits without looking at the others."""
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from decimal import Decimal
 from operator import itemgetter
 from uuid import UUID
 
-_stop = itemgetter(0)
-_Stops = list[tuple[Decimal, UUID]]
+from domain.listener_ports import WatchedStrategy
+from domain.trigger import PriceTrigger
+from listener.crossing import Crossing
+from listener.seen_price import SeenPrice
+
+_level = itemgetter(0)
+_Levels = list[tuple[Decimal, UUID, PriceTrigger]]
 
 
 class TriggerIndex:
-    """Stops of armed strategies by instrument, each instrument's sorted by price.
+    """Triggers of armed strategies by instrument, each instrument's sorted by level.
 
-    A stop that was pulled is set aside: it still counts as armed and crossed, but ticks have nothing more to
+    A trigger that fired is set aside: it still counts as armed and crossed, but ticks have nothing more to
     say about it. So a share that trades below a thousand stops costs a tick no more than a quiet one.
+
+    Every kind so far is hit by a falling price. One that a rising price hits needs sorted levels of its own.
     """
 
     def __init__(self) -> None:
-        self._waiting: dict[str, _Stops] = {}
-        self._pulled: dict[str, _Stops] = {}
-        self._places: dict[UUID, tuple[str, Decimal]] = {}
+        self._waiting: dict[str, _Levels] = {}
+        self._fired: dict[str, _Levels] = {}
+        self._armed: dict[UUID, WatchedStrategy] = {}
+        self._moved: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._armed)
 
     def __contains__(self, strategy_id: UUID) -> bool:
-        return strategy_id in self._places
+        return strategy_id in self._armed
 
-    def arm(self, strategy_id: UUID, instrument: str, stop_loss: Decimal) -> None:
-        """Watch a stop; one that was watched at another price is moved."""
-        if self._places.get(strategy_id) == (instrument, stop_loss):
-            return
-        self.disarm(strategy_id)
-        insort(self._waiting.setdefault(instrument, []), (stop_loss, strategy_id))
-        self._places[strategy_id] = (instrument, stop_loss)
+    def arm(self, watched: WatchedStrategy) -> None:
+        """Watch a strategy's triggers; what was watched at another level is moved."""
+        before = self._armed.get(watched.strategy_id)
+        if before is None or _place(before) != _place(watched):
+            self.disarm(watched.strategy_id)
+            waiting = self._waiting.setdefault(watched.instrument, [])
+            for entry in _entries(watched):
+                insort(waiting, entry)
+            self._moved.add(watched.instrument)
+        self._armed[watched.strategy_id] = watched
 
     def disarm(self, strategy_id: UUID) -> None:
         """Stop watching; nothing happens when it was not watched."""
-        place = self._places.pop(strategy_id, None)
-        if place is None:
+        watched = self._armed.pop(strategy_id, None)
+        if watched is None:
             return
-        instrument, stop_loss = place
-        for side in (self._waiting, self._pulled):
-            _remove(side, instrument, (stop_loss, strategy_id))
+        for entry in _entries(watched):
+            for side in (self._waiting, self._fired):
+                _remove(side, watched.instrument, entry)
+        self._moved.add(watched.instrument)
 
     def armed(self, instrument: str) -> bool:
-        """Tell whether any stop of this instrument is watched."""
-        return instrument in self._waiting or instrument in self._pulled
+        """Tell whether any trigger of this instrument is watched."""
+        return instrument in self._waiting or instrument in self._fired
 
-    def pulled(self, instrument: str) -> bool:
-        """Tell whether a stop of this instrument was pulled and is still armed."""
-        return instrument in self._pulled
+    def fired(self, instrument: str) -> bool:
+        """Tell whether a trigger of this instrument has fired and is still armed."""
+        return instrument in self._fired
 
     def highest(self, instrument: str) -> Decimal | None:
-        """Return the highest stop that was not pulled: no price above it has anything to pull."""
-        stops = self._waiting.get(instrument)
-        return stops[-1][0] if stops else None
+        """Return the highest level that has not fired: no price above it has anything to fire."""
+        waiting = self._waiting.get(instrument)
+        return waiting[-1][0] if waiting else None
 
-    def crossed(self, instrument: str, price: Decimal) -> list[UUID]:
-        """Return the strategies whose stop is at or above `price` (`domain.stoploss.crossed`)."""
-        pulled = _from(self._pulled.get(instrument, []), price)
-        return [one for _, one in pulled + _from(self._waiting.get(instrument, []), price)]
+    def moved(self) -> set[str]:
+        """Return, once, the instruments whose highest level may have changed."""
+        moved, self._moved = self._moved, set()
+        return moved
 
-    def pull(self, instrument: str, price: Decimal) -> list[UUID]:
-        """Return the strategies whose stop is at or above `price`, each once until it is armed again."""
-        stops = self._waiting.get(instrument, [])
-        hit = _from(stops, price)
-        if hit:
-            self._pulled[instrument] = sorted(self._pulled.get(instrument, []) + hit)
-            del stops[-len(hit) :]
-            if not stops:
-                del self._waiting[instrument]
-        return [strategy_id for _, strategy_id in hit]
+    def crossed(self, prices: Iterable[tuple[str, SeenPrice]]) -> list[Crossing]:
+        """Return every armed trigger that these prices hit, whether it has fired before or not."""
+        crossings = []
+        for instrument, seen in prices:
+            for side in (self._fired, self._waiting):
+                crossings += self._crossings(_from(side.get(instrument, []), seen.price), seen)
+        return crossings
+
+    def fire(self, prices: Iterable[tuple[str, SeenPrice]]) -> list[Crossing]:
+        """Return the triggers that these prices hit, each once until it is armed again."""
+        crossings = []
+        for instrument, seen in prices:
+            hit = _from(self._waiting.get(instrument, []), seen.price)
+            if hit:
+                self._set_aside(instrument, hit)
+                crossings += self._crossings(hit, seen)
+        return crossings
+
+    def _set_aside(self, instrument: str, hit: _Levels) -> None:
+        self._fired[instrument] = sorted(self._fired.get(instrument, []) + hit)
+        waiting = self._waiting[instrument]
+        del waiting[-len(hit) :]
+        if not waiting:
+            del self._waiting[instrument]
+        self._moved.add(instrument)
+
+    def _crossings(self, hit: _Levels, seen: SeenPrice) -> list[Crossing]:
+        return [
+            Crossing(self._armed[strategy_id], trigger, seen.price, seen.tick_at, seen.seen_at)
+            for _, strategy_id, trigger in hit
+        ]
 
 
-def _from(stops: _Stops, price: Decimal) -> _Stops:
-    return stops[bisect_left(stops, price, key=_stop) :]
+def _place(watched: WatchedStrategy) -> tuple[str, tuple[PriceTrigger, ...]]:
+    return watched.instrument, watched.triggers
 
 
-def _remove(side: dict[str, _Stops], instrument: str, stop: tuple[Decimal, UUID]) -> None:
-    stops = side.get(instrument, [])
-    at = bisect_left(stops, stop)
-    if at < len(stops) and stops[at] == stop:
-        del stops[at]
-        if not stops:
+def _entries(watched: WatchedStrategy) -> _Levels:
+    return [(trigger.level, watched.strategy_id, trigger) for trigger in watched.triggers]
+
+
+def _from(levels: _Levels, price: Decimal) -> _Levels:
+    return levels[bisect_left(levels, price, key=_level) :]
+
+
+def _remove(side: dict[str, _Levels], instrument: str, entry: tuple[Decimal, UUID, PriceTrigger]) -> None:
+    levels = side.get(instrument, [])
+    at = bisect_left(levels, entry)
+    if at < len(levels) and levels[at] == entry:
+        del levels[at]
+        if not levels:
             del side[instrument]

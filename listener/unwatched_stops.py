@@ -1,4 +1,4 @@
-"""Alarms for stops that no price can be judged against: the feed is silent and REST has none either."""
+"""Raises alarms for stops without a price: the feed is silent and REST has none either."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -7,8 +7,8 @@ import structlog
 
 from domain.listener_ports import WatchedStrategy
 from domain.ports import Alerts, Clock
+from domain.quote import FRESH
 from domain.run import Alarm
-from domain.stoploss import FRESH
 from domain.timeline import moment_text
 
 ALERT_AFTER = timedelta(seconds=10)
@@ -18,7 +18,7 @@ PROVEN_AFTER = FRESH + timedelta(seconds=2)
 NAMED = 10
 """Instruments that one alarm names."""
 
-log = structlog.stdlib.get_logger("desk")
+log = structlog.stdlib.get_logger("prices")
 
 
 class UnwatchedStops:

@@ -1,4 +1,4 @@
-"""Which strategies run: learnt at once from notifications, and checked often enough to do without."""
+"""Learns which strategies run: at once from notifications, and by checks that do without them."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ class Watcher:
             try:
                 async for strategy_id in self._watch_list.changes():
                     self._note(strategy_id)
-            except Exception as error:  # whatever ended it, it is begun again
+            except Exception as error:  # however it ended, it begins again
                 log.warning("changes are not heard; reading in full instead", error=type(error).__name__)
             self._note(None)
             await self._clock.sleep(RECONNECT)

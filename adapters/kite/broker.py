@@ -12,7 +12,7 @@ from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.ports import Clock
-from domain.stoploss import Quote
+from domain.quote import Quote
 
 READ_SECONDS = 5.0
 LEAVE_WITHIN = 1.0

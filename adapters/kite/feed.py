@@ -7,12 +7,13 @@ cannot be started twice, drops the connection when a callback raises, and stamps
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection
 from enum import StrEnum
 
 import aiohttp
 
-from adapters.kite.feed_socket import TOKENS_EACH, FeedSocket, FeedTimes, Login, Receiver, SocketState
+from adapters.kite.feed_socket import TOKENS_EACH, FeedSocket, FeedTimes, Login, SocketState
+from domain.market_data import PriceReceiver
 from domain.ports import Clock
 
 SOCKETS = 3
@@ -44,7 +45,7 @@ class KiteFeed:
         self,
         ws_root: str,
         login: Login,
-        receiver: Receiver,
+        receiver: PriceReceiver,
         clock: Clock,
         times: FeedTimes | None = None,
     ) -> None:
@@ -97,13 +98,13 @@ class KiteFeed:
         """Return how many frames were read together with an earlier one so far."""
         return sum(socket.joined for socket in self._sockets)
 
-    def use(self, sockets: int) -> None:
+    def use(self, connections: int) -> None:
         """Have at most so many of the account's connections: others may have the rest."""
-        if sockets != self._usable:
-            self._usable = sockets
+        if connections != self._usable:
+            self._usable = connections
             self._share_out()
 
-    def watch(self, tokens: Iterable[int]) -> None:
+    def watch(self, tokens: Collection[int]) -> None:
         """Subscribe to exactly these tokens from now on, whatever happens to the connections."""
         self._wanted = frozenset(tokens)
         self._share_out()
@@ -147,7 +148,7 @@ class KiteFeed:
 
 
 class SentElsewhere(aiohttp.ClientError):
-    """The feed's host told us to connect to another one: only the settings choose that."""
+    """The feed's host redirected to another one: only the settings choose the host."""
 
 
 def _no_redirects() -> aiohttp.TraceConfig:

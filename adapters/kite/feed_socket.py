@@ -1,13 +1,12 @@
-"""One WebSocket to Kite: at most 3,000 instruments, a watchdog, and a reconnection that never gives up."""
+"""Keeps one WebSocket to Kite open: at most 3,000 instruments, a watchdog, endless reconnection."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from itertools import islice
-from typing import Any, Protocol
 
 import aiohttp
 import orjson
@@ -15,8 +14,8 @@ import structlog
 from yarl import URL
 
 from adapters.kite.frames import decode_all
-from adapters.kite.ticks import Ticks
 from domain.errors import BrokerNotConnected, LoginNeeded, StopwatchError
+from domain.market_data import PriceReceiver
 from domain.ports import Clock
 
 TOKENS_EACH = 3_000
@@ -33,7 +32,7 @@ log = structlog.stdlib.get_logger("feed")
 
 @dataclass(frozen=True, slots=True)
 class FeedLogin:
-    """What opens the feed of one account."""
+    """The credentials that open the feed of one account."""
 
     api_key: str = field(repr=False)
     access_token: str = field(repr=False)
@@ -61,31 +60,11 @@ class SocketState(StrEnum):
     LOGIN_NEEDED = "login_needed"
 
 
-class Receiver(Protocol):
-    """Who hears the feed. Called from the event loop; must be quick and must not block."""
-
-    def on_ticks(self, ticks: Ticks) -> None:
-        """Hear prices in the order they came: everything that had arrived, one frame or many."""
-        ...
-
-    def on_alive(self, tokens: Collection[int]) -> None:
-        """A connection for these tokens was made; what they did before it is not known."""
-        ...
-
-    def on_lost(self, tokens: Collection[int], reason: str) -> None:
-        """The connection for these tokens is gone; their last prices may not act any more."""
-        ...
-
-    def on_order(self, order: Mapping[str, Any]) -> None:
-        """An order of this account moved: a hint to read the order book, never a fact."""
-        ...
-
-
 class FeedSocket:
     """Connected while it has tokens. Nothing it raises or logs holds the address: that carries the token."""
 
     def __init__(
-        self, ws_root: str, login: Login, receiver: Receiver, clock: Clock, times: FeedTimes
+        self, ws_root: str, login: Login, receiver: PriceReceiver, clock: Clock, times: FeedTimes
     ) -> None:
         self._root = URL(ws_root)
         self._login = login
@@ -211,7 +190,7 @@ class FeedSocket:
         self.alive_since = self._clock.now()
         self.attempts += 1
         self.state = SocketState.ALIVE
-        self._tell(self._receiver.on_alive, self.tokens)
+        self._call(self._receiver.on_alive, self.tokens)
 
     def _closed(self, reason: str) -> None:
         if reason != "ended":
@@ -220,7 +199,7 @@ class FeedSocket:
         self.state = SocketState.LOST
         self.alive_since = None
         lost, self._subscribed = self._subscribed, set()
-        self._tell(self._receiver.on_lost, lost | self.tokens, reason)
+        self._call(self._receiver.on_lost, lost | self.tokens, reason)
 
     def _read(self, message: aiohttp.WSMessage) -> None:
         if message.type is aiohttp.WSMsgType.BINARY:
@@ -242,7 +221,7 @@ class FeedSocket:
         decoded = decode_all(frames)
         self.dropped += decoded.dropped
         if len(decoded.prices):
-            self._tell(self._receiver.on_ticks, decoded.prices)
+            self._call(self._receiver.on_ticks, decoded.prices)
 
     def _read_text(self, text: str) -> None:
         try:
@@ -252,7 +231,7 @@ class FeedSocket:
         if not isinstance(event, dict):
             self.dropped += 1
         elif event.get("type") == "order" and isinstance(event.get("data"), dict):
-            self._tell(self._receiver.on_order, event["data"])
+            self._call(self._receiver.on_order, event["data"])
         elif event.get("type") == "error":
             log.warning("the price feed reports an error", error=str(event.get("data"))[:200])
 
@@ -260,11 +239,11 @@ class FeedSocket:
         with suppress(aiohttp.ClientError, OSError):  # the reader sees the end of a connection, and says so
             while True:
                 self._changed.clear()
-                await self._tell_kite(socket, "unsubscribe", self._subscribed - self.tokens)
-                await self._tell_kite(socket, "subscribe", self.tokens - self._subscribed)
+                await self._send_action(socket, "unsubscribe", self._subscribed - self.tokens)
+                await self._send_action(socket, "subscribe", self.tokens - self._subscribed)
                 await self._changed.wait()
 
-    async def _tell_kite(
+    async def _send_action(
         self, socket: aiohttp.ClientWebSocketResponse, action: str, tokens: Collection[int]
     ) -> None:
         left = iter(sorted(tokens))
@@ -276,8 +255,8 @@ class FeedSocket:
             else:
                 self._subscribed.difference_update(batch)
 
-    def _tell(self, hear: Callable[..., None], *words: object) -> None:
+    def _call(self, hear: Callable[..., None], *words: object) -> None:
         try:
             hear(*words)
         except Exception:
-            log.exception("a listener of the price feed failed; the feed goes on")
+            log.exception("a receiver of the price feed failed; the feed goes on")

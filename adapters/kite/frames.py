@@ -1,4 +1,4 @@
-"""Kite's binary price frames, decoded in bulk; what is garbage is dropped and counted, never raised.
+"""Decodes Kite's binary price frames in bulk; garbage is dropped and counted, never raised.
 
 A frame is `u16 number of packets`, then for each `u16 length` and its body, big-endian. The length says what
 the body is: 8 last price, 28 and 32 an index, 44 a quote, 184 everything. A frame of one byte is a heartbeat.
@@ -10,7 +10,8 @@ from struct import Struct
 
 import numpy as np
 
-from adapters.kite.ticks import HIGHEST, NO_TICKS, Integers, Tick, Ticks
+from adapters.kite.ticks import NO_TICKS, Integers, Tick, Ticks
+from domain.market_data import HIGHEST
 
 _COUNT = Struct(">H")
 _TIME_AT = {32: 28, 184: 60}

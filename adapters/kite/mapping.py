@@ -14,7 +14,7 @@ from adapters.kite.refusal_texts import plain
 from domain.errors import BrokerUnavailable
 from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderStatus, Side
-from domain.stoploss import Quote
+from domain.quote import Quote
 
 FINAL_STATUSES = {
     "COMPLETE": OrderStatus.COMPLETE,

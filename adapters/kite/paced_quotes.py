@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from domain.ports import Clock
-from domain.stoploss import Quote
+from domain.quote import Quote
 
 EVERY = 1.0
 """Seconds between two calls (Kite Connect's documented limit for quotes), from the answer of the first: the

@@ -1,4 +1,4 @@
-"""Last prices as Kite's wire has them: many at once, in arrays."""
+"""Holds last prices as Kite's frames carry them: many at once, in arrays."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,8 +11,6 @@ import numpy as np
 Integers = np.ndarray[tuple[int], np.dtype[Any]]
 """One-dimensional, of any whole-number type."""
 
-HIGHEST = 2**31 - 1
-"""Prices are read without a sign; beyond this they are negative numbers or nonsense."""
 _PLACES = {3: 7, 6: 4, 12: 4}
 """Decimal places by segment, the low byte of a token: currencies 7, BSE currencies and NSE commodities 4."""
 _USUAL_PLACES = 2
@@ -33,10 +31,10 @@ class Tick(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ticks:
-    """Prices in the order they came, arrays of one length; iterating gives each as a `Tick`, exact.
+    """Implements `domain.market_data.Ticks`, in arrays; iterating gives each price as a `Tick`, exact.
 
-    `raws` are whole numbers of the wire's smallest unit (`places`), above zero. `stamps` are epoch seconds, 0
-    where there is none; None when no price has one.
+    `raws` are whole numbers of the frame's smallest unit (`places`), above zero. `stamps` are epoch seconds,
+    0 where there is none; None when no price has one.
     """
 
     tokens: Integers
@@ -45,7 +43,7 @@ class Ticks:
 
     @classmethod
     def of(cls, ticks: Iterable[Tick]) -> "Ticks":
-        """Return prices given one by one; what is finer than the wire can say is cut off."""
+        """Return prices given one by one; what is finer than a frame can say is cut off."""
         rows = [(tick.token, int(tick.price.scaleb(places(tick.token))), tick.at) for tick in ticks]
         tokens, raws, stamps = np.array(rows, np.int64).reshape(-1, 3).T
         return cls(tokens.astype(np.uint32), raws.astype(np.int32), stamps.astype(np.uint32))
@@ -78,10 +76,10 @@ NO_TICKS = Ticks(np.zeros(0, np.uint32), np.zeros(0, np.int32))
 
 
 def places(token: int) -> int:
-    """Return how many decimal places the whole numbers of the wire stand for."""
+    """Return how many decimal places the whole numbers of a frame stand for."""
     return _PLACES.get(token & 0xFF, _USUAL_PLACES)
 
 
 def price(token: int, raw: int) -> Decimal:
-    """Return a price of the wire in rupees."""
+    """Return a price of a frame in rupees."""
     return Decimal(raw).scaleb(-places(token))

@@ -16,8 +16,8 @@ from sqlalchemy import Row, TextClause, text
 from adapters.postgres.engine import Store
 from adapters.postgres.write_batcher import Batcher
 from domain.ports import Clock
+from domain.quote import Quote
 from domain.quote_turns import BETWEEN, HELD_FOR, NEEDED_WITHIN, SHARED_FOR, Asker, QuoteTurns, Told, Turn
-from domain.stoploss import Quote
 
 GATHER = 0.02
 """Seconds in which those that want a turn find one another: a thousand are some hundred statements then."""

@@ -9,8 +9,8 @@ from api.http.json_answer import decimal_text
 from api.schemas import StrategyOut
 from domain.money import PAISA
 from domain.session import clock_text, exchange_time
-from domain.stoploss import crossed
 from domain.strategy import Phase, Position, Status
+from domain.trigger import stop_at
 
 
 def shown(
@@ -80,7 +80,7 @@ def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:
     undecided = record.status is Status.CREATED or record.phase is Phase.WAITING
     if not undecided or record.position is not Position.NONE or price is None:
         return []
-    if not crossed(price, stop_loss):
+    if not stop_at(stop_loss).is_hit(price):
         return []
     return [
         f"The stop_loss {decimal_text(stop_loss)} is not below the last price {decimal_text(price)}: unless "

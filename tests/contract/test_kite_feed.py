@@ -12,9 +12,10 @@ from kiteconnect import KiteConnect
 
 from adapters.kite.feed import FeedState, KiteFeed
 from adapters.kite.feed_socket import FeedLogin, FeedTimes
-from adapters.kite.ticks import Ticks
+from adapters.kite.ticks import Ticks as KiteTicks
 from adapters.process.clock import SystemClock
 from domain.errors import LoginNeeded
+from domain.market_data import Ticks
 from tests.paper_process import PaperAccount, PaperProcess
 
 QUICK = FeedTimes(silent=3.0, reconnect=0.2, refused=0.2)
@@ -42,6 +43,7 @@ class Heard:
         self.fails = False
 
     def on_ticks(self, ticks: Ticks) -> None:
+        assert isinstance(ticks, KiteTicks)
         self.prices.update({tick.token: tick.price for tick in ticks})
         if self.fails:
             raise KeyError("a bug in whoever listens")

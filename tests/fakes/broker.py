@@ -13,7 +13,7 @@ from domain.listing import Listing
 from domain.order import FINAL, BrokerOrder, BrokerPosition, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker, Clock
-from domain.stoploss import Quote
+from domain.quote import Quote
 
 
 class Answer(StrEnum):

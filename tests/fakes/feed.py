@@ -6,22 +6,20 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from adapters.kite.feed_socket import FeedLogin, Receiver
-from adapters.kite.ticks import Tick, Ticks
+from adapters.kite.ticks import Tick, Ticks, places
 from domain.errors import BrokerUnavailable, CacheUnavailable, InstrumentUnreadable, Unavailable
 from domain.instrument import Instrument, Segment
 from domain.listener_ports import Standing, WatchedStrategy
+from domain.market_data import PriceReceiver
 from domain.ports import Clock
+from domain.quote import Quote
 from domain.run import Alarm
-from domain.stoploss import Quote
-from listener.accounts import Account
 
 
 class MemoryFeed:
     """A feed that a test speaks through. It carries what is watched while it is connected."""
 
-    def __init__(self, account: Account, receiver: Receiver, clock: Clock) -> None:
-        self.account = account
+    def __init__(self, receiver: PriceReceiver, clock: Clock) -> None:
         self.tokens: frozenset[int] = frozenset()
         self.connected = True
         self.attempted = True
@@ -38,8 +36,8 @@ class MemoryFeed:
     def age(self) -> float | None:
         return self._clock.monotonic() - self.heard_at if self.tokens else None
 
-    def use(self, sockets: int) -> None:
-        self.sockets = sockets
+    def use(self, connections: int) -> None:
+        self.sockets = connections
 
     def watch(self, tokens: Collection[int]) -> None:
         self.tokens = frozenset(tokens)
@@ -73,6 +71,9 @@ class MemoryQuotes:
     limits: tuple[Decimal, Decimal] | None = (Decimal(2800), Decimal(4200))
     away: bool = False
     asked: list[list[str]] = field(default_factory=list)
+    connected: bool = True
+    """Whether feeds of its accounts connect."""
+    feeds: dict[str, MemoryFeed] = field(default_factory=dict)
 
     async def __call__(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         self.asked.append(list(instruments))
@@ -84,11 +85,26 @@ class MemoryQuotes:
             name: Quote(self.prices[name], lower, upper, now) for name in instruments if name in self.prices
         }
 
-    def account(self, key: str = "feed") -> Account:
-        async def login() -> FeedLogin:
-            return FeedLogin(key, "token")
+    def account(self, key: str = "feed") -> "MemoryMarketData":
+        return MemoryMarketData(key, self, self.feeds)
 
-        return Account(key, login, self)
+
+@dataclass(frozen=True)
+class MemoryMarketData:
+    """Implements `domain.market_data.MarketData`; each feed that was made is in `feeds`, by the key."""
+
+    key: str
+    quotes: MemoryQuotes
+    feeds: dict[str, MemoryFeed]
+    connections: int = 3
+
+    def places(self, token: int) -> int:
+        return places(token)
+
+    def feed(self, receiver: PriceReceiver) -> MemoryFeed:
+        feed = self.feeds[self.key] = MemoryFeed(receiver, self.quotes.clock)
+        feed.connected = self.quotes.connected
+        return feed
 
 
 class MemoryInstruments:
@@ -190,7 +206,7 @@ class MemoryFastStops:
 
 
 class MemoryMembers:
-    """Implements `domain.listener_ports.Membership`, for any number of listeners. `away` answers nobody."""
+    """Implements `domain.listener_ports.Membership`, for any number of listeners. `away` does not answer."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

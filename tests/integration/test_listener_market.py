@@ -10,14 +10,14 @@ import pytest
 from adapters.kite.broker import KiteBroker
 from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
-from adapters.kite.feed import KiteFeed
 from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
+from adapters.kite.market_data import KiteMarketData
+from adapters.kite.operator_login import OperatorLogin
 from adapters.process.clock import SystemClock
 from domain.ports import Broker
 from domain.strategy import Phase, Position
 from listener.accounts import OneForAll
-from listener.logins import OperatorLogin
 from listener.service import Listener
 from tests.fakes.feed import MemoryAlerts, MemoryFastStops, MemoryMembers, MemoryPriceCache, MemorySignals
 from tests.fakes.watch_list import MemoryWatchList, watched
@@ -47,10 +47,10 @@ class Floor:
             calls = KiteClient(found.api_key, found.access_token, paper.url, wire)
             return KiteBroker(calls, self.clock)
 
+        operator = OperatorLogin(lambda: login, open_broker)
         self.listener = Listener(
             self.watch_list,
-            OneForAll(OperatorLogin(lambda: login, open_broker).account()),
-            lambda account, receiver: KiteFeed(paper.ws_url, account.login, receiver, self.clock),
+            OneForAll(KiteMarketData.of_operator(operator, paper.ws_url, self.clock)),
             KiteInstruments(paper.url, self.clock),
             self.signals,
             MemoryFastStops(self.clock),

@@ -22,9 +22,9 @@ from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from adapters.process.clock import SystemClock
 from domain.errors import BrokerUnavailable
 from domain.order import OrderTerms
+from domain.quote import Quote
 from domain.quote_turns import Asker, Told, Turn
 from domain.run import EnterOrder
-from domain.stoploss import Quote
 from domain.strategy import Product
 from tests.paper_process import PaperProcess
 from tests.postgres import PostgresServer

@@ -1,4 +1,4 @@
-"""Planted in the day: what the run, the stop book and the listener do, and when."""
+"""Planted in the day: what the run, the triggers and the listener do, and when."""
 
 from tests.planted.bug import DISPATCHER, SINGLES, TOGETHER, Bug
 
@@ -31,9 +31,9 @@ DAY_BUGS: tuple[Bug, ...] = (
         "a low that its frame forgets",
         "Of prices that came together the highest below the stop is judged, not the lowest.",
         "listener/price_table.py",
-        "        order = np.lexsort((raws, places_))",
-        "        order = np.lexsort((-raws, places_))",
-        ("tests/unit/test_board.py",),
+        "        order = np.lexsort((raws, places))",
+        "        order = np.lexsort((-raws, places))",
+        ("tests/unit/test_price_table.py",),
     ),
     Bug(
         "instruments given up before a newcomer is ready",
@@ -54,9 +54,9 @@ DAY_BUGS: tuple[Bug, ...] = (
     Bug(
         "below the stop instead of at it",
         "At the stop is hit.",
-        "domain/stoploss.py",
-        "    return price <= stop_loss\n",
-        "    return price < stop_loss\n",
+        "domain/trigger.py",
+        "                return price <= self.level\n",
+        "                return price < self.level\n",
         (SINGLES,),
     ),
     Bug(

@@ -17,7 +17,7 @@ from domain.listing import Listing
 from domain.order import FINAL, BrokerOrder, BrokerPosition, Leg, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
-from domain.stoploss import Quote
+from domain.quote import Quote
 
 LATENCY = 0.02
 CALL_TIMEOUT = 5.0

@@ -10,11 +10,16 @@ import pytest
 
 from adapters.process.clock import SystemClock
 from domain.listener_ports import WatchedStrategy
+from domain.ports import Clock
 from listener.crossing import Crossing
 from listener.dispatcher import Dispatcher
 from tests.fakes.feed import MemoryFastStops, MemorySignals
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.watch_list import watched
+
+
+def _crossing(one: WatchedStrategy, price: Decimal, clock: Clock) -> Crossing:
+    return Crossing(one, one.triggers[0], price, None, clock.now())
 
 
 @dataclass
@@ -30,7 +35,7 @@ class Post:
         self.dispatcher = Dispatcher(self.signals, self.fast, self.clock, self.gone.append)
 
     def hit(self, one: WatchedStrategy, price: str = "3490") -> None:
-        self.dispatcher.hit([Crossing(one, Decimal(price), None, self.clock.now())])
+        self.dispatcher.hit([_crossing(one, Decimal(price), self.clock)])
 
     async def hit_for(self, one: WatchedStrategy, seconds: int) -> None:
         """Say every tenth of a second that the stop is crossed."""
@@ -141,8 +146,8 @@ async def test_stops_of_one_price_are_put_together_the_most_endangered_first(pos
     stops = ["3500", "3700", "3600.05", "3490", "3699.95"]
     many = {stop: watched(stop_loss=stop) for stop in stops}
     penny = watched("PENNY", "1.10")  # ten paise, and 10 % of its price
-    crossings = [Crossing(one, Decimal(3480), None, post.clock.now()) for one in many.values()]
-    post.dispatcher.hit([*crossings, Crossing(penny, Decimal(1), None, post.clock.now())])
+    crossings = [_crossing(one, Decimal(3480), post.clock) for one in many.values()]
+    post.dispatcher.hit([*crossings, _crossing(penny, Decimal(1), post.clock)])
     await post.clock.settle()
     deepest_first = ["3700", "3699.95", "3600.05", "3500", "3490"]
     assert post.fast.put_together == [
@@ -163,7 +168,7 @@ async def test_burst_that_the_queue_took_is_signalled_later_and_steadily(post: P
     post.fast.away = False
     many = [watched() for _ in range(300)]
     began = post.clock.now()
-    post.dispatcher.hit([Crossing(one, Decimal(3490), None, began) for one in many])
+    post.dispatcher.hit([_crossing(one, Decimal(3490), post.clock) for one in many])
     await post.clock.advance(0.5)
     assert len(post.fast.put_together[0]) == 300
     assert post.signals.sent == []
@@ -177,7 +182,7 @@ async def test_burst_that_the_queue_took_is_signalled_later_and_steadily(post: P
 async def test_burst_that_the_queue_did_not_take_is_signalled_at_once(post: Post) -> None:
     post.fast.away = True
     many = [watched() for _ in range(300)]
-    post.dispatcher.hit([Crossing(one, Decimal(3490), None, post.clock.now()) for one in many])
+    post.dispatcher.hit([_crossing(one, Decimal(3490), post.clock) for one in many])
     await post.clock.settle()
     assert {sent.strategy_id for sent in post.signals.sent} == {one.strategy_id for one in many}
 
@@ -188,7 +193,7 @@ async def test_put_that_never_answers_delays_no_signal_for_longer_than_a_second(
 
     post.fast.put = never  # type: ignore[method-assign]
     many = [watched() for _ in range(100)]
-    post.dispatcher.hit([Crossing(one, Decimal(3490), None, post.clock.now()) for one in many])
+    post.dispatcher.hit([_crossing(one, Decimal(3490), post.clock) for one in many])
     await post.clock.advance(1.2)
     assert {sent.strategy_id for sent in post.signals.sent} == {one.strategy_id for one in many}
 
@@ -233,7 +238,7 @@ async def test_signal_that_hangs_is_given_up_and_sent_again() -> None:
     dispatcher = Dispatcher(signals, MemoryFastStops(clock), clock, lambda watched: None, at_once=1)
     running = asyncio.create_task(dispatcher.run())
     one = watched()
-    dispatcher.hit([Crossing(one, Decimal(3490), None, clock.now())])
+    dispatcher.hit([_crossing(one, Decimal(3490), clock)])
     async with asyncio.timeout(20):
         while not signals.tried:  # noqa: ASYNC110
             await asyncio.sleep(0.01)

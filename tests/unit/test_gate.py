@@ -10,8 +10,8 @@ import pytest
 
 from domain.errors import StoreUnavailable
 from domain.order import Leg, LegKey, OrderTerms
+from domain.quote import Quote
 from domain.run import Entered, EnterOrder
-from domain.stoploss import Quote
 from domain.strategy import Outcome, Product
 from execution.entry_checks import EntryChecks
 from tests.fakes.broker import MemoryBroker, MemoryBrokers

@@ -8,7 +8,7 @@ import pytest
 
 from domain.listener_ports import WatchedStrategy
 from domain.strategy import Phase, Position
-from listener.accounts import Account, Accounts, EachTheirOwn, OneForAll, PriceFeed
+from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.service import Listener
 from tests.fakes.feed import (
     MemoryAlerts,
@@ -38,14 +38,12 @@ class House:
         self.instruments = MemoryInstruments("DELISTED")
         self.cache = MemoryPriceCache()
         self.alerts = MemoryAlerts()
-        self.feeds: dict[str, MemoryFeed] = {}
         accounts: Accounts = OneForAll(self.quotes.account())
         if own_accounts:
             accounts = EachTheirOwn(lambda user_id: self.quotes.account(str(user_id)))
         self.listener = Listener(
             self.watch_list,
             accounts,
-            self._open_feed,
             self.instruments,
             self.signals,
             self.fast,
@@ -56,9 +54,9 @@ class House:
             self.clock,
         )
 
-    def _open_feed(self, account: Account, receiver: object) -> PriceFeed:
-        feed = self.feeds[account.key] = MemoryFeed(account, receiver, self.clock)  # type: ignore[arg-type]
-        return feed
+    @property
+    def feeds(self) -> dict[str, MemoryFeed]:
+        return self.quotes.feeds
 
     @property
     def feed(self) -> MemoryFeed:

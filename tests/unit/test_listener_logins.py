@@ -9,10 +9,11 @@ import pytest
 
 from adapters.kite.brokers import KiteCredentials, LoginName
 from adapters.kite.feed_socket import FeedLogin
+from adapters.kite.market_data import UsersMarketData
+from adapters.kite.operator_login import OperatorLogin
 from domain.errors import LoginNeeded
 from domain.ports import Broker
-from domain.stoploss import Quote
-from listener.logins import OperatorLogin, own_accounts
+from domain.quote import Quote
 from tests.fakes.broker import MemoryBroker
 from tests.fakes.manual_clock import ManualClock
 
@@ -38,7 +39,7 @@ async def test_operators_new_token_is_used_after_the_old_one_died() -> None:
         opened.append((found, Counter(CLOCK)))
         return opened[-1][1]
 
-    account = OperatorLogin(lambda: login, open_broker).account()
+    account = OperatorLogin(lambda: login, open_broker)
     assert set(await account.quotes(["NSE:TCS"])) == {"NSE:TCS"}
     opened[0][1].alive = False
     for _ in range(3):
@@ -84,7 +85,7 @@ class OwnBrokers:
 
 async def test_users_prices_come_with_that_users_own_login() -> None:
     vault, brokers, user_id = Vault(), OwnBrokers(), uuid4()
-    account = own_accounts(vault, brokers)(user_id)
+    account = UsersMarketData(vault, brokers, "ws://broker", CLOCK).of(user_id)
     assert await account.login() == FeedLogin("key", "token")
     await account.quotes(["NSE:TCS"])
     assert (vault.asked, brokers.used, account.key) == ([user_id], [user_id], str(user_id))
@@ -94,4 +95,4 @@ async def test_dead_login_of_a_user_needs_the_user() -> None:
     vault = Vault()
     vault.found = replace(vault.found, dead=True)
     with pytest.raises(LoginNeeded):
-        await own_accounts(vault, OwnBrokers())(uuid4()).login()
+        await UsersMarketData(vault, OwnBrokers(), "ws://broker", CLOCK).of(uuid4()).login()

@@ -9,7 +9,7 @@ import pytest
 
 from adapters.kite.paced_quotes import PacedQuotes
 from domain.errors import BrokerUnavailable
-from domain.stoploss import Quote
+from domain.quote import Quote
 from tests.fakes.clock import ElasticClock
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

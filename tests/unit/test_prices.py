@@ -5,9 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.kite.ticks import Tick, Ticks
-from domain.stoploss import Quote
+from adapters.kite.ticks import Tick, Ticks, places
+from domain.quote import Quote
 from listener.last_prices import LastPrices
+from listener.price_table import PriceTable
+from listener.trigger_index import TriggerIndex
 from tests.fakes.manual_clock import ManualClock
 
 TCS = "NSE:TCS"
@@ -20,20 +22,21 @@ class Market:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.connected = True
-        self.prices = LastPrices(self.clock, lambda instrument: self.connected)
-        self.prices.list({TCS: TOKEN})
+        table = PriceTable(TriggerIndex(), places)
+        table.read_tokens({TCS: TOKEN})
+        self.prices = LastPrices(table, self.clock, lambda instrument: self.connected)
 
     def quote(self, price: str, lower: str | None = "2800", upper: str | None = "4200") -> Quote:
         limits = (None if lower is None else Decimal(lower), None if upper is None else Decimal(upper))
         return Quote(Decimal(price), *limits, self.clock.now())
 
     def answer(self, price: str, lower: str | None = "2800", upper: str | None = "4200") -> None:
-        self.prices.from_rest(TCS, self.quote(price, lower, upper), self.clock.now())
+        self.prices.take_quote(TCS, self.quote(price, lower, upper), self.clock.now())
 
     def tick(self, price: str) -> bool:
         """Say whether the tick counts."""
         ticks = Ticks.of([Tick(TOKEN, Decimal(price))])
-        return TCS not in self.prices.from_feed(ticks, self.clock.now()).doubtful
+        return TCS not in self.prices.take_ticks(ticks, self.clock.now()).doubtful
 
     def acting(self) -> Decimal | None:
         seen = self.prices.acting(TCS)
@@ -92,7 +95,7 @@ async def test_quiet_share_keeps_acting_while_its_connection_is_alive(market: Ma
     assert market.acting() == Decimal(3600)
 
 
-async def test_price_from_rest_acts_for_five_seconds(market: Market) -> None:
+async def test_price_take_quote_acts_for_five_seconds(market: Market) -> None:
     market.answer("3900")
     await market.clock.advance(5)
     assert market.acting() == Decimal(3900)
@@ -121,10 +124,10 @@ async def test_answer_to_an_older_question_does_not_replace_a_newer_tick(market:
     asked_at = market.clock.now()
     await market.clock.advance(0.2)
     market.tick("3600")
-    market.prices.from_rest(TCS, market.quote("3900"), asked_at)
+    market.prices.take_quote(TCS, market.quote("3900"), asked_at)
     assert market.acting() == Decimal(3600)
     market.connected = False
-    market.prices.from_rest(TCS, market.quote("3900"), asked_at)
+    market.prices.take_quote(TCS, market.quote("3900"), asked_at)
     assert market.acting() == Decimal(3900)
 
 
@@ -135,6 +138,6 @@ async def test_limits_of_yesterday_say_nothing_today(market: Market) -> None:
 
 
 @pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity"])
-def test_nonsense_from_rest_is_not_a_price(market: Market, price: str) -> None:
+def test_nonsense_take_quote_is_not_a_price(market: Market, price: str) -> None:
     market.answer(price)
     assert market.acting() is None

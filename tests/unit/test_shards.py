@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from domain.listener_ports import WatchedStrategy
-from listener.accounts import Account, EachTheirOwn, OneForAll, PriceFeed
+from listener.accounts import EachTheirOwn, OneForAll
 from listener.service import Listener
 from tests.fakes.feed import (
     MemoryAlerts,
@@ -32,15 +32,13 @@ class One:
     def __init__(self, hall: "Hall", name: str, *, blind: bool = False) -> None:
         self.hall = hall
         self.blind = blind
-        self.feeds: dict[str, MemoryFeed] = {}
-        self.quotes = MemoryQuotes(hall.clock, hall.prices, away=blind)
+        self.quotes = MemoryQuotes(hall.clock, hall.prices, away=blind, connected=not blind)
         self.cache = MemoryPriceCache()
         self.listener = Listener(
             hall.watch_list,
             EachTheirOwn(lambda user_id: self.quotes.account(str(user_id)))
             if hall.own
             else OneForAll(self.quotes.account()),
-            self._open_feed,
             hall.instruments,
             hall.signals,
             hall.fast,
@@ -52,10 +50,9 @@ class One:
         )
         self.task = asyncio.create_task(self.listener.run())
 
-    def _open_feed(self, account: Account, receiver: object) -> PriceFeed:
-        feed = self.feeds[account.key] = MemoryFeed(account, receiver, self.hall.clock)  # type: ignore[arg-type]
-        feed.connected = not self.blind
-        return feed
+    @property
+    def feeds(self) -> dict[str, MemoryFeed]:
+        return self.quotes.feeds
 
     @property
     def alive(self) -> bool:

@@ -1,14 +1,11 @@
-"""How the accounts that serve prices are opened: the operator's from settings, users' from the vault."""
+"""The login of the operator's feed account, as the settings have it now."""
 
 from collections.abc import Callable, Mapping, Sequence
-from uuid import UUID
 
-from adapters.kite.brokers import Credentials
 from adapters.kite.feed_socket import FeedLogin
 from domain.errors import LoginNeeded
-from domain.ports import Broker, Brokers
-from domain.stoploss import Quote
-from listener.accounts import Account
+from domain.ports import Broker
+from domain.quote import Quote
 
 
 class OperatorLogin:
@@ -19,9 +16,6 @@ class OperatorLogin:
         self._open_broker = open_broker
         self._opened: tuple[FeedLogin, Broker] | None = None
         self._dead = False
-
-    def account(self) -> Account:
-        return Account("operator", self.login, self.quotes)
 
     async def login(self) -> FeedLogin:
         return self._read()
@@ -39,21 +33,3 @@ class OperatorLogin:
             raise
         self._dead = False
         return answer
-
-
-def own_accounts(credentials: Credentials, brokers: Brokers) -> Callable[[UUID], Account]:
-    """Return what opens a user's own account for that user's prices."""
-
-    def account(user_id: UUID) -> Account:
-        async def login() -> FeedLogin:
-            found = await credentials.credentials(user_id)
-            if found.dead:
-                raise LoginNeeded("the broker login has ended: log in at the broker again")
-            return FeedLogin(found.api_key, found.access_token)
-
-        async def quotes(instruments: Sequence[str]) -> Mapping[str, Quote]:
-            return await (await brokers.of(user_id, "")).quotes(instruments)
-
-        return Account(str(user_id), login, quotes)
-
-    return account

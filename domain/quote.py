@@ -1,4 +1,4 @@
-"""The stop: when a price may act, and whether it crosses."""
+"""A price that the broker states over REST, and when a price may act."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ The age of the last trade does not matter: a quiet share has an old price that i
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A last price with the circuit limits the broker states now; `seen_at` is when it reached us (aware).
+    """A last price with the circuit limits the broker states now; `seen_at` is when it arrived (aware).
 
     A limit of None means that the broker states none (indices).
     """
@@ -25,11 +25,6 @@ class Quote:
 
     def fresh(self, now: datetime) -> bool:
         return now - self.seen_at <= FRESH
-
-
-def crossed(price: Decimal, stop_loss: Decimal) -> bool:
-    """Tell whether the stop is hit: at the stop is hit (seed, section 9)."""
-    return price <= stop_loss
 
 
 def believable(price: Decimal, lower: Decimal | None, upper: Decimal | None) -> bool:

@@ -34,14 +34,14 @@ class Product:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, home: Path, *arguments: str, **environment: str) -> Self:
-        """Start it; `ready()` waits until everything answers."""
+    def start(cls, home: Path, *arguments: str, bin: Path = BIN, **environment: str) -> Self:
+        """Start it; `ready()` waits until everything answers. `bin` is where its `stopwatch` command is."""
         home.mkdir(parents=True, exist_ok=True)
         port = free_port()
         clean = {name: value for name, value in os.environ.items() if not name.startswith("STOPWATCH_")}
         with (home / "terminal.log").open("ab") as terminal:
             process = subprocess.Popen(
-                [str(BIN / "stopwatch"), "up", "--port", str(port), "--data-dir", "data", *arguments],
+                [str(bin / "stopwatch"), "up", "--port", str(port), "--data-dir", "data", *arguments],
                 cwd=home,
                 env=clean | environment,
                 stdout=terminal,

@@ -15,17 +15,24 @@ DAYS ?= 1000
 SEED ?=
 NAMES ?=
 
-.PHONY: setup run test check chaos bench lock sbom
+.PHONY: setup tools run test proof check chaos bench lock sbom
 .DELETE_ON_ERROR:
 
 setup: $(READY)
 	@echo "Ready: $(BIN)/stopwatch --help"
 
+# What tests, checks and benches need beside what runs; the lock holds both, so one environment serves both.
+tools: setup
+
 run: $(READY)
 	@$(BIN)/stopwatch up --demo
 
 test: $(READY)
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not proof"
+
+# The tests that take long. Where none is selected pytest ends with 5, and make with it.
+proof: $(READY)
+	$(BIN)/pytest -m proof
 
 check: $(READY)
 	$(BIN)/ruff format --check .

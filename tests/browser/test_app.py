@@ -10,7 +10,7 @@ from tests.e2e.product import Product
 from tests.e2e.trader import soon
 from tests.receivers import hook
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(180)]
 DESKTOP = ViewportSize(width=1280, height=900)
 
 

@@ -9,7 +9,7 @@ from tests.browser.phone import PATIENCE, Phone
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(180)]
 SCREEN = ViewportSize(width=1400, height=900)
 
 

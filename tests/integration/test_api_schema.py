@@ -1,7 +1,7 @@
 """The whole OpenAPI document, played against the real app on a real Postgres by schemathesis.
 
-Two users take turns at random, so that ids of one reach the other. STOPWATCH_FUZZ_EXAMPLES=200 plays a longer
-run, STOPWATCH_FUZZ_SEED another one.
+Two users take turns at random, so that ids of one reach the other. `make proof` plays longer, as long as
+STOPWATCH_FUZZ_EXAMPLES says; STOPWATCH_FUZZ_SEED names another game.
 """
 
 import json
@@ -28,7 +28,10 @@ from adapters.postgres.engine import Store
 from api.auth.passwords import Passwords
 from tests.api_world import KEYS, PASSWORD, STRATEGY, new_world
 
-EXAMPLES = int(os.environ.get("STOPWATCH_FUZZ_EXAMPLES", "4"))
+EXAMPLES = 4
+LONG = pytest.param(
+    int(os.environ.get("STOPWATCH_FUZZ_EXAMPLES", "20")), marks=[pytest.mark.proof, pytest.mark.timeout(1800)]
+)
 SEED = int(os.environ.get("STOPWATCH_FUZZ_SEED", "20261126"))
 CHECKS = (
     "not_a_server_error",
@@ -174,14 +177,16 @@ def signed_in(address: str) -> Users:
     return Users(tokens, Random(SEED))  # noqa: S311 - repeatable on purpose
 
 
-def played(document: dict[str, Any], address: str, users: Users) -> tuple[list[str], Counter[str], set[str]]:
+def played(
+    document: dict[str, Any], address: str, users: Users, examples: int
+) -> tuple[list[str], Counter[str], set[str]]:
     """Play every phase; return what failed, how many calls each phase made, and the operations it reached."""
     config = SchemathesisConfig.from_dict(
         {
             "seed": SEED,
             "base-url": address,
             "request-timeout": 60,
-            "generation": {"max-examples": EXAMPLES, "deterministic": True, "no-shrink": True},
+            "generation": {"max-examples": examples, "deterministic": True, "no-shrink": True},
             "checks": {"enabled": False, **{name: {"enabled": True} for name in CHECKS}},
             "phases": {"stateful": {"max-steps": 6}, "coverage": {"unexpected-methods": ["PATCH"]}},
         }
@@ -222,12 +227,15 @@ def _note(event: Any, failed: list[str], calls: Counter[str], reached: set[str])
             ]
 
 
-def test_no_call_of_the_document_fails_or_answers_what_the_document_does_not_say(served: Served):
+@pytest.mark.parametrize("examples", [EXAMPLES, LONG])
+def test_no_call_of_the_document_fails_or_answers_what_the_document_does_not_say(
+    served: Served, examples: int
+) -> None:
     users = signed_in(served.address)
     document = httpx.get(f"{served.address}/openapi.json", timeout=60).json()
     document["paths"].pop(ENDLESS)
     documented = [(method, path) for path, calls in document["paths"].items() for method in calls]
-    failed, calls, reached = played(document, served.address, users)
+    failed, calls, reached = played(document, served.address, users, examples)
     sys.stdout.write(f"calls: {dict(calls)}, answers: {dict(users.statuses)}\n")  # with pytest -s
     assert failed == []
     assert users.strangers == []

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -34,8 +35,15 @@ class Product:
     process: subprocess.Popen[bytes]
 
     @classmethod
-    def start(cls, home: Path, *arguments: str, bin: Path = BIN, **environment: str) -> Self:
-        """Start it; `ready()` waits until everything answers. `bin` is where its `stopwatch` command is."""
+    def start(cls, home: Path, *arguments: str, **environment: str) -> Self:
+        """Start the checkout's; `ready()` waits until everything answers."""
+        return cls.start_from(BIN, home, arguments, environment)
+
+    @classmethod
+    def start_from(
+        cls, bin: Path, home: Path, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> Self:
+        """Start the one whose `stopwatch` command is in `bin`."""
         home.mkdir(parents=True, exist_ok=True)
         port = free_port()
         clean = {name: value for name, value in os.environ.items() if not name.startswith("STOPWATCH_")}
@@ -43,7 +51,7 @@ class Product:
             process = subprocess.Popen(
                 [str(bin / "stopwatch"), "up", "--port", str(port), "--data-dir", "data", *arguments],
                 cwd=home,
-                env=clean | environment,
+                env={**clean, **environment},
                 stdout=terminal,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -69,7 +69,7 @@ def test_modules_come_from_the_wheel_and_not_from_the_checkout(installed: Path, 
 
 
 async def test_up_answers_and_ends_from_the_wheel(installed: Path, home: Path) -> None:
-    product = Product.start(home, bin=installed, PYTHONPATH="")
+    product = Product.start_from(installed, home, (), {"PYTHONPATH": ""})
     try:
         await product.ready()
         async with httpx.AsyncClient(base_url=product.endpoints["api"]) as http:

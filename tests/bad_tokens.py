@@ -39,7 +39,7 @@ def token(
     key: Any = JWT_SECRET,
     algorithm: str = "HS256",
     header: dict[str, object] | None = None,
-    **changed: object,
+    **changed: Any,
 ) -> str:
     """Return a good token, changed."""
     named = {"typ": "at+jwt", "kid": KEY_ID, **(header or {})}
@@ -115,7 +115,7 @@ def bad_tokens(refresh_token: str, state: str, ended: str) -> dict[str, str]:
         "two audiences": token(aud=["stopwatch-api", "other"]),
         "another issuer": token(iss="somebody"),
         "another typ": token(header={"typ": "JWT"}),
-        **{f"no {name}": token(**{name: None}) for name in claims()},
+        **{f"no {name}": token(**dict[str, Any]({name: None})) for name in claims()},
         "sub is no id": token(sub="admin"),
         "sid is no id": token(sid="*"),
         "refresh token": refresh_token,

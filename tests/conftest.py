@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: order.get(item.path.parent.name, len(order)))
 
 
-class ByRoom(LoadScopeScheduling):
+class ByRoom(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
     """Gives a shared room's file to one process, so that nothing starts twice; other tests go one by one.
 
     One process takes no room that waits while there is other work: the processors are busy from the first

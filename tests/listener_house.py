@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from redis.asyncio import Redis
@@ -84,12 +85,13 @@ class House:
     async def put(self) -> list[dict[str, str]]:
         """Return what the workers' queue holds, oldest first."""
         async with Redis.from_url(self.valkey.url, decode_responses=True) as redis:
-            return [fields for _, fields in await redis.xrange("queue:orders")]
+            entries: Any = await redis.xrange("queue:orders")
+        return [fields for _, fields in entries]
 
     async def standings(self) -> list[str]:
         """Return how far each living listener is, by age."""
         async with Redis.from_url(self.valkey.url, decode_responses=True) as redis:
-            rows = await redis.hgetall("listeners")
+            rows: dict[Any, Any] = await redis.hgetall("listeners")
         return [rows[member].split("|")[0] for member in sorted(rows)]
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -90,7 +91,7 @@ def test_live_trading_needs_an_address_that_somebody_decided_on() -> None:
     ],
     ids=["one proxy host", "the server's", "one address behind two proxies"],
 )
-def test_strangers_who_share_an_address_do_not_trade_and_a_family_does(shared: dict[str, object]) -> None:
+def test_strangers_who_share_an_address_do_not_trade_and_a_family_does(shared: dict[str, Any]) -> None:
     for user in (ASHA, RAVI):
         with pytest.raises(NoOwnAddress, match="outside the family"):
             egress(**shared).proxies_of(user)
@@ -138,8 +139,9 @@ class Stored:
 
     async def read(self, user_id: UUID) -> StoredFeedLogin:
         sealer = self.opener.sealer()
-        sealed = [sealer.seal(name, user_id=user_id, field=name) for name in ("api_key", "access_token")]
-        return StoredFeedLogin(user_id, *sealed, login_version=1, login_dead=False)
+        api_key = sealer.seal("api_key", user_id=user_id, field="api_key")
+        access_token = sealer.seal("access_token", user_id=user_id, field="access_token")
+        return StoredFeedLogin(user_id, api_key, access_token, login_version=1, login_dead=False)
 
 
 async def test_login_orders_and_quotes_of_a_user_leave_by_his_proxy(wire: ConnectionPool) -> None:
@@ -151,7 +153,7 @@ async def test_login_orders_and_quotes_of_a_user_leave_by_his_proxy(wire: Connec
         credentials = FeedCredentials(Stored(opener), opener, ways)  # type: ignore[arg-type]
         brokers = KiteBrokers(credentials, "http://kite.invalid", SystemClock(), wire)
         broker = await brokers.of(ASHA, "")
-        await broker.place(order, 5)
+        await broker.place(order, 5, leave_within=5)
         with pytest.raises(Exception, match=r"\w"):  # this proxy has no quotes; that it was asked counts
             await broker.quotes(["NSE:TCS"])
         await KiteLogin("http://kite.invalid", wire).profile("key", "token", ways.proxies_of(ASHA))

@@ -367,7 +367,13 @@ def test_an_unreadable_holding_is_not_zero() -> None:
             rows.holdings([bad, HOLDING_ROW], "NSE", "TCS")
 
 
-ODD_QUOTES = [None, "row", [], {}, *({**QUOTE_ROW, "last_price": price} for price in (None, "3500", True))]
+ODD_QUOTES: list[Any] = [
+    None,
+    "row",
+    [],
+    {},
+    *({**QUOTE_ROW, "last_price": price} for price in (None, "3500", True)),
+]
 
 
 @pytest.mark.parametrize("bad", [*ODD_QUOTES, {**QUOTE_ROW, "last_price": float("nan")}])

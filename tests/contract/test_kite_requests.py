@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from kiteconnect import KiteConnect
+from kiteconnect.exceptions import KiteException
 
 from adapters.kite.broker import KiteBroker
 from adapters.kite.client import KiteClient
@@ -25,7 +26,7 @@ from domain.strategy import Product
 from tests.scripted_server import Script, ScriptedServer, answer, raw, send
 
 KEY, TOKEN, SECRET = "kitekey", "s3cr3t-token", "api-secret"
-DATA = {"order_id": "2042130686722629633", "login_time": None, "net": []}
+DATA: dict[str, Any] = {"order_id": "2042130686722629633", "login_time": None, "net": []}
 TERMS = [OrderTerms("NSE", "TCS", Product.CNC), OrderTerms("BSE", "M&M", Product.MIS)]
 ORDERED = [
     OrderRequest(terms, side, quantity, tag)
@@ -215,7 +216,7 @@ def agree(ours: Reply, theirs: Any) -> None:
         return
     assert ours.failure is not None
     assert ours.data is None
-    if type(theirs).__module__ == "kiteconnect.exceptions":
+    if isinstance(theirs, KiteException):
         assert ours.failure == type(theirs).__name__
         assert ours.status == theirs.code or type(theirs).__name__ == "DataException"
 

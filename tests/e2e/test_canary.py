@@ -24,8 +24,10 @@ from tests.e2e.canaries import Canaries, unexpected
 from tests.e2e.product import BIN, Product
 from tests.e2e.trader import Trader, soon
 
-MADE_BY_UP = ("jwt_secret", "encryption_keys", "database_password_owner", "database_password_api")
-MADE_BY_UP += ("database_password_worker", "database_password_listener")
+MADE_BY_UP = (
+    *("jwt_secret", "encryption_keys", "database_password_owner", "database_password_api"),
+    *("database_password_worker", "database_password_listener"),
+)
 BROKER = {"api_key", "api_secret", "access_token", "request_token"}
 ALLOWED = {
     # Where secrets are kept on purpose, for the owner's eyes alone (mode 0600).

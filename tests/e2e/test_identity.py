@@ -201,9 +201,15 @@ async def stranger(product: Product) -> Client:
 
 def forged(shown: dict[str, Any], buy_at: datetime, user_id: str, **changes: Any) -> StartRun:
     """Return a START of a strategy as somebody would write it who read of it in Temporal."""
-    times = [time.fromisoformat(shown[name]) for name in ("buy_time", "sell_time")]
+    buy_time, sell_time = (time.fromisoformat(shown[name]) for name in ("buy_time", "sell_time"))
     terms = Strategy(
-        UUID(shown["strategy_id"]), UUID(user_id), shown["symbol"], *times, shown["stop_loss"], 10
+        UUID(shown["strategy_id"]),
+        UUID(user_id),
+        shown["symbol"],
+        buy_time,
+        sell_time,
+        shown["stop_loss"],
+        10,
     )
     sell_at = buy_at + timedelta(seconds=20)
     plan = DayPlan(buy_at.date(), buy_at, sell_at, buy_at, sell_at + timedelta(seconds=60))

@@ -17,7 +17,7 @@ async def world(store: Store, passwords: Passwords) -> World:
     return new_world(store, passwords)
 
 
-async def test_register_returns_a_token_pair_that_works(world: World):
+async def test_register_returns_a_token_pair_that_works(world: World) -> None:
     answer = await world.http.post(
         "/auth/register", json={"email": " Asha@Example.COM ", "password": PASSWORD}
     )
@@ -33,14 +33,14 @@ async def test_register_returns_a_token_pair_that_works(world: World):
     "email",
     ["", "a", "a@", "@b.com", "a@b", "a b@c.com", "a@b..com", "a@-b.com", "x" * 250 + "@b.com", 5, None],
 )
-async def test_email_that_is_none_is_refused(world: World, email: object):
+async def test_email_that_is_none_is_refused(world: World, email: object) -> None:
     answer = await world.http.post("/auth/register", json={"email": email, "password": PASSWORD})
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["email"]
 
 
 @pytest.mark.parametrize("email", ["a+b@c.test", "a@host.local", "a@192.168.0.1", "asha@müller.de"])
-async def test_email_of_a_closed_network_is_taken(world: World, email: str):
+async def test_email_of_a_closed_network_is_taken(world: World, email: str) -> None:
     body = {"email": email, "password": PASSWORD}
     pair = (await world.http.post("/auth/register", json=body)).json()
     me = await world.http.get("/auth/me", headers={"Authorization": f"Bearer {pair['access_token']}"})
@@ -48,7 +48,7 @@ async def test_email_of_a_closed_network_is_taken(world: World, email: str):
     assert (await world.http.post("/auth/login", json=body)).status_code == 200
 
 
-async def test_email_is_taken_whatever_its_case(world: World):
+async def test_email_is_taken_whatever_its_case(world: World) -> None:
     customer = await world.customer()
     again = {"email": customer.email.upper(), "password": "another password"}
     answer = await world.http.post("/auth/register", json=again)
@@ -56,7 +56,7 @@ async def test_email_is_taken_whatever_its_case(world: World):
     assert answer.json()["code"] == "email_taken"
 
 
-async def test_login_with_wrong_password_and_unknown_email_look_the_same(world: World):
+async def test_login_with_wrong_password_and_unknown_email_look_the_same(world: World) -> None:
     customer = await world.customer()
     wrong = await world.http.post("/auth/login", json={"email": customer.email, "password": "not this one"})
     unknown = await world.http.post(
@@ -69,7 +69,7 @@ async def test_login_with_wrong_password_and_unknown_email_look_the_same(world: 
 
 
 @pytest.mark.parametrize("length", [0, 7, 129, 10_000])
-async def test_password_of_a_wrong_length_is_refused_before_it_is_hashed(world: World, length: int):
+async def test_password_of_a_wrong_length_is_refused_before_it_is_hashed(world: World, length: int) -> None:
     body = {"email": "a@example.com", "password": "x" * length}
     answer = await world.http.post("/auth/register", json=body)
     assert answer.status_code == 422
@@ -77,13 +77,13 @@ async def test_password_of_a_wrong_length_is_refused_before_it_is_hashed(world: 
 
 
 @pytest.mark.parametrize("length", [8, 128])
-async def test_password_of_8_to_128_characters_is_taken(world: World, length: int):
+async def test_password_of_8_to_128_characters_is_taken(world: World, length: int) -> None:
     body = {"email": f"{length}@example.com", "password": "ऋ" * length}
     assert (await world.http.post("/auth/register", json=body)).status_code == 201
     assert (await world.http.post("/auth/login", json=body)).status_code == 200
 
 
-async def test_refresh_rotates_and_the_family_goes_on(world: World):
+async def test_refresh_rotates_and_the_family_goes_on(world: World) -> None:
     customer = await world.customer()
     tokens = [customer.tokens["refresh_token"]]
     for _ in range(3):
@@ -93,7 +93,7 @@ async def test_refresh_rotates_and_the_family_goes_on(world: World):
     assert len(set(tokens)) == 4
 
 
-async def test_retried_refresh_gets_the_same_successor_when_the_answer_was_lost(world: World):
+async def test_retried_refresh_gets_the_same_successor_when_the_answer_was_lost(world: World) -> None:
     customer = await world.customer()
     body = {"refresh_token": customer.tokens["refresh_token"]}
     first = await world.http.post("/auth/refresh", json=body)
@@ -102,7 +102,7 @@ async def test_retried_refresh_gets_the_same_successor_when_the_answer_was_lost(
     assert first.json()["refresh_token"] == second.json()["refresh_token"]
 
 
-async def test_old_refresh_token_ends_the_family_when_it_is_used_later(world: World):
+async def test_old_refresh_token_ends_the_family_when_it_is_used_later(world: World) -> None:
     customer = await world.customer()
     world.clock.at = datetime.now(UTC)
     old = {"refresh_token": customer.tokens["refresh_token"]}
@@ -115,7 +115,7 @@ async def test_old_refresh_token_ends_the_family_when_it_is_used_later(world: Wo
     assert (await world.http.post("/auth/login", json=login)).status_code == 200
 
 
-async def test_old_refresh_token_ends_the_family_when_its_successor_was_used(world: World):
+async def test_old_refresh_token_ends_the_family_when_its_successor_was_used(world: World) -> None:
     customer = await world.customer()
     old = {"refresh_token": customer.tokens["refresh_token"]}
     new = {"refresh_token": (await world.http.post("/auth/refresh", json=old)).json()["refresh_token"]}
@@ -124,7 +124,7 @@ async def test_old_refresh_token_ends_the_family_when_its_successor_was_used(wor
     assert (await world.http.post("/auth/refresh", json=newest)).status_code == 401
 
 
-async def test_login_ends_after_thirty_days_however_often_it_was_renewed(world: World):
+async def test_login_ends_after_thirty_days_however_often_it_was_renewed(world: World) -> None:
     customer = await world.customer()
     refresh = {"refresh_token": customer.tokens["refresh_token"]}
     start = datetime.now(UTC)
@@ -136,7 +136,7 @@ async def test_login_ends_after_thirty_days_however_often_it_was_renewed(world: 
     assert (await world.http.post("/auth/refresh", json=refresh)).status_code == 401
 
 
-async def test_logout_ends_this_login_only(world: World):
+async def test_logout_ends_this_login_only(world: World) -> None:
     customer = await world.customer()
     login = {"email": customer.email, "password": PASSWORD}
     phone = (await world.http.post("/auth/login", json=login)).json()
@@ -148,14 +148,14 @@ async def test_logout_ends_this_login_only(world: World):
     assert (await world.http.post("/auth/refresh", json=kept)).status_code == 200
 
 
-async def test_logout_does_not_end_the_login_of_another_user(world: World):
+async def test_logout_does_not_end_the_login_of_another_user(world: World) -> None:
     customer, other = await world.customer(), await world.customer()
     body = {"refresh_token": other.tokens["refresh_token"]}
     assert (await customer.post("/auth/logout", body)).status_code == 204
     assert (await world.http.post("/auth/refresh", json=body)).status_code == 200
 
 
-async def test_no_secret_of_a_login_is_stored_in_clear(world: World):
+async def test_no_secret_of_a_login_is_stored_in_clear(world: World) -> None:
     customer = await world.customer()
     async with world.store.read() as session:
         rows = [list(await session.execute(text(query))) for query in DUMPS]

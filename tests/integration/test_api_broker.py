@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -21,7 +22,7 @@ async def world(store: Store, passwords: Passwords) -> World:
     return new_world(store, passwords)
 
 
-async def test_connect_checks_at_the_broker_and_shows_whose_account_it_is(world: World):
+async def test_connect_checks_at_the_broker_and_shows_whose_account_it_is(world: World) -> None:
     customer = await world.customer()
     world.clock.at = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)  # 08:30 in India
     answer = await customer.post("/broker/connect", KEYS)
@@ -37,7 +38,7 @@ async def test_connect_checks_at_the_broker_and_shows_whose_account_it_is(world:
     assert (await customer.get("/broker")).json() == answer.json()
 
 
-async def test_connect_with_a_request_token_exchanges_it(world: World):
+async def test_connect_with_a_request_token_exchanges_it(world: World) -> None:
     customer = await world.customer()
     body = {"api_key": "kite-key", "api_secret": "kite-secret", "request_token": "good-token"}
     assert (await customer.post("/broker/connect", body)).status_code == 200
@@ -51,7 +52,7 @@ async def test_connect_with_a_request_token_exchanges_it(world: World):
     assert await world.opener.open(stored["api_key"], user_id=user, field="api_key") == "kite-key"
 
 
-async def test_secrets_are_stored_sealed_and_never_answered(world: World):
+async def test_secrets_are_stored_sealed_and_never_answered(world: World) -> None:
     customer = await world.customer()
     answers = [await customer.post("/broker/connect", KEYS), await customer.get("/broker")]
     stored = str(await sealed(world))
@@ -77,7 +78,9 @@ async def test_secrets_are_stored_sealed_and_never_answered(world: World):
         ({**KEYS, "user_id": "x"}, {"user_id"}),
     ],
 )
-async def test_connect_names_the_field_when_the_body_is_wrong(world: World, body: dict, fields: set):
+async def test_connect_names_the_field_when_the_body_is_wrong(
+    world: World, body: dict[str, Any], fields: set[str]
+) -> None:
     customer = await world.customer()
     answer = await customer.post("/broker/connect", body)
     assert answer.status_code == 422, answer.text
@@ -85,7 +88,7 @@ async def test_connect_names_the_field_when_the_body_is_wrong(world: World, body
 
 
 @pytest.mark.parametrize("kind", ["access_token", "request_token"])
-async def test_connect_is_refused_when_the_broker_refuses(world: World, kind: str):
+async def test_connect_is_refused_when_the_broker_refuses(world: World, kind: str) -> None:
     customer = await world.customer()
     body = {"api_key": "kite-key", "api_secret": "kite-secret", kind: "bad-token"}
     answer = await customer.post("/broker/connect", body)
@@ -93,7 +96,7 @@ async def test_connect_is_refused_when_the_broker_refuses(world: World, kind: st
     assert (await customer.get("/broker")).json()["status"] == "none"
 
 
-async def test_connect_says_try_again_when_the_broker_is_away(world: World):
+async def test_connect_says_try_again_when_the_broker_is_away(world: World) -> None:
     customer = await world.customer()
     world.kite.away = True
     answer = await customer.post("/broker/connect", KEYS)
@@ -102,7 +105,7 @@ async def test_connect_says_try_again_when_the_broker_is_away(world: World):
     assert "connection reset" not in answer.text
 
 
-async def test_connect_keeps_the_account_when_the_login_is_of_another_one(world: World):
+async def test_connect_keeps_the_account_when_the_login_is_of_another_one(world: World) -> None:
     customer = await world.trader()
     world.kite.tokens["other-token"] = KnownLogin("XY9999", "Somebody Else")
     answer = await customer.post("/broker/connect", KEYS | {"access_token": "other-token"})
@@ -113,7 +116,7 @@ async def test_connect_keeps_the_account_when_the_login_is_of_another_one(world:
     assert await world.opener.open(stored["access_token"], user_id=user, field="access_token") == "good-token"
 
 
-async def test_connecting_again_revives_a_dead_login_and_counts_it(world: World):
+async def test_connecting_again_revives_a_dead_login_and_counts_it(world: World) -> None:
     customer = await world.trader()
     before = (await sealed(world))["login_version"]
     async with world.store.work() as session:
@@ -125,7 +128,7 @@ async def test_connecting_again_revives_a_dead_login_and_counts_it(world: World)
 
 
 @pytest.mark.parametrize("kind", ["access_token", "request_token"])
-async def test_morning_login_goes_to_the_worker_sealed_for_this_user(world: World, kind: str):
+async def test_morning_login_goes_to_the_worker_sealed_for_this_user(world: World, kind: str) -> None:
     customer = await world.trader()
     answer = await customer.post("/broker/connect", {kind: "morning-token"})
     assert answer.status_code == 200
@@ -145,27 +148,29 @@ async def test_morning_login_goes_to_the_worker_sealed_for_this_user(world: Worl
         (LoginStatus.UNAVAILABLE, (503, "broker_unavailable")),
     ],
 )
-async def test_morning_login_says_how_it_failed(world: World, status: LoginStatus, expected: tuple):
+async def test_morning_login_says_how_it_failed(
+    world: World, status: LoginStatus, expected: tuple[int, str]
+) -> None:
     customer = await world.trader()
     world.logins.result = LoginResult(status, "the broker's own words")
     answer = await customer.post("/broker/connect", {"request_token": "t"})
     assert (answer.status_code, answer.json()["code"]) == expected
 
 
-async def test_morning_login_says_try_again_when_no_worker_answers(world: World):
+async def test_morning_login_says_try_again_when_no_worker_answers(world: World) -> None:
     customer = await world.trader()
     world.logins.away = True
     answer = await customer.post("/broker/connect", {"request_token": "t"})
     assert (answer.status_code, answer.json()["code"]) == (503, "broker_unavailable")
 
 
-async def test_morning_login_needs_an_account(world: World):
+async def test_morning_login_needs_an_account(world: World) -> None:
     customer = await world.customer()
     answer = await customer.post("/broker/connect", {"request_token": "t"})
     assert (answer.status_code, answer.json()["code"]) == (409, "broker_not_connected")
 
 
-async def test_token_that_ended_in_the_morning_needs_a_login(world: World):
+async def test_token_that_ended_in_the_morning_needs_a_login(world: World) -> None:
     customer = await world.customer()
     world.clock.at = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
     await customer.connect()
@@ -173,14 +178,14 @@ async def test_token_that_ended_in_the_morning_needs_a_login(world: World):
     assert (await customer.get("/broker")).json()["status"] == "login_needed"
 
 
-async def test_forgetting_the_account_removes_its_secrets(world: World):
+async def test_forgetting_the_account_removes_its_secrets(world: World) -> None:
     customer = await world.trader()
     assert (await customer.delete("/broker")).status_code == 204
     assert (await customer.get("/broker")).json()["status"] == "none"
     assert (await customer.delete("/broker")).status_code == 204
 
 
-async def test_account_is_not_forgotten_while_a_strategy_runs(world: World):
+async def test_account_is_not_forgotten_while_a_strategy_runs(world: World) -> None:
     customer = await world.trader()
     await customer.running(buy_time="23:59:57", sell_time="23:59:59")
     answer = await customer.delete("/broker")
@@ -188,7 +193,7 @@ async def test_account_is_not_forgotten_while_a_strategy_runs(world: World):
     assert (await customer.get("/broker")).json()["status"] == "connected"
 
 
-async def test_account_is_not_forgotten_while_a_start_is_on_its_way(world: World):
+async def test_account_is_not_forgotten_while_a_start_is_on_its_way(world: World) -> None:
     customer = await world.trader()
     created = await customer.create()
     world.runs.away = True  # Temporal was asked, and may yet begin the run
@@ -205,7 +210,7 @@ async def test_account_is_not_forgotten_while_a_start_is_on_its_way(world: World
     assert (await customer.delete("/broker")).status_code == 204
 
 
-async def test_shares_are_sold_in_the_account_they_are_held_in_and_in_no_other(world: World):
+async def test_shares_are_sold_in_the_account_they_are_held_in_and_in_no_other(world: World) -> None:
     customer = await world.trader()
     started = await customer.running(buy_time="23:59:57", sell_time="23:59:59")
     async with world.store.work() as session:
@@ -227,7 +232,7 @@ async def test_shares_are_sold_in_the_account_they_are_held_in_and_in_no_other(w
     assert (sale.sell_only, sale.account) == (True, "zerodha:AB1234")
 
 
-async def test_login_link_brings_the_browser_back_connected(world: World):
+async def test_login_link_brings_the_browser_back_connected(world: World) -> None:
     customer = await world.trader()
     url = (await customer.get("/broker/login-url")).json()["url"]
     query = {name: values[0] for name, values in parse_qs(urlparse(url).query).items()}
@@ -239,7 +244,7 @@ async def test_login_link_brings_the_browser_back_connected(world: World):
 
 
 @pytest.mark.parametrize("state", ["", "x", "access"])
-async def test_callback_is_refused_when_the_state_is_not_ours(world: World, state: str):
+async def test_callback_is_refused_when_the_state_is_not_ours(world: World, state: str) -> None:
     customer = await world.trader()
     if state == "access":  # a token of ours, but for another purpose
         state = customer.tokens["access_token"]
@@ -248,7 +253,7 @@ async def test_callback_is_refused_when_the_state_is_not_ours(world: World, stat
     assert world.logins.asked == []
 
 
-async def test_state_of_a_login_link_is_no_access_token(world: World):
+async def test_state_of_a_login_link_is_no_access_token(world: World) -> None:
     customer = await world.trader()
     url = (await customer.get("/broker/login-url")).json()["url"]
     state = parse_qs(urlparse(url).query)["state"][0]
@@ -256,7 +261,7 @@ async def test_state_of_a_login_link_is_no_access_token(world: World):
     assert answer.status_code == 401
 
 
-async def test_callback_says_on_the_page_how_the_login_failed(world: World):
+async def test_callback_says_on_the_page_how_the_login_failed(world: World) -> None:
     customer = await world.trader()
     state = parse_qs(urlparse((await customer.get("/broker/login-url")).json()["url"]).query)["state"][0]
     world.logins.result = LoginResult(LoginStatus.OTHER_USER)
@@ -269,7 +274,7 @@ async def test_callback_says_on_the_page_how_the_login_failed(world: World):
     assert 'broker_other_user: "This login belongs to another Zerodha account' in words
 
 
-async def sealed(world: World) -> dict:
+async def sealed(world: World) -> dict[str, Any]:
     async with world.store.read() as session:
         row = (await session.execute(text("SELECT * FROM broker_keys"))).mappings().one()
     return {name: bytes(value) if isinstance(value, memoryview) else value for name, value in row.items()}
@@ -277,7 +282,7 @@ async def sealed(world: World) -> dict:
 
 async def test_live_account_without_an_address_of_its_own_is_told_so_and_trades_nothing(
     store: Store, passwords: Passwords
-):
+) -> None:
     live = new_world(store, passwords, egress=Egress(live=True))
     customer = await live.customer()
     refused = await customer.post("/broker/connect", KEYS)

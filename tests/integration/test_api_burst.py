@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from pathlib import Path
 from statistics import median
 from uuid import uuid4
@@ -24,7 +25,7 @@ def resident_mb(pid: int) -> float:
     return pages * 4096 / 2**20
 
 
-async def timed(call: "asyncio.Future[httpx.Response]") -> tuple[int, float]:
+async def timed(call: Awaitable[httpx.Response]) -> tuple[int, float]:
     began = time.perf_counter()
     answer = await call
     return answer.status_code, time.perf_counter() - began
@@ -32,7 +33,7 @@ async def timed(call: "asyncio.Future[httpx.Response]") -> tuple[int, float]:
 
 async def test_two_hundred_logins_at_once_take_little_memory_and_hold_nobody_else_up(
     postgres: PostgresServer, database: str
-):
+) -> None:
     environment = settings(postgres.api_url(database), STOPWATCH_THROTTLE="off")
     limits = httpx.Limits(max_connections=None)
     async with (
@@ -60,7 +61,7 @@ async def test_two_hundred_logins_at_once_take_little_memory_and_hold_nobody_els
     assert median(lives) * 3 < median(waited)
 
 
-async def test_who_comes_when_too_many_wait_already_is_told_when_to_come_back():
+async def test_who_comes_when_too_many_wait_already_is_told_when_to_come_back() -> None:
     passwords = Passwords(longest_queue=3)
     tries = [asyncio.create_task(passwords.hash("correct horse battery")) for _ in range(5)]
     await asyncio.sleep(0)
@@ -74,7 +75,7 @@ async def test_who_comes_when_too_many_wait_already_is_told_when_to_come_back():
     passwords.close()
 
 
-def test_hashes_are_argon2id_with_at_least_the_memory_that_owasp_asks_for():
+def test_hashes_are_argon2id_with_at_least_the_memory_that_owasp_asks_for() -> None:
     stored = Passwords()._hasher.hash("correct horse battery")
     assert stored.startswith("$argon2id$v=19$")
     memory = int(stored.split("m=")[1].split(",")[0])

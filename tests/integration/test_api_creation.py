@@ -52,7 +52,7 @@ async def exchange(world: World, passwords: Passwords) -> World:
 
 async def test_created_strategy_is_answered_with_every_field_of_the_contract(
     world: World, customer: Customer
-):
+) -> None:
     created = await customer.create()
     assert created | {"strategy_id": "", "created_at": "", "warnings": []} == {
         "strategy_id": "",
@@ -102,7 +102,7 @@ async def test_created_strategy_is_answered_with_every_field_of_the_contract(
 )
 async def test_price_comes_back_with_exactly_its_digits(
     world: World, customer: Customer, sent: str, answered: str
-):
+) -> None:
     body = f'{{"symbol":"TCS","buy_time":"09:30","sell_time":"15:00:05","quantity":10,"stop_loss":{sent}}}'
     answer = await world.http.post("/strategy/create", content=body, headers=customer.bearer)
     assert answer.status_code == 201, answer.text
@@ -112,7 +112,7 @@ async def test_price_comes_back_with_exactly_its_digits(
         assert f'"stop_loss":{answered},' in (await customer.get(path)).text
 
 
-BAD = [
+BAD: list[tuple[str, list[object]]] = [
     ("symbol", ["", " ", 5, None, "TCS; DROP", "T" * 41, "ТCS", ["TCS"], "TCS\u0000"]),
     ("buy_time", ["", "9:30", "09:60", "24:00", "09:30:60", "0930", 930, None, "09:30+05:30", "09:30\n"]),
     ("sell_time", ["15:00:00.5", "later", True]),
@@ -125,7 +125,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in BAD for value in values])
-async def test_bad_value_is_refused_and_named(customer: Customer, field: str, value: object):
+async def test_bad_value_is_refused_and_named(customer: Customer, field: str, value: object) -> None:
     answer = await customer.post("/strategy/create", STRATEGY | {field: value})
     assert answer.status_code == 422, answer.text
     problem = answer.json()
@@ -135,14 +135,16 @@ async def test_bad_value_is_refused_and_named(customer: Customer, field: str, va
 
 
 @pytest.mark.parametrize("field", ["symbol", "buy_time", "sell_time", "stop_loss", "quantity"])
-async def test_missing_field_is_named(world: World, customer: Customer, field: str):
+async def test_missing_field_is_named(world: World, customer: Customer, field: str) -> None:
     body = {name: value for name, value in STRATEGY.items() if name != field}
     answer = await customer.post("/strategy/create", body)
     assert answer.status_code == 422
     assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(field, "missing")]
 
 
-async def test_every_column_is_refused_as_a_field_that_a_client_may_not_set(world: World, customer: Customer):
+async def test_every_column_is_refused_as_a_field_that_a_client_may_not_set(
+    world: World, customer: Customer
+) -> None:
     columns = {column.name for table in Base.metadata.tables.values() for column in table.columns}
     for name in sorted(columns - set(STRATEGY) - {"exchange", "product", "on_stop"}):
         answer = await customer.post("/strategy/create", STRATEGY | {name: "x"})
@@ -151,7 +153,7 @@ async def test_every_column_is_refused_as_a_field_that_a_client_may_not_set(worl
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-0", "0e0", "1" * 5000])
-async def test_number_that_is_no_price_is_refused(world: World, customer: Customer, number: str):
+async def test_number_that_is_no_price_is_refused(world: World, customer: Customer, number: str) -> None:
     body = f'{{"symbol":"TCS","buy_time":"09:30","sell_time":"15:00","quantity":10,"stop_loss":{number}}}'
     answer = await world.http.post("/strategy/create", content=body, headers=customer.bearer)
     assert answer.status_code == 422, answer.text
@@ -160,15 +162,17 @@ async def test_number_that_is_no_price_is_refused(world: World, customer: Custom
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b"[" * 15_000, b'{"symbol":"\\ud800"}']
 )
-async def test_body_that_is_no_json_object_is_refused(world: World, customer: Customer, body: bytes):
+async def test_body_that_is_no_json_object_is_refused(world: World, customer: Customer, body: bytes) -> None:
     answer = await world.http.post("/strategy/create", content=body, headers=customer.bearer)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_request_over_16_kib_is_refused_with_and_without_a_length(world: World, customer: Customer):
+async def test_request_over_16_kib_is_refused_with_and_without_a_length(
+    world: World, customer: Customer
+) -> None:
 
-    async def chunks():
+    async def chunks() -> AsyncIterator[bytes]:
         for _ in range(20):
             yield b" " * 1024
 
@@ -177,7 +181,7 @@ async def test_request_over_16_kib_is_refused_with_and_without_a_length(world: W
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
-async def test_everything_that_is_wrong_is_named_at_once(exchange: World):
+async def test_everything_that_is_wrong_is_named_at_once(exchange: World) -> None:
     customer = await exchange.customer()
     body = {
         "symbol": "NIFTY26DECFUT",
@@ -199,7 +203,7 @@ async def test_everything_that_is_wrong_is_named_at_once(exchange: World):
     assert "from 09:15 and before 15:30" in found["buy_time"]
 
 
-async def test_unknown_symbol_suggests_what_was_meant(world: World, customer: Customer):
+async def test_unknown_symbol_suggests_what_was_meant(world: World, customer: Customer) -> None:
     answer = await customer.post("/strategy/create", STRATEGY | {"symbol": "TSC"})
     (error,) = answer.json()["errors"]
     assert (error["field"], error["code"]) == ("symbol", "unknown_symbol")
@@ -212,7 +216,7 @@ async def test_unknown_symbol_suggests_what_was_meant(world: World, customer: Cu
 )
 async def test_symbol_at_which_the_brokers_list_is_wrong_is_refused_by_name(
     world: World, customer: Customer, passwords: Passwords, tick: object, lot: int, wrong: str
-):
+) -> None:
     with PaperProcess() as paper:
         paper.row("/instruments", [1, 1, "ODD", "ODD", 0, "", 0, tick, lot, "EQ", "NSE", "NSE"])
         real = KiteInstruments(paper.url, SystemClock())
@@ -226,7 +230,7 @@ async def test_symbol_at_which_the_brokers_list_is_wrong_is_refused_by_name(
         await over_paper.create(stop_loss=3500)
 
 
-async def test_start_refuses_a_symbol_at_which_the_brokers_list_has_become_wrong(world: World):
+async def test_start_refuses_a_symbol_at_which_the_brokers_list_has_become_wrong(world: World) -> None:
     trader = await world.trader()
     created = await trader.create()
     world.instruments.unreadable = {"TCS"}
@@ -235,17 +239,19 @@ async def test_start_refuses_a_symbol_at_which_the_brokers_list_has_become_wrong
     assert started.json()["errors"][0]["code"] == "unreadable_symbol"
 
 
-async def test_index_cannot_be_bought(world: World, customer: Customer):
+async def test_index_cannot_be_bought(world: World, customer: Customer) -> None:
     answer = await customer.post("/strategy/create", STRATEGY | {"symbol": "NIFTY 50"})
     (error,) = answer.json()["errors"]
     assert (error["field"], error["code"]) == ("symbol", "not_tradable")
 
 
-async def test_symbol_with_an_ampersand_or_in_small_letters_is_understood(world: World, customer: Customer):
+async def test_symbol_with_an_ampersand_or_in_small_letters_is_understood(
+    world: World, customer: Customer
+) -> None:
     assert (await customer.create(symbol=" m&m "))["symbol"] == "M&M"
 
 
-async def test_buy_time_must_come_before_sell_time(world: World, customer: Customer):
+async def test_buy_time_must_come_before_sell_time(world: World, customer: Customer) -> None:
     for buy_time, sell_time in (("15:00", "15:00"), ("15:00:01", "15:00")):
         answer = await customer.post(
             "/strategy/create", STRATEGY | {"buy_time": buy_time, "sell_time": sell_time}
@@ -253,7 +259,7 @@ async def test_buy_time_must_come_before_sell_time(world: World, customer: Custo
         assert [error["field"] for error in answer.json()["errors"]] == ["sell_time"]
 
 
-async def test_example_of_the_seed_is_accepted_and_says_when_it_will_sell(exchange: World):
+async def test_example_of_the_seed_is_accepted_and_says_when_it_will_sell(exchange: World) -> None:
     customer = await exchange.trader()
     created = await customer.create(sell_time="15:30", stop_loss=3500)
     assert any("15:14" in warning for warning in created["warnings"])
@@ -262,7 +268,9 @@ async def test_example_of_the_seed_is_accepted_and_says_when_it_will_sell(exchan
     assert any("15:14" in warning for warning in started["warnings"])
 
 
-async def test_stop_loss_above_the_last_price_is_accepted_with_a_warning(world: World, customer: Customer):
+async def test_stop_loss_above_the_last_price_is_accepted_with_a_warning(
+    world: World, customer: Customer
+) -> None:
     world.prices.price = Decimal("3499.95")
     warnings = (await customer.create(stop_loss=3500))["warnings"]
     assert len(warnings) == 1
@@ -271,7 +279,7 @@ async def test_stop_loss_above_the_last_price_is_accepted_with_a_warning(world: 
     assert (await customer.create(stop_loss=3500))["warnings"] == []
 
 
-async def test_create_says_try_again_when_no_symbols_are_known(world: World, customer: Customer):
+async def test_create_says_try_again_when_no_symbols_are_known(world: World, customer: Customer) -> None:
     world.instruments.away = True
     answer = await customer.post("/strategy/create", STRATEGY)
     assert answer.status_code == 503
@@ -280,7 +288,7 @@ async def test_create_says_try_again_when_no_symbols_are_known(world: World, cus
     assert wrong.status_code == 422
 
 
-async def test_created_strategy_is_deleted_and_gone(world: World, customer: Customer):
+async def test_created_strategy_is_deleted_and_gone(world: World, customer: Customer) -> None:
     created = await customer.create()
     path = f"/strategy/{created['strategy_id']}"
     assert (await customer.delete(path)).status_code == 204
@@ -288,7 +296,7 @@ async def test_created_strategy_is_deleted_and_gone(world: World, customer: Cust
     assert (await customer.delete(path)).status_code == 404
 
 
-def test_weekdays_of_this_test_agree_with_the_real_calendar():
+def test_weekdays_of_this_test_agree_with_the_real_calendar() -> None:
     real = open_calendar("XNSE")
     day = date(2026, 11, 23)
     for segment in (Segment.CASH, Segment.CASH_CAS):

@@ -14,7 +14,9 @@ from structlog.testing import capture_logs
 from adapters.postgres.engine import Store
 from api.app import create_app
 from api.auth.passwords import Passwords
+from domain.instrument import Instrument
 from tests.api_world import PASSWORD, Customer, World, json_of, new_world
+from tests.fakes.edge import MemoryInstruments
 from tests.postgres import PostgresServer
 
 OPEN = {
@@ -43,7 +45,7 @@ async def call(world: World, method: str, path: str, body: object = None, **more
     return await world.http.request(method, path, json=body, **more)
 
 
-async def test_every_call_needs_a_token_but_those_of_the_contract(world: World):
+async def test_every_call_needs_a_token_but_those_of_the_contract(world: World) -> None:
     every = routes(world)
     assert len(every) >= 25
     for method, path in every:
@@ -54,7 +56,9 @@ async def test_every_call_needs_a_token_but_those_of_the_contract(world: World):
             assert answer.status_code == 401, path
 
 
-async def test_what_changes_something_is_post_or_delete_with_a_bearer_token_and_nothing_else(world: World):
+async def test_what_changes_something_is_post_or_delete_with_a_bearer_token_and_nothing_else(
+    world: World,
+) -> None:
     document = world.app.openapi()
     assert {scheme["scheme"] for scheme in document["components"]["securitySchemes"].values()} == {"bearer"}
     safe_to_follow = {path for method, path in routes(world) if method == "GET"}
@@ -68,7 +72,7 @@ async def test_what_changes_something_is_post_or_delete_with_a_bearer_token_and_
         assert path in OPEN or call_of["security"] == [{"HTTPBearer": []}], path
 
 
-async def test_reading_calls_change_nothing(world: World, database: str):
+async def test_reading_calls_change_nothing(world: World, database: str) -> None:
     customer = await world.trader()
     running = await customer.running()
     before = await everything(database)
@@ -78,7 +82,7 @@ async def test_reading_calls_change_nothing(world: World, database: str):
     assert await everything(database) == before
 
 
-async def test_cookies_are_neither_set_nor_heeded(world: World):
+async def test_cookies_are_neither_set_nor_heeded(world: World) -> None:
     customer = await world.customer()
     cookie = {"Cookie": f"access_token={customer.tokens['access_token']}; session=1"}
     answer = await world.http.get("/auth/me", headers=cookie)
@@ -98,7 +102,7 @@ async def everything(database: str) -> dict[str, list[str]]:
     return {name: sorted(row["row"] for row in found) for name, found in rows.items()}
 
 
-async def test_unknown_foreign_and_malformed_ids_get_the_same_answer_on_every_call(world: World):
+async def test_unknown_foreign_and_malformed_ids_get_the_same_answer_on_every_call(world: World) -> None:
     owner, thief = await world.trader(), await world.trader()
     running = await owner.running()
     mine = await thief.create()
@@ -127,14 +131,14 @@ async def test_unknown_foreign_and_malformed_ids_get_the_same_answer_on_every_ca
     assert (await thief.get("/orders")).json()["items"] == []
 
 
-async def test_own_id_is_answered_so_that_the_refusals_mean_something(world: World):
+async def test_own_id_is_answered_so_that_the_refusals_mean_something(world: World) -> None:
     owner = await world.trader()
     strategy_id = (await owner.create())["strategy_id"]
     for path in ("", "/orders", "/timeline"):
         assert (await owner.get(f"/strategy/{strategy_id}{path}")).status_code == 200
 
 
-async def test_one_users_secrets_are_not_another_ones_login_link(world: World):
+async def test_one_users_secrets_are_not_another_ones_login_link(world: World) -> None:
     await world.trader()
     other = await world.customer()
     answer = await other.get("/broker/login-url")
@@ -159,7 +163,7 @@ async def problems(world: World, customer: Customer) -> list[httpx.Response]:
     ]
 
 
-async def test_every_refusal_is_a_problem_document(world: World):
+async def test_every_refusal_is_a_problem_document(world: World) -> None:
     customer = await world.trader()
     for answer in await problems(world, customer):
         assert answer.status_code >= 400
@@ -173,7 +177,7 @@ async def test_every_refusal_is_a_problem_document(world: World):
             assert set(error) == {"field", "code", "message"}
 
 
-async def test_every_answer_carries_the_security_headers_and_an_id(world: World):
+async def test_every_answer_carries_the_security_headers_and_an_id(world: World) -> None:
     customer = await world.trader()
     shell = await call(world, "GET", "/app")
     assert shell.headers["cache-control"] == "no-cache"  # nobody's secret: kept, and asked for again
@@ -188,14 +192,14 @@ async def test_every_answer_carries_the_security_headers_and_an_id(world: World)
         assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_callers_request_id_comes_back_unless_it_is_not_one(world: World):
+async def test_callers_request_id_comes_back_unless_it_is_not_one(world: World) -> None:
     given = await call(world, "GET", "/health/live", headers={"X-Request-Id": "phone-17"})
     assert given.headers["x-request-id"] == "phone-17"
     odd = await call(world, "GET", "/health/live", headers={"X-Request-Id": "a b\tc<script>"})
     assert re.fullmatch(r"[0-9a-f]{32}", odd.headers["x-request-id"])
 
 
-async def test_a_requests_last_line_says_whose_it_was_and_about_what(world: World):
+async def test_a_requests_last_line_says_whose_it_was_and_about_what(world: World) -> None:
     customer = await world.trader()
     created = await customer.create()
     with capture_logs(processors=[merge_contextvars]) as logged:
@@ -209,9 +213,9 @@ async def test_a_requests_last_line_says_whose_it_was_and_about_what(world: Worl
     assert "run_id" not in second, "what one request was about is not the next one's"
 
 
-async def test_bug_is_answered_without_its_words(world: World):
-    class Broken:
-        async def find(self, exchange: str, symbol: str) -> None:
+async def test_bug_is_answered_without_its_words(world: World) -> None:
+    class Broken(MemoryInstruments):
+        async def find(self, exchange: str, symbol: str) -> Instrument | None:
             raise RuntimeError("postgresql://stopwatch:hunter2@db/stopwatch")
 
     app = create_app(replace(world.parts, instruments=Broken()))
@@ -232,7 +236,7 @@ async def test_bug_is_answered_without_its_words(world: World):
 
 async def test_origin_of_another_site_is_let_in_only_where_the_settings_name_it(
     store: Store, passwords: Passwords
-):
+) -> None:
     world = new_world(store, passwords, cors_origins=("https://app.example",))
     ask = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
     named = await call(world, "OPTIONS", "/strategy", headers={"Origin": "https://app.example", **ask})
@@ -241,7 +245,7 @@ async def test_origin_of_another_site_is_let_in_only_where_the_settings_name_it(
     assert "access-control-allow-origin" not in other.headers
 
 
-async def test_docs_are_off_unless_asked_for(world: World):
+async def test_docs_are_off_unless_asked_for(world: World) -> None:
     assert (await call(world, "GET", "/docs")).status_code == 200
     assert (await call(world, "GET", "/openapi.json")).status_code == 200
     app = create_app(replace(world.parts, docs=False))
@@ -251,7 +255,7 @@ async def test_docs_are_off_unless_asked_for(world: World):
         assert "/docs" not in (await http.get("/app")).text
 
 
-async def test_openapi_says_that_prices_are_numbers_and_bodies_are_closed(world: World):
+async def test_openapi_says_that_prices_are_numbers_and_bodies_are_closed(world: World) -> None:
     document = (await call(world, "GET", "/openapi.json")).json()
     body = document["paths"]["/strategy/create"]["post"]["requestBody"]["content"]["application/json"][
         "schema"
@@ -263,7 +267,7 @@ async def test_openapi_says_that_prices_are_numbers_and_bodies_are_closed(world:
     assert {"type": "number"} in answer["pnl"]["anyOf"]
 
 
-async def test_ready_names_the_part_that_does_not_answer(world: World):
+async def test_ready_names_the_part_that_does_not_answer(world: World) -> None:
     async def gone() -> None:
         raise OSError("10.0.0.7:6379 refused")
 
@@ -280,7 +284,7 @@ async def test_ready_names_the_part_that_does_not_answer(world: World):
         assert (await http.get("/health/live")).status_code == 200
 
 
-async def test_metrics_count_by_route_and_name_no_user_and_no_strategy(world: World):
+async def test_metrics_count_by_route_and_name_no_user_and_no_strategy(world: World) -> None:
     customer = await world.trader()
     strategy_id = (await customer.create())["strategy_id"]
     await customer.get(f"/strategy/{strategy_id}")
@@ -290,7 +294,7 @@ async def test_metrics_count_by_route_and_name_no_user_and_no_strategy(world: Wo
         assert secret not in text
 
 
-async def test_every_call_says_try_again_when_postgres_is_away(passwords: Passwords):
+async def test_every_call_says_try_again_when_postgres_is_away(passwords: Passwords) -> None:
     server = await PostgresServer.started()
     store = Store.open(await server.new_database())
     world = new_world(store, passwords)

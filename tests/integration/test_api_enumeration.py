@@ -42,7 +42,7 @@ async def likeness(world: World, emails: list[str]) -> float:
     return p_value(known, unknown)
 
 
-async def test_login_takes_as_long_for_an_unknown_email_as_for_a_known_one(world: World):
+async def test_login_takes_as_long_for_an_unknown_email_as_for_a_known_one(world: World) -> None:
     emails = [(await world.customer()).email for _ in range(10)]
     await likeness(world, emails)  # what is done for the first time is slow
     for _ in range(TRIES):
@@ -51,7 +51,7 @@ async def test_login_takes_as_long_for_an_unknown_email_as_for_a_known_one(world
     pytest.fail("the time of a refused login tells whether its e-mail is known")
 
 
-def test_rank_test_tells_different_times_apart_and_lets_like_ones_pass():
+def test_rank_test_tells_different_times_apart_and_lets_like_ones_pass() -> None:
     slow = [1.0 + number / 1000 for number in range(SAMPLES)]
     assert p_value(slow, [time + 0.05 for time in slow]) < 0.01
     assert p_value(slow, [time + 0.0001 for time in slow]) > 0.01

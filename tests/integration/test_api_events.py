@@ -70,7 +70,7 @@ class Stream:
         raise AssertionError("the stream has ended")
 
 
-async def test_stream_ends_soon_after_its_login_does(world: World):
+async def test_stream_ends_soon_after_its_login_does(world: World) -> None:
     customer = await world.trader()
     created = await customer.create()
     async with (
@@ -114,7 +114,7 @@ async def say(world: World, running: dict[str, Any], text: str) -> None:
     await PostgresRunStore(world.store).note(ref, "note", text, {"why": text}, text)
 
 
-async def test_stream_tells_what_was_and_then_what_happens(world: World):
+async def test_stream_tells_what_was_and_then_what_happens(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
     strategy_id = running["strategy_id"]
@@ -132,7 +132,7 @@ async def test_stream_tells_what_was_and_then_what_happens(world: World):
     ]
 
 
-async def test_stream_goes_on_after_the_last_event_id(world: World):
+async def test_stream_goes_on_after_the_last_event_id(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
     strategy_id = running["strategy_id"]
@@ -144,7 +144,7 @@ async def test_stream_goes_on_after_the_last_event_id(world: World):
             assert (await events.next())["data"]["text"] == "while away"
 
 
-async def test_line_arrives_by_notice_when_nobody_looks_again(world: World):
+async def test_line_arrives_by_notice_when_nobody_looks_again(world: World) -> None:
     world = replace(world, app=create_app(replace(world.parts, look_every_seconds=3600)))
     customer = await world.trader()
     running = await customer.running()
@@ -155,7 +155,9 @@ async def test_line_arrives_by_notice_when_nobody_looks_again(world: World):
             assert (await events.next())["data"]["text"] == f"line {number}"
 
 
-async def test_line_arrives_by_looking_again_when_notices_are_lost(store: Store, passwords: Passwords):
+async def test_line_arrives_by_looking_again_when_notices_are_lost(
+    store: Store, passwords: Passwords
+) -> None:
     world = new_world(store, passwords, look_every_seconds=0.05)
     customer = await world.trader()
     running = await customer.running()
@@ -165,7 +167,7 @@ async def test_line_arrives_by_looking_again_when_notices_are_lost(store: Store,
         assert (await events.next())["data"]["text"] == "quietly"
 
 
-async def test_stream_ends_when_its_token_does(world: World):
+async def test_stream_ends_when_its_token_does(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
     async with served(world) as address, following(address, customer, running["strategy_id"]) as events:
@@ -176,7 +178,7 @@ async def test_stream_ends_when_its_token_does(world: World):
             await events.next()
 
 
-async def test_stream_is_not_found_for_another_user(world: World):
+async def test_stream_is_not_found_for_another_user(world: World) -> None:
     owner, other = await world.trader(), await world.customer()
     running = await owner.running()
     answer = await other.get(f"/strategy/{running['strategy_id']}/events")
@@ -184,19 +186,19 @@ async def test_stream_is_not_found_for_another_user(world: World):
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "1e3", "9" * 30, "٣"])
-async def test_last_event_id_that_is_none_is_refused(world: World, last: str):
+async def test_last_event_id_that_is_none_is_refused(world: World, last: str) -> None:
     customer = await world.trader()
     running = await customer.running()
     headers = customer.bearer | {"Last-Event-ID": last}
     answer = await world.http.get(
         f"/strategy/{running['strategy_id']}/events",
-        headers={name: value.encode() for name, value in headers.items()},
+        headers={name.encode(): value.encode() for name, value in headers.items()},
     )
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["Last-Event-ID"]
 
 
-async def test_stream_leaves_nothing_behind_when_its_client_is_gone(world: World):
+async def test_stream_leaves_nothing_behind_when_its_client_is_gone(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
     bells = world.parts.notices

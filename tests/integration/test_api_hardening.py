@@ -46,9 +46,9 @@ def operations(world: World) -> list[tuple[str, str, dict[str, Any]]]:
 # Fields
 
 
-def valid_body(path: str, email: str) -> dict[str, object]:
+def valid_body(path: str, email: str) -> dict[str, Any]:
     credentials: dict[str, object] = {"email": email, "password": PASSWORD}
-    return {
+    bodies: dict[str, dict[str, Any]] = {
         "/auth/register": credentials | {"email": f"new-{email}"},
         "/auth/login": credentials,
         "/auth/refresh": {"refresh_token": "x"},
@@ -57,10 +57,11 @@ def valid_body(path: str, email: str) -> dict[str, object]:
         "/strategy/create": STRATEGY,
         "/strategy/start": {"strategy_id": str(uuid4())},
         "/strategy/stop": {"strategy_id": str(uuid4())},
-    }.get(path, {})
+    }
+    return bodies.get(path, {})
 
 
-async def test_no_column_of_the_database_is_a_field_of_a_call_that_does_not_name_it(world: World):
+async def test_no_column_of_the_database_is_a_field_of_a_call_that_does_not_name_it(world: World) -> None:
     customer = await world.trader()
     columns = {column.name for table in Base.metadata.tables.values() for column in table.columns}
     assert {"user_id", "status", "password_hash", "login_dead", "prev_hash"} <= columns
@@ -111,7 +112,9 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize("field", ["stop_loss", "quantity"])
-async def test_what_is_no_honest_number_is_a_422_that_names_the_field_or_the_body(world: World, field: str):
+async def test_what_is_no_honest_number_is_a_422_that_names_the_field_or_the_body(
+    world: World, field: str
+) -> None:
     customer = await world.trader()
     for number in NUMBERS:
         rest = json.dumps({name: value for name, value in STRATEGY.items() if name != field})
@@ -145,12 +148,12 @@ async def test_what_is_no_honest_number_is_a_422_that_names_the_field_or_the_bod
         b'{"email": "a\\u0000@example.com", "password": "long enough"}',
     ],
 )
-async def test_what_is_not_one_plain_json_object_is_a_422(world: World, raw: bytes):
+async def test_what_is_not_one_plain_json_object_is_a_422(world: World, raw: bytes) -> None:
     answer = await world.http.post("/auth/login", content=raw)
     assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
 
 
-async def test_text_that_no_column_can_hold_is_refused_wherever_it_comes_in(world: World):
+async def test_text_that_no_column_can_hold_is_refused_wherever_it_comes_in(world: World) -> None:
     customer = await world.trader()
     for path in (
         "/instruments?q=%00",
@@ -167,7 +170,7 @@ async def test_text_that_no_column_can_hold_is_refused_wherever_it_comes_in(worl
 # Headers
 
 
-async def test_every_call_carries_every_security_header_whatever_it_answers(world: World):
+async def test_every_call_carries_every_security_header_whatever_it_answers(world: World) -> None:
     customer = await world.trader()
     seen = set()
     for method, path, _ in operations(world):
@@ -181,7 +184,7 @@ async def test_every_call_carries_every_security_header_whatever_it_answers(worl
     assert seen >= {200, 401, 404, 405, 422}
 
 
-async def test_an_unforeseen_error_carries_them_too(world: World):
+async def test_an_unforeseen_error_carries_them_too(world: World) -> None:
     async def broken(*_: object) -> None:
         raise RuntimeError("postgresql://stopwatch:hunter2@db/stopwatch")
 
@@ -206,7 +209,7 @@ def assert_hardened(answer: httpx.Response) -> None:
         assert absent not in headers
 
 
-async def test_no_answer_repeats_the_host_that_the_client_names(world: World):
+async def test_no_answer_repeats_the_host_that_the_client_names(world: World) -> None:
     customer = await world.trader()
     forged = {
         "Host": EVIL,
@@ -239,7 +242,7 @@ async def test_no_answer_repeats_the_host_that_the_client_names(world: World):
     assert redirects == 1  # the callback's, which is relative
 
 
-async def test_no_route_takes_postbacks_so_that_a_forged_fill_changes_nothing(world: World):
+async def test_no_route_takes_postbacks_so_that_a_forged_fill_changes_nothing(world: World) -> None:
     """The product learns of fills by asking; nobody is believed who calls."""
     customer = await world.trader()
     running = await customer.running()
@@ -273,7 +276,7 @@ async def test_no_route_takes_postbacks_so_that_a_forged_fill_changes_nothing(wo
     assert (await customer.get("/orders")).json()["items"] == []
 
 
-async def test_production_shows_neither_docs_nor_origins(world: World):
+async def test_production_shows_neither_docs_nor_origins(world: World) -> None:
     app = create_app(replace(world.parts, docs=False))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as http:
         for path in ("/docs", "/openapi.json", "/redoc", "/docs/oauth2-redirect"):
@@ -330,7 +333,7 @@ async def is_well(port: int) -> bool:
         return (await http.get(f"http://127.0.0.1:{port}/health/live", timeout=30)).status_code == 200
 
 
-async def test_a_body_without_end_is_cut_after_the_limit_and_never_kept(world: World):
+async def test_a_body_without_end_is_cut_after_the_limit_and_never_kept(world: World) -> None:
     async with served(world) as port:
         reader, writer = await opened(port, HEAD, "Transfer-Encoding: chunked\r\n\r\n")
         sent, chunk = 0, "400\r\n" + "x" * 0x400 + "\r\n"
@@ -355,14 +358,14 @@ async def test_a_body_without_end_is_cut_after_the_limit_and_never_kept(world: W
 )
 async def test_a_length_that_is_false_is_answered_before_a_byte_of_the_body(
     world: World, length: str, status: int
-):
+) -> None:
     async with served(world) as port:
         reader, writer = await opened(port, HEAD, f"Content-Length: {length}\r\n\r\n")
         assert (await answer_of(reader))[0] == status
         writer.close()
 
 
-async def test_a_request_is_never_smuggled_behind_another(world: World):
+async def test_a_request_is_never_smuggled_behind_another(world: World) -> None:
     async with served(world) as port:
         smuggled = "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
         both = f"Content-Length: {len(smuggled) + 5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}"
@@ -374,7 +377,7 @@ async def test_a_request_is_never_smuggled_behind_another(world: World):
         writer.close()
 
 
-async def test_heads_that_drip_are_ended_while_others_are_served(world: World):
+async def test_heads_that_drip_are_ended_while_others_are_served(world: World) -> None:
     async with served(world, head_seconds=1.5) as port:
         slow = [await opened(port, HEAD, "X-Drip: ") for _ in range(50)]
         silent = await opened(port)
@@ -390,7 +393,7 @@ async def test_heads_that_drip_are_ended_while_others_are_served(world: World):
             writer.close()
 
 
-async def test_a_second_head_on_a_kept_connection_may_not_drip_either(world: World):
+async def test_a_second_head_on_a_kept_connection_may_not_drip_either(world: World) -> None:
     async with served(world, head_seconds=1.5) as port:
         live = "GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
         reader, writer = await opened(port, live)
@@ -400,7 +403,7 @@ async def test_a_second_head_on_a_kept_connection_may_not_drip_either(world: Wor
         writer.close()
 
 
-async def test_a_kept_connection_that_is_quiet_stays_for_longer_than_a_head_may_take(world: World):
+async def test_a_kept_connection_that_is_quiet_stays_for_longer_than_a_head_may_take(world: World) -> None:
     async with served(world, head_seconds=0.5) as port:
         live = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
         reader, writer = await opened(port, live.decode())
@@ -412,7 +415,7 @@ async def test_a_kept_connection_that_is_quiet_stays_for_longer_than_a_head_may_
         writer.close()
 
 
-async def test_a_body_that_drips_is_ended(world: World, monkeypatch: pytest.MonkeyPatch):
+async def test_a_body_that_drips_is_ended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_module, "SECONDS", 1.0)
     async with served(world) as port:
         reader, writer = await opened(port, HEAD, "Content-Length: 100\r\n\r\n{")
@@ -421,7 +424,7 @@ async def test_a_body_that_drips_is_ended(world: World, monkeypatch: pytest.Monk
         writer.close()
 
 
-async def test_a_head_without_end_is_refused_before_it_fills_the_memory(world: World):
+async def test_a_head_without_end_is_refused_before_it_fills_the_memory(world: World) -> None:
     async with served(world) as port:
         for endless in ("X-Long: " + "x" * 4096, "GET /" + "x" * 4096):
             start = "" if endless.startswith("GET") else HEAD
@@ -440,7 +443,7 @@ async def test_a_head_without_end_is_refused_before_it_fills_the_memory(world: W
         assert await is_well(port)
 
 
-async def test_connections_beyond_the_limit_are_told_so_and_the_others_are_served(world: World):
+async def test_connections_beyond_the_limit_are_told_so_and_the_others_are_served(world: World) -> None:
     async with served(world, connections=20) as port:
         held = [await opened(port) for _ in range(19)]
         await asyncio.sleep(0.2)
@@ -458,7 +461,7 @@ async def test_connections_beyond_the_limit_are_told_so_and_the_others_are_serve
         assert await is_well(port)
 
 
-def test_the_process_leaves_files_for_what_it_needs_itself():
+def test_the_process_leaves_files_for_what_it_needs_itself() -> None:
     import resource
 
     connections = most_connections()

@@ -23,7 +23,7 @@ async def exchange(store: Store, passwords: Passwords) -> World:
     return opened
 
 
-async def test_lists_are_paged_newest_first_without_gaps_or_repeats(world: World):
+async def test_lists_are_paged_newest_first_without_gaps_or_repeats(world: World) -> None:
     customer = await world.customer()
     ids = [(await customer.create())["strategy_id"] for _ in range(7)]
     seen_ids, cursor = [], None
@@ -51,14 +51,14 @@ async def test_lists_are_paged_newest_first_without_gaps_or_repeats(world: World
         ("cursor=ZXZlbnR8MQ", "cursor"),
     ],
 )
-async def test_bad_page_is_refused_and_named(world: World, query: str, field: str):
+async def test_bad_page_is_refused_and_named(world: World, query: str, field: str) -> None:
     customer = await world.customer()
     answer = await customer.get(f"/strategy?{query}")
     assert answer.status_code == 422, answer.text
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
-async def test_market_status_on_a_weekend_names_the_next_session(exchange: World):
+async def test_market_status_on_a_weekend_names_the_next_session(exchange: World) -> None:
     customer = await exchange.customer()
     exchange.clock.at = datetime(2026, 11, 28, 6, 0, tzinfo=UTC)
     shown = (await customer.get("/market/status")).json()
@@ -69,7 +69,7 @@ async def test_market_status_on_a_weekend_names_the_next_session(exchange: World
     assert (await customer.get("/market/status?segment=cash_cas")).json()["status"] == "closed"
 
 
-async def test_instrument_search_finds_symbols_with_ticks_as_numbers(world: World):
+async def test_instrument_search_finds_symbols_with_ticks_as_numbers(world: World) -> None:
     customer = await world.customer()
     answer = await customer.get("/instruments?q=tcs")
     assert '"tick_size":0.05' in answer.text

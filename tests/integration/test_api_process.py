@@ -91,6 +91,7 @@ async def running(
     port = free_port()
     process = await launched(environment, "--port", str(port), within=within)
     address = f"http://127.0.0.1:{port}"
+    assert process.stderr is not None
     drain = asyncio.create_task(process.stderr.read())
     try:
         async with httpx.AsyncClient() as http, asyncio.timeout(60):
@@ -107,7 +108,7 @@ async def running(
         await drain
 
 
-async def test_process_names_the_setting_it_lacks_in_one_sentence():
+async def test_process_names_the_setting_it_lacks_in_one_sentence() -> None:
     environment = settings("postgresql://nobody@127.0.0.1:1/none")
     del environment["STOPWATCH_SEAL_KEY"]
     process = await launched(environment, "--port", str(free_port()))
@@ -120,7 +121,7 @@ async def test_process_names_the_setting_it_lacks_in_one_sentence():
 @pytest.mark.parametrize(
     "name", ["database_url_api", "redis_url", "temporal_address", "jwt_secret", "seal_key"]
 )
-async def test_no_part_starts_without_its_setting(name: str):
+async def test_no_part_starts_without_its_setting(name: str) -> None:
     with pytest.raises(MissingSetting, match=f"STOPWATCH_{name.upper()} is not set"):
         async with wired(Settings(**GIVEN | {name: None})):
             pass
@@ -129,14 +130,14 @@ async def test_no_part_starts_without_its_setting(name: str):
 @pytest.mark.parametrize(
     ("name", "value"), [("jwt_secret", "changeme"), ("seal_key", "short"), ("seal_key", "?" * 43)]
 )
-async def test_weak_or_malformed_key_is_refused_without_being_shown(name: str, value: str):
+async def test_weak_or_malformed_key_is_refused_without_being_shown(name: str, value: str) -> None:
     with pytest.raises((WeakSecret, BadKey), match=f"STOPWATCH_{name.upper()}") as refusal:
         async with wired(Settings(**GIVEN | {name: value})):
             pass
     assert value not in str(refusal.value)
 
 
-async def test_process_refuses_a_setting_that_is_not_right():
+async def test_process_refuses_a_setting_that_is_not_right() -> None:
     environment = settings("postgresql://nobody@127.0.0.1:1/none", STOPWATCH_CALENDAR="moon")
     process = await launched(environment, "--port", str(free_port()))
     _, said = await process.communicate()
@@ -145,7 +146,7 @@ async def test_process_refuses_a_setting_that_is_not_right():
     assert said.decode().count("\n") == 1
 
 
-async def test_start_and_login_are_unavailable_when_temporal_was_never_there():
+async def test_start_and_login_are_unavailable_when_temporal_was_never_there() -> None:
     now = datetime.now(UTC)
     strategy = Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15), Decimal(3500), 10)
     async with wired(Settings(**GIVEN)) as parts:
@@ -157,7 +158,7 @@ async def test_start_and_login_are_unavailable_when_temporal_was_never_there():
             await parts.broker_logins.login(uuid4(), LoginKind.ACCESS_TOKEN, b"sealed")
 
 
-async def test_process_says_who_is_in_the_way_when_the_port_is_taken():
+async def test_process_says_who_is_in_the_way_when_the_port_is_taken() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -171,7 +172,7 @@ async def test_process_says_who_is_in_the_way_when_the_port_is_taken():
 
 async def test_process_serves_what_it_can_while_redis_temporal_and_broker_are_away(
     postgres: PostgresServer, database: str
-):
+) -> None:
     async with (
         running(settings(postgres.api_url(database))) as (_, address),
         httpx.AsyncClient(base_url=address) as http,
@@ -188,7 +189,7 @@ async def test_process_serves_what_it_can_while_redis_temporal_and_broker_are_aw
         assert (await http.get("/docs")).status_code == 404
 
 
-async def test_process_may_leave_no_core_file_whatever_the_host_allows():
+async def test_process_may_leave_no_core_file_whatever_the_host_allows() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
     try:
@@ -206,7 +207,7 @@ def of_process(pid: int, name: str) -> str:
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="this system has no setpriv")
 async def test_process_serves_as_a_container_confines_it(
     postgres: PostgresServer, database: str, tmp_path: Path
-):
+) -> None:
     """No capabilities, no new privileges, not a byte written to any file, its secrets as files."""
     environment = settings(postgres.api_url(database))
     for name in ("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY"):
@@ -234,7 +235,7 @@ async def test_process_serves_as_a_container_confines_it(
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_process_ends_in_order_with_a_stream_open(
     postgres: PostgresServer, database: str, number: signal.Signals
-):
+) -> None:
     async with (
         running(settings(postgres.api_url(database))) as (process, address),
         httpx.AsyncClient(base_url=address) as http,
@@ -267,7 +268,7 @@ async def created(http: httpx.AsyncClient, database: str) -> tuple[str, dict[str
     return str(strategy.strategy_id), bearer
 
 
-async def test_process_refuses_a_role_that_sees_every_users_rows(database: str):
+async def test_process_refuses_a_role_that_sees_every_users_rows(database: str) -> None:
     """The owner's address given to the API by mistake."""
     process = await launched(settings(database), "--port", str(free_port()))
     assert process.stderr is not None

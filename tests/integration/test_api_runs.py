@@ -61,7 +61,7 @@ async def bought(world: World, customer: Customer, outcome: Outcome, sold: int =
     return running
 
 
-async def test_start_plans_the_day_and_answers_with_the_run(exchange: World):
+async def test_start_plans_the_day_and_answers_with_the_run(exchange: World) -> None:
     customer = await exchange.trader()
     created = await customer.create()
     answer = await customer.start(created["strategy_id"])
@@ -75,7 +75,7 @@ async def test_start_plans_the_day_and_answers_with_the_run(exchange: World):
     assert started["started_at"]
 
 
-async def test_second_start_returns_the_same_run(exchange: World):
+async def test_second_start_returns_the_same_run(exchange: World) -> None:
     customer = await exchange.trader()
     running = await customer.running()
     again = await customer.start(running["strategy_id"])
@@ -84,14 +84,14 @@ async def test_second_start_returns_the_same_run(exchange: World):
     assert len(exchange.runs.started) == 1
 
 
-async def test_start_after_buy_time_is_for_the_next_trading_day(exchange: World):
+async def test_start_after_buy_time_is_for_the_next_trading_day(exchange: World) -> None:
     customer = await exchange.trader()
     exchange.clock.at = datetime(2026, 11, 27, 4, 0, tzinfo=UTC)  # Friday, at buy_time
     created = await customer.create()
     assert (await customer.start(created["strategy_id"])).json()["trading_day"] == "2026-11-30"
 
 
-async def test_start_after_a_stop_is_a_new_run(exchange: World):
+async def test_start_after_a_stop_is_a_new_run(exchange: World) -> None:
     customer = await exchange.trader()
     running = await customer.running()
     await customer.stop(running["strategy_id"])
@@ -100,7 +100,7 @@ async def test_start_after_a_stop_is_a_new_run(exchange: World):
     assert again["run_id"] != running["run_id"]
 
 
-async def test_start_needs_a_broker_account_but_not_a_live_login(exchange: World):
+async def test_start_needs_a_broker_account_but_not_a_live_login(exchange: World) -> None:
     customer = await exchange.customer()
     created = await customer.create()
     answer = await customer.start(created["strategy_id"])
@@ -114,7 +114,7 @@ async def test_start_needs_a_broker_account_but_not_a_live_login(exchange: World
     assert "log in again before 09:30 on 2026-11-23" in warning
 
 
-async def test_start_the_evening_before_warns_that_the_login_ends_in_the_morning(exchange: World):
+async def test_start_the_evening_before_warns_that_the_login_ends_in_the_morning(exchange: World) -> None:
     customer = await exchange.customer()
     exchange.clock.at = MONDAY_0830 + timedelta(hours=9)  # 17:30
     await customer.connect()
@@ -125,7 +125,7 @@ async def test_start_the_evening_before_warns_that_the_login_ends_in_the_morning
     assert "before 09:30 on 2026-11-24" in warning
 
 
-async def test_start_beyond_the_calendar_says_the_last_known_day(exchange: World):
+async def test_start_beyond_the_calendar_says_the_last_known_day(exchange: World) -> None:
     customer = await exchange.trader()
     created = await customer.create()
     exchange.clock.at = datetime(2026, 12, 31, 12, 0, tzinfo=UTC)
@@ -151,7 +151,7 @@ async def nse(store: Store, passwords: Passwords) -> World:
 )
 async def test_start_in_a_year_without_a_published_list_goes_by_the_estimate_and_says_so(
     nse: World, now: datetime, trading_day: str
-):
+) -> None:
     nse.clock.at = now
     customer = await nse.trader()
     created = await customer.create()
@@ -167,7 +167,7 @@ async def test_start_in_a_year_without_a_published_list_goes_by_the_estimate_and
     assert "again on that morning" in warning
 
 
-async def test_start_on_a_published_day_speaks_of_no_estimate(nse: World):
+async def test_start_on_a_published_day_speaks_of_no_estimate(nse: World) -> None:
     nse.clock.at = MONDAY_0830
     customer = await nse.trader()
     running = await customer.running()
@@ -177,7 +177,7 @@ async def test_start_on_a_published_day_speaks_of_no_estimate(nse: World):
 
 async def test_left_over_shares_are_sold_although_the_calendar_cannot_be_read(
     store: Store, passwords: Passwords, tmp_path: Path
-):
+) -> None:
     file = tmp_path / "days.toml"
     file.write_text("")
     world = new_world(store, passwords, calendar=ExchangeCalendar(file))
@@ -190,7 +190,7 @@ async def test_left_over_shares_are_sold_although_the_calendar_cannot_be_read(
     assert world.runs.started[-1].sell_only
 
 
-async def test_start_says_try_again_when_temporal_is_away(exchange: World):
+async def test_start_says_try_again_when_temporal_is_away(exchange: World) -> None:
     customer = await exchange.trader()
     created = await customer.create()
     exchange.runs.away = True
@@ -200,14 +200,14 @@ async def test_start_says_try_again_when_temporal_is_away(exchange: World):
     assert (await customer.get(f"/strategy/{created['strategy_id']}")).json()["status"] == "created"
 
 
-async def test_stop_before_the_first_start_is_refused(world: World):
+async def test_stop_before_the_first_start_is_refused(world: World) -> None:
     customer = await world.trader()
     created = await customer.create()
     answer = await customer.stop(created["strategy_id"])
     assert (answer.status_code, answer.json()["code"]) == (409, "not_started")
 
 
-async def test_stop_answers_stopped_and_again_the_same(world: World):
+async def test_stop_answers_stopped_and_again_the_same(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
     first = await customer.stop(running["strategy_id"])
@@ -218,7 +218,7 @@ async def test_stop_answers_stopped_and_again_the_same(world: World):
     assert [request.on_stop for request in world.runs.stops] == [None]
 
 
-async def test_stop_that_takes_longer_is_accepted_and_goes_on(world: World):
+async def test_stop_that_takes_longer_is_accepted_and_goes_on(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
     world.runs.slow_exit = True
@@ -229,7 +229,7 @@ async def test_stop_that_takes_longer_is_accepted_and_goes_on(world: World):
     assert (await customer.stop(running["strategy_id"])).status_code == 200
 
 
-async def test_stop_answers_as_it_is_when_the_run_ended_meanwhile(world: World):
+async def test_stop_answers_as_it_is_when_the_run_ended_meanwhile(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
     world.runs.ends_before_stop = True
@@ -237,7 +237,7 @@ async def test_stop_answers_as_it_is_when_the_run_ended_meanwhile(world: World):
     assert (answer.status_code, answer.json()["outcome"]) == (200, "sold")
 
 
-async def test_stop_says_try_again_when_the_run_was_taken_away(world: World):
+async def test_stop_says_try_again_when_the_run_was_taken_away(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
     world.runs.open.clear()
@@ -245,7 +245,7 @@ async def test_stop_says_try_again_when_the_run_was_taken_away(world: World):
     assert (answer.status_code, answer.json()["code"]) == (503, "run_missing")
 
 
-async def test_finished_day_shows_fills_profit_and_orders(world: World):
+async def test_finished_day_shows_fills_profit_and_orders(world: World) -> None:
     customer = await world.trader()
     running = await bought(world, customer, Outcome.SOLD, sold=10)
     shown = json_of(await customer.get(f"/strategy/{running['strategy_id']}"))
@@ -267,7 +267,7 @@ async def test_finished_day_shows_fills_profit_and_orders(world: World):
         }
 
 
-async def test_orders_and_timeline_of_another_user_are_not_shown(world: World):
+async def test_orders_and_timeline_of_another_user_are_not_shown(world: World) -> None:
     owner, other = await world.trader(), await world.customer()
     running = await bought(world, owner, Outcome.SOLD, sold=10)
     assert len((await owner.get("/orders")).json()["items"]) == 2
@@ -278,14 +278,14 @@ async def test_orders_and_timeline_of_another_user_are_not_shown(world: World):
         assert await OrderLogReader(session, stranger).page(10, None, strategy_id) == []
 
 
-async def test_intents_that_were_never_sent_are_not_in_the_order_log(world: World):
+async def test_intents_that_were_never_sent_are_not_in_the_order_log(world: World) -> None:
     customer = await world.trader()
     running = await bought(world, customer, Outcome.KEPT)
     orders = (await customer.get(f"/strategy/{running['strategy_id']}/orders")).json()["items"]
     assert [order["leg"] for order in orders] == ["entry"]
 
 
-async def test_start_is_refused_while_shares_of_a_failed_exit_are_held(world: World):
+async def test_start_is_refused_while_shares_of_a_failed_exit_are_held(world: World) -> None:
     customer = await world.trader()
     running = await bought(world, customer, Outcome.SOLD)
     answer = await customer.start(running["strategy_id"])
@@ -294,13 +294,13 @@ async def test_start_is_refused_while_shares_of_a_failed_exit_are_held(world: Wo
     assert (deleted.status_code, deleted.json()["code"]) == (409, "position_open")
 
 
-async def test_start_is_free_again_when_the_shares_were_kept(world: World):
+async def test_start_is_free_again_when_the_shares_were_kept(world: World) -> None:
     customer = await world.trader()
     running = await bought(world, customer, Outcome.KEPT)
     assert (await customer.start(running["strategy_id"])).status_code == 200
 
 
-async def test_stop_with_exit_sells_what_was_kept(world: World):
+async def test_stop_with_exit_sells_what_was_kept(world: World) -> None:
     customer = await world.trader()
     running = await bought(world, customer, Outcome.KEPT)
     quiet = await customer.stop(running["strategy_id"])
@@ -317,7 +317,7 @@ async def test_stop_with_exit_sells_what_was_kept(world: World):
     assert again.status_code == 200
 
 
-async def test_profit_counts_what_is_held_at_the_last_price_and_is_unknown_without_one(world: World):
+async def test_profit_counts_what_is_held_at_the_last_price_and_is_unknown_without_one(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
     desk = desk_of(world)
@@ -336,7 +336,7 @@ async def test_profit_counts_what_is_held_at_the_last_price_and_is_unknown_witho
     assert json_of(await customer.get(path))["pnl"] is None
 
 
-async def test_timeline_is_paged_oldest_first(world: World):
+async def test_timeline_is_paged_oldest_first(world: World) -> None:
     customer = await world.trader()
     running = await bought(world, customer, Outcome.SOLD, sold=10)
     path = f"/strategy/{running['strategy_id']}/timeline"
@@ -354,7 +354,7 @@ async def test_timeline_is_paged_oldest_first(world: World):
     assert paged == whole["items"]
 
 
-async def test_running_strategy_is_not_deleted(world: World):
+async def test_running_strategy_is_not_deleted(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
     answer = await customer.delete(f"/strategy/{running['strategy_id']}")

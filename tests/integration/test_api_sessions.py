@@ -49,7 +49,7 @@ async def lives(customer: Customer) -> bool:
     return access
 
 
-async def test_sessions_show_where_somebody_is_logged_in_and_which_is_this_one(world: World):
+async def test_sessions_show_where_somebody_is_logged_in_and_which_is_this_one(world: World) -> None:
     laptop = await world.customer()
     phone = await logged_in(world, laptop, "Stopwatch/1.0 (Android 16)\t" + "x" * 300)
     await world.customer()
@@ -61,7 +61,7 @@ async def test_sessions_show_where_somebody_is_logged_in_and_which_is_this_one(w
     assert set(listed[0]) == {"id", "created_at", "last_used_at", "ip", "user_agent", "current"}
 
 
-async def test_session_says_when_it_was_renewed_last(world: World):
+async def test_session_says_when_it_was_renewed_last(world: World) -> None:
     customer = await world.customer()
     before = (await sessions(customer))[0]
     await world.http.post("/auth/refresh", json={"refresh_token": customer.tokens["refresh_token"]})
@@ -71,7 +71,7 @@ async def test_session_says_when_it_was_renewed_last(world: World):
     assert after["created_at"] == before["created_at"]
 
 
-async def test_one_device_is_logged_out_by_another(world: World):
+async def test_one_device_is_logged_out_by_another(world: World) -> None:
     laptop = await world.customer()
     phone = await logged_in(world, laptop)
     other = next(item for item in await sessions(laptop) if not item["current"])
@@ -83,7 +83,7 @@ async def test_one_device_is_logged_out_by_another(world: World):
     assert (again.status_code, again.json()["code"]) == (404, "not_found")
 
 
-async def test_session_of_another_user_is_as_unknown_as_any(world: World):
+async def test_session_of_another_user_is_as_unknown_as_any(world: World) -> None:
     owner, thief = await world.customer(), await world.customer()
     theirs = (await sessions(owner))[0]["id"]
     answers = [
@@ -95,7 +95,7 @@ async def test_session_of_another_user_is_as_unknown_as_any(world: World):
     assert await lives(owner)
 
 
-async def test_logging_out_everywhere_ends_every_device_of_this_user_and_nobody_elses(world: World):
+async def test_logging_out_everywhere_ends_every_device_of_this_user_and_nobody_elses(world: World) -> None:
     laptop, stranger = await world.customer(), await world.customer()
     phone = await logged_in(world, laptop)
     assert (await phone.delete("/auth/sessions")).status_code == 204
@@ -104,7 +104,7 @@ async def test_logging_out_everywhere_ends_every_device_of_this_user_and_nobody_
     assert await lives(stranger)
 
 
-async def test_new_password_ends_every_login_and_opens_one(world: World):
+async def test_new_password_ends_every_login_and_opens_one(world: World) -> None:
     laptop = await world.customer()
     phone = await logged_in(world, laptop)
     answer = await changed(phone, PASSWORD, NEW_PASSWORD)
@@ -128,7 +128,7 @@ async def test_new_password_ends_every_login_and_opens_one(world: World):
 )
 async def test_password_is_not_changed_when_a_word_is_wrong(
     world: World, current: str, new: str, field: str, code: str
-):
+) -> None:
     customer = await world.customer()
     answer = await changed(customer, current, new)
     assert answer.status_code == 422
@@ -136,7 +136,7 @@ async def test_password_is_not_changed_when_a_word_is_wrong(
     assert await lives(customer)
 
 
-async def test_password_changed_twice_at_once_is_changed_once(world: World):
+async def test_password_changed_twice_at_once_is_changed_once(world: World) -> None:
     customer = await world.customer()
     words = ("one of two new words", "other of two new words")
     answers = await asyncio.gather(*(changed(customer, PASSWORD, new) for new in words))
@@ -146,13 +146,13 @@ async def test_password_changed_twice_at_once_is_changed_once(world: World):
 @pytest.mark.parametrize(
     "word", ["password", "PassWord@123", "12345678", "qwertyuiop", "asha.rao@example.com"]
 )
-async def test_password_that_is_guessed_first_is_refused(world: World, word: str):
+async def test_password_that_is_guessed_first_is_refused(world: World, word: str) -> None:
     body = {"email": "asha.rao@example.com", "password": word}
     answer = await world.http.post("/auth/register", json=body)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "easy_password")
 
 
-async def test_twenty_refreshes_at_once_do_not_fork(world: World):
+async def test_twenty_refreshes_at_once_do_not_fork(world: World) -> None:
     customer = await world.customer()
     body = {"refresh_token": customer.tokens["refresh_token"]}
     answers = await asyncio.gather(*(world.http.post("/auth/refresh", json=body) for _ in range(20)))
@@ -161,7 +161,7 @@ async def test_twenty_refreshes_at_once_do_not_fork(world: World):
     assert len(await sessions(customer)) == 1
 
 
-async def test_stolen_refresh_token_ends_access_tokens_too_once_it_is_used_again(world: World):
+async def test_stolen_refresh_token_ends_access_tokens_too_once_it_is_used_again(world: World) -> None:
     world.clock.at = datetime.now(UTC)
     customer = await world.customer()
     body = {"refresh_token": customer.tokens["refresh_token"]}
@@ -173,7 +173,7 @@ async def test_stolen_refresh_token_ends_access_tokens_too_once_it_is_used_again
     assert (await customer.get("/auth/me")).status_code == 401
 
 
-async def test_refresh_in_flight_does_not_outlive_a_new_password(world: World):
+async def test_refresh_in_flight_does_not_outlive_a_new_password(world: World) -> None:
     customer = await world.customer()
     body = {"refresh_token": customer.tokens["refresh_token"]}
     pair, *renewed = await asyncio.gather(
@@ -186,7 +186,7 @@ async def test_refresh_in_flight_does_not_outlive_a_new_password(world: World):
             assert not await lives(Customer(world.http, customer.email, answer.json()))
 
 
-async def test_the_least_used_of_a_hundred_logins_ends_when_one_more_is_opened(world: World):
+async def test_the_least_used_of_a_hundred_logins_ends_when_one_more_is_opened(world: World) -> None:
     customer = await world.customer()
     user_id = await customer.id()
     now = world.clock.now()

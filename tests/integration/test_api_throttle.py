@@ -66,7 +66,7 @@ async def guesses(
     return Counter(answer.status_code for answer in answers), answers
 
 
-async def test_ten_guesses_a_quarter_hour_however_many_are_sent_at_once(world: World):
+async def test_ten_guesses_a_quarter_hour_however_many_are_sent_at_once(world: World) -> None:
     customer = await customer_at(world)
     counted, answers = await guesses(at(world, ATTACKER), customer.email, 150)
     assert counted == {401: LOGIN_HERE.amount, 429: 150 - LOGIN_HERE.amount}
@@ -77,7 +77,7 @@ async def test_ten_guesses_a_quarter_hour_however_many_are_sent_at_once(world: W
     assert (await log_in(at(world, ATTACKER), customer.email)).status_code == 429
 
 
-async def test_address_that_a_client_claims_for_itself_counts_for_nothing(world: World):
+async def test_address_that_a_client_claims_for_itself_counts_for_nothing(world: World) -> None:
     customer = await customer_at(world)
     http = at(world, ATTACKER)
     answers = [
@@ -88,7 +88,7 @@ async def test_address_that_a_client_claims_for_itself_counts_for_nothing(world:
     assert [item["ip"] for item in (await customer.get("/auth/sessions")).json()["items"]] == [HOME]
 
 
-async def test_owner_gets_in_where_he_was_before_while_the_world_guesses(world: World):
+async def test_owner_gets_in_where_he_was_before_while_the_world_guesses(world: World) -> None:
     customer = await customer_at(world)
     total: Counter[int] = Counter()
     for number in range(8):
@@ -99,7 +99,7 @@ async def test_owner_gets_in_where_he_was_before_while_the_world_guesses(world: 
     assert (await log_in(at(world, HOME), customer.email)).status_code == 200
 
 
-async def test_phone_that_logged_in_before_gets_in_from_the_guessers_own_address(world: World):
+async def test_phone_that_logged_in_before_gets_in_from_the_guessers_own_address(world: World) -> None:
     customer, other = await customer_at(world), await customer_at(world)
     await guesses(at(world, HOME), customer.email, 20)
     assert (await log_in(at(world, HOME), customer.email)).status_code == 429
@@ -110,7 +110,7 @@ async def test_phone_that_logged_in_before_gets_in_from_the_guessers_own_address
     assert counted == {401: LOGIN_HERE.amount, 429: 5}
 
 
-async def test_unknown_email_is_limited_like_a_known_one_in_the_same_bytes(world: World):
+async def test_unknown_email_is_limited_like_a_known_one_in_the_same_bytes(world: World) -> None:
     customer = await customer_at(world)
     http = at(world, ATTACKER)
     known, answers = await guesses(http, customer.email, 14)
@@ -121,7 +121,7 @@ async def test_unknown_email_is_limited_like_a_known_one_in_the_same_bytes(world
         assert len({body.split(b"in 1")[0] for body in bodies}) == 1
 
 
-async def test_who_gets_in_is_given_his_tries_back(world: World):
+async def test_who_gets_in_is_given_his_tries_back(world: World) -> None:
     customer = await customer_at(world)
     home = at(world, HOME)
     for _ in range(3):
@@ -130,7 +130,7 @@ async def test_who_gets_in_is_given_his_tries_back(world: World):
         assert (await log_in(home, customer.email)).status_code == 200
 
 
-async def test_codes_are_guessed_ten_times_an_hour_from_wherever(world: World):
+async def test_codes_are_guessed_ten_times_an_hour_from_wherever(world: World) -> None:
     world.clock.at = datetime(2026, 11, 26, 6, 30, tzinfo=UTC)
     customer = await customer_at(world)
     secret = (await customer.post("/auth/totp", {"password": PASSWORD})).json()["secret"]
@@ -145,14 +145,14 @@ async def test_codes_are_guessed_ten_times_an_hour_from_wherever(world: World):
     assert [answer.status_code for answer in answers] == [*[401] * CODE.amount, *[429] * 3]
 
 
-async def test_passwords_are_not_guessed_with_a_stolen_access_token(world: World):
+async def test_passwords_are_not_guessed_with_a_stolen_access_token(world: World) -> None:
     customer = await customer_at(world)
     body = {"current_password": "wrong guess", "new_password": "three unrelated words"}
     answers = [await customer.post("/auth/password", body) for _ in range(12)]
     assert [answer.status_code for answer in answers] == [*[422] * 10, 429, 429]
 
 
-async def test_registering_is_limited_by_address_so_that_emails_are_not_tried_out(world: World):
+async def test_registering_is_limited_by_address_so_that_emails_are_not_tried_out(world: World) -> None:
     http = at(world, "203.0.113.99")
     answers = [
         await http.post("/auth/register", json={"email": f"{n}@example.com", "password": PASSWORD})
@@ -161,7 +161,7 @@ async def test_registering_is_limited_by_address_so_that_emails_are_not_tried_ou
     assert Counter(answer.status_code for answer in answers) == {201: 30, 429: 1}
 
 
-async def test_calls_that_cost_something_are_limited_by_user(world: World):
+async def test_calls_that_cost_something_are_limited_by_user(world: World) -> None:
     customer, other = await customer_at(world, "203.0.113.50"), await customer_at(world, "203.0.113.51")
     connects = [await customer.post("/broker/connect", KEYS) for _ in range(11)]
     assert Counter(answer.status_code for answer in connects) == {200: 10, 429: 1}
@@ -177,7 +177,9 @@ async def test_calls_that_cost_something_are_limited_by_user(world: World):
     assert Counter(answer.status_code for answer in refreshes) == {200: 30, 429: 1}
 
 
-async def test_all_processes_count_together(store: Store, passwords: Passwords, valkey: ValkeyProcess):
+async def test_all_processes_count_together(
+    store: Store, passwords: Passwords, valkey: ValkeyProcess
+) -> None:
     limiters = [Limiter(valkey.url) for _ in range(2)]
     worlds = [new_world(store, passwords, throttle=Throttle(limiter)) for limiter in limiters]
     customer = await customer_at(worlds[0])
@@ -187,7 +189,9 @@ async def test_all_processes_count_together(store: Store, passwords: Passwords, 
         await limiter.close()
 
 
-async def test_without_redis_guessing_is_slower_still_and_people_get_in(store: Store, passwords: Passwords):
+async def test_without_redis_guessing_is_slower_still_and_people_get_in(
+    store: Store, passwords: Passwords
+) -> None:
     valkey = ValkeyProcess()
     await valkey.start()
     limiter = Limiter(valkey.url)
@@ -205,7 +209,7 @@ async def test_without_redis_guessing_is_slower_still_and_people_get_in(store: S
     valkey.remove()
 
 
-async def test_old_tries_are_forgotten(limiter: Limiter):
+async def test_old_tries_are_forgotten(limiter: Limiter) -> None:
     brief = Allowance("brief", "anybody", 2, 1)
     taken = [await limiter.take([brief]) for _ in range(3)]
     assert taken == [None, None, 1]
@@ -215,7 +219,7 @@ async def test_old_tries_are_forgotten(limiter: Limiter):
 
 async def test_only_a_trusted_proxy_says_where_somebody_comes_from(
     store: Store, passwords: Passwords, limiter: Limiter
-):
+) -> None:
     world = new_world(store, passwords, throttle=Throttle(limiter), trusted_proxies=("10.0.0.0/24",))
     customer = await customer_at(world)
     behind = {
@@ -230,13 +234,13 @@ async def test_only_a_trusted_proxy_says_where_somebody_comes_from(
     assert listed == ["10.1.0.5", ATTACKER, ATTACKER, HOME]
 
 
-async def test_neighbours_of_one_ipv6_network_count_as_one(world: World):
+async def test_neighbours_of_one_ipv6_network_count_as_one(world: World) -> None:
     customer = await customer_at(world)
     answers = [await log_in(at(world, f"2001:db8::{n:x}"), customer.email, "wrong guess") for n in range(12)]
     assert Counter(answer.status_code for answer in answers) == {401: 10, 429: 2}
 
 
-async def test_owner_of_an_ipv6_network_is_known_by_it(world: World):
+async def test_owner_of_an_ipv6_network_is_known_by_it(world: World) -> None:
     customer = await customer_at(world, "2001:db8:1:2::a")
     for number in range(4):
         await guesses(at(world, f"192.0.2.{number}"), customer.email, 10)
@@ -244,7 +248,9 @@ async def test_owner_of_an_ipv6_network_is_known_by_it(world: World):
     assert (await log_in(at(world, "2001:db8:1:2::b"), customer.email)).status_code == 200
 
 
-async def test_addresses_that_nobody_can_read_share_one_allowance_and_are_known_to_nobody(world: World):
+async def test_addresses_that_nobody_can_read_share_one_allowance_and_are_known_to_nobody(
+    world: World,
+) -> None:
     customer = await customer_at(world, "a socket")
     answers = [await log_in(at(world, f"socket {n}"), customer.email, "wrong guess") for n in range(12)]
     assert Counter(answer.status_code for answer in answers) == {401: 10, 429: 2}
@@ -252,14 +258,14 @@ async def test_addresses_that_nobody_can_read_share_one_allowance_and_are_known_
 
 
 @pytest.mark.parametrize("setting", ["*", "proxy.internal", "10.0.0.1/24", "10.0.0.1 10.0.0.2"])
-def test_trusted_proxy_that_is_no_network_is_refused_at_start(setting: str):
+def test_trusted_proxy_that_is_no_network_is_refused_at_start(setting: str) -> None:
     with pytest.raises(ValueError, match="no address and no network"):
         Settings(trusted_proxies=setting, _env_file=None)
     assert Settings(_env_file=None).proxies == ()
     assert Settings(trusted_proxies="10.0.0.7, fd00::/8", _env_file=None).proxies == ("10.0.0.7", "fd00::/8")
 
 
-async def test_nothing_is_limited_when_the_throttle_is_off(store: Store, passwords: Passwords):
+async def test_nothing_is_limited_when_the_throttle_is_off(store: Store, passwords: Passwords) -> None:
     world = new_world(store, passwords)
     customer = await customer_at(world)
     counted, _ = await guesses(at(world, ATTACKER), customer.email, 40)

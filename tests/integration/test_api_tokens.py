@@ -36,7 +36,7 @@ def bearer(access_token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {access_token}"}
 
 
-async def test_good_token_is_let_in_so_that_the_table_of_bad_ones_means_something(world: World):
+async def test_good_token_is_let_in_so_that_the_table_of_bad_ones_means_something(world: World) -> None:
     customer = await world.customer()
     good = token(sub=str(await customer.id()))
     answer = await world.http.get("/auth/me", headers=bearer(good))
@@ -44,7 +44,7 @@ async def test_good_token_is_let_in_so_that_the_table_of_bad_ones_means_somethin
     assert answer.json()["email"] == customer.email
 
 
-async def test_bad_token_is_refused_always_in_the_same_words(world: World):
+async def test_bad_token_is_refused_always_in_the_same_words(world: World) -> None:
     customer, gone = await world.trader(), await world.customer()
     await gone.post("/auth/logout", {"refresh_token": gone.tokens["refresh_token"]})
     link = (await customer.get("/broker/login-url")).json()["url"]
@@ -64,7 +64,7 @@ async def test_bad_token_is_refused_always_in_the_same_words(world: World):
         assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_access_token_is_no_refresh_token_and_no_state(world: World):
+async def test_access_token_is_no_refresh_token_and_no_state(world: World) -> None:
     customer = await world.customer()
     access_token = customer.tokens["access_token"]
     refreshed = await world.http.post("/auth/refresh", json={"refresh_token": access_token[:256]})
@@ -75,7 +75,7 @@ async def test_access_token_is_no_refresh_token_and_no_state(world: World):
 
 async def test_tokens_and_boxes_of_the_older_secret_work_until_it_is_removed(
     store: Store, passwords: Passwords
-):
+) -> None:
     before = new_world(store, passwords)
     customer = await before.trader()
     both = new_world(store, passwords, **signed_with(f"{NEW_SECRET},{JWT_SECRET}"))
@@ -93,7 +93,7 @@ async def test_tokens_and_boxes_of_the_older_secret_work_until_it_is_removed(
 
 async def test_login_link_survives_the_old_secret_once_a_morning_login_has_renewed_it(
     store: Store, passwords: Passwords
-):
+) -> None:
     customer = await new_world(store, passwords).trader()
     both = new_world(store, passwords, **signed_with(f"{NEW_SECRET},{JWT_SECRET}"))
     moved = Customer(both.http, customer.email, customer.tokens)
@@ -105,7 +105,7 @@ async def test_login_link_survives_the_old_secret_once_a_morning_login_has_renew
 
 async def test_retried_refresh_does_not_fork_while_secrets_are_being_changed(
     store: Store, passwords: Passwords
-):
+) -> None:
     before = new_world(store, passwords)
     customer = await before.customer()
     body = {"refresh_token": customer.tokens["refresh_token"]}
@@ -115,7 +115,9 @@ async def test_retried_refresh_does_not_fork_while_secrets_are_being_changed(
     assert second.json()["refresh_token"] == first.json()["refresh_token"]
 
 
-async def test_logout_is_heard_of_by_another_process_within_a_second(store: Store, passwords: Passwords):
+async def test_logout_is_heard_of_by_another_process_within_a_second(
+    store: Store, passwords: Passwords
+) -> None:
     here, there = new_world(store, passwords), new_world(store, passwords)
     customer = await here.customer()
     elsewhere = Customer(there.http, customer.email, customer.tokens)
@@ -127,7 +129,7 @@ async def test_logout_is_heard_of_by_another_process_within_a_second(store: Stor
     assert LOOK_SECONDS <= 1
 
 
-async def test_many_calls_at_once_look_once_for_ended_logins(store: Store):
+async def test_many_calls_at_once_look_once_for_ended_logins(store: Store) -> None:
     looks = 0
 
     class Counted:
@@ -142,7 +144,7 @@ async def test_many_calls_at_once_look_once_for_ended_logins(store: Store):
     assert looks == 1
 
 
-async def test_login_link_of_an_ended_login_is_of_no_use(world: World):
+async def test_login_link_of_an_ended_login_is_of_no_use(world: World) -> None:
     customer = await world.trader()
     link = (await customer.get("/broker/login-url")).json()["url"]
     await customer.post("/auth/logout", {"refresh_token": customer.tokens["refresh_token"]})
@@ -151,7 +153,7 @@ async def test_login_link_of_an_ended_login_is_of_no_use(world: World):
     assert world.logins.asked == []
 
 
-def test_token_names_its_secret_and_tells_nothing_of_it():
+def test_token_names_its_secret_and_tells_nothing_of_it() -> None:
     tokens = Tokens(f"{NEW_SECRET},{JWT_SECRET}")
     assert KEY_ID not in tokens.access(uuid4(), uuid4())
     assert JWT_SECRET not in repr(tokens)
@@ -159,4 +161,6 @@ def test_token_names_its_secret_and_tells_nothing_of_it():
 
 def _look_again(world: World) -> None:
     # As if half a second had passed.
-    world.parts.ended._looked_at -= LOOK_SECONDS
+    looked_at = world.parts.ended._looked_at
+    assert looked_at is not None
+    world.parts.ended._looked_at = looked_at - LOOK_SECONDS

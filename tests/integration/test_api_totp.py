@@ -51,7 +51,7 @@ async def off(customer: Customer, password: str, code: str) -> httpx.Response:
     return await customer.http.request("DELETE", "/auth/totp", json=body, headers=customer.bearer)
 
 
-async def test_secret_comes_with_an_address_that_authenticator_apps_read(world: World):
+async def test_secret_comes_with_an_address_that_authenticator_apps_read(world: World) -> None:
     customer = await world.customer()
     made = (await customer.post("/auth/totp", {"password": PASSWORD})).json()
     uri = urlsplit(made["otpauth_uri"])
@@ -60,7 +60,7 @@ async def test_secret_comes_with_an_address_that_authenticator_apps_read(world: 
     assert len(made["secret"]) >= 32
 
 
-async def test_nothing_is_asked_for_before_a_code_has_confirmed_the_secret(world: World):
+async def test_nothing_is_asked_for_before_a_code_has_confirmed_the_secret(world: World) -> None:
     customer = await world.customer()
     app = await begun(customer)
     assert (await log_in(world, customer)).status_code == 200
@@ -69,7 +69,7 @@ async def test_nothing_is_asked_for_before_a_code_has_confirmed_the_secret(world
     assert (await customer.get("/auth/me")).json()["totp"] is False
 
 
-async def test_login_asks_for_a_code_once_they_are_on(world: World):
+async def test_login_asks_for_a_code_once_they_are_on(world: World) -> None:
     customer = await world.customer()
     app, _ = await turned_on(world, customer)
     assert (await customer.get("/auth/me")).json()["totp"] is True
@@ -83,7 +83,7 @@ async def test_login_asks_for_a_code_once_they_are_on(world: World):
     assert right.status_code == 200
 
 
-async def test_code_is_accepted_once_also_by_twenty_at_once(world: World):
+async def test_code_is_accepted_once_also_by_twenty_at_once(world: World) -> None:
     customer = await world.customer()
     app, _ = await turned_on(world, customer)
     code = app.at(world.clock.now())
@@ -93,7 +93,9 @@ async def test_code_is_accepted_once_also_by_twenty_at_once(world: World):
 
 
 @pytest.mark.parametrize(("away", "status"), [(-2, 401), (-1, 200), (0, 200), (1, 200), (2, 401)])
-async def test_code_of_the_half_minute_beside_is_taken_and_no_other(world: World, away: int, status: int):
+async def test_code_of_the_half_minute_beside_is_taken_and_no_other(
+    world: World, away: int, status: int
+) -> None:
     customer = await world.customer()
     app, _ = await turned_on(world, customer)
     world.clock.at = NOON + 10 * HALF_MINUTE
@@ -101,7 +103,7 @@ async def test_code_of_the_half_minute_beside_is_taken_and_no_other(world: World
     assert answer.status_code == status
 
 
-async def test_recovery_code_stands_in_for_the_phone_once_and_only_for_its_user(world: World):
+async def test_recovery_code_stands_in_for_the_phone_once_and_only_for_its_user(world: World) -> None:
     customer, other = await world.customer(), await world.customer()
     _, recovery = await turned_on(world, customer)
     await turned_on(world, other)
@@ -112,7 +114,7 @@ async def test_recovery_code_stands_in_for_the_phone_once_and_only_for_its_user(
     assert (await log_in(world, customer, code=recovery[1])).status_code == 200
 
 
-async def test_codes_are_turned_off_with_password_and_code_only(world: World):
+async def test_codes_are_turned_off_with_password_and_code_only(world: World) -> None:
     customer = await world.customer()
     app, recovery = await turned_on(world, customer)
     assert (await off(customer, "not the password", recovery[0])).status_code == 422
@@ -124,7 +126,7 @@ async def test_codes_are_turned_off_with_password_and_code_only(world: World):
     assert (again.status_code, again.json()["code"]) == (409, "totp_off")
 
 
-async def test_stolen_access_token_alone_turns_no_codes_on_and_replaces_none(world: World):
+async def test_stolen_access_token_alone_turns_no_codes_on_and_replaces_none(world: World) -> None:
     customer = await world.customer()
     stolen = await customer.post("/auth/totp", {"password": "not the password"})
     assert (stolen.status_code, stolen.json()["code"]) == (422, "wrong_password")
@@ -136,7 +138,7 @@ async def test_stolen_access_token_alone_turns_no_codes_on_and_replaces_none(wor
 
 async def test_secret_is_stored_sealed_for_its_row_and_recovery_codes_work_when_it_does_not_open(
     world: World,
-):
+) -> None:
     customer, other = await world.customer(), await world.customer()
     app, recovery = await turned_on(world, customer)
     other_app, other_recovery = await turned_on(world, other)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -83,7 +84,7 @@ async def broken(store: Store) -> list[Broken]:
     return (await AuditCheck(store).run())[1]
 
 
-async def test_what_a_user_does_is_recorded_with_who_what_when_and_from_where(world: World):
+async def test_what_a_user_does_is_recorded_with_who_what_when_and_from_where(world: World) -> None:
     before = datetime.now(UTC)
     customer = await world.trader()
     user_id = await customer.id()
@@ -117,7 +118,7 @@ async def test_what_a_user_does_is_recorded_with_who_what_when_and_from_where(wo
     assert all(line.version and before <= line.at <= datetime.now(UTC) for line in found)
 
 
-async def test_a_reused_refresh_token_is_recorded_for_its_user(world: World):
+async def test_a_reused_refresh_token_is_recorded_for_its_user(world: World) -> None:
     customer = await world.customer()
     user_id = str(await customer.id())
     old = {"refresh_token": customer.tokens["refresh_token"]}
@@ -127,7 +128,7 @@ async def test_a_reused_refresh_token_is_recorded_for_its_user(world: World):
     assert (await actions(world.store, user_id))[-1] == "refresh_reused"
 
 
-async def test_what_did_not_happen_is_not_recorded(world: World):
+async def test_what_did_not_happen_is_not_recorded(world: World) -> None:
     customer = await world.customer()
     user_id = str(await customer.id())
     await customer.start(str(uuid4()))
@@ -144,7 +145,7 @@ async def fails_after_its_line(store: Store, line: AuditLine) -> None:
         raise ZeroDivisionError
 
 
-async def test_a_login_with_an_unknown_email_is_in_the_systems_chain_without_the_email(world: World):
+async def test_a_login_with_an_unknown_email_is_in_the_systems_chain_without_the_email(world: World) -> None:
     email = f"{uuid4().hex}@example.com"
     await world.http.post("/auth/login", json={"email": email, "password": "not the password"})
     line = (await lines(world.store, "system"))[-1]
@@ -152,7 +153,7 @@ async def test_a_login_with_an_unknown_email_is_in_the_systems_chain_without_the
     assert email not in repr(line)
 
 
-async def test_a_stop_goes_on_when_its_line_cannot_be_written(world: World, database: str):
+async def test_a_stop_goes_on_when_its_line_cannot_be_written(world: World, database: str) -> None:
     customer = await world.trader()
     running = await customer.running()
     user_id = await customer.id()
@@ -165,7 +166,7 @@ async def test_a_stop_goes_on_when_its_line_cannot_be_written(world: World, data
     assert (answer.status_code, answer.json()["status"]) == (200, "stopped")
 
 
-async def test_the_workers_and_the_operators_acts_are_in_the_users_chain(store: Store, world: World):
+async def test_the_workers_and_the_operators_acts_are_in_the_users_chain(store: Store, world: World) -> None:
     desk = await Desk.made(store)
     user_id = desk.strategy.user_id
     sent = await desk.sent(desk.key())
@@ -192,7 +193,7 @@ async def test_the_workers_and_the_operators_acts_are_in_the_users_chain(store: 
 
 async def test_no_role_can_change_or_remove_a_line_and_the_listener_cannot_write_one(
     roles: dict[str, Store],
-):
+) -> None:
     line = AuditLine(uuid4(), Action.LOGIN)
     await add(roles["api"], line)
     await add(roles["worker"], line)
@@ -247,7 +248,7 @@ async def test_no_role_can_change_or_remove_a_line_and_the_listener_cannot_write
 )
 async def test_a_change_by_somebody_who_may_do_everything_is_found(
     database: str, store: Store, sql: str, seq: int, what: str
-):
+) -> None:
     victim, other = uuid4(), uuid4()
     for user_id in (victim, other, victim, victim):
         await add(store, AuditLine(user_id, Action.LOGIN, reason='a "quoted" ₹ \\ reason\twith a tab'))
@@ -261,7 +262,7 @@ async def test_a_change_by_somebody_who_may_do_everything_is_found(
 @pytest.mark.parametrize("forged", [2, 3, 4])
 async def test_a_chain_written_anew_with_right_hashes_is_found_by_an_anchor_kept_elsewhere(
     database: str, store: Store, tmp_path: Path, forged: int
-):
+) -> None:
     user_id, anchor = uuid4(), tmp_path / "anchor.json"
     for _ in range(3):
         await add(store, AuditLine(user_id, Action.LOGIN))
@@ -286,7 +287,7 @@ def verify(database: str, *words: str) -> subprocess.CompletedProcess[str]:
 
 async def test_the_operators_command_says_what_it_found_and_why_it_could_not_look(
     database: str, store: Store, postgres: PostgresServer, tmp_path: Path
-):
+) -> None:
     await add(store, AuditLine(uuid4(), Action.LOGIN))
     held = verify(database)
     assert (held.returncode, held.stdout) == (
@@ -304,7 +305,7 @@ async def test_the_operators_command_says_what_it_found_and_why_it_could_not_loo
     assert verify(database, "--anchor", str(tmp_path / "notes")).returncode == 2
 
 
-async def test_writers_at_one_time_keep_one_chain_without_a_gap(store: Store):
+async def test_writers_at_one_time_keep_one_chain_without_a_gap(store: Store) -> None:
     user_id = uuid4()
     await asyncio.gather(*(add(store, AuditLine(user_id, Action.LOGIN, reason=str(n))) for n in range(40)))
     found = await lines(store, str(user_id))
@@ -313,14 +314,14 @@ async def test_writers_at_one_time_keep_one_chain_without_a_gap(store: Store):
     assert await broken(store) == []
 
 
-async def test_one_users_chain_does_not_wait_for_anothers(store: Store):
+async def test_one_users_chain_does_not_wait_for_anothers(store: Store) -> None:
     async with store.work() as session:
         await audit(session, AuditLine(uuid4(), Action.LOGIN))
         async with asyncio.timeout(2):  # less than Postgres' lock timeout
             await add(store, AuditLine(uuid4(), Action.LOGIN))
 
 
-async def test_a_user_reads_his_own_lines_page_by_page_and_takes_all_with_him(world: World):
+async def test_a_user_reads_his_own_lines_page_by_page_and_takes_all_with_him(world: World) -> None:
     customer, other = await world.customer(), await world.customer()
     for _ in range(6):
         await world.http.post("/auth/login", json={"email": customer.email, "password": PASSWORD})
@@ -338,7 +339,7 @@ async def test_a_user_reads_his_own_lines_page_by_page_and_takes_all_with_him(wo
     assert (await customer.get("/account/audit?cursor=x")).status_code == 422
 
 
-async def test_an_export_can_be_checked_without_us(world: World):
+async def test_an_export_can_be_checked_without_us(world: World) -> None:
     customer = await world.trader()
     previous = ""
     for line in await exported_by(customer):
@@ -355,13 +356,13 @@ async def test_an_export_can_be_checked_without_us(world: World):
         previous = line["hash"]
 
 
-async def exported_by(customer: Customer) -> list[dict[str, str]]:
+async def exported_by(customer: Customer) -> list[dict[str, Any]]:
     answer = await customer.get("/account/audit/export")
     assert answer.headers["content-type"] == "application/x-ndjson"
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
-async def test_an_export_longer_than_a_batch_is_whole(world: World, monkeypatch: pytest.MonkeyPatch):
+async def test_an_export_longer_than_a_batch_is_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.account.audit_routes.BATCH", 4)
     customer = await world.customer()
     user_id = await customer.id()
@@ -373,7 +374,7 @@ async def test_an_export_longer_than_a_batch_is_whole(world: World, monkeypatch:
         assert await session.scalar(select(func.count()).select_from(AuditRow)) == 9
 
 
-def test_what_a_client_sent_is_kept_short_and_printable():
+def test_what_a_client_sent_is_kept_short_and_printable() -> None:
     line = AuditLine(None, Action.LOGIN, agent="curl\x00\x1b[31m\n" + "a" * 1000, reason="\u202eevil")
     assert line.agent.startswith("curl[31ma")
     assert (len(line.agent), line.reason) == (160, "evil")

@@ -133,7 +133,8 @@ async def test_valkey_keeps_its_keys_on_its_port_when_it_is_killed(
 
 async def test_temporal_answers_on_its_port_when_it_was_killed(closed: Path, supervisor: Supervisor) -> None:
     with opened(closed) as data:
-        ports = TemporalPorts(*(HeldPort.free() for _ in range(5)))
+        free = HeldPort.free
+        ports = TemporalPorts(free(), free(), free(), free(), free())
         await supervisor.start(temporal.spec(data, ports, "default", ENVIRONMENT))
         await supervisor.start(temporal.ui_guard_spec(data, ports, ENVIRONMENT))
         root = f"http://127.0.0.1:{ports.ui.number}/api/v1"

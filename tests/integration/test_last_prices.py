@@ -30,7 +30,7 @@ def strategy(exchange: str = "NSE") -> Strategy:
     return Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15), Decimal(3500), 10, exchange)
 
 
-async def test_price_of_a_symbol_is_that_of_any_strategy_watching_it(valkey: ValkeyProcess):
+async def test_price_of_a_symbol_is_that_of_any_strategy_watching_it(valkey: ValkeyProcess) -> None:
     cache, prices = RedisRuntimeCache.connect(valkey.url), RedisLastPrices.connect(valkey.url)
     watched, silent = strategy(), strategy()
     for one in (watched, silent):
@@ -47,7 +47,7 @@ async def test_price_of_a_symbol_is_that_of_any_strategy_watching_it(valkey: Val
     await prices.close()
 
 
-async def test_nobody_gets_anothers_reply_whoever_hangs_up(valkey: ValkeyProcess):
+async def test_nobody_gets_anothers_reply_whoever_hangs_up(valkey: ValkeyProcess) -> None:
     """Ten thousand reads on few connections, many left in the middle: redis-py has mixed those up before."""
     cache, prices = RedisRuntimeCache.connect(valkey.url), RedisLastPrices.connect(valkey.url)
     priced = {strategy().strategy_id: Decimal(1000 + number) for number in range(100)}
@@ -73,7 +73,7 @@ async def test_nobody_gets_anothers_reply_whoever_hangs_up(valkey: ValkeyProcess
     await prices.close()
 
 
-async def test_price_is_unavailable_and_not_absent_when_redis_is_down(valkey: ValkeyProcess):
+async def test_price_is_unavailable_and_not_absent_when_redis_is_down(valkey: ValkeyProcess) -> None:
     prices = RedisLastPrices.connect(valkey.url)
     valkey.kill()
     with pytest.raises(CacheUnavailable):

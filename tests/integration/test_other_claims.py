@@ -87,6 +87,7 @@ async def test_kept_shares_are_the_users_own_and_left_over_ones_their_strategys(
     second = await another()
     await second.bought()
     row = await first.row()
+    assert row.start_id is not None
     ended = first.end(first.start(), outcome, Position.BOUGHT)
     await first.runs.finish(replace(ended, ref=replace(ended.ref, start_id=row.start_id)))
     assert await claims(second) == OtherClaims(older)
@@ -97,6 +98,7 @@ async def test_shares_gone_outside_leave_no_position_and_no_claim(first: Desk, a
     second = await another()
     await second.bought()
     row = await first.row()
+    assert row.start_id is not None
     ended = first.end(first.start(), Outcome.CLOSED_OUTSIDE, Position.SOLD)
     await first.runs.finish(replace(ended, ref=replace(ended.ref, start_id=row.start_id), outside=10))
     row = await first.row()

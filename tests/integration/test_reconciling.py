@@ -300,6 +300,7 @@ async def test_redis_that_came_back_without_its_last_second_is_filled_up_in_one_
 ) -> None:
     """As after a crash: the mark is there, from before, and what was written last is not."""
     mark = await house.redis.get("stopwatch:whole")
+    assert mark is not None
     valkey.kill()
     await valkey.start()
     await house.redis.connection_pool.disconnect()

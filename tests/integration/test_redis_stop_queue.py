@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -42,7 +43,7 @@ async def test_each_stop_is_an_entry_of_two_fields_in_the_order_given(
 ) -> None:
     many = [uuid4() for _ in range(1_000)]
     await queue.put(many)
-    entries = await redis.xrange("queue:orders")
+    entries: Any = await redis.xrange("queue:orders")
     assert [fields for _, fields in entries] == [
         {"strategy_id": str(one), "event": "STOPLOSS"} for one in many
     ]
@@ -72,7 +73,8 @@ async def test_server_that_came_back_takes_the_next_stop(
     one = uuid4()
     await queue.put([one])
     client = Redis.from_url(server.url, decode_responses=True)
-    assert [fields["strategy_id"] for _, fields in await client.xrange("queue:orders")] == [str(one)]
+    entries: Any = await client.xrange("queue:orders")
+    assert [fields["strategy_id"] for _, fields in entries] == [str(one)]
     await client.aclose()
 
 

@@ -61,7 +61,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         pytest.skip("reads /proc")
     supervisor = Supervisor(lambda said: None)
     with opened(tmp_path / "data") as data:
-        ports = TemporalPorts(*(HeldPort.free() for _ in range(5)))
+        free = HeldPort.free
+        ports = TemporalPorts(free(), free(), free(), free(), free())
         await supervisor.start(temporal.spec(data, ports, "default", dict(os.environ)))
         await supervisor.start(temporal.ui_guard_spec(data, ports, dict(os.environ)))
         pid = supervisor.pids()["temporal"]

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -31,7 +32,7 @@ ROOT = Path(__file__).parent.parent.parent
 Call = tuple[str, str]
 """Method and path, as the OpenAPI document has them."""
 
-BY_ID: Mapping[Call, Mapping[str, str] | None] = {
+BY_ID: Mapping[Call, Mapping[str, Any] | None] = {
     ("GET", "/strategy/{strategy_id}"): None,
     ("DELETE", "/strategy/{strategy_id}"): None,
     ("GET", "/strategy/{strategy_id}/orders"): None,
@@ -302,7 +303,8 @@ async def test_no_row_is_anothers_however_requests_are_cut_short(neighbours: Nei
     narrow = Store.open(
         neighbours.world.parts.store._engine.url.render_as_string(hide_password=False), pool_size=1
     )
-    dice, foreign, done = random.Random(7), [], 0  # noqa: S311 - repeats itself on purpose
+    foreign: list[object] = []
+    dice, done = random.Random(7), 0  # noqa: S311 - repeats itself on purpose
 
     async def read(number: int) -> None:
         nonlocal done

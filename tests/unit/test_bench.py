@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from bench import apart, documents, million, report, results
 from bench.benches import BENCHES, chosen, compare
-from bench.charts import draw
+from bench.charts import Curves, draw
 from bench.crowd import after, first_received
 from bench.figures import GOALS, Figure, of_samples
 from bench.open_loop import at_rate
@@ -161,7 +162,7 @@ async def test_a_call_leaves_at_its_moment_whatever_became_of_the_one_before() -
         await all_left.wait()
         return number != 1
 
-    found = await at_rate([lambda n=n: waits_for_all(n) for n in range(3)], per_second=200)
+    found = await at_rate([partial(waits_for_all, n) for n in range(3)], per_second=200)
     assert left == [0, 1, 2]
     assert found.failed == 1
 
@@ -184,7 +185,9 @@ _SLEEPERS = {
     "empty_parts": {"worker": {"memory_mb": 100.0}, "temporal": {"memory_mb": 100.0}},
     "sleepers_parts": {"worker": {"memory_mb": 110.0}, "temporal": {"memory_mb": 400.0}},
 }
-SAMPLES = {"entry": {"Stopwatch": [10.0, 20.0, None], "the baseline": [100.0, 2000.0, 4000.0]}}
+SAMPLES: dict[str, Curves] = {
+    "entry": {"Stopwatch": [10.0, 20.0, None], "the baseline": [100.0, 2000.0, 4000.0]}
+}
 
 
 def test_a_smaller_load_judges_nothing() -> None:

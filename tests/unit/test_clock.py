@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from adapters.clock import SystemClock
+from adapters.process.clock import SystemClock
 
 
 async def test_sleep_until_never_returns_early_when_timers_do() -> None:

@@ -38,7 +38,7 @@ async def test_missed_and_not_without_a_price_when_nobody_got_to_it_in_time(late
     order = EnterOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3400), due_at)
     gate = EntryChecks(MemoryBrokers(MemoryBroker(clock)), MemoryCache(), clock, MemoryTradingDays())
     refusal = await gate.wait(order, due_at + LATEST, asyncio.Event(), "a worker")
-    assert refusal is not None
+    assert isinstance(refusal, Entered)
     assert refusal.outcome is Outcome.MISSED
     assert f"{late:.1f} s after" in refusal.detail
 

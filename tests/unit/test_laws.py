@@ -124,12 +124,10 @@ def sql_is_never_put_together_from_text(path: str, tree: ast.Module) -> Iterator
             made = any(isinstance(part, ast.FormattedValue) for part in node.values)
         elif isinstance(node, ast.BinOp):
             made = isinstance(node.op, ast.Mod | ast.Add)
+        elif isinstance(node, ast.Call):
+            made = isinstance(node.func, ast.Attribute) and node.func.attr == "format"
         else:
-            made = (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "format"
-            )
+            continue
         if made and _SQL.match(_first_text(node)):
             yield f"line {node.lineno}: {ast.unparse(node)[:80]}"
 

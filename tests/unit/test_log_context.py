@@ -21,8 +21,9 @@ from domain.run import EnterOrder, ExitOrder, OffBooksExit, PhaseChange, RunRef
 from domain.scheduled_order import ScheduledOrder
 from domain.strategy import Phase, Product
 from execution.scheduled_orders import ScheduledOrders
+from tests.fakes.watch_list import watched
 from tests.unit.test_desk import KEY, NOW
-from tests.unit.test_listener import House, watched
+from tests.unit.test_listener import House
 
 WHOSE = {"user_id": str(KEY.user_id), "strategy_id": str(KEY.strategy_id)}
 ENTRY = EnterOrder(KEY, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3500), NOW)

@@ -25,7 +25,7 @@ IMAGES: dict[str, dict[str, int]] = {
 the images' own Dockerfiles; where there is no such directory the volume is root's."""
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types here
     """Reads Compose's own tags as what they stand for."""
 
 
@@ -115,7 +115,8 @@ def writers(compose: Compose) -> Iterator[tuple[str, str, str, int]]:
 def given_away(overlay: Compose) -> dict[str, int]:
     """Return the volumes that the first container gives to a user."""
     service = overlay["services"][OWNERS]
-    places = dict(reversed(str(mount).split(":")) for mount in service["volumes"])
+    volumes = (str(mount).split(":") for mount in service["volumes"])
+    places = {place: volume for volume, place in volumes}
     found = re.findall(r"chown (\d+):\d+ (\S+)", service["entrypoint"][-1])
     return {places[place]: int(uid) for uid, place in found}
 

@@ -80,7 +80,7 @@ def secret_fields(found: type) -> set[str]:
 def filled(found: type, secret: set[str]) -> object:
     """Return an instance whose secret fields hold `SECRET`, made without asking the class."""
     annotations = fields_of(found)
-    values: dict[str, object] = dict.fromkeys(annotations, "harmless")
+    values: dict[str, Any] = dict.fromkeys(annotations, "harmless")
     for name in secret:
         values[name] = SecretStr(SECRET) if "SecretStr" in annotations[name] else SECRET
     if issubclass(found, BaseModel):
@@ -108,7 +108,9 @@ def test_repr_shows_no_secret(found: type) -> None:
 
 def test_settings_show_no_secret_however_they_are_written() -> None:
     plain = {name for name, kind in fields_of(Settings).items() if kind == str(str)} | {"log_format"}
-    named = {name: SECRET for name, kind in fields_of(Settings).items() if "SecretStr" in kind}
+    named: dict[str, Any] = {
+        name: SECRET for name, kind in fields_of(Settings).items() if "SecretStr" in kind
+    }
     assert {"jwt_secret", "encryption_keys", "payload_keys", "database_url", "egress_proxies"} <= set(named)
     odd = {name for name in plain if NAMED_LIKE_ONE.search(name) and not NO_SECRET.search(name)}
     assert not odd

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -89,7 +90,7 @@ def test_always_open_trades_every_day_to_the_last_second() -> None:
         ({"buy_time": time(15, 15), "sell_time": time(15, 20)}, "buy_time"),
     ],
 )
-def test_times_that_do_not_fit_are_refused_by_name(changes: dict[str, time], field: str) -> None:
+def test_times_that_do_not_fit_are_refused_by_name(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidStrategy) as refused:
         check_times(replace(SEED, **changes), XNSE, Segment.CASH_CAS, on(MONDAY, 8))
     assert refused.value.field == field

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from domain import timeline
+from domain.money import price_text
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
 from domain.session import DayPlan
 from domain.strategy import Outcome, Product, Strategy
@@ -54,7 +55,7 @@ def test_a_fill_says_no_price_and_no_time_when_they_are_unknown() -> None:
     [("3501.250000", "3501.25"), ("3501", "3501.00"), ("0.052500", "0.0525"), ("1E+3", "1000.00")],
 )
 def test_a_price_has_two_decimals_and_more_where_there_are_any(price: str, said: str) -> None:
-    assert timeline.price_text(Decimal(price)) == said
+    assert price_text(Decimal(price)) == said
 
 
 @pytest.mark.parametrize(

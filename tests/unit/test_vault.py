@@ -17,7 +17,7 @@ def pair() -> tuple[str, str]:
     return secret, public
 
 
-async def test_secret_opens_where_it_was_sealed():
+async def test_secret_opens_where_it_was_sealed() -> None:
     secret, public = pair()
     user = uuid4()
     blob = Sealer(public).seal("the api secret", user_id=user, field="api_secret")
@@ -25,16 +25,16 @@ async def test_secret_opens_where_it_was_sealed():
     assert b"the api secret" not in blob
 
 
-async def test_secret_does_not_open_when_its_row_or_field_was_swapped():
+async def test_secret_does_not_open_when_its_row_or_field_was_swapped() -> None:
     secret, public = pair()
     user = uuid4()
     blob = Sealer(public).seal("s", user_id=user, field="api_secret")
-    for where in ({"user_id": uuid4(), "field": "api_secret"}, {"user_id": user, "field": "access_token"}):
+    for whose, field in ((uuid4(), "api_secret"), (user, "access_token")):
         with pytest.raises(SecretUnreadable):
-            await Opener.local(secret).open(blob, **where)
+            await Opener.local(secret).open(blob, user_id=whose, field=field)
 
 
-async def test_secret_does_not_open_when_any_byte_was_changed():
+async def test_secret_does_not_open_when_any_byte_was_changed() -> None:
     secret, public = pair()
     user = uuid4()
     opener, blob = Opener.local(secret), Sealer(public).seal("s", user_id=user, field="f")
@@ -47,7 +47,7 @@ async def test_secret_does_not_open_when_any_byte_was_changed():
             await opener.open(blob[:length], user_id=user, field="f")
 
 
-async def test_old_secrets_still_open_after_a_key_rotation_and_are_known_as_old():
+async def test_old_secrets_still_open_after_a_key_rotation_and_are_known_as_old() -> None:
     (old_secret, old_public), (new_secret, new_public) = pair(), pair()
     user = uuid4()
     old = Sealer(old_public).seal("s", user_id=user, field="f")
@@ -60,7 +60,7 @@ async def test_old_secrets_still_open_after_a_key_rotation_and_are_known_as_old(
     assert Sealer(new_public).key_id == opener.current_key_id
 
 
-async def test_secret_of_a_removed_key_says_which_setting_lacks_it():
+async def test_secret_of_a_removed_key_says_which_setting_lacks_it() -> None:
     user = uuid4()
     blob = Sealer(pair()[1]).seal("s", user_id=user, field="f")
     with pytest.raises(SecretUnreadable, match="STOPWATCH_ENCRYPTION_KEYS"):
@@ -68,21 +68,21 @@ async def test_secret_of_a_removed_key_says_which_setting_lacks_it():
 
 
 @pytest.mark.parametrize("word", ["", "not base64!", "c2hvcnQ", "A" * 64])
-def test_malformed_key_is_refused_without_being_shown(word: str):
+def test_malformed_key_is_refused_without_being_shown(word: str) -> None:
     for make in (Sealer, Opener.local):
         with pytest.raises(BadKey) as refusal:
             make(word)
         assert not word or word not in str(refusal.value)
 
 
-def test_keys_never_show_in_a_repr():
+def test_keys_never_show_in_a_repr() -> None:
     secret, public = pair()
     shown = f"{Opener.local(secret)!r} {Sealer(public)!r} {LoginKeyBox('jwt secret')!r}"
     assert secret not in shown
     assert "jwt secret" not in shown
 
 
-def test_login_key_opens_for_its_user_only():
+def test_login_key_opens_for_its_user_only() -> None:
     box = LoginKeyBox("x" * 32)
     user = uuid4()
     blob = box.seal("kite-api-key", user_id=user)

@@ -82,7 +82,7 @@ def asked_to_leave(run: Run, day: TestDay, how: str) -> Awaitable[object]:
     if how == "cancel":
         return run.cancel()
     message = {"STOP": None, "exit": {"on_stop": "exit"}, "keep": {"on_stop": "keep"}}[how]
-    return asyncio.ensure_future(run.execute_update(StrategyRun.stop, message))
+    return asyncio.ensure_future(run.execute_update("stop", message, result_type=RunView))
 
 
 async def stopped_out_and_after(env: WorkflowEnvironment, run: Run, timer: datetime, first: str) -> None:

@@ -11,7 +11,7 @@ from temporalio.worker import Replayer, WorkflowRunner
 
 from adapters.temporal.connection import DATA_CONVERTER
 from domain.errors import AnotherRun, StoreUnavailable
-from domain.run import ActivateRun, Activation
+from domain.run import ActivateRun, Activation, RunView
 from tests.workflow.day import Run, TestDay, until, worker_for
 from workflows.sandbox import fast_runner, workflow_runner
 from workflows.strategy_run import StrategyRun
@@ -50,7 +50,7 @@ async def test_start_is_written_later_where_it_cannot_be_at_once(
         run = await day.start(env, buy_in=timedelta(minutes=5))
         async with asyncio.timeout(20):
             await until(written)
-            view = await run.execute_update(StrategyRun.stop, {"on_stop": "exit"})
+            view = await run.execute_update("stop", {"on_stop": "exit"}, result_type=RunView)
         assert view.outcome == "stopped"
         await run.result()
         await record(run)

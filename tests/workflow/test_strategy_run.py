@@ -140,7 +140,7 @@ async def test_stopped_by_the_user_while_holding(env: WorkflowEnvironment, recor
     day = TestDay()
     async with worker_for(env, day):
         run = await holding(env, day)
-        answer = await run.execute_update(StrategyRun.stop, {"on_stop": "exit"})
+        answer = await run.execute_update("stop", {"on_stop": "exit"}, result_type=RunView)
         view = await ended(run, record)
     assert answer.outcome is view.outcome is Outcome.STOPPED
     assert view.position is Position.SOLD
@@ -151,7 +151,7 @@ async def test_kept_when_the_user_says_keep(env: WorkflowEnvironment, record: Re
     day = TestDay()
     async with worker_for(env, day):
         run = await holding(env, day)
-        answer = await run.execute_update(StrategyRun.stop, {"on_stop": "keep"})
+        answer = await run.execute_update("stop", {"on_stop": "keep"}, result_type=RunView)
         view = await ended(run, record)
     assert answer.outcome is view.outcome is Outcome.KEPT
     assert view.position is Position.BOUGHT
@@ -162,7 +162,7 @@ async def test_nothing_is_bought_when_stopped_while_waiting(env: WorkflowEnviron
     day = TestDay()
     async with worker_for(env, day):
         run = await day.start(env, buy_in=HOUR)
-        await run.execute_update(StrategyRun.stop, None)
+        await run.execute_update("stop", None, result_type=RunView)
         view = await ended(run, record)
     assert (view.outcome, view.position) == (Outcome.STOPPED, Position.NONE)
     assert day.broker.sent == []
@@ -340,7 +340,7 @@ async def test_kept_when_the_user_ends_an_emergency_exit(env: WorkflowEnvironmen
         run = await holding(env, day)
         await run.signal("STOPLOSS", HIT)
         await until(lambda: _alerted(day, "emergency_exit"))
-        await run.execute_update(StrategyRun.stop, {"on_stop": OnStop.KEEP})
+        await run.execute_update("stop", {"on_stop": OnStop.KEEP}, result_type=RunView)
         view = await ended(run, record)
     assert (view.outcome, view.position) == (Outcome.KEPT, Position.BOUGHT)
 
@@ -410,7 +410,7 @@ async def test_every_order_of_a_day_names_the_account_of_its_start(env: Workflow
     day.brokers.connected = "zerodha:AB1234"
     async with worker_for(env, day):
         run = await holding(env, day)
-        await run.execute_update(StrategyRun.stop, {"on_stop": "exit"})
+        await run.execute_update("stop", {"on_stop": "exit"}, result_type=RunView)
         await run.result()
     sent = [(order.side, order.terms.account) for order in day.broker.sent]
     assert sent == [(Side.BUY, "zerodha:AB1234"), (Side.SELL, "zerodha:AB1234")]
@@ -424,7 +424,7 @@ async def test_sale_of_another_account_than_the_connected_one_waits_and_is_told(
     async with worker_for(env, day):
         run = await holding(env, day)
         day.brokers.connected = "zerodha:XY9999"
-        stop = asyncio.ensure_future(run.execute_update(StrategyRun.stop, {"on_stop": "exit"}))
+        stop = asyncio.ensure_future(run.execute_update("stop", {"on_stop": "exit"}, result_type=RunView))
         await until(lambda: _alerted(day, "exit_needs_account"))
         assert [order.side for order in day.broker.sent] == [Side.BUY]
         day.brokers.connected = "zerodha:AB1234"
@@ -437,9 +437,9 @@ async def test_start_is_confirmed_once_it_is_written_down(env: WorkflowEnvironme
     day = TestDay()
     async with worker_for(env, day):
         run = await day.start(env, buy_in=HOUR)
-        view = await run.execute_update(StrategyRun.started)
+        view = await run.execute_update("started", result_type=RunView)
         assert (view.status, len(day.store.activations)) == ("running", 1)
-        await run.execute_update(StrategyRun.stop, None)
+        await run.execute_update("stop", None, result_type=RunView)
         await run.result()
 
 

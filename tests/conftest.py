@@ -14,8 +14,10 @@ from hypothesis import HealthCheck, settings
 from temporalio.testing import WorkflowEnvironment
 from xdist.scheduler import LoadScopeScheduling
 
+from adapters.postgres.engine import Store
 from adapters.telemetry.logs import configure
 from adapters.temporal.connection import DATA_CONVERTER
+from tests.postgres import PostgresServer
 
 # A machine that is busy is slow, not wrong: nothing here asserts how long something took.
 settings.register_profile("stopwatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,7 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 WAITING = ("browser", "chaos", "e2e")
 """Rooms whose tests start whole products and wait for them most of their time."""
-SHARED = (*WAITING, "integration")
+SHARED = (*WAITING, "integration", "contract")
 """Rooms whose files start servers for all of their tests: a file stays in one process."""
 
 
@@ -82,6 +84,29 @@ def lines() -> Iterator[io.StringIO]:
     yield stream
     root.handlers, root.level = before, level
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[PostgresServer]:
+    """One Postgres for all tests of a process; each that asks gets a database of its own."""
+    server = await PostgresServer.started()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def database(postgres: PostgresServer) -> AsyncIterator[str]:
+    """The owner's URL of a migrated, empty database."""
+    url = await postgres.new_database()
+    yield url
+    await postgres.drop(url)
+
+
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[Store]:
+    opened = Store.open(database)
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture(scope="session")

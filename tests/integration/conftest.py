@@ -1,36 +1,12 @@
-"""One Postgres for all integration tests; each test that asks gets a database of its own."""
+"""What the integration tests share beside the servers."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from adapters.postgres.engine import Store
 from api.auth.passwords import Passwords
-from tests.postgres import PostgresServer
-
-
-@pytest.fixture(scope="session")
-async def postgres() -> AsyncIterator[PostgresServer]:
-    server = await PostgresServer.started()
-    yield server
-    await server.close()
-
-
-@pytest.fixture
-async def database(postgres: PostgresServer) -> AsyncIterator[str]:
-    """The owner's URL of a migrated, empty database."""
-    url = await postgres.new_database()
-    yield url
-    await postgres.drop(url)
-
-
-@pytest.fixture
-async def store(database: str) -> AsyncIterator[Store]:
-    opened = Store.open(database)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -14,18 +14,17 @@ from domain.order import (
     BrokerOrder,
     Leg,
     LegKey,
-    OrderEvent,
     OrderStatus,
     OrderTerms,
     Reason,
-    next_status,
 )
-from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected
+from domain.outcome import PlaceOutcome
 from domain.ports import Claimed, NotClaimed, RuntimeUpdate
 from domain.run import ActivateRun, Activation, EnterOrder, ExitOrder, FinishRun, PhaseChange, RunRef
 from domain.scheduled_order import EXIT_SENT_WITHIN, UNSENT_AFTER, ScheduledOrder
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Product, Status, Strategy
+from tests.fakes.order_rows import OrderRows
 from tests.simulation.server import Worker
 
 
@@ -49,40 +48,38 @@ TERMS = OrderTerms("NSE", "TCS", Product.CNC)
 _LOST = "the connection was lost at the commit"
 
 
+class _NumberedRows(OrderRows):
+    """Ids by number: a day that is played again is the same."""
+
+    def new_id(self) -> UUID:
+        return UUID(int=len(self.rows) + 1)
+
+
 @dataclass(eq=False)
 class Orders:
     """Implements `domain.ports.OrderLog` as the Postgres log does it; each call is one transaction."""
 
     stage: Stage
-    rows: dict[tuple[LegKey, int], Attempt] = field(default_factory=dict)
     held: dict[str, tuple[Worker, EnterOrder | ExitOrder]] = field(default_factory=dict)
-    closed: bool = False
+    table: OrderRows = field(default_factory=_NumberedRows)
+
+    @property
+    def rows(self) -> dict[tuple[LegKey, int], Attempt]:
+        return self.table.rows
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
         await self.stage.storing(f"log.leg.{key.leg}")
-        return self.of(key)
-
-    def of(self, key: LegKey) -> list[Attempt]:
-        return sorted((row for (of, _), row in self.rows.items() if of == key), key=lambda row: row.attempt)
+        return self.table.of(key)
 
     async def plan(self, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
-        return await self._write("plan", key, lambda: self._plan(key, attempt, due_at))
+        return await self._write("plan", key, lambda: self.table.planned(key, attempt, due_at))
 
     async def supersede(
         self, attempt: Attempt, terms: OrderTerms, *, absent: bool, message: str, due_at: datetime
     ) -> Attempt:
-        def apply() -> Attempt:
-            row, key = self._row(attempt), attempt.key
-            if row.status is OrderStatus.SENT:
-                event = OrderEvent.GIVE_UP_LOOKING if absent else OrderEvent.PROVE_NOT_PLACED
-                self._move(row, event, message=message)
-            elif (key, attempt.attempt + 1) in self.rows:
-                return self.rows[key, attempt.attempt + 1]
-            elif not row.over or _told(row) != _told(attempt):
-                return row
-            return self._plan(key, attempt.attempt + 1, due_at)
-
-        return await self._write("supersede", attempt.key, apply)
+        return await self._write(
+            "supersede", attempt.key, lambda: self.table.superseded(attempt, absent, message, due_at)
+        )
 
     async def claim(
         self,
@@ -94,76 +91,25 @@ class Orders:
         price: Decimal | None = None,
     ) -> Claimed | NotClaimed:
         lost = await self.stage.storing(f"log.claim.{attempt.key.leg}")
-        answer = self._claim(attempt, quantity, reason, due_at, latest)
+        answer = self.table.claimed(attempt, quantity, reason, due_at, latest, self.stage.store_now())
         if lost:
             raise StoreUnavailable(_LOST)
         return answer
 
-    def _claim(
-        self, attempt: Attempt, quantity: int, reason: Reason, due_at: datetime, latest: datetime | None
-    ) -> Claimed | NotClaimed:
-        row, now = self._row(attempt), self.stage.store_now()
-        if row.status is not OrderStatus.PLANNED or row.sent_at is not None:
-            return NotClaimed(row, now)
-        if latest is not None and now > latest:
-            return NotClaimed(row, now, too_late=True)
-        if now < due_at - timedelta(seconds=2):
-            return NotClaimed(row, now, too_early=True)
-        claimed = self._move(
-            row,
-            OrderEvent.CLAIM,
-            quantity=quantity,
-            reason=reason,
-            due_at=due_at,
-            sent_at=max(now, due_at),
-            send_before=now + timedelta(seconds=2),
-        )
-        return Claimed(claimed, now)
-
     async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
-        def apply() -> Attempt:
-            row = self._row(attempt)
-            if isinstance(outcome, Accepted):
-                if row.broker_order_id is not None:
-                    return row
-                return self._move(row, OrderEvent.SEE_OPEN, broker_order_id=outcome.broker_order_id)
-            if row.status is not OrderStatus.SENT:
-                return row
-            if isinstance(outcome, Rejected) and outcome.cause is Cause.FINAL:
-                return self._move(row, OrderEvent.SEE_REJECTED, message=outcome.message)
-            if isinstance(outcome, Rejected | Denied):
-                return self._move(row, OrderEvent.PROVE_NOT_PLACED, message=outcome.message)
-            return self._put(replace(row, message=outcome.message))
-
-        return await self._write("answer", attempt.key, apply)
+        return await self._write("answer", attempt.key, lambda: self.table.answered(attempt, outcome))
 
     async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
-        def apply() -> Attempt:
-            row = self._row(attempt)
-            if row.status is OrderStatus.NOT_PLACED and row.verdict is None:
-                return self._put(replace(row, verdict=verdict))
-            if row.status is not OrderStatus.PLANNED:
-                return row
-            return self._move(row, OrderEvent.PROVE_NOT_PLACED, message=message, verdict=verdict)
-
-        return await self._write("deny", attempt.key, apply)
+        return await self._write("deny", attempt.key, lambda: self.table.denied(attempt, message, verdict))
 
     async def give_up(self, attempt: Attempt, message: str) -> Attempt:
-        def apply() -> Attempt:
-            row = self._row(attempt)
-            if row.status is not OrderStatus.SENT:
-                return row
-            return self._move(row, OrderEvent.GIVE_UP_LOOKING, message=message)
-
-        return await self._write("give_up", attempt.key, apply)
+        return await self._write("give_up", attempt.key, lambda: self.table.given_up(attempt, message))
 
     async def saw(self, attempt: Attempt, row: BrokerOrder) -> Attempt:
-        return await self._write("saw", attempt.key, lambda: self._saw(self._row(attempt), row))
+        return await self._write("saw", attempt.key, lambda: self.table.saw(attempt, row))
 
     async def looked_up(self, attempt: Attempt, message: str) -> None:
-        await self._write(
-            "looked_up", attempt.key, lambda: self._put(replace(self._row(attempt), message=message))
-        )
+        await self._write("looked_up", attempt.key, lambda: self.table.looked_up(attempt, message))
 
     async def other_claims(self, key: LegKey) -> OtherClaims:
         await self.stage.storing("log.other_claims")
@@ -173,23 +119,14 @@ class Orders:
         if await self.stage.storing(f"log.say.{key.leg}"):
             raise StoreUnavailable(_LOST)
 
-    def close(self, message: str) -> None:
-        """Take the right to send away from what nobody has claimed: part of the run's last transaction."""
-        self.closed = True
-        for row in list(self.rows.values()):
-            if row.status is OrderStatus.NOT_PLACED and row.verdict is None:
-                self._put(replace(row, verdict=Outcome.STOPPED))
-            if row.status is OrderStatus.PLANNED:
-                self._move(row, OrderEvent.PROVE_NOT_PLACED, message=message, verdict=Outcome.STOPPED)
-
     async def arm(self, order: EnterOrder | ExitOrder, worker: Worker) -> ScheduledOrder | None:
         """Write the leg's first intent as held by a worker process."""
         lost = await self.stage.storing(f"log.arm.{order.key.leg}")
-        leg = self.of(order.key)
-        row = leg[-1] if leg else self._plan(order.key, 1, order.due_at)
-        if self.closed or row.status is not OrderStatus.PLANNED:
+        leg = self.table.of(order.key)
+        row = leg[-1] if leg else self.table.planned(order.key, 1, order.due_at)
+        if self.table.closed or row.status is not OrderStatus.PLANNED:
             return None
-        row = self._put(replace(row, armed=True, due_at=order.due_at))
+        row = self.table.put(replace(row, armed=True, due_at=order.due_at))
         self.held[row.tag] = worker, order
         if lost:
             raise StoreUnavailable(_LOST)
@@ -218,7 +155,7 @@ class Orders:
         entries = [row for row in self.rows.values() if row.key.leg is Leg.ENTRY]
         sales = [row for row in self.rows.values() if row.key.leg is Leg.EXIT and row.attempt == 1]
         bought = filled(entries)
-        if self.closed or leaving or not bought or not all(row.over for row in entries):
+        if self.table.closed or leaving or not bought or not all(row.over for row in entries):
             return []
         return [
             ScheduledOrder(ExitOrder(row.key, TERMS, bought, Reason.STOPLOSS, now), row)
@@ -226,53 +163,12 @@ class Orders:
             if row.status is OrderStatus.PLANNED
         ]
 
-    def _saw(self, mine: Attempt, seen: BrokerOrder) -> Attempt:
-        if mine.broker_order_id not in (None, seen.broker_order_id):
-            return mine  # another order under our tag
-        if mine.status is OrderStatus.PLANNED:
-            mine = self._move(mine, OrderEvent.CLAIM)
-        mine = self._move(
-            mine,
-            seen.event,
-            broker_order_id=seen.broker_order_id,
-            quantity=mine.quantity or seen.quantity,
-            filled_quantity=max(mine.filled_quantity, seen.filled_quantity),
-            average_price=seen.average_price or mine.average_price,
-            message=seen.message,
-        )
-        if mine.key.leg is Leg.ENTRY and mine.filled_quantity:
-            self._plan(replace(mine.key, leg=Leg.EXIT), 1, None)
-        return mine
-
     async def _write(self, name: str, key: LegKey, apply: Callable[[], Attempt]) -> Attempt:
         lost = await self.stage.storing(f"log.{name}.{key.leg}")
         row = apply()
         if lost:
             raise StoreUnavailable(_LOST)
         return row
-
-    def _plan(self, key: LegKey, attempt: int, due_at: datetime | None) -> Attempt:
-        if (key, attempt) not in self.rows:
-            order_id = UUID(int=len(self.rows) + 1)
-            row = Attempt(order_id, key, attempt, key.tag(attempt), OrderStatus.PLANNED, due_at=due_at)
-            if self.closed:
-                row = replace(row, status=OrderStatus.NOT_PLACED, verdict=Outcome.STOPPED)
-            self._put(row)
-        return self.rows[key, attempt]
-
-    def _row(self, attempt: Attempt) -> Attempt:
-        return self.rows[attempt.key, attempt.attempt]
-
-    def _move(self, row: Attempt, event: OrderEvent, **changes: object) -> Attempt:
-        return self._put(replace(row, status=next_status(row.status, event), **changes))  # type: ignore[arg-type]
-
-    def _put(self, row: Attempt) -> Attempt:
-        self.rows[row.key, row.attempt] = row
-        return row
-
-
-def _told(row: Attempt) -> tuple[OrderStatus, int, Outcome | None]:
-    return row.status, row.filled_quantity, row.verdict
 
 
 @dataclass(eq=False)
@@ -304,7 +200,7 @@ class Runs:
         if not self.finished:
             self.finished.append(request)
             self.stage.stopped()
-            self.orders.close(request.detail)
+            self.orders.table.close(request.detail)
         if lost:
             raise StoreUnavailable(_LOST)
 

@@ -1,0 +1,164 @@
+"""The rows of the order log in memory, by the rules of the Postgres log: one method is one transaction.
+
+`MemoryOrderLog` and the simulation's log are built on it; tests/contract/test_order_log.py holds both, and
+Postgres, to the same promises.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from domain.leg import filled
+from domain.order import (
+    Attempt,
+    BrokerOrder,
+    Leg,
+    LegKey,
+    OrderEvent,
+    OrderStatus,
+    Reason,
+    next_status,
+)
+from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected
+from domain.ports import Claimed, NotClaimed
+from domain.strategy import Outcome
+
+EARLIEST = timedelta(seconds=2)
+CLAIM_LASTS = timedelta(seconds=2)
+
+
+@dataclass(eq=False)
+class OrderRows:
+    """Attempts by leg and number. `closed`: the run is over, and nothing of it is sent any more."""
+
+    rows: dict[tuple[LegKey, int], Attempt] = field(default_factory=dict)
+    closed: bool = False
+
+    def new_id(self) -> UUID:
+        return uuid4()
+
+    def of(self, key: LegKey) -> list[Attempt]:
+        """Return the leg's attempts, oldest first."""
+        return sorted((row for (of, _), row in self.rows.items() if of == key), key=lambda row: row.attempt)
+
+    def planned(self, key: LegKey, attempt: int, due_at: datetime | None) -> Attempt:
+        if (key, attempt) not in self.rows:
+            row = Attempt(self.new_id(), key, attempt, key.tag(attempt), OrderStatus.PLANNED, due_at=due_at)
+            if self.closed:
+                row = replace(row, status=OrderStatus.NOT_PLACED, verdict=Outcome.STOPPED)
+            self.put(row)
+        return self.rows[key, attempt]
+
+    def superseded(self, attempt: Attempt, absent: bool, message: str, due_at: datetime) -> Attempt:
+        row, key = self.row(attempt), attempt.key
+        if row.status is OrderStatus.SENT:
+            event = OrderEvent.GIVE_UP_LOOKING if absent else OrderEvent.PROVE_NOT_PLACED
+            self.move(row, event, message=message)
+        elif (key, attempt.attempt + 1) in self.rows:
+            return self.rows[key, attempt.attempt + 1]
+        elif not row.over or _told(row) != _told(attempt):
+            return row
+        return self.planned(key, attempt.attempt + 1, due_at)
+
+    def claimed(
+        self,
+        attempt: Attempt,
+        quantity: int,
+        reason: Reason,
+        due_at: datetime,
+        latest: datetime | None,
+        now: datetime,
+    ) -> Claimed | NotClaimed:
+        row = self.row(attempt)
+        if row.status is not OrderStatus.PLANNED:
+            return NotClaimed(row, now)
+        if latest is not None and now > latest:
+            return NotClaimed(row, now, too_late=True)
+        if now < due_at - EARLIEST:
+            return NotClaimed(row, now, too_early=True)
+        sent_at, send_before = max(now, due_at), now + CLAIM_LASTS
+        taken = {"quantity": quantity, "reason": reason, "due_at": due_at}
+        return Claimed(
+            self.move(row, OrderEvent.CLAIM, **taken, sent_at=sent_at, send_before=send_before), now
+        )
+
+    def answered(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
+        row = self.row(attempt)
+        if isinstance(outcome, Accepted):
+            row = self.move(row, OrderEvent.SEE_OPEN)
+            if row.broker_order_id is not None:
+                return row
+            return self.put(replace(row, broker_order_id=outcome.broker_order_id, message=""))
+        if row.status is not OrderStatus.SENT:
+            return row
+        if isinstance(outcome, Rejected) and outcome.cause is Cause.FINAL:
+            return self.move(row, OrderEvent.SEE_REJECTED, message=outcome.message)
+        if isinstance(outcome, Rejected | Denied):
+            return self.move(row, OrderEvent.PROVE_NOT_PLACED, message=outcome.message)
+        return self.put(replace(row, message=outcome.message))
+
+    def denied(self, attempt: Attempt, message: str, verdict: Outcome | None) -> Attempt:
+        row = self.row(attempt)
+        if row.status is OrderStatus.NOT_PLACED and row.verdict is None:
+            return self.put(replace(row, verdict=verdict))
+        if row.status is not OrderStatus.PLANNED:
+            return row
+        verdict = row.verdict or verdict
+        return self.move(row, OrderEvent.PROVE_NOT_PLACED, message=message, verdict=verdict)
+
+    def given_up(self, attempt: Attempt, message: str) -> Attempt:
+        row = self.row(attempt)
+        if row.status is not OrderStatus.SENT:
+            return row
+        return self.move(row, OrderEvent.GIVE_UP_LOOKING, message=message)
+
+    def looked_up(self, attempt: Attempt, message: str) -> Attempt:
+        return self.put(replace(self.row(attempt), message=message))
+
+    def saw(self, attempt: Attempt, seen: BrokerOrder) -> Attempt:
+        row = self.row(attempt)
+        if row.broker_order_id not in (None, seen.broker_order_id):
+            return row  # another order under our tag: its fills are not this attempt's
+        if row.status is OrderStatus.PLANNED:  # sent without a claim: the store was away
+            row = self.move(row, OrderEvent.CLAIM)
+        before = row.status
+        row = self.move(
+            row,
+            seen.event,
+            broker_order_id=seen.broker_order_id,
+            quantity=seen.quantity if row.quantity is None else row.quantity,
+        )
+        grown = seen.filled_quantity > row.filled_quantity
+        priced = seen.filled_quantity == row.filled_quantity and row.average_price is None
+        if grown or (priced and seen.average_price is not None):
+            row = self.put(
+                replace(row, filled_quantity=seen.filled_quantity, average_price=seen.average_price)
+            )
+        if row.status is not before:
+            row = self.put(replace(row, message=seen.message))
+        if row.key.leg is Leg.ENTRY and filled([row]):
+            self.planned(replace(row.key, leg=Leg.EXIT), 1, None)
+        return row
+
+    def close(self, message: str) -> None:
+        """Take the right to send away from what nobody has claimed: part of the run's last transaction."""
+        self.closed = True
+        for row in list(self.rows.values()):
+            if row.status is OrderStatus.NOT_PLACED and row.verdict is None:
+                self.put(replace(row, verdict=Outcome.STOPPED))
+            if row.status is OrderStatus.PLANNED:
+                self.move(row, OrderEvent.PROVE_NOT_PLACED, message=message, verdict=Outcome.STOPPED)
+
+    def row(self, attempt: Attempt) -> Attempt:
+        return self.rows[attempt.key, attempt.attempt]
+
+    def move(self, row: Attempt, event: OrderEvent, **changes: object) -> Attempt:
+        return self.put(replace(row, status=next_status(row.status, event), **changes))  # type: ignore[arg-type]
+
+    def put(self, row: Attempt) -> Attempt:
+        self.rows[row.key, row.attempt] = row
+        return row
+
+
+def _told(row: Attempt) -> tuple[OrderStatus, int, Outcome | None]:
+    return row.status, row.filled_quantity, row.verdict

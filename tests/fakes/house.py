@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from domain.errors import CacheUnavailable, StoreUnavailable
+from domain.errors import AnotherRun, CacheUnavailable, StoreUnavailable
 from domain.order import (
     Attempt,
     BrokerOrder,
@@ -90,7 +90,7 @@ class MemoryOrderLog:
 
 @dataclass
 class MemoryRunStore:
-    """Implements `domain.ports.RunStore`."""
+    """Implements `domain.ports.RunStore`. Every START counts as written down."""
 
     activations: list[ActivateRun] = field(default_factory=list)
     phases: list[str] = field(default_factory=list)
@@ -99,27 +99,54 @@ class MemoryRunStore:
     held: int = 0
     gone: bool = False
     down: bool = False
+    written: set[str] = field(default_factory=set)
+    running: dict[UUID, RunRef] = field(default_factory=dict)
+    rounds: dict[tuple[UUID, date], list[UUID]] = field(default_factory=dict)
+    """The STARTs of each strategy and day, in their order: a round each."""
 
     async def activate(self, request: ActivateRun) -> Activation:
         if self.gone:
             raise LookupError("the strategy was deleted")
+        ref, day = request.ref, request.start.plan.trading_day
+        current = self.running.get(ref.strategy_id)
+        if current and current.start_id != ref.start_id and current.workflow_id != ref.workflow_id:
+            raise AnotherRun(f"strategy {ref.strategy_id} is running already, as {current.workflow_id}")
         self.activations.append(request)
-        return Activation(round=1, held=self.held)
+        self.running[ref.strategy_id] = ref
+        starts = self.rounds.setdefault((ref.strategy_id, day), [])
+        if ref.start_id not in starts:
+            starts.append(ref.start_id)
+        return Activation(round=starts.index(ref.start_id) + 1, held=self.held)
 
     async def owns(self, ref: RunRef) -> bool:
-        return not any(end.ref.start_id == ref.start_id for end in self.finished)
+        self._check()
+        return self._is_current(ref)
 
     async def change_phase(self, change: PhaseChange) -> None:
         self._check()
-        self.phases.append(change.phase)
+        once = f"{change.ref.run_id}:phase:{change.phase}"
+        if self._is_current(change.ref) and self._is_new(once):
+            self.phases.append(change.phase)
 
     async def finish(self, request: FinishRun) -> None:
         self._check()
-        self.finished.append(request)
+        if self._is_current(request.ref):
+            del self.running[request.ref.strategy_id]
+            self.finished.append(request)
 
     async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
         self._check()
-        self.notes.append((kind, text))
+        if self._is_new(f"{ref.start_id}:{once}"):
+            self.notes.append((kind, text))
+
+    def _is_current(self, ref: RunRef) -> bool:
+        current = self.running.get(ref.strategy_id)
+        return current is not None and current.start_id == ref.start_id
+
+    def _is_new(self, once: str) -> bool:
+        new = once not in self.written
+        self.written.add(once)
+        return new
 
     def _check(self) -> None:
         if self.down:

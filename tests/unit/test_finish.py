@@ -34,7 +34,7 @@ class SlowStore(MemoryRunStore):
 async def test_no_key_is_left_when_the_reconciler_restored_them_before_the_end_was_committed() -> None:
     cache = MemoryCache()
     await cache.load(STRATEGY, Status.RUNNING, Position.BOUGHT)
-    store = SlowStore(cache=cache)
+    store = SlowStore(cache=cache, running={STRATEGY.strategy_id: END.ref})
     assert await RunActivities(store, cache, MemoryAlerts()).finish(END)
     assert store.finished == [END]
     assert cache.loaded == set()

@@ -86,9 +86,9 @@ def main() -> int:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    async with wired(settings) as parts:
+    async with wired(settings) as deps:
         config = uvicorn.Config(
-            create_app(parts),
+            create_app(deps),
             http=protocol(most_connections()),
             log_config=None,
             access_log=False,
@@ -106,7 +106,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             # Through the server's own handler: the event streams hear of the end by it.
             loop.add_signal_handler(number, server.handle_exit, number, None)
         set_aside()
-        async with _guarded(server, parts.store):
+        async with _guarded(server, deps.store):
             # Not `serve`: it raises the signal again when it is done, before our parts are closed.
             await server._serve([listener])
 

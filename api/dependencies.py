@@ -14,9 +14,14 @@ from api.auth.passwords import Passwords
 from api.auth.revoked_logins import EndedLogins
 from api.auth.throttle import Throttle
 from api.auth.tokens import Tokens
-from api.ports import BrokerLogins, Check, KiteLogins, LastPrices, Notices, Runs
+from api.http.ports import Check, EventNotifier, LastPrices
 from domain.ports import Clock, Instruments
 from domain.session import TradingCalendar
+from services.ports import BrokerLogins, KiteLogins, Runs
+from services.strategies.creation import StrategyCreation
+from services.strategies.draft import DraftChecks
+from services.strategies.start import StrategyStart
+from services.strategies.stop import StrategyStop
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -33,7 +38,7 @@ class Dependencies:
     instruments: Instruments
     calendar: TradingCalendar
     prices: LastPrices
-    notices: Notices
+    notices: EventNotifier
     clock: Clock
     tokens: Tokens
     ended: EndedLogins
@@ -59,12 +64,28 @@ class Dependencies:
     look_every_seconds: float = 2.0
     """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""
 
+    @property
+    def creation(self) -> StrategyCreation:
+        return StrategyCreation(self.store, self._drafts, self.clock)
 
-async def parts_of(request: Request) -> Dependencies:
+    @property
+    def starter(self) -> StrategyStart:
+        return StrategyStart(self.store, self.runs, self._drafts, self.egress, self.clock)
+
+    @property
+    def stopper(self) -> StrategyStop:
+        return StrategyStop(self.store, self.runs, self.starter, self.clock, self.stop_wait_seconds)
+
+    @property
+    def _drafts(self) -> DraftChecks:
+        return DraftChecks(self.instruments, self.calendar)
+
+
+async def dependencies_of(request: Request) -> Dependencies:
     # Not a plain function: those are sent to a thread, which costs more than what they do.
-    parts = request.app.state.parts
-    assert isinstance(parts, Dependencies)  # noqa: S101 - create_app put it there
-    return parts
+    deps = request.app.state.deps
+    assert isinstance(deps, Dependencies)  # noqa: S101 - create_app put it there
+    return deps
 
 
-DependenciesDep = Annotated[Dependencies, Depends(parts_of)]
+DependenciesDep = Annotated[Dependencies, Depends(dependencies_of)]

@@ -4,26 +4,23 @@ import asyncio
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from adapters.postgres.limits import UserLimits
-from api.account.audit import audit
+from api.account.schemas import AccountOut, LimitsOut, SwitchOut
 from api.dependencies import Dependencies
-from api.http.errors import Conflict
-from api.schemas import AccountOut, LimitsOut, SwitchOut
 from domain.audit import Action
 from domain.errors import NoSuchRun, Unavailable
-from domain.limits import KillExits, Limits, Switch, ToSell
+from domain.limits import KillExits, Limits, ToSell
 from domain.run import StopRequest
 from domain.strategy import OnStop
+from services.audit_trail import audit
 
 SOLD_WITHIN = 2.0
 """Seconds the answer waits for sales that the kill switch began; they go on by themselves."""
 
 
-async def shown(parts: Dependencies, user_id: UUID, selling: int = 0, untold: int = 0) -> AccountOut:
+async def shown(deps: Dependencies, user_id: UUID, selling: int = 0, untold: int = 0) -> AccountOut:
     """Return what protects the user now."""
-    async with parts.store.read(user_id) as session:
+    async with deps.store.read(user_id) as session:
         mine = UserLimits(session, user_id)
         switches, limits = await mine.switches(), await mine.limits()
     return AccountOut(
@@ -41,22 +38,22 @@ async def shown(parts: Dependencies, user_id: UUID, selling: int = 0, untold: in
     )
 
 
-async def limit(parts: Dependencies, user_id: UUID, limits: Limits) -> AccountOut:
+async def limit(deps: Dependencies, user_id: UUID, limits: Limits) -> AccountOut:
     """Replace all limits of the user."""
-    async with parts.store.work(user_id) as session:
+    async with deps.store.work(user_id) as session:
         await UserLimits(session, user_id).set_limits(limits)
         await audit(session, user_id, Action.LIMITS_CHANGED, why=_words(limits))
-    return await shown(parts, user_id)
+    return await shown(deps, user_id)
 
 
-async def switch(parts: Dependencies, user_id: UUID, exits: KillExits | None, reason: str) -> AccountOut:
+async def switch(deps: Dependencies, user_id: UUID, exits: KillExits | None, reason: str) -> AccountOut:
     """Turn the kill switch on, or off with None.
 
     It bars every entry from here on. With `exit` each running strategy is told to sell. The answer counts
     those that took it, and as `untold` those that could not be told and still run: the reconciler tells them,
     while it goes round and the switch is on.
     """
-    async with parts.store.work(user_id) as session:
+    async with deps.store.work(user_id) as session:
         mine = UserLimits(session, user_id)
         await mine.set_switch(exits, reason)
         running = await mine.running() if exits is KillExits.EXIT else ()
@@ -64,27 +61,10 @@ async def switch(parts: Dependencies, user_id: UUID, exits: KillExits | None, re
             await audit(session, user_id, Action.KILL_SWITCH_OFF)
         else:
             await audit(session, user_id, Action.KILL_SWITCH_ON, f"exits: {exits}", reason)
-    told = await asyncio.gather(*(_sell(parts, one) for one in running))
+    told = await asyncio.gather(*(_sell(deps, one) for one in running))
     heard = {one.strategy_id for one, took in zip(running, told, strict=True) if took}
-    untold = await _still_running(parts, user_id, {one.strategy_id for one in running} - heard)
-    return await shown(parts, user_id, len(heard), untold)
-
-
-async def refuse_start(session: AsyncSession, user_id: UUID) -> None:
-    """Raise `Conflict` where a kill switch would bar what this START is for."""
-    switches = await UserLimits(session, user_id).switches()
-    if switches.operators.on:
-        because = _because(switches.operators)
-        raise Conflict("suspended", f"The operator has stopped buying for your account{because}.")
-    if switches.own.on:
-        raise Conflict("kill_switch", "Your kill switch is on: turn it off first, then start.")
-    if switches.everybody.on:
-        because = _because(switches.everybody)
-        raise Conflict("system_halted", f"Buying is stopped for everybody by the operator{because}.")
-
-
-def _because(switch: Switch) -> str:
-    return f": {switch.reason}" if switch.reason else ""
+    untold = await _still_running(deps, user_id, {one.strategy_id for one in running} - heard)
+    return await shown(deps, user_id, len(heard), untold)
 
 
 def _words(limits: Limits) -> str:
@@ -98,12 +78,12 @@ def _words(limits: Limits) -> str:
     return ", ".join(f"{name} {value}" for name, value in named.items() if value is not None) or "none"
 
 
-async def _sell(parts: Dependencies, one: ToSell) -> bool:
+async def _sell(deps: Dependencies, one: ToSell) -> bool:
     """Tell a run and give its sale a moment; return whether the run has taken it."""
     try:
-        took = await parts.runs.sell(one.workflow_id, one.run_id)
+        took = await deps.runs.sell(one.workflow_id, one.run_id)
         if took:
-            await parts.runs.stop(one.workflow_id, one.run_id, StopRequest(OnStop.EXIT), SOLD_WITHIN)
+            await deps.runs.stop(one.workflow_id, one.run_id, StopRequest(OnStop.EXIT), SOLD_WITHIN)
     except NoSuchRun:
         return True  # it took it, and has ended since
     except Unavailable:
@@ -111,8 +91,8 @@ async def _sell(parts: Dependencies, one: ToSell) -> bool:
     return took
 
 
-async def _still_running(parts: Dependencies, user_id: UUID, ids: Collection[UUID]) -> int:
+async def _still_running(deps: Dependencies, user_id: UUID, ids: Collection[UUID]) -> int:
     if not ids:
         return 0
-    async with parts.store.read(user_id) as session:
+    async with deps.store.read(user_id) as session:
         return sum(one.strategy_id in ids for one in await UserLimits(session, user_id).running())

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pwdlib import PasswordHash
 
-from api.http.errors import Away
+from services.errors import TryLater
 
 AT_ONCE = 2
 """Each hash takes 64 MiB and a core."""
@@ -26,7 +26,7 @@ _Made = TypeVar("_Made")
 class Passwords:
     """Hashes and checks in threads of its own; callers wait their turn without blocking the loop.
 
-    Every method raises `Away`, code `busy`, when too many wait already.
+    Every method raises `TryLater`, code `busy`, when too many wait already.
     """
 
     def __init__(self, longest_queue: int = LONGEST_QUEUE, hasher: PasswordHash | None = None) -> None:
@@ -53,7 +53,7 @@ class Passwords:
 
     async def _in_turn(self, work: Callable[[], _Made]) -> _Made:
         if self._places <= 0:
-            raise Away(
+            raise TryLater(
                 "Too many people are logging in just now. Try again in a moment.", "busy", BUSY_SECONDS
             )
         self._places -= 1

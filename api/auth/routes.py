@@ -11,12 +11,7 @@ from adapters.postgres.logins import Login
 from api.auth import second_factor
 from api.auth import service as logins
 from api.auth.identity import CallerDep, SignedCaller, UserId
-from api.dependencies import DependenciesDep
-from api.http.client_info import VisitorDep
-from api.http.errors import NotFound, Unauthorized
-from api.http.json_answer import json_response
-from api.http.request_json import body_of, documented
-from api.schemas import (
+from api.auth.schemas import (
     CodeIn,
     Credentials,
     LoginIn,
@@ -31,6 +26,11 @@ from api.schemas import (
     TotpOut,
     UserOut,
 )
+from api.dependencies import DependenciesDep
+from api.http.client_info import VisitorDep
+from api.http.json_answer import json_response
+from api.http.request_json import body_of, documented
+from services.errors import NotFound, Unauthorized
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -47,45 +47,45 @@ async def session_id_of(session_id: Annotated[str, Path()]) -> UUID:
     "/register", status_code=201, openapi_extra=documented(Credentials), responses={201: {"model": TokenPair}}
 )
 async def register(
-    parts: DependenciesDep, visitor: VisitorDep, body: Annotated[Credentials, Depends(body_of(Credentials))]
+    deps: DependenciesDep, visitor: VisitorDep, body: Annotated[Credentials, Depends(body_of(Credentials))]
 ) -> Response:
     """Create an account and log in."""
-    return json_response(await logins.register(parts, visitor, body.email, body.password), 201)
+    return json_response(await logins.register(deps, visitor, body.email, body.password), 201)
 
 
 @router.post("/login", openapi_extra=documented(LoginIn), responses={200: {"model": TokenPair}})
 async def log_in(
-    parts: DependenciesDep, visitor: VisitorDep, body: Annotated[LoginIn, Depends(body_of(LoginIn))]
+    deps: DependenciesDep, visitor: VisitorDep, body: Annotated[LoginIn, Depends(body_of(LoginIn))]
 ) -> Response:
     """Log in with e-mail and password, and a code where they are on.
 
     A device that sends an earlier access token of the account along, even an expired one, is not held up by
     what others guess.
     """
-    return json_response(await logins.log_in(parts, visitor, body))
+    return json_response(await logins.log_in(deps, visitor, body))
 
 
 @router.post("/refresh", openapi_extra=documented(RefreshIn), responses={200: {"model": TokenPair}})
 async def refresh(
-    parts: DependenciesDep, visitor: VisitorDep, body: Annotated[RefreshIn, Depends(body_of(RefreshIn))]
+    deps: DependenciesDep, visitor: VisitorDep, body: Annotated[RefreshIn, Depends(body_of(RefreshIn))]
 ) -> Response:
     """Replace the token pair; the old refresh token is of no more use."""
-    return json_response(await logins.refresh(parts, visitor, body.refresh_token))
+    return json_response(await logins.refresh(deps, visitor, body.refresh_token))
 
 
 @router.post("/logout", status_code=204, openapi_extra=documented(RefreshIn))
 async def log_out(
-    found: SignedCaller, parts: DependenciesDep, body: Annotated[RefreshIn, Depends(body_of(RefreshIn))]
+    found: SignedCaller, deps: DependenciesDep, body: Annotated[RefreshIn, Depends(body_of(RefreshIn))]
 ) -> Response:
     """End the login of this refresh token, with all its tokens; a second call answers the same."""
-    await logins.log_out(parts, found.user_id, body.refresh_token)
+    await logins.log_out(deps, found.user_id, body.refresh_token)
     return Response(status_code=204)
 
 
 @router.get("/me", responses={200: {"model": UserOut}})
-async def me(user_id: UserId, parts: DependenciesDep) -> Response:
+async def me(user_id: UserId, deps: DependenciesDep) -> Response:
     """Who the token says is calling."""
-    async with parts.store.read(user_id) as session:
+    async with deps.store.read(user_id) as session:
         account = await Accounts(session).by_id(user_id)
     if account is None:
         raise Unauthorized
@@ -102,63 +102,63 @@ async def me(user_id: UserId, parts: DependenciesDep) -> Response:
 @router.post("/password", openapi_extra=documented(PasswordIn), responses={200: {"model": TokenPair}})
 async def change_password(
     user_id: UserId,
-    parts: DependenciesDep,
+    deps: DependenciesDep,
     visitor: VisitorDep,
     body: Annotated[PasswordIn, Depends(body_of(PasswordIn))],
 ) -> Response:
     """Change the password. Every login ends at once, this one too; the answer is a new one."""
     return json_response(
-        await logins.change_password(parts, user_id, visitor, body.current_password, body.new_password)
+        await logins.change_password(deps, user_id, visitor, body.current_password, body.new_password)
     )
 
 
 @router.get("/sessions", responses={200: {"model": LoginPage}})
-async def sessions(found: CallerDep, parts: DependenciesDep) -> Response:
+async def sessions(found: CallerDep, deps: DependenciesDep) -> Response:
     """Where you are logged in, the one used last first."""
-    items = [_shown(login, found.login_id) for login in await logins.sessions_of(parts, found.user_id)]
+    items = [_shown(login, found.login_id) for login in await logins.sessions_of(deps, found.user_id)]
     return json_response(LoginPage(items=items))
 
 
 @router.delete("/sessions", status_code=204)
-async def end_sessions(user_id: UserId, parts: DependenciesDep) -> Response:
+async def end_sessions(user_id: UserId, deps: DependenciesDep) -> Response:
     """Log out everywhere, here too."""
-    await logins.end_all(parts, user_id)
+    await logins.end_all(deps, user_id)
     return Response(status_code=204)
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
 async def end_session(
-    user_id: UserId, parts: DependenciesDep, session_id: Annotated[UUID, Depends(session_id_of)]
+    user_id: UserId, deps: DependenciesDep, session_id: Annotated[UUID, Depends(session_id_of)]
 ) -> Response:
     """Log out one device."""
-    await logins.end(parts, user_id, session_id)
+    await logins.end(deps, user_id, session_id)
     return Response(status_code=204)
 
 
 @router.post("/totp", openapi_extra=documented(TotpIn), responses={200: {"model": TotpOut}})
 async def begin_totp(
-    user_id: UserId, parts: DependenciesDep, body: Annotated[TotpIn, Depends(body_of(TotpIn))]
+    user_id: UserId, deps: DependenciesDep, body: Annotated[TotpIn, Depends(body_of(TotpIn))]
 ) -> Response:
     """Make a secret for an authenticator app. It counts once a code of it has confirmed it."""
-    account = await logins.confirmed(parts, user_id, body.password)
-    return json_response(await second_factor.begin(parts, account))
+    account = await logins.confirmed(deps, user_id, body.password)
+    return json_response(await second_factor.begin(deps, account))
 
 
 @router.post("/totp/confirm", openapi_extra=documented(CodeIn), responses={200: {"model": RecoveryOut}})
 async def confirm_totp(
-    user_id: UserId, parts: DependenciesDep, body: Annotated[CodeIn, Depends(body_of(CodeIn))]
+    user_id: UserId, deps: DependenciesDep, body: Annotated[CodeIn, Depends(body_of(CodeIn))]
 ) -> Response:
     """Turn one-time codes on. The recovery codes are shown this once; each works once."""
-    return json_response(RecoveryOut(recovery_codes=await second_factor.confirm(parts, user_id, body.code)))
+    return json_response(RecoveryOut(recovery_codes=await second_factor.confirm(deps, user_id, body.code)))
 
 
 @router.delete("/totp", status_code=204, openapi_extra=documented(TotpOffIn))
 async def turn_totp_off(
-    user_id: UserId, parts: DependenciesDep, body: Annotated[TotpOffIn, Depends(body_of(TotpOffIn))]
+    user_id: UserId, deps: DependenciesDep, body: Annotated[TotpOffIn, Depends(body_of(TotpOffIn))]
 ) -> Response:
     """Turn one-time codes off, with the password and a code, which may be a recovery code."""
-    await logins.confirmed(parts, user_id, body.password)
-    await second_factor.turn_off(parts, user_id, body.code)
+    await logins.confirmed(deps, user_id, body.password)
+    await second_factor.turn_off(deps, user_id, body.code)
     return Response(status_code=204)
 
 

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from adapters.redis.rate_limiter import Allowance
 from api.http.client_info import Visitor
-from api.http.errors import TooMany
+from services.errors import TooMany
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from uuid import UUID, uuid4
 import jwt
 
 from adapters.secrets.jwt_secrets import WeakSecret, refuse_weak, secrets_in
-from api.http.errors import BadRequest, Unauthorized
+from api.http.errors import BadRequest
+from services.errors import Unauthorized
 
 ALGORITHM = "HS256"
 ISSUER = "stopwatch"

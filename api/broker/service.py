@@ -1,7 +1,6 @@
 """Connecting a broker account: checked at the broker, sealed, stored. Morning logins go to the worker."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from uuid import UUID
 
 from adapters.kite.login import token_expiry
@@ -9,17 +8,22 @@ from adapters.postgres.accounts import BrokerAccount, BrokerAccounts, SealedAcco
 from adapters.postgres.starts import Starts
 from adapters.postgres.strategies import Strategies
 from adapters.secrets.vault import BROKER
-from api.account.audit import audit
+from api.broker.schemas import BrokerOut, ConnectIn
 from api.dependencies import Dependencies
-from api.http.errors import Away, Conflict, FieldError, Invalid, Refused
-from api.schemas import BrokerOut, ConnectIn
 from domain.audit import Action
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, SecretUnreadable, Unavailable
-from domain.login import LoginKind, LoginResult, LoginStatus
-from workflows.client import START_DEADLINE
-
-START_LASTS = START_DEADLINE + timedelta(seconds=5)
-"""How long a START that is written down may yet become a run: the API waits for it no longer than that."""
+from domain.login import LoginKind, LoginStatus
+from services.audit_trail import audit
+from services.broker.refusals import (
+    broker_away,
+    not_connected,
+    other_user,
+    refusal_of,
+    refuse_without_address,
+    rejected,
+)
+from services.errors import Conflict, FieldError, Invalid
+from services.strategies.start_window import START_LASTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,40 +35,40 @@ class _Login:
     user_name: str
 
 
-async def connect(parts: Dependencies, user_id: UUID, asked: ConnectIn) -> BrokerAccount:
+async def connect(deps: Dependencies, user_id: UUID, asked: ConnectIn) -> BrokerAccount:
     """Connect with whatever combination of fields was given. Raises `Problem`s of the contract."""
     kind, token = _token(asked)
-    may_trade(parts, user_id)
+    refuse_without_address(deps.egress, user_id)
     if asked.api_key is not None and asked.api_secret is not None:
-        login = await _confirmed(parts, user_id, asked.api_key, asked.api_secret, kind, token)
-        return await _store(parts, user_id, asked.api_key, asked.api_secret, login)
-    return await log_in_again(parts, user_id, kind, token)
+        login = await _confirmed(deps, user_id, asked.api_key, asked.api_secret, kind, token)
+        return await _store(deps, user_id, asked.api_key, asked.api_secret, login)
+    return await log_in_again(deps, user_id, kind, token)
 
 
-async def log_in_again(parts: Dependencies, user_id: UUID, kind: LoginKind, token: str) -> BrokerAccount:
+async def log_in_again(deps: Dependencies, user_id: UUID, kind: LoginKind, token: str) -> BrokerAccount:
     """Let the worker, who can open the stored secret, use a token for a new login."""
-    may_trade(parts, user_id)
-    account = await account_of(parts, user_id)
+    refuse_without_address(deps.egress, user_id)
+    account = await account_of(deps, user_id)
     if account is None:
         raise not_connected()
-    sealed = parts.sealer.seal(token, user_id=user_id, field=kind)
+    sealed = deps.sealer.seal(token, user_id=user_id, field=kind)
     try:
-        result = await parts.broker_logins.login(user_id, kind, sealed)
+        result = await deps.broker_logins.login(user_id, kind, sealed)
     except Unavailable:
-        raise _broker_away() from None
+        raise broker_away() from None
     if result.status is not LoginStatus.CONNECTED:
-        raise _refusal(result, account)
-    await _keep_login_key(parts, user_id, account)
-    return await account_of(parts, user_id) or account
+        raise refusal_of(result, account)
+    await _keep_login_key(deps, user_id, account)
+    return await account_of(deps, user_id) or account
 
 
-async def login_key_of(parts: Dependencies, user_id: UUID) -> str:
+async def login_key_of(deps: Dependencies, user_id: UUID) -> str:
     """Return the api_key for the login link. Raises `Conflict`."""
-    account = await account_of(parts, user_id)
+    account = await account_of(deps, user_id)
     if account is None:
         raise not_connected()
     try:
-        return parts.login_keys.open(account.login_key, user_id=user_id)
+        return deps.login_keys.open(account.login_key, user_id=user_id)
     except SecretUnreadable:
         raise Conflict(
             "connect_again",
@@ -73,9 +77,9 @@ async def login_key_of(parts: Dependencies, user_id: UUID) -> str:
         ) from None
 
 
-async def disconnect(parts: Dependencies, user_id: UUID) -> None:
+async def disconnect(deps: Dependencies, user_id: UUID) -> None:
     """Forget the account. Raises `Conflict` while a strategy runs or is being started: its exit needs it."""
-    async with parts.store.work(user_id) as session:
+    async with deps.store.work(user_id) as session:
         accounts = BrokerAccounts(session, user_id)
         if not await accounts.release():
             return
@@ -97,12 +101,12 @@ async def disconnect(parts: Dependencies, user_id: UUID) -> None:
         )
 
 
-async def account_of(parts: Dependencies, user_id: UUID) -> BrokerAccount | None:
-    async with parts.store.read(user_id) as session:
+async def account_of(deps: Dependencies, user_id: UUID) -> BrokerAccount | None:
+    async with deps.store.read(user_id) as session:
         return await BrokerAccounts(session, user_id).get()
 
 
-def shown(account: BrokerAccount | None, parts: Dependencies) -> BrokerOut:
+def shown(account: BrokerAccount | None, deps: Dependencies) -> BrokerOut:
     """Return the account as its user sees it: nothing secret."""
     if account is None:
         return BrokerOut(status="none")
@@ -110,33 +114,20 @@ def shown(account: BrokerAccount | None, parts: Dependencies) -> BrokerOut:
         broker=account.broker,
         broker_user_id=account.broker_user_id,
         user_name=account.user_name,
-        status="connected" if account.alive_at(parts.clock.now()) else "login_needed",
+        status="connected" if account.alive_at(deps.clock.now()) else "login_needed",
         connected_at=account.connected_at,
         token_expires_at=account.token_expires_at,
     )
 
 
-def may_trade(parts: Dependencies, user_id: UUID) -> None:
-    """Raises `Conflict` where nothing may be sent to the broker for this user."""
-    refusal = parts.egress.refusal(user_id)
-    if refusal:
-        raise Conflict("no_own_address", refusal)
-
-
-def not_connected() -> Conflict:
-    return Conflict(
-        "broker_not_connected", "No broker account is connected: connect one with POST /broker/connect first."
-    )
-
-
-async def _keep_login_key(parts: Dependencies, user_id: UUID, account: BrokerAccount) -> None:
+async def _keep_login_key(deps: Dependencies, user_id: UUID, account: BrokerAccount) -> None:
     """Seal the login key again where an older secret sealed it: each morning's login moves some on."""
     try:
-        renewed = parts.login_keys.renewed(account.login_key, user_id=user_id)
+        renewed = deps.login_keys.renewed(account.login_key, user_id=user_id)
     except SecretUnreadable:
         return  # said where the key is needed; the login itself is good
     if renewed is not None:
-        async with parts.store.work(user_id) as session:
+        async with deps.store.work(user_id) as session:
             await BrokerAccounts(session, user_id).reseal_login_key(renewed)
 
 
@@ -159,74 +150,44 @@ def _token(asked: ConnectIn) -> tuple[LoginKind, str]:
 
 
 async def _confirmed(
-    parts: Dependencies, user_id: UUID, api_key: str, api_secret: str, kind: LoginKind, token: str
+    deps: Dependencies, user_id: UUID, api_key: str, api_secret: str, kind: LoginKind, token: str
 ) -> _Login:
     try:
-        proxies = parts.egress.proxies_of(user_id)
+        proxies = deps.egress.proxies_of(user_id)
         if kind is LoginKind.REQUEST_TOKEN:
-            session = await parts.kite.exchange(api_key, api_secret, token, proxies)
+            session = await deps.kite.exchange(api_key, api_secret, token, proxies)
             return _Login(session.access_token, session.broker_user_id, session.user_name)
-        profile = await parts.kite.profile(api_key, token, proxies)
+        profile = await deps.kite.profile(api_key, token, proxies)
         return _Login(token, profile.broker_user_id, profile.user_name)
     except (LoginNeeded, BrokerRefused):
-        raise _rejected() from None
+        raise rejected() from None
     except BrokerUnavailable:
-        raise _broker_away() from None
+        raise broker_away() from None
 
 
 async def _store(
-    parts: Dependencies, user_id: UUID, api_key: str, api_secret: str, login: _Login
+    deps: Dependencies, user_id: UUID, api_key: str, api_secret: str, login: _Login
 ) -> BrokerAccount:
-    now = parts.clock.now()
+    now = deps.clock.now()
     sealed = SealedAccount(
         broker=BROKER,
         broker_user_id=login.broker_user_id,
         user_name=login.user_name,
-        api_key=parts.sealer.seal(api_key, user_id=user_id, field="api_key"),
-        api_secret=parts.sealer.seal(api_secret, user_id=user_id, field="api_secret"),
-        access_token=parts.sealer.seal(login.access_token, user_id=user_id, field="access_token"),
-        login_key=parts.login_keys.seal(api_key, user_id=user_id),
+        api_key=deps.sealer.seal(api_key, user_id=user_id, field="api_key"),
+        api_secret=deps.sealer.seal(api_secret, user_id=user_id, field="api_secret"),
+        access_token=deps.sealer.seal(login.access_token, user_id=user_id, field="access_token"),
+        login_key=deps.login_keys.seal(api_key, user_id=user_id),
         connected_at=now,
         token_expires_at=token_expiry(now),
     )
-    async with parts.store.work(user_id) as session:
+    async with deps.store.work(user_id) as session:
         accounts = BrokerAccounts(session, user_id)
         saved = await accounts.save(sealed)
         account = await accounts.get()
         if saved:
             await audit(session, user_id, Action.BROKER_CONNECT, f"{BROKER}:{login.broker_user_id}")
     if account is None:
-        raise _broker_away()
+        raise broker_away()
     if not saved:
-        raise _other_user(account)
+        raise other_user(account)
     return account
-
-
-def _refusal(result: LoginResult, account: BrokerAccount) -> Exception:
-    if result.status is LoginStatus.OTHER_USER:
-        return _other_user(account)
-    if result.status is LoginStatus.NOT_CONNECTED:
-        return not_connected()
-    if result.status is LoginStatus.UNAVAILABLE:
-        return _broker_away()
-    return _rejected()
-
-
-def _rejected() -> Refused:
-    return Refused(
-        "broker_rejected",
-        "Zerodha does not accept this login. Tokens end every morning and request tokens work once, for a "
-        "few minutes: log in at Zerodha again, and check api_key and api_secret.",
-    )
-
-
-def _other_user(account: BrokerAccount) -> Conflict:
-    return Conflict(
-        "broker_other_user",
-        f"This is a login of another broker account; {account.broker_user_id} is connected. To change the "
-        "account, stop your strategies, forget the connected one with DELETE /broker, and connect again.",
-    )
-
-
-def _broker_away() -> Away:
-    return Away("Zerodha does not answer at the moment. Try again in a few seconds.", "broker_unavailable")

@@ -12,7 +12,7 @@ from api.http.client_info import VisitorDep
 def limited(name: str) -> Any:
     """Return a route's dependency that counts the call against `throttle.CALLS`. Raises `TooMany`."""
 
-    async def count(parts: DependenciesDep, found: CallerDep, visitor: VisitorDep) -> None:
-        await parts.throttle.call(name, found.user_id, visitor)
+    async def count(deps: DependenciesDep, found: CallerDep, visitor: VisitorDep) -> None:
+        await deps.throttle.call(name, found.user_id, visitor)
 
     return Depends(count)

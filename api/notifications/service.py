@@ -18,25 +18,25 @@ from adapters.postgres.channels import (
     SentNotification,
     SentNotifications,
 )
-from api.account.audit import audit
 from api.dependencies import Dependencies
-from api.http.errors import Conflict, FieldError, Invalid, NotFound
 from api.notifications.schemas import ChannelIn
 from domain.audit import Action
 from domain.notification import CHOICES, ChannelKind, NotificationKind, NotificationStatus, sealed_name
+from services.audit_trail import audit
+from services.errors import Conflict, FieldError, Invalid, NotFound
 
 _LOOK_EVERY = 0.2
 _SECRET_BYTES = 24
 _OVER = frozenset({NotificationStatus.SENT, NotificationStatus.FAILED, NotificationStatus.UNKNOWN})
 
 
-async def add(parts: Dependencies, user_id: UUID, asked: ChannelIn) -> tuple[Channel, str | None]:
+async def add(deps: Dependencies, user_id: UUID, asked: ChannelIn) -> tuple[Channel, str | None]:
     """Set a channel up; return it, and its secret, which is not shown again. Raises `Invalid`, `Conflict`."""
     kind = ChannelKind(asked.kind)
-    address, shown = await _address(parts, user_id, kind, asked.address)
+    address, shown = await _address(deps, user_id, kind, asked.address)
     secret = _new_secret() if kind is ChannelKind.WEBHOOK else None
-    new = _sealed(parts, user_id, kind, address, shown, secret, asked.tells)
-    async with parts.store.work(user_id) as session:
+    new = _sealed(deps, user_id, kind, address, shown, secret, asked.tells)
+    async with deps.store.work(user_id) as session:
         channel = await Channels(session, user_id).add(new)
         if channel is None:
             raise Conflict(
@@ -47,15 +47,15 @@ async def add(parts: Dependencies, user_id: UUID, asked: ChannelIn) -> tuple[Cha
     return channel, secret
 
 
-async def tested(parts: Dependencies, user_id: UUID, channel_id: UUID) -> SentNotification:
+async def tested(deps: Dependencies, user_id: UUID, channel_id: UUID) -> SentNotification:
     """Send a test message and wait for what becomes of it, or tell how far it is. Raises `NotFound`."""
-    async with parts.store.work(user_id) as session:
-        notice_id = await Channels(session, user_id).test(channel_id, parts.clock.now())
+    async with deps.store.work(user_id) as session:
+        notice_id = await Channels(session, user_id).test(channel_id, deps.clock.now())
     if notice_id is None:
         raise NotFound
-    ends = asyncio.get_running_loop().time() + parts.test_wait_seconds
+    ends = asyncio.get_running_loop().time() + deps.test_wait_seconds
     while True:
-        async with parts.store.read(user_id) as session:
+        async with deps.store.read(user_id) as session:
             notice = await SentNotifications(session, user_id).one(notice_id)
         if notice is None:
             raise NotFound  # its channel was removed meanwhile
@@ -66,13 +66,13 @@ async def tested(parts: Dependencies, user_id: UUID, channel_id: UUID) -> SentNo
 
 
 async def _address(
-    parts: Dependencies, user_id: UUID, kind: ChannelKind, given: str | None
+    deps: Dependencies, user_id: UUID, kind: ChannelKind, given: str | None
 ) -> tuple[str, str]:
     """Return the address, and what its user may see of it. Raises `Invalid`."""
     if kind is ChannelKind.EMAIL:
         if given is not None:
             raise _refused("is not given for mail: it goes to the e-mail address of your account")
-        own = await _own_email(parts, user_id)
+        own = await _own_email(deps, user_id)
         return own, own
     if given is None:
         raise _refused("is required")
@@ -82,7 +82,7 @@ async def _address(
         except BadAddress as bad:
             raise _refused(str(bad)) from None
         return given.strip(), service.name
-    return _webhook(given.strip(), anywhere=parts.notices_anywhere)
+    return _webhook(given.strip(), anywhere=deps.notices_anywhere)
 
 
 def _webhook(given: str, *, anywhere: bool) -> tuple[str, str]:
@@ -100,8 +100,8 @@ def _webhook(given: str, *, anywhere: bool) -> tuple[str, str]:
     return urldefrag(given).url, host
 
 
-async def _own_email(parts: Dependencies, user_id: UUID) -> str:
-    async with parts.store.read(user_id) as session:
+async def _own_email(deps: Dependencies, user_id: UUID) -> str:
+    async with deps.store.read(user_id) as session:
         account = await Accounts(session).by_id(user_id)
     if account is None:
         raise NotFound
@@ -114,7 +114,7 @@ def _new_secret() -> str:
 
 
 def _sealed(
-    parts: Dependencies,
+    deps: Dependencies,
     user_id: UUID,
     kind: ChannelKind,
     address: str,
@@ -125,7 +125,7 @@ def _sealed(
     channel_id = uuid4()
 
     def seal(text: str, column: str) -> bytes:
-        return parts.sealer.seal(text, user_id=user_id, field=sealed_name(channel_id, column))
+        return deps.sealer.seal(text, user_id=user_id, field=sealed_name(channel_id, column))
 
     return NewChannel(
         channel_id=channel_id,

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.auth.passwords import Passwords
-from api.http.errors import Away
+from services.errors import TryLater
 from tests.integration.test_api_process import running, settings
 from tests.postgres import PostgresServer
 
@@ -64,7 +64,7 @@ async def test_who_comes_when_too_many_wait_already_is_told_when_to_come_back():
     passwords = Passwords(longest_queue=3)
     tries = [asyncio.create_task(passwords.hash("correct horse battery")) for _ in range(5)]
     await asyncio.sleep(0)
-    with pytest.raises(Away) as refusal:
+    with pytest.raises(TryLater) as refusal:
         await passwords.check("correct horse battery", None)
     assert (refusal.value.status, refusal.value.code) == (503, "busy")
     assert int(refusal.value.headers["Retry-After"]) > 0

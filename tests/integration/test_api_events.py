@@ -85,8 +85,8 @@ async def test_stream_ends_soon_after_its_login_does(world: World):
 
 def new_world_of(world: World) -> World:
     """Return the same app with event streams that look for themselves often."""
-    parts = replace(world.parts, look_every_seconds=0.05)
-    return replace(world, parts=parts, app=create_app(parts))
+    deps = replace(world.deps, look_every_seconds=0.05)
+    return replace(world, deps=deps, app=create_app(deps))
 
 
 @asynccontextmanager
@@ -145,7 +145,7 @@ async def test_stream_goes_on_after_the_last_event_id(world: World):
 
 
 async def test_line_arrives_by_notice_when_nobody_looks_again(world: World):
-    world = replace(world, app=create_app(replace(world.parts, look_every_seconds=3600)))
+    world = replace(world, app=create_app(replace(world.deps, look_every_seconds=3600)))
     customer = await world.trader()
     running = await customer.running()
     async with served(world) as address, following(address, customer, running["strategy_id"]) as events:
@@ -199,7 +199,7 @@ async def test_last_event_id_that_is_none_is_refused(world: World, last: str):
 async def test_stream_leaves_nothing_behind_when_its_client_is_gone(world: World):
     customer = await world.trader()
     running = await customer.running()
-    bells = world.parts.notices
+    bells = world.deps.notices
     assert isinstance(bells, Bells)
     async with served(world) as address:
         async with following(address, customer, running["strategy_id"]) as events:

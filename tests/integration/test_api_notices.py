@@ -161,5 +161,5 @@ async def test_the_apis_role_can_neither_forge_nor_change_what_became_of_a_notic
         "SELECT event_id FROM notice_cursor",
     ):
         with pytest.raises(Exception, match="permission denied"):
-            async with world.parts.store.work(user_id) as session:
+            async with world.deps.store.work(user_id) as session:
                 await session.execute(text(statement))

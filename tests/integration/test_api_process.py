@@ -148,13 +148,13 @@ async def test_process_refuses_a_setting_that_is_not_right():
 async def test_start_and_login_are_unavailable_when_temporal_was_never_there():
     now = datetime.now(UTC)
     strategy = Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15), Decimal(3500), 10)
-    async with wired(Settings(**GIVEN)) as parts:
+    async with wired(Settings(**GIVEN)) as deps:
         with pytest.raises(Unavailable):
-            await parts.runs.start(StartRun(uuid4(), strategy, DayPlan(now.date(), now, now, now, now)))
+            await deps.runs.start(StartRun(uuid4(), strategy, DayPlan(now.date(), now, now, now, now)))
         with pytest.raises(Unavailable):
-            await parts.runs.stop("strategy-x", "run-x", StopRequest(), 2)
+            await deps.runs.stop("strategy-x", "run-x", StopRequest(), 2)
         with pytest.raises(Unavailable):
-            await parts.broker_logins.login(uuid4(), LoginKind.ACCESS_TOKEN, b"sealed")
+            await deps.broker_logins.login(uuid4(), LoginKind.ACCESS_TOKEN, b"sealed")
 
 
 async def test_process_says_who_is_in_the_way_when_the_port_is_taken():

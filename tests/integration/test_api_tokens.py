@@ -159,4 +159,4 @@ def test_token_names_its_secret_and_tells_nothing_of_it():
 
 def _look_again(world: World) -> None:
     # As if half a second had passed.
-    world.parts.ended._looked_at -= LOOK_SECONDS
+    world.deps.ended._looked_at -= LOOK_SECONDS

@@ -17,6 +17,7 @@ from api.auth.tokens import Tokens
 from api.http.ports import Check, EventNotifier, LastPrices
 from domain.ports import Clock, Instruments
 from domain.session import TradingCalendar
+from services.broker.connection import BrokerConnection
 from services.ports import BrokerLogins, KiteLogins, Runs
 from services.strategies.creation import StrategyCreation
 from services.strategies.draft import DraftChecks
@@ -63,6 +64,18 @@ class Dependencies:
     """How long a test message is waited for."""
     look_every_seconds: float = 2.0
     """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""
+
+    @property
+    def broker(self) -> BrokerConnection:
+        return BrokerConnection(
+            store=self.store,
+            kite=self.kite,
+            broker_logins=self.broker_logins,
+            egress=self.egress,
+            sealer=self.sealer,
+            login_keys=self.login_keys,
+            clock=self.clock,
+        )
 
     @property
     def creation(self) -> StrategyCreation:

@@ -7,14 +7,17 @@ from starlette.responses import RedirectResponse, Response
 
 from api.auth.identity import CallerDep, UserId
 from api.auth.tokens import invalid_state
-from api.broker import service as brokerage
 from api.broker.schemas import BrokerOut, ConnectIn, LoginUrlOut
+from api.broker.view import shown
 from api.dependencies import DependenciesDep
 from api.http.errors import BadRequest
 from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented
 from domain.login import LoginKind
+from services.broker.accounts import account_of
+from services.broker.forgetting import forget_account
+from services.broker.offered_login import OfferedLogin
 from services.errors import ServiceError
 
 router = APIRouter(prefix="/broker", tags=["broker"])
@@ -30,29 +33,29 @@ async def connect(
     user_id: UserId, deps: DependenciesDep, body: Annotated[ConnectIn, Depends(body_of(ConnectIn))]
 ) -> Response:
     """Connect an account, or log in again with one token; checked at the broker before it is stored."""
-    account = await brokerage.connect(deps, user_id, body)
-    return json_response(brokerage.shown(account, deps))
+    account = await deps.broker.connect(user_id, OfferedLogin(**body.model_dump()))
+    return json_response(shown(account, deps.clock.now()))
 
 
 @router.get("", responses={200: {"model": BrokerOut}})
 async def status(user_id: UserId, deps: DependenciesDep) -> Response:
     """The connected account, without its secrets."""
-    return json_response(brokerage.shown(await brokerage.account_of(deps, user_id), deps))
+    return json_response(shown(await account_of(deps.store, user_id), deps.clock.now()))
 
 
 @router.delete("", status_code=204)
 async def forget(user_id: UserId, deps: DependenciesDep) -> Response:
     """Forget the account and its secrets."""
-    await brokerage.disconnect(deps, user_id)
+    await forget_account(deps.store, user_id)
     return Response(status_code=204)
 
 
 @router.get("/login-url", responses={200: {"model": LoginUrlOut}})
 async def login_url(found: CallerDep, deps: DependenciesDep) -> Response:
     """The broker's login page for the morning login; it comes back to /broker/callback."""
-    api_key = await brokerage.login_key_of(deps, found.user_id)
     state, expires_at = deps.tokens.login_state(found.user_id, found.login_id)
-    return json_response(LoginUrlOut(url=deps.kite.login_url(api_key, state), expires_at=expires_at))
+    url = await deps.broker.login_url(found.user_id, state)
+    return json_response(LoginUrlOut(url=url, expires_at=expires_at))
 
 
 @router.get("/callback", status_code=303, include_in_schema=True)
@@ -66,7 +69,7 @@ async def callback(
     if not request_token or len(request_token) > 256 or status != "success":
         raise BadRequest("login_failed", "The broker did not confirm the login: start it again.")
     try:
-        await brokerage.log_in_again(deps, found.user_id, LoginKind.REQUEST_TOKEN, request_token)
+        await deps.broker.renew(found.user_id, LoginKind.REQUEST_TOKEN, request_token)
     except ServiceError as refusal:
         return _back(refusal.code)
     return _back("connected")

@@ -17,6 +17,7 @@ from api.auth.tokens import Tokens
 from api.http.ports import Check, EventNotifier, LastPrices
 from domain.ports import Clock, Instruments
 from domain.session import TradingCalendar
+from services.account.kill_switch import UserKillSwitch
 from services.broker.connection import BrokerConnection
 from services.ports import BrokerLogins, KiteLogins, Runs
 from services.strategies.creation import StrategyCreation
@@ -88,6 +89,10 @@ class Dependencies:
     @property
     def stopper(self) -> StrategyStop:
         return StrategyStop(self.store, self.runs, self.starter, self.clock, self.stop_wait_seconds)
+
+    @property
+    def kill_switch(self) -> UserKillSwitch:
+        return UserKillSwitch(self.store, self.runs)
 
     @property
     def _drafts(self) -> DraftChecks:

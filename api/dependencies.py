@@ -19,6 +19,7 @@ from domain.ports import Clock, Instruments
 from domain.session import TradingCalendar
 from services.account.kill_switch import UserKillSwitch
 from services.broker.connection import BrokerConnection
+from services.notifications.channels import NotificationChannels
 from services.ports import BrokerLogins, KiteLogins, Runs
 from services.strategies.creation import StrategyCreation
 from services.strategies.draft import DraftChecks
@@ -93,6 +94,12 @@ class Dependencies:
     @property
     def kill_switch(self) -> UserKillSwitch:
         return UserKillSwitch(self.store, self.runs)
+
+    @property
+    def channels(self) -> NotificationChannels:
+        return NotificationChannels(
+            self.store, self.sealer, self.clock, self.notices_anywhere, self.test_wait_seconds
+        )
 
     @property
     def _drafts(self) -> DraftChecks:

@@ -29,18 +29,16 @@ from api.auth.schemas import (
 from api.dependencies import DependenciesDep
 from api.http.client_info import VisitorDep
 from api.http.json_answer import json_response
+from api.http.path_ids import path_id
 from api.http.request_json import body_of, documented
-from services.errors import NotFound, Unauthorized
+from services.errors import Unauthorized
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 
 async def session_id_of(session_id: Annotated[str, Path()]) -> UUID:
-    """Return the id of the path; what is no id at all is as unknown as any other."""
-    try:
-        return UUID(session_id)
-    except ValueError:
-        raise NotFound("session") from None
+    """Return the id of the path."""
+    return path_id(session_id, "session")
 
 
 @router.post(

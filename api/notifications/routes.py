@@ -13,8 +13,8 @@ from api.dependencies import DependenciesDep
 from api.http.cursors import Cursor, Limit, page_of, spot_of
 from api.http.json_answer import json_response
 from api.http.limits import limited
+from api.http.path_ids import path_id
 from api.http.request_json import body_of, documented
-from api.notifications import service as noticing
 from api.notifications.schemas import (
     ChannelIn,
     ChannelMade,
@@ -24,19 +24,14 @@ from api.notifications.schemas import (
     NoticePage,
     TellsIn,
 )
-from domain.audit import Action
-from services.audit_trail import audit
-from services.errors import NotFound
+from domain.notification import ChannelKind
 
 router = APIRouter(prefix="/notices", tags=["notices"])
 
 
 async def channel_id_of(channel_id: Annotated[str, Path()]) -> UUID:
-    """Return the id of the path; what is no id at all is as unknown as any other."""
-    try:
-        return UUID(channel_id)
-    except ValueError:
-        raise NotFound from None
+    """Return the id of the path."""
+    return path_id(channel_id)
 
 
 ChannelId = Annotated[UUID, Depends(channel_id_of)]
@@ -71,7 +66,7 @@ async def add(
     user_id: UserId, deps: DependenciesDep, body: Annotated[ChannelIn, Depends(body_of(ChannelIn))]
 ) -> Response:
     """Set a channel up: a webhook of yours, mail to your account's address, or a service such as Telegram."""
-    channel, secret = await noticing.add(deps, user_id, body)
+    channel, secret = await deps.channels.add(user_id, ChannelKind(body.kind), body.address, body.tells)
     return json_response(ChannelMade(**asdict(channel), secret=secret), 201)
 
 
@@ -85,25 +80,14 @@ async def change(
     body: Annotated[TellsIn, Depends(body_of(TellsIn))],
 ) -> Response:
     """Choose what a channel tells of."""
-    async with deps.store.work(user_id) as session:
-        channel = await Channels(session, user_id).tell_of(channel_id, noticing.chosen(list(body.tells)))
-        if channel is None:
-            raise NotFound
-        what = ", ".join(channel.tells)
-        await audit(session, user_id, Action.CHANNEL_CHANGED, str(channel_id), f"tells of {what}")
+    channel = await deps.channels.choose(user_id, channel_id, body.tells)
     return json_response(ChannelOut(**asdict(channel)))
 
 
 @router.delete("/channels/{channel_id}", status_code=204)
 async def remove(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) -> Response:
     """Forget a channel with its notices; what is on its way still arrives."""
-    async with deps.store.work(user_id) as session:
-        channel = await Channels(session, user_id).remove(channel_id)
-        if channel is None:
-            raise NotFound
-        await audit(
-            session, user_id, Action.CHANNEL_REMOVED, str(channel_id), f"{channel.kind}: {channel.shown}"
-        )
+    await deps.channels.remove(user_id, channel_id)
     return Response(status_code=204)
 
 
@@ -112,7 +96,7 @@ async def remove(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) 
 )
 async def test(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) -> Response:
     """Send a test message, and tell what became of it within some seconds."""
-    return json_response(_shown(await noticing.tested(deps, user_id, channel_id)))
+    return json_response(_shown(await deps.channels.test(user_id, channel_id)))
 
 
 def _shown(notice: SentNotification) -> NoticeOut:

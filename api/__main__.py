@@ -37,14 +37,14 @@ from adapters.telemetry.round_watch import RoundWatch
 from adapters.telemetry.tracing import open_tracing
 from adapters.temporal.connection import BadCertificate, TemporalAddress, connect
 from api.app import create_app
-from api.auth.passwords import Passwords
-from api.auth.revoked_logins import EndedLogins
-from api.auth.throttle import Throttle
-from api.auth.tokens import Tokens, WeakSecret
 from api.dependencies import Dependencies
 from api.http.connections import most_connections, protocol
-from api.http.event_notifier import Bells
+from api.http.event_notifier import PostgresEventNotifier
 from domain.errors import StoreUnavailable, Unavailable
+from services.auth.passwords import Passwords
+from services.auth.revoked_logins import RevokedLogins
+from services.auth.throttle import Throttle
+from services.auth.tokens import Tokens, WeakSecret
 from settings import MissingSetting, Settings, what_is_wrong
 from workflows.client import TemporalLogins, TemporalRuns
 
@@ -164,8 +164,8 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
         stack.callback(passwords.close)
         clock = SystemClock()
         instruments = KiteInstruments(settings.kite_root, clock)
-        bells = Bells(Notices(url), EVENT_ADDED)
-        for work in (bells.listen(), _warm_up(instruments)):
+        notifier = PostgresEventNotifier(Notices(url), EVENT_ADDED)
+        for work in (notifier.listen(), _warm_up(instruments)):
             stack.push_async_callback(_ended, asyncio.create_task(work))
         yield Dependencies(
             store=store,
@@ -176,10 +176,10 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             instruments=instruments,
             calendar=open_calendar(settings.calendar, settings.calendar_overrides),
             prices=prices,
-            notices=bells,
+            event_notifier=notifier,
             clock=clock,
             tokens=tokens,
-            ended=EndedLogins(store),
+            revoked_logins=RevokedLogins(store),
             throttle=Throttle(limiter if settings.throttle == "on" else None),
             passwords=passwords,
             sealer=sealer,
@@ -194,7 +194,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
             trusted_proxies=settings.proxies,
             docs=settings.docs,
-            notices_anywhere=settings.notices_private == "on",
+            private_webhooks=settings.notices_private == "on",
             tracer=tracing.tracer,
         )
 

@@ -11,7 +11,7 @@ from api.broker import routes as broker_routes
 from api.dependencies import Dependencies
 from api.http import errors, health_routes, openapi, web_page
 from api.http.metrics import Metrics
-from api.http.middleware import Edge
+from api.http.middleware import RequestMiddleware
 from api.market import routes as market_routes
 from api.notifications import routes as notice_routes
 from api.orders import routes as order_routes
@@ -64,7 +64,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     if deps.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(deps.trusted_proxies))
     # Added last, so outermost: also the answers of the layers inside carry headers, id and log line.
-    app.add_middleware(Edge, metrics=app.state.metrics)
+    app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
     if deps.tracer is not None:
         from api.http.tracing import TraceRequests  # not loaded where nobody collects traces
 

@@ -10,14 +10,15 @@ from adapters.kite.egress import Egress
 from adapters.postgres.engine import Store
 from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.vault import LoginKeyBox, Sealer
-from api.auth.passwords import Passwords
-from api.auth.revoked_logins import EndedLogins
-from api.auth.throttle import Throttle
-from api.auth.tokens import Tokens
 from api.http.ports import Check, EventNotifier, LastPrices
 from domain.ports import Clock, Instruments
 from domain.session import TradingCalendar
 from services.account.kill_switch import UserKillSwitch
+from services.auth.dependencies import AuthDependencies
+from services.auth.passwords import Passwords
+from services.auth.revoked_logins import RevokedLogins
+from services.auth.throttle import Throttle
+from services.auth.tokens import Tokens
 from services.broker.connection import BrokerConnection
 from services.notifications.channels import NotificationChannels
 from services.ports import BrokerLogins, KiteLogins, Runs
@@ -41,10 +42,10 @@ class Dependencies:
     instruments: Instruments
     calendar: TradingCalendar
     prices: LastPrices
-    notices: EventNotifier
+    event_notifier: EventNotifier
     clock: Clock
     tokens: Tokens
-    ended: EndedLogins
+    revoked_logins: RevokedLogins
     throttle: Throttle
     passwords: Passwords
     sealer: Sealer
@@ -55,7 +56,7 @@ class Dependencies:
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks whose X-Forwarded-For is believed."""
     docs: bool = False
-    notices_anywhere: bool = False
+    private_webhooks: bool = False
     """Webhooks may lead into private networks: on one machine, and in tests."""
     egress: Egress = field(default_factory=Egress)
     """By which address each user's calls reach the broker."""
@@ -66,6 +67,18 @@ class Dependencies:
     """How long a test message is waited for."""
     look_every_seconds: float = 2.0
     """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""
+
+    @property
+    def auth(self) -> AuthDependencies:
+        return AuthDependencies(
+            store=self.store,
+            clock=self.clock,
+            tokens=self.tokens,
+            revoked_logins=self.revoked_logins,
+            throttle=self.throttle,
+            passwords=self.passwords,
+            totp_secrets=self.totp_secrets,
+        )
 
     @property
     def broker(self) -> BrokerConnection:
@@ -98,7 +111,7 @@ class Dependencies:
     @property
     def channels(self) -> NotificationChannels:
         return NotificationChannels(
-            self.store, self.sealer, self.clock, self.notices_anywhere, self.test_wait_seconds
+            self.store, self.sealer, self.clock, self.private_webhooks, self.test_wait_seconds
         )
 
     @property

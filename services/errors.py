@@ -2,6 +2,7 @@
 
 ServiceError
 ├── Unauthorized     log in, or renew the token
+├── BadLink          ask for a new link
 ├── Conflict         change what the words name, then ask again
 ├── Invalid          correct the fields it carries
 ├── NotFound         nothing: the id is unknown, or another user's
@@ -46,6 +47,10 @@ class Unauthorized(ServiceError):
         super().__init__(
             code, detail or "This call needs a valid access token: log in, or refresh the token you have."
         )
+
+
+class BadLink(ServiceError):
+    """A link is not from here, or has expired."""
 
 
 class Conflict(ServiceError):

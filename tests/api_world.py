@@ -17,12 +17,12 @@ from adapters.postgres.engine import Store
 from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.vault import LoginKeyBox, Opener
 from api.app import create_app
-from api.auth.passwords import Passwords
-from api.auth.revoked_logins import EndedLogins
-from api.auth.throttle import Throttle
-from api.auth.tokens import Tokens
 from api.dependencies import Dependencies
 from domain.session import TradingCalendar
+from services.auth.passwords import Passwords
+from services.auth.revoked_logins import RevokedLogins
+from services.auth.throttle import Throttle
+from services.auth.tokens import Tokens
 from tests.fakes.edge import (
     MemoryInstruments,
     MemoryKite,
@@ -147,10 +147,10 @@ def new_world(
         instruments=instruments,
         calendar=calendar or open_calendar("always-open"),
         prices=prices,
-        notices=NoNews(),
+        event_notifier=NoNews(),
         clock=clock,
         tokens=Tokens(JWT_SECRET),
-        ended=EndedLogins(store),
+        revoked_logins=RevokedLogins(store),
         throttle=Throttle(None),
         passwords=passwords,
         sealer=opener.sealer(),

@@ -7,8 +7,8 @@ import structlog
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.auth.tokens import Caller
 from api.dependencies import DependenciesDep
+from services.auth.tokens import Caller
 from services.errors import Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")
@@ -27,7 +27,7 @@ async def signed_caller(
 
 async def caller(deps: DependenciesDep, found: Annotated[Caller, Depends(signed_caller)]) -> Caller:
     """Return the caller, whose login has not ended. Raises `Unauthorized`."""
-    if await deps.ended.has(found.login_id):
+    if await deps.revoked_logins.has(found.login_id):
         raise Unauthorized
     return found
 

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends
 from starlette.responses import RedirectResponse, Response
 
 from api.auth.identity import CallerDep, UserId
-from api.auth.tokens import invalid_state
 from api.broker.schemas import BrokerOut, ConnectIn, LoginUrlOut
 from api.broker.view import shown
 from api.dependencies import DependenciesDep
@@ -15,6 +14,7 @@ from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented
 from domain.login import LoginKind
+from services.auth.tokens import invalid_state
 from services.broker.accounts import account_of
 from services.broker.forgetting import forget_account
 from services.broker.offered_login import OfferedLogin
@@ -64,7 +64,7 @@ async def callback(
 ) -> Response:
     """Where the broker's login page sends the browser back."""
     found = deps.tokens.caller_of_state(state)
-    if await deps.ended.has(found.login_id):
+    if await deps.revoked_logins.has(found.login_id):
         raise invalid_state()
     if not request_token or len(request_token) > 256 or status != "success":
         raise BadRequest("login_failed", "The broker did not confirm the login: start it again.")

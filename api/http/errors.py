@@ -21,6 +21,7 @@ from starlette.responses import Response
 from api.http.json_answer import json_response
 from domain.errors import CalendarUnknown, InvalidStrategy, LoginNeeded, Unavailable
 from services.errors import (
+    BadLink,
     BrokerRejected,
     Conflict,
     FieldError,
@@ -34,6 +35,7 @@ from services.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 STATUSES: Mapping[type[ServiceError], int] = {
+    BadLink: 400,
     Unauthorized: 401,
     NotFound: 404,
     Conflict: 409,

@@ -21,7 +21,7 @@ class Channel(Protocol):
     def listen(self, channel: str) -> AsyncIterator[str | None]: ...
 
 
-class StreamBell:
+class StreamWakeup:
     """Rings for one stream."""
 
     def __init__(self) -> None:
@@ -38,13 +38,13 @@ class StreamBell:
         self._rung.clear()
 
 
-class Bells:
+class PostgresEventNotifier:
     """Implements `api.ports.Notices` over Postgres' notices of new timeline lines."""
 
     def __init__(self, source: Channel, channel: str) -> None:
         self._source = source
         self._channel = channel
-        self._bells: defaultdict[UUID, set[StreamBell]] = defaultdict(set)
+        self._bells: defaultdict[UUID, set[StreamWakeup]] = defaultdict(set)
 
     @property
     def streams(self) -> int:
@@ -52,9 +52,9 @@ class Bells:
         return sum(len(bells) for bells in self._bells.values())
 
     @asynccontextmanager
-    async def of(self, strategy_id: UUID) -> AsyncIterator[StreamBell]:
+    async def of(self, strategy_id: UUID) -> AsyncIterator[StreamWakeup]:
         """Give a bell that rings for new lines of one timeline."""
-        bell = StreamBell()
+        bell = StreamWakeup()
         self._bells[strategy_id].add(bell)
         try:
             yield bell

@@ -34,7 +34,7 @@ _ALWAYS = {
 }
 
 
-class Edge:
+class RequestMiddleware:
     """The outermost layer. Plain ASGI: event streams pass through it untouched."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:

@@ -17,18 +17,18 @@ class LastPrices(Protocol):
         ...
 
 
-class Bell(Protocol):
-    """Rings when something new may be there."""
+class Wakeup(Protocol):
+    """Wakes one stream when something new may be there."""
 
     async def wait(self, seconds: float) -> None:
-        """Return when it has rung since the last wait, or after `seconds`."""
+        """Return when something has come since the last wait, or after `seconds`."""
         ...
 
 
 class EventNotifier(Protocol):
     """News of timelines, as Postgres announces them."""
 
-    def of(self, strategy_id: UUID) -> AbstractAsyncContextManager[Bell]:
+    def of(self, strategy_id: UUID) -> AbstractAsyncContextManager[Wakeup]:
         """Listen for new lines of one strategy's timeline while the context lasts."""
         ...
 

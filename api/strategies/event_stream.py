@@ -10,13 +10,13 @@ from starlette.responses import Response
 
 from adapters.postgres.read_models import EventRecord, TimelineReader
 from api.auth.identity import CallerDep
-from api.auth.tokens import Caller
 from api.dependencies import Dependencies, DependenciesDep
 from api.http.cursors import is_event_id
 from api.http.json_answer import to_json
 from api.strategies.schemas import EventOut
 from api.strategies.strategy_id import StrategyId
 from domain.errors import StoreUnavailable
+from services.auth.tokens import Caller
 from services.errors import FieldError, Invalid
 from services.strategies.lookup import find_strategy
 
@@ -55,7 +55,7 @@ async def _lines(
     deps: Dependencies, caller: Caller, strategy_id: UUID, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="following", retry=1000)
-    async with deps.notices.of(strategy_id) as bell:
+    async with deps.event_notifier.of(strategy_id) as bell:
         while deps.clock.now() < caller.expires_at and not await _ended(deps, caller):
             batch = await _read(deps, caller.user_id, strategy_id, after)
             for event in batch:
@@ -75,7 +75,7 @@ async def _read(deps: Dependencies, user_id: UUID, strategy_id: UUID, after: int
 
 async def _ended(deps: Dependencies, caller: Caller) -> bool:
     try:
-        return await deps.ended.has(caller.login_id)
+        return await deps.revoked_logins.has(caller.login_id)
     except StoreUnavailable:
         return False  # while Postgres is away there is nothing to read here either
 

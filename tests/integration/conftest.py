@@ -7,7 +7,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from adapters.postgres.engine import Store
-from api.auth.passwords import Passwords
+from services.auth.passwords import Passwords
 from tests.postgres import PostgresServer
 
 

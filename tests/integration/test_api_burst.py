@@ -9,8 +9,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from api.auth.passwords import Passwords
 from api.http.errors import problem_of
+from services.auth.passwords import Passwords
 from services.errors import TryLater
 from tests.integration.test_api_process import running, settings
 from tests.postgres import PostgresServer

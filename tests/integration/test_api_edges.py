@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from adapters.postgres.engine import Store
 from api.app import create_app
-from api.auth.passwords import Passwords
+from services.auth.passwords import Passwords
 from tests.api_world import PASSWORD, Customer, World, json_of, new_world
 from tests.postgres import PostgresServer
 

@@ -16,9 +16,9 @@ from adapters.postgres.engine import Store
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.watch_list import EVENT_ADDED, Notices
 from api.app import create_app
-from api.auth.passwords import Passwords
-from api.http.event_notifier import Bells
+from api.http.event_notifier import PostgresEventNotifier
 from domain.run import RunRef
+from services.auth.passwords import Passwords
 from tests.api_world import Customer, World, new_world
 
 
@@ -40,9 +40,9 @@ async def served(world: World) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def world(store: Store, database: str, passwords: Passwords) -> AsyncIterator[World]:
-    bells = Bells(Notices(database), EVENT_ADDED)
-    listening = asyncio.create_task(bells.listen())
-    yield new_world(store, passwords, notices=bells)
+    notifier = PostgresEventNotifier(Notices(database), EVENT_ADDED)
+    listening = asyncio.create_task(notifier.listen())
+    yield new_world(store, passwords, event_notifier=notifier)
     while not listening.done():  # asyncio.wait_for of Python 3.11 may lose a cancellation
         listening.cancel()
         await asyncio.wait([listening], timeout=0.5)
@@ -199,14 +199,14 @@ async def test_last_event_id_that_is_none_is_refused(world: World, last: str):
 async def test_stream_leaves_nothing_behind_when_its_client_is_gone(world: World):
     customer = await world.trader()
     running = await customer.running()
-    bells = world.deps.notices
-    assert isinstance(bells, Bells)
+    notifier = world.deps.event_notifier
+    assert isinstance(notifier, PostgresEventNotifier)
     async with served(world) as address:
         async with following(address, customer, running["strategy_id"]) as events:
             await events.next()
-            assert bells.streams == 1
+            assert notifier.streams == 1
             assert "stopwatch_api_event_streams 1.0" in (await world.http.get("/metrics")).text
         async with asyncio.timeout(10):
-            while bells.streams:  # noqa: ASYNC110
+            while notifier.streams:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     assert "stopwatch_api_event_streams 0.0" in (await world.http.get("/metrics")).text

@@ -17,10 +17,10 @@ import uvicorn
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import Base
 from api.app import create_app
-from api.auth.passwords import Passwords
 from api.http import request_json as body_module
 from api.http.connections import HEAD_LIMIT, most_connections, protocol
 from api.http.request_json import LIMIT
+from services.auth.passwords import Passwords
 from tests.api_world import KEYS, PASSWORD, STRATEGY, World, new_world
 
 HEAD = "POST /auth/login HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\n"

@@ -25,12 +25,12 @@ from adapters.postgres.engine import Store
 from adapters.postgres.strategies import Strategies
 from adapters.secrets.vault import BadKey
 from api.__main__ import wired
-from api.auth.tokens import WeakSecret
 from domain.errors import Unavailable
 from domain.login import LoginKind
 from domain.run import StartRun, StopRequest
 from domain.session import DayPlan
 from domain.strategy import Strategy
+from services.auth.tokens import WeakSecret
 from settings import MissingSetting, Settings
 from tests.postgres import PostgresServer
 

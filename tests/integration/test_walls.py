@@ -21,8 +21,8 @@ from adapters.postgres.engine import Store, act_as
 from adapters.postgres.rls_check import WallMissing, check_walls
 from adapters.postgres.strategies import Strategies
 from adapters.postgres.tables import User
-from api.auth.passwords import Passwords
 from migrations import row_security
+from services.auth.passwords import Passwords
 from tests.api_world import Customer, World, new_world
 from tests.postgres import PostgresServer
 from tests.unfiltered import REPOSITORIES, forgetful

@@ -11,8 +11,7 @@ from uuid import UUID, uuid4
 import jwt
 
 from adapters.secrets.jwt_secrets import WeakSecret, refuse_weak, secrets_in
-from api.http.errors import BadRequest
-from services.errors import Unauthorized
+from services.errors import BadLink, Unauthorized
 
 ALGORITHM = "HS256"
 ISSUER = "stopwatch"
@@ -84,7 +83,7 @@ class Tokens:
         return state, datetime.now(UTC) + STATE_LIFETIME
 
     def caller_of_state(self, state: str) -> Caller:
-        """Return whose broker login it is. Raises `BadRequest`."""
+        """Return whose broker login it is. Raises `BadLink`."""
         try:
             return self._read(state, STATE_AUDIENCE, "state+jwt")
         except _MALFORMED:
@@ -134,8 +133,8 @@ class Tokens:
         return Caller(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)
 
 
-def invalid_state() -> BadRequest:
-    return BadRequest(
+def invalid_state() -> BadLink:
+    return BadLink(
         "invalid_state", "This login link is not ours or has expired: ask for a new one and try again."
     )
 

@@ -1,6 +1,7 @@
 """One-time codes (RFC 6238) at login, and the recovery codes that stand in for a lost device."""
 
 import hmac
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
@@ -11,11 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.accounts import Account
 from adapters.postgres.factors import SecondFactor, SecondFactors
-from api.auth.schemas import TotpOut
-from api.dependencies import Dependencies
 from domain.audit import Action
 from domain.errors import SecretUnreadable
 from services.audit_trail import audit
+from services.auth.dependencies import AuthDependencies
 from services.errors import Conflict, FieldError, Invalid
 
 ISSUER = "Stopwatch"
@@ -27,7 +27,15 @@ _RECOVERY_BYTES = 10
 _log = structlog.get_logger(__name__)
 
 
-async def begin(deps: Dependencies, account: Account) -> TotpOut:
+@dataclass(frozen=True, slots=True)
+class NewTotp:
+    """A secret for an authenticator app, and the URI that an app reads it from."""
+
+    secret: str = field(repr=False)
+    otpauth_uri: str = field(repr=False)
+
+
+async def begin(deps: AuthDependencies, account: Account) -> NewTotp:
     """Make a secret, shown this once; codes are asked for after `confirm`. Raises `Conflict`."""
     secret = pyotp.random_base32()
     sealed = deps.totp_secrets.seal(secret, user_id=account.user_id)
@@ -38,10 +46,10 @@ async def begin(deps: Dependencies, account: Account) -> TotpOut:
             "totp_on", "One-time codes are on already: turn them off with DELETE /auth/totp to start over."
         )
     uri = pyotp.TOTP(secret).provisioning_uri(name=account.email, issuer_name=ISSUER)
-    return TotpOut(secret=secret, otpauth_uri=uri)
+    return NewTotp(secret, uri)
 
 
-async def confirm(deps: Dependencies, user_id: UUID, code: str) -> list[str]:
+async def confirm(deps: AuthDependencies, user_id: UUID, code: str) -> list[str]:
     """Ask for codes from now on; return the recovery codes, shown this once. Raises `Conflict`, `Invalid`."""
     recovery_codes = [_recovery_code() for _ in range(RECOVERY_CODES)]
     hashes = [_recovery_hash(user_id, recovery_code) for recovery_code in recovery_codes]
@@ -62,7 +70,7 @@ async def confirm(deps: Dependencies, user_id: UUID, code: str) -> list[str]:
     return recovery_codes
 
 
-async def turn_off(deps: Dependencies, user_id: UUID, code: str) -> None:
+async def turn_off(deps: AuthDependencies, user_id: UUID, code: str) -> None:
     """Ask for codes no more. Raises `Conflict` where they are off, `Invalid`, `TooMany`."""
     await deps.throttle.code(user_id)
     async with deps.store.work(user_id) as session:
@@ -77,7 +85,7 @@ async def turn_off(deps: Dependencies, user_id: UUID, code: str) -> None:
     await deps.throttle.code_right(user_id)
 
 
-async def accepted(deps: Dependencies, session: AsyncSession, user_id: UUID, code: str) -> bool:
+async def accepted(deps: AuthDependencies, session: AsyncSession, user_id: UUID, code: str) -> bool:
     """Tell whether a one-time code or a recovery code is right, and use it up with this unit of work."""
     factors = SecondFactors(session, user_id)
     factor = await factors.get()
@@ -95,7 +103,7 @@ def wrong_code() -> Invalid:
 
 
 async def _one_time(
-    deps: Dependencies, factors: SecondFactors, user_id: UUID, factor: SecondFactor, code: str
+    deps: AuthDependencies, factors: SecondFactors, user_id: UUID, factor: SecondFactor, code: str
 ) -> bool:
     try:
         secret = deps.totp_secrets.open(factor.secret, user_id=user_id)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from adapters.postgres.engine import Store
 from adapters.postgres.logins import ended_within
-from api.auth.tokens import ACCESS_LIFETIME
+from services.auth.tokens import ACCESS_LIFETIME
 
 LOOK_SECONDS = 0.5
 """An ended login's access token works in another process for no longer than this, and the read."""
@@ -19,7 +19,7 @@ _LATE_COMMIT_SECONDS = 15.0
 _KEPT_SECONDS = ACCESS_LIFETIME.total_seconds() + 2 * _LATE_COMMIT_SECONDS
 
 
-class EndedLogins:
+class RevokedLogins:
     """The newest ended logins of everybody, kept in memory until no token of theirs is left."""
 
     def __init__(self, store: Store) -> None:

@@ -17,7 +17,7 @@ from typing import Protocol
 from uuid import UUID
 
 from adapters.redis.rate_limiter import Allowance
-from api.http.client_info import Visitor
+from services.auth.client_info import ClientInfo
 from services.errors import TooMany
 
 
@@ -66,26 +66,26 @@ class Throttle:
     def __init__(self, counter: Counter | None) -> None:
         self._counter = counter
 
-    async def login(self, email: str, visitor: Visitor, device: UUID | None = None) -> None:
-        """Count a try before its password is looked at. `device` is the login whose token the visitor has."""
-        address = _allowance("login-address", LOGIN_FROM_ADDRESS, visitor.network)
-        await self._take(_login_here(email, visitor, device), *([] if device else [address]))
+    async def login(self, email: str, client: ClientInfo, device: UUID | None = None) -> None:
+        """Count a try before its password is looked at. `device` is the login whose token the client has."""
+        address = _allowance("login-address", LOGIN_FROM_ADDRESS, client.network)
+        await self._take(_login_here(email, client, device), *([] if device else [address]))
 
     async def stranger(self, email: str) -> None:
         """Count a try from where the account was never used."""
         await self._take(_allowance("login-strangers", LOGIN_BY_STRANGERS, _hidden(email)))
 
-    async def logged_in(self, email: str, visitor: Visitor, device: UUID | None) -> None:
+    async def logged_in(self, email: str, client: ClientInfo, device: UUID | None) -> None:
         """Forget the tries of somebody who has got in."""
-        await self._give_back(_login_here(email, visitor, device))
+        await self._give_back(_login_here(email, client, device))
 
-    async def register(self, visitor: Visitor) -> None:
-        await self._take(_allowance("register-address", REGISTRATION_FROM_ADDRESS, visitor.network))
+    async def register(self, client: ClientInfo) -> None:
+        await self._take(_allowance("register-address", REGISTRATION_FROM_ADDRESS, client.network))
 
-    async def refresh(self, refresh_token: str, visitor: Visitor) -> None:
+    async def refresh(self, refresh_token: str, client: ClientInfo) -> None:
         await self._take(
             _allowance("refresh", RENEWAL, _hidden(refresh_token)),
-            _allowance("refresh-address", RENEWAL_FROM_ADDRESS, visitor.network),
+            _allowance("refresh-address", RENEWAL_FROM_ADDRESS, client.network),
         )
 
     async def password(self, user_id: UUID) -> None:
@@ -102,12 +102,12 @@ class Throttle:
     async def code_right(self, user_id: UUID) -> None:
         await self._give_back(_allowance("code", CODE, str(user_id)))
 
-    async def call(self, name: str, user_id: UUID, visitor: Visitor) -> None:
+    async def call(self, name: str, user_id: UUID, client: ClientInfo) -> None:
         """Count one of the calls that cost us or the broker something."""
         by_user, by_address = CALLS[name]
         await self._take(
             _allowance(name, by_user, str(user_id)),
-            _allowance(f"{name}-address", by_address, visitor.network),
+            _allowance(f"{name}-address", by_address, client.network),
         )
 
     async def _take(self, *allowances: Allowance) -> None:
@@ -122,8 +122,8 @@ class Throttle:
             await self._counter.give_back(allowance)
 
 
-def _login_here(email: str, visitor: Visitor, device: UUID | None) -> Allowance:
-    where = str(device) if device else visitor.network
+def _login_here(email: str, client: ClientInfo, device: UUID | None) -> Allowance:
+    where = str(device) if device else client.network
     return _allowance("login", LOGIN_HERE, f"{_hidden(email)}@{where}")
 
 

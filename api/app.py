@@ -1,4 +1,4 @@
-"""The app: routes, errors and edges around the parts it is given."""
+"""Build the app: routes, error handlers and middleware around its dependencies."""
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -24,7 +24,7 @@ ABOUT = (
 
 
 def create_app(deps: Dependencies) -> FastAPI:
-    """Return the app of these parts; it opens and closes nothing itself."""
+    """Return the app; it opens and closes nothing itself."""
     app = FastAPI(
         title="Stopwatch",
         description=ABOUT,

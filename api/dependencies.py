@@ -1,4 +1,4 @@
-"""What the API is made of: built once, at the entry point or by a test, and handed to every request."""
+"""The API's dependencies: built once, at the entry point or by a test, and handed to every request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

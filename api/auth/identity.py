@@ -1,4 +1,4 @@
-"""Who is calling: the bearer token of every call that needs one."""
+"""Identify the caller by the bearer token."""
 
 from typing import Annotated
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""What every answer carries and every request leaves behind: headers, an id, a log line, a number."""
+"""Add headers and an id to every answer; log and count every request."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""Each request is a span, and the beginning of a trace: nobody outside says which one it belongs to."""
+"""Make each request a span that begins a trace; a trace id from outside is not believed."""
 
 from opentelemetry.trace import SpanKind, Tracer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

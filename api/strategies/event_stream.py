@@ -55,14 +55,14 @@ async def _lines(
     deps: Dependencies, caller: Caller, strategy_id: UUID, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="following", retry=1000)
-    async with deps.event_notifier.of(strategy_id) as bell:
+    async with deps.event_notifier.of(strategy_id) as wakeup:
         while deps.clock.now() < caller.expires_at and not await _ended(deps, caller):
             batch = await _read(deps, caller.user_id, strategy_id, after)
             for event in batch:
                 after = event.event_id
                 yield _line(event)
             if len(batch) < BATCH:
-                await bell.wait(deps.look_every_seconds)
+                await wakeup.wait(deps.look_every_seconds)
 
 
 async def _read(deps: Dependencies, user_id: UUID, strategy_id: UUID, after: int) -> list[EventRecord]:
@@ -70,7 +70,7 @@ async def _read(deps: Dependencies, user_id: UUID, strategy_id: UUID, after: int
         async with deps.store.read(user_id) as session:
             return list(await TimelineReader(session, user_id).after(strategy_id, after, BATCH))
     except StoreUnavailable:
-        return []  # the stream stays; what is written meanwhile comes when Postgres is back
+        return []  # the stream stays; new lines come when Postgres is back
 
 
 async def _ended(deps: Dependencies, caller: Caller) -> bool:

@@ -18,7 +18,7 @@ LONGEST_QUEUE = 500
 """Logins that may wait. The last of them waits about half a minute, which is as long as a phone does."""
 BUSY_SECONDS = 10
 NICENESS = 10
-"""Of the threads that hash: the loop that answers everybody else, and whoever trades, go first."""
+"""Of the threads that hash: the loop that answers other calls, and the worker, go first."""
 
 _Made = TypeVar("_Made")
 
@@ -42,7 +42,7 @@ class Passwords:
     async def check(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """Tell whether it is right, and give a new hash where the stored one is of older parameters.
 
-        Without a stored hash (nobody has that e-mail) the same work is done, and the answer is no.
+        Without a stored hash (an unknown e-mail) the same work is done, and the answer is no.
         """
         known = stored or self._nobody
         right, renewed = await self._in_turn(lambda: self._hasher.verify_and_update(password, known))

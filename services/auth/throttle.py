@@ -1,4 +1,4 @@
-"""How often one may try, by account and by address: guessing is slow, and no stranger locks anybody out.
+"""Limit tries by account and by address: guessing is slow, and strangers cannot lock a user out.
 
 A try to log in counts three times, in this order. The first allowance that is used up answers, and who gets
 in is given the first one back:
@@ -6,8 +6,8 @@ in is given the first one back:
    account counts apart from everybody else;
 2. this address, whatever the account;
 3. this account from all strangers together: addresses that no login of the account came from in a month.
-So whoever guesses at an account from a thousand addresses uses up the strangers' allowance, and its owner
-still gets in from where he was before, or by the phone he had before.
+Guesses at an account from a thousand addresses use up the strangers' allowance, and its owner still gets in
+from where they were before, or by the phone they had before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,7 +76,7 @@ class Throttle:
         await self._take(_allowance("login-strangers", LOGIN_BY_STRANGERS, _hidden(email)))
 
     async def logged_in(self, email: str, client: ClientInfo, device: UUID | None) -> None:
-        """Forget the tries of somebody who has got in."""
+        """Forget the tries of a user who has got in."""
         await self._give_back(_login_here(email, client, device))
 
     async def register(self, client: ClientInfo) -> None:

@@ -1,4 +1,4 @@
-"""Tokens: short signed ones say who calls, long opaque ones renew them, and one guards Kite's login link."""
+"""Make and read tokens: signed access tokens, opaque refresh tokens, and the state of Kite's login link."""
 
 import hashlib
 import hmac
@@ -34,7 +34,7 @@ __all__ = ["Caller", "Tokens", "WeakSecret", "token_hash"]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, by which of his logins, and until when the token says so."""
+    """The user of a token, their login, and when the token expires."""
 
     user_id: UUID
     login_id: UUID

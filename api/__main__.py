@@ -52,7 +52,7 @@ DATABASE_CONNECTIONS = 10
 ASK_AGAIN = 0.5
 """Seconds until a Postgres that is away is asked again whether it keeps users apart."""
 GRACE_SECONDS = 3
-"""What open answers get when the process is told to end; event streams are ended at once."""
+"""Seconds for open answers when the process is told to end; event streams are ended at once."""
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients and load balancers keep a quiet connection (15 to 60 s): who closes first must not be
@@ -94,7 +94,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             access_log=False,
             lifespan="off",
             ws="none",
-            proxy_headers=False,  # the app itself heeds the proxies of the settings, and nobody else
+            proxy_headers=False,  # the app itself heeds the proxies of the settings, and no others
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -115,7 +115,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 async def _guarded(server: uvicorn.Server, store: Store) -> AsyncIterator[None]:
     """End the server where Postgres would not keep users apart. Raises `WallMissing`.
 
-    Postgres may be away at the start; then nobody is served by it either, and it is asked until it answers.
+    Postgres may be away at the start; then it serves no user either, and it is asked until it answers.
     """
     asking = asyncio.create_task(_until_checked(store))
     asking.add_done_callback(lambda done: server.handle_exit(signal.SIGTERM, None) if _failed(done) else None)
@@ -200,7 +200,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
 
 
 async def _warm_up(instruments: KiteInstruments) -> None:
-    """Read the list of symbols before somebody waits for it."""
+    """Read the list of symbols before a request waits for it."""
     with suppress(Unavailable):
         await instruments.refresh()
 

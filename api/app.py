@@ -66,7 +66,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     # Added last, so outermost: also the answers of the layers inside carry headers, id and log line.
     app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
     if deps.tracer is not None:
-        from api.http.tracing import TraceRequests  # not loaded where nobody collects traces
+        from api.http.tracing import TraceRequests  # not loaded where traces are not collected
 
         app.add_middleware(TraceRequests, tracer=deps.tracer)
     return app

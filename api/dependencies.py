@@ -61,7 +61,7 @@ class Dependencies:
     egress: Egress = field(default_factory=Egress)
     """By which address each user's calls reach the broker."""
     tracer: "Tracer | None" = None
-    """Makes each request a span; None where nobody collects them."""
+    """Makes each request a span; None where traces are not collected."""
     stop_wait_seconds: float = 20.0
     test_wait_seconds: float = 12.0
     """How long a test message is waited for."""

@@ -1,4 +1,4 @@
-"""What protects a user, as they see it."""
+"""A user's limits and switches, as they see them."""
 
 from uuid import UUID
 

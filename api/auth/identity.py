@@ -17,7 +17,7 @@ _bearer = HTTPBearer(auto_error=False, description="The access token of /auth/lo
 async def signed_caller(
     deps: DependenciesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """Return whom a token of ours names, also when its login has ended. Raises `Unauthorized`."""
+    """Return the caller that a valid token names, also when its login has ended. Raises `Unauthorized`."""
     if credentials is None:
         raise Unauthorized
     found = deps.tokens.caller(credentials.credentials)

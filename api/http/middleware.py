@@ -94,7 +94,7 @@ def _add_headers(message: Message, path: str, request_id: str) -> None:
         headers[name] = value
     headers["Content-Security-Policy"] = _policy(path)
     if _is_app(path):
-        headers["Cache-Control"] = "no-cache"  # kept, and asked for again: the files are nobody's secret
+        headers["Cache-Control"] = "no-cache"  # kept, and asked for again: the files are no secret
         headers["Service-Worker-Allowed"] = "/app"
     headers["X-Request-Id"] = request_id
 

@@ -6,7 +6,7 @@ from structlog.contextvars import get_contextvars
 
 _IDS = ("request_id", "user_id", "strategy_id", "run_id")
 _UNSEEN = ("/health/", "/metrics", "/app")
-"""What is asked for every few seconds, or is only a file."""
+"""Paths that are asked for every few seconds, or are only files: no spans."""
 
 
 class TraceRequests:

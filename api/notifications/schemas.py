@@ -1,4 +1,4 @@
-"""Notices: what goes in and what comes out."""
+"""Bodies of `/notices`."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -10,7 +10,7 @@ from api.http.bodies import RequestBody, ResponseBody
 
 LONGEST_ADDRESS = 500
 Told = Literal["fill", "stop_loss", "missed", "order_failed", "login_needed", "emergency"]
-"""What a channel can tell of: `domain.notification.CHOICES`."""
+"""The events a channel can tell of: `domain.notification.CHOICES`."""
 Tells = Annotated[list[Told], Field(min_length=1, max_length=6)]
 
 

@@ -44,7 +44,7 @@ NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class SwitchOptions:
-    """What the operator asks for; `exits` is None for off, `user` for everybody."""
+    """What the operator asks for; `exits` is None for off, `user` for all users."""
 
     exits: KillExits | None
     reason: str

@@ -1,4 +1,4 @@
-"""What the use cases of logins are built on."""
+"""Dependencies of the login use cases."""
 
 from dataclasses import dataclass
 

@@ -186,9 +186,9 @@ async def _counted(
 
 
 async def _refused(deps: AuthDependencies, user_id: UUID | None) -> None:
-    """Record it with the same statements, known e-mail or not: the time of the answer tells nobody which.
+    """Record it with the same statements, known e-mail or not: the time of the answer does not tell which.
 
-    (One statement less for nobody was 0.3 ms, which 150 tries tell apart.)
+    (One statement less for an unknown e-mail was 0.3 ms, which 150 tries tell apart.)
     """
     async with deps.store.work() as session:
         await set_for_now(session, "app.user_id", str(user_id or ""))

@@ -3,7 +3,7 @@
 A try to log in counts three times, in this order. The first allowance that is used up answers, and who gets
 in is given the first one back:
 1. this account from this address, or from this device: a device that shows an earlier access token of the
-   account counts apart from everybody else;
+   account counts apart from all others;
 2. this address, whatever the account;
 3. this account from all strangers together: addresses that no login of the account came from in a month.
 Guesses at an account from a thousand addresses use up the strangers' allowance, and its owner still gets in
@@ -35,14 +35,14 @@ LOGIN_FROM_ADDRESS = Rule(200, QUARTER_HOUR)
 """Many people share one address of a mobile provider."""
 LOGIN_BY_STRANGERS = Rule(30, QUARTER_HOUR)
 PASSWORD = Rule(10, QUARTER_HOUR)
-"""Of one who is logged in, and is asked for the password again."""
+"""Of a user who is logged in and is asked for the password again."""
 CODE = Rule(10, 3600)
-"""One-time codes are short. Only who knows the password can use this up."""
+"""One-time codes are short. This can be used up only with the right password."""
 RENEWAL = Rule(30, 60)
 RENEWAL_FROM_ADDRESS = Rule(600, 60)
 REGISTRATION_FROM_ADDRESS = Rule(30, 3600)
-"""It also bounds how many e-mails one may try for `email_taken`. Not counted by e-mail: who kept trying
-somebody else's would keep him from registering."""
+"""It also bounds how many e-mails one may try for `email_taken`. Not counted by e-mail: tries at
+another person's e-mail would keep them from registering."""
 CALLS: Mapping[str, tuple[Rule, Rule]] = {
     "connect": (Rule(10, 60), Rule(60, 60)),
     "create": (Rule(120, 60), Rule(600, 60)),

@@ -27,7 +27,7 @@ LONGEST_TOKEN = 2048
 """Characters. Ours have about 450; a longer one is not worth decoding."""
 _REQUIRED = ["exp", "iat", "nbf", "aud", "iss", "sub", "jti", "sid"]
 _MALFORMED = (jwt.PyJWTError, ValueError, RecursionError)
-"""RecursionError: JSON nested a thousand deep fits into a header that nobody has signed."""
+"""RecursionError: JSON nested a thousand deep fits into a header that is not signed."""
 
 __all__ = ["Caller", "Tokens", "WeakSecret", "token_hash"]
 
@@ -117,7 +117,7 @@ class Tokens:
 
     def _read(self, token: str, audience: str, kind: str, *, expired: bool = False) -> Caller:
         if len(token) > LONGEST_TOKEN:
-            raise ValueError("longer than any token of ours")
+            raise ValueError("longer than any token made here")
         header = jwt.get_unverified_header(token)
         if header.get("typ") != kind or header.get("kid") not in self._keys:
             raise ValueError("a token of another kind, or of a secret that is not ours")

@@ -1,4 +1,4 @@
-"""What a user gives to connect a broker account, or to log in to the connected one again."""
+"""The login a user offers: for a new account, or for the connected one again."""
 
 from dataclasses import dataclass, field
 

@@ -221,7 +221,7 @@ class MemoryPrices:
 
 
 class NoNews:
-    """PostgresEventNotifier that nobody rings: streams look by themselves."""
+    """Wakes no stream: streams look by themselves."""
 
     @asynccontextmanager
     async def of(self, strategy_id: UUID) -> AsyncIterator[StreamWakeup]:

@@ -10,6 +10,7 @@ COPY domain domain
 COPY workflows workflows
 COPY activities activities
 COPY execution execution
+COPY services services
 COPY adapters adapters
 COPY api api
 COPY listener listener

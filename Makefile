@@ -40,7 +40,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m local.with_postgres $(BIN)/alembic upgrade head -- $(BIN)/alembic check
-	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive domain workflows activities execution api listener adapters \
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive domain workflows activities execution services api listener adapters \
 		paper local migrations cli.py settings.py wiring.py worker.py
 	$(BIN)/python -P -m local.links
 	$(BIN)/python -P -m local.secret_scan

@@ -230,7 +230,9 @@ def kill_switch(
     """Stop all buying at once, of one user or of all; sell what is held with --exits exit."""
     words = [state, f"--exits={exits}", f"--reason={reason}"]
     _ask_store(
-        [*words, *([f"--user={user}"] if user is not None else [])], data_dir, "api.account.kill_switch"
+        [*words, *([f"--user={user}"] if user is not None else [])],
+        data_dir,
+        "services.account.kill_switch_command",
     )
 
 

@@ -37,14 +37,14 @@ from adapters.telemetry.round_watch import RoundWatch
 from adapters.telemetry.tracing import open_tracing
 from adapters.temporal.connection import BadCertificate, TemporalAddress, connect
 from api.app import create_app
-from api.auth.passwords import Passwords
-from api.auth.revoked_logins import EndedLogins
-from api.auth.throttle import Throttle
-from api.auth.tokens import Tokens, WeakSecret
 from api.dependencies import Dependencies
 from api.http.connections import most_connections, protocol
-from api.http.event_notifier import Bells
+from api.http.event_notifier import PostgresEventNotifier
 from domain.errors import StoreUnavailable, Unavailable
+from services.auth.passwords import Passwords
+from services.auth.revoked_logins import RevokedLogins
+from services.auth.throttle import Throttle
+from services.auth.tokens import Tokens, WeakSecret
 from settings import MissingSetting, Settings, what_is_wrong
 from workflows.client import TemporalLogins, TemporalRuns
 
@@ -52,7 +52,7 @@ DATABASE_CONNECTIONS = 10
 ASK_AGAIN = 0.5
 """Seconds until a Postgres that is away is asked again whether it keeps users apart."""
 GRACE_SECONDS = 3
-"""What open answers get when the process is told to end; event streams are ended at once."""
+"""Seconds for open answers when the process is told to end; event streams are ended at once."""
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients and load balancers keep a quiet connection (15 to 60 s): who closes first must not be
@@ -86,15 +86,15 @@ def main() -> int:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
-    async with wired(settings) as parts:
+    async with wired(settings) as deps:
         config = uvicorn.Config(
-            create_app(parts),
+            create_app(deps),
             http=protocol(most_connections()),
             log_config=None,
             access_log=False,
             lifespan="off",
             ws="none",
-            proxy_headers=False,  # the app itself heeds the proxies of the settings, and nobody else
+            proxy_headers=False,  # the app itself heeds the proxies of the settings, and no others
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
@@ -106,7 +106,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
             # Through the server's own handler: the event streams hear of the end by it.
             loop.add_signal_handler(number, server.handle_exit, number, None)
         set_aside()
-        async with _guarded(server, parts.store):
+        async with _guarded(server, deps.store):
             # Not `serve`: it raises the signal again when it is done, before our parts are closed.
             await server._serve([listener])
 
@@ -115,7 +115,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 async def _guarded(server: uvicorn.Server, store: Store) -> AsyncIterator[None]:
     """End the server where Postgres would not keep users apart. Raises `RowSecurityMissing`.
 
-    Postgres may be away at the start; then nobody is served by it either, and it is asked until it answers.
+    Postgres may be away at the start; then it serves no user either, and it is asked until it answers.
     """
     asking = asyncio.create_task(_until_checked(store))
     asking.add_done_callback(lambda done: server.handle_exit(signal.SIGTERM, None) if _failed(done) else None)
@@ -164,8 +164,8 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
         stack.callback(passwords.close)
         clock = SystemClock()
         instruments = KiteInstruments(settings.kite_root, clock)
-        bells = Bells(NotifyListener(url), EVENT_ADDED)
-        for work in (bells.listen(), _warm_up(instruments)):
+        notifier = PostgresEventNotifier(NotifyListener(url), EVENT_ADDED)
+        for work in (notifier.listen(), _warm_up(instruments)):
             stack.push_async_callback(_ended, asyncio.create_task(work))
         yield Dependencies(
             store=store,
@@ -176,10 +176,10 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             instruments=instruments,
             calendar=open_calendar(settings.calendar, settings.calendar_overrides),
             prices=prices,
-            notices=bells,
+            event_notifier=notifier,
             clock=clock,
             tokens=tokens,
-            ended=EndedLogins(store),
+            revoked_logins=RevokedLogins(store),
             throttle=Throttle(limiter if settings.throttle == "on" else None),
             passwords=passwords,
             sealer=sealer,
@@ -194,13 +194,13 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
             trusted_proxies=settings.proxies,
             docs=settings.docs,
-            notices_anywhere=settings.notices_private == "on",
+            private_webhooks=settings.notices_private == "on",
             tracer=tracing.tracer,
         )
 
 
 async def _warm_up(instruments: KiteInstruments) -> None:
-    """Read the list of symbols before somebody waits for it."""
+    """Read the list of symbols before a request waits for it."""
     with suppress(Unavailable):
         await instruments.refresh()
 

@@ -1,4 +1,4 @@
-"""The app: routes, errors and edges around the parts it is given."""
+"""Build the app: routes, error handlers and middleware around its dependencies."""
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -10,12 +10,12 @@ from api.auth import routes as auth_routes
 from api.broker import routes as broker_routes
 from api.dependencies import Dependencies
 from api.http import errors, health_routes, openapi, web_page
-from api.http import event_stream as stream
 from api.http.metrics import Metrics
-from api.http.middleware import Edge
+from api.http.middleware import RequestMiddleware
 from api.market import routes as market_routes
 from api.notifications import routes as notice_routes
 from api.orders import routes as order_routes
+from api.strategies import event_stream as stream
 from api.strategies import routes as strategy_routes
 
 ABOUT = (
@@ -23,19 +23,19 @@ ABOUT = (
 )
 
 
-def create_app(parts: Dependencies) -> FastAPI:
-    """Return the app of these parts; it opens and closes nothing itself."""
+def create_app(deps: Dependencies) -> FastAPI:
+    """Return the app; it opens and closes nothing itself."""
     app = FastAPI(
         title="Stopwatch",
         description=ABOUT,
         version="1",
-        docs_url="/docs" if parts.docs else None,
-        openapi_url="/openapi.json" if parts.docs else None,
+        docs_url="/docs" if deps.docs else None,
+        openapi_url="/openapi.json" if deps.docs else None,
         redoc_url=None,
         # A redirect to the address without its slash would be built from the Host header.
         redirect_slashes=False,
     )
-    app.state.parts = parts
+    app.state.deps = deps
     app.state.metrics = Metrics()
     for routes in (
         auth_routes,
@@ -53,20 +53,20 @@ def create_app(parts: Dependencies) -> FastAPI:
         app.include_router(routes.router)
     errors.install(app)
     openapi.complete(app)
-    if parts.cors_origins:
+    if deps.cors_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=parts.cors_origins,
+            allow_origins=deps.cors_origins,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
             expose_headers=["X-Request-Id", "Retry-After"],
         )
-    if parts.trusted_proxies:
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(parts.trusted_proxies))
+    if deps.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(deps.trusted_proxies))
     # Added last, so outermost: also the answers of the layers inside carry headers, id and log line.
-    app.add_middleware(Edge, metrics=app.state.metrics)
-    if parts.tracer is not None:
-        from api.http.tracing import TraceRequests  # not loaded where nobody collects traces
+    app.add_middleware(RequestMiddleware, metrics=app.state.metrics)
+    if deps.tracer is not None:
+        from api.http.tracing import TraceRequests  # not loaded where traces are not collected
 
-        app.add_middleware(TraceRequests, tracer=parts.tracer)
+        app.add_middleware(TraceRequests, tracer=deps.tracer)
     return app

@@ -1,4 +1,4 @@
-"""What the API is made of: built once, at the entry point or by a test, and handed to every request."""
+"""The API's dependencies: built once, at the entry point or by a test, and handed to every request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,22 @@ from adapters.kite.egress import Egress
 from adapters.postgres.engine import Store
 from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.vault import LoginKeyBox, Sealer
-from api.auth.passwords import Passwords
-from api.auth.revoked_logins import EndedLogins
-from api.auth.throttle import Throttle
-from api.auth.tokens import Tokens
-from api.ports import BrokerLogins, Check, KiteLogins, LastPrices, Notices, Runs
+from api.http.ports import Check, EventNotifier, LastPrices
 from domain.ports import Clock, Instruments
 from domain.session import TradingCalendar
+from services.account.kill_switch import UserKillSwitch
+from services.auth.dependencies import AuthDependencies
+from services.auth.passwords import Passwords
+from services.auth.revoked_logins import RevokedLogins
+from services.auth.throttle import Throttle
+from services.auth.tokens import Tokens
+from services.broker.connection import BrokerConnection
+from services.notifications.channels import NotificationChannels
+from services.ports import BrokerLogins, KiteLogins, Runs
+from services.strategies.creation import StrategyCreation
+from services.strategies.draft import DraftChecks
+from services.strategies.start import StrategyStart
+from services.strategies.stop import StrategyStop
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
@@ -33,10 +42,10 @@ class Dependencies:
     instruments: Instruments
     calendar: TradingCalendar
     prices: LastPrices
-    notices: Notices
+    event_notifier: EventNotifier
     clock: Clock
     tokens: Tokens
-    ended: EndedLogins
+    revoked_logins: RevokedLogins
     throttle: Throttle
     passwords: Passwords
     sealer: Sealer
@@ -47,24 +56,74 @@ class Dependencies:
     trusted_proxies: tuple[str, ...] = ()
     """Addresses and networks whose X-Forwarded-For is believed."""
     docs: bool = False
-    notices_anywhere: bool = False
+    private_webhooks: bool = False
     """Webhooks may lead into private networks: on one machine, and in tests."""
     egress: Egress = field(default_factory=Egress)
     """By which address each user's calls reach the broker."""
     tracer: "Tracer | None" = None
-    """Makes each request a span; None where nobody collects them."""
+    """Makes each request a span; None where traces are not collected."""
     stop_wait_seconds: float = 20.0
     test_wait_seconds: float = 12.0
     """How long a test message is waited for."""
     look_every_seconds: float = 2.0
     """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""
 
+    @property
+    def auth(self) -> AuthDependencies:
+        return AuthDependencies(
+            store=self.store,
+            clock=self.clock,
+            tokens=self.tokens,
+            revoked_logins=self.revoked_logins,
+            throttle=self.throttle,
+            passwords=self.passwords,
+            totp_secrets=self.totp_secrets,
+        )
 
-async def parts_of(request: Request) -> Dependencies:
+    @property
+    def broker(self) -> BrokerConnection:
+        return BrokerConnection(
+            store=self.store,
+            kite=self.kite,
+            broker_logins=self.broker_logins,
+            egress=self.egress,
+            sealer=self.sealer,
+            login_keys=self.login_keys,
+            clock=self.clock,
+        )
+
+    @property
+    def creation(self) -> StrategyCreation:
+        return StrategyCreation(self.store, self._drafts, self.clock)
+
+    @property
+    def starter(self) -> StrategyStart:
+        return StrategyStart(self.store, self.runs, self._drafts, self.egress, self.clock)
+
+    @property
+    def stopper(self) -> StrategyStop:
+        return StrategyStop(self.store, self.runs, self.starter, self.clock, self.stop_wait_seconds)
+
+    @property
+    def kill_switch(self) -> UserKillSwitch:
+        return UserKillSwitch(self.store, self.runs)
+
+    @property
+    def channels(self) -> NotificationChannels:
+        return NotificationChannels(
+            self.store, self.sealer, self.clock, self.private_webhooks, self.test_wait_seconds
+        )
+
+    @property
+    def _drafts(self) -> DraftChecks:
+        return DraftChecks(self.instruments, self.calendar)
+
+
+async def dependencies_of(request: Request) -> Dependencies:
     # Not a plain function: those are sent to a thread, which costs more than what they do.
-    parts = request.app.state.parts
-    assert isinstance(parts, Dependencies)  # noqa: S101 - create_app put it there
-    return parts
+    deps = request.app.state.deps
+    assert isinstance(deps, Dependencies)  # noqa: S101 - create_app put it there
+    return deps
 
 
-DependenciesDep = Annotated[Dependencies, Depends(parts_of)]
+DependenciesDep = Annotated[Dependencies, Depends(dependencies_of)]

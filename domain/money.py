@@ -39,6 +39,13 @@ def price_text(price: Decimal) -> str:
     return f"{price:.{max(2, -digits if isinstance(digits, int) else 2)}f}"
 
 
+def decimal_text(number: Decimal) -> str:
+    """Return the shortest plain writing: `3500.05`, never `3.50005E+3` or `3500.050000`."""
+    if number == 0:
+        return "0"
+    return format(number.normalize(), "f")
+
+
 def average(old_quantity: int, old_price: Decimal, quantity: int, price: Decimal) -> Decimal:
     """Return the average price of two fills of one side."""
     return (old_price * old_quantity + price * quantity) / (old_quantity + quantity)

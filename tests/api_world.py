@@ -17,12 +17,12 @@ from adapters.postgres.engine import Store
 from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.vault import LoginKeyBox, Opener
 from api.app import create_app
-from api.auth.passwords import Passwords
-from api.auth.revoked_logins import EndedLogins
-from api.auth.throttle import Throttle
-from api.auth.tokens import Tokens
 from api.dependencies import Dependencies
 from domain.session import TradingCalendar
+from services.auth.passwords import Passwords
+from services.auth.revoked_logins import RevokedLogins
+from services.auth.throttle import Throttle
+from services.auth.tokens import Tokens
 from tests.fakes.edge import (
     MemoryInstruments,
     MemoryKite,
@@ -104,7 +104,7 @@ class World:
     """The parts a test may turn, and the app made of them."""
 
     store: Store
-    parts: Dependencies
+    deps: Dependencies
     app: FastAPI
     http: httpx.AsyncClient
     runs: RowRuns
@@ -133,13 +133,13 @@ class World:
 def new_world(
     store: Store, passwords: Passwords, calendar: TradingCalendar | None = None, **more: Any
 ) -> World:
-    """Build the app around a database; `more` replaces parts."""
+    """Build the app around a database; `more` replaces deps."""
     owner, store = store, _as_api(store)
     private = X25519PrivateKey.generate()
     opener = Opener.local(_text(private.private_bytes_raw()))
     runs, logins, kite = RowRuns(owner), ScriptedLogins(), MemoryKite()
     instruments, prices, clock = MemoryInstruments(), MemoryPrices(), SetClock()
-    parts = Dependencies(
+    deps = Dependencies(
         store=store,
         runs=runs,
         broker_logins=logins,
@@ -147,10 +147,10 @@ def new_world(
         instruments=instruments,
         calendar=calendar or open_calendar("always-open"),
         prices=prices,
-        notices=NoNews(),
+        event_notifier=NoNews(),
         clock=clock,
         tokens=Tokens(JWT_SECRET),
-        ended=EndedLogins(store),
+        revoked_logins=RevokedLogins(store),
         throttle=Throttle(None),
         passwords=passwords,
         sealer=opener.sealer(),
@@ -161,10 +161,10 @@ def new_world(
         stop_wait_seconds=1.0,
         test_wait_seconds=0.3,
     )
-    parts = replace(parts, **more)
-    app = create_app(parts)
+    deps = replace(deps, **more)
+    app = create_app(deps)
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test")
-    return World(owner, parts, app, http, runs, logins, kite, instruments, prices, clock, opener)
+    return World(owner, deps, app, http, runs, logins, kite, instruments, prices, clock, opener)
 
 
 def _as_api(owner: Store) -> Store:

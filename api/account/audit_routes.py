@@ -7,12 +7,11 @@ from fastapi import APIRouter
 from starlette.responses import Response, StreamingResponse
 
 from adapters.postgres.audit import BATCH, AuditReader
+from api.account.schemas import AuditOut, AuditPage
 from api.auth.identity import UserId
 from api.dependencies import Dependencies, DependenciesDep
-from api.http.cursors import line_cursor, line_of
+from api.http.cursors import Cursor, Limit, line_cursor, line_of
 from api.http.json_answer import json_response, to_json
-from api.schemas import AuditOut, AuditPage
-from api.strategies.routes import Cursor, Limit
 from domain.audit import AuditEntry
 
 JSON_LINES = "application/x-ndjson"
@@ -20,10 +19,10 @@ router = APIRouter(prefix="/account/audit", tags=["account"])
 
 
 @router.get("", responses={200: {"model": AuditPage}})
-async def page(user_id: UserId, parts: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
+async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
     """Your lines of the audit log, newest first."""
     before = line_of(cursor)
-    async with parts.store.read(user_id) as session:
+    async with deps.store.read(user_id) as session:
         found = await AuditReader(session, user_id).newest(limit + 1, before)
     following = line_cursor(found[limit - 1].seq) if len(found) > limit else None
     return json_response(AuditPage(items=[shown(entry) for entry in found[:limit]], next=following))
@@ -34,23 +33,23 @@ async def page(user_id: UserId, parts: DependenciesDep, limit: Limit, cursor: Cu
     response_class=StreamingResponse,
     responses={200: {"content": {JSON_LINES: {"schema": {"type": "string"}}}}},
 )
-async def export(user_id: UserId, parts: DependenciesDep) -> Response:
+async def export(user_id: UserId, deps: DependenciesDep) -> Response:
     """All your lines, oldest first, one JSON object a line: with the hashes, to check without us."""
     name = 'attachment; filename="stopwatch-audit.jsonl"'
-    first = await _after(parts, user_id, 0)  # so that a store that is away is an answer, not a broken stream
+    first = await _after(deps, user_id, 0)  # so that a store that is away is an answer, not a broken stream
     return StreamingResponse(
-        _lines(parts, user_id, first), media_type=JSON_LINES, headers={"Content-Disposition": name}
+        _lines(deps, user_id, first), media_type=JSON_LINES, headers={"Content-Disposition": name}
     )
 
 
-async def _lines(parts: Dependencies, user_id: UUID, batch: list[AuditEntry]) -> AsyncIterator[bytes]:
+async def _lines(deps: Dependencies, user_id: UUID, batch: list[AuditEntry]) -> AsyncIterator[bytes]:
     while batch:
         yield b"".join(to_json(shown(entry)) + b"\n" for entry in batch)
-        batch = await _after(parts, user_id, batch[-1].seq) if len(batch) == BATCH else []
+        batch = await _after(deps, user_id, batch[-1].seq) if len(batch) == BATCH else []
 
 
-async def _after(parts: Dependencies, user_id: UUID, seq: int) -> list[AuditEntry]:
-    async with parts.store.read(user_id) as session:
+async def _after(deps: Dependencies, user_id: UUID, seq: int) -> list[AuditEntry]:
+    async with deps.store.read(user_id) as session:
         return await AuditReader(session, user_id).after(seq, BATCH)
 
 

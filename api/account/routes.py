@@ -5,37 +5,40 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
-from api.account import limits as protection
+from api.account.schemas import AccountOut, KillSwitchIn, LimitsIn
+from api.account.view import shown
 from api.auth.identity import UserId
 from api.dependencies import DependenciesDep
 from api.http.json_answer import json_response
 from api.http.request_json import body_of, documented
-from api.schemas import AccountOut, KillSwitchIn, LimitsIn
 from domain.limits import KillExits, Limits
+from services.account.limits import change_limits
 
 router = APIRouter(prefix="/account", tags=["account"])
 
 
 @router.get("", responses={200: {"model": AccountOut}})
-async def account(user_id: UserId, parts: DependenciesDep) -> Response:
+async def account(user_id: UserId, deps: DependenciesDep) -> Response:
     """Your limits and kill switch, and the operator's."""
-    return json_response(await protection.shown(parts, user_id))
+    return json_response(await shown(deps.store, user_id))
 
 
 @router.post("/kill-switch", openapi_extra=documented(KillSwitchIn), responses={200: {"model": AccountOut}})
 async def kill_switch(
-    user_id: UserId, parts: DependenciesDep, body: Annotated[KillSwitchIn, Depends(body_of(KillSwitchIn))]
+    user_id: UserId, deps: DependenciesDep, body: Annotated[KillSwitchIn, Depends(body_of(KillSwitchIn))]
 ) -> Response:
     """Stop buying at once, and sell everything with `exits` "exit"; or allow it again."""
     exits = KillExits(body.exits) if body.on else None
-    return json_response(await protection.switch(parts, user_id, exits, body.reason))
+    sales = await deps.kill_switch.turn(user_id, exits, body.reason)
+    return json_response(await shown(deps.store, user_id, sales))
 
 
 @router.put("/limits", openapi_extra=documented(LimitsIn), responses={200: {"model": AccountOut}})
 async def limits(
-    user_id: UserId, parts: DependenciesDep, body: Annotated[LimitsIn, Depends(body_of(LimitsIn))]
+    user_id: UserId, deps: DependenciesDep, body: Annotated[LimitsIn, Depends(body_of(LimitsIn))]
 ) -> Response:
     """Replace all your limits. They bar what is bought, never what is sold."""
     symbols = tuple(dict.fromkeys(body.symbols)) if body.symbols is not None else None
     wanted = Limits(body.order_quantity, body.order_value, body.daily_loss, symbols)
-    return json_response(await protection.limit(parts, user_id, wanted))
+    await change_limits(deps.store, user_id, wanted)
+    return json_response(await shown(deps.store, user_id))

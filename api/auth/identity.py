@@ -1,4 +1,4 @@
-"""Who is calling: the bearer token of every call that needs one."""
+"""Identify the caller by the bearer token."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,27 +7,27 @@ import structlog
 from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.auth.tokens import Caller
 from api.dependencies import DependenciesDep
-from api.http.errors import Unauthorized
+from services.auth.tokens import Caller
+from services.errors import Unauthorized
 
 _bearer = HTTPBearer(auto_error=False, description="The access token of /auth/login.")
 
 
 async def signed_caller(
-    parts: DependenciesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    deps: DependenciesDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Caller:
-    """Return whom a token of ours names, also when its login has ended. Raises `Unauthorized`."""
+    """Return the caller that a valid token names, also when its login has ended. Raises `Unauthorized`."""
     if credentials is None:
         raise Unauthorized
-    found = parts.tokens.caller(credentials.credentials)
+    found = deps.tokens.caller(credentials.credentials)
     structlog.contextvars.bind_contextvars(user_id=str(found.user_id))
     return found
 
 
-async def caller(parts: DependenciesDep, found: Annotated[Caller, Depends(signed_caller)]) -> Caller:
+async def caller(deps: DependenciesDep, found: Annotated[Caller, Depends(signed_caller)]) -> Caller:
     """Return the caller, whose login has not ended. Raises `Unauthorized`."""
-    if await parts.ended.has(found.login_id):
+    if await deps.revoked_logins.has(found.login_id):
         raise Unauthorized
     return found
 

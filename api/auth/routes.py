@@ -8,15 +8,8 @@ from starlette.responses import Response
 
 from adapters.postgres.accounts import Accounts
 from adapters.postgres.logins import Login
-from api.auth import second_factor
-from api.auth import service as logins
 from api.auth.identity import CallerDep, SignedCaller, UserId
-from api.dependencies import DependenciesDep
-from api.http.client_info import VisitorDep
-from api.http.errors import NotFound, Unauthorized
-from api.http.json_answer import json_response
-from api.http.request_json import body_of, documented
-from api.schemas import (
+from api.auth.schemas import (
     CodeIn,
     Credentials,
     LoginIn,
@@ -31,61 +24,67 @@ from api.schemas import (
     TotpOut,
     UserOut,
 )
+from api.dependencies import DependenciesDep
+from api.http.client_info import ClientInfoDep
+from api.http.json_answer import json_response
+from api.http.path_ids import path_id
+from api.http.request_json import body_of, documented
+from services.auth import logins, second_factor
+from services.auth.logins import IssuedTokens, LoginAttempt
+from services.errors import Unauthorized
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
 
 async def session_id_of(session_id: Annotated[str, Path()]) -> UUID:
-    """Return the id of the path; what is no id at all is as unknown as any other."""
-    try:
-        return UUID(session_id)
-    except ValueError:
-        raise NotFound("session") from None
+    """Return the id of the path."""
+    return path_id(session_id, "session")
 
 
 @router.post(
     "/register", status_code=201, openapi_extra=documented(Credentials), responses={201: {"model": TokenPair}}
 )
 async def register(
-    parts: DependenciesDep, visitor: VisitorDep, body: Annotated[Credentials, Depends(body_of(Credentials))]
+    deps: DependenciesDep, client: ClientInfoDep, body: Annotated[Credentials, Depends(body_of(Credentials))]
 ) -> Response:
     """Create an account and log in."""
-    return json_response(await logins.register(parts, visitor, body.email, body.password), 201)
+    return json_response(_pair(await logins.register(deps.auth, client, body.email, body.password)), 201)
 
 
 @router.post("/login", openapi_extra=documented(LoginIn), responses={200: {"model": TokenPair}})
 async def log_in(
-    parts: DependenciesDep, visitor: VisitorDep, body: Annotated[LoginIn, Depends(body_of(LoginIn))]
+    deps: DependenciesDep, client: ClientInfoDep, body: Annotated[LoginIn, Depends(body_of(LoginIn))]
 ) -> Response:
     """Log in with e-mail and password, and a code where they are on.
 
     A device that sends an earlier access token of the account along, even an expired one, is not held up by
     what others guess.
     """
-    return json_response(await logins.log_in(parts, visitor, body))
+    asked = LoginAttempt(body.email, body.password, body.code)
+    return json_response(_pair(await logins.log_in(deps.auth, client, asked)))
 
 
 @router.post("/refresh", openapi_extra=documented(RefreshIn), responses={200: {"model": TokenPair}})
 async def refresh(
-    parts: DependenciesDep, visitor: VisitorDep, body: Annotated[RefreshIn, Depends(body_of(RefreshIn))]
+    deps: DependenciesDep, client: ClientInfoDep, body: Annotated[RefreshIn, Depends(body_of(RefreshIn))]
 ) -> Response:
     """Replace the token pair; the old refresh token is of no more use."""
-    return json_response(await logins.refresh(parts, visitor, body.refresh_token))
+    return json_response(_pair(await logins.refresh(deps.auth, client, body.refresh_token)))
 
 
 @router.post("/logout", status_code=204, openapi_extra=documented(RefreshIn))
 async def log_out(
-    found: SignedCaller, parts: DependenciesDep, body: Annotated[RefreshIn, Depends(body_of(RefreshIn))]
+    found: SignedCaller, deps: DependenciesDep, body: Annotated[RefreshIn, Depends(body_of(RefreshIn))]
 ) -> Response:
     """End the login of this refresh token, with all its tokens; a second call answers the same."""
-    await logins.log_out(parts, found.user_id, body.refresh_token)
+    await logins.log_out(deps.auth, found.user_id, body.refresh_token)
     return Response(status_code=204)
 
 
 @router.get("/me", responses={200: {"model": UserOut}})
-async def me(user_id: UserId, parts: DependenciesDep) -> Response:
+async def me(user_id: UserId, deps: DependenciesDep) -> Response:
     """Who the token says is calling."""
-    async with parts.store.read(user_id) as session:
+    async with deps.store.read(user_id) as session:
         account = await Accounts(session).by_id(user_id)
     if account is None:
         raise Unauthorized
@@ -102,64 +101,77 @@ async def me(user_id: UserId, parts: DependenciesDep) -> Response:
 @router.post("/password", openapi_extra=documented(PasswordIn), responses={200: {"model": TokenPair}})
 async def change_password(
     user_id: UserId,
-    parts: DependenciesDep,
-    visitor: VisitorDep,
+    deps: DependenciesDep,
+    client: ClientInfoDep,
     body: Annotated[PasswordIn, Depends(body_of(PasswordIn))],
 ) -> Response:
     """Change the password. Every login ends at once, this one too; the answer is a new one."""
-    return json_response(
-        await logins.change_password(parts, user_id, visitor, body.current_password, body.new_password)
+    issued = await logins.change_password(
+        deps.auth, user_id, client, body.current_password, body.new_password
     )
+    return json_response(_pair(issued))
 
 
 @router.get("/sessions", responses={200: {"model": LoginPage}})
-async def sessions(found: CallerDep, parts: DependenciesDep) -> Response:
+async def sessions(found: CallerDep, deps: DependenciesDep) -> Response:
     """Where you are logged in, the one used last first."""
-    items = [_shown(login, found.login_id) for login in await logins.sessions_of(parts, found.user_id)]
+    items = [_shown(login, found.login_id) for login in await logins.sessions_of(deps.auth, found.user_id)]
     return json_response(LoginPage(items=items))
 
 
 @router.delete("/sessions", status_code=204)
-async def end_sessions(user_id: UserId, parts: DependenciesDep) -> Response:
+async def end_sessions(user_id: UserId, deps: DependenciesDep) -> Response:
     """Log out everywhere, here too."""
-    await logins.end_all(parts, user_id)
+    await logins.end_all(deps.auth, user_id)
     return Response(status_code=204)
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
 async def end_session(
-    user_id: UserId, parts: DependenciesDep, session_id: Annotated[UUID, Depends(session_id_of)]
+    user_id: UserId, deps: DependenciesDep, session_id: Annotated[UUID, Depends(session_id_of)]
 ) -> Response:
     """Log out one device."""
-    await logins.end(parts, user_id, session_id)
+    await logins.end(deps.auth, user_id, session_id)
     return Response(status_code=204)
 
 
 @router.post("/totp", openapi_extra=documented(TotpIn), responses={200: {"model": TotpOut}})
 async def begin_totp(
-    user_id: UserId, parts: DependenciesDep, body: Annotated[TotpIn, Depends(body_of(TotpIn))]
+    user_id: UserId, deps: DependenciesDep, body: Annotated[TotpIn, Depends(body_of(TotpIn))]
 ) -> Response:
     """Make a secret for an authenticator app. It counts once a code of it has confirmed it."""
-    account = await logins.confirmed(parts, user_id, body.password)
-    return json_response(await second_factor.begin(parts, account))
+    account = await logins.confirmed(deps.auth, user_id, body.password)
+    begun = await second_factor.begin(deps.auth, account)
+    return json_response(TotpOut(secret=begun.secret, otpauth_uri=begun.otpauth_uri))
 
 
 @router.post("/totp/confirm", openapi_extra=documented(CodeIn), responses={200: {"model": RecoveryOut}})
 async def confirm_totp(
-    user_id: UserId, parts: DependenciesDep, body: Annotated[CodeIn, Depends(body_of(CodeIn))]
+    user_id: UserId, deps: DependenciesDep, body: Annotated[CodeIn, Depends(body_of(CodeIn))]
 ) -> Response:
     """Turn one-time codes on. The recovery codes are shown this once; each works once."""
-    return json_response(RecoveryOut(recovery_codes=await second_factor.confirm(parts, user_id, body.code)))
+    return json_response(
+        RecoveryOut(recovery_codes=await second_factor.confirm(deps.auth, user_id, body.code))
+    )
 
 
 @router.delete("/totp", status_code=204, openapi_extra=documented(TotpOffIn))
 async def turn_totp_off(
-    user_id: UserId, parts: DependenciesDep, body: Annotated[TotpOffIn, Depends(body_of(TotpOffIn))]
+    user_id: UserId, deps: DependenciesDep, body: Annotated[TotpOffIn, Depends(body_of(TotpOffIn))]
 ) -> Response:
     """Turn one-time codes off, with the password and a code, which may be a recovery code."""
-    await logins.confirmed(parts, user_id, body.password)
-    await second_factor.turn_off(parts, user_id, body.code)
+    await logins.confirmed(deps.auth, user_id, body.password)
+    await second_factor.turn_off(deps.auth, user_id, body.code)
     return Response(status_code=204)
+
+
+def _pair(issued: IssuedTokens) -> TokenPair:
+    return TokenPair(
+        access_token=issued.access_token,
+        refresh_token=issued.refresh_token,
+        token_type="bearer",  # noqa: S106 - the kind of token, not a secret
+        expires_in=issued.expires_in,
+    )
 
 
 def _shown(login: Login, current: UUID) -> LoginOut:

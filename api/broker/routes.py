@@ -6,15 +6,19 @@ from fastapi import APIRouter, Depends
 from starlette.responses import RedirectResponse, Response
 
 from api.auth.identity import CallerDep, UserId
-from api.auth.tokens import invalid_state
-from api.broker import service as brokerage
+from api.broker.schemas import BrokerOut, ConnectIn, LoginUrlOut
+from api.broker.view import shown
 from api.dependencies import DependenciesDep
-from api.http.errors import BadRequest, Problem
+from api.http.errors import BadRequest
 from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented
-from api.schemas import BrokerOut, ConnectIn, LoginUrlOut
 from domain.broker_login import LoginKind
+from services.auth.tokens import invalid_state
+from services.broker.accounts import account_of
+from services.broker.forgetting import forget_account
+from services.broker.offered_login import OfferedLogin
+from services.errors import ServiceError
 
 router = APIRouter(prefix="/broker", tags=["broker"])
 
@@ -26,48 +30,48 @@ router = APIRouter(prefix="/broker", tags=["broker"])
     dependencies=[limited("connect")],
 )
 async def connect(
-    user_id: UserId, parts: DependenciesDep, body: Annotated[ConnectIn, Depends(body_of(ConnectIn))]
+    user_id: UserId, deps: DependenciesDep, body: Annotated[ConnectIn, Depends(body_of(ConnectIn))]
 ) -> Response:
     """Connect an account, or log in again with one token; checked at the broker before it is stored."""
-    account = await brokerage.connect(parts, user_id, body)
-    return json_response(brokerage.shown(account, parts))
+    account = await deps.broker.connect(user_id, OfferedLogin(**body.model_dump()))
+    return json_response(shown(account, deps.clock.now()))
 
 
 @router.get("", responses={200: {"model": BrokerOut}})
-async def status(user_id: UserId, parts: DependenciesDep) -> Response:
+async def status(user_id: UserId, deps: DependenciesDep) -> Response:
     """The connected account, without its secrets."""
-    return json_response(brokerage.shown(await brokerage.account_of(parts, user_id), parts))
+    return json_response(shown(await account_of(deps.store, user_id), deps.clock.now()))
 
 
 @router.delete("", status_code=204)
-async def forget(user_id: UserId, parts: DependenciesDep) -> Response:
+async def forget(user_id: UserId, deps: DependenciesDep) -> Response:
     """Forget the account and its secrets."""
-    await brokerage.disconnect(parts, user_id)
+    await forget_account(deps.store, user_id)
     return Response(status_code=204)
 
 
 @router.get("/login-url", responses={200: {"model": LoginUrlOut}})
-async def login_url(found: CallerDep, parts: DependenciesDep) -> Response:
+async def login_url(found: CallerDep, deps: DependenciesDep) -> Response:
     """The broker's login page for the morning login; it comes back to /broker/callback."""
-    api_key = await brokerage.login_key_of(parts, found.user_id)
-    state, expires_at = parts.tokens.login_state(found.user_id, found.login_id)
-    return json_response(LoginUrlOut(url=parts.kite.login_url(api_key, state), expires_at=expires_at))
+    state, expires_at = deps.tokens.login_state(found.user_id, found.login_id)
+    url = await deps.broker.login_url(found.user_id, state)
+    return json_response(LoginUrlOut(url=url, expires_at=expires_at))
 
 
 @router.get("/callback", status_code=303, include_in_schema=True)
 async def callback(
-    parts: DependenciesDep, state: str = "", request_token: str = "", status: str = "success"
+    deps: DependenciesDep, state: str = "", request_token: str = "", status: str = "success"
 ) -> Response:
     """Where the broker's login page sends the browser back."""
-    found = parts.tokens.caller_of_state(state)
-    if await parts.ended.has(found.login_id):
+    found = deps.tokens.caller_of_state(state)
+    if await deps.revoked_logins.has(found.login_id):
         raise invalid_state()
     if not request_token or len(request_token) > 256 or status != "success":
         raise BadRequest("login_failed", "The broker did not confirm the login: start it again.")
     try:
-        await brokerage.log_in_again(parts, found.user_id, LoginKind.REQUEST_TOKEN, request_token)
-    except Problem as problem:
-        return _back(problem.code)
+        await deps.broker.renew(found.user_id, LoginKind.REQUEST_TOKEN, request_token)
+    except ServiceError as refusal:
+        return _back(refusal.code)
     return _back("connected")
 
 

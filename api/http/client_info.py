@@ -1,36 +1,26 @@
-"""Who stands at the door before anybody knows who calls: an address and what the device calls itself."""
+"""Client metadata before authentication: an address, and what the device calls itself."""
 
 import ipaddress
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from adapters.postgres.logins import Device
+from services.auth.client_info import ClientInfo
 
 LONGEST_AGENT = 120
 UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """`network` is what limits count by: of IPv6 the /64, which one customer of a provider has to himself."""
-
-    device: Device
-    network: str
-    bearer: str | None
-    """The token it brought, whatever that is worth."""
-
-
-async def visitor_of(request: Request) -> Visitor:
-    """Return who asks. X-Forwarded-For has been heeded already, where a trusted proxy wrote it."""
+async def client_info_of(request: Request) -> ClientInfo:
+    """Return the client. X-Forwarded-For has been heeded already, where a trusted proxy wrote it."""
     address = _address(request.client.host if request.client else "")
     agent = "".join(letter for letter in request.headers.get("user-agent", "") if letter.isprintable())
     word, _, token = request.headers.get("authorization", "").partition(" ")
     network = _network(address) if address else None
     device = Device(str(address) if address else None, network, agent[:LONGEST_AGENT].strip() or None)
     # A proxy that says no address: all of those share one allowance.
-    return Visitor(device, network or UNKNOWN, token.strip() if word.lower() == "bearer" else None)
+    return ClientInfo(device, network or UNKNOWN, token.strip() if word.lower() == "bearer" else None)
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -47,4 +37,4 @@ def _network(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     return str(address)
 
 
-VisitorDep = Annotated[Visitor, Depends(visitor_of)]
+ClientInfoDep = Annotated[ClientInfo, Depends(client_info_of)]

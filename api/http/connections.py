@@ -10,8 +10,9 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from api.http.errors import MEDIA_TYPE, RETRY_SECONDS
+from api.http.errors import MEDIA_TYPE
 from api.http.json_answer import to_json
+from services.errors import RETRY_SECONDS
 
 HEAD_SECONDS = 10.0
 """From the connection, or the first byte of a further request, to the end of the headers."""

@@ -1,4 +1,4 @@
-"""Where a page ends and the next begins: opaque to the client, stable while rows are added."""
+"""Cursors of pages: opaque to the client, stable while rows are added."""
 
 import base64
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Annotated, Protocol, TypeVar
 from uuid import UUID
 
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request
 
 from adapters.postgres.strategies import Spot
-from api.http.errors import FieldError, Invalid
+from services.errors import FieldError, Invalid
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
@@ -45,6 +45,10 @@ async def limit_of(
         words = f"must be a whole number from 1 to {LARGEST_LIMIT}"
         raise Invalid([FieldError("limit", "out_of_range", words)])
     return int(limit)
+
+
+Limit = Annotated[int, Depends(limit_of)]
+Cursor = Annotated[str | None, Query(description="`next` of the page before")]
 
 
 def page_of(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None]:

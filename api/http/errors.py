@@ -1,20 +1,15 @@
-"""What the API answers when it cannot do what was asked: one tree, one handler, one form (RFC 9457).
+"""Error responses: one tree, one handler, one form (RFC 9457).
 
 Problem
-├── Unauthorized    401  who are you
-├── NotFound        404  unknown, or somebody else's: the same answer
-├── Conflict        409  expected: what is there now does not allow it
+├── BadRequest      400
 ├── TooSlow         408  the request did not arrive in time
-├── TooLarge        413
-├── Invalid         422  carries every wrong field
-├── TooMany         429  carries when to try again
-└── Away            503  a part does not answer; carries when to try again
+└── TooLarge        413
 
-What other people's exceptions say never reaches a client; it is in the log, under the request's id.
+The use cases know nothing of HTTP: their errors (`services.errors`) become problems here, and only here. The
+text of a foreign exception never reaches a client; it is in the log, under the request's id.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import structlog
@@ -25,19 +20,31 @@ from starlette.responses import Response
 
 from api.http.json_answer import json_response
 from domain.errors import CalendarUnknown, InvalidStrategy, LoginNeeded, Unavailable
+from services.errors import (
+    BadLink,
+    BrokerRejected,
+    Conflict,
+    FieldError,
+    Invalid,
+    NotFound,
+    ServiceError,
+    TooMany,
+    TryLater,
+    Unauthorized,
+)
 
-RETRY_SECONDS = 3
 MEDIA_TYPE = "application/problem+json"
+STATUSES: Mapping[type[ServiceError], int] = {
+    BadLink: 400,
+    Unauthorized: 401,
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 422,
+    BrokerRejected: 422,
+    TooMany: 429,
+    TryLater: 503,
+}
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One wrong field, in words its sender can act on."""
-
-    field: str
-    code: str
-    message: str
 
 
 class Problem(Exception):
@@ -64,30 +71,6 @@ class BadRequest(Problem):
     status = 400
 
 
-class Unauthorized(Problem):
-    """The same words whatever is wrong with a token: an attacker learns nothing from them."""
-
-    status = 401
-
-    def __init__(self, code: str = "unauthorized", detail: str = "") -> None:
-        super().__init__(
-            code,
-            detail or "This call needs a valid access token: log in, or refresh the token you have.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-
-
-class NotFound(Problem):
-    status = 404
-
-    def __init__(self, what: str = "strategy") -> None:
-        super().__init__("not_found", f"You have no {what} with this id.")
-
-
-class Conflict(Problem):
-    status = 409
-
-
 class TooSlow(Problem):
     status = 408
 
@@ -96,45 +79,22 @@ class TooLarge(Problem):
     status = 413
 
 
-class Invalid(Problem):
-    status = 422
-
-    def __init__(self, errors: Sequence[FieldError]) -> None:
-        fields = ", ".join(dict.fromkeys(error.field for error in errors))
-        super().__init__(
-            errors[0].code if len(errors) == 1 else "invalid",
-            f"{_named(errors[0])}" if len(errors) == 1 else f"Please correct: {fields}.",
-            errors=errors,
-        )
-
-
-class TooMany(Problem):
-    status = 429
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__(
-            "too_many_attempts",
-            f"That was tried too often. Try again {_in(seconds)}.",
-            headers={"Retry-After": str(seconds)},
-        )
-
-
-class Refused(Problem):
-    """The broker said no."""
-
-    status = 422
-
-
-class Away(Problem):
-    status = 503
-
-    def __init__(self, detail: str, code: str = "unavailable", seconds: int = RETRY_SECONDS) -> None:
-        super().__init__(code, detail, headers={"Retry-After": str(seconds)})
+def problem_of(error: ServiceError) -> Problem:
+    """Return the HTTP form of a refusal."""
+    errors = error.errors if isinstance(error, Invalid) else ()
+    problem = Problem(error.code, error.detail, errors=errors)
+    problem.status = STATUSES[type(error)]
+    if isinstance(error, Unauthorized):
+        problem.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooMany | TryLater):
+        problem.headers["Retry-After"] = str(error.seconds)
+    return problem
 
 
 def install(app: FastAPI) -> None:
     """Make every error of the app a problem document."""
     app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(InvalidStrategy, _invalid_strategy)
     app.add_exception_handler(CalendarUnknown, _calendar_unknown)
@@ -164,30 +124,35 @@ async def _problem(_request: Request, error: Exception) -> Response:
     return response(error)
 
 
+async def _service_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)  # noqa: S101 - registered for it
+    return response(problem_of(error))
+
+
 async def _unavailable(_request: Request, error: Exception) -> Response:
     _log.warning("a part does not answer", error=str(error), kind=type(error).__name__)
-    return response(Away("A part of the service does not answer at the moment. Try again in a few seconds."))
+    words = "A part of the service does not answer at the moment. Try again in a few seconds."
+    return response(problem_of(TryLater(words)))
 
 
 async def _invalid_strategy(_request: Request, error: Exception) -> Response:
     assert isinstance(error, InvalidStrategy)  # noqa: S101
-    return response(Invalid([FieldError(error.field, error.code, str(error))]))
+    return response(problem_of(Invalid([FieldError(error.field, error.code, str(error))])))
 
 
 async def _calendar_unknown(_request: Request, error: Exception) -> Response:
-    return response(Conflict("calendar_unknown", f"Not possible: {error}."))
+    return response(problem_of(Conflict("calendar_unknown", f"Not possible: {error}.")))
 
 
 async def _login_needed(_request: Request, _error: Exception) -> Response:
-    return response(
-        Conflict("login_needed", "The login at the broker has ended: log in at the broker again.")
-    )
+    words = "The login at the broker has ended: log in at the broker again."
+    return response(problem_of(Conflict("login_needed", words)))
 
 
 async def _invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     found = [FieldError(str(item["loc"][-1]), str(item["type"]), str(item["msg"])) for item in error.errors()]
-    return response(Invalid(found))
+    return response(problem_of(Invalid(found)))
 
 
 async def _http(_request: Request, error: Exception) -> Response:
@@ -200,23 +165,13 @@ async def _http(_request: Request, error: Exception) -> Response:
 
 
 def internal_error() -> Response:
-    """Return the answer to what nobody foresaw."""
+    """Return the answer to an unexpected exception."""
     return response(
         Problem(
             "internal",
             "Something went wrong on our side; it is in our log under the X-Request-Id of this answer.",
         )
     )
-
-
-def _in(seconds: int) -> str:
-    if seconds < 120:
-        return f"in {seconds} seconds" if seconds > 1 else "in a second"
-    return f"in {-(-seconds // 60)} minutes"
-
-
-def _named(error: FieldError) -> str:
-    return f"{error.field}: {error.message}"
 
 
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}

@@ -1,4 +1,4 @@
-"""News of timelines for the event streams: one listening connection for the whole process."""
+"""Wakes event streams when a timeline has new lines: one listening connection for the whole process."""
 
 import asyncio
 from collections import defaultdict
@@ -21,61 +21,61 @@ class Channel(Protocol):
     def listen(self, channel: str) -> AsyncIterator[str | None]: ...
 
 
-class StreamBell:
-    """Rings for one stream."""
+class StreamWakeup:
+    """Wakes one stream."""
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
+        self._woken = asyncio.Event()
 
-    def ring(self) -> None:
-        self._rung.set()
+    def wake(self) -> None:
+        self._woken.set()
 
     async def wait(self, seconds: float) -> None:
-        """Return when it has rung since the last wait, or after `seconds`."""
+        """Return when something has come since the last wait, or after `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._rung.wait()
-        self._rung.clear()
+                await self._woken.wait()
+        self._woken.clear()
 
 
-class Bells:
-    """Implements `api.ports.Notices` over Postgres' notices of new timeline lines."""
+class PostgresEventNotifier:
+    """Implements `api.http.ports.EventNotifier` over Postgres' NOTIFY of new timeline lines."""
 
     def __init__(self, source: Channel, channel: str) -> None:
         self._source = source
         self._channel = channel
-        self._bells: defaultdict[UUID, set[StreamBell]] = defaultdict(set)
+        self._wakeups: defaultdict[UUID, set[StreamWakeup]] = defaultdict(set)
 
     @property
     def streams(self) -> int:
         """How many streams are listening now."""
-        return sum(len(bells) for bells in self._bells.values())
+        return sum(len(wakeups) for wakeups in self._wakeups.values())
 
     @asynccontextmanager
-    async def of(self, strategy_id: UUID) -> AsyncIterator[StreamBell]:
-        """Give a bell that rings for new lines of one timeline."""
-        bell = StreamBell()
-        self._bells[strategy_id].add(bell)
+    async def of(self, strategy_id: UUID) -> AsyncIterator[StreamWakeup]:
+        """Give what wakes a stream for new lines of one timeline."""
+        wakeup = StreamWakeup()
+        self._wakeups[strategy_id].add(wakeup)
         try:
-            yield bell
+            yield wakeup
         finally:
-            self._bells[strategy_id].discard(bell)
-            if not self._bells[strategy_id]:
-                del self._bells[strategy_id]
+            self._wakeups[strategy_id].discard(wakeup)
+            if not self._wakeups[strategy_id]:
+                del self._wakeups[strategy_id]
 
     async def listen(self) -> None:
-        """Ring the bells until cancelled; a lost connection is made again."""
+        """Wake the streams until cancelled; a lost connection is made again."""
         while True:
             with suppress(Unavailable):
                 async for payload in self._source.listen(self._channel):
-                    self._ring(payload)
-            _log.warning("notices of new events are interrupted; streams look by themselves meanwhile")
+                    self._wake(payload)
+            _log.warning("listening for new events was interrupted; streams poll until it works again")
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    def _ring(self, payload: str | None) -> None:
+    def _wake(self, payload: str | None) -> None:
         if payload is None:  # some may have been missed
-            waiting = [bell for bells in self._bells.values() for bell in bells]
+            waiting = [wakeup for wakeups in self._wakeups.values() for wakeup in wakeups]
         else:
-            waiting = list(self._bells.get(UUID(payload), ()))
-        for bell in waiting:
-            bell.ring()
+            waiting = list(self._wakeups.get(UUID(payload), ()))
+        for wakeup in waiting:
+            wakeup.wake()

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse, Response
 
 from api.dependencies import DependenciesDep
-from api.http.errors import Away, FieldError
+from api.http.errors import problem_of
 from api.http.json_answer import json_response
 from api.http.metrics import CONTENT_TYPE
-from api.ports import Check
+from api.http.ports import Check
 from domain.errors import StandsStill
+from services.errors import FieldError, TryLater
 
 CHECK_SECONDS = 2.0
 router = APIRouter(tags=["health"])
@@ -26,18 +27,18 @@ async def live() -> Response:
 
 
 @router.get("/health/ready")
-async def ready(parts: DependenciesDep) -> Response:
+async def ready(deps: DependenciesDep) -> Response:
     """Every dependency answers and the reconciler goes round; 503 names what does not.
 
     Not for a balancer: STOP works while Redis is away. It asks `/health/live`.
     """
-    names = list(parts.checks)
-    found = await asyncio.gather(*(_ill(name, parts.checks[name]) for name in names))
+    names = list(deps.checks)
+    found = await asyncio.gather(*(_ill(name, deps.checks[name]) for name in names))
     ill = [one for one in found if one is not None]
     if ill:
-        away = Away(_words(ill))
-        away.errors = tuple(ill)
-        raise away
+        problem = problem_of(TryLater(_words(ill)))
+        problem.errors = tuple(ill)
+        raise problem
     return json_response({"status": "ok", "checks": dict.fromkeys(names, "ok")})
 
 

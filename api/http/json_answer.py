@@ -9,12 +9,7 @@ import orjson
 from pydantic import BaseModel
 from starlette.responses import Response
 
-
-def decimal_text(number: Decimal) -> str:
-    """Return the shortest plain writing: `3500.05`, never `3.50005E+3` or `3500.050000`."""
-    if number == 0:
-        return "0"
-    return format(number.normalize(), "f")
+from domain.money import decimal_text
 
 
 def to_json(value: object) -> bytes:

@@ -6,13 +6,13 @@ from fastapi import Depends
 
 from api.auth.identity import CallerDep
 from api.dependencies import DependenciesDep
-from api.http.client_info import VisitorDep
+from api.http.client_info import ClientInfoDep
 
 
 def limited(name: str) -> Any:
     """Return a route's dependency that counts the call against `throttle.CALLS`. Raises `TooMany`."""
 
-    async def count(parts: DependenciesDep, found: CallerDep, visitor: VisitorDep) -> None:
-        await parts.throttle.call(name, found.user_id, visitor)
+    async def count(deps: DependenciesDep, found: CallerDep, client: ClientInfoDep) -> None:
+        await deps.throttle.call(name, found.user_id, client)
 
     return Depends(count)

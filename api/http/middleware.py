@@ -1,4 +1,4 @@
-"""What every answer carries and every request leaves behind: headers, an id, a log line, a number."""
+"""Add headers and an id to every answer; log and count every request."""
 
 import re
 import time
@@ -8,9 +8,9 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.account.audit import remember_origin
 from api.http.errors import internal_error
 from api.http.metrics import Metrics
+from services.audit_trail import remember_origin
 
 _log = structlog.get_logger(__name__)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -34,7 +34,7 @@ _ALWAYS = {
 }
 
 
-class Edge:
+class RequestMiddleware:
     """The outermost layer. Plain ASGI: event streams pass through it untouched."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -49,7 +49,8 @@ class Edge:
         began = time.perf_counter()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        remember_origin(scope)
+        # Read when a line is written: the layers inside may yet learn the address from a trusted proxy.
+        remember_origin(lambda: _origin(scope))
 
         started = False
 
@@ -93,7 +94,7 @@ def _add_headers(message: Message, path: str, request_id: str) -> None:
         headers[name] = value
     headers["Content-Security-Policy"] = _policy(path)
     if _is_app(path):
-        headers["Cache-Control"] = "no-cache"  # kept, and asked for again: the files are nobody's secret
+        headers["Cache-Control"] = "no-cache"  # kept, and asked for again: the files are no secret
         headers["Service-Worker-Allowed"] = "/app"
     headers["X-Request-Id"] = request_id
 
@@ -101,6 +102,12 @@ def _add_headers(message: Message, path: str, request_id: str) -> None:
 def _route(scope: Scope) -> str:
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "unknown"
+
+
+def _origin(scope: Scope) -> tuple[str, str]:
+    """Return the client's address and what it calls itself."""
+    client = scope.get("client")
+    return client[0] if client else "", Headers(scope=scope).get("user-agent", "")
 
 
 def _request_id(scope: Scope) -> str:

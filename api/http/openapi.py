@@ -67,7 +67,7 @@ def complete(app: FastAPI) -> None:
 def completed(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with the problems of every call."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    for name in _FRAMEWORKS:  # the framework's own form of a 422, which nobody gets here
+    for name in _FRAMEWORKS:  # the framework's own form of a 422, which is never sent here
         schemas.pop(name, None)
     problem = TypeAdapter(ProblemOut).json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs")

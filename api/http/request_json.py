@@ -10,7 +10,8 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from api.http.errors import FieldError, Invalid, TooLarge, TooSlow
+from api.http.errors import TooLarge, TooSlow
+from services.errors import FieldError, Invalid
 
 LIMIT = 16 * 1024
 """Bytes of a request. The largest honest one is a few hundred."""

@@ -1,4 +1,4 @@
-"""Each request is a span, and the beginning of a trace: nobody outside says which one it belongs to."""
+"""Make each request a span that begins a trace; a trace id from outside is not believed."""
 
 from opentelemetry.trace import SpanKind, Tracer
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -6,7 +6,7 @@ from structlog.contextvars import get_contextvars
 
 _IDS = ("request_id", "user_id", "strategy_id", "run_id")
 _UNSEEN = ("/health/", "/metrics", "/app")
-"""What is asked for every few seconds, or is only a file."""
+"""Paths that are asked for every few seconds, or are only files: no spans."""
 
 
 class TraceRequests:

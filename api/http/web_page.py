@@ -8,7 +8,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from api.http.errors import NotFound
+from services.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 

@@ -9,14 +9,14 @@ from starlette.responses import Response
 
 from api.auth.identity import UserId
 from api.dependencies import DependenciesDep
-from api.http.errors import FieldError, Invalid
+from api.http.cursors import Limit
 from api.http.json_answer import json_response
-from api.schemas import InstrumentOut, InstrumentPage, MarketOut, SessionOut
-from api.strategies.creation import PRODUCTS
-from api.strategies.routes import Limit
+from api.market.schemas import InstrumentOut, InstrumentPage, MarketOut, SessionOut
 from domain.errors import CalendarUnknown
 from domain.instrument import Instrument, Segment
 from domain.session import Session, TradingCalendar, exchange_time, next_session
+from services.errors import FieldError, Invalid
+from services.strategies.draft import PRODUCTS
 
 router = APIRouter(tags=["market"])
 LONGEST_QUERY = 64
@@ -24,7 +24,7 @@ LONGEST_QUERY = 64
 
 @router.get("/instruments", responses={200: {"model": InstrumentPage}})
 async def search(
-    _user_id: UserId, parts: DependenciesDep, limit: Limit, q: Annotated[str, Query()] = ""
+    _user_id: UserId, deps: DependenciesDep, limit: Limit, q: Annotated[str, Query()] = ""
 ) -> Response:
     """Find symbols by symbol or name, best match first."""
     words = q.strip()
@@ -32,16 +32,16 @@ async def search(
         raise Invalid(
             [FieldError("q", "missing", f"is required: 1 to {LONGEST_QUERY} characters to look for")]
         )
-    found = await parts.instruments.search(words, limit)
+    found = await deps.instruments.search(words, limit)
     return json_response(InstrumentPage(items=[_instrument(item) for item in found[:limit]], next=None))
 
 
 @router.get("/market/status", responses={200: {"model": MarketOut}})
 async def market_status(
-    _user_id: UserId, parts: DependenciesDep, segment: Literal["cash", "cash_cas", "derivatives"] = "cash"
+    _user_id: UserId, deps: DependenciesDep, segment: Literal["cash", "cash_cas", "derivatives"] = "cash"
 ) -> Response:
     """Whether today trades, whether it is open, and when the next session is."""
-    return json_response(market(parts.calendar, Segment(segment), parts.clock.now()))
+    return json_response(market(deps.calendar, Segment(segment), deps.clock.now()))
 
 
 def market(calendar: TradingCalendar, segment: Segment, now: datetime) -> MarketOut:

@@ -8,15 +8,13 @@ from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
 from adapters.postgres.channels import Channels, SentNotification, SentNotifications
-from api.account.audit import audit
 from api.auth.identity import UserId
 from api.dependencies import DependenciesDep
-from api.http.cursors import page_of, spot_of
-from api.http.errors import NotFound
+from api.http.cursors import Cursor, Limit, page_of, spot_of
 from api.http.json_answer import json_response
 from api.http.limits import limited
+from api.http.path_ids import path_id
 from api.http.request_json import body_of, documented
-from api.notifications import service as noticing
 from api.notifications.schemas import (
     ChannelIn,
     ChannelMade,
@@ -26,37 +24,33 @@ from api.notifications.schemas import (
     NoticePage,
     TellsIn,
 )
-from api.strategies.routes import Cursor, Limit
-from domain.audit import Action
+from domain.notification import ChannelKind
 
 router = APIRouter(prefix="/notices", tags=["notices"])
 
 
 async def channel_id_of(channel_id: Annotated[str, Path()]) -> UUID:
-    """Return the id of the path; what is no id at all is as unknown as any other."""
-    try:
-        return UUID(channel_id)
-    except ValueError:
-        raise NotFound from None
+    """Return the id of the path."""
+    return path_id(channel_id)
 
 
 ChannelId = Annotated[UUID, Depends(channel_id_of)]
 
 
 @router.get("", responses={200: {"model": NoticePage}})
-async def page(user_id: UserId, parts: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
+async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
     """What was sent to you in the last thirty days, newest first, and what became of it."""
     spot = spot_of(cursor)
-    async with parts.store.read(user_id) as session:
+    async with deps.store.read(user_id) as session:
         found = await SentNotifications(session, user_id).page(limit + 1, spot)
     notices, following = page_of(found, limit)
     return json_response(NoticePage(items=[_shown(notice) for notice in notices], next=following))
 
 
 @router.get("/channels", responses={200: {"model": ChannelPage}})
-async def channels(user_id: UserId, parts: DependenciesDep) -> Response:
+async def channels(user_id: UserId, deps: DependenciesDep) -> Response:
     """Your channels, the oldest first. Their addresses are not shown again."""
-    async with parts.store.read(user_id) as session:
+    async with deps.store.read(user_id) as session:
         found = await Channels(session, user_id).all()
     return json_response(ChannelPage(items=[ChannelOut(**asdict(channel)) for channel in found], next=None))
 
@@ -69,10 +63,10 @@ async def channels(user_id: UserId, parts: DependenciesDep) -> Response:
     dependencies=[limited("channel")],
 )
 async def add(
-    user_id: UserId, parts: DependenciesDep, body: Annotated[ChannelIn, Depends(body_of(ChannelIn))]
+    user_id: UserId, deps: DependenciesDep, body: Annotated[ChannelIn, Depends(body_of(ChannelIn))]
 ) -> Response:
     """Set a channel up: a webhook of yours, mail to your account's address, or a service such as Telegram."""
-    channel, secret = await noticing.add(parts, user_id, body)
+    channel, secret = await deps.channels.add(user_id, ChannelKind(body.kind), body.address, body.tells)
     return json_response(ChannelMade(**asdict(channel), secret=secret), 201)
 
 
@@ -81,39 +75,28 @@ async def add(
 )
 async def change(
     user_id: UserId,
-    parts: DependenciesDep,
+    deps: DependenciesDep,
     channel_id: ChannelId,
     body: Annotated[TellsIn, Depends(body_of(TellsIn))],
 ) -> Response:
     """Choose what a channel tells of."""
-    async with parts.store.work(user_id) as session:
-        channel = await Channels(session, user_id).tell_of(channel_id, noticing.chosen(list(body.tells)))
-        if channel is None:
-            raise NotFound
-        what = ", ".join(channel.tells)
-        await audit(session, user_id, Action.CHANNEL_CHANGED, str(channel_id), f"tells of {what}")
+    channel = await deps.channels.choose(user_id, channel_id, body.tells)
     return json_response(ChannelOut(**asdict(channel)))
 
 
 @router.delete("/channels/{channel_id}", status_code=204)
-async def remove(user_id: UserId, parts: DependenciesDep, channel_id: ChannelId) -> Response:
+async def remove(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) -> Response:
     """Forget a channel with its notices; what is on its way still arrives."""
-    async with parts.store.work(user_id) as session:
-        channel = await Channels(session, user_id).remove(channel_id)
-        if channel is None:
-            raise NotFound
-        await audit(
-            session, user_id, Action.CHANNEL_REMOVED, str(channel_id), f"{channel.kind}: {channel.shown}"
-        )
+    await deps.channels.remove(user_id, channel_id)
     return Response(status_code=204)
 
 
 @router.post(
     "/channels/{channel_id}/test", responses={200: {"model": NoticeOut}}, dependencies=[limited("channel")]
 )
-async def test(user_id: UserId, parts: DependenciesDep, channel_id: ChannelId) -> Response:
+async def test(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) -> Response:
     """Send a test message, and tell what became of it within some seconds."""
-    return json_response(_shown(await noticing.tested(parts, user_id, channel_id)))
+    return json_response(_shown(await deps.channels.test(user_id, channel_id)))
 
 
 def _shown(notice: SentNotification) -> NoticeOut:

@@ -1,4 +1,4 @@
-"""Notices: what goes in and what comes out."""
+"""Bodies of `/notices`."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -6,15 +6,15 @@ from uuid import UUID
 
 from pydantic import Field, StrictStr, StringConstraints
 
-from api.schemas import Answer, Asked
+from api.http.bodies import RequestBody, ResponseBody
 
 LONGEST_ADDRESS = 500
 Told = Literal["fill", "stop_loss", "missed", "order_failed", "login_needed", "emergency"]
-"""What a channel can tell of: `domain.notification.CHOICES`."""
+"""The events a channel can tell of: `domain.notification.CHOICES`."""
 Tells = Annotated[list[Told], Field(min_length=1, max_length=6)]
 
 
-class ChannelIn(Asked):
+class ChannelIn(RequestBody):
     """`address`: a webhook's URL, or a service's as Apprise has it; mail goes to the account's address."""
 
     kind: Literal["webhook", "email", "service"]
@@ -24,11 +24,11 @@ class ChannelIn(Asked):
     tells: Tells | None = None
 
 
-class TellsIn(Asked):
+class TellsIn(RequestBody):
     tells: Tells
 
 
-class ChannelOut(Answer):
+class ChannelOut(ResponseBody):
     """`shown`: a host, a service's name, an e-mail address. The rest of the address is never shown again."""
 
     channel_id: UUID
@@ -45,12 +45,12 @@ class ChannelMade(ChannelOut):
     secret: str | None = Field(repr=False)
 
 
-class ChannelPage(Answer):
+class ChannelPage(ResponseBody):
     items: list[ChannelOut]
     next: str | None
 
 
-class NoticeOut(Answer):
+class NoticeOut(ResponseBody):
     """`status`: `waiting`, `sending`, `sent`, `failed`, or `unknown`: may have arrived, not sent again."""
 
     notice_id: UUID
@@ -65,6 +65,6 @@ class NoticeOut(Answer):
     message: str
 
 
-class NoticePage(Answer):
+class NoticePage(ResponseBody):
     items: list[NoticeOut]
     next: str | None

@@ -5,9 +5,8 @@ from decimal import Decimal
 
 from adapters.postgres.accounts import BrokerAccount
 from adapters.postgres.strategies import StrategyRecord
-from api.http.json_answer import decimal_text
-from api.schemas import StrategyOut
-from domain.money import PAISA
+from api.strategies.schemas import StrategyOut
+from domain.money import PAISA, decimal_text
 from domain.session import clock_text, exchange_time
 from domain.strategy import Phase, Position, Status
 from domain.trigger import stop_at

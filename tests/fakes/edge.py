@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from adapters.kite.login import Proxies
 from adapters.postgres.engine import Store
 from adapters.postgres.runs import PostgresRunStore
-from api.http.event_notifier import StreamBell
+from api.http.event_notifier import StreamWakeup
 from domain.broker_login import LoginKind, LoginResult, LoginStatus
 from domain.errors import (
     BrokerRefused,
@@ -221,8 +221,8 @@ class MemoryPrices:
 
 
 class NoNews:
-    """Bells that nobody rings: streams look by themselves."""
+    """Wakes no stream: streams look by themselves."""
 
     @asynccontextmanager
-    async def of(self, strategy_id: UUID) -> AsyncIterator[StreamBell]:
-        yield StreamBell()
+    async def of(self, strategy_id: UUID) -> AsyncIterator[StreamWakeup]:
+        yield StreamWakeup()

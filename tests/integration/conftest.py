@@ -6,7 +6,7 @@ import pytest
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from api.auth.passwords import Passwords
+from services.auth.passwords import Passwords
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ import pytest
 
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import set_operator_switch, set_system_switch
-from api.auth.passwords import Passwords
 from domain.limits import KillExits
 from domain.strategy import OnStop
+from services.auth.passwords import Passwords
 from tests.api_world import World, json_of, new_world
 
 OFF = {"on": False, "exits": None, "reason": "", "since": None}

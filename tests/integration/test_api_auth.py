@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.postgres.engine import Store
-from api.auth.passwords import Passwords
+from services.auth.passwords import Passwords
 from tests.api_world import PASSWORD, World, new_world
 
 DUMPS = ("SELECT users::text FROM users", "SELECT sessions::text FROM sessions")

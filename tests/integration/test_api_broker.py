@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from adapters.kite.egress import Egress
 from adapters.postgres.engine import Store
-from api.auth.passwords import Passwords
 from domain.broker_login import LoginResult, LoginStatus
 from domain.strategy import Outcome, Position
+from services.auth.passwords import Passwords
 from tests.api_world import KEYS, World, new_world
 from tests.fakes.edge import KnownLogin
 

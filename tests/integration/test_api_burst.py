@@ -10,8 +10,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from api.auth.passwords import Passwords
-from api.http.errors import Away
+from api.http.errors import problem_of
+from services.auth.passwords import Passwords
+from services.errors import TryLater
 from tests.integration.test_api_process import running, settings
 from tests.postgres import PostgresServer
 
@@ -65,10 +66,11 @@ async def test_who_comes_when_too_many_wait_already_is_told_when_to_come_back() 
     passwords = Passwords(longest_queue=3)
     tries = [asyncio.create_task(passwords.hash("correct horse battery")) for _ in range(5)]
     await asyncio.sleep(0)
-    with pytest.raises(Away) as refusal:
+    with pytest.raises(TryLater) as refusal:
         await passwords.check("correct horse battery", None)
-    assert (refusal.value.status, refusal.value.code) == (503, "busy")
-    assert int(refusal.value.headers["Retry-After"]) > 0
+    problem = problem_of(refusal.value)
+    assert (problem.status, problem.code) == (503, "busy")
+    assert int(problem.headers["Retry-After"]) > 0
     hashed = (await asyncio.gather(*tries))[0]
     assert await passwords.check("correct horse battery", hashed) == (True, None)
     assert await passwords.check("another", hashed) == (False, None)

@@ -11,8 +11,8 @@ from adapters.kite.instruments import KiteInstruments
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import Base
 from adapters.process.clock import SystemClock
-from api.auth.passwords import Passwords
 from domain.instrument import Segment
+from services.auth.passwords import Passwords
 from tests.api_world import MONDAY_0830, STRATEGY, Customer, World, json_of, new_world
 from tests.fakes.calendar import Weekdays
 from tests.paper_process import PaperProcess

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from adapters.postgres.engine import Store
 from api.app import create_app
-from api.auth.passwords import Passwords
 from domain.instrument import Instrument
+from services.auth.passwords import Passwords
 from tests.api_world import PASSWORD, Customer, World, json_of, new_world
 from tests.fakes.edge import MemoryInstruments
 from tests.postgres import PostgresServer
@@ -218,7 +218,7 @@ async def test_bug_is_answered_without_its_words(world: World) -> None:
         async def find(self, exchange: str, symbol: str) -> Instrument | None:
             raise RuntimeError("postgresql://stopwatch:hunter2@db/stopwatch")
 
-    app = create_app(replace(world.parts, instruments=Broken()))
+    app = create_app(replace(world.deps, instruments=Broken()))
     customer = await world.customer()
     # Captured, not printed: to draw the values of every frame takes ten seconds, and nobody looks.
     with capture_logs() as logged:
@@ -248,7 +248,7 @@ async def test_origin_of_another_site_is_let_in_only_where_the_settings_name_it(
 async def test_docs_are_off_unless_asked_for(world: World) -> None:
     assert (await call(world, "GET", "/docs")).status_code == 200
     assert (await call(world, "GET", "/openapi.json")).status_code == 200
-    app = create_app(replace(world.parts, docs=False))
+    app = create_app(replace(world.deps, docs=False))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as http:
         for path in ("/docs", "/openapi.json", "/redoc"):
             assert (await http.get(path)).status_code == 404
@@ -275,7 +275,7 @@ async def test_ready_names_the_part_that_does_not_answer(world: World) -> None:
         "status": "ok",
         "checks": {"postgres": "ok"},
     }
-    app = create_app(replace(world.parts, checks={**world.parts.checks, "redis": gone}))
+    app = create_app(replace(world.deps, checks={**world.deps.checks, "redis": gone}))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as http:
         answer = await http.get("/health/ready")
         assert answer.status_code == 503

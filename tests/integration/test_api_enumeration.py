@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.postgres.engine import Store
-from api.auth.passwords import Passwords
+from services.auth.passwords import Passwords
 from tests.api_world import World, new_world
 from tests.rank_test import p_value
 

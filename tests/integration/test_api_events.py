@@ -16,9 +16,9 @@ from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
 from adapters.postgres.runs import PostgresRunStore
 from api.app import create_app
-from api.auth.passwords import Passwords
-from api.http.event_notifier import Bells
+from api.http.event_notifier import PostgresEventNotifier
 from domain.run import RunRef
+from services.auth.passwords import Passwords
 from tests.api_world import Customer, World, new_world
 
 
@@ -40,9 +40,9 @@ async def served(world: World) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def world(store: Store, database: str, passwords: Passwords) -> AsyncIterator[World]:
-    bells = Bells(NotifyListener(database), EVENT_ADDED)
-    listening = asyncio.create_task(bells.listen())
-    yield new_world(store, passwords, notices=bells)
+    notifier = PostgresEventNotifier(NotifyListener(database), EVENT_ADDED)
+    listening = asyncio.create_task(notifier.listen())
+    yield new_world(store, passwords, event_notifier=notifier)
     while not listening.done():  # asyncio.wait_for of Python 3.11 may lose a cancellation
         listening.cancel()
         await asyncio.wait([listening], timeout=0.5)
@@ -85,8 +85,8 @@ async def test_stream_ends_soon_after_its_login_does(world: World) -> None:
 
 def new_world_of(world: World) -> World:
     """Return the same app with event streams that look for themselves often."""
-    parts = replace(world.parts, look_every_seconds=0.05)
-    return replace(world, parts=parts, app=create_app(parts))
+    deps = replace(world.deps, look_every_seconds=0.05)
+    return replace(world, deps=deps, app=create_app(deps))
 
 
 @asynccontextmanager
@@ -145,7 +145,7 @@ async def test_stream_goes_on_after_the_last_event_id(world: World) -> None:
 
 
 async def test_line_arrives_by_notice_when_nobody_looks_again(world: World) -> None:
-    world = replace(world, app=create_app(replace(world.parts, look_every_seconds=3600)))
+    world = replace(world, app=create_app(replace(world.deps, look_every_seconds=3600)))
     customer = await world.trader()
     running = await customer.running()
     async with served(world) as address, following(address, customer, running["strategy_id"]) as events:
@@ -201,14 +201,14 @@ async def test_last_event_id_that_is_none_is_refused(world: World, last: str) ->
 async def test_stream_leaves_nothing_behind_when_its_client_is_gone(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
-    bells = world.parts.notices
-    assert isinstance(bells, Bells)
+    notifier = world.deps.event_notifier
+    assert isinstance(notifier, PostgresEventNotifier)
     async with served(world) as address:
         async with following(address, customer, running["strategy_id"]) as events:
             await events.next()
-            assert bells.streams == 1
+            assert notifier.streams == 1
             assert "stopwatch_api_event_streams 1.0" in (await world.http.get("/metrics")).text
         async with asyncio.timeout(10):
-            while bells.streams:  # noqa: ASYNC110
+            while notifier.streams:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     assert "stopwatch_api_event_streams 0.0" in (await world.http.get("/metrics")).text

@@ -17,10 +17,10 @@ import uvicorn
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import Base
 from api.app import create_app
-from api.auth.passwords import Passwords
 from api.http import request_json as body_module
 from api.http.connections import HEAD_LIMIT, most_connections, protocol
 from api.http.request_json import LIMIT
+from services.auth.passwords import Passwords
 from tests.api_world import KEYS, PASSWORD, STRATEGY, World, new_world
 
 HEAD = "POST /auth/login HTTP/1.1\r\nHost: api.test\r\nContent-Type: application/json\r\n"
@@ -222,7 +222,7 @@ async def test_no_answer_repeats_the_host_that_the_client_names(world: World) ->
         "Referer": f"https://{EVIL}/",
     }
     session = (await customer.get("/auth/sessions")).json()["items"][0]["id"]
-    state = world.parts.tokens.login_state(await customer.id(), UUID(session))[0]
+    state = world.deps.tokens.login_state(await customer.id(), UUID(session))[0]
     addresses = [("GET", f"/broker/callback?state={state}&request_token=x")]
     addresses += [(method, path) for method, path, _ in operations(world) if not path.endswith("/events")]
     addresses += [("GET", f"{path}/") for method, path in addresses if method == "GET"]
@@ -277,7 +277,7 @@ async def test_no_route_takes_postbacks_so_that_a_forged_fill_changes_nothing(wo
 
 
 async def test_production_shows_neither_docs_nor_origins(world: World) -> None:
-    app = create_app(replace(world.parts, docs=False))
+    app = create_app(replace(world.deps, docs=False))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test") as http:
         for path in ("/docs", "/openapi.json", "/redoc", "/docs/oauth2-redirect"):
             assert (await http.get(path)).status_code == 404

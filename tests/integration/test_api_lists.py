@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.postgres.engine import Store
-from api.auth.passwords import Passwords
+from services.auth.passwords import Passwords
 from tests.api_world import MONDAY_0830, World, new_world
 from tests.fakes.calendar import Weekdays
 

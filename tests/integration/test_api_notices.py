@@ -10,8 +10,8 @@ from sqlalchemy import select, text
 from adapters.postgres.channels import MOST_CHANNELS
 from adapters.postgres.engine import Store
 from adapters.postgres.notification_tables import ChannelRow
-from api.auth.passwords import Passwords
 from domain.notification import CHOICES, sealed_name
+from services.auth.passwords import Passwords
 from tests.api_world import Customer, World, new_world
 
 HOOK = {"kind": "webhook", "address": "https://hooks.example.com/a-secret-path"}
@@ -105,7 +105,7 @@ async def test_channel_that_is_none_is_refused_and_its_address_not_repeated(
 
 
 async def test_on_one_machine_a_webhook_may_be_the_neighbour(store: Store, passwords: Passwords) -> None:
-    world = new_world(store, passwords, notices_anywhere=True)
+    world = new_world(store, passwords, private_webhooks=True)
     made = await added(await world.customer(), HOOK | {"address": "http://127.0.0.1:9000/hook"})
     assert made["shown"] == "127.0.0.1"
 
@@ -161,5 +161,5 @@ async def test_the_apis_role_can_neither_forge_nor_change_what_became_of_a_notic
         "SELECT event_id FROM notice_cursor",
     ):
         with pytest.raises(Exception, match="permission denied"):
-            async with world.parts.store.work(user_id) as session:
+            async with world.deps.store.work(user_id) as session:
                 await session.execute(text(statement))

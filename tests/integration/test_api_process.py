@@ -25,12 +25,12 @@ from adapters.postgres.engine import Store
 from adapters.postgres.strategies import Strategies
 from adapters.secrets.vault import BadKey
 from api.__main__ import wired
-from api.auth.tokens import WeakSecret
 from domain.broker_login import LoginKind
 from domain.errors import Unavailable
 from domain.run import StartRun, StopRequest
 from domain.session import DayPlan
 from domain.strategy import Strategy
+from services.auth.tokens import WeakSecret
 from settings import MissingSetting, Settings
 from tests.postgres import PostgresServer
 
@@ -149,13 +149,13 @@ async def test_process_refuses_a_setting_that_is_not_right() -> None:
 async def test_start_and_login_are_unavailable_when_temporal_was_never_there() -> None:
     now = datetime.now(UTC)
     strategy = Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15), Decimal(3500), 10)
-    async with wired(Settings(**GIVEN)) as parts:
+    async with wired(Settings(**GIVEN)) as deps:
         with pytest.raises(Unavailable):
-            await parts.runs.start(StartRun(uuid4(), strategy, DayPlan(now.date(), now, now, now, now)))
+            await deps.runs.start(StartRun(uuid4(), strategy, DayPlan(now.date(), now, now, now, now)))
         with pytest.raises(Unavailable):
-            await parts.runs.stop("strategy-x", "run-x", StopRequest(), 2)
+            await deps.runs.stop("strategy-x", "run-x", StopRequest(), 2)
         with pytest.raises(Unavailable):
-            await parts.broker_logins.login(uuid4(), LoginKind.ACCESS_TOKEN, b"sealed")
+            await deps.broker_logins.login(uuid4(), LoginKind.ACCESS_TOKEN, b"sealed")
 
 
 async def test_process_says_who_is_in_the_way_when_the_port_is_taken() -> None:

@@ -13,11 +13,11 @@ from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.read_models import OrderLogReader, TimelineReader
 from adapters.postgres.runs import PostgresRunStore
-from api.auth.passwords import Passwords
 from domain.order import Leg, Reason
 from domain.outcome import Accepted
 from domain.ports import Claimed
 from domain.strategy import Outcome, Position
+from services.auth.passwords import Passwords
 from tests.api_world import MONDAY_0830, Customer, World, json_of, new_world
 from tests.fakes.calendar import Weekdays
 from tests.store_rows import Desk, just_now, seen

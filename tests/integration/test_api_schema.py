@@ -25,7 +25,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.generation.meta import TestPhase
 
 from adapters.postgres.engine import Store
-from api.auth.passwords import Passwords
+from services.auth.passwords import Passwords
 from tests.api_world import KEYS, PASSWORD, STRATEGY, new_world
 
 EXAMPLES = 4

@@ -10,8 +10,8 @@ import pytest
 
 from adapters.postgres.engine import Store
 from adapters.postgres.logins import MOST_LOGINS, Device, Logins
-from api.auth.passwords import Passwords
-from api.auth.tokens import ROTATION_GRACE
+from services.auth.passwords import Passwords
+from services.auth.tokens import ROTATION_GRACE
 from tests.api_world import PASSWORD, Customer, World, new_world
 
 NEW_PASSWORD = "three unrelated words"

@@ -13,8 +13,8 @@ import pytest
 
 from adapters.postgres.engine import Store
 from adapters.redis.rate_limiter import Allowance, Limiter
-from api.auth.passwords import Passwords
-from api.auth.throttle import CODE, LOGIN_BY_STRANGERS, LOGIN_HERE, QUARTER_HOUR, Throttle
+from services.auth.passwords import Passwords
+from services.auth.throttle import CODE, LOGIN_BY_STRANGERS, LOGIN_HERE, QUARTER_HOUR, Throttle
 from settings import Settings
 from tests.api_world import KEYS, PASSWORD, STRATEGY, Customer, World, new_world
 from tests.valkey_process import ValkeyProcess

@@ -9,9 +9,9 @@ import pytest
 from adapters.postgres.engine import Store
 from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.vault import LoginKeyBox
-from api.auth.passwords import Passwords
-from api.auth.revoked_logins import LOOK_SECONDS, EndedLogins
-from api.auth.tokens import Tokens
+from services.auth.passwords import Passwords
+from services.auth.revoked_logins import LOOK_SECONDS, RevokedLogins
+from services.auth.tokens import Tokens
 from tests.api_world import JWT_SECRET, PASSWORD, Customer, World, new_world
 from tests.bad_tokens import KEY_ID, bad_tokens, token
 
@@ -138,7 +138,7 @@ async def test_many_calls_at_once_look_once_for_ended_logins(store: Store) -> No
             looks += 1
             return store.statement()
 
-    ended = EndedLogins(Counted())  # type: ignore[arg-type]
+    ended = RevokedLogins(Counted())  # type: ignore[arg-type]
     answers = await asyncio.gather(*(ended.has(uuid4()) for _ in range(500)))
     assert not any(answers)
     assert looks == 1
@@ -161,6 +161,6 @@ def test_token_names_its_secret_and_tells_nothing_of_it() -> None:
 
 def _look_again(world: World) -> None:
     # As if half a second had passed.
-    looked_at = world.parts.ended._looked_at
+    looked_at = world.deps.revoked_logins._looked_at
     assert looked_at is not None
-    world.parts.ended._looked_at = looked_at - LOOK_SECONDS
+    world.deps.revoked_logins._looked_at = looked_at - LOOK_SECONDS

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.postgres.engine import Store
-from api.auth.passwords import Passwords
+from services.auth.passwords import Passwords
 from tests.api_world import PASSWORD, Customer, World, new_world
 
 DUMPS = ("SELECT f::text FROM second_factors f", "SELECT c::text FROM recovery_codes c")

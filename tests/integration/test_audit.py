@@ -23,10 +23,10 @@ from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.order_resolution import Resolution, Resolving, Verdict
 from adapters.postgres.tables import AuditRow
-from api.auth.passwords import Passwords
 from domain.audit import Action, AuditEntry, AuditLine, Broken, hash_of
 from domain.outcome import Unknown
 from migrations.roles import Role, make_roles
+from services.auth.passwords import Passwords
 from tests.api_world import PASSWORD, Customer, World, new_world
 from tests.postgres import PostgresServer
 from tests.store_rows import Desk, just_now

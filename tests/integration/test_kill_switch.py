@@ -13,13 +13,13 @@ from sqlalchemy import func, select, update
 from adapters.postgres.engine import Store
 from adapters.postgres.order_resolution import NotResolved
 from adapters.postgres.tables import ReconcilerRound, StrategyRow, SystemSwitch, User
-from api.account.kill_switch import Answer, Wish, turn
 from domain.errors import Unavailable
 from domain.limits import KillExits
+from services.account.operator_kill_switch import SwitchOptions, SwitchReport, turn
 from tests.store_rows import Desk
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-EXIT = Wish(KillExits.EXIT, "the exchange is ill")
+EXIT = SwitchOptions(KillExits.EXIT, "the exchange is ill")
 
 
 class Hands:
@@ -137,29 +137,31 @@ async def test_one_users_switch_sells_what_is_theirs_alone(store: Store, desk: D
     other, hands = await holding(store), Hands(store)
     async with store.read() as session:
         email = await session.scalar(select(User.email).where(User.user_id == other.strategy.user_id))
-    answer = await turn(store, hands, Wish(KillExits.EXIT, "a fault", email), waits=5)
+    answer = await turn(store, hands, SwitchOptions(KillExits.EXIT, "a fault", email), waits=5)
     assert hands.told == [await workflow_of(other)]
     assert f"for {email}" in answer.words
     with pytest.raises(NotResolved):
-        await turn(store, hands, Wish(KillExits.EXIT, "a fault", str(UUID(int=7))))
+        await turn(store, hands, SwitchOptions(KillExits.EXIT, "a fault", str(UUID(int=7))))
 
 
 @pytest.mark.parametrize(
-    ("wish", "words"),
+    ("options", "words"),
     [
-        (Wish(KillExits.KEEP, "ill"), "still watched"),
-        (Wish(None, "well again"), "Buying is allowed again for everybody"),
+        (SwitchOptions(KillExits.KEEP, "ill"), "still watched"),
+        (SwitchOptions(None, "well again"), "Buying is allowed again for everybody"),
     ],
 )
-async def test_nothing_is_sold_where_nobody_asked(store: Store, desk: Desk, wish: Wish, words: str) -> None:
+async def test_nothing_is_sold_where_nobody_asked(
+    store: Store, desk: Desk, options: SwitchOptions, words: str
+) -> None:
     hands = Hands(store)
-    answer = await turn(store, hands, wish)
+    answer = await turn(store, hands, options)
     assert (hands.told, answer.done) == ([], True)
     assert words in answer.words
 
 
 async def test_nothing_running_is_nothing_to_sell(store: Store) -> None:
-    assert await turn(store, Hands(store), EXIT) == Answer(
+    assert await turn(store, Hands(store), EXIT) == SwitchReport(
         "Nothing is bought for everybody from now on. No strategy is running, so there is nothing to sell "
         "that a strategy watches."
     )

@@ -22,8 +22,8 @@ from adapters.postgres.engine import Store, act_as
 from adapters.postgres.rls_check import RowSecurityMissing, check_row_security
 from adapters.postgres.strategies import Strategies
 from adapters.postgres.tables import User
-from api.auth.passwords import Passwords
 from migrations import row_security
+from services.auth.passwords import Passwords
 from tests.api_world import Customer, World, new_world
 from tests.postgres import PostgresServer
 from tests.unfiltered import REPOSITORIES, forgetful
@@ -254,14 +254,14 @@ async def test_every_table_with_a_user_is_guarded_and_forced(shared: Store) -> N
 
 
 async def test_api_that_does_not_say_for_whom_sees_nothing(neighbours: Neighbours) -> None:
-    seen = neighbours.world.parts.store
+    seen = neighbours.world.deps.store
     for table in row_security.TABLES:
         async with seen.read() as session:
             assert await session.scalar(text(f"SELECT count(*) FROM {table}")) == 0  # noqa: S608
 
 
 async def test_api_sees_and_writes_its_users_rows_only(neighbours: Neighbours) -> None:
-    seen = neighbours.world.parts.store
+    seen = neighbours.world.deps.store
     me, you = await neighbours.mine.id(), await neighbours.yours.id()
     async with seen.work(me) as session:
         assert await session.scalar(text("SELECT count(DISTINCT user_id) FROM strategies")) == 1
@@ -282,7 +282,7 @@ async def test_api_sees_and_writes_its_users_rows_only(neighbours: Neighbours) -
 
 
 async def test_who_is_acted_for_ends_with_the_transaction(neighbours: Neighbours) -> None:
-    seen, me = neighbours.world.parts.store, await neighbours.mine.id()
+    seen, me = neighbours.world.deps.store, await neighbours.mine.id()
     count = text("SELECT count(*) FROM strategies")
     async with seen.read(me) as session:
         assert await session.scalar(count) == 1
@@ -301,7 +301,7 @@ async def test_no_row_is_anothers_however_requests_are_cut_short(neighbours: Nei
     async with neighbours.world.store.work() as session:
         session.add_all(User(user_id=one, email=f"{one}@example.com", password_hash="-") for one in users[2:])
     narrow = Store.open(
-        neighbours.world.parts.store._engine.url.render_as_string(hide_password=False), pool_size=1
+        neighbours.world.deps.store._engine.url.render_as_string(hide_password=False), pool_size=1
     )
     foreign: list[object] = []
     dice, done = random.Random(7), 0  # noqa: S311 - repeats itself on purpose
@@ -330,7 +330,7 @@ async def test_no_row_is_anothers_however_requests_are_cut_short(neighbours: Nei
 
 
 async def test_api_refuses_a_role_that_sees_everything(shared: Store, world: World) -> None:
-    await check_row_security(world.parts.store)
+    await check_row_security(world.deps.store)
     with pytest.raises(RowSecurityMissing, match="bypasses row-level"):
         await check_row_security(shared)
 
@@ -339,14 +339,14 @@ async def test_api_refuses_a_role_that_is_a_member_of_one_that_sees_more(
     store: Store, passwords: Passwords
 ) -> None:
     world, other = new_world(store, passwords), f"sees_all_{uuid4().hex[:8]}"
-    async with world.parts.store.read() as session:
+    async with world.deps.store.read() as session:
         api = await session.scalar(text("SELECT current_user"))
     await _owner(store, f"CREATE ROLE {other}", f"GRANT {other} TO {api}")
     try:
-        await check_row_security(world.parts.store)
+        await check_row_security(world.deps.store)
         await _owner(store, f"CREATE POLICY all_of_it ON orders TO {other} USING (true)")
         with pytest.raises(RowSecurityMissing, match="member"):
-            await check_row_security(world.parts.store)
+            await check_row_security(world.deps.store)
     finally:
         await _owner(store, "DROP POLICY all_of_it ON orders", f"DROP ROLE {other}")
 
@@ -362,4 +362,4 @@ async def test_api_refuses_a_table_without_a_wall(store: Store, passwords: Passw
     async with store.work() as session:
         await session.execute(text("ALTER TABLE orders NO FORCE ROW LEVEL SECURITY"))
     with pytest.raises(RowSecurityMissing, match="orders"):
-        await check_row_security(world.parts.store)
+        await check_row_security(world.deps.store)

@@ -93,7 +93,7 @@ IDENTITY_BUGS: tuple[Bug, ...] = (
     Bug(
         "an account is forgotten while a START is on its way",
         "The strategy runs without an account that could sell.",
-        "api/broker/service.py",
+        "services/broker/forgetting.py",
         "        if not (starting or running):\n",
         "        if not running:\n",
         (BROKER,),

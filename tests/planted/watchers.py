@@ -82,7 +82,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "what was told counts as sold",
         "The operator reads that everything is sold while it is held.",
-        "api/account/kill_switch.py",
+        "services/account/operator_kill_switch.py",
         "    ended = [one for one in found if not one.running]\n",
         "    ended = list(found)\n",
         (KILL_SWITCH,),
@@ -90,9 +90,9 @@ WATCHER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a run that did not hear is called told",
         "The user reads that a strategy is selling; it holds on.",
-        "api/account/limits.py",
-        "    except Unavailable:\n        return False\n",
-        "    except Unavailable:\n        return True\n",
+        "services/account/kill_switch.py",
+        "        except Unavailable:\n            return False\n",
+        "        except Unavailable:\n            return True\n",
         ("tests/integration/test_api_account.py",),
     ),
     Bug(

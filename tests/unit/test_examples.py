@@ -1,16 +1,16 @@
 """Every call of the OpenAPI document shows what goes in and what comes out, and the examples are true."""
 
+from importlib import import_module
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from api import schemas
 from api.app import create_app
 from api.http.examples import ANSWERS, REQUESTS
-from api.notifications import schemas as notice_schemas
 
 JSON = "application/json"
+FEATURES = ("auth", "broker", "strategies", "orders", "notifications", "account", "market")
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,11 @@ def document() -> dict[str, Any]:
 
 
 def model(name: str) -> Any:
-    return getattr(schemas, name, None) or getattr(notice_schemas, name)
+    for feature in FEATURES:
+        found = getattr(import_module(f"api.{feature}.schemas"), name, None)
+        if found is not None:
+            return found
+    raise LookupError(name)
 
 
 @pytest.mark.parametrize("name", REQUESTS)

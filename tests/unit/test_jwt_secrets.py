@@ -8,9 +8,9 @@ import pytest
 from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.jwt_secrets import WeakSecret, refuse_weak, secrets_in
 from adapters.secrets.vault import LoginKeyBox
-from api.auth.tokens import Tokens
 from domain.errors import SecretUnreadable
 from local.keys import fresh
+from services.auth.tokens import Tokens
 
 GOOD = secrets.token_urlsafe(48)
 

@@ -13,6 +13,7 @@ ROOMS = (
     "workflows",
     "activities",
     "execution",
+    "services",
     "api",
     "listener",
     "adapters",

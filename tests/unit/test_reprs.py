@@ -22,6 +22,7 @@ ROOMS = (
     "domain",
     "activities",
     "execution",
+    "services",
     "workflows",
     "adapters",
     "api",

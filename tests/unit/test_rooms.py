@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 ROOMS = {
     *("domain", "workflows", "activities", "execution", "api", "listener", "adapters", "paper", "local"),
-    "migrations",
+    *("services", "migrations"),
 }
 MAY_IMPORT = {
     "settings.py": set(),

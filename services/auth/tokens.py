@@ -1,4 +1,4 @@
-"""Tokens: short signed ones say who calls, long opaque ones renew them, and one guards Kite's login link."""
+"""Make and read tokens: signed access tokens, opaque refresh tokens, and the state of Kite's login link."""
 
 import hashlib
 import hmac
@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import jwt
 
 from adapters.secrets.jwt_secrets import WeakSecret, refuse_weak, secrets_in
-from api.http.errors import BadRequest, Unauthorized
+from services.errors import BadLink, Unauthorized
 
 ALGORITHM = "HS256"
 ISSUER = "stopwatch"
@@ -27,14 +27,14 @@ LONGEST_TOKEN = 2048
 """Characters. Ours have about 450; a longer one is not worth decoding."""
 _REQUIRED = ["exp", "iat", "nbf", "aud", "iss", "sub", "jti", "sid"]
 _MALFORMED = (jwt.PyJWTError, ValueError, RecursionError)
-"""RecursionError: JSON nested a thousand deep fits into a header that nobody has signed."""
+"""RecursionError: JSON nested a thousand deep fits into a header that is not signed."""
 
 __all__ = ["Caller", "Tokens", "WeakSecret", "token_hash"]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, by which of his logins, and until when the token says so."""
+    """The user of a token, their login, and when the token expires."""
 
     user_id: UUID
     login_id: UUID
@@ -83,7 +83,7 @@ class Tokens:
         return state, datetime.now(UTC) + STATE_LIFETIME
 
     def caller_of_state(self, state: str) -> Caller:
-        """Return whose broker login it is. Raises `BadRequest`."""
+        """Return whose broker login it is. Raises `BadLink`."""
         try:
             return self._read(state, STATE_AUDIENCE, "state+jwt")
         except _MALFORMED:
@@ -117,7 +117,7 @@ class Tokens:
 
     def _read(self, token: str, audience: str, kind: str, *, expired: bool = False) -> Caller:
         if len(token) > LONGEST_TOKEN:
-            raise ValueError("longer than any token of ours")
+            raise ValueError("longer than any token made here")
         header = jwt.get_unverified_header(token)
         if header.get("typ") != kind or header.get("kid") not in self._keys:
             raise ValueError("a token of another kind, or of a secret that is not ours")
@@ -133,8 +133,8 @@ class Tokens:
         return Caller(UUID(claims["sub"]), UUID(claims["sid"]), expires_at)
 
 
-def invalid_state() -> BadRequest:
-    return BadRequest(
+def invalid_state() -> BadLink:
+    return BadLink(
         "invalid_state", "This login link is not ours or has expired: ask for a new one and try again."
     )
 

@@ -1,13 +1,13 @@
-"""How often one may try, by account and by address: guessing is slow, and no stranger locks anybody out.
+"""Limit tries by account and by address: guessing is slow, and strangers cannot lock a user out.
 
 A try to log in counts three times, in this order. The first allowance that is used up answers, and who gets
 in is given the first one back:
 1. this account from this address, or from this device: a device that shows an earlier access token of the
-   account counts apart from everybody else;
+   account counts apart from all others;
 2. this address, whatever the account;
 3. this account from all strangers together: addresses that no login of the account came from in a month.
-So whoever guesses at an account from a thousand addresses uses up the strangers' allowance, and its owner
-still gets in from where he was before, or by the phone he had before.
+Guesses at an account from a thousand addresses use up the strangers' allowance, and its owner still gets in
+from where they were before, or by the phone they had before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ from typing import Protocol
 from uuid import UUID
 
 from adapters.redis.rate_limiter import Allowance
-from api.http.client_info import Visitor
-from api.http.errors import TooMany
+from services.auth.client_info import ClientInfo
+from services.errors import TooMany
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ LOGIN_FROM_ADDRESS = Rule(200, QUARTER_HOUR)
 """Many people share one address of a mobile provider."""
 LOGIN_BY_STRANGERS = Rule(30, QUARTER_HOUR)
 PASSWORD = Rule(10, QUARTER_HOUR)
-"""Of one who is logged in, and is asked for the password again."""
+"""Of a user who is logged in and is asked for the password again."""
 CODE = Rule(10, 3600)
-"""One-time codes are short. Only who knows the password can use this up."""
+"""One-time codes are short. This can be used up only with the right password."""
 RENEWAL = Rule(30, 60)
 RENEWAL_FROM_ADDRESS = Rule(600, 60)
 REGISTRATION_FROM_ADDRESS = Rule(30, 3600)
-"""It also bounds how many e-mails one may try for `email_taken`. Not counted by e-mail: who kept trying
-somebody else's would keep him from registering."""
+"""It also bounds how many e-mails one may try for `email_taken`. Not counted by e-mail: tries at
+another person's e-mail would keep them from registering."""
 CALLS: Mapping[str, tuple[Rule, Rule]] = {
     "connect": (Rule(10, 60), Rule(60, 60)),
     "create": (Rule(120, 60), Rule(600, 60)),
@@ -66,26 +66,26 @@ class Throttle:
     def __init__(self, counter: Counter | None) -> None:
         self._counter = counter
 
-    async def login(self, email: str, visitor: Visitor, device: UUID | None = None) -> None:
-        """Count a try before its password is looked at. `device` is the login whose token the visitor has."""
-        address = _allowance("login-address", LOGIN_FROM_ADDRESS, visitor.network)
-        await self._take(_login_here(email, visitor, device), *([] if device else [address]))
+    async def login(self, email: str, client: ClientInfo, device: UUID | None = None) -> None:
+        """Count a try before its password is looked at. `device` is the login whose token the client has."""
+        address = _allowance("login-address", LOGIN_FROM_ADDRESS, client.network)
+        await self._take(_login_here(email, client, device), *([] if device else [address]))
 
     async def stranger(self, email: str) -> None:
         """Count a try from where the account was never used."""
         await self._take(_allowance("login-strangers", LOGIN_BY_STRANGERS, _hidden(email)))
 
-    async def logged_in(self, email: str, visitor: Visitor, device: UUID | None) -> None:
-        """Forget the tries of somebody who has got in."""
-        await self._give_back(_login_here(email, visitor, device))
+    async def logged_in(self, email: str, client: ClientInfo, device: UUID | None) -> None:
+        """Forget the tries of a user who has got in."""
+        await self._give_back(_login_here(email, client, device))
 
-    async def register(self, visitor: Visitor) -> None:
-        await self._take(_allowance("register-address", REGISTRATION_FROM_ADDRESS, visitor.network))
+    async def register(self, client: ClientInfo) -> None:
+        await self._take(_allowance("register-address", REGISTRATION_FROM_ADDRESS, client.network))
 
-    async def refresh(self, refresh_token: str, visitor: Visitor) -> None:
+    async def refresh(self, refresh_token: str, client: ClientInfo) -> None:
         await self._take(
             _allowance("refresh", RENEWAL, _hidden(refresh_token)),
-            _allowance("refresh-address", RENEWAL_FROM_ADDRESS, visitor.network),
+            _allowance("refresh-address", RENEWAL_FROM_ADDRESS, client.network),
         )
 
     async def password(self, user_id: UUID) -> None:
@@ -102,12 +102,12 @@ class Throttle:
     async def code_right(self, user_id: UUID) -> None:
         await self._give_back(_allowance("code", CODE, str(user_id)))
 
-    async def call(self, name: str, user_id: UUID, visitor: Visitor) -> None:
+    async def call(self, name: str, user_id: UUID, client: ClientInfo) -> None:
         """Count one of the calls that cost us or the broker something."""
         by_user, by_address = CALLS[name]
         await self._take(
             _allowance(name, by_user, str(user_id)),
-            _allowance(f"{name}-address", by_address, visitor.network),
+            _allowance(f"{name}-address", by_address, client.network),
         )
 
     async def _take(self, *allowances: Allowance) -> None:
@@ -122,8 +122,8 @@ class Throttle:
             await self._counter.give_back(allowance)
 
 
-def _login_here(email: str, visitor: Visitor, device: UUID | None) -> Allowance:
-    where = str(device) if device else visitor.network
+def _login_here(email: str, client: ClientInfo, device: UUID | None) -> Allowance:
+    where = str(device) if device else client.network
     return _allowance("login", LOGIN_HERE, f"{_hidden(email)}@{where}")
 
 

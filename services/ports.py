@@ -1,8 +1,6 @@
-"""What the API needs beyond the ports of the rules: the runs, the broker's login, prices, and news."""
+"""Ports that the use cases need beyond `domain.ports`: the runs, and the logins at the broker."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Protocol
 from uuid import UUID
 
@@ -10,7 +8,18 @@ from domain.broker_login import LoginKind, LoginResult
 from domain.run import RunView, StartRun, StopRequest
 
 
-class Runs(Protocol):
+class SellOrders(Protocol):
+    """Tells runs to stop and sell."""
+
+    async def sell(self, workflow_id: str, run_id: str) -> bool:
+        """Have the run take it that it stops and sells, and wait for no sale; False where none is open.
+
+        Raises `Unavailable`: the run did not hear.
+        """
+        ...
+
+
+class Runs(SellOrders, Protocol):
     """The durable runs. Every method raises `Unavailable` when Temporal is away."""
 
     async def start(self, start: StartRun) -> RunView:
@@ -26,13 +35,9 @@ class Runs(Protocol):
         """
         ...
 
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
-        """Have the run take it that it stops and sells, and wait for no sale; False where none is open."""
-        ...
-
 
 class BrokerLogins(Protocol):
-    """The morning login of a stored account, done by who can open its secret."""
+    """The morning login of a stored account, done by the worker, which can open its secret."""
 
     async def login(self, user_id: UUID, kind: LoginKind, sealed_token: bytes) -> LoginResult:
         """Exchange or check the token and store the login. Raises `Unavailable` when no answer comes.
@@ -71,33 +76,3 @@ class KiteLogins(Protocol):
     ) -> BrokerSession: ...
 
     def login_url(self, api_key: str, state: str) -> str: ...
-
-
-class LastPrices(Protocol):
-    """The last prices the listener wrote down. Raises `CacheUnavailable`; what is not known is absent."""
-
-    async def last_prices(self, strategy_ids: Iterable[UUID]) -> Mapping[UUID, Decimal]: ...
-
-    async def of_symbol(self, exchange: str, symbol: str) -> Decimal | None:
-        """Return the last price of a symbol that some running strategy watches."""
-        ...
-
-
-class Bell(Protocol):
-    """Rings when something new may be there."""
-
-    async def wait(self, seconds: float) -> None:
-        """Return when it has rung since the last wait, or after `seconds`."""
-        ...
-
-
-class Notices(Protocol):
-    """News of timelines, as Postgres announces them."""
-
-    def of(self, strategy_id: UUID) -> AbstractAsyncContextManager[Bell]:
-        """Listen for new lines of one strategy's timeline while the context lasts."""
-        ...
-
-
-Check = Callable[[], Awaitable[object]]
-"""Returns when a part answers; raises anything when it does not."""

@@ -10,14 +10,15 @@ from starlette.responses import Response
 
 from adapters.postgres.read_models import EventRecord, TimelineReader
 from api.auth.identity import CallerDep
-from api.auth.tokens import Caller
 from api.dependencies import Dependencies, DependenciesDep
 from api.http.cursors import is_event_id
-from api.http.errors import FieldError, Invalid
 from api.http.json_answer import to_json
-from api.schemas import EventOut
-from api.strategies.routes import StrategyId, find
+from api.strategies.schemas import EventOut
+from api.strategies.strategy_id import StrategyId
 from domain.errors import StoreUnavailable
+from services.auth.tokens import Caller
+from services.errors import FieldError, Invalid
+from services.strategies.lookup import find_strategy
 
 BATCH = 100
 PING_SECONDS = 15
@@ -31,7 +32,7 @@ router = APIRouter(tags=["strategy"])
 async def events(
     request: Request,
     found: CallerDep,
-    parts: DependenciesDep,
+    deps: DependenciesDep,
     strategy_id: StrategyId,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
@@ -40,9 +41,9 @@ async def events(
     The stream ends when the access token does, or its login: come back with a new one and Last-Event-ID.
     """
     after = _after(last_event_id)
-    await find(parts, found.user_id, strategy_id)
+    await find_strategy(deps.store, found.user_id, strategy_id)
     return EventSourceResponse(
-        _counted(request, _lines(parts, found, strategy_id, after)),
+        _counted(request, _lines(deps, found, strategy_id, after)),
         ping=PING_SECONDS,
         ping_message_factory=lambda: ServerSentEvent(comment="ping"),
         sep="\n",
@@ -51,30 +52,30 @@ async def events(
 
 
 async def _lines(
-    parts: Dependencies, caller: Caller, strategy_id: UUID, after: int
+    deps: Dependencies, caller: Caller, strategy_id: UUID, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="following", retry=1000)
-    async with parts.notices.of(strategy_id) as bell:
-        while parts.clock.now() < caller.expires_at and not await _ended(parts, caller):
-            batch = await _read(parts, caller.user_id, strategy_id, after)
+    async with deps.event_notifier.of(strategy_id) as wakeup:
+        while deps.clock.now() < caller.expires_at and not await _ended(deps, caller):
+            batch = await _read(deps, caller.user_id, strategy_id, after)
             for event in batch:
                 after = event.event_id
                 yield _line(event)
             if len(batch) < BATCH:
-                await bell.wait(parts.look_every_seconds)
+                await wakeup.wait(deps.look_every_seconds)
 
 
-async def _read(parts: Dependencies, user_id: UUID, strategy_id: UUID, after: int) -> list[EventRecord]:
+async def _read(deps: Dependencies, user_id: UUID, strategy_id: UUID, after: int) -> list[EventRecord]:
     try:
-        async with parts.store.read(user_id) as session:
+        async with deps.store.read(user_id) as session:
             return list(await TimelineReader(session, user_id).after(strategy_id, after, BATCH))
     except StoreUnavailable:
-        return []  # the stream stays; what is written meanwhile comes when Postgres is back
+        return []  # the stream stays; new lines come when Postgres is back
 
 
-async def _ended(parts: Dependencies, caller: Caller) -> bool:
+async def _ended(deps: Dependencies, caller: Caller) -> bool:
     try:
-        return await parts.ended.has(caller.login_id)
+        return await deps.revoked_logins.has(caller.login_id)
     except StoreUnavailable:
         return False  # while Postgres is away there is nothing to read here either
 

@@ -1,7 +1,7 @@
-"""Which logins have ended while access tokens of theirs are still about: asked at every call.
+"""Logins that have ended while their access tokens have not: asked at every call.
 
 One small read per process and half second, whatever the number of calls; a login that this process ended is
-known at once. While Postgres does not answer nobody is let in: an outage must not bring an ended login back.
+known at once. While Postgres does not answer no call is let in: an outage must not bring an ended login back.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from adapters.postgres.engine import Store
 from adapters.postgres.logins import ended_within
-from api.auth.tokens import ACCESS_LIFETIME
+from services.auth.tokens import ACCESS_LIFETIME
 
 LOOK_SECONDS = 0.5
 """An ended login's access token works in another process for no longer than this, and the read."""
@@ -19,8 +19,8 @@ _LATE_COMMIT_SECONDS = 15.0
 _KEPT_SECONDS = ACCESS_LIFETIME.total_seconds() + 2 * _LATE_COMMIT_SECONDS
 
 
-class EndedLogins:
-    """The newest ended logins of everybody, kept in memory until no token of theirs is left."""
+class RevokedLogins:
+    """The newest ended logins of all users, kept in memory until their last token has expired."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -41,7 +41,7 @@ class EndedLogins:
         self._seen.update(dict.fromkeys(login_ids, now))
 
     async def _refreshed(self) -> None:
-        # Everybody who comes meanwhile waits for the same look, and shares its failure.
+        # Calls that come during a look wait for the same one, and share its failure.
         if self._look is None or self._look.done():
             self._look = asyncio.create_task(self._read())
         await asyncio.shield(self._look)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pwdlib import PasswordHash
 
-from api.http.errors import Away
+from services.errors import TryLater
 
 AT_ONCE = 2
 """Each hash takes 64 MiB and a core."""
@@ -18,7 +18,7 @@ LONGEST_QUEUE = 500
 """Logins that may wait. The last of them waits about half a minute, which is as long as a phone does."""
 BUSY_SECONDS = 10
 NICENESS = 10
-"""Of the threads that hash: the loop that answers everybody else, and whoever trades, go first."""
+"""Of the threads that hash: the loop that answers other calls, and the worker, go first."""
 
 _Made = TypeVar("_Made")
 
@@ -26,7 +26,7 @@ _Made = TypeVar("_Made")
 class Passwords:
     """Hashes and checks in threads of its own; callers wait their turn without blocking the loop.
 
-    Every method raises `Away`, code `busy`, when too many wait already.
+    Every method raises `TryLater`, code `busy`, when too many wait already.
     """
 
     def __init__(self, longest_queue: int = LONGEST_QUEUE, hasher: PasswordHash | None = None) -> None:
@@ -42,7 +42,7 @@ class Passwords:
     async def check(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """Tell whether it is right, and give a new hash where the stored one is of older parameters.
 
-        Without a stored hash (nobody has that e-mail) the same work is done, and the answer is no.
+        Without a stored hash (an unknown e-mail) the same work is done, and the answer is no.
         """
         known = stored or self._nobody
         right, renewed = await self._in_turn(lambda: self._hasher.verify_and_update(password, known))
@@ -53,7 +53,7 @@ class Passwords:
 
     async def _in_turn(self, work: Callable[[], _Made]) -> _Made:
         if self._places <= 0:
-            raise Away(
+            raise TryLater(
                 "Too many people are logging in just now. Try again in a moment.", "busy", BUSY_SECONDS
             )
         self._places -= 1

@@ -1,0 +1,37 @@
+"""Ports of the API alone: last prices, news of timelines, health checks."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+
+class LastPrices(Protocol):
+    """The last prices the listener wrote down. Raises `CacheUnavailable`; what is not known is absent."""
+
+    async def last_prices(self, strategy_ids: Iterable[UUID]) -> Mapping[UUID, Decimal]: ...
+
+    async def of_symbol(self, exchange: str, symbol: str) -> Decimal | None:
+        """Return the last price of a symbol that some running strategy watches."""
+        ...
+
+
+class Wakeup(Protocol):
+    """Wakes one stream when something new may be there."""
+
+    async def wait(self, seconds: float) -> None:
+        """Return when something has come since the last wait, or after `seconds`."""
+        ...
+
+
+class EventNotifier(Protocol):
+    """News of timelines, as Postgres announces them."""
+
+    def of(self, strategy_id: UUID) -> AbstractAsyncContextManager[Wakeup]:
+        """Listen for new lines of one strategy's timeline while the context lasts."""
+        ...
+
+
+Check = Callable[[], Awaitable[object]]
+"""Returns when a part answers; raises anything when it does not."""

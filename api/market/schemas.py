@@ -1,0 +1,48 @@
+"""Bodies of `/instruments` and `/market`."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from api.http.bodies import ResponseBody
+from api.http.fields import Money
+
+
+class InstrumentOut(ResponseBody):
+    exchange: str
+    symbol: str
+    name: str
+    tick_size: Money
+    lot_size: int
+    segment: str
+    products: list[str]
+
+
+class InstrumentPage(ResponseBody):
+    items: list[InstrumentOut]
+    next: str | None
+
+
+class SessionOut(ResponseBody):
+    """`source`: how it is known that the day trades; `provisional` is an estimate."""
+
+    trading_day: date
+    opens_at: datetime
+    closes_at: datetime
+    source: Literal["operator", "exchange", "provisional"]
+
+
+class MarketOut(ResponseBody):
+    """`trading_day` is today where today trades, else null. The hours are those of `segment`.
+
+    Days after `last_known_day`, to `last_estimated_day`, are estimates; null where every day is known.
+    """
+
+    now: datetime
+    calendar: str
+    last_known_day: date | None
+    last_estimated_day: date | None
+    segment: str
+    status: Literal["open", "closed"]
+    trading_day: date | None
+    session: SessionOut | None
+    next_session: SessionOut | None

@@ -1,0 +1,104 @@
+"""Bodies of `/strategy`."""
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from api.http.bodies import RequestBody, ResponseBody
+from api.http.fields import ClockTime, Id, Money, Price, Quantity, Symbol
+from api.http.request_json import field_errors
+from domain.strategy import OnStop, Product
+from services.errors import FieldError
+from services.strategies.draft import StrategyDraft
+
+
+class StrategyIn(RequestBody):
+    symbol: Symbol
+    buy_time: ClockTime
+    sell_time: ClockTime
+    stop_loss: Price
+    quantity: Quantity
+    exchange: Literal["NSE", "BSE", "NFO", "BFO"] = "NSE"
+    product: Literal["CNC", "MIS", "NRML"] = "CNC"
+    on_stop: Literal["exit", "keep"] = "exit"
+
+
+class StartIn(RequestBody):
+    strategy_id: Id
+
+
+class StopIn(RequestBody):
+    strategy_id: Id
+    on_stop: Literal["exit", "keep"] | None = None
+
+
+class StrategyOut(ResponseBody):
+    strategy_id: UUID
+    symbol: str
+    exchange: str
+    product: str
+    buy_time: str
+    sell_time: str
+    stop_loss: Money
+    quantity: int
+    on_stop: str
+    status: str
+    phase: str | None
+    position: str
+    outcome: str | None
+    outcome_detail: str | None
+    trading_day: date | None
+    buy_at: datetime | None
+    sell_at: datetime | None
+    workflow_id: str | None
+    run_id: str | None
+    last_price: Money | None
+    entry_price: Money | None
+    exit_price: Money | None
+    filled_quantity: int
+    pnl: Money | None
+    warnings: list[str]
+    created_at: datetime
+    started_at: datetime | None
+    stopped_at: datetime | None
+
+
+class StrategyPage(ResponseBody):
+    items: list[StrategyOut]
+    next: str | None
+
+
+class EventOut(ResponseBody):
+    event_id: int
+    at: datetime
+    strategy_id: UUID
+    kind: str
+    phase: str | None
+    text: str
+    data: dict[str, Any]
+
+
+class EventPage(ResponseBody):
+    items: list[EventOut]
+    next: str | None
+
+
+def draft_of(body: dict[str, Any]) -> tuple[StrategyDraft, list[FieldError]]:
+    """Return the well-formed fields of a create, and what is wrong with the others."""
+    errors: list[FieldError] = []
+    nothing: dict[str, Any] = {}
+    try:
+        asked = StrategyIn.model_validate(body)
+    except ValidationError as error:
+        errors = field_errors(error)
+        asked = StrategyIn.model_construct(**nothing)
+        for name in StrategyIn.model_fields.keys() & body.keys() - {wrong.field for wrong in errors}:
+            setattr(asked, name, body[name])
+    wrong = {error.field for error in errors}
+    known = {name: None if name in wrong else getattr(asked, name) for name in StrategyIn.model_fields}
+    product, on_stop = known.pop("product"), known.pop("on_stop")
+    return StrategyDraft(
+        **known, product=product and Product(product), on_stop=on_stop and OnStop(on_stop)
+    ), errors

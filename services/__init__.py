@@ -1,0 +1,1 @@
+"""Use cases: what users and operators can have done, without HTTP."""

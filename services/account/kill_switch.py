@@ -1,0 +1,76 @@
+"""A user's own kill switch; every claim of an order reads it, so that it holds from the next order on."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from adapters.postgres.engine import Store
+from adapters.postgres.limits import UserLimits
+from domain.audit import Action
+from domain.errors import NoSuchRun, Unavailable
+from domain.limits import KillExits, ToSell
+from domain.run import StopRequest
+from domain.strategy import OnStop
+from services.audit_trail import audit
+from services.ports import Runs
+
+SOLD_WITHIN = 2.0
+"""Seconds the answer waits for sales that the kill switch began; they go on by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaleCounts:
+    """How many strategies took the order to sell, and how many run on and could not be told."""
+
+    selling: int = 0
+    untold: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UserKillSwitch:
+    """Turns a user's own kill switch."""
+
+    store: Store
+    runs: Runs
+
+    async def turn(self, user_id: UUID, exits: KillExits | None, reason: str) -> SaleCounts:
+        """Turn the kill switch on, or off with None.
+
+        It bars every entry from here on. With `exit` each running strategy is told to sell. The reconciler
+        tells those that could not be told, while it goes round and the switch is on.
+        """
+        running = await self._write(user_id, exits, reason)
+        told = await asyncio.gather(*(self._sell(one) for one in running))
+        heard = {one.strategy_id for one, took in zip(running, told, strict=True) if took}
+        untold = await self._still_running(user_id, {one.strategy_id for one in running} - heard)
+        return SaleCounts(len(heard), untold)
+
+    async def _write(self, user_id: UUID, exits: KillExits | None, reason: str) -> Sequence[ToSell]:
+        async with self.store.work(user_id) as session:
+            mine = UserLimits(session, user_id)
+            await mine.set_switch(exits, reason)
+            running = await mine.running() if exits is KillExits.EXIT else ()
+            if exits is None:
+                await audit(session, user_id, Action.KILL_SWITCH_OFF)
+            else:
+                await audit(session, user_id, Action.KILL_SWITCH_ON, f"exits: {exits}", reason)
+        return running
+
+    async def _sell(self, one: ToSell) -> bool:
+        """Tell a run and give its sale a moment; return whether the run has taken it."""
+        try:
+            took = await self.runs.sell(one.workflow_id, one.run_id)
+            if took:
+                await self.runs.stop(one.workflow_id, one.run_id, StopRequest(OnStop.EXIT), SOLD_WITHIN)
+        except NoSuchRun:
+            return True  # it took it, and has ended since
+        except Unavailable:
+            return False
+        return took
+
+    async def _still_running(self, user_id: UUID, ids: Collection[UUID]) -> int:
+        if not ids:
+            return 0
+        async with self.store.read(user_id) as session:
+            return sum(one.strategy_id in ids for one in await UserLimits(session, user_id).running())

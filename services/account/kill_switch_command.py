@@ -1,0 +1,100 @@
+"""`stopwatch kill-switch`: turns the operator's kill switch, and says what came of it.
+
+Addresses come from the environment, as `stopwatch` finds them out.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapters.postgres.engine import Store
+from adapters.postgres.operator import ADDRESS, reason_words
+from adapters.postgres.order_resolution import NotResolved
+from adapters.temporal.connection import TemporalAddress, connect
+from domain.errors import StoreUnavailable, Unavailable
+from domain.limits import KillExits
+from services.account.operator_kill_switch import SwitchOptions, turn
+from workflows.client import TemporalOpenRuns
+
+
+class _Runs:
+    """Connects when the first run is told: without Temporal the switch is turned all the same."""
+
+    def __init__(self, address: TemporalAddress | None) -> None:
+        self._address = address
+        self._runs: asyncio.Task[TemporalOpenRuns] | None = None
+
+    async def sell(self, workflow_id: str, run_id: str) -> bool:
+        if self._address is None:
+            raise Unavailable("STOPWATCH_TEMPORAL_ADDRESS is not set")
+        if self._runs is None:
+            self._runs = asyncio.ensure_future(_open(self._address))
+        return await (await self._runs).sell(workflow_id, run_id)
+
+
+async def _open(address: TemporalAddress) -> TemporalOpenRuns:
+    return TemporalOpenRuns(await connect(address, lazy=True), task_queue="")
+
+
+def _temporal() -> TemporalAddress | None:
+    target = os.environ.get("STOPWATCH_TEMPORAL_ADDRESS")
+    if not target:
+        return None
+    files = (os.environ.get(f"STOPWATCH_TEMPORAL_TLS_{name}") for name in ("CERT", "KEY", "CA"))
+    cert, key, authority = (Path(file) if file else None for file in files)
+    return TemporalAddress(
+        target,
+        os.environ.get("STOPWATCH_TEMPORAL_NAMESPACE") or "default",
+        cert,
+        key,
+        os.environ.get("STOPWATCH_TEMPORAL_API_KEY") or None,
+        authority,
+        os.environ.get("STOPWATCH_PAYLOAD_KEYS") or None,
+    )
+
+
+async def _carry_out(options: SwitchOptions, address: str) -> int:
+    store = Store.open(address, pool_size=1, application="stopwatch operator")
+    try:
+        report = await turn(store, _Runs(_temporal()), options)
+    finally:
+        await store.close()
+    sys.stdout.write(f"{report.words}\n")
+    return 0 if report.done else 1
+
+
+def main(words: Sequence[str]) -> int:
+    """Turn the switch; return the exit status: 1 when it was not turned, or a run could not be told."""
+    asked = _parser().parse_args(words)
+    address = os.environ.get(ADDRESS)
+    if not address:
+        sys.stderr.write(f"{ADDRESS} is not set: there is no database to ask.\n")
+        return 2
+    options = SwitchOptions(KillExits(asked.exits) if asked.state == "on" else None, asked.reason, asked.user)
+    try:
+        return asyncio.run(_carry_out(options, address))
+    except NotResolved as refused:
+        sys.stderr.write(f"{refused}\n")
+    except StoreUnavailable as away:
+        sys.stderr.write(f"Nothing was turned. {away}: check that it runs, and {ADDRESS}.\n")
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    switch = argparse.ArgumentParser(prog="stopwatch kill-switch", description="Stop all buying.")
+    switch.add_argument("state", choices=("on", "off"))
+    switch.add_argument("--user", help="e-mail or id; without it: everybody")
+    switch.add_argument("--exits", choices=[one.value for one in KillExits], default=KillExits.KEEP.value)
+    switch.add_argument("--reason", type=reason_words, required=True, help="why, for those who ask")
+    return switch
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A process that used Temporal's SDK may die while the interpreter shuts down, after all is done.
+    os._exit(status)

@@ -1,0 +1,1 @@
+"""Register, log in, stay logged in, log out; passwords, tokens and one-time codes."""

@@ -1,0 +1,1 @@
+"""Connect, renew and forget broker accounts."""

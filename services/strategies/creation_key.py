@@ -1,0 +1,32 @@
+"""A create that is repeated under its key creates one strategy.
+
+The strategy's id is derived from its user and the key, so that two requests at one moment are one row as
+well. Nothing else is stored, except that the id was used: a deleted strategy does not come back.
+"""
+
+from uuid import UUID, uuid4, uuid5
+
+from services.errors import Conflict, FieldError, Invalid
+
+KEY_FIELD = "Idempotency-Key"
+_STRATEGIES = UUID("b6a1d2f4-98c3-4f0e-8f57-2b0f6c1f7a10")
+
+
+def strategy_id_for(user_id: UUID, key: str | None) -> UUID:
+    """Return the id of the strategy to create: the same one for the same key."""
+    return uuid4() if key is None else uuid5(_STRATEGIES, f"{user_id}|{key}")
+
+
+def key_reused() -> Invalid:
+    """Return the refusal of a key that created another strategy before."""
+    words = "created another strategy before: take a new one for each strategy"
+    return Invalid([FieldError(KEY_FIELD, "key_reused", words)])
+
+
+def key_used() -> Conflict:
+    """Return the refusal of a key whose strategy was deleted since."""
+    return Conflict(
+        "key_used",
+        "This Idempotency-Key has created a strategy that was deleted since, so nothing was created now. To "
+        "have such a strategy again, create it with a new key.",
+    )

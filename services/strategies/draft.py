@@ -1,0 +1,180 @@
+"""Check a new strategy as a whole: every wrong field is named at once, with what would be right."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, time
+from decimal import Decimal
+from uuid import UUID
+
+from domain.errors import CalendarUnknown, InstrumentUnreadable, InvalidStrategy, Unavailable
+from domain.instrument import Instrument, Segment
+from domain.money import decimal_text, on_tick
+from domain.ports import Instruments
+from domain.session import TradingCalendar, check_times, clock_text
+from domain.strategy import OnStop, Product, Strategy
+from services.errors import FieldError, Invalid
+
+SUGGESTIONS = 3
+PRODUCTS = {
+    Segment.CASH: (Product.CNC, Product.MIS),
+    Segment.CASH_CAS: (Product.CNC, Product.MIS),
+    Segment.DERIVATIVES: (Product.NRML, Product.MIS),
+    Segment.INDEX: (),
+}
+"""Which products the broker takes where."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyDraft:
+    """The fields of a strategy to be; None where one is malformed."""
+
+    symbol: str | None
+    buy_time: time | None
+    sell_time: time | None
+    stop_loss: Decimal | None
+    quantity: int | None
+    exchange: str | None
+    product: Product | None
+    on_stop: OnStop | None
+
+
+@dataclass(frozen=True, slots=True)
+class DraftChecks:
+    """Checks drafts against the instrument list and the calendar."""
+
+    instruments: Instruments
+    calendar: TradingCalendar
+
+    async def check(self, draft: StrategyDraft, malformed: Sequence[FieldError], now: datetime) -> None:
+        """Raise `Invalid` with everything that is wrong with it, the malformed fields included."""
+        errors = list(malformed)
+        try:
+            instrument = await self._instrument(draft, errors)
+        except Unavailable:
+            if errors:
+                raise Invalid(errors) from None  # without the instrument list these are wrong already
+            raise
+        errors += _against(instrument, draft) if instrument else []
+        errors += _times(self.calendar, instrument, draft, now)
+        if errors:
+            raise Invalid(errors)
+
+    async def segment_of(self, strategy: Strategy) -> Segment:
+        """Return where the symbol trades today. Raises `Invalid`: it trades no more, or its line is wrong."""
+        try:
+            instrument = await self.instruments.find(strategy.exchange, strategy.symbol)
+        except InstrumentUnreadable as unreadable:
+            raise Invalid([_unreadable_symbol(strategy.symbol, unreadable)]) from None
+        if instrument is None:
+            words = f"{strategy.symbol} is not traded on {strategy.exchange} any more"
+            raise Invalid([FieldError("symbol", "unknown_symbol", words)])
+        return instrument.segment
+
+    async def _instrument(self, draft: StrategyDraft, errors: list[FieldError]) -> Instrument | None:
+        if draft.symbol is None or draft.exchange is None:
+            return None
+        try:
+            found = await self.instruments.find(draft.exchange, draft.symbol)
+        except InstrumentUnreadable as unreadable:
+            errors.append(_unreadable_symbol(draft.symbol, unreadable))
+            return None
+        if found is None:
+            errors.append(await self._unknown_symbol(draft.exchange, draft.symbol))
+            return None
+        if not found.tradable:
+            words = (
+                f"{found.symbol} is an index and cannot be bought; its futures and options can (exchange NFO)"
+            )
+            errors.append(FieldError("symbol", "not_tradable", words))
+            return None
+        return found
+
+    async def _unknown_symbol(self, exchange: str, symbol: str) -> FieldError:
+        close = await self._close_matches(exchange, symbol)
+        hint = f"; did you mean {' or '.join(close)}?" if close else "; GET /instruments?q= finds symbols"
+        return FieldError("symbol", "unknown_symbol", f"{symbol} is not traded on {exchange}{hint}")
+
+    async def _close_matches(self, exchange: str, symbol: str) -> list[str]:
+        candidates = [
+            instrument.symbol
+            for words in (symbol, symbol[:2], symbol[:1])
+            for instrument in await self.instruments.search(words, 200)
+            if instrument.exchange == exchange
+        ]
+        return difflib.get_close_matches(symbol, dict.fromkeys(candidates), SUGGESTIONS, cutoff=0.5)
+
+
+def strategy_of(strategy_id: UUID, user_id: UUID, draft: StrategyDraft) -> Strategy:
+    """Return the strategy of a draft that was checked."""
+    named = {field.name: getattr(draft, field.name) for field in fields(StrategyDraft)}
+    return Strategy(strategy_id=strategy_id, user_id=user_id, **named)
+
+
+def _unreadable_symbol(symbol: str, unreadable: InstrumentUnreadable) -> FieldError:
+    words = (
+        f"{symbol} cannot be traded now: the broker's list of instruments is wrong there "
+        f"({unreadable.wrong}). Try again later: the list is made anew each morning at 08:30"
+    )
+    return FieldError("symbol", "unreadable_symbol", words)
+
+
+def _against(instrument: Instrument, draft: StrategyDraft) -> list[FieldError]:
+    errors = []
+    products = PRODUCTS[instrument.segment]
+    if draft.product is not None and draft.product not in products:
+        errors.append(
+            FieldError(
+                "product", "product_does_not_fit", f"must be {' or '.join(products)} for {instrument.symbol}"
+            )
+        )
+    if draft.quantity is not None and draft.quantity % instrument.lot_size:
+        lot = instrument.lot_size
+        words = f"must be a multiple of the lot of {instrument.symbol}, {lot}: {lot}, {2 * lot}, {3 * lot} …"
+        errors.append(FieldError("quantity", "not_a_lot", words))
+    if draft.stop_loss is not None and not _on_tick(draft.stop_loss, instrument.tick_size):
+        tick = instrument.tick_size
+        below = draft.stop_loss // tick * tick
+        near = " or ".join(decimal_text(price) for price in (below, below + tick) if price > 0)
+        words = f"must be a multiple of the tick of {instrument.symbol}, {decimal_text(tick)}: {near}"
+        errors.append(FieldError("stop_loss", "off_tick", words))
+    return errors
+
+
+def _on_tick(price: Decimal, tick: Decimal) -> bool:
+    return price >= tick and on_tick(price, tick)
+
+
+def _times(
+    calendar: TradingCalendar, instrument: Instrument | None, draft: StrategyDraft, now: datetime
+) -> list[FieldError]:
+    if draft.buy_time is None or draft.sell_time is None:
+        return []
+    if draft.buy_time >= draft.sell_time:
+        words = f"must be after buy_time ({clock_text(draft.buy_time)})"
+        return [FieldError("sell_time", "sell_before_buy", words)]
+    if instrument is None:
+        return []
+    try:
+        check_times(_for_times(instrument, draft), calendar, instrument.segment, now)
+    except InvalidStrategy as error:
+        return [FieldError(error.field, error.code, str(error))]
+    except CalendarUnknown:
+        return []  # START will say it
+    return []
+
+
+def _for_times(instrument: Instrument, draft: StrategyDraft) -> Strategy:
+    """A strategy to ask about its times, whatever else of it is wrong."""
+    assert draft.buy_time is not None and draft.sell_time is not None  # noqa: S101, PT018
+    return Strategy(
+        strategy_id=UUID(int=0),
+        user_id=UUID(int=0),
+        symbol=instrument.symbol,
+        buy_time=draft.buy_time,
+        sell_time=draft.sell_time,
+        stop_loss=draft.stop_loss or instrument.tick_size,
+        quantity=draft.quantity or instrument.lot_size,
+        exchange=instrument.exchange,
+        product=draft.product or PRODUCTS[instrument.segment][0],
+    )

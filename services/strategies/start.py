@@ -1,0 +1,126 @@
+"""START: plan the day, start the run, and answer with what the run has written down of itself."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID, uuid4
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.kite.egress import Egress
+from adapters.postgres.accounts import BrokerAccounts
+from adapters.postgres.engine import Store
+from adapters.postgres.starts import Starts
+from adapters.postgres.strategies import Strategies, StrategyRecord
+from adapters.postgres.strategy_view_row import StrategyViewRow
+from domain.audit import Action
+from domain.errors import CalendarUnknown
+from domain.failpoint import failpoint
+from domain.instrument import Segment
+from domain.ports import Clock
+from domain.run import StartRun
+from domain.session import DayPlan, TradingCalendar, plan_day, plan_sale
+from domain.strategy import OnStop, Status, Strategy
+from services.account.start_refusal import refuse_start
+from services.audit_trail import audit
+from services.broker.refusals import not_connected, refuse_without_address
+from services.errors import Conflict, NotFound
+from services.ports import Runs
+from services.strategies.draft import DraftChecks
+from services.strategies.lookup import find_strategy
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyStart:
+    """Starts trading days, and runs that only sell."""
+
+    store: Store
+    runs: Runs
+    drafts: DraftChecks
+    egress: Egress
+    clock: Clock
+
+    async def start(self, user_id: UUID, strategy_id: UUID) -> StrategyViewRow:
+        """Start a strategy's next trading day; one that runs already is returned as it is."""
+        before = await find_strategy(self.store, user_id, strategy_id)
+        if before.record.status is Status.RUNNING:
+            return before
+        self._refuse_unready(before, user_id)
+        strategy = before.record.strategy
+        plan = self._plan(strategy, await self.drafts.segment_of(strategy))
+        async with self.store.work(user_id) as session:
+            await refuse_start(session, user_id)
+            # Before the run, which trades nothing that is not written down; known whatever crashes next.
+            start = await _write_down(session, StartRun(uuid4(), strategy, plan))
+            await audit(session, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
+        await failpoint("start.received")
+        await self.runs.start(start)
+        await failpoint("start.confirmed")
+        return await find_strategy(self.store, user_id, strategy_id)
+
+    async def start_sale(self, user_id: UUID, record: StrategyRecord) -> DayPlan:
+        """Start a run that only sells what an earlier one left; returns its plan."""
+        strategy = record.strategy
+        if (await find_strategy(self.store, user_id, strategy.strategy_id)).account is None:
+            raise not_connected()
+        refuse_without_address(self.egress, user_id)
+        segment = await self.drafts.segment_of(strategy)
+        plan = plan_sale(strategy, self._calendar, segment, self.clock.now())
+        async with self.store.work(user_id) as session:
+            start = await _write_down(session, StartRun(uuid4(), strategy, plan, sell_only=True))
+            what, how = str(strategy.strategy_id), f"on_stop {OnStop.EXIT.value}"
+            await audit(session, user_id, Action.STRATEGY_STOP, what, how)
+        await self.runs.start(start)
+        return plan
+
+    @property
+    def _calendar(self) -> TradingCalendar:
+        return self.drafts.calendar
+
+    def _refuse_unready(self, before: StrategyViewRow, user_id: UUID) -> None:
+        if before.account is None:
+            raise not_connected()
+        refuse_without_address(self.egress, user_id)
+        if before.record.left_over:
+            raise Conflict(
+                "position_open",
+                "Shares of an exit that failed are still held. Sell them first: POST /strategy/stop with "
+                'on_stop "exit".',
+            )
+
+    def _plan(self, strategy: Strategy, segment: Segment) -> DayPlan:
+        try:
+            return plan_day(strategy, self._calendar, segment, self.clock.now())
+        except CalendarUnknown:
+            raise Conflict(
+                "calendar_unknown",
+                f"The exchange's holidays are known or estimated up to {self._calendar.last_day}, and the "
+                "next trading day would be after that: nothing is assumed about it. The operator can add "
+                "days, see `stopwatch doctor`.",
+            ) from None
+
+
+async def _write_down(session: AsyncSession, start: StartRun) -> StartRun:
+    """Write a START down with the account that is connected now; return it as it is written.
+
+    From here on neither its account nor its strategy can be taken from it. Raises `Conflict`, `NotFound`.
+    """
+    user_id, strategy_id = start.strategy.user_id, start.strategy.strategy_id
+    account = await BrokerAccounts(session, user_id).hold()
+    if account is None:
+        raise not_connected()
+    if not await Strategies(session, user_id).hold(strategy_id):
+        raise NotFound
+    starts = Starts(session, user_id)
+    if start.sell_only:
+        _refuse_another_account(await starts.account_of_newest(strategy_id), account)
+    start = replace(start, account=account)
+    await starts.write(start)
+    return start
+
+
+def _refuse_another_account(holds: str, connected: str) -> None:
+    if holds and holds != connected:
+        raise Conflict(
+            "broker_other_user",
+            f"These shares are held in the broker account {holds}, and {connected} is connected now. Forget "
+            f"that one with DELETE /broker and connect {holds} again, or sell them at the broker.",
+        )

@@ -1,0 +1,103 @@
+"""STOP: end the run the way the user wants it, and wait a while for the end."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from adapters.postgres.engine import Store
+from adapters.postgres.strategies import StrategyRecord
+from adapters.postgres.strategy_view_row import StrategyViewRow
+from domain.audit import Action
+from domain.errors import NoSuchRun
+from domain.ports import Clock
+from domain.run import StopRequest
+from domain.strategy import OnStop, Position, Status
+from services.audit_trail import recorded_if_possible
+from services.errors import Conflict, TryLater
+from services.ports import Runs
+from services.strategies.lookup import find_strategy
+from services.strategies.start import StrategyStart
+
+Stopped = TypeVar("Stopped")
+LOOK_EVERY = 0.25
+"""Seconds between looks at a sale that was started by STOP."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyStop:
+    """Stops strategies, and sells what a failed exit left."""
+
+    store: Store
+    runs: Runs
+    starter: StrategyStart
+    clock: Clock
+    wait_seconds: float
+
+    async def stop(
+        self, user_id: UUID, strategy_id: UUID, on_stop: OnStop | None
+    ) -> tuple[StrategyViewRow, bool]:
+        """Stop a strategy; returns how it stands, and whether the stop is over.
+
+        Idempotent. A named `exit` starts a run that only sells where a stopped strategy still holds shares.
+        """
+        stands = await find_strategy(self.store, user_id, strategy_id)
+        record = stands.record
+        if record.status is Status.CREATED:
+            raise Conflict("not_started", "This strategy was never started: there is nothing to stop.")
+        if record.status is Status.RUNNING:
+            return await self._stop_run(user_id, record, on_stop)
+        if record.position is Position.BOUGHT and on_stop is OnStop.EXIT:
+            return await self._sell_left_over(user_id, record)
+        return stands, True
+
+    async def _stop_run(
+        self, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None
+    ) -> tuple[StrategyViewRow, bool]:
+        strategy_id = record.strategy.strategy_id
+        if record.workflow_id is None or record.run_id is None:
+            raise _run_missing()
+        asked = self.runs.stop(record.workflow_id, record.run_id, StopRequest(on_stop), self.wait_seconds)
+        try:
+            await self._with_a_record(user_id, record, on_stop, asked)
+        except NoSuchRun:
+            # It ended between our look and our call, or was terminated: then the reconciler writes its end.
+            stands = await find_strategy(self.store, user_id, strategy_id)
+            if stands.record.status is Status.RUNNING:
+                raise _run_missing() from None
+            return stands, True
+        stands = await find_strategy(self.store, user_id, strategy_id)
+        return stands, stands.record.status is Status.STOPPED
+
+    async def _sell_left_over(self, user_id: UUID, record: StrategyRecord) -> tuple[StrategyViewRow, bool]:
+        plan = await self.starter.start_sale(user_id, record)
+        deadline = self.clock.monotonic() + self.wait_seconds
+        wait = (plan.sell_at - self.clock.now()).total_seconds() < self.wait_seconds
+        while True:
+            stands = await find_strategy(self.store, user_id, record.strategy.strategy_id)
+            if stands.record.status is Status.STOPPED:
+                return stands, True
+            if not wait or self.clock.monotonic() >= deadline:
+                return stands, False
+            await self.clock.sleep(LOOK_EVERY)
+
+    async def _with_a_record(
+        self, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None, stop: Awaitable[Stopped]
+    ) -> Stopped:
+        """Stop and record it beside that: nothing keeps a STOP waiting."""
+        what, how = str(record.strategy.strategy_id), on_stop or record.strategy.on_stop
+        why = f"on_stop {how.value}"
+        line = asyncio.create_task(recorded_if_possible(self.store, user_id, Action.STRATEGY_STOP, what, why))
+        try:
+            return await stop
+        finally:
+            await line
+
+
+def _run_missing() -> TryLater:
+    return TryLater(
+        "This strategy's run is not there any more; it is being repaired. Try again in a few seconds.",
+        "run_missing",
+        5,
+    )

@@ -55,11 +55,9 @@ from adapters.telemetry.worker import WorkerMetrics
 from domain.leg import Horizons
 from domain.notification import Courier, Outbox
 from domain.ports import Alerts
-from execution.entry_checks import EntryChecks
-from execution.executor import ExecutionRules, OrderExecutor
-from execution.exit_alerts import ExitAlerts
+from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
-from execution.legs import LegExecutor
+from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
 from settings import Settings
 from workflows.client import TemporalOpenRuns
@@ -144,19 +142,16 @@ def duties(
             entry=timedelta(seconds=settings.entry_horizon_seconds),
             exit_resend=timedelta(seconds=settings.exit_resend_after_seconds),
         ),
+        missed_after=timedelta(seconds=settings.missed_after_seconds),
     )
     log = metrics.order_log(made.store)
-    desk = OrderExecutor(log, made.cache, made.brokers, made.clock, rules)
     calendar = open_calendar(settings.calendar, settings.calendar_overrides)
     days = CalendarTradingDays(calendar, made.clock)
-    gate = EntryChecks(made.brokers, made.cache, made.clock, days)
-    missed_after = timedelta(seconds=settings.missed_after_seconds)
-    watch = ExitAlerts(log, alerts)
-    dealer = LegExecutor(desk, gate, watch, made.brokers, made.clock, missed_after)
-    held = PostgresScheduledOrderLog(made.store, made.life)
-    armed = ScheduledOrders(held, dealer, made.clock, made.name)
-    fast = FastExits(made.stops, held, armed, made.clock)
-    orders = OrderActivities(dealer, desk, armed)
+    path = OrderPath.on(log, made.cache, made.brokers, made.clock, days, alerts, rules)
+    schedule = PostgresScheduledOrderLog(made.store, made.life)
+    armed = ScheduledOrders(schedule, path.entries, path.exits, path.sender, made.clock, made.name)
+    fast = FastExits(made.stops, schedule, armed, made.clock)
+    orders = OrderActivities(path.entries, path.exits, path.sender, armed)
     runs = RunActivities(PostgresRunStore(made.store), made.cache, alerts)
     off_books = DegradedExitActivities(log, made.brokers, made.clock, rules.horizons)
     logins = LoginActivities(made.logins)

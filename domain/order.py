@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -100,6 +100,11 @@ def next_status(status: OrderStatus, event: OrderEvent) -> OrderStatus:
     except KeyError:
         raise IllegalMove(f"an order that is {status} cannot {event}") from None
 
+
+CLAIM_LASTS = timedelta(seconds=2)
+"""How long after its claim the claimer may call the broker (design section 4, rule 2)."""
+CALL_DEADLINE = 5.0
+"""Seconds one order call may take in all; then its outcome is unknown. Kite's client waits 7 s per read."""
 
 OFF_BOOKS_BLOCK = 1000
 """Attempts that were sent without a store are numbered 1000, 2000, …; ordinary ones count on between them."""

@@ -55,6 +55,7 @@ from adapters.telemetry.worker import WorkerMetrics
 from domain.leg import Horizons
 from domain.notification import Courier, Outbox
 from domain.ports import Alerts
+from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
 from execution.order_path import OrderPath
@@ -153,7 +154,7 @@ def duties(
     fast = FastExits(made.stops, schedule, armed, made.clock)
     orders = OrderActivities(path.entries, path.exits, path.sender, armed)
     runs = RunActivities(PostgresRunStore(made.store), made.cache, alerts)
-    off_books = DegradedExitActivities(log, made.brokers, made.clock, rules.horizons)
+    off_books = DegradedExitActivities(DegradedExit(log, made.brokers, made.clock, rules.horizons))
     logins = LoginActivities(made.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
     reconciling = ReconcileActivities(

@@ -1,10 +1,11 @@
-"""The order activities of a strategy's day: arm, enter, exit. Three attempts each, by their retry policy."""
+"""The order activities of a strategy's day: arm, enter, exit."""
 
 import asyncio
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.failure_types import NOT_PLACED, STORE_AWAY
 from activities.heartbeat import beating
 from domain.errors import StoreUnavailable
 from domain.run import Armed, Entered, EnterOrder, Exited, ExitOrder
@@ -13,11 +14,6 @@ from execution.exits import Exits
 from execution.order_intent import NotPlaced
 from execution.order_sender import OrderSender
 from execution.scheduled_orders import ScheduledOrders
-
-NOT_PLACED = "OrderNotPlaced"
-"""Type of the failure that asks Temporal for the next of the attempts."""
-STORE_AWAY = "StoreUnavailable"
-"""Type of the failure that tells the run to sell alone; its detail says whether an order may be in flight."""
 
 
 class OrderActivities:
@@ -69,7 +65,7 @@ class OrderActivities:
         try:
             return await beating(lambda halt: self._exit(order, halt, owner))
         except StoreUnavailable as away:
-            # Not tried again here: without the store nobody can claim, and the run can sell without it. It
+            # Not tried again here: without the store no worker can claim, and the run can sell without it. It
             # must know whether an order of this leg may be under way.
             in_flight = activity.info().attempt > 1 or self._sender.may_be_in_flight(order.key)
             raise ApplicationError(str(away), in_flight, type=STORE_AWAY, non_retryable=True) from away

@@ -25,11 +25,8 @@ class OrderBooks:
 
         Raises `LoginNeeded`, after noting that the login is dead.
         """
-        try:
-            async with noting_a_dead_login(self._brokers, user_id, broker):
-                return await broker.orders()
-        except (BrokerUnavailable, BrokerRefused):
-            return None
+        async with noting_a_dead_login(self._brokers, user_id, broker):
+            return await read_order_book(broker)
 
     async def absorb(self, key: LegKey, attempts: Sequence[Attempt], book: Sequence[BrokerOrder]) -> bool:
         """Write what the book shows of the leg's attempts; tell whether any attempt in doubt turned up."""
@@ -74,6 +71,14 @@ async def noting_a_dead_login(brokers: Brokers, user_id: UUID, broker: Broker) -
     except LoginNeeded:
         await brokers.login_died(user_id, broker)
         raise
+
+
+async def read_order_book(broker: Broker) -> Listing[BrokerOrder] | None:
+    """Return the order book, None when it could not be read. Raises `LoginNeeded`."""
+    try:
+        return await broker.orders()
+    except (BrokerUnavailable, BrokerRefused):
+        return None
 
 
 async def read_positions(broker: Broker) -> Listing[BrokerPosition] | None:

@@ -36,6 +36,10 @@ class NotPlaced(Exception):
     """An attempt was refused; the next may pass. The caller decides when."""
 
 
+class InDoubt(Exception):
+    """An order was sent, never answered, and is in no order book: it may still be in flight."""
+
+
 class TooLate(Exception):
     """The intent was not sent in time, and will not be."""
 

@@ -78,8 +78,8 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "an unreadable order book is an empty one",
         "An entry is given up as absent although nobody could look.",
         "execution/order_book.py",
-        "        except (BrokerUnavailable, BrokerRefused):\n            return None\n",
-        "        except (BrokerUnavailable, BrokerRefused):\n            return Listing()\n",
+        "    except (BrokerUnavailable, BrokerRefused):\n        return None\n",
+        "    except (BrokerUnavailable, BrokerRefused):\n        return Listing()\n",
         (TOGETHER,),
     ),
     Bug(
@@ -142,11 +142,9 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "a silent broker is a dead login",
         "A read that failed sends the user to log in, and the run waits for it.",
         "execution/order_book.py",
-        "        except (BrokerUnavailable, BrokerRefused):\n            return None\n",
-        "        except BrokerUnavailable:\n"
-        "            await self._brokers.login_died(user_id, broker)\n"
-        "            raise LoginNeeded from None\n"
-        "        except BrokerRefused:\n            return None\n",
+        "    except (BrokerUnavailable, BrokerRefused):\n        return None\n",
+        "    except BrokerUnavailable:\n        raise LoginNeeded from None\n"
+        "    except BrokerRefused:\n        return None\n",
         (SINGLES,),
     ),
     Bug(
@@ -168,7 +166,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a sale without Postgres takes an ordinary number",
         "One tag for two orders: the second is taken for the first.",
-        "activities/degraded_exit.py",
+        "domain/order.py",
         "    return OFF_BOOKS_BLOCK * (tries + 1)",
         "    return OFF_BOOKS_BLOCK + tries",
         ("tests/unit/test_off_books_numbers.py",),

@@ -19,6 +19,7 @@ from domain.order import Attempt
 from domain.run import RUN_VERSION, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
+from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.order_path import OrderPath
 from tests.fakes.house import MemoryAlerts
@@ -161,7 +162,7 @@ class _Day:
         self.hands = Hands(self, self.orders, path, clock)
         orders = OrderActivities(path.entries, path.exits, path.sender, self.hands)  # type: ignore[arg-type]
         runs = RunActivities(self.runs, self.cache, self.alerts)
-        off_books = DegradedExitActivities(self.orders, self.brokers, clock, RULES.horizons)
+        off_books = DegradedExitActivities(DegradedExit(self.orders, self.brokers, clock, RULES.horizons))
         activities = {
             name: getattr(room, name)
             for room in (orders, runs, off_books)

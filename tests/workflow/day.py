@@ -21,6 +21,7 @@ from domain.order import Leg, OrderTerms, Reason
 from domain.run import RUN_VERSION, Adoption, ExitOrder, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
+from execution.degraded_exit import DegradedExit
 from execution.order_path import OrderPath
 from tests.fakes.armed import ForgetfulOrders, MemoryScheduledOrderLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
@@ -61,7 +62,7 @@ class TestDay:
         forgetful = ForgetfulOrders(MemoryScheduledOrderLog(self.log), *parts, self.clock, "forgetful")
         orders = OrderActivities(*parts, forgetful)
         runs = RunActivities(self.store, self.cache, self.alerts)
-        off_books = DegradedExitActivities(self.log, self.brokers, self.clock, Horizons())
+        off_books = DegradedExitActivities(DegradedExit(self.log, self.brokers, self.clock, Horizons()))
         return [
             *(orders.arm_entry, orders.enter, orders.settle_entry),
             *(orders.arm_exit, orders.exit, orders.settle_exit),

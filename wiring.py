@@ -60,11 +60,10 @@ from adapters.telemetry.worker_metrics import WorkerMetrics
 from domain.leg import Horizons
 from domain.notification import Courier, Outbox
 from domain.ports import Alerts
-from execution.entry_checks import EntryChecks
-from execution.executor import ExecutionRules, OrderExecutor
-from execution.exit_alerts import ExitAlerts
+from execution.degraded_exit import DegradedExit
+from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
-from execution.legs import LegExecutor
+from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
 from settings import Settings
 from workflows.client import TemporalOpenRuns
@@ -153,25 +152,24 @@ def build_components(
             entry=timedelta(seconds=settings.entry_horizon_seconds),
             exit_resend=timedelta(seconds=settings.exit_resend_after_seconds),
         ),
+        missed_after=timedelta(seconds=settings.missed_after_seconds),
     )
     log = metrics.order_log(dependencies.store)
-    executor = OrderExecutor(log, dependencies.cache, dependencies.brokers, dependencies.clock, rules)
     calendar = open_calendar(settings.calendar, settings.calendar_overrides)
     days = CalendarTradingDays(calendar, dependencies.clock)
-    entry_checks = EntryChecks(dependencies.brokers, dependencies.cache, dependencies.clock, days)
-    missed_after = timedelta(seconds=settings.missed_after_seconds)
-    exit_alerts = ExitAlerts(log, alerts)
-    leg_executor = LegExecutor(
-        executor, entry_checks, exit_alerts, dependencies.brokers, dependencies.clock, missed_after
+    path = OrderPath.on(
+        log, dependencies.cache, dependencies.brokers, dependencies.clock, days, alerts, rules
     )
     scheduled_order_log = PostgresScheduledOrderLog(dependencies.store, dependencies.heartbeat_store)
     scheduled_orders = ScheduledOrders(
-        scheduled_order_log, leg_executor, dependencies.clock, dependencies.name
+        scheduled_order_log, path.entries, path.exits, path.sender, dependencies.clock, dependencies.name
     )
     fast = FastExits(dependencies.stops, scheduled_order_log, scheduled_orders, dependencies.clock)
-    orders = OrderActivities(leg_executor, executor, scheduled_orders)
+    orders = OrderActivities(path.entries, path.exits, path.sender, scheduled_orders)
     runs = RunActivities(PostgresRunStore(dependencies.store), dependencies.cache, alerts)
-    degraded_exit = DegradedExitActivities(log, dependencies.brokers, dependencies.clock, rules.horizons)
+    degraded_exit = DegradedExitActivities(
+        DegradedExit(log, dependencies.brokers, dependencies.clock, rules.horizons)
+    )
     logins = LoginActivities(dependencies.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
     reconciling = ReconcileActivities(

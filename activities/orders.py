@@ -1,41 +1,41 @@
-"""The order activities of a strategy's day: arm, enter, exit. Three attempts each, by their retry policy."""
+"""The order activities of a strategy's day: arm, enter, exit."""
 
 import asyncio
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.failure_types import NOT_PLACED, STORE_AWAY
 from activities.heartbeat import beating
 from domain.errors import StoreUnavailable
 from domain.run import Armed, Entered, EnterOrder, Exited, ExitOrder
-from execution.executor import OrderExecutor
-from execution.legs import LegExecutor
+from execution.entries import Entries
+from execution.exits import Exits
 from execution.order_intent import NotPlaced
+from execution.order_sender import OrderSender
 from execution.scheduled_orders import ScheduledOrders
-
-NOT_PLACED = "OrderNotPlaced"
-"""Type of the failure that asks Temporal for the next of the attempts."""
-STORE_AWAY = "StoreUnavailable"
-"""Type of the failure that tells the run to sell alone; its detail says whether an order may be in flight."""
 
 
 class OrderActivities:
-    """Buys at its time, sells once. All may be repeated and raced: the desk keeps an order single."""
+    """Buys at its time, sells once. All may be repeated and raced: the executor keeps an order single."""
 
-    def __init__(self, dealer: LegExecutor, desk: OrderExecutor, armed: ScheduledOrders) -> None:
-        self._dealer = dealer
-        self._desk = desk
-        self._armed = armed
+    def __init__(
+        self, entries: Entries, exits: Exits, sender: OrderSender, scheduled: ScheduledOrders
+    ) -> None:
+        self._entries = entries
+        self._exits = exits
+        self._sender = sender
+        self._scheduled = scheduled
 
     @activity.defn
     async def arm_entry(self, order: EnterOrder) -> Armed:
         """Have this worker hold the entry for its instant; others take it over if this one dies."""
-        return await self._armed.arm(order)
+        return await self._scheduled.arm(order)
 
     @activity.defn
     async def arm_exit(self, order: ExitOrder) -> Armed:
         """Have this worker hold the sale for its instant."""
-        return await self._armed.arm(order)
+        return await self._scheduled.arm(order)
 
     @activity.defn
     async def enter(self, order: EnterOrder) -> Entered:
@@ -46,14 +46,14 @@ class OrderActivities:
         """
         owner = _owner()
         try:
-            return await beating(lambda halt: self._dealer.enter(order, halt, owner))
+            return await beating(lambda halt: self._entries.enter(order, halt, owner))
         except NotPlaced as refused:
             raise ApplicationError(str(refused), type=NOT_PLACED) from refused
 
     @activity.defn
     async def settle_entry(self, order: EnterOrder) -> Entered:
         """Bring whatever was sent for the entry to its end; send nothing."""
-        return await beating(lambda _: self._dealer.settle_entry(order))
+        return await beating(lambda _: self._entries.settle(order))
 
     @activity.defn
     async def exit(self, order: ExitOrder) -> Exited:
@@ -65,19 +65,19 @@ class OrderActivities:
         try:
             return await beating(lambda halt: self._exit(order, halt, owner))
         except StoreUnavailable as away:
-            # Not tried again here: without the store nobody can claim, and the run can sell without it. It
+            # Not tried again here: without the store no worker can claim, and the run can sell without it. It
             # must know whether an order of this leg may be under way.
-            in_flight = activity.info().attempt > 1 or self._desk.may_be_in_flight(order.key)
+            in_flight = activity.info().attempt > 1 or self._sender.may_be_in_flight(order.key)
             raise ApplicationError(str(away), in_flight, type=STORE_AWAY, non_retryable=True) from away
 
     @activity.defn
     async def settle_exit(self, order: ExitOrder) -> Exited:
         """Bring whatever was sent for the exit to its end; send nothing."""
-        return await beating(lambda _: self._dealer.settle_exit(order))
+        return await beating(lambda _: self._exits.settle(order))
 
     async def _exit(self, order: ExitOrder, halt: asyncio.Event, owner: str) -> Exited:
         try:
-            return await self._dealer.exit(order, halt, owner)
+            return await self._exits.exit(order, halt, owner)
         except NotPlaced as refused:
             raise ApplicationError(str(refused), type=NOT_PLACED) from refused
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.failure_types import STOOD_DOWN
 from activities.heartbeat import alive
 from domain.errors import AnotherRun, CacheUnavailable, ForeignStart
 from domain.failpoint import failpoint
@@ -13,9 +14,6 @@ from domain.operator_alerts import foreign_start_alarm, outcome_alarm
 from domain.ports import Alerts, RunStore, RuntimeCache
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunNote
 from domain.strategy import Position, Status, Strategy
-
-STOOD_DOWN = "StoodDown"
-"""Type of the failure that says: there is nothing for this run to own."""
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
@@ -101,10 +101,24 @@ def next_status(status: OrderStatus, event: OrderEvent) -> OrderStatus:
         raise IllegalMove(f"an order that is {status} cannot {event}") from None
 
 
+CLAIM_LASTS = timedelta(seconds=2)
+"""How long after its claim the claimer may call the broker (design section 4, rule 2)."""
+CALL_DEADLINE = 5.0
+"""Seconds one order call may take in all; then its outcome is unknown. Kite's client waits 7 s per read."""
+
 OFF_BOOKS_BLOCK = 1000
 """Attempts that were sent without a store are numbered 1000, 2000, …; ordinary ones count on between them."""
 NUMBERS = tuple(block * OFF_BOOKS_BLOCK + number for block in range(21) for number in range(31))
 """Attempts whose tags are looked for where nobody can say which there are."""
+
+
+def off_books_number(tries: int) -> int:
+    """Return the number of the attempt after `tries` without the store.
+
+    Ordinary attempts count on from the newest, so each try begins a block of its own: a number that both
+    came to was one tag for two orders (found by the chaos run).
+    """
+    return OFF_BOOKS_BLOCK * (tries + 1)
 
 
 @dataclass(frozen=True, slots=True)

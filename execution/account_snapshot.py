@@ -4,22 +4,20 @@ Rules are in `domain.sellable`; this asks the broker and the order log for what 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 
-from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StopwatchError, StoreUnavailable
+from domain.errors import BrokerRefused, BrokerUnavailable, StopwatchError, StoreUnavailable
 from domain.order import Reason
 from domain.ports import Broker, Brokers, Clock, OrderLog
 from domain.sellable import Account, books_agree, net_position
 from domain.strategy import Product
 from domain.timeline import EventKind
+from execution.order_book import noting_a_dead_login
 from execution.order_intent import OrderIntent
 
 LOOK_EVERY = 0.5
 """Seconds between two readings of an account that does not cover a sale, or could not be read."""
-
-
 STOP_WAITS_CLAIMED = 1.5
 """Seconds a stop-loss waits for the account beside its claim, which lasts two."""
 LOOK_SOON = 0.1
@@ -112,7 +110,7 @@ class AccountSnapshots:
     ) -> Account | None:
         """Return the account as it is now, None when it could not be read."""
         try:
-            async with self._noting_a_dead_login(intent, broker), asyncio.timeout(seconds):
+            async with self._noting(intent, broker), asyncio.timeout(seconds):
                 return await self._account(intent, unsold, broker)
         except (BrokerUnavailable, BrokerRefused, TimeoutError):
             return None
@@ -133,20 +131,15 @@ class AccountSnapshots:
         if account.claims.in_flight:
             return False
         try:
-            async with self._noting_a_dead_login(intent, broker):
+            async with self._noting(intent, broker):
                 book, positions = await broker.orders(), await broker.positions()
         except (BrokerUnavailable, BrokerRefused):
             return False
         same = net_position(positions, intent.terms) == account.net
         return same and books_agree(book, positions, intent.terms)
 
-    @asynccontextmanager
-    async def _noting_a_dead_login(self, intent: OrderIntent, broker: Broker) -> AsyncIterator[None]:
-        try:
-            yield
-        except LoginNeeded:
-            await self._brokers.login_died(intent.key.user_id, broker)
-            raise
+    def _noting(self, intent: OrderIntent, broker: Broker) -> AbstractAsyncContextManager[None]:
+        return noting_a_dead_login(self._brokers, intent.key.user_id, broker)
 
 
 def _require_all(found: int, wanted: int) -> None:

@@ -1,15 +1,15 @@
-"""What is to be sent for a leg, and what ends an attempt to send it."""
+"""An intent to buy or sell, and the exceptions that end an attempt to send it."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from domain.order import LegKey, OrderTerms, Reason
+from domain.run import Entered
 
 
 @dataclass(frozen=True, slots=True)
 class OrderIntent:
-    """What a leg is to bring about: `wanted` shares in all, of which some may be filled already.
+    """One leg's goal: `wanted` shares in all, of which some may be filled already.
 
     `latest` is the last instant at which an entry may be sent; exits are never too late.
     """
@@ -20,14 +20,24 @@ class OrderIntent:
     reason: Reason
     due_at: datetime
     latest: datetime | None = None
-    price: Decimal | None = None
-    """The last one known, by which an entry's value is judged."""
     patience: float | None = None
     """Seconds a sale waits for the account to be read; None: until it is read (`domain.sellable`)."""
 
 
+class EntryRefused(Exception):
+    """A check keeps the entry from being sent; `entered` says why, in the user's words."""
+
+    def __init__(self, entered: Entered) -> None:
+        super().__init__(entered.detail)
+        self.entered = entered
+
+
 class NotPlaced(Exception):
     """An attempt was refused; the next may pass. The caller decides when."""
+
+
+class InDoubt(Exception):
+    """An order was sent, never answered, and is in no order book: it may still be in flight."""
 
 
 class TooLate(Exception):

@@ -1,4 +1,4 @@
-"""Sending: the right is taken in the store, the broker is called once, and what it said is written down."""
+"""Sends an order: takes the right in the store, calls the broker once, and writes down its answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,20 +7,15 @@ from dataclasses import replace
 from domain.budget import WAIT
 from domain.errors import StopwatchError
 from domain.failpoint import failpoint
-from domain.order import Attempt, LegKey, OrderRequest
+from domain.order import CALL_DEADLINE, CLAIM_LASTS, Attempt, LegKey, OrderRequest
 from domain.outcome import Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker, Brokers, Claimed, Clock, NotClaimed, OrderLog
 from execution.order_intent import Barred, OrderIntent, TooLate
+from execution.policy import Account, Permit
 from execution.send_barrier import SendBarrier
 
-CLAIM_LASTS = 2.0
-"""Seconds after its claim within which the claimer may call the broker (design section 4, rule 2)."""
-CALL_DEADLINE = 5.0
-"""Seconds one order call may take in all; then its outcome is unknown. Kite's client waits 7 s per read."""
-AFTER_RUSH = 0.25
+ANSWER_WAITS = 0.25
 """Seconds that the answer to an order waits at the most for others that are about to leave."""
-Login = Broker | asyncio.Future[Broker]
-"""An account that orders can be sent with, or one that soon is."""
 
 
 class OrderSender:
@@ -32,20 +27,21 @@ class OrderSender:
         self._clock = clock
         self._unanswered: set[LegKey] = set()
         self._calls: set[asyncio.Task[None]] = set()
-        self._rush = SendBarrier()
+        self._barrier = SendBarrier()
 
     def may_be_in_flight(self, key: LegKey) -> bool:
         """Tell whether this process called the broker for the leg with no answer, or none it could write."""
         return key in self._unanswered
 
-    async def send(self, intent: OrderIntent, attempt: Attempt, quantity: int, broker: Login) -> None:
+    async def send(self, intent: OrderIntent, attempt: Attempt, permit: Permit) -> None:
         """Take the right to send and call the broker, once; whatever comes back is written down.
 
-        Returns without a word where somebody else has the right. Raises `TooLate`, `Barred`,
+        An account that is still to come is waited for once the right is taken; where none does, the intent is
+        not placed. Returns without a word where another caller has the right. Raises `TooLate`, `Barred`,
         `StoreUnavailable`.
         """
-        with self._rush.leaving() as left:
-            claim, asked = await self._claimed(intent, attempt, quantity, left)
+        with self._barrier.leaving() as left:
+            claim, asked = await self._claimed(intent, attempt, permit, left)
             if isinstance(claim, NotClaimed):
                 if claim.barred is not None:
                     raise Barred(claim.barred)
@@ -54,23 +50,23 @@ class OrderSender:
                 return
             # From here to the written answer nothing may be cut short: only the claimer knows what it did.
             call = asyncio.ensure_future(
-                self._call(intent, claim.attempt, quantity, broker, asked + CLAIM_LASTS, left)
+                self._call(intent, claim.attempt, permit, asked + CLAIM_LASTS.total_seconds(), left)
             )
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
             await asyncio.shield(call)
 
     async def finished(self) -> None:
-        """Wait until every call under way has its answer written down, whoever waits for it or does not."""
+        """Wait until every call under way has its answer written down, awaited or not."""
         if self._calls:
             await asyncio.wait(set(self._calls))
 
     async def _claimed(
-        self, intent: OrderIntent, attempt: Attempt, quantity: int, waits: Callable[[], None]
+        self, intent: OrderIntent, attempt: Attempt, permit: Permit, waits: Callable[[], None]
     ) -> tuple[Claimed | NotClaimed, float]:
         """Take the right to send; return it with the monotonic time at which it was asked for."""
         asked = self._clock.monotonic()
-        claim = await self._claim(intent, attempt, quantity)
+        claim = await self._claim(intent, attempt, permit)
         barred = None
         while isinstance(claim, NotClaimed) and (claim.too_early or claim.over_budget or claim.may_pass):
             # This machine's clock is ahead of the store's, which decides: wait by its difference. Or the
@@ -81,32 +77,31 @@ class OrderSender:
             ahead = (intent.due_at - claim.now).total_seconds() if claim.too_early else WAIT
             await self._clock.sleep(ahead)
             asked = self._clock.monotonic()
-            claim = await self._claim(intent, attempt, quantity)
+            claim = await self._claim(intent, attempt, permit)
         if isinstance(claim, NotClaimed) and claim.too_late and barred is not None:
             claim = replace(claim, barred=barred)  # why it has become too late
         return claim, asked
 
-    async def _claim(self, intent: OrderIntent, attempt: Attempt, quantity: int) -> Claimed | NotClaimed:
+    async def _claim(self, intent: OrderIntent, attempt: Attempt, permit: Permit) -> Claimed | NotClaimed:
         return await self._log.claim(
-            attempt, quantity, intent.reason, intent.due_at, intent.latest, intent.price
+            attempt, permit.quantity, intent.reason, intent.due_at, intent.latest, permit.price
         )
 
     async def _call(
         self,
         intent: OrderIntent,
         attempt: Attempt,
-        quantity: int,
-        broker: Login,
+        permit: Permit,
         send_before: float,
         left: Callable[[], None],
     ) -> None:
-        order = OrderRequest(intent.terms, intent.key.leg.side, quantity, attempt.tag)
+        order = OrderRequest(intent.terms, intent.key.leg.side, permit.quantity, attempt.tag)
         step = intent.key.leg.value
         self._unanswered.add(intent.key)
         await failpoint(f"{step}.claimed")
         # Claimed a moment ahead, so that what leaves at the instant is only the request itself.
         await self._clock.sleep_until(intent.due_at)
-        account = await self._account(broker, send_before)
+        account = await self._account(permit.account, send_before)
         seconds = send_before - self._clock.monotonic()
         left()  # on a warm connection the request is written before this coroutine is left again
         if isinstance(account, Denied):
@@ -115,7 +110,7 @@ class OrderSender:
             outcome = Denied("the right to send it had expired before it left")
         else:
             outcome = await self._place(order, account, seconds)
-        await self._rush.over(AFTER_RUSH)
+        await self._barrier.over(ANSWER_WAITS)
         await failpoint(f"{step}.sent")
         await self._log.answer(attempt, outcome)
         if not isinstance(outcome, Unknown):
@@ -125,12 +120,12 @@ class OrderSender:
         if died and not isinstance(account, Denied):
             await self._brokers.login_died(intent.key.user_id, account)
 
-    async def _account(self, broker: Login, send_before: float) -> Broker | Denied:
-        if not isinstance(broker, asyncio.Future):
-            return broker
+    async def _account(self, opening: Account, send_before: float) -> Broker | Denied:
+        if not isinstance(opening, asyncio.Future):
+            return opening
         try:
             async with asyncio.timeout(max(0, send_before - self._clock.monotonic())):
-                return await asyncio.shield(broker)
+                return await asyncio.shield(opening)
         except (StopwatchError, TimeoutError) as none:
             return Denied(str(none) or "the broker account was not at hand in time")
 

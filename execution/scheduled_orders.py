@@ -18,8 +18,10 @@ from domain.order import Attempt
 from domain.ports import Clock
 from domain.run import Armed, EnterOrder, ExitOrder
 from domain.scheduled_order import BEAT_EVERY, ScheduledOrder, ScheduledOrderLog
-from execution.legs import LegExecutor
+from execution.entries import Entries
+from execution.exits import Exits
 from execution.order_intent import NotPlaced
+from execution.order_sender import OrderSender
 
 AHEAD = timedelta(seconds=30)
 """How long before its instant an order of a dead worker is taken over."""
@@ -37,9 +39,19 @@ class ScheduledOrders:
     Nothing depends on it: the run looks after every order a moment later, and does what was not done.
     """
 
-    def __init__(self, orders: ScheduledOrderLog, dealer: LegExecutor, clock: Clock, worker: str) -> None:
+    def __init__(
+        self,
+        orders: ScheduledOrderLog,
+        entries: Entries,
+        exits: Exits,
+        sender: OrderSender,
+        clock: Clock,
+        worker: str,
+    ) -> None:
         self._orders = orders
-        self._dealer = dealer
+        self._entries = entries
+        self._exits = exits
+        self._sender = sender
         self._clock = clock
         self._worker = worker
         self._held: dict[tuple[str, datetime], asyncio.Task[None]] = {}
@@ -102,7 +114,7 @@ class ScheduledOrders:
         for task in held:
             task.cancel()
         await asyncio.gather(*held, return_exceptions=True)
-        await self._dealer.sends_finished()
+        await self._sender.finished()
         await self._attempt(self._orders.leave(self._worker))
 
     async def _carry(self, held: ScheduledOrder) -> None:
@@ -113,7 +125,7 @@ class ScheduledOrders:
             if isinstance(order, EnterOrder):
                 await self._buy(order, held.attempt)
             else:
-                await self._dealer.sell_held(order, held.attempt)
+                await self._exits.sell_scheduled(order, held.attempt)
         except (StopwatchError, NotPlaced, LoginNeeded) as left:
             log.info("the order %s is left to its run: %s", held.attempt.tag, left)
         except Exception:  # whatever it was, the run looks after the order next
@@ -121,13 +133,13 @@ class ScheduledOrders:
 
     async def _buy(self, order: EnterOrder, first: Attempt) -> None:
         never = asyncio.Event()
-        held: Attempt | None = first
+        scheduled: Attempt | None = first
         for pause in PAUSES:
             try:
-                await self._dealer.enter(order, never, self._worker, held)
+                await self._entries.enter(order, never, self._worker, scheduled)
             except NotPlaced:
                 await self._clock.sleep(pause)
-                held = None
+                scheduled = None
             else:
                 return
-        await self._dealer.enter(order, never, self._worker)
+        await self._entries.enter(order, never, self._worker)

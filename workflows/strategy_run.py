@@ -11,12 +11,13 @@ from temporalio.common import RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.degraded_exit import DegradedExitActivities, off_books_number
-    from activities.orders import NOT_PLACED, STORE_AWAY, OrderActivities
-    from activities.runs import STOOD_DOWN, RunActivities
+    from activities.degraded_exit import DegradedExitActivities
+    from activities.failure_types import NOT_PLACED, STOOD_DOWN, STORE_AWAY
+    from activities.orders import OrderActivities
+    from activities.runs import RunActivities
     from domain.day import Day
     from domain.messages import read_stop, read_stop_loss
-    from domain.order import Leg, LegKey, OrderTerms, Reason
+    from domain.order import Leg, LegKey, OrderTerms, Reason, off_books_number
     from domain.run import (
         ActivateRun,
         Activation,

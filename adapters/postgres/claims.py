@@ -17,15 +17,14 @@ from adapters.postgres.write_batcher import Batcher, Later
 from domain.budget import ENTRIES, EXITS
 from domain.errors import StoreUnavailable
 from domain.limits import MAY_PASS, ORDERS_A_DAY, Bar, why_barred
-from domain.order import Attempt, OrderStatus, Reason
+from domain.order import CLAIM_LASTS, Attempt, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed
 
-CLAIM_LASTS = timedelta(seconds=2)
 EARLIEST = timedelta(seconds=2)
 """How long before its instant an order may be claimed."""
 
-# A claim lasts two seconds: a worker that was frozen after it must not send later (checked before the call).
-# One more than two seconds before its time comes from a worker whose clock is ahead: it must not buy early.
+# A claim lasts `CLAIM_LASTS`: a worker that was frozen after it must not send later: checked at the call.
+# One more than `EARLIEST` before its time comes from a worker whose clock is ahead: it must not buy early.
 # One just before its time is sent at its time, and says so.
 # What an account has sent lately limits what it may send now: exits come first, and entries leave them room.
 # `sent_lately` waits for other claims of the account, whichever process makes them, and counts theirs too.
@@ -73,12 +72,13 @@ WITH asked AS (
     FROM ranked
 ), claimed AS (
     UPDATE orders
-    SET sent_at = GREATEST(allowed.now, allowed.due_at), send_before = allowed.now + interval '2 seconds',
+    SET sent_at = GREATEST(allowed.now, allowed.due_at),
+        send_before = allowed.now + CAST(:claim_lasts AS interval),
         status = 'sent', quantity = allowed.quantity, reason = allowed.reason, due_at = allowed.due_at
     FROM allowed
     WHERE orders.order_id = allowed.order_id AND orders.sent_at IS NULL AND orders.status = 'planned'
       AND (allowed.latest IS NULL OR allowed.now <= allowed.latest)
-      AND allowed.now >= allowed.due_at - interval '2 seconds'
+      AND allowed.now >= allowed.due_at - CAST(:earliest AS interval)
       AND allowed.in_budget
       AND NOT EXISTS (SELECT FROM gated WHERE gated.order_id = allowed.order_id AND gated.why IS NOT NULL)
     RETURNING orders.order_id
@@ -205,6 +205,8 @@ async def _judge(connection: AsyncConnection, claims: Sequence[Claim], wait: boo
             "latests": [claim.latest for claim in claims],
             "prices": [claim.price for claim in claims],
             "orders_a_day": ORDERS_A_DAY,
+            "claim_lasts": CLAIM_LASTS,
+            "earliest": EARLIEST,
             **_BUDGET,
         },
     )

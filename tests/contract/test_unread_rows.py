@@ -19,7 +19,7 @@ from domain.errors import InstrumentUnreadable
 from domain.order import Leg, OrderStatus, OrderTerms, Reason
 from domain.run import Entered, EnterOrder, Exited, ExitOrder
 from domain.strategy import Product
-from tests.contract.test_desk_on_paper import HORIZON, Account, House
+from tests.contract.test_executor_on_paper import HORIZON, Account, House
 from tests.paper_process import PaperProcess
 
 SBIN = OrderTerms("NSE", "SBIN", Product.CNC)

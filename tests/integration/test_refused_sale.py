@@ -10,10 +10,15 @@ from adapters.kite.connection_pool import ConnectionPool
 from adapters.postgres.engine import Store
 from adapters.process.clock import SystemClock
 from domain.order import Leg, Reason
-from execution.executor import ExecutionRules, OrderExecutor
+from execution.account_login import AccountLogin
+from execution.account_snapshot import AccountSnapshots
+from execution.execution_rules import ExecutionRules
+from execution.exit_policy import ExitPolicy
 from execution.order_intent import OrderIntent
+from execution.order_path import OrderPath
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
-from tests.fakes.house import MemoryCache
+from tests.fakes.house import MemoryAlerts, MemoryCache
+from tests.fakes.trading_days import MemoryTradingDays
 from tests.scripted_server import ScriptedServer, answer
 from tests.store_rows import TERMS, Desk, just_now
 
@@ -32,13 +37,16 @@ async def test_a_refused_sale_says_why_in_its_row_and_in_the_timeline(
     await house.runs.activate(house.start())
     await house.bought()
     brokers = MemoryBrokers(MemoryBroker(clock))
-    desk = OrderExecutor(house.log, MemoryCache(), brokers, clock, ExecutionRules())
+    path = OrderPath.on(house.log, MemoryCache(), brokers, clock, MemoryTradingDays(), MemoryAlerts())
     intent = OrderIntent(house.key(Leg.EXIT), TERMS, 10, Reason.SELL, just_now(), patience=0)
+    login = AccountLogin(brokers, clock, intent)
+    accounts = AccountSnapshots(house.log, brokers, clock)
+    policy = ExitPolicy(intent, login, accounts, house.log, clock, ExecutionRules())
     async with ScriptedServer(answer(status, {"status": "error", "message": words})) as kite:
         broker = KiteBroker(KiteClient("key", "token", kite.root, wire), clock)
-        await desk.place_once(intent, broker, asyncio.Event())
+        login.opened(broker)
         async with asyncio.timeout(5):  # nothing to look up: the answer was clear
-            await desk.settle(intent, broker, asyncio.Event())
+            await path.executor.execute(policy, asyncio.Event(), await house.log.leg(intent.key))
         assert len(kite.requests) == 1
     wire.close()
     row = next(row for row in await house.orders() if row.leg == "exit")

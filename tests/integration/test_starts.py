@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.runs import STOOD_DOWN, RunActivities
+from activities.failure_types import STOOD_DOWN
+from activities.runs import RunActivities
 from adapters.postgres.engine import Store
 from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.postgres.runs import PostgresRunStore

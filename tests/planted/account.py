@@ -49,7 +49,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
     Bug(
         "a part sold by hand ends the exit",
         "Four of ten are sold by hand: the six that are left are forgotten.",
-        "execution/executor.py",
+        "execution/exit_policy.py",
         "        if quantity == 0:\n            raise ClosedOutside\n",
         "        if quantity is not None and quantity < missing:\n            raise ClosedOutside\n",
         (SINGLES,),

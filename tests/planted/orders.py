@@ -1,6 +1,6 @@
 """Planted in what an order goes through: when it may be sent, what became of it, how much is sold."""
 
-from tests.planted.bug import DESK, LATE, LEG, OUTCOMES, ROWS, SINGLES, TOGETHER, Bug
+from tests.planted.bug import EXECUTOR, LATE, LEG, OUTCOMES, ROWS, SINGLES, TOGETHER, Bug
 
 ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -69,20 +69,17 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "position 0 on a failed read",
         "A position book that could not be read counts as one without sales.",
-        "execution/executor.py",
-        "        except (BrokerUnavailable, LoginNeeded, BrokerRefused):\n            return False\n"
-        "        now, horizons = ",
-        "        except (BrokerUnavailable, LoginNeeded, BrokerRefused):\n"
-        "            positions = Listing()\n"
-        "        now, horizons = ",
+        "execution/order_book.py",
+        "    except (BrokerUnavailable, BrokerRefused, LoginNeeded):\n        return None\n",
+        "    except (BrokerUnavailable, BrokerRefused, LoginNeeded):\n        return Listing()\n",
         (TOGETHER,),
     ),
     Bug(
         "an unreadable order book is an empty one",
         "An entry is given up as absent although nobody could look.",
-        "execution/executor.py",
-        "        except (BrokerUnavailable, BrokerRefused):\n            return None\n",
-        "        except (BrokerUnavailable, BrokerRefused):\n            return Listing()\n",
+        "execution/order_book.py",
+        "    except (BrokerUnavailable, BrokerRefused):\n        return None\n",
+        "    except (BrokerUnavailable, BrokerRefused):\n        return Listing()\n",
         (TOGETHER,),
     ),
     Bug(
@@ -104,8 +101,8 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "the missed rule is an hour wide",
         "A worker that was frozen for half a minute buys on its return.",
-        "execution/legs.py",
-        "        latest = order.due_at + self._missed_after\n",
+        "execution/entries.py",
+        "        latest = order.due_at + self._rules.missed_after\n",
         "        latest = order.due_at + timedelta(hours=1)\n",
         (SINGLES,),
     ),
@@ -139,17 +136,15 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "execution/order_sender.py",
         "            await asyncio.shield(call)",
         "            await call",
-        (DESK,),
+        (EXECUTOR,),
     ),
     Bug(
         "a silent broker is a dead login",
         "A read that failed sends the user to log in, and the run waits for it.",
-        "execution/executor.py",
-        "        except LoginNeeded:\n            await self._brokers.login_died(key.user_id, broker)\n"
-        "            raise\n        except (BrokerUnavailable, BrokerRefused):",
-        "        except (LoginNeeded, BrokerUnavailable):\n"
-        "            await self._brokers.login_died(key.user_id, broker)\n"
-        "            raise LoginNeeded from None\n        except BrokerRefused:",
+        "execution/order_book.py",
+        "    except (BrokerUnavailable, BrokerRefused):\n        return None\n",
+        "    except BrokerUnavailable:\n        raise LoginNeeded from None\n"
+        "    except BrokerRefused:\n        return None\n",
         (SINGLES,),
     ),
     Bug(
@@ -171,7 +166,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a sale without Postgres takes an ordinary number",
         "One tag for two orders: the second is taken for the first.",
-        "activities/degraded_exit.py",
+        "domain/order.py",
         "    return OFF_BOOKS_BLOCK * (tries + 1)",
         "    return OFF_BOOKS_BLOCK + tries",
         ("tests/unit/test_off_books_numbers.py",),
@@ -179,10 +174,10 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "the market's close is not looked at again",
         "An entry that comes late is sent when nobody trades any more.",
-        "execution/legs.py",
+        "execution/entries.py",
         "min(latest, order.closes_at) if order.closes_at else latest",
         "latest",
-        (DESK,),
+        (EXECUTOR,),
     ),
     Bug(
         "a sale that turns up late is only written down",
@@ -211,10 +206,10 @@ ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
         "what a run sold without the store is forgotten with the run",
         "Ended from outside before Postgres was back: whoever takes over sells the same shares again.",
-        "execution/legs.py",
-        "        if order.adopted:\n            await self._own_strays(intent)\n",
+        "execution/exits.py",
+        "        if order.adopted:\n            await self._adopt_untracked(intent)\n",
         "",
-        ("tests/unit/test_strays.py",),
+        ("tests/unit/test_untracked_orders.py",),
     ),
     Bug(
         "a sale that was found but not written down is sent again",
@@ -222,7 +217,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "execution/untracked_orders.py",
         " if attempt.status is not OrderStatus.PLANNED}",
         "}",
-        ("tests/unit/test_strays.py",),
+        ("tests/unit/test_untracked_orders.py",),
     ),
     Bug(
         "a refusal without an error type is unknown",
@@ -302,7 +297,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "execution/untracked_orders.py",
         "        if not book.covers(intent.terms.symbol):\n            return False\n",
         "",
-        ("tests/unit/test_strays.py",),
+        ("tests/unit/test_untracked_orders.py",),
     ),
     Bug(
         "a stop without a price alarms no one",

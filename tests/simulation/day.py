@@ -19,10 +19,9 @@ from domain.order import Attempt
 from domain.run import RUN_VERSION, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
-from execution.entry_checks import EntryChecks
-from execution.executor import ExecutionRules, OrderExecutor
-from execution.exit_alerts import ExitAlerts
-from execution.legs import LegExecutor
+from execution.degraded_exit import DegradedExit
+from execution.execution_rules import ExecutionRules
+from execution.order_path import OrderPath
 from tests.fakes.house import MemoryAlerts
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.simulation.exchange import Accounts, Entry, Exchange
@@ -33,6 +32,7 @@ from tests.simulation.loop import VirtualLoop
 from tests.simulation.server import Killed, Server, attempt_now
 from workflows.strategy_run import StrategyRun
 
+RULES = ExecutionRules()
 EPOCH = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 BUY, SELL, CLOSE = 20.0, 80.0, 400.0
 """Seconds into the day."""
@@ -156,14 +156,13 @@ class _Day:
         self.alerts = MemoryAlerts()
         self.outside = contextvars.copy_context()
         clock = _Clock(self)
-        desk = OrderExecutor(self.orders, self.cache, self.brokers, clock, ExecutionRules())
-        gate = EntryChecks(self.brokers, self.cache, clock, MemoryTradingDays())
-        watch = ExitAlerts(self.orders, self.alerts)
-        dealer = LegExecutor(desk, gate, watch, self.brokers, clock, timedelta(seconds=5))
-        self.hands = Hands(self, self.orders, dealer, clock)
-        orders = OrderActivities(dealer, desk, self.hands)  # type: ignore[arg-type]
+        path = OrderPath.on(
+            self.orders, self.cache, self.brokers, clock, MemoryTradingDays(), self.alerts, RULES
+        )
+        self.hands = Hands(self, self.orders, path, clock)
+        orders = OrderActivities(path.entries, path.exits, path.sender, self.hands)  # type: ignore[arg-type]
         runs = RunActivities(self.runs, self.cache, self.alerts)
-        off_books = DegradedExitActivities(self.orders, self.brokers, clock, ExecutionRules().horizons)
+        off_books = DegradedExitActivities(DegradedExit(self.orders, self.brokers, clock, RULES.horizons))
         activities = {
             name: getattr(room, name)
             for room in (orders, runs, off_books)

@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.ports import Clock
 from domain.run import Armed, EnterOrder, ExitOrder
 from domain.scheduled_order import GONE_AFTER, LEASE, ScheduledOrder
-from execution.legs import LegExecutor
+from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
 from tests.simulation.house import Orders
 from tests.simulation.loop import VirtualLoop
@@ -65,7 +65,7 @@ class Hands:
 
     stage: Stage
     orders: Orders
-    dealer: LegExecutor
+    path: OrderPath
     clock: Clock
     of: dict[Worker, ScheduledOrders] = field(default_factory=dict)
 
@@ -96,7 +96,8 @@ class Hands:
     def _of(self, worker: Worker) -> ScheduledOrders:
         if worker not in self.of:
             log = _Log(self.orders, worker)
-            self.of[worker] = ScheduledOrders(log, self.dealer, self.clock, f"worker {len(self.of) + 1}")
+            path, name = self.path, f"worker {len(self.of) + 1}"
+            self.of[worker] = ScheduledOrders(log, path.entries, path.exits, path.sender, self.clock, name)
         return self.of[worker]
 
     def _is_dead(self, worker: Worker) -> bool:

@@ -14,10 +14,7 @@ from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.run import Entered, EnterOrder, ExitOrder
 from domain.session import ClosedDay, DaySource, Session, at
 from domain.strategy import Outcome, Product
-from execution.entry_checks import EntryChecks
-from execution.executor import ExecutionRules, OrderExecutor
-from execution.exit_alerts import ExitAlerts
-from execution.legs import LegExecutor
+from execution.order_path import OrderPath
 from tests.fakes.armed import MemoryScheduledOrderLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
@@ -46,7 +43,7 @@ def session(opens: time, closes: time) -> Session:
 
 
 class House:
-    """A dealer half a minute before an entry, and the calendar that it asks."""
+    """The order path half a minute before an entry, and the calendar that it asks."""
 
     def __init__(self) -> None:
         self.clock = ManualClock(BUY_AT - timedelta(seconds=30))
@@ -54,13 +51,11 @@ class House:
         self.broker = MemoryBroker(self.clock)
         self.brokers = MemoryBrokers(self.broker)
         self.log = MemoryOrderLog(self.clock)
-        desk = OrderExecutor(self.log, MemoryCache(), self.brokers, self.clock, ExecutionRules())
-        gate = EntryChecks(self.brokers, MemoryCache(), self.clock, self.days)
-        watch = ExitAlerts(self.log, MemoryAlerts())
-        self.dealer = LegExecutor(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
+        cache, alerts = MemoryCache(), MemoryAlerts()
+        self.path = OrderPath.on(self.log, cache, self.brokers, self.clock, self.days, alerts)
 
     def begin(self, order: EnterOrder = ORDER) -> "asyncio.Task[Entered]":
-        return asyncio.ensure_future(self.dealer.enter(order, asyncio.Event(), "worker"))
+        return asyncio.ensure_future(self.path.entries.enter(order, asyncio.Event(), "worker"))
 
     async def entered(self, order: EnterOrder = ORDER) -> Entered:
         work = self.begin(order)
@@ -100,7 +95,7 @@ async def test_a_day_that_is_closed_after_the_entry_was_armed_is_not_bought() ->
     house = House()
     held = await MemoryScheduledOrderLog(house.log).arm(ORDER, "worker")
     assert held is not None
-    work = asyncio.ensure_future(house.dealer.enter(ORDER, asyncio.Event(), "worker", held.attempt))
+    work = asyncio.ensure_future(house.path.entries.enter(ORDER, asyncio.Event(), "worker", held.attempt))
     await house.clock.settle()
     await house.clock.advance(25)
     assert not work.done()
@@ -115,7 +110,7 @@ async def test_the_run_ends_although_nobody_logged_in_on_the_holiday() -> None:
     held = await MemoryScheduledOrderLog(house.log).arm(ORDER, "worker")
     assert held is not None
     house.days.says = CLOSED
-    await house.dealer.enter(ORDER, asyncio.Event(), "worker", held.attempt)
+    await house.path.entries.enter(ORDER, asyncio.Event(), "worker", held.attempt)
     house.brokers.logged_in = False
     assert (await house.entered()).outcome is Outcome.SKIPPED
 
@@ -173,7 +168,7 @@ async def test_a_sale_does_not_ask_the_calendar(says: ClosedDay | CalendarUnknow
     house.days.says = says
     asked = len(house.days.asked)
     sale = ExitOrder(replace(KEY, leg=Leg.EXIT), ORDER.terms, 10, Reason.STOPLOSS, house.clock.now())
-    work = asyncio.ensure_future(house.dealer.exit(sale, asyncio.Event(), "worker"))
+    work = asyncio.ensure_future(house.path.exits.exit(sale, asyncio.Event(), "worker"))
     await house.clock.settle()
     await house.clock.advance(30)
     assert (await work).sold == 10

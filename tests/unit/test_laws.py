@@ -20,8 +20,8 @@ ROOMS = (
     "local",
     "migrations",
 )
-PLACERS = {"execution/order_sender.py", "activities/degraded_exit.py"}
-"""Who hands an order to the broker's port: the order desk, and the emergency exit without Postgres."""
+PLACERS = {"execution/order_sender.py", "execution/degraded_exit.py"}
+"""Who hands an order to the broker's port: the order sender, and the exit without Postgres."""
 PASSES_ON = {"adapters/kite/traced.py"}
 """Who wraps the account itself: what it is handed goes on once, as it came."""
 REVIEWED_SQL = {

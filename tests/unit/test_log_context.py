@@ -22,7 +22,7 @@ from domain.scheduled_order import ScheduledOrder
 from domain.strategy import Phase, Product
 from execution.scheduled_orders import ScheduledOrders
 from tests.fakes.watch_list import watched
-from tests.unit.test_desk import KEY, NOW
+from tests.unit.test_executor import KEY, NOW
 from tests.unit.test_listener import House
 
 WHOSE = {"user_id": str(KEY.user_id), "strategy_id": str(KEY.strategy_id)}
@@ -93,10 +93,10 @@ async def test_lines_of_an_activity_and_of_what_it_left_running_carry_its_ids(li
 
 async def test_an_order_that_was_taken_over_from_a_dead_worker_says_whose_it_is(lines: io.StringIO) -> None:
     class Fails:
-        async def sell_held(self, *_: object) -> None:
+        async def sell_scheduled(self, *_: object) -> None:
             raise RuntimeError
 
-    armed = ScheduledOrders(None, Fails(), None, "worker")  # type: ignore[arg-type]
+    armed = ScheduledOrders(None, None, Fails(), None, None, "worker")  # type: ignore[arg-type]
     theirs = replace(KEY, strategy_id=UUID(int=7), user_id=UUID(int=8))
     for key in (KEY, theirs):
         armed.take(ScheduledOrder(replace(SALE, key=key), planned(key)))

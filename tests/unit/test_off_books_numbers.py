@@ -1,8 +1,7 @@
 """No two sends share a tag, whether Postgres was there or not."""
 
-from activities.degraded_exit import off_books_number
 from domain.leg import Plan, next_step
-from domain.order import NUMBERS, Leg, OrderStatus
+from domain.order import NUMBERS, Leg, OrderStatus, off_books_number
 from tests.unit.test_leg import EXIT, attempt
 
 

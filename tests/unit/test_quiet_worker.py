@@ -25,11 +25,13 @@ from tests.fakes.manual_clock import ManualClock
 async def test_worker_is_quiet_while_no_order_it_holds_is_near(due_in: timedelta, quiet: bool) -> None:
     clock, sent = ManualClock(), asyncio.Event()
 
-    async def sell_held(order: ExitOrder, attempt: Attempt) -> None:
+    async def sell_scheduled(order: ExitOrder, attempt: Attempt) -> None:
         await sent.wait()
 
-    dealer = cast("Any", SimpleNamespace(sell_held=sell_held))
-    orders = ScheduledOrders(MemoryScheduledOrderLog(MemoryOrderLog(clock)), dealer, clock, "one")
+    exits = cast("Any", SimpleNamespace(sell_scheduled=sell_scheduled))
+    unused = cast("Any", None)
+    log = MemoryScheduledOrderLog(MemoryOrderLog(clock))
+    orders = ScheduledOrders(log, unused, exits, unused, clock, "one")
     assert orders.is_quiet()
     key = LegKey(uuid4(), uuid4(), date(2026, 11, 20), 1, Leg.EXIT)
     order = ExitOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Reason.SELL, clock.now() + due_in)

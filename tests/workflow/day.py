@@ -21,10 +21,8 @@ from domain.order import Leg, OrderTerms, Reason
 from domain.run import RUN_VERSION, Adoption, ExitOrder, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
-from execution.entry_checks import EntryChecks
-from execution.executor import ExecutionRules, OrderExecutor
-from execution.exit_alerts import ExitAlerts
-from execution.legs import LegExecutor
+from execution.degraded_exit import DegradedExit
+from execution.order_path import OrderPath
 from tests.fakes.armed import ForgetfulOrders, MemoryScheduledOrderLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.clock import ElasticClock
@@ -59,14 +57,12 @@ class TestDay:
         self.log = MemoryOrderLog(self.clock)
 
     def activities(self) -> list[Callable[..., object]]:
-        dealer, desk = (
-            self._dealer(),
-            OrderExecutor(self.log, self.cache, self.brokers, self.clock, ExecutionRules()),
-        )
-        held = ForgetfulOrders(MemoryScheduledOrderLog(self.log), dealer, self.clock, "forgetful")
-        orders = OrderActivities(dealer, desk, held)
+        path = self._path()
+        parts = path.entries, path.exits, path.sender
+        forgetful = ForgetfulOrders(MemoryScheduledOrderLog(self.log), *parts, self.clock, "forgetful")
+        orders = OrderActivities(*parts, forgetful)
         runs = RunActivities(self.store, self.cache, self.alerts)
-        off_books = DegradedExitActivities(self.log, self.brokers, self.clock, Horizons())
+        off_books = DegradedExitActivities(DegradedExit(self.log, self.brokers, self.clock, Horizons()))
         return [
             *(orders.arm_entry, orders.enter, orders.settle_entry),
             *(orders.arm_exit, orders.exit, orders.settle_exit),
@@ -74,11 +70,8 @@ class TestDay:
             *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         ]
 
-    def _dealer(self) -> LegExecutor:
-        desk = OrderExecutor(self.log, self.cache, self.brokers, self.clock, ExecutionRules())
-        gate = EntryChecks(self.brokers, self.cache, self.clock, self.days)
-        watch = ExitAlerts(self.log, self.alerts)
-        return LegExecutor(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
+    def _path(self) -> OrderPath:
+        return OrderPath.on(self.log, self.cache, self.brokers, self.clock, self.days, self.alerts)
 
     async def start(
         self,
@@ -109,7 +102,7 @@ class TestDay:
         sale = next(row for row in self.log.rows.values() if row.key.leg is Leg.EXIT)
         terms = OrderTerms(self.strategy.exchange, self.strategy.symbol, self.strategy.product)
         order = ExitOrder(sale.key, terms, self.strategy.quantity, Reason.STOPLOSS, self.clock.now())
-        await self._dealer().sell_held(order, sale)
+        await self._path().exits.sell_scheduled(order, sale)
 
     def keeping(self) -> None:
         """Make the strategy one that keeps its shares when it is stopped."""

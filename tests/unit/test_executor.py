@@ -1,4 +1,4 @@
-"""The desk's send, where a test can reach between its steps."""
+"""The executor's send, where a test can reach between its steps."""
 
 import asyncio
 from dataclasses import replace
@@ -13,11 +13,8 @@ from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason, 
 from domain.ports import Claimed, NotClaimed
 from domain.run import EnterOrder
 from domain.strategy import Outcome, Product
-from execution.entry_checks import EntryChecks
-from execution.executor import ExecutionRules, OrderExecutor
-from execution.exit_alerts import ExitAlerts
-from execution.legs import LegExecutor
-from execution.order_intent import Barred, OrderIntent
+from execution.order_intent import OrderIntent
+from execution.order_path import OrderPath
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
@@ -28,22 +25,28 @@ KEY = LegKey(UUID(int=1), UUID(int=2), date(2026, 11, 23), 1, Leg.ENTRY)
 INTENT = OrderIntent(KEY, OrderTerms("NSE", "TCS", Product.CNC), 10, Reason.BUY, NOW)
 
 
+ORDER = EnterOrder(KEY, INTENT.terms, 10, Decimal(900), NOW)
+
+
+def path_to(broker: MemoryBroker, log: MemoryOrderLog, clock: ManualClock) -> OrderPath:
+    """Return the path of an order to one account, on fakes."""
+    return OrderPath.on(log, MemoryCache(), MemoryBrokers(broker), clock, MemoryTradingDays(), MemoryAlerts())
+
+
 async def test_the_brokers_answer_is_written_when_the_sender_is_cancelled_while_it_waits() -> None:
     clock = ManualClock(NOW)
     broker = MemoryBroker(clock)
     broker.script.append(Answer.REFUSE)
     answer = broker.holds[Side.BUY] = asyncio.Event()
     log = MemoryOrderLog(clock)
-    desk = OrderExecutor(log, MemoryCache(), MemoryBrokers(broker), clock, ExecutionRules())
-    sending = asyncio.ensure_future(
-        desk.place_once(replace(INTENT, due_at=clock.now()), broker, asyncio.Event())
-    )
+    path = path_to(broker, log, clock)
+    sending = asyncio.ensure_future(path.entries.enter(ORDER, asyncio.Event(), "worker"))
     await clock.settle()
     assert broker.sent
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending
-    finished = asyncio.ensure_future(desk.sends_finished())
+    finished = asyncio.ensure_future(path.sender.finished())
     await clock.settle()
     assert not finished.done(), "who ends this process waits for it"
     answer.set()
@@ -52,7 +55,7 @@ async def test_the_brokers_answer_is_written_when_the_sender_is_cancelled_while_
 
 
 class DoubtfulDay(MemoryOrderLog):
-    """A log whose gate waits for the answer to a sale of the user."""
+    """A log whose claim waits for the answer to a sale of the user."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(clock)
@@ -70,35 +73,25 @@ class DoubtfulDay(MemoryOrderLog):
 async def test_an_entry_waits_for_what_is_not_known_and_says_so_when_it_is_too_late(answered: bool) -> None:
     clock = ManualClock(NOW)
     broker, log = MemoryBroker(clock), DoubtfulDay(clock)
-    desk = OrderExecutor(log, MemoryCache(), MemoryBrokers(broker), clock, ExecutionRules())
-    latest = clock.now() + timedelta(seconds=5)
-    sending = asyncio.ensure_future(
-        desk.place_once(replace(INTENT, due_at=clock.now(), latest=latest), broker, asyncio.Event())
-    )
+    path = path_to(broker, log, clock)
+    sending = asyncio.ensure_future(path.entries.enter(ORDER, asyncio.Event(), "worker"))
     await clock.settle()
     assert not sending.done()
     log.doubt = not answered
     await clock.advance(6 if not answered else 1)
-    if answered:
-        await sending
-    else:
-        with pytest.raises(Barred, match="not known"):
-            await sending
+    entered = await sending
+    assert (entered.outcome, entered.detail) == ((None, "") if answered else (Outcome.SKIPPED, "not known"))
     assert len(broker.sent) == answered
 
 
 @pytest.mark.parametrize(("late", "sent"), [(1.5, 1), (2.5, 0)])
 async def test_an_entry_that_is_late_is_not_sent_after_the_close(late: float, sent: int) -> None:
     clock = ManualClock(NOW)
-    broker, log, cache = MemoryBroker(clock), MemoryOrderLog(clock), MemoryCache()
-    brokers = MemoryBrokers(broker)
-    desk = OrderExecutor(log, cache, brokers, clock, ExecutionRules())
-    watch = ExitAlerts(log, MemoryAlerts())
-    gate = EntryChecks(brokers, cache, clock, MemoryTradingDays())
-    dealer = LegExecutor(desk, gate, watch, brokers, clock, timedelta(seconds=5))
+    broker = MemoryBroker(clock)
+    path = path_to(broker, MemoryOrderLog(clock), clock)
     due_at = NOW - timedelta(seconds=late)
     order = EnterOrder(KEY, INTENT.terms, 10, Decimal(900), due_at, closes_at=due_at + timedelta(seconds=2))
-    buying = asyncio.ensure_future(dealer.enter(order, asyncio.Event(), "worker"))
+    buying = asyncio.ensure_future(path.entries.enter(order, asyncio.Event(), "worker"))
     await clock.settle()
     await clock.advance(30)
     entered = await buying

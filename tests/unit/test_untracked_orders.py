@@ -2,39 +2,33 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from domain.listing import Listing
 from domain.order import BrokerOrder, Leg, OrderRequest, OrderStatus, Reason, Side
 from domain.run import Exited, ExitOrder
-from execution.entry_checks import EntryChecks
-from execution.executor import ExecutionRules, OrderExecutor
-from execution.exit_alerts import ExitAlerts
-from execution.legs import LegExecutor
+from execution.order_path import OrderPath
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.trading_days import MemoryTradingDays
-from tests.unit.test_desk import INTENT, KEY, NOW
+from tests.unit.test_executor import INTENT, KEY, NOW
 
 EXIT = replace(KEY, leg=Leg.EXIT)
 ORDER = ExitOrder(EXIT, INTENT.terms, 10, Reason.STOP, NOW, adopted=True)
 
 
 class House:
-    """A dealer over a book in which ten shares were bought and, under the tag 1000, sold."""
+    """The exits over a book in which ten shares were bought and, under the tag 1000, sold."""
 
     def __init__(self) -> None:
         self.clock = ManualClock(NOW)
         self.broker = MemoryBroker(self.clock)
         self.brokers = MemoryBrokers(self.broker)
         self.log = MemoryOrderLog(self.clock)
-        desk = OrderExecutor(self.log, MemoryCache(), self.brokers, self.clock, ExecutionRules())
-        gate = EntryChecks(self.brokers, MemoryCache(), self.clock, MemoryTradingDays())
-        watch = ExitAlerts(self.log, MemoryAlerts())
-        self.dealer = LegExecutor(desk, gate, watch, self.brokers, self.clock, timedelta(seconds=5))
+        days, alerts = MemoryTradingDays(), MemoryAlerts()
+        self.exits = OrderPath.on(self.log, MemoryCache(), self.brokers, self.clock, days, alerts).exits
 
     async def sold_without_the_store(self, quantity: int = 10) -> None:
         for side, tag, shares in ((Side.BUY, KEY.tag(1), 10), (Side.SELL, EXIT.tag(1000), quantity)):
@@ -42,7 +36,7 @@ class House:
         await self.log.plan(EXIT, INTENT.terms, 1, None)  # written with the entry's fill
 
     async def settled(self, order: ExitOrder = ORDER, seconds: float = 60) -> Exited:
-        work = asyncio.ensure_future(self.dealer.settle_exit(order))
+        work = asyncio.ensure_future(self.exits.settle(order))
         for _ in range(int(seconds)):
             await self.clock.advance(1)
             if work.done():
@@ -72,7 +66,7 @@ async def test_whoever_takes_over_counts_what_was_sold_without_the_store(house: 
 async def test_what_is_left_is_sold_and_no_more(house: House) -> None:
     await house.sold_without_the_store(quantity=4)
     assert (await house.settled()).held == 6
-    selling = asyncio.ensure_future(house.dealer.exit(ORDER, asyncio.Event(), "the new run"))
+    selling = asyncio.ensure_future(house.exits.exit(ORDER, asyncio.Event(), "the new run"))
     for _ in range(30):
         await house.clock.advance(1)
     assert (await selling).held == 0
@@ -83,7 +77,7 @@ async def test_a_row_whose_writer_died_before_he_had_seen_to_it_is_not_sent_agai
     await house.sold_without_the_store()
     await house.log.plan(EXIT, INTENT.terms, 1000, NOW)
     assert (await house.settled()).held == 0
-    assert (await house.dealer.exit(ORDER, asyncio.Event(), "the new run")).sold == 10
+    assert (await house.exits.exit(ORDER, asyncio.Event(), "the new run")).sold == 10
     assert house.sales == 1
 
 
@@ -91,7 +85,7 @@ async def test_a_sale_that_the_order_book_does_not_show_yet_is_waited_for(house:
     """The position book knows of it: something was sold that the order book does not explain."""
     await house.sold_without_the_store()
     house.broker.hidden = {Side.SELL}
-    work = asyncio.ensure_future(house.dealer.settle_exit(ORDER))
+    work = asyncio.ensure_future(house.exits.settle(ORDER))
     for _ in range(10):
         await house.clock.advance(1)
     assert not work.done()
@@ -120,7 +114,7 @@ async def test_a_sale_that_may_be_in_an_unread_row_is_waited_for_without_end(
 ) -> None:
     await house.sold_without_the_store()
     house.broker.hidden, house.broker.unread_orders = {Side.SELL}, frozenset({symbol})
-    work = asyncio.ensure_future(house.dealer.settle_exit(ORDER))
+    work = asyncio.ensure_future(house.exits.settle(ORDER))
     for _ in range(300):
         await house.clock.advance(1)
     assert not work.done()
@@ -140,4 +134,4 @@ async def test_an_unread_row_of_another_symbol_holds_nobody_up(house: House) -> 
 async def test_a_run_that_is_not_adopted_asks_the_broker_nothing(house: House) -> None:
     await house.log.plan(EXIT, INTENT.terms, 1, None)
     house.broker.reads_fail = True
-    assert (await house.dealer.settle_exit(replace(ORDER, adopted=False))).held == 10
+    assert (await house.exits.settle(replace(ORDER, adopted=False))).held == 10

@@ -1,4 +1,4 @@
-"""The order desk on the real wire: every fault of the paper exchange, on a BUY and on a SELL, and together.
+"""The executor on the real wire: every fault of the paper exchange, on a BUY and on a SELL, and together.
 
 All cases run at once, each on an account of its own; the exchange's ledger tells what was really done.
 """
@@ -26,10 +26,8 @@ from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
 from domain.ports import Broker
 from domain.run import Entered, EnterOrder, Exited, ExitOrder
 from domain.strategy import Outcome, Product
-from execution.entry_checks import EntryChecks
-from execution.executor import ExecutionRules, OrderExecutor
-from execution.exit_alerts import ExitAlerts
-from execution.legs import LegExecutor
+from execution.execution_rules import ExecutionRules
+from execution.order_path import OrderPath
 from tests.fakes.armed import ForgetfulOrders, MemoryScheduledOrderLog
 from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
 from tests.fakes.trading_days import MemoryTradingDays
@@ -72,7 +70,7 @@ class Case:
     login_after: float | None = None
     bought: int = QUANTITY
     adrift: int = 0
-    """Shares that a lost entry bought after the desk had given it up in doubt."""
+    """Shares that a lost entry bought after the executor had given it up in doubt."""
 
     def __str__(self) -> str:
         later = f" then {' + '.join(map(str, self.later))}" if self.later else ""
@@ -131,12 +129,10 @@ class House:
         self.account = account
         self.log = MemoryOrderLog(clock)
         cache = MemoryCache()
-        desk = OrderExecutor(self.log, cache, account, clock, RULES)
-        gate = EntryChecks(account, cache, clock, MemoryTradingDays())
-        watch = ExitAlerts(self.log, MemoryAlerts())
-        dealer = LegExecutor(desk, gate, watch, account, clock, timedelta(seconds=5))
-        held = ForgetfulOrders(MemoryScheduledOrderLog(self.log), dealer, clock, "forgetful")
-        self._orders = OrderActivities(dealer, desk, held)
+        path = OrderPath.on(self.log, cache, account, clock, MemoryTradingDays(), MemoryAlerts(), RULES)
+        parts = path.entries, path.exits, path.sender
+        forgetful = ForgetfulOrders(MemoryScheduledOrderLog(self.log), *parts, clock, "forgetful")
+        self._orders = OrderActivities(*parts, forgetful)
         self._key = LegKey(uuid4(), uuid4(), date(2026, 11, 23), 1, Leg.ENTRY)
 
     async def trade(self, case: Case) -> Story:
@@ -205,7 +201,7 @@ class House:
         return any(row["transaction_type"] == side for row in await self._mine("ledger"))
 
     async def _nothing_is_on_its_way(self) -> None:
-        """Wait until the exchange has taken or refused every order that the desk gave up in doubt."""
+        """Wait until the exchange has taken or refused every order that the executor gave up in doubt."""
         doubtful = {row.tag for row in self.log.rows.values() if row.status is OrderStatus.ABSENT}
         arrived: set[str] = set()
         while not doubtful <= arrived:
@@ -244,7 +240,7 @@ ALONE = [
     *(Case(side, (TAKEN_LATE,)) for side in ("BUY", "SELL")),
     Case("BUY", (TAKEN_TOO_LATE,), bought=0, adrift=QUANTITY),
     Case("SELL", (TAKEN_TOO_LATE,)),
-    # Taken when the desk had proved it absent, and before the next attempt could pass.
+    # Taken when the executor had proved it absent, and before the next attempt could pass.
     Case("SELL", (TAKEN_TOO_LATE, fault("rate_limit_429", count=12))),
     # Answers that are plain.
     *(Case(side, (fault("rate_limit_429"),)) for side in ("BUY", "SELL")),

@@ -1,4 +1,4 @@
-"""The entry's gate says why nothing was bought."""
+"""The entry's checks say why nothing was bought."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,9 @@ from domain.order import Leg, LegKey, OrderTerms
 from domain.quote import Quote
 from domain.run import Entered, EnterOrder
 from domain.strategy import Outcome, Product
+from execution.due_orders import DueOrders
 from execution.entry_checks import EntryChecks
+from execution.runtime_lock import RuntimeLock
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
 from tests.fakes.manual_clock import ManualClock
@@ -30,14 +32,20 @@ class NoStore(MemoryBroker):
 LATEST = timedelta(seconds=5)
 
 
+def checks_on(brokers: MemoryBrokers, clock: ManualClock) -> EntryChecks:
+    """Return the checks on fakes."""
+    lock, due = RuntimeLock(MemoryCache(), clock), DueOrders(clock)
+    return EntryChecks(brokers, lock, due, clock, MemoryTradingDays())
+
+
 @pytest.mark.parametrize("late", [5.5, 3600])
 async def test_missed_and_not_without_a_price_when_nobody_got_to_it_in_time(late: float) -> None:
     clock = ManualClock()
     due_at = clock.now() - timedelta(seconds=late)
     key = LegKey(uuid4(), uuid4(), due_at.date(), 1, Leg.ENTRY)
     order = EnterOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3400), due_at)
-    gate = EntryChecks(MemoryBrokers(MemoryBroker(clock)), MemoryCache(), clock, MemoryTradingDays())
-    refusal = await gate.wait(order, due_at + LATEST, asyncio.Event(), "a worker")
+    checks = checks_on(MemoryBrokers(MemoryBroker(clock)), clock)
+    refusal = await checks.check(order, due_at + LATEST, asyncio.Event(), "a worker")
     assert isinstance(refusal, Entered)
     assert refusal.outcome is Outcome.MISSED
     assert f"{late:.1f} s after" in refusal.detail
@@ -49,9 +57,9 @@ async def test_an_entry_of_another_account_than_the_connected_one_is_not_sent_an
     key = LegKey(uuid4(), uuid4(), due_at.date(), 1, Leg.ENTRY)
     terms = OrderTerms("NSE", "TCS", Product.CNC, "zerodha:AB1234")
     brokers = MemoryBrokers(MemoryBroker(clock), connected="zerodha:XY9999")
-    gate = EntryChecks(brokers, MemoryCache(), clock, MemoryTradingDays())
+    checks = checks_on(brokers, clock)
     asked = asyncio.ensure_future(
-        gate.wait(
+        checks.check(
             EnterOrder(key, terms, 10, Decimal(3400), due_at), due_at + LATEST, asyncio.Event(), "a worker"
         )
     )
@@ -67,8 +75,8 @@ async def test_an_entry_waits_for_the_store_where_its_turn_to_ask_is_written() -
     clock = ManualClock()
     key = LegKey(uuid4(), uuid4(), clock.now().date(), 1, Leg.ENTRY)
     order = EnterOrder(key, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3400), clock.now())
-    gate = EntryChecks(MemoryBrokers(NoStore(clock)), MemoryCache(), clock, MemoryTradingDays())
+    checks = checks_on(MemoryBrokers(NoStore(clock)), clock)
     with pytest.raises(
         StoreUnavailable
-    ):  # the dealer tries again until it is too late: no word of "no price"
-        await gate.wait(order, clock.now() + LATEST, asyncio.Event(), "a worker")
+    ):  # the caller tries again until it is too late: no word of "no price"
+        await checks.check(order, clock.now() + LATEST, asyncio.Event(), "a worker")

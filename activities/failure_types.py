@@ -1,0 +1,10 @@
+"""Types of the failures by which activities tell the run what to do next."""
+
+NOT_PLACED = "OrderNotPlaced"
+"""Asks Temporal for the next of the attempts."""
+STORE_AWAY = "StoreUnavailable"
+"""Tells the run to sell alone; its detail says whether an order may be in flight."""
+IN_DOUBT = "OrderInDoubt"
+"""An order was sent without the store and never found: the run takes it that it may be in flight."""
+STOOD_DOWN = "StoodDown"
+"""There is nothing for this run to own."""

@@ -1,0 +1,51 @@
+"""Says how an entry ended, in the user's words."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.leg import average_price, filled
+from domain.order import Attempt, OrderStatus
+from domain.run import Entered, EnterOrder
+from domain.session import clock_text, exchange_time
+from domain.strategy import Outcome
+
+_WHY_NOTHING = {
+    OrderStatus.REJECTED: (Outcome.REJECTED, "the broker rejected it: {}"),
+    OrderStatus.NOT_PLACED: (Outcome.ORDER_FAILED, "it could not be placed: {}"),
+    OrderStatus.CANCELLED: (Outcome.ORDER_FAILED, "nothing was filled in time, so it was cancelled {}"),
+    OrderStatus.ABSENT: (
+        Outcome.ORDER_FAILED,
+        "it is in doubt: sent, but the broker never answered and its order book does not show it. "
+        "Look at your broker's order book; it is watched until the market closes. {}",
+    ),
+}
+
+
+def entered_by(attempts: Sequence[Attempt]) -> Entered:
+    """Return what the attempts of an entry came to, once all are over."""
+    bought = filled(attempts)
+    if bought or not attempts:
+        return Entered(bought, average_price(attempts))
+    last = attempts[-1]
+    in_doubt = any(attempt.status is OrderStatus.ABSENT for attempt in attempts)
+    if last.verdict is not None:
+        return Entered(0, outcome=last.verdict, detail=last.message, in_doubt=in_doubt)
+    outcome, words = _WHY_NOTHING[last.status]
+    return Entered(0, outcome=outcome, detail=words.format(last.message).strip(), in_doubt=in_doubt)
+
+
+def never_sent(attempts: Sequence[Attempt]) -> bool:
+    """Tell whether an entry was called off with nothing sent: there is nothing to look for at the broker."""
+    return len(attempts) == 1 and attempts[0].verdict is not None and attempts[0].sent_at is None
+
+
+def missed(order: EnterOrder, attempts: Sequence[Attempt], now: datetime, latest: datetime) -> Entered:
+    """Return the result of an entry that could not be sent until `latest`, with the last refusal if any."""
+    due = clock_text(exchange_time(order.due_at).timetz())
+    allowed = f"{(latest - order.due_at).total_seconds():g} s"
+    if len(attempts) > 1:
+        detail = f"refused until {allowed} after {due} had passed: {attempts[-2].message}"
+        return Entered(0, outcome=Outcome.ORDER_FAILED, detail=detail)
+    late = (now - order.due_at).total_seconds()
+    detail = f"missed execution: {late:.1f} s after {due}; an entry is sent at most {allowed} late"
+    return Entered(0, outcome=Outcome.MISSED, detail=detail)

@@ -1,0 +1,119 @@
+"""The rules of an exit: how much may be sold, and when an absent sale may be sent again."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from domain.leg import exit_may_be_resent
+from domain.listing import Listing
+from domain.order import Attempt, BrokerOrder
+from domain.ports import Broker, Brokers, Clock, OrderLog
+from execution.account_login import LoginAtHand
+from execution.account_snapshot import AccountSnapshots
+from execution.due_orders import DueOrders, ask_ahead
+from execution.execution_rules import ExecutionRules
+from execution.order_book import read_positions
+from execution.order_intent import ClosedOutside, OrderIntent
+from execution.policy import Login, Permit
+
+WARM_AHEAD = timedelta(seconds=2)
+"""How long before its instant a sale's connection is made; an entry's is, by its question for the price."""
+
+
+class ExitPolicy:
+    """Sells no more than the account still shows, for as long as shares are left."""
+
+    def __init__(
+        self,
+        intent: OrderIntent,
+        login: Login,
+        accounts: AccountSnapshots,
+        log: OrderLog,
+        clock: Clock,
+        rules: ExecutionRules,
+    ) -> None:
+        self.intent = intent
+        self.login = login
+        self.fill_seconds = rules.exit_fill
+        self._accounts = accounts
+        self._log = log
+        self._clock = clock
+        self._horizons = rules.horizons
+
+    async def may_plan_another(self, halt: asyncio.Event) -> bool:
+        """Allow it: an exit goes on while shares are left; the account is read before each send."""
+        return True
+
+    async def permit(self, missing: int, halt: asyncio.Event) -> Permit | None:
+        """Return the permit for what the account still shows. Raises `ClosedOutside`."""
+        account = await self.login.account()
+        # After a time without a login the account is read, however long that takes.
+        intent = replace(self.intent, patience=None) if self.login.was_away else self.intent
+        quantity = await self._accounts.sellable(intent, missing, account, halt)
+        if quantity == 0:
+            raise ClosedOutside
+        return None if quantity is None else Permit(quantity, account)
+
+    async def not_in_book(
+        self, unknown: Sequence[Attempt], attempts: Sequence[Attempt], book: Listing[BrokerOrder]
+    ) -> None:
+        """Plan another attempt where both of the broker's books prove that the sale is absent."""
+        positions = await read_positions(await self.login.account())
+        if positions is None:
+            return
+        now, terms = self._clock.now(), self.intent.terms
+        if exit_may_be_resent(attempts, book, positions, terms, now, self._horizons):
+            why = "not in the order book, and the position book shows no sale of it"
+            await self._log.supersede(unknown[-1], terms, absent=True, message=why, due_at=now)
+
+
+class ScheduledExitPolicy(ExitPolicy):
+    """Sells at the instant: opens and reads the account beside the claim, to save time.
+
+    A sale that is late, has no login or is not covered is left to its run, which looks closely.
+    """
+
+    def __init__(
+        self,
+        intent: OrderIntent,
+        brokers: Brokers,
+        due: DueOrders,
+        accounts: AccountSnapshots,
+        log: OrderLog,
+        clock: Clock,
+        rules: ExecutionRules,
+    ) -> None:
+        self._at_hand = LoginAtHand()
+        super().__init__(intent, self._at_hand, accounts, log, clock, rules)
+        self._brokers = brokers
+        self._due = due
+
+    async def permit(self, missing: int, halt: asyncio.Event) -> Permit | None:
+        """Return the permit at the time of the claim, with the account that is being opened beside it."""
+        due_at = self.intent.due_at
+        with self._due.waiting(due_at) as turn:
+            await self._clock.sleep_until(due_at - WARM_AHEAD)
+            opening = asyncio.ensure_future(self._covered(turn))
+            opening.add_done_callback(_seen)
+            self._at_hand.opening = opening
+            await self._due.until_claim(due_at, halt)
+        return Permit(missing, opening)
+
+    async def _covered(self, turn: int) -> Broker:
+        """Return the account once it was found, just before the instant, to hold what is to be sold.
+
+        Raises `NotCovered` where it does not.
+        """
+        account = await self._brokers.of(self.intent.key.user_id, self.intent.terms.account)
+        if self._clock.now() < self.intent.due_at:
+            await account.warm()
+            await self._clock.sleep_until(self.intent.due_at - ask_ahead(turn))
+        await self._accounts.ensure_covered(self.intent, account)
+        return account
+
+
+def _seen(task: "asyncio.Task[Broker]") -> None:
+    """Take note of a failure that no caller waits for."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,151 @@
+"""Sells: from before the instant of a sale to its end, for its run or for a worker that scheduled it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from domain.errors import LoginNeeded
+from domain.failpoint import failpoint
+from domain.leg import average_price, filled
+from domain.order import Attempt, OrderStatus
+from domain.ports import Brokers, Clock, OrderLog
+from domain.run import Exited, ExitOrder
+from domain.scheduled_order import EXIT_SENT_WITHIN
+from domain.sellable import patience
+from execution.account_login import AccountLogin
+from execution.account_snapshot import AccountSnapshots
+from execution.due_orders import DueOrders
+from execution.execution_rules import ExecutionRules
+from execution.executor import OrderExecutor
+from execution.exit_alerts import ExitAlerts
+from execution.exit_policy import ExitPolicy, ScheduledExitPolicy
+from execution.halting import halted, wait_until
+from execution.intents import call_off
+from execution.order_intent import ClosedOutside, NotPlaced, OrderIntent, TooLate
+from execution.runtime_lock import RuntimeLock
+from execution.untracked_orders import UntrackedOrders
+
+
+class Exits:
+    """Sells one leg at a time. Callers of one sale may race: the executor keeps the order single."""
+
+    def __init__(
+        self,
+        executor: OrderExecutor,
+        accounts: AccountSnapshots,
+        untracked: UntrackedOrders,
+        alerts: ExitAlerts,
+        lock: RuntimeLock,
+        due: DueOrders,
+        log: OrderLog,
+        brokers: Brokers,
+        clock: Clock,
+        rules: ExecutionRules,
+    ) -> None:
+        self._executor = executor
+        self._accounts = accounts
+        self._untracked = untracked
+        self._alerts = alerts
+        self._lock = lock
+        self._due = due
+        self._log = log
+        self._brokers = brokers
+        self._clock = clock
+        self._rules = rules
+
+    async def exit(self, order: ExitOrder, halt: asyncio.Event, owner: str) -> Exited:
+        """Hold until `due_at`, sell what is held, and return when nothing is left or it was halted.
+
+        Sells no more than the account still shows; what is gone from it is `outside`. `owner` names the
+        caller, for the runtime lock. Raises `NotPlaced` when an attempt ended with shares still held,
+        `StoreUnavailable`.
+        """
+        await failpoint("exit.holding")
+        if not await wait_until(self._clock, order.due_at, halt):
+            return _exited(order, await self._log.leg(order.key))
+        await self._lock.take(order.key.strategy_id, owner)
+        try:
+            async with self._alerts.over(order):
+                return await self._sell(order, halt)
+        finally:
+            await self._lock.release(order.key.strategy_id, owner)
+
+    async def settle(self, order: ExitOrder) -> Exited:
+        """Bring to its end what was sent for the exit, call off what is scheduled; send nothing."""
+        intent = self._intent(order)
+        if order.adopted:
+            await self._adopt_untracked(intent)
+        attempts = await self._log.leg(order.key)
+        if attempts and attempts[-1].armed:
+            attempts = await call_off(self._log, order.key, "called off before its time")
+        if any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts):
+            policy = self._policy(intent, AccountLogin(self._brokers, self._clock, intent))
+            attempts = (await self._executor.execute(policy, halted(), attempts)).attempts
+        return _exited(order, attempts)
+
+    async def sell_scheduled(self, order: ExitOrder, scheduled: Attempt) -> None:
+        """Send the intent that a worker holds for this sale, at its instant, and follow it.
+
+        A sale that is late, has no login or meets a store that is away is left to the run at once.
+        """
+        intent = replace(self._intent(order), latest=order.due_at + EXIT_SENT_WITHIN)
+        policy = ScheduledExitPolicy(
+            intent, self._brokers, self._due, self._accounts, self._log, self._clock, self._rules
+        )
+        try:
+            execution = await self._executor.execute(policy, asyncio.Event(), [scheduled])
+        except TooLate:
+            return
+        if not execution.done:
+            raise NotPlaced(f"still holding: {execution.attempts[-1].message}")
+
+    async def _sell(self, order: ExitOrder, halt: asyncio.Event) -> Exited:
+        intent = self._intent(order)
+        login = AccountLogin(
+            self._brokers, self._clock, intent, lambda why: self._alerts.needs_login(order, why)
+        )
+        policy = self._policy(intent, login)
+        try:
+            execution = await self._executor.execute(policy, halt, await self._log.leg(order.key))
+        except ClosedOutside:
+            return await self._closed_outside(order, policy)
+        if not halt.is_set() and filled(execution.attempts) < order.bought:
+            raise NotPlaced(f"still holding: {execution.attempts[-1].message}")
+        return _exited(order, execution.attempts)
+
+    async def _closed_outside(self, order: ExitOrder, policy: ExitPolicy) -> Exited:
+        """Call off what was planned for shares that are gone; bring to its end what another caller sent."""
+        attempts = await call_off(self._log, order.key, "the account does not show these shares any more")
+        if not all(attempt.over for attempt in attempts):
+            attempts = (await self._executor.execute(policy, halted(), attempts)).attempts
+            if filled(attempts) < order.bought:
+                raise NotPlaced(f"looked at again: {attempts[-1].message}")
+        exited = _exited(order, attempts)
+        return replace(exited, held=0, outside=exited.held)
+
+    async def _adopt_untracked(self, intent: OrderIntent) -> None:
+        login = AccountLogin(self._brokers, self._clock, intent)
+        while True:
+            try:
+                return await self._untracked.adopt(intent, await login.account())
+            except LoginNeeded:
+                await login.renew()
+
+    def _intent(self, order: ExitOrder) -> OrderIntent:
+        waits = patience(order.reason, self._clock.now() - order.due_at)
+        return OrderIntent(order.key, order.terms, order.bought, order.reason, order.due_at, patience=waits)
+
+    def _policy(self, intent: OrderIntent, login: AccountLogin) -> ExitPolicy:
+        return ExitPolicy(intent, login, self._accounts, self._log, self._clock, self._rules)
+
+
+def _exited(order: ExitOrder, attempts: Sequence[Attempt]) -> Exited:
+    sold = filled(attempts)
+    first_sent = next((attempt for attempt in attempts if attempt.filled_quantity), None)
+    return Exited(
+        sold=sold,
+        held=order.bought - sold,
+        average_price=average_price(attempts),
+        reason=first_sent.reason if first_sent else None,
+        detail=attempts[-1].message if attempts else "",
+    )

@@ -1,0 +1,33 @@
+"""Writes intents into the order log, and closes those that will not be sent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain.order import Attempt, LegKey, OrderStatus
+from domain.ports import OrderLog
+from domain.strategy import Outcome
+from execution.order_intent import OrderIntent
+
+
+async def plan_first(log: OrderLog, intent: OrderIntent) -> None:
+    """Write the leg's first intent, unless it exists."""
+    await log.plan(intent.key, intent.terms, 1, intent.due_at)
+
+
+async def plan_another(log: OrderLog, intent: OrderIntent, last: Attempt, now: datetime) -> None:
+    """Write the intent that follows `last`."""
+    await log.supersede(last, intent.terms, absent=False, message="", due_at=now)
+
+
+async def call_off(
+    log: OrderLog, key: LegKey, message: str, verdict: Outcome | None = None
+) -> Sequence[Attempt]:
+    """Close an intent that was not sent: it will not be, and with a `verdict` nothing else of its leg.
+
+    Returns the leg's attempts.
+    """
+    attempts = await log.leg(key)
+    if not attempts or attempts[-1].status not in (OrderStatus.PLANNED, OrderStatus.NOT_PLACED):
+        return attempts
+    await log.deny(attempts[-1], message, verdict)
+    return await log.leg(key)

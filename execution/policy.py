@@ -1,0 +1,76 @@
+"""The part of an execution that differs between an entry and an exit."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from domain.listing import Listing
+from domain.order import Attempt, BrokerOrder
+from domain.ports import Broker
+from execution.order_intent import OrderIntent
+
+Account = Broker | asyncio.Future[Broker]
+"""An account that orders can be sent with, or one that soon is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """Permission to send `quantity` shares with `account`.
+
+    `price` is the last one known, by which an entry's value is judged.
+    """
+
+    quantity: int
+    account: Account
+    price: Decimal | None = None
+
+
+class Login(Protocol):
+    """The account of one execution, opened once and passed down."""
+
+    async def account(self) -> Broker:
+        """Return the account with a living login."""
+        ...
+
+    @property
+    def was_away(self) -> bool:
+        """Tell whether a login was waited for: much may have happened at the broker."""
+        ...
+
+    async def renew(self) -> None:
+        """Forget a dead login. Raises `LoginNeeded` where the execution does not wait for a new one."""
+        ...
+
+
+class Policy(Protocol):
+    """The rules of one execution: checks before a send, the quantity, and what an absent order means."""
+
+    @property
+    def intent(self) -> OrderIntent: ...
+
+    @property
+    def fill_seconds(self) -> float:
+        """Seconds an open order may rest before it is cancelled."""
+        ...
+
+    @property
+    def login(self) -> Login: ...
+
+    async def may_plan_another(self, halt: asyncio.Event) -> bool:
+        """Tell whether an attempt that was not placed may be followed by another one."""
+        ...
+
+    async def permit(self, missing: int, halt: asyncio.Event) -> Permit | None:
+        """Return how many of the `missing` shares may be sent now; None when halted first.
+
+        Raises what ends the execution: `EntryRefused`, `ClosedOutside`.
+        """
+        ...
+
+    async def not_in_book(
+        self, unknown: Sequence[Attempt], attempts: Sequence[Attempt], book: Listing[BrokerOrder]
+    ) -> None:
+        """Decide about `unknown` attempts that a readable order book does not show."""
+        ...

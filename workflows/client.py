@@ -35,7 +35,8 @@ from workflows import policies
 from workflows.broker_login import BrokerLogin
 from workflows.notifications import NotificationRun
 from workflows.reconciler import Reconciler
-from workflows.strategy_run import PHASE, StrategyRun
+from workflows.run_writes import PHASE
+from workflows.strategy_run import StrategyRun
 from workflows.versions import free_of_its_version
 
 USER = SearchAttributeKey.for_keyword("StopwatchUser")

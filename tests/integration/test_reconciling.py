@@ -31,7 +31,7 @@ from domain.session import DayPlan
 from domain.strategy import Phase, Position, Status, Strategy
 from tests.valkey_process import ValkeyProcess
 from workflows.client import SYMBOL, USER, TemporalOpenRuns
-from workflows.strategy_run import PHASE
+from workflows.run_writes import PHASE
 
 OTHERS = 600
 QUEUE = "nobody works here"

@@ -1,0 +1,39 @@
+"""The orders of a run, as its activities are asked for them."""
+
+from datetime import datetime
+
+from domain.day import Day
+from domain.order import Leg, LegKey, OrderTerms, Reason
+from domain.run import EnterOrder, ExitOrder, StartRun
+
+
+def entry_order(start: StartRun, day: Day) -> EnterOrder:
+    """Return the day's purchase."""
+    strategy, plan = start.strategy, start.plan
+    return EnterOrder(
+        _leg(start, day, Leg.ENTRY),
+        _terms(start),
+        strategy.quantity,
+        strategy.stop_loss,
+        plan.buy_at,
+        plan.closes_at,
+        plan.segment,
+        plan.sell_at,
+    )
+
+
+def exit_order(start: StartRun, day: Day, reason: Reason, due_at: datetime) -> ExitOrder:
+    """Return the sale of what was bought, for `reason`."""
+    hit = day.stop_loss
+    price = hit.price if hit else None
+    return ExitOrder(_leg(start, day, Leg.EXIT), _terms(start), day.bought, reason, due_at, price)
+
+
+def _leg(start: StartRun, day: Day, leg: Leg) -> LegKey:
+    strategy = start.strategy
+    return LegKey(strategy.strategy_id, strategy.user_id, start.plan.trading_day, day.round, leg)
+
+
+def _terms(start: StartRun) -> OrderTerms:
+    strategy = start.strategy
+    return OrderTerms(strategy.exchange, strategy.symbol, strategy.product, start.account)

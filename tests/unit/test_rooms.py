@@ -42,6 +42,9 @@ def test_every_room_is_packaged() -> None:
     packaged = project["tool"]["setuptools"]["packages"]["find"]["include"]
     assert set(packaged) == {f"{room}*" for room in ROOMS}
     assert set(project["tool"]["importlinter"]["root_packages"]) == ROOMS
+    checked = project["tool"]["mypy"]
+    assert set(checked["packages"]) == ROOMS | {"bench", "tests"}
+    assert {f"{module}.py" for module in checked["modules"]} == set(MAY_IMPORT)
 
 
 @pytest.mark.parametrize("room", ["workflows", "activities", "execution", "domain"])

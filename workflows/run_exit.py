@@ -104,7 +104,7 @@ class RunExit:
         await self._sold(sale)
 
     async def _sell_off_books(self, rounds: int) -> None:
-        """Postgres is away, so nobody can claim: the run alone sells, looking in the broker's books first."""
+        """Sell without Postgres: no worker can claim, so the run alone sells, once it has read the books."""
         attempt = off_books_number(self._off_books_tries)
         self._off_books_tries += 1
         self._off_books.append(attempt)

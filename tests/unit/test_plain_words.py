@@ -9,14 +9,30 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
-CHECKED = ("domain", "workflows", "activities", "execution", "api", "listener", "adapters", "paper", "local")
+CHECKED = (
+    "domain",
+    "workflows",
+    "activities",
+    "execution",
+    "services",
+    "api",
+    "listener",
+    "adapters",
+    "paper",
+    "local",
+)
 ALSO_CHECKED = ("migrations", "bench", "settings.py", "cli.py", "wiring.py", "worker.py")
 NOT_YET = (
-    *("activities", "api", "bench", "execution", "listener"),
-    *("adapters/kite/feed.py", "adapters/kite/feed_socket.py", "adapters/kite/frames.py"),
-    "adapters/kite/ticks.py",
-    *("domain/leg.py", "domain/order.py", "domain/run.py", "domain/scheduled_order.py", "domain/sellable.py"),
-    *("domain/stoploss.py", "domain/listener_ports.py", "workflows/strategy_run.py"),
+    "bench",
+    *("domain/run.py", "domain/scheduled_order.py", "domain/sellable.py", "workflows/strategy_run.py"),
+    *("activities/heartbeat.py", "activities/notifications.py", "activities/reconciler.py"),
+    *("activities/runs.py", "adapters/kite/feed.py", "execution/account_login.py"),
+    *("execution/execution_rules.py", "execution/exit_alerts.py"),
+    *("services/account/start_refusal.py", "services/auth/second_factor.py"),
+    *("services/broker/connection.py", "services/notifications/addresses.py"),
+    *("services/strategies/start_window.py", "api/account/schemas.py", "api/auth/routes.py"),
+    *("api/http/connections.py", "api/http/errors.py"),
+    *("api/notifications/routes.py", "api/notifications/schemas.py"),
 )
 """Paths that still have to follow. The list only shrinks."""
 

@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.heartbeat import SHUTDOWN_GRACE
 from adapters.alerts.log_alerts import CloudWatchUnset
 from adapters.kite.egress import BadEgress
 from adapters.postgres.engine import Store
@@ -25,6 +26,7 @@ from adapters.postgres.watchers import Watchers
 from adapters.process.failpoints import BadFailpoint, arm_from
 from adapters.process.garbage_collection import collect_when_quiet
 from adapters.process.hardening import no_core_dumps, untraceable
+from adapters.process.slow_end import watch_slow_end
 from adapters.secrets.vault import BadKey
 from adapters.telemetry.log_context import LogContext
 from adapters.telemetry.logs import configure
@@ -46,8 +48,6 @@ CACHED_RUNS = 500
 FILES = 65536
 KEEP_CHECK = 60.0
 """Seconds between two checks that the runs that never end are open, and pinned to no version."""
-GRACE = timedelta(seconds=8)
-"""What a send under way gets to write its answer down when the worker is asked to end."""
 STICKY = timedelta(seconds=1)
 """How long a run waits for its old worker; with 10 s, the default, a kill is felt 13 s later (measured)."""
 HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
@@ -103,6 +103,7 @@ async def serve(settings: Settings) -> None:
             settings.ready_file.write_text("ready\n")
         structlog.get_logger().info("worker is ready", task_queue=settings.temporal_task_queue)
         await stopping.wait()
+        watch_slow_end()
 
 
 async def _client(settings: Settings, tracing: Tracing) -> Client:
@@ -151,7 +152,7 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
         max_cached_workflows=CACHED_RUNS,
         sticky_queue_schedule_to_start_timeout=STICKY,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        graceful_shutdown_timeout=GRACE,
+        graceful_shutdown_timeout=SHUTDOWN_GRACE,
     )
 
 

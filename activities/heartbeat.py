@@ -1,14 +1,18 @@
 """Heartbeats around a piece of work that must not be cut short in the middle of a send."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import activity
 
 BEAT_EVERY = 0.5
 """Seconds; a cancellation asked of the run reaches the activity with the next heartbeat."""
+SHUTDOWN_GRACE = timedelta(seconds=8)
+"""What a send under way gets to write its answer down when the worker is asked to end."""
 
 Result = TypeVar("Result")
 
@@ -17,11 +21,15 @@ async def beating(work: Callable[[asyncio.Event], Awaitable[Result]]) -> Result:
     """Run `work(halt)` with heartbeats; set `halt` when the run cancels the activity.
 
     The work decides what halting means: it never sends after it, and it first brings what was sent to an end.
-    When the worker itself shuts down, or the server has given the activity to somebody else, the work is
+    When the worker itself shuts down, or the server has given the activity to another worker, the work is
     left at its next await instead; a send in flight is shielded and still writes its answer.
+
+    Temporal's SDK cancels an activity once: one that its run cancelled is not told of the worker's end, which
+    would wait for it (seen with temporalio 1.35). So that end is looked for here.
     """
     halt = asyncio.Event()
     task = asyncio.ensure_future(work(halt))
+    leave_at = math.inf
     while not task.done():
         try:
             await asyncio.wait({task}, timeout=BEAT_EVERY)
@@ -31,7 +39,18 @@ async def beating(work: Callable[[asyncio.Event], Awaitable[Result]]) -> Result:
                 task.cancel()
                 raise
             halt.set()
+        leave_at = min(leave_at, _must_leave_at())
+        if halt.is_set() and asyncio.get_running_loop().time() >= leave_at and not task.done():
+            task.cancel()
+            raise asyncio.CancelledError("the worker ends")
     return task.result()
+
+
+def _must_leave_at() -> float:
+    """Return the loop's time at which the work is left, infinite while the worker goes on."""
+    if not activity.is_worker_shutdown():
+        return math.inf
+    return asyncio.get_running_loop().time() + SHUTDOWN_GRACE.total_seconds()
 
 
 @asynccontextmanager

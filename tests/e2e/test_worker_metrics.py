@@ -61,7 +61,17 @@ async def worker(product: Product, log: Path, **settings: str) -> AsyncIterator[
         yield
     finally:
         process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(process.wait, 20) == 0
+        status = await _ended(process)
+        assert status == 0, await asyncio.to_thread(log.read_text)
+
+
+async def _ended(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the status with which it ended, or kill it and return None."""
+    try:
+        return await asyncio.to_thread(process.wait, 25)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return None
 
 
 async def page(port: int, path: str) -> str:

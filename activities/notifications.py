@@ -1,4 +1,4 @@
-"""Sends what users want to be told: one activity at a time does it for everybody, for most of a minute."""
+"""Sends users' notifications: one activity at a time does it for all users, for most of a minute."""
 
 import asyncio
 from contextlib import suppress
@@ -13,7 +13,7 @@ ROUND = 50.0
 """Seconds; then Temporal hands the work out anew, perhaps to another worker."""
 LOOK_EVERY = 0.4
 LINES = 16
-"""Notices on their way at one time: their work is done beside the orders'."""
+"""Notifications on their way at one time: their work is done beside the orders'."""
 TOGETHER = LINES // 2
 """So many are claimed in one step; fewer wait for the next look, so that none waits long for slow ones."""
 _WRITE_TRIES = 5
@@ -29,7 +29,7 @@ class NotificationActivities:
 
     @activity.defn
     async def deliver_notices(self) -> None:
-        """Tell users what happens meanwhile; what is on its way at the end is waited for."""
+        """Send what happens for `ROUND` seconds; what is on its way at the end is waited for."""
         under_way: set[asyncio.Task[None]] = set()
         ends, looks, idle = self._clock.monotonic() + ROUND, 0.0, False
         try:
@@ -49,7 +49,7 @@ class NotificationActivities:
                 await asyncio.wait(under_way)
 
     async def _gather(self) -> bool:
-        """Make notices of what has happened; tell whether there is nothing to do at all."""
+        """Make notifications of what has happened; tell whether there is nothing to do at all."""
         with suppress(StoreUnavailable):
             if await self._outbox.is_idle():
                 return True

@@ -226,7 +226,7 @@ class ReconcileActivities:
         await self._cache.load(row.start.strategy, Status.RUNNING, row.position)
 
     async def _drop_stopped(self, restored: Sequence[RunningRow]) -> None:
-        """Drop the keys again of whoever has stopped meanwhile."""
+        """Drop the keys again of strategies that stopped while they were restored."""
         still = {_id(row) for row in await self._rows.running([_id(row) for row in restored])}
         for row in restored:
             if _id(row) not in still:

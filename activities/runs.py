@@ -77,7 +77,7 @@ class RunActivities:
     async def finish(self, request: FinishRun) -> bool:
         """Delete the Redis keys and mark the strategy stopped; False when Redis is down and keys may be left.
 
-        Redis first: whoever reads `stopped` finds no key left over. And once more after it: meanwhile the
+        Redis first: a reader of `stopped` finds no key left over. And once more after it: between the two the
         reconciler may have found the keys of a running strategy missing, and restored them.
         """
         async with alive():

@@ -1,4 +1,4 @@
-"""Orders one at a time, as most days are: nobody else wants the same moment."""
+"""Orders one at a time, as most days are: no other order wants the same moment."""
 
 import asyncio
 import time

@@ -125,7 +125,7 @@ def after(received: float | None, due: float) -> float | None:
 
 
 def tick_of(said: dict[str, Any]) -> float:
-    """Return when a tick went to the sockets. Raises RuntimeError when nobody listens to it."""
+    """Return when a tick went to the sockets. Raises RuntimeError when no socket listens to it."""
     if said["tick_at"] is None:
-        raise RuntimeError(f"nobody listens to {said['symbol']}")
+        raise RuntimeError(f"no socket listens to {said['symbol']}")
     return float(said["tick_at"])

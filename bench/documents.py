@@ -31,7 +31,7 @@ def write(root: Path, directory: Path) -> None:
 def replaced(text: str, passages: Mapping[str, str]) -> str:
     """Return a page with what stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` replaced.
 
-    Raises `ValueError` for a mark nobody writes, or one without its end.
+    Raises `ValueError` for a mark that no bench writes, or one without its end.
     """
     opened = re.findall(r"<!-- bench:(\w+) -->", text)
     for name in opened:

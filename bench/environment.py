@@ -1,4 +1,4 @@
-"""Where it was measured."""
+"""Describes the machine that the figures were measured on."""
 
 import os
 import platform

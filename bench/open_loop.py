@@ -31,7 +31,7 @@ def percentile_ms(seconds: Sequence[float], share: float) -> float:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """Collect no garbage meanwhile: a pause of whoever measures is none of the product's."""
+    """Collect no garbage in the context: a pause of the measuring process is none of the product's."""
     gc.collect()
     gc.disable()
     try:

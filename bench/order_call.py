@@ -1,4 +1,4 @@
-"""What one order costs our process, and how long it takes: the official client beside ours.
+"""Measures what one order costs our process, and how long it takes: the official client beside ours.
 
 The server is a paper exchange in a process of its own. Connections are warm on every side, orders go one
 after another, and the processor's time is that of this process alone.

@@ -1,4 +1,4 @@
-"""What one bench hands back, and what it is given to work with."""
+"""Defines what a bench is given to work with, and what it returns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -34,7 +34,7 @@ class Refusal(Exception):
 
 @dataclass(slots=True)
 class User:
-    """One registered user with a paper account of his own."""
+    """One registered user with a paper account of their own."""
 
     broker_user_id: str
     access_token: str = field(repr=False)
@@ -64,10 +64,11 @@ class People:
             await people._http.close()
 
     async def move_in(self, count: int, rows: "asyncpg.Connection[asyncpg.Record]") -> list[User]:
-        """Make so many users, each connected over REST to a paper account of his own.
+        """Make so many users, each connected over REST to a paper account of their own.
 
-        The first registers; the others are written into Postgres with his password's hash and a login each,
-        because hashing a thousand passwords would only take two minutes. Each gets his tokens over REST.
+        The first registers; the others are written into Postgres with the first one's password hash and a
+        login each, because hashing a thousand passwords would only take two minutes. Each gets
+        tokens over REST.
         """
         words = {"email": f"{uuid4().hex}@example.com", "password": PASSWORD}
         await self._open("POST", "/auth/register", words)

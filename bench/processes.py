@@ -1,4 +1,4 @@
-"""What the product's processes cost: memory and processor time, read from /proc."""
+"""Reads what the product's processes cost, memory and processor time, from /proc."""
 
 import asyncio
 import os
@@ -89,7 +89,7 @@ def _megabytes(pid: int) -> float:
 
 
 def _read(path: Path) -> str:
-    """Return a file of /proc, empty when the process has gone meanwhile."""
+    """Return a file of /proc, empty when the process has gone."""
     try:
         return path.read_text()
     except OSError:

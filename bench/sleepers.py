@@ -236,7 +236,7 @@ async def _reads(crowd: Crowd, parts: Parts, count: int) -> tuple[Latencies, dic
 
 
 def _spread(owned: Sequence[tuple[Person, str]]) -> list[tuple[Person, str]]:
-    """Return all of them in an order that visits everybody in turn: no row is read twice in a row."""
+    """Return all of them in an order that visits all users in turn: no row is read twice in a row."""
     step = 7919  # prime, so every one is visited
     return [owned[number * step % len(owned)] for number in range(len(owned))]
 
@@ -256,7 +256,7 @@ def _named(name: str, found: Latencies) -> dict[str, Any]:
 
 
 def _hours_ahead() -> datetime:
-    """Return a moment at least five hours ahead: nobody wakes while it is measured how they sleep."""
+    """Return a moment at least five hours ahead: no run wakes while sleeping runs are measured."""
     return datetime.now(_INDIA) + timedelta(hours=6)
 
 

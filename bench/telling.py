@@ -1,4 +1,4 @@
-"""From a fill to the user's own server: how long a notice takes, alone and beside many of one second."""
+"""Times a notification from the fill to the user's own server, alone and beside many of one second."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ async def _listen(people: People, users: Sequence[User], receiver: Hook) -> None
 
 
 async def _told(people: People, receiver: Hook, strategies: Mapping[str, str], since: float) -> Samples:
-    """Return the ms from each order to the notice of its fill; None for one that never came."""
+    """Return the ms from each order to the notification of its fill; None for one that never came."""
     wanted = set(strategies.values())
     until = time.monotonic() + TOLD_WITHIN
     while not wanted <= (came := _arrivals(receiver)).keys() and time.monotonic() < until:
@@ -63,6 +63,6 @@ async def _told(people: People, receiver: Hook, strategies: Mapping[str, str], s
 
 
 def _arrivals(receiver: Hook) -> dict[str, float]:
-    """Return when the notice of each strategy's fill came, epoch seconds."""
+    """Return when the notification of each strategy's fill came, epoch seconds."""
     ids = (notice["data"]["strategy_id"] for notice in receiver.notices)
     return dict(zip(ids, receiver.arrived, strict=True))

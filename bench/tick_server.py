@@ -2,7 +2,7 @@
 
 It prints its port. Ordinary shares trade from the first connection on; POST /go sends the probes, spread over
 the time. A probe's price is the instant at which its frame was handed to the socket, in microseconds since
-the server's start: the wire itself says when a tick was sent. GET /sent says how it kept its rate.
+the server's start: the tick itself says when it was sent. GET /sent says how it kept its rate.
 """
 
 import asyncio

@@ -1,4 +1,7 @@
-"""What the run is told and what it tells: one frozen message in, one out. Fields are added, never renamed."""
+"""Defines the messages into a run's activities and out of them, one frozen value each.
+
+Fields are added, never renamed: recorded histories hold them.
+"""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -179,7 +182,7 @@ class Armed:
 
 @dataclass(frozen=True, slots=True)
 class OffBooksExit:
-    """Sell without the store, under attempt `attempt`, which nobody else uses."""
+    """Sell without the store, under attempt `attempt`, which no other sale uses."""
 
     order: ExitOrder
     attempt: int
@@ -226,7 +229,7 @@ class FinishRun:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something a person must know now. Without ids it is nobody's in particular: a part, a shared feed."""
+    """Something a person must know now. Without ids it is about a part or a shared feed, not one user."""
 
     kind: str
     text: str

@@ -1,8 +1,8 @@
-"""Orders that wait for their instant in a worker: who holds which, and what becomes of a dead worker's.
+"""Orders that wait for their instant in a worker: which worker holds which, and when another takes them over.
 
-An armed order is an intent in the order log like any other. Whoever holds it claims it a moment ahead and
-sends it at its instant; a holder says twice a second that it is alive, a dead one's orders are taken over.
-A race between them costs nothing: the claim decides.
+An armed order is an intent in the order log like any other. The worker that holds it claims it a moment
+ahead and sends it at its instant; a holder says twice a second that it is alive, a dead one's orders are
+taken over. A race between them costs nothing: the claim decides.
 """
 
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ class ScheduledOrderLog(Protocol):
 
     async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
         """Return the sale of each that may be sold ahead of its run: shares held, the entry over, no exit
-        sent, nobody leaving yet; in the order asked."""
+        sent, no exit begun yet; in the order asked."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What an exit may sell: never more than the account still shows of what this run bought. Pure rules.
+"""Decides how much an exit may sell: never more than the account still shows of what this run bought.
 
 The account is not ours alone. Its user sells and converts in the broker's app, the broker squares off, and
 several strategies of one user may hold the same shares. A sale of what was once bought, and not of what is

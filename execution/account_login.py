@@ -12,7 +12,7 @@ LOGIN_EVERY = 1.0
 
 
 async def _untold(why: LoginNeeded) -> None:
-    """Tell nobody: an entry that waits for a login is over in five seconds."""
+    """Send no alert: an entry that waits for a login is over in five seconds."""
 
 
 class AccountLogin:

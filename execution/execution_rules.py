@@ -1,4 +1,4 @@
-"""How long the executor waits; from the settings."""
+"""Holds how long the executor waits, as the settings say."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta

@@ -11,11 +11,11 @@ from domain.run import Alarm, ExitOrder
 from domain.timeline import EventKind
 
 OVERDUE = 30.0
-"""Seconds an exit may take before somebody is told (design section 4, rule 3); on a good day it takes one."""
+"""Seconds an exit may take before an alert (design section 4, rule 3); on a good day it takes one."""
 
 
 class ExitAlerts:
-    """Alerts once for each reason and attempt of the activity; the exit itself goes on meanwhile."""
+    """Alerts once for each reason and attempt of the activity; the exit itself does not wait for them."""
 
     def __init__(self, log: OrderLog, alerts: Alerts, overdue: float = OVERDUE) -> None:
         self._log = log

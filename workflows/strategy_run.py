@@ -34,7 +34,7 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="StrategyRun")
 class StrategyRun:
-    """Owns one strategy from START until it is flat and stopped, whatever crashes meanwhile."""
+    """Owns one strategy from START until it is flat and stopped, whatever crashes until then."""
 
     @workflow.init
     def __init__(self, start: StartRun) -> None:

@@ -1,6 +1,6 @@
 """Kite's price feed: as many sockets as the instruments need, each watched, each reconnected for ever.
 
-The official client's KiteTicker is not used here. It sends no pings and never notices a silent socket, gives
+The official client's KiteTicker is not used here. It sends no pings and never detects a silent socket, gives
 up after fifty tries with waits of up to a minute, keeps its first access token for life, runs a reactor that
 cannot be started twice, drops the connection when a callback raises, and stamps ticks with naive local time.
 """

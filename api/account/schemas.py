@@ -41,7 +41,7 @@ class LimitsOut(ResponseBody):
 
 
 class AccountOut(ResponseBody):
-    """`kill_switch` is the user's own, `operator` the operator's for this user, `system` for everybody;
+    """`kill_switch` is the user's own, `operator` the operator's for this user, `system` for all users;
     `selling` counts the strategies that the call has told to sell and that took it, `untold` those that run
     on and could not be told: they are told again within seconds while the switch is on."""
 

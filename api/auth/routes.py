@@ -1,4 +1,7 @@
-"""`/auth`: who may use the product. What changes something is POST or DELETE, and asks for a bearer token."""
+"""Serves `/auth`: accounts, logins and second factors.
+
+What changes something is POST or DELETE, and asks for a bearer token.
+"""
 
 from typing import Annotated
 from uuid import UUID
@@ -83,7 +86,7 @@ async def log_out(
 
 @router.get("/me", responses={200: {"model": UserOut}})
 async def me(user_id: UserId, deps: DependenciesDep) -> Response:
-    """Who the token says is calling."""
+    """The user that the token names."""
     async with deps.store.read(user_id) as session:
         account = await Accounts(session).by_id(user_id)
     if account is None:

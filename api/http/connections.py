@@ -1,7 +1,7 @@
-"""Connections as the process takes them: a request's head comes soon and is short, and they are not too many.
+"""Limits the connections of the process: a request's head comes soon and is short, and they are not too many.
 
-The server has a time limit between requests, and none within one: who sends a byte a minute, or a header
-without an end, would keep a connection, or memory, for as long as he likes.
+The server has a time limit between requests, and none within one: a client that sends a byte a minute, or a
+header without an end, would keep a connection, or memory, for as long as it likes.
 """
 
 import asyncio

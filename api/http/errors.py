@@ -104,7 +104,7 @@ def install(app: FastAPI) -> None:
 
 
 def response(problem: Problem) -> Response:
-    """Return the problem as it goes over the wire."""
+    """Return the problem as an RFC 9457 answer."""
     body: dict[str, object] = {
         "type": "about:blank",
         "title": HTTPStatus(problem.status).phrase,

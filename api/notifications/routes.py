@@ -86,7 +86,7 @@ async def change(
 
 @router.delete("/channels/{channel_id}", status_code=204)
 async def remove(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) -> Response:
-    """Forget a channel with its notices; what is on its way still arrives."""
+    """Forget a channel with its notifications; what is on its way still arrives."""
     await deps.channels.remove(user_id, channel_id)
     return Response(status_code=204)
 

@@ -40,7 +40,7 @@ class ChannelOut(ResponseBody):
 
 
 class ChannelMade(ChannelOut):
-    """`secret`: what a webhook's notices are signed with; shown this once."""
+    """`secret`: what a webhook's notifications are signed with; shown this once."""
 
     secret: str | None = Field(repr=False)
 

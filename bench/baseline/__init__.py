@@ -1,1 +1,1 @@
-"""What the seed describes, built in the ordinary way: see README.md beside this file."""
+"""Builds what the seed describes in the ordinary way: see README.md beside this file."""

@@ -1,4 +1,4 @@
-"""What the three processes share: where everything is, the keys in Redis."""
+"""Holds what the three processes share: addresses, and the keys in Redis."""
 
 import json
 import os
@@ -63,7 +63,7 @@ class Strategy:
 
 
 def say_ready() -> None:
-    """Tell whoever started this process that it is at work."""
+    """Tell the process that started this one that it is at work."""
     if mark := os.environ.get("BASELINE_READY"):
         Path(mark).write_text("ready\n")
 

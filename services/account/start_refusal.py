@@ -19,7 +19,7 @@ async def refuse_start(session: AsyncSession, user_id: UUID) -> None:
         raise Conflict("kill_switch", "Your kill switch is on: turn it off first, then start.")
     if switches.everybody.on:
         because = _because(switches.everybody)
-        raise Conflict("system_halted", f"Buying is stopped for everybody by the operator{because}.")
+        raise Conflict("system_halted", f"The operator has stopped buying for all users{because}.")
 
 
 def _because(switch: Switch) -> str:

@@ -63,7 +63,7 @@ async def confirm(deps: AuthDependencies, user_id: UUID, code: str) -> list[str]
             raise wrong_code()
         if not await factors.confirm(factor.secret, deps.clock.now(), hashes):
             raise Conflict(
-                "totp_not_begun", "Codes were begun anew meanwhile: confirm with the newest secret."
+                "totp_not_begun", "A newer secret was made after this one: confirm with the newest."
             )
         await audit(session, user_id, Action.TOTP_ON)
     await deps.throttle.code_right(user_id)

@@ -89,7 +89,7 @@ class BrokerConnection:
             raise Conflict(
                 "connect_again",
                 "This server's keys were changed since this account was connected. Connect it once more with "
-                "api_key and api_secret: POST /broker/connect. Running strategies go on meanwhile.",
+                "api_key and api_secret: POST /broker/connect. Running strategies go on.",
             ) from None
         return self.kite.login_url(api_key, state)
 

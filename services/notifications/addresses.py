@@ -38,7 +38,7 @@ def webhook_address(given: str, *, anywhere: bool) -> ChannelAddress:
     if not usable or not given.isprintable() or " " in given:
         raise bad_address("must be an https URL without a user name, such as https://example.com/stopwatch")
     if not anywhere and not may_be_called(host):
-        raise bad_address("leads into a private network: notices go to servers on the internet")
+        raise bad_address("leads into a private network: notifications go to servers on the internet")
     return ChannelAddress(urldefrag(given).url, host)
 
 

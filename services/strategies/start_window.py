@@ -1,4 +1,4 @@
-"""How long a START that is written down may yet become a run."""
+"""Says for how long a START that is written down may become a run."""
 
 from datetime import timedelta
 

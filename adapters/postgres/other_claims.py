@@ -13,9 +13,10 @@ from domain.sellable import OtherClaims
 # Who bought first has the first claim. Kept shares are the user's own.
 _CLAIMS = text(
     """
-SELECT mine.strategy_id,
+SELECT mine.strategy_id, mine.baseline,
     coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
-        WHERE (other.bought_at, other.strategy_id) < (mine.bought_at, mine.strategy_id)), 0) AS older,
+        WHERE mine.bought_at IS NULL
+            OR (other.bought_at, other.strategy_id) < (mine.bought_at, mine.strategy_id)), 0) AS older,
     EXISTS (
         SELECT FROM orders AS sent
         WHERE sent.user_id = mine.user_id AND sent.strategy_id <> mine.strategy_id
@@ -46,5 +47,5 @@ class OtherClaimsReader:
     async def _read(self, strategy_ids: Sequence[UUID], wait: bool) -> list[OtherClaims]:
         async with self._store.statement() as connection:
             rows = (await connection.execute(_CLAIMS, {"ids": list(set(strategy_ids))})).all()
-        found = {row.strategy_id: OtherClaims(int(row.older), row.in_flight) for row in rows}
+        found = {row.strategy_id: OtherClaims(int(row.older), row.in_flight, row.baseline) for row in rows}
         return [found.get(strategy_id, OtherClaims()) for strategy_id in strategy_ids]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -12,6 +12,7 @@ from domain.order import (
     Attempt,
     BrokerOrder,
     LegKey,
+    OrderStatus,
     OrderTerms,
     Reason,
 )
@@ -77,6 +78,10 @@ class MemoryOrderLog:
     async def other_claims(self, key: LegKey) -> OtherClaims:
         self._there()
         return self.claims
+
+    async def note_baseline(self, key: LegKey, shares: int) -> None:
+        if all(attempt.status is OrderStatus.PLANNED for attempt in self._there().of(key)):
+            self.claims = replace(self.claims, baseline=shares)
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
         self._there()

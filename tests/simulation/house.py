@@ -62,6 +62,7 @@ class Orders:
     stage: Stage
     held: dict[str, tuple[Worker, EnterOrder | ExitOrder]] = field(default_factory=dict)
     table: OrderRows = field(default_factory=_NumberedRows)
+    baseline: int | None = None
 
     @property
     def rows(self) -> dict[tuple[LegKey, int], Attempt]:
@@ -113,7 +114,14 @@ class Orders:
 
     async def other_claims(self, key: LegKey) -> OtherClaims:
         await self.stage.storing("log.other_claims")
-        return OtherClaims()
+        return OtherClaims(baseline=self.baseline)
+
+    async def note_baseline(self, key: LegKey, shares: int) -> None:
+        lost = await self.stage.storing("log.note_baseline")
+        if all(attempt.status is OrderStatus.PLANNED for attempt in self.table.of(key)):
+            self.baseline = shares
+        if lost:
+            raise StoreUnavailable(_LOST)
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
         if await self.stage.storing(f"log.say.{key.leg}"):

@@ -152,7 +152,7 @@ class _Day:
         self.brokers = Accounts(self.exchange)
         self.orders = Orders(self)
         self.runs = Runs(self, self.orders)
-        self.cache = Cache(self)
+        self.cache = Cache(self, self.now)
         self.alerts = MemoryAlerts()
         self.outside = contextvars.copy_context()
         clock = _Clock(self)

@@ -337,7 +337,7 @@ def _final(failure: BaseException) -> bool:
 
 
 _NO_EVENT = _CompositeEvent(thread_event=threading.Event(), async_event=None)
-"""Never set: workers here die, none is asked to end. `activity.is_worker_shutdown` reads its thread's half."""
+"""Never set: workers here die, none is asked to end; `activity.is_worker_shutdown` reads its thread half."""
 _RUN = SimpleNamespace(
     _logger_details=dict,
     workflow_id="strategy",

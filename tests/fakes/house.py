@@ -1,4 +1,4 @@
-"""Store, cache and alerts in memory, by the same ports as Postgres, Redis and the log."""
+"""Order log, run store and cache in memory, by the same ports as Postgres and Redis."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from domain.order import (
 )
 from domain.outcome import PlaceOutcome
 from domain.ports import Claimed, Clock, NotClaimed, RuntimeUpdate
-from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
+from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Status, Strategy
 from tests.fakes.order_rows import OrderRows
@@ -219,13 +219,3 @@ class MemoryCache:
         """Come to the cache for one call; the simulation takes it away for a while."""
         if self.down:
             raise CacheUnavailable("Redis did not answer")
-
-
-@dataclass
-class MemoryAlerts:
-    """Implements `domain.ports.Alerts`."""
-
-    raised: list[Alarm] = field(default_factory=list)
-
-    async def raise_(self, alarm: Alarm) -> None:
-        self.raised.append(alarm)

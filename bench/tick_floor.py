@@ -17,7 +17,7 @@ from domain.ports import Clock
 from domain.quote import Quote
 from listener.dispatcher import Dispatcher
 from listener.price_monitor import PriceMonitor
-from tests.fakes.feed import MemoryAlerts
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.watch_list import watched
 
 INSTRUMENTS = 3_000

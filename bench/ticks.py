@@ -33,8 +33,9 @@ from bench.tick_floor import INSTRUMENTS, PRICES, STOPS, ltp_frame, price_monito
 from domain.listener_ports import WatchedStrategy
 from domain.market_data import PriceReceiver
 from listener.price_monitor import PriceMonitor
-from tests.fakes.feed import MemoryFastStops, MemoryFeed, MemorySignals
+from tests.fakes.feed import MemoryFeed, MemorySignals
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.stops import MemoryFastStops
 
 FRAME = 100
 """Packets in a frame of the headline figure."""

@@ -199,7 +199,7 @@ class OrderLog(Protocol):
         ...
 
     async def note_baseline(self, key: LegKey, shares: int) -> None:
-        """Store the baseline of an entry's strategy (`domain.sellable`), unless the entry was sent already."""
+        """Store the baseline of a strategy (`domain.sellable`), unless its entry was sent already."""
         ...
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:

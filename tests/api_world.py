@@ -23,15 +23,8 @@ from services.auth.passwords import Passwords
 from services.auth.revoked_logins import RevokedLogins
 from services.auth.throttle import Throttle
 from services.auth.tokens import Tokens
-from tests.fakes.edge import (
-    MemoryInstruments,
-    MemoryKite,
-    MemoryPrices,
-    NoNews,
-    RowRuns,
-    ScriptedLogins,
-    SetClock,
-)
+from tests.fakes.edge import MemoryKite, MemoryPrices, NoNews, RowRuns, ScriptedLogins, SetClock
+from tests.fakes.instruments import MemoryInstruments
 from tests.postgres import API
 
 JWT_SECRET = "a signing key for tests: long enough for every algorithm an attacker may try"
@@ -138,7 +131,7 @@ def new_world(
     private = X25519PrivateKey.generate()
     opener = Opener.local(_text(private.private_bytes_raw()))
     runs, logins, kite = RowRuns(owner), ScriptedLogins(), MemoryKite()
-    instruments, prices, clock = MemoryInstruments(), MemoryPrices(), SetClock()
+    instruments, prices, clock = MemoryInstruments.of_a_day(), MemoryPrices(), SetClock()
     deps = Dependencies(
         store=store,
         runs=runs,

@@ -28,8 +28,9 @@ from domain.run import Entered, EnterOrder, Exited, ExitOrder
 from domain.strategy import Outcome, Product
 from execution.execution_rules import ExecutionRules
 from execution.order_path import OrderPath
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.armed import ForgetfulOrders, MemoryScheduledOrderLog
-from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
+from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.paper_process import PaperAccount, PaperProcess
 

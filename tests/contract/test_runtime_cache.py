@@ -16,14 +16,6 @@ from tests.fakes.house import MemoryCache
 from tests.valkey_process import ValkeyProcess
 
 
-@pytest.fixture(scope="module")
-async def valkey() -> AsyncIterator[ValkeyProcess]:
-    server = ValkeyProcess()
-    await server.start()
-    yield server
-    server.remove()
-
-
 @pytest.fixture
 async def in_valkey(valkey: ValkeyProcess) -> AsyncIterator[RedisRuntimeCache]:
     made = RedisRuntimeCache.connect(valkey.url)

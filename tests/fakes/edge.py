@@ -1,6 +1,6 @@
 """What stands around the API in a test: runs that write their rows, a broker's login, a list of symbols."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,12 +16,10 @@ from domain.errors import (
     BrokerRefused,
     BrokerUnavailable,
     CacheUnavailable,
-    InstrumentUnreadable,
     LoginNeeded,
     NoSuchRun,
     Unavailable,
 )
-from domain.instrument import Instrument, Segment
 from domain.run import ActivateRun, FinishRun, RunRef, RunView, StartRun, StopRequest
 from domain.strategy import OnStop, Outcome, Phase, Position, Status
 
@@ -160,44 +158,6 @@ class MemoryKite:
 
     def login_url(self, api_key: str, state: str) -> str:
         return f"https://login.example/?api_key={api_key}&state={state}"
-
-
-def instrument(
-    symbol: str, exchange: str = "NSE", tick: str = "0.05", lot: int = 1, segment: Segment = Segment.CASH
-) -> Instrument:
-    return Instrument(exchange, symbol, f"{symbol} Limited", 1, Decimal(tick), lot, segment)
-
-
-class MemoryInstruments:
-    """A short list of symbols."""
-
-    def __init__(self) -> None:
-        self.away = False
-        self.unreadable: set[str] = set()
-        self.listed = [
-            instrument("TCS", segment=Segment.CASH_CAS),
-            instrument("TCS", "BSE", segment=Segment.CASH_CAS),
-            instrument("INFY", segment=Segment.CASH_CAS),
-            instrument("M&M", segment=Segment.CASH_CAS),
-            instrument("NIFTY 50", segment=Segment.INDEX),
-            instrument("NIFTY26DECFUT", "NFO", "0.1", 75, Segment.DERIVATIVES),
-        ]
-
-    async def find(self, exchange: str, symbol: str) -> Instrument | None:
-        self._reach()
-        if symbol in self.unreadable:
-            raise InstrumentUnreadable(exchange, symbol, "its lot size is 0")
-        found = (item for item in self.listed if (item.exchange, item.symbol) == (exchange, symbol))
-        return next(found, None)
-
-    async def search(self, query: str, limit: int) -> Sequence[Instrument]:
-        self._reach()
-        found = [item for item in self.listed if item.tradable and query.upper() in item.symbol]
-        return found[:limit]
-
-    def _reach(self) -> None:
-        if self.away:
-            raise BrokerUnavailable("no instrument list")
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""A price feed, REST quotes, signals and alerts in memory, for the listener."""
+"""A price feed, REST quotes, signals, leases and last prices in memory, for the listener."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,13 +7,11 @@ from decimal import Decimal
 from uuid import UUID
 
 from adapters.kite.ticks import Tick, Ticks, places
-from domain.errors import BrokerUnavailable, CacheUnavailable, InstrumentUnreadable, Unavailable
-from domain.instrument import Instrument, Segment
+from domain.errors import BrokerUnavailable, CacheUnavailable, Unavailable
 from domain.listener_ports import Standing, WatchedStrategy
 from domain.market_data import PriceReceiver
 from domain.ports import Clock
 from domain.quote import Quote
-from domain.run import Alarm
 
 
 class MemoryFeed:
@@ -107,33 +105,6 @@ class MemoryMarketData:
         return feed
 
 
-class MemoryInstruments:
-    """Implements `domain.ports.Instruments` for whatever it is asked."""
-
-    def __init__(self, *unlisted: str) -> None:
-        self._unlisted = unlisted
-        self._tokens: dict[str, int] = {}
-        self.away = False
-        self.unreadable: set[str] = set()
-
-    async def find(self, exchange: str, symbol: str) -> Instrument | None:
-        if self.away:
-            raise BrokerUnavailable("no instrument list")
-        if symbol in self.unreadable:
-            raise InstrumentUnreadable(exchange, symbol, "its lot size is 0")
-        if symbol in self._unlisted:
-            return None
-        return Instrument(
-            exchange, symbol, symbol, self.token(f"{exchange}:{symbol}"), Decimal("0.05"), 1, Segment.CASH
-        )
-
-    async def search(self, query: str, limit: int) -> Sequence[Instrument]:
-        return []
-
-    def token(self, name: str) -> int:
-        return self._tokens.setdefault(name, 256 * (len(self._tokens) + 1) + 1)
-
-
 @dataclass
 class Sent:
     """One STOPLOSS that arrived."""
@@ -182,29 +153,6 @@ class MemorySignals:
         return watched.run_id not in self.ended
 
 
-class MemoryFastStops:
-    """Implements `domain.listener_ports.FastStops`. `away` takes nothing; `put_together` is each write."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.put_together: list[list[UUID]] = []
-        self.put_at: list[datetime] = []
-        self.away = False
-        self.tried = 0
-
-    async def put(self, strategy_ids: Sequence[UUID]) -> None:
-        self.tried += 1
-        if self.away:
-            raise CacheUnavailable("Redis did not answer (ConnectionError)")
-        self.put_together.append(list(strategy_ids))
-        self.put_at.append(self._clock.now())
-
-    def times(self, strategy_id: UUID) -> list[datetime]:
-        """Return when this strategy was put."""
-        writes = zip(self.put_together, self.put_at, strict=True)
-        return [at for together, at in writes if strategy_id in together]
-
-
 class MemoryMembers:
     """Implements `domain.listener_ports.Membership`, for any number of listeners. `away` does not answer."""
 
@@ -239,13 +187,3 @@ class MemoryPriceCache:
             raise CacheUnavailable("Redis did not answer (ConnectionError)")
         self.writes += 1
         self.prices.update(prices)
-
-
-class MemoryAlerts:
-    """Implements `domain.ports.Alerts`."""
-
-    def __init__(self) -> None:
-        self.raised: list[Alarm] = []
-
-    async def raise_(self, alarm: Alarm) -> None:
-        self.raised.append(alarm)

@@ -1,7 +1,8 @@
-"""Store, cache and alerts in memory, by the same ports as Postgres, Redis and the log."""
+"""Order log, run store and cache in memory, by the same ports as Postgres and Redis."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,13 +13,12 @@ from domain.order import (
     Attempt,
     BrokerOrder,
     LegKey,
-    OrderStatus,
     OrderTerms,
     Reason,
 )
 from domain.outcome import PlaceOutcome
 from domain.ports import Claimed, Clock, NotClaimed, RuntimeUpdate
-from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunRef
+from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Status, Strategy
 from tests.fakes.order_rows import OrderRows
@@ -39,15 +39,18 @@ class MemoryOrderLog:
         return self.table.rows
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
-        return self._there().of(key)
+        async with self._transaction("leg", key) as rows:
+            return rows.of(key)
 
     async def plan(self, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
-        return self._there().planned(key, attempt, due_at)
+        async with self._transaction("plan", key) as rows:
+            return rows.planned(key, attempt, due_at)
 
     async def supersede(
         self, attempt: Attempt, terms: OrderTerms, *, absent: bool, message: str, due_at: datetime
     ) -> Attempt:
-        return self._there().superseded(attempt, absent, message, due_at)
+        async with self._transaction("supersede", attempt.key) as rows:
+            return rows.superseded(attempt, absent, message, due_at)
 
     async def claim(
         self,
@@ -58,39 +61,48 @@ class MemoryOrderLog:
         latest: datetime | None,
         price: Decimal | None = None,
     ) -> Claimed | NotClaimed:
-        return self._there().claimed(attempt, quantity, reason, due_at, latest, self.clock.now())
+        async with self._transaction("claim", attempt.key) as rows:
+            return rows.claimed(attempt, quantity, reason, due_at, latest, self.clock.now())
 
     async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
-        return self._there().answered(attempt, outcome)
+        async with self._transaction("answer", attempt.key) as rows:
+            return rows.answered(attempt, outcome)
 
     async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
-        return self._there().denied(attempt, message, verdict)
+        async with self._transaction("deny", attempt.key) as rows:
+            return rows.denied(attempt, message, verdict)
 
     async def give_up(self, attempt: Attempt, message: str) -> Attempt:
-        return self._there().given_up(attempt, message)
+        async with self._transaction("give_up", attempt.key) as rows:
+            return rows.given_up(attempt, message)
 
     async def saw(self, attempt: Attempt, row: BrokerOrder) -> Attempt:
-        return self._there().saw(attempt, row)
+        async with self._transaction("saw", attempt.key) as rows:
+            return rows.saw(attempt, row)
 
     async def looked_up(self, attempt: Attempt, message: str) -> None:
-        self._there().looked_up(attempt, message)
+        async with self._transaction("looked_up", attempt.key) as rows:
+            rows.looked_up(attempt, message)
 
     async def other_claims(self, key: LegKey) -> OtherClaims:
-        self._there()
-        return self.claims
+        async with self._transaction("other_claims", key):
+            return self.claims
 
     async def note_baseline(self, key: LegKey, shares: int) -> None:
-        if all(attempt.status is OrderStatus.PLANNED for attempt in self._there().of(key)):
-            self.claims = replace(self.claims, baseline=shares)
+        async with self._transaction("note_baseline", key) as rows:
+            if all(attempt.sent_at is None for attempt in rows.of(key)):
+                self.claims = replace(self.claims, baseline=shares)
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
-        self._there()
-        self.lines.setdefault(once, text)
+        async with self._transaction("say", key):
+            self.lines.setdefault(once, text)
 
-    def _there(self) -> OrderRows:
+    @asynccontextmanager
+    async def _transaction(self, call: str, key: LegKey) -> AsyncIterator[OrderRows]:
+        """Give the rows for one call; the simulation lets things go wrong before it and at its commit."""
         if self.down:
             raise StoreUnavailable("Postgres did not answer")
-        return self.table
+        yield self.table
 
 
 @dataclass
@@ -110,6 +122,10 @@ class MemoryRunStore:
     """The STARTs of each strategy and day, in their order: a round each."""
 
     async def activate(self, request: ActivateRun) -> Activation:
+        async with self._transaction("activate"):
+            return self._activated(request)
+
+    def _activated(self, request: ActivateRun) -> Activation:
         if self.gone:
             raise LookupError("the strategy was deleted")
         ref, day = request.ref, request.start.plan.trading_day
@@ -124,25 +140,32 @@ class MemoryRunStore:
         return Activation(round=starts.index(ref.start_id) + 1, held=self.held)
 
     async def owns(self, ref: RunRef) -> bool:
-        self._check()
-        return self._is_current(ref)
+        async with self._transaction("owns"):
+            return self._is_current(ref)
 
     async def change_phase(self, change: PhaseChange) -> None:
-        self._check()
         once = f"{change.ref.run_id}:phase:{change.phase}"
-        if self._is_current(change.ref) and self._is_new(once):
-            self.phases.append(change.phase)
+        async with self._transaction("change_phase"):
+            if self._is_current(change.ref) and self._is_new(once):
+                self.phases.append(change.phase)
 
     async def finish(self, request: FinishRun) -> None:
-        self._check()
-        if self._is_current(request.ref):
-            del self.running[request.ref.strategy_id]
-            self.finished.append(request)
+        async with self._transaction("finish"):
+            if self._is_current(request.ref):
+                del self.running[request.ref.strategy_id]
+                self.finished.append(request)
 
     async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
-        self._check()
-        if self._is_new(f"{ref.start_id}:{once}"):
-            self.notes.append((kind, text))
+        async with self._transaction("note"):
+            if self._is_new(f"{ref.start_id}:{once}"):
+                self.notes.append((kind, text))
+
+    @asynccontextmanager
+    async def _transaction(self, call: str) -> AsyncIterator[None]:
+        """Stand around one call; the simulation lets things go wrong before it and at its commit."""
+        if self.down:
+            raise StoreUnavailable("Postgres did not answer")
+        yield
 
     def _is_current(self, ref: RunRef) -> bool:
         current = self.running.get(ref.strategy_id)
@@ -152,10 +175,6 @@ class MemoryRunStore:
         new = once not in self.written
         self.written.add(once)
         return new
-
-    def _check(self) -> None:
-        if self.down:
-            raise StoreUnavailable("Postgres did not answer")
 
 
 @dataclass
@@ -169,25 +188,25 @@ class MemoryCache:
     now: Callable[[], float] = time.monotonic
 
     async def load(self, strategy: Strategy, status: Status, position: Position) -> None:
-        self._check()
+        await self._reach("load")
         self.loaded.add(strategy.strategy_id)
         if position is Position.NONE:
             self.locks.pop(strategy.strategy_id, None)
 
     async def update(self, strategy_id: UUID, update: RuntimeUpdate) -> None:
-        self._check()
+        await self._reach("update")
 
     async def drop(self, strategy: Strategy) -> None:
-        self._check()
+        await self._reach("drop")
         self.loaded.discard(strategy.strategy_id)
         self.locks.pop(strategy.strategy_id, None)
 
     async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
-        self._check()
+        await self._reach("missing")
         return frozenset(strategy_ids) - self.loaded
 
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
-        self._check()
+        await self._reach("lock")
         if strategy_id not in self.loaded:
             return True  # without a state nothing is locked: the lock only spares work
         holder, expires = self.locks.get(strategy_id, (owner, 0.0))
@@ -197,20 +216,11 @@ class MemoryCache:
         return True
 
     async def unlock(self, strategy_id: UUID, owner: str) -> None:
-        self._check()
+        await self._reach("unlock")
         if self.locks.get(strategy_id, ("", 0.0))[0] == owner:
             del self.locks[strategy_id]
 
-    def _check(self) -> None:
+    async def _reach(self, call: str) -> None:
+        """Come to the cache for one call; the simulation takes it away for a while."""
         if self.down:
             raise CacheUnavailable("Redis did not answer")
-
-
-@dataclass
-class MemoryAlerts:
-    """Implements `domain.ports.Alerts`."""
-
-    raised: list[Alarm] = field(default_factory=list)
-
-    async def raise_(self, alarm: Alarm) -> None:
-        self.raised.append(alarm)

@@ -16,7 +16,7 @@ from api.app import create_app
 from domain.instrument import Instrument
 from services.auth.passwords import Passwords
 from tests.api_world import PASSWORD, Customer, World, json_of, new_world
-from tests.fakes.edge import MemoryInstruments
+from tests.fakes.instruments import MemoryInstruments
 from tests.postgres import PostgresServer
 
 OPEN = {

@@ -19,7 +19,9 @@ from domain.ports import Broker
 from domain.strategy import Phase, Position
 from listener.accounts import OneForAll
 from listener.service import Listener
-from tests.fakes.feed import MemoryAlerts, MemoryFastStops, MemoryMembers, MemoryPriceCache, MemorySignals
+from tests.fakes.alerts import MemoryAlerts
+from tests.fakes.feed import MemoryMembers, MemoryPriceCache, MemorySignals
+from tests.fakes.stops import MemoryFastStops
 from tests.fakes.watch_list import MemoryWatchList, watched
 from tests.paper_process import PaperProcess
 

@@ -27,6 +27,7 @@ from domain.notification import CHOICES, ChannelKind, NotificationKind, sealed_n
 from domain.run import Alarm
 from local.keys import fresh
 from migrations.roles import Role, make_roles
+from tests.fakes.alerts import MemoryAlerts
 from tests.receivers import hook, mailbox
 
 OPENER = Opener.local(fresh()["STOPWATCH_ENCRYPTION_KEYS"])
@@ -345,10 +346,7 @@ async def test_service_is_told_by_apprise_and_a_service_that_is_away_later(house
 
 
 async def test_alarm_for_a_user_reaches_his_channels_once(house: House) -> None:
-    class Quiet:
-        async def raise_(self, alarm: Alarm) -> None: ...
-
-    alerts = NotificationAlerts(Quiet(), house.outbox, SystemClock())
+    alerts = NotificationAlerts(MemoryAlerts(), house.outbox, SystemClock())
     async with hook() as receiver:
         await house.channel(receiver.url)
         for _ in range(2):

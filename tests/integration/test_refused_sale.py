@@ -16,8 +16,9 @@ from execution.execution_rules import ExecutionRules
 from execution.exit_policy import ExitPolicy
 from execution.order_intent import OrderIntent
 from execution.order_path import OrderPath
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
-from tests.fakes.house import MemoryAlerts, MemoryCache
+from tests.fakes.house import MemoryCache
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.scripted_server import ScriptedServer, answer
 from tests.store_rows import TERMS, Desk, just_now

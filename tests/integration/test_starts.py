@@ -21,7 +21,8 @@ from domain.order import Leg
 from domain.run import ActivateRun, Activation, Adoption, what_differs
 from domain.strategy import Outcome, Position
 from migrations import schema
-from tests.fakes.house import MemoryAlerts, MemoryCache
+from tests.fakes.alerts import MemoryAlerts
+from tests.fakes.house import MemoryCache
 from tests.integration.test_store_migrations import upgrade_to
 from tests.postgres import PostgresServer
 from tests.store_rows import Desk, broker_account, seen, write_start

@@ -22,7 +22,7 @@ from domain.strategy import Strategy
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.order_path import OrderPath
-from tests.fakes.house import MemoryAlerts
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.simulation.exchange import Accounts, Entry, Exchange
 from tests.simulation.faults import Fault
@@ -152,7 +152,7 @@ class _Day:
         self.brokers = Accounts(self.exchange)
         self.orders = Orders(self)
         self.runs = Runs(self, self.orders)
-        self.cache = Cache(self)
+        self.cache = Cache(self, self.now)
         self.alerts = MemoryAlerts()
         self.outside = contextvars.copy_context()
         clock = _Clock(self)

@@ -1,9 +1,9 @@
-"""Our own house in memory, with the semantics of Postgres and Redis and a point at every write."""
+"""Our own house in a simulated day: the fakes in memory, with a point at every call and commit."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
@@ -11,19 +11,17 @@ from domain.errors import StoreUnavailable
 from domain.leg import filled
 from domain.order import (
     Attempt,
-    BrokerOrder,
     Leg,
     LegKey,
     OrderStatus,
     OrderTerms,
     Reason,
 )
-from domain.outcome import PlaceOutcome
-from domain.ports import Claimed, NotClaimed, RuntimeUpdate
-from domain.run import ActivateRun, Activation, EnterOrder, ExitOrder, FinishRun, PhaseChange, RunRef
+from domain.run import EnterOrder, ExitOrder
 from domain.scheduled_order import EXIT_SENT_WITHIN, UNSENT_AFTER, ScheduledOrder
-from domain.sellable import OtherClaims
-from domain.strategy import Outcome, Position, Product, Status, Strategy
+from domain.strategy import Product
+from tests.fakes.house import MemoryCache, MemoryOrderLog, MemoryRunStore
+from tests.fakes.manual_clock import ManualClock
 from tests.fakes.order_rows import OrderRows
 from tests.simulation.server import Worker
 
@@ -46,6 +44,7 @@ class Stage(Protocol):
 
 TERMS = OrderTerms("NSE", "TCS", Product.CNC)
 _LOST = "the connection was lost at the commit"
+_READS = ("leg", "other_claims")
 
 
 class _NumberedRows(OrderRows):
@@ -55,76 +54,32 @@ class _NumberedRows(OrderRows):
         return UUID(int=len(self.rows) + 1)
 
 
-@dataclass(eq=False)
-class Orders:
-    """Implements `domain.ports.OrderLog` as the Postgres log does it; each call is one transaction."""
+class _StoreClock(ManualClock):
+    """The store's own clock, which the day moves."""
 
-    stage: Stage
-    held: dict[str, tuple[Worker, EnterOrder | ExitOrder]] = field(default_factory=dict)
-    table: OrderRows = field(default_factory=_NumberedRows)
-    baseline: int | None = None
+    def __init__(self, stage: Stage) -> None:
+        super().__init__()
+        self._stage = stage
 
-    @property
-    def rows(self) -> dict[tuple[LegKey, int], Attempt]:
-        return self.table.rows
+    def now(self) -> datetime:
+        return self._stage.store_now()
 
-    async def leg(self, key: LegKey) -> Sequence[Attempt]:
-        await self.stage.storing(f"log.leg.{key.leg}")
-        return self.table.of(key)
 
-    async def plan(self, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
-        return await self._write("plan", key, lambda: self.table.planned(key, attempt, due_at))
+class Orders(MemoryOrderLog):
+    """The order log in memory, with a point of the day at each call and at each commit."""
 
-    async def supersede(
-        self, attempt: Attempt, terms: OrderTerms, *, absent: bool, message: str, due_at: datetime
-    ) -> Attempt:
-        return await self._write(
-            "supersede", attempt.key, lambda: self.table.superseded(attempt, absent, message, due_at)
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(_StoreClock(stage), table=_NumberedRows())
+        self.stage = stage
+        self.held: dict[str, tuple[Worker, EnterOrder | ExitOrder]] = {}
+
+    @asynccontextmanager
+    async def _transaction(self, call: str, key: LegKey) -> AsyncIterator[OrderRows]:
+        lost = await self.stage.storing(
+            "log.other_claims" if call == "other_claims" else f"log.{call}.{key.leg}"
         )
-
-    async def claim(
-        self,
-        attempt: Attempt,
-        quantity: int,
-        reason: Reason,
-        due_at: datetime,
-        latest: datetime | None,
-        price: Decimal | None = None,
-    ) -> Claimed | NotClaimed:
-        lost = await self.stage.storing(f"log.claim.{attempt.key.leg}")
-        answer = self.table.claimed(attempt, quantity, reason, due_at, latest, self.stage.store_now())
-        if lost:
-            raise StoreUnavailable(_LOST)
-        return answer
-
-    async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
-        return await self._write("answer", attempt.key, lambda: self.table.answered(attempt, outcome))
-
-    async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
-        return await self._write("deny", attempt.key, lambda: self.table.denied(attempt, message, verdict))
-
-    async def give_up(self, attempt: Attempt, message: str) -> Attempt:
-        return await self._write("give_up", attempt.key, lambda: self.table.given_up(attempt, message))
-
-    async def saw(self, attempt: Attempt, row: BrokerOrder) -> Attempt:
-        return await self._write("saw", attempt.key, lambda: self.table.saw(attempt, row))
-
-    async def looked_up(self, attempt: Attempt, message: str) -> None:
-        await self._write("looked_up", attempt.key, lambda: self.table.looked_up(attempt, message))
-
-    async def other_claims(self, key: LegKey) -> OtherClaims:
-        await self.stage.storing("log.other_claims")
-        return OtherClaims(baseline=self.baseline)
-
-    async def note_baseline(self, key: LegKey, shares: int) -> None:
-        lost = await self.stage.storing("log.note_baseline")
-        if all(attempt.status is OrderStatus.PLANNED for attempt in self.table.of(key)):
-            self.baseline = shares
-        if lost:
-            raise StoreUnavailable(_LOST)
-
-    async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
-        if await self.stage.storing(f"log.say.{key.leg}"):
+        yield self.table
+        if lost and call not in _READS:
             raise StoreUnavailable(_LOST)
 
     async def arm(self, order: EnterOrder | ExitOrder, worker: Worker) -> ScheduledOrder | None:
@@ -171,87 +126,36 @@ class Orders:
             if row.status is OrderStatus.PLANNED
         ]
 
-    async def _write(self, name: str, key: LegKey, apply: Callable[[], Attempt]) -> Attempt:
-        lost = await self.stage.storing(f"log.{name}.{key.leg}")
-        row = apply()
-        if lost:
-            raise StoreUnavailable(_LOST)
-        return row
 
+class Runs(MemoryRunStore):
+    """The run store in memory; a run's end takes the right to send away from its orders."""
 
-@dataclass(eq=False)
-class Runs:
-    """Implements `domain.ports.RunStore`."""
+    def __init__(self, stage: Stage, orders: Orders) -> None:
+        super().__init__()
+        self.stage = stage
+        self.orders = orders
 
-    stage: Stage
-    orders: Orders
-    phases: list[str] = field(default_factory=list)
-    finished: list[FinishRun] = field(default_factory=list)
-
-    async def activate(self, request: ActivateRun) -> Activation:
-        await self._write("activate")
-        return Activation(round=1)
-
-    async def owns(self, ref: RunRef) -> bool:
-        await self._write("owns")
-        return not self.finished
-
-    async def change_phase(self, change: PhaseChange) -> None:
-        lost = await self.stage.storing("runs.change_phase")
-        if change.phase not in self.phases:
-            self.phases.append(change.phase)
-        if lost:
-            raise StoreUnavailable(_LOST)
-
-    async def finish(self, request: FinishRun) -> None:
-        lost = await self.stage.storing("runs.finish")
-        if not self.finished:
-            self.finished.append(request)
+    @asynccontextmanager
+    async def _transaction(self, call: str) -> AsyncIterator[None]:
+        lost = await self.stage.storing(f"runs.{call}")
+        before = len(self.finished)
+        yield
+        if len(self.finished) > before:
             self.stage.stopped()
-            self.orders.table.close(request.detail)
+            self.orders.table.close(self.finished[-1].detail)
         if lost:
             raise StoreUnavailable(_LOST)
 
-    async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
-        await self._write("note")
 
-    async def _write(self, name: str) -> None:
-        if await self.stage.storing(f"runs.{name}"):
-            raise StoreUnavailable(_LOST)
+class Cache(MemoryCache):
+    """The runtime cache in memory, with a point of the day at each call."""
 
+    def __init__(self, stage: Stage, now: Callable[[], float]) -> None:
+        super().__init__(now=now)
+        self.stage = stage
 
-@dataclass(eq=False)
-class Cache:
-    """Implements `domain.ports.RuntimeCache`."""
-
-    stage: Stage
-    loaded: set[UUID] = field(default_factory=set)
-    owner: str | None = None
-
-    async def load(self, strategy: Strategy, status: Status, position: Position) -> None:
-        await self.stage.caching("cache.load")
-        self.loaded.add(strategy.strategy_id)
-
-    async def update(self, strategy_id: UUID, update: RuntimeUpdate) -> None:
-        await self.stage.caching("cache.update")
-
-    async def drop(self, strategy: Strategy) -> None:
-        await self.stage.caching("cache.drop")
-        self.loaded.discard(strategy.strategy_id)
-
-    async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
-        await self.stage.caching("cache.missing")
-        return frozenset(strategy_ids) - self.loaded
-
-    async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
-        await self.stage.caching("cache.lock")
-        self.owner = self.owner or owner
-        return self.owner == owner
-
-    async def unlock(self, strategy_id: UUID, owner: str) -> None:
-        await self.stage.caching("cache.unlock")
-        if self.owner == owner:
-            self.owner = None
+    async def _reach(self, call: str) -> None:
+        await self.stage.caching(f"cache.{call}")
 
 
 def shares(rows: Sequence[Attempt], leg: Leg) -> int:

@@ -7,6 +7,7 @@ quiet.
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -335,7 +336,8 @@ def _final(failure: BaseException) -> bool:
     return isinstance(failure, ApplicationError) and failure.non_retryable
 
 
-_NO_EVENT = _CompositeEvent(thread_event=None, async_event=None)
+_NO_EVENT = _CompositeEvent(thread_event=threading.Event(), async_event=None)
+"""Never set: workers here die, none is asked to end; `activity.is_worker_shutdown` reads its thread half."""
 _RUN = SimpleNamespace(
     _logger_details=dict,
     workflow_id="strategy",

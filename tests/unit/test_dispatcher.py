@@ -13,8 +13,9 @@ from domain.listener_ports import WatchedStrategy
 from domain.ports import Clock
 from listener.crossing import Crossing
 from listener.dispatcher import Dispatcher
-from tests.fakes.feed import MemoryFastStops, MemorySignals
+from tests.fakes.feed import MemorySignals
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.stops import MemoryFastStops
 from tests.fakes.watch_list import watched
 
 

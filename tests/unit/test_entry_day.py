@@ -15,9 +15,10 @@ from domain.run import Entered, EnterOrder, ExitOrder
 from domain.session import ClosedDay, DaySource, Session, at
 from domain.strategy import Outcome, Product
 from execution.order_path import OrderPath
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.armed import MemoryScheduledOrderLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
-from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
+from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.trading_days import MemoryTradingDays
 

@@ -15,8 +15,9 @@ from domain.run import EnterOrder
 from domain.strategy import Outcome, Product
 from execution.order_intent import OrderIntent
 from execution.order_path import OrderPath
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
-from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
+from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.trading_days import MemoryTradingDays
 

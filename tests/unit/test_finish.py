@@ -8,7 +8,8 @@ from uuid import uuid4
 from activities.runs import RunActivities
 from domain.run import FinishRun, RunRef
 from domain.strategy import Outcome, Position, Status, Strategy
-from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryRunStore
+from tests.fakes.alerts import MemoryAlerts
+from tests.fakes.house import MemoryCache, MemoryRunStore
 
 STRATEGY = Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15, 0), Decimal(950), 10)
 END = FinishRun(

@@ -10,17 +10,17 @@ from domain.listener_ports import WatchedStrategy
 from domain.strategy import Phase, Position
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.service import Listener
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.feed import (
-    MemoryAlerts,
-    MemoryFastStops,
     MemoryFeed,
-    MemoryInstruments,
     MemoryMembers,
     MemoryPriceCache,
     MemoryQuotes,
     MemorySignals,
 )
+from tests.fakes.instruments import EveryInstrument
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.stops import MemoryFastStops
 from tests.fakes.watch_list import MemoryWatchList, watched
 
 TCS = "NSE:TCS"
@@ -35,7 +35,7 @@ class House:
         self.quotes = MemoryQuotes(self.clock, {TCS: Decimal(3600)})
         self.signals = MemorySignals(self.clock)
         self.fast = MemoryFastStops(self.clock)
-        self.instruments = MemoryInstruments("DELISTED")
+        self.instruments = EveryInstrument("DELISTED")
         self.cache = MemoryPriceCache()
         self.alerts = MemoryAlerts()
         accounts: Accounts = OneForAll(self.quotes.account())

@@ -21,7 +21,7 @@ from domain.strategy import Phase, Position
 from listener.health import Health
 from listener.metrics import ListenerMetrics, MarketNumbers
 from tests.e2e.product import free_port
-from tests.fakes.house import MemoryAlerts
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.watch_list import watched
 from tests.unit.test_executor import KEY, NOW
 from tests.unit.test_listener import House

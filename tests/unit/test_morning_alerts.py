@@ -11,7 +11,7 @@ from activities.reconciler import ReconcileActivities
 from domain.errors import CalendarUnknown
 from domain.operator_alerts import LeftOver, LoginNeeded
 from domain.session import ClosedDay, DaySource
-from tests.fakes.house import MemoryAlerts
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.trading_days import MemoryTradingDays
 

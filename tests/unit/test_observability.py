@@ -14,7 +14,7 @@ from adapters.telemetry.alert_counter import KINDS, CountedAlerts
 from adapters.telemetry.worker_metrics import WorkerMetrics
 from api.http.metrics import Metrics
 from listener.metrics import ListenerMetrics
-from tests.fakes.house import MemoryAlerts
+from tests.fakes.alerts import MemoryAlerts
 from tests.unit.test_containers import ROOT
 
 DESK = ROOT / "deploy" / "observability"

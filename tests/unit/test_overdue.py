@@ -9,8 +9,9 @@ from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.run import ExitOrder
 from domain.strategy import Product
 from execution.exit_alerts import ExitAlerts
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.clock import ElasticClock
-from tests.fakes.house import MemoryAlerts, MemoryOrderLog
+from tests.fakes.house import MemoryOrderLog
 
 ORDER = ExitOrder(
     LegKey(uuid4(), uuid4(), date(2026, 11, 23), 1, Leg.EXIT),

@@ -14,7 +14,7 @@ from adapters.telemetry.dependency_watch import (
 )
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.run import Alarm
-from tests.fakes.house import MemoryAlerts
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.manual_clock import ManualClock
 
 

@@ -10,17 +10,17 @@ import pytest
 from domain.listener_ports import WatchedStrategy
 from listener.accounts import EachTheirOwn, OneForAll
 from listener.service import Listener
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.feed import (
-    MemoryAlerts,
-    MemoryFastStops,
     MemoryFeed,
-    MemoryInstruments,
     MemoryMembers,
     MemoryPriceCache,
     MemoryQuotes,
     MemorySignals,
 )
+from tests.fakes.instruments import EveryInstrument
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.stops import MemoryFastStops
 from tests.fakes.watch_list import MemoryWatchList, watched
 
 SYMBOLS = [f"S{number}" for number in range(24)]
@@ -77,7 +77,7 @@ class Hall:
         self.held = [watched(symbol, "3500") for symbol in SYMBOLS]
         self.watch_list = MemoryWatchList(*self.held)
         self.prices = {one.instrument: Decimal(3600) for one in self.held}
-        self.instruments = MemoryInstruments()
+        self.instruments = EveryInstrument()
         self.signals = MemorySignals(self.clock)
         self.fast = MemoryFastStops(self.clock)
         self.listeners: list[One] = []

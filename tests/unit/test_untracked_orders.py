@@ -9,8 +9,9 @@ from domain.listing import Listing
 from domain.order import BrokerOrder, Leg, OrderRequest, OrderStatus, Reason, Side
 from domain.run import Exited, ExitOrder
 from execution.order_path import OrderPath
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
-from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog
+from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.unit.test_executor import INTENT, KEY, NOW

@@ -23,10 +23,11 @@ from domain.session import DayPlan
 from domain.strategy import Strategy
 from execution.degraded_exit import DegradedExit
 from execution.order_path import OrderPath
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.armed import ForgetfulOrders, MemoryScheduledOrderLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.clock import ElasticClock
-from tests.fakes.house import MemoryAlerts, MemoryCache, MemoryOrderLog, MemoryRunStore
+from tests.fakes.house import MemoryCache, MemoryOrderLog, MemoryRunStore
 from tests.fakes.trading_days import MemoryTradingDays
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun

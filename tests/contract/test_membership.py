@@ -1,0 +1,69 @@
+"""What every list of living listeners promises: the one in Valkey and the one in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapters.process.clock import SystemClock
+from adapters.redis.membership import RedisMembers
+from domain.errors import CacheUnavailable
+from domain.listener_ports import Membership, Standing
+from tests.fakes.feed import MemoryMembers
+from tests.valkey_process import ValkeyProcess
+
+
+@pytest.fixture
+async def in_valkey(empty_valkey: ValkeyProcess) -> AsyncIterator[RedisMembers]:
+    made = RedisMembers.connect(empty_valkey.url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def in_memory() -> MemoryMembers:
+    return MemoryMembers(SystemClock())
+
+
+@pytest.fixture(params=["in_memory", "in_valkey"])
+def members(request: pytest.FixtureRequest) -> Membership:
+    found: Membership = request.getfixturevalue(request.param)
+    return found
+
+
+async def test_who_renews_sees_itself_and_all_others_that_live(members: Membership) -> None:
+    assert await members.renew("one", Standing.JOINING, 30) == {"one": Standing.JOINING}
+    both = {"one": Standing.JOINING, "two": Standing.READY}
+    assert await members.renew("two", Standing.READY, 30) == both
+
+
+async def test_the_newest_standing_counts(members: Membership) -> None:
+    await members.renew("one", Standing.JOINING, 30)
+    assert await members.renew("one", Standing.LEAVING, 30) == {"one": Standing.LEAVING}
+
+
+async def test_who_leaves_is_gone_at_once_and_may_leave_twice(members: Membership) -> None:
+    await members.renew("one", Standing.READY, 30)
+    await members.leave("one")
+    await members.leave("one")
+    assert await members.renew("two", Standing.READY, 30) == {"two": Standing.READY}
+
+
+async def test_a_lease_that_is_not_renewed_ends(members: Membership) -> None:
+    await members.renew("one", Standing.READY, 0.05)
+    async with asyncio.timeout(10):
+        while "one" in await members.renew("two", Standing.READY, 30):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+async def test_nobody_is_taken_for_dead_when_the_leases_cannot_be_read(in_memory: MemoryMembers) -> None:
+    gone = ValkeyProcess()
+    away = RedisMembers.connect(gone.url)
+    in_memory.away = True
+    for members in (in_memory, away):
+        with pytest.raises(CacheUnavailable):
+            await members.renew("one", Standing.READY, 30)
+        with pytest.raises(CacheUnavailable):
+            await members.leave("one")
+    await away.close()
+    gone.remove()

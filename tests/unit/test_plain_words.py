@@ -21,7 +21,7 @@ CHECKED = (
     "paper",
     "local",
 )
-ALSO_CHECKED = ("migrations", "bench", "settings.py", "cli.py", "wiring.py", "worker.py")
+ALSO_CHECKED = ("migrations", "bench", "settings.py", "cli.py", "cli_settings.py", "wiring.py", "worker.py")
 NOT_YET = (
     "bench",
     *("domain/run.py", "domain/scheduled_order.py", "domain/sellable.py", "workflows/strategy_run.py"),

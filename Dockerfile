@@ -5,7 +5,7 @@ WORKDIR /opt/stopwatch
 COPY requirements.image.lock ./
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r requirements.image.lock
-COPY pyproject.toml README.md alembic.ini cli.py settings.py wiring.py worker.py ./
+COPY pyproject.toml README.md alembic.ini cli.py cli_settings.py settings.py wiring.py worker.py ./
 COPY domain domain
 COPY workflows workflows
 COPY activities activities

@@ -41,7 +41,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/python -P -m local.with_postgres $(BIN)/alembic upgrade head -- $(BIN)/alembic check
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive domain workflows activities execution services api listener adapters \
-		paper local migrations cli.py settings.py wiring.py worker.py
+		paper local migrations cli.py cli_settings.py settings.py wiring.py worker.py
 	$(BIN)/python -P -m local.links
 	$(BIN)/python -P -m local.secret_scan
 	$(BIN)/python -P -m local.audit

@@ -13,14 +13,21 @@ if sys.argv[1:2] == ["up"]:
         signal.signal(_number, lambda *_: os._exit(0))
 
 import typer
-from dotenv import dotenv_values
+
+from cli_settings import (
+    addresses_in,
+    database_address,
+    given_settings,
+    leave,
+    read_settings,
+    temporal_environment,
+    with_dotenv,
+    with_files,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic import SecretStr
-
-    from local.doctor import Addresses
     from settings import Settings
 
 app = typer.Typer(
@@ -70,10 +77,10 @@ def up(
         workers=workers,
         listeners=listeners,
         demo=demo,
-        given=ProcessSettings(_given_settings()),
+        given=ProcessSettings(given_settings()),
         environment={name: value for name, value in os.environ.items() if not name.startswith("STOPWATCH_")},
     )
-    _leave(run_up(options, Terminal()))
+    leave(run_up(options, Terminal()))
 
 
 @app.command(context_settings=_PASSED_ON)
@@ -103,7 +110,7 @@ def paper(context: typer.Context) -> None:
 @app.command(context_settings=_PASSED_ON)
 def codec(context: typer.Context) -> None:
     """Decrypt Temporal's payloads for the Web UI and the `temporal` command of an operator."""
-    keys = _settings().payload_keys
+    keys = read_settings().payload_keys
     environment = {**os.environ, "STOPWATCH_PAYLOAD_KEYS": keys.get_secret_value() if keys else ""}
     command = [sys.executable, "-P", "-m", "adapters.temporal.codec_server", *context.args]
     os.execve(sys.executable, command, environment)  # noqa: S606
@@ -112,7 +119,7 @@ def codec(context: typer.Context) -> None:
 @app.command(context_settings=_PASSED_ON)
 def migrate(context: typer.Context) -> None:
     """Update the schema, the database roles and Temporal's search attributes."""
-    _become("migrations", context.args, _with_files(_with_dotenv()))
+    _become("migrations", context.args, with_files(with_dotenv()))
 
 
 @keys.command()
@@ -130,7 +137,7 @@ def new(
             written = write_files(secrets_dir)
         except (AlreadyThere, OSError) as refused:
             typer.echo(str(refused), err=True)
-            _leave(1)
+            leave(1)
         typer.echo(f"{len(written)} secrets are in {secrets_dir}: {', '.join(written)}.")
         return
     for name, value in fresh().items():
@@ -154,7 +161,7 @@ def new_encryption_key(
                 f"then `stopwatch keys rotate --data-dir {data_dir}`."
             )
             return
-        given = _settings().encryption_keys
+        given = read_settings().encryption_keys
         words = with_new_encryption_key(given.get_secret_value() if given else "")
     except (ValueError, OSError):
         where = f"{data_dir}/secrets/encryption_keys" if data_dir else "STOPWATCH_ENCRYPTION_KEYS"
@@ -163,7 +170,7 @@ def new_encryption_key(
             "or check the setting.",
             err=True,
         )
-        _leave(2)
+        leave(2)
     typer.echo(f"STOPWATCH_ENCRYPTION_KEYS={words}")
     typer.echo(f"STOPWATCH_SEAL_KEY={seal_key(words)}")
     typer.echo(
@@ -178,11 +185,11 @@ def rotate(data_dir: _DataDir = None) -> None:
     """Seal every broker secret anew to the current encryption key, while orders run."""
     from local.keys import encryption_keys_of
 
-    given = _settings().encryption_keys
+    given = read_settings().encryption_keys
     words = given.get_secret_value() if given else encryption_keys_of(data_dir or Path(".stopwatch"))
     environment = {
         **os.environ,
-        "STOPWATCH_DATABASE_URL": _database(data_dir),
+        "STOPWATCH_DATABASE_URL": database_address(data_dir),
         "STOPWATCH_ENCRYPTION_KEYS": words or "",
     }
     os.execve(sys.executable, [sys.executable, "-P", "-m", "adapters.secrets.rotation"], environment)  # noqa: S606
@@ -195,9 +202,9 @@ def doctor() -> None:
 
     from local.doctor import examine
 
-    settings = _settings()
+    settings = read_settings()
     _tell_secrets(settings)
-    findings = asyncio.run(examine(_addresses(settings)))
+    findings = asyncio.run(examine(addresses_in(settings)))
     for finding in findings:
         typer.echo(f"{_VERDICTS[finding.well]}  {finding.what:<22} {finding.detail}")
     asked = {finding.what.split()[0] for finding in findings if finding.well is not None}
@@ -205,7 +212,7 @@ def doctor() -> None:
         finding.well is not False for finding in findings
     )
     # Temporal's library may crash the interpreter's own end.
-    _leave(0 if well else 1)
+    leave(0 if well else 1)
 
 
 @app.command()
@@ -266,23 +273,6 @@ def main() -> None:
     app()
 
 
-def _settings() -> "Settings":
-    from pydantic import ValidationError
-
-    from settings import MissingSetting, Settings
-
-    try:
-        return Settings()
-    except MissingSetting as missing:
-        typer.echo(str(missing), err=True)
-        _leave(2)
-    except ValidationError as error:
-        for wrong in error.errors(include_input=False):
-            name = "_".join(str(part) for part in wrong["loc"]).upper()
-            typer.echo(f"FAIL  STOPWATCH_{name}: {wrong['msg']}")
-        _leave(1)
-
-
 def _tell_secrets(settings: "Settings") -> None:
     # Not a failure: no process needs all of them, and the API must not have the keys that open.
     missing = [
@@ -294,111 +284,18 @@ def _tell_secrets(settings: "Settings") -> None:
     typer.echo(f"{_VERDICTS[None if missing else True]}  {'Secrets':<22} {verdict}")
 
 
-def _addresses(settings: "Settings") -> "Addresses":
-    from local.doctor import Addresses
-
-    def open_text(secret: "SecretStr | None") -> str | None:
-        return secret.get_secret_value() if secret is not None else None
-
-    certificate, key = settings.temporal_tls_cert, settings.temporal_tls_key
-    return Addresses(
-        databases={
-            "Postgres (owner)": open_text(settings.database_url),
-            "Postgres (API)": open_text(settings.database_url_api),
-            "Postgres (worker)": open_text(settings.database_url_worker),
-            "Postgres (listener)": open_text(settings.database_url_listener),
-        },
-        redis=open_text(settings.redis_url),
-        temporal=settings.temporal_address,
-        temporal_namespace=settings.temporal_namespace,
-        temporal_api_key=open_text(settings.temporal_api_key),
-        temporal_tls=(certificate, key) if certificate and key else None,
-        temporal_ca=settings.temporal_tls_ca,
-        kite=settings.kite_root,
-        calendar=(settings.calendar, settings.calendar_overrides),
-    )
-
-
 def _ask_store(
     words: list[str], data_dir: Path | None, module: str = "adapters.postgres.operator"
 ) -> NoReturn:
     # Through the environment, since every user of the machine sees arguments.
-    environment = {**os.environ, **_temporal(data_dir), "STOPWATCH_DATABASE_URL": _database(data_dir)}
+    environment = {
+        **os.environ,
+        **temporal_environment(data_dir),
+        "STOPWATCH_DATABASE_URL": database_address(data_dir),
+    }
     command = [sys.executable, "-P", "-m", module, *words]
     os.execve(sys.executable, command, environment)  # noqa: S606
 
 
-def _temporal(data_dir: Path | None) -> dict[str, str]:
-    """Return Temporal's address, from the settings or from the product that runs in a directory."""
-    from local.endpoints import temporal_of
-
-    settings = _settings()
-    given = None if data_dir is not None else settings.temporal_address
-    address = given or temporal_of(data_dir or Path(".stopwatch"))
-    named = {
-        "ADDRESS": address,
-        "NAMESPACE": settings.temporal_namespace,
-        "TLS_CERT": settings.temporal_tls_cert,
-        "TLS_KEY": settings.temporal_tls_key,
-        "TLS_CA": settings.temporal_tls_ca,
-        "API_KEY": settings.temporal_api_key and settings.temporal_api_key.get_secret_value(),
-    }
-    keys_ = settings.payload_keys.get_secret_value() if settings.payload_keys else ""
-    found = {f"STOPWATCH_TEMPORAL_{name}": str(value) for name, value in named.items() if value}
-    return {**found, **({"STOPWATCH_PAYLOAD_KEYS": keys_} if keys_ else {})}
-
-
-def _database(data_dir: Path | None) -> str:
-    from local.endpoints import postgres_of
-
-    settings = _settings()
-    given = settings.database_url or settings.database_url_worker
-    if given is not None and given.get_secret_value() and data_dir is None:
-        return given.get_secret_value()
-    directory = data_dir or Path(".stopwatch")
-    found = postgres_of(directory)
-    if found is None:
-        typer.echo(
-            f"No database is known: nothing runs in {directory}, so set STOPWATCH_DATABASE_URL, or name the "
-            "directory of a running `stopwatch up` with --data-dir.",
-            err=True,
-        )
-        _leave(2)
-    return found
-
-
 def _become(module: str, arguments: list[str], environment: "Mapping[str, str]" = os.environ) -> None:
     os.execve(sys.executable, [sys.executable, "-P", "-m", module, *arguments], environment)  # noqa: S606
-
-
-def _with_dotenv() -> dict[str, str]:
-    """Return the environment completed by the settings of `.env`, as in every process."""
-    of_file = {name: value for name, value in dotenv_values(".env").items() if value}
-    return {**of_file, **os.environ}
-
-
-def _with_files(named: "Mapping[str, str]") -> dict[str, str]:
-    """Return an environment in which the secrets given as files are read."""
-    from settings import MissingSetting, with_secret_files
-
-    try:
-        return with_secret_files(named)
-    except MissingSetting as missing:
-        typer.echo(str(missing), err=True)
-        _leave(2)
-
-
-def _given_settings() -> dict[str, str]:
-    """Return the settings that are set, by their names without the prefix."""
-    prefix = "STOPWATCH_"
-    named = _with_files(_with_dotenv())
-    return {
-        name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix) and value
-    }
-
-
-def _leave(status: int) -> NoReturn:
-    # The interpreter's own end would put the default signal handlers back while it works.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)

@@ -12,7 +12,8 @@ from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.starts import Starts
-from adapters.postgres.tables import BrokerKeys, EventRow, OrderRow, StartRow, StrategyRow, User
+from adapters.postgres.tables import EventRow, OrderRow, StartRow, StrategyRow
+from adapters.postgres.user_tables import BrokerKeys, User
 from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.outcome import Accepted
 from domain.ports import Claimed

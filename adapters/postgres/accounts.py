@@ -10,7 +10,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import act_as, set_for_now
-from adapters.postgres.tables import LOGIN_VERSIONS, BrokerKeys, LoginRow, SecondFactorRow, User, account_name
+from adapters.postgres.user_tables import (
+    LOGIN_VERSIONS,
+    BrokerKeys,
+    LoginRow,
+    SecondFactorRow,
+    User,
+    account_name,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """Imports every table, for the comparison with the migrations."""
 
-from adapters.postgres import notification_tables, tables
+from adapters.postgres import notification_tables, tables, user_tables
+from adapters.postgres.table_base import Base
 
-METADATA = tables.Base.metadata
-assert notification_tables.NotificationRow.metadata is METADATA  # noqa: S101 - importing them is what adds them
+METADATA = Base.metadata
+for _row in (notification_tables.NotificationRow, tables.StrategyRow, user_tables.User):
+    assert _row.metadata is METADATA  # noqa: S101 - importing them is what adds them

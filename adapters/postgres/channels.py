@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.notification_tables import ChannelRow, NotificationRow
 from adapters.postgres.strategies import Spot
-from adapters.postgres.tables import User
+from adapters.postgres.user_tables import User
 from domain.notification import ChannelKind, NotificationKind
 
 MOST_CHANNELS = 5

@@ -10,7 +10,7 @@ from sqlalchemy import ARRAY, Row, Uuid, bindparam, func, select, text, update
 
 from adapters.postgres.audit import audit
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import LOGIN_VERSIONS, BrokerKeys, account_name
+from adapters.postgres.user_tables import LOGIN_VERSIONS, BrokerKeys, account_name
 from adapters.postgres.write_batcher import Batcher
 from domain.audit import Action, AuditLine, Role
 

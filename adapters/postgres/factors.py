@@ -10,7 +10,7 @@ from sqlalchemy import CursorResult, Update, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.postgres.tables import RecoveryCode, SecondFactorRow
+from adapters.postgres.user_tables import RecoveryCode, SecondFactorRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.postgres.tables import LimitsRow, OperatorSwitch, StrategyRow, SystemSwitch, User
+from adapters.postgres.tables import LimitsRow, OperatorSwitch, StrategyRow, SystemSwitch
+from adapters.postgres.user_tables import User
 from domain.limits import KillExits, Limits, Switch, Switches, ToSell
 from domain.strategy import Status
 

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from adapters.postgres.engine import act_as, set_for_now
-from adapters.postgres.tables import EndedLogin, LoginRow, RefreshSession
+from adapters.postgres.user_tables import EndedLogin, LoginRow, RefreshSession
 
 ENDED_KEPT = timedelta(hours=1)
 """How long `ended_logins` names a login: longer than any access token lives."""

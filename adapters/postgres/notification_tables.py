@@ -8,7 +8,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from adapters.postgres.tables import Base
+from adapters.postgres.table_base import Base
 
 
 class ChannelRow(Base):

@@ -17,7 +17,8 @@ from sqlalchemy import (
 )
 
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import LEFT, UNSETTLED, BrokerKeys, EventRow, OrderRow, StrategyRow, User
+from adapters.postgres.tables import LEFT, UNSETTLED, EventRow, OrderRow, StrategyRow
+from adapters.postgres.user_tables import BrokerKeys, User
 from domain.operator_alerts import Due, InDoubt, LeftOver, LoginNeeded
 from domain.order import Leg, OrderStatus
 from domain.session import exchange_time

@@ -9,7 +9,8 @@ from sqlalchemy import RowMapping, func, or_, select, text, update
 
 from adapters.postgres.engine import Store
 from adapters.postgres.notification_tables import ChannelRow
-from adapters.postgres.tables import Base, BrokerKeys
+from adapters.postgres.table_base import Base
+from adapters.postgres.user_tables import BrokerKeys
 from domain.notification import sealed_name
 
 FIELDS = ("api_key", "api_secret", "access_token")

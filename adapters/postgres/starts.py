@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import BrokerKeys, EventRow, StartRow, StrategyRow, account_name
+from adapters.postgres.tables import EventRow, StartRow, StrategyRow
+from adapters.postgres.user_tables import BrokerKeys, account_name
 from domain.run import StartRun
 from domain.session import DayPlan
 from domain.strategy import OnStop, Product, Strategy

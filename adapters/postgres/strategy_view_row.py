@@ -12,7 +12,8 @@ from sqlalchemy import bindparam, select
 from adapters.postgres.accounts import ACCOUNT_COLUMNS, BrokerAccount
 from adapters.postgres.engine import Store
 from adapters.postgres.strategies import StrategyRecord, record_of
-from adapters.postgres.tables import BrokerKeys, StrategyRow
+from adapters.postgres.tables import StrategyRow
+from adapters.postgres.user_tables import BrokerKeys
 
 
 @dataclass(frozen=True, slots=True)

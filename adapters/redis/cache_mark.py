@@ -6,17 +6,12 @@ A flush removes the mark; a restart, which may have lost the last second, and a 
 the server. So one read per reconciler round replaces one per strategy.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from uuid import uuid4
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
+from adapters.redis.connection import connect, translated_errors
 from adapters.redis.runtime_cache import ANSWER_SECONDS
-from domain.errors import CacheUnavailable
 
 KEY = "stopwatch:whole"
 _DONE = """
@@ -34,28 +29,20 @@ class RedisMark:
     @classmethod
     def connect(cls, url: str) -> "RedisMark":
         """Return the mark in `redis://host:port/db`; connects when first used."""
-        return cls(
-            Redis.from_url(
-                url,
-                decode_responses=True,
-                socket_timeout=ANSWER_SECONDS,
-                socket_connect_timeout=ANSWER_SECONDS,
-                retry=Retry(NoBackoff(), 1),
-            )
-        )
+        return cls(connect(url, ANSWER_SECONDS))
 
     async def close(self) -> None:
         await self._redis.aclose()
 
     async def stands(self) -> bool:
         """Tell whether this is still the cache that was filled last."""
-        async with _translated():
+        async with translated_errors():
             mark = await self._redis.get(KEY)
             return mark is not None and mark == f"whole|{await self._run_id()}"
 
     async def begin(self) -> str:
         """Mark the cache as being filled; return the token that `done` needs."""
-        async with _translated():
+        async with translated_errors():
             filling = f"filling|{await self._run_id()}|{uuid4().hex}"
             await self._redis.set(KEY, filling)
         return filling
@@ -63,17 +50,9 @@ class RedisMark:
     async def done(self, filling: str) -> None:
         """Set the mark, unless the cache was flushed, or filled by another process, since `begin`."""
         run_id = filling.split("|")[1]
-        async with _translated():
+        async with translated_errors():
             await self._done(keys=[KEY], args=[filling, f"whole|{run_id}"])
 
     async def _run_id(self) -> str:
         about = await self._redis.info("server")
         return str(about["run_id"])
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise CacheUnavailable(f"Redis did not answer ({type(error).__name__})") from error

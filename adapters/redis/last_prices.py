@@ -5,12 +5,9 @@ from decimal import Decimal
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
+from adapters.redis.connection import connect, translated_errors
 from adapters.redis.runtime_cache import ANSWER_SECONDS, RedisRuntimeCache
-from domain.errors import CacheUnavailable
 
 LOOKED_AT = 5
 """Strategies of one symbol that are asked for its price: any of them has it."""
@@ -26,15 +23,7 @@ class RedisLastPrices:
     @classmethod
     def connect(cls, url: str) -> "RedisLastPrices":
         """Return prices from `redis://host:port/db`; connects when first used."""
-        return cls(
-            Redis.from_url(
-                url,
-                decode_responses=True,
-                socket_timeout=ANSWER_SECONDS,
-                socket_connect_timeout=ANSWER_SECONDS,
-                retry=Retry(NoBackoff(), 1),
-            )
-        )
+        return cls(connect(url, ANSWER_SECONDS))
 
     async def ping(self) -> None:
         """Return when Redis answers."""
@@ -50,9 +39,7 @@ class RedisLastPrices:
     async def of_symbol(self, exchange: str, symbol: str) -> Decimal | None:
         """Return the last price of a symbol that a running strategy watches."""
         name = symbol if exchange == "NSE" else f"{exchange}:{symbol}"
-        try:
+        async with translated_errors():
             members = await self._redis.srandmember(f"symbol:{name}:strategies", LOOKED_AT)
-        except (RedisError, OSError) as error:
-            raise CacheUnavailable(f"Redis did not answer ({type(error).__name__})") from error
         prices = await self.last_prices([UUID(str(member)) for member in members or []])
         return next(iter(prices.values()), None)

@@ -1,14 +1,13 @@
 """Keeps the listeners' leases in one Redis hash, by its server's clock."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import ConnectionError
 
-from domain.errors import CacheUnavailable
+from adapters.redis.connection import connect, translated_errors
 from domain.listener_ports import Standing
 
 KEY = "listeners"
@@ -45,35 +44,19 @@ class RedisMembers:
     @classmethod
     def connect(cls, url: str) -> "RedisMembers":
         """Return leases on `redis://host:port/db`; connects when first used."""
-        return cls(
-            Redis.from_url(
-                url,
-                decode_responses=True,
-                socket_timeout=ANSWER_SECONDS,
-                socket_connect_timeout=ANSWER_SECONDS,
-                retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
-            )
-        )
+        return cls(connect(url, ANSWER_SECONDS, Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))))
 
     async def close(self) -> None:
         await self._redis.aclose()
 
     async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
         """Hold a lease for `seconds` and return all current holders. Raises `CacheUnavailable`."""
-        async with _translated():
+        async with translated_errors():
             words = [member, standing.value, int(seconds * 1000), _FORGOTTEN_MS]
             rows = await self._renew(keys=[KEY], args=words)
         return {one: Standing(found) for one, found in zip(rows[::2], rows[1::2], strict=True)}
 
     async def leave(self, member: str) -> None:
         """End a lease. Raises `CacheUnavailable`."""
-        async with _translated():
+        async with translated_errors():
             await self._redis.hdel(KEY, member)
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise CacheUnavailable(f"Redis did not answer ({type(error).__name__})") from error

@@ -7,8 +7,7 @@ exchanges than NSE: symbol:BSE:TCS:strategies
 An unknown value is an empty string. `lock_state` is `false`, or `owner|epoch milliseconds of expiry`.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby, islice
@@ -19,9 +18,9 @@ from uuid import UUID
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError
+from redis.exceptions import ConnectionError
 
-from domain.errors import CacheUnavailable
+from adapters.redis.connection import translated_errors
 from domain.money import price_of
 from domain.ports import RuntimeUpdate
 from domain.session import clock_text
@@ -104,7 +103,7 @@ class RedisRuntimeCache:
 
     async def ping(self) -> None:
         """Return when Redis answers."""
-        async with _translated():
+        async with translated_errors():
             await self._redis.execute_command("PING")  # type: ignore[no-untyped-call]
 
     async def load(self, strategy: Strategy, status: Status, position: Position) -> None:
@@ -113,7 +112,7 @@ class RedisRuntimeCache:
         A strategy without shares starts fresh; one that holds shares keeps the values that exist.
         """
         runtime = runtime_key(strategy.strategy_id)
-        async with _translated(), self._redis.pipeline(transaction=True) as pipe:
+        async with translated_errors(), self._redis.pipeline(transaction=True) as pipe:
             pipe.hset(f"strategy:{strategy.strategy_id}", mapping=_strategy_fields(strategy, status))
             if position is Position.NONE:
                 pipe.delete(runtime)
@@ -127,7 +126,7 @@ class RedisRuntimeCache:
         """Set fields of `runtime:{id}` where that key exists."""
         fields = _runtime_fields(update)
         if fields:
-            async with _translated():
+            async with translated_errors():
                 await self._update(keys=[runtime_key(strategy_id)], args=fields)
 
     async def set_last_prices(self, prices: Mapping[UUID, Decimal]) -> None:
@@ -136,7 +135,7 @@ class RedisRuntimeCache:
         Batches are sent one after another, so that the caller's ticks are processed in between.
         """
         rows = iter(prices.items())
-        async with _translated():
+        async with translated_errors():
             while batch := list(islice(rows, BATCH)):
                 args: list[str | int] = []
                 for price, run in groupby(batch, key=itemgetter(1)):
@@ -146,7 +145,7 @@ class RedisRuntimeCache:
     async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
         """Return the last prices that are known; a strategy without one is absent."""
         ids = list(strategy_ids)
-        async with _translated(), self._redis.pipeline(transaction=False) as pipe:
+        async with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
             for strategy_id in ids:
                 pipe.hget(runtime_key(strategy_id), "last_price")
             texts = await pipe.execute()
@@ -155,7 +154,7 @@ class RedisRuntimeCache:
 
     async def drop(self, strategy: Strategy) -> None:
         """Delete the strategy's keys in one transaction."""
-        async with _translated(), self._redis.pipeline(transaction=True) as pipe:
+        async with translated_errors(), self._redis.pipeline(transaction=True) as pipe:
             pipe.delete(f"strategy:{strategy.strategy_id}", runtime_key(strategy.strategy_id))
             pipe.srem(symbol_key(strategy), str(strategy.strategy_id))
             await pipe.execute()
@@ -163,10 +162,10 @@ class RedisRuntimeCache:
     async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
         """Return the strategies without `runtime:{id}`."""
         keys = [runtime_key(strategy_id) for strategy_id in strategy_ids]
-        async with _translated():
+        async with translated_errors():
             if not keys or await self._redis.exists(*keys) == len(keys):
                 return frozenset()  # one question for all of them, since nearly always none is missing
-        async with _translated(), self._redis.pipeline(transaction=False) as pipe:
+        async with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
             for key in keys:
                 pipe.exists(key)
             there = await pipe.execute()
@@ -174,13 +173,13 @@ class RedisRuntimeCache:
 
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
         """Take `lock_state` for `owner`; True when it is held now, and when there is no state to lock."""
-        async with _translated():
+        async with translated_errors():
             taken = await self._lock(keys=[runtime_key(strategy_id)], args=[owner, int(seconds * 1000)])
         return bool(taken)
 
     async def unlock(self, strategy_id: UUID, owner: str) -> None:
         """Release the lock if `owner` still has it."""
-        async with _translated():
+        async with translated_errors():
             await self._unlock(keys=[runtime_key(strategy_id)], args=[owner])
 
 
@@ -220,11 +219,3 @@ def _runtime_fields(update: RuntimeUpdate) -> list[str]:
         "last_sell_order": update.last_sell_order,
     }
     return [word for field, value in values.items() if value is not None for word in (field, value)]
-
-
-@asynccontextmanager
-async def _translated() -> AsyncIterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise CacheUnavailable(f"Redis did not answer ({type(error).__name__})") from error

@@ -20,7 +20,8 @@ from domain.errors import BrokerUnavailable
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.outcome import Accepted, Unknown
 from domain.strategy import Product
-from tests.contract.test_kite_wire import TlsServer, eventually
+from tests.contract.test_kite_tls import TlsServer
+from tests.contract.test_kite_wire import eventually
 from tests.scripted_server import ScriptedServer, answer, raw
 
 ORDER = OrderRequest(OrderTerms("NSE", "TCS", Product.CNC), Side.BUY, 5, "ABCDEF")

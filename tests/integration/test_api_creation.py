@@ -8,8 +8,8 @@ import pytest
 
 from adapters.calendar.exchange import open_calendar
 from adapters.kite.instruments import KiteInstruments
+from adapters.postgres.all_tables import METADATA
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import Base
 from adapters.process.clock import SystemClock
 from domain.instrument import Segment
 from services.auth.passwords import Passwords
@@ -145,7 +145,7 @@ async def test_missing_field_is_named(world: World, customer: Customer, field: s
 async def test_every_column_is_refused_as_a_field_that_a_client_may_not_set(
     world: World, customer: Customer
 ) -> None:
-    columns = {column.name for table in Base.metadata.tables.values() for column in table.columns}
+    columns = {column.name for table in METADATA.tables.values() for column in table.columns}
     for name in sorted(columns - set(STRATEGY) - {"exchange", "product", "on_stop"}):
         answer = await customer.post("/strategy/create", STRATEGY | {name: "x"})
         assert answer.status_code == 422, name

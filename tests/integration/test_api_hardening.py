@@ -14,8 +14,8 @@ import httpx
 import pytest
 import uvicorn
 
+from adapters.postgres.all_tables import METADATA
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import Base
 from api.app import create_app
 from api.http import request_json as body_module
 from api.http.connections import HEAD_LIMIT, most_connections, protocol
@@ -63,7 +63,7 @@ def valid_body(path: str, email: str) -> dict[str, Any]:
 
 async def test_no_column_of_the_database_is_a_field_of_a_call_that_does_not_name_it(world: World) -> None:
     customer = await world.trader()
-    columns = {column.name for table in Base.metadata.tables.values() for column in table.columns}
+    columns = {column.name for table in METADATA.tables.values() for column in table.columns}
     assert {"user_id", "status", "password_hash", "login_dead", "prev_hash"} <= columns
     tried = 0
     for method, path, call in operations(world):

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 
+from adapters.postgres.all_tables import METADATA
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import BackupRow, Base
+from adapters.postgres.tables import BackupRow
 from adapters.postgres.watchers import Watchers
 from local.postgres_binaries import readable_binaries
 from local.process_spec import Account
@@ -74,7 +75,7 @@ async def contents(store: Store) -> dict[str, Any]:
     async with store.read() as session:
         counts = {
             table.name: await session.scalar(select(func.count()).select_from(table))
-            for table in Base.metadata.sorted_tables
+            for table in METADATA.sorted_tables
         }
         chain = (await session.execute(text("SELECT hash FROM audit ORDER BY chain, seq"))).scalars().all()
     return {"counts": counts, "chain": chain}

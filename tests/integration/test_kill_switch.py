@@ -12,7 +12,8 @@ from sqlalchemy import func, select, update
 
 from adapters.postgres.engine import Store
 from adapters.postgres.order_resolution import NotResolved
-from adapters.postgres.tables import ReconcilerRound, StrategyRow, SystemSwitch, User
+from adapters.postgres.tables import ReconcilerRound, StrategyRow, SystemSwitch
+from adapters.postgres.user_tables import User
 from domain.errors import Unavailable
 from domain.limits import KillExits
 from services.account.operator_kill_switch import SwitchOptions, SwitchReport, turn

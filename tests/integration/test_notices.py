@@ -20,7 +20,8 @@ from adapters.postgres.channels import Channels, NewChannel, SentNotification, S
 from adapters.postgres.engine import Store
 from adapters.postgres.notification_tables import ChannelRow, NotificationCursor, NotificationRow
 from adapters.postgres.outbox import PostgresOutbox
-from adapters.postgres.tables import EventRow, StrategyRow, User
+from adapters.postgres.tables import EventRow, StrategyRow
+from adapters.postgres.user_tables import User
 from adapters.process.clock import SystemClock
 from adapters.secrets.vault import Opener
 from domain.notification import CHOICES, ChannelKind, NotificationKind, sealed_name

@@ -21,7 +21,8 @@ from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.order_resolution import NotResolved, Resolution, Resolving, Verdict
 from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.postgres.strategies import Deletion, Strategies
-from adapters.postgres.tables import BrokerKeys, OrderRow, StrategyRow
+from adapters.postgres.tables import OrderRow, StrategyRow
+from adapters.postgres.user_tables import BrokerKeys
 from domain.operator_alerts import Due
 from domain.order import Attempt, Leg
 from domain.outcome import Unknown

@@ -19,7 +19,8 @@ from activities.reconciler import ReconcileActivities
 from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.reconciliation import PostgresReconciliation
-from adapters.postgres.tables import StrategyRow, User
+from adapters.postgres.tables import StrategyRow
+from adapters.postgres.user_tables import User
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
 from adapters.redis.cache_mark import RedisMark

@@ -17,7 +17,7 @@ from adapters.kite.egress import Egress
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.sealed import FIELDS, SealedRow, SealedSecrets
-from adapters.postgres.tables import BrokerKeys, User
+from adapters.postgres.user_tables import BrokerKeys, User
 from adapters.secrets.broker_credentials import VaultCredentials
 from adapters.secrets.process_keys import opening, sealing
 from adapters.secrets.rotation import Rotation

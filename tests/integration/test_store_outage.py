@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import STRATEGY_CHANGED, NotifyListener
-from adapters.postgres.tables import User
+from adapters.postgres.user_tables import User
 from domain.errors import StoreUnavailable
 from domain.order import OrderStatus, Reason
 from domain.outcome import Accepted

@@ -21,7 +21,7 @@ from sqlalchemy import text
 from adapters.postgres.engine import Store, act_as
 from adapters.postgres.rls_check import RowSecurityMissing, check_row_security
 from adapters.postgres.strategies import Strategies
-from adapters.postgres.tables import User
+from adapters.postgres.user_tables import User
 from migrations import row_security
 from services.auth.passwords import Passwords
 from tests.api_world import Customer, World, new_world

@@ -1,6 +1,6 @@
 """Planted in what an order goes through: when it may be sent, what became of it, how much is sold."""
 
-from tests.planted.bug import EXECUTOR, LATE, LEG, OUTCOMES, ROWS, SINGLES, TOGETHER, Bug
+from tests.planted.bug import EXECUTOR, LATE, LEG, OUTCOMES, REFUSALS, ROWS, SINGLES, TOGETHER, Bug
 
 ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -233,7 +233,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "adapters/kite/outcomes.py",
         "    return say_login_is_dead(reply.status, reply.message) and not _timed_out(reply)\n",
         "    return False\n",
-        (OUTCOMES,),
+        (OUTCOMES, REFUSALS),
     ),
     Bug(
         "any token is the login's token",
@@ -241,7 +241,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "adapters/kite/refusal_texts.py",
         'rf"{_START}{_BOTH} token{_END}"',
         'r"token"',
-        (OUTCOMES,),
+        (REFUSALS,),
     ),
     Bug(
         "one unreadable row fails the list",

@@ -21,7 +21,7 @@ CHECKED = (
     "paper",
     "local",
 )
-ALSO_CHECKED = ("migrations", "bench", "settings.py", "cli.py", "wiring.py", "worker.py")
+ALSO_CHECKED = ("migrations", "bench", "settings.py", "cli.py", "cli_settings.py", "wiring.py", "worker.py")
 
 AVOIDED = {
     r"\bwho(so|m)?ever\b": "name the actor: the caller, the worker, the user",

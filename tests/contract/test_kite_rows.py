@@ -1,0 +1,229 @@
+"""Rows of the broker's books that no paper exchange sends: odd, half readable, or of no use."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from adapters.kite import mapping as rows
+from adapters.kite.unread_rows import UnreadRows
+from domain.errors import BrokerUnavailable
+from domain.listing import Listing
+from domain.order import OrderStatus
+from tests.fakes.manual_clock import ManualClock
+
+SEEN = datetime(2026, 11, 20, 5, tzinfo=UTC)
+
+ORDER_ROW = {
+    "order_id": "2042130686722629633",
+    "tag": None,
+    "tags": ["mktp", "mktp:2.00"],
+    "exchange": "NSE",
+    "tradingsymbol": "TCS",
+    "product": "CNC",
+    "transaction_type": "BUY",
+    "quantity": 5,
+    "filled_quantity": 0,
+    "average_price": 0,
+    "status": "OPEN PENDING",
+    "status_message": None,
+    "order_timestamp": "no time at all",
+}
+POSITION_ROW = {
+    "exchange": "NSE",
+    "tradingsymbol": "TCS",
+    "product": "CNC",
+    "quantity": -5,
+    "day_buy_quantity": 0,
+    "day_sell_quantity": 5,
+}
+QUOTE_ROW = {"last_price": 3500.05, "lower_circuit_limit": 3150.1, "upper_circuit_limit": 3850}
+HOLDING_ROW = {
+    "exchange": "NSE",
+    "tradingsymbol": "TCS",
+    "quantity": 10,
+    "used_quantity": 4,
+    "t1_quantity": 7,
+}
+
+
+def test_every_status_but_the_final_ones_is_open() -> None:
+    for status in ("OPEN PENDING", "PUT ORDER REQ RECEIVED", "CANCEL PENDING", "UPDATE", "NEVER HEARD OF"):
+        [row] = rows.orders([{**ORDER_ROW, "status": status}])
+        assert row.status is OrderStatus.OPEN
+        assert row.average_price is None
+
+
+@pytest.mark.parametrize(("tag", "tags"), [("MINE", None), (None, ["mktp", "MINE"]), ("MINE", ["MINE"])])
+def test_our_tag_is_found_wherever_the_broker_puts_it(tag: str | None, tags: list[str] | None) -> None:
+    [row] = rows.orders([{**ORDER_ROW, "tag": tag, "tags": tags}])
+    assert "MINE" in row.tags
+
+
+def test_prices_are_read_as_they_are_written() -> None:
+    quote = rows.quotes({"NSE:TCS": json.loads(json.dumps(QUOTE_ROW))}, SEEN)["NSE:TCS"]
+    assert quote.last_price == Decimal("3500.05")
+    assert (quote.lower_circuit, quote.upper_circuit) == (Decimal("3150.1"), Decimal(3850))
+
+
+@pytest.mark.parametrize("limits", [{}, {"lower_circuit_limit": 0, "upper_circuit_limit": 0}])
+def test_an_index_has_no_limits(limits: dict[str, int]) -> None:
+    quote = rows.quotes({"NSE:NIFTY 50": {"last_price": 26001.5, **limits}}, SEEN)["NSE:NIFTY 50"]
+    assert (quote.lower_circuit, quote.upper_circuit) == (None, None)
+
+
+def test_holdings_are_what_was_there_before_today_delivered_or_not_sold_or_not() -> None:
+    other = {**HOLDING_ROW, "exchange": "BSE"}
+    assert rows.holdings([other, HOLDING_ROW], "NSE", "TCS") == 17
+    assert rows.holdings([other], "NSE", "TCS") == 0
+
+
+ODD: list[Any] = [None, "5", 5.5, True, [], float("nan")]
+
+
+def broken(good: dict[str, Any], names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Rows of which one field is missing, or of another type."""
+    for name in names:
+        yield {key: value for key, value in good.items() if key != name}
+        for odd in ODD:
+            if not isinstance(odd, type(good[name])) or isinstance(odd, bool):
+                yield {**good, name: odd}
+
+
+ORDER_NEEDS = ("order_id", "transaction_type", "quantity", "filled_quantity", "status")
+POSITION_NEEDS = ("exchange", "tradingsymbol", "product", "quantity", "day_buy_quantity", "day_sell_quantity")
+READ: dict[str, tuple[Callable[[list[Any]], Listing[Any]], dict[str, Any], tuple[str, ...]]] = {
+    "orders": (rows.orders, ORDER_ROW, ORDER_NEEDS),
+    "positions": (lambda found: rows.positions({"net": found}), POSITION_ROW, POSITION_NEEDS),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_one_unreadable_row_costs_that_row(name: str) -> None:
+    read, good, needs = READ[name]
+    other = {**good, "tradingsymbol": "ITC"}
+    for bad in broken(other, needs):
+        found = read([good, bad, good])
+        assert [row.symbol for row in found] == ["TCS", "TCS"]
+        assert found.covers("TCS") == ("tradingsymbol" in bad and bad["tradingsymbol"] == "ITC")
+        assert not found.covers("ITC"), "an unread row is not an absent one"
+
+
+@pytest.mark.parametrize("bad", [None, "row", 5, [], {}])
+@pytest.mark.parametrize("name", READ)
+def test_a_row_that_does_not_say_its_symbol_may_be_of_any(name: str, bad: Any) -> None:
+    read, good, _ = READ[name]
+    found = read([bad, good])
+    assert len(found) == 1
+    assert not found.covers("TCS")
+    assert not found.covers("ITC")
+
+
+@pytest.mark.parametrize("quantities", [(5, -1), (5, 6), (-5, 0), (5, 4.5)])
+def test_quantities_that_cannot_be_are_not_followed(quantities: tuple[int, float]) -> None:
+    quantity, filled = quantities
+    found = rows.orders([{**ORDER_ROW, "quantity": quantity, "filled_quantity": filled}])
+    assert found == Listing((), frozenset({"TCS"}))
+
+
+UNNEEDED = {**ORDER_ROW, "tag": "MINE", "status": "COMPLETE", "filled_quantity": 5}
+
+
+@pytest.mark.parametrize(
+    ("odd", "covered"),
+    [
+        ({"average_price": "3500"}, True),
+        ({"average_price": float("nan")}, True),
+        ({"average_price": -1}, True),
+        ({"status_message": 7}, True),
+        ({"filled_quantity": 5.0}, True),
+        ({"exchange": None}, False),
+        ({"product": 5}, False),
+        ({"tags": "mktp"}, False),
+        ({"tags": ["MINE", 5]}, False),
+        ({"tag": 7, "tags": ["MINE"]}, False),
+    ],
+)
+def test_a_row_with_our_tag_is_followed_whatever_else_is_wrong_with_it(
+    odd: dict[str, Any], covered: bool
+) -> None:
+    found = rows.orders([{**UNNEEDED, **odd}])
+    [row] = found
+    assert "MINE" in row.tags
+    assert (row.status, row.filled_quantity, row.broker_order_id) == (
+        OrderStatus.COMPLETE,
+        5,
+        ORDER_ROW["order_id"],
+    )
+    assert row.average_price is None or "average_price" not in odd
+    assert found.covers("TCS") == covered
+    assert found.covers("ITC")
+
+
+@pytest.mark.parametrize("symbol", [None, "", 5])
+def test_a_followed_row_without_a_symbol_proves_nothing_absent(symbol: Any) -> None:
+    found = rows.orders([{**UNNEEDED, "tradingsymbol": symbol}])
+    assert found[0].filled_quantity == 5
+    assert not found.covers("ITC")
+
+
+def test_an_unreadable_holding_of_another_share_costs_nothing() -> None:
+    others = list(broken({**HOLDING_ROW, "tradingsymbol": "ITC"}, ("exchange", "quantity", "t1_quantity")))
+    assert rows.holdings([*others, HOLDING_ROW], "NSE", "TCS") == 17
+
+
+def test_an_unreadable_holding_is_not_zero() -> None:
+    for bad in (*broken(HOLDING_ROW, ("exchange", "tradingsymbol", "quantity", "t1_quantity")), None):
+        with pytest.raises(BrokerUnavailable, match="TCS"):
+            rows.holdings([bad, HOLDING_ROW], "NSE", "TCS")
+
+
+ODD_QUOTES: list[Any] = [
+    None,
+    "row",
+    [],
+    {},
+    *({**QUOTE_ROW, "last_price": price} for price in (None, "3500", True)),
+]
+
+
+@pytest.mark.parametrize("bad", [*ODD_QUOTES, {**QUOTE_ROW, "last_price": float("nan")}])
+def test_an_unreadable_quote_is_absent_and_its_neighbours_are_read(bad: Any) -> None:
+    assert set(rows.quotes({"NSE:ITC": bad, "NSE:SBIN": QUOTE_ROW}, SEEN)) == {"NSE:SBIN"}
+
+
+@pytest.mark.parametrize("data", [None, [], "", 5, {"user_id": "AB1234"}])
+def test_quotes_that_are_none_fail_the_read(data: Any) -> None:
+    with pytest.raises(BrokerUnavailable):
+        rows.quotes(data, SEEN)
+
+
+async def test_unread_rows_are_logged_now_and_then_without_their_content(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = ManualClock()
+    unread = UnreadRows(clock)
+    for _ in range(10):
+        unread.note("quotes", {f"NSE:S{number:02}" for number in range(12)} | {"x\x00" * 99})
+        unread.note("order book", frozenset({None}))
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 2
+    assert "NSE:S00" in lines[0]
+    assert "…" in lines[0]
+    assert len(lines[0]) < 300
+    assert "without a symbol" in lines[1]
+    await clock.advance(61)
+    unread.note("quotes", {"NSE:ITC"})
+    unread.note("quotes", set())
+    assert len(caplog.records) == 3
+
+
+@pytest.mark.parametrize("data", [None, {}, "", 5])
+def test_a_list_that_is_none_fails_the_read(data: Any) -> None:
+    with pytest.raises(BrokerUnavailable):
+        rows.orders(data)
+    with pytest.raises(BrokerUnavailable):
+        rows.positions({"net": data})

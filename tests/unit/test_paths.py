@@ -145,3 +145,10 @@ def test_each_file_that_the_page_names_exists() -> None:
     named = re.findall(r"`([\w.-]+/[\w./-]+\.(?:py|md|yml))`", PAGE)
     assert len(named) > 50
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_a_planted_step_that_is_not_called_is_found() -> None:
+    before = Step("listener/price_monitor.py", "PriceMonitor.on_ticks", "start")
+    planted = Step("execution/executor.py", "OrderExecutor.execute", "call")
+    assert not hands_over(before, planted, [before])
+    assert function_of("listener/price_monitor.py", "PriceMonitor.nowhere") is None

@@ -17,7 +17,9 @@ SHUTDOWN_GRACE = timedelta(seconds=8)
 Result = TypeVar("Result")
 
 
-async def beating(work: Callable[[asyncio.Event], Awaitable[Result]]) -> Result:
+async def beating(
+    work: Callable[[asyncio.Event], Awaitable[Result]], grace: timedelta = SHUTDOWN_GRACE
+) -> Result:
     """Run `work(halt)` with heartbeats; set `halt` when the run cancels the activity.
 
     The work decides what halting means: it never sends after it, and it first brings what was sent to an end.
@@ -39,18 +41,18 @@ async def beating(work: Callable[[asyncio.Event], Awaitable[Result]]) -> Result:
                 task.cancel()
                 raise
             halt.set()
-        leave_at = min(leave_at, _must_leave_at())
+        leave_at = min(leave_at, _must_leave_at(grace))
         if halt.is_set() and asyncio.get_running_loop().time() >= leave_at and not task.done():
             task.cancel()
             raise asyncio.CancelledError("the worker ends")
     return task.result()
 
 
-def _must_leave_at() -> float:
+def _must_leave_at(grace: timedelta) -> float:
     """Return the loop's time at which the work is left, infinite while the worker goes on."""
     if not activity.is_worker_shutdown():
         return math.inf
-    return asyncio.get_running_loop().time() + SHUTDOWN_GRACE.total_seconds()
+    return asyncio.get_running_loop().time() + grace.total_seconds()
 
 
 @asynccontextmanager

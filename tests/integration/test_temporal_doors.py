@@ -58,7 +58,7 @@ def listening(pid: int) -> list[tuple[str, int]]:
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     if sys.platform != "linux":
-        pytest.skip("reads /proc")
+        pytest.skip("listening sockets are read from /proc, which only Linux has")
     supervisor = Supervisor(lambda said: None)
     with opened(tmp_path / "data") as data:
         free = HeldPort.free

@@ -4,16 +4,15 @@ import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
-import pytest
 from temporalio import activity, workflow
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from temporalio.workflow import ActivityCancellationType
 
-from activities import heartbeat
 from activities.heartbeat import beating
 
 QUEUE = "leaving"
+GRACE = timedelta(seconds=1)
 MUST_HAVE_LEFT = 20.0
 """Seconds; the work below would go on for an hour."""
 
@@ -21,7 +20,7 @@ MUST_HAVE_LEFT = 20.0
 @activity.defn
 async def follow_an_order_in_doubt() -> bool:
     """Stand where an order is followed to its end: a stop is heard, and the order is still followed."""
-    return await beating(_followed)
+    return await beating(_followed, GRACE)
 
 
 async def _followed(halt: asyncio.Event) -> bool:
@@ -48,16 +47,15 @@ class StoppedRun:
 
 
 async def test_a_worker_leaves_an_order_that_a_stopped_run_still_follows(
-    temporal_binary: str, monkeypatch: pytest.MonkeyPatch
+    temporal_binary: str,
 ) -> None:
-    monkeypatch.setattr(heartbeat, "SHUTDOWN_GRACE", timedelta(seconds=1))
     async with await WorkflowEnvironment.start_local(dev_server_existing_path=temporal_binary) as env:
         worker = Worker(
             env.client,
             task_queue=QUEUE,
             workflows=[StoppedRun],
             activities=[follow_an_order_in_doubt],
-            graceful_shutdown_timeout=timedelta(seconds=1),
+            graceful_shutdown_timeout=GRACE,
             max_heartbeat_throttle_interval=timedelta(seconds=0.5),
         )
         async with asyncio.timeout(MUST_HAVE_LEFT + 5):

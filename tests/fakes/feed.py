@@ -9,11 +9,11 @@ from uuid import UUID
 from adapters.kite.ticks import Tick, Ticks, places
 from domain.errors import BrokerUnavailable, CacheUnavailable, InstrumentUnreadable, Unavailable
 from domain.instrument import Instrument, Segment
-from domain.listener_ports import Standing, WatchedStrategy
 from domain.market_data import PriceReceiver
-from domain.ports import Clock
+from domain.ports import Clock, Standing
 from domain.quote import Quote
 from domain.run import Alarm
+from domain.watched_strategy import WatchedStrategy
 
 
 class MemoryFeed:
@@ -145,7 +145,7 @@ class Sent:
 
 
 class MemorySignals:
-    """Implements `domain.listener_ports.StopSignals`. `away` loses them; runs in `ended` are not."""
+    """Implements `domain.ports.StopSignals`. `away` loses them; runs in `ended` are not."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -183,7 +183,7 @@ class MemorySignals:
 
 
 class MemoryFastStops:
-    """Implements `domain.listener_ports.FastStops`. `away` takes nothing; `put_together` is each write."""
+    """Implements `domain.ports.FastStops`. `away` takes nothing; `put_together` is each write."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -206,7 +206,7 @@ class MemoryFastStops:
 
 
 class MemoryMembers:
-    """Implements `domain.listener_ports.Membership`, for any number of listeners. `away` does not answer."""
+    """Implements `domain.ports.Membership`, for any number of listeners. `away` does not answer."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

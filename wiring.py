@@ -20,7 +20,7 @@ from activities.notifications import NotificationActivities
 from activities.orders import OrderActivities
 from activities.reconciler import ReconcileActivities
 from activities.runs import RunActivities
-from adapters.alerts.log_alerts import open_alerts
+from adapters.alerts.process_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
 from adapters.calendar.trading_days import CalendarTradingDays
 from adapters.kite.brokers import KiteBrokers

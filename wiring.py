@@ -20,7 +20,7 @@ from activities.notifications import NotificationActivities
 from activities.orders import OrderActivities
 from activities.reconciler import ReconcileActivities
 from activities.runs import RunActivities
-from adapters.alerts.log_alerts import open_alerts
+from adapters.alerts.process_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
 from adapters.calendar.trading_days import CalendarTradingDays
 from adapters.kite.brokers import KiteBrokers
@@ -58,8 +58,7 @@ from adapters.telemetry.dependency_watch import (
 from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker_metrics import WorkerMetrics
 from domain.leg import Horizons
-from domain.notification import Courier, Outbox
-from domain.ports import Alerts
+from domain.ports import Alerts, Courier, Outbox
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits

@@ -18,7 +18,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from activities.heartbeat import SHUTDOWN_GRACE
-from adapters.alerts.log_alerts import CloudWatchUnset
+from adapters.alerts.cloudwatch_unset import CloudWatchUnset
 from adapters.kite.egress import BadEgress
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
@@ -32,7 +32,8 @@ from adapters.telemetry.log_context import LogContext
 from adapters.telemetry.logs import configure
 from adapters.telemetry.metrics_server import MetricsPortTaken
 from adapters.telemetry.operations_metrics import OperationsWatch
-from adapters.telemetry.tracing import Tracing, open_tracing
+from adapters.telemetry.process_tracing import open_tracing
+from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from adapters.temporal.stuck_runs import counting_stuck_runs

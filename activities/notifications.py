@@ -6,8 +6,8 @@ from contextlib import suppress
 from temporalio import activity
 
 from domain.errors import StoreUnavailable
-from domain.notification import Courier, Notification, Outbox
-from domain.ports import Clock
+from domain.notification import Notification
+from domain.ports import Clock, Courier, Outbox
 
 ROUND = 50.0
 """Seconds; then Temporal hands the work out anew, perhaps to another worker."""

@@ -20,7 +20,19 @@ from domain.instrument import Segment
 from domain.limits import ToSell
 from domain.operator_alerts import calendar_alarm, left_over_alarm, login_alarm
 from domain.order import Leg
-from domain.ports import Alerts, Brokers, Clock, OrderLog, RuntimeCache, TradingDays
+from domain.ports import (
+    Alerts,
+    Brokers,
+    CacheMark,
+    Clock,
+    OpenRuns,
+    OperatorAlerts,
+    OrderLog,
+    Reconciliation,
+    Rounds,
+    RuntimeCache,
+    TradingDays,
+)
 from domain.reconciler import (
     ENDED_WITHIN,
     EVERYTHING,
@@ -32,7 +44,6 @@ from domain.reconciler import (
     Slice,
     SoldRow,
 )
-from domain.reconciler_ports import CacheMark, OpenRuns, OperatorAlerts, Reconciliation, Rounds
 from domain.run import Adoption, Alarm, StartRun
 from domain.session import Session, exchange_time
 from domain.strategy import Status

@@ -33,8 +33,8 @@ from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.process_keys import sealing
 from adapters.secrets.vault import BadKey, LoginKeyBox, Sealer
 from adapters.telemetry.logs import configure
+from adapters.telemetry.process_tracing import open_tracing
 from adapters.telemetry.round_watch import RoundWatch
-from adapters.telemetry.tracing import open_tracing
 from adapters.temporal.connection import BadCertificate, TemporalAddress, connect
 from api.app import create_app
 from api.dependencies import Dependencies

@@ -11,10 +11,10 @@ import numpy as np
 
 from adapters.kite.ticks import places
 from domain.instrument import Instrument, Segment
-from domain.listener_ports import FastStops, StopSignals, WatchedStrategy
 from domain.market_data import PriceFeed, PriceReceiver, Quotes
-from domain.ports import Clock
+from domain.ports import Clock, FastStops, StopSignals
 from domain.quote import Quote
+from domain.watched_strategy import WatchedStrategy
 from listener.dispatcher import Dispatcher
 from listener.price_monitor import PriceMonitor
 from tests.fakes.alerts import MemoryAlerts

@@ -30,8 +30,8 @@ from adapters.kite.frames import decode_all
 from adapters.process.clock import SystemClock
 from bench.tick_baseline import crossed, stops_by_token
 from bench.tick_floor import INSTRUMENTS, PRICES, STOPS, ltp_frame, price_monitor, shares
-from domain.listener_ports import WatchedStrategy
 from domain.market_data import PriceReceiver
+from domain.watched_strategy import WatchedStrategy
 from listener.price_monitor import PriceMonitor
 from tests.fakes.feed import MemoryFeed, MemorySignals
 from tests.fakes.manual_clock import ManualClock

@@ -4,11 +4,10 @@ A notification is sent once. One that certainly did not arrive is sent again, at
 may have arrived is not: the app and the timeline say what happened in any case.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 from uuid import UUID
 
 from domain.run import Alarm
@@ -146,42 +145,6 @@ def notification_of_alarm(alarm: Alarm, now: datetime) -> AlarmNotification | No
     if alarm.kind in _DANGER_ALARMS:
         return AlarmNotification(NotificationKind.EMERGENCY, f"{alarm.kind}:{alarm.strategy_id}:{slot}")
     return None
-
-
-class Courier(Protocol):
-    """Delivers notifications."""
-
-    async def bring(self, notification: Notification) -> Delivery:
-        """Send it once, and never raise for a failure of the receiver. Ends within a few seconds."""
-        ...
-
-
-class Outbox(Protocol):
-    """The queue of notifications. Every method raises `StoreUnavailable`."""
-
-    async def is_idle(self) -> bool:
-        """Tell whether there is nothing to make, send or mark unknown: cheap, since it is called often."""
-        ...
-
-    async def gather(self) -> None:
-        """Make notifications of new events, and mark those unknown whose sender has vanished."""
-        ...
-
-    async def claim(self, most: int) -> Sequence[Notification]:
-        """Claim what is due: a channel's notifications one at a time, in order."""
-        ...
-
-    async def settle(self, notification: Notification, delivery: Delivery) -> None:
-        """Write the outcome of a claimed notification."""
-        ...
-
-    async def tell(self, user_id: UUID, notification: AlarmNotification, text: str, at: datetime) -> None:
-        """Make notifications for an event outside the timeline."""
-        ...
-
-    async def forget(self) -> None:
-        """Delete old notifications."""
-        ...
 
 
 _PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 20, 60, 300, 900, 1800, 3600))

@@ -7,8 +7,7 @@ event that is lost, late or doubled changes nothing but the milliseconds.
 import logging
 
 from domain.errors import CacheUnavailable, StoreUnavailable
-from domain.ports import Clock
-from domain.scheduled_order import ScheduledOrderLog, StopQueue
+from domain.ports import Clock, ScheduledOrderLog, StopQueue
 from execution.scheduled_orders import ScheduledOrders
 
 AGAIN = 0.5

@@ -8,9 +8,8 @@ from uuid import UUID
 from domain.errors import BrokerNotConnected, BrokerRefused, LoginNeeded, Unavailable
 from domain.operator_alerts import late_entry_alarm, late_exit_alarm
 from domain.order import BrokerOrder, Leg, OrderStatus
-from domain.ports import Alerts, Broker, Brokers, OrderLog
+from domain.ports import Alerts, Broker, Brokers, OpenRuns, OrderLog
 from domain.reconciler import DoubtfulOrder
-from domain.reconciler_ports import OpenRuns
 from domain.run import Adoption
 
 Late = dict[Leg, list[UUID]]

@@ -15,9 +15,9 @@ from structlog.contextvars import bind_contextvars
 from domain.errors import LoginNeeded, StopwatchError, StoreUnavailable
 from domain.failpoint import failpoint
 from domain.order import Attempt
-from domain.ports import Clock
+from domain.ports import Clock, ScheduledOrderLog
 from domain.run import Armed, EnterOrder, ExitOrder
-from domain.scheduled_order import BEAT_EVERY, ScheduledOrder, ScheduledOrderLog
+from domain.scheduled_order import BEAT_EVERY, ScheduledOrder
 from execution.entries import Entries
 from execution.exits import Exits
 from execution.order_intent import NotPlaced

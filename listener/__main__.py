@@ -11,7 +11,8 @@ import structlog
 import uvloop
 from pydantic import ValidationError
 
-from adapters.alerts.log_alerts import CloudWatchUnset, open_alerts
+from adapters.alerts.cloudwatch_unset import CloudWatchUnset
+from adapters.alerts.process_alerts import open_alerts
 from adapters.kite.broker import KiteBroker
 from adapters.kite.brokers import KiteBrokers
 from adapters.kite.client import KiteClient
@@ -38,7 +39,7 @@ from adapters.secrets.vault import BadKey, Opener
 from adapters.telemetry.alert_counter import CountedAlerts
 from adapters.telemetry.logs import configure
 from adapters.telemetry.metrics_server import MetricsPortTaken, serving
-from adapters.telemetry.tracing import open_tracing
+from adapters.telemetry.process_tracing import open_tracing
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from domain.errors import CacheUnavailable, LoginNeeded
 from domain.ports import Broker

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Protocol
 from uuid import UUID
 
-from domain.listener_ports import WatchedStrategy
 from domain.market_data import MarketData
+from domain.watched_strategy import WatchedStrategy
 
 
 class Accounts(Protocol):

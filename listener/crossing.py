@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from domain.listener_ports import WatchedStrategy
 from domain.trigger import PriceTrigger, TriggerKind
+from domain.watched_strategy import WatchedStrategy
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ import structlog
 
 from domain.errors import Unavailable
 from domain.failpoint import failpoint
-from domain.listener_ports import FastStops, StopSignals, WatchedStrategy
-from domain.ports import Clock
+from domain.ports import Clock, FastStops, StopSignals
+from domain.watched_strategy import WatchedStrategy
 from listener.crossing import Crossing
 from listener.fast_path import FastPath
 

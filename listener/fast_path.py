@@ -10,8 +10,7 @@ from uuid import UUID
 import structlog
 
 from domain.errors import CacheUnavailable
-from domain.listener_ports import FastStops
-from domain.ports import Clock
+from domain.ports import Clock, FastStops
 
 Put = Callable[[Sequence[UUID], bool], None]
 """Told which events were put together, and whether the queue took them."""
@@ -22,7 +21,7 @@ log = structlog.stdlib.get_logger("stops")
 
 
 class SignalsAlone:
-    """Implements `domain.listener_ports.FastStops` where the fast path is switched off."""
+    """Implements `domain.ports.FastStops` where the fast path is switched off."""
 
     async def put(self, strategy_ids: Sequence[UUID]) -> None:
         raise CacheUnavailable("the fast path is switched off")

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from domain.listener_ports import WatchedStrategy
 from domain.ports import Alerts, Clock
 from domain.run import Alarm
+from domain.watched_strategy import WatchedStrategy
 
 ALERT_AFTER = timedelta(seconds=3)
 """A silent feed is noticed after 5 s; a person hears of it before 10 s have passed."""

@@ -10,11 +10,11 @@ from uuid import UUID
 
 import structlog
 
-from domain.listener_ports import WatchedStrategy
 from domain.market_data import MarketData, Ticks
 from domain.ports import Alerts, Clock, Instruments
 from domain.quote import Quote
 from domain.strategy import Phase, Position
+from domain.watched_strategy import WatchedStrategy
 from listener.dispatcher import Dispatcher
 from listener.feed_alerts import Outage
 from listener.last_prices import LastPrices

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from uuid import UUID
 
-from domain.listener_ports import FastStops, Membership, StopSignals, WatchedStrategy, WatchList
-from domain.ports import Alerts, Clock, Instruments
+from domain.ports import Alerts, Clock, FastStops, Instruments, Membership, StopSignals, WatchList
+from domain.watched_strategy import WatchedStrategy
 from listener.accounts import Accounts
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.dispatcher import Dispatcher

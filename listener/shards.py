@@ -18,8 +18,7 @@ from typing import Self
 import structlog
 
 from domain.errors import CacheUnavailable
-from domain.listener_ports import Membership, Standing
-from domain.ports import Clock
+from domain.ports import Clock, Membership, Standing
 
 BEAT = 0.5
 LEASE = 2.0

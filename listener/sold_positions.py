@@ -13,9 +13,9 @@ from uuid import UUID
 import structlog
 
 from domain.errors import Unavailable
-from domain.listener_ports import StopSignals, WatchedStrategy
-from domain.ports import Clock
+from domain.ports import Clock, StopSignals
 from domain.strategy import Phase, Position
+from domain.watched_strategy import WatchedStrategy
 
 GRACE = 0.6
 """Seconds a run gets to end by itself: it hears of most sales within a tenth of that."""

@@ -6,8 +6,8 @@ from decimal import Decimal
 from operator import itemgetter
 from uuid import UUID
 
-from domain.listener_ports import WatchedStrategy
 from domain.trigger import PriceTrigger
+from domain.watched_strategy import WatchedStrategy
 from listener.crossing import Crossing
 from listener.seen_price import SeenPrice
 

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from domain.listener_ports import WatchedStrategy
 from domain.ports import Alerts, Clock
 from domain.quote import FRESH
 from domain.run import Alarm
 from domain.timeline import moment_text
+from domain.watched_strategy import WatchedStrategy
 
 ALERT_AFTER = timedelta(seconds=10)
 """A price from REST may act for 5 s; twice that without a new one, and the stop is not watched."""

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import structlog
 
-from domain.listener_ports import Digest, WatchedStrategy, WatchList
-from domain.ports import Clock
+from domain.ports import Clock, Digest, WatchList
+from domain.watched_strategy import WatchedStrategy
 
 CHECK = 3.5
 """Seconds between checks that what is known is what there is: a lost notification is found within five."""

@@ -26,11 +26,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.broker_login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.errors import NoSuchRun, Unavailable
-from domain.listener_ports import WatchedStrategy
 from domain.reconciler import Slice
 from domain.run import RUN_PREFIX, RUN_VERSION, RunView, StartRun, StopRequest, workflow_id
 from domain.run_texts import summary
 from domain.strategy import OnStop, Phase
+from domain.watched_strategy import WatchedStrategy
 from workflows import policies
 from workflows.broker_login import BrokerLogin
 from workflows.notifications import NotificationRun
@@ -148,7 +148,7 @@ class TemporalRuns:
 
 
 class TemporalOpenRuns:
-    """Implements `domain.reconciler_ports.OpenRuns`."""
+    """Implements `domain.ports.OpenRuns`."""
 
     def __init__(self, client: Client, task_queue: str) -> None:
         self._client = client
@@ -312,7 +312,7 @@ class TemporalLogins:
 
 
 class TemporalStopSignals:
-    """Implements `domain.listener_ports.StopSignals`."""
+    """Implements `domain.ports.StopSignals`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client

@@ -24,7 +24,8 @@ import structlog
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from adapters.alerts.log_alerts import CloudWatchUnset, LogAlerts, alarm_ids
+from adapters.alerts.cloudwatch_unset import CloudWatchUnset
+from adapters.alerts.log_alerts import LogAlerts, alarm_ids
 from adapters.telemetry.redaction import redact_text
 from domain.run import Alarm
 

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from adapters.kite.paced_quotes import AskWithin, Quotes
 from domain.errors import StoreUnavailable
-from domain.ports import Clock
+from domain.ports import Clock, QuoteTurns
 from domain.quote import Quote
-from domain.quote_turns import HELD_FOR, LEAVES_WITHIN, SHARED_FOR, Asker, QuoteTurns, Told, Turn
+from domain.quote_turns import HELD_FOR, LEAVES_WITHIN, SHARED_FOR, Asker, Told, Turn
 
 AT_ONCE = 500
 """Instruments in one call of `/quote`: a second call would be a second question."""

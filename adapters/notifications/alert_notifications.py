@@ -7,8 +7,8 @@ from uuid import UUID
 import structlog
 
 from domain.errors import StoreUnavailable
-from domain.notification import AlarmNotification, Outbox, notification_of_alarm
-from domain.ports import Alerts, Clock
+from domain.notification import AlarmNotification, notification_of_alarm
+from domain.ports import Alerts, Clock, Outbox
 from domain.run import Alarm
 
 

@@ -10,7 +10,7 @@ from domain.notification import Arrival, ChannelKind, Delivery, Notification, se
 
 
 class ChannelCourier:
-    """Implements `domain.notification.Courier`."""
+    """Implements `domain.ports.Courier`."""
 
     def __init__(self, opener: Opener, webhooks: Webhooks, services: Services) -> None:
         self._opener = opener

@@ -30,7 +30,7 @@ UNANSWERED_AFTER = timedelta(seconds=10)
 
 
 class PostgresOperatorAlerts:
-    """Implements `domain.reconciler_ports.OperatorAlerts`; reads only."""
+    """Implements `domain.ports.OperatorAlerts`; reads only."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -46,7 +46,7 @@ _LONGEST_TEXT = 1000
 
 
 class PostgresOutbox:
-    """Implements `domain.notification.Outbox`, for the worker's role."""
+    """Implements `domain.ports.Outbox`, for the worker's role."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -15,9 +15,9 @@ from sqlalchemy import Row, TextClause, text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.write_batcher import Batcher
-from domain.ports import Clock
+from domain.ports import Clock, QuoteTurns
 from domain.quote import Quote
-from domain.quote_turns import BETWEEN, HELD_FOR, NEEDED_WITHIN, SHARED_FOR, Asker, QuoteTurns, Told, Turn
+from domain.quote_turns import BETWEEN, HELD_FOR, NEEDED_WITHIN, SHARED_FOR, Asker, Told, Turn
 
 GATHER = 0.02
 """Seconds in which those that want a turn find one another: a thousand are some hundred statements then."""
@@ -95,7 +95,7 @@ class _Back:
 
 
 class PostgresQuoteTurns(QuoteTurns):
-    """Implements `domain.quote_turns.QuoteTurns`."""
+    """Implements `domain.ports.QuoteTurns`."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store

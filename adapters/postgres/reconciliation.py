@@ -22,7 +22,7 @@ _IN_DOUBT = (OrderStatus.SENT.value, OrderStatus.ABSENT.value, OrderStatus.OPEN.
 
 
 class PostgresReconciliation:
-    """Implements `domain.reconciler_ports.Reconciliation`."""
+    """Implements `domain.ports.Reconciliation`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -55,7 +55,7 @@ _STOPPABLE = (  # built once: building it takes longer than asking it
 
 
 class PostgresScheduledOrderLog:
-    """Implements `domain.scheduled_order.ScheduledOrderLog`.
+    """Implements `domain.ports.ScheduledOrderLog`.
 
     `heartbeats` are connections that bear the worker's name: they end with its process, which Postgres
     sees at once, and they never wait for an order.

@@ -9,8 +9,9 @@ from sqlalchemy import RowMapping, text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import STRATEGY_CHANGED, NotifyListener
-from domain.listener_ports import Digest, WatchedStrategy
+from domain.ports import Digest
 from domain.strategy import Phase, Position
+from domain.watched_strategy import WatchedStrategy
 
 # The mark is a hash of the whole row, so that no writer can forget to move it.
 _ALL = "SELECT w.*, hash_record_extended(w, 0) AS mark FROM watched AS w"
@@ -20,7 +21,7 @@ _AT_A_TIME = 200
 
 
 class PostgresWatchList:
-    """Implements `domain.listener_ports.WatchList` by what the listener's role sees: the view `watched`."""
+    """Implements `domain.ports.WatchList` by what the listener's role sees: the view `watched`."""
 
     def __init__(self, store: Store, notifications: NotifyListener) -> None:
         self._store = store

@@ -20,7 +20,7 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]
 
 
 class RedisMark:
-    """Implements `domain.reconciler_ports.CacheMark`."""
+    """Implements `domain.ports.CacheMark`."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

@@ -28,7 +28,7 @@ end
 
 
 class RedisFastStops:
-    """Implements `domain.listener_ports.FastStops` on its own connection, so that a stop never queues."""
+    """Implements `domain.ports.FastStops` on its own connection, so that a stop never queues."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

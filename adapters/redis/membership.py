@@ -8,7 +8,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError
 
 from adapters.redis.connection import connect, translated_errors
-from domain.listener_ports import Standing
+from domain.ports import Standing
 
 KEY = "listeners"
 """member → `standing|epoch milliseconds of expiry`"""
@@ -35,7 +35,7 @@ return living
 
 
 class RedisMembers:
-    """Implements `domain.listener_ports.Membership`."""
+    """Implements `domain.ports.Membership`."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis

@@ -21,7 +21,7 @@ STOPLOSS = "STOPLOSS"
 
 
 class RedisStopQueue:
-    """Implements `domain.scheduled_order.StopQueue` for one worker.
+    """Implements `domain.ports.StopQueue` for one worker.
 
     Nothing is acknowledged: the signal is durable.
     """

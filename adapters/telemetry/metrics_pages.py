@@ -4,7 +4,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
-from adapters.telemetry.metrics_server import Ill
+from adapters.telemetry.health import Ill
 
 
 async def opened(host: str, port: int, registry: CollectorRegistry, ill: Ill) -> web.AppRunner:

@@ -1,12 +1,11 @@
 """Serves metrics and health of a process without an API, on a port of its own."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from prometheus_client import CollectorRegistry
 
-Ill = Callable[[], Awaitable[Mapping[str, str]]]
-"""Says which part is ill and why, by name; empty while all is well. Never raises."""
+from adapters.telemetry.health import Ill
 
 
 class MetricsPortTaken(Exception):

@@ -1,7 +1,6 @@
-"""Opens a process's tracing; without an endpoint, OpenTelemetry is not imported."""
+"""Defines the tracing of a process; this one sends nothing, and OpenTelemetry is not imported."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from temporalio.client import Interceptor
@@ -23,21 +22,3 @@ class Tracing:
     open_broker: OpenBroker = KiteBroker
     """Makes accounts whose order calls are spans."""
     tracer: "Tracer | None" = None
-
-
-@contextmanager
-def open_tracing(endpoint: str, process: str) -> Iterator[Tracing]:
-    """Open the traces of this process ("api", "worker", "listener"), sent to `endpoint` by OTLP over HTTP.
-
-    An empty endpoint means no traces. Waiting spans are sent at the end, for at most two seconds.
-    """
-    if not endpoint:
-        yield Tracing()
-        return
-    from adapters.telemetry.otlp import OtlpTracing
-
-    tracing = OtlpTracing(endpoint, process)
-    try:
-        yield tracing
-    finally:
-        tracing.close()

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from adapters.redis.cache_mark import RedisMark
 from domain.errors import CacheUnavailable
-from domain.reconciler_ports import CacheMark
+from domain.ports import CacheMark
 from tests.fakes.cache_mark import MemoryMark
 from tests.valkey_process import ValkeyProcess
 

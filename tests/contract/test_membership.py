@@ -8,7 +8,7 @@ import pytest
 from adapters.process.clock import SystemClock
 from adapters.redis.membership import RedisMembers
 from domain.errors import CacheUnavailable
-from domain.listener_ports import Membership, Standing
+from domain.ports import Membership, Standing
 from tests.fakes.feed import MemoryMembers
 from tests.valkey_process import ValkeyProcess
 

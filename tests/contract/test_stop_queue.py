@@ -11,8 +11,7 @@ from adapters.process.clock import SystemClock
 from adapters.redis.fast_stops import RedisFastStops
 from adapters.redis.stop_queue import RedisStopQueue
 from domain.errors import CacheUnavailable
-from domain.listener_ports import FastStops
-from domain.scheduled_order import StopQueue
+from domain.ports import FastStops, StopQueue
 from tests.fakes.stops import MemoryFastStops, MemoryStopQueue
 from tests.valkey_process import ValkeyProcess
 

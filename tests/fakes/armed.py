@@ -14,7 +14,7 @@ from tests.fakes.house import MemoryOrderLog
 
 @dataclass
 class MemoryScheduledOrderLog:
-    """Implements `domain.scheduled_order.ScheduledOrderLog` for one worker that never dies."""
+    """Implements `domain.ports.ScheduledOrderLog` for one worker that never dies."""
 
     log: MemoryOrderLog
     armed: list[ScheduledOrder] = field(default_factory=list)

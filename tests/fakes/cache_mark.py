@@ -10,7 +10,7 @@ _WHOLE = "whole"
 
 @dataclass
 class MemoryMark:
-    """Implements `domain.reconciler_ports.CacheMark`; `flush` loses it, as a cache does."""
+    """Implements `domain.ports.CacheMark`; `flush` loses it, as a cache does."""
 
     mark: str = ""
     away: bool = False

@@ -8,10 +8,10 @@ from uuid import UUID
 
 from adapters.kite.ticks import Tick, Ticks, places
 from domain.errors import BrokerUnavailable, CacheUnavailable, Unavailable
-from domain.listener_ports import Standing, WatchedStrategy
 from domain.market_data import PriceReceiver
-from domain.ports import Clock
+from domain.ports import Clock, Standing
 from domain.quote import Quote
+from domain.watched_strategy import WatchedStrategy
 
 
 class MemoryFeed:
@@ -116,7 +116,7 @@ class Sent:
 
 
 class MemorySignals:
-    """Implements `domain.listener_ports.StopSignals`. `away` loses them; runs in `ended` are not."""
+    """Implements `domain.ports.StopSignals`. `away` loses them; runs in `ended` are not."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -154,7 +154,7 @@ class MemorySignals:
 
 
 class MemoryMembers:
-    """Implements `domain.listener_ports.Membership`, for any number of listeners. `away` does not answer."""
+    """Implements `domain.ports.Membership`, for any number of listeners. `away` does not answer."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

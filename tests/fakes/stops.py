@@ -13,7 +13,7 @@ WAIT = 0.05
 
 
 class MemoryFastStops:
-    """Implements `domain.listener_ports.FastStops`. `away` takes nothing; `put_together` is each write."""
+    """Implements `domain.ports.FastStops`. `away` takes nothing; `put_together` is each write."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -37,7 +37,7 @@ class MemoryFastStops:
 
 @dataclass
 class MemoryStopQueue:
-    """Implements `domain.scheduled_order.StopQueue` on what was put; all its takers share `taken`."""
+    """Implements `domain.ports.StopQueue` on what was put; all its takers share `taken`."""
 
     stops: MemoryFastStops
     taken: list[int] = field(default_factory=lambda: [0])

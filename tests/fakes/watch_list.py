@@ -8,8 +8,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain.errors import StoreUnavailable
-from domain.listener_ports import Digest, WatchedStrategy
+from domain.ports import Digest
 from domain.strategy import Phase, Position
+from domain.watched_strategy import WatchedStrategy
 
 
 def watched(
@@ -37,7 +38,7 @@ def watched(
 
 
 class MemoryWatchList:
-    """Implements `domain.listener_ports.WatchList`. `deaf` loses news; `away` fails reads, ends listening."""
+    """Implements `domain.ports.WatchList`. `deaf` loses news; `away` fails reads, ends listening."""
 
     def __init__(self, *running: WatchedStrategy) -> None:
         self.running = {one.strategy_id: one for one in running}

@@ -16,7 +16,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from activities.runs import RunActivities
 from adapters.alerts.cloudwatch import MOST_WAITING
-from adapters.alerts.log_alerts import CloudWatchUnset, open_alerts
+from adapters.alerts.cloudwatch_unset import CloudWatchUnset
+from adapters.alerts.process_alerts import open_alerts
 from adapters.postgres.engine import Store
 from adapters.process.clock import SystemClock
 from adapters.redis.runtime_cache import RedisRuntimeCache

@@ -19,8 +19,8 @@ from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.watch_list import PostgresWatchList
 from domain.errors import StoreUnavailable
-from domain.listener_ports import Digest
 from domain.order import Leg
+from domain.ports import Digest
 from domain.run import PhaseChange
 from domain.strategy import Outcome, Phase, Position
 from migrations.roles import Role, make_roles

@@ -35,7 +35,7 @@ class Stage(Protocol):
 
 @dataclass(eq=False)
 class _Log:
-    """Implements `domain.scheduled_order.ScheduledOrderLog` for one worker process."""
+    """Implements `domain.ports.ScheduledOrderLog` for one worker process."""
 
     orders: Orders
     worker: Worker

@@ -9,8 +9,8 @@ from uuid import UUID
 import pytest
 
 from adapters.process.clock import SystemClock
-from domain.listener_ports import WatchedStrategy
 from domain.ports import Clock
+from domain.watched_strategy import WatchedStrategy
 from listener.crossing import Crossing
 from listener.dispatcher import Dispatcher
 from tests.fakes.feed import MemorySignals

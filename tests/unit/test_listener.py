@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.listener_ports import WatchedStrategy
 from domain.strategy import Phase, Position
+from domain.watched_strategy import WatchedStrategy
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.service import Listener
 from tests.fakes.alerts import MemoryAlerts

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.kite.ticks import Tick, Ticks, places, price
-from domain.listener_ports import WatchedStrategy
 from domain.market_data import HIGHEST
 from domain.quote import believable
 from domain.trigger import stop_at
+from domain.watched_strategy import WatchedStrategy
 from listener.price_table import PriceTable
 from listener.trigger_index import TriggerIndex
 from tests.fakes.watch_list import watched

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.listener_ports import WatchedStrategy
+from domain.watched_strategy import WatchedStrategy
 from listener.accounts import EachTheirOwn, OneForAll
 from listener.service import Listener
 from tests.fakes.alerts import MemoryAlerts

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.listener_ports import WatchedStrategy
 from domain.strategy import Phase, Position
+from domain.watched_strategy import WatchedStrategy
 from listener.sold_positions import AT_ONCE, GRACE, SoldPositions
 from tests.fakes.feed import MemorySignals
 from tests.fakes.manual_clock import ManualClock

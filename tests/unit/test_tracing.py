@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from adapters.kite.broker import KiteBroker
 from adapters.telemetry.bare_spans import BareSpans
-from adapters.telemetry.tracing import open_tracing
+from adapters.telemetry.process_tracing import open_tracing
 from api.http.tracing import TraceRequests
 from settings import Settings
 
@@ -62,7 +62,7 @@ def test_nothing_that_traces_is_loaded_where_nobody_collects(process: str) -> No
     # The metrics of OpenTelemetry are: redis-py loads them wherever they are installed.
     program = (
         f"import sys, {process}\n"
-        "from adapters.telemetry.tracing import open_tracing\n"
+        "from adapters.telemetry.process_tracing import open_tracing\n"
         "with open_tracing('', 'worker') as tracing: assert tracing.tracer is None\n"
         "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk.trace', "
         "'opentelemetry.exporter', 'temporalio.contrib.opentelemetry', 'adapters.kite.traced'))])"

@@ -8,9 +8,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.listener_ports import WatchedStrategy
 from domain.strategy import Phase
 from domain.trigger import stop_at
+from domain.watched_strategy import WatchedStrategy
 from listener.seen_price import SeenPrice
 from listener.trigger_index import TriggerIndex
 from tests.fakes.watch_list import watched

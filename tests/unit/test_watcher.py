@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.listener_ports import WatchedStrategy
+from domain.watched_strategy import WatchedStrategy
 from listener.watch_list_reader import Watcher
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.watch_list import MemoryWatchList, watched

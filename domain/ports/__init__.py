@@ -1,0 +1,63 @@
+"""The ports of the rules, one a module: adapters implement them, the other rooms are built on them.
+
+Every method that reads or writes outside raises `StoreUnavailable`, `CacheUnavailable` or `BrokerUnavailable`
+when its dependency does not answer: an empty answer always means "there is none", never "I could not look".
+Live prices have a port of their own, `domain.market_data`.
+"""
+
+from domain.ports.alerts import Alerts
+from domain.ports.broker import Broker
+from domain.ports.brokers import Brokers
+from domain.ports.cache_mark import CacheMark
+from domain.ports.clock import Clock
+from domain.ports.courier import Courier
+from domain.ports.fast_stops import FastStops
+from domain.ports.instruments import Instruments
+from domain.ports.logins import Logins
+from domain.ports.membership import Membership, Standing
+from domain.ports.open_runs import OpenRuns
+from domain.ports.operator_alerts import OperatorAlerts
+from domain.ports.order_log import Claimed, NotClaimed, OrderLog
+from domain.ports.outbox import Outbox
+from domain.ports.quote_turns import QuoteTurns
+from domain.ports.reconciliation import Reconciliation
+from domain.ports.rounds import Rounds
+from domain.ports.run_store import RunStore
+from domain.ports.runtime_cache import RuntimeCache, RuntimeUpdate
+from domain.ports.scheduled_order_log import ScheduledOrderLog
+from domain.ports.stop_queue import StopQueue
+from domain.ports.stop_signals import StopSignals
+from domain.ports.trading_days import TradingDays
+from domain.ports.watch_list import Digest, WatchList
+
+__all__ = [
+    "Alerts",
+    "Broker",
+    "Brokers",
+    "CacheMark",
+    "Claimed",
+    "Clock",
+    "Courier",
+    "Digest",
+    "FastStops",
+    "Instruments",
+    "Logins",
+    "Membership",
+    "NotClaimed",
+    "OpenRuns",
+    "OperatorAlerts",
+    "OrderLog",
+    "Outbox",
+    "QuoteTurns",
+    "Reconciliation",
+    "Rounds",
+    "RunStore",
+    "RuntimeCache",
+    "RuntimeUpdate",
+    "ScheduledOrderLog",
+    "Standing",
+    "StopQueue",
+    "StopSignals",
+    "TradingDays",
+    "WatchList",
+]

@@ -1,0 +1,51 @@
+"""Orders, order book, positions, holdings and quotes of one account."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from domain.listing import Listing
+from domain.order import BrokerOrder, BrokerPosition, OrderRequest
+from domain.outcome import PlaceOutcome
+from domain.quote import Quote
+
+
+class Broker(Protocol):
+    """One account at the broker. Reads raise `BrokerUnavailable`, `LoginNeeded` or `BrokerRefused`."""
+
+    async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
+        """Send one order, once; never raises for a broker or network failure, never retries.
+
+        An order whose first byte has not left within `leave_within` seconds never leaves.
+        """
+        ...
+
+    async def warm(self) -> None:
+        """Open a connection on which the next order leaves at once; never raises, sends no request.
+
+        Worth calling a few seconds before an order is due: an idle connection is closed again.
+        """
+        ...
+
+    async def cancel(self, broker_order_id: str) -> None:
+        """Ask for a cancellation. Whatever the answer, the order book decides."""
+        ...
+
+    async def orders(self) -> Listing[BrokerOrder]:
+        """Return today's order book; ask it `covers` before taking an order for absent."""
+        ...
+
+    async def positions(self) -> Listing[BrokerPosition]:
+        """Return today's net positions; ask it `covers` before taking one for zero."""
+        ...
+
+    async def holdings(self, exchange: str, symbol: str) -> int:
+        """Return the shares of before today, delivered or on their way, whether or not some were sold today.
+
+        What was sold of them today is a negative quantity in the position book.
+        Raises `BrokerUnavailable` where a row that may be of this symbol cannot be read.
+        """
+        ...
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        """Return quotes by `NSE:TCS`; absent is what the broker has nothing for, or nothing readable."""
+        ...

@@ -1,0 +1,120 @@
+"""The order log: intents, claims, answers and fills."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from domain.order import Attempt, BrokerOrder, LegKey, OrderTerms, Reason
+from domain.outcome import PlaceOutcome
+from domain.sellable import OtherClaims
+from domain.strategy import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """The caller has the right to send, once. `now` is the store's clock at the claim."""
+
+    attempt: Attempt
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NotClaimed:
+    """Another caller has it; or `latest` has passed (`too_late`); or `due_at` is over two seconds away.
+
+    `too_early` is judged by the store's clock: the caller's is ahead. `over_budget`: the account has sent as
+    many orders as it may for now (`domain.budget`). In both cases nothing was written: ask again.
+    """
+
+    attempt: Attempt
+    now: datetime
+    too_late: bool = False
+    too_early: bool = False
+    over_budget: bool = False
+    barred: str | None = None
+    """Why an entry may not be sent (`domain.limits`), in the user's words; nothing was written."""
+    may_pass: bool = False
+    """What bars it may be over in a moment: ask again."""
+
+
+class OrderLog(Protocol):
+    """The intents and their outcomes: the table `orders`."""
+
+    async def leg(self, key: LegKey) -> Sequence[Attempt]:
+        """Return the leg's attempts, oldest first."""
+        ...
+
+    async def plan(self, key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None) -> Attempt:
+        """Write the intent unless it exists; return the row that is there now."""
+        ...
+
+    async def supersede(
+        self, attempt: Attempt, terms: OrderTerms, *, absent: bool, message: str, due_at: datetime
+    ) -> Attempt:
+        """Plan attempt n+1; where n is still sent, mark it (absent, or not placed) in the same transaction.
+
+        Returns attempt n+1 as it is there now. Does nothing to n when it is no longer sent with no answer,
+        and then returns n: the caller reads the leg again.
+        """
+        ...
+
+    async def claim(
+        self,
+        attempt: Attempt,
+        quantity: int,
+        reason: Reason,
+        due_at: datetime,
+        latest: datetime | None,
+        price: Decimal | None = None,
+    ) -> Claimed | NotClaimed:
+        """Take the right to send, by one committed UPDATE … WHERE sent_at IS NULL.
+
+        `latest` is the last instant, by the store's clock, at which an entry may be sent. `price` is the last
+        one known, by which an entry's value is judged.
+        """
+        ...
+
+    async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
+        """Write the outcome of sending.
+
+        Accepted → open; rejected for good (`Cause.FINAL`) → rejected; rejected otherwise, and denied → not
+        placed; unknown leaves it sent, with the message.
+        """
+        ...
+
+    async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
+        """Mark an intent that was never sent as not placed; a `verdict` keeps its leg from sending more.
+
+        One that is not placed already only gets the verdict.
+        """
+        ...
+
+    async def give_up(self, attempt: Attempt, message: str) -> Attempt:
+        """Mark a sent attempt absent: its horizon has passed."""
+        ...
+
+    async def saw(self, attempt: Attempt, row: BrokerOrder) -> Attempt:
+        """Write what the order book shows. Filled quantities only grow.
+
+        The first filled share of an entry makes the position `bought` in the same transaction, writes the
+        exit's first intent and the timeline's line; an exit's fills move it to `sold` when nothing is left.
+        """
+        ...
+
+    async def looked_up(self, attempt: Attempt, message: str) -> None:
+        """Record a look-up that found nothing."""
+        ...
+
+    async def other_claims(self, key: LegKey) -> OtherClaims:
+        """Return what the user's other strategies hold of the same shares in the same product."""
+        ...
+
+    async def note_baseline(self, key: LegKey, shares: int) -> None:
+        """Store the baseline of a strategy (`domain.sellable`), unless its entry was sent already."""
+        ...
+
+    async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
+        """Add a line to the strategy's timeline; `once` prevents duplicates."""
+        ...

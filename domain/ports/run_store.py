@@ -1,0 +1,34 @@
+"""The run's own rows."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef
+
+
+class RunStore(Protocol):
+    """The run's own rows: only the run changes a strategy's life cycle."""
+
+    async def activate(self, request: ActivateRun) -> Activation:
+        """Mark the strategy running and give this START its round. Idempotent by `start_id`.
+
+        Raises `LookupError` when the strategy is gone, `AnotherRun` when it runs already, `ForeignStart` when
+        the request is not the START that was written down.
+        """
+        ...
+
+    async def owns(self, ref: RunRef) -> bool:
+        """Tell whether this START still owns the running strategy."""
+        ...
+
+    async def change_phase(self, change: PhaseChange) -> None:
+        """Write phase and timeline line; the same phase of the same run is written once."""
+        ...
+
+    async def finish(self, request: FinishRun) -> None:
+        """Mark the strategy stopped with its outcome. Idempotent."""
+        ...
+
+    async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
+        """Add a timeline line; `once` is the key that prevents duplicates by a repeated activity."""
+        ...

@@ -6,9 +6,6 @@ still there, opens a short position.
 
 What the account shows (its position; for CNC with what it held before), and what follows:
 
-The shares that the user had before the run's purchase, its `baseline`, are never sold: a sale by hand takes
-the run's shares first.
-
 - all that is held: sell all;
 - less, twice in a row, in books that have settled: sell that much; if it is nothing, it was closed outside;
 - less, while the order book disagrees: look again; when `patience` is over sell that much; nothing is called
@@ -36,14 +33,11 @@ class OtherClaims:
     """What the user's other strategies hold of the same shares in the same product.
 
     `older`: unsold shares of those that bought before this one; their claim comes first. `in_flight`: an
-    order of theirs is on its way, so the account and the order log may disagree for a moment. `baseline`:
-    shares in the account before this strategy's purchase that were no strategy's, negative for a short; None
-    where the account could not be read then.
+    order of theirs is on its way, so the account and the order log may disagree for a moment.
     """
 
     older: int = 0
     in_flight: bool = False
-    baseline: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +50,7 @@ class Account:
 
     def sellable(self, unsold: int) -> int:
         """Return how many of `unsold` shares of this run are still there to be sold."""
-        left = self.net + self.holdings - self.claims.older
-        if self.claims.baseline is not None:  # else the user's own cannot be told from the run's
-            left -= self.claims.baseline
-        return max(0, min(unsold, left))
-
-    def own_before(self) -> int:
-        """Return the baseline, where this was read before the purchase: the shares of no strategy."""
-        return self.net + self.holdings - self.claims.older
+        return max(0, min(unsold, self.net + self.holdings - self.claims.older))
 
 
 def net_position(positions: Listing[BrokerPosition], terms: OrderTerms) -> int | None:

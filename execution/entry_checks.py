@@ -21,7 +21,6 @@ from domain.run import Entered, EnterOrder
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome
 from domain.trigger import stop_at
-from execution.account_baseline import AccountBaselines
 from execution.due_orders import DueOrders, ask_ahead
 from execution.entry_day import EntryDay
 from execution.entry_results import missed
@@ -45,16 +44,9 @@ class EntryChecks:
     """Says whether an entry may be sent now, in the user's words where it may not."""
 
     def __init__(
-        self,
-        brokers: Brokers,
-        baselines: AccountBaselines,
-        lock: RuntimeLock,
-        due: DueOrders,
-        clock: Clock,
-        days: TradingDays,
+        self, brokers: Brokers, lock: RuntimeLock, due: DueOrders, clock: Clock, days: TradingDays
     ) -> None:
         self._brokers = brokers
-        self._baselines = baselines
         self._lock = lock
         self._due = due
         self._clock = clock
@@ -76,12 +68,6 @@ class EntryChecks:
     ) -> Entered | Cleared | None:
         if (closed := await self._day.closed(order)) is not None:
             return closed  # before a login is waited for: on a holiday there may be none
-        with self._baselines.being_read(order):
-            return await self._check_at_buy_time(order, latest, halt, owner, turn)
-
-    async def _check_at_buy_time(
-        self, order: EnterOrder, latest: datetime, halt: asyncio.Event, owner: str, turn: int
-    ) -> Entered | Cleared | None:
         if not await wait_until(self._clock, order.due_at - ask_ahead(turn), halt):
             return None
         priced = await self._price(order, latest, halt)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Self
 
 from domain.ports import Alerts, Brokers, Clock, OrderLog, RuntimeCache, TradingDays
-from execution.account_baseline import AccountBaselines
 from execution.account_snapshot import AccountSnapshots
 from execution.due_orders import DueOrders
 from execution.entries import Entries
@@ -46,7 +45,7 @@ class OrderPath:
         lock, due = RuntimeLock(cache, clock), DueOrders(clock)
         books, sender = OrderBooks(log, cache, brokers), OrderSender(log, brokers, clock)
         executor = OrderExecutor(log, sender, OrderFollower(log, books, clock), clock)
-        checks = EntryChecks(brokers, AccountBaselines(log, brokers, clock), lock, due, clock, days)
+        checks = EntryChecks(brokers, lock, due, clock, days)
         return cls(
             Entries(executor, checks, lock, log, brokers, clock, rules),
             Exits(

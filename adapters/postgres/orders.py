@@ -116,16 +116,6 @@ class PostgresOrderLog:
         """Return what the user's other strategies hold of the same shares in the same product."""
         return await self._other_claims.read(key)
 
-    async def note_baseline(self, key: LegKey, shares: int) -> None:
-        """Store the user's own shares before the entry; once it was sent they cannot be told any more."""
-
-        def apply(unit: UnitOfWork) -> None:
-            newest = (unit.strategy.trading_day, unit.strategy.round) == (key.trading_day, key.round)
-            if newest and all(row.sent_at is None for row in unit.leg(key)):
-                unit.strategy.baseline = shares
-
-        await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
-
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
         """Add a line to the timeline unless its `once` exists."""
         line = Write(

@@ -13,10 +13,9 @@ from domain.sellable import OtherClaims
 # Who bought first has the first claim. Kept shares are the user's own.
 _CLAIMS = text(
     """
-SELECT mine.strategy_id, mine.baseline,
+SELECT mine.strategy_id,
     coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
-        WHERE mine.bought_at IS NULL
-            OR (other.bought_at, other.strategy_id) < (mine.bought_at, mine.strategy_id)), 0) AS older,
+        WHERE (other.bought_at, other.strategy_id) < (mine.bought_at, mine.strategy_id)), 0) AS older,
     EXISTS (
         SELECT FROM orders AS sent
         WHERE sent.user_id = mine.user_id AND sent.strategy_id <> mine.strategy_id
@@ -47,5 +46,5 @@ class OtherClaimsReader:
     async def _read(self, strategy_ids: Sequence[UUID], wait: bool) -> list[OtherClaims]:
         async with self._store.statement() as connection:
             rows = (await connection.execute(_CLAIMS, {"ids": list(set(strategy_ids))})).all()
-        found = {row.strategy_id: OtherClaims(int(row.older), row.in_flight, row.baseline) for row in rows}
+        found = {row.strategy_id: OtherClaims(int(row.older), row.in_flight) for row in rows}
         return [found.get(strategy_id, OtherClaims()) for strategy_id in strategy_ids]

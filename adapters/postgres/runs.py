@@ -205,7 +205,7 @@ def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
     if not start.sell_only:
         strategy.position = Position.NONE.value
         strategy.bought_quantity = strategy.sold_quantity = strategy.outside_quantity = 0
-        strategy.bought_at = strategy.baseline = None
+        strategy.bought_at = None
         strategy.entry_price = strategy.exit_price = None
     held = strategy.bought_quantity - strategy.sold_quantity
     text = started_text(start.strategy, plan, sell_only=start.sell_only, held=held)

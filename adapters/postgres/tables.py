@@ -79,8 +79,6 @@ class StrategyRow(Base):
     """Shares of it that were gone at the broker before they could be sold."""
     bought_at: Mapped[datetime | None]
     """When its first share was filled: of two strategies on one symbol the earlier has the first claim."""
-    baseline: Mapped[int | None]
-    """The user's own shares before its purchase; NULL where the account could not be read then."""
     entry_price: Mapped[Decimal | None]
     exit_price: Mapped[Decimal | None]
     kept: Mapped[bool] = mapped_column(server_default=sql("false"))

@@ -111,10 +111,6 @@ class OrderLog(Protocol):
         """Return what the user's other strategies hold of the same shares in the same product."""
         ...
 
-    async def note_baseline(self, key: LegKey, shares: int) -> None:
-        """Store the baseline of a strategy (`domain.sellable`), unless its entry was sent already."""
-        ...
-
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
         """Add a line to the strategy's timeline; `once` prevents duplicates."""
         ...

@@ -195,18 +195,6 @@ async def test_the_users_other_shares_do_not_keep_a_strategy_from_selling_its_ow
     assert await net(trader) == 10
 
 
-@pytest.mark.parametrize("product_code", ["MIS", "CNC"])
-async def test_the_users_own_shares_are_not_sold_for_the_strategys_that_were_sold_by_hand(
-    product: Product, trader: Trader, product_code: str
-) -> None:
-    await by_hand(trader, "BUY", 10, product=product_code)
-    strategy_id, _ = await holding(trader, 100, product=product_code)
-    await by_hand(trader, "SELL", 10, product=product_code)
-    await fall(product)
-    assert_closed_outside(await trader.until(strategy_id, status="stopped"))
-    assert await net(trader) == 10, "the shares that were there before are still there"
-
-
 async def test_a_stop_hit_in_the_first_instants_after_the_fill_ends_the_run(
     product: Product, trader: Trader
 ) -> None:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -87,11 +87,6 @@ class MemoryOrderLog:
     async def other_claims(self, key: LegKey) -> OtherClaims:
         async with self._transaction("other_claims", key):
             return self.claims
-
-    async def note_baseline(self, key: LegKey, shares: int) -> None:
-        async with self._transaction("note_baseline", key) as rows:
-            if all(attempt.sent_at is None for attempt in rows.of(key)):
-                self.claims = replace(self.claims, baseline=shares)
 
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
         async with self._transaction("say", key):

@@ -104,24 +104,3 @@ async def test_shares_gone_outside_leave_no_position_and_no_claim(first: Desk, a
     row = await first.row()
     assert (row.position, row.outside_quantity, row.sold_quantity) == ("sold", 10, 0)
     assert await claims(second) == OtherClaims(0)
-
-
-async def test_the_users_own_shares_are_stored_before_the_purchase_and_never_after(first: Desk) -> None:
-    entry = first.key(Leg.ENTRY)
-    assert (await claims(first)).baseline is None
-    await first.log.note_baseline(entry, 7)
-    assert (await claims(first)).baseline == 7
-    await first.accepted(entry, "1001")
-    await first.log.note_baseline(entry, 17)
-    assert (await claims(first)).baseline == 7
-
-
-async def test_before_a_purchase_all_that_others_hold_is_theirs(first: Desk, another: Another) -> None:
-    await first.bought()
-    second = await another()
-    assert (await claims(second)).older == 10
-
-
-async def test_a_new_start_does_not_know_the_baseline_of_an_older_one(first: Desk) -> None:
-    await first.log.note_baseline(replace(first.key(Leg.ENTRY), round=9), 7)
-    assert (await claims(first)).baseline is None

@@ -13,12 +13,11 @@ from domain.order import Leg, LegKey, OrderTerms
 from domain.quote import Quote
 from domain.run import Entered, EnterOrder
 from domain.strategy import Outcome, Product
-from execution.account_baseline import AccountBaselines
 from execution.due_orders import DueOrders
 from execution.entry_checks import EntryChecks
 from execution.runtime_lock import RuntimeLock
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
-from tests.fakes.house import MemoryCache, MemoryOrderLog
+from tests.fakes.house import MemoryCache
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.trading_days import MemoryTradingDays
 
@@ -36,8 +35,7 @@ LATEST = timedelta(seconds=5)
 def checks_on(brokers: MemoryBrokers, clock: ManualClock) -> EntryChecks:
     """Return the checks on fakes."""
     lock, due = RuntimeLock(MemoryCache(), clock), DueOrders(clock)
-    baselines = AccountBaselines(MemoryOrderLog(clock), brokers, clock)
-    return EntryChecks(brokers, baselines, lock, due, clock, MemoryTradingDays())
+    return EntryChecks(brokers, lock, due, clock, MemoryTradingDays())
 
 
 @pytest.mark.parametrize("late", [5.5, 3600])

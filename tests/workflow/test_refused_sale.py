@@ -40,8 +40,6 @@ class Kite(ScriptedServer):
             await self._say(writer, {"order_id": "1001"})
         elif request.startswith("GET /orders"):
             await self._say(writer, [self._row()] if self.tag else [])
-        elif request.startswith("GET /portfolio/holdings"):
-            await self._say(writer, [])
         else:
             await self._say(writer, {"net": [self._position()] if self.tag else []})
 

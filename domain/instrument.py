@@ -18,6 +18,14 @@ class Segment(StrEnum):
     """Not tradable; has a price."""
 
 
+TRADE_TO_TRADE = frozenset({"BE", "BZ", "ST"})
+"""NSE's series whose shares are delivered for each trade: what is bought today cannot be sold today.
+
+Kite writes a series other than EQ behind the symbol (`SUZLON-BE`); other symbols hold hyphens of their own
+(`BAJAJ-AUTO`).
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """One tradable symbol. `token` is the feed's number for it today; tokens are reused over days."""
@@ -34,6 +42,12 @@ class Instrument:
     def key(self) -> str:
         """The name in the broker's quotes: `NSE:TCS`."""
         return f"{self.exchange}:{self.symbol}"
+
+    @property
+    def series(self) -> str | None:
+        """NSE's series of a share where the symbol names one of `TRADE_TO_TRADE`, else None."""
+        name, hyphen, series = self.symbol.rpartition("-")
+        return series if self.exchange == "NSE" and name and hyphen and series in TRADE_TO_TRADE else None
 
     @property
     def tradable(self) -> bool:

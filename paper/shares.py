@@ -64,6 +64,11 @@ RITES|RITES|3761|541556|240|0|INE320J01015
 SOUTHBANK|SOUTH INDIAN BANK|5948|532218|38|0|INE683A01023
 TRIDENT|TRIDENT|9685|521064|28|0|INE064C01022
 """
+# Trade to trade on NSE: delivered for each trade, so not to be sold on the day they are bought.
+TRADE_TO_TRADE = """
+GTLINFRA-BE|GTL INFRASTRUCTURE|13643|2|INE221H01019
+JAICORPLTD-BE|JAI CORP|5143|130|INE070D01027
+"""
 # symbol, NSE token, level in rupees, derivatives name, lot, strike step in rupees
 INDICES = (
     ("NIFTY 50", 1001, 26000, "NIFTY", 75, 50),
@@ -84,7 +89,7 @@ def nse_tick(price: int) -> int:
 
 
 def shares() -> list[Instrument]:
-    """Return every share, on NSE and on BSE."""
+    """Return every share, on NSE and on BSE; those of trade to trade on NSE."""
     out: list[Instrument] = []
     for line in (NIFTY_50 + WITHOUT_DERIVATIVES).split("\n"):
         if not line:
@@ -92,6 +97,8 @@ def shares() -> list[Instrument]:
         symbol, name, nse, bse, price, lot, isin = line.split("|")
         for exchange, token in (("NSE", int(nse)), ("BSE", int(bse))):
             out.append(_share(exchange, token, symbol, name, int(price) * 100, int(lot) > 0, isin))
+    rows = (line.split("|") for line in TRADE_TO_TRADE.split("\n") if line)
+    out += [_share("NSE", int(row[2]), row[0], row[1], int(row[3]) * 100, False, row[4]) for row in rows]
     return out
 
 

@@ -60,8 +60,22 @@ class DraftChecks:
         if errors:
             raise Invalid(errors)
 
+    async def segment_to_buy(self, strategy: Strategy) -> Segment:
+        """Return where the symbol trades today, once the strategy still fits it: lots and series change.
+
+        Raises `Invalid`, as at its creation.
+        """
+        listed = await self._listed(strategy)
+        errors = _against(listed, _draft_of(strategy))
+        if errors:
+            raise Invalid(errors)
+        return listed.segment
+
     async def segment_of(self, strategy: Strategy) -> Segment:
         """Return where the symbol trades today. Raises `Invalid`: it trades no more, or its line is wrong."""
+        return (await self._listed(strategy)).segment
+
+    async def _listed(self, strategy: Strategy) -> Instrument:
         try:
             instrument = await self.instruments.find(strategy.exchange, strategy.symbol)
         except InstrumentUnreadable as unreadable:
@@ -69,7 +83,7 @@ class DraftChecks:
         if instrument is None:
             words = f"{strategy.symbol} is not traded on {strategy.exchange} any more"
             raise Invalid([FieldError("symbol", "unknown_symbol", words)])
-        return instrument.segment
+        return instrument
 
     async def _instrument(self, draft: StrategyDraft, errors: list[FieldError]) -> Instrument | None:
         if draft.symbol is None or draft.exchange is None:
@@ -111,6 +125,10 @@ def strategy_of(strategy_id: UUID, user_id: UUID, draft: StrategyDraft) -> Strat
     return Strategy(strategy_id=strategy_id, user_id=user_id, **named)
 
 
+def _draft_of(strategy: Strategy) -> StrategyDraft:
+    return StrategyDraft(**{field.name: getattr(strategy, field.name) for field in fields(StrategyDraft)})
+
+
 def _unreadable_symbol(symbol: str, unreadable: InstrumentUnreadable) -> FieldError:
     words = (
         f"{symbol} cannot be traded now: the broker's list of instruments is wrong there "
@@ -121,6 +139,12 @@ def _unreadable_symbol(symbol: str, unreadable: InstrumentUnreadable) -> FieldEr
 
 def _against(instrument: Instrument, draft: StrategyDraft) -> list[FieldError]:
     errors = []
+    if instrument.series is not None:
+        words = (
+            f"{instrument.symbol} is traded in series {instrument.series}, trade to trade: what is bought "
+            "on a day cannot be sold on that day, so neither the stop nor sell_time could sell it"
+        )
+        errors.append(FieldError("symbol", "trade_to_trade", words))
     products = PRODUCTS[instrument.segment]
     if draft.product is not None and draft.product not in products:
         errors.append(

@@ -45,7 +45,7 @@ class StrategyStart:
             return before
         self._refuse_unready(before, user_id)
         strategy = before.record.strategy
-        plan = self._plan(strategy, await self.drafts.segment_of(strategy))
+        plan = self._plan(strategy, await self.drafts.segment_to_buy(strategy))
         async with self.store.work(user_id) as session:
             await refuse_start(session, user_id)
             # Before the run, which trades nothing that is not written down; known whatever crashes next.

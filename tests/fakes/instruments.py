@@ -34,6 +34,8 @@ class MemoryInstruments:
             instrument("TCS", "BSE", segment=Segment.CASH_CAS),
             instrument("INFY", segment=Segment.CASH_CAS),
             instrument("M&M", segment=Segment.CASH_CAS),
+            instrument("SUZLON-BE"),
+            instrument("BAJAJ-AUTO", segment=Segment.CASH_CAS),
             instrument("NIFTY 50", segment=Segment.INDEX),
             instrument("NIFTY26DECFUT", "NFO", "0.1", 75, Segment.DERIVATIVES),
         )

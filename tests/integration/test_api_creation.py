@@ -1,6 +1,7 @@
 """Creating strategies, and refusing those that make no sense, in words that help."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -237,6 +238,35 @@ async def test_start_refuses_a_symbol_at_which_the_brokers_list_has_become_wrong
     started = await trader.start(created["strategy_id"])
     assert started.status_code == 422
     assert started.json()["errors"][0]["code"] == "unreadable_symbol"
+
+
+async def test_share_that_cannot_be_sold_on_the_day_it_is_bought_is_refused_with_the_reason(
+    world: World, customer: Customer
+) -> None:
+    answer = await customer.post("/strategy/create", STRATEGY | {"symbol": "SUZLON-BE"})
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert (error["field"], error["code"]) == ("symbol", "trade_to_trade")
+    assert "series BE" in error["message"]
+    assert "cannot be sold on that day" in error["message"]
+    await customer.create(symbol="BAJAJ-AUTO")
+
+
+async def test_start_refuses_a_quantity_that_is_no_lot_any_more(world: World) -> None:
+    trader = await world.trader()
+    created = await trader.create(
+        symbol="NIFTY26DECFUT", exchange="NFO", product="NRML", quantity=75, stop_loss=24000
+    )
+    world.instruments.listed = [
+        replace(row, lot_size=65) if row.symbol == "NIFTY26DECFUT" else row
+        for row in world.instruments.listed
+    ]
+    started = await trader.start(created["strategy_id"])
+    assert started.status_code == 422
+    (error,) = started.json()["errors"]
+    assert (error["field"], error["code"]) == ("quantity", "not_a_lot")
+    assert "65, 130, 195" in error["message"]
+    assert world.runs.started == []
 
 
 async def test_index_cannot_be_bought(world: World, customer: Customer) -> None:

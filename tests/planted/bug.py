@@ -24,6 +24,7 @@ WATCHERS = "tests/integration/test_watchers.py"
 KILL_SWITCH = "tests/integration/test_kill_switch.py"
 DOORS = "tests/integration/test_temporal_doors.py"
 ROUND = "tests/unit/test_reconciler_round.py"
+CREATION = "tests/integration/test_api_creation.py"
 QUOTES = "tests/integration/test_quote_turns.py"
 
 

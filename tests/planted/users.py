@@ -1,6 +1,6 @@
 """Planted in what keeps users apart, within their limits, and told."""
 
-from tests.planted.bug import LIMITS, NOTICES, WALLS, Bug
+from tests.planted.bug import CREATION, LIMITS, NOTICES, WALLS, Bug
 
 USER_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -76,5 +76,21 @@ USER_BUGS: tuple[Bug, ...] = (
         'if self._anywhere or is_outside(one["host"])]',
         'if self._anywhere or one["host"]]',
         (NOTICES,),
+    ),
+    Bug(
+        "shares that cannot be sold today are bought",
+        "A share of trade to trade is bought, and neither the stop nor sell_time can sell it.",
+        "domain/instrument.py",
+        'TRADE_TO_TRADE = frozenset({"BE", "BZ", "ST"})',
+        'TRADE_TO_TRADE = frozenset({"XX"})',
+        (CREATION,),
+    ),
+    Bug(
+        "START does not look at the list",
+        "The lot has changed since the strategy was created: the order is refused at buy_time.",
+        "services/strategies/start.py",
+        "await self.drafts.segment_to_buy(strategy)",
+        "await self.drafts.segment_of(strategy)",
+        (CREATION,),
     ),
 )

@@ -40,12 +40,12 @@ def _alarm(reason: str, asking_fails: bool, held: list[WatchedStrategy], since: 
     judging = (
         "Asking for prices fails too: STOPS ARE NOT WATCHED. Look at the positions yourself."
         if asking_fails
-        else "Prices are asked for every second meanwhile, and stops are judged by them."
+        else "Until it is back prices are asked for every second, and stops are judged by them."
     )
     users = {watched.user_id for watched in held}
     return Alarm(
         "feed_lost",
-        f"{reason[:1].upper()}{reason[1:]}, with {len(held)} position(s) to watch. {judging}",
+        f"{reason[:1].upper()}{reason[1:]}. {len(held)} position(s) are to be watched. {judging}",
         # The operator's account serves all users: its feed is no single user's.
         users.pop() if len(users) == 1 else None,
         data={"since": since.isoformat(), "positions": str(len(held))},

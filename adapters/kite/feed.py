@@ -30,7 +30,12 @@ class FeedState(StrEnum):
 
 _DOWN = {
     FeedState.LOST: "the broker's price feed cannot be reached",
-    FeedState.LOGIN_NEEDED: "the broker refuses the login of the price feed: log in again",
+    # One answer for each of these (HTTP 403): the broker does not say which it is.
+    FeedState.LOGIN_NEEDED: (
+        "the broker refuses the price feed: the login has ended, the API key has more than three price "
+        "connections open, or its plan has no live prices: log in again; if orders work, close other "
+        "programs that use this API key, and look at its plan at the broker"
+    ),
 }
 
 

@@ -191,6 +191,7 @@ async def test_dead_token_is_told_apart_and_the_next_login_is_used(
         await room.until(lambda: room.feed.state is FeedState.LOGIN_NEEDED)
         assert room.feed.down is not None
         assert "log in" in room.feed.down
+        assert "more than three price connections" in room.feed.down, "the broker answers both alike"
         room.account = new
         await room.until_price(tcs, "TCS", "3511")
         assert room.logins >= 2
@@ -223,7 +224,7 @@ async def test_feed_connects_when_the_exchange_comes_up_after_it() -> None:
                 await asyncio.sleep(0.01)
             assert "cannot be reached" in str(feed.down)
             await asyncio.to_thread(late.start)
-            while "refuses the login" not in str(feed.down):  # noqa: ASYNC110 - it knows no such account
+            while "refuses the price feed" not in str(feed.down):  # noqa: ASYNC110 - it knows no such account
                 await asyncio.sleep(0.01)
     finally:
         task.cancel()

@@ -52,7 +52,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     return found
 
 
-async def test_a_cache_that_nobody_filled_is_not_whole(subject: Subject) -> None:
+async def test_a_cache_that_was_never_filled_is_not_whole(subject: Subject) -> None:
     assert not await subject.mark.stands()
 
 

@@ -56,7 +56,7 @@ async def test_a_lease_that_is_not_renewed_ends(members: Membership) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_nobody_is_taken_for_dead_when_the_leases_cannot_be_read(in_memory: MemoryMembers) -> None:
+async def test_no_listener_counts_as_dead_when_the_leases_cannot_be_read(in_memory: MemoryMembers) -> None:
     gone = ValkeyProcess()
     away = RedisMembers.connect(gone.url)
     in_memory.away = True

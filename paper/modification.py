@@ -6,7 +6,8 @@
 | LIMIT, a stop that was triggered | LIMIT, MARKET |
 
 A modification to MARKET or SL-M names its market protection. LIMIT and MARKET have no trigger: a stop that
-becomes one enters the book at once. `quantity` is the new total. An order takes 25 modifications.
+becomes one enters the book at once, and is matched while the market is open. `quantity` is the new total.
+An order takes 25 modifications.
 """
 
 from typing import NamedTuple
@@ -129,7 +130,7 @@ def _write(exchange: Exchange, order: Order, change: Change) -> None:
     order.modified = True
     _note(order, exchange.clock.wall())
     exchange.changed(order, UPDATE)
-    if order.status != AMO_RECEIVED:
+    if order.status != AMO_RECEIVED and exchange.calendar.is_open(exchange.clock.now(), order.instrument):
         exchange.book.attempt(order, tape, arriving=True)
     exchange.touch(order)
     exchange.commit()

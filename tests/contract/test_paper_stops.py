@@ -293,6 +293,19 @@ def test_shares_with_derivatives_keep_no_stop_in_the_closing_auction() -> None:
         assert now(kite, kept)["status"] == "TRIGGER PENDING"
 
 
+def test_a_modification_fills_nothing_while_the_market_is_closed() -> None:
+    with PaperProcess("--calendar", "XNSE") as paper:
+        paper.clock(now="2026-09-02T11:00:00", speed=0)
+        account = paper.account()
+        kite = KiteConnect(account.api_key, account.access_token, root=paper.url)
+        paper.price("TCS", 3550)
+        order_id = place(kite, order_type="LIMIT", price=3400)
+        paper.clock(now="2026-09-02T15:20:00")
+        kite.modify_order("regular", order_id, price=3600)
+        row = now(kite, order_id)
+        assert (row["status"], row["price"], row["filled_quantity"]) == ("OPEN", 3600, 0)
+
+
 @pytest.mark.parametrize(("name", "freeze"), [("NIFTY", 1800), ("BANKNIFTY", 900), ("TCS", 8750)])
 def test_an_order_above_the_freeze_quantity_is_refused(
     paper: PaperProcess, kite: KiteConnect, name: str, freeze: int

@@ -14,12 +14,10 @@ from uuid import uuid4
 
 from temporalio.client import Client
 
-from activities.degraded_exit import DegradedExitActivities
 from activities.logins import LoginActivities
 from activities.notifications import NotificationActivities
-from activities.orders import OrderActivities
 from activities.reconciler import ReconcileActivities
-from activities.runs import RunActivities
+from activities.run_activities import run_activities
 from adapters.alerts.process_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
 from adapters.calendar.trading_days import CalendarTradingDays
@@ -164,10 +162,13 @@ def build_components(
         scheduled_order_log, path.entries, path.exits, path.sender, dependencies.clock, dependencies.name
     )
     fast = FastExits(dependencies.stops, scheduled_order_log, scheduled_orders, dependencies.clock)
-    orders = OrderActivities(path.entries, path.exits, path.sender, scheduled_orders)
-    runs = RunActivities(PostgresRunStore(dependencies.store), dependencies.cache, alerts)
-    degraded_exit = DegradedExitActivities(
-        DegradedExit(log, dependencies.brokers, dependencies.clock, rules.horizons)
+    trading = run_activities(
+        path,
+        scheduled_orders,
+        DegradedExit(log, dependencies.brokers, dependencies.clock, rules.horizons),
+        PostgresRunStore(dependencies.store),
+        dependencies.cache,
+        alerts,
     )
     logins = LoginActivities(dependencies.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
@@ -185,12 +186,9 @@ def build_components(
         Watchers(dependencies.store),
     )
     found: list[Callable[..., Any]] = [
-        *(orders.arm_entry, orders.enter, orders.settle_entry),
-        *(orders.arm_exit, orders.exit, orders.settle_exit),
-        *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
+        *trading,
         logins.log_in,
         *(reconciling.reconcile, reconciling.tell_people),
-        *(degraded_exit.exit_without_store, degraded_exit.record_off_books),
         NotificationActivities(notifiers.outbox, notifiers.courier, dependencies.clock).deliver_notices,
     ]
     return WorkerComponents(found, scheduled_orders, fast)

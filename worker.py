@@ -1,12 +1,10 @@
 """The Temporal worker: it carries out strategies and places orders. The composition root of that process."""
 
 import asyncio
-import os
-import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +24,8 @@ from adapters.postgres.watchers import Watchers
 from adapters.process.failpoints import BadFailpoint, arm_from
 from adapters.process.garbage_collection import collect_when_quiet
 from adapters.process.hardening import no_core_dumps, untraceable
+from adapters.process.leaving import leave
+from adapters.process.open_files import allow_open_files
 from adapters.process.slow_end import watch_slow_end
 from adapters.secrets.vault import BadKey
 from adapters.telemetry.log_context import LogContext
@@ -46,7 +46,6 @@ from workflows.versions import carried_out, deployment
 ACTIVITIES = 2000
 """Scheduled activities wait for their instant inside the worker; the SDK's default of 100 queues them."""
 CACHED_RUNS = 500
-FILES = 65536
 KEEP_CHECK = 60.0
 """Seconds between two checks that the runs that never end are open, and pinned to no version."""
 STICKY = timedelta(seconds=1)
@@ -157,19 +156,10 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
     )
 
 
-def _allow_connections() -> None:
-    """Raise the limit of open files: a thousand orders at one instant need as many connections."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if 0 <= soft < wanted:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 def main() -> int:
     """Run a worker; return its exit status."""
     no_core_dumps()
-    _allow_connections()
+    allow_open_files()
     try:
         settings = Settings()
         if not settings.traceable:
@@ -196,9 +186,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # A process that used Temporal's SDK may die while the interpreter shuts down (sdk-python #300): all work
-    # is done here, so leave without that.
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    leave(main())

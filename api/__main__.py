@@ -27,6 +27,7 @@ from adapters.process.clock import SystemClock
 from adapters.process.failpoints import BadFailpoint, arm_from
 from adapters.process.garbage_collection import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
+from adapters.process.leaving import leave
 from adapters.redis.last_prices import RedisLastPrices
 from adapters.redis.rate_limiter import Limiter
 from adapters.secrets.derived_keys import TotpBox
@@ -241,9 +242,4 @@ def _refuse(reason: str) -> int:
 
 
 if __name__ == "__main__":
-    # A process that used Temporal's SDK may die while the interpreter shuts down (sdk-python #300): all work
-    # is done here, so leave without that.
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    leave(main())

@@ -103,6 +103,11 @@ def next_status(status: OrderStatus, event: OrderEvent) -> OrderStatus:
 
 CLAIM_LASTS = timedelta(seconds=2)
 """How long after its claim the claimer may call the broker (design section 4, rule 2)."""
+EARLIEST = timedelta(seconds=2)
+"""How long before its instant an order may be claimed."""
+LEAVE_WITHIN = 1.0
+"""Seconds in which an order leaves or never does, where the caller does not say. It is asked for at most 2 s
+after its claim, and 3 s after a claim others rely on nothing more being sent under it."""
 CALL_DEADLINE = 5.0
 """Seconds one order call may take in all; then its outcome is unknown. Kite's client waits 7 s per read."""
 

@@ -15,7 +15,7 @@ from typing import Self
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StoreUnavailable
 from domain.failpoint import failpoint
 from domain.leg import Horizons, exit_may_be_resent
-from domain.order import CALL_DEADLINE, FINAL, BrokerOrder, OrderRequest, OrderStatus
+from domain.order import CALL_DEADLINE, FINAL, LEAVE_WITHIN, BrokerOrder, OrderRequest, OrderStatus
 from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
 from domain.run import Exited, ExitOrder, OffBooksExit, OffBooksRecord
@@ -30,7 +30,6 @@ CLAIMS_ARE_OVER = 3.0
 """Seconds after which every claim made before the store went away is past its `send_before`."""
 STORE_ANSWERS = 0.5
 """Seconds the store gets to answer before a sale goes on without it."""
-LEAVE_WITHIN = 1.0
 GONE_LOOKS = 3
 """Looks in a row that must show no share left before a sale ends as closed outside."""
 

@@ -13,15 +13,12 @@ from execution.account_login import AccountLogin
 from execution.entry_checks import EntryChecks
 from execution.entry_policy import EntryPolicy
 from execution.entry_results import entered_by, missed, never_sent
-from execution.execution_rules import ExecutionRules
+from execution.execution_rules import RETRY_EVERY, ExecutionRules
 from execution.executor import OrderExecutor
 from execution.halting import halted
 from execution.intents import call_off, plan_first
 from execution.order_intent import Barred, EntryRefused, NotPlaced, OrderIntent, TooLate
 from execution.runtime_lock import RuntimeLock
-
-RETRY_EVERY = 0.2
-"""Seconds between two tries of something that must be there before buy_time's five seconds are over."""
 
 
 class Entries:

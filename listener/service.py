@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.ports import Alerts, Clock, FastStops, Instruments, Membership, StopSignals, WatchList
-from domain.watched_strategy import WatchedStrategy
+from domain.watched_strategy import AT_A_TIME, WatchedStrategy
 from listener.accounts import Accounts
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.dispatcher import Dispatcher
@@ -18,7 +18,6 @@ from listener.sold_positions import SoldPositions
 from listener.watch_list_reader import Watcher
 
 _READY_LOOK = 0.05
-_AT_A_TIME = 200
 
 
 class Listener:
@@ -127,8 +126,8 @@ class Listener:
         for monitor in self._monitors.values():
             self._share(monitor)
         strategies = list(self._known)
-        for start in range(0, len(strategies), _AT_A_TIME):
-            for strategy_id in strategies[start : start + _AT_A_TIME]:
+        for start in range(0, len(strategies), AT_A_TIME):
+            for strategy_id in strategies[start : start + AT_A_TIME]:
                 self._settle(strategy_id)
             await asyncio.sleep(0)  # ticks do not wait for ten thousand strategies
 

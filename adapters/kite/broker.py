@@ -9,15 +9,12 @@ from adapters.kite.client import KiteClient
 from adapters.kite.paced_quotes import Pace, PacedQuotes
 from adapters.kite.unread_rows import UnreadRows
 from domain.listing import Listing
-from domain.order import BrokerOrder, BrokerPosition, OrderRequest
+from domain.order import LEAVE_WITHIN, BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.ports import Clock
 from domain.quote import Quote
 
 READ_SECONDS = 5.0
-LEAVE_WITHIN = 1.0
-"""Seconds in which an order leaves or never does, where the caller does not say. It is asked for at most 2 s
-after its claim, and 3 s after a claim others rely on nothing more being sent under it."""
 QUOTES_AT_ONCE = 500
 
 

@@ -7,27 +7,24 @@ from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from functools import partial
 from urllib.parse import urljoin
-from zoneinfo import ZoneInfo
 
 import aiohttp
 
 from adapters.kite.compression import TooLarge, unpacked
+from adapters.kite.connection import LARGEST_ANSWER
 from adapters.kite.instrument_list import InstrumentList, UnreadableList, read_list
 from adapters.kite.refusal_texts import plain
 from adapters.kite.routes import INSTRUMENTS, KITE_VERSION, USER_AGENT
+from adapters.kite.unread_rows import NAMED
 from domain.errors import BrokerUnavailable, InstrumentUnreadable
 from domain.instrument import Instrument
 from domain.ports import Clock
+from domain.session import EXCHANGE_ZONE
 
-INDIA = ZoneInfo("Asia/Kolkata")
 PUBLISHED_AT = time(8, 30)
 """Exchange time; the dump is made anew once a day, and a token may mean another share than yesterday."""
 LOAD_SECONDS = 20.0
 RETRY_SECONDS = 30.0
-LARGEST = 64 * 1024 * 1024
-"""Bytes, unpacked; the real list has 9.5 MB."""
-NAMED = 10
-"""Unreadable instruments that the log names."""
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +33,7 @@ class KiteInstruments:
     """Keeps the last good list in use, and logs it, while a new one cannot be read."""
 
     def __init__(
-        self, root: str, clock: Clock, *, load_seconds: float = LOAD_SECONDS, largest: int = LARGEST
+        self, root: str, clock: Clock, *, load_seconds: float = LOAD_SECONDS, largest: int = LARGEST_ANSWER
     ) -> None:
         self._url = urljoin(root, INSTRUMENTS.target)
         self._clock = clock
@@ -138,6 +135,6 @@ class KiteInstruments:
 
 
 def _last_published(now: datetime) -> datetime:
-    here = now.astimezone(INDIA)
-    today = datetime.combine(here.date(), PUBLISHED_AT, tzinfo=INDIA)
+    here = now.astimezone(EXCHANGE_ZONE)
+    today = datetime.combine(here.date(), PUBLISHED_AT, tzinfo=EXCHANGE_ZONE)
     return today if here >= today else today - timedelta(days=1)

@@ -5,17 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from adapters.kite import outcomes, routes
 from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.session import EXCHANGE_ZONE
 
 ZERODHA_LOGIN = "https://kite.zerodha.com/connect/login"
 CALL_SECONDS = 7.0
 Proxies = Mapping[str, str] | None
-INDIA = ZoneInfo("Asia/Kolkata")
 TOKENS_DIE_AT = time(6)
 """Exchange time; by regulation, every day (Kite Connect documentation)."""
 
@@ -102,8 +101,8 @@ class KiteLogin:
 
 def token_expiry(now: datetime) -> datetime:
     """Return when a token made at `now` expires: the next 06:00, exchange time."""
-    here = now.astimezone(INDIA)
-    today = datetime.combine(here.date(), TOKENS_DIE_AT, tzinfo=INDIA)
+    here = now.astimezone(EXCHANGE_ZONE)
+    today = datetime.combine(here.date(), TOKENS_DIE_AT, tzinfo=EXCHANGE_ZONE)
     return today if here < today else today + timedelta(days=1)
 
 

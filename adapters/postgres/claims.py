@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -17,11 +17,8 @@ from adapters.postgres.write_batcher import Batcher, Later
 from domain.budget import ENTRIES, EXITS
 from domain.errors import StoreUnavailable
 from domain.limits import MAY_PASS, ORDERS_A_DAY, Bar, why_barred
-from domain.order import CLAIM_LASTS, Attempt, OrderStatus, Reason
+from domain.order import CLAIM_LASTS, EARLIEST, Attempt, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed
-
-EARLIEST = timedelta(seconds=2)
-"""How long before its instant an order may be claimed."""
 
 # A claim lasts `CLAIM_LASTS`: a worker that was frozen after it must not send later: checked at the call.
 # One more than `EARLIEST` before its time comes from a worker whose clock is ahead: it must not buy early.

@@ -20,13 +20,13 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.postgres.engine import Store
+from adapters.postgres.named_database import ADDRESS, named_database
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.order_resolution import NotResolved, Resolution, Resolving, Verdict
 from domain.errors import StoreUnavailable
 from domain.operator_alerts import BUY_BACK, SELL_LEFT_OVER, InDoubt, LeftOver, doubt_advice
 from domain.session import exchange_time
 
-ADDRESS = "STOPWATCH_DATABASE_URL"
 PIPED_WIDTH = 160
 _BROKER_ORDER_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
@@ -114,9 +114,8 @@ def table(listed: Sequence[Listed]) -> Table:
 def main(words: Sequence[str]) -> int:
     """Run one command; return its exit status: 1 when it was refused or the database does not answer."""
     asked = _parser().parse_args(words)
-    address = os.environ.get(ADDRESS)
-    if not address:
-        sys.stderr.write(f"{ADDRESS} is not set: there is no database to ask.\n")
+    address = named_database()
+    if address is None:
         return 2
     try:
         return asyncio.run(_carry_out(asked, address))

@@ -15,14 +15,18 @@ from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.order import Leg, OrderStatus, Reason
 from domain.run import EnterOrder, ExitOrder
-from domain.scheduled_order import EXIT_SENT_WITHIN, GONE_AFTER, LEASE, UNSENT_AFTER, ScheduledOrder
+from domain.scheduled_order import (
+    EXIT_SENT_WITHIN,
+    GONE_AFTER,
+    LEASE,
+    UNFOLLOWED,
+    UNMISSED,
+    UNSENT_AFTER,
+    ScheduledOrder,
+)
 from domain.strategy import Phase, Position, Status
 
 ADOPTED_AT_ONCE = 1000
-UNFOLLOWED = timedelta(seconds=120)
-"""How long what a dead worker sent is looked for: the entry's horizon; its run looks for it too."""
-UNMISSED = timedelta(seconds=30)
-"""How late an entry is still taken up; its missed rule is judged where it is claimed."""
 _NAME_LENGTH = 63
 """Bytes, to which Postgres cuts a connection's name. Two that look alike then die later, never sooner."""
 _CONNECTED: Select[Any] = select(column("application_name")).select_from(table("pg_stat_activity"))

@@ -9,25 +9,20 @@ An unknown value is an empty string. `lock_state` is `false`, or `owner|epoch mi
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import lru_cache
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError
 
-from adapters.redis.connection import translated_errors
+from adapters.redis.connection import ANSWER_SECONDS, once_more_when_closed, translated_errors
+from adapters.redis.keys import cached_runtime_key, runtime_key, strategy_key, symbol_key
 from domain.money import price_of
 from domain.ports import RuntimeUpdate
 from domain.session import clock_text
 from domain.strategy import Position, Status, Strategy
 
-ANSWER_SECONDS = 1.0
-"""Redis answers in less than a millisecond or is in trouble; no order waits for it."""
 BATCH = 500
 """Keys per script call: Redis serves no other client while a script runs."""
 CONNECTIONS = 16
@@ -92,9 +87,7 @@ class RedisRuntimeCache:
             timeout=CONNECTION_SECONDS,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
-            # One more try at once, for a pooled connection that died with the last server; the client's
-            # own default waits for seconds, which an exit does not have.
-            retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
+            retry=once_more_when_closed(),
         )
         return cls(Redis.from_pool(pool))
 
@@ -113,13 +106,13 @@ class RedisRuntimeCache:
         """
         runtime = runtime_key(strategy.strategy_id)
         async with translated_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(f"strategy:{strategy.strategy_id}", mapping=_strategy_fields(strategy, status))
+            pipe.hset(strategy_key(strategy.strategy_id), mapping=_strategy_fields(strategy, status))
             if position is Position.NONE:
                 pipe.delete(runtime)
             pipe.hset(runtime, "position", position.value)
             for field, value in _FRESH_RUNTIME.items():
                 pipe.hsetnx(runtime, field, value)
-            pipe.sadd(symbol_key(strategy), str(strategy.strategy_id))
+            pipe.sadd(symbol_key(strategy.exchange, strategy.symbol), str(strategy.strategy_id))
             await pipe.execute()
 
     async def update(self, strategy_id: UUID, update: RuntimeUpdate) -> None:
@@ -140,7 +133,9 @@ class RedisRuntimeCache:
                 args: list[str | int] = []
                 for price, run in groupby(batch, key=itemgetter(1)):
                     args += [sum(1 for _ in run), format(price, "f")]
-                await self._set_prices(keys=[_key_of(strategy_id) for strategy_id, _ in batch], args=args)
+                await self._set_prices(
+                    keys=[cached_runtime_key(strategy_id) for strategy_id, _ in batch], args=args
+                )
 
     async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
         """Return the last prices that are known; a strategy without one is absent."""
@@ -155,8 +150,8 @@ class RedisRuntimeCache:
     async def drop(self, strategy: Strategy) -> None:
         """Delete the strategy's keys in one transaction."""
         async with translated_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.delete(f"strategy:{strategy.strategy_id}", runtime_key(strategy.strategy_id))
-            pipe.srem(symbol_key(strategy), str(strategy.strategy_id))
+            pipe.delete(strategy_key(strategy.strategy_id), runtime_key(strategy.strategy_id))
+            pipe.srem(symbol_key(strategy.exchange, strategy.symbol), str(strategy.strategy_id))
             await pipe.execute()
 
     async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
@@ -181,22 +176,6 @@ class RedisRuntimeCache:
         """Release the lock if `owner` still has it."""
         async with translated_errors():
             await self._unlock(keys=[runtime_key(strategy_id)], args=[owner])
-
-
-def runtime_key(strategy_id: UUID) -> str:
-    return f"runtime:{strategy_id}"
-
-
-@lru_cache(maxsize=50_000)
-def _key_of(strategy_id: UUID) -> str:
-    """Return the strategy's key, cached: formatting an id costs more than remembering it."""
-    return runtime_key(strategy_id)
-
-
-def symbol_key(strategy: Strategy) -> str:
-    """Return `symbol:TCS:strategies`, or `symbol:BSE:TCS:strategies` off NSE."""
-    name = strategy.symbol if strategy.exchange == "NSE" else strategy.instrument
-    return f"symbol:{name}:strategies"
 
 
 def _strategy_fields(strategy: Strategy, status: Status) -> Mapping[Any, Any]:

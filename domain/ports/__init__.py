@@ -14,7 +14,7 @@ from domain.ports.courier import Courier
 from domain.ports.fast_stops import FastStops
 from domain.ports.instruments import Instruments
 from domain.ports.logins import Logins
-from domain.ports.membership import Membership, Standing
+from domain.ports.membership import ListenerState, Membership
 from domain.ports.open_runs import OpenRuns
 from domain.ports.operator_alerts import OperatorAlerts
 from domain.ports.order_log import Claimed, NotClaimed, OrderLog
@@ -41,6 +41,7 @@ __all__ = [
     "Digest",
     "FastStops",
     "Instruments",
+    "ListenerState",
     "Logins",
     "Membership",
     "NotClaimed",
@@ -55,7 +56,6 @@ __all__ = [
     "RuntimeCache",
     "RuntimeUpdate",
     "ScheduledOrderLog",
-    "Standing",
     "StopQueue",
     "StopSignals",
     "TradingDays",

@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from adapters.postgres.engine import Store
-from adapters.postgres.operator import ADDRESS, reason_words
+from adapters.postgres.named_database import ADDRESS, named_database
+from adapters.postgres.operator import reason_words
 from adapters.postgres.order_resolution import NotResolved
+from adapters.process.leaving import leave
 from adapters.temporal.connection import TemporalAddress, connect
 from domain.errors import StoreUnavailable, Unavailable
 from domain.limits import KillExits
@@ -69,9 +71,8 @@ async def _carry_out(options: SwitchOptions, address: str) -> int:
 def main(words: Sequence[str]) -> int:
     """Turn the switch; return the exit status: 1 when it was not turned, or a run could not be told."""
     asked = _parser().parse_args(words)
-    address = os.environ.get(ADDRESS)
-    if not address:
-        sys.stderr.write(f"{ADDRESS} is not set: there is no database to ask.\n")
+    address = named_database()
+    if address is None:
         return 2
     options = SwitchOptions(KillExits(asked.exits) if asked.state == "on" else None, asked.reason, asked.user)
     try:
@@ -93,8 +94,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A process that used Temporal's SDK may die while the interpreter shuts down, after all is done.
-    os._exit(status)
+    leave(main(sys.argv[1:]))

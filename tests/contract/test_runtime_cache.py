@@ -13,7 +13,7 @@ from domain.errors import CacheUnavailable
 from domain.ports import RuntimeCache, RuntimeUpdate
 from domain.strategy import Position, Status, Strategy
 from tests.fakes.house import MemoryCache
-from tests.valkey_process import ValkeyProcess
+from tests.valkey_process import NOWHERE, ValkeyProcess
 
 
 @pytest.fixture
@@ -93,8 +93,7 @@ async def test_a_fresh_start_frees_the_lock_and_a_held_position_keeps_it(
 
 
 async def test_a_cache_that_is_away_says_so(in_memory: MemoryCache, strategy: Strategy) -> None:
-    gone = ValkeyProcess()
-    away = RedisRuntimeCache.connect(gone.url)
+    away = RedisRuntimeCache.connect(NOWHERE)
     in_memory.down = True
     for cache in (in_memory, away):
         with pytest.raises(CacheUnavailable):
@@ -102,4 +101,3 @@ async def test_a_cache_that_is_away_says_so(in_memory: MemoryCache, strategy: St
         with pytest.raises(CacheUnavailable):
             await cache.lock(strategy.strategy_id, "one", 30)
     await away.close()
-    gone.remove()

@@ -32,7 +32,7 @@ class Answer(StrEnum):
 
 @dataclass
 class MemoryBroker:
-    """One account. `sent` counts what reached it, placed or not.
+    """Implements `domain.ports.Broker` for one account. `sent` counts what reached it, placed or not.
 
     While there is an event for a side in `holds`, what that side asked for is done, and the answer waits for
     the event.
@@ -94,6 +94,8 @@ class MemoryBroker:
         ]
 
     async def orders(self) -> Listing[BrokerOrder]:
+        if self.login_is_dead:
+            raise LoginNeeded("log in at your broker")
         if self.reads_fail:
             raise BrokerUnavailable("the order book did not come")
         return Listing(tuple(row for row in self.book if row.side not in self.hidden), self.unread_orders)
@@ -161,16 +163,18 @@ class MemoryBroker:
 
 @dataclass
 class MemoryBrokers:
-    """Every user has the same account; `logged_in` turned off makes it need a login.
+    """Implements `domain.ports.Brokers`: every user has the same account; `logged_in` off needs a login.
 
-    `connected` names it where orders name theirs.
+    `connected` names the account where orders name theirs.
     """
 
-    broker: MemoryBroker
+    broker: Broker
     logged_in: bool = True
     connected: str = ""
+    asked: list[UUID] = field(default_factory=list)
 
     async def of(self, user_id: UUID, account: str) -> Broker:
+        self.asked.append(user_id)
         if account and account != self.connected:
             raise AccountNotConnected(account, self.connected or None)
         if not self.logged_in:
@@ -178,4 +182,9 @@ class MemoryBrokers:
         return self.broker
 
     async def login_died(self, user_id: UUID, broker: Broker) -> None:
-        self.logged_in = False
+        if broker is self.broker:
+            self.logged_in = False
+
+    def log_in(self, broker: Broker, account: str = "") -> None:
+        """Give all users a new login, in whatever account."""
+        self.broker, self.connected, self.logged_in = broker, account, True

@@ -9,7 +9,7 @@ from uuid import UUID
 from adapters.kite.ticks import Tick, Ticks, places
 from domain.errors import BrokerUnavailable, CacheUnavailable, Unavailable
 from domain.market_data import PriceReceiver
-from domain.ports import Clock, Standing
+from domain.ports import Clock, ListenerState
 from domain.quote import Quote
 from domain.watched_strategy import WatchedStrategy
 
@@ -158,14 +158,14 @@ class MemoryMembers:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._leases: dict[str, tuple[Standing, float]] = {}
+        self._leases: dict[str, tuple[ListenerState, float]] = {}
         self.away = False
 
-    async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
+    async def renew(self, member: str, state: ListenerState, seconds: float) -> Mapping[str, ListenerState]:
         if self.away:
             raise CacheUnavailable("Redis did not answer (ConnectionError)")
         now = self._clock.monotonic()
-        self._leases[member] = standing, now + seconds
+        self._leases[member] = state, now + seconds
         return {one: found for one, (found, until) in self._leases.items() if until > now}
 
     async def leave(self, member: str) -> None:

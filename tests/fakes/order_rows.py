@@ -5,11 +5,13 @@ Postgres, to the same promises.
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from domain.leg import filled
 from domain.order import (
+    CLAIM_LASTS,
+    EARLIEST,
     Attempt,
     BrokerOrder,
     Leg,
@@ -22,9 +24,6 @@ from domain.order import (
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected
 from domain.ports import Claimed, NotClaimed
 from domain.strategy import Outcome
-
-EARLIEST = timedelta(seconds=2)
-CLAIM_LASTS = timedelta(seconds=2)
 
 
 @dataclass(eq=False)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from domain.errors import BrokerRefused, BrokerUnavailable, StopwatchError, StoreUnavailable
 from domain.order import Reason
 from domain.ports import Broker, Brokers, Clock, OrderLog
-from domain.sellable import Account, books_agree, net_position
+from domain.sellable import STEADY, Account, books_agree, net_position
 from domain.strategy import Product
 from domain.timeline import EventKind
 from execution.order_book import noting_a_dead_login
@@ -21,11 +21,6 @@ LOOK_EVERY = 0.5
 STOP_WAITS_CLAIMED = 1.5
 """Seconds a stop-loss waits for the account beside its claim, which lasts two."""
 LOOK_SOON = 0.1
-STEADY = 15.0
-"""Seconds a position must show the same shortfall to be believed against an order book that disagrees.
-
-A conversion leaves the two at odds for the rest of the day; a position book that lags catches up in a second.
-"""
 
 
 class NotCovered(StopwatchError):
@@ -120,8 +115,11 @@ class AccountSnapshots:
         net = net_position(await broker.positions(), intent.terms)
         if net is None:
             return None
-        account = Account(net, 0, claims)
-        if intent.terms.product is not Product.CNC or account.sellable(unsold) == unsold:
+        if intent.terms.product is not Product.CNC:
+            return Account(net, 0, claims)
+        # Those of before today are the same all day: what was read with the baseline spares a question.
+        account = Account(net, claims.holdings if claims.holdings is not None else 0, claims)
+        if account.sellable(unsold) == unsold:
             return account
         held_before = await broker.holdings(intent.terms.exchange, intent.terms.symbol)
         return replace(account, holdings=held_before)

@@ -49,6 +49,9 @@ class OperationsMetrics:
         self.round_age = gauge(
             "reconciler_age_seconds", "Seconds since the reconciler last went round; infinite: never"
         )
+        self.account_age = gauge(
+            "account_read_age_seconds", "Seconds since the account that waits longest was read; 0: none holds"
+        )
         self.backup_age = gauge(
             "backup_age_seconds", "Seconds since the newest checked backup was written; infinite: never"
         )
@@ -102,6 +105,7 @@ class OperationsWatch:
             await self._read(numbers.queued, self._queued),
             await self._read(numbers.stuck, self._stuck),
             await self._read(numbers.round_age, self._round_age),
+            await self._read(numbers.account_age, self._account_age),
             await self._read(numbers.backup_age, self._backup_age),
         ]
         if all(read):
@@ -121,6 +125,10 @@ class OperationsWatch:
         age = await self._watchers.round_age()
         self.still = why_still(age, timedelta(seconds=self._clock.monotonic() - self._began))
         return _seconds(age)
+
+    async def _account_age(self) -> float:
+        age = await self._watchers.account_age()
+        return age.total_seconds() if age is not None else 0.0
 
     async def _backup_age(self) -> float:
         return _seconds(await self._watchers.backup_age())

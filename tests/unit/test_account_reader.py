@@ -10,9 +10,9 @@ import pytest
 
 from domain.errors import LoginNeeded
 from domain.order import BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
-from domain.sellable import OtherClaims
+from domain.sellable import STEADY, OtherClaims
 from domain.strategy import Product
-from execution.account_snapshot import STEADY, AccountSnapshots, NotCovered
+from execution.account_snapshot import AccountSnapshots, NotCovered
 from execution.order_intent import OrderIntent
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryOrderLog

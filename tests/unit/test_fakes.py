@@ -11,6 +11,7 @@ SUITES = ROOT / "tests" / "contract"
 _ROW = re.compile(r"^\| `(\w+)` \| `([\w/.]+)` \| `(\w+)\.(\w+)` \| `(\w+\.py)` \|$", re.MULTILINE)
 
 NO_SUITE_YET = {
+    "AccountMoves": "one call; test_account_reads.py holds the real one, as the listener's role",
     "Logins": "no test needs a fake: a login is tried through the worker, by the whole product's tests",
     "QuoteTurns": "no test needs a fake; test_quote_turns.py holds the real one, in several processes",
     "Courier": "no test needs a fake; test_notices.py holds the real one with servers that receive",

@@ -17,8 +17,6 @@ NO_SUITE_YET = {
     "Courier": "no test needs a fake; test_notices.py holds the real one with servers that receive",
     "Outbox": "no test needs a fake; test_notices.py holds the real one",
     "PriceReceiver": "the listener itself",
-    "PriceFeed": "test_kite_feed.py holds the real one; the fake says what a test makes it say",
-    "MarketData": "opens the feed and asks for quotes: see `PriceFeed` and `Broker`",
     "Ticks": "data: there is one kind, that tests use too",
     "Column": "data: numpy's or the standard library's array",
 }

@@ -36,6 +36,7 @@ from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.quote_turns import PostgresQuoteTurns
 from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.postgres.runs import PostgresRunStore
@@ -64,6 +65,7 @@ from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
 from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
+from execution.standing_runs import StandingRuns
 from settings import Settings
 from workflows.client import TemporalOpenRuns
 
@@ -120,11 +122,12 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """The parts of a worker: activities, scheduled orders, and fast exits of hit stops."""
+    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, runs that stand still."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders
     fast: FastExits
+    standing: StandingRuns
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,15 @@ def build_components(
         *(degraded_exit.exit_without_store, degraded_exit.record_off_books),
         NotificationActivities(notifiers.outbox, notifiers.courier, dependencies.clock).deliver_notices,
     ]
-    return WorkerComponents(found, scheduled_orders, fast)
+    standing = StandingRuns(
+        PostgresOverdueRuns(dependencies.store),
+        path.entries,
+        path.exits,
+        alerts,
+        dependencies.clock,
+        dependencies.name,
+    )
+    return WorkerComponents(found, scheduled_orders, fast, standing)
 
 
 async def open_notifiers(

@@ -128,8 +128,8 @@ async def _keep_endless_runs(client: Client, task_queue: str) -> None:
 
 @asynccontextmanager
 async def _background_orders(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
-    """Run scheduled orders and fast exits while the context is open; finish current sends at the end."""
-    tasks = [asyncio.ensure_future(work.scheduled_orders.run())]
+    """Run scheduled orders and all that sells without a run; finish current sends at the end."""
+    tasks = [asyncio.ensure_future(work.scheduled_orders.run()), asyncio.ensure_future(work.standing.run())]
     if settings.fast_path == "on":
         tasks.append(asyncio.ensure_future(work.fast.run()))
     try:

@@ -74,7 +74,7 @@ class Exits:
         """Bring to its end what was sent for the exit, call off what is scheduled; send nothing."""
         intent = self._intent(order)
         if order.adopted:
-            await self._adopt_untracked(intent)
+            await self._adopt_untracked(intent, AccountLogin(self._brokers, self._clock, intent))
         attempts = await self._log.leg(order.key)
         if attempts and attempts[-1].armed:
             attempts = await call_off(self._log, order.key, "called off before its time")
@@ -104,6 +104,8 @@ class Exits:
         login = AccountLogin(
             self._brokers, self._clock, intent, lambda why: self._alerts.needs_login(order, why)
         )
+        if order.adopted:
+            await self._adopt_untracked(intent, login)
         policy = self._policy(intent, login)
         try:
             execution = await self._executor.execute(policy, halt, await self._log.leg(order.key))
@@ -123,8 +125,7 @@ class Exits:
         exited = _exited(order, attempts)
         return replace(exited, held=0, outside=exited.held)
 
-    async def _adopt_untracked(self, intent: OrderIntent) -> None:
-        login = AccountLogin(self._brokers, self._clock, intent)
+    async def _adopt_untracked(self, intent: OrderIntent, login: AccountLogin) -> None:
         while True:
             try:
                 return await self._untracked.adopt(intent, await login.account())
@@ -133,7 +134,9 @@ class Exits:
 
     def _intent(self, order: ExitOrder) -> OrderIntent:
         waits = patience(order.reason, self._clock.now() - order.due_at)
-        return OrderIntent(order.key, order.terms, order.bought, order.reason, order.due_at, patience=waits)
+        return OrderIntent(
+            order.key, order.terms, order.bought, order.reason, order.due_at, patience=waits, why=order.why
+        )
 
     def _policy(self, intent: OrderIntent, login: AccountLogin) -> ExitPolicy:
         return ExitPolicy(intent, login, self._accounts, self._log, self._clock, self._rules)

@@ -120,7 +120,7 @@ class OrderSender:
             outcome = await self._place(order, account, seconds)
         await self._barrier.over(ANSWER_WAITS)
         await failpoint(f"{step}.sent")
-        await self._log.answer(attempt, outcome)
+        await self._log.answer(attempt, outcome, intent.why)
         if not isinstance(outcome, Unknown):
             self._unanswered.discard(intent.key)
         await failpoint(f"{step}.answered")

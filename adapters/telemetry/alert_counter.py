@@ -19,6 +19,7 @@ KINDS = (
         "late_entry",
         "late_exit",
         "run_fault",
+        "run_overdue",
         "calendar_unknown",
     ),
 )

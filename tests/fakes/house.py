@@ -12,13 +12,14 @@ from domain.errors import AnotherRun, CacheUnavailable, StoreUnavailable
 from domain.order import (
     Attempt,
     BrokerOrder,
+    Leg,
     LegKey,
     OrderTerms,
     Reason,
 )
 from domain.outcome import PlaceOutcome
 from domain.ports import Claimed, Clock, NotClaimed, RuntimeUpdate
-from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef
+from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef, SaleLine
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Status, Strategy
 from tests.fakes.order_rows import OrderRows
@@ -64,8 +65,10 @@ class MemoryOrderLog:
         async with self._transaction("claim", attempt.key) as rows:
             return rows.claimed(attempt, quantity, reason, due_at, latest, self.clock.now())
 
-    async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
+    async def answer(self, attempt: Attempt, outcome: PlaceOutcome, why: SaleLine | None = None) -> Attempt:
         async with self._transaction("answer", attempt.key) as rows:
+            if why is not None and attempt.key.leg is Leg.EXIT:
+                self.lines.setdefault(f"selling:{why.kind}", why.text)
             return rows.answered(attempt, outcome)
 
     async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:

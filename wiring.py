@@ -52,12 +52,15 @@ from adapters.secrets.stored_logins import StoredLogins
 from adapters.secrets.vault import Opener
 from adapters.telemetry.dependency_watch import (
     DependencyWatch,
+    disk_dependency,
     postgres_dependency,
     redis_dependency,
     temporal_dependency,
 )
+from adapters.telemetry.disk import Disk
 from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker_metrics import WorkerMetrics
+from adapters.temporal.readiness import TemporalReadiness
 from domain.leg import Horizons
 from domain.ports import Alerts, Courier, Outbox
 from execution.degraded_exit import DegradedExit
@@ -162,7 +165,9 @@ def build_components(
     path = OrderPath.on(
         log, dependencies.cache, dependencies.brokers, dependencies.clock, days, alerts, rules
     )
-    scheduled_order_log = PostgresScheduledOrderLog(dependencies.store, dependencies.heartbeat_store)
+    scheduled_order_log = PostgresScheduledOrderLog(
+        dependencies.store, dependencies.heartbeat_store, settings.build_id
+    )
     scheduled_orders = ScheduledOrders(
         scheduled_order_log, path.entries, path.exits, path.sender, dependencies.clock, dependencies.name
     )
@@ -226,18 +231,21 @@ async def open_notifiers(
 
 
 def dependency_watch(
-    settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack
+    settings: Settings, client: Client, alerts: Alerts, name: str, stack: AsyncExitStack
 ) -> DependencyWatch:
-    """Wire the dependency watch on connections of its own: a busy pool is no outage."""
+    """Wire the dependency watch of worker `name` on connections of its own: a busy pool is no outage."""
     store = Store.open(
         settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, watching"
     )
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
+    mark = RedisMark.connect(settings.need("redis_url"))
+    stack.push_async_callback(mark.close)
     dependencies = [
-        redis_dependency(cache.ping),
-        postgres_dependency(store.ping),
-        temporal_dependency(client),
+        redis_dependency(cache.ping, mark.lose),
+        postgres_dependency(lambda: store.probe(name)),
+        temporal_dependency(TemporalReadiness(client, Watchers(store).live_builds).check_server),
+        disk_dependency(Disk(settings.disk).check),
     ]
     return DependencyWatch(dependencies, alerts, SystemClock())

@@ -53,6 +53,11 @@ class RedisMark:
         async with translated_errors():
             await self._done(keys=[KEY], args=[filling, f"whole|{run_id}"])
 
+    async def lose(self) -> None:
+        """Take the mark away: something that was to be written was not, so all of it is looked at again."""
+        async with translated_errors():
+            await self._redis.delete(KEY)
+
     async def _run_id(self) -> str:
         about = await self._redis.info("server")
         return str(about["run_id"])

@@ -8,7 +8,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError, RedisError
 
-from domain.errors import CacheUnavailable
+from adapters.redis.connection import unavailable
 
 QUEUE = "queue:orders"
 EVENT = "STOPLOSS"
@@ -64,4 +64,4 @@ class RedisFastStops:
         try:
             await self._put(keys=[QUEUE], args=[LONGEST, EVENT, *ids])
         except (RedisError, OSError) as error:
-            raise CacheUnavailable(f"Redis did not answer ({type(error).__name__})") from error
+            raise unavailable(error) from error

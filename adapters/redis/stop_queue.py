@@ -7,7 +7,7 @@ from uuid import UUID
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from domain.errors import CacheUnavailable
+from adapters.redis.connection import unavailable
 
 QUEUE = "queue:orders"
 GROUP = "workers"
@@ -42,14 +42,14 @@ class RedisStopQueue:
             found = await self._read()
             return await self._fresh(found) if found else ()
         except (RedisError, OSError, TimeoutError) as away:
-            raise CacheUnavailable(f"Redis did not answer ({type(away).__name__})") from away
+            raise unavailable(away) from away
 
     async def waiting(self) -> int:
         """Return how many events no worker has taken. Raises `CacheUnavailable`."""
         try:
             return int(await self._redis.xlen(QUEUE))
         except (RedisError, OSError, TimeoutError) as away:
-            raise CacheUnavailable(f"Redis did not answer ({type(away).__name__})") from away
+            raise unavailable(away) from away
 
     async def close(self) -> None:
         await self._redis.aclose()

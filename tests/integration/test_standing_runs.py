@@ -1,23 +1,30 @@
 """Overdue runs on a real Postgres: by the rows alone, whatever has become of the run."""
 
+import math
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import func, insert, text, update
 
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import set_system_switch
 from adapters.postgres.operator import positions
+from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.strategies import Strategies
 from adapters.postgres.tables import OrderRow, StrategyRow, SystemSwitch, WorkerRow
+from adapters.postgres.watchers import Watchers
+from adapters.process.clock import SystemClock
+from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
 from domain.limits import KillExits
 from domain.order import Leg, Reason
 from domain.overdue import Step
 from domain.ports import Claimed
 from domain.strategy import OnStop, Phase
+from tests.integration.test_desk_numbers import Counted, read
 from tests.store_rows import TERMS, Desk, just_now, seen
 
 MINUTE = timedelta(minutes=1)
@@ -217,3 +224,23 @@ async def test_the_operator_reads_of_it(holding: Desk) -> None:
     assert (listed.quantity, listed.symbol) == (10, "NSE:TCS")
     assert "stands still" in listed.why
     assert "temporal workflow describe -w strategy-" in listed.what_to_do
+
+
+async def test_the_metrics_say_how_many_and_for_how_long(holding: Desk) -> None:
+    registry = CollectorRegistry()
+    watch = OperationsWatch(
+        OperationsMetrics(registry),
+        PostgresOperatorAlerts(holding.store),
+        Counted(0).count,
+        Counted(0).count,
+        SystemClock(),
+        Watchers(holding.store),
+        runs_of(holding),
+    )
+    assert math.isnan(read(registry, "runs_overdue")), "nothing was read yet"
+    await watch.look()
+    assert (read(registry, "runs_overdue"), read(registry, "run_step_age_seconds")) == (0, 0)
+    await set_to(holding, sell_at=just_now() - MINUTE)
+    await watch.look()
+    assert read(registry, "runs_overdue") == 1
+    assert read(registry, "run_step_age_seconds") >= 60

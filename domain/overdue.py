@@ -6,7 +6,7 @@ has to do next is told by its rows alone, so that nothing it depends on is neede
     what its rows say                 step  due at              told after  any worker
     nothing bought, no entry is sent  BUY   buy_at              30 s        nothing: it is too late
     shares held                       SALE  sell_at             30 s        sells them after 30 s
-    STOP asked, run not ending        STOP  when it was asked   30 s        after 2 s calls the entry off, and
+    STOP asked, run not ending        STOP  when it was asked   30 s        after 1 s calls the entry off, and
     kill switch sells, not ending     STOP  when it was turned  30 s        sells what is not to be kept
     all sold, run not ended           END   when it was sold    60 s        nothing: nothing is held
 
@@ -29,8 +29,12 @@ from domain.timeline import EventKind
 STANDS_AFTER = timedelta(seconds=30)
 """How long after its instant a step that was not taken is told of: an entry takes five, a sale one."""
 END_STANDS_AFTER = timedelta(seconds=60)
-UNHEARD_AFTER = timedelta(seconds=2)
+UNHEARD_AFTER = timedelta(seconds=1)
 """A run takes a STOP within a tenth of a second; one that has not by then does not hear it."""
+AT_ONCE_WITHIN = timedelta(seconds=2)
+"""Until then after a STOP a sale is claimed at once, like one of the fast path. Later it is careful: a worker
+that does not reach Postgres may sell for the same run by itself, three seconds after it noticed or later.
+A careful sale finds that one in the broker's books, which it reads twice, three seconds apart."""
 SALE_TURN = timedelta(seconds=15)
 STOP_TURN = timedelta(seconds=3)
 """How much later each further worker tries it."""
@@ -74,12 +78,13 @@ class OverdueRun:
 class StandingRun:
     """A run whose step a worker takes without it: the entry is settled first, then what is held is sold.
 
-    `entry` is None where it is over, `sale` where nothing is to be sold.
+    `entry` is None where it is over, `sale` where nothing is to be sold. `at_once`: see `AT_ONCE_WITHIN`.
     """
 
     strategy_id: UUID
     entry: EnterOrder | None
     sale: ExitOrder | None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

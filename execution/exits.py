@@ -25,6 +25,9 @@ from execution.order_intent import ClosedOutside, NotPlaced, OrderIntent, TooLat
 from execution.runtime_lock import RuntimeLock
 from execution.untracked_orders import UntrackedOrders
 
+READINGS = 2
+"""How often the books are read, seconds apart, before shares are sold that another may be selling."""
+
 
 class Exits:
     """Sells one leg at a time. Callers of one sale may race: the executor keeps the order single."""
@@ -99,13 +102,21 @@ class Exits:
         if not execution.done:
             raise NotPlaced(f"still holding: {execution.attempts[-1].message}")
 
+    async def sell_at_once(self, order: ExitOrder) -> None:
+        """Sell now what nothing was sent for: claimed within a second or not at all, and not tried again."""
+        attempts = await self._log.leg(order.key)
+        if len(attempts) == 1 and attempts[0].status is OrderStatus.PLANNED:
+            await self.sell_scheduled(replace(order, due_at=self._clock.now()), attempts[0])
+
     async def _sell(self, order: ExitOrder, halt: asyncio.Event) -> Exited:
         intent = self._intent(order)
         login = AccountLogin(
             self._brokers, self._clock, intent, lambda why: self._alerts.needs_login(order, why)
         )
         if order.adopted:
-            await self._adopt_untracked(intent, login)
+            # Twice: when the broker has just come back, another one may read its books in the same moment.
+            for _ in range(READINGS):
+                await self._adopt_untracked(intent, login)
         policy = self._policy(intent, login)
         try:
             execution = await self._executor.execute(policy, halt, await self._log.leg(order.key))

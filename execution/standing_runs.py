@@ -111,10 +111,10 @@ class StandingRuns:
         except Exception:
             log.exception("a run that stands still was not sold, for an unexpected reason")
         finally:
-            settled = found.entry is not None and not sale.tries
-            pause = 0.0 if settled else PAUSES[min(sale.tries, len(PAUSES) - 1)]
+            looks_again = found.at_once or (found.entry is not None and not sale.tries)
+            pause = 0.0 if looks_again else PAUSES[min(sale.tries, len(PAUSES) - 1)]
             sale.again_at = self._clock.monotonic() + pause
-            sale.tries += 1
+            sale.tries += not found.at_once
             sale.task = None
 
     async def _do(self, found: StandingRun) -> None:
@@ -123,7 +123,10 @@ class StandingRuns:
             await self._entries.settle(found.entry)
         elif found.sale is not None:
             log.warning("selling %s %s without its run", found.sale.bought, found.sale.terms.symbol)
-            await self._exits.exit(found.sale, asyncio.Event(), self._worker)
+            if found.at_once:
+                await self._exits.sell_at_once(found.sale)
+            else:
+                await self._exits.exit(found.sale, asyncio.Event(), self._worker)
 
     async def _leave_what_has_stopped(self) -> None:
         """Give up what has ended, or was sold by its run: a task may wait for a login."""

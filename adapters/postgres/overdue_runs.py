@@ -11,6 +11,7 @@ from adapters.postgres.tables import StrategyRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.overdue import (
+    AT_ONCE_WITHIN,
     END_STANDS_AFTER,
     QUIET,
     SALE_TURN,
@@ -102,7 +103,8 @@ WITH words AS MATERIALIZED ({_WORDS}), due AS (
 )
 SELECT DISTINCT ON (s.strategy_id) s.strategy_id, s.user_id, s.trading_day, s.round, s.exchange, s.symbol,
     s.product, s.quantity, s.stop_loss, s.buy_at, s.closes_at, coalesce(starts.account, '') AS account,
-    due.step, due.due_at, s.bought_quantity - s.sold_quantity AS held,
+    due.step, due.due_at, due.step = 'stop' AND now() - due.due_at < CAST(:at_once AS interval) AS at_once,
+    s.bought_quantity - s.sold_quantity AS held,
     (SELECT coalesce(sum(x.filled_quantity), 0) FROM orders AS x WHERE x.strategy_id = s.strategy_id
         AND x.trading_day = s.trading_day AND x.round = s.round AND x.leg = 'exit') AS sold_now,
     coalesce(words.on_stop = 'keep', false) AS keeps, coalesce(starts.sell_only, false) AS sell_only,
@@ -143,6 +145,7 @@ class PostgresOverdueRuns:
         words = {
             "stands": STANDS_AFTER,
             "unheard": UNHEARD_AFTER,
+            "at_once": AT_ONCE_WITHIN,
             "sale_turn": SALE_TURN,
             "stop_turn": STOP_TURN,
             "quiet": QUIET,
@@ -199,6 +202,7 @@ def _standing(row: Row[Any]) -> StandingRun:
         row.strategy_id,
         purchase if buys else None,
         _sale(row, terms, step) if row.held and not row.keeps else None,
+        bool(row.at_once),
     )
 
 
@@ -207,5 +211,5 @@ def _sale(row: Row[Any], terms: OrderTerms, step: Step) -> ExitOrder:
     reason = Reason.SELL if step is Step.SALE else Reason.STOP
     why = standing_line(step, row.symbol, row.held, row.due_at)
     bought = row.held + int(row.sold_now)
-    # One that is late may have been sold without Postgres, by a worker that did not reach it.
-    return ExitOrder(leg, terms, bought, reason, row.due_at, adopted=step is Step.SALE, why=why)
+    # A worker that does not reach Postgres may have sold it.
+    return ExitOrder(leg, terms, bought, reason, row.due_at, adopted=not row.at_once, why=why)

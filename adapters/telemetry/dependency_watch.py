@@ -76,9 +76,9 @@ def temporal_dependency(ask: Callable[[], Awaitable[object]]) -> Dependency:
         "temporal",
         "Temporal",
         ask,
-        "No run goes on until it is back: nothing is bought, and nothing sold but what was on its way; the "
-        "listener keeps signalling stops. Look at the positions yourself if it lasts, and start it again, or "
-        "see to STOPWATCH_TEMPORAL_ADDRESS.",
+        "No run goes on until it is back: nothing more is bought. What hits its stop is sold by the workers, "
+        "and what is due half a minute after its time, without their runs. Look at the positions yourself if "
+        "it lasts, and start it again, or see to STOPWATCH_TEMPORAL_ADDRESS.",
     )
 
 

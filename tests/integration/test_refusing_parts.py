@@ -67,7 +67,7 @@ async def cache(valkey: ValkeyProcess) -> AsyncIterator[RedisRuntimeCache]:
 
 async def its_disk_is_full(redis: Redis, where: Path) -> None:
     """What a server says whose snapshot could not be written."""
-    shutil.rmtree((await redis.config_get("dir"))["dir"])
+    shutil.rmtree(str((await redis.config_get("dir"))["dir"]))
     await redis.config_set("save", "900 1")
     with suppress(ResponseError):
         await redis.bgsave()

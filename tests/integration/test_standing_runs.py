@@ -123,12 +123,19 @@ async def test_a_run_that_is_sold_and_does_not_end_is_told(holding: Desk) -> Non
 
 
 async def test_a_stop_that_its_run_does_not_hear_sells(holding: Desk) -> None:
-    await asked_to_stop(holding, OnStop.EXIT, timedelta(seconds=1))
+    await asked_to_stop(holding, OnStop.EXIT, timedelta(seconds=0))
     assert await runs_of(holding).standing("w") == []
     await asked_to_stop(holding, OnStop.EXIT, timedelta(seconds=3))
     (found,) = await runs_of(holding).standing("w")
     assert found.sale is not None
-    assert found.sale.reason is Reason.STOP
+    assert (found.sale.reason, found.at_once, found.sale.adopted) == (Reason.STOP, False, True)
+
+
+async def test_what_was_asked_just_now_is_sold_at_once(holding: Desk) -> None:
+    await asked_to_stop(holding, OnStop.EXIT, timedelta(seconds=1.1))
+    (found,) = await runs_of(holding).standing("w")
+    assert found.sale is not None
+    assert (found.at_once, found.sale.adopted) == (True, False)
 
 
 async def test_a_kill_switch_that_a_run_does_not_hear_sells(holding: Desk) -> None:

@@ -8,6 +8,7 @@ from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.prices import PRICE_BUGS
+from tests.planted.standing import STANDING_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
 
@@ -21,4 +22,5 @@ BUGS: tuple[Bug, ...] = (
     *WATCHER_BUGS,
     *IDENTITY_BUGS,
     *PRICE_BUGS,
+    *STANDING_BUGS,
 )

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
-from domain.order import Leg, LegKey, OrderTerms, Reason, Side
+from domain.order import Leg, LegKey, OrderRequest, OrderTerms, Reason, Side
 from domain.overdue import OverdueRun, StandingRun, Step, overdue_words, still_due_words
 from domain.run import EnterOrder, ExitOrder
 from domain.strategy import Product
@@ -83,6 +83,25 @@ async def test_what_it_holds_is_sold_once_by_two_workers(floor: Floor) -> None:
     await floor.clock.advance(10)
     assert floor.sides() == [Side.BUY, Side.SELL]
     assert (await floor.log.leg(EXIT))[0].filled_quantity == 10
+
+
+async def test_what_a_worker_without_postgres_has_sold_is_found_and_not_sold_again(floor: Floor) -> None:
+    """It sold while the broker did not answer this one; both go on when the broker comes back."""
+    floor.broker.reads_fail = True
+    floor.runs.stand.append(StandingRun(ID, None, replace(SALE, adopted=True)))
+    await floor.clock.advance(20)
+    floor.broker.reads_fail = False
+    await floor.clock.advance(1.5)
+    await floor.broker.place(OrderRequest(TERMS, Side.SELL, 10, EXIT.tag(1000)), 5, 1)
+    await floor.clock.advance(60)
+    assert floor.sides() == [Side.BUY, Side.SELL], "the other one's alone"
+
+
+async def test_what_was_asked_just_now_leaves_without_a_long_look(floor: Floor) -> None:
+    stop = replace(SALE, reason=Reason.STOP)
+    floor.runs.stand.append(StandingRun(ID, None, stop, at_once=True))
+    await floor.clock.advance(1)
+    assert floor.sides() == [Side.BUY, Side.SELL]
 
 
 async def test_what_the_user_sold_by_hand_meanwhile_is_not_sold_again(floor: Floor) -> None:

@@ -35,6 +35,7 @@ from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.quote_turns import PostgresQuoteTurns
 from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.postgres.runs import PostgresRunStore
@@ -50,12 +51,15 @@ from adapters.secrets.stored_logins import StoredLogins
 from adapters.secrets.vault import Opener
 from adapters.telemetry.dependency_watch import (
     DependencyWatch,
+    disk_dependency,
     postgres_dependency,
     redis_dependency,
     temporal_dependency,
 )
+from adapters.telemetry.disk import Disk
 from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker_metrics import WorkerMetrics
+from adapters.temporal.readiness import TemporalReadiness
 from domain.leg import Horizons
 from domain.ports import Alerts, Courier, Outbox
 from execution.account_watch import AccountWatch
@@ -64,6 +68,7 @@ from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
 from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
+from execution.standing_runs import StandingRuns
 from settings import Settings
 from workflows.client import TemporalOpenRuns
 
@@ -120,11 +125,12 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """The parts of a worker: activities, scheduled orders, and fast exits of hit stops."""
+    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, runs that stand still."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders
     fast: FastExits
+    standing: StandingRuns
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,9 @@ def build_components(
     path = OrderPath.on(
         log, dependencies.cache, dependencies.brokers, dependencies.clock, days, alerts, rules
     )
-    scheduled_order_log = PostgresScheduledOrderLog(dependencies.store, dependencies.heartbeat_store)
+    scheduled_order_log = PostgresScheduledOrderLog(
+        dependencies.store, dependencies.heartbeat_store, settings.build_id
+    )
     scheduled_orders = ScheduledOrders(
         scheduled_order_log, path.entries, path.exits, path.sender, dependencies.clock, dependencies.name
     )
@@ -193,7 +201,15 @@ def build_components(
         *(reconciling.reconcile, reconciling.tell_people),
         NotificationActivities(notifiers.outbox, notifiers.courier, dependencies.clock).deliver_notices,
     ]
-    return WorkerComponents(found, scheduled_orders, fast)
+    standing = StandingRuns(
+        PostgresOverdueRuns(dependencies.store),
+        path.entries,
+        path.exits,
+        alerts,
+        dependencies.clock,
+        dependencies.name,
+    )
+    return WorkerComponents(found, scheduled_orders, fast, standing)
 
 
 def account_watch(
@@ -237,18 +253,21 @@ async def open_notifiers(
 
 
 def dependency_watch(
-    settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack
+    settings: Settings, client: Client, alerts: Alerts, name: str, stack: AsyncExitStack
 ) -> DependencyWatch:
-    """Wire the dependency watch on connections of its own: a busy pool is no outage."""
+    """Wire the dependency watch of worker `name` on connections of its own: a busy pool is no outage."""
     store = Store.open(
         settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, watching"
     )
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
+    mark = RedisMark.connect(settings.need("redis_url"))
+    stack.push_async_callback(mark.close)
     dependencies = [
-        redis_dependency(cache.ping),
-        postgres_dependency(store.ping),
-        temporal_dependency(client),
+        redis_dependency(cache.ping, mark.lose),
+        postgres_dependency(lambda: store.probe(name)),
+        temporal_dependency(TemporalReadiness(client, Watchers(store).live_builds).check_server),
+        disk_dependency(Disk(settings.disk).check),
     ]
     return DependencyWatch(dependencies, alerts, SystemClock())

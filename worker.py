@@ -20,6 +20,7 @@ from adapters.alerts.cloudwatch_unset import CloudWatchUnset
 from adapters.kite.egress import BadEgress
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
+from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.watchers import Watchers
 from adapters.process.failpoints import BadFailpoint, arm_from
 from adapters.process.garbage_collection import collect_when_quiet
@@ -28,6 +29,7 @@ from adapters.process.leaving import leave
 from adapters.process.open_files import allow_open_files
 from adapters.process.slow_end import watch_slow_end
 from adapters.secrets.vault import BadKey
+from adapters.telemetry.disk import Disk
 from adapters.telemetry.log_context import LogContext
 from adapters.telemetry.logs import configure
 from adapters.telemetry.metrics_server import MetricsPortTaken
@@ -80,8 +82,8 @@ async def serve(settings: Settings) -> None:
         notifiers = await open_notifiers(settings, dependencies, metrics, stack)
         client = await _client(settings, tracing)
         work = build_components(settings, dependencies, client, notifiers, metrics)
-        watch = dependency_watch(settings, client, notifiers.alerts, stack)
-        metrics.show(work.scheduled_orders, watch.down)
+        watch = dependency_watch(settings, client, notifiers.alerts, dependencies.name, stack)
+        metrics.show(work.scheduled_orders, watch.down, Disk(settings.disk))
         # A connection of its own, made with the first look: no order waits behind a count.
         counting = Store.open(
             settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, counting"
@@ -95,6 +97,7 @@ async def serve(settings: Settings) -> None:
             stuck,
             dependencies.clock,
             Watchers(counting),
+            PostgresOverdueRuns(counting),
         )
         shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, operations)
         await stack.enter_async_context(shown)
@@ -147,8 +150,8 @@ async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _background_orders(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
-    """Run scheduled orders and fast exits while the context is open; finish current sends at the end."""
-    tasks = [asyncio.ensure_future(work.scheduled_orders.run())]
+    """Run scheduled orders and all that sells without a run; finish current sends at the end."""
+    tasks = [asyncio.ensure_future(work.scheduled_orders.run()), asyncio.ensure_future(work.standing.run())]
     if settings.fast_path == "on":
         tasks.append(asyncio.ensure_future(work.fast.run()))
     try:

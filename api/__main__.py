@@ -33,10 +33,12 @@ from adapters.redis.rate_limiter import Limiter
 from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.process_keys import sealing
 from adapters.secrets.vault import BadKey, LoginKeyBox, Sealer
+from adapters.telemetry.disk import Disk
 from adapters.telemetry.logs import configure
 from adapters.telemetry.process_tracing import open_tracing
 from adapters.telemetry.round_watch import RoundWatch
 from adapters.temporal.connection import BadCertificate, TemporalAddress, connect
+from adapters.temporal.readiness import TemporalReadiness
 from api.app import create_app
 from api.dependencies import Dependencies
 from api.http.connections import most_connections, protocol
@@ -187,10 +189,11 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             login_keys=LoginKeyBox(jwt_secret),
             totp_secrets=TotpBox(jwt_secret),
             checks={
-                "postgres": store.ping,
+                "postgres": store.probe_write,
                 "redis": prices.ping,
-                "temporal": temporal.service_client.check_health,
+                "temporal": TemporalReadiness(temporal, Watchers(store).live_builds).check,
                 "reconciler": RoundWatch(Watchers(store).round_age, clock).check,
+                "disk": Disk(settings.disk).check,
             },
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
             trusted_proxies=settings.proxies,

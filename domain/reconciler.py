@@ -92,16 +92,22 @@ class Owned:
 
     strategy_id: UUID
     workflow_id: str
+    position: Position = Position.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class RunningRow:
-    """A strategy that is marked running: the START it was started by, and the run that owns it."""
+    """A strategy that is marked running: the START it was started by, and the run that owns it.
+
+    The broker's numbers of its newest orders are for the runtime keys.
+    """
 
     start: StartRun
     workflow_id: str
     run_id: str
     position: Position
+    last_buy_order: str | None = None
+    last_sell_order: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

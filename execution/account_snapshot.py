@@ -6,7 +6,9 @@ Rules are in `domain.sellable`; this asks the broker and the order log for what 
 import asyncio
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
+from datetime import timedelta
 
+from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, StopwatchError, StoreUnavailable
 from domain.order import Reason
 from domain.ports import Broker, Brokers, Clock, OrderLog
@@ -21,6 +23,8 @@ LOOK_EVERY = 0.5
 STOP_WAITS_CLAIMED = 1.5
 """Seconds a stop-loss waits for the account beside its claim, which lasts two."""
 LOOK_SOON = 0.1
+SNAPSHOT_LASTS = timedelta(seconds=60)
+"""How old a reading may be that a sale is sent by: much may have happened at the broker since."""
 
 
 class NotCovered(StopwatchError):
@@ -103,12 +107,14 @@ class AccountSnapshots:
     async def _read(
         self, intent: OrderIntent, unsold: int, broker: Broker, seconds: float | None
     ) -> Account | None:
-        """Return the account as it is now, None when it could not be read."""
+        """Return the account as it is now, None when it could not be read, or was read before a suspend."""
+        fresh = Deadline.of(self._clock, SNAPSHOT_LASTS)
         try:
             async with self._noting(intent, broker), asyncio.timeout(seconds):
-                return await self._account(intent, unsold, broker)
+                account = await self._account(intent, unsold, broker)
         except (BrokerUnavailable, BrokerRefused, TimeoutError):
             return None
+        return account if fresh.left() > 0 else None
 
     async def _account(self, intent: OrderIntent, unsold: int, broker: Broker) -> Account | None:
         claims = await self._log.other_claims(intent.key)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Self
 
+from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StoreUnavailable
 from domain.failpoint import failpoint
 from domain.leg import Horizons, exit_may_be_resent
@@ -30,6 +31,8 @@ CLAIMS_ARE_OVER = 3.0
 """Seconds after which every claim made before the store went away is past its `send_before`."""
 STORE_ANSWERS = 0.5
 """Seconds the store gets to answer before a sale goes on without it."""
+PROOF_LASTS = timedelta(seconds=30)
+"""How old the reading of the books may be that a sale is sent by."""
 GONE_LOOKS = 3
 """Looks in a row that must show no share left before a sale ends as closed outside."""
 
@@ -120,13 +123,14 @@ class DegradedExit:
         doubt_ends = self._doubt_ends(request.in_flight_since)
         gone = 0
         while not halt.is_set():
+            proof = Deadline.of(self._clock, PROOF_LASTS)
             seen = await sale.look()
             if seen is not None:
                 seen = await self._until_over(sale, seen, halt)
                 if seen.sold >= order.bought or seen.open:
                     return sale.exited(seen)
                 sellable = await self._sellable(sale, seen, doubt_ends)
-                if sellable:
+                if sellable and proof.left() > 0:
                     sending()
                     return await self._send(sale, request.attempt, sellable, halt)
                 gone = gone + 1 if sellable == 0 else 0

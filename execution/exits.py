@@ -27,6 +27,8 @@ from execution.untracked_orders import UntrackedOrders
 
 LOOKS_OUTSIDE = 3.0
 """Seconds a run's look for its shares may take that were found gone: two readings of the account."""
+READINGS = 2
+"""How often the books are read, seconds apart, before shares are sold that another may be selling."""
 
 
 class Exits:
@@ -81,7 +83,7 @@ class Exits:
         """
         intent = self._intent(order)
         if order.adopted:
-            await self._adopt_untracked(intent)
+            await self._adopt_untracked(intent, AccountLogin(self._brokers, self._clock, intent))
         attempts = await self._log.leg(order.key)
         if attempts and attempts[-1].armed:
             attempts = await call_off(self._log, order.key, "called off before its time")
@@ -122,11 +124,21 @@ class Exits:
         if not execution.done:
             raise NotPlaced(f"still holding: {execution.attempts[-1].message}")
 
+    async def sell_at_once(self, order: ExitOrder) -> None:
+        """Sell now what nothing was sent for: claimed within a second or not at all, and not tried again."""
+        attempts = await self._log.leg(order.key)
+        if len(attempts) == 1 and attempts[0].status is OrderStatus.PLANNED:
+            await self.sell_scheduled(replace(order, due_at=self._clock.now()), attempts[0])
+
     async def _sell(self, order: ExitOrder, halt: asyncio.Event) -> Exited:
         intent = self._intent(order)
         login = AccountLogin(
             self._brokers, self._clock, intent, lambda why: self._alerts.needs_login(order, why)
         )
+        if order.adopted:
+            # Twice: when the broker has just come back, another one may read its books in the same moment.
+            for _ in range(READINGS):
+                await self._adopt_untracked(intent, login)
         policy = self._policy(intent, login)
         try:
             execution = await self._executor.execute(policy, halt, await self._log.leg(order.key))
@@ -146,8 +158,7 @@ class Exits:
         exited = _exited(order, attempts)
         return replace(exited, held=0, outside=exited.held)
 
-    async def _adopt_untracked(self, intent: OrderIntent) -> None:
-        login = AccountLogin(self._brokers, self._clock, intent)
+    async def _adopt_untracked(self, intent: OrderIntent, login: AccountLogin) -> None:
         while True:
             try:
                 return await self._untracked.adopt(intent, await login.account())
@@ -156,7 +167,9 @@ class Exits:
 
     def _intent(self, order: ExitOrder) -> OrderIntent:
         waits = patience(order.reason, self._clock.now() - order.due_at)
-        return OrderIntent(order.key, order.terms, order.bought, order.reason, order.due_at, patience=waits)
+        return OrderIntent(
+            order.key, order.terms, order.bought, order.reason, order.due_at, patience=waits, why=order.why
+        )
 
     def _policy(self, intent: OrderIntent, login: AccountLogin) -> ExitPolicy:
         return ExitPolicy(intent, login, self._accounts, self._log, self._clock, self._rules)

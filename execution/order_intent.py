@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.order import LegKey, OrderTerms, Reason
-from domain.run import Entered
+from domain.run import Entered, SaleLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class OrderIntent:
     latest: datetime | None = None
     patience: float | None = None
     """Seconds a sale waits for the account to be read; None: until it is read (`domain.sellable`)."""
+    why: SaleLine | None = None
+    """The timeline's line that says why it is sold, where the caller knows."""
 
 
 class EntryRefused(Exception):

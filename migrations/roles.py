@@ -33,6 +33,10 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
         # A START is written down, at the time of the server, and stays as it is.
         "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only) ON starts",
+        # What was asked, of which START; when, is the server's.
+        "SELECT, INSERT (strategy_id, user_id, start_id, on_stop), UPDATE (start_id, on_stop, asked_at) "
+        "ON stops_asked",
+        "SELECT ON workers",
         "USAGE ON SEQUENCE login_versions",
         "SELECT ON orders, events, alembic_version, system_switch, operator_switches, reconciler_round",
         "SELECT ON account_reads",
@@ -47,7 +51,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, UPDATE ON broker_keys",
         "USAGE ON SEQUENCE login_versions",
         "SELECT, UPDATE ON strategies",
-        "SELECT ON starts",
+        "SELECT ON starts, stops_asked",
         "SELECT, INSERT, UPDATE ON orders",
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",

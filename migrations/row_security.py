@@ -20,6 +20,7 @@ TABLES = (
     "broker_keys",
     "strategies",
     "starts",
+    "stops_asked",
     "orders",
     "events",
     "limits",

@@ -23,6 +23,7 @@ from adapters.postgres.engine import Store
 from adapters.postgres.named_database import ADDRESS, named_database
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.order_resolution import NotResolved, Resolution, Resolving, Verdict
+from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from domain.errors import StoreUnavailable
 from domain.operator_alerts import (
     BUY_BACK,
@@ -33,6 +34,7 @@ from domain.operator_alerts import (
     difference_advice,
     doubt_advice,
 )
+from domain.overdue import OverdueRun, overdue_words
 from domain.session import exchange_time
 
 PIPED_WIDTH = 160
@@ -55,16 +57,17 @@ class Listed:
 
 
 async def positions(store: Store) -> list[Listed]:
-    """Return every position that needs a person and every order in doubt, oldest first."""
+    """Return every position that needs a person, order in doubt and run that stands still, oldest first."""
     attention = PostgresOperatorAlerts(store)
     left, doubts = await attention.left_over(), await attention.in_doubt()
     short = await attention.sold_twice()
-    differing = await attention.differing()
+    differing, overdue = await attention.differing(), await PostgresOverdueRuns(store).overdue()
     listed = [
         *map(_left_over, left),
         *map(_sold_twice, short),
         *map(_differing, differing),
         *map(_in_doubt, doubts),
+        *map(_overdue, overdue),
     ]
     return sorted(listed, key=lambda one: one.since)
 
@@ -109,6 +112,23 @@ def _in_doubt(doubt: InDoubt) -> Listed:
         since=doubt.since,
         why=f"The order to {side} is {doubt.status.value}: {doubt.message or 'no answer yet'}",
         what_to_do=doubt_advice(doubt),
+    )
+
+
+def _overdue(run: OverdueRun) -> Listed:
+    return Listed(
+        kind="overdue",
+        strategy_id=run.strategy_id,
+        order_id=None,
+        user=run.email,
+        symbol=f"{run.exchange}:{run.symbol}",
+        quantity=run.held,
+        since=run.due_at,
+        why=overdue_words(run),
+        what_to_do=(
+            f"Look at its run: temporal workflow describe -w {run.workflow_id}. Paused: unpause it. Pinned "
+            "to a version without workers: start one of that version (STOPWATCH_BUILD_ID)."
+        ),
     )
 
 
@@ -165,7 +185,9 @@ def _show(listed: Sequence[Listed], *, as_json: bool) -> None:
     elif listed:
         Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table(listed))
     else:
-        sys.stdout.write("Every position is watched or kept on purpose, and no order is in doubt.\n")
+        sys.stdout.write(
+            "Every position is watched or kept on purpose, no order is in doubt, and no run is overdue.\n"
+        )
 
 
 def _plain(value: object) -> str:

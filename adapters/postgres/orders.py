@@ -10,6 +10,7 @@ from adapters.postgres.fills import write_fill
 from adapters.postgres.legs import Legs
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.other_claims import OtherClaimsReader
+from adapters.postgres.sale_lines import say_why
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain import timeline
@@ -25,6 +26,7 @@ from domain.order import (
 )
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.ports import Claimed, NotClaimed
+from domain.run import SaleLine
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Status
 from domain.timeline import EventKind
@@ -74,9 +76,14 @@ class PostgresOrderLog:
         """Take the right to send, once; it is committed when this returns."""
         return await self._claims.take(Claim(attempt, quantity, reason, due_at, latest, price))
 
-    async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
+    async def answer(self, attempt: Attempt, outcome: PlaceOutcome, why: SaleLine | None = None) -> Attempt:
         """Write the outcome of sending. The order book outranks it where it was read first."""
-        return await self._change(attempt, lambda unit, row: _answer(unit, row, outcome))
+
+        def apply(unit: UnitOfWork, row: OrderRow) -> None:
+            say_why(unit, row, why)
+            _answer(unit, row, outcome)
+
+        return await self._change(attempt, apply)
 
     async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
         """Mark an intent that was never sent as not placed; a sent one is left unchanged."""
@@ -238,6 +245,7 @@ def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     moved = _move(row, seen.event)
     if row.quantity is None:
         row.quantity = seen.quantity
+    say_why(unit, row)
     if _own(unit, row, seen.broker_order_id) and claimed:
         _say(unit, row, EventKind.ORDER_FOUND, timeline.found_text(attempt_of(row), terms_of(row)))
     write_fill(unit, row, seen)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, func, or_, select
 
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import to_sell
@@ -32,22 +32,22 @@ class PostgresReconciliation:
         bounds = {"first": part.first, "last": part.last, "started_before": started_before}
         async with self._store.statement() as connection:
             rows = (await connection.execute(_OWNED, bounds)).all()
-        return [Owned(strategy_id, workflow_id or "") for strategy_id, workflow_id in rows]
+        return [Owned(row.strategy_id, row.workflow_id or "", Position(row.position)) for row in rows]
 
     async def running(self, strategy_ids: Collection[UUID]) -> Sequence[RunningRow]:
         """Return those of these strategies that are marked running, with the START they were started by."""
         if not strategy_ids:
             return []
         query = (
-            select(StrategyRow, StartRow)
+            select(StrategyRow, StartRow, _newest(Leg.ENTRY), _newest(Leg.EXIT))
             .outerjoin(StartRow, StartRow.start_id == StrategyRow.start_id)
             .where(StrategyRow.status == Status.RUNNING.value, StrategyRow.strategy_id.in_(strategy_ids))
         )
         async with self._store.read() as session:
             rows = (await session.execute(query)).all()
         return [
-            RunningRow(start, row.workflow_id, row.run_id, Position(row.position))
-            for row, written in rows
+            RunningRow(start, row.workflow_id, row.run_id, Position(row.position), bought, sold)
+            for row, written, bought, sold in rows
             if (start := _start(row, written)) is not None and row.workflow_id and row.run_id
         ]
 
@@ -116,6 +116,23 @@ def _doubtful_exit() -> ColumnElement[bool]:
     return and_(OrderRow.leg == Leg.EXIT.value, OrderRow.status.in_(_IN_DOUBT), unfollowed)
 
 
+def _newest(leg: Leg) -> ScalarSelect[str | None]:
+    """Return the broker's number of the newest order of a leg of the running round."""
+    return (
+        select(OrderRow.broker_order_id)
+        .where(
+            OrderRow.strategy_id == StrategyRow.strategy_id,
+            OrderRow.trading_day == StrategyRow.trading_day,
+            OrderRow.round == StrategyRow.round,
+            OrderRow.leg == leg.value,
+            OrderRow.broker_order_id.is_not(None),
+        )
+        .order_by(OrderRow.attempt.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
 def _start(row: StrategyRow, written: StartRow | None) -> StartRun | None:
     """Return the START a row was started by, None where the row was never started."""
     return start_of(written) if written is not None else start_of_strategy(row)
@@ -144,7 +161,7 @@ _SOLD = (
     .order_by(StrategyRow.updated_at)
     .limit(50)
 )
-_OWNED = select(StrategyRow.strategy_id, StrategyRow.workflow_id).where(
+_OWNED = select(StrategyRow.strategy_id, StrategyRow.workflow_id, StrategyRow.position).where(
     StrategyRow.status == "running",  # written out, as the index's own condition is
     StrategyRow.strategy_id.between(bindparam("first"), bindparam("last")),
     StrategyRow.started_at < bindparam("started_before"),

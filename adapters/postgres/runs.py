@@ -7,6 +7,7 @@ from datetime import date
 from adapters.postgres.engine import Store
 from adapters.postgres.fills import position_of
 from adapters.postgres.order_rows import attempt_of, terms_of
+from adapters.postgres.sale_lines import once_of_sale
 from adapters.postgres.starts import BEGUN, Written, WrittenStarts, start_of_strategy
 from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
@@ -23,7 +24,14 @@ from domain.run import (
     workflow_id,
 )
 from domain.strategy import Outcome, Phase, Position, Status
-from domain.timeline import EventKind, adopted_text, not_placed_text, started_text, stopped_text
+from domain.timeline import (
+    SOLD_ALREADY,
+    EventKind,
+    adopted_text,
+    not_placed_text,
+    started_text,
+    stopped_text,
+)
 
 _UNSETTLED = (OrderStatus.SENT, OrderStatus.ABSENT, OrderStatus.OPEN)
 
@@ -68,14 +76,12 @@ class PostgresRunStore:
     async def change_phase(self, change: PhaseChange) -> None:
         """Write phase and line; the same phase of the same run is written once."""
         once = f"{change.ref.run_id}:phase:{change.phase}"
-
-        def apply(unit: UnitOfWork) -> None:
-            # A repeated activity may arrive after the next phase has begun: the line tells.
-            if _is_current(unit.strategy, change.ref) and once not in unit.written:
-                unit.strategy.phase = change.phase.value
-                unit.say(change.kind, change.text, once, change.data)
-
-        await self._writer.write(Write(change.ref.strategy_id, change.ref.user_id, apply, once=once))
+        if change.phase is Phase.EXITING:
+            once = once_of_sale(change.ref.start_id, change.kind)
+        write = Write(
+            change.ref.strategy_id, change.ref.user_id, lambda unit: _move(unit, change, once), once=once
+        )
+        await self._writer.write(write)
 
     async def finish(self, request: FinishRun) -> None:
         """Mark the strategy stopped with its outcome, and close its unsent intents."""
@@ -91,6 +97,24 @@ class PostgresRunStore:
                 lambda unit: unit.say(kind, text, f"{ref.start_id}:{once}", dict(data)),
             )
         )
+
+
+def _move(unit: UnitOfWork, change: PhaseChange, once: str) -> None:
+    """Enter the phase and say so, once: a repeated activity may arrive after the next phase has begun.
+
+    Of an exit its sender may have said it already, before what came of the sale; that is the last phase of a
+    run, and never comes back.
+    """
+    strategy = unit.strategy
+    exiting = change.phase is Phase.EXITING
+    if not _is_current(strategy, change.ref) or (once in unit.written and not exiting):
+        return
+    strategy.phase = change.phase.value
+    sold = strategy.position == Position.SOLD
+    if exiting and sold:
+        return  # "selling" after "sold"
+    text = SOLD_ALREADY if sold and change.phase is Phase.HOLDING else change.text
+    unit.say(change.kind, text, once, change.data)
 
 
 def _is_current(strategy: StrategyRow, ref: RunRef) -> bool:

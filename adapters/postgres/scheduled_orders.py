@@ -65,9 +65,10 @@ class PostgresScheduledOrderLog:
     sees at once, and they never wait for an order.
     """
 
-    def __init__(self, store: Store, heartbeats: Store) -> None:
+    def __init__(self, store: Store, heartbeats: Store, build_id: str = "") -> None:
         self._store = store
         self._heartbeats = heartbeats
+        self._build_id = build_id
         self._writer = StrategyWriter(store)
 
     async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
@@ -90,7 +91,7 @@ class PostgresScheduledOrderLog:
     async def beat(self, worker: str) -> None:
         """Write a heartbeat of `worker`. Losing the newest one in a crash of Postgres costs nothing."""
         now = func.clock_timestamp()
-        row = insert(WorkerRow).values(name=worker, alive_at=now)
+        row = insert(WorkerRow).values(name=worker, alive_at=now, build_id=self._build_id)
         async with self._heartbeats.work() as session:
             await session.execute(text("SET LOCAL synchronous_commit = off"))
             await session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"alive_at": now}))

@@ -44,6 +44,13 @@ class StrategyRow(Base):
             "trading_day",
             postgresql_where=sql("sold_quantity > bought_quantity"),
         ),
+        # Each worker asks every second which runs have not done what was due.
+        Index("ix_strategies_next_sale", "position", "sell_at", postgresql_where=sql("status = 'running'")),
+        Index(
+            "ix_strategies_next_buy",
+            "buy_at",
+            postgresql_where=sql("status = 'running' AND position = 'none'"),
+        ),
     )
 
     strategy_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -120,6 +127,22 @@ class StartRow(Base):
     """The day's instants."""
     sell_only: Mapped[bool]
     written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class StopAskedRow(Base):
+    """A user's newest word to stop a strategy, of one START: a run that stands still does not hear it."""
+
+    __tablename__ = "stops_asked"
+    __table_args__ = (Index("ix_stops_asked_asked_at", "asked_at"),)
+
+    strategy_id: Mapped[UUID] = mapped_column(
+        ForeignKey("strategies.strategy_id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
+    start_id: Mapped[UUID]
+    on_stop: Mapped[str]
+    """What becomes of the shares: "exit" or "keep"."""
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 USED_IDS_KEY = "pk_used_strategy_ids"
@@ -254,6 +277,8 @@ class WorkerRow(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     alive_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    build_id: Mapped[str] = mapped_column(server_default=sql("''"))
+    """Its version to Temporal; empty without versions."""
 
 
 class ReconcilerRound(Base):

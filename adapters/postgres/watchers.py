@@ -1,4 +1,4 @@
-"""Stores when the reconciler last ran; returns how long ago it, the backup and the readings were."""
+"""Stores when reconciler and backup last ran; returns their ages, and which workers are alive."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,7 +6,10 @@ from typing import Any
 from sqlalchemy import Select, func, select, text, update
 
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import BackupRow, ReconcilerRound
+from adapters.postgres.tables import BackupRow, ReconcilerRound, WorkerRow
+
+ALIVE_WITHIN = timedelta(seconds=10)
+"""A worker without a sign of life for so long takes no new run; one that is busy says that it lives."""
 
 _UNREAD_FOR = text(
     """
@@ -29,6 +32,12 @@ class Watchers:
         """Record that a reconciler round has just ended."""
         async with self._store.work() as session:
             await session.execute(update(ReconcilerRound).values(ended_at=func.clock_timestamp()))
+
+    async def live_builds(self) -> frozenset[str]:
+        """Return the versions of the workers that are alive; empty of one without versions."""
+        query = select(WorkerRow.build_id).where(WorkerRow.alive_at > func.clock_timestamp() - ALIVE_WITHIN)
+        async with self._store.read() as session:
+            return frozenset(await session.scalars(query))
 
     async def round_age(self) -> timedelta | None:
         """Return how long ago the reconciler's last round ended; None when there was none."""

@@ -52,6 +52,11 @@ class RedisMark:
         async with translated_errors():
             await self._done(keys=[WHOLE], args=[filling, f"whole|{run_id}"])
 
+    async def lose(self) -> None:
+        """Take the mark away: something that was to be written was not, so all of it is looked at again."""
+        async with translated_errors():
+            await self._redis.delete(WHOLE)
+
     async def _run_id(self) -> str:
         about = await self._redis.info("server")
         return str(about["run_id"])

@@ -27,7 +27,7 @@ class RedisLastPrices:
         return cls(connect(url, ANSWER_SECONDS))
 
     async def ping(self) -> None:
-        """Return when Redis answers."""
+        """Return when Redis answers and takes what is written."""
         await self._cache.ping()
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ exchanges than NSE: symbol:BSE:TCS:strategies
 An unknown value is an empty string. `lock_state` is `false`, or `owner|epoch milliseconds of expiry`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from itertools import groupby, islice
 from operator import itemgetter
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
 
-from adapters.redis.connection import ANSWER_SECONDS, once_more_when_closed, translated_errors
+from adapters.redis.connection import ANSWER_SECONDS, once_more_when_closed, probe, translated_errors
 from adapters.redis.keys import cached_runtime_key, runtime_key, strategy_key, symbol_key
 from domain.money import price_of
 from domain.ports import RuntimeUpdate
@@ -46,6 +46,13 @@ for i = 1, #ARGV, 2 do
   end
 end
 """
+_DIFFERING = """
+local found = {}
+for i = 1, #KEYS do
+  if redis.call('HGET', KEYS[i], 'position') ~= ARGV[i] then found[#found + 1] = i end
+end
+return found
+"""
 # The server's own clock decides about an expiry: hosts disagree. Without the key (flushed, stopped) the lock
 # is granted and nothing is written: the lock only spares work, and a stopped strategy must not come back.
 _LOCK = """
@@ -73,6 +80,7 @@ class RedisRuntimeCache:
         self._redis = redis
         self._update = redis.register_script(_UPDATE)
         self._set_prices = redis.register_script(_SET_PRICES)
+        self._differing = redis.register_script(_DIFFERING)
         self._lock = redis.register_script(_LOCK)
         self._unlock = redis.register_script(_UNLOCK)
 
@@ -95,9 +103,8 @@ class RedisRuntimeCache:
         await self._redis.aclose()
 
     async def ping(self) -> None:
-        """Return when Redis answers."""
-        async with translated_errors():
-            await self._redis.execute_command("PING")  # type: ignore[no-untyped-call]
+        """Return when Redis answers and takes what is written."""
+        await probe(self._redis)
 
     async def load(self, strategy: Strategy, status: Status, position: Position) -> None:
         """Create the strategy's keys in one transaction.
@@ -154,17 +161,17 @@ class RedisRuntimeCache:
             pipe.srem(symbol_key(strategy.exchange, strategy.symbol), str(strategy.strategy_id))
             await pipe.execute()
 
-    async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
-        """Return the strategies without `runtime:{id}`."""
-        keys = [runtime_key(strategy_id) for strategy_id in strategy_ids]
-        async with translated_errors():
-            if not keys or await self._redis.exists(*keys) == len(keys):
-                return frozenset()  # one question for all of them, since nearly always none is missing
-        async with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.exists(key)
-            there = await pipe.execute()
-        return frozenset(one for one, found in zip(strategy_ids, there, strict=True) if not found)
+    async def differing(self, positions: Mapping[UUID, Position]) -> frozenset[UUID]:
+        """Return the strategies without `runtime:{id}`, and those whose position there is another one."""
+        ids = list(positions)
+        if not ids:
+            return frozenset()
+        async with translated_errors():  # one question for all of them, since nearly always none differs
+            found = await self._differing(
+                keys=[runtime_key(strategy_id) for strategy_id in ids],
+                args=[positions[strategy_id].value for strategy_id in ids],
+            )
+        return frozenset(ids[number - 1] for number in found)
 
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
         """Take `lock_state` for `owner`; True when it is held now, and when there is no state to lock."""

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.watchers import Watchers
 from domain.errors import Unavailable
-from domain.ports import Clock
+from domain.ports import Clock, OverdueRuns
 from domain.reconciler import why_still
 
 EVERY = 15.0
@@ -52,6 +52,12 @@ class OperationsMetrics:
         self.account_age = gauge(
             "account_read_age_seconds", "Seconds since the account that waits longest was read; 0: none holds"
         )
+        self.overdue = gauge(
+            "runs_overdue", "Runs that have not done what was due, as `stopwatch positions` lists them"
+        )
+        self.step_age = gauge(
+            "run_step_age_seconds", "Seconds since the longest overdue step of a run was due; 0: none is"
+        )
         self.backup_age = gauge(
             "backup_age_seconds", "Seconds since the newest checked backup was written; infinite: never"
         )
@@ -74,6 +80,7 @@ class OperationsWatch:
         stuck: Callable[[], Awaitable[int]],
         clock: Clock,
         watchers: Watchers,
+        overdue_runs: OverdueRuns,
     ) -> None:
         self._numbers = numbers
         self._operator_alerts = operator_alerts
@@ -81,6 +88,7 @@ class OperationsWatch:
         self._stuck = stuck
         self._clock = clock
         self._watchers = watchers
+        self._overdue_runs = overdue_runs
         self._began = clock.monotonic()
         self.still: str | None = None
 
@@ -107,6 +115,7 @@ class OperationsWatch:
             await self._read(numbers.round_age, self._round_age),
             await self._read(numbers.account_age, self._account_age),
             await self._read(numbers.backup_age, self._backup_age),
+            await self._read_overdue(),
         ]
         if all(read):
             numbers.read_at.set(self._clock.now().timestamp())
@@ -132,6 +141,18 @@ class OperationsWatch:
 
     async def _backup_age(self) -> float:
         return _seconds(await self._watchers.backup_age())
+
+    async def _read_overdue(self) -> bool:
+        numbers, now = self._numbers, self._clock.now()
+        try:
+            overdue = await self._overdue_runs.overdue()
+        except Unavailable:
+            numbers.overdue.set(math.nan)
+            numbers.step_age.set(math.nan)
+            return False
+        numbers.overdue.set(len(overdue))
+        numbers.step_age.set(max((now - run.due_at).total_seconds() for run in overdue) if overdue else 0)
+        return True
 
     async def _read_logins(self) -> bool:
         now = self._clock.now()

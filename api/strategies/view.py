@@ -7,6 +7,7 @@ from adapters.postgres.accounts import BrokerAccount
 from adapters.postgres.strategies import StrategyRecord
 from api.strategies.schemas import StrategyOut
 from domain.money import PAISA, decimal_text
+from domain.overdue import STANDS_AFTER, Step, next_step, still_due_words
 from domain.session import clock_text, exchange_time
 from domain.strategy import Phase, Position, Status
 from domain.trigger import stop_at
@@ -50,6 +51,7 @@ def shown(
         warnings=[
             *record.warnings,
             *_account_warnings(record),
+            *_overdue_warnings(record, now),
             *_login_warnings(record, account, now),
             *_stop_warnings(record, price),
         ],
@@ -101,6 +103,17 @@ def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:
         f"The stop_loss {decimal_text(stop_loss)} is not below the last price {decimal_text(price)}: unless "
         "the price is above it at buy_time, nothing will be bought."
     ]
+
+
+def _overdue_warnings(record: StrategyRecord, now: datetime) -> list[str]:
+    if record.status is not Status.RUNNING:
+        return []
+    step = next_step(record.position, record.buy_at, record.sell_at)
+    if step is None or step.due_at + STANDS_AFTER > now:
+        return []
+    held = record.bought_quantity - record.sold_quantity
+    words = still_due_words(step.step, record.strategy.symbol, held, step.due_at)
+    return [words] if step.step is Step.SALE or record.phase in (Phase.WAITING, Phase.ENTERING) else []
 
 
 def _login_warnings(record: StrategyRecord, account: BrokerAccount | None, now: datetime) -> list[str]:

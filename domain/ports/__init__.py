@@ -21,6 +21,7 @@ from domain.ports.open_runs import OpenRuns
 from domain.ports.operator_alerts import OperatorAlerts
 from domain.ports.order_log import Claimed, NotClaimed, OrderLog
 from domain.ports.outbox import Outbox
+from domain.ports.overdue_runs import OverdueRuns
 from domain.ports.quote_turns import QuoteTurns
 from domain.ports.reconciliation import Reconciliation
 from domain.ports.rounds import Rounds
@@ -53,6 +54,7 @@ __all__ = [
     "OperatorAlerts",
     "OrderLog",
     "Outbox",
+    "OverdueRuns",
     "QuoteTurns",
     "ReadTurn",
     "Reconciliation",

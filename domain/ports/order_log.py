@@ -8,6 +8,7 @@ from typing import Protocol
 
 from domain.order import Attempt, BrokerOrder, LegKey, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
+from domain.run import SaleLine
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome
 
@@ -76,8 +77,8 @@ class OrderLog(Protocol):
         """
         ...
 
-    async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
-        """Write the outcome of sending.
+    async def answer(self, attempt: Attempt, outcome: PlaceOutcome, why: SaleLine | None = None) -> Attempt:
+        """Write the outcome of sending; of a sale, why it was sent comes first, once for its START.
 
         Accepted → open; rejected for good (`Cause.FINAL`) → rejected; rejected otherwise, and denied → not
         placed; unknown leaves it sent, with the message.

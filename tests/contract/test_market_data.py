@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mappi
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +44,7 @@ class Heard:
         assert reason
         self.lost += tokens
 
-    def on_order(self, order: Mapping[str, Any]) -> None: ...
+    def on_order(self, tags: Collection[str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

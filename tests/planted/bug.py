@@ -26,6 +26,11 @@ DOORS = "tests/integration/test_temporal_doors.py"
 ROUND = "tests/unit/test_reconciler_round.py"
 CREATION = "tests/integration/test_api_creation.py"
 QUOTES = "tests/integration/test_quote_turns.py"
+STANDING = "tests/integration/test_standing_runs.py"
+CAUSES = "tests/integration/test_cause_before_effect.py"
+SUSPEND = "tests/unit/test_suspend.py"
+REFUSING = "tests/integration/test_refusing_parts.py"
+READINESS = "tests/integration/test_start_readiness.py"
 
 
 @dataclass(frozen=True, slots=True)

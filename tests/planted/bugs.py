@@ -10,6 +10,7 @@ from tests.planted.orders import ORDER_BUGS
 from tests.planted.paper import PAPER_BUGS
 from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
+from tests.planted.standing import STANDING_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
 
@@ -25,4 +26,5 @@ BUGS: tuple[Bug, ...] = (
     *PRICE_BUGS,
     *PAPER_BUGS,
     *PORT_BUGS,
+    *STANDING_BUGS,
 )

@@ -27,10 +27,10 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "a timeout counts as a failure",
         "Unknown becomes not placed, and the next attempt follows.",
         "execution/order_sender.py",
-        "        await self._log.answer(attempt, outcome)\n",
+        "        await self._log.answer(attempt, outcome, intent.why)\n",
         "        if isinstance(outcome, Unknown):\n"
         "            outcome = Rejected(Cause.TRY_AGAIN, outcome.message)\n"
-        "        await self._log.answer(attempt, outcome)\n",
+        "        await self._log.answer(attempt, outcome, intent.why)\n",
         (SINGLES,),
     ),
     Bug(

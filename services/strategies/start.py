@@ -1,6 +1,7 @@
 """START: plan the day, start the run, and answer with what the run has written down of itself."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.kite.egress import Egress
 from adapters.postgres.accounts import BrokerAccounts
 from adapters.postgres.engine import Store
+from adapters.postgres.entries_due import entries_due
 from adapters.postgres.starts import Starts
 from adapters.postgres.strategies import Strategies, StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from domain.audit import Action
+from domain.entry_turns import MISSED_AFTER, crowd_warning
 from domain.errors import CalendarUnknown
 from domain.failpoint import failpoint
 from domain.instrument import Segment
@@ -37,6 +40,7 @@ class StrategyStart:
     drafts: DraftChecks
     egress: Egress
     clock: Clock
+    missed_after: timedelta = MISSED_AFTER
 
     async def start(self, user_id: UUID, strategy_id: UUID) -> StrategyViewRow:
         """Start a strategy's next trading day; one that runs already is returned as it is."""
@@ -48,6 +52,7 @@ class StrategyStart:
         plan = self._plan(strategy, await self.drafts.segment_to_buy(strategy))
         async with self.store.work(user_id) as session:
             await refuse_start(session, user_id)
+            plan = await self._warned_of_a_crowd(session, strategy, plan)
             # Before the run, which trades nothing that is not written down; known whatever crashes next.
             start = await _write_down(session, StartRun(uuid4(), strategy, plan))
             await audit(session, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
@@ -70,6 +75,11 @@ class StrategyStart:
             await audit(session, user_id, Action.STRATEGY_STOP, what, how)
         await self.runs.start(start)
         return plan
+
+    async def _warned_of_a_crowd(self, session: AsyncSession, strategy: Strategy, plan: DayPlan) -> DayPlan:
+        before = await entries_due(session, strategy.user_id, plan.buy_at, strategy.strategy_id)
+        warning = crowd_warning(before, plan.buy_at, self.missed_after)
+        return plan if warning is None else replace(plan, warnings=(*plan.warnings, warning))
 
     @property
     def _calendar(self) -> TradingCalendar:

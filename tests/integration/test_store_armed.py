@@ -14,7 +14,9 @@ from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
 from domain.budget import ENTRIES, EXITS
+from domain.entry_turns import turns
 from domain.order import Attempt, Leg, OrderStatus, Reason
+from domain.outcome import Accepted
 from domain.ports import Claimed, NotClaimed
 from domain.run import EnterOrder, ExitOrder
 from domain.scheduled_order import UNSENT_AFTER, ScheduledOrder
@@ -221,6 +223,84 @@ async def test_processes_that_claim_at_one_moment_keep_an_accounts_budget_togeth
         assert most_in_a_second(await desk.orders()) == most
     for one in stores:
         await one.close()
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_an_order_counts_until_a_second_after_it_can_have_arrived(desk: Desk, answered: bool) -> None:
+    """Claimed two seconds ago, it may have reached the broker a moment ago: its second is not over."""
+    for round_ in range(1, ENTRIES.a_second + 1):
+        attempt = await desk.sent(desk.key(Leg.ENTRY, round_))
+        if answered:
+            await desk.log.answer(attempt, Accepted(f"10{round_}"))
+    async with desk.store.work() as session:
+        await session.execute(update(OrderRow).values(sent_at=OrderRow.sent_at - timedelta(seconds=2)))
+    following = await desk.log.plan(desk.key(Leg.ENTRY, 50), TERMS, 1, just_now())
+    assert isinstance(await claim(desk, following, Leg.ENTRY), NotClaimed)
+    async with desk.store.work() as session:
+        a_second = timedelta(seconds=1)
+        await session.execute(
+            update(OrderRow).values(
+                acknowledged_at=OrderRow.acknowledged_at - a_second,
+                send_before=OrderRow.send_before - 3 * a_second,
+            )
+        )
+    assert isinstance(await claim(desk, following, Leg.ENTRY), Claimed)
+
+
+async def started_together(store: Store, number: int, due_at: datetime) -> list[Desk]:
+    """Return strategies of one user that are due at one instant, in the order of their STARTs."""
+    user_id, desks = uuid4(), []
+    for _ in range(number):
+        desk = await Desk.made(store, user_id=user_id)
+        start = desk.start()
+        plan = replace(start.start.plan, buy_at=due_at)
+        await desk.runs.activate(replace(start, start=replace(start.start, plan=plan)))
+        desks.append(desk)
+    return desks
+
+
+async def test_the_first_start_has_the_first_turn_whoever_asks_first(database: str, store: Store) -> None:
+    due_at = just_now().replace(microsecond=0) + timedelta(seconds=3)
+    desks = await started_together(store, 20, due_at)
+    planned = [await desk.log.plan(desk.key(), TERMS, 1, due_at) for desk in desks]
+    await asyncio.sleep((due_at - just_now()).total_seconds() - 0.5)
+    stores = [Store.open(database) for _ in range(3)]
+    logs = [PostgresOrderLog(one) for one in stores]
+    latest = due_at + timedelta(seconds=5)
+    won: dict[int, Claimed | NotClaimed] = {}
+
+    async def ask(nth: int) -> None:
+        won[nth] = await logs[nth % 3].claim(planned[nth], 10, Reason.BUY, due_at, latest)
+
+    for nth in reversed(range(20)):  # the last START asks first, in whichever process
+        await ask(nth)
+    assert [nth for nth in range(20) if isinstance(won[nth], Claimed)] == list(range(8))
+    waits = [one for _, one in sorted(won.items()) if isinstance(one, NotClaimed)]
+    assert all(one.over_budget and one.due_together == 20 for one in waits)
+    after = [round((one.turn_at - due_at).total_seconds()) for one in waits if one.turn_at]
+    assert after == [1] * 8 + [2] * 4
+    for one in stores:
+        await one.close()
+
+
+async def test_turns_in_the_store_are_those_of_the_rule(store: Store) -> None:
+    due_at = just_now().replace(microsecond=0)
+    early = await started_together(store, 12, due_at - timedelta(seconds=1))
+    late = await started_together(store, 1, due_at)
+    async with store.work() as session:  # one user's line, of two seconds
+        user_id = early[0].strategy.user_id
+        await session.execute(
+            update(StrategyRow)
+            .where(StrategyRow.strategy_id == late[0].strategy.strategy_id)
+            .values(user_id=user_id)
+        )
+    dues = [due_at - timedelta(seconds=1)] * 12 + [due_at]
+    key = replace(late[0].key(), user_id=user_id)
+    planned = await late[0].log.plan(key, TERMS, 1, due_at)
+    told = await late[0].log.claim(planned, 10, Reason.BUY, due_at, due_at - timedelta(seconds=1))
+    assert isinstance(told, NotClaimed)
+    assert told.turn_at == turns(dues)[-1]
+    assert told.due_together == 1
 
 
 def most_in_a_second(orders: Sequence[OrderRow]) -> int:

@@ -41,7 +41,7 @@ class Books:
     async def stands(self) -> bool:
         return True
 
-    missing = owned = sold = running = doubtful_orders = ended_since = nothing
+    missing = owned = sold = running = doubtful_orders = unpriced_orders = ended_since = nothing
 
 
 def activities(books: Books) -> ReconcileActivities:

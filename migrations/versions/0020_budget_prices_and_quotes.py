@@ -42,8 +42,10 @@ def upgrade() -> None:
         ["filled_at"],
         postgresql_where=sa.text("filled_quantity > 0 AND average_price IS NULL"),
     )
+    op.add_column("broker_keys", sa.Column("has_quotes", sa.Boolean(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("broker_keys", "has_quotes")
     op.drop_index("ix_orders_unpriced", table_name="orders")
     op.execute(BEFORE)

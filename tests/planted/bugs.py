@@ -10,6 +10,7 @@ from tests.planted.orders import ORDER_BUGS
 from tests.planted.prices import PRICE_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
+from tests.planted.words import WORD_BUGS
 
 BUGS: tuple[Bug, ...] = (
     *ORDER_BUGS,
@@ -21,4 +22,5 @@ BUGS: tuple[Bug, ...] = (
     *WATCHER_BUGS,
     *IDENTITY_BUGS,
     *PRICE_BUGS,
+    *WORD_BUGS,
 )

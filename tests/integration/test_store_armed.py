@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import case, func, update
 
 from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
@@ -228,23 +228,29 @@ async def test_processes_that_claim_at_one_moment_keep_an_accounts_budget_togeth
 @pytest.mark.parametrize("answered", [True, False])
 async def test_an_order_counts_until_a_second_after_it_can_have_arrived(desk: Desk, answered: bool) -> None:
     """Claimed two seconds ago, it may have reached the broker a moment ago: its second is not over."""
-    for round_ in range(1, ENTRIES.a_second + 1):
-        attempt = await desk.sent(desk.key(Leg.ENTRY, round_))
-        if answered:
-            await desk.log.answer(attempt, Accepted(f"10{round_}"))
-    async with desk.store.work() as session:
-        await session.execute(update(OrderRow).values(sent_at=OrderRow.sent_at - timedelta(seconds=2)))
+    sent = [await desk.sent(desk.key(Leg.ENTRY, round_)) for round_ in range(1, ENTRIES.a_second + 1)]
+    for attempt in sent if answered else ():
+        await desk.log.answer(attempt, Accepted(f"10{attempt.key.round}"))
     following = await desk.log.plan(desk.key(Leg.ENTRY, 50), TERMS, 1, just_now())
+    await set_moments(desk, answered_ago=timedelta(0))
     assert isinstance(await claim(desk, following, Leg.ENTRY), NotClaimed)
+    await set_moments(desk, answered_ago=timedelta(seconds=1.5))
+    assert isinstance(await claim(desk, following, Leg.ENTRY), Claimed)
+
+
+async def set_moments(desk: Desk, answered_ago: timedelta) -> None:
+    """Have all that was sent claimed two seconds ago, and answered, or to leave by, so long ago."""
+    moment = func.clock_timestamp() - answered_ago
     async with desk.store.work() as session:
-        a_second = timedelta(seconds=1)
         await session.execute(
-            update(OrderRow).values(
-                acknowledged_at=OrderRow.acknowledged_at - a_second,
-                send_before=OrderRow.send_before - 3 * a_second,
+            update(OrderRow)
+            .where(OrderRow.sent_at.is_not(None))
+            .values(
+                sent_at=func.clock_timestamp() - timedelta(seconds=2),
+                acknowledged_at=case((OrderRow.status == "sent", None), else_=moment),
+                send_before=case((OrderRow.status == "sent", moment)),
             )
         )
-    assert isinstance(await claim(desk, following, Leg.ENTRY), Claimed)
 
 
 async def started_together(store: Store, number: int, due_at: datetime) -> list[Desk]:

@@ -15,7 +15,7 @@ from adapters.postgres.order_rows import attempt_of
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.write_batcher import Batcher, Later
 from domain.budget import ENTRIES, EXITS
-from domain.entry_turns import LOOKED_BACK
+from domain.entry_turns import BACKLOG, IN_TIME, LOOKED_BACK
 from domain.errors import StoreUnavailable
 from domain.limits import MAY_PASS, ORDERS_A_DAY, Bar, why_barred
 from domain.order import CLAIM_LASTS, Attempt, OrderStatus, Reason
@@ -62,17 +62,29 @@ WITH asked AS (
     FROM accounts CROSS JOIN LATERAL sent_lately(accounts.user_id) AS lately
 ), turns AS MATERIALIZED (
     SELECT crowds.user_id, crowds.due_at, queue.strategy_id, queue.nth,
-        GREATEST(crowds.due_at, to_timestamp(floor(
-            (max(queue.second * :entries_a_second - queue.nth) OVER line + queue.nth) / :entries_a_second
-        ))) AS turn_at,
+        GREATEST(crowds.due_at, to_timestamp(floor(GREATEST(
+            LEAST(
+                max(queue.place - queue.counted) OVER line + queue.counted,
+                queue.place + :backlog + queue.of_second
+            ),
+            queue.place + queue.of_second
+        ) / :entries_a_second))) AS turn_at,
         count(*) FILTER (WHERE queue.buy_at = crowds.due_at) OVER crowd AS due_together
     FROM (SELECT DISTINCT user_id, due_at FROM judged WHERE leg = 'entry') AS crowds
     CROSS JOIN LATERAL (
-        SELECT due.strategy_id, due.buy_at, extract(epoch FROM due.buy_at) AS second,
-            row_number() OVER (ORDER BY due.buy_at, due.started_at, due.strategy_id) - 1 AS nth
-        FROM strategies AS due
-        WHERE due.user_id = crowds.user_id AND due.status = 'running' AND due.buy_at <= crowds.due_at
-            AND due.buy_at > crowds.due_at - CAST(:looked_back AS interval)
+        SELECT due.*, extract(epoch FROM due.buy_at) * :entries_a_second AS place,
+            row_number() OVER (ORDER BY due.buy_at, due.of_second) AS nth,
+            count(*) FILTER (WHERE due.of_second < :in_time) OVER (ORDER BY due.buy_at, due.of_second) - 1
+                AS counted
+        FROM (
+            SELECT strategies.strategy_id, strategies.buy_at, row_number() OVER (
+                PARTITION BY strategies.buy_at ORDER BY strategies.started_at, strategies.strategy_id
+            ) - 1 AS of_second
+            FROM strategies
+            WHERE strategies.user_id = crowds.user_id AND strategies.status = 'running'
+                AND strategies.buy_at <= crowds.due_at
+                AND strategies.buy_at > crowds.due_at - CAST(:looked_back AS interval)
+        ) AS due
     ) AS queue
     WINDOW line AS (PARTITION BY crowds.user_id, crowds.due_at ORDER BY queue.nth),
         crowd AS (PARTITION BY crowds.user_id, crowds.due_at)
@@ -234,6 +246,8 @@ async def _judge(connection: AsyncConnection, claims: Sequence[Claim], wait: boo
             "claim_lasts": CLAIM_LASTS,
             "earliest": EARLIEST,
             "looked_back": LOOKED_BACK,
+            "backlog": BACKLOG,
+            "in_time": IN_TIME,
             **_BUDGET,
         },
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.entry_turns import LOOKED_BACK
+from domain.entry_turns import A_MINUTE
 
 ABOUT_TO_RUN = timedelta(seconds=60)
 """A START that was written down so recently may have its run begin yet."""
@@ -15,7 +15,7 @@ _DUE = text(
     """
 SELECT strategies.buy_at FROM strategies
 WHERE strategies.user_id = :user_id AND strategies.status = 'running' AND strategies.strategy_id <> :but
-    AND strategies.buy_at > CAST(:due_at AS timestamptz) - CAST(:looked_back AS interval)
+    AND strategies.buy_at > CAST(:due_at AS timestamptz) - CAST(:a_minute AS interval)
     AND strategies.buy_at <= :due_at
 UNION ALL
 SELECT newest.buy_at FROM (
@@ -27,14 +27,14 @@ SELECT newest.buy_at FROM (
     ORDER BY starts.strategy_id, starts.written_at DESC
 ) AS newest JOIN strategies USING (strategy_id)
 WHERE strategies.start_id IS DISTINCT FROM newest.start_id
-    AND newest.buy_at > CAST(:due_at AS timestamptz) - CAST(:looked_back AS interval)
+    AND newest.buy_at > CAST(:due_at AS timestamptz) - CAST(:a_minute AS interval)
     AND newest.buy_at <= :due_at
 """
 )
 
 
 async def entries_due(session: AsyncSession, user_id: UUID, due_at: datetime, but: UUID) -> list[datetime]:
-    """Return the instants of the user's other entries that may be due before `due_at`, or with it.
+    """Return the instants of the user's other entries due in the minute before `due_at`, or with it.
 
     Until the unit of work ends, no other START of the user reads them: each counts those before it.
     """
@@ -45,7 +45,7 @@ async def entries_due(session: AsyncSession, user_id: UUID, due_at: datetime, bu
             "user_id": user_id,
             "but": but,
             "due_at": due_at,
-            "looked_back": LOOKED_BACK,
+            "a_minute": A_MINUTE,
             "about_to_run": ABOUT_TO_RUN,
         },
     )

@@ -266,47 +266,57 @@ async def started_together(store: Store, number: int, due_at: datetime) -> list[
 
 
 async def test_the_first_start_has_the_first_turn_whoever_asks_first(database: str, store: Store) -> None:
-    due_at = just_now().replace(microsecond=0) + timedelta(seconds=3)
-    desks = await started_together(store, 20, due_at)
-    planned = [await desk.log.plan(desk.key(), TERMS, 1, due_at) for desk in desks]
-    await asyncio.sleep((due_at - just_now()).total_seconds() - 0.5)
+    desks = await started_together(store, 20, just_now())
+    planned = [await desk.log.plan(desk.key(), TERMS, 1, just_now()) for desk in desks]
     stores = [Store.open(database) for _ in range(3)]
     logs = [PostgresOrderLog(one) for one in stores]
-    latest = due_at + timedelta(seconds=5)
-    won: dict[int, Claimed | NotClaimed] = {}
+    due_at = await all_due_soon(store)
 
-    async def ask(nth: int) -> None:
-        won[nth] = await logs[nth % 3].claim(planned[nth], 10, Reason.BUY, due_at, latest)
+    async def ask(nth: int) -> Claimed | NotClaimed:
+        return await logs[nth % 3].claim(planned[nth], 10, Reason.BUY, due_at, None)
 
-    for nth in reversed(range(20)):  # the last START asks first, in whichever process
-        await ask(nth)
-    assert [nth for nth in range(20) if isinstance(won[nth], Claimed)] == list(range(8))
-    waits = [one for _, one in sorted(won.items()) if isinstance(one, NotClaimed)]
-    assert all(one.over_budget and one.due_together == 20 for one in waits)
-    after = [round((one.turn_at - due_at).total_seconds()) for one in waits if one.turn_at]
+    waits = await asyncio.gather(*(ask(nth) for nth in range(8, 20)))  # the last STARTs ask first
+    first = await asyncio.gather(*(ask(nth) for nth in range(8)))
+    assert all(isinstance(one, Claimed) for one in first)
+    after = []
+    for one in waits:
+        assert isinstance(one, NotClaimed)
+        assert one.over_budget
+        assert one.due_together == 20
+        assert one.turn_at is not None
+        after.append(round((one.turn_at - due_at).total_seconds()))
     assert after == [1] * 8 + [2] * 4
-    for one in stores:
-        await one.close()
+    for opened in stores:
+        await opened.close()
 
 
-async def test_turns_in_the_store_are_those_of_the_rule(store: Store) -> None:
+async def all_due_soon(store: Store) -> datetime:
+    """Have every strategy due in a moment that may be claimed already; return it."""
+    due_at = (just_now() + timedelta(seconds=1.9)).replace(microsecond=0)
+    async with store.work() as session:
+        await session.execute(update(StrategyRow).values(buy_at=due_at))
+    return due_at
+
+
+@pytest.mark.parametrize("crowd", [(12, 1), (8, 9), (60, 1), (50, 3)])
+async def test_turns_in_the_store_are_those_of_the_rule(store: Store, crowd: tuple[int, int]) -> None:
+    """One user's line of two seconds; the turn of its last entry."""
     due_at = just_now().replace(microsecond=0)
-    early = await started_together(store, 12, due_at - timedelta(seconds=1))
-    late = await started_together(store, 1, due_at)
-    async with store.work() as session:  # one user's line, of two seconds
-        user_id = early[0].strategy.user_id
+    before = due_at - timedelta(seconds=1)
+    early = await started_together(store, crowd[0], before)
+    late = await started_together(store, crowd[1], due_at)
+    user_id = early[0].strategy.user_id
+    async with store.work() as session:
+        ids = [desk.strategy.strategy_id for desk in late]
         await session.execute(
-            update(StrategyRow)
-            .where(StrategyRow.strategy_id == late[0].strategy.strategy_id)
-            .values(user_id=user_id)
+            update(StrategyRow).where(StrategyRow.strategy_id.in_(ids)).values(user_id=user_id)
         )
-    dues = [due_at - timedelta(seconds=1)] * 12 + [due_at]
-    key = replace(late[0].key(), user_id=user_id)
-    planned = await late[0].log.plan(key, TERMS, 1, due_at)
-    told = await late[0].log.claim(planned, 10, Reason.BUY, due_at, due_at - timedelta(seconds=1))
+    last = late[-1]
+    planned = await last.log.plan(replace(last.key(), user_id=user_id), TERMS, 1, due_at)
+    told = await last.log.claim(planned, 10, Reason.BUY, due_at, due_at - timedelta(seconds=1))
     assert isinstance(told, NotClaimed)
-    assert told.turn_at == turns(dues)[-1]
-    assert told.due_together == 1
+    assert told.turn_at == turns([before] * crowd[0] + [due_at] * crowd[1])[-1]
+    assert told.due_together == crowd[1]
 
 
 def most_in_a_second(orders: Sequence[OrderRow]) -> int:

@@ -49,6 +49,7 @@ from domain.run import Adoption, Alarm, StartRun
 from domain.session import Session, exchange_time
 from domain.strategy import Status
 from execution.late_orders import LateOrders
+from execution.missing_prices import MissingPrices
 
 MOST = 500
 """Runs asked for one by one, and adopted, in a round: it has a minute, and the next one goes on."""
@@ -86,6 +87,7 @@ class ReconcileActivities:
         self._mark = mark
         self._rounds = rounds
         self._late = LateOrders(runs, log, brokers, alerts)
+        self._prices = MissingPrices(log, brokers)
 
     @activity.defn
     async def reconcile(self, look: Look | None = None) -> Reconciled:
@@ -105,6 +107,7 @@ class ReconcileActivities:
         told_sold = await self._tell_what_is_sold()
         adopted = await self._adopt_ended(look, away)
         late = await self._late.look_for(await self._rows.doubtful_orders(), away)
+        priced = await self._prices.look_for(await self._rows.unpriced_orders(), away)
         restored = await self._restore(part, away)
         return Reconciled(
             adopted=tuple(adopted),
@@ -114,6 +117,7 @@ class ReconcileActivities:
             away=tuple(away),
             selling=tuple(selling),
             told_sold=tuple(told_sold),
+            priced=tuple(priced),
         )
 
     @activity.defn

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 
 import structlog
 import uvicorn
@@ -175,6 +176,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             runs=TemporalRuns(temporal, settings.temporal_task_queue),
             broker_logins=TemporalLogins(temporal, settings.temporal_task_queue),
             egress=Egress.of(settings.kite_root, settings.egress),
+            missed_after=timedelta(seconds=settings.missed_after_seconds),
             kite=KiteLogin(settings.kite_root, wire, settings.paper_login_page or ZERODHA_LOGIN),
             instruments=instruments,
             calendar=open_calendar(settings.calendar, settings.calendar_overrides),

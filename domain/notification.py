@@ -100,6 +100,7 @@ class Delivery:
 _OF_EVENTS = {
     EventKind.BOUGHT: NotificationKind.FILL,
     EventKind.SOLD: NotificationKind.FILL,
+    EventKind.PRICED: NotificationKind.FILL,
     EventKind.STOP_LOSS: NotificationKind.STOP_LOSS,
     EventKind.EMERGENCY: NotificationKind.EMERGENCY,
     EventKind.ORDER_TWICE: NotificationKind.EMERGENCY,

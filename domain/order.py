@@ -222,14 +222,17 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class BrokerOrder:
-    """One row of the broker's order book, in our words. `status` is OPEN or one of `FINAL`."""
+    """One row of the broker's order book, in our words. `status` is OPEN or one of `FINAL`.
+
+    One with the product's tag is followed although its number cannot be read (empty), or its side (None).
+    """
 
     broker_order_id: str
     tags: frozenset[str]
     exchange: str
     symbol: str
     product: str
-    side: Side
+    side: Side | None
     quantity: int
     filled_quantity: int
     average_price: Decimal | None

@@ -27,6 +27,8 @@ class EventKind(StrEnum):
     ORDER_ABSENT = "order_absent"
     ORDER_TWICE = "order_twice"
     BOUGHT = "bought"
+    PRICED = "priced"
+    """The broker said a fill's price later than the fill."""
     SOLD = "sold"
 
     STOP_LOSS = "stop_loss"
@@ -167,6 +169,13 @@ def sale_line(
 
 SOLD_ALREADY = "All of it was sold before the run could hold it: finding out how."
 """What a run says that reaches its holding when nothing is held any more."""
+
+
+def priced_text(attempt: Attempt, terms: OrderTerms) -> str:
+    """Say the price of a fill that was told without one: `The price is known now: 10 TCS bought at 3501.`"""
+    verb = "bought" if attempt.key.leg is Leg.ENTRY else "sold"
+    price = price_text(attempt.average_price) if attempt.average_price is not None else "?"
+    return f"The price is known now: {attempt.filled_quantity} {terms.symbol} {verb} at {price}."
 
 
 _SOLD: dict[Reason | None, str] = {

@@ -90,8 +90,8 @@ class Entries:
             execution = await self._executor.execute(policy, halt, attempts)
         except EntryRefused as refused:
             return await self._called_off(policy, refused.entered, halt)
-        except TooLate:
-            refusal = self._too_late(order, await self._log.leg(order.key))
+        except TooLate as late:
+            refusal = self._too_late(order, await self._log.leg(order.key), str(late))
             return await self._called_off(policy, refusal, halt)
         except Barred as bar:
             refusal = Entered(0, outcome=Outcome.SKIPPED, detail=str(bar))
@@ -117,8 +117,8 @@ class Entries:
             return self._too_late(order, attempts)
         return Entered(0, outcome=Outcome.STOPPED, detail="stopped before it was sent")
 
-    def _too_late(self, order: EnterOrder, attempts: Sequence[Attempt]) -> Entered:
-        return missed(order, attempts, self._clock.now(), self._latest(order))
+    def _too_late(self, order: EnterOrder, attempts: Sequence[Attempt], why: str = "") -> Entered:
+        return missed(order, attempts, self._clock.now(), self._latest(order), why)
 
     def _policy(self, order: EnterOrder, owner: str) -> EntryPolicy:
         latest = self._latest(order)

@@ -43,7 +43,7 @@ class InDoubt(Exception):
 
 
 class TooLate(Exception):
-    """The intent was not sent in time, and will not be."""
+    """The intent was not sent in time, and will not be; its text says why, where more is known."""
 
 
 class ClosedOutside(Exception):

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from domain.budget import WAIT
+from domain.budget import ENTRIES, WAIT
 from domain.deadline import Deadline
+from domain.entry_turns import crowded_text
 from domain.errors import StopwatchError
 from domain.failpoint import failpoint
 from domain.order import CALL_DEADLINE, CLAIM_LASTS, Attempt, LegKey, OrderRequest
@@ -42,14 +43,14 @@ class OrderSender:
         Raises `TooLate`, `Barred`, `StoreUnavailable`.
         """
         with self._barrier.leaving() as left:
-            claim, ends = await self._claimed(intent, attempt, permit, left)
+            claim, ends, crowded = await self._claimed(intent, attempt, permit, left)
             if claim is None:
                 return
             if isinstance(claim, NotClaimed):
                 if claim.barred is not None:
                     raise Barred(claim.barred)
                 if claim.too_late:
-                    raise TooLate
+                    raise TooLate(crowded)
                 return
             # From here to the written answer nothing may be cut short: only the claimer knows what it did.
             call = asyncio.ensure_future(self._call(intent, claim.attempt, permit, ends, left))
@@ -64,25 +65,27 @@ class OrderSender:
 
     async def _claimed(
         self, intent: OrderIntent, attempt: Attempt, permit: Permit, waits: Callable[[], None]
-    ) -> tuple[Claimed | NotClaimed | None, Deadline]:
+    ) -> tuple[Claimed | NotClaimed | None, Deadline, str]:
         """Take the right to send, None where the permit is too old; return it with its end.
 
-        The end counts from before the right was asked for, so that it is never later than the store's.
+        The end counts from before the right was asked for, so that it is never later than the store's. The
+        last is why it waited for the account's budget, in words; empty where it did not.
         """
         claim, ends = await self._claim(intent, attempt, permit)
-        barred = None
+        barred, crowded = None, ""
         while isinstance(claim, NotClaimed) and (claim.too_early or claim.over_budget or claim.may_pass):
             # This machine's clock is ahead of the store's, which decides: wait by its difference. Or the
             # account has had its orders of this second: wait for the next one's turn. Or a sale of the user
             # is out, and what it loses counts.
             waits()
             barred = claim.barred
-            ahead = (intent.due_at - claim.now).total_seconds() if claim.too_early else WAIT
-            await self._clock.sleep(ahead)
+            if claim.over_budget and claim.due_together > ENTRIES.a_second:
+                crowded = crowded_text(claim.due_together, intent.due_at)
+            await self._clock.sleep(_until_asked_again(claim, intent))
             claim, ends = await self._claim(intent, attempt, permit)
         if isinstance(claim, NotClaimed) and claim.too_late and barred is not None:
             claim = replace(claim, barred=barred)  # why it has become too late
-        return claim, ends
+        return claim, ends, crowded
 
     async def _claim(
         self, intent: OrderIntent, attempt: Attempt, permit: Permit
@@ -142,3 +145,12 @@ class OrderSender:
             return await broker.place(order, CALL_DEADLINE, leave_within)
         except Exception as odd:  # the port promises never to raise; if it does, the order may be there
             return Unknown(f"the broker's adapter failed: {type(odd).__name__}")
+
+
+def _until_asked_again(claim: NotClaimed, intent: OrderIntent) -> float:
+    """Return the seconds until a claim that may pass is made again, by the store's clock."""
+    if claim.too_early:
+        return (intent.due_at - claim.now).total_seconds()
+    if claim.over_budget and claim.turn_at is not None:
+        return max(WAIT, (claim.turn_at - claim.now).total_seconds())
+    return WAIT

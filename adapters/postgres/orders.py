@@ -1,8 +1,9 @@
 """Stores the order log in Postgres: intents, claims, answers, and what the order book showed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from adapters.postgres.claims import Claim, Claims
 from adapters.postgres.engine import Store
@@ -222,8 +223,10 @@ def _accepted(unit: UnitOfWork, row: OrderRow, broker_order_id: str) -> None:
 def _own(unit: UnitOfWork, row: OrderRow, broker_order_id: str) -> bool:
     """Keep the broker's first number for this attempt; tell whether it is new.
 
-    A second one goes to the timeline.
+    A second one goes to the timeline. A row of the order book whose number cannot be read has none.
     """
+    if not broker_order_id:
+        return False
     if row.broker_order_id is None:
         row.broker_order_id = broker_order_id
         row.acknowledged_at = unit.now
@@ -235,7 +238,7 @@ def _own(unit: UnitOfWork, row: OrderRow, broker_order_id: str) -> bool:
 
 
 def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
-    if row.broker_order_id not in (None, seen.broker_order_id):
+    if row.broker_order_id and seen.broker_order_id not in ("", row.broker_order_id):
         _own(unit, row, seen.broker_order_id)
         return  # another order under our tag: its fills are not this attempt's
     claimed = row.status != OrderStatus.PLANNED
@@ -248,10 +251,14 @@ def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     say_why(unit, row)
     if _own(unit, row, seen.broker_order_id) and claimed:
         _say(unit, row, EventKind.ORDER_FOUND, timeline.found_text(attempt_of(row), terms_of(row)))
+    was_unpriced = bool(row.filled_quantity) and row.average_price is None
     write_fill(unit, row, seen)
     if moved:
         row.message = seen.message
         _say_end(unit, row)
+    elif was_unpriced and row.average_price is not None:
+        row.message = seen.message
+        _say_price(unit, row)
 
 
 def _say_end(unit: UnitOfWork, row: OrderRow) -> None:
@@ -262,13 +269,32 @@ def _say_end(unit: UnitOfWork, row: OrderRow) -> None:
         _say(unit, row, EventKind.ORDER_CANCELLED, text)
 
 
+def _say_price(unit: UnitOfWork, row: OrderRow) -> None:
+    text = timeline.priced_text(attempt_of(row), terms_of(row))
+    data = {"price": str(row.average_price), "filled_quantity": str(row.filled_quantity)}
+    _say(unit, row, EventKind.PRICED, text, str(row.filled_quantity), data)
+
+
 def _say_rejected(unit: UnitOfWork, row: OrderRow) -> None:
     text = timeline.rejected_text(attempt_of(row), terms_of(row), row.message)
     _say(unit, row, EventKind.ORDER_REJECTED, text)
 
 
-def _say(unit: UnitOfWork, row: OrderRow, kind: EventKind, text: str, more: str = "") -> None:
-    data = {"order_id": str(row.order_id), "leg": row.leg, "attempt": str(row.attempt), "tag": row.tag}
+def _say(
+    unit: UnitOfWork,
+    row: OrderRow,
+    kind: EventKind,
+    text: str,
+    once: str = "",
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    data = {
+        "order_id": str(row.order_id),
+        "leg": row.leg,
+        "attempt": str(row.attempt),
+        "tag": row.tag,
+        **more,
+    }
     if row.broker_order_id:
         data["broker_order_id"] = row.broker_order_id
-    unit.say(kind, text, f"{kind}:{row.order_id}:{more}", data)
+    unit.say(kind, text, f"{kind}:{row.order_id}:{once}", data)

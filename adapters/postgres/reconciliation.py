@@ -1,10 +1,10 @@
 """Reads what the reconciler compares, of all users, in the worker's role."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, bindparam, case, func, or_, select, text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import to_sell
@@ -12,11 +12,24 @@ from adapters.postgres.order_rows import attempt_of, terms_of
 from adapters.postgres.starts import start_of, start_of_strategy
 from adapters.postgres.tables import OrderRow, StartRow, StrategyRow
 from domain.limits import ToSell
-from domain.order import Leg, OrderStatus
-from domain.reconciler import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow
+from domain.order import FINAL, Leg, OrderStatus
+from domain.reconciler import (
+    PRICE_SELDOM,
+    PRICE_SOON,
+    PRICE_SOON_FOR,
+    PRICED_AFTER_CLOSE,
+    DoubtfulOrder,
+    Owned,
+    RunningRow,
+    Slice,
+    SoldRow,
+    UnpricedOrder,
+)
 from domain.run import StartRun
 from domain.strategy import Phase, Position, Status
 
+ONE_DAY = timedelta(hours=16)
+"""The broker's order book is of one day: what was filled before has left it."""
 _IN_DOUBT = (OrderStatus.SENT.value, OrderStatus.ABSENT.value, OrderStatus.OPEN.value)
 """Open as well: an operator may say that the broker has it, and no run is there to follow it."""
 
@@ -91,6 +104,12 @@ class PostgresReconciliation:
             if (start := _start(strategy, written)) is not None
         ]
 
+    async def unpriced_orders(self) -> Sequence[UnpricedOrder]:
+        """Return the filled orders of today without a price that are due to be read again."""
+        async with self._store.read() as session:
+            rows = await session.scalars(_UNPRICED)
+            return [UnpricedOrder(attempt_of(order), terms_of(order)) for order in rows]
+
 
 def _doubtful_entry() -> ColumnElement[bool]:
     """Match entries of the newest round that are unanswered, or bought after their strategy had stopped.
@@ -160,6 +179,28 @@ _SOLD = (
     )
     .order_by(StrategyRow.updated_at)
     .limit(50)
+)
+_UNPRICED = (
+    select(OrderRow)
+    .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
+    .where(
+        text("orders.filled_quantity > 0 AND orders.average_price IS NULL"),  # the index's own condition
+        OrderRow.status.in_([status.value for status in FINAL]),
+        OrderRow.filled_at > func.now() - ONE_DAY,
+        or_(
+            OrderRow.trading_day != StrategyRow.trading_day,  # a newer START has its own close
+            StrategyRow.closes_at > func.now() - PRICED_AFTER_CLOSE,
+        ),
+        or_(
+            OrderRow.looked_up_at.is_(None),
+            OrderRow.looked_up_at < OrderRow.filled_at,
+            OrderRow.looked_up_at
+            < func.now()
+            - case((OrderRow.filled_at > func.now() - PRICE_SOON_FOR, PRICE_SOON), else_=PRICE_SELDOM),
+        ),
+    )
+    .order_by(OrderRow.filled_at)
+    .limit(200)
 )
 _OWNED = select(StrategyRow.strategy_id, StrategyRow.workflow_id, StrategyRow.position).where(
     StrategyRow.status == "running",  # written out, as the index's own condition is

@@ -22,6 +22,8 @@ from adapters.postgres.table_base import Base
 
 UNSETTLED = "status IN ('sent', 'absent', 'open')"
 """Orders that a run or an operator still has to deal with."""
+UNPRICED = "filled_quantity > 0 AND average_price IS NULL"
+"""Fills whose price the broker has not stated yet: few at any time."""
 LEFT = "status = 'stopped' AND position = 'bought' AND NOT kept"
 """Strategies that hold shares without the user's choice."""
 
@@ -180,6 +182,7 @@ class OrderRow(Base):
             "strategy_id",
             postgresql_where=sql("leg = 'entry' AND status IN ('sent', 'absent', 'open')"),
         ),
+        Index("ix_orders_unpriced", "filled_at", postgresql_where=sql(UNPRICED)),
         CheckConstraint("filled_quantity >= 0", name="filled_not_negative"),
     )
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from adapters.postgres.accounts import BrokerAccount
 from adapters.postgres.strategies import StrategyRecord
 from api.strategies.schemas import StrategyOut
+from domain.broker_login import NO_QUOTES
 from domain.money import PAISA, decimal_text
 from domain.overdue import STANDS_AFTER, Step, next_step, still_due_words
 from domain.session import clock_text, exchange_time
@@ -53,6 +54,7 @@ def shown(
             *_account_warnings(record),
             *_overdue_warnings(record, now),
             *_login_warnings(record, account, now),
+            *_quote_warnings(record, account),
             *_stop_warnings(record, price),
         ],
         created_at=record.created_at,
@@ -135,6 +137,12 @@ def _login_warnings(record: StrategyRecord, account: BrokerAccount | None, now: 
             f"The login at Zerodha has ended: log in again before {_moment(due)}, or nothing will be bought."
         ]
     return ["The login at Zerodha has ended: log in again now, the sale waits for it."]
+
+
+def _quote_warnings(record: StrategyRecord, account: BrokerAccount | None) -> list[str]:
+    buying = record.phase is Phase.WAITING and record.position is Position.NONE
+    no_quotes = account is not None and account.has_quotes is False
+    return [NO_QUOTES] if no_quotes and record.status is Status.RUNNING and buying else []
 
 
 def _moment(instant: datetime) -> str:

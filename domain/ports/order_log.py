@@ -38,6 +38,10 @@ class NotClaimed:
     """Why an entry may not be sent (`domain.limits`), in the user's words; nothing was written."""
     may_pass: bool = False
     """What bars it may be over in a moment: ask again."""
+    turn_at: datetime | None = None
+    """When an entry's turn comes, where more of its user's are due with it than the broker takes at once."""
+    due_together: int = 1
+    """The user's entries that are due at its instant, with it."""
 
 
 class OrderLog(Protocol):

@@ -116,7 +116,7 @@ class OrderRows:
 
     def saw(self, attempt: Attempt, seen: BrokerOrder) -> Attempt:
         row = self.row(attempt)
-        if row.broker_order_id not in (None, seen.broker_order_id):
+        if row.broker_order_id and seen.broker_order_id not in ("", row.broker_order_id):
             return row  # another order under our tag: its fills are not this attempt's
         if row.status is OrderStatus.PLANNED:  # sent without a claim: the store was away
             row = self.move(row, OrderEvent.CLAIM)
@@ -124,7 +124,7 @@ class OrderRows:
         row = self.move(
             row,
             seen.event,
-            broker_order_id=seen.broker_order_id,
+            broker_order_id=seen.broker_order_id or row.broker_order_id,
             quantity=seen.quantity if row.quantity is None else row.quantity,
         )
         grown = seen.filled_quantity > row.filled_quantity

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.errors import StoreUnavailable
 from domain.limits import ToSell
 from domain.ports import Clock
-from domain.reconciler import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow
+from domain.reconciler import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow, UnpricedOrder
 from domain.run import StartRun
 from domain.strategy import Phase, Position
 from tests.fakes.starts import id_of
@@ -28,13 +28,14 @@ class Row:
 
 @dataclass
 class MemoryReconciliation:
-    """Implements `domain.ports.Reconciliation`; `doubtful` is what a test says. `away` answers nothing."""
+    """Implements `domain.ports.Reconciliation`; `doubtful` and `unpriced` are what a test says. `away` answers nothing."""
 
     clock: Clock
     rows: dict[UUID, Row] = field(default_factory=dict)
     killed: set[UUID] = field(default_factory=set)
     """Users whose kill switch sells."""
     doubtful: list[DoubtfulOrder] = field(default_factory=list)
+    unpriced: list[UnpricedOrder] = field(default_factory=list)
     away: bool = False
 
     def run(self, start: StartRun, run_id: str) -> Row:
@@ -67,6 +68,10 @@ class MemoryReconciliation:
     async def doubtful_orders(self) -> Sequence[DoubtfulOrder]:
         self._reach()
         return self.doubtful
+
+    async def unpriced_orders(self) -> Sequence[UnpricedOrder]:
+        self._reach()
+        return self.unpriced
 
     async def sold(self, before: datetime) -> Sequence[SoldRow]:
         self._reach()

@@ -13,6 +13,7 @@ from tests.planted.prices import PRICE_BUGS
 from tests.planted.standing import STANDING_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
+from tests.planted.words import WORD_BUGS
 
 BUGS: tuple[Bug, ...] = (
     *ORDER_BUGS,
@@ -27,4 +28,5 @@ BUGS: tuple[Bug, ...] = (
     *PAPER_BUGS,
     *PORT_BUGS,
     *STANDING_BUGS,
+    *WORD_BUGS,
 )

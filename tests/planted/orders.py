@@ -255,8 +255,8 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "one unreadable quote fails the others",
         "A null beside good quotes: no stop of the account is watched.",
         "adapters/kite/mapping.py",
-        "        with suppress(Malformed):\n            found[name] = _quote(_object(row), seen_at)\n",
-        "        found[name] = _quote(_object(row), seen_at)\n",
+        "        with suppress(Malformed):\n            found[name] = _quote(an_object(row), seen_at)\n",
+        "        found[name] = _quote(an_object(row), seen_at)\n",
         (ROWS,),
     ),
     Bug(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 SINGLES = "tests/simulation/test_singles.py"
+HANDS = "tests/simulation/test_hands.py"
 TOGETHER = "tests/simulation/test_pairs.py::test_a_day_is_good_when_these_strike_together"
 LEG = "tests/unit/test_leg.py"
 DAY = "tests/unit/test_day.py"

@@ -7,6 +7,7 @@ from tests.planted.days import DAY_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
+from tests.planted.other_hands import HAND_BUGS
 from tests.planted.prices import PRICE_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
@@ -14,6 +15,7 @@ from tests.planted.watchers import WATCHER_BUGS
 BUGS: tuple[Bug, ...] = (
     *ORDER_BUGS,
     *ACCOUNT_BUGS,
+    *HAND_BUGS,
     *DAY_BUGS,
     *HOUSE_BUGS,
     *USER_BUGS,

@@ -150,8 +150,15 @@ def sales_are_explained(
     """
     if not (book.covers(terms.symbol) and positions.covers(terms.symbol)):
         return False
-    if _sold_today(positions, terms) == _explained_sales(book, terms):
-        return True
+    return _sold_today(positions, terms) == _explained_sales(book, terms) or only_converted(
+        book, positions, terms
+    )
+
+
+def only_converted(
+    book: Sequence[BrokerOrder], positions: Sequence[BrokerPosition], terms: OrderTerms
+) -> bool:
+    """Tell whether a conversion is all by which the two books differ; also where they do not differ."""
     ours, others = _beyond_orders(book, positions, terms)
     return ours[Side.SELL] == others[Side.BUY] and ours[Side.BUY] == others[Side.SELL]
 

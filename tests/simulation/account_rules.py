@@ -137,14 +137,13 @@ def in_the_account_of_its_start(day: Played) -> Iterator[str]:
 def nothing_due_stands_still(day: Played) -> Iterator[str]:
     """11: a sale that is not sent within a minute of its time is told."""
     until = SELL + ENDS_WITHIN
-    bought = sum(e.quantity for e in day.ledger if e.what == "filled" and e.side is Side.BUY and e.at < SELL)
     sent = any(e.what == "sent" and e.side is Side.SELL and e.at < until for e in day.ledger)
     over = day.stopped_at is not None and day.stopped_at < until
     if any(fault.point == "place.entry" and fault.action.startswith(UNSEEN) for fault in day.faults):
         return  # until the broker shows it, nobody can know that anything is due
     if any(words.endswith("keep") and at < SELL for at, words in day.events):
         return  # no sale is
-    if bought and left_of_ours(day) and not (sent or over) and not any(at < until for at in day.alarmed):
+    if _held_at(day, until) and not (sent or over) and not any(at < until for at in day.alarmed):
         yield f"nothing was sent until {until:g}, and nobody was told"
 
 
@@ -213,6 +212,18 @@ def _gone_at(day: Played) -> float | None:
             if ours > 0 and there <= 0 and step < 0:
                 return entry.at
     return None
+
+
+def _held_at(day: Played, until: float) -> int:
+    """Return how many shares can only have been ours at a moment, and before its sell time as well."""
+    ours = there = theirs = 0
+    for entry in day.ledger:
+        step = entry.quantity if entry.side is Side.BUY else -entry.quantity
+        if entry.at < until and entry.what == "filled" and (entry.at < SELL or step < 0):
+            ours, there = ours + step, there + step
+        elif entry.at < until and entry.what in OUTSIDE:
+            there, theirs = there + step, theirs + max(0, step)
+    return max(0, min(ours, there - theirs))
 
 
 def _something_else_fails(day: Played) -> bool:

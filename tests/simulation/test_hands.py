@@ -87,6 +87,11 @@ def test_a_hand_that_no_look_can_see_is_counted_apart(words: tuple[str, ...], in
         # What was converted leaves the books at odds for the day, and a sale without an answer beside it.
         ("time.holding: HAND CONVERT 4", "place.exit: lost nothing"),
         ("before.day: MIS", "time.holding: HAND CONVERT 4", "place.exit: lost"),
+        # One write of Postgres fails after it: the sale goes on without the store, by books at odds.
+        ("time.holding: HAND CONVERT 4", "log.deny.exit: fail"),
+        ("time.holding: HAND CONVERT", "log.leg.exit: down 40"),
+        # It goes on without the store while nothing can be proven, and the store comes back.
+        ("time.before_sale: BROKER ROWS 300", "log.leg.exit: down 3"),
         # The login dies at the stop, the user sells at the broker, and logs in again.
         ("time.holding: HAND LOGIN 40", "time.before_sale: HAND"),
         ("time.holding: HAND then DIP", "place.exit: dead login 40"),

@@ -1,6 +1,6 @@
 """Planted in what may be sold: the account is not ours alone."""
 
-from tests.planted.bug import HANDS, Bug
+from tests.planted.bug import HELD, SINGLES, Bug
 
 SELLABLE = "tests/unit/test_sellable.py"
 SOLD = "tests/unit/test_sold_positions.py"
@@ -12,7 +12,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "domain/sellable.py",
         "max(0, min(unsold, self.net + self.holdings - self.claims.older))",
         "unsold",
-        (HANDS,),
+        (HELD,),
     ),
     Bug(
         "an older claim is not one",
@@ -28,7 +28,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "execution/account_snapshot.py",
         "                await self._say_unread(intent, unsold)\n                return unsold\n",
         "                await self._say_unread(intent, unsold)\n                return 0\n",
-        (HANDS,),
+        (SINGLES,),
     ),
     Bug(
         "gone at the first look",
@@ -52,7 +52,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "execution/exit_policy.py",
         "        if quantity == 0:\n            raise ClosedOutside\n",
         "        if quantity is not None and quantity < missing:\n            raise ClosedOutside\n",
-        (HANDS,),
+        (HELD,),
     ),
     Bug(
         "a sold position is told once",

@@ -1,6 +1,6 @@
 """Planted where only another hand on the account shows it: conversions, other accounts, looks, odd rows."""
 
-from tests.planted.bug import HANDS, LEG, Bug
+from tests.planted.bug import HELD, LEG, MEETS, Bug
 
 HAND_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -9,7 +9,7 @@ HAND_BUGS: tuple[Bug, ...] = (
         "workflows/run_orders.py",
         "strategy.product, start.account)",
         "strategy.product)",
-        (HANDS,),
+        (HELD,),
     ),
     Bug(
         "shares of another product are ours",
@@ -17,7 +17,7 @@ HAND_BUGS: tuple[Bug, ...] = (
         "domain/sellable.py",
         "if (row.exchange, row.symbol, row.product) == (terms.exchange, terms.symbol, terms.product)",
         "if (row.exchange, row.symbol) == (terms.exchange, terms.symbol)",
-        (HANDS,),
+        (HELD,),
     ),
     Bug(
         "a scheduled sale does not look",
@@ -25,7 +25,7 @@ HAND_BUGS: tuple[Bug, ...] = (
         "execution/account_snapshot.py",
         "                return _require_all(account.sellable(intent.wanted), intent.wanted)\n",
         "                return None\n",
-        (HANDS,),
+        (HELD,),
     ),
     Bug(
         "a sale without Postgres does not look",
@@ -33,7 +33,15 @@ HAND_BUGS: tuple[Bug, ...] = (
         "execution/degraded_exit.py",
         "        return Account(net, held_before).sellable(order.bought - seen.sold)\n",
         "        return order.bought - seen.sold\n",
-        (HANDS,),
+        (MEETS,),
+    ),
+    Bug(
+        "a sale without Postgres is never given back",
+        "The broker's books are at odds: it waits for them, though the store has answered again long since.",
+        "execution/degraded_exit.py",
+        "            if self._clock.monotonic() >= until:\n",
+        "            if self._clock.monotonic() < 0:\n",
+        (MEETS,),
     ),
     Bug(
         "a conversion is never believed",
@@ -41,7 +49,7 @@ HAND_BUGS: tuple[Bug, ...] = (
         "execution/account_snapshot.py",
         "                steady = now - since >= STEADY and",
         "                steady = now - since >= 3600 * STEADY and",
-        (HANDS,),
+        (HELD,),
     ),
     Bug(
         "an unreadable row of the account is a sale by hand",
@@ -49,15 +57,15 @@ HAND_BUGS: tuple[Bug, ...] = (
         "domain/sellable.py",
         "    if not positions.covers(terms.symbol):\n        return None\n",
         "",
-        (HANDS,),
+        (HELD,),
     ),
     Bug(
         "a conversion leaves a lost sale in doubt for the day",
         "The position book shows a sale that no order explains: what is left is never sold.",
         "domain/leg.py",
         "    return ours[Side.SELL] == others[Side.BUY] and ours[Side.BUY] == others[Side.SELL]\n",
-        "    return False\n",
-        (HANDS,),
+        "    return not book and not positions\n",
+        (MEETS,),
     ),
     Bug(
         "a conversion explains a sale that the order book hides",

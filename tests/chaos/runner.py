@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from tests.chaos.breaker import Breaker
+from tests.chaos.hand_plan import with_hands
 from tests.chaos.plan import ADOPTED_IN, Plan, fault_free, is_calm
 from tests.chaos.player import Player
 from tests.chaos.report import show
@@ -208,6 +209,7 @@ def summary(plan: Plan, script: dict[str, Any], verdict: dict[str, Any]) -> dict
     kills.update(f"at {row['target']}" for row in log if row["what"] == "failpoint")
     kills.update(f"{row['target']} frozen" for row in log if row["what"] == "freeze")
     kills.update(row["target"] for row in log if row["what"] in ("flush", "terminate"))
+    faults.update(f"unreadable row in {row['target']}" for row in log if row["what"] == "rows")
     return {
         "seed": plan.seed,
         "days": len(plan.days),
@@ -216,6 +218,8 @@ def summary(plan: Plan, script: dict[str, Any], verdict: dict[str, Any]) -> dict
         "kinds": dict(Counter(day.kind for day in plan.days)),
         "faults": dict(sorted(faults.items())),
         "kills": dict(sorted(kills.items())),
+        "hands": verdict.get("hands", {}),
+        "window": verdict.get("window", {}),
         "outcomes": verdict.get("outcomes", {}),
         "as_planned": verdict.get("as_planned", {}),
         "checked": verdict.get("checked", {}),
@@ -242,7 +246,7 @@ def main() -> int:
     wish, console = arguments(), Console()
     console.print(f"Chaos: {wish.days} days, {wish.lanes} at a time, seed {wish.seed}", highlight=False)
     home = Path(tempfile.mkdtemp(prefix="stopwatch-chaos-"))
-    plan = Plan.made(wish.seed, wish.days, wish.lanes, wish.extras)
+    plan = with_hands(Plan.made(wish.seed, wish.days, wish.lanes, wish.extras))
     result = asyncio.run(run(plan, home, console))
     show(result, console)
     if wish.out is not None:

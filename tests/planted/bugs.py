@@ -8,6 +8,7 @@ from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.other_hands import HAND_BUGS
+from tests.planted.paper import PAPER_BUGS
 from tests.planted.prices import PRICE_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
@@ -23,4 +24,5 @@ BUGS: tuple[Bug, ...] = (
     *WATCHER_BUGS,
     *IDENTITY_BUGS,
     *PRICE_BUGS,
+    *PAPER_BUGS,
 )

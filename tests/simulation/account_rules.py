@@ -16,6 +16,7 @@ from domain.order import Side
 from domain.strategy import Outcome
 from tests.simulation.day import CLOSE, SELL, Played
 from tests.simulation.exchange import OURS, Entry
+from tests.simulation.faults import Fault
 
 OUTSIDE = frozenset({"by hand", "converted", "squared off"})
 """What others did to the account, in the ledger's words."""
@@ -139,8 +140,8 @@ def nothing_due_stands_still(day: Played) -> Iterator[str]:
     until = SELL + ENDS_WITHIN
     sent = any(e.what == "sent" and e.side is Side.SELL and e.at < until for e in day.ledger)
     over = day.stopped_at is not None and day.stopped_at < until
-    if any(fault.point == "place.entry" and fault.action.startswith(UNSEEN) for fault in day.faults):
-        return  # until the broker shows it, nobody can know that anything is due
+    if any(_hides_the_entry(fault) for fault in day.faults):
+        return  # until the broker shows it, the run cannot know that anything is due
     if any(words.endswith("keep") and at < SELL for at, words in day.events):
         return  # no sale is
     if _held_at(day, until) and not (sent or over) and not any(at < until for at in day.alarmed):
@@ -212,6 +213,11 @@ def _gone_at(day: Played) -> float | None:
             if ours > 0 and there <= 0 and step < 0:
                 return entry.at
     return None
+
+
+def _hides_the_entry(fault: Fault) -> bool:
+    late = fault.point == "place.entry" and fault.action.startswith(UNSEEN)
+    return late or (fault.point == "read.orders" and fault.action.startswith("down"))
 
 
 def _held_at(day: Played, until: float) -> int:

@@ -62,7 +62,7 @@ def gone(case: Case) -> Found:
         ):
             late = "never" if stopped is None else f"{stopped - at:.1f} s later"
             yield Violation("9", f"its shares were gone, and it ended {late}", strategy_id)
-        elif stopped > at + WINDOW and not _says_outside(case, strategy_id, row):
+        elif row["outcome"] != "kept" and stopped > at + WINDOW and not _says_outside(case, strategy_id, row):
             yield Violation("9", f"its shares were gone, but it says {row['outcome']}", strategy_id)
 
 
@@ -183,7 +183,7 @@ def _oversold_is_told(case: Case, sale: _Short) -> bool:
     """Tell whether a strategy of that account and symbol says that more was sold than there was."""
     user, symbol, _ = sale.place
     return any(
-        bool(row.get("oversold_quantity")) or _says(case, strategy_id, "oversold", "more than")
+        bool(row.get("oversold_quantity")) or _says(case, strategy_id, "is short of")
         for strategy_id, row in case.seen.strategies.items()
         if case.played.get(strategy_id, {}).get("user") == user and row.get("symbol", symbol) == symbol
     )

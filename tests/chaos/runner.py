@@ -25,6 +25,8 @@ from tests.chaos.world import SETTINGS, World
 
 LANES = 40
 POLL = 0.5
+TOLD_WITHIN = 45.0
+"""Seconds after the last hand has moved, in which an account is read again and what is wrong with it told."""
 TELL_EVERY = 10.0
 CHECK_WITHIN = 900
 # One symbol a lane: a price that falls for one must not fall for another.
@@ -99,7 +101,10 @@ class Run:
             self._records.append(await player.play(day))
 
     async def _shown(self) -> None:
-        """Wait until what the books hide is shown: an entry that turns up late is adopted first."""
+        """Wait until what the books hide is shown, and what another hand did is told.
+
+        An entry that turns up late is adopted first.
+        """
         hidden = [
             record["ended"] + fault.delay
             for record, day in (
@@ -108,7 +113,8 @@ class Run:
             for fault in day.faults
             if fault.kind == "late_visibility"
         ]
-        left = max(hidden, default=0) + ADOPTED_IN / 2 - time.time()
+        moved = [act["at"] for record in self._records for act in record["acts"] if act.get("moves")]
+        left = max(max(hidden, default=0) + ADOPTED_IN / 2, max(moved, default=0) + TOLD_WITHIN) - time.time()
         await asyncio.sleep(max(0, left))
 
     async def _ended(self, strategy_id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ HAND_BUGS: tuple[Bug, ...] = (
         "workflows/run_orders.py",
         "strategy.product, start.account)",
         "strategy.product)",
-        (HELD,),
+        (MEETS,),
     ),
     Bug(
         "shares of another product are ours",
@@ -57,7 +57,7 @@ HAND_BUGS: tuple[Bug, ...] = (
         "domain/sellable.py",
         "    if not positions.covers(terms.symbol):\n        return None\n",
         "",
-        (HELD,),
+        (MEETS,),
     ),
     Bug(
         "a conversion leaves a lost sale in doubt for the day",

@@ -15,7 +15,7 @@ from typing import Self
 from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StoreUnavailable
 from domain.failpoint import failpoint
-from domain.leg import Horizons, exit_may_be_resent
+from domain.leg import Horizons, exit_may_be_resent, only_converted
 from domain.order import CALL_DEADLINE, FINAL, LEAVE_WITHIN, BrokerOrder, OrderRequest, OrderStatus
 from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
@@ -33,6 +33,8 @@ STORE_ANSWERS = 0.5
 """Seconds the store gets to answer before a sale goes on without it."""
 PROOF_LASTS = timedelta(seconds=30)
 """How old the reading of the books may be that a sale is sent by."""
+PROVES_WITHIN = 45.0
+"""Seconds after which a sale that nothing is proven for is given back to the run: the store may be back."""
 GONE_LOOKS = 3
 """Looks in a row that must show no share left before a sale ends as closed outside."""
 
@@ -115,14 +117,17 @@ class DegradedExit:
     async def exit(self, request: OffBooksExit, halt: asyncio.Event, sending: Callable[[], None]) -> Exited:
         """Sell what both of the broker's books prove is still held, at most once under this number.
 
-        `sending` is called just before the order leaves. Raises `NotPlaced`, `InDoubt`, `LoginNeeded`.
+        `sending` is called just before the order leaves. Raises `NotPlaced`, also where nothing could be
+        proven within `PROVES_WITHIN`, `InDoubt`, `LoginNeeded`.
         """
         order = request.order
         sale = _Sale.of(order, await self._brokers.of(order.key.user_id, order.terms.account))
         await self._clock.sleep(CLAIMS_ARE_OVER)
         doubt_ends = self._doubt_ends(request.in_flight_since)
-        gone = 0
+        gone, until = 0, self._clock.monotonic() + PROVES_WITHIN
         while not halt.is_set():
+            if self._clock.monotonic() >= until:
+                raise NotPlaced("the broker's books prove nothing; the store is asked again")
             proof = Deadline.of(self._clock, PROOF_LASTS)
             seen = await sale.look()
             if seen is not None:
@@ -213,7 +218,8 @@ class DegradedExit:
             return None
         if book is None or positions is None:
             return None
-        if sale.among(book).rows != seen.rows or not books_agree(book, positions, order.terms):
+        agree = books_agree(book, positions, order.terms) or only_converted(book, positions, order.terms)
+        if sale.among(book).rows != seen.rows or not agree:
             return None
         if not exit_may_be_resent((), book, positions, order.terms, self._clock.now(), self._horizons):
             return None

@@ -28,7 +28,7 @@ class Row:
 
 @dataclass
 class MemoryReconciliation:
-    """Implements `domain.ports.Reconciliation`; `doubtful` and `unpriced` are what a test says. `away` answers nothing."""
+    """Implements `domain.ports.Reconciliation`; orders are what a test says. `away` answers nothing."""
 
     clock: Clock
     rows: dict[UUID, Row] = field(default_factory=dict)

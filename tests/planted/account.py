@@ -1,6 +1,6 @@
 """Planted in what may be sold: the account is not ours alone."""
 
-from tests.planted.bug import SINGLES, Bug
+from tests.planted.bug import HELD, SINGLES, Bug
 
 SELLABLE = "tests/unit/test_sellable.py"
 SOLD = "tests/unit/test_sold_positions.py"
@@ -17,7 +17,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "domain/sellable.py",
         "max(0, min(unsold, left))",
         "unsold",
-        (SINGLES,),
+        (HELD,),
     ),
     Bug(
         "an older claim is not one",
@@ -233,7 +233,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "execution/exit_policy.py",
         "        if quantity == 0:\n            raise ClosedOutside\n",
         "        if quantity is not None and quantity < missing:\n            raise ClosedOutside\n",
-        (SINGLES,),
+        (HELD,),
     ),
     Bug(
         "a sold position is told once",

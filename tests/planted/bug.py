@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 SINGLES = "tests/simulation/test_singles.py"
+HANDS = "tests/simulation/test_hands.py"
+HELD = f"{HANDS}::test_a_run_ends_as_it_should_when_a_hand_moves_while_it_holds"
+MEETS = f"{HANDS}::test_a_day_is_good_when_a_hand_and_a_fault_meet"
 TOGETHER = "tests/simulation/test_pairs.py::test_a_day_is_good_when_these_strike_together"
 LEG = "tests/unit/test_leg.py"
 DAY = "tests/unit/test_day.py"

@@ -7,6 +7,7 @@ from tests.planted.days import DAY_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
+from tests.planted.other_hands import HAND_BUGS
 from tests.planted.paper import PAPER_BUGS
 from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
@@ -18,6 +19,7 @@ from tests.planted.words import WORD_BUGS
 BUGS: tuple[Bug, ...] = (
     *ORDER_BUGS,
     *ACCOUNT_BUGS,
+    *HAND_BUGS,
     *DAY_BUGS,
     *HOUSE_BUGS,
     *USER_BUGS,

@@ -111,8 +111,8 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "a difference is told at every reading",
         "An alert and a line every half minute, for hours.",
         "domain/account_watch.py",
-        "    return noted(claim, finding) != claim.noted\n",
-        "    return finding != Finding()\n",
+        "noted(claim, finding) != claim.noted",
+        "finding != Finding()",
         (WATCH,),
     ),
     Bug(

@@ -199,7 +199,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "a run that is told that its shares are gone does not look",
         "Bought back since, they are held without a stop.",
         "execution/exits.py",
-        "return await self._accounts.sellable(patient, exited.held, broker, asyncio.Event()) == 0",
+        "return await self._accounts.shows_none(intent, exited.held, broker)",
         "return True",
         (GONE,),
     ),

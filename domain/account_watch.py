@@ -83,8 +83,11 @@ def unread(state: AccountState, reading: Reading) -> frozenset[str]:
 
 
 def is_news(claim: Claim, finding: Finding) -> bool:
-    """Tell whether a finding differs from what is written on the strategy."""
-    return noted(claim, finding) != claim.noted
+    """Tell whether a finding differs from what is written on the strategy.
+
+    What a stopped strategy has left over is compared no more: only its claim counts.
+    """
+    return (claim.running or not claim.held) and noted(claim, finding) != claim.noted
 
 
 def judge(state: AccountState, reading: Reading, before: Mapping[UUID, Shown], now: float) -> Verdict:

@@ -159,6 +159,8 @@ def only_converted(
     book: Sequence[BrokerOrder], positions: Sequence[BrokerPosition], terms: OrderTerms
 ) -> bool:
     """Tell whether a conversion is all by which the two books differ; also where they do not differ."""
+    if any(row.side is None and (row.exchange, row.symbol) == (terms.exchange, terms.symbol) for row in book):
+        return False  # an order whose side could not be read explains neither purchase nor sale
     ours, others = _beyond_orders(book, positions, terms)
     return ours[Side.SELL] == others[Side.BUY] and ours[Side.BUY] == others[Side.SELL]
 
@@ -210,7 +212,7 @@ def _beyond_orders(
             of[Side.BUY] += row.day_buy_quantity
             of[Side.SELL] += row.day_sell_quantity
     for order in book:
-        if (order.exchange, order.symbol) == here:
+        if (order.exchange, order.symbol) == here and order.side is not None:
             beyond[order.product != terms.product][order.side] -= order.filled_quantity
     return beyond
 

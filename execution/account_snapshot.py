@@ -21,7 +21,7 @@ from execution.order_intent import OrderIntent
 LOOK_EVERY = 0.5
 """Seconds between two readings of an account that does not cover a sale, or could not be read."""
 STOP_WAITS_CLAIMED = 1.5
-"""Seconds a stop-loss waits for the account beside its claim, which lasts two."""
+"""Seconds a stop-loss waits for the account beside its claim, which lasts two; or behind its run's look."""
 LOOK_SOON = 0.1
 SNAPSHOT_LASTS = timedelta(seconds=60)
 """How old a reading may be that a sale is sent by: much may have happened at the broker since."""
@@ -103,6 +103,14 @@ class AccountSnapshots:
             if self._clock.monotonic() + LOOK_SOON >= until:
                 return None
             await self._clock.sleep(LOOK_SOON)
+
+    async def shows_none(self, intent: OrderIntent, unsold: int, broker: Broker) -> bool:
+        """Tell whether the account, read once, shows none of `unsold` shares that were found gone before.
+
+        False where it cannot be read within `STOP_WAITS_CLAIMED` seconds, or an order is on its way.
+        """
+        account = await self._read(intent, unsold, broker, STOP_WAITS_CLAIMED)
+        return account is not None and not account.claims.in_flight and account.sellable(unsold) == 0
 
     async def _read(
         self, intent: OrderIntent, unsold: int, broker: Broker, seconds: float | None

@@ -32,9 +32,11 @@ from execution.order_book import noting_a_dead_login
 
 LOOK_EVERY = 0.5
 """Seconds between two looks for accounts that are due."""
-HOLDERS_EVERY = 10
-"""Of so many looks, one takes up new holders: it reads every running strategy."""
-AT_ONCE = 8
+LOOK_WHEN_BUSY = 0.1
+"""The same while as many are read as may be: more are due, probably."""
+HOLDERS_EVERY = 5.0
+"""Seconds between two looks for new holders: each reads every running strategy."""
+AT_ONCE = 24
 """Accounts that one process reads at the same time."""
 READ_WITHIN = 18.0
 """Seconds a reading may take, all its questions together; a turn lasts longer."""
@@ -51,14 +53,14 @@ class AccountWatch:
         self._alerts = alerts
         self._clock = clock
         self._reading: set[asyncio.Task[None]] = set()
-        self._looks = 0
+        self._holders_at = float("-inf")
 
     async def run(self) -> None:
         """Watch until cancelled."""
         try:
             while True:
                 await self.look()
-                await self._clock.sleep(LOOK_EVERY)
+                await self._clock.sleep(LOOK_EVERY if len(self._reading) < AT_ONCE else LOOK_WHEN_BUSY)
         finally:
             for task in self._reading:
                 task.cancel()
@@ -67,9 +69,10 @@ class AccountWatch:
     async def look(self) -> None:
         """Begin to read the accounts that are due. A slow one holds up none of the others."""
         try:
-            if self._looks % HOLDERS_EVERY == 0:
+            now = self._clock.monotonic()
+            if now - self._holders_at >= HOLDERS_EVERY:
                 await self._reads.note_holders()
-            self._looks += 1
+                self._holders_at = now
             await self._reads.note_entries()
             free = AT_ONCE - len(self._reading)
             for turn in await self._reads.take(free) if free else ():

@@ -25,8 +25,6 @@ from execution.order_intent import ClosedOutside, NotPlaced, OrderIntent, TooLat
 from execution.runtime_lock import RuntimeLock
 from execution.untracked_orders import UntrackedOrders
 
-LOOKS_OUTSIDE = 3.0
-"""Seconds a run's look for its shares may take that were found gone: two readings of the account."""
 READINGS = 2
 """How often the books are read, seconds apart, before shares are sold that another may be selling."""
 
@@ -96,16 +94,14 @@ class Exits:
     async def _is_gone(self, intent: OrderIntent, exited: Exited) -> bool:
         """Tell whether the account shows none of the shares that are held, where it was found so before.
 
-        A look that does not end soon tells nothing: a stop that is hit must not wait behind it.
+        One look that ends soon: a stop that is hit must not wait behind it.
         """
         if not exited.held or (await self._log.other_claims(intent.key)).missing < exited.held:
             return False
-        patient = replace(intent, patience=None)
         try:
             broker = await self._brokers.of(intent.key.user_id, intent.terms.account)
-            async with asyncio.timeout(LOOKS_OUTSIDE):
-                return await self._accounts.sellable(patient, exited.held, broker, asyncio.Event()) == 0
-        except (LoginNeeded, BrokerNotConnected, BrokerUnavailable, TimeoutError):
+            return await self._accounts.shows_none(intent, exited.held, broker)
+        except (LoginNeeded, BrokerNotConnected, BrokerUnavailable):
             return False
 
     async def sell_scheduled(self, order: ExitOrder, scheduled: Attempt) -> None:

@@ -73,7 +73,13 @@ WHERE reads.user_id = :user_id AND reads.account = :account AND strategies.user_
 """
 )
 _READ_AGAIN = text(
-    "UPDATE strategies SET unread_since = NULL WHERE user_id = :user_id AND unread_since IS NOT NULL"
+    """
+UPDATE strategies SET unread_since = NULL
+WHERE user_id = :user_id AND unread_since IS NOT NULL AND EXISTS (
+    SELECT FROM strategies AS held LEFT JOIN starts ON starts.start_id = held.start_id
+    WHERE held.strategy_id = strategies.strategy_id AND coalesce(starts.account, '') = :account
+)
+"""
 )
 
 
@@ -116,9 +122,8 @@ class AccountFindings:
         await self._run(_UNREAD, turn)
 
     async def forget_unread(self, turn: ReadTurn) -> None:
-        """Drop that warning from the user's strategies."""
-        async with self._store.statement() as connection:
-            await connection.execute(_READ_AGAIN, {"user_id": turn.user_id})
+        """Drop that warning from the account's strategies."""
+        await self._run(_READ_AGAIN, turn)
 
     async def _write(self, strategy_id: UUID, user_id: UUID, apply: Callable[[UnitOfWork], None]) -> None:
         try:

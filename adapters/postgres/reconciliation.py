@@ -166,10 +166,12 @@ _SOLD = (
                 StrategyRow.position == Position.SOLD.value,
                 StrategyRow.phase.in_([Phase.ENTERING.value, Phase.HOLDING.value]),
             ),
-            # Gone at the broker, as the account showed twice: the run looks itself, and ends.
+            # Gone at the broker, as the account showed twice: the run looks itself, and ends. Not where the
+            # account cannot be read: it would look in vain, again and again.
             and_(
                 StrategyRow.position == Position.BOUGHT.value,
                 StrategyRow.phase == Phase.HOLDING.value,
+                StrategyRow.unread_since.is_(None),
                 StrategyRow.missing_quantity >= StrategyRow.bought_quantity - StrategyRow.sold_quantity,
             ),
         ),

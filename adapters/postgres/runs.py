@@ -241,7 +241,7 @@ def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
 
 
 def _forget_account(strategy: StrategyRow) -> None:
-    """Drop the warnings about the account: what is missing is told by the outcome from here on."""
+    """Drop the warnings about the account, which is compared for runs only."""
     strategy.missing_quantity = 0
     strategy.missing_since = strategy.missing_note = strategy.unread_since = None
 
@@ -275,8 +275,7 @@ def _finish(unit: UnitOfWork, request: FinishRun) -> None:
     strategy.position, strategy.outside_quantity = position.value, request.outside
     strategy.kept = request.outcome is Outcome.KEPT and position is Position.BOUGHT
     strategy.stopped_at = unit.now
-    if position is not Position.BOUGHT:
-        _forget_account(strategy)
+    _forget_account(strategy)
     _close_intents(unit, request.detail)
     text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
     data = {"outcome": request.outcome.value}

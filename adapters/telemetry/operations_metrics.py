@@ -39,7 +39,7 @@ class OperationsMetrics:
         )
         self.left = gauge("positions_left", "Stopped strategies that hold shares nobody chose to keep")
         self.oversold = gauge(
-            "positions_oversold", "Stopped strategies that sold more today than they bought"
+            "positions_oversold", "Strategies that sold more today than they bought, or than the account had"
         )
         self.logins_today = gauge(
             "logins_needed", "Orders due later today whose login does not last until then"
@@ -127,7 +127,9 @@ class OperationsWatch:
         return len(await self._operator_alerts.left_over())
 
     async def _oversold(self) -> int:
-        return len(await self._operator_alerts.sold_twice())
+        differing = await self._operator_alerts.differing()
+        short = sum(one.kind == "oversold" for one in differing)
+        return short + len(await self._operator_alerts.sold_twice())
 
     async def _round_age(self) -> float:
         self.still = None  # unknown, unless the next line finds out

@@ -79,6 +79,27 @@ async def test_a_run_whose_shares_the_user_has_sold_ends_by_itself(
     assert any("nothing is left to sell" in line for line in await lines(trader, strategy_id))
 
 
+async def test_a_run_whose_shares_the_user_has_converted_ends_by_itself(
+    product: Product, trader: Trader
+) -> None:
+    strategy_id = await holding(trader)
+    account = trader.account
+    headers = {"Authorization": f"token {account['api_key']}:{account['access_token']}"}
+    conversion = {
+        "exchange": "NSE",
+        "tradingsymbol": "TCS",
+        "transaction_type": "BUY",
+        "position_type": "day",
+        "quantity": "10",
+        "old_product": "MIS",
+        "new_product": "CNC",
+    }
+    async with httpx.AsyncClient(base_url=product.endpoints["paper"], headers=headers) as kite:
+        assert (await kite.put("/portfolio/positions", data=conversion)).status_code == 200
+    assert_closed_outside(await ended(trader, strategy_id))
+    assert await net(trader) == 10, "they are the user's, under their new product"
+
+
 async def test_a_part_sold_by_hand_is_a_warning_and_the_exit_sells_the_rest(
     product: Product, trader: Trader
 ) -> None:

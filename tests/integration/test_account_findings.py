@@ -135,6 +135,9 @@ async def test_a_run_whose_shares_are_found_gone_is_told_as_long_as_they_are(
     await reads.note(await claim_of(reads, desk), Finding(10))
     assert await told()
     assert await told(), "again, until the run has ended"
+    await change(desk, unread_since=just_now())
+    assert not await told(), "it would look in vain"
+    await change(desk, unread_since=None)
     await reads.note(await claim_of(reads, desk), Finding())
     assert not await told()
 

@@ -144,6 +144,16 @@ def test_what_is_written_already_is_not_told_again() -> None:
     assert not verdict.unsettled
 
 
+def test_what_a_stopped_strategy_has_left_over_is_only_a_claim() -> None:
+    left_over = replace(claim(FIRST), running=False)
+    state = AccountState((left_over, claim(SECOND)))
+    read = reading(0, 20, 20)
+    first = judge(state, read, {}, 0).unsettled
+    assert set(first) == {SECOND}
+    assert not state.claims[0].running
+    assert settled(state, read, first, 1) == [Finding(10)]
+
+
 def test_shares_that_are_back_clear_the_difference() -> None:
     told = replace(claim(), noted=noted(claim(), Finding(10)))
     state = AccountState((told,))

@@ -279,8 +279,8 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "an unreadable position row is zero",
         "What was sold today is not known, and the sale is sent again.",
         "domain/leg.py",
-        "        and positions.covers(terms.symbol)\n",
-        "",
+        "    if not (book.covers(terms.symbol) and positions.covers(terms.symbol)):\n",
+        "    if not book.covers(terms.symbol):\n",
         (LEG,),
     ),
     Bug(

@@ -71,9 +71,11 @@ class Reach:
                     yield Fault(point, nth, action)
 
 
-EVERYTHING = Reach(everything_at)
 USUAL = Reach()
 HANDS = Reach(hands_at)
+FIRST_HANDS = Reach(hands_at, 1)
+FIRST_USUAL = Reach(actions_at, 1)
+FIRST_OF_ALL = Reach(everything_at, 1)
 CHOSEN = Reach(chosen_at, 1)
 
 

@@ -6,10 +6,9 @@ from domain.strategy import Outcome, Product
 from tests.simulation.account_rules import inside_the_window, taken
 from tests.simulation.checker import judge
 from tests.simulation.day import BEFORE, Played, play
-from tests.simulation.explore import ENDINGS, HANDS, Reach, singles
-from tests.simulation.faults import Fault, hands_at
+from tests.simulation.explore import ENDINGS, FIRST_HANDS, HANDS, singles
+from tests.simulation.faults import Fault
 
-FIRST = Reach(hands_at, 1)
 PRODUCTS = {"CNC": (), "MIS": (Fault(BEFORE, 1, "MIS"),)}
 
 
@@ -22,7 +21,7 @@ def played(*words: str) -> Played:
 def test_nothing_is_sold_short_or_forgotten_whatever_hand_moves_at_any_step(
     ending: str, product: str
 ) -> None:
-    explored = singles((*PRODUCTS[product], *ENDINGS[ending]), FIRST)
+    explored = singles((*PRODUCTS[product], *ENDINGS[ending]), FIRST_HANDS)
     assert explored.days > 300
     assert explored.inside, "no hand was in the window between the last look and the order"
     assert not explored.failures, "\n".join(explored.failures[:20])

@@ -25,7 +25,6 @@ from typing import Any
 from adapters.kite.fields import Malformed, an_object, quantity, text, text_or_empty
 from domain.errors import BrokerUnavailable
 
-SHARES = frozenset({"NSE", "BSE"})
 DELIVERED = frozenset({"", "CNC"})
 
 

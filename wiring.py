@@ -32,6 +32,7 @@ from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
 from adapters.notifications.services import Services
 from adapters.notifications.webhook import Webhooks
+from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
@@ -59,6 +60,7 @@ from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker_metrics import WorkerMetrics
 from domain.leg import Horizons
 from domain.ports import Alerts, Courier, Outbox
+from execution.account_watch import AccountWatch
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
@@ -194,6 +196,28 @@ def build_components(
         NotificationActivities(notifiers.outbox, notifiers.courier, dependencies.clock).deliver_notices,
     ]
     return WorkerComponents(found, scheduled_orders, fast)
+
+
+def account_watch(
+    settings: Settings, dependencies: Dependencies, alerts: Alerts, stack: AsyncExitStack
+) -> AccountWatch:
+    """Wire the account watch on connections and logins of its own: no order waits for a reading.
+
+    What the broker answers to a reading does not count as a proof of an order's login.
+    """
+    store = Store.open(
+        settings.need("database_url_worker"), pool_size=2, application="stopwatch worker, accounts"
+    )
+    stack.push_async_callback(store.close)
+    egress = Egress.of(settings.kite_root, settings.egress)
+    brokers = KiteBrokers(
+        VaultCredentials(Credentials(store), dependencies.opener, egress),
+        settings.kite_root,
+        dependencies.clock,
+        dependencies.pool,
+    )
+    stack.callback(brokers.close)
+    return AccountWatch(PostgresAccountReads(store), brokers, alerts, dependencies.clock)
 
 
 async def open_notifiers(

@@ -5,7 +5,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
@@ -38,7 +38,14 @@ from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from adapters.temporal.stuck_runs import counting_stuck_runs
 from settings import MissingSetting, Settings, what_is_wrong
-from wiring import WorkerComponents, build_components, build_dependencies, dependency_watch, open_notifiers
+from wiring import (
+    WorkerComponents,
+    account_watch,
+    build_components,
+    build_dependencies,
+    dependency_watch,
+    open_notifiers,
+)
 from workflows.client import start_notifications, start_reconciler
 from workflows.sandbox import fast_runner
 from workflows.versions import carried_out, deployment
@@ -94,6 +101,8 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(shown)
         await stack.enter_async_context(_worker(settings, work.activities, client))
         await stack.enter_async_context(_background_orders(settings, work))
+        accounts = account_watch(settings, dependencies, notifiers.alerts, stack)
+        await stack.enter_async_context(_running(accounts.run()))
         watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)
         keeping = asyncio.create_task(_keep_endless_runs(client, settings.temporal_task_queue))
@@ -124,6 +133,17 @@ async def _keep_endless_runs(client: Client, task_queue: str) -> None:
             except (RPCError, RuntimeError) as away:
                 structlog.get_logger().warning(f"{name} could not be started", reason=str(away))
         await asyncio.sleep(KEEP_CHECK)
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run work beside the context, and wait for its end after cancelling it."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

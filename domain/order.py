@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -105,6 +105,14 @@ CLAIM_LASTS = timedelta(seconds=2)
 """How long after its claim the claimer may call the broker (design section 4, rule 2)."""
 CALL_DEADLINE = 5.0
 """Seconds one order call may take in all; then its outcome is unknown. Kite's client waits 7 s per read."""
+
+_TAG_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+
+
+def is_foreign(tags: Collection[str]) -> bool:
+    """Tell whether an order with these tags is not this product's, by the form of the tags."""
+    return not any(len(tag) == TAG_LENGTH and _TAG_LETTERS.issuperset(tag) for tag in tags)
+
 
 OFF_BOOKS_BLOCK = 1000
 """Attempts that were sent without a store are numbered 1000, 2000, …; ordinary ones count on between them."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from domain.errors import BrokerRefused, BrokerUnavailable, StopwatchError, StoreUnavailable
 from domain.order import Reason
 from domain.ports import Broker, Brokers, Clock, OrderLog
-from domain.sellable import Account, books_agree, bought_today, net_position
+from domain.sellable import STEADY, Account, OtherClaims, books_agree, bought_today, net_position
 from domain.strategy import Product
 from domain.timeline import EventKind
 from execution.order_book import noting_a_dead_login
@@ -19,13 +19,8 @@ from execution.order_intent import OrderIntent
 LOOK_EVERY = 0.5
 """Seconds between two readings of an account that does not cover a sale, or could not be read."""
 STOP_WAITS_CLAIMED = 1.5
-"""Seconds a stop-loss waits for the account beside its claim, which lasts two."""
+"""Seconds a stop-loss waits for the account beside its claim, which lasts two; or behind its run's look."""
 LOOK_SOON = 0.1
-STEADY = 15.0
-"""Seconds a position must show the same shortfall to be believed against an order book that disagrees.
-
-A conversion leaves the two at odds for the rest of the day; a position book that lags catches up in a second.
-"""
 
 
 class NotCovered(StopwatchError):
@@ -97,7 +92,7 @@ class AccountSnapshots:
         net = net_position(positions, intent.terms)
         if net is None or bought_today(positions, intent.terms) < unsold:
             return None
-        return Account(net, 0, claims).sellable(unsold)
+        return _by_position(net, claims).sellable(unsold)
 
     async def _say_unread(self, intent: OrderIntent, quantity: int) -> None:
         """Tell the user that shares are sold without a look at the whole account."""
@@ -134,6 +129,14 @@ class AccountSnapshots:
             _require_all(known, intent.wanted)
         await self._say_unread(intent, intent.wanted)
 
+    async def shows_none(self, intent: OrderIntent, unsold: int, broker: Broker) -> bool:
+        """Tell whether the account, read once, shows none of `unsold` shares that were found gone before.
+
+        False where it cannot be read within `STOP_WAITS_CLAIMED` seconds, or an order is on its way.
+        """
+        account = await self._read(intent, unsold, broker, STOP_WAITS_CLAIMED)
+        return account is not None and not account.claims.in_flight and account.sellable(unsold) == 0
+
     async def _read(
         self, intent: OrderIntent, unsold: int, broker: Broker, seconds: float | None
     ) -> Account | None:
@@ -149,8 +152,10 @@ class AccountSnapshots:
         net = net_position(await broker.positions(), intent.terms)
         if net is None:
             return None
-        account = Account(net, 0, claims)
-        if intent.terms.product is not Product.CNC or account.sellable(unsold) == unsold:
+        if intent.terms.product is not Product.CNC:
+            return Account(net, 0, claims)
+        account = _by_position(net, claims)
+        if account.sellable(unsold) == unsold:
             return account
         held_before = await broker.holdings(intent.terms.exchange, intent.terms.symbol)
         return replace(account, holdings=held_before)
@@ -169,6 +174,14 @@ class AccountSnapshots:
 
     def _noting(self, intent: OrderIntent, broker: Broker) -> AbstractAsyncContextManager[None]:
         return noting_a_dead_login(self._brokers, intent.key.user_id, broker)
+
+
+def _by_position(net: int, claims: OtherClaims) -> Account:
+    """Return the account as far as the position tells.
+
+    Those of before today are the same all day: what was read with the baseline spares a question.
+    """
+    return Account(net, claims.holdings if claims.holdings is not None else 0, claims)
 
 
 def _require_all(found: int, wanted: int) -> None:

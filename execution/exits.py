@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain.errors import LoginNeeded
+from domain.errors import BrokerNotConnected, BrokerUnavailable, LoginNeeded
 from domain.failpoint import failpoint
 from domain.leg import average_price, filled
 from domain.order import Attempt, OrderStatus
@@ -71,7 +71,11 @@ class Exits:
             await self._lock.release(order.key.strategy_id, owner)
 
     async def settle(self, order: ExitOrder) -> Exited:
-        """Bring to its end what was sent for the exit, call off what is scheduled; send nothing."""
+        """Bring to its end what was sent for the exit, call off what is scheduled; send nothing.
+
+        Shares of which the account was found to show none any more are looked for once again, and are
+        `outside` where they are gone.
+        """
         intent = self._intent(order)
         if order.adopted:
             await self._adopt_untracked(intent)
@@ -81,7 +85,21 @@ class Exits:
         if any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts):
             policy = self._policy(intent, AccountLogin(self._brokers, self._clock, intent))
             attempts = (await self._executor.execute(policy, halted(), attempts)).attempts
-        return _exited(order, attempts)
+        exited = _exited(order, attempts)
+        return replace(exited, held=0, outside=exited.held) if await self._is_gone(intent, exited) else exited
+
+    async def _is_gone(self, intent: OrderIntent, exited: Exited) -> bool:
+        """Tell whether the account shows none of the shares that are held, where it was found so before.
+
+        One look that ends soon: a stop that is hit must not wait behind it.
+        """
+        if not exited.held or (await self._log.other_claims(intent.key)).missing < exited.held:
+            return False
+        try:
+            broker = await self._brokers.of(intent.key.user_id, intent.terms.account)
+            return await self._accounts.shows_none(intent, exited.held, broker)
+        except (LoginNeeded, BrokerNotConnected, BrokerUnavailable):
+            return False
 
     async def sell_scheduled(self, order: ExitOrder, scheduled: Attempt) -> None:
         """Send the intent that a worker holds for this sale, at its instant, and follow it.

@@ -22,6 +22,7 @@ from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.market_data import KiteMarketData, UsersMarketData
 from adapters.kite.operator_login import OperatorLogin
+from adapters.postgres.account_moves import PostgresAccountMoves
 from adapters.postgres.credentials import FeedLogins
 from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import NotifyListener
@@ -111,6 +112,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
         cache,
         CountedAlerts(alerts, metrics.registry),
         clock,
+        PostgresAccountMoves(store),
     )
     metrics.show(lambda: listener.numbers)
     dependencies: dict[str, Ask] = {

@@ -35,6 +35,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only) ON starts",
         "USAGE ON SEQUENCE login_versions",
         "SELECT ON orders, events, alembic_version, system_switch, operator_switches, reconciler_round",
+        "SELECT ON account_reads",
         "SELECT, INSERT, UPDATE ON limits",
         "SELECT, INSERT, UPDATE (tells), DELETE ON notice_channels",
         "SELECT, INSERT ON notices",
@@ -51,6 +52,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",
         "SELECT, INSERT, UPDATE ON quote_turns",
+        "SELECT, INSERT, UPDATE, DELETE ON account_reads",
         "EXECUTE ON FUNCTION sent_lately(uuid)",
         "SELECT ON limits, operator_switches, system_switch",
         # Whoever inserts a notice locks its channel meanwhile.
@@ -61,7 +63,11 @@ GRANTS: dict[str, tuple[str, ...]] = {
         _AUDIT,
         "SELECT ON alembic_version, backups",
     ),
-    "listener": ("SELECT ON watched, feed_logins, alembic_version",),
+    "listener": (
+        "SELECT ON watched, feed_logins, alembic_version",
+        # It writes no row itself. It can have the accounts of a user read soon.
+        "EXECUTE ON FUNCTION account_moved(uuid)",
+    ),
 }
 _POLICIES_OF = text(
     "SELECT policyname FROM pg_policies "

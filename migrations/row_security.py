@@ -26,6 +26,7 @@ TABLES = (
     "operator_switches",
     "notice_channels",
     "notices",
+    "account_reads",
     "audit",
 )
 """Those with a `user_id`; a test fails when one is missing here."""

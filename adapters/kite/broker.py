@@ -1,7 +1,7 @@
 """Implements `domain.ports.Broker` over Kite Connect, for one account at Zerodha or the paper exchange."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from adapters.kite import mapping, outcomes, routes
@@ -80,6 +80,10 @@ class KiteBroker:
         Raises `BrokerUnavailable` where a row that may be of this symbol cannot be read.
         """
         return mapping.holdings(await self._read(routes.HOLDINGS), exchange, symbol)
+
+    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        """Return the same of several shares by one question; absent is what could not be read."""
+        return mapping.holdings_of(await self._read(routes.HOLDINGS), shares)
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         """Return quotes by `NSE:TCS`, under a second old.

@@ -4,7 +4,7 @@ Each list is a `Listing`: the rows that were read, and the symbols of those that
 fields to be followed; a position, a holding or a quote with one odd field is not used at all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -59,6 +59,20 @@ def holdings(data: Any, exchange: str, symbol: str) -> int:
     return sum(listed)
 
 
+def holdings_of(data: Any, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+    """Read the same of several shares; absent is one of which a row could not be read.
+
+    Raises `BrokerUnavailable` where the answer is no list.
+    """
+    if not isinstance(data, list):
+        raise BrokerUnavailable("the broker's holdings could not be understood: they are not a list")
+    found: dict[tuple[str, str], int] = {}
+    for exchange, symbol in shares:
+        with suppress(BrokerUnavailable):
+            found[exchange, symbol] = holdings(data, exchange, symbol)
+    return found
+
+
 def quotes(data: Any, seen_at: datetime) -> Mapping[str, Quote]:
     """Read `GET /quote`; a quote that cannot be read is absent, as is one the broker has nothing for.
 
@@ -109,7 +123,7 @@ def _order(row: dict[str, Any]) -> BrokerOrder:
         raise Malformed("filled_quantity is not between 0 and quantity")
     return BrokerOrder(
         broker_order_id=_text(row, "order_id"),
-        tags=_tags(row),
+        tags=tags(row),
         exchange=_text_or_empty(row, "exchange"),
         symbol=_text_or_empty(row, "tradingsymbol"),
         product=_text_or_empty(row, "product"),
@@ -163,17 +177,17 @@ def _object(row: Any) -> dict[str, Any]:
     return row
 
 
-def _tags(row: dict[str, Any]) -> frozenset[str]:
-    """Our tag is in `tag` and in `tags`; the broker's own are in `tags` only."""
-    tags = row.get("tags")
-    words = (row.get("tag"), *(tags if isinstance(tags, list) else ()))
+def tags(row: dict[str, Any]) -> frozenset[str]:
+    """Return an order's tags: ours is in `tag` and in `tags`, the broker's own are in `tags` only."""
+    listed = row.get("tags")
+    words = (row.get("tag"), *(listed if isinstance(listed, list) else ()))
     return frozenset(word for word in words if isinstance(word, str) and word)
 
 
 def _tags_are_whole(row: dict[str, Any]) -> bool:
-    tag, tags = row.get("tag"), row.get("tags")
+    tag, listed = row.get("tag"), row.get("tags")
     return isinstance(tag, str | None) and (
-        tags is None or (isinstance(tags, list) and all(isinstance(word, str) for word in tags))
+        listed is None or (isinstance(listed, list) and all(isinstance(word, str) for word in listed))
     )
 
 

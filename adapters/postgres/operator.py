@@ -23,7 +23,15 @@ from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.order_resolution import NotResolved, Resolution, Resolving, Verdict
 from domain.errors import StoreUnavailable
-from domain.operator_alerts import BUY_BACK, SELL_LEFT_OVER, InDoubt, LeftOver, doubt_advice
+from domain.operator_alerts import (
+    BUY_BACK,
+    SELL_LEFT_OVER,
+    Differing,
+    InDoubt,
+    LeftOver,
+    difference_advice,
+    doubt_advice,
+)
 from domain.session import exchange_time
 
 ADDRESS = "STOPWATCH_DATABASE_URL"
@@ -47,11 +55,17 @@ class Listed:
 
 
 async def positions(store: Store) -> list[Listed]:
-    """Return every unwatched position and every order in doubt, oldest first."""
+    """Return every position that needs a person and every order in doubt, oldest first."""
     attention = PostgresOperatorAlerts(store)
     left, doubts = await attention.left_over(), await attention.in_doubt()
     short = await attention.sold_twice()
-    listed = [*map(_left_over, left), *map(_sold_twice, short), *map(_in_doubt, doubts)]
+    differing = await attention.differing()
+    listed = [
+        *map(_left_over, left),
+        *map(_sold_twice, short),
+        *map(_differing, differing),
+        *map(_in_doubt, doubts),
+    ]
     return sorted(listed, key=lambda one: one.since)
 
 
@@ -65,7 +79,11 @@ def _sold_twice(short: LeftOver) -> Listed:
     return _listed("sold_twice", short, why, BUY_BACK)
 
 
-def _listed(kind: str, left: LeftOver, why: str, what_to_do: str) -> Listed:
+def _differing(one: Differing) -> Listed:
+    return _listed(one.kind, one, one.detail, difference_advice(one.kind))
+
+
+def _listed(kind: str, left: LeftOver | Differing, why: str, what_to_do: str) -> Listed:
     return Listed(
         kind=kind,
         strategy_id=left.strategy_id,

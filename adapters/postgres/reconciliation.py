@@ -52,7 +52,10 @@ class PostgresReconciliation:
         ]
 
     async def sold(self, before: datetime) -> Sequence[SoldRow]:
-        """Return the running strategies that have held nothing since before that instant."""
+        """Return the running strategies that have held nothing since before that instant.
+
+        Sold, or gone from the account by what `domain.account_watch` has settled.
+        """
         async with self._store.statement() as connection:
             rows = (await connection.execute(_SOLD, {"before": before})).all()
         return [SoldRow(row.strategy_id, row.workflow_id or "", row.run_id or "") for row in rows]
@@ -122,8 +125,20 @@ _SOLD = (
     select(StrategyRow.strategy_id, StrategyRow.workflow_id, StrategyRow.run_id)
     .where(
         StrategyRow.status == "running",
-        StrategyRow.position == Position.SOLD.value,
-        StrategyRow.phase.in_([Phase.ENTERING.value, Phase.HOLDING.value]),
+        or_(
+            and_(
+                StrategyRow.position == Position.SOLD.value,
+                StrategyRow.phase.in_([Phase.ENTERING.value, Phase.HOLDING.value]),
+            ),
+            # Gone at the broker, as the account showed twice: the run looks itself, and ends. Not where the
+            # account cannot be read: it would look in vain, again and again.
+            and_(
+                StrategyRow.position == Position.BOUGHT.value,
+                StrategyRow.phase == Phase.HOLDING.value,
+                StrategyRow.unread_since.is_(None),
+                StrategyRow.missing_quantity >= StrategyRow.bought_quantity - StrategyRow.sold_quantity,
+            ),
+        ),
         StrategyRow.updated_at < bindparam("before"),
         StrategyRow.workflow_id.is_not(None),
         StrategyRow.run_id.is_not(None),

@@ -202,15 +202,24 @@ def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
     strategy.warnings = list(plan.warnings)
     strategy.started_at = unit.now
     strategy.kept = False
+    strategy.baseline_holdings = None  # those of an earlier day
+    strategy.oversold_quantity = 0
+    _forget_account(strategy)
     if not start.sell_only:
         strategy.position = Position.NONE.value
         strategy.bought_quantity = strategy.sold_quantity = strategy.outside_quantity = 0
-        strategy.bought_at = None
+        strategy.bought_at = strategy.baseline = None
         strategy.entry_price = strategy.exit_price = None
     held = strategy.bought_quantity - strategy.sold_quantity
     text = started_text(start.strategy, plan, sell_only=start.sell_only, held=held)
     data = {"round": str(strategy.round), "trading_day": plan.trading_day.isoformat()}
     unit.say(EventKind.STARTED, text, f"{request.ref.start_id}{BEGUN}", data)
+
+
+def _forget_account(strategy: StrategyRow) -> None:
+    """Drop the warnings about the account, which is compared for runs only."""
+    strategy.missing_quantity = 0
+    strategy.missing_since = strategy.missing_note = strategy.unread_since = None
 
 
 def _take_over(strategy: StrategyRow, ref: RunRef) -> None:
@@ -242,6 +251,7 @@ def _finish(unit: UnitOfWork, request: FinishRun) -> None:
     strategy.position, strategy.outside_quantity = position.value, request.outside
     strategy.kept = request.outcome is Outcome.KEPT and position is Position.BOUGHT
     strategy.stopped_at = unit.now
+    _forget_account(strategy)
     _close_intents(unit, request.detail)
     text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
     data = {"outcome": request.outcome.value}

@@ -48,6 +48,8 @@ class StrategyRecord:
     bought_quantity: int
     sold_quantity: int
     outside_quantity: int
+    missing_note: str | None
+    unread_since: datetime | None
     entry_price: Decimal | None
     exit_price: Decimal | None
     kept: bool
@@ -216,6 +218,8 @@ _SAME = (
     "bought_quantity",
     "sold_quantity",
     "outside_quantity",
+    "missing_note",
+    "unread_since",
     "entry_price",
     "exit_price",
     "kept",

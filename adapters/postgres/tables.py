@@ -38,6 +38,7 @@ class StrategyRow(Base):
         Index("ix_strategies_running", "strategy_id", postgresql_where=sql("status = 'running'")),
         # What needs a person is counted all day, however many strategies are behind.
         Index("ix_strategies_left", "stopped_at", postgresql_where=sql(LEFT)),
+        Index("ix_strategies_stopped_at", "stopped_at"),
         Index(
             "ix_strategies_oversold",
             "trading_day",
@@ -79,6 +80,19 @@ class StrategyRow(Base):
     """Shares of it that were gone at the broker before they could be sold."""
     bought_at: Mapped[datetime | None]
     """When its first share was filled: of two strategies on one symbol the earlier has the first claim."""
+    baseline: Mapped[int | None]
+    """The user's own shares before its purchase; NULL where the account could not be read then."""
+    baseline_holdings: Mapped[int | None]
+    """Shares of the symbol from before that day, as they were read with the baseline."""
+    missing_quantity: Mapped[int] = mapped_column(server_default=sql("0"))
+    """Shares that it holds and its account does not show, as soon as that is settled."""
+    missing_since: Mapped[datetime | None]
+    missing_note: Mapped[str | None]
+    """The user's warning about its account; NULL while the account shows what is held."""
+    oversold_quantity: Mapped[int] = mapped_column(server_default=sql("0"))
+    """Shares that the account is short of since its sale."""
+    unread_since: Mapped[datetime | None]
+    """Since when its account could not be read, once that has lasted."""
     entry_price: Mapped[Decimal | None]
     exit_price: Mapped[Decimal | None]
     kept: Mapped[bool] = mapped_column(server_default=sql("false"))
@@ -286,6 +300,37 @@ class QuoteTurnRow(Base):
     heard_at: Mapped[datetime | None]
     """When the answer reached the process that asked, or sooner: never later."""
     prices: Mapped[dict[str, Any] | None]
+
+
+class AccountReadRow(Base):
+    """When an account that holds something is read next, and how its last reading ended.
+
+    All instants are by Postgres' clock.
+    """
+
+    __tablename__ = "account_reads"
+    __table_args__ = (Index("ix_account_reads_next_at", "next_at"),)
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True)
+    account: Mapped[str] = mapped_column(primary_key=True)
+    """As its orders name it; empty: whichever is connected."""
+    turn: Mapped[int] = mapped_column(BigInteger, server_default=sql("0"))
+    """Counts the readings: one that has passed to another process writes nothing more."""
+    next_at: Mapped[datetime]
+    taken_until: Mapped[datetime | None]
+    """Until when the process that took the turn has it; NULL: it is given back."""
+    tried_at: Mapped[datetime | None]
+    """When the last reading began."""
+    read_at: Mapped[datetime | None]
+    """When the last reading began that succeeded."""
+    foreign_at: Mapped[datetime | None]
+    """When an order of the account moved that is not this product's."""
+    failed_since: Mapped[datetime | None]
+    why: Mapped[str] = mapped_column(server_default="")
+    told: Mapped[bool] = mapped_column(server_default=sql("false"))
+    """An alert went out for this failure."""
+    shown: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sql("'{}'"))
+    """What the last reading showed of each strategy and is not settled yet."""
 
 
 class EventRow(Base):

@@ -1,12 +1,22 @@
-"""Stores when the reconciler and the backup last ran, and returns how long ago that was."""
+"""Stores when the reconciler last ran; returns how long ago it, the backup and the readings were."""
 
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, select, text, update
 
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import BackupRow, ReconcilerRound
+
+_UNREAD_FOR = text(
+    """
+SELECT max(clock_timestamp() - greatest(account_reads.read_at, strategies.bought_at))
+FROM strategies LEFT JOIN starts ON starts.start_id = strategies.start_id
+    LEFT JOIN account_reads ON account_reads.user_id = strategies.user_id
+        AND account_reads.account = coalesce(starts.account, '')
+WHERE strategies.status = 'running' AND strategies.position = 'bought'
+"""
+)
 
 
 class Watchers:
@@ -27,6 +37,12 @@ class Watchers:
     async def backup_age(self) -> timedelta | None:
         """Return how old the newest backup is; None when there is none."""
         return await self._age(select(func.clock_timestamp() - func.max(BackupRow.finished_at)))
+
+    async def account_age(self) -> timedelta | None:
+        """Return for how long the account was not read that waits longest; None where none holds shares."""
+        async with self._store.statement() as connection:
+            age: timedelta | None = (await connection.execute(_UNREAD_FOR)).scalar_one()
+        return age
 
     async def _age(self, query: Select[Any]) -> timedelta | None:
         async with self._store.read() as session:

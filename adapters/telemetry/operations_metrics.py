@@ -39,7 +39,7 @@ class OperationsMetrics:
         )
         self.left = gauge("positions_left", "Stopped strategies that hold shares nobody chose to keep")
         self.oversold = gauge(
-            "positions_oversold", "Stopped strategies that sold more today than they bought"
+            "positions_oversold", "Strategies that sold more today than they bought, or than the account had"
         )
         self.logins_today = gauge(
             "logins_needed", "Orders due later today whose login does not last until then"
@@ -48,6 +48,9 @@ class OperationsMetrics:
         self.stuck = gauge("runs_stuck", "Runs whose own steps fail again and again in Temporal")
         self.round_age = gauge(
             "reconciler_age_seconds", "Seconds since the reconciler last went round; infinite: never"
+        )
+        self.account_age = gauge(
+            "account_read_age_seconds", "Seconds since the account that waits longest was read; 0: none holds"
         )
         self.backup_age = gauge(
             "backup_age_seconds", "Seconds since the newest checked backup was written; infinite: never"
@@ -102,6 +105,7 @@ class OperationsWatch:
             await self._read(numbers.queued, self._queued),
             await self._read(numbers.stuck, self._stuck),
             await self._read(numbers.round_age, self._round_age),
+            await self._read(numbers.account_age, self._account_age),
             await self._read(numbers.backup_age, self._backup_age),
         ]
         if all(read):
@@ -114,13 +118,19 @@ class OperationsWatch:
         return len(await self._operator_alerts.left_over())
 
     async def _oversold(self) -> int:
-        return len(await self._operator_alerts.sold_twice())
+        differing = await self._operator_alerts.differing()
+        short = sum(one.kind == "oversold" for one in differing)
+        return short + len(await self._operator_alerts.sold_twice())
 
     async def _round_age(self) -> float:
         self.still = None  # unknown, unless the next line finds out
         age = await self._watchers.round_age()
         self.still = why_still(age, timedelta(seconds=self._clock.monotonic() - self._began))
         return _seconds(age)
+
+    async def _account_age(self) -> float:
+        age = await self._watchers.account_age()
+        return age.total_seconds() if age is not None else 0.0
 
     async def _backup_age(self) -> float:
         return _seconds(await self._watchers.backup_age())

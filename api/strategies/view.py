@@ -47,7 +47,12 @@ def shown(
         exit_price=record.exit_price,
         filled_quantity=record.bought_quantity,
         pnl=profit(record, last_price),
-        warnings=[*record.warnings, *_login_warnings(record, account, now), *_stop_warnings(record, price)],
+        warnings=[
+            *record.warnings,
+            *_account_warnings(record),
+            *_login_warnings(record, account, now),
+            *_stop_warnings(record, price),
+        ],
         created_at=record.created_at,
         started_at=record.started_at,
         stopped_at=record.stopped_at,
@@ -72,6 +77,17 @@ def profit(record: StrategyRecord, last_price: Decimal | None) -> Decimal | None
             return None
         value += (last_price - record.entry_price) * held
     return value.quantize(PAISA)
+
+
+def _account_warnings(record: StrategyRecord) -> list[str]:
+    """Return what the account shows else than the strategy holds, and that it could not be read."""
+    warnings = [record.missing_note] if record.missing_note is not None else []
+    if record.unread_since is not None:
+        warnings.append(
+            f"The account at Zerodha could not be read since {_moment(record.unread_since)}: shares that are "
+            "sold by hand are not noticed, and a stop sells without a look at the account."
+        )
+    return warnings
 
 
 def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:

@@ -5,6 +5,8 @@ when its dependency does not answer: an empty answer always means "there is none
 Live prices have a port of their own, `domain.market_data`.
 """
 
+from domain.ports.account_moves import AccountMoves
+from domain.ports.account_reads import AccountReads, ReadTurn
 from domain.ports.alerts import Alerts
 from domain.ports.broker import Broker
 from domain.ports.brokers import Brokers
@@ -31,6 +33,8 @@ from domain.ports.trading_days import TradingDays
 from domain.ports.watch_list import Digest, WatchList
 
 __all__ = [
+    "AccountMoves",
+    "AccountReads",
     "Alerts",
     "Broker",
     "Brokers",
@@ -49,6 +53,7 @@ __all__ = [
     "OrderLog",
     "Outbox",
     "QuoteTurns",
+    "ReadTurn",
     "Reconciliation",
     "Rounds",
     "RunStore",

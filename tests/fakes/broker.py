@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -109,7 +109,16 @@ class MemoryBroker:
         return Listing(tuple(self._position(*key) for key in keys), self.unread_positions)
 
     async def holdings(self, exchange: str, symbol: str) -> int:
+        self._reach()
         return self.held_before
+
+    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        self._reach()
+        return {share: self.held_before for share in shares if share[1] not in self.unread_positions}
+
+    def _reach(self) -> None:
+        if self.reads_fail:
+            raise BrokerUnavailable("the holdings did not come")
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         low, high = self.price * Decimal("0.8"), self.price * Decimal("1.2")

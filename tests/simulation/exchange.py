@@ -6,7 +6,7 @@ too: `tests.simulation.others`.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -290,6 +290,10 @@ class Account:
     async def holdings(self, exchange: str, symbol: str) -> int:
         await self._pass("read.holdings")
         return self.exchange.own
+
+    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        await self._pass("read.holdings")
+        return dict.fromkeys(shares, 0)
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         action = await self._pass("read.quotes")

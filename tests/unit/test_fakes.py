@@ -11,6 +11,7 @@ SUITES = ROOT / "tests" / "contract"
 _ROW = re.compile(r"^\| `(\w+)` \| `([\w/.]+)` \| `(\w+)\.(\w+)` \| `(\w+\.py)` \|$", re.MULTILINE)
 
 NO_SUITE_YET = {
+    "AccountMoves": "one call; test_account_reads.py holds the real one, as the listener's role",
     "Broker": "the fake says what a test tells it; test_kite_broker.py holds the real one",
     "Brokers": "its fakes have one account, or one for each user; test_kite_accounts.py holds the real one",
     "Clock": "a fake clock moves when a test says so: that is all it shares with the host's",

@@ -15,7 +15,9 @@ runs hold, and what follows:
 - less, while the order book disagrees: look again; when `patience` is over sell that much; nothing is called
   gone before the position has shown the same for a while (a conversion leaves the books at odds for the day);
 - nothing that could be read: look again; when `patience` is over sell all, since an unread book is not an
-  empty one.
+  empty one;
+- a position that shows what was bought today, beside holdings that could not be read: look again; when
+  `patience` is over sell what the position shows, and nothing while it shows none.
 """
 
 from dataclasses import dataclass
@@ -83,6 +85,13 @@ def net_position(positions: Listing[BrokerPosition], terms: OrderTerms) -> int |
         row.quantity
         for row in positions
         if (row.exchange, row.symbol, row.product) == (terms.exchange, terms.symbol, terms.product)
+    )
+
+
+def bought_today(positions: Listing[BrokerPosition], terms: OrderTerms) -> int:
+    """Return the shares that the position book shows as bought today, in the symbol and product."""
+    return sum(
+        row.day_buy_quantity for row in positions if _is_of(terms, row) and row.product == terms.product
     )
 
 

@@ -207,8 +207,8 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "an unread account is an empty one",
         "The position cannot be read for a while: the shares are called gone, and their stop with them.",
         "execution/account_snapshot.py",
-        "                await self._say_unread(intent, unsold)\n                return unsold\n",
-        "                await self._say_unread(intent, unsold)\n                return 0\n",
+        "return known or unsold\n                intent",
+        "return 0\n                intent",
         (SINGLES,),
     ),
     Bug(

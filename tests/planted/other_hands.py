@@ -60,6 +60,14 @@ HAND_BUGS: tuple[Bug, ...] = (
         (MEETS,),
     ),
     Bug(
+        "holdings that cannot be read stand for what was sold by hand",
+        "Four of ten are sold by hand: ten are sold all the same, though the position shows six.",
+        "execution/account_snapshot.py",
+        "                    return known or unsold\n",
+        "                    return unsold\n",
+        (MEETS,),
+    ),
+    Bug(
         "a conversion leaves a lost sale in doubt for the day",
         "The position book shows a sale that no order explains: what is left is never sold.",
         "domain/leg.py",

@@ -175,15 +175,16 @@ def _could_not_know(day: Played, entry: Entry) -> bool:
     look, window = sent.look, FROZEN if _stood_still(day) else WINDOW
     if look is not None and look.quantity >= sent.quantity and sent.at - look.at <= window:
         return True
-    return _was_unreadable(day) and (look is None or look.quantity >= sent.quantity)
+    return _was_unread(day) and (look is None or look.quantity >= sent.quantity)
 
 
 def _stood_still(day: Played) -> bool:
     return any(fault.action.startswith(("freeze", "clock")) for fault in day.faults)
 
 
-def _was_unreadable(day: Played) -> bool:
-    return any(fault.action.startswith(("down", "fail", "BROKER RO")) for fault in day.faults)
+def _was_unread(day: Played) -> bool:
+    """Tell whether its user was told that shares were sold though the account could not be read."""
+    return any(line.startswith("unread") for line in day.lines)
 
 
 def _sent(day: Played, entry: Entry) -> Entry:

@@ -91,6 +91,10 @@ def test_a_hand_that_no_look_can_see_is_counted_apart(words: tuple[str, ...], in
         ("time.holding: HAND CONVERT", "log.leg.exit: down 40"),
         # It goes on without the store while nothing can be proven, and the store comes back.
         ("time.before_sale: BROKER ROWS 300", "log.leg.exit: down 3"),
+        # Only the holdings cannot be read: the position shows what is left of what was bought today.
+        ("time.holding: HAND CONVERT 4", "read.holdings: down 40"),
+        ("time.holding: HAND 4 then DIP", "read.holdings: down 40"),
+        ("time.holding: HAND then DIP", "read.holdings: down 40"),
         # The login dies at the stop, the user sells at the broker, and logs in again.
         ("time.holding: HAND LOGIN 40", "time.before_sale: HAND"),
         ("time.holding: HAND then DIP", "place.exit: dead login 40"),

@@ -49,7 +49,7 @@ class Listed:
 
 
 async def positions(store: Store) -> list[Listed]:
-    """Return every unwatched position, order in doubt and run that stands still, oldest first."""
+    """Return every unwatched position, order in doubt and stalled run, oldest first."""
     attention = PostgresOperatorAlerts(store)
     left, doubts = await attention.left_over(), await attention.in_doubt()
     short, overdue = await attention.sold_twice(), await PostgresOverdueRuns(store).overdue()

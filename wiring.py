@@ -125,7 +125,7 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, runs that stand still."""
+    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, and stalled runs."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders

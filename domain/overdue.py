@@ -1,7 +1,7 @@
-"""Which step of a run is due, and when a run that has not taken it counts as standing still.
+"""Decides which step of a run is due, and when a run that has not taken it counts as stalled.
 
-A run is a workflow: it stands still while it is paused, or while no worker of its version is there. What it
-has to do next is told by its rows alone, so that nothing it depends on is needed to notice:
+A run is a workflow: it is stalled while it is paused, or while no worker of its version is there. What it
+has to do next follows from its rows alone, so that nothing it depends on is needed to find that out:
 
     what its rows say                 step  due at              told after  any worker
     nothing bought, no entry is sent  BUY   buy_at              30 s        nothing: it is too late
@@ -12,8 +12,8 @@ has to do next is told by its rows alone, so that nothing it depends on is neede
 
 The user's word "keep" holds: what is to be kept is not sold at sell_at either. A run that is ending (phase
 exiting) sells by itself; its sale is taken over only where nothing of it was sent, or nothing of it has moved
-for `QUIET`. Whoever sells takes the right to send like everybody else, so a run that wakes up meanwhile costs
-nothing. Workers take turns, by their names: one that cannot sell must not keep the others from it.
+for `QUIET`. The worker that sells claims the order as its run would, so a run that wakes up during the sale
+costs nothing. Workers take turns, by their names: one that cannot sell must not keep the others from it.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why a part that answers does not take what is to be written: it is down for that, and says so."""
+"""Names the reasons for which a part that answers refuses a write, with what a person does about each."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""Which version of the workers gets new runs, and why nobody may be there to take them."""
+"""Decides whether a worker is alive that takes new runs, by the version that Temporal gives them to."""
 
 from collections.abc import Collection
 

@@ -26,7 +26,8 @@ from execution.runtime_lock import RuntimeLock
 from execution.untracked_orders import UntrackedOrders
 
 READINGS = 2
-"""How often the books are read, seconds apart, before shares are sold that another may be selling."""
+"""How often a careful sale reads the books, seconds apart: when the broker has just come back, another worker
+may read them in the same moment."""
 
 
 class Exits:
@@ -56,11 +57,14 @@ class Exits:
         self._clock = clock
         self._rules = rules
 
-    async def exit(self, order: ExitOrder, halt: asyncio.Event, owner: str) -> Exited:
+    async def exit(
+        self, order: ExitOrder, halt: asyncio.Event, owner: str, *, careful: bool = False
+    ) -> Exited:
         """Hold until `due_at`, sell what is held, and return when nothing is left or it was halted.
 
         Sells no more than the account still shows; what is gone from it is `outside`. `owner` names the
-        caller, for the runtime lock. Raises `NotPlaced` when an attempt ended with shares still held,
+        caller, for the runtime lock. A careful sale looks first for one that another worker sends without the
+        store. Raises `NotPlaced` when an attempt ended with shares still held,
         `StoreUnavailable`.
         """
         await failpoint("exit.holding")
@@ -69,7 +73,7 @@ class Exits:
         await self._lock.take(order.key.strategy_id, owner)
         try:
             async with self._alerts.over(order):
-                return await self._sell(order, halt)
+                return await self._sell(order, halt, READINGS if careful else 0)
         finally:
             await self._lock.release(order.key.strategy_id, owner)
 
@@ -126,15 +130,13 @@ class Exits:
         if len(attempts) == 1 and attempts[0].status is OrderStatus.PLANNED:
             await self.sell_scheduled(replace(order, due_at=self._clock.now()), attempts[0])
 
-    async def _sell(self, order: ExitOrder, halt: asyncio.Event) -> Exited:
+    async def _sell(self, order: ExitOrder, halt: asyncio.Event, readings: int) -> Exited:
         intent = self._intent(order)
         login = AccountLogin(
             self._brokers, self._clock, intent, lambda why: self._alerts.needs_login(order, why)
         )
-        if order.adopted:
-            # Twice: when the broker has just come back, another one may read its books in the same moment.
-            for _ in range(READINGS):
-                await self._adopt_untracked(intent, login)
+        for _ in range(readings):
+            await self._adopt_untracked(intent, login)
         policy = self._policy(intent, login)
         try:
             execution = await self._executor.execute(policy, halt, await self._log.leg(order.key))

@@ -38,7 +38,7 @@ class _Sale:
 
 
 class StandingRuns:
-    """Looks after the runs that stand still. One for a worker process, named `worker`."""
+    """Looks after stalled runs. One for a worker process, named `worker`."""
 
     def __init__(
         self,
@@ -107,9 +107,9 @@ class StandingRuns:
         try:
             await self._do(found)
         except (StopwatchError, NotPlaced, LookupError) as left:
-            log.warning("a run that stands still was not sold: %s", left)
+            log.warning("a stalled run was not sold: %s", left)
         except Exception:
-            log.exception("a run that stands still was not sold, for an unexpected reason")
+            log.exception("a stalled run was not sold, for an unexpected reason")
         finally:
             looks_again = found.at_once or (found.entry is not None and not sale.tries)
             pause = 0.0 if looks_again else PAUSES[min(sale.tries, len(PAUSES) - 1)]
@@ -126,7 +126,7 @@ class StandingRuns:
             if found.at_once:
                 await self._exits.sell_at_once(found.sale)
             else:
-                await self._exits.exit(found.sale, asyncio.Event(), self._worker)
+                await self._exits.exit(found.sale, asyncio.Event(), self._worker, careful=True)
 
     async def _leave_what_has_stopped(self) -> None:
         """Give up what has ended, or was sold by its run: a task may wait for a login."""

@@ -51,7 +51,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, UPDATE ON broker_keys",
         "USAGE ON SEQUENCE login_versions",
         "SELECT, UPDATE ON strategies",
-        "SELECT ON starts, stops_asked",
+        "SELECT ON starts, stops_due",
         "SELECT, INSERT, UPDATE ON orders",
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",

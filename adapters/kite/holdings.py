@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.kite.fields import Malformed, an_object, quantity, text, text_or_empty
+from adapters.kite.instrument_list import SHARES
 from domain.errors import BrokerUnavailable
 
 DELIVERED = frozenset({"", "CNC"})

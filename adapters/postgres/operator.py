@@ -57,7 +57,7 @@ class Listed:
 
 
 async def positions(store: Store) -> list[Listed]:
-    """Return every position that needs a person, order in doubt and run that stands still, oldest first."""
+    """Return every position that needs a person, order in doubt and stalled run, oldest first."""
     attention = PostgresOperatorAlerts(store)
     left, doubts = await attention.left_over(), await attention.in_doubt()
     short = await attention.sold_twice()

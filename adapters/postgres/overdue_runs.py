@@ -32,42 +32,19 @@ AT_ONCE = 200
 """Runs of one look: the longest overdue first."""
 
 # Each branch in the words of an index, so that ten thousand sleeping strategies are not read every second.
-# A word to stop is of one START; of two words the newer counts. `now()` and not `clock_timestamp()`: an index
-# is used for nothing that may change within the statement.
-_STOPS = """
-    SELECT s.strategy_id, a.asked_at AS due_at, a.on_stop
-    FROM stops_asked AS a JOIN strategies AS s USING (strategy_id)
-    WHERE s.status = 'running' AND a.start_id = s.start_id AND a.asked_at > now() - interval '7 days'
-"""
-_KILLS = """
-    SELECT s.strategy_id, GREATEST(
-        CASE WHEN y.halted AND y.exits = 'exit' THEN y.halted_at END,
-        CASE WHEN l.kill_switch AND l.kill_exits = 'exit' THEN l.killed_at END,
-        CASE WHEN o.exits = 'exit' THEN o.since END) AS due_at, 'exit' AS on_stop
-    FROM strategies AS s CROSS JOIN system_switch AS y
-    LEFT JOIN limits AS l USING (user_id) LEFT JOIN operator_switches AS o USING (user_id)
-    WHERE s.status = 'running' AND s.position = 'bought' AND (
-        (y.halted AND y.exits = 'exit')
-        OR s.user_id IN (SELECT user_id FROM limits WHERE kill_switch AND kill_exits = 'exit')
-        OR s.user_id IN (SELECT user_id FROM operator_switches WHERE exits = 'exit'))
-"""
-_WORDS = f"""
-    SELECT DISTINCT ON (strategy_id) strategy_id, due_at, on_stop
-    FROM ({_STOPS} UNION ALL {_KILLS}) AS spoken ORDER BY strategy_id, due_at DESC
-"""  # noqa: S608 # nosec B608
-_ENTRY_SENT = """
-    EXISTS (SELECT FROM orders AS e WHERE e.strategy_id = s.strategy_id AND e.trading_day = s.trading_day
-        AND e.round = s.round AND e.leg = 'entry' AND e.status IN ('sent', 'open'))
-"""
+# `stops_due` holds the newest word to stop of each running strategy: its user's or a kill switch's.
+# `now()` and not `clock_timestamp()`: an index is used for nothing that may change within the statement.
 _OVERDUE = text(
-    f"""
-WITH words AS MATERIALIZED ({_WORDS}), due AS (
+    """
+WITH words AS MATERIALIZED (SELECT strategy_id, due_at, on_stop FROM stops_due), due AS (
     SELECT strategy_id, 'sale' AS step, sell_at AS due_at FROM strategies
     WHERE status = 'running' AND position = 'bought' AND sell_at < now() - CAST(:stands AS interval)
     UNION ALL
     SELECT strategy_id, 'buy', buy_at FROM strategies AS s
     WHERE status = 'running' AND position = 'none' AND buy_at < now() - CAST(:stands AS interval)
-        AND NOT {_ENTRY_SENT}
+        AND NOT EXISTS (SELECT FROM orders AS e WHERE e.strategy_id = s.strategy_id
+            AND e.trading_day = s.trading_day AND e.round = s.round AND e.leg = 'entry'
+            AND e.status IN ('sent', 'open'))
     UNION ALL
     SELECT strategy_id, 'end', updated_at FROM strategies
     WHERE status = 'running' AND position = 'sold' AND updated_at < now() - CAST(:ends AS interval)
@@ -82,17 +59,11 @@ WHERE s.start_id IS NOT NULL AND NOT EXISTS (
     SELECT FROM due AS earlier WHERE earlier.strategy_id = due.strategy_id
         AND (earlier.due_at, earlier.step) < (due.due_at, due.step))
 ORDER BY due.due_at, s.strategy_id LIMIT :most
-"""  # noqa: S608 # nosec B608
-)
-_TOUCHED = """
-    EXISTS (SELECT FROM orders AS x WHERE x.strategy_id = s.strategy_id AND x.trading_day = s.trading_day
-        AND x.round = s.round AND x.leg = 'exit' AND x.status <> 'planned'
-        AND GREATEST(x.created_at, x.sent_at, x.looked_up_at, x.acknowledged_at, x.filled_at)
-            > now() - CAST(:quiet AS interval))
 """
+)
 _STANDING = text(
-    f"""
-WITH words AS MATERIALIZED ({_WORDS}), due AS (
+    """
+WITH words AS MATERIALIZED (SELECT strategy_id, due_at, on_stop FROM stops_due), due AS (
     SELECT strategy_id, 'sale' AS step, sell_at AS due_at,
         CAST(:stands AS interval) AS after, CAST(:sale_turn AS interval) AS turn
     FROM strategies
@@ -110,16 +81,23 @@ SELECT DISTINCT ON (s.strategy_id) s.strategy_id, s.user_id, s.trading_day, s.ro
     coalesce(words.on_stop = 'keep', false) AS keeps, coalesce(starts.sell_only, false) AS sell_only,
     NOT EXISTS (SELECT FROM orders AS e WHERE e.strategy_id = s.strategy_id
         AND e.trading_day = s.trading_day AND e.round = s.round AND e.leg = 'entry'
-        AND e.verdict IS NOT NULL) AND s.position = 'none' OR {_ENTRY_SENT} AS entry_open
+        AND e.verdict IS NOT NULL) AND s.position = 'none'
+    OR EXISTS (SELECT FROM orders AS e WHERE e.strategy_id = s.strategy_id
+        AND e.trading_day = s.trading_day AND e.round = s.round AND e.leg = 'entry'
+        AND e.status IN ('sent', 'open')) AS entry_open
 FROM due JOIN strategies AS s USING (strategy_id)
 LEFT JOIN words USING (strategy_id) LEFT JOIN starts USING (start_id)
 WHERE s.trading_day IS NOT NULL AND s.start_id IS NOT NULL AND s.closes_at > now()
-    AND s.position <> 'sold' AND (s.phase <> 'exiting' OR NOT {_TOUCHED})
+    AND s.position <> 'sold' AND (s.phase <> 'exiting' OR NOT EXISTS (
+        SELECT FROM orders AS x WHERE x.strategy_id = s.strategy_id AND x.trading_day = s.trading_day
+            AND x.round = s.round AND x.leg = 'exit' AND x.status <> 'planned'
+            AND GREATEST(x.created_at, x.sent_at, x.looked_up_at, x.acknowledged_at, x.filled_at)
+                > now() - CAST(:quiet AS interval)))
     AND now() >= due.due_at + due.after + due.turn * (
         SELECT count(*) FROM workers AS w WHERE w.alive_at > now() - CAST(:lease AS interval)
             AND md5(w.name || s.strategy_id) < md5(CAST(:worker AS text) || s.strategy_id))
 ORDER BY s.strategy_id, due.due_at LIMIT :most
-"""  # noqa: S608 # nosec B608
+"""
 )
 _RUNNING = select(StrategyRow.strategy_id).where(
     StrategyRow.status == "running", StrategyRow.strategy_id.in_(bindparam("ids", expanding=True))
@@ -211,5 +189,4 @@ def _sale(row: Row[Any], terms: OrderTerms, step: Step) -> ExitOrder:
     reason = Reason.SELL if step is Step.SALE else Reason.STOP
     why = standing_line(step, row.symbol, row.held, row.due_at)
     bought = row.held + int(row.sold_now)
-    # A worker that does not reach Postgres may have sold it.
-    return ExitOrder(leg, terms, bought, reason, row.due_at, adopted=not row.at_once, why=why)
+    return ExitOrder(leg, terms, bought, reason, row.due_at, why=why)

@@ -132,7 +132,7 @@ class StartRow(Base):
 
 
 class StopAskedRow(Base):
-    """A user's newest word to stop a strategy, of one START: a run that stands still does not hear it."""
+    """A user's newest word to stop a strategy, of one START: a stalled run does not hear it."""
 
     __tablename__ = "stops_asked"
     __table_args__ = (Index("ix_stops_asked_asked_at", "asked_at"),)

@@ -23,5 +23,5 @@ class OverdueRuns(Protocol):
         ...
 
     async def tell(self, run: OverdueRun, text: str) -> bool:
-        """Write the line into the timeline; False where it stands there already, whoever wrote it."""
+        """Write the line into the timeline; False where it is there already, also by another worker."""
         ...

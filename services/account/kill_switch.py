@@ -26,7 +26,7 @@ LOOK_EVERY = 0.25
 class SaleCounts:
     """How many strategies took the order to sell, how many run on and could not be told, how many are sold.
 
-    `sold` counts those of them that held shares and hold none any more, whoever sold them.
+    `sold` counts those of them that held shares and hold none any more, also by a sale without their run.
     """
 
     selling: int = 0

@@ -96,7 +96,7 @@ class StrategyStop:
             await line
 
     async def _written_down(self, user_id: UUID, record: StrategyRecord, how: OnStop, why: str) -> None:
-        """Write the word where every worker reads it: a run that stands still does not hear it."""
+        """Write the word where every worker reads it: a stalled run does not hear it."""
         strategy_id = record.strategy.strategy_id
         with suppress(StoreUnavailable):  # the run may hear all the same
             async with self.store.work(user_id) as session:

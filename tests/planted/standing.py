@@ -22,7 +22,7 @@ STANDING_BUGS: tuple[Bug, ...] = (
     Bug(
         "a stop of yesterday sells today",
         "The word of an earlier START is taken for this one's.",
-        "adapters/postgres/overdue_runs.py",
+        "migrations/versions/0019_overdue.py",
         "a.start_id = s.start_id AND ",
         "",
         (STANDING,),
@@ -31,8 +31,8 @@ STANDING_BUGS: tuple[Bug, ...] = (
         "a sale that its run is at is sold beside it",
         "A refused sale that goes on by itself is tried by every worker as well.",
         "adapters/postgres/overdue_runs.py",
-        "(s.phase <> 'exiting' OR NOT {_TOUCHED})",
-        "true",
+        "(s.phase <> 'exiting' OR NOT EXISTS (",
+        "(true OR NOT EXISTS (",
         (STANDING,),
     ),
     Bug(
@@ -44,11 +44,11 @@ STANDING_BUGS: tuple[Bug, ...] = (
         (STANDING,),
     ),
     Bug(
-        "a sale without its run sells what was once bought",
-        "What a worker without Postgres has sold is sold again.",
+        "every sale without its run leaves at once",
+        "What a worker without Postgres is selling is sold again.",
         "adapters/postgres/overdue_runs.py",
-        "adopted=not row.at_once",
-        "adopted=False",
+        "        bool(row.at_once),\n",
+        "        True,\n",
         (STANDING,),
     ),
     Bug(

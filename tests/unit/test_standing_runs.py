@@ -88,7 +88,7 @@ async def test_what_it_holds_is_sold_once_by_two_workers(floor: Floor) -> None:
 async def test_what_a_worker_without_postgres_has_sold_is_found_and_not_sold_again(floor: Floor) -> None:
     """It sold while the broker did not answer this one; both go on when the broker comes back."""
     floor.broker.reads_fail = True
-    floor.runs.stand.append(StandingRun(ID, None, replace(SALE, adopted=True)))
+    floor.runs.stand.append(StandingRun(ID, None, SALE))
     await floor.clock.advance(20)
     floor.broker.reads_fail = False
     await floor.clock.advance(1.5)

@@ -98,3 +98,37 @@ async def test_an_entry_that_is_late_is_not_sent_after_the_close(late: float, se
     entered = await buying
     assert len(broker.sent) == sent
     assert entered.outcome is (None if sent else Outcome.MISSED)
+
+
+class CrowdedSecond(MemoryOrderLog):
+    """A log in which an entry's turn is the last of fifty; those before it end meanwhile."""
+
+    async def claim(self, attempt: Attempt, *asked: Any) -> Claimed | NotClaimed:
+        now, turn_at = self.clock.now(), NOW + timedelta(seconds=5)
+        if now <= NOW + timedelta(seconds=5):
+            return NotClaimed(attempt, now, over_budget=True, turn_at=turn_at, due_together=50)
+        return NotClaimed(attempt, now, too_late=True, turn_at=NOW, due_together=3)
+
+
+async def test_an_entry_that_waited_in_a_line_for_too_long_says_how_long_the_line_was() -> None:
+    clock = ManualClock(NOW)
+    broker = MemoryBroker(clock)
+    path = path_to(broker, CrowdedSecond(clock), clock)
+    buying = asyncio.ensure_future(path.entries.enter(ORDER, asyncio.Event(), "worker"))
+    for _ in range(80):
+        await clock.advance(0.1)
+    entered = await buying
+    assert entered.outcome is Outcome.MISSED
+    assert "50 of your orders are due at 09:30; the broker takes 10 orders a second" in entered.detail
+    assert broker.sent == []
+
+
+async def test_an_entry_that_is_late_by_itself_blames_no_other() -> None:
+    clock = ManualClock(NOW + timedelta(seconds=6))
+    path = path_to(MemoryBroker(clock), CrowdedSecond(clock), clock)
+    buying = asyncio.ensure_future(path.entries.enter(ORDER, asyncio.Event(), "worker"))
+    for _ in range(5):
+        await clock.advance(0.1)
+    entered = await buying
+    assert entered.outcome is Outcome.MISSED
+    assert "orders" not in entered.detail

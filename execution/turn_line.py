@@ -1,13 +1,13 @@
 """The line of its user's entries that one entry waits in, as its claims see it."""
 
 from domain.budget import ENTRIES
-from domain.entry_turns import crowded_text
+from domain.entry_turns import IN_TIME, crowded_text
 from domain.ports import NotClaimed
 from execution.order_intent import OrderIntent
 
 
 class TurnLine:
-    """Remembers the longest line: entries that have ended since were due as well."""
+    """Remembers the longest line, and whether the entry had to wait in it."""
 
     def __init__(self, intent: OrderIntent) -> None:
         self._intent = intent
@@ -17,11 +17,7 @@ class TurnLine:
     def saw(self, claim: NotClaimed) -> None:
         """Take in a claim that had to wait, or came too late."""
         self._longest = max(self._longest, claim.due_together)
-        self._waited |= claim.over_budget or self._is_hopeless(claim)
-
-    def _is_hopeless(self, claim: NotClaimed) -> bool:
-        latest = self._intent.latest
-        return latest is not None and claim.turn_at is not None and claim.turn_at >= latest
+        self._waited |= claim.over_budget or claim.started_before >= IN_TIME
 
     @property
     def why_late(self) -> str:

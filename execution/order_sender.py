@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from domain.budget import ENTRIES, WAIT
+from domain.budget import WAIT
 from domain.deadline import Deadline
-from domain.entry_turns import crowded_text
 from domain.errors import StopwatchError
 from domain.failpoint import failpoint
 from domain.order import CALL_DEADLINE, CLAIM_LASTS, Attempt, LegKey, OrderRequest
@@ -15,6 +14,7 @@ from domain.ports import Broker, Brokers, Claimed, Clock, NotClaimed, OrderLog
 from execution.order_intent import Barred, OrderIntent, TooLate
 from execution.policy import Account, Permit
 from execution.send_barrier import SendBarrier
+from execution.turn_line import TurnLine
 
 ANSWER_WAITS = 0.25
 """Seconds that the answer to an order waits at the most for others that are about to leave."""
@@ -69,23 +69,24 @@ class OrderSender:
         """Take the right to send, None where the permit is too old; return it with its end.
 
         The end counts from before the right was asked for, so that it is never later than the store's. The
-        last is why it waited for the account's budget, in words; empty where it did not.
+        last is why an entry's turn came late, in words; empty where no line was before it.
         """
         claim, ends = await self._claim(intent, attempt, permit)
-        barred, crowded = None, ""
+        barred, line = None, TurnLine(intent)
         while isinstance(claim, NotClaimed) and (claim.too_early or claim.over_budget or claim.may_pass):
             # This machine's clock is ahead of the store's, which decides: wait by its difference. Or the
             # account has had its orders of this second: wait for the next one's turn. Or a sale of the user
             # is out, and what it loses counts.
             waits()
             barred = claim.barred
-            if claim.over_budget and claim.due_together > ENTRIES.a_second:
-                crowded = crowded_text(claim.due_together, intent.due_at)
+            line.saw(claim)
             await self._clock.sleep(_until_asked_again(claim, intent))
             claim, ends = await self._claim(intent, attempt, permit)
         if isinstance(claim, NotClaimed) and claim.too_late and barred is not None:
             claim = replace(claim, barred=barred)  # why it has become too late
-        return claim, ends, crowded
+        if isinstance(claim, NotClaimed):
+            line.saw(claim)
+        return claim, ends, line.why_late
 
     async def _claim(
         self, intent: OrderIntent, attempt: Attempt, permit: Permit

@@ -66,7 +66,7 @@ WITH asked AS (
             ),
             queue.place + queue.of_second
         ) / :entries_a_second))) AS turn_at,
-        count(*) FILTER (WHERE queue.buy_at = crowds.due_at) OVER crowd AS due_together
+        queue.started_before, queue.due_together
     FROM (SELECT DISTINCT user_id, due_at FROM judged WHERE leg = 'entry') AS crowds
     CROSS JOIN LATERAL (
         SELECT due.*, extract(epoch FROM due.buy_at) * :entries_a_second AS place,
@@ -74,19 +74,22 @@ WITH asked AS (
             count(*) FILTER (WHERE due.of_second < :in_time) OVER (ORDER BY due.buy_at, due.of_second) - 1
                 AS counted
         FROM (
-            SELECT strategies.strategy_id, strategies.buy_at, row_number() OVER (
-                PARTITION BY strategies.buy_at ORDER BY strategies.started_at, strategies.strategy_id
-            ) - 1 AS of_second
+            SELECT strategies.strategy_id, strategies.buy_at, strategies.status,
+                count(*) FILTER (WHERE strategies.status = 'running') OVER by_start - 1 AS of_second,
+                row_number() OVER by_start - 1 AS started_before,
+                count(*) OVER (PARTITION BY strategies.buy_at) AS due_together
             FROM strategies
-            WHERE strategies.user_id = crowds.user_id AND strategies.status = 'running'
-                AND strategies.buy_at <= crowds.due_at
+            WHERE strategies.user_id = crowds.user_id AND strategies.buy_at <= crowds.due_at
                 AND strategies.buy_at > crowds.due_at - CAST(:looked_back AS interval)
+            WINDOW by_start AS (
+                PARTITION BY strategies.buy_at ORDER BY strategies.started_at, strategies.strategy_id
+            )
         ) AS due
+        WHERE due.status = 'running'
     ) AS queue
-    WINDOW line AS (PARTITION BY crowds.user_id, crowds.due_at ORDER BY queue.nth),
-        crowd AS (PARTITION BY crowds.user_id, crowds.due_at)
+    WINDOW line AS (PARTITION BY crowds.user_id, crowds.due_at ORDER BY queue.nth)
 ), ranked AS MATERIALIZED (
-    SELECT judged.*, turns.turn_at, turns.due_together,
+    SELECT judged.*, turns.turn_at, turns.started_before, turns.due_together,
         coalesce(turns.turn_at > judged.due_at AND judged.now < turns.turn_at, false) AS before_turn,
         recent.in_second + row_number() OVER turn AS nth_in_second,
         recent.in_minute + row_number() OVER turn AS nth_in_minute
@@ -120,7 +123,8 @@ WITH asked AS (
 )
 SELECT allowed.order_id, allowed.now, claimed.order_id IS NOT NULL AS won,
     allowed.latest IS NOT NULL AND allowed.now > allowed.latest AS too_late,
-    NOT allowed.in_budget AS over_budget, allowed.turn_at, allowed.due_together, gated.why AS bar,
+    NOT allowed.in_budget AS over_budget, allowed.turn_at, allowed.started_before, allowed.due_together,
+    gated.why AS bar,
     gated.order_quantity, gated.order_value, gated.daily_loss
 FROM allowed LEFT JOIN claimed USING (order_id) LEFT JOIN gated USING (order_id)
 """
@@ -268,7 +272,7 @@ def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
             early and not judged.too_late,
             over,
             turn_at=judged.turn_at,
-            due_together=judged.due_together or 1,
+            **_line(judged),
         )
     sent = replace(
         claim.attempt,
@@ -280,6 +284,13 @@ def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
         send_before=judged.now + CLAIM_LASTS,
     )
     return Claimed(sent, judged.now)
+
+
+def _line(judged: Row[Any]) -> dict[str, int]:
+    """Return the place of an entry among those of its instant; of an exit, or a re-entry, there is none."""
+    if judged.due_together is None:
+        return {}
+    return {"started_before": judged.started_before, "due_together": judged.due_together}
 
 
 def _why(judged: Row[Any]) -> str:

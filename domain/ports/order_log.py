@@ -41,7 +41,9 @@ class NotClaimed:
     turn_at: datetime | None = None
     """When an entry's turn comes, where more of its user's are due with it than the broker takes at once."""
     due_together: int = 1
-    """The user's entries that are due at its instant, with it."""
+    """The user's entries that are due at its instant, with it; those that have ended since count as well."""
+    started_before: int = 0
+    """How many of these were started before it."""
 
 
 class OrderLog(Protocol):

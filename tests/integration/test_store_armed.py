@@ -290,6 +290,22 @@ async def test_the_first_start_has_the_first_turn_whoever_asks_first(database: s
         await opened.close()
 
 
+async def test_an_entry_knows_how_many_were_due_with_it_after_they_have_ended(store: Store) -> None:
+    desks = await started_together(store, 44, just_now())
+    due_at = await all_due_soon(store)
+    ended = [desk.strategy.strategy_id for desk in desks[2:-1]]
+    async with store.work() as session:
+        await session.execute(
+            update(StrategyRow).where(StrategyRow.strategy_id.in_(ended)).values(status="stopped")
+        )
+    last = desks[-1]
+    planned = await last.log.plan(last.key(), TERMS, 1, due_at)
+    late = await last.log.claim(planned, 10, Reason.BUY, due_at, just_now() - timedelta(seconds=1))
+    assert isinstance(late, NotClaimed)
+    assert (late.too_late, late.due_together, late.started_before) == (True, 44, 43)
+    assert late.turn_at == due_at, "its turn counts only those that are still to be sent"
+
+
 async def all_due_soon(store: Store) -> datetime:
     """Have every strategy due in a moment that may be claimed already; return it."""
     due_at = (just_now() + timedelta(seconds=1.9)).replace(microsecond=0)

@@ -207,7 +207,8 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "what a run sold without the store is forgotten with the run",
         "Ended from outside before Postgres was back: whoever takes over sells the same shares again.",
         "execution/exits.py",
-        "        if order.adopted:\n            await self._adopt_untracked(intent, AccountLogin(self._brokers, self._clock, intent))\n",
+        "        if order.adopted:\n"
+        "            await self._adopt_untracked(intent, AccountLogin(self._brokers, self._clock, intent))\n",
         "",
         ("tests/unit/test_untracked_orders.py",),
     ),

@@ -58,26 +58,27 @@ WHERE waits.user_id = :user_id AND waits.account = :account
     AND strategies.baseline IS NULL
 """
 )
-# Only what differs is written: a row that says so already is not told anew to the listener.
+# Rows are locked in the order in which `StrategyWriter` locks them.
 _UNREAD = text(
     """
-UPDATE strategies SET unread_since = reads.failed_since
-FROM account_reads AS reads
-WHERE reads.user_id = :user_id AND reads.account = :account AND strategies.user_id = reads.user_id
-    AND strategies.status = 'running' AND strategies.position = 'bought'
-    AND strategies.unread_since IS DISTINCT FROM reads.failed_since
-    AND EXISTS (
-        SELECT FROM strategies AS held LEFT JOIN starts ON starts.start_id = held.start_id
-        WHERE held.strategy_id = strategies.strategy_id AND coalesce(starts.account, '') = reads.account
-    )
+UPDATE strategies SET unread_since = (
+    SELECT failed_since FROM account_reads WHERE user_id = :user_id AND account = :account)
+WHERE strategy_id IN (
+    SELECT held.strategy_id FROM strategies AS held LEFT JOIN starts ON starts.start_id = held.start_id
+    WHERE held.user_id = :user_id AND coalesce(starts.account, '') = :account
+        AND held.status = 'running' AND held.position = 'bought'
+    ORDER BY held.strategy_id FOR NO KEY UPDATE OF held
+)
 """
 )
 _READ_AGAIN = text(
     """
 UPDATE strategies SET unread_since = NULL
-WHERE user_id = :user_id AND unread_since IS NOT NULL AND EXISTS (
-    SELECT FROM strategies AS held LEFT JOIN starts ON starts.start_id = held.start_id
-    WHERE held.strategy_id = strategies.strategy_id AND coalesce(starts.account, '') = :account
+WHERE strategy_id IN (
+    SELECT held.strategy_id FROM strategies AS held LEFT JOIN starts ON starts.start_id = held.start_id
+    WHERE held.user_id = :user_id AND coalesce(starts.account, '') = :account
+        AND held.unread_since IS NOT NULL
+    ORDER BY held.strategy_id FOR NO KEY UPDATE OF held
 )
 """
 )

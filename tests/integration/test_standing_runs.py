@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import func, insert, text, update
+from sqlalchemy.engine import make_url
 
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import set_system_switch
@@ -24,7 +25,9 @@ from domain.order import Leg, Reason
 from domain.overdue import Step
 from domain.ports import Claimed
 from domain.strategy import OnStop, Phase
+from migrations.roles import Role, make_roles
 from tests.integration.test_desk_numbers import Counted, read
+from tests.postgres import PostgresServer
 from tests.store_rows import TERMS, Desk, just_now, seen
 
 MINUTE = timedelta(minutes=1)
@@ -251,3 +254,28 @@ async def test_the_metrics_say_how_many_and_for_how_long(holding: Desk) -> None:
     await watch.look()
     assert read(registry, "runs_overdue") == 1
     assert read(registry, "run_step_age_seconds") >= 60
+
+
+async def test_roles_may_do_what_they_are_for(holding: Desk, database: str, postgres: PostgresServer) -> None:
+    """The API writes the word down, in its user's name alone; the worker reads it, and cannot write one."""
+    url = make_url(database).set(username=f"worker_{uuid4().hex[:8]}", password="worker's")
+    address = url.render_as_string(hide_password=False)
+    await make_roles(database, [Role.of("worker", address)])
+    worker, api = Store.open(address), Store.open(postgres.api_url(database))
+    try:
+        for user_id in (uuid4(), holding.strategy.user_id):
+            async with api.work(user_id) as session:
+                await Strategies(session, user_id).ask_to_stop(holding.strategy.strategy_id, OnStop.EXIT)
+            async with holding.store.work() as session:
+                words = await session.scalar(text("SELECT count(*) FROM stops_asked"))
+            assert words == (user_id == holding.strategy.user_id)
+        await asked_to_stop(holding, OnStop.EXIT, timedelta(seconds=3))
+        (found,) = await PostgresOverdueRuns(worker).standing("w")
+        assert found.sale is not None
+        await PostgresOverdueRuns(worker).overdue()
+        with pytest.raises(Exception, match="permission denied"):
+            async with worker.work() as session:
+                await session.execute(text("DELETE FROM stops_asked"))
+    finally:
+        await worker.close()
+        await api.close()

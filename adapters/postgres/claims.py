@@ -265,15 +265,11 @@ def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
     if not judged.won:
         early = claim.due_at - judged.now > EARLIEST
         over = judged.over_budget and not judged.too_late and not early
-        return NotClaimed(
-            claim.attempt,
-            judged.now,
-            judged.too_late,
-            early and not judged.too_late,
-            over,
-            turn_at=judged.turn_at,
-            **_line(judged),
-        )
+        early = early and not judged.too_late
+        told = NotClaimed(claim.attempt, judged.now, judged.too_late, early, over, turn_at=judged.turn_at)
+        if judged.due_together is None:  # an exit, or one that is not due with its strategy's day
+            return told
+        return replace(told, due_together=judged.due_together, started_before=judged.started_before)
     sent = replace(
         claim.attempt,
         status=OrderStatus.SENT,
@@ -284,13 +280,6 @@ def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
         send_before=judged.now + CLAIM_LASTS,
     )
     return Claimed(sent, judged.now)
-
-
-def _line(judged: Row[Any]) -> dict[str, int]:
-    """Return the place of an entry among those of its instant; of an exit, or a re-entry, there is none."""
-    if judged.due_together is None:
-        return {}
-    return {"started_before": judged.started_before, "due_together": judged.due_together}
 
 
 def _why(judged: Row[Any]) -> str:

@@ -314,11 +314,13 @@ async def all_due_soon(store: Store) -> datetime:
     return due_at
 
 
-@pytest.mark.parametrize("crowd", [(12, 1), (8, 9), (60, 1), (50, 3)])
-async def test_turns_in_the_store_are_those_of_the_rule(store: Store, crowd: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("crowd", "apart"), [((12, 1), 1), ((8, 9), 1), ((60, 1), 3), ((50, 3), 1)])
+async def test_turns_in_the_store_are_those_of_the_rule(
+    store: Store, crowd: tuple[int, int], apart: float
+) -> None:
     """One user's line of two seconds; the turn of its last entry."""
     due_at = just_now().replace(microsecond=0)
-    before = due_at - timedelta(seconds=1)
+    before = due_at - timedelta(seconds=apart)
     early = await started_together(store, crowd[0], before)
     late = await started_together(store, crowd[1], due_at)
     user_id = early[0].strategy.user_id

@@ -15,11 +15,13 @@ from uuid import uuid4
 from temporalio.client import Client
 
 from activities.degraded_exit import DegradedExitActivities
+from activities.exit_waits import ExitWaitActivities
 from activities.logins import LoginActivities
 from activities.notifications import NotificationActivities
 from activities.orders import OrderActivities
 from activities.reconciler import ReconcileActivities
 from activities.runs import RunActivities
+from activities.sessions import SessionActivities
 from adapters.alerts.process_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
 from adapters.calendar.trading_days import CalendarTradingDays
@@ -35,6 +37,7 @@ from adapters.notifications.webhook import Webhooks
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
+from adapters.postgres.outages import PostgresOutages
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.quote_turns import PostgresQuoteTurns
 from adapters.postgres.reconciliation import PostgresReconciliation
@@ -64,6 +67,7 @@ from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
 from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
+from execution.worker_waking import WorkerWaking
 from settings import Settings
 from workflows.client import TemporalOpenRuns
 
@@ -120,11 +124,12 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """The parts of a worker: activities, scheduled orders, and fast exits of hit stops."""
+    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, and its waking."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders
     fast: FastExits
+    waking: WorkerWaking
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,11 @@ def build_components(
     )
     fast = FastExits(dependencies.stops, scheduled_order_log, scheduled_orders, dependencies.clock)
     orders = OrderActivities(path.entries, path.exits, path.sender, scheduled_orders)
-    runs = RunActivities(PostgresRunStore(dependencies.store), dependencies.cache, alerts)
+    run_store = PostgresRunStore(dependencies.store)
+    runs = RunActivities(run_store, dependencies.cache, alerts)
+    outages = PostgresOutages(dependencies.store)
+    sessions = SessionActivities(days, outages, run_store, alerts, dependencies.clock)
+    exit_waits = ExitWaitActivities(path.lifts, path.exits)
     degraded_exit = DegradedExitActivities(
         DegradedExit(log, dependencies.brokers, dependencies.clock, rules.horizons)
     )
@@ -187,13 +196,15 @@ def build_components(
     found: list[Callable[..., Any]] = [
         *(orders.arm_entry, orders.enter, orders.settle_entry),
         *(orders.arm_exit, orders.exit, orders.settle_exit),
+        *(exit_waits.wait_for_lift, exit_waits.look_at_account, sessions.next_session),
         *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         logins.log_in,
         *(reconciling.reconcile, reconciling.tell_people),
         *(degraded_exit.exit_without_store, degraded_exit.record_off_books),
         NotificationActivities(notifiers.outbox, notifiers.courier, dependencies.clock).deliver_notices,
     ]
-    return WorkerComponents(found, scheduled_orders, fast)
+    waking = WorkerWaking(outages, dependencies.clock, dependencies.name)
+    return WorkerComponents(found, scheduled_orders, fast, waking)
 
 
 async def open_notifiers(

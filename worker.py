@@ -129,7 +129,7 @@ async def _keep_endless_runs(client: Client, task_queue: str) -> None:
 @asynccontextmanager
 async def _background_orders(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
     """Run scheduled orders and fast exits while the context is open; finish current sends at the end."""
-    tasks = [asyncio.ensure_future(work.scheduled_orders.run())]
+    tasks = [asyncio.ensure_future(_hold_orders(work))]
     if settings.fast_path == "on":
         tasks.append(asyncio.ensure_future(work.fast.run()))
     try:
@@ -138,6 +138,11 @@ async def _background_orders(settings: Settings, work: WorkerComponents) -> Asyn
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _hold_orders(work: WorkerComponents) -> None:
+    await work.waking.wake()  # before the first heartbeat
+    await work.scheduled_orders.run()
 
 
 def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client: Client) -> Worker:

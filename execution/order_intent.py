@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.exit_obstacle import Obstacle
 from domain.order import LegKey, OrderTerms, Reason
 from domain.run import Entered
 
@@ -22,6 +23,8 @@ class OrderIntent:
     latest: datetime | None = None
     patience: float | None = None
     """Seconds a sale waits for the account to be read; None: until it is read (`domain.sellable`)."""
+    lifted: int = 0
+    """The newest attempt whose refusal keeps nothing back any more (`domain.exit_obstacle`)."""
 
 
 class EntryRefused(Exception):
@@ -34,6 +37,14 @@ class EntryRefused(Exception):
 
 class NotPlaced(Exception):
     """An attempt was refused; the next may pass. The caller decides when."""
+
+
+class HeldUp(Exception):
+    """A sale was refused, and another try is not due yet. `obstacle` says why, and for how long."""
+
+    def __init__(self, obstacle: Obstacle) -> None:
+        super().__init__(f"still holding: {obstacle.message}")
+        self.obstacle = obstacle
 
 
 class InDoubt(Exception):

@@ -32,7 +32,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         # under which it decides whether a strategy may be deleted.
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
         # A START is written down, at the time of the server, and stays as it is.
-        "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only) ON starts",
+        "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only, release) ON starts",
         "USAGE ON SEQUENCE login_versions",
         "SELECT ON orders, events, alembic_version, system_switch, operator_switches, reconciler_round",
         "SELECT, INSERT, UPDATE ON limits",
@@ -58,6 +58,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE, DELETE ON notices",
         "SELECT, UPDATE ON notice_cursor",
         "SELECT, UPDATE (ended_at) ON reconciler_round",
+        "SELECT, INSERT ON outages",
         _AUDIT,
         "SELECT ON alembic_version, backups",
     ),

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from adapters.kite.refusal_texts import plain
+from adapters.kite.refusal_texts import kind_of, plain
 from domain.errors import BrokerUnavailable
 from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderStatus, Side
@@ -107,6 +107,8 @@ def _order(row: dict[str, Any]) -> BrokerOrder:
     quantity, filled = _whole(row, "quantity"), _whole(row, "filled_quantity")
     if not 0 <= filled <= quantity:
         raise Malformed("filled_quantity is not between 0 and quantity")
+    status = FINAL_STATUSES.get(_text(row, "status"), OrderStatus.OPEN)
+    message = _message(row)
     return BrokerOrder(
         broker_order_id=_text(row, "order_id"),
         tags=_tags(row),
@@ -116,9 +118,12 @@ def _order(row: dict[str, Any]) -> BrokerOrder:
         side=Side(side),
         quantity=quantity,
         filled_quantity=filled,
-        average_price=_average_price(row),
-        status=FINAL_STATUSES.get(_text(row, "status"), OrderStatus.OPEN),
-        message=_message(row),
+        average_price=_known_price(row, "average_price"),
+        status=status,
+        message=message,
+        refusal=kind_of(None, message) if status is OrderStatus.REJECTED else None,
+        order_type=plain(_text_or_empty(row, "order_type")),
+        price=_known_price(row, "price"),
     )
 
 
@@ -182,10 +187,10 @@ def _message(row: dict[str, Any]) -> str:
     return plain(message) if isinstance(message, str) else ""
 
 
-def _average_price(row: dict[str, Any]) -> Decimal | None:
-    """Return the price, None while there is none or where it cannot be read: the fill counts all the same."""
+def _known_price(row: dict[str, Any], name: str) -> Decimal | None:
+    """Return a price, None where there is none or it cannot be read: the row counts all the same."""
     try:
-        price = _price_or_none(row, "average_price")
+        price = _price_or_none(row, name)
     except Malformed:
         return None
     return price if price is None or price > 0 else None

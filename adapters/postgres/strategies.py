@@ -53,6 +53,8 @@ class StrategyRecord:
     kept: bool
     started_at: datetime | None
     stopped_at: datetime | None
+    obstacle: str | None = None
+    """What keeps its sale from being sent, in the user's words."""
 
     @property
     def spot(self) -> Spot:
@@ -219,6 +221,7 @@ _SAME = (
     "entry_price",
     "exit_price",
     "kept",
+    "obstacle",
     "started_at",
     "stopped_at",
 )

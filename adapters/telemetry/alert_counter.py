@@ -12,7 +12,9 @@ KINDS = (
     *("exit_needs_account", "foreign_start"),
     *(
         "exit_overdue",
+        "exit_refused",
         "position_left",
+        "sale_missed",
         "closed_outside",
         "login_needed",
         "run_terminated",

@@ -47,7 +47,12 @@ def shown(
         exit_price=record.exit_price,
         filled_quantity=record.bought_quantity,
         pnl=profit(record, last_price),
-        warnings=[*record.warnings, *_login_warnings(record, account, now), *_stop_warnings(record, price)],
+        warnings=[
+            *record.warnings,
+            *_login_warnings(record, account, now),
+            *_stop_warnings(record, price),
+            *_obstacles(record),
+        ],
         created_at=record.created_at,
         started_at=record.started_at,
         stopped_at=record.stopped_at,
@@ -72,6 +77,11 @@ def profit(record: StrategyRecord, last_price: Decimal | None) -> Decimal | None
             return None
         value += (last_price - record.entry_price) * held
     return value.quantize(PAISA)
+
+
+def _obstacles(record: StrategyRecord) -> list[str]:
+    """Return what keeps the sale of a running strategy from being sent."""
+    return [record.obstacle] if record.obstacle and record.status is Status.RUNNING else []
 
 
 def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:

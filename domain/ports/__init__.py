@@ -18,6 +18,7 @@ from domain.ports.membership import Membership, Standing
 from domain.ports.open_runs import OpenRuns
 from domain.ports.operator_alerts import OperatorAlerts
 from domain.ports.order_log import Claimed, NotClaimed, OrderLog
+from domain.ports.outages import Outages
 from domain.ports.outbox import Outbox
 from domain.ports.quote_turns import QuoteTurns
 from domain.ports.reconciliation import Reconciliation
@@ -47,6 +48,7 @@ __all__ = [
     "OpenRuns",
     "OperatorAlerts",
     "OrderLog",
+    "Outages",
     "Outbox",
     "QuoteTurns",
     "Reconciliation",

@@ -11,8 +11,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from activities.degraded_exit import DegradedExitActivities
+from activities.exit_waits import ExitWaitActivities
 from activities.orders import OrderActivities
 from activities.runs import RunActivities
+from activities.sessions import SessionActivities
 from domain import failpoint
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.order import Attempt
@@ -23,6 +25,7 @@ from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.order_path import OrderPath
 from tests.fakes.alerts import MemoryAlerts
+from tests.fakes.outages import MemoryOutages
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.simulation.exchange import Accounts, Entry, Exchange
 from tests.simulation.faults import Fault
@@ -47,6 +50,7 @@ MOMENTS = {
     "time.sale": SELL,
     "time.selling": SELL + 0.03,
     "time.after": SELL + 15,
+    "time.later": SELL + 60,
 }
 PATROLS = (BUY - 1, BUY + 0.45, BUY + 0.95, SELL - 1, SELL + 0.45, SELL + 0.95)
 """When the living look after what others hold; and after each death, once it is seen and as a lease ends."""
@@ -162,10 +166,12 @@ class _Day:
         self.hands = Hands(self, self.orders, path, clock)
         orders = OrderActivities(path.entries, path.exits, path.sender, self.hands)  # type: ignore[arg-type]
         runs = RunActivities(self.runs, self.cache, self.alerts)
+        waits = ExitWaitActivities(path.lifts, path.exits)
+        sessions = SessionActivities(MemoryTradingDays(), MemoryOutages(), self.runs, self.alerts, clock)
         off_books = DegradedExitActivities(DegradedExit(self.orders, self.brokers, clock, RULES.horizons))
         activities = {
             name: getattr(room, name)
-            for room in (orders, runs, off_books)
+            for room in (orders, runs, off_books, waits, sessions)
             for name in dir(room)
             if hasattr(getattr(room, name), "__temporal_activity_definition")
         }
@@ -325,6 +331,10 @@ class _Day:
             for part in name.split(" then "):
                 self.event(part)
             return None
+        if name.startswith("OFFER"):
+            return self.exchange.offer_by_hand(int(name.removeprefix("OFFER")))
+        if name.startswith("WITHDRAW"):
+            return self.exchange.withdraw(filled="filled" in name)
         if name.startswith("HAND"):
             return self._sell_by_hand(int(name.removeprefix("HAND") or 1000))
         self.events.append((self.now(), name))

@@ -18,6 +18,7 @@ from domain.order import FINAL, BrokerOrder, BrokerPosition, Leg, OrderRequest, 
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
 from domain.quote import Quote
+from domain.refusal import Refusal
 
 LATENCY = 0.02
 CALL_TIMEOUT = 5.0
@@ -78,6 +79,8 @@ class Exchange:
     dead: dict[str, float] = field(default_factory=dict)
     """Until when a kind of read gets no answer."""
     no_price: bool = False
+    unauthorised_until: float = 0.0
+    """Sales are refused until then: the user has not authorised them at the depository."""
 
     def kill_login(self, seconds: float) -> None:
         """The access token dies; the user logs in again `seconds` later."""
@@ -118,6 +121,38 @@ class Exchange:
         self.orders.append(order)
         self.ledger.append(Entry(now, "by hand", Side.SELL, request.tag, quantity, order.order_id))
         return quantity
+
+    def offer_by_hand(self, quantity: int) -> None:
+        """Rest a SELL order of the user's own for so many shares."""
+        if self.net(Side.BUY) - self.net(Side.SELL) >= quantity:
+            request = OrderRequest(self.orders[0].request.terms, Side.SELL, quantity, "")
+            now = self.stage.now()
+            self.orders.append(Order(str(1001 + len(self.orders)), request, now, now))
+
+    def withdraw(self, *, filled: bool) -> None:
+        """Let the user's own resting orders go: cancelled, or filled."""
+        for order in self._offers():
+            order.status = OrderStatus.COMPLETE if filled else OrderStatus.CANCELLED
+            if filled:
+                order.filled, request = order.request.quantity, order.request
+                entry = Entry(self.stage.now(), "by hand", Side.SELL, "", request.quantity, order.order_id)
+                self.ledger.append(entry)
+
+    def refusal_of(self, request: OrderRequest) -> Rejected | None:
+        """Return why a sale is refused for good; None where it is taken."""
+        if request.side is not Side.SELL:
+            return None
+        if self.stage.now() < self.unauthorised_until:
+            words = "10 quantity needs authorisation at depository."
+            return Rejected(Cause.FINAL, words, Refusal.AUTHORISE)
+        offered = sum(order.request.quantity - order.filled for order in self._offers())
+        if offered and request.quantity > self.net(Side.BUY) - self.net(Side.SELL) - offered:
+            words = "Insufficient stock holding or there are pending sell orders for this stock."
+            return Rejected(Cause.FINAL, words, Refusal.PENDING_SALE)
+        return None
+
+    def _offers(self) -> list[Order]:
+        return [order for order in self.orders if not order.request.tag and order.status not in FINAL]
 
     def end(self, order: Order, status: OrderStatus, message: str = "") -> None:
         if order.status in FINAL:
@@ -162,6 +197,11 @@ class Account:
         if word == "dead login":
             exchange.kill_login(seconds)
             return Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
+        if word == "authorise":
+            exchange.unauthorised_until = exchange.stage.now() + (seconds or 10_000)
+        refused = exchange.refusal_of(request)
+        if refused is not None:
+            return refused
         if word == "placed later":
             loop.call_later(seconds, lambda: exchange.fill(exchange.place(request), request.quantity))
             return Unknown("Order request timed out. Please check the order book and confirm.")
@@ -257,13 +297,16 @@ class Accounts:
 
     exchange: Exchange
     known_dead: int = 0
+    opened: Account | None = None
 
     async def of(self, user_id: UUID, account: str) -> Broker:
         renewed = self.exchange.stage.now() >= self.exchange.login_dead_until
         stored = self.exchange.login if renewed else self.exchange.login - 1
         if stored <= self.known_dead:
             raise LoginNeeded("log in at your broker")
-        return Account(self.exchange, stored)
+        if self.opened is None or self.opened.login != stored:
+            self.opened = Account(self.exchange, stored)
+        return self.opened
 
     async def login_died(self, user_id: UUID, broker: Broker) -> None:
         if isinstance(broker, Account):
@@ -274,7 +317,7 @@ def _row(order: Order, price: Decimal) -> BrokerOrder:
     request = order.request
     return BrokerOrder(
         broker_order_id=order.order_id,
-        tags=frozenset({request.tag}),
+        tags=frozenset({request.tag} - {""}),
         exchange=request.terms.exchange,
         symbol=request.terms.symbol,
         product=request.terms.product,

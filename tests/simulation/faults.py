@@ -27,7 +27,15 @@ CRASH = ("crash",)
 FREEZES = ("freeze 1.5", "freeze 2.6", "freeze 30")
 """Shorter than a claim lasts; until just after the second worker has begun; long after it has ended."""
 EVENTS = ("DIP", "FALL", "STOP", "STOP keep", "CANCEL", "HAND", "HAND 4")
-MORE_EVENTS = ("GARBAGE", "DIP twice", "DIP then STOP", "STOP keep then FALL")
+MORE_EVENTS = (
+    "OFFER 4",
+    "WITHDRAW",
+    "WITHDRAW filled",
+    "GARBAGE",
+    "DIP twice",
+    "DIP then STOP",
+    "STOP keep then FALL",
+)
 LATE = (1, 8, 25, 90, 130)
 _ANSWERS = (
     *("refuse", "reject", "reject later", "dead login 3", "dead login 40"),
@@ -39,7 +47,15 @@ ENTRY_ANSWERS = (
     *(f"late {seconds}" for seconds in LATE),
     *(f"placed later {seconds}" for seconds in LATE),
 )
-EXIT_ANSWERS = (*_ANSWERS, *(f"late {seconds}" for seconds in LATE), "placed later 1", "placed later 8")
+REFUSED = ("authorise", "authorise 40")
+"""Refused until the user has authorised it: for good, or for so many seconds."""
+EXIT_ANSWERS = (
+    *_ANSWERS,
+    *REFUSED,
+    *(f"late {seconds}" for seconds in LATE),
+    "placed later 1",
+    "placed later 8",
+)
 """An exit placed after its resend horizon of 20 s, which nothing showed until then, is beyond the promise."""
 STORE = ("fail", "commit lost", "down 3", "down 40")
 READ = ("fail", "down 3", "down 40", "down 200", "dead login 3", "dead login 40")
@@ -73,7 +89,7 @@ _CHOSEN = {
     "time.holding": ("DIP", "STOP keep", "CANCEL", "HAND"),
     "time.before_sale": ("DIP", "STOP keep", "CANCEL", "HAND 4"),
     "place.entry": (*_CHOSEN_ANSWERS, "late 130"),
-    "place.exit": _CHOSEN_ANSWERS,
+    "place.exit": (*_CHOSEN_ANSWERS, "authorise"),
     "entry.claimed": ("crash", "freeze 2.6", "DIP", "STOP keep"),
     "exit.claimed": ("crash", "freeze 2.6", "DIP", "STOP keep"),
     "read.orders": ("down 40", "dead login 3"),

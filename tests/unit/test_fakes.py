@@ -25,6 +25,7 @@ NO_SUITE_YET = {
     "WatchList": "the fake has no roles; test_store_watch.py holds the real one",
     "StopSignals": "the fake keeps what is sent; the real one is Temporal's client",
     "Courier": "has no fake; test_notices.py holds the real one with the servers of tests/receivers.py",
+    "Outages": "the fake says what a test tells it; test_outages.py holds the real one",
     "Outbox": "has no fake; test_notices.py holds the real one",
     "PriceReceiver": "the listener itself",
     "PriceFeed": "test_kite_feed.py holds the real one; the fake says what a test makes it say",

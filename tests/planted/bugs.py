@@ -10,6 +10,7 @@ from tests.planted.orders import ORDER_BUGS
 from tests.planted.prices import PRICE_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
+from tests.planted.ways_out import WAYS_OUT_BUGS
 
 BUGS: tuple[Bug, ...] = (
     *ORDER_BUGS,
@@ -19,6 +20,7 @@ BUGS: tuple[Bug, ...] = (
     *USER_BUGS,
     *CALENDAR_BUGS,
     *WATCHER_BUGS,
+    *WAYS_OUT_BUGS,
     *IDENTITY_BUGS,
     *PRICE_BUGS,
 )

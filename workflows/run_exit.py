@@ -299,7 +299,7 @@ class RunExit:
             start_to_close_timeout=policies.LONGEST_DAY,
             heartbeat_timeout=policies.HEARTBEAT,
             retry_policy=policies.SETTLE_RETRY,
-            cancellation_type=workflow.ActivityCancellationType.TRY_CANCEL,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"wait until the sale is tried again: {held.refusal}",
         )
         over = min(self._day.closes_at, workflow.now() + timedelta(seconds=held.seconds) + policies.CLOSING)

@@ -47,8 +47,8 @@ WAYS_OUT_BUGS: tuple[Bug, ...] = (
         "Each try is refused as long as the user's own order rests.",
         "execution/exit_policy.py",
         "wait=max(found.wait, SELDOM)) if orders else pausing(found)",
-        "wait=found.wait) if orders else pausing(found)",
-        (f"{WAYS}::test_an_order_in_the_way_is_not_sent_against_while_it_rests", WAYS),
+        "wait=max(found.wait, SELDOM)) if not orders else pausing(found)",
+        (f"{WAYS}::test_an_order_in_the_way_is_not_sent_against_while_it_rests",),
     ),
     Bug(
         "an order of another strategy's tag is our own",

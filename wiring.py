@@ -18,6 +18,7 @@ from activities.logins import LoginActivities
 from activities.notifications import NotificationActivities
 from activities.reconciler import ReconcileActivities
 from activities.run_activities import run_activities
+from activities.sessions import SessionActivities
 from adapters.alerts.process_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
 from adapters.calendar.trading_days import CalendarTradingDays
@@ -34,6 +35,7 @@ from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
+from adapters.postgres.outages import PostgresOutages
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.quote_turns import PostgresQuoteTurns
@@ -69,6 +71,7 @@ from execution.fast_exits import FastExits
 from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
 from execution.standing_runs import StandingRuns
+from execution.worker_waking import WorkerWaking
 from settings import Settings
 from workflows.client import TemporalOpenRuns
 
@@ -125,12 +128,13 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, and stalled runs."""
+    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, stalled runs, its waking."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders
     fast: FastExits
     standing: StandingRuns
+    waking: WorkerWaking
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +176,15 @@ def build_components(
         scheduled_order_log, path.entries, path.exits, path.sender, dependencies.clock, dependencies.name
     )
     fast = FastExits(dependencies.stops, scheduled_order_log, scheduled_orders, dependencies.clock)
+    run_store, outages = PostgresRunStore(dependencies.store), PostgresOutages(dependencies.store)
     trading = run_activities(
         path,
         scheduled_orders,
         DegradedExit(log, dependencies.brokers, dependencies.clock, rules.horizons),
-        PostgresRunStore(dependencies.store),
+        run_store,
         dependencies.cache,
         alerts,
+        SessionActivities(days, outages, run_store, alerts, dependencies.clock),
     )
     logins = LoginActivities(dependencies.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
@@ -209,7 +215,8 @@ def build_components(
         dependencies.clock,
         dependencies.name,
     )
-    return WorkerComponents(found, scheduled_orders, fast, standing)
+    waking = WorkerWaking(outages, dependencies.clock, dependencies.name)
+    return WorkerComponents(found, scheduled_orders, fast, standing, waking)
 
 
 def account_watch(

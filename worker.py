@@ -151,7 +151,7 @@ async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _background_orders(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
     """Run scheduled orders and all that sells without a run; finish current sends at the end."""
-    tasks = [asyncio.ensure_future(work.scheduled_orders.run()), asyncio.ensure_future(work.standing.run())]
+    tasks = [asyncio.ensure_future(_hold_orders(work)), asyncio.ensure_future(work.standing.run())]
     if settings.fast_path == "on":
         tasks.append(asyncio.ensure_future(work.fast.run()))
     try:
@@ -160,6 +160,11 @@ async def _background_orders(settings: Settings, work: WorkerComponents) -> Asyn
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _hold_orders(work: WorkerComponents) -> None:
+    await work.waking.wake()  # before the first heartbeat
+    await work.scheduled_orders.run()
 
 
 def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client: Client) -> Worker:

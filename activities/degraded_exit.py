@@ -5,11 +5,11 @@ import asyncio
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.failure_types import IN_DOUBT, NOT_PLACED
+from activities.failure_types import IN_DOUBT, NOT_PLACED, held_up
 from activities.heartbeat import alive, beating
 from domain.run import Exited, OffBooksExit, OffBooksRecord
 from execution.degraded_exit import DegradedExit
-from execution.order_intent import InDoubt, NotPlaced
+from execution.order_intent import HeldUp, InDoubt, NotPlaced
 
 
 class DegradedExitActivities:
@@ -37,5 +37,7 @@ class DegradedExitActivities:
             return await self._degraded_exit.exit(request, halt, lambda: activity.heartbeat("sending"))
         except NotPlaced as refused:
             raise ApplicationError(str(refused), type=NOT_PLACED) from refused
+        except HeldUp as held:
+            raise held_up(held) from held
         except InDoubt as doubt:
             raise ApplicationError(str(doubt), type=IN_DOUBT) from doubt

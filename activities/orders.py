@@ -5,13 +5,13 @@ import asyncio
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.failure_types import NOT_PLACED, STORE_AWAY
+from activities.failure_types import NOT_PLACED, STORE_AWAY, held_up
 from activities.heartbeat import beating
 from domain.errors import StoreUnavailable
 from domain.run import Armed, Entered, EnterOrder, Exited, ExitOrder
 from execution.entries import Entries
 from execution.exits import Exits
-from execution.order_intent import NotPlaced
+from execution.order_intent import HeldUp, NotPlaced
 from execution.order_sender import OrderSender
 from execution.scheduled_orders import ScheduledOrders
 
@@ -59,7 +59,8 @@ class OrderActivities:
     async def exit(self, order: ExitOrder) -> Exited:
         """Hold until `due_at`, sell what is held, and return when nothing is left or it was cancelled.
 
-        Fails with `OrderNotPlaced` when an attempt ended with shares still held.
+        Fails with `OrderNotPlaced` when an attempt ended with shares still held, with `SaleHeldUp` when that
+        was refused and the next is not due yet.
         """
         owner = _owner()
         try:
@@ -80,6 +81,8 @@ class OrderActivities:
             return await self._exits.exit(order, halt, owner)
         except NotPlaced as refused:
             raise ApplicationError(str(refused), type=NOT_PLACED) from refused
+        except HeldUp as held:
+            raise held_up(held) from held
 
 
 def _owner() -> str:

@@ -17,7 +17,7 @@ from domain.strategy import Position, Status, Strategy
 
 
 @contextmanager
-def _final() -> Iterator[None]:
+def final() -> Iterator[None]:
     """Fail for good where trying again changes nothing: the strategy is gone, or another run owns it."""
     try:
         yield
@@ -41,7 +41,7 @@ class RunActivities:
 
     async def _activate(self, request: ActivateRun) -> Activation:
         await failpoint("activate.begun")
-        with _final():
+        with final():
             try:
                 activation = await self._store.activate(request)
             except ForeignStart as why:
@@ -63,14 +63,14 @@ class RunActivities:
     async def change_phase(self, change: PhaseChange) -> None:
         """Write the phase and its line in the timeline."""
         async with alive():
-            with _final():
+            with final():
                 await self._store.change_phase(change)
 
     @activity.defn
     async def note(self, note: RunNote) -> None:
         """Write a line in the timeline."""
         async with alive():
-            with _final():
+            with final():
                 await self._store.note(note.ref, note.kind, note.text, note.data, note.once)
 
     @activity.defn
@@ -87,7 +87,7 @@ class RunActivities:
         await failpoint("finish.begun")
         await self._drop(request.strategy)
         await failpoint("finish.dropped")
-        with _final():
+        with final():
             await self._store.finish(request)
         await failpoint("finish.written")
         clean = await self._drop(request.strategy)

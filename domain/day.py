@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from domain.money import price_text
 from domain.order import Reason
-from domain.run import Activation, Adoption, Entered, Exited, RunView, StartRun, StopLossHit
+from domain.run import (
+    Activation,
+    Adoption,
+    Entered,
+    Exited,
+    GoesOn,
+    Release,
+    RunView,
+    StartRun,
+    StopLossHit,
+)
 from domain.strategy import Move, OnStop, Outcome, Phase, Position, Status, next_phase
 from domain.trigger import stop_at
 
@@ -16,6 +26,7 @@ _ADOPTED = {
     Adoption.TERMINATED: "the run was terminated from outside",
     Adoption.LATE_ENTRY: "the entry turned up at the broker after the strategy had stopped",
 }
+RELEASES = "Stop the strategy and have them sold, or stop it and keep them: then they are your own."
 _OUTCOME_OF = {Reason.SELL: Outcome.SOLD, Reason.STOPLOSS: Outcome.STOP_LOSS, Reason.STOP: Outcome.STOPPED}
 
 
@@ -33,6 +44,14 @@ class Day:
 
     def __init__(self, start: StartRun) -> None:
         self.start = start
+        self.sell_at = start.plan.sell_at
+        self.closes_at = start.plan.closes_at
+        self.opens_at = start.plan.sell_at if start.sell_only else None
+        """When the market opens for a sale of an earlier day's shares: nothing is sent before."""
+        self.words = 0
+        """How often the user has asked for the end, a stop or a sale: each may lift a refusal."""
+        self.slept = ""
+        """Why nothing was tried when the sale was due, in words; empty where something was."""
         self.phase = Phase.WAITING
         self.round = 0
         self.bought = 0
@@ -42,8 +61,8 @@ class Day:
         self.cancelled = False
         self.stop_loss: StopLossHit | None = None
         self.conclusion: Conclusion | None = None
-        self._stop_asked = start.adopted is not None
-        self._on_stop: OnStop | None = None
+        self._stop_asked = start.adopted is not None or start.release is Release.KEEP
+        self._on_stop: OnStop | None = OnStop.KEEP if start.release is Release.KEEP else None
         self._entered: Entered | None = None
         self._exited: Exited | None = None
         self._fault = ""
@@ -58,10 +77,16 @@ class Day:
         """Take the user's STOP; the newest word on the shares counts."""
         self._stop_asked = True
         self._on_stop = on_stop or self._on_stop
+        self.words += 1
+
+    def asked_again(self) -> None:
+        """Take the user's word to sell, given once more: a sale that is refused is tried at once."""
+        self.words += 1
 
     def cancel_asked(self) -> None:
         """Take a cancellation from outside: a stop by the strategy's own on_stop."""
         self._stop_asked = self.cancelled = True
+        self.words += 1
 
     def hit(self, hit: StopLossHit, *, entry_is_due: bool) -> bool:
         """Take a STOPLOSS; False when it is ignored: nothing can be held yet, or it is above the stop."""
@@ -84,6 +109,13 @@ class Day:
         self.sold = max(self.sold, exited.sold)
         self.gone = max(self.gone, exited.outside)
 
+    def goes_on(self, session: GoesOn) -> None:
+        """Take the session in which the day goes on that was slept through."""
+        self.slept = session.words
+        self.opens_at = session.opens_at
+        self.sell_at = session.sell_at or self.sell_at
+        self.closes_at = session.closes_at or self.closes_at
+
     def broke(self, fault: str) -> None:
         """Take an internal fault: the day proceeds to its exit, and reports the fault at the end."""
         self._fault = fault
@@ -93,6 +125,11 @@ class Day:
         return self.phase
 
     # What it means.
+
+    @property
+    def was_tried(self) -> bool:
+        """Tell whether an order of the sale was ever sent, as far as the last exit found."""
+        return self._exited is not None and self._exited.tried > 0
 
     @property
     def outside(self) -> int:
@@ -141,7 +178,7 @@ class Day:
 
     def _outcome(self) -> tuple[Outcome, str]:
         if self.held and self.keeps:
-            return Outcome.KEPT, f"{self.held} {self.start.strategy.symbol} kept, as asked"
+            return Outcome.KEPT, f"{self.held} {self.start.strategy.symbol} kept, as asked{self._doubt()}"
         if self.held:
             return Outcome.ORDER_FAILED, self._left_over()
         if self.bought:
@@ -149,9 +186,19 @@ class Day:
         return self._nothing_bought()
 
     def _left_over(self) -> str:
+        if self.start.release is not None:
+            return f"{self.held} {self.start.strategy.symbol} are still held. {RELEASES}"
+        if self.slept and not self.was_tried:
+            return f"{self.held} {self.start.strategy.symbol} are still held. {self.slept}"
         why = self._fault or (self._exited.detail if self._exited else "")
         left = f"{self.held} of {self.bought} {self.start.strategy.symbol} could not be sold"
-        return f"{left} before the market closed and are still held. {why}".strip()
+        gone = f" {self._gone_words()[0].upper()}{self._gone_words()[1:]}." if self.outside else ""
+        return f"{left} before the market closed and are still held. {why}".strip() + gone + self._doubt()
+
+    def _doubt(self) -> str:
+        if self._exited is None or not self._exited.in_doubt:
+            return ""
+        return "; an order to sell them is in doubt, so look at the account at the broker"
 
     def _sold_for(self) -> tuple[Outcome, str]:
         if not self.sold:

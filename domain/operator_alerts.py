@@ -1,11 +1,12 @@
 """Texts and data of alerts that an operator or user has to act on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from domain.errors import AccountNotConnected, CalendarUnknown, ForeignStart
+from domain.exit_obstacle import Obstacle
 from domain.order import BrokerOrder, Leg, OrderStatus
 from domain.reconciler import DoubtfulOrder
 from domain.run import ActivateRun, Alarm, ExitOrder, FinishRun
@@ -110,7 +111,7 @@ def outcome_alarm(end: FinishRun) -> Alarm | None:
     A run that ends holding shares has raised `position_left` itself.
     """
     kind = "closed_outside" if end.outside else _FAILED.get(end.outcome)
-    if kind is None or end.position is Position.BOUGHT:
+    if kind is None or (end.position is Position.BOUGHT and not end.outside):
         return None
     strategy = end.strategy
     text = f"{strategy.symbol} ×{strategy.quantity} was stopped: {end.detail.rstrip('.')}."
@@ -159,6 +160,13 @@ def exit_needs_account_alarm(order: ExitOrder, why: AccountNotConnected) -> Alar
         f"{order.bought} {order.terms.symbol} are to be sold now ({order.reason}), but {why}, and they are "
         "sold at once; or sell them at the broker.",
     )
+
+
+def exit_refused_alarm(order: ExitOrder, found: Obstacle) -> Alarm:
+    """Return the alarm for a sale that the broker refuses until a person, another order or a day lifts it."""
+    alarm = _exit_alarm("exit_refused", order, found.words(f"{order.bought} {order.terms.symbol}"))
+    blocking = " ".join(row.broker_order_id for row in found.blocking)
+    return replace(alarm, data={"refusal": found.refusal.value, "blocking": blocking})
 
 
 def exit_overdue_alarm(order: ExitOrder, seconds: float) -> Alarm:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from domain.errors import IllegalMove
+from domain.refusal import Refusal
 from domain.strategy import Outcome, Product
 
 TAG_LENGTH = 20
@@ -213,6 +214,8 @@ class Attempt:
     """A worker holds it for its instant; any worker may send it then."""
     verdict: Outcome | None = None
     """Why it was decided that this leg sends nothing more; None while that is open."""
+    refusal: Refusal | None = None
+    """What kept the broker from taking it; None where nothing did, or it is not known to have."""
 
     @property
     def over(self) -> bool:
@@ -238,6 +241,11 @@ class BrokerOrder:
     average_price: Decimal | None
     status: OrderStatus
     message: str = ""
+    refusal: Refusal | None = None
+    """Of a rejected order."""
+    order_type: str = ""
+    price: Decimal | None = None
+    """Its limit; None where it has none, or none that can be read."""
 
     @property
     def event(self) -> OrderEvent:

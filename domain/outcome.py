@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from domain.refusal import Refusal
+
 
 class Cause(StrEnum):
     """Why the broker certainly has no such order, by what may be done next."""
@@ -24,10 +26,19 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The broker certainly did not place it."""
+    """The broker certainly did not place it. `refusal` says what may lift that."""
 
     cause: Cause
     message: str
+    refusal: Refusal = Refusal.UNKNOWN
+
+    @property
+    def kind(self) -> Refusal:
+        """Return what the refusal is, as far as its cause or its words say."""
+        return _KINDS.get(self.cause, self.refusal)
+
+
+_KINDS = {Cause.TRY_AGAIN: Refusal.BUSY, Cause.LOGIN: Refusal.LOGIN}
 
 
 @dataclass(frozen=True, slots=True)

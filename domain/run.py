@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain.instrument import Segment
 from domain.order import LegKey, OrderTerms, Reason
+from domain.refusal import Refusal
 from domain.session import DayPlan
 from domain.strategy import OnStop, Outcome, Phase, Position, Status, Strategy
 
@@ -24,8 +25,19 @@ class Adoption(StrEnum):
     """An entry that was in doubt turned up after the run had ended."""
 
 
-RUN_VERSION = 2
-"""1: the start is written by an activity like any other. 2: within the run's first step, where it can be."""
+class Release(StrEnum):
+    """Why a run of a stopped strategy sells nothing of the shares that are still held."""
+
+    KEEP = "keep"
+    """They are the user's own from now on."""
+    LOOK = "look"
+    """It looks whether the account still shows them; what is gone is closed outside."""
+
+
+RUN_VERSION = 3
+"""1: the start is written by an activity like any other. 2: within the run's first step, where it can be.
+3: a refused sale waits for what lifts it; `keep` and the market's close end a sale that is in doubt; a day
+that was slept through goes on in the next session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,8 @@ class StartRun:
     """Which steps the run takes: one that an older build began goes on as it began."""
     account: str = ""
     """The broker account that was connected at START; empty in those of an older build: whichever is."""
+    release: Release | None = None
+    """Only with `sell_only`: nothing is sold. Its plan is over, so that an older build sells nothing too."""
 
 
 RUN_PREFIX = "strategy-"
@@ -66,6 +80,7 @@ def what_differs(written: StartRun, asked: StartRun) -> tuple[str, ...]:
         "account": written.account == asked.account,
         "day": _instants(written.plan) == _instants(asked.plan),
         "sell_only": written.sell_only == asked.sell_only,
+        "release": written.release == asked.release,
     }
     return tuple(name for name, equal in same.items() if not equal)
 
@@ -174,10 +189,29 @@ class ExitOrder:
     due_at: datetime
     price: Decimal | None = None
     """The price that hit the stop, for the timeline."""
+    lifted: int = 0
+    """The newest attempt whose refusal keeps nothing back any more: its user has asked again, or acted."""
     adopted: bool = False
     """Another run had this leg, and may have sold without the store: only the broker's book knows of that."""
     why: SaleLine | None = None
     """Said by whoever sends, before what comes of it. None from an older build, and of a scheduled sale."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSale:
+    """A sale that was refused as `attempt`, and is not tried again for `seconds`, unless that is lifted."""
+
+    order: ExitOrder
+    refusal: Refusal
+    attempt: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """The end of a wait. `lifted`: the attempt whose refusal keeps nothing back any more; 0 for none."""
+
+    lifted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +256,34 @@ class Exited:
     """An order left while Postgres was away; its row is still to be written."""
     outside: int = 0
     """Shares that were gone at the broker before they could be sold here; they are not in `held`."""
+    tried: int = 0
+    """Orders of it that were sent, whatever came of them."""
+    in_doubt: bool = False
+    """One of them may still sell: it was not found, or its end was not waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SleptThrough:
+    """A day's sale was due at `due_at`, and nothing was tried before the market closed."""
+
+    ref: RunRef
+    start: StartRun
+    held: int
+    due_at: datetime
+    closed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class GoesOn:
+    """The session in which a day goes on that was slept through, and in words why it was.
+
+    Without a session only the words: none is known.
+    """
+
+    words: str
+    opens_at: datetime | None = None
+    sell_at: datetime | None = None
+    closes_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

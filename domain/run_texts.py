@@ -23,6 +23,8 @@ def clock(instant: datetime) -> str:
 def summary(start: StartRun) -> str:
     """Return one line that names a run: `TCS ×10 · buy 09:30 · sell 15:14 · stop 3500`."""
     strategy, plan = start.strategy, start.plan
+    if start.release is not None:
+        return f"{strategy.symbol} · {start.release} what is held"
     if start.sell_only:
         return f"{strategy.symbol} · sell what is held"
     return (
@@ -33,16 +35,14 @@ def summary(start: StartRun) -> str:
 
 def phase_words(day: Day) -> PhaseWords:
     """Return the timeline's line for the phase the day has just entered."""
-    strategy, plan = day.start.strategy, day.start.plan
+    strategy = day.start.strategy
     if day.phase is Phase.ENTERING:
-        return (
-            EventKind.PHASE,
-            f"Getting ready to buy {strategy.quantity} {strategy.symbol} at {clock(plan.buy_at)}.",
-        )
+        buy_at = clock(day.start.plan.buy_at)
+        return (EventKind.PHASE, f"Getting ready to buy {strategy.quantity} {strategy.symbol} at {buy_at}.")
     if day.phase is Phase.HOLDING:
         return (
             EventKind.PHASE,
-            f"Holding {day.held} {strategy.symbol}: sold at {clock(plan.sell_at)}, "
+            f"Holding {day.held} {strategy.symbol}: sold at {clock(day.sell_at)}, "
             f"or at once when the price reaches {price_text(strategy.stop_loss)}.",
         )
     return EventKind.PHASE, f"The day is {day.phase}."
@@ -58,12 +58,17 @@ def exit_words(day: Day, reason: Reason) -> PhaseWords:
             f"The price is {price_text(day.stop_loss.price)}, at or below the stop "
             f"{price_text(strategy.stop_loss)}: selling {what} at once.",
         )
-    line = sale_line(reason, day.held, strategy.symbol, day.start.plan.sell_at, strategy.stop_loss)
+    line = sale_line(reason, day.held, strategy.symbol, day.sell_at, strategy.stop_loss)
     if reason is Reason.SELL and line is not None:
         return EventKind(line.kind), line.text
     if day.cancelled:
         return EventKind.CANCELLED, f"The run was cancelled from outside: selling {what}."
     return EventKind.STOP_ASKED, f"Stopped by the user: selling {what}."
+
+
+def slept_words(day: Day) -> PhaseWords:
+    """Return the timeline's line for a sale that was slept through and waits for the next opening."""
+    return EventKind.LATE, day.slept
 
 
 def day_in_brief(day: Day) -> str:
@@ -72,8 +77,7 @@ def day_in_brief(day: Day) -> str:
     keeps = "keeps the shares" if strategy.on_stop is OnStop.KEEP else "sells"
     lines = [
         f"**{strategy.symbol}** ×{strategy.quantity} on {plan.trading_day}, phase **{day.phase}**",
-        f"- buy at {clock(plan.buy_at)}, sell at {clock(plan.sell_at)}, "
-        f"stop {price_text(strategy.stop_loss)}",
+        f"- buy at {clock(plan.buy_at)}, sell at {clock(day.sell_at)}, stop {price_text(strategy.stop_loss)}",
         f"- bought {day.bought}, sold {day.sold}, holding {day.held}",
         f"- cancelling this run stops the strategy and {keeps}",
     ]

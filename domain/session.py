@@ -137,7 +137,7 @@ def plan_sale(strategy: Strategy, calendar: TradingCalendar, segment: Segment, n
     try:
         session = _session_to_sell_in(calendar, segment, now)
     except CalendarUnknown:
-        session = _assumed_session(now)
+        session = assumed_session(now)
     sell_at = max(now, session.opens_at)
     return DayPlan(session.day, sell_at, sell_at, session.opens_at, session.closes_at, segment=segment)
 
@@ -149,7 +149,8 @@ def _session_to_sell_in(calendar: TradingCalendar, segment: Segment, now: dateti
     return session
 
 
-def _assumed_session(now: datetime) -> Session:
+def assumed_session(now: datetime) -> Session:
+    """Return a weekday's session that is on at `now`, or the next one: a sale waits for no calendar."""
     opens, closes = ASSUMED_HOURS
     day = exchange_time(now).date()
     while day.weekday() >= SATURDAY or at(day, closes) <= now:

@@ -6,9 +6,9 @@ from enum import StrEnum
 
 from domain.money import price_text
 from domain.order import Attempt, Leg, OrderTerms, Reason
-from domain.run import Adoption, SaleLine, StartRun
-from domain.session import DayPlan, exchange_time
-from domain.strategy import OnStop, Outcome, Strategy
+from domain.run import Adoption, Release, SaleLine, StartRun
+from domain.session import exchange_time
+from domain.strategy import OnStop, Outcome
 
 
 class EventKind(StrEnum):
@@ -74,11 +74,16 @@ def lateness_text(late: timedelta) -> str:
     return f"{amount} {'before' if milliseconds < 0 else 'after'}"
 
 
-def started_text(strategy: Strategy, plan: DayPlan, *, sell_only: bool, held: int) -> str:
-    """Say what a START will do."""
+def started_text(start: StartRun, held: int) -> str:
+    """Say what a START will do; `held` are the shares it begins with."""
+    strategy, plan = start.strategy, start.plan
+    if start.release is Release.KEEP:
+        return f"Asked to keep the {held} {strategy.symbol} that are still held."
+    if start.release is Release.LOOK:
+        return f"Looking in the account whether the {held} {strategy.symbol} are still held."
     day = f"{exchange_time(plan.buy_at):%A} {exchange_time(plan.buy_at).day} {exchange_time(plan.buy_at):%b}"
     sells = _short(plan.sell_at)
-    if sell_only:
+    if start.sell_only:
         return f"Started: sells the {held} {strategy.symbol} it still holds, {day} {sells}."
     return f"Started: buys {day} {_short(plan.buy_at)}, sells {sells}, stop {price_text(strategy.stop_loss)}."
 

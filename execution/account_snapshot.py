@@ -10,9 +10,18 @@ from datetime import timedelta
 
 from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, StopwatchError, StoreUnavailable
-from domain.order import Reason
+from domain.exit_obstacle import blocking
+from domain.order import BrokerOrder, Reason
 from domain.ports import Broker, Brokers, Clock, OrderLog
-from domain.sellable import STEADY, Account, OtherClaims, books_agree, bought_today, net_position
+from domain.sellable import (
+    STEADY,
+    STOP_WAITS,
+    Account,
+    OtherClaims,
+    books_agree,
+    bought_today,
+    net_position,
+)
 from domain.strategy import Product
 from domain.timeline import EventKind
 from execution.order_book import noting_a_dead_login
@@ -72,6 +81,34 @@ class AccountSnapshots:
                     return found
             await self._clock.sleep(LOOK_EVERY)
         return None
+
+    async def show_none(self, intent: OrderIntent, broker: Broker) -> bool:
+        """Tell whether one reading shows nothing that could be sold; False where the account cannot be read.
+
+        Raises `LoginNeeded`, `StoreUnavailable`.
+        """
+        account = await self._read(intent, 1, broker, STOP_WAITS)
+        return account is not None and not account.sellable(1)
+
+    async def are_gone(self, intent: OrderIntent, broker: Broker, halt: asyncio.Event) -> bool:
+        """Tell whether nothing is left to be sold; False where that cannot be known now.
+
+        One reading tells that something is there; that all is gone is believed as `sellable` believes it.
+        Raises `LoginNeeded`, `StoreUnavailable`.
+        """
+        return await self.show_none(intent, broker) and await self.sellable(intent, 1, broker, halt) == 0
+
+    async def blocking(self, intent: OrderIntent, broker: Broker) -> tuple[BrokerOrder, ...] | None:
+        """Return the account's other open orders for the same shares; None where the book cannot be read.
+
+        Raises `LoginNeeded`.
+        """
+        try:
+            async with self._noting(intent, broker):
+                book = await broker.orders()
+        except (BrokerUnavailable, BrokerRefused):
+            return None
+        return blocking(book, intent.key, intent.terms)
 
     def _left(self, intent: OrderIntent, began: float) -> float | None:
         return None if intent.patience is None else began + intent.patience - self._clock.monotonic()

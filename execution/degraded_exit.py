@@ -14,18 +14,20 @@ from typing import Self
 
 from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StoreUnavailable
+from domain.exit_obstacle import Obstacle
 from domain.failpoint import failpoint
 from domain.leg import Horizons, exit_may_be_resent, only_converted
 from domain.order import CALL_DEADLINE, FINAL, LEAVE_WITHIN, BrokerOrder, OrderRequest, OrderStatus
 from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
+from domain.refusal import RULES, SELDOM
 from domain.run import Exited, ExitOrder, OffBooksExit, OffBooksRecord
 from domain.sellable import Account, books_agree, net_position
 from domain.strategy import Product
 from execution.follower import LOOK_EVERY
 from execution.intents import call_off
 from execution.order_book import cancel, read_order_book, read_positions
-from execution.order_intent import InDoubt, NotPlaced
+from execution.order_intent import HeldUp, InDoubt, NotPlaced
 
 CLAIMS_ARE_OVER = 3.0
 """Seconds after which every claim made before the store went away is past its `send_before`."""
@@ -118,7 +120,7 @@ class DegradedExit:
         """Sell what both of the broker's books prove is still held, at most once under this number.
 
         `sending` is called just before the order leaves. Raises `NotPlaced`, also where nothing could be
-        proven within `PROVES_WITHIN`, `InDoubt`, `LoginNeeded`.
+        proven within `PROVES_WITHIN`, `HeldUp`, `InDoubt`, `LoginNeeded`.
         """
         order = request.order
         sale = _Sale.of(order, await self._brokers.of(order.key.user_id, order.terms.account))
@@ -165,6 +167,8 @@ class DegradedExit:
         )
         await failpoint("exit.sent")
         if isinstance(outcome, Rejected):
+            if RULES[outcome.kind].seldom:
+                raise HeldUp(Obstacle(outcome.kind, number, SELDOM, outcome.message))
             raise NotPlaced(f"not placed: {outcome.message}")
         doubtful = self._clock.now() + self._horizons.exit_resend
         while True:  # sent, or perhaps sent: only the order book says what became of it

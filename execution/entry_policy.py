@@ -48,7 +48,7 @@ class EntryPolicy:
         self.was_checked = False
         """The checks have begun: the runtime lock may be taken."""
 
-    async def may_plan_another(self, halt: asyncio.Event) -> bool:
+    async def may_plan_another(self, attempts: Sequence[Attempt], halt: asyncio.Event) -> bool:
         """Check as before any send: what is refused now gets no further attempt."""
         return await self._check(halt) is not None
 

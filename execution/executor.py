@@ -57,7 +57,7 @@ class OrderExecutor:
             while True:
                 try:
                     match next_step(key.leg, attempts, wanted):
-                        case Plan() as plan if may_send and await self._planned(plan, policy, halt):
+                        case Plan() as plan if may_send and await self._planned(plan, policy, attempts, halt):
                             pass
                         case Send(attempt=attempt) if may_send:
                             await failpoint(f"{key.leg}.planned")
@@ -78,12 +78,14 @@ class OrderExecutor:
                     await policy.login.renew()
                 attempts = await self._log.leg(key)
 
-    async def _planned(self, plan: Plan, policy: Policy, halt: asyncio.Event) -> bool:
+    async def _planned(
+        self, plan: Plan, policy: Policy, attempts: Sequence[Attempt], halt: asyncio.Event
+    ) -> bool:
         """Write the next intent; False where the policy, or a halt, keeps it from being written."""
         if plan.supersedes is None:
             await plan_first(self._log, policy.intent)
             return True
-        if not await policy.may_plan_another(halt):
+        if not await policy.may_plan_another(attempts, halt):
             return False
         await plan_another(self._log, policy.intent, plan.supersedes, self._clock.now())
         return True

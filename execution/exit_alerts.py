@@ -5,7 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from domain.errors import AccountNotConnected, LoginNeeded, StoreUnavailable
-from domain.operator_alerts import exit_needs_account_alarm, exit_needs_login_alarm, exit_overdue_alarm
+from domain.exit_obstacle import Obstacle
+from domain.operator_alerts import (
+    exit_needs_account_alarm,
+    exit_needs_login_alarm,
+    exit_overdue_alarm,
+    exit_refused_alarm,
+)
 from domain.ports import Alerts, OrderLog
 from domain.run import Alarm, ExitOrder
 from domain.timeline import EventKind
@@ -37,6 +43,13 @@ class ExitAlerts:
             await self._tell(order, exit_needs_account_alarm(order, why))
         else:
             await self._tell(order, exit_needs_login_alarm(order))
+
+    async def held_up(self, order: ExitOrder, found: Obstacle) -> None:
+        """Say once what keeps the sale from being sent: for each reason, and each order in its way."""
+        alarm = exit_refused_alarm(order, found)
+        once = f"{alarm.kind}:{order.key.trading_day}:{order.key.round}:{found.name}"
+        if await self._log.held_up(order.key, EventKind.WAITING, alarm.text, once):
+            await self._alerts.raise_(alarm)
 
     async def _overdue(self, order: ExitOrder) -> None:
         await asyncio.sleep(self._overdue_after)

@@ -6,18 +6,24 @@ from dataclasses import replace
 from datetime import timedelta
 
 from domain.deadline import Deadline
+from domain.exit_obstacle import Obstacle, obstacle, pausing, waits_for_an_order
 from domain.leg import exit_may_be_resent
 from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder
 from domain.ports import Broker, Brokers, Clock, OrderLog
+from domain.refusal import SELDOM
 from execution.account_login import LoginAtHand
 from execution.account_snapshot import SNAPSHOT_LASTS, AccountSnapshots
 from execution.due_orders import DueOrders, ask_ahead
 from execution.execution_rules import ExecutionRules
+from execution.halting import wait_until
 from execution.order_book import read_positions
 from execution.order_intent import ClosedOutside, OrderIntent
 from execution.policy import Login, Permit
 
+SOON = timedelta(seconds=2)
+"""A pause as short as this is waited for in place; a longer one is the run's, which can be woken."""
+LOOK_AGAIN = timedelta(seconds=5)
 WARM_AHEAD = timedelta(seconds=2)
 """How long before its instant a sale's connection is made; an entry's is, by its question for the price."""
 
@@ -42,9 +48,33 @@ class ExitPolicy:
         self._clock = clock
         self._horizons = rules.horizons
 
-    async def may_plan_another(self, halt: asyncio.Event) -> bool:
-        """Allow it: an exit goes on while shares are left; the account is read before each send."""
-        return True
+    async def may_plan_another(self, attempts: Sequence[Attempt], halt: asyncio.Event) -> bool:
+        """Tell whether another try is due: an exit goes on while shares are left, but not in a hurry.
+
+        Raises `ClosedOutside` where nothing is left to wait for.
+        """
+        held = await self.obstacle(attempts)
+        if held is None:
+            return True
+        if held.wait <= SOON and not held.blocking:
+            return await wait_until(self._clock, self._clock.now() + held.wait, halt)
+        if await self._accounts.are_gone(self.intent, await self.login.account(), halt):
+            raise ClosedOutside
+        return False
+
+    async def obstacle(self, attempts: Sequence[Attempt]) -> Obstacle | None:
+        """Return what keeps the next attempt from being sent, None where nothing does.
+
+        An open SELL order of the account is looked for in the order book; one that cannot be read proves that
+        there is none as little as that there is one. Raises `LoginNeeded`.
+        """
+        found = obstacle(attempts, self._clock.now(), self.intent.lifted)
+        if found is None or not waits_for_an_order(found.refusal):
+            return found
+        orders = await self._accounts.blocking(self.intent, await self.login.account())
+        if orders is None:
+            return replace(found, wait=max(found.wait, LOOK_AGAIN))
+        return replace(found, blocking=orders, wait=max(found.wait, SELDOM)) if orders else pausing(found)
 
     async def permit(self, missing: int, halt: asyncio.Event) -> Permit | None:
         """Return the permit for what the account still shows. Raises `ClosedOutside`."""

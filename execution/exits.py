@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain.errors import BrokerNotConnected, BrokerUnavailable, LoginNeeded
+from domain.errors import BrokerNotConnected, BrokerUnavailable, LoginNeeded, Unavailable
 from domain.failpoint import failpoint
 from domain.leg import average_price, filled
 from domain.order import Attempt, OrderStatus
@@ -18,16 +18,21 @@ from execution.due_orders import DueOrders
 from execution.execution_rules import ExecutionRules
 from execution.executor import OrderExecutor
 from execution.exit_alerts import ExitAlerts
-from execution.exit_policy import ExitPolicy, ScheduledExitPolicy
-from execution.halting import halted, wait_until
+from execution.exit_policy import SOON, ExitPolicy, ScheduledExitPolicy
+from execution.halting import halted, halted_within, wait_until
 from execution.intents import call_off
-from execution.order_intent import ClosedOutside, NotPlaced, OrderIntent, TooLate
+from execution.order_intent import ClosedOutside, HeldUp, NotPlaced, OrderIntent, TooLate
 from execution.runtime_lock import RuntimeLock
 from execution.untracked_orders import UntrackedOrders
 
 READINGS = 2
 """How often a careful sale reads the books, seconds apart: when the broker has just come back, another worker
 may read them in the same moment."""
+HALTED_WITHIN = 20.0
+"""Seconds a halted sale may take to cancel what is open, or to find what was sent. Then it is left, and the
+reconciler looks for what is in doubt: the user's `keep` waits for no book that cannot be read."""
+LOOK_WITHIN = 25.0
+"""Seconds in which the account has to say whether shares are still there: longer than it takes to be sure."""
 
 
 class Exits:
@@ -64,8 +69,8 @@ class Exits:
 
         Sells no more than the account still shows; what is gone from it is `outside`. `owner` names the
         caller, for the runtime lock. A careful sale looks first for one that another worker sends without the
-        store. Raises `NotPlaced` when an attempt ended with shares still held,
-        `StoreUnavailable`.
+        store. Raises `NotPlaced` when an attempt ended with shares still held, `HeldUp` when the next is not
+        due yet, `StoreUnavailable`.
         """
         await failpoint("exit.holding")
         if not await wait_until(self._clock, order.due_at, halt):
@@ -73,7 +78,10 @@ class Exits:
         await self._lock.take(order.key.strategy_id, owner)
         try:
             async with self._alerts.over(order):
-                return await self._sell(order, halt, READINGS if careful else 0)
+                selling = self._sell(order, halt, READINGS if careful else 0)
+                return await halted_within(selling, halt, HALTED_WITHIN) or _exited(
+                    order, await self._log.leg(order.key)
+                )
         finally:
             await self._lock.release(order.key.strategy_id, owner)
 
@@ -107,6 +115,22 @@ class Exits:
             return await self._accounts.shows_none(intent, exited.held, broker)
         except (LoginNeeded, BrokerNotConnected, BrokerUnavailable):
             return False
+
+    async def look(self, order: ExitOrder) -> Exited:
+        """Find out whether the account still shows what is held; send nothing.
+
+        What cannot be found out within `LOOK_WITHIN` counts as held: an unread account is not an empty one.
+        """
+        intent = replace(self._intent(order), patience=None)
+        exited = _exited(order, await self._log.leg(order.key))
+        try:
+            async with asyncio.timeout(LOOK_WITHIN):
+                account = await self._brokers.of(intent.key.user_id, intent.terms.account)
+                left = await self._accounts.sellable(intent, exited.held, account, asyncio.Event())
+        except (TimeoutError, LoginNeeded, BrokerNotConnected, Unavailable):
+            return exited
+        left = exited.held if left is None else left
+        return replace(exited, held=left, outside=exited.held - left)
 
     async def sell_scheduled(self, order: ExitOrder, scheduled: Attempt) -> None:
         """Send the intent that a worker holds for this sale, at its instant, and follow it.
@@ -143,8 +167,21 @@ class Exits:
         except ClosedOutside:
             return await self._closed_outside(order, policy)
         if not halt.is_set() and filled(execution.attempts) < order.bought:
+            await self._raise_held_up(order, policy, execution.attempts)
             raise NotPlaced(f"still holding: {execution.attempts[-1].message}")
         return _exited(order, execution.attempts)
+
+    async def _raise_held_up(self, order: ExitOrder, policy: ExitPolicy, attempts: Sequence[Attempt]) -> None:
+        """Raise `HeldUp` where the next try is not due soon; tell the user once where others have to act."""
+        try:
+            found = await policy.obstacle(attempts)
+        except LoginNeeded:
+            return  # the next try waits for the login, and tells of it
+        if found is None or (found.wait <= SOON and not found.blocking):
+            return
+        if found.is_others:
+            await self._alerts.held_up(order, found)
+        raise HeldUp(found)
 
     async def _closed_outside(self, order: ExitOrder, policy: ExitPolicy) -> Exited:
         """Call off what was planned for shares that are gone; bring to its end what another caller sent."""
@@ -166,7 +203,14 @@ class Exits:
     def _intent(self, order: ExitOrder) -> OrderIntent:
         waits = patience(order.reason, self._clock.now() - order.due_at)
         return OrderIntent(
-            order.key, order.terms, order.bought, order.reason, order.due_at, patience=waits, why=order.why
+            order.key,
+            order.terms,
+            order.bought,
+            order.reason,
+            order.due_at,
+            patience=waits,
+            why=order.why,
+            lifted=order.lifted,
         )
 
     def _policy(self, intent: OrderIntent, login: AccountLogin) -> ExitPolicy:
@@ -182,4 +226,6 @@ def _exited(order: ExitOrder, attempts: Sequence[Attempt]) -> Exited:
         average_price=average_price(attempts),
         reason=first_sent.reason if first_sent else None,
         detail=attempts[-1].message if attempts else "",
+        tried=sum(attempt.sent_at is not None for attempt in attempts),
+        in_doubt=any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts),
     )

@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import Coroutine
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from domain.ports import Clock
+
+Result = TypeVar("Result")
 
 
 async def wait_until(clock: Clock, instant: datetime, halt: asyncio.Event) -> bool:
@@ -36,3 +38,22 @@ def halted() -> asyncio.Event:
     halt = asyncio.Event()
     halt.set()
     return halt
+
+
+async def halted_within(
+    work: Coroutine[Any, Any, Result], halt: asyncio.Event, seconds: float
+) -> Result | None:
+    """Return what the work returns; None where it was halted and did not end within so many seconds.
+
+    It is left at its next await then. A send in flight is shielded and still writes its answer.
+    """
+    task = asyncio.ensure_future(work)
+    stopped = asyncio.ensure_future(halt.wait())
+    try:
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await asyncio.wait({task}, timeout=seconds)
+        return task.result() if task.done() else None
+    finally:
+        for each in (task, stopped):
+            each.cancel()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from domain.exit_obstacle import Obstacle
 from domain.order import LegKey, OrderTerms, Reason
 from domain.run import Entered, SaleLine
 
@@ -24,6 +25,8 @@ class OrderIntent:
     """Seconds a sale waits for the account to be read; None: until it is read (`domain.sellable`)."""
     why: SaleLine | None = None
     """The timeline's line that says why it is sold, where the caller knows."""
+    lifted: int = 0
+    """The newest attempt whose refusal keeps nothing back any more (`domain.exit_obstacle`)."""
 
 
 class EntryRefused(Exception):
@@ -36,6 +39,14 @@ class EntryRefused(Exception):
 
 class NotPlaced(Exception):
     """An attempt was refused; the next may pass. The caller decides when."""
+
+
+class HeldUp(Exception):
+    """A sale was refused, and another try is not due yet. `obstacle` says why, and for how long."""
+
+    def __init__(self, obstacle: Obstacle) -> None:
+        super().__init__(f"still holding: {obstacle.message}")
+        self.obstacle = obstacle
 
 
 class InDoubt(Exception):

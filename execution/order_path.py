@@ -11,6 +11,7 @@ from execution.entry_checks import EntryChecks
 from execution.execution_rules import ExecutionRules
 from execution.executor import OrderExecutor
 from execution.exit_alerts import ExitAlerts
+from execution.exit_lifts import ExitLifts
 from execution.exits import Exits
 from execution.follower import OrderFollower
 from execution.order_book import OrderBooks
@@ -28,6 +29,7 @@ class OrderPath:
     executor: OrderExecutor
     sender: OrderSender
     books: OrderBooks
+    lifts: ExitLifts
 
     @classmethod
     def on(
@@ -43,6 +45,7 @@ class OrderPath:
         """Build the path on the ports."""
         rules = rules or ExecutionRules()
         lock, due = RuntimeLock(cache, clock), DueOrders(clock)
+        accounts = AccountSnapshots(log, brokers, clock)
         books, sender = OrderBooks(log, cache, brokers), OrderSender(log, brokers, clock)
         executor = OrderExecutor(log, sender, OrderFollower(log, books, clock), clock)
         checks = EntryChecks(brokers, lock, due, clock, days)
@@ -50,7 +53,7 @@ class OrderPath:
             Entries(executor, checks, lock, log, brokers, clock, rules),
             Exits(
                 executor,
-                AccountSnapshots(log, brokers, clock),
+                accounts,
                 UntrackedOrders(log, books, clock, rules.horizons),
                 ExitAlerts(log, alerts),
                 lock,
@@ -63,4 +66,5 @@ class OrderPath:
             executor,
             sender,
             books,
+            ExitLifts(accounts, brokers, clock),
         )

@@ -61,8 +61,8 @@ class Policy(Protocol):
     @property
     def login(self) -> Login: ...
 
-    async def may_plan_another(self, halt: asyncio.Event) -> bool:
-        """Tell whether an attempt that was not placed may be followed by another one."""
+    async def may_plan_another(self, attempts: Sequence[Attempt], halt: asyncio.Event) -> bool:
+        """Tell whether the leg's `attempts` may be followed by another one now."""
         ...
 
     async def permit(self, missing: int, halt: asyncio.Event) -> Permit | None:

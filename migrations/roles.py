@@ -32,7 +32,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         # under which it decides whether a strategy may be deleted.
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
         # A START is written down, at the time of the server, and stays as it is.
-        "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only) ON starts",
+        "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only, release) ON starts",
         # What was asked, of which START; when, is the server's.
         "SELECT, INSERT (strategy_id, user_id, start_id, on_stop), UPDATE (start_id, on_stop, asked_at) "
         "ON stops_asked",
@@ -64,6 +64,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE, DELETE ON notices",
         "SELECT, UPDATE ON notice_cursor",
         "SELECT, UPDATE (ended_at) ON reconciler_round",
+        "SELECT, INSERT ON outages",
         _AUDIT,
         "SELECT ON alembic_version, backups",
     ),

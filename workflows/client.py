@@ -1,6 +1,7 @@
 """The client of the runs for the API, the worker and the listener: ids, the task queue, and the calls."""
 
 import base64
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -124,6 +125,9 @@ class TemporalRuns:
     ) -> RunView | None:
         suffix = "-keep" if request.on_stop is OnStop.KEEP else ""
         handle = self._client.get_workflow_handle(workflow_id, run_id=run_id)
+        if request.on_stop is not OnStop.KEEP:
+            # The update is one for all calls; a sale that was refused, and waits, has to hear each of them.
+            await self._ask_again(workflow_id, run_id)
         try:
             view: RunView = await handle.execute_update(
                 "stop",
@@ -145,6 +149,10 @@ class TemporalRuns:
     async def sell(self, workflow_id: str, run_id: str) -> bool:
         """Ask the run to stop and sell, without waiting for it; False where it is not open any more."""
         return await _told_to_sell(self._client, workflow_id, run_id)
+
+    async def _ask_again(self, workflow_id: str, run_id: str) -> None:
+        with suppress(TemporalAway):  # the stop itself, next, says whether Temporal is there
+            await _signal(self._client, workflow_id, run_id, "SELL")
 
 
 class TemporalOpenRuns:

@@ -39,6 +39,14 @@ WRITE_RETRY = RetryPolicy(
 )
 """Writing what happened is repeated until the store is back: nothing is lost."""
 SETTLE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=5))
+KEEP_WITHIN = timedelta(seconds=20)
+"""The same where the user keeps the shares: `keep` is answered, whatever the broker says."""
+CLOSING = timedelta(seconds=60)
+"""How long after the close a sale may still learn what it came to; then it ends, and a person is told."""
+LOOK_AT_ACCOUNT = timedelta(seconds=40)
+"""A look at the account gives up by itself after 25 s; a lost worker is replaced once."""
+UNHEARD_SALE = timedelta(seconds=20)
+"""How long a run that was told of a sale looks for it, before it goes on holding: it is told again."""
 SQUARE_WITHIN = timedelta(minutes=10)
 """How long a day that is over looks for what its sales came to; then it ends with an alert instead."""
 EMERGENCY_PAUSES = (2, 5, 10, 20, 30)

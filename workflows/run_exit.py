@@ -1,7 +1,25 @@
-"""Sells what a run holds, whatever fails, and finds out what its sales came to."""
+"""Sells what a run holds, whatever fails, and finds out what its sales came to.
+
+Where an exit may stand, and what leads on from there (from version 3 of a run on):
+
+| it stands at                 | goes on by                                                    |
+|------------------------------|---------------------------------------------------------------|
+| waits for the opening        | the opening                                                   |
+| sends, follows               | its fills; else the next attempt                              |
+| in doubt                     | the broker's books, or an operator's word                     |
+| without a login              | the login                                                     |
+| refused, a pause             | the pause, the user's word                                    |
+| refused, others have to act  | `execution.exit_lifts`, the user's word                       |
+| Postgres away                | `execution.degraded_exit`                                     |
+| slept through, nothing tried | the next session, by on_stop                                  |
+
+The ways out of all of them: `keep`, at once or within `HALTED_WITHIN` for what is under way; a flat account,
+where nothing is left to sell; and the market's close, with `CLOSING` for what is under way.
+"""
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -9,17 +27,39 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.degraded_exit import DegradedExitActivities
-from activities.failure_types import NOT_PLACED, STORE_AWAY
+from activities.exit_waits import ExitWaitActivities
+from activities.failure_types import HELD_UP, NOT_PLACED, STORE_AWAY
 from activities.orders import OrderActivities
+from activities.sessions import SessionActivities
 from domain.day import Day
 from domain.order import Reason, off_books_number
-from domain.run import Exited, OffBooksExit, OffBooksRecord, StartRun
-from domain.run_texts import clock
+from domain.refusal import Refusal
+from domain.run import (
+    Exited,
+    GoesOn,
+    HeldSale,
+    OffBooksExit,
+    OffBooksRecord,
+    SleptThrough,
+    StartRun,
+)
+from domain.run_texts import clock, slept_words
+from domain.strategy import OnStop, Phase
 from domain.timeline import EventKind
 from workflows import policies
 from workflows.run_orders import exit_order
 from workflows.run_schedule import RunSchedule, wait
 from workflows.run_writes import RunWrites
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldUp:
+    """What the failure of a sale says: why it is not tried again, after which attempt, for how long."""
+
+    refusal: Refusal
+    attempt: int
+    seconds: float
+    is_others: bool
 
 
 class RunExit:
@@ -35,11 +75,43 @@ class RunExit:
         self._went_off_books = False
         self._sales = 0
         self._in_flight_since: datetime | None = None
+        self._lifted = 0
+        self._ways_out = start.version >= 3
 
-    async def exit(self) -> None:
-        """Sell until flat, market close, or the user's word to keep the shares."""
+    async def exit(self) -> bool:
+        """Sell until flat, market close, or the user's word to keep the shares.
+
+        Returns whether the day goes on holding: it was slept through, and its user wants no sale at once.
+        """
+        await self._sell_until_the_close()
+        while self._ways_out and await self._was_slept_through():
+            if not await self._goes_on():
+                return False
+            if self._start.strategy.on_stop is OnStop.KEEP and self._day.phase is Phase.HOLDING:
+                return True
+            self._writes.move_to_exit(Reason.SELL, slept_words(self._day))
+            await self._sell_until_the_close()
+        return False
+
+    async def look(self) -> None:
+        """Find out whether the account still shows what is held; send nothing."""
+        try:
+            self._day.exited(await self._look())
+        except ActivityError as failed:
+            workflow.logger.warning("the account could not be looked at: %s", failed.cause)
+
+    async def find_out(self, within: timedelta) -> None:
+        """Find out what was sold, if that can be found out in time; send nothing."""
+        try:
+            self._day.exited(await self.settle(within))
+        except ActivityError as failed:
+            workflow.logger.warning("what the sales came to could not be found out: %s", failed.cause)
+
+    async def _sell_until_the_close(self) -> None:
         rounds = 0
-        while self._day.held and not self._day.keeps and workflow.now() < self._start.plan.closes_at:
+        if self._ways_out:
+            await self._wait_for_the_opening()
+        while self._day.held and not self._day.keeps and workflow.now() < self._day.closes_at:
             try:
                 await self._record_off_books(policies.ONCE)
                 await self._sell()
@@ -50,8 +122,34 @@ class RunExit:
                 if _store_is_away(failed):
                     await self._sell_off_books(rounds)
                 else:
-                    await self._emergency(rounds, failed)
+                    await self._try_again(rounds, failed)
                 rounds += 1
+
+    async def _wait_for_the_opening(self) -> None:
+        opens_at = self._day.opens_at
+        if opens_at is not None:
+            await wait(lambda: self._day.keeps, opens_at, f"until the market opens at {clock(opens_at)}")
+
+    async def _was_slept_through(self) -> bool:
+        """Tell whether the market has closed, and no order of the sale was ever sent."""
+        if not self._day.held or self._day.keeps or self._start.release is not None:
+            return False
+        await self.find_out(policies.SQUARE_WITHIN)
+        if self._day.held:
+            await self.look()
+        tried = self._day.was_tried or self._went_off_books
+        return self._day.held > 0 and not tried and not self._day.keeps
+
+    async def _goes_on(self) -> bool:
+        """Take the next session for the sale; False where there is none for it."""
+        slept = SleptThrough(
+            self._writes.ref(), self._start, self._day.held, self._day.sell_at, self._day.closes_at
+        )
+        session: GoesOn = await self._writes.write(
+            SessionActivities.next_session, slept, "find the session in which the sale goes on"
+        )
+        self._day.goes_on(session)
+        return session.opens_at is not None
 
     async def settle(self, within: timedelta | None = None) -> Exited:
         """Find out what an earlier run sold; send nothing."""
@@ -76,10 +174,8 @@ class RunExit:
         if self._went_off_books:
             await self._record_off_books(policies.WRITE_RETRY)
         if self._went_off_books or (self._sales and self._day.held):
-            try:
-                self._day.exited(await self.settle(policies.SQUARE_WITHIN))
-            except ActivityError as failed:
-                workflow.logger.warning("what the sales came to could not be found out: %s", failed.cause)
+            keeps = self._ways_out and self._day.keeps
+            await self.find_out(policies.KEEP_WITHIN if keeps else policies.SQUARE_WITHIN)
 
     async def _sell(self) -> None:
         reason = self._day.exit_reason
@@ -92,13 +188,15 @@ class RunExit:
 
     async def _sell_at_sell_time(self) -> None:
         """Have it sold at the second; whatever comes before it starts a sale of its own at once."""
-        order = exit_order(self._start, self._day, Reason.SELL, self._start.plan.sell_at)
+        order = exit_order(self._start, self._day, Reason.SELL, self._day.sell_at)
         self._sales += 1
         armed = await self._schedule.arm(OrderActivities.arm_exit, order)
         await self._schedule.until_sent(order.due_at, armed)
         await wait(lambda: self._day.leaving, order.due_at, f"until {clock(order.due_at)}")
         if self._day.leaving:
             return  # the leg is one order, whichever of the two sales sends it
+        if self._ways_out and workflow.now() >= self._day.closes_at:
+            return  # slept through: what was armed is called off, and the day goes on in another session
         sale = self._start_sale(Reason.SELL, order.due_at)
         self._writes.move_to_exit(Reason.SELL)
         await self._sold(sale)
@@ -128,7 +226,9 @@ class RunExit:
             self._note_what_may_be_in_flight(failed)
             if _is_proven(failed):
                 self._off_books.remove(attempt)
-            await self._emergency(rounds, failed)
+            held, words = (_held_up(failed) if self._ways_out else None), self._day.words
+            pause = timedelta(seconds=held.seconds) if held is not None else None
+            await self._emergency(rounds, failed, pause, lambda: self._day.words != words)
 
     def _note_what_may_be_in_flight(self, failed: ActivityError) -> None:
         if not _is_proven(failed):
@@ -149,7 +249,13 @@ class RunExit:
         )
 
     async def _sold(self, sale: "asyncio.Task[Exited]") -> Exited:
-        await workflow.wait_condition(lambda: sale.done() or self._day.keeps)
+        if self._ways_out:
+            left = max(self._day.closes_at - workflow.now(), timedelta(0)) + policies.CLOSING
+            await wait(
+                lambda: sale.done() or self._day.keeps, workflow.now() + left, "the sale, or the close"
+            )
+        else:
+            await workflow.wait_condition(lambda: sale.done() or self._day.keeps)
         if not sale.done():
             sale.cancel()
         exited = await sale
@@ -157,7 +263,7 @@ class RunExit:
         return exited
 
     def _start_sale(self, reason: Reason, due_at: datetime) -> "asyncio.Task[Exited]":
-        order = exit_order(self._start, self._day, reason, due_at)
+        order = replace(exit_order(self._start, self._day, reason, due_at), lifted=self._lifted)
         self._sales += 1
         return workflow.start_activity_method(
             OrderActivities.exit,
@@ -169,9 +275,65 @@ class RunExit:
             summary=f"sell {self._day.held} {order.terms.symbol}: {reason}",
         )
 
-    async def _emergency(self, rounds: int, failed: ActivityError) -> None:
+    async def _try_again(self, rounds: int, failed: ActivityError) -> None:
+        """Wait until the sale is tried again: for a pause, or for what has to be lifted first."""
+        held = _held_up(failed) if self._ways_out else None
+        if held is None:
+            return await self._emergency(rounds, failed)
+        words = self._day.words
+        if held.is_others:
+            await self._until_lifted(held, words)
+        else:
+            pause = timedelta(seconds=held.seconds)
+            await self._emergency(rounds, failed, pause, lambda: self._day.words != words)
+        if self._day.words != words:
+            self._lifted = held.attempt
+        return None
+
+    async def _until_lifted(self, held: _HeldUp, words: int) -> None:
+        """Wait for what lifts a refusal. The user was told of it by the sale itself."""
+        order = exit_order(self._start, self._day, self._day.exit_reason or Reason.SELL, workflow.now())
+        lift = workflow.start_activity_method(
+            ExitWaitActivities.wait_for_lift,
+            HeldSale(order, held.refusal, held.attempt, held.seconds),
+            start_to_close_timeout=policies.LONGEST_DAY,
+            heartbeat_timeout=policies.HEARTBEAT,
+            retry_policy=policies.SETTLE_RETRY,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"wait until the sale is tried again: {held.refusal}",
+        )
+        over = min(self._day.closes_at, workflow.now() + timedelta(seconds=held.seconds) + policies.CLOSING)
+        await wait(
+            lambda: lift.done() or self._day.keeps or self._day.words != words, over, "what has to be lifted"
+        )
+        if not lift.done():
+            lift.cancel()
+        try:
+            self._lifted = max(self._lifted, (await lift).lifted)
+        except ActivityError as ended:
+            workflow.logger.info("the wait for a refused sale was ended: %s", ended.cause)
+
+    async def _look(self) -> Exited:
+        order = exit_order(self._start, self._day, Reason.STOP, workflow.now())
+        return await workflow.execute_activity_method(
+            ExitWaitActivities.look_at_account,
+            order,
+            start_to_close_timeout=policies.LOOK_AT_ACCOUNT,
+            schedule_to_close_timeout=2 * policies.LOOK_AT_ACCOUNT,
+            heartbeat_timeout=policies.HEARTBEAT,
+            retry_policy=policies.SETTLE_RETRY,
+            summary="look whether the shares are still in the account",
+        )
+
+    async def _emergency(
+        self,
+        rounds: int,
+        failed: ActivityError,
+        pause: timedelta | None = None,
+        woken: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Tell a person, now and again, wait a little, and let the exit go on."""
-        pause = policies.emergency_pause(rounds)
+        pause = policies.emergency_pause(rounds) if pause is None else pause
         if rounds % policies.EMERGENCY_ALERT_EVERY == 0:
             await self._writes.alarm(
                 "emergency_exit",
@@ -180,7 +342,10 @@ class RunExit:
                 "closes, or you stop it and keep the shares.",
                 EventKind.EMERGENCY,
             )
-        await wait(lambda: self._day.keeps, workflow.now() + pause, "before the next emergency exit")
+        until = workflow.now() + pause
+        if self._ways_out:
+            until = min(until, self._day.closes_at)
+        await wait(lambda: self._day.keeps or woken(), until, "before the next emergency exit")
 
 
 def _store_is_away(failed: ActivityError) -> bool:
@@ -190,6 +355,17 @@ def _store_is_away(failed: ActivityError) -> bool:
 def _is_proven(failed: ActivityError) -> bool:
     """Tell whether a failure proves that no order of the leg is under way with no known answer."""
     cause = failed.cause
-    if not isinstance(cause, ApplicationError) or cause.type not in (STORE_AWAY, NOT_PLACED):
+    if not isinstance(cause, ApplicationError):
         return False
-    return not any(cause.details)
+    if cause.type == HELD_UP:
+        return True
+    return cause.type in (STORE_AWAY, NOT_PLACED) and not any(cause.details)
+
+
+def _held_up(failed: ActivityError) -> _HeldUp | None:
+    """Return what keeps a refused sale from being tried again, None where nothing does."""
+    cause = failed.cause
+    if not isinstance(cause, ApplicationError) or cause.type != HELD_UP:
+        return None
+    refusal, attempt, seconds, is_others = cause.details
+    return _HeldUp(Refusal(refusal), int(attempt), float(seconds), bool(is_others))

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from domain.day import Day
 from domain.order import Leg, LegKey, OrderTerms, Reason
-from domain.run import EnterOrder, ExitOrder, SaleLine, StartRun
+from domain.run import Entered, EnterOrder, ExitOrder, SaleLine, StartRun
 from domain.run_texts import exit_words
+from domain.strategy import Outcome
 
 
 def entry_order(start: StartRun, day: Day) -> EnterOrder:
@@ -21,6 +22,15 @@ def entry_order(start: StartRun, day: Day) -> EnterOrder:
         plan.segment,
         plan.sell_at,
     )
+
+
+def unknown_entry(order: EnterOrder) -> Entered:
+    """Return how a purchase ended of which nothing could be found out before the market closed."""
+    detail = (
+        f"whether {order.quantity} {order.terms.symbol} were bought could not be found out before the market "
+        "closed: the order is in doubt. Look at the account at the broker"
+    )
+    return Entered(0, outcome=Outcome.ORDER_FAILED, detail=detail, in_doubt=True)
 
 
 def exit_order(start: StartRun, day: Day, reason: Reason, due_at: datetime) -> ExitOrder:

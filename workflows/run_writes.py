@@ -52,11 +52,12 @@ class RunWrites:
         change = PhaseChange(self.ref(), phase, text, kind)
         self._in_turn(RunActivities.change_phase, change, f"write: {phase}")
 
-    def move_to_exit(self, reason: Reason) -> None:
+    def move_to_exit(self, reason: Reason, words: PhaseWords | None = None) -> None:
         """Enter the exit's phase, unless it is on already."""
         if self._day.phase is Phase.EXITING:
             return
-        self.move(Move.SELL_ONLY if self._start.sell_only else Move.EXIT_DUE, exit_words(self._day, reason))
+        move = Move.SELL_ONLY if self._start.sell_only else Move.EXIT_DUE
+        self.move(move, words or exit_words(self._day, reason))
 
     async def alarm(self, kind: str, text: str, line: EventKind = EventKind.ALERT) -> None:
         """Tell a person now; the timeline's line is written when Postgres takes it."""

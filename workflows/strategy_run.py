@@ -1,6 +1,7 @@
 """A strategy's day: wait, buy at the second, hold under the stop, sell once, stop."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any, cast
 
 from temporalio import workflow
@@ -19,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         Entered,
         EnterOrder,
         FinishRun,
+        Release,
         RunView,
         StartRun,
     )
@@ -27,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.timeline import EventKind
     from workflows import policies
     from workflows.run_exit import RunExit
-    from workflows.run_orders import entry_order
+    from workflows.run_orders import entry_order, unknown_entry
     from workflows.run_schedule import RunSchedule, wait
     from workflows.run_writes import RunWrites
 
@@ -75,6 +77,11 @@ class StrategyRun:
         """Postgres says that nothing is held any more: the run finds out what sold it, and ends."""
         self._told_sold = True
 
+    @workflow.signal(name="SELL")
+    def sell(self, message: Any = None) -> None:
+        """The user asks again to sell: what is refused, and waits, is tried at once."""
+        self._day.asked_again()
+
     @workflow.update(name="stop")
     async def stop(self, message: Any = None) -> RunView:
         """Stop: `{on_stop}`; answers when the run is flat (or has kept its shares) and stopped."""
@@ -106,8 +113,10 @@ class StrategyRun:
     async def _trade(self) -> None:
         if self._start.adopted is not None:
             return await self._take_over()
+        if self._start.release is not None:
+            return await self._release()
         if self._start.sell_only:
-            return await self._exit.exit()
+            return await self._sell_only()
         await self._wait_for_buy_time()
         if self._day.leaving:
             return None
@@ -115,9 +124,24 @@ class StrategyRun:
         if self._day.held:
             self._writes.move(Move.BOUGHT)
             await self._hold()
-        if self._day.held and not self._day.keeps:
-            await self._exit.exit()
+        await self._leave()
         return None
+
+    async def _leave(self) -> None:
+        """Sell what is held, unless it is to be kept; a day that was slept through may hold on before."""
+        while self._day.held and not self._day.keeps and await self._exit.exit():
+            await self._hold()
+
+    async def _sell_only(self) -> None:
+        """Sell what an earlier run left, as soon as the market is open; what is gone needs no opening."""
+        if self._start.version >= 3 and workflow.now() < self._start.plan.sell_at:
+            await self._exit.look()
+        await self._leave()
+
+    async def _release(self) -> None:
+        """Keep what is held, or find out whether it is still there; sell nothing."""
+        if self._start.release is Release.LOOK:
+            await self._exit.look()
 
     async def _activate(self) -> bool:
         """Write the start down; False when there is nothing to own: deleted, or running already."""
@@ -157,7 +181,7 @@ class StrategyRun:
         if self._start.sell_only:
             self._writes.move_to_exit(Reason.STOP)
             self._day.exited(await self._exit.settle())
-            return await self._exit.exit()
+            return await self._leave()
         self._writes.move(
             Move.BUY_DUE, (EventKind.PHASE, "Finding out what the earlier run bought and sold.")
         )
@@ -165,8 +189,7 @@ class StrategyRun:
         if self._day.held:
             self._writes.move(Move.BOUGHT)
             self._day.exited(await self._exit.settle())
-        if self._day.held and not self._day.keeps:
-            await self._exit.exit()
+        await self._leave()
         return None
 
     async def _wait_for_buy_time(self) -> None:
@@ -204,25 +227,41 @@ class StrategyRun:
             self._day.entered(await self._settle_entry(order))
 
     async def _settle_entry(self, order: EnterOrder) -> Entered:
-        """Find out what became of an entry whose activity gave up: it may have been sent."""
-        return await workflow.execute_activity_method(
-            OrderActivities.settle_entry,
-            order,
-            start_to_close_timeout=policies.LONGEST_DAY,
-            heartbeat_timeout=policies.HEARTBEAT,
-            retry_policy=policies.SETTLE_RETRY,
-            summary="find out what became of the entry",
-        )
+        """Find out what became of an entry whose activity gave up: it may have been sent.
+
+        After the market's close nothing can be found out any more: then it stays in doubt.
+        """
+        within = None
+        if self._start.version >= 3:
+            left = self._day.closes_at - workflow.now()
+            within = max(left, timedelta(0)) + policies.SQUARE_WITHIN
+        try:
+            return await workflow.execute_activity_method(
+                OrderActivities.settle_entry,
+                order,
+                schedule_to_close_timeout=within,
+                start_to_close_timeout=policies.LONGEST_DAY,
+                heartbeat_timeout=policies.HEARTBEAT,
+                retry_policy=policies.SETTLE_RETRY,
+                summary="find out what became of the entry",
+            )
+        except ActivityError:
+            if self._start.version < 3:
+                raise
+            return unknown_entry(order)
 
     async def _hold(self) -> None:
         """Hold until shortly before sell_at, or until the shares are to be sold, or are sold."""
-        wake = policies.wake_at(self._start.plan.sell_at, self._start.strategy.strategy_id)
-        words = f"hold until shortly before {clock(self._start.plan.sell_at)}"
+        wake = policies.wake_at(self._day.sell_at, self._start.strategy.strategy_id)
+        words = f"hold until shortly before {clock(self._day.sell_at)}"
         while await wait(lambda: self._day.leaving or self._told_sold, wake, words):
             if self._day.leaving:
                 return
             self._told_sold = False
-            self._day.exited(await self._exit.settle())
+            if self._start.version >= 3:
+                await self._exit.find_out(policies.UNHEARD_SALE)
+            else:
+                self._day.exited(await self._exit.settle())
             if not self._day.held:
                 return
 
@@ -237,14 +276,14 @@ class StrategyRun:
                 self._writes.move(Move.BOUGHT)
         if self._day.held and not self._day.keeps:
             self._day.asked_to_stop(None)
-            await self._exit.exit()
+            await self._leave()
 
     async def _stop(self) -> None:
         await self._schedule.finish()
         await self._writes.finish()
         await self._exit.square_the_books()
         end = self._day.conclude()
-        if self._day.held and not self._day.keeps:
+        if self._day.held and not self._day.keeps and self._start.release is None:
             await self._writes.alarm("position_left", end.detail)
         outside = self._day.outside
         request = FinishRun(

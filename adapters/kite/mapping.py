@@ -32,7 +32,7 @@ from adapters.kite.fields import (
     whole,
 )
 from adapters.kite.holdings import sellable_holdings
-from adapters.kite.refusal_texts import plain
+from adapters.kite.refusal_texts import kind_of, plain
 from domain.errors import BrokerUnavailable
 from domain.listing import Listing
 from domain.order import FINAL, TAG_LENGTH, BrokerOrder, BrokerPosition, OrderStatus, Side
@@ -150,6 +150,7 @@ def _order(row: dict[str, Any]) -> BrokerOrder:
     is_ours = any(OUR_TAG.fullmatch(tag) for tag in tags)
     status = FINAL_STATUSES.get(_status(row, is_ours), OrderStatus.OPEN)
     asked, filled, status = _quantities(row, status, is_ours)
+    message = _message(row)
     return BrokerOrder(
         broker_order_id=_or_none(id_text, row, "order_id", is_ours) or "",
         tags=tags,
@@ -159,9 +160,12 @@ def _order(row: dict[str, Any]) -> BrokerOrder:
         side=_or_none(_side, row, "transaction_type", is_ours),
         quantity=asked,
         filled_quantity=filled,
-        average_price=_average_price(row),
+        average_price=_known_price(row, "average_price"),
         status=status,
-        message=_message(row),
+        message=message,
+        refusal=kind_of(None, message) if status is OrderStatus.REJECTED else None,
+        order_type=plain(text_or_empty(row, "order_type")),
+        price=_known_price(row, "price"),
     )
 
 
@@ -276,10 +280,10 @@ def _message(row: dict[str, Any]) -> str:
     return plain(message) if isinstance(message, str) else ""
 
 
-def _average_price(row: dict[str, Any]) -> Decimal | None:
-    """Return the price, None while there is none or where it cannot be read: the fill counts all the same."""
+def _known_price(row: dict[str, Any], name: str) -> Decimal | None:
+    """Return a price, None where there is none or it cannot be read: the row counts all the same."""
     try:
-        price = price_or_none(row, "average_price")
+        price = price_or_none(row, name)
     except Malformed:
         return None
     return price if price is None or price > 0 else None

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.kite.refusal_texts import say_login_is_dead, speak_of_permission
+from adapters.kite.refusal_texts import kind_of, say_login_is_dead, speak_of_permission
 from adapters.kite.reply import Reply
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
+from domain.refusal import RULES, Refusal
 
 ReadError = type[BrokerUnavailable] | type[LoginNeeded] | type[BrokerRefused]
 TOKEN_TYPES = frozenset({"TokenException", "TwoFAException"})
@@ -20,11 +21,6 @@ TIMED_OUT_WORDS = "timed out"
 """The one text that decides: such an order was placed 8 s after its 400 (Kite forum, 2021)."""
 BACK_OFFICE = frozenset({"NetworkException", "DataException"})
 """Errors between Kite and its order system: whatever the status, the order may have got through."""
-AUTHORISE = (
-    "Authorise the sale in Kite (Portfolio, Holdings, Authorisation; it needs your CDSL or NSDL PIN), or "
-    "sell the shares there."
-)
-"""HTTP 428: shares in the demat account are sold only after their owner has authorised it for the day."""
 
 
 def _refused(reply: Reply) -> bool:
@@ -98,7 +94,7 @@ TABLE: tuple[Row, ...] = (
         lambda reply: _refused(reply) and reply.status == 428,
         Cause.FINAL,
         BrokerRefused,
-        "{message} " + AUTHORISE,
+        "{message} " + RULES[Refusal.AUTHORISE].advice,
     ),
     Row("refused", _refused, Cause.FINAL, BrokerRefused),
     Row(
@@ -138,7 +134,9 @@ def placed(reply: Reply) -> PlaceOutcome:
             return Accepted(reply.data)
         return Unknown("the broker answered success without an order number")
     words = _words(row, reply)
-    return Rejected(row.order, words) if isinstance(row.order, Cause) else Unknown(words)
+    if not isinstance(row.order, Cause):
+        return Unknown(words)
+    return Rejected(row.order, words, kind_of(reply.status, reply.message))
 
 
 def read(reply: Reply) -> Any:

@@ -5,6 +5,8 @@ Error types are not enough: the same refusal comes under several types, and HTTP
 
 import re
 
+from domain.refusal import Refusal
+
 _LOGIN_STATUSES = frozenset({400, 401, 403})
 _BAD = r"(?:incorrect|invalid|missing|expired|wrong|bad|unknown|empty)"
 _BOTH = rf"{_BAD}(?: (?:or|and) {_BAD})?"
@@ -50,3 +52,37 @@ def say_login_is_dead(status: int | None, message: str) -> bool:
 def speak_of_permission(message: str) -> bool:
     """Tell whether a refusal concerns the login's permissions: no new login helps."""
     return bool(_PERMISSION.search(message.lower()))
+
+
+_KINDS: tuple[tuple[Refusal, re.Pattern[str]], ...] = tuple(
+    (refusal, re.compile(words))
+    for refusal, words in (
+        (Refusal.AUTHORISE, r"authori[sz]ation at|\be-?dis\b|\btpin\b|\bdepository\b"),
+        (Refusal.ADDRESS, r"\bno ips? configured\b|\bip\b.*\bnot (?:allowed|registered)\b"),
+        (Refusal.TRADE_TO_TRADE, r"trade[- ]to[- ]trade|\bt2t\b|\bbtst\b"),
+        (Refusal.PENDING_SALE, r"pending sell order|insufficient (?:stock )?holding|check (?:t1 )?holdings"),
+        (
+            Refusal.FUNDS,
+            r"insufficient (?:funds|margin|balance)|margin (?:exceeds|shortfall)|required margin",
+        ),
+        (
+            Refusal.CLOSED,
+            r"markets? (?:is|are) (?:now )?closed|exchange is closed|outside (?:market|trading)",
+        ),
+        (
+            Refusal.SEGMENT,
+            r"segment\b.*\bnot\b|\bnot enabled for\b|insufficient permission"
+            r"|(?:account|client)\b.*\b(?:frozen|suspended|inactive|dormant|blocked)",
+        ),
+        (Refusal.BLOCKED, r"\bblocked\b|\bban(?:ned)?\b|\bsuspended\b|\brestricted from trading\b"),
+    )
+)
+"""The first that matches says what a refusal is. From kite.trade's documentation and logs of clients."""
+
+
+def kind_of(status: int | None, message: str) -> Refusal:
+    """Return the kind of a refused order; `status` is the answer's, None where it had been taken."""
+    if status == 428:
+        return Refusal.AUTHORISE
+    text = " ".join(message.lower().replace("`", "").split())
+    return next((refusal for refusal, words in _KINDS if words.search(text)), Refusal.UNKNOWN)

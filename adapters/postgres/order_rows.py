@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 from adapters.postgres.tables import OrderRow
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
+from domain.refusal import Refusal
 from domain.strategy import Outcome, Product
 
 _ORDER_IDS = UUID("5e0cf2b0-6c5d-4a3e-9a51-31c1bd0e4c11")
@@ -35,6 +36,7 @@ def attempt_of(row: OrderRow) -> Attempt:
         message=row.message,
         armed=row.held_by is not None,
         verdict=Outcome(row.verdict) if row.verdict else None,
+        refusal=Refusal(row.refusal) if row.refusal else None,
     )
 
 

@@ -18,6 +18,7 @@ from domain import timeline
 from domain.order import (
     Attempt,
     BrokerOrder,
+    Leg,
     LegKey,
     OrderEvent,
     OrderStatus,
@@ -27,6 +28,7 @@ from domain.order import (
 )
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.ports import Claimed, NotClaimed
+from domain.refusal import Refusal
 from domain.run import SaleLine
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Status
@@ -131,6 +133,18 @@ class PostgresOrderLog:
         )
         await self._writer.write(line)
 
+    async def held_up(self, key: LegKey, kind: str, text: str, once: str) -> bool:
+        """Write what keeps the sale from being sent; tell whether its line is a new one."""
+
+        def apply(unit: UnitOfWork) -> bool:
+            if unit.strategy.status == Status.RUNNING:
+                unit.strategy.obstacle = text
+            unit.say(kind, text, once)
+            return once not in unit.written
+
+        line = Write(key.strategy_id, key.user_id, apply, day=key.trading_day, once=once)
+        return await self._writer.write(line)
+
     async def _change(self, attempt: Attempt, apply: Callable[[UnitOfWork, OrderRow], None]) -> Attempt:
         def applied(unit: UnitOfWork) -> Attempt:
             row = unit.order(attempt.order_id)
@@ -201,10 +215,11 @@ def _answer(unit: UnitOfWork, row: OrderRow, outcome: PlaceOutcome) -> None:
         return  # the order book was read first, or this answer is written already
     elif isinstance(outcome, Rejected) and outcome.cause is Cause.FINAL:
         _move(row, OrderEvent.SEE_REJECTED)
-        row.message = outcome.message
+        row.message, row.refusal = outcome.message, outcome.kind.value
         row.acknowledged_at = unit.now
         _say_rejected(unit, row)
     elif isinstance(outcome, Rejected | Denied):
+        row.refusal = outcome.kind.value if isinstance(outcome, Rejected) else None
         _mark_not_placed(unit, row, outcome.message)
     elif isinstance(outcome, Unknown):
         row.message = outcome.message
@@ -216,8 +231,14 @@ def _accepted(unit: UnitOfWork, row: OrderRow, broker_order_id: str) -> None:
     _move(row, OrderEvent.SEE_OPEN)
     if _own(unit, row, broker_order_id):
         row.message = ""
+        _unhindered(unit, row)
         text = timeline.accepted_text(attempt_of(row), terms_of(row))
         _say(unit, row, EventKind.ORDER_ACCEPTED, text)
+
+
+def _unhindered(unit: UnitOfWork, row: OrderRow) -> None:
+    if row.leg == Leg.EXIT:
+        unit.strategy.obstacle = None
 
 
 def _own(unit: UnitOfWork, row: OrderRow, broker_order_id: str) -> bool:
@@ -255,6 +276,8 @@ def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     write_fill(unit, row, seen)
     if moved:
         row.message = seen.message
+        if row.status == OrderStatus.REJECTED:
+            row.refusal = (seen.refusal or Refusal.UNKNOWN).value
         _say_end(unit, row)
     elif was_unpriced and row.average_price is not None:
         row.message = seen.message

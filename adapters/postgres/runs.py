@@ -17,6 +17,7 @@ from domain.run import (
     ActivateRun,
     Activation,
     FinishRun,
+    GoesOn,
     PhaseChange,
     RunRef,
     StartRun,
@@ -88,6 +89,10 @@ class PostgresRunStore:
         ref = request.ref
         await self._writer.write(Write(ref.strategy_id, ref.user_id, lambda unit: _finish(unit, request)))
 
+    async def go_on(self, ref: RunRef, session: GoesOn) -> None:
+        """Write the session in which a day goes on that was slept through, and say why it was."""
+        await self._writer.write(Write(ref.strategy_id, ref.user_id, lambda unit: _go_on(unit, ref, session)))
+
     async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
         """Add a line; `once` counts within this START."""
         await self._writer.write(
@@ -119,6 +124,16 @@ def _move(unit: UnitOfWork, change: PhaseChange, once: str) -> None:
 
 def _is_current(strategy: StrategyRow, ref: RunRef) -> bool:
     return strategy.start_id == ref.start_id and strategy.status == Status.RUNNING
+
+
+def _go_on(unit: UnitOfWork, ref: RunRef, session: GoesOn) -> None:
+    strategy = unit.strategy
+    if not _is_current(strategy, ref):
+        return
+    if session.opens_at is not None:
+        strategy.resumes_at = session.opens_at
+        strategy.sell_at, strategy.closes_at = session.sell_at, session.closes_at
+    unit.say(EventKind.LATE, session.words, f"{ref.run_id}:goes_on:{session.opens_at}")
 
 
 def _activate(unit: UnitOfWork, request: ActivateRun, written: Written | None) -> Activation:
@@ -222,7 +237,9 @@ def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
     strategy.start_id = request.ref.start_id
     _take_over(strategy, request.ref)
     strategy.phase = Phase.WAITING.value
-    strategy.buy_at, strategy.sell_at, strategy.closes_at = plan.buy_at, plan.sell_at, plan.closes_at
+    if start.release is None:  # one that sells nothing leaves the day as it was
+        strategy.buy_at, strategy.sell_at, strategy.closes_at = plan.buy_at, plan.sell_at, plan.closes_at
+    strategy.obstacle, strategy.resumes_at = None, None
     strategy.warnings = list(plan.warnings)
     strategy.started_at = unit.now
     strategy.kept = False
@@ -235,7 +252,7 @@ def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
         strategy.bought_at = strategy.baseline = None
         strategy.entry_price = strategy.exit_price = None
     held = strategy.bought_quantity - strategy.sold_quantity
-    text = started_text(start.strategy, plan, sell_only=start.sell_only, held=held)
+    text = started_text(start, held)
     data = {"round": str(strategy.round), "trading_day": plan.trading_day.isoformat()}
     unit.say(EventKind.STARTED, text, f"{request.ref.start_id}{BEGUN}", data)
 
@@ -276,6 +293,7 @@ def _finish(unit: UnitOfWork, request: FinishRun) -> None:
     strategy.kept = request.outcome is Outcome.KEPT and position is Position.BOUGHT
     strategy.stopped_at = unit.now
     _forget_account(strategy)
+    strategy.obstacle = None
     _close_intents(unit, request.detail)
     text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
     data = {"outcome": request.outcome.value}

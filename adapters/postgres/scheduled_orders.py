@@ -40,6 +40,9 @@ _STOPPABLE = (  # built once: building it takes longer than asking it
         StrategyRow.status == Status.RUNNING.value,
         StrategyRow.position == Position.BOUGHT.value,
         StrategyRow.phase.in_([Phase.ENTERING.value, Phase.HOLDING.value]),
+        # A price that was read after the close, or before a slept-through day goes on, sells nothing.
+        or_(StrategyRow.closes_at.is_(None), StrategyRow.closes_at > func.now()),
+        or_(StrategyRow.resumes_at.is_(None), StrategyRow.resumes_at <= func.now()),
         OrderRow.trading_day == StrategyRow.trading_day,
         OrderRow.round == StrategyRow.round,
         OrderRow.leg == Leg.EXIT.value,

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import EventRow, StartRow, StrategyRow
 from adapters.postgres.user_tables import BrokerKeys, account_name
-from domain.run import StartRun
+from domain.run import Release, StartRun
 from domain.session import DayPlan
 from domain.strategy import OnStop, Product, Strategy
 
@@ -39,6 +39,7 @@ class Starts:
                 terms=_TERMS.dump_python(start.strategy, mode="json"),
                 plan=_PLAN.dump_python(start.plan, mode="json"),
                 sell_only=start.sell_only,
+                release=start.release,
             )
         )
 
@@ -105,6 +106,7 @@ def start_of(row: StartRow) -> StartRun:
         _PLAN.validate_python(row.plan),
         row.sell_only,
         account=row.account,
+        release=Release(row.release) if row.release else None,
     )
 
 

@@ -55,6 +55,8 @@ class StrategyRecord:
     kept: bool
     started_at: datetime | None
     stopped_at: datetime | None
+    obstacle: str | None = None
+    """What keeps its sale from being sent, in the user's words."""
 
     @property
     def spot(self) -> Spot:
@@ -239,6 +241,7 @@ _SAME = (
     "entry_price",
     "exit_price",
     "kept",
+    "obstacle",
     "started_at",
     "stopped_at",
 )

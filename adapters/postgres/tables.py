@@ -106,6 +106,10 @@ class StrategyRow(Base):
     exit_price: Mapped[Decimal | None]
     kept: Mapped[bool] = mapped_column(server_default=sql("false"))
     """The shares still bought are the user's own by choice, not a failed exit's."""
+    obstacle: Mapped[str | None]
+    """What keeps its sale from being sent, in the user's words; NULL where nothing does."""
+    resumes_at: Mapped[datetime | None]
+    """When a day that was slept through goes on: nothing is sold before. NULL for an ordinary day."""
     started_at: Mapped[datetime | None]
     stopped_at: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -128,6 +132,8 @@ class StartRow(Base):
     plan: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """The day's instants."""
     sell_only: Mapped[bool]
+    release: Mapped[str | None]
+    """Why a run of it sells nothing (`domain.run.Release`)."""
     written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
@@ -215,6 +221,8 @@ class OrderRow(Base):
     filled_at: Mapped[datetime | None]
     looked_up_at: Mapped[datetime | None]
     look_ups: Mapped[int] = mapped_column(server_default=sql("0"))
+    refusal: Mapped[str | None]
+    """What kept the broker from taking it (`domain.refusal`)."""
     held_by: Mapped[str | None]
     """The worker that holds it for its instant."""
     wanted: Mapped[int | None]
@@ -292,6 +300,17 @@ class ReconcilerRound(Base):
 
     one: Mapped[bool] = mapped_column(primary_key=True, server_default=sql("true"))
     ended_at: Mapped[datetime | None]
+
+
+class OutageRow(Base):
+    """A time in which no worker lived, as the first one after it found. By the database's clock."""
+
+    __tablename__ = "outages"
+    __table_args__ = (CheckConstraint("began_at < ended_at", name="begins_before_it_ends"),)
+
+    began_at: Mapped[datetime] = mapped_column(primary_key=True)
+    """The last sign of life before it: two workers that start together find the same one."""
+    ended_at: Mapped[datetime]
 
 
 class BackupRow(Base):

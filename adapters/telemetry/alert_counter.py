@@ -13,7 +13,9 @@ KINDS = (
     *("exit_needs_account", "foreign_start"),
     *(
         "exit_overdue",
+        "exit_refused",
         "position_left",
+        "sale_missed",
         "closed_outside",
         "account_differs",
         "account_unread",

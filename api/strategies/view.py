@@ -56,6 +56,7 @@ def shown(
             *_login_warnings(record, account, now),
             *_quote_warnings(record, account),
             *_stop_warnings(record, price),
+            *_obstacles(record),
         ],
         created_at=record.created_at,
         started_at=record.started_at,
@@ -92,6 +93,11 @@ def _account_warnings(record: StrategyRecord) -> list[str]:
             "sold by hand are not noticed, and a stop sells without a look at the account."
         )
     return warnings
+
+
+def _obstacles(record: StrategyRecord) -> list[str]:
+    """Return what keeps the sale of a running strategy from being sent."""
+    return [record.obstacle] if record.obstacle and record.status is Status.RUNNING else []
 
 
 def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:

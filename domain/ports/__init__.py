@@ -20,6 +20,7 @@ from domain.ports.membership import ListenerState, Membership
 from domain.ports.open_runs import OpenRuns
 from domain.ports.operator_alerts import OperatorAlerts
 from domain.ports.order_log import Claimed, NotClaimed, OrderLog
+from domain.ports.outages import Outages
 from domain.ports.outbox import Outbox
 from domain.ports.overdue_runs import OverdueRuns
 from domain.ports.quote_turns import QuoteTurns
@@ -53,6 +54,7 @@ __all__ = [
     "OpenRuns",
     "OperatorAlerts",
     "OrderLog",
+    "Outages",
     "Outbox",
     "OverdueRuns",
     "QuoteTurns",

@@ -118,6 +118,13 @@ class OrderLog(Protocol):
         """Return what the user's other strategies hold of the same shares in the same product."""
         ...
 
+    async def held_up(self, key: LegKey, kind: str, text: str, once: str) -> bool:
+        """Add a line about what keeps the sale from being sent, and show it with the strategy.
+
+        Shown until an order of the sale is taken, or the run ends. Tells whether the line is new: `once`.
+        """
+        ...
+
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
         """Add a line to the strategy's timeline; `once` prevents duplicates."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef
+from domain.run import ActivateRun, Activation, FinishRun, GoesOn, PhaseChange, RunRef
 
 
 class RunStore(Protocol):
@@ -27,6 +27,10 @@ class RunStore(Protocol):
 
     async def finish(self, request: FinishRun) -> None:
         """Mark the strategy stopped with its outcome. Idempotent."""
+        ...
+
+    async def go_on(self, ref: RunRef, session: GoesOn) -> None:
+        """Write the session in which a day goes on that was slept through, and say why it was. Idempotent."""
         ...
 
     async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:

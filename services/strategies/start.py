@@ -19,8 +19,8 @@ from domain.errors import CalendarUnknown
 from domain.failpoint import failpoint
 from domain.instrument import Segment
 from domain.ports import Clock
-from domain.run import StartRun
-from domain.session import DayPlan, TradingCalendar, plan_day, plan_sale
+from domain.run import Release, StartRun
+from domain.session import DayPlan, TradingCalendar, exchange_time, plan_day, plan_sale
 from domain.strategy import OnStop, Status, Strategy
 from services.account.start_refusal import refuse_start
 from services.audit_trail import audit
@@ -29,6 +29,11 @@ from services.errors import Conflict, NotFound
 from services.ports import Runs
 from services.strategies.draft import DraftChecks
 from services.strategies.lookup import find_strategy
+
+LOOK_EVERY = 0.25
+"""Seconds between looks at a run that is waited for."""
+LOOK_SECONDS = 30.0
+"""How long a START waits for a look at the account: what is gone there bars no START."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class StrategyStart:
         if before.record.status is Status.RUNNING:
             return before
         self._refuse_unready(before, user_id)
+        if before.record.left_over:
+            await self._look_for_left_over(user_id, before.record)
         strategy = before.record.strategy
         plan = self._plan(strategy, await self.drafts.segment_to_buy(strategy))
         async with self.store.work(user_id) as session:
@@ -76,6 +83,40 @@ class StrategyStart:
         await self.runs.start(start)
         return plan
 
+    async def release(
+        self, user_id: UUID, record: StrategyRecord, release: Release, seconds: float
+    ) -> tuple[StrategyViewRow, bool]:
+        """Start a run that sells nothing of what is left, and wait for its end at most so many seconds.
+
+        Returns how the strategy stands then, and whether it has ended. To keep shares needs no account.
+        """
+        strategy = record.strategy
+        now = self.clock.now()
+        day = record.trading_day or exchange_time(now).date()
+        # It is over: an older worker, which knows of no release, sells nothing either.
+        plan = DayPlan(day, now, now, now, now)
+        start = StartRun(uuid4(), strategy, plan, sell_only=True, release=release)
+        async with self.store.work(user_id) as session:
+            start = await _write_down(session, start)
+            what, how = str(strategy.strategy_id), f"on_stop {OnStop.KEEP.value}"
+            if release is Release.KEEP:
+                await audit(session, user_id, Action.STRATEGY_STOP, what, how)
+        await self.runs.start(start)
+        return await self.until_stopped(user_id, record, seconds)
+
+    async def until_stopped(
+        self, user_id: UUID, record: StrategyRecord, seconds: float
+    ) -> tuple[StrategyViewRow, bool]:
+        """Wait at most so many seconds for a run's end; return how the strategy stands, whether it ended."""
+        deadline = self.clock.monotonic() + seconds
+        while True:
+            stands = await find_strategy(self.store, user_id, record.strategy.strategy_id)
+            if stands.record.status is Status.STOPPED:
+                return stands, True
+            if self.clock.monotonic() >= deadline:
+                return stands, False
+            await self.clock.sleep(LOOK_EVERY)
+
     @property
     def _calendar(self) -> TradingCalendar:
         return self.drafts.calendar
@@ -84,11 +125,15 @@ class StrategyStart:
         if before.account is None:
             raise not_connected()
         refuse_without_address(self.egress, user_id)
-        if before.record.left_over:
+
+    async def _look_for_left_over(self, user_id: UUID, record: StrategyRecord) -> None:
+        """Have the account looked at: shares that are gone do not bar the START. Raises `Conflict`."""
+        stands, _ = await self.release(user_id, record, Release.LOOK, LOOK_SECONDS)
+        if stands.record.status is not Status.STOPPED or stands.record.left_over:
             raise Conflict(
                 "position_open",
-                "Shares of an exit that failed are still held. Sell them first: POST /strategy/stop with "
-                'on_stop "exit".',
+                "Shares of an exit that failed are still held. Have them sold first, or keep them as your "
+                'own: POST /strategy/stop with on_stop "exit" or "keep".',
             )
 
     def _plan(self, strategy: Strategy, segment: Segment) -> DayPlan:
@@ -111,11 +156,13 @@ async def _write_down(session: AsyncSession, start: StartRun, missed_after: time
     """
     user_id, strategy_id = start.strategy.user_id, start.strategy.strategy_id
     account = await BrokerAccounts(session, user_id).hold()
-    if account is None:
+    starts = Starts(session, user_id)
+    if start.release is Release.KEEP:
+        account = await starts.account_of_newest(strategy_id)
+    elif account is None:
         raise not_connected()
     if not await Strategies(session, user_id).hold(strategy_id):
         raise NotFound
-    starts = Starts(session, user_id)
     if start.sell_only:
         _refuse_another_account(await starts.account_of_newest(strategy_id), account)
     else:

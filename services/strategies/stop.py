@@ -13,7 +13,7 @@ from adapters.postgres.strategy_view_row import StrategyViewRow
 from domain.audit import Action
 from domain.errors import NoSuchRun, StoreUnavailable
 from domain.ports import Clock
-from domain.run import StopRequest
+from domain.run import Release, StopRequest
 from domain.strategy import OnStop, Position, Status
 from services.audit_trail import recorded_if_possible
 from services.errors import Conflict, TryLater
@@ -22,8 +22,6 @@ from services.strategies.lookup import find_strategy
 from services.strategies.start import StrategyStart
 
 Stopped = TypeVar("Stopped")
-LOOK_EVERY = 0.25
-"""Seconds between looks at a sale that was started by STOP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,8 @@ class StrategyStop:
     ) -> tuple[StrategyViewRow, bool]:
         """Stop a strategy; returns how it stands, and whether the stop is over.
 
-        Idempotent. A named `exit` starts a run that only sells where a stopped strategy still holds shares.
+        Idempotent. Where a stopped strategy still holds shares, a named `exit` starts a run that only sells
+        them, and a named `keep` makes them the user's own.
         """
         stands = await find_strategy(self.store, user_id, strategy_id)
         record = stands.record
@@ -51,6 +50,8 @@ class StrategyStop:
             return await self._stop_run(user_id, record, on_stop)
         if record.position is Position.BOUGHT and on_stop is OnStop.EXIT:
             return await self._sell_left_over(user_id, record)
+        if record.left_over and on_stop is OnStop.KEEP:
+            return await self.starter.release(user_id, record, Release.KEEP, self.wait_seconds)
         return stands, True
 
     async def _stop_run(
@@ -73,15 +74,8 @@ class StrategyStop:
 
     async def _sell_left_over(self, user_id: UUID, record: StrategyRecord) -> tuple[StrategyViewRow, bool]:
         plan = await self.starter.start_sale(user_id, record)
-        deadline = self.clock.monotonic() + self.wait_seconds
         wait = (plan.sell_at - self.clock.now()).total_seconds() < self.wait_seconds
-        while True:
-            stands = await find_strategy(self.store, user_id, record.strategy.strategy_id)
-            if stands.record.status is Status.STOPPED:
-                return stands, True
-            if not wait or self.clock.monotonic() >= deadline:
-                return stands, False
-            await self.clock.sleep(LOOK_EVERY)
+        return await self.starter.until_stopped(user_id, record, self.wait_seconds if wait else 0)
 
     async def _with_a_record(
         self, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None, stop: Awaitable[Stopped]

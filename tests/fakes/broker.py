@@ -14,6 +14,10 @@ from domain.order import FINAL, BrokerOrder, BrokerPosition, OrderRequest, Order
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker, Clock
 from domain.quote import Quote
+from domain.refusal import Refusal
+
+AUTHORISATION = "10 quantity needs authorisation at depository."
+PENDING = "Insufficient stock holding or there are pending sell orders for this stock. Check the orderbook"
 
 
 class Answer(StrEnum):
@@ -25,6 +29,8 @@ class Answer(StrEnum):
     REFUSE = "refuse"
     REJECT = "reject"
     REJECT_LATER = "reject_later"
+    AUTHORISE = "authorise"
+    """Refused until the user has authorised the sale."""
     LOSE_ANSWER = "lose_answer"
     LOSE_ORDER = "lose_order"
     DEAD_LOGIN = "dead_login"
@@ -74,6 +80,10 @@ class MemoryBroker:
             return Rejected(Cause.TRY_AGAIN, "Too many requests")
         if answer is Answer.REJECT:
             return Rejected(Cause.FINAL, "Insufficient funds")
+        if answer is Answer.AUTHORISE:
+            return Rejected(Cause.FINAL, AUTHORISATION, Refusal.AUTHORISE)
+        if self.blocked_by(order):
+            return Rejected(Cause.FINAL, PENDING, Refusal.PENDING_SALE)
         if answer is Answer.DEAD_LOGIN:
             return Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
         if answer is Answer.LOSE_ORDER:
@@ -140,6 +150,29 @@ class MemoryBroker:
                 status=OrderStatus.COMPLETE,
             )
         )
+
+    def offer_by_hand(self, quantity: int, price: Decimal) -> str:
+        """Place a resting SELL order for shares of the first order, as the user would; return its number."""
+        rests = replace(
+            self.book[0],
+            broker_order_id=f"by hand {len(self.book)}",
+            tags=frozenset(),
+            side=Side.SELL,
+            quantity=quantity,
+            filled_quantity=0,
+            average_price=None,
+            status=OrderStatus.OPEN,
+            order_type="LIMIT",
+            price=price,
+        )
+        self.book.append(rests)
+        return rests.broker_order_id
+
+    def blocked_by(self, order: OrderRequest) -> bool:
+        """Tell whether the user's own resting orders leave too few shares for a sale."""
+        offered = sum(row.open_quantity for row in self.book if row.side is Side.SELL and not row.tags)
+        free = self.held_before + self.filled(Side.BUY) - self.filled(Side.SELL) - offered
+        return order.side is Side.SELL and offered > 0 and order.quantity > free
 
     def filled(self, side: Side) -> int:
         """Return the shares filled on one side."""

@@ -20,7 +20,7 @@ from domain.errors import (
     NoSuchRun,
     Unavailable,
 )
-from domain.run import ActivateRun, FinishRun, RunRef, RunView, StartRun, StopRequest
+from domain.run import ActivateRun, FinishRun, Release, RunRef, RunView, StartRun, StopRequest
 from domain.strategy import OnStop, Outcome, Phase, Position, Status
 
 
@@ -58,6 +58,8 @@ class RowRuns:
         self.ends_before_stop = False
         """The run ends by itself before the stop reaches it."""
         self.position = Position.NONE
+        self.gone = False
+        """A look at the account finds nothing."""
 
     async def start(self, start: StartRun) -> RunView:
         self._reach()
@@ -70,7 +72,18 @@ class RowRuns:
             await self._runs.activate(request)
             self.open[workflow_id] = request
             self.started.append(start)
+            await self._release(workflow_id, start)
         return self._view(Status.RUNNING, Phase.WAITING)
+
+    async def _release(self, workflow_id: str, start: StartRun) -> None:
+        """End a run that sells nothing of what is left."""
+        if start.release is Release.KEEP:
+            await self.finish(workflow_id, Outcome.KEPT)
+        elif start.release is Release.LOOK and self.gone:
+            self.position = Position.SOLD
+            await self.finish(workflow_id, Outcome.CLOSED_OUTSIDE)
+        elif start.release is Release.LOOK:
+            await self.finish(workflow_id, Outcome.ORDER_FAILED)
 
     async def stop(
         self, workflow_id: str, run_id: str, request: StopRequest, wait_seconds: float

@@ -19,9 +19,10 @@ from domain.order import (
 )
 from domain.outcome import PlaceOutcome
 from domain.ports import Claimed, Clock, NotClaimed, RuntimeUpdate
-from domain.run import ActivateRun, Activation, FinishRun, PhaseChange, RunRef, SaleLine
+from domain.run import ActivateRun, Activation, FinishRun, GoesOn, PhaseChange, RunRef, SaleLine
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Status, Strategy
+from domain.timeline import EventKind
 from tests.fakes.order_rows import OrderRows
 
 
@@ -91,6 +92,12 @@ class MemoryOrderLog:
         async with self._transaction("other_claims", key):
             return self.claims
 
+    async def held_up(self, key: LegKey, kind: str, text: str, once: str) -> bool:
+        async with self._transaction("held_up", key):
+            new = once not in self.lines
+            self.lines.setdefault(once, text)
+            return new
+
     async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
         async with self._transaction("say", key):
             self.lines.setdefault(once, text)
@@ -152,6 +159,11 @@ class MemoryRunStore:
             if self._is_current(request.ref):
                 del self.running[request.ref.strategy_id]
                 self.finished.append(request)
+
+    async def go_on(self, ref: RunRef, session: GoesOn) -> None:
+        async with self._transaction("go_on"):
+            if self._is_current(ref) and self._is_new(f"{ref.run_id}:goes_on:{session.opens_at}"):
+                self.notes.append((EventKind.LATE, session.words))
 
     async def note(self, ref: RunRef, kind: str, text: str, data: Mapping[str, str], once: str) -> None:
         async with self._transaction("note"):

@@ -23,6 +23,7 @@ from domain.order import (
 )
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected
 from domain.ports import Claimed, NotClaimed
+from domain.refusal import Refusal
 from domain.strategy import Outcome
 
 
@@ -91,9 +92,11 @@ class OrderRows:
         if row.status is not OrderStatus.SENT:
             return row
         if isinstance(outcome, Rejected) and outcome.cause is Cause.FINAL:
-            return self.move(row, OrderEvent.SEE_REJECTED, message=outcome.message)
+            told = {"message": outcome.message, "refusal": outcome.kind}
+            return self.move(row, OrderEvent.SEE_REJECTED, **told)
         if isinstance(outcome, Rejected | Denied):
-            return self.move(row, OrderEvent.PROVE_NOT_PLACED, message=outcome.message)
+            refusal = outcome.kind if isinstance(outcome, Rejected) else None
+            return self.move(row, OrderEvent.PROVE_NOT_PLACED, message=outcome.message, refusal=refusal)
         return self.put(replace(row, message=outcome.message))
 
     def denied(self, attempt: Attempt, message: str, verdict: Outcome | None) -> Attempt:
@@ -135,6 +138,8 @@ class OrderRows:
             )
         if row.status is not before:
             row = self.put(replace(row, message=seen.message))
+            if row.status is OrderStatus.REJECTED:
+                row = self.put(replace(row, refusal=seen.refusal or Refusal.UNKNOWN))
         if row.key.leg is Leg.ENTRY and filled([row]):
             self.planned(replace(row.key, leg=Leg.EXIT), 1, None)
         return row

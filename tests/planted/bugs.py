@@ -14,6 +14,7 @@ from tests.planted.prices import PRICE_BUGS
 from tests.planted.standing import STANDING_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
+from tests.planted.ways_out import WAYS_OUT_BUGS
 from tests.planted.words import WORD_BUGS
 
 BUGS: tuple[Bug, ...] = (
@@ -25,6 +26,7 @@ BUGS: tuple[Bug, ...] = (
     *USER_BUGS,
     *CALENDAR_BUGS,
     *WATCHER_BUGS,
+    *WAYS_OUT_BUGS,
     *IDENTITY_BUGS,
     *PRICE_BUGS,
     *PAPER_BUGS,

@@ -34,6 +34,8 @@ _AWAY = (
     "BROKER REFUSE",
     "BROKER LOT",
     "freeze",
+    "authorise",
+    "HAND OFFER",
 )
 _UNSURE = ("late", "placed later", "lost", "stuck", "clock", "commit lost", "fail", "crash", "rest", "half")
 

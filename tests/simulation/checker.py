@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from domain.order import FINAL, Leg, OrderStatus, Side
 from domain.strategy import Outcome
 from tests.simulation.account_rules import ACCOUNT_RULES, FLAT, OUTSIDE, filled, oversold
-from tests.simulation.day import BUY, SELL, Played
+from tests.simulation.day import BUY, CLOSE, SELL, Played
 from tests.simulation.exchange import Entry
 
 MISSED_AFTER = 5.0
@@ -14,6 +14,12 @@ CLOCK_TOLERANCE = 2.0
 """Seconds a worker's clock may be ahead of the store's before a claim is refused."""
 PRICE_IS_OLD_AFTER = 5.0
 """Seconds a price may act (design, section 5)."""
+KEPT_WITHIN = 60.0
+"""Seconds from the word to keep to the end, whatever is in doubt."""
+STORE_AWAY = 60.0
+"""More where the store is away meanwhile: the end has to be written down."""
+CLOSED_WITHIN = 60.0 + 600.0 + 30.0
+"""Seconds after the close in which a sale may still learn what it came to."""
 
 
 def judge(day: Played) -> list[str]:
@@ -59,8 +65,9 @@ def every_tag_is_sent_once(day: Played) -> Iterator[str]:
 
 
 def every_intent_is_resolved(day: Played) -> Iterator[str]:
+    told = any(alarm.startswith("position_left") for alarm in day.alarms) or _says_doubt(day)
     for row in day.rows:
-        if not row.over and not any(alarm.startswith("position_left") for alarm in day.alarms):
+        if not row.over and not told:
             yield f"{row.key.leg} attempt {row.attempt} is left {row.status}"
         if row.status in FINAL:
             filled = sum(e.quantity for e in day.ledger if e.what == "filled" and e.tag == row.tag)
@@ -117,7 +124,7 @@ def the_outcome_is_true(day: Played) -> Iterator[str]:
     known = sum(row.filled_quantity for row in day.rows if row.key.leg is Leg.ENTRY)
     if end.outcome in FLAT and bought - end.outside != sold and not oversold(day):
         yield f"it says {end.outcome}, but {bought} were bought and {sold} sold"
-    if sold and sold == bought and end.outcome not in FLAT:
+    if sold and sold == bought and end.outcome not in FLAT and not _says_doubt(day):
         yield f"everything was sold, but it says {end.outcome}: {end.detail}"
     if end.outcome in (Outcome.MISSED, Outcome.SKIPPED, Outcome.REJECTED) and bought:
         yield f"{bought} were bought, but it says {end.outcome}"
@@ -147,6 +154,38 @@ def a_stop_that_fires(day: Played) -> Iterator[str]:
             yield f"the price stood at the stop from {begun:.2f}, and nothing was sold"
 
 
+def keep_ends_the_day(day: Played) -> Iterator[str]:
+    """The user's word to keep the shares ends an exit, whatever the broker does."""
+    keeps = [at for at, word in day.events if word.startswith("STOP keep")]
+    words = [word for _, word in day.events if word.startswith(("STOP", "CANCEL"))]
+    if not keeps or not words[-1].startswith("STOP keep") or day.finished_at is None:
+        return
+    if not any(e.what == "sent" and e.at < keeps[-1] for e in _sales(day)):
+        return
+    if any(fault.action == "down 900" for fault in day.faults):
+        return  # its keys in Redis are still to be deleted
+    if day.finished_at - keeps[-1] > KEPT_WITHIN + (STORE_AWAY if day.store_was_down else 0):
+        yield f"asked to keep at {keeps[-1]:.2f}, ended at {day.finished_at:.2f}"
+
+
+def the_close_ends_the_day(day: Played) -> Iterator[str]:
+    """The market's close ends the run, whatever was in doubt; a worker's clock may be an hour behind."""
+    if any(fault.action in ("clock -3600", "down 900") for fault in day.faults):
+        return
+    if day.finished_at is not None and day.finished_at > CLOSE + CLOSED_WITHIN:
+        yield f"the market closed at {CLOSE:.0f}, and the run ended at {day.finished_at:.2f}"
+
+
+def a_refusal_is_not_hammered(day: Played) -> Iterator[str]:
+    """What a person has to lift is tried once, and again only on a word or with another login."""
+    if not any(fault.action == "authorise" for fault in day.faults):
+        return
+    refused = [e for e in day.ledger if e.what == "refused" and e.side is Side.SELL]
+    lifts = 1 + len(day.events) + sum(fault.action.startswith("dead login") for fault in day.faults)
+    if len(refused) > lifts + sum(fault.point == "place.exit" for fault in day.faults):
+        yield f"a sale that only its user can have taken was sent {len(refused)} times"
+
+
 def a_word_is_kept(day: Played) -> Iterator[str]:
     """Shares that the user said to keep before anything was sold are not sold."""
     words = [(at, word) for at, word in day.events if word.startswith("STOP")]
@@ -157,6 +196,10 @@ def a_word_is_kept(day: Played) -> Iterator[str]:
     first = next((e.at for e in _sales(day) if e.what == "sent"), None)
     if first is not None and first > words[0][0] + 3 and day.finished_at and words[0][0] < day.finished_at:
         yield f"asked to keep at {words[0][0]:.2f}, sold at {first:.2f}"
+
+
+def _says_doubt(day: Played) -> bool:
+    return any("in doubt" in end.detail for end in day.finished)
 
 
 def _sales(day: Played) -> list[Entry]:
@@ -182,4 +225,7 @@ RULES: tuple[Callable[[Played], Iterator[str]], ...] = (
     a_stop_that_fires,
     a_word_is_kept,
     *ACCOUNT_RULES,
+    keep_ends_the_day,
+    the_close_ends_the_day,
+    a_refusal_is_not_hammered,
 )

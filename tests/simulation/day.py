@@ -11,8 +11,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from activities.degraded_exit import DegradedExitActivities
+from activities.exit_waits import ExitWaitActivities
 from activities.orders import OrderActivities
 from activities.runs import RunActivities
+from activities.sessions import SessionActivities
 from domain import failpoint
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.order import Attempt, OrderTerms
@@ -23,6 +25,7 @@ from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.order_path import OrderPath
 from tests.fakes.alerts import MemoryAlerts
+from tests.fakes.outages import MemoryOutages
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.simulation.exchange import OURS, Accounts, Entry, Exchange
 from tests.simulation.faults import Fault
@@ -48,6 +51,7 @@ MOMENTS = {
     "time.sale": SELL,
     "time.selling": SELL + 0.03,
     "time.after": SELL + 15,
+    "time.later": SELL + 60,
 }
 BEFORE = "before.day"
 """The point at which it is given what the day begins with: another product, shares of the user's own."""
@@ -192,10 +196,12 @@ class _Day:
         self.hands = Hands(self, self.orders, path, clock)
         orders = OrderActivities(path.entries, path.exits, path.sender, self.hands)  # type: ignore[arg-type]
         runs = RunActivities(self.runs, self.cache, self.alerts)
+        waits = ExitWaitActivities(path.lifts, path.exits)
+        sessions = SessionActivities(MemoryTradingDays(), MemoryOutages(), self.runs, self.alerts, clock)
         off_books = DegradedExitActivities(DegradedExit(self.orders, self.brokers, clock, RULES.horizons))
         activities = {
             name: getattr(room, name)
-            for room in (orders, runs, off_books)
+            for room in (orders, runs, off_books, waits, sessions)
             for name in dir(room)
             if hasattr(getattr(room, name), "__temporal_activity_definition")
         }

@@ -19,11 +19,14 @@ from domain.order import FINAL, BrokerOrder, BrokerPosition, Leg, OrderRequest, 
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
 from domain.quote import Quote
+from domain.refusal import Refusal
 from domain.strategy import Product
 from tests.simulation.server import Attempt, attempt_now
 
 OURS, ANOTHER = "zerodha:OURS", "zerodha:ANOTHER"
 """The account that is connected at START, and one that the user may connect in its place."""
+NOT_OURS = "NOT OURS"
+"""How the tag of an order of another hand begins."""
 LATENCY = 0.02
 CALL_TIMEOUT = 5.0
 
@@ -125,6 +128,8 @@ class Exchange:
     unread: frozenset[str | None] = frozenset()
     """The symbols of rows that nobody can read, None for one without a symbol; until `unread_until`."""
     unread_until: float = 0.0
+    unauthorised_until: float = 0.0
+    """Sales are refused until then: the user has not authorised them at the depository."""
 
     def kill_login(self, seconds: float) -> None:
         """The access token dies; the user logs in again `seconds` later."""
@@ -172,11 +177,27 @@ class Exchange:
         position = self.position(OURS, product)
         return position.buys - position.sells + (self.own if product is Product.CNC else 0)
 
-    def refusal_of(self, order: OrderRequest) -> str:
-        """Return why the broker takes no such order, empty when it does."""
+    def refusal_of(self, order: OrderRequest) -> Rejected | None:
+        """Return why the broker takes no such order, None when it does."""
         if order.quantity % self.lot:
-            return f"Quantity should be a multiple of {self.lot}"
-        return self.refuses if order.side is Side.SELL else ""
+            return Rejected(Cause.FINAL, f"Quantity should be a multiple of {self.lot}")
+        if order.side is not Side.SELL:
+            return None
+        if self.refuses:
+            return Rejected(Cause.FINAL, self.refuses)
+        if self.stage.now() < self.unauthorised_until:
+            words = "10 quantity needs authorisation at depository."
+            return Rejected(Cause.FINAL, words, Refusal.AUTHORISE)
+        offered = sum(offer.request.quantity - offer.filled for offer in self.offers())
+        if offered and order.quantity > self.there(order.terms.product) - offered:
+            words = "Insufficient stock holding or there are pending sell orders for this stock."
+            return Rejected(Cause.FINAL, words, Refusal.PENDING_SALE)
+        return None
+
+    def offers(self) -> list[Order]:
+        """Return the resting SELL orders of the user's own."""
+        resting = (one for one in self.orders if one.status not in FINAL)
+        return [one for one in resting if one.request.tag.startswith(NOT_OURS)]
 
     def unreadable(self) -> frozenset[str | None]:
         return self.unread if self.stage.now() < self.unread_until else frozenset()
@@ -198,7 +219,7 @@ class Account:
         if self._is_dead():
             outcome: PlaceOutcome = Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
         elif refusal := self.exchange.refusal_of(order):
-            outcome = Rejected(Cause.FINAL, refusal)
+            outcome = refusal
         else:
             outcome = await self._answer(order, answer)
         if isinstance(outcome, Rejected):
@@ -217,6 +238,9 @@ class Account:
         if word == "dead login":
             exchange.kill_login(seconds)
             return Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
+        if word == "authorise":
+            exchange.unauthorised_until = exchange.stage.now() + (seconds or 10_000)
+            return exchange.refusal_of(request) or Rejected(Cause.FINAL, "Insufficient funds")
         if word == "placed later":
             loop.call_later(seconds, self._fill_late, request)
             return Unknown("Order request timed out. Please check the order book and confirm.")
@@ -327,6 +351,7 @@ class Accounts:
 
     exchange: Exchange
     known_dead: int = 0
+    opened: Account | None = None
 
     async def of(self, user_id: UUID, account: str) -> Broker:
         connected = self.exchange.connected
@@ -336,7 +361,9 @@ class Accounts:
         stored = self.exchange.login if renewed else self.exchange.login - 1
         if stored <= self.known_dead:
             raise LoginNeeded("log in at your broker")
-        return Account(self.exchange, stored, connected)
+        if self.opened is None or (self.opened.login, self.opened.name) != (stored, connected):
+            self.opened = Account(self.exchange, stored, connected)
+        return self.opened
 
     async def login_died(self, user_id: UUID, broker: Broker) -> None:
         if isinstance(broker, Account):
@@ -347,7 +374,7 @@ def _row(order: Order, price: Decimal) -> BrokerOrder:
     request = order.request
     return BrokerOrder(
         broker_order_id=order.order_id,
-        tags=frozenset({request.tag}),
+        tags=frozenset({request.tag} - {""}),
         exchange=request.terms.exchange,
         symbol=request.terms.symbol,
         product=request.terms.product,

@@ -35,6 +35,9 @@ BROKER_HANDS = ("BROKER SQUARE OFF", "BROKER REFUSE", "BROKER LOT 7", "BROKER RO
 HANDS = (*USER_HANDS, *BROKER_HANDS)
 """What others do to the account: `tests.simulation.others`."""
 MORE_HANDS = (
+    "HAND OFFER 4",
+    "HAND WITHDRAW",
+    "HAND WITHDRAW FILLED",
     "HAND then DIP",
     "DIP then HAND",
     "HAND 4 then DIP",
@@ -53,7 +56,15 @@ ENTRY_ANSWERS = (
     *(f"late {seconds}" for seconds in LATE),
     *(f"placed later {seconds}" for seconds in LATE),
 )
-EXIT_ANSWERS = (*_ANSWERS, *(f"late {seconds}" for seconds in LATE), "placed later 1", "placed later 8")
+REFUSED = ("authorise", "authorise 40")
+"""Refused until the user has authorised it: for good, or for so many seconds."""
+EXIT_ANSWERS = (
+    *_ANSWERS,
+    *REFUSED,
+    *(f"late {seconds}" for seconds in LATE),
+    "placed later 1",
+    "placed later 8",
+)
 """An exit placed after its resend horizon of 20 s, which nothing showed until then, is beyond the promise."""
 STORE = ("fail", "commit lost", "down 3", "down 40")
 READ = ("fail", "down 3", "down 40", "down 200", "dead login 3", "dead login 40")
@@ -100,7 +111,7 @@ _CHOSEN = {
     "time.holding": ("DIP", "STOP keep", "CANCEL", "HAND", "HAND CONVERT 4"),
     "time.before_sale": ("DIP", "STOP keep", "CANCEL", "HAND 4", "BROKER ROW 20"),
     "place.entry": (*_CHOSEN_ANSWERS, "late 130"),
-    "place.exit": _CHOSEN_ANSWERS,
+    "place.exit": (*_CHOSEN_ANSWERS, "authorise"),
     "entry.claimed": ("crash", "freeze 2.6", "DIP", "STOP keep"),
     "exit.claimed": ("crash", "freeze 2.6", "DIP", "STOP keep"),
     "read.orders": ("down 40", "dead login 3"),

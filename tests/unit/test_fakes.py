@@ -16,6 +16,7 @@ NO_SUITE_YET = {
     "QuoteTurns": "no test needs a fake; test_quote_turns.py holds the real one, in several processes",
     "Courier": "no test needs a fake; test_notices.py holds the real one with servers that receive",
     "Outbox": "no test needs a fake; test_notices.py holds the real one",
+    "Outages": "the fake says what a test tells it; test_outages.py holds the real one",
     "PriceReceiver": "the listener itself",
     "Ticks": "data: there is one kind, that tests use too",
     "Column": "data: numpy's or the standard library's array",

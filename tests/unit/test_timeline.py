@@ -10,6 +10,7 @@ import pytest
 from domain import timeline
 from domain.money import price_text
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
+from domain.run import Release, StartRun
 from domain.session import DayPlan
 from domain.strategy import Outcome, Product, Strategy
 
@@ -68,12 +69,13 @@ def test_lateness_is_said_in_its_own_unit(milliseconds: int, said: str) -> None:
 
 def test_a_start_says_what_it_will_do() -> None:
     plan = DayPlan(KEY.trading_day, DUE, DUE + timedelta(hours=5, minutes=44), DUE, DUE)
-    assert timeline.started_text(STRATEGY, plan, sell_only=False, held=0) == (
-        "Started: buys Monday 23 Nov 09:30, sells 15:14, stop 3500.50."
-    )
-    assert timeline.started_text(STRATEGY, plan, sell_only=True, held=4) == (
+    start = StartRun(KEY.strategy_id, STRATEGY, plan)
+    assert timeline.started_text(start, 0) == "Started: buys Monday 23 Nov 09:30, sells 15:14, stop 3500.50."
+    assert timeline.started_text(replace(start, sell_only=True), 4) == (
         "Started: sells the 4 TCS it still holds, Monday 23 Nov 15:14."
     )
+    keeps = replace(start, sell_only=True, release=Release.KEEP)
+    assert timeline.started_text(keeps, 4) == "Asked to keep the 4 TCS that are still held."
 
 
 def test_the_end_says_what_is_left() -> None:

@@ -14,9 +14,10 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkflowRunner
 
 from activities.run_activities import run_activities
+from activities.sessions import SessionActivities
 from domain.leg import Horizons
 from domain.order import Leg, OrderTerms, Reason
-from domain.run import RUN_VERSION, Adoption, ExitOrder, RunView, StartRun
+from domain.run import RUN_VERSION, Adoption, ExitOrder, Release, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Strategy
 from execution.degraded_exit import DegradedExit
@@ -26,6 +27,7 @@ from tests.fakes.armed import ForgetfulOrders, MemoryScheduledOrderLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.clock import ElasticClock
 from tests.fakes.house import MemoryCache, MemoryOrderLog, MemoryRunStore
+from tests.fakes.outages import MemoryOutages
 from tests.fakes.trading_days import MemoryTradingDays
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
@@ -46,6 +48,7 @@ class TestDay:
     cache: MemoryCache = field(default_factory=MemoryCache)
     alerts: MemoryAlerts = field(default_factory=MemoryAlerts)
     days: MemoryTradingDays = field(default_factory=MemoryTradingDays)
+    outages: MemoryOutages = field(default_factory=MemoryOutages)
     strategy: Strategy = field(
         default_factory=lambda: Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15, 0), Decimal(3400), 10)
     )
@@ -60,7 +63,8 @@ class TestDay:
         parts = path.entries, path.exits, path.sender
         forgetful = ForgetfulOrders(MemoryScheduledOrderLog(self.log), *parts, self.clock, "forgetful")
         off_books = DegradedExit(self.log, self.brokers, self.clock, Horizons())
-        return run_activities(path, forgetful, off_books, self.store, self.cache, self.alerts)
+        sessions = SessionActivities(self.days, self.outages, self.store, self.alerts, self.clock)
+        return run_activities(path, forgetful, off_books, self.store, self.cache, self.alerts, sessions)
 
     def _path(self) -> OrderPath:
         return OrderPath.on(self.log, self.cache, self.brokers, self.clock, self.days, self.alerts)
@@ -73,15 +77,28 @@ class TestDay:
         sell_only: bool = False,
         closes_after: timedelta = timedelta(hours=1),
         adopted: Adoption | None = None,
+        release: Release | None = None,
     ) -> Run:
-        """Press START: buys `buy_in` from now, sells five hours later, `closes_after` before the close."""
+        """Press START: buys `buy_in` from now, sells five hours later, `closes_after` before the close.
+
+        A run that only sells does so `buy_in` from now.
+        """
         now = await env.get_current_time()
         buy_at = now + buy_in
-        sell_at = now if sell_only else buy_at + timedelta(hours=5)
+        sell_at = buy_at if sell_only else buy_at + timedelta(hours=5)
         plan = DayPlan(now.date(), buy_at, sell_at, now - timedelta(hours=1), sell_at + closes_after)
         return await env.client.start_workflow(
             StrategyRun.run,
-            StartRun(uuid4(), self.strategy, plan, sell_only, adopted, RUN_VERSION, self.brokers.connected),
+            StartRun(
+                uuid4(),
+                self.strategy,
+                plan,
+                sell_only,
+                adopted,
+                RUN_VERSION,
+                self.brokers.connected,
+                release,
+            ),
             id=f"strategy-{self.strategy.strategy_id}-{now.date()}",
             task_queue=self.task_queue,
             # Tests only: without it the time-skipping server jumps years ahead.

@@ -81,9 +81,11 @@ async def test_a_sale_that_needs_authorisation_is_told_at_once_and_never_in_doub
     assert {row.status for row in sales} == {OrderStatus.REJECTED}
     assert kite.sales() == len(sales), "each was sent once: none was in doubt"
     assert all(row.message.startswith(WORDS) for row in sales)
-    first = next(alarm for alarm in day.alerts.raised if alarm.kind == "emergency_exit")
-    assert WORDS in first.text
-    assert "Authorise the sale in Kite" in first.text
+    told = [alarm for alarm in day.alerts.raised if alarm.kind == "exit_refused"]
+    assert len(told) == 1
+    assert WORDS.rstrip(".") in told[0].text
+    assert "Authorise the sale in Kite" in told[0].text
+    assert not [alarm for alarm in day.alerts.raised if alarm.kind == "emergency_exit"]
     assert view.outcome is Outcome.ORDER_FAILED
     assert WORDS in view.detail
     assert "Authorise the sale in Kite" in view.detail

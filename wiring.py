@@ -128,7 +128,7 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, stalled runs, its waking."""
+    """The parts of a worker: activities, scheduled orders, fast exits, stalled runs, and its waking."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders

@@ -97,7 +97,7 @@ class StrategyStart:
         plan = DayPlan(day, now, now, now, now)
         start = StartRun(uuid4(), strategy, plan, sell_only=True, release=release)
         async with self.store.work(user_id) as session:
-            start = await _write_down(session, start)
+            start = await _write_down(session, start, self.missed_after)
             what, how = str(strategy.strategy_id), f"on_stop {OnStop.KEEP.value}"
             if release is Release.KEEP:
                 await audit(session, user_id, Action.STRATEGY_STOP, what, how)

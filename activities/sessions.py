@@ -12,10 +12,7 @@ from domain.instrument import Segment
 from domain.outage import away_text, goes_on
 from domain.ports import Alerts, Clock, Outages, RunStore, TradingDays
 from domain.run import Alarm, GoesOn, SleptThrough
-from domain.session import Session, assumed_session, exchange_time
-
-LOOK_AHEAD = 30
-"""Days in which a session is looked for."""
+from domain.session import LOOK_AHEAD, Session, assumed_session, exchange_time
 
 
 class SessionActivities:

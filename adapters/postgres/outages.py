@@ -15,7 +15,7 @@ from domain.outage import LONG, Outage, unwatched_text
 from domain.strategy import Position, Status
 from domain.timeline import EventKind
 
-TOGETHER = 100
+WRITTEN_TOGETHER = 100
 """Strategies that are told in one go: others write beside them."""
 
 
@@ -50,8 +50,8 @@ class PostgresOutages:
         async with self._store.read() as session:
             held = (await session.execute(_held_in(outage))).all()
         lines = [line for line in (_line(row, outage) for row in held) if line is not None]
-        for first in range(0, len(lines), TOGETHER):
-            written = lines[first : first + TOGETHER]
+        for first in range(0, len(lines), WRITTEN_TOGETHER):
+            written = lines[first : first + WRITTEN_TOGETHER]
             await asyncio.gather(*map(self._writer.write, written), return_exceptions=True)
         return len(lines)
 

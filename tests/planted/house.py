@@ -34,8 +34,8 @@ HOUSE_BUGS: tuple[Bug, ...] = (
         "bought when accepted",
         "An accepted order that fills nothing is a position.",
         "adapters/postgres/orders.py",
-        '        row.message = ""\n        text = timeline.accepted_text',
-        '        row.message = ""\n        unit.strategy.position = "bought"\n'
+        '        row.message = ""\n        _unhindered(unit, row)\n        text = timeline.accepted_text',
+        '        row.message = ""\n        _unhindered(unit, row)\n        unit.strategy.position = "bought"\n'
         "        text = timeline.accepted_text",
         (ORDERS,),
     ),

@@ -158,6 +158,7 @@ async def test_the_positions_list_names_what_is_missing_oversold_and_unread(
     store: Store, desk: Desk, reads: PostgresAccountReads
 ) -> None:
     await desk.bought()
+    await change(desk, sell_at=just_now() + timedelta(hours=1))  # or its run is listed as overdue
     await reads.note(await claim_of(reads, desk), Finding(4))
     (listed,) = await positions(store)
     assert (listed.kind, listed.quantity, listed.symbol) == ("missing", 4, "NSE:TCS")

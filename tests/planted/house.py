@@ -35,8 +35,8 @@ HOUSE_BUGS: tuple[Bug, ...] = (
         "An accepted order that fills nothing is a position.",
         "adapters/postgres/orders.py",
         '        row.message = ""\n        _unhindered(unit, row)\n        text = timeline.accepted_text',
-        '        row.message = ""\n        _unhindered(unit, row)\n        unit.strategy.position = "bought"\n'
-        "        text = timeline.accepted_text",
+        '        row.message = ""\n        _unhindered(unit, row)\n'
+        '        unit.strategy.position = "bought"\n        text = timeline.accepted_text',
         (ORDERS,),
     ),
     Bug(

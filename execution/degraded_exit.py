@@ -19,7 +19,7 @@ from domain.leg import Horizons, exit_may_be_resent
 from domain.order import CALL_DEADLINE, FINAL, BrokerOrder, OrderRequest, OrderStatus
 from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
-from domain.refusal import RULES, SELDOM
+from domain.refusal import SELDOM, pause_after
 from domain.run import Exited, ExitOrder, OffBooksExit, OffBooksRecord
 from domain.sellable import Account, books_agree, net_position
 from domain.strategy import Product
@@ -160,7 +160,7 @@ class DegradedExit:
         )
         await failpoint("exit.sent")
         if isinstance(outcome, Rejected):
-            if RULES[outcome.kind].seldom:
+            if pause_after(outcome.kind, 1) == SELDOM:
                 raise HeldUp(Obstacle(outcome.kind, number, SELDOM, outcome.message))
             raise NotPlaced(f"not placed: {outcome.message}")
         doubtful = self._clock.now() + self._horizons.exit_resend

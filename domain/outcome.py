@@ -1,6 +1,6 @@
 """Outcomes of sending an order: accepted, rejected, denied, or unknown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.refusal import Refusal
@@ -30,7 +30,7 @@ class Rejected:
 
     cause: Cause
     message: str
-    refusal: Refusal = Refusal.UNKNOWN
+    refusal: Refusal = field(default=Refusal.UNKNOWN, compare=False)
 
     @property
     def kind(self) -> Refusal:

@@ -13,7 +13,7 @@ each try counts against the orders the broker takes in a day, and none of them s
 | address        | the user                 | `SELDOM`, as above                                       |
 | segment        | the user                 | `SELDOM`, as above                                       |
 | trade to trade | another day              | `SELDOM`, as above                                       |
-| blocked        | another day              | `SELDOM`, as above                                       |
+| blocked        | another day              | once more, then `SELDOM`, as above                       |
 | closed         | the next session         | `PAUSES`: a sale at the opening may be a moment early    |
 | unknown        | it is not known          | `PAUSES`                                                 |
 
@@ -72,6 +72,8 @@ class Rule:
     advice: str = ""
     seldom: bool = False
     """Tried every `SELDOM`; else after `PAUSES`."""
+    twice: bool = False
+    """Believed when it was said twice: such words are many, and some of them pass."""
 
 
 _USER, _DAY = LiftedBy.USER, LiftedBy.ANOTHER_DAY
@@ -104,6 +106,7 @@ RULES: dict[Refusal, Rule] = {
         _DAY,
         "The broker takes no such order today: look in Kite whether the shares can be sold.",
         seldom=True,
+        twice=True,
     ),
     Refusal.CLOSED: Rule(_DAY, "The exchange is closed."),
     Refusal.UNKNOWN: Rule(LiftedBy.ITSELF),
@@ -112,7 +115,8 @@ RULES: dict[Refusal, Rule] = {
 
 def pause_after(refusal: Refusal, in_a_row: int) -> timedelta:
     """Return the wait before the next try, after `in_a_row` refusals without a share sold between them."""
-    if RULES[refusal].seldom:
+    rule = RULES[refusal]
+    if rule.seldom and (in_a_row > 1 or not rule.twice):
         return SELDOM
     if refusal is Refusal.LOGIN:
         return timedelta(0)

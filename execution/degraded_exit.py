@@ -20,7 +20,7 @@ from domain.leg import Horizons, exit_may_be_resent, only_converted
 from domain.order import CALL_DEADLINE, FINAL, LEAVE_WITHIN, BrokerOrder, OrderRequest, OrderStatus
 from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
-from domain.refusal import RULES, SELDOM
+from domain.refusal import SELDOM, pause_after
 from domain.run import Exited, ExitOrder, OffBooksExit, OffBooksRecord
 from domain.sellable import Account, books_agree, net_position
 from domain.strategy import Product
@@ -167,7 +167,7 @@ class DegradedExit:
         )
         await failpoint("exit.sent")
         if isinstance(outcome, Rejected):
-            if RULES[outcome.kind].seldom:
+            if pause_after(outcome.kind, 1) == SELDOM:
                 raise HeldUp(Obstacle(outcome.kind, number, SELDOM, outcome.message))
             raise NotPlaced(f"not placed: {outcome.message}")
         doubtful = self._clock.now() + self._horizons.exit_resend

@@ -14,7 +14,7 @@ WAYS_OUT_BUGS: tuple[Bug, ...] = (
         "a refusal that a person must lift is tried at once",
         "Two thousand refused orders a day; at five thousand the broker refuses every exit.",
         "domain/refusal.py",
-        "    if RULES[refusal].seldom:\n        return SELDOM\n",
+        "    if rule.seldom and (in_a_row > 1 or not rule.twice):\n        return SELDOM\n",
         "",
         (f"{WAYS}::test_a_refusal_that_its_user_must_lift_is_sent_once_and_told_once",),
     ),

@@ -106,11 +106,17 @@ def test_what_passes_by_itself_is_tried_at_once_and_then_more_slowly() -> None:
 
 @pytest.mark.parametrize("refusal", [kind for kind, rule in RULES.items() if rule.seldom])
 def test_what_a_person_or_a_day_must_lift_waits_a_quarter_of_an_hour(refusal: Refusal) -> None:
-    found = obstacle([refused(1, refusal, ago=60)], NOON, 0)
+    found = obstacle([refused(1, refusal, ago=90), refused(2, refusal, ago=60)], NOON, 0)
     assert found is not None
     assert found.wait == SELDOM - timedelta(seconds=60)
     assert found.is_others
     assert obstacle([refused(1, refusal, ago=SELDOM.total_seconds())], NOON, 0) is None
+
+
+def test_a_blocked_share_is_believed_to_be_blocked_when_it_was_said_twice() -> None:
+    assert pause_after(Refusal.BLOCKED, 1) == PAUSES[0]
+    assert pause_after(Refusal.BLOCKED, 2) == SELDOM
+    assert pause_after(Refusal.AUTHORISE, 1) == SELDOM
 
 
 def test_a_refusal_that_was_lifted_keeps_nothing_back_and_a_newer_one_does() -> None:

@@ -16,6 +16,9 @@ from tests.e2e.test_hands import assert_closed_outside, by_hand, fall, net
 from tests.e2e.trader import Trader, soon
 from tests.paper_process import PaperProcess
 
+pytestmark = pytest.mark.proof
+"""Readings are half a minute apart: too long for `make test`."""
+
 
 @pytest.fixture(autouse=True)
 async def _prices(product: Product) -> AsyncIterator[None]:

@@ -86,6 +86,7 @@ def addresses_in(settings: "Settings") -> "Addresses":
         temporal_ca=settings.temporal_tls_ca,
         kite=settings.kite_root,
         calendar=(settings.calendar, settings.calendar_overrides),
+        disk=settings.disk,
     )
 
 

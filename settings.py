@@ -157,6 +157,8 @@ class Settings(BaseSettings):
     cors_origins: str = ""
     traceable: bool = False
     """A debugger of the same user may look into the process; on under `up`, where one user owns all."""
+    disk: Path = Path()
+    """A directory on the disk that the parts write to: an alarm comes before it is full."""
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Where worker and listener serve /metrics and /health, as the API does on its own; None: nowhere."""
     metrics_host: str = "127.0.0.1"

@@ -14,13 +14,11 @@ from uuid import uuid4
 
 from temporalio.client import Client
 
-from activities.degraded_exit import DegradedExitActivities
 from activities.exit_waits import ExitWaitActivities
 from activities.logins import LoginActivities
 from activities.notifications import NotificationActivities
-from activities.orders import OrderActivities
 from activities.reconciler import ReconcileActivities
-from activities.runs import RunActivities
+from activities.run_activities import run_activities
 from activities.sessions import SessionActivities
 from adapters.alerts.process_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
@@ -34,11 +32,13 @@ from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
 from adapters.notifications.services import Services
 from adapters.notifications.webhook import Webhooks
+from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.outages import PostgresOutages
 from adapters.postgres.outbox import PostgresOutbox
+from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.quote_turns import PostgresQuoteTurns
 from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.postgres.runs import PostgresRunStore
@@ -54,19 +54,24 @@ from adapters.secrets.stored_logins import StoredLogins
 from adapters.secrets.vault import Opener
 from adapters.telemetry.dependency_watch import (
     DependencyWatch,
+    disk_dependency,
     postgres_dependency,
     redis_dependency,
     temporal_dependency,
 )
+from adapters.telemetry.disk import Disk
 from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker_metrics import WorkerMetrics
+from adapters.temporal.readiness import TemporalReadiness
 from domain.leg import Horizons
 from domain.ports import Alerts, Courier, Outbox
+from execution.account_watch import AccountWatch
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
 from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
+from execution.standing_runs import StandingRuns
 from execution.worker_waking import WorkerWaking
 from settings import Settings
 from workflows.client import TemporalOpenRuns
@@ -124,12 +129,13 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, and its waking."""
+    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, stalled runs, waking."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders
     fast: FastExits
     waking: WorkerWaking
+    standing: StandingRuns
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,19 +170,24 @@ def build_components(
     path = OrderPath.on(
         log, dependencies.cache, dependencies.brokers, dependencies.clock, days, alerts, rules
     )
-    scheduled_order_log = PostgresScheduledOrderLog(dependencies.store, dependencies.heartbeat_store)
+    scheduled_order_log = PostgresScheduledOrderLog(
+        dependencies.store, dependencies.heartbeat_store, settings.build_id
+    )
     scheduled_orders = ScheduledOrders(
         scheduled_order_log, path.entries, path.exits, path.sender, dependencies.clock, dependencies.name
     )
     fast = FastExits(dependencies.stops, scheduled_order_log, scheduled_orders, dependencies.clock)
-    orders = OrderActivities(path.entries, path.exits, path.sender, scheduled_orders)
     run_store = PostgresRunStore(dependencies.store)
-    runs = RunActivities(run_store, dependencies.cache, alerts)
     outages = PostgresOutages(dependencies.store)
     sessions = SessionActivities(days, outages, run_store, alerts, dependencies.clock)
     exit_waits = ExitWaitActivities(path.lifts, path.exits)
-    degraded_exit = DegradedExitActivities(
-        DegradedExit(log, dependencies.brokers, dependencies.clock, rules.horizons)
+    trading = run_activities(
+        path,
+        scheduled_orders,
+        DegradedExit(log, dependencies.brokers, dependencies.clock, rules.horizons),
+        run_store,
+        dependencies.cache,
+        alerts,
     )
     logins = LoginActivities(dependencies.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
@@ -194,17 +205,44 @@ def build_components(
         Watchers(dependencies.store),
     )
     found: list[Callable[..., Any]] = [
-        *(orders.arm_entry, orders.enter, orders.settle_entry),
-        *(orders.arm_exit, orders.exit, orders.settle_exit),
+        *trading,
         *(exit_waits.wait_for_lift, exit_waits.look_at_account, sessions.next_session),
-        *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         logins.log_in,
         *(reconciling.reconcile, reconciling.tell_people),
-        *(degraded_exit.exit_without_store, degraded_exit.record_off_books),
         NotificationActivities(notifiers.outbox, notifiers.courier, dependencies.clock).deliver_notices,
     ]
     waking = WorkerWaking(outages, dependencies.clock, dependencies.name)
-    return WorkerComponents(found, scheduled_orders, fast, waking)
+    standing = StandingRuns(
+        PostgresOverdueRuns(dependencies.store),
+        path.entries,
+        path.exits,
+        alerts,
+        dependencies.clock,
+        dependencies.name,
+    )
+    return WorkerComponents(found, scheduled_orders, fast, waking, standing)
+
+
+def account_watch(
+    settings: Settings, dependencies: Dependencies, alerts: Alerts, stack: AsyncExitStack
+) -> AccountWatch:
+    """Wire the account watch on connections and logins of its own: no order waits for a reading.
+
+    What the broker answers to a reading does not count as a proof of an order's login.
+    """
+    store = Store.open(
+        settings.need("database_url_worker"), pool_size=2, application="stopwatch worker, accounts"
+    )
+    stack.push_async_callback(store.close)
+    egress = Egress.of(settings.kite_root, settings.egress)
+    brokers = KiteBrokers(
+        VaultCredentials(Credentials(store), dependencies.opener, egress),
+        settings.kite_root,
+        dependencies.clock,
+        dependencies.pool,
+    )
+    stack.callback(brokers.close)
+    return AccountWatch(PostgresAccountReads(store), brokers, alerts, dependencies.clock)
 
 
 async def open_notifiers(
@@ -226,18 +264,21 @@ async def open_notifiers(
 
 
 def dependency_watch(
-    settings: Settings, client: Client, alerts: Alerts, stack: AsyncExitStack
+    settings: Settings, client: Client, alerts: Alerts, name: str, stack: AsyncExitStack
 ) -> DependencyWatch:
-    """Wire the dependency watch on connections of its own: a busy pool is no outage."""
+    """Wire the dependency watch of worker `name` on connections of its own: a busy pool is no outage."""
     store = Store.open(
         settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, watching"
     )
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
+    mark = RedisMark.connect(settings.need("redis_url"))
+    stack.push_async_callback(mark.close)
     dependencies = [
-        redis_dependency(cache.ping),
-        postgres_dependency(store.ping),
-        temporal_dependency(client),
+        redis_dependency(cache.ping, mark.lose),
+        postgres_dependency(lambda: store.probe(name)),
+        temporal_dependency(TemporalReadiness(client, Watchers(store).live_builds).check_server),
+        disk_dependency(Disk(settings.disk).check),
     ]
     return DependencyWatch(dependencies, alerts, SystemClock())

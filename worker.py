@@ -1,12 +1,10 @@
 """The Temporal worker: it carries out strategies and places orders. The composition root of that process."""
 
 import asyncio
-import os
-import resource
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -22,12 +20,16 @@ from adapters.alerts.cloudwatch_unset import CloudWatchUnset
 from adapters.kite.egress import BadEgress
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
+from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.watchers import Watchers
 from adapters.process.failpoints import BadFailpoint, arm_from
 from adapters.process.garbage_collection import collect_when_quiet
 from adapters.process.hardening import no_core_dumps, untraceable
+from adapters.process.leaving import leave
+from adapters.process.open_files import allow_open_files
 from adapters.process.slow_end import watch_slow_end
 from adapters.secrets.vault import BadKey
+from adapters.telemetry.disk import Disk
 from adapters.telemetry.log_context import LogContext
 from adapters.telemetry.logs import configure
 from adapters.telemetry.metrics_server import MetricsPortTaken
@@ -38,7 +40,14 @@ from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from adapters.temporal.stuck_runs import counting_stuck_runs
 from settings import MissingSetting, Settings, what_is_wrong
-from wiring import WorkerComponents, build_components, build_dependencies, dependency_watch, open_notifiers
+from wiring import (
+    WorkerComponents,
+    account_watch,
+    build_components,
+    build_dependencies,
+    dependency_watch,
+    open_notifiers,
+)
 from workflows.client import start_notifications, start_reconciler
 from workflows.sandbox import fast_runner
 from workflows.versions import carried_out, deployment
@@ -46,7 +55,6 @@ from workflows.versions import carried_out, deployment
 ACTIVITIES = 2000
 """Scheduled activities wait for their instant inside the worker; the SDK's default of 100 queues them."""
 CACHED_RUNS = 500
-FILES = 65536
 KEEP_CHECK = 60.0
 """Seconds between two checks that the runs that never end are open, and pinned to no version."""
 STICKY = timedelta(seconds=1)
@@ -74,8 +82,8 @@ async def serve(settings: Settings) -> None:
         notifiers = await open_notifiers(settings, dependencies, metrics, stack)
         client = await _client(settings, tracing)
         work = build_components(settings, dependencies, client, notifiers, metrics)
-        watch = dependency_watch(settings, client, notifiers.alerts, stack)
-        metrics.show(work.scheduled_orders, watch.down)
+        watch = dependency_watch(settings, client, notifiers.alerts, dependencies.name, stack)
+        metrics.show(work.scheduled_orders, watch.down, Disk(settings.disk))
         # A connection of its own, made with the first look: no order waits behind a count.
         counting = Store.open(
             settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, counting"
@@ -89,11 +97,14 @@ async def serve(settings: Settings) -> None:
             stuck,
             dependencies.clock,
             Watchers(counting),
+            PostgresOverdueRuns(counting),
         )
         shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, operations)
         await stack.enter_async_context(shown)
         await stack.enter_async_context(_worker(settings, work.activities, client))
         await stack.enter_async_context(_background_orders(settings, work))
+        accounts = account_watch(settings, dependencies, notifiers.alerts, stack)
+        await stack.enter_async_context(_running(accounts.run()))
         watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)
         keeping = asyncio.create_task(_keep_endless_runs(client, settings.temporal_task_queue))
@@ -127,9 +138,20 @@ async def _keep_endless_runs(client: Client, task_queue: str) -> None:
 
 
 @asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run work beside the context, and wait for its end after cancelling it."""
+    task = asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
 async def _background_orders(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
-    """Run scheduled orders and fast exits while the context is open; finish current sends at the end."""
-    tasks = [asyncio.ensure_future(_hold_orders(work))]
+    """Run scheduled orders and all that sells without a run; finish current sends at the end."""
+    tasks = [asyncio.ensure_future(_hold_orders(work)), asyncio.ensure_future(work.standing.run())]
     if settings.fast_path == "on":
         tasks.append(asyncio.ensure_future(work.fast.run()))
     try:
@@ -162,19 +184,10 @@ def _worker(settings: Settings, activities: Sequence[Callable[..., Any]], client
     )
 
 
-def _allow_connections() -> None:
-    """Raise the limit of open files: a thousand orders at one instant need as many connections."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if 0 <= soft < wanted:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
 def main() -> int:
     """Run a worker; return its exit status."""
     no_core_dumps()
-    _allow_connections()
+    allow_open_files()
     try:
         settings = Settings()
         if not settings.traceable:
@@ -201,9 +214,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # A process that used Temporal's SDK may die while the interpreter shuts down (sdk-python #300): all work
-    # is done here, so leave without that.
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    leave(main())

@@ -31,6 +31,7 @@ from domain.ports import (
     Reconciliation,
     Rounds,
     RuntimeCache,
+    RuntimeUpdate,
     TradingDays,
 )
 from domain.reconciler import (
@@ -48,6 +49,7 @@ from domain.run import Adoption, Alarm, StartRun
 from domain.session import Session, exchange_time
 from domain.strategy import Status
 from execution.late_orders import LateOrders
+from execution.missing_prices import MissingPrices
 
 MOST = 500
 """Runs asked for one by one, and adopted, in a round: it has a minute, and the next one goes on."""
@@ -85,6 +87,7 @@ class ReconcileActivities:
         self._mark = mark
         self._rounds = rounds
         self._late = LateOrders(runs, log, brokers, alerts)
+        self._prices = MissingPrices(log, brokers)
 
     @activity.defn
     async def reconcile(self, look: Look | None = None) -> Reconciled:
@@ -104,6 +107,7 @@ class ReconcileActivities:
         told_sold = await self._tell_what_is_sold()
         adopted = await self._adopt_ended(look, away)
         late = await self._late.look_for(await self._rows.doubtful_orders(), away)
+        priced = await self._prices.look_for(await self._rows.unpriced_orders(), away)
         restored = await self._restore(part, away)
         return Reconciled(
             adopted=tuple(adopted),
@@ -113,6 +117,7 @@ class ReconcileActivities:
             away=tuple(away),
             selling=tuple(selling),
             told_sold=tuple(told_sold),
+            priced=tuple(priced),
         )
 
     @activity.defn
@@ -209,32 +214,37 @@ class ReconcileActivities:
         return suspects
 
     async def _restore(self, part: Slice, away: list[str]) -> list[UUID]:
-        """Load the runtime keys that are missing: of a slice, or of all when Redis is not what it was."""
+        """Load runtime keys that are missing or stale: of a slice, of all when Redis is not what it was."""
         try:
             if await self._mark.stands():
-                return await self._load_missing(part, self._clock.now() - SETTLING)
+                return await self._load_differing(part, self._clock.now() - SETTLING)
             filling = await self._mark.begin()
-            restored = await self._load_missing(EVERYTHING, self._clock.now())
+            restored = await self._load_differing(EVERYTHING, self._clock.now())
             await self._mark.done(filling)
         except CacheUnavailable:
             away.append("redis")
             return []
         return restored
 
-    async def _load_missing(self, part: Slice, started_before: datetime) -> list[UUID]:
+    async def _load_differing(self, part: Slice, started_before: datetime) -> list[UUID]:
         restored: list[UUID] = []
-        owned = [row.strategy_id for row in await self._rows.owned(part, started_before)]
+        owned = await self._rows.owned(part, started_before)
         # A few at a time: whoever sends an order in this process meanwhile is not kept waiting.
-        for ids in _groups(owned, GROUP):
-            missing = await self._cache.missing(ids)
-            rows = await self._rows.running(missing)
+        for group in _groups(owned, GROUP):
+            found = await self._cache.differing({row.strategy_id: row.position for row in group})
+            rows = await self._rows.running(found)
+            # Asked again with what is so now: a fill may have been on its way into both.
+            still = await self._cache.differing({_id(row): row.position for row in rows})
+            rows = [row for row in rows if _id(row) in still]
             await asyncio.gather(*(self._load(row) for row in rows))
             await self._drop_stopped(rows)
-            restored += missing
+            restored += still
         return restored
 
     async def _load(self, row: RunningRow) -> None:
         await self._cache.load(row.start.strategy, Status.RUNNING, row.position)
+        orders = RuntimeUpdate(last_buy_order=row.last_buy_order, last_sell_order=row.last_sell_order)
+        await self._cache.update(_id(row), orders)
 
     async def _drop_stopped(self, restored: Sequence[RunningRow]) -> None:
         """Drop the keys again of strategies that stopped while they were restored."""

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 
 import structlog
 import uvicorn
@@ -27,15 +28,18 @@ from adapters.process.clock import SystemClock
 from adapters.process.failpoints import BadFailpoint, arm_from
 from adapters.process.garbage_collection import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
+from adapters.process.leaving import leave
 from adapters.redis.last_prices import RedisLastPrices
 from adapters.redis.rate_limiter import Limiter
 from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.process_keys import sealing
 from adapters.secrets.vault import BadKey, LoginKeyBox, Sealer
+from adapters.telemetry.disk import Disk
 from adapters.telemetry.logs import configure
 from adapters.telemetry.process_tracing import open_tracing
 from adapters.telemetry.round_watch import RoundWatch
 from adapters.temporal.connection import BadCertificate, TemporalAddress, connect
+from adapters.temporal.readiness import TemporalReadiness
 from api.app import create_app
 from api.dependencies import Dependencies
 from api.http.connections import most_connections, protocol
@@ -172,6 +176,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             runs=TemporalRuns(temporal, settings.temporal_task_queue),
             broker_logins=TemporalLogins(temporal, settings.temporal_task_queue),
             egress=Egress.of(settings.kite_root, settings.egress),
+            missed_after=timedelta(seconds=settings.missed_after_seconds),
             kite=KiteLogin(settings.kite_root, wire, settings.paper_login_page or ZERODHA_LOGIN),
             instruments=instruments,
             calendar=open_calendar(settings.calendar, settings.calendar_overrides),
@@ -186,10 +191,11 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             login_keys=LoginKeyBox(jwt_secret),
             totp_secrets=TotpBox(jwt_secret),
             checks={
-                "postgres": store.ping,
+                "postgres": store.probe_write,
                 "redis": prices.ping,
-                "temporal": temporal.service_client.check_health,
+                "temporal": TemporalReadiness(temporal, Watchers(store).live_builds).check,
                 "reconciler": RoundWatch(Watchers(store).round_age, clock).check,
+                "disk": Disk(settings.disk).check,
             },
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
             trusted_proxies=settings.proxies,
@@ -241,9 +247,4 @@ def _refuse(reason: str) -> int:
 
 
 if __name__ == "__main__":
-    # A process that used Temporal's SDK may die while the interpreter shuts down (sdk-python #300): all work
-    # is done here, so leave without that.
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    leave(main())

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
@@ -11,6 +12,7 @@ from adapters.postgres.engine import Store
 from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.vault import LoginKeyBox, Sealer
 from api.http.ports import Check, EventNotifier, LastPrices
+from domain.entry_turns import MISSED_AFTER
 from domain.ports import Clock, Instruments
 from domain.session import TradingCalendar
 from services.account.kill_switch import UserKillSwitch
@@ -62,6 +64,8 @@ class Dependencies:
     """By which address each user's calls reach the broker."""
     tracer: "Tracer | None" = None
     """Makes each request a span; None where traces are not collected."""
+    missed_after: timedelta = MISSED_AFTER
+    """How late an entry may be sent."""
     stop_wait_seconds: float = 20.0
     test_wait_seconds: float = 12.0
     """How long a test message is waited for."""
@@ -98,7 +102,7 @@ class Dependencies:
 
     @property
     def starter(self) -> StrategyStart:
-        return StrategyStart(self.store, self.runs, self._drafts, self.egress, self.clock)
+        return StrategyStart(self.store, self.runs, self._drafts, self.egress, self.clock, self.missed_after)
 
     @property
     def stopper(self) -> StrategyStop:

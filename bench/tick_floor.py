@@ -128,7 +128,9 @@ def price_monitor(
 ) -> tuple[PriceMonitor, Dispatcher]:
     """Return the listener's price monitor with every stop armed, and the dispatcher it tells of hit stops."""
     dispatcher = Dispatcher(signals, fast, clock, lambda gone: None)
-    made = PriceMonitor(market_data(listed, open_feed), Listing(listed), dispatcher, MemoryAlerts(), clock)
+    made = PriceMonitor(
+        market_data(listed, open_feed), Listing(listed), dispatcher, MemoryAlerts(), clock, lambda: None
+    )
     for one in stops(listed):
         made.follow(one)
     return made, dispatcher

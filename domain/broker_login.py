@@ -4,6 +4,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+NO_QUOTES = (
+    "Your Kite Connect app has no market data: Zerodha answers no question for a price (the free plan). "
+    "Without the price at buy_time nothing is bought. Change to the plan with data at developers.kite.trade, "
+    "and log in here again."
+)
+"""What is said at connect and at START to an account whose plan has no data."""
+
 
 class LoginKind(StrEnum):
     REQUEST_TOKEN = "request_token"  # noqa: S105 – the name of a field

@@ -19,13 +19,20 @@ StopwatchError
 └── InvalidStrategy        the user's input is wrong; carries the field
 """
 
+from domain.part_refusal import PartRefusal
+
 
 class StopwatchError(Exception):
     """An error that this product handles."""
 
 
 class Unavailable(StopwatchError):
-    """A dependency did not answer. Nothing is known; try again later."""
+    """A dependency did not answer, or refused to. Nothing is known; try again later."""
+
+    def __init__(self, *words: object, refusal: PartRefusal | None = None) -> None:
+        super().__init__(*words)
+        self.refusal = refusal
+        """Why a part that answers refuses what is to be written; None where it does not answer."""
 
 
 class StoreUnavailable(Unavailable):
@@ -34,6 +41,14 @@ class StoreUnavailable(Unavailable):
 
 class StandsStill(StopwatchError):
     """A process runs without doing its work. The message says since when, what that means, what to do."""
+
+    code = "stands_still"
+
+
+class NoWorker(StandsStill):
+    """No worker is there that takes a new run."""
+
+    code = "no_worker"
 
 
 class CacheUnavailable(Unavailable):

@@ -71,7 +71,7 @@ def order_words(order: BrokerOrder) -> str:
     kind = order.order_type or "order"
     price = f" at {price_text(order.price)}" if order.price is not None else ""
     return (
-        f"your order {order.broker_order_id} ({order.side.value} {order.open_quantity} {order.symbol}, "
+        f"your order {order.broker_order_id} ({order.side or '?'} {order.open_quantity} {order.symbol}, "
         f"{kind}{price})"
     )
 

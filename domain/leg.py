@@ -4,6 +4,7 @@ A leg is the row of its attempts, oldest first. The caller reads them, asks `nex
 writes it down and asks again. Every order goes through here, so the rules against sending twice live here.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -137,13 +138,31 @@ def sales_are_explained(
 ) -> bool:
     """Tell whether what the position book says was sold today is what the visible SELL orders come to.
 
-    Not while a row of the symbol could not be read, in either book: an unread row is not zero.
+    Not while a row of the symbol could not be read, in either book: an unread row is not zero. What the
+    position book shows beyond the visible orders, of this product and of the symbol's other ones:
+
+    | sold of it | bought of others | bought of it | sold of others | explained |
+    |---|---|---|---|---|
+    | nothing | | | | yes |
+    | n | n | m | m | yes: n were converted to another product, m back from one |
+    | n | less | | | no: a sale that the order book hides |
+    | n | n | m | not m | no: the order book hides more than a conversion |
     """
-    return (
-        book.covers(terms.symbol)
-        and positions.covers(terms.symbol)
-        and _sold_today(positions, terms) == _explained_sales(book, terms)
+    if not (book.covers(terms.symbol) and positions.covers(terms.symbol)):
+        return False
+    return _sold_today(positions, terms) == _explained_sales(book, terms) or only_converted(
+        book, positions, terms
     )
+
+
+def only_converted(
+    book: Sequence[BrokerOrder], positions: Sequence[BrokerPosition], terms: OrderTerms
+) -> bool:
+    """Tell whether a conversion is all by which the two books differ; also where they do not differ."""
+    if any(row.side is None and (row.exchange, row.symbol) == (terms.exchange, terms.symbol) for row in book):
+        return False  # an order whose side could not be read explains neither purchase nor sale
+    ours, others = _beyond_orders(book, positions, terms)
+    return ours[Side.SELL] == others[Side.BUY] and ours[Side.BUY] == others[Side.SELL]
 
 
 def exit_may_be_resent(
@@ -179,6 +198,23 @@ def _of(terms: OrderTerms, row: BrokerOrder | BrokerPosition) -> bool:
 
 def _sold_today(positions: Sequence[BrokerPosition], terms: OrderTerms) -> int:
     return sum(row.day_sell_quantity for row in positions if _of(terms, row))
+
+
+def _beyond_orders(
+    book: Sequence[BrokerOrder], positions: Sequence[BrokerPosition], terms: OrderTerms
+) -> tuple[Counter[Side], Counter[Side]]:
+    """Return by how many shares the positions show more than the orders: of this product, and of others."""
+    beyond: tuple[Counter[Side], Counter[Side]] = Counter(), Counter()
+    here = terms.exchange, terms.symbol
+    for row in positions:
+        if (row.exchange, row.symbol) == here:
+            of = beyond[row.product != terms.product]
+            of[Side.BUY] += row.day_buy_quantity
+            of[Side.SELL] += row.day_sell_quantity
+    for order in book:
+        if (order.exchange, order.symbol) == here and order.side is not None:
+            beyond[order.product != terms.product][order.side] -= order.filled_quantity
+    return beyond
 
 
 def _explained_sales(book: Sequence[BrokerOrder], terms: OrderTerms) -> int:

@@ -50,6 +50,8 @@ class ToSell:
     strategy_id: UUID
     workflow_id: str
     run_id: str
+    held: bool = False
+    """It holds shares now."""
 
 
 @dataclass(frozen=True, slots=True)

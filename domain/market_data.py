@@ -58,8 +58,8 @@ class PriceReceiver(Protocol):
         """The connection for these tokens is gone; their last prices may not act any more."""
         ...
 
-    def on_order(self, order: Mapping[str, Any]) -> None:
-        """An order of this account moved: a hint to read the order book, never a fact."""
+    def on_order(self, tags: Collection[str]) -> None:
+        """An order of this account moved that has these tags: a hint to read the books, never a fact."""
         ...
 
 

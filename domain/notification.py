@@ -100,6 +100,7 @@ class Delivery:
 _OF_EVENTS = {
     EventKind.BOUGHT: NotificationKind.FILL,
     EventKind.SOLD: NotificationKind.FILL,
+    EventKind.PRICED: NotificationKind.FILL,
     EventKind.STOP_LOSS: NotificationKind.STOP_LOSS,
     EventKind.EMERGENCY: NotificationKind.EMERGENCY,
     EventKind.ORDER_TWICE: NotificationKind.EMERGENCY,
@@ -124,7 +125,18 @@ def notification_of(event: str, data: Mapping[str, str]) -> NotificationKind | N
 
 
 _LOGIN_ALARMS = frozenset({"login_needed", "exit_needs_login", "exit_needs_account"})
-_DANGER_ALARMS = frozenset({"position_left", "late_exit", "exit_refused", "sale_missed"})
+_DANGER_ALARMS = frozenset(
+    {
+        "position_left",
+        "late_exit",
+        "run_overdue",
+        "account_differs",
+        "account_unread",
+        "oversold",
+        "exit_refused",
+        "sale_missed",
+    }
+)
 _HALF_HOUR = 30
 
 

@@ -51,6 +51,22 @@ class LeftOver:
 
 
 @dataclass(frozen=True, slots=True)
+class Differing:
+    """A strategy whose account shows something else than it holds; `kind`: missing, oversold or unread."""
+
+    kind: str
+    strategy_id: UUID
+    user_id: UUID
+    email: str
+    exchange: str
+    symbol: str
+    product: str
+    quantity: int
+    since: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class InDoubt:
     """An order that may or may not be at the broker, or is there without a run that follows it."""
 
@@ -212,6 +228,21 @@ SELL_LEFT_OVER = (
     'Stop the strategy again with on_stop "exit", which sells them at once or at the next opening; '
     "or sell them at the broker."
 )
+
+
+_ADVICE = {
+    "missing": (
+        "Ask the user whether they sold them. Nothing has to be done: no more is sold than the account "
+        "shows, and a run of which nothing is left ends within a minute."
+    ),
+    "oversold": "Look at the position at the broker, and buy back there what is short, unless it is meant.",
+    "unread": "Have the user log in again; see whether the broker answers. Until then nothing is compared.",
+}
+
+
+def difference_advice(kind: str) -> str:
+    """Return what to do about an account that shows something else than a strategy holds."""
+    return _ADVICE[kind]
 
 
 def doubt_advice(doubt: InDoubt) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -104,8 +104,21 @@ def next_status(status: OrderStatus, event: OrderEvent) -> OrderStatus:
 
 CLAIM_LASTS = timedelta(seconds=2)
 """How long after its claim the claimer may call the broker (design section 4, rule 2)."""
+EARLIEST = timedelta(seconds=2)
+"""How long before its instant an order may be claimed."""
+LEAVE_WITHIN = 1.0
+"""Seconds in which an order leaves or never does, where the caller does not say. It is asked for at most 2 s
+after its claim, and 3 s after a claim others rely on nothing more being sent under it."""
 CALL_DEADLINE = 5.0
 """Seconds one order call may take in all; then its outcome is unknown. Kite's client waits 7 s per read."""
+
+_TAG_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
+
+
+def is_foreign(tags: Collection[str]) -> bool:
+    """Tell whether an order with these tags is not this product's, by the form of the tags."""
+    return not any(len(tag) == TAG_LENGTH and _TAG_LETTERS.issuperset(tag) for tag in tags)
+
 
 OFF_BOOKS_BLOCK = 1000
 """Attempts that were sent without a store are numbered 1000, 2000, …; ordinary ones count on between them."""
@@ -212,14 +225,17 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class BrokerOrder:
-    """One row of the broker's order book, in our words. `status` is OPEN or one of `FINAL`."""
+    """One row of the broker's order book, in our words. `status` is OPEN or one of `FINAL`.
+
+    One with the product's tag is followed although its number cannot be read (empty), or its side (None).
+    """
 
     broker_order_id: str
     tags: frozenset[str]
     exchange: str
     symbol: str
     product: str
-    side: Side
+    side: Side | None
     quantity: int
     filled_quantity: int
     average_price: Decimal | None

@@ -24,6 +24,12 @@ LIST_EVERY = 8
 """Of so many times that a slice is looked at it is listed run by run once: every ten minutes. In between only
 when it has not as many open runs as strategies that run: to count 600 runs costs Temporal a tenth of listing
 them (20 ms in place of 300), and whatever comes in that moment waits behind it."""
+PRICE_SOON, PRICE_SELDOM = timedelta(seconds=4), timedelta(minutes=1)
+"""A filled order without a price is read again each round at first, then each minute until the close."""
+PRICE_SOON_FOR = timedelta(seconds=30)
+"""How long after its fill a price usually comes: Kite's is there within a second or two."""
+PRICED_AFTER_CLOSE = timedelta(minutes=30)
+"""The order book stays for the evening, and a fill of the last second has its price by then."""
 ALERT_TIMES = (time(8, 30), time(9, 0))
 """Exchange time: when those who must log in, and those who still hold left-over shares, are told."""
 
@@ -92,16 +98,22 @@ class Owned:
 
     strategy_id: UUID
     workflow_id: str
+    position: Position = Position.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class RunningRow:
-    """A strategy that is marked running: the START it was started by, and the run that owns it."""
+    """A strategy that is marked running: the START it was started by, and the run that owns it.
+
+    The broker's numbers of its newest orders are for the runtime keys.
+    """
 
     start: StartRun
     workflow_id: str
     run_id: str
     position: Position
+    last_buy_order: str | None = None
+    last_sell_order: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +140,14 @@ class DoubtfulOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class UnpricedOrder:
+    """An order of today that is over and filled, and whose price the broker had not stated."""
+
+    attempt: Attempt
+    terms: OrderTerms
+
+
+@dataclass(frozen=True, slots=True)
 class Reconciled:
     """The repairs of one round of the reconciler."""
 
@@ -141,6 +161,8 @@ class Reconciled:
     """Strategies that a kill switch has told to sell."""
     told_sold: tuple[UUID, ...] = ()
     """Strategies whose runs were told that nothing is held any more."""
+    priced: tuple[UUID, ...] = ()
+    """Strategies whose fills have got their price."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,14 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
+class SaleLine:
+    """The timeline's line that says why shares are sold now; `kind` is that of the line."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExitOrder:
     """Sell what is held of `bought`, at `due_at`, for `reason`."""
 
@@ -185,6 +193,8 @@ class ExitOrder:
     """The newest attempt whose refusal keeps nothing back any more: its user has asked again, or acted."""
     adopted: bool = False
     """Another run had this leg, and may have sold without the store: only the broker's book knows of that."""
+    why: SaleLine | None = None
+    """Said by whoever sends, before what comes of it. None from an older build, and of a scheduled sale."""
 
 
 @dataclass(frozen=True, slots=True)

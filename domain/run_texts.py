@@ -9,7 +9,7 @@ from domain.order import Reason
 from domain.run import StartRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import OnStop, Phase
-from domain.timeline import EventKind
+from domain.timeline import EventKind, sale_line
 
 PhaseWords: TypeAlias = tuple[EventKind, str]
 """Kind and text of a timeline line."""
@@ -58,8 +58,9 @@ def exit_words(day: Day, reason: Reason) -> PhaseWords:
             f"The price is {price_text(day.stop_loss.price)}, at or below the stop "
             f"{price_text(strategy.stop_loss)}: selling {what} at once.",
         )
-    if reason is Reason.SELL:
-        return EventKind.PHASE, f"It is {clock(day.sell_at)}: selling {what}."
+    line = sale_line(reason, day.held, strategy.symbol, day.sell_at, strategy.stop_loss)
+    if reason is Reason.SELL and line is not None:
+        return EventKind(line.kind), line.text
     if day.cancelled:
         return EventKind.CANCELLED, f"The run was cancelled from outside: selling {what}."
     return EventKind.STOP_ASKED, f"Stopped by the user: selling {what}."

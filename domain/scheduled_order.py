@@ -22,6 +22,10 @@ UNSENT_AFTER = timedelta(seconds=1.5)
 
 Not sooner: where many are due at once, others would only stand in the way of the one that is at it.
 """
+UNFOLLOWED = timedelta(seconds=120)
+"""How long what a dead worker sent is looked for: the entry's horizon; its run looks for it too."""
+UNMISSED = timedelta(seconds=30)
+"""How late an entry is still taken up; its missed rule is judged where it is claimed."""
 EXIT_SENT_WITHIN = timedelta(seconds=1)
 """A held exit leaves within so long of its instant, or is the run's.
 

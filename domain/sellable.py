@@ -4,14 +4,20 @@ The account is not ours alone. Its user sells and converts in the broker's app, 
 several strategies of one user may hold the same shares. A sale of what was once bought, and not of what is
 still there, opens a short position.
 
-What the account shows (its position; for CNC with what it held before), and what follows:
+The shares that the user had before a run's purchase, its `baseline`, are never sold: a sale by hand takes the
+run's shares first, the newest run's before an older one's.
+
+What the account shows (its position; for CNC with what it held before) beyond the baseline and what older
+runs hold, and what follows:
 
 - all that is held: sell all;
 - less, twice in a row, in books that have settled: sell that much; if it is nothing, it was closed outside;
 - less, while the order book disagrees: look again; when `patience` is over sell that much; nothing is called
   gone before the position has shown the same for a while (a conversion leaves the books at odds for the day);
 - nothing that could be read: look again; when `patience` is over sell all, since an unread book is not an
-  empty one.
+  empty one;
+- a position that shows what was bought today, beside holdings that could not be read: look again; when
+  `patience` is over sell what the position shows, and nothing while it shows none.
 """
 
 from dataclasses import dataclass
@@ -24,20 +30,32 @@ STOP_WAITS = 2.0
 """Seconds a stop-loss waits for the account to be read (design, section 10)."""
 SALE_WAITS = 10.0
 """The same for a sale at its time."""
+STEADY = 15.0
+"""Seconds a position must show the same shortfall to be believed against an order book that disagrees.
+
+A conversion leaves the two at odds for the rest of the day; a position book that lags catches up in a second.
+"""
 LATE = timedelta(seconds=10)
 """A sale that is later than this comes after an outage: much may have happened at the broker."""
 
 
 @dataclass(frozen=True, slots=True)
 class OtherClaims:
-    """What the user's other strategies hold of the same shares in the same product.
+    """Claims on the same shares in the same product that come before this strategy's.
 
-    `older`: unsold shares of those that bought before this one; their claim comes first. `in_flight`: an
-    order of theirs is on its way, so the account and the order log may disagree for a moment.
+    `older`: unsold shares of the user's strategies that bought before this one. `in_flight`: an order of
+    another strategy is on its way, so the account and the order log may disagree for a moment. `baseline`:
+    shares that were in the account before this strategy's purchase and no strategy's, negative for a short;
+    None where the account could not be read then. `holdings`: those of before the day, as they were read with
+    the baseline. `missing`: shares of this strategy that the account does not show, as `domain.account_watch`
+    has found it.
     """
 
     older: int = 0
     in_flight: bool = False
+    baseline: int | None = None
+    holdings: int | None = None
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +68,10 @@ class Account:
 
     def sellable(self, unsold: int) -> int:
         """Return how many of `unsold` shares of this run are still there to be sold."""
-        return max(0, min(unsold, self.net + self.holdings - self.claims.older))
+        left = self.net + self.holdings - self.claims.older
+        if self.claims.baseline is not None:  # else the user's own cannot be told from the run's
+            left -= self.claims.baseline
+        return max(0, min(unsold, left))
 
 
 def net_position(positions: Listing[BrokerPosition], terms: OrderTerms) -> int | None:
@@ -64,6 +85,13 @@ def net_position(positions: Listing[BrokerPosition], terms: OrderTerms) -> int |
         row.quantity
         for row in positions
         if (row.exchange, row.symbol, row.product) == (terms.exchange, terms.symbol, terms.product)
+    )
+
+
+def bought_today(positions: Listing[BrokerPosition], terms: OrderTerms) -> int:
+    """Return the shares that the position book shows as bought today, in the symbol and product."""
+    return sum(
+        row.day_buy_quantity for row in positions if _is_of(terms, row) and row.product == terms.product
     )
 
 

@@ -1,11 +1,12 @@
 """The timeline's lines: their kinds and their texts. A line says what happened, when, and why."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from domain.money import price_text
 from domain.order import Attempt, Leg, OrderTerms, Reason
-from domain.run import Adoption, Release, StartRun
+from domain.run import Adoption, Release, SaleLine, StartRun
 from domain.session import exchange_time
 from domain.strategy import OnStop, Outcome
 
@@ -26,6 +27,8 @@ class EventKind(StrEnum):
     ORDER_ABSENT = "order_absent"
     ORDER_TWICE = "order_twice"
     BOUGHT = "bought"
+    PRICED = "priced"
+    """The broker said a fill's price later than the fill."""
     SOLD = "sold"
 
     STOP_LOSS = "stop_loss"
@@ -155,6 +158,29 @@ def filled_text(attempt: Attempt, terms: OrderTerms) -> str:
     price = f" at {price_text(attempt.average_price)}" if attempt.average_price is not None else ""
     asked = f" (asked {attempt.quantity})" if attempt.quantity is not None else ""
     return f"{verb} {attempt.filled_quantity} {terms.symbol}{price}{asked}{_sent(attempt)}."
+
+
+def sale_line(
+    reason: Reason, held: int, symbol: str, due_at: datetime, stop_loss: Decimal
+) -> SaleLine | None:
+    """Say why shares are sold, as far as the order alone tells; None where its run alone knows."""
+    if reason is Reason.SELL:
+        return SaleLine(EventKind.PHASE, f"It is {_short(due_at)}: selling {held} {symbol}.")
+    if reason is Reason.STOPLOSS:
+        reached = f"The price reached the stop {price_text(stop_loss)}"
+        return SaleLine(EventKind.STOP_LOSS, f"{reached}: selling {held} {symbol} at once.")
+    return None
+
+
+SOLD_ALREADY = "All of it was sold before the run could hold it: finding out how."
+"""What a run says that reaches its holding when nothing is held any more."""
+
+
+def priced_text(attempt: Attempt, terms: OrderTerms) -> str:
+    """Say the price of a fill that was told without one: `The price is known now: 10 TCS bought at 3501.`"""
+    verb = "bought" if attempt.key.leg is Leg.ENTRY else "sold"
+    price = price_text(attempt.average_price) if attempt.average_price is not None else "?"
+    return f"The price is known now: {attempt.filled_quantity} {terms.symbol} {verb} at {price}."
 
 
 _SOLD: dict[Reason | None, str] = {

@@ -7,6 +7,9 @@ from uuid import UUID
 from domain.strategy import Phase, Position
 from domain.trigger import PriceTrigger, stop_at
 
+AT_A_TIME = 200
+"""Strategies looked through in one go: ticks do not wait for ten thousand of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class WatchedStrategy:

@@ -6,12 +6,22 @@ Rules are in `domain.sellable`; this asks the broker and the order log for what 
 import asyncio
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
+from datetime import timedelta
 
+from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, StopwatchError, StoreUnavailable
 from domain.exit_obstacle import blocking
 from domain.order import BrokerOrder, Reason
 from domain.ports import Broker, Brokers, Clock, OrderLog
-from domain.sellable import STOP_WAITS, Account, books_agree, net_position
+from domain.sellable import (
+    STEADY,
+    STOP_WAITS,
+    Account,
+    OtherClaims,
+    books_agree,
+    bought_today,
+    net_position,
+)
 from domain.strategy import Product
 from domain.timeline import EventKind
 from execution.order_book import noting_a_dead_login
@@ -20,13 +30,10 @@ from execution.order_intent import OrderIntent
 LOOK_EVERY = 0.5
 """Seconds between two readings of an account that does not cover a sale, or could not be read."""
 STOP_WAITS_CLAIMED = 1.5
-"""Seconds a stop-loss waits for the account beside its claim, which lasts two."""
+"""Seconds a stop-loss waits for the account beside its claim, which lasts two; or behind its run's look."""
 LOOK_SOON = 0.1
-STEADY = 15.0
-"""Seconds a position must show the same shortfall to be believed against an order book that disagrees.
-
-A conversion leaves the two at odds for the rest of the day; a position book that lags catches up in a second.
-"""
+SNAPSHOT_LASTS = timedelta(seconds=60)
+"""How old a reading may be that a sale is sent by: much may have happened at the broker since."""
 
 
 class NotCovered(StopwatchError):
@@ -46,9 +53,10 @@ class AccountSnapshots:
     ) -> int | None:
         """Return how many of `unsold` shares are still there; 0: they are gone. None: halted first.
 
-        An account that cannot be read covers everything once `intent.patience` is over. One that was read and
-        shows less never does: what it shows is sold then, and nothing is called gone before the books have
-        settled or shown the same for `STEADY` seconds. Raises `LoginNeeded`, `StoreUnavailable`.
+        An account that cannot be read covers everything once `intent.patience` is over; where its position
+        can, and shows what was bought today, what that shows. One that was read and shows less never covers
+        more: what it shows is sold then, and nothing is called gone before the books have settled or shown
+        the same for `STEADY` seconds. Raises `LoginNeeded`, `StoreUnavailable`.
         """
         began = since = self._clock.monotonic()
         shown: int | None = None
@@ -57,8 +65,11 @@ class AccountSnapshots:
             account = await self._read(intent, unsold, broker, left)
             now = self._clock.monotonic()
             if account is None and left is not None and left <= LOOK_EVERY:
-                await self._say_unread(intent, unsold)
-                return unsold
+                known = await self._known(intent, unsold, broker, LOOK_EVERY)
+                if known != 0:
+                    await self._say_unread(intent, known or unsold)
+                    return known or unsold
+                intent = replace(intent, patience=None)  # nothing is there that could be sold at once
             if account is not None:
                 found = account.sellable(unsold)
                 again = found == shown
@@ -106,12 +117,30 @@ class AccountSnapshots:
         left = self._left(intent, began)
         return left is not None and left <= LOOK_EVERY
 
-    async def _say_unread(self, intent: OrderIntent, unsold: int) -> None:
-        """Tell the user that shares are sold without a look at the account."""
+    async def _known(self, intent: OrderIntent, unsold: int, broker: Broker, seconds: float) -> int | None:
+        """Return how many delivery shares the position shows, where only the holdings cannot be read.
+
+        None: the position is not known, or they were not bought today and only the holdings could show them.
+        """
+        if intent.terms.product is not Product.CNC:
+            return None
+        try:
+            async with self._noting(intent, broker), asyncio.timeout(seconds):
+                claims = await self._log.other_claims(intent.key)
+                positions = await broker.positions()
+        except (BrokerUnavailable, BrokerRefused, TimeoutError):
+            return None
+        net = net_position(positions, intent.terms)
+        if net is None or bought_today(positions, intent.terms) < unsold:
+            return None
+        return _by_position(net, claims).sellable(unsold)
+
+    async def _say_unread(self, intent: OrderIntent, quantity: int) -> None:
+        """Tell the user that shares are sold without a look at the whole account."""
         symbol = intent.terms.symbol
         text = (
-            f"The position in {symbol} could not be read at the broker for {intent.patience:g} s: all "
-            f"{unsold} that were bought are sold. If you sold some by hand, look at the account now."
+            f"The position in {symbol} could not be read at the broker for {intent.patience:g} s: "
+            f"{quantity} are sold. If you sold some by hand, look at the account now."
         )
         with suppress(StoreUnavailable):  # the line is for the timeline; the sale does not wait for it
             await self._log.say(intent.key, EventKind.ALERT, text, f"unread:{intent.due_at}")
@@ -131,26 +160,45 @@ class AccountSnapshots:
             if not is_stop:
                 raise NotCovered("the position at the broker could not be read; it is read again")
             if self._clock.monotonic() + LOOK_SOON >= until:
-                return None
+                return await self._cover_unread(intent, broker)
             await self._clock.sleep(LOOK_SOON)
+
+    async def _cover_unread(self, intent: OrderIntent, broker: Broker) -> None:
+        """Let an unread stop-loss go, and say so. Raises `NotCovered` where the position shows less."""
+        known = await self._known(intent, intent.wanted, broker, LOOK_SOON)
+        if known is not None:
+            _require_all(known, intent.wanted)
+        await self._say_unread(intent, intent.wanted)
+
+    async def shows_none(self, intent: OrderIntent, unsold: int, broker: Broker) -> bool:
+        """Tell whether the account, read once, shows none of `unsold` shares that were found gone before.
+
+        False where it cannot be read within `STOP_WAITS_CLAIMED` seconds, or an order is on its way.
+        """
+        account = await self._read(intent, unsold, broker, STOP_WAITS_CLAIMED)
+        return account is not None and not account.claims.in_flight and account.sellable(unsold) == 0
 
     async def _read(
         self, intent: OrderIntent, unsold: int, broker: Broker, seconds: float | None
     ) -> Account | None:
-        """Return the account as it is now, None when it could not be read."""
+        """Return the account as it is now, None when it could not be read, or was read before a suspend."""
+        fresh = Deadline.of(self._clock, SNAPSHOT_LASTS)
         try:
             async with self._noting(intent, broker), asyncio.timeout(seconds):
-                return await self._account(intent, unsold, broker)
+                account = await self._account(intent, unsold, broker)
         except (BrokerUnavailable, BrokerRefused, TimeoutError):
             return None
+        return account if fresh.left() > 0 else None
 
     async def _account(self, intent: OrderIntent, unsold: int, broker: Broker) -> Account | None:
         claims = await self._log.other_claims(intent.key)
         net = net_position(await broker.positions(), intent.terms)
         if net is None:
             return None
-        account = Account(net, 0, claims)
-        if intent.terms.product is not Product.CNC or account.sellable(unsold) == unsold:
+        if intent.terms.product is not Product.CNC:
+            return Account(net, 0, claims)
+        account = _by_position(net, claims)
+        if account.sellable(unsold) == unsold:
             return account
         held_before = await broker.holdings(intent.terms.exchange, intent.terms.symbol)
         return replace(account, holdings=held_before)
@@ -169,6 +217,14 @@ class AccountSnapshots:
 
     def _noting(self, intent: OrderIntent, broker: Broker) -> AbstractAsyncContextManager[None]:
         return noting_a_dead_login(self._brokers, intent.key.user_id, broker)
+
+
+def _by_position(net: int, claims: OtherClaims) -> Account:
+    """Return the account as far as the position tells.
+
+    Those of before today are the same all day: what was read with the baseline spares a question.
+    """
+    return Account(net, claims.holdings if claims.holdings is not None else 0, claims)
 
 
 def _require_all(found: int, wanted: int) -> None:

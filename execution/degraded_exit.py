@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Self
 
+from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StoreUnavailable
 from domain.exit_obstacle import Obstacle
 from domain.failpoint import failpoint
-from domain.leg import Horizons, exit_may_be_resent
-from domain.order import CALL_DEADLINE, FINAL, BrokerOrder, OrderRequest, OrderStatus
+from domain.leg import Horizons, exit_may_be_resent, only_converted
+from domain.order import CALL_DEADLINE, FINAL, LEAVE_WITHIN, BrokerOrder, OrderRequest, OrderStatus
 from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
 from domain.refusal import SELDOM, pause_after
@@ -32,7 +33,10 @@ CLAIMS_ARE_OVER = 3.0
 """Seconds after which every claim made before the store went away is past its `send_before`."""
 STORE_ANSWERS = 0.5
 """Seconds the store gets to answer before a sale goes on without it."""
-LEAVE_WITHIN = 1.0
+PROOF_LASTS = timedelta(seconds=30)
+"""How old the reading of the books may be that a sale is sent by."""
+PROVES_WITHIN = 45.0
+"""Seconds after which a sale that nothing is proven for is given back to the run: the store may be back."""
 GONE_LOOKS = 3
 """Looks in a row that must show no share left before a sale ends as closed outside."""
 
@@ -115,22 +119,25 @@ class DegradedExit:
     async def exit(self, request: OffBooksExit, halt: asyncio.Event, sending: Callable[[], None]) -> Exited:
         """Sell what both of the broker's books prove is still held, at most once under this number.
 
-        `sending` is called just before the order leaves. Raises `NotPlaced`, `HeldUp`, `InDoubt`,
-        `LoginNeeded`.
+        `sending` is called just before the order leaves. Raises `NotPlaced`, also where nothing could be
+        proven within `PROVES_WITHIN`, `HeldUp`, `InDoubt`, `LoginNeeded`.
         """
         order = request.order
         sale = _Sale.of(order, await self._brokers.of(order.key.user_id, order.terms.account))
         await self._clock.sleep(CLAIMS_ARE_OVER)
         doubt_ends = self._doubt_ends(request.in_flight_since)
-        gone = 0
+        gone, until = 0, self._clock.monotonic() + PROVES_WITHIN
         while not halt.is_set():
+            if self._clock.monotonic() >= until:
+                raise NotPlaced("the broker's books prove nothing; the store is asked again")
+            proof = Deadline.of(self._clock, PROOF_LASTS)
             seen = await sale.look()
             if seen is not None:
                 seen = await self._until_over(sale, seen, halt)
                 if seen.sold >= order.bought or seen.open:
                     return sale.exited(seen)
                 sellable = await self._sellable(sale, seen, doubt_ends)
-                if sellable:
+                if sellable and proof.left() > 0:
                     sending()
                     return await self._send(sale, request.attempt, sellable, halt)
                 gone = gone + 1 if sellable == 0 else 0
@@ -215,7 +222,8 @@ class DegradedExit:
             return None
         if book is None or positions is None:
             return None
-        if sale.among(book).rows != seen.rows or not books_agree(book, positions, order.terms):
+        agree = books_agree(book, positions, order.terms) or only_converted(book, positions, order.terms)
+        if sale.among(book).rows != seen.rows or not agree:
             return None
         if not exit_may_be_resent((), book, positions, order.terms, self._clock.now(), self._horizons):
             return None

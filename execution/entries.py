@@ -13,15 +13,12 @@ from execution.account_login import AccountLogin
 from execution.entry_checks import EntryChecks
 from execution.entry_policy import EntryPolicy
 from execution.entry_results import entered_by, missed, never_sent
-from execution.execution_rules import ExecutionRules
+from execution.execution_rules import RETRY_EVERY, ExecutionRules
 from execution.executor import OrderExecutor
 from execution.halting import halted
 from execution.intents import call_off, plan_first
 from execution.order_intent import Barred, EntryRefused, NotPlaced, OrderIntent, TooLate
 from execution.runtime_lock import RuntimeLock
-
-RETRY_EVERY = 0.2
-"""Seconds between two tries of something that must be there before buy_time's five seconds are over."""
 
 
 class Entries:
@@ -93,8 +90,8 @@ class Entries:
             execution = await self._executor.execute(policy, halt, attempts)
         except EntryRefused as refused:
             return await self._called_off(policy, refused.entered, halt)
-        except TooLate:
-            refusal = self._too_late(order, await self._log.leg(order.key))
+        except TooLate as late:
+            refusal = self._too_late(order, await self._log.leg(order.key), str(late))
             return await self._called_off(policy, refusal, halt)
         except Barred as bar:
             refusal = Entered(0, outcome=Outcome.SKIPPED, detail=str(bar))
@@ -120,8 +117,8 @@ class Entries:
             return self._too_late(order, attempts)
         return Entered(0, outcome=Outcome.STOPPED, detail="stopped before it was sent")
 
-    def _too_late(self, order: EnterOrder, attempts: Sequence[Attempt]) -> Entered:
-        return missed(order, attempts, self._clock.now(), self._latest(order))
+    def _too_late(self, order: EnterOrder, attempts: Sequence[Attempt], why: str = "") -> Entered:
+        return missed(order, attempts, self._clock.now(), self._latest(order), why)
 
     def _policy(self, order: EnterOrder, owner: str) -> EntryPolicy:
         latest = self._latest(order)

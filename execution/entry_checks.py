@@ -24,12 +24,10 @@ from domain.trigger import stop_at
 from execution.due_orders import DueOrders, ask_ahead
 from execution.entry_day import EntryDay
 from execution.entry_results import missed
+from execution.execution_rules import RETRY_EVERY
 from execution.halting import wait_until
 from execution.order_book import noting_a_dead_login
 from execution.runtime_lock import RuntimeLock
-
-RETRY_EVERY = 0.2
-"""Seconds between two questions for a price that is not there yet."""
 
 
 @dataclass(frozen=True, slots=True)

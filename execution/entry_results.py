@@ -39,8 +39,13 @@ def never_sent(attempts: Sequence[Attempt]) -> bool:
     return len(attempts) == 1 and attempts[0].verdict is not None and attempts[0].sent_at is None
 
 
-def missed(order: EnterOrder, attempts: Sequence[Attempt], now: datetime, latest: datetime) -> Entered:
-    """Return the result of an entry that could not be sent until `latest`, with the last refusal if any."""
+def missed(
+    order: EnterOrder, attempts: Sequence[Attempt], now: datetime, latest: datetime, why: str = ""
+) -> Entered:
+    """Return the result of an entry that could not be sent until `latest`, with the last refusal if any.
+
+    `why`: what it waited for.
+    """
     due = clock_text(exchange_time(order.due_at).timetz())
     allowed = f"{(latest - order.due_at).total_seconds():g} s"
     if len(attempts) > 1:
@@ -48,4 +53,6 @@ def missed(order: EnterOrder, attempts: Sequence[Attempt], now: datetime, latest
         return Entered(0, outcome=Outcome.ORDER_FAILED, detail=detail)
     late = (now - order.due_at).total_seconds()
     detail = f"missed execution: {late:.1f} s after {due}; an entry is sent at most {allowed} late"
+    if why:
+        detail = f"{detail}. {why}"
     return Entered(0, outcome=Outcome.MISSED, detail=detail)

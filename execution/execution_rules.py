@@ -5,6 +5,9 @@ from datetime import timedelta
 
 from domain.leg import Horizons
 
+RETRY_EVERY = 0.2
+"""Seconds between two tries of something that must be there before buy_time's five seconds are over."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExecutionRules:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from domain.deadline import Deadline
 from domain.exit_obstacle import Obstacle, obstacle, pausing, waits_for_an_order
 from domain.leg import exit_may_be_resent
 from domain.listing import Listing
@@ -12,7 +13,7 @@ from domain.order import Attempt, BrokerOrder
 from domain.ports import Broker, Brokers, Clock, OrderLog
 from domain.refusal import SELDOM
 from execution.account_login import LoginAtHand
-from execution.account_snapshot import AccountSnapshots
+from execution.account_snapshot import SNAPSHOT_LASTS, AccountSnapshots
 from execution.due_orders import DueOrders, ask_ahead
 from execution.execution_rules import ExecutionRules
 from execution.halting import wait_until
@@ -83,7 +84,9 @@ class ExitPolicy:
         quantity = await self._accounts.sellable(intent, missing, account, halt)
         if quantity == 0:
             raise ClosedOutside
-        return None if quantity is None else Permit(quantity, account)
+        if quantity is None:
+            return None
+        return Permit(quantity, account, good_for=Deadline.of(self._clock, SNAPSHOT_LASTS))
 
     async def not_in_book(
         self, unknown: Sequence[Attempt], attempts: Sequence[Attempt], book: Listing[BrokerOrder]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain.errors import BrokerNotConnected, LoginNeeded, Unavailable
+from domain.errors import BrokerNotConnected, BrokerUnavailable, LoginNeeded, Unavailable
 from domain.failpoint import failpoint
 from domain.leg import average_price, filled
 from domain.order import Attempt, OrderStatus
@@ -30,6 +30,9 @@ HALTED_WITHIN = 20.0
 reconciler looks for what is in doubt: the user's `keep` waits for no book that cannot be read."""
 LOOK_WITHIN = 25.0
 """Seconds in which the account has to say whether shares are still there: longer than it takes to be sure."""
+READINGS = 2
+"""How often a careful sale reads the books, seconds apart: when the broker has just come back, another worker
+may read them in the same moment."""
 
 
 class Exits:
@@ -59,11 +62,14 @@ class Exits:
         self._clock = clock
         self._rules = rules
 
-    async def exit(self, order: ExitOrder, halt: asyncio.Event, owner: str) -> Exited:
+    async def exit(
+        self, order: ExitOrder, halt: asyncio.Event, owner: str, *, careful: bool = False
+    ) -> Exited:
         """Hold until `due_at`, sell what is held, and return when nothing is left or it was halted.
 
         Sells no more than the account still shows; what is gone from it is `outside`. `owner` names the
-        caller, for the runtime lock. Raises `NotPlaced` when an attempt ended with shares still held,
+        caller, for the runtime lock. A careful sale looks first for one that another worker sends without the
+        store. Raises `NotPlaced` when an attempt ended with shares still held,
         `HeldUp` when the next is not due yet, `StoreUnavailable`.
         """
         await failpoint("exit.holding")
@@ -72,24 +78,42 @@ class Exits:
         await self._lock.take(order.key.strategy_id, owner)
         try:
             async with self._alerts.over(order):
-                return await halted_within(self._sell(order, halt), halt, HALTED_WITHIN) or _exited(
-                    order, await self._log.leg(order.key)
-                )
+                return await halted_within(
+                    self._sell(order, halt, READINGS if careful else 0), halt, HALTED_WITHIN
+                ) or _exited(order, await self._log.leg(order.key))
         finally:
             await self._lock.release(order.key.strategy_id, owner)
 
     async def settle(self, order: ExitOrder) -> Exited:
-        """Bring to its end what was sent for the exit, call off what is scheduled; send nothing."""
+        """Bring to its end what was sent for the exit, call off what is scheduled; send nothing.
+
+        Shares of which the account was found to show none any more are looked for once again, and are
+        `outside` where they are gone.
+        """
         intent = self._intent(order)
         if order.adopted:
-            await self._adopt_untracked(intent)
+            await self._adopt_untracked(intent, AccountLogin(self._brokers, self._clock, intent))
         attempts = await self._log.leg(order.key)
         if attempts and attempts[-1].armed:
             attempts = await call_off(self._log, order.key, "called off before its time")
         if any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts):
             policy = self._policy(intent, AccountLogin(self._brokers, self._clock, intent))
             attempts = (await self._executor.execute(policy, halted(), attempts)).attempts
-        return _exited(order, attempts)
+        exited = _exited(order, attempts)
+        return replace(exited, held=0, outside=exited.held) if await self._is_gone(intent, exited) else exited
+
+    async def _is_gone(self, intent: OrderIntent, exited: Exited) -> bool:
+        """Tell whether the account shows none of the shares that are held, where it was found so before.
+
+        One look that ends soon: a stop that is hit must not wait behind it.
+        """
+        if not exited.held or (await self._log.other_claims(intent.key)).missing < exited.held:
+            return False
+        try:
+            broker = await self._brokers.of(intent.key.user_id, intent.terms.account)
+            return await self._accounts.shows_none(intent, exited.held, broker)
+        except (LoginNeeded, BrokerNotConnected, BrokerUnavailable):
+            return False
 
     async def look(self, order: ExitOrder) -> Exited:
         """Find out whether the account still shows what is held; send nothing.
@@ -123,11 +147,19 @@ class Exits:
         if not execution.done:
             raise NotPlaced(f"still holding: {execution.attempts[-1].message}")
 
-    async def _sell(self, order: ExitOrder, halt: asyncio.Event) -> Exited:
+    async def sell_at_once(self, order: ExitOrder) -> None:
+        """Sell now what nothing was sent for: claimed within a second or not at all, and not tried again."""
+        attempts = await self._log.leg(order.key)
+        if len(attempts) == 1 and attempts[0].status is OrderStatus.PLANNED:
+            await self.sell_scheduled(replace(order, due_at=self._clock.now()), attempts[0])
+
+    async def _sell(self, order: ExitOrder, halt: asyncio.Event, readings: int) -> Exited:
         intent = self._intent(order)
         login = AccountLogin(
             self._brokers, self._clock, intent, lambda why: self._alerts.needs_login(order, why)
         )
+        for _ in range(readings):
+            await self._adopt_untracked(intent, login)
         policy = self._policy(intent, login)
         try:
             execution = await self._executor.execute(policy, halt, await self._log.leg(order.key))
@@ -160,8 +192,7 @@ class Exits:
         exited = _exited(order, attempts)
         return replace(exited, held=0, outside=exited.held)
 
-    async def _adopt_untracked(self, intent: OrderIntent) -> None:
-        login = AccountLogin(self._brokers, self._clock, intent)
+    async def _adopt_untracked(self, intent: OrderIntent, login: AccountLogin) -> None:
         while True:
             try:
                 return await self._untracked.adopt(intent, await login.account())
@@ -178,6 +209,7 @@ class Exits:
             order.due_at,
             patience=waits,
             lifted=order.lifted,
+            why=order.why,
         )
 
     def _policy(self, intent: OrderIntent, login: AccountLogin) -> ExitPolicy:

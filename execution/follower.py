@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain.errors import LoginNeeded
 from domain.listing import Listing
-from domain.order import Attempt, BrokerOrder, OrderStatus
+from domain.order import FINAL, Attempt, BrokerOrder, OrderStatus
 from domain.ports import Clock, OrderLog
 from execution.halting import pause
 from execution.order_book import OrderBooks, cancel
@@ -71,7 +71,7 @@ class OrderFollower:
         if book is not None:
             await self._books.absorb(policy.intent.key, attempts, book)
             row = next((row for row in book if attempt.tag in row.tags), None)
-            if row is None or not row.open_quantity:
+            if row is None or row.status in FINAL:
                 # What is over needs no wait; what vanished from the book is asked for again.
                 await self._clock.sleep(0 if row else LOOK_EVERY)
                 return

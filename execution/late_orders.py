@@ -66,5 +66,5 @@ class LateOrders:
         if row.filled_quantity > exit_.attempt.filled_quantity:
             await self._alerts.raise_(late_exit_alarm(exit_, row))
         await self._log.saw(exit_.attempt, row)
-        if row.status is OrderStatus.OPEN:
+        if row.status is OrderStatus.OPEN and row.broker_order_id:
             await broker.cancel(row.broker_order_id)

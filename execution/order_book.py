@@ -33,7 +33,7 @@ class OrderBooks:
         turned_up = False
         for attempt in attempts:
             for row in book:
-                if attempt.tag in row.tags and _is_news(attempt, row):
+                if attempt.tag in row.tags and is_news(attempt, row):
                     turned_up |= attempt.status is OrderStatus.SENT
                     await failpoint(f"{key.leg}.seen")
                     await self._log.saw(attempt, row)
@@ -42,12 +42,11 @@ class OrderBooks:
         return turned_up
 
     async def _update_cache(self, key: LegKey, row: BrokerOrder) -> None:
+        number = row.broker_order_id or None
         update = (
-            RuntimeUpdate(
-                position=Position.BOUGHT if row.filled_quantity else None, last_buy_order=row.broker_order_id
-            )
+            RuntimeUpdate(position=Position.BOUGHT if row.filled_quantity else None, last_buy_order=number)
             if key.leg is Leg.ENTRY
-            else RuntimeUpdate(last_sell_order=row.broker_order_id)
+            else RuntimeUpdate(last_sell_order=number)
         )
         try:
             await self._cache.update(key.strategy_id, update)
@@ -55,11 +54,12 @@ class OrderBooks:
             return  # Redis is a cache: the run rebuilds it
 
 
-def _is_news(attempt: Attempt, row: BrokerOrder) -> bool:
-    return (attempt.status, attempt.filled_quantity, attempt.broker_order_id) != (
-        row.status,
-        row.filled_quantity,
-        row.broker_order_id,
+def is_news(attempt: Attempt, row: BrokerOrder) -> bool:
+    """Tell whether the book's row says more than is written: a price may come later than its fill."""
+    return (
+        (attempt.status, attempt.filled_quantity) != (row.status, row.filled_quantity)
+        or row.broker_order_id not in ("", attempt.broker_order_id)
+        or (bool(row.filled_quantity) and attempt.average_price is None and row.average_price is not None)
     )
 
 
@@ -94,6 +94,8 @@ async def cancel(broker: Broker, broker_order_id: str) -> bool:
 
     A refusal is also what "already executed" looks like: the next read of the order book tells.
     """
+    if not broker_order_id:
+        return False  # its row does not say it: the next read may
     try:
         await broker.cancel(broker_order_id)
     except (BrokerUnavailable, BrokerRefused, LoginNeeded):

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.exit_obstacle import Obstacle
 from domain.order import LegKey, OrderTerms, Reason
-from domain.run import Entered
+from domain.run import Entered, SaleLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class OrderIntent:
     """Seconds a sale waits for the account to be read; None: until it is read (`domain.sellable`)."""
     lifted: int = 0
     """The newest attempt whose refusal keeps nothing back any more (`domain.exit_obstacle`)."""
+    why: SaleLine | None = None
+    """The timeline's line that says why it is sold, where the caller knows."""
 
 
 class EntryRefused(Exception):
@@ -52,7 +54,7 @@ class InDoubt(Exception):
 
 
 class TooLate(Exception):
-    """The intent was not sent in time, and will not be."""
+    """The intent was not sent in time, and will not be; its text says why, where more is known."""
 
 
 class ClosedOutside(Exception):

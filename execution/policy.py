@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
+from domain.deadline import Deadline
 from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder
 from domain.ports import Broker
@@ -25,6 +26,8 @@ class Permit:
     quantity: int
     account: Account
     price: Decimal | None = None
+    good_for: Deadline | None = None
+    """Until when it may be acted on; None where the claim itself bounds that."""
 
 
 class Login(Protocol):

@@ -6,11 +6,11 @@ from uuid import UUID
 
 from domain.errors import CacheUnavailable
 from domain.ports import Clock, RuntimeCache
+from execution.execution_rules import RETRY_EVERY
 
 LOCK_SECONDS = 10.0
 LOCK_WAIT = 0.5
 """A frozen Redis holds an exit up no longer than this."""
-RETRY_EVERY = 0.2
 
 
 class RuntimeLock:

@@ -1,7 +1,6 @@
 """`python -m listener`: the composition root of the market listener."""
 
 import asyncio
-import os
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
@@ -22,6 +21,7 @@ from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.market_data import KiteMarketData, UsersMarketData
 from adapters.kite.operator_login import OperatorLogin
+from adapters.postgres.account_moves import PostgresAccountMoves
 from adapters.postgres.credentials import FeedLogins
 from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import NotifyListener
@@ -30,6 +30,7 @@ from adapters.process.clock import SystemClock
 from adapters.process.failpoints import BadFailpoint, arm_from
 from adapters.process.garbage_collection import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
+from adapters.process.leaving import leave
 from adapters.redis.fast_stops import RedisFastStops
 from adapters.redis.membership import RedisMembers
 from adapters.redis.runtime_cache import RedisRuntimeCache
@@ -111,6 +112,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
         cache,
         CountedAlerts(alerts, metrics.registry),
         clock,
+        PostgresAccountMoves(store),
     )
     metrics.show(lambda: listener.numbers)
     dependencies: dict[str, Ask] = {
@@ -208,9 +210,4 @@ def _cannot_start(reason: str) -> int:
 
 
 if __name__ == "__main__":
-    # A process that used Temporal's SDK may die while the interpreter shuts down (sdk-python #300): all work
-    # is done here, so leave without that.
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    leave(main())

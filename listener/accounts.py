@@ -24,6 +24,10 @@ class Accounts(Protocol):
         """Return the account whose prices judge this user's stops."""
         ...
 
+    def holder(self, user_id: UUID) -> UUID | None:
+        """Return the user whose own account `serving` gives; None where it is the operator's."""
+        ...
+
 
 class OneForAll:
     """The operator's own feed account serves every strategy; listeners share its instruments."""
@@ -40,6 +44,9 @@ class OneForAll:
 
     def serving(self, user_id: UUID) -> MarketData:
         return self._account
+
+    def holder(self, user_id: UUID) -> UUID | None:
+        return None  # it hears of no user's orders
 
 
 class EachTheirOwn:
@@ -63,3 +70,6 @@ class EachTheirOwn:
         if account is None:
             account = self._accounts[user_id] = self._open(user_id)
         return account
+
+    def holder(self, user_id: UUID) -> UUID | None:
+        return user_id

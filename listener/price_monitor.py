@@ -5,12 +5,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import structlog
 
 from domain.market_data import MarketData, Ticks
+from domain.order import is_foreign
 from domain.ports import Alerts, Clock, Instruments
 from domain.quote import Quote
 from domain.strategy import Phase, Position
@@ -54,8 +54,11 @@ class PriceMonitor:
         dispatcher: Dispatcher,
         alerts: Alerts,
         clock: Clock,
+        foreign_order: Callable[[], None],
     ) -> None:
+        """`foreign_order` is called when an order of the account moves that is not this product's."""
         self.key = account.key
+        self._foreign_order = foreign_order
         self._dispatcher = dispatcher
         self._clock = clock
         self._feed = account.feed(self)
@@ -200,8 +203,10 @@ class PriceMonitor:
         self._unwatched.lost(lost)
         self._ask_all(lost)
 
-    def on_order(self, order: Mapping[str, Any]) -> None:
-        """Do nothing: orders are followed in the order book."""
+    def on_order(self, tags: Collection[str]) -> None:
+        """Have the account read where the order is not this product's: its own are followed in the book."""
+        if is_foreign(tags):
+            self._foreign_order()
 
     def _answered(self, quotes: Mapping[str, Quote], asked_at: datetime) -> None:
         for instrument, quote in quotes.items():

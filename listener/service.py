@@ -3,13 +3,24 @@
 import asyncio
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 from uuid import UUID
 
-from domain.ports import Alerts, Clock, FastStops, Instruments, Membership, StopSignals, WatchList
-from domain.watched_strategy import WatchedStrategy
+from domain.ports import (
+    AccountMoves,
+    Alerts,
+    Clock,
+    FastStops,
+    Instruments,
+    Membership,
+    StopSignals,
+    WatchList,
+)
+from domain.watched_strategy import AT_A_TIME, WatchedStrategy
 from listener.accounts import Accounts
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.dispatcher import Dispatcher
+from listener.foreign_orders import ForeignOrders
 from listener.metrics import MarketNumbers
 from listener.price_monitor import PriceMonitor
 from listener.restarting import steadily
@@ -18,7 +29,6 @@ from listener.sold_positions import SoldPositions
 from listener.watch_list_reader import Watcher
 
 _READY_LOOK = 0.05
-_AT_A_TIME = 200
 
 
 class Listener:
@@ -40,8 +50,10 @@ class Listener:
         cache: PriceCache,
         alerts: Alerts,
         clock: Clock,
+        moves: AccountMoves,
     ) -> None:
         self._accounts = accounts
+        self._moves = ForeignOrders(moves, clock)
         self._instruments = instruments
         self._alerts = alerts
         self._clock = clock
@@ -65,6 +77,7 @@ class Listener:
                 group.create_task(steadily("watcher", self._watcher.run, self._clock))
                 group.create_task(steadily("dispatcher", self._dispatcher.run, self._clock))
                 group.create_task(steadily("sold positions", self._sold.run, self._clock))
+                group.create_task(steadily("foreign orders", self._moves.run, self._clock))
                 group.create_task(steadily("last prices", self._writer.run, self._clock))
         finally:
             for monitor in self._running.values():
@@ -127,8 +140,8 @@ class Listener:
         for monitor in self._monitors.values():
             self._share(monitor)
         strategies = list(self._known)
-        for start in range(0, len(strategies), _AT_A_TIME):
-            for strategy_id in strategies[start : start + _AT_A_TIME]:
+        for start in range(0, len(strategies), AT_A_TIME):
+            for strategy_id in strategies[start : start + AT_A_TIME]:
                 self._settle(strategy_id)
             await asyncio.sleep(0)  # ticks do not wait for ten thousand strategies
 
@@ -149,7 +162,10 @@ class Listener:
         account = self._accounts.serving(watched.user_id)
         monitor = self._monitors.get(account.key)
         if monitor is None:
-            monitor = PriceMonitor(account, self._instruments, self._dispatcher, self._alerts, self._clock)
+            foreign_order = partial(self._moves.note, self._accounts.holder(watched.user_id))
+            monitor = PriceMonitor(
+                account, self._instruments, self._dispatcher, self._alerts, self._clock, foreign_order
+            )
             self._monitors[account.key] = monitor
             self._share(monitor)
             self._running[account.key] = asyncio.create_task(

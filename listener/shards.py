@@ -18,7 +18,7 @@ from typing import Self
 import structlog
 
 from domain.errors import CacheUnavailable
-from domain.ports import Clock, Membership, Standing
+from domain.ports import Clock, ListenerState, Membership
 
 BEAT = 0.5
 LEASE = 2.0
@@ -45,11 +45,11 @@ class View:
     _owners: dict[tuple[str, bool], str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def of(cls, standings: dict[str, Standing], most: int | None) -> Self:
+    def of(cls, states: dict[str, ListenerState], most: int | None) -> Self:
         """Take the oldest `most` that do not leave: an id begins with the time of its birth."""
-        staying = sorted(one for one, standing in standings.items() if standing is not Standing.LEAVING)
+        staying = sorted(one for one, state in states.items() if state is not ListenerState.LEAVING)
         living = tuple(staying[:most])
-        return cls(living, tuple(one for one in living if standings[one] is not Standing.JOINING))
+        return cls(living, tuple(one for one in living if states[one] is not ListenerState.JOINING))
 
     def watched_by(self, member: str, key: str) -> bool:
         return member in (self._of(key, ready=False), self._of(key, ready=True))
@@ -92,13 +92,13 @@ class Shards:
         self._changed = changed
         self._clock = clock
         self._most = most
-        self._standing = Standing.JOINING
+        self._state = ListenerState.JOINING
         self._joined_at = clock.monotonic()
         self._answered_at: float | None = None
         self._view: View | None = None
         self._lingering: list[tuple[float, View]] = []
         self._certain = False
-        self._others: dict[str, Standing] = {}
+        self._others: dict[str, ListenerState] = {}
 
     @property
     def living(self) -> tuple[str, ...]:
@@ -131,12 +131,12 @@ class Shards:
         before = self._effective()
         self._stand()
         try:
-            standings = await self._membership.renew(self._me, self._standing, LEASE)
+            states = await self._membership.renew(self._me, self._state, LEASE)
         except CacheUnavailable as error:
             if self._certain and not self._heard_lately():
                 log.warning("the other listeners are not known; watching everything", error=str(error))
         else:
-            self._answered(dict(standings))
+            self._answered(dict(states))
         now = self._clock.monotonic()
         self._lingering = [(until, view) for until, view in self._lingering if until > now]
         self._certain = self._heard_lately()
@@ -145,7 +145,7 @@ class Shards:
 
     async def hand_over(self) -> None:
         """Leave: have the others take over, if there are others, while this listener still watches."""
-        self._standing = Standing.LEAVING
+        self._state = ListenerState.LEAVING
         until = self._clock.monotonic() + HAND_OVER
         await self.beat()
         staying = 0
@@ -158,32 +158,32 @@ class Shards:
             await self._membership.leave(self._me)
 
     def _none_stays(self) -> bool:
-        return all(standing is Standing.LEAVING for standing in self._others.values())
+        return all(state is ListenerState.LEAVING for state in self._others.values())
 
     def _others_are_ready(self) -> bool:
-        return all(standing in (Standing.READY, Standing.LEAVING) for standing in self._others.values())
+        return all(state in (ListenerState.READY, ListenerState.LEAVING) for state in self._others.values())
 
     def _stand(self) -> None:
-        """Set the standing. What is covered is looked at only while another listener waits for it."""
-        if self._standing is Standing.JOINING:
+        """Set the state. What is covered is looked at only while another listener waits for it."""
+        if self._state is ListenerState.JOINING:
             late = self._clock.monotonic() - self._joined_at > UNCOVERED
             if late or self._covered():
-                self._standing = Standing.READY
-        elif self._standing is not Standing.LEAVING:
-            waited_for = Standing.LEAVING in self._others.values()
+                self._state = ListenerState.READY
+        elif self._state is not ListenerState.LEAVING:
+            waited_for = ListenerState.LEAVING in self._others.values()
             covered = not waited_for or self._covered()
-            self._standing = Standing.READY if covered else Standing.TAKING_OVER
+            self._state = ListenerState.READY if covered else ListenerState.TAKING_OVER
 
-    def _answered(self, standings: dict[str, Standing]) -> None:
+    def _answered(self, states: dict[str, ListenerState]) -> None:
         now = self._clock.monotonic()
         if self._answered_at is not None and now - self._answered_at > LEASE:
             # The others took this listener for gone, and its connections may have been as still as it was.
-            self._standing, self._joined_at = Standing.JOINING, now
+            self._state, self._joined_at = ListenerState.JOINING, now
         self._answered_at = now
-        self._others = {one: standing for one, standing in standings.items() if one != self._me}
-        if self._standing is Standing.LEAVING:
+        self._others = {one: state for one, state in states.items() if one != self._me}
+        if self._state is ListenerState.LEAVING:
             return
-        view = View.of({**standings, self._me: self._standing}, self._most)
+        view = View.of({**states, self._me: self._state}, self._most)
         if view != self._view:
             if self._view is not None:
                 self._lingering.append((now + LINGER, self._view))

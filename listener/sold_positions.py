@@ -16,6 +16,7 @@ from domain.errors import Unavailable
 from domain.ports import Clock, StopSignals
 from domain.strategy import Phase, Position
 from domain.watched_strategy import WatchedStrategy
+from listener.dispatcher import PATIENCE
 
 GRACE = 0.6
 """Seconds a run gets to end by itself: it hears of most sales within a tenth of that."""
@@ -24,7 +25,6 @@ REPEATS = (1.0, 2.0, 5.0, 10.0, 30.0)
 AT_ONCE = 10
 """Runs told in one look: a thousand stopped out at once end by themselves, and need the server for it."""
 LOOK_EVERY = 0.2
-PATIENCE = 3.0
 
 Owes = Callable[[UUID], bool]
 """Tells whether a STOPLOSS signal of that strategy is still to arrive."""

@@ -61,7 +61,7 @@ async def _follow(api: Caller, board: Board, ids: list[str]) -> list[Json]:
     """Show the state of the strategies until both have stopped."""
     while True:
         strategies = await _read(api, ids)
-        board.standing(strategies)
+        board.show_strategies(strategies)
         if all(strategy["status"] == "stopped" for strategy in strategies):
             return strategies
         await asyncio.sleep(_LOOK_EVERY)

@@ -39,7 +39,7 @@ class Board:
         line = Text.assemble(f"  {clock}  ", (f"{symbol:<6}", _STYLES.get(symbol, "")), f"  {text}")
         self._terminal.console.print(line, soft_wrap=True)
 
-    def standing(self, strategies: Sequence[Json]) -> None:
+    def show_strategies(self, strategies: Sequence[Json]) -> None:
         """Replace the live line."""
         if self._live is not None:
             self._live.update(Text("  ").append(Text("   ·   ").join(_standing(one) for one in strategies)))

@@ -1,6 +1,8 @@
 """Checks whether the product's dependencies can be reached, without printing a secret."""
 
 import asyncio
+import os
+import shutil
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,6 +16,9 @@ from redis.asyncio import Redis
 _SECONDS = 5.0
 STILL_AFTER = 90
 """Seconds, as in `domain.reconciler`, which says why."""
+DISK_LEAST = 512 * 1024 * 1024
+DISK_LOW_SHARE = 0.1
+"""As in the alerts DiskFull and DiskFilling."""
 BACKUP_OLD_AFTER = 26 * 3600
 """Seconds, as in the alert BackupOld: one every night, and two hours to make it."""
 
@@ -31,6 +36,7 @@ class Addresses:
     temporal_ca: Path | None
     kite: str
     calendar: tuple[str, Path | None] = ("XNSE", None)
+    disk: Path = Path()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +55,11 @@ async def examine(addresses: Addresses) -> Sequence[Finding]:
         *(_asked(name, url, _postgres) for name, url in addresses.databases.items()),
         _asked("Redis", addresses.redis, _redis),
         _asked("Temporal", addresses.temporal, lambda address: _temporal(address, addresses)),
+        _asked("New runs", addresses.temporal, lambda _: _new_runs(addresses)),
         _asked("Kite", addresses.kite, _kite),
         _asked("Reconciler", _who_may_see(addresses.databases, "owner", "worker", "API"), _reconciler),
         _asked("Backup", _who_may_see(addresses.databases, "owner", "worker"), _backup),
+        _asked("Disk", str(addresses.disk), _disk),
         _asked("Calendar", addresses.calendar[0], lambda name: _calendar(name, addresses.calendar[1])),
     ]
     return await asyncio.gather(*questions)
@@ -178,10 +186,46 @@ def _span(seconds: float) -> str:
 
 
 async def _calendar(name: str, overrides: Path | None) -> str:
-    # Its own process: the calendar is a room of the product, and rooms are started, not imported, from here.
-    words = [name, *([str(overrides)] if overrides else [])]
+    return await _told_by("adapters.calendar.exchange", name, *([str(overrides)] if overrides else []))
+
+
+async def _new_runs(addresses: Addresses) -> str:
+    """Ask whether a START would be taken: by search attributes, namespace, and a worker for new runs."""
+    database = _who_may_see(addresses.databases, "worker", "API", "owner")
+    if database is None:
+        raise _NoMatter("without a database it is not known which workers are alive")
+    pair = addresses.temporal_tls or (None, None)
+    named = {
+        "DATABASE_URL": database,
+        "TEMPORAL_ADDRESS": addresses.temporal,
+        "TEMPORAL_NAMESPACE": addresses.temporal_namespace,
+        "TEMPORAL_API_KEY": addresses.temporal_api_key,
+        "TEMPORAL_TLS_CERT": pair[0],
+        "TEMPORAL_TLS_KEY": pair[1],
+        "TEMPORAL_TLS_CA": addresses.temporal_ca,
+    }
+    given = {f"STOPWATCH_{name}": str(value) for name, value in named.items() if value}
+    return await _told_by("adapters.temporal.readiness", more=given)
+
+
+async def _disk(directory: str) -> str:
+    try:
+        usage = shutil.disk_usage(directory)
+    except OSError as error:
+        raise _NotWell(f"{directory} cannot be looked at ({error.strerror})") from None
+    left = f"{usage.free / 1e9:.1f} of {usage.total / 1e9:.0f} GB are left under {directory}"
+    if usage.free < DISK_LOW_SHARE * usage.total or usage.free < DISK_LEAST:
+        raise _NotWell(f"{left}: free space before Postgres and Redis refuse to write (DiskFilling)")
+    return left
+
+
+async def _told_by(module: str, *words: str, more: dict[str, str] | None = None) -> str:
+    # Its own process: rooms of the product are started, not imported, from here.
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "adapters.calendar.exchange", *words, stdout=PIPE, stderr=PIPE
+        *(sys.executable, "-P", "-m", module, *words),
+        env={**os.environ, **(more or {})},
+        stdout=PIPE,
+        stderr=PIPE,
     )
     told, complaint = await child.communicate()
     if child.returncode:

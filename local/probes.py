@@ -12,7 +12,7 @@ async def http_ok(url: str) -> None:
     """Accept any status below 300."""
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as http, http.get(url) as answer:
         if answer.status >= 300:
-            detail = (await answer.text())[:300]
+            detail = (await answer.text())[:3000]
             raise ConnectionError(f"{url} answers {answer.status}: {detail}")
 
 

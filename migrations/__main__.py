@@ -12,10 +12,12 @@ import asyncpg
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from adapters.postgres.failures import unanswered
+from adapters.temporal.connection import address_in
+from adapters.temporal.readiness import ATTRIBUTES
 from migrations import schema
 from migrations.migration_errors import MigrationError
 from migrations.roles import Role, make_roles
-from migrations.search_attributes import ATTRIBUTES, register, temporal_address
+from migrations.search_attributes import register
 
 
 async def migrate(environment: Mapping[str, str]) -> None:
@@ -30,7 +32,7 @@ async def migrate(environment: Mapping[str, str]) -> None:
     await make_roles(url, roles)
     for role in roles:
         _say(f"Role {role.name}: has the rights of the {role.purpose}, and no others.")
-    server = temporal_address(environment)
+    server = address_in(environment)
     if server is None:
         _say("Temporal: no STOPWATCH_TEMPORAL_ADDRESS is set, so no search attributes were registered.")
         return

@@ -33,8 +33,13 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
         # A START is written down, at the time of the server, and stays as it is.
         "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only, release) ON starts",
+        # What was asked, of which START; when, is the server's.
+        "SELECT, INSERT (strategy_id, user_id, start_id, on_stop), UPDATE (start_id, on_stop, asked_at) "
+        "ON stops_asked",
+        "SELECT ON workers",
         "USAGE ON SEQUENCE login_versions",
         "SELECT ON orders, events, alembic_version, system_switch, operator_switches, reconciler_round",
+        "SELECT ON account_reads",
         "SELECT, INSERT, UPDATE ON limits",
         "SELECT, INSERT, UPDATE (tells), DELETE ON notice_channels",
         "SELECT, INSERT ON notices",
@@ -46,11 +51,12 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, UPDATE ON broker_keys",
         "USAGE ON SEQUENCE login_versions",
         "SELECT, UPDATE ON strategies",
-        "SELECT ON starts",
+        "SELECT ON starts, stops_due",
         "SELECT, INSERT, UPDATE ON orders",
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",
         "SELECT, INSERT, UPDATE ON quote_turns",
+        "SELECT, INSERT, UPDATE, DELETE ON account_reads",
         "EXECUTE ON FUNCTION sent_lately(uuid)",
         "SELECT ON limits, operator_switches, system_switch",
         # Whoever inserts a notice locks its channel meanwhile.
@@ -62,7 +68,11 @@ GRANTS: dict[str, tuple[str, ...]] = {
         _AUDIT,
         "SELECT ON alembic_version, backups",
     ),
-    "listener": ("SELECT ON watched, feed_logins, alembic_version",),
+    "listener": (
+        "SELECT ON watched, feed_logins, alembic_version",
+        # It writes no row itself. It can have the accounts of a user read soon.
+        "EXECUTE ON FUNCTION account_moved(uuid)",
+    ),
 }
 _POLICIES_OF = text(
     "SELECT policyname FROM pg_policies "

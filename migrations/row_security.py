@@ -20,12 +20,14 @@ TABLES = (
     "broker_keys",
     "strategies",
     "starts",
+    "stops_asked",
     "orders",
     "events",
     "limits",
     "operator_switches",
     "notice_channels",
     "notices",
+    "account_reads",
     "audit",
 )
 """Those with a `user_id`; a test fails when one is missing here."""

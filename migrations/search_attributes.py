@@ -1,8 +1,6 @@
 """Registers Temporal's search attributes: a start with an unknown one fails."""
 
 import asyncio
-from collections.abc import Mapping
-from pathlib import Path
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -10,28 +8,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from adapters.temporal.connection import BadCertificate, TemporalAddress, connect
+from adapters.temporal.readiness import ATTRIBUTES
 from migrations.migration_errors import TemporalRefused
 
-ATTRIBUTES = ("StopwatchUser", "StopwatchSymbol", "StopwatchPhase")
 _PATIENCE_SECONDS = 60.0
 _AGAIN_SECONDS = 0.5
-
-
-def temporal_address(environment: Mapping[str, str]) -> TemporalAddress | None:
-    """Read the server's address from the settings, None where none is given."""
-    address = environment.get("STOPWATCH_TEMPORAL_ADDRESS")
-    if not address:
-        return None
-    files = (environment.get(f"STOPWATCH_TEMPORAL_TLS_{name}") for name in ("CERT", "KEY", "CA"))
-    cert, key, authority = (Path(file) if file else None for file in files)
-    return TemporalAddress(
-        address,
-        environment.get("STOPWATCH_TEMPORAL_NAMESPACE") or "default",
-        cert,
-        key,
-        environment.get("STOPWATCH_TEMPORAL_API_KEY") or None,
-        authority,
-    )
 
 
 async def register(server: TemporalAddress) -> None:

@@ -14,6 +14,7 @@ from paper.positions import Position
 from paper.trades import Trade
 
 DEFAULT_CASH = 1_000_000_000
+NO_SHARES = "Insufficient stock holding or there are pending sell orders for this stock. Check the orderbook"
 REQUEST_TOKEN_SECONDS = 300.0
 PositionKey = tuple[str, str, str]
 
@@ -60,6 +61,14 @@ class Account:
             if order.side == "SELL" and order.product == "CNC" and order.instrument is instrument
         )
         return held + self.net(instrument, "CNC") - selling
+
+    def check_sellable(self, instrument: Instrument, quantity: int) -> None:
+        """Check that a CNC SELL of so many more shares is covered.
+
+        Raises KiteError 400.
+        """
+        if quantity > self.sellable(instrument):
+            raise KiteError(400, "HoldingException", NO_SHARES)
 
 
 class Accounts:

@@ -15,6 +15,7 @@ from paper.derivatives import listing
 from paper.exchange import Exchange
 from paper.feed import Feed
 from paper.gtts import Gtts
+from paper.hands import Hands
 from paper.housekeeping import Housekeeping
 from paper.market import Market, list_bar_symbols
 from paper.order_service import OrderService
@@ -80,8 +81,9 @@ def build(options: Options) -> Paper:
     for record in restore.gtts.values():
         gtts.restore(record)
     feed = Feed(exchange)
+    control = control_routes(exchange, feed, Hands(exchange, order_service))
     request_handler = RequestHandler(
-        exchange, kite_routes(exchange, order_service, gtts), control_routes(exchange, feed), feed.serve
+        exchange, kite_routes(exchange, order_service, gtts), control, feed.serve
     )
     return Paper(exchange, feed, request_handler, Housekeeping(exchange, order_service, restore))
 
@@ -100,10 +102,10 @@ def kite_routes(exchange: Exchange, order_service: OrderService, gtts: Gtts) -> 
     return routes
 
 
-def control_routes(exchange: Exchange, feed: Feed) -> Routes:
+def control_routes(exchange: Exchange, feed: Feed, hands: Hands) -> Routes:
     """Return the routes of the control endpoints."""
     routes = Routes()
-    ControlRoutes(exchange, feed).add_to(routes)
+    ControlRoutes(exchange, feed, hands).add_to(routes)
     return routes
 
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 
-from paper.bars import Bar
+from paper.bars import MINUTE, Bar
 from paper.calendar import Calendar
 from paper.clock import IST_OFFSET
 from paper.instruments import Instrument
 from paper.market import Market
 from paper.walk import STEP_SECONDS
 
-MINUTE = 60
 DAY = 86_400
 INTERVALS = {
     "minute": MINUTE,

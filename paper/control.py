@@ -1,14 +1,15 @@
-"""The control endpoints: prices, paths, the clock, accounts, faults, extra rows, and records for checkers."""
+"""The control endpoints: prices, paths, the clock, accounts, the hands of others, faults, extra rows, and
+records for checkers.
+"""
 
-import math
 from typing import Any
 
-import orjson
-
 from paper.clock import parse_instant
+from paper.control_input import read_instrument, read_object, read_price, read_seconds
 from paper.exchange import Exchange
-from paper.faults import Fault
+from paper.faults import Fault, request_of
 from paper.feed import Feed
+from paper.hands import PATH, Hands
 from paper.instruments import Instrument
 from paper.kite_error import KiteError
 from paper.market import Script
@@ -16,16 +17,15 @@ from paper.money import paise, rupees
 from paper.web import Answer, Call, Route, Routes, bare
 
 DEFAULT_CASH = 10_000_000
-# The feed sends prices as unsigned 32-bit paise, and limits above them.
-LARGEST_ON_THE_WIRE = 3_000_000_000
 
 
 class ControlRoutes:
     """`/_paper`: loopback only, bare JSON, errors as `{"error": …}`."""
 
-    def __init__(self, exchange: Exchange, feed: Feed) -> None:
+    def __init__(self, exchange: Exchange, feed: Feed, hands: Hands) -> None:
         self._exchange = exchange
         self._feed = feed
+        self._hands = hands
 
     def add_to(self, routes: Routes) -> None:
         for method, path, handler in (
@@ -35,6 +35,7 @@ class ControlRoutes:
             ("POST", "/_paper/path", self.path),
             ("POST", "/_paper/clock", self.clock),
             ("GET", "/_paper/clock", self.clock),
+            ("POST", PATH, self.hand),
             ("GET", "/_paper/ledger", self.ledger),
             ("GET", "/_paper/refused", self.refused),
             ("POST", "/_paper/faults", self.add_fault),
@@ -47,7 +48,7 @@ class ControlRoutes:
             routes.add(method, path, Route(handler, "", auth=False))
 
     def accounts(self, call: Call) -> Answer:
-        spec = _object(call)
+        spec = read_object(call)
         user_id = spec.get("user_id")
         if user_id is not None and (not isinstance(user_id, str) or not 0 < len(user_id) <= 64):
             raise ValueError("`user_id` is a text of 1 to 64 characters.")
@@ -67,7 +68,7 @@ class ControlRoutes:
 
     def login(self, call: Call) -> Answer:
         """Return a request token, as the login page would."""
-        account = self._exchange.accounts.get(_object(call).get("user_id", ""))
+        account = self._exchange.accounts.get(read_object(call).get("user_id", ""))
         if account is None:
             raise KiteError(404, "", "There is no such account; POST /_paper/accounts makes one.")
         token = self._exchange.accounts.request_token(account, self._exchange.clock.wall())
@@ -75,9 +76,9 @@ class ControlRoutes:
 
     async def price(self, call: Call) -> Answer:
         """Trade at a price from now on; `tick_at` is when the tick went to the sockets, null without any."""
-        spec = _object(call)
-        instrument = self._instrument(spec)
-        price = _price(spec.get("price"))
+        spec = read_object(call)
+        instrument = read_instrument(spec, self._exchange.market.listing)
+        price = read_price(spec.get("price"))
         tape = self._exchange.market.fix(instrument, price)
         tick_at = await self._feed.handed_over(instrument.token)
         self._keep(instrument, [[0, price]])
@@ -93,21 +94,21 @@ class ControlRoutes:
         )
 
     def path(self, call: Call) -> Answer:
-        spec = _object(call)
-        instrument = self._instrument(spec)
+        spec = read_object(call)
+        instrument = read_instrument(spec, self._exchange.market.listing)
         raw = spec.get("points")
         if not isinstance(raw, list) or not raw or not all(isinstance(p, list) and len(p) == 2 for p in raw):
             raise ValueError("`points` is a list of [seconds_from_now, price].")
         now = self._exchange.clock.wall()
-        points = [[now + _seconds(at), _price(price)] for at, price in raw]
+        points = [[now + read_seconds(at), read_price(price)] for at, price in raw]
         points.sort(key=lambda point: point[0])
         self._exchange.market.script(instrument, Script(tuple((at, int(price)) for at, price in points)))
         self._keep(instrument, points)
         return bare({"exchange": instrument.exchange, "symbol": instrument.symbol, "points": len(raw)})
 
     def clock(self, call: Call) -> Answer:
-        spec = _object(call) if call.body else {}
-        speed = None if spec.get("speed") is None else _seconds(spec["speed"])
+        spec = read_object(call) if call.body else {}
+        speed = None if spec.get("speed") is None else read_seconds(spec["speed"])
         now = spec.get("now")
         if now is not None:
             try:
@@ -119,6 +120,10 @@ class ControlRoutes:
             clock.move(now, speed)
         return bare({"now": clock.iso(), "speed": clock.speed})
 
+    def hand(self, call: Call) -> Answer:
+        """Act on an account as the broker's app or its risk system does; answer what was done."""
+        return bare(self._hands.act(read_object(call), call.received_at))
+
     def ledger(self, call: Call) -> Answer:
         return bare(self._exchange.ledger.order_rows())
 
@@ -126,7 +131,7 @@ class ControlRoutes:
         return bare(self._exchange.ledger.refused_rows())
 
     def add_fault(self, call: Call) -> Answer:
-        fault = self._exchange.faults.add(_object(call))
+        fault = self._exchange.faults.add(read_object(call))
         self._strike_now(fault)
         return bare({"fault_id": fault.fault_id})
 
@@ -139,7 +144,7 @@ class ControlRoutes:
 
     def add_row(self, call: Call) -> Answer:
         """Put one extra row into a list of every account, until the rows are cleared."""
-        return bare({"rows": self._exchange.rows.add(_object(call))})
+        return bare({"rows": self._exchange.rows.add(read_object(call))})
 
     def clear_rows(self, call: Call) -> Answer:
         self._exchange.rows.clear()
@@ -149,13 +154,15 @@ class ControlRoutes:
         return bare({"accounts": len(self._exchange.accounts), "orders": len(self._exchange.ledger.orders)})
 
     def _strike_now(self, fault: Fault) -> None:
-        """Apply at once the faults that need no request: a dead token of a named user, dropped sockets."""
+        """Apply at once what needs no request: a dead token of a named user, dropped sockets, a sweep."""
         if fault.kind == "token_expired" and fault.user_id and not (fault.path or fault.side or fault.symbol):
             account = self._exchange.accounts.get(fault.user_id)
             if account is not None:
                 self._exchange.logout(account)
                 self._exchange.faults.struck[fault.kind] += 1
                 fault.left = 0
+        if fault.kind == "sweep":
+            self._sweep(fault)
         if fault.kind == "ws_drop":
             for drop in self._exchange.on_drop:
                 drop(fault.user_id)
@@ -163,42 +170,17 @@ class ControlRoutes:
             # What is left of a count refuses the next upgrades.
             fault.left = fault.left if fault.left is None else fault.left - 1
 
-    def _instrument(self, spec: dict[str, Any]) -> Instrument:
-        listing, symbol = self._exchange.market.listing, spec.get("symbol")
-        exchange = spec.get("exchange")
-        if not isinstance(symbol, str):
-            raise ValueError("`symbol` is missing.")
-        found = listing.find(str(exchange), symbol) if exchange else listing.anywhere(symbol)
-        if found is None:
-            raise KiteError(404, "", f"{exchange or 'No exchange'} lists no {symbol}.")
-        return found
+    def _sweep(self, fault: Fault) -> None:
+        """Cancel the stops that wait for their trigger, of one symbol or of all."""
+        for account in self._exchange.accounts:
+            for order in list(account.live.values()):
+                if fault.matches(request_of(order)):
+                    self._exchange.sweep(order)
+        self._exchange.faults.struck[fault.kind] += 1
+        fault.left = 0
 
     def _keep(self, instrument: Instrument, points: list[list[Any]]) -> None:
         self._exchange.journal.add(
             "price", {"exchange": instrument.exchange, "symbol": instrument.symbol, "points": points}
         )
         self._exchange.journal.flush()
-
-
-def _object(call: Call) -> dict[str, Any]:
-    try:
-        spec = orjson.loads(call.body or b"{}")
-    except orjson.JSONDecodeError:
-        raise ValueError("The body is not JSON.") from None
-    if not isinstance(spec, dict):
-        raise ValueError("The body is not a JSON object.")
-    return spec
-
-
-def _seconds(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise ValueError("Seconds and speed are numbers from 0 up.")
-    return float(value)
-
-
-def _price(value: Any) -> int:
-    """Read a price in whole paise; a test may set one between two ticks, the feed can carry it."""
-    price = None if isinstance(value, bool | str) else paise(value)
-    if price is None or not 0 < price <= LARGEST_ON_THE_WIRE:
-        raise ValueError("`price` is a number of rupees above 0.")
-    return price

@@ -1,8 +1,40 @@
 """Converts a position from one product to another, within the day."""
 
 from paper.accounts import Account
+from paper.exchange import Exchange
 from paper.instruments import Instrument
 from paper.kite_error import bad_input
+
+
+def convert_now(
+    exchange: Exchange,
+    account: Account,
+    instrument: Instrument,
+    side: str,
+    quantity: int,
+    old: str,
+    new: str,
+) -> None:
+    """Move a quantity of today's position, and write it into the journal; `side` is the position's.
+
+    Raises KiteError 400 for products that the instrument has not, and for more than the account holds.
+    """
+    allowed = ("NRML", "MIS") if instrument.is_derivative else ("CNC", "MIS")
+    if old == new or old not in allowed or new not in allowed or side not in ("BUY", "SELL"):
+        raise bad_input("Invalid `old_product` or `new_product`.")
+    price = average_price(account, instrument, old)
+    convert(account, instrument, side, quantity, old, new, price)
+    record = {
+        "user_id": account.user_id,
+        "at": [instrument.exchange, instrument.symbol],
+        "side": side,
+        "quantity": quantity,
+        "old": old,
+        "new": new,
+        "price": price,
+    }
+    exchange.journal.add("convert", record)
+    exchange.journal.flush()
 
 
 def convert(

@@ -11,6 +11,11 @@ TUESDAY = 1
 TICK = 5
 STRIKES_EACH_SIDE = 20
 MONTHS = 3
+# Freeze quantities of the indices, as NSE publishes them by the month.
+INDEX_FREEZE = {"NIFTY": 1800, "BANKNIFTY": 900}
+# Those of shares: paise of an order at most, in whole tens of contracts, the last ten begun.
+LARGEST_ORDER = 2_500_000_000
+CONTRACTS = 10
 
 
 def listing(today: date) -> Listing:
@@ -69,6 +74,13 @@ def _options(
             yield _listed(symbol, name, underlying, price, lot, kind, expiry, strike)
 
 
+def freeze_quantity(name: str, price: int, lot: int) -> int:
+    """Return the most that one order may have, by the share or index and its price in paise."""
+    if name in INDEX_FREEZE:
+        return INDEX_FREEZE[name]
+    return -(-LARGEST_ORDER // (price * lot * CONTRACTS)) * CONTRACTS * lot
+
+
 def _listed(
     symbol: str, name: str, underlying: str, price: int, lot: int, kind: str, expiry: date, strike: int
 ) -> Instrument:
@@ -86,4 +98,5 @@ def _listed(
         expiry=expiry.isoformat(),
         strike=strike,
         underlying=underlying,
+        freeze=freeze_quantity(name, price, lot),
     )

@@ -8,7 +8,7 @@ from paper.accounts import Account, Accounts
 from paper.calendar import Calendar
 from paper.clock import Clock
 from paper.extra_rows import ExtraRows
-from paper.faults import Faults
+from paper.faults import Faults, request_of
 from paper.holdings import Holding
 from paper.ids import Ids
 from paper.instruments import Instrument
@@ -17,11 +17,12 @@ from paper.ledger import Ledger
 from paper.limits import Limits
 from paper.market import Market
 from paper.matching import MatchingEngine
-from paper.orders import COMPLETE, Order
+from paper.orders import COMPLETE, TRIGGER_PENDING, Order
 from paper.records import account_record, carried_record, order_record, trade_record
 from paper.tape import Tape
 from paper.trades import Trade
 
+SWEPT = "Order cancelled by the exchange: no stop orders in the closing auction."
 # Hears of every order change that Kite would push; `status` is a terminal one or UPDATE.
 Pushed = Callable[[Order, str], None]
 
@@ -49,7 +50,7 @@ class Exchange:
         self.rows = ExtraRows()
         self.ids = Ids(clock.wall)
         self.journal = Journal(data_dir)
-        self.book = MatchingEngine(market, clock, self.ids, self._booked, self.changed)
+        self.book = MatchingEngine(market, clock, self.ids, self._booked, self.changed, self._out_of_range)
         self.on_push: list[Pushed] = []
         self.on_complete: list[Callable[[Order], None]] = []
         # Feed faults that drop sockets: of one user, or of all.
@@ -173,6 +174,18 @@ class Exchange:
             holding.quantity -= -net
             if holding.quantity <= 0:
                 del account.holdings[key]
+
+    def sweep(self, order: Order) -> None:
+        """Cancel a stop that waits for its trigger, as the exchange does before the closing auction."""
+        if order.status == TRIGGER_PENDING:
+            self.book.cancel(order, self.market.tape(order.instrument), SWEPT)
+            self.commit()
+
+    def _out_of_range(self, order: Order) -> bool:
+        """Tell whether a fault has the exchange cancel a stop that was just triggered."""
+        if not self.faults.any:
+            return False
+        return self.faults.take("exchange", request_of(order), "cancel_17070") is not None
 
     def _printed(self, tape: Tape) -> None:
         self.book.printed(tape)

@@ -12,13 +12,15 @@ from typing import Any
 
 import orjson
 
+from paper.instruments import COLUMNS, SEGMENT_BYTE
 from paper.web import CSV, Answer, Call
 
-INSTRUMENTS = "/instruments"
+# The whole file, and the file of one exchange: a row is in the one it was put into.
+INSTRUMENTS = ("/instruments", *(f"/instruments/{name}" for name in SEGMENT_BYTE if name != "INDICES"))
 LISTS = ("/orders", "/trades", "/portfolio/holdings")
 MAPPINGS = ("/quote", "/quote/ohlc", "/quote/ltp")
 POSITIONS = "/portfolio/positions"
-PATHS = (*LISTS, *MAPPINGS, POSITIONS, INSTRUMENTS)
+PATHS = (*LISTS, *MAPPINGS, POSITIONS, *INSTRUMENTS)
 
 
 class ExtraRows:
@@ -45,7 +47,7 @@ class ExtraRows:
         row = spec["row"]
         if path in MAPPINGS and not isinstance(row, dict):
             raise ValueError('`row` of quotes is an object by instrument: {"NSE:ITC": null}.')
-        if path == INSTRUMENTS:
+        if path in INSTRUMENTS:
             row = _line(row)
         self._rows.setdefault(path, []).append(row)
         return len(self._rows[path])
@@ -58,7 +60,7 @@ class ExtraRows:
         rows = self._rows.get(call.path)
         if rows is None or call.method != "GET" or answer.status != 200:
             return answer
-        if call.path == INSTRUMENTS:
+        if call.path in INSTRUMENTS:
             return _with_lines(answer, rows)
         envelope = orjson.loads(answer.body)
         data = envelope["data"]
@@ -84,6 +86,8 @@ def _line(row: Any) -> bytes:
     """Return a line of the instruments file: as it is given, from its columns, or byte by byte."""
     if isinstance(row, str):
         return row.encode()
+    if isinstance(row, dict) and row and row.keys() <= set(COLUMNS):
+        row = [row.get(column, "") for column in COLUMNS]
     if isinstance(row, list):
         out = io.StringIO()
         csv.writer(out, lineterminator="").writerow(row)
@@ -92,5 +96,6 @@ def _line(row: Any) -> bytes:
         return base64.b64decode(row["base64"], validate=True)
     except (TypeError, KeyError, ValueError):
         raise ValueError(
-            '`row` of the instruments is a line of the file, a list of its columns, or {"base64": …}.'
+            "`row` of the instruments is a line of the file, a list or an object of its columns, or "
+            '{"base64": …}.'
         ) from None

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from paper.orders import Order
+
 ANSWER = frozenset(
     {
         "accept_then_hang",
@@ -21,6 +23,10 @@ ANSWER = frozenset(
 )
 BOOK = frozenset({"late_visibility", "stuck_open_pending"})
 FILL = frozenset({"reject_async", "partial_fill", "partial_then_cancel"})
+# On orders that rest. `change` strikes the next modification of one; `exchange` cancels one: at its trigger,
+# when the other side arrives from the same user, at once.
+CHANGE = frozenset({"modify_too_late", "modify_lost"})
+EXCHANGE = frozenset({"cancel_17070", "self_trade_cancel", "sweep"})
 ACCOUNT = frozenset({"token_expired"})
 FEED = frozenset({"ws_drop", "ws_silent", "ws_garbage", "ws_out_of_order", "ws_duplicate"})
 GROUPS = {
@@ -29,6 +35,8 @@ GROUPS = {
         ("answer", ANSWER),
         ("book", BOOK),
         ("fill", FILL),
+        ("change", CHANGE),
+        ("exchange", EXCHANGE),
         ("account", ACCOUNT),
         ("feed", FEED),
     )
@@ -39,6 +47,19 @@ DEFAULT_DELAY = {"timeout_400_then_place": 2.0, "late_visibility": 2.0, "slow": 
 DEFAULT_FEED_SECONDS = 5.0
 DEFAULT_FRACTION = 0.5
 MATCH_KEYS = frozenset({"user_id", "side", "symbol", "path"})
+
+
+@dataclass(slots=True, frozen=True)
+class Request:
+    """The properties of a request that a fault can match."""
+
+    user_id: str | None
+    path: str
+    is_placement: bool
+    side: str | None = None
+    symbol: str | None = None
+    # An order of the broker's app: only a fault that names the path of the hands means it.
+    by_hand: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -63,16 +84,18 @@ class Fault:
     def is_over(self, now: float) -> bool:
         return self.left == 0 or (self.until is not None and now >= self.until)
 
-
-@dataclass(slots=True, frozen=True)
-class Request:
-    """The properties of a request that a fault can match."""
-
-    user_id: str | None
-    path: str
-    is_placement: bool
-    side: str | None = None
-    symbol: str | None = None
+    def matches(self, request: Request) -> bool:
+        if self.user_id is not None and self.user_id != request.user_id:
+            return False
+        if (self.side or self.symbol) and not request.is_placement:
+            return False
+        if self.side is not None and self.side != request.side:
+            return False
+        if self.symbol is not None and self.symbol != request.symbol:
+            return False
+        if self.path is None:
+            return request.is_placement and not request.by_hand
+        return request.path.startswith(self.path)
 
 
 class Faults:
@@ -102,11 +125,11 @@ class Faults:
     def clear(self) -> None:
         self._faults.clear()
 
-    def take(self, group: str, request: Request) -> Fault | None:
-        """Return the oldest matching fault of a group, and use up one of its count."""
+    def take(self, group: str, request: Request, kind: str | None = None) -> Fault | None:
+        """Return the oldest matching fault of a group, of one kind or any, and use up one of its count."""
         self._sweep()
         for fault in self._faults:
-            if fault.group == group and _matches(fault, request):
+            if fault.group == group and kind in (None, fault.kind) and fault.matches(request):
                 return self._used(fault)
         return None
 
@@ -159,18 +182,10 @@ class Faults:
         )
 
 
-def _matches(fault: Fault, request: Request) -> bool:
-    if fault.user_id is not None and fault.user_id != request.user_id:
-        return False
-    if (fault.side or fault.symbol) and not request.is_placement:
-        return False
-    if fault.side is not None and fault.side != request.side:
-        return False
-    if fault.symbol is not None and fault.symbol != request.symbol:
-        return False
-    if fault.path is None:
-        return request.is_placement
-    return request.path.startswith(fault.path)
+def request_of(order: Order) -> Request:
+    """Return what a fault on a resting order can match: its own user, side and symbol."""
+    path = f"/orders/{order.variety}/{order.order_id}"
+    return Request(order.user_id, path, True, order.side, order.instrument.symbol)
 
 
 def _number(spec: dict[str, Any], name: str) -> float | None:

@@ -7,7 +7,7 @@ from paper.clock import ist
 from paper.exchange import Exchange
 from paper.market import Script
 from paper.order_service import OrderService
-from paper.orders import AMO_RECEIVED, Order
+from paper.orders import AMO_RECEIVED, TRIGGER_PENDING, Order
 from paper.restore import Restore
 
 log = logging.getLogger("paper")
@@ -57,8 +57,16 @@ class Housekeeping:
             account = self._exchange.accounts.get(order.user_id)
             if account is not None:
                 self._order_service.cancel(account, order.order_id)
+        elif order.status == TRIGGER_PENDING and self._closing_auction(order):
+            self._exchange.sweep(order)
         elif order.status == AMO_RECEIVED and self._opened_since(order):
             self._order_service.release(order)
+
+    def _closing_auction(self, order: Order) -> bool:
+        """Tell whether the exchange has swept a stop: shares with derivatives keep none past 15:15."""
+        instrument = order.instrument
+        calendar, now = self._exchange.calendar, self._exchange.clock.now()
+        return instrument.has_derivatives and not calendar.is_open(now, instrument)
 
     def _opened_since(self, order: Order) -> bool:
         calendar, clock = self._exchange.calendar, self._exchange.clock

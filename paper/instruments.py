@@ -42,6 +42,8 @@ class Instrument:
     strike: int = 0
     isin: str = ""
     underlying: str = ""
+    # The most that one order may have, as the exchange freezes larger ones; 0 where it names no quantity.
+    freeze: int = 0
     # Shares with derivatives stop continuous trading at 15:15 since 2026-08-03.
     has_derivatives: bool = False
     token: int = field(init=False)
@@ -59,12 +61,17 @@ class Instrument:
         return self.kind != "EQ"
 
     @property
+    def is_option(self) -> bool:
+        return self.kind in ("CE", "PE")
+
+    @property
     def walk_key(self) -> str:
         """Return the key of the price walk: the same for a share on NSE and BSE."""
         return self.symbol
 
     def row(self) -> list[object]:
-        """Return the twelve columns of the dump."""
+        """Return the twelve columns of the dump; an index is not to be ordered and has no tick or lot."""
+        tick, lot = (0, 0) if self.is_index else (rupees(self.tick), self.lot)
         return [
             self.token,
             self.exchange_token,
@@ -73,8 +80,8 @@ class Instrument:
             0.0,
             self.expiry,
             rupees(self.strike),
-            rupees(self.tick),
-            self.lot,
+            tick,
+            lot,
             self.kind,
             self.segment,
             self.exchange,

@@ -29,6 +29,11 @@ def bad_order(message: str) -> KiteError:
     return KiteError(400, "OrderException", message)
 
 
+def being_processed(what: str) -> KiteError:
+    """Return the refusal to modify or cancel (`what`, a participle) an order that is past that."""
+    return bad_order(f"Order cannot be {what} as it is being processed. Try later.")
+
+
 def token_dead() -> KiteError:
     """Return the refusal of a dead or unknown access token."""
     return KiteError(403, "TokenException", "Incorrect `api_key` or `access_token`.")

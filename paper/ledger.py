@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Any
 
-from paper.money import average
+from paper.money import average, rupees
 from paper.orders import Order
 
 REFUSED_KEPT = 100_000
@@ -53,6 +53,10 @@ def _row(order: Order) -> dict[str, Any]:
         "status": order.status,
         "filled_quantity": order.filled,
         "average_price": average(order.filled_value, order.filled),
+        "order_type": order.order_type,
+        "price": rupees(order.price),
+        "trigger_price": rupees(order.trigger),
+        "modifications": order.modifications,
         "received_at": order.received_at,
         "answered": order.answered,
     }

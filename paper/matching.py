@@ -15,18 +15,20 @@ from paper.orders import (
     VALIDATING,
     Order,
 )
-from paper.protection import band_percent, protected_price
+from paper.protection import to_limit
 from paper.tape import Tape
 from paper.trades import Trade
 
 # What an order update says: a terminal status, or UPDATE for a part and a modification.
 UPDATE = "UPDATE"
+OUT_OF_RANGE = "17070 : The Price is out of the current execution range"
 
 
 class MatchingEngine:
     """Matches orders against the current price; the other side is always there, one tick away.
 
-    `on_trade` books a fill, `on_change` gets every change that Kite would report to the user.
+    `on_trade` books a fill, `on_change` gets every change that Kite would report to the user. `out_of_range`
+    tells whether the exchange cancels a stop at its trigger: that check comes after the trigger.
     """
 
     def __init__(
@@ -36,12 +38,14 @@ class MatchingEngine:
         ids: Ids,
         on_trade: Callable[[Order, Trade], None],
         on_change: Callable[[Order, str], None],
+        out_of_range: Callable[[Order], bool],
     ) -> None:
         self._market = market
         self._clock = clock
         self._ids = ids
         self._on_trade = on_trade
         self._on_change = on_change
+        self._out_of_range = out_of_range
 
     def enter(self, order: Order, tape: Tape) -> None:
         """Send an order that passed the risk checks to the exchange."""
@@ -71,6 +75,9 @@ class MatchingEngine:
             if not _crosses(order, tape.last):
                 return
             self._trigger(order, tape)
+            if self._out_of_range(order):
+                self.cancel(order, tape, OUT_OF_RANGE)
+                return
             arriving = True
         if not _is_marketable(order, tape.last):
             return
@@ -80,10 +87,12 @@ class MatchingEngine:
         if quantity > 0:
             self._fill(order, tape, quantity, _fill_price(order, tape, arriving))
 
-    def cancel(self, order: Order, tape: Tape) -> None:
-        """Cancel what is open."""
+    def cancel(self, order: Order, tape: Tape, why: str | None = None) -> None:
+        """Cancel what is open; the exchange itself says why."""
         now = self._clock.wall()
-        order.move("CANCEL PENDING", now)
+        if why is None:
+            order.move("CANCEL PENDING", now)
+        order.status_message = order.status_message_raw = why
         order.cancelled = order.open_quantity
         order.move(CANCELLED, now)
         self.leave(order, tape)
@@ -109,8 +118,7 @@ class MatchingEngine:
     def _trigger(self, order: Order, tape: Tape) -> None:
         order.triggered = True
         if order.is_market and order.protection:
-            percent = band_percent(order.instrument, tape.last, order.protection)
-            order.price = protected_price(order.side, tape.last, order.instrument.tick, percent)
+            to_limit(order, tape.last)
         order.move(OPEN, self._clock.wall())
 
     def _fill(self, order: Order, tape: Tape, quantity: int, price: int) -> None:

@@ -4,34 +4,18 @@ from dataclasses import dataclass
 
 from paper.accounts import Account
 from paper.exchange import Exchange
-from paper.faults import Fault
-from paper.kite_error import KiteError, bad_input, bad_order, order_not_found
-from paper.limits import MODIFICATIONS, too_many_modifications
+from paper.faults import Fault, request_of
+from paper.kite_error import being_processed, order_not_found
 from paper.margins import additional, available, required
-from paper.matching import UPDATE, waits_for_trigger
+from paper.matching import waits_for_trigger
+from paper.modification import modify
 from paper.money import rupees
 from paper.orders import AMO_RECEIVED, OPEN, RECEIVED, TRIGGER_PENDING, Order
-from paper.protection import band_percent, protected_price, system_tag
+from paper.protection import protect
 from paper.tape import Tape
-from paper.ticket import (
-    NO_PROTECTION,
-    ORDER_TYPES,
-    Form,
-    Ticket,
-    check_circuit,
-    check_hours,
-    check_prices,
-    check_quantity,
-    check_stop,
-    read_protection,
-    read_ticket,
-    tick_price,
-    whole,
-)
+from paper.ticket import Form, Ticket, check_hours, check_prices, read_ticket
 
-PROCESSED = "Order cannot be {} as it is being processed. Try later."
-NO_SHARES = "Insufficient stock holding or there are pending sell orders for this stock. Check the orderbook"
-MODIFIABLE = frozenset({OPEN, TRIGGER_PENDING, AMO_RECEIVED})
+SELF_TRADE = "Order cancelled by the exchange: self trade prevention."
 
 
 @dataclass(slots=True, frozen=True)
@@ -85,33 +69,20 @@ class OrderService:
         elif ticket.variety == "amo":
             order.move(AMO_RECEIVED, exchange.clock.wall())
         else:
+            if exchange.faults.any:
+                self._prevent_self_trade(account, order, tape)
             exchange.book.enter(order, tape)
         exchange.touch(order)
         exchange.commit()
         return order
 
     def modify(self, account: Account, order_id: str, form: Form) -> str:
-        """Change an open order; `quantity` is the new total.
+        """Change an open order.
 
         Raises KiteError: nothing was changed.
         """
         order = self.find(account, order_id)
-        if order.status not in MODIFIABLE or order.stuck:
-            raise bad_order(PROCESSED.format("modified"))
-        if order.modifications >= MODIFICATIONS:
-            raise too_many_modifications()
-        exchange = self._exchange
-        tape = exchange.market.tape(order.instrument)
-        self._change(account, order, form, tape)
-        order.fill_cap, order.cancel_rest = None, False
-        order.modifications += 1
-        order.modified = True
-        self._write_modified(order)
-        exchange.changed(order, UPDATE)
-        if order.status != AMO_RECEIVED:
-            exchange.book.attempt(order, tape, arriving=True)
-        exchange.touch(order)
-        exchange.commit()
+        modify(self._exchange, account, order, form)
         return order.order_id
 
     def cancel(self, account: Account, order_id: str) -> str:
@@ -121,7 +92,7 @@ class OrderService:
         """
         order = self.find(account, order_id)
         if not order.is_live:
-            raise bad_order(PROCESSED.format("cancelled"))
+            raise being_processed("cancelled")
         exchange = self._exchange
         tape = exchange.market.tape(order.instrument)
         if order.parent_id and order.variety == "co":
@@ -177,7 +148,7 @@ class OrderService:
             tag=ticket.tag,
             tags=[ticket.tag] if ticket.tag else [],
         )
-        _protect(order, ticket.protection, tape.last)
+        protect(order, ticket.protection, tape.last)
         return order
 
     def _apply_faults(self, order: Order, faults: OrderFaults) -> None:
@@ -219,6 +190,16 @@ class OrderService:
             f"account-{account.user_id} across exchange across segment across product ",
         )
 
+    def _prevent_self_trade(self, account: Account, order: Order, tape: Tape) -> None:
+        """Cancel the resting orders of the other side that a fault names, as of two orders of one person."""
+        for resting in list(account.live.values()):
+            if resting.instrument is not order.instrument or resting.side == order.side:
+                continue
+            if resting.status not in (OPEN, TRIGGER_PENDING):
+                continue
+            if self._exchange.faults.take("exchange", request_of(resting), "self_trade_cancel"):
+                self._exchange.book.cancel(resting, tape, SELF_TRADE)
+
     def _second_leg(self, order: Order) -> None:
         """Place the stop of a filled cover order as an order of its own."""
         if order.variety != "co" or order.parent_id:
@@ -255,67 +236,4 @@ class OrderService:
 
     def _check_shares(self, account: Account, ticket: Ticket) -> None:
         if ticket.product == "CNC" and ticket.side == "SELL":
-            self._check_sellable(account.sellable(ticket.instrument), ticket.quantity)
-
-    def _check_sellable(self, sellable: int, quantity: int) -> None:
-        if quantity > sellable:
-            raise KiteError(400, "HoldingException", NO_SHARES)
-
-    def _change(self, account: Account, order: Order, form: Form, tape: Tape) -> None:
-        """Check a whole modification, then write it into the order."""
-        quantity = whole(form, "quantity") or order.quantity
-        disclosed = whole(form, "disclosed_quantity") or order.disclosed
-        order_type = form.get("order_type") or order.order_type
-        price = tick_price(form["price"], order.instrument) if form.get("price") else order.price
-        trigger = (
-            tick_price(form["trigger_price"], order.instrument)
-            if form.get("trigger_price")
-            else order.trigger
-        )
-        validity = form.get("validity") or order.validity
-        protection = read_protection(form)
-        if order_type not in ORDER_TYPES or validity not in ("DAY", "IOC", "TTL"):
-            raise bad_input("Invalid `order_type` or `validity`.")
-        check_quantity(quantity, disclosed, order.instrument)
-        if quantity <= order.filled:
-            raise bad_input("Quantity cannot be below what is already filled.")
-        check_circuit(price, tape, "price")
-        check_circuit(trigger, tape, "trigger price")
-        to_market = order_type in ("MARKET", "SL-M") and order_type != order.order_type
-        if to_market and not protection and not self._exchange.lenient:
-            raise bad_input(NO_PROTECTION)
-        if order_type in ("SL", "SL-M") and not order.triggered and order.variety != "co":
-            check_stop(order.side, order_type, price, trigger, tape.last)
-        if order.product == "CNC" and order.side == "SELL" and quantity > order.quantity:
-            self._check_sellable(account.sellable(order.instrument), quantity - order.quantity)
-        order.quantity, order.disclosed, order.validity = quantity, disclosed, validity
-        order.price, order.trigger, order.order_type = price, trigger, order_type
-        if to_market:
-            _protect(order, protection, tape.last)
-
-    def _write_modified(self, order: Order) -> None:
-        now = self._exchange.clock.wall()
-        status = order.status
-        if status == AMO_RECEIVED:
-            order.move(AMO_RECEIVED, now)
-            return
-        for passing in ("MODIFY VALIDATION PENDING", "MODIFY PENDING", "MODIFIED"):
-            order.note(passing, now)
-        order.move(TRIGGER_PENDING if waits_for_trigger(order) else OPEN, now)
-
-
-def _protect(order: Order, protection: float, last: int) -> None:
-    """Book a protected market order as the limit order it becomes; an unprotected one stays MARKET."""
-    if order.order_type not in ("MARKET", "SL-M"):
-        return
-    order.is_market = True
-    order.protection = protection
-    order.price = 0
-    if not protection:
-        return
-    order.tags = [tag for tag in order.tags if not tag.startswith("mktp")] + [system_tag(protection)]
-    # A stop's band starts from its trigger, and is taken again from the price that triggers it.
-    start = order.trigger if order.order_type == "SL-M" else last
-    percent = band_percent(order.instrument, start, protection)
-    order.price = protected_price(order.side, start, order.instrument.tick, percent)
-    order.order_type = "LIMIT"
+            account.check_sellable(ticket.instrument, ticket.quantity)

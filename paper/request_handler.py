@@ -1,13 +1,13 @@
 """Handles requests: parses one, routes it, writes the answer, and applies injected faults."""
 
 import asyncio
-import ipaddress
 import logging
 from collections.abc import Awaitable, Callable
 
 import orjson
 from aiohttp import web
 
+from paper.control_guard import check_caller
 from paper.exchange import Exchange
 from paper.faults import Fault, Request
 from paper.kite_error import KiteError, token_dead
@@ -130,9 +130,8 @@ class RequestHandler:
 
     async def _control_answer(self, request: web.BaseRequest, call: Call) -> Answer:
         peer = request.transport.get_extra_info("peername") if request.transport else None
-        if peer is None or not _is_loopback(peer[0]):
-            return _control_error(403, "The control endpoints answer only to this machine.")
         try:
+            check_caller(peer[0] if peer else None, request.headers)
             route, call.args = self._control.find(call.method, call.path)
             answer = route.handler(call)
             return answer if isinstance(answer, Answer) else await answer
@@ -213,12 +212,6 @@ def _request(call: Call, route: Route) -> Request:
         return Request(user_id, call.path, False)
     form = call.form
     return Request(user_id, call.path, True, form.get("transaction_type"), form.get("tradingsymbol"))
-
-
-def _is_loopback(host: str) -> bool:
-    address = ipaddress.ip_address(host.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
 
 
 def _control_error(status: int, message: str) -> Answer:

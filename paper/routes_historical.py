@@ -3,14 +3,12 @@
 from datetime import datetime
 
 from paper.bars import Bar
-from paper.candles import INTERVALS, OLD_SPANS, SPANS, candles
+from paper.candles import DAY, INTERVALS, OLD_SPANS, SPANS, candles
 from paper.clock import IST, ist
 from paper.exchange import Exchange
 from paper.kite_error import bad_input
 from paper.money import rupees
 from paper.web import Answer, Call, Route, Routes, data
-
-DAY = 86_400
 
 
 class HistoricalRoutes:

@@ -1,6 +1,6 @@
 """Positions and holdings."""
 
-from paper.conversion import average_price, convert
+from paper.conversion import convert_now
 from paper.exchange import Exchange
 from paper.holdings import holding_row
 from paper.kite_error import bad_input
@@ -47,25 +47,8 @@ class PortfolioRoutes:
         if instrument is None:
             raise bad_input("The instrument does not exist.")
         old, new, side = form["old_product"], form["new_product"], form["transaction_type"]
-        allowed = ("NRML", "MIS") if instrument.is_derivative else ("CNC", "MIS")
-        if old == new or old not in allowed or new not in allowed or side not in ("BUY", "SELL"):
-            raise bad_input("Invalid `old_product` or `new_product`.")
         quantity = whole(form, "quantity")
-        price = average_price(call.user, instrument, old)
-        convert(call.user, instrument, side, quantity, old, new, price)
-        self._exchange.journal.add(
-            "convert",
-            {
-                "user_id": call.user.user_id,
-                "at": [instrument.exchange, instrument.symbol],
-                "side": side,
-                "quantity": quantity,
-                "old": old,
-                "new": new,
-                "price": price,
-            },
-        )
-        self._exchange.journal.flush()
+        convert_now(self._exchange, call.user, instrument, side, quantity, old, new)
         return data(True)
 
     def holdings(self, call: Call) -> Answer:

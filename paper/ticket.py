@@ -7,6 +7,7 @@ from paper.instruments import Instrument
 from paper.kite_error import KiteError, bad_input, bad_order
 from paper.market import Market
 from paper.money import on_tick, rupees
+from paper.stops import STOPS, check_kind, check_stop
 from paper.tape import Tape
 
 VARIETIES = ("regular", "amo", "co", "iceberg", "auction")
@@ -70,6 +71,7 @@ def read_ticket(form: Form, variety: str, market: Market, *, lenient: bool) -> T
         protection=read_protection(form),
         tag=_tag(form),
     )
+    check_kind(instrument, order_type, ticket.validity)
     if ticket.validity == "TTL" and not 1 <= ticket.validity_ttl <= 359:
         raise bad_input("Invalid `validity_ttl`. It has to be between 1 and 359 minutes.")
     if order_type in ("MARKET", "SL-M") and not ticket.protection and not lenient:
@@ -89,16 +91,22 @@ def check_prices(ticket: Ticket, tape: Tape) -> None:
         raise bad_input("Missing or empty field `trigger_price`")
     check_circuit(ticket.price, tape, "price")
     check_circuit(ticket.trigger, tape, "trigger price")
-    if ticket.order_type in ("SL", "SL-M"):
-        check_stop(ticket.side, ticket.order_type, ticket.price, ticket.trigger, tape.last)
+    if ticket.order_type in STOPS:
+        check_stop(ticket.instrument, ticket.side, ticket.order_type, ticket.price, ticket.trigger, tape.last)
 
 
 def check_quantity(quantity: int, disclosed: int, instrument: Instrument) -> None:
-    """Check lots, and the disclosed quantity."""
+    """Check lots, the freeze quantity of derivatives, and the disclosed quantity."""
     if quantity <= 0:
         raise bad_input("Invalid `quantity`. It has to be a whole number above 0.")
     if quantity % instrument.lot:
         raise bad_input(f"Quantity should be multiple of lot size. Lot size is {instrument.lot}.")
+    if instrument.freeze and quantity > instrument.freeze:
+        raise bad_input(
+            f"The order quantity {quantity} ({quantity // instrument.lot} lots) is higher than the maximum "
+            f"quantity of {instrument.freeze} ({instrument.freeze // instrument.lot} lots) allowed by the "
+            "exchanges. Please reduce the order quantity or use iceberg orders."
+        )
     if disclosed > quantity:
         raise bad_input("Disclosed quantity cannot be more than the order quantity.")
 
@@ -117,19 +125,6 @@ def check_circuit(price: int, tape: Tape, what: str) -> None:
         )
 
 
-def check_stop(side: str, order_type: str, price: int, trigger: int, last: int) -> None:
-    """Check that a sell stop is below the market, its limit not above its trigger; a buy stop mirrored.
-
-    A buy stop below the market gets an id and is rejected afterwards: the client's own tests place one.
-    """
-    if side == "SELL" and trigger >= last:
-        raise bad_order("Trigger price for stoploss sell orders should be lower than the last traded price")
-    if order_type == "SL" and side == "SELL" and price > trigger:
-        raise bad_order("Trigger price for stoploss sell orders should be higher than the limit price")
-    if order_type == "SL" and side == "BUY" and price < trigger:
-        raise bad_order("Trigger price for stoploss buy orders should be lower than the limit price")
-
-
 def check_hours(ticket: Ticket, calendar: Calendar, now: float) -> None:
     """Refuse regular orders while the market is closed.
 
@@ -144,7 +139,7 @@ def check_hours(ticket: Ticket, calendar: Calendar, now: float) -> None:
 
 
 def needs_trigger(order_type: str, variety: str) -> bool:
-    return order_type in ("SL", "SL-M") or variety == "co"
+    return order_type in STOPS or variety == "co"
 
 
 def read_protection(form: Form) -> float:

@@ -75,4 +75,10 @@ class KiteLogins(Protocol):
         self, api_key: str, api_secret: str, request_token: str, proxies: Mapping[str, str] | None = None
     ) -> BrokerSession: ...
 
+    async def has_quotes(
+        self, api_key: str, access_token: str, proxies: Mapping[str, str] | None = None
+    ) -> bool | None:
+        """Tell whether this login may ask for prices; None where that is not known."""
+        ...
+
     def login_url(self, api_key: str, state: str) -> str: ...

@@ -18,6 +18,7 @@ from adapters.postgres.engine import Store
 from adapters.telemetry.logs import configure
 from adapters.temporal.connection import DATA_CONVERTER
 from tests.postgres import PostgresServer
+from tests.valkey_process import ValkeyProcess
 
 # A machine that is busy is slow, not wrong: nothing here asserts how long something took.
 settings.register_profile("stopwatch", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -107,6 +108,13 @@ async def store(database: str) -> AsyncIterator[Store]:
     opened = Store.open(database)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def own_valkey() -> AsyncIterator[ValkeyProcess]:
+    """A Valkey that a test may kill, freeze and start again."""
+    async with ValkeyProcess() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

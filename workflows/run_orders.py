@@ -4,7 +4,8 @@ from datetime import datetime
 
 from domain.day import Day
 from domain.order import Leg, LegKey, OrderTerms, Reason
-from domain.run import Entered, EnterOrder, ExitOrder, StartRun
+from domain.run import Entered, EnterOrder, ExitOrder, SaleLine, StartRun
+from domain.run_texts import exit_words
 from domain.strategy import Outcome
 
 
@@ -36,7 +37,8 @@ def exit_order(start: StartRun, day: Day, reason: Reason, due_at: datetime) -> E
     """Return the sale of what was bought, for `reason`."""
     hit = day.stop_loss
     price = hit.price if hit else None
-    return ExitOrder(_leg(start, day, Leg.EXIT), _terms(start), day.bought, reason, due_at, price)
+    why = SaleLine(*exit_words(day, reason))
+    return ExitOrder(_leg(start, day, Leg.EXIT), _terms(start), day.bought, reason, due_at, price, why=why)
 
 
 def _leg(start: StartRun, day: Day, leg: Leg) -> LegKey:

@@ -16,13 +16,11 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import WorkerDeploymentConfig
 
 from domain.run import RunView, StartRun
+from domain.worker_version import DEPLOYMENT
 from workflows.broker_login import BrokerLogin
 from workflows.notifications import NotificationRun
 from workflows.reconciler import Reconciler
 from workflows.strategy_run import StrategyRun
-
-DEPLOYMENT = "stopwatch"
-"""The name under which Temporal knows the versions of this worker."""
 
 
 @workflow.defn(name="StrategyRun", versioning_behavior=VersioningBehavior.PINNED)

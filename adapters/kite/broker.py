@@ -1,23 +1,21 @@
 """Implements `domain.ports.Broker` over Kite Connect, for one account at Zerodha or the paper exchange."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from adapters.kite import mapping, outcomes, routes
 from adapters.kite.client import KiteClient
 from adapters.kite.paced_quotes import Pace, PacedQuotes
+from adapters.kite.shared_reads import ReadPace, SharedRead
 from adapters.kite.unread_rows import UnreadRows
 from domain.listing import Listing
-from domain.order import BrokerOrder, BrokerPosition, OrderRequest
+from domain.order import LEAVE_WITHIN, BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.ports import Clock
 from domain.quote import Quote
 
 READ_SECONDS = 5.0
-LEAVE_WITHIN = 1.0
-"""Seconds in which an order leaves or never does, where the caller does not say. It is asked for at most 2 s
-after its claim, and 3 s after a claim others rely on nothing more being sent under it."""
 QUOTES_AT_ONCE = 500
 
 
@@ -37,6 +35,10 @@ class KiteBroker:
         self._read_seconds = read_seconds
         self._paced = pace(self._ask_quotes, clock)
         self._unread = UnreadRows(clock)
+        reads = ReadPace(clock)
+        self._orders = SharedRead(self._read_orders, reads, clock)
+        self._positions = SharedRead(self._read_positions, reads, clock)
+        self._holdings = SharedRead(self._read_holdings, reads, clock)
         self.login_version = login_version
         self.answered_at = float("-inf")
         """When the broker last answered with what was asked, monotonic."""
@@ -64,22 +66,35 @@ class KiteBroker:
 
     async def orders(self) -> Listing[BrokerOrder]:
         """Return today's order book: the rows that could be read, and the symbols of those that could not."""
+        return await self._orders.get()
+
+    async def _read_orders(self) -> Listing[BrokerOrder]:
         book = mapping.orders(await self._read(routes.ORDERS))
         self._unread.note("order book", book.unreadable)
         return book
 
     async def positions(self) -> Listing[BrokerPosition]:
         """Return today's net positions, as far as they could be read."""
+        return await self._positions.get()
+
+    async def _read_positions(self) -> Listing[BrokerPosition]:
         found = mapping.positions(await self._read(routes.POSITIONS))
         self._unread.note("position book", found.unreadable)
         return found
 
     async def holdings(self, exchange: str, symbol: str) -> int:
-        """Return the shares of one symbol from before today, delivered or not, sold today or not.
+        """Return the shares of one symbol from before today, listed under NSE or BSE, delivered or not.
 
         Raises `BrokerUnavailable` where a row that may be of this symbol cannot be read.
         """
-        return mapping.holdings(await self._read(routes.HOLDINGS), exchange, symbol)
+        return mapping.holdings(await self._holdings.get(), exchange, symbol)
+
+    async def _read_holdings(self) -> Any:
+        return await self._read(routes.HOLDINGS)
+
+    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        """Return the same of several shares by one question; absent is what could not be read."""
+        return mapping.holdings_of(await self._read(routes.HOLDINGS), shares)
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         """Return quotes by `NSE:TCS`, under a second old.

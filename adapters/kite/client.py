@@ -1,16 +1,20 @@
 """Makes the calls of one account: each within a deadline, on a connection of its own, warm ones first."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from adapters.kite.connection import Connection
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress_path import EgressPath, UnknownEgressPath
 from adapters.kite.reply import Reply, reply_of
 from adapters.kite.routes import KITE_VERSION, USER_AGENT, KiteRequest
+from adapters.process.clock import SystemClock
+from domain.deadline import Deadline
 from domain.errors import BrokerUnavailable
+
+_CLOCK = SystemClock()
 
 
 class UnsendableHeader(ValueError):
@@ -49,20 +53,20 @@ class KiteClient:
         A request that has not left within `leave_within` seconds (no address, no connection, no handshake) is
         never sent. Each request is sent once: a broken connection is not replaced by another.
         """
-        began = time.monotonic()
+        ends = Deadline.of(_CLOCK, timedelta(seconds=deadline))
         patience = deadline if leave_within is None else min(deadline, leave_within)
+        leaves = Deadline.of(_CLOCK, timedelta(seconds=patience))
         try:
             text = self._text(request)
             connection = self._pool.take(self._idle) or await self._opened(patience)
         except Exception as odd:  # whatever it was, nothing was sent
             return Reply(left=False, failure=type(odd).__name__)
-        now = time.monotonic()
-        if now > began + patience:
+        if leaves.left() < 0:
             self._keep(connection)
             return Reply(left=False, failure="HeldBack")
         if not connection.alive:
             return Reply(left=False, failure="RemoteDisconnected")
-        answer = await connection.ask(text, began + deadline - now)
+        answer = await connection.ask(text, max(0.0, ends.left()))
         self._keep(connection)
         return reply_of(answer, request.picked, self._secrets)
 

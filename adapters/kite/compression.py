@@ -3,6 +3,7 @@
 import zlib
 
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
+GZIP = b"\x1f\x8b"
 ZLIB_OR_GZIP = 32 + zlib.MAX_WBITS
 
 
@@ -21,10 +22,17 @@ def unpacked(body: bytes | bytearray, encoding: str, largest: int) -> bytes:
 
 
 def _inflate(packed: bytes | bytearray, form: int, largest: int) -> bytes:
-    inflating = zlib.decompressobj(form)
-    body = inflating.decompress(packed, largest + 1)
-    if len(body) > largest:
-        raise TooLarge("it is too large")
-    if not inflating.eof:
-        raise zlib.error("the packed body is cut off")
-    return body
+    """Return all members: a gzip body may be several, one behind the other (RFC 1952)."""
+    body = bytearray()
+    left = bytes(packed)
+    while left or not body:
+        inflating = zlib.decompressobj(form)
+        body += inflating.decompress(left, largest + 1 - len(body))
+        if len(body) > largest:
+            raise TooLarge("it is too large")
+        if not inflating.eof:
+            raise zlib.error("the packed body is cut off")
+        left = inflating.unused_data
+        if not left.startswith(GZIP):
+            break
+    return bytes(body)

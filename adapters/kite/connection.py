@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._answer = Answer()
         self._waiter: asyncio.Future[Answer] | None = None
         self.idle_since = 0.0
-        """Instant of `time.monotonic` since which nothing was asked."""
+        """The host's uptime since which nothing was asked."""
 
     async def ask(self, request: bytes, seconds: float) -> Answer:
         """Send a request and return its answer within `seconds`. Raises only its own cancellation.

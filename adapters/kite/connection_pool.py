@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import ssl
-import time
 from collections import OrderedDict, defaultdict, deque
 from ipaddress import ip_address
 
@@ -12,6 +11,7 @@ import certifi
 from adapters.kite.connection import LARGEST_ANSWER, Connection
 from adapters.kite.egress_path import EgressPath, Endpoint
 from adapters.kite.tunnel import Tunnel
+from adapters.process.clock import uptime
 
 IDLE_SECONDS = 30.0
 """How long a connection is kept without a question: shorter than servers do (60 s and more), so that an order
@@ -92,7 +92,7 @@ class ConnectionPool:
         if self._closed or len(idle) >= IDLE_EACH or not connection.alive:
             connection.abort()
             return
-        connection.idle_since = time.monotonic()
+        connection.idle_since = uptime()
         idle.append(connection)
         self._idle[connection] = idle
         if len(self._idle) > self._most_idle:
@@ -105,7 +105,7 @@ class ConnectionPool:
         while idle:
             connection = idle[-1]
             if connection.usable():
-                return time.monotonic() - connection.idle_since <= self._idle_seconds / 2
+                return uptime() - connection.idle_since <= self._idle_seconds / 2
             self._idle.pop(idle.pop(), None)
             connection.abort()
         return False
@@ -165,11 +165,11 @@ class ConnectionPool:
             return [host]
         async with self._looking_up[host, port]:
             found_at, addresses = self._addresses.get((host, port), (float("-inf"), []))
-            if time.monotonic() - found_at > ADDRESS_SECONDS:
+            if uptime() - found_at > ADDRESS_SECONDS:
                 loop = asyncio.get_running_loop()
                 rows = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
                 addresses = list(dict.fromkeys(str(row[4][0]) for row in rows))
-                self._addresses[host, port] = (time.monotonic(), addresses)
+                self._addresses[host, port] = (uptime(), addresses)
             return addresses
 
     def _close_oldest(self) -> None:
@@ -182,7 +182,7 @@ class ConnectionPool:
 
     def _close_stale(self) -> None:
         self._sweep = None
-        now = time.monotonic()
+        now = uptime()
         while self._idle:
             left = next(iter(self._idle)).idle_since + self._idle_seconds - now
             if left > 0:

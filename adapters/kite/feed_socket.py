@@ -14,6 +14,7 @@ import structlog
 from yarl import URL
 
 from adapters.kite.frames import decode_all
+from adapters.kite.mapping import tags
 from domain.errors import BrokerNotConnected, LoginNeeded, StopwatchError
 from domain.market_data import PriceReceiver
 from domain.ports import Clock
@@ -231,7 +232,7 @@ class FeedSocket:
         if not isinstance(event, dict):
             self.dropped += 1
         elif event.get("type") == "order" and isinstance(event.get("data"), dict):
-            self._call(self._receiver.on_order, event["data"])
+            self._call(self._receiver.on_order, tags(event["data"]))
         elif event.get("type") == "error":
             log.warning("the price feed reports an error", error=str(event.get("data"))[:200])
 

@@ -33,6 +33,12 @@ Fields = tuple[str, str, str, str, str, str, str, str]
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 """What decoding leaves where a byte was no UTF-8."""
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
+LONGEST_LINE = 2000
+"""Characters; the longest line of the real list has some 150. What is longer is no line of it."""
+LARGEST_TOKEN = 2**32 - 1
+"""The feed packs tokens into 32 bits."""
+LARGEST_LOT = 10_000_000
+LARGEST_TICK = Decimal(1000)
 CUT_UP = "the line that may be its own has too many or too few fields, or bytes that are no text"
 
 
@@ -59,12 +65,31 @@ class InstrumentList:
     derivatives: list[Instrument] = field(default_factory=list)
 
     def add(self, row: Instrument) -> None:
-        self.by_key[row.exchange, row.symbol] = row
+        """Add an instrument. Raises `Odd` where its key or token is another line's already."""
+        key = row.exchange, row.symbol
+        other = self.by_key.get(key) or self.by_token.get(row.token)
+        if other == row:
+            return
+        if other is not None:
+            self._drop(other)
+            raise Odd(f"its line and another ({other.key}, token {other.token}) contradict each other")
+        if key in self.odd:
+            raise Odd(self.odd[key])
+        self.by_key[key] = row
         self.by_token[row.token] = row
         if row.segment is Segment.DERIVATIVES:
             self.derivatives.append(row)
         elif row.tradable:
             self.shares.append(row)
+
+    def _drop(self, row: Instrument) -> None:
+        """Make an instrument unknown: which of two lines is right cannot be known."""
+        self.odd[row.exchange, row.symbol] = "its line and another contradict each other"
+        del self.by_key[row.exchange, row.symbol]
+        del self.by_token[row.token]
+        part = self.derivatives if row.segment is Segment.DERIVATIVES else self.shares
+        if row in part:
+            part.remove(row)
 
     def unread(self, exchange: str, symbol: str) -> str | None:
         """Return what is wrong with an instrument's unreadable line, None where no such line may be its."""
@@ -95,7 +120,7 @@ def read_list(text: str) -> InstrumentList:
     underlyings = _underlyings(_lines(text, []))
     ticks: dict[str, Decimal] = {}
     for line in _lines(text, listed.unplaced):
-        exchange, symbol, name, token, tick, lot, kind, part = line
+        exchange, symbol, name, token, tick, lot, kind, part = map(str.strip, line)
         segment = _segment(exchange, symbol, kind, part, underlyings)
         if segment is None:
             if exchange in SHARES and not kind:
@@ -110,7 +135,7 @@ def read_list(text: str) -> InstrumentList:
                     sys.intern(exchange),
                     symbol,
                     sys.intern(name),
-                    _number(token, "instrument token"),
+                    _token(token),
                     tick_size if segment is Segment.INDEX else _above_zero(tick_size, "tick size"),
                     _number(lot, "lot size") if segment is Segment.INDEX else _lot(lot),
                     segment,
@@ -131,18 +156,18 @@ def _lines(text: str, unplaced: list[str]) -> Iterator[Fields]:
     if not text.endswith("\n"):
         raise UnreadableList("it is cut off: its last line has no end" if text else "it is empty")
     rows = io.StringIO(text.removeprefix(BOM), newline="\n")
-    header = next(rows).rstrip("\r\n").split(",")
+    header = [name.strip() for name in _fields(next(rows).rstrip("\r\n"))]
     missing = [name for name in COLUMNS if name not in header]
     if missing:
         raise UnreadableList(f"it has no column {missing[0]}")
     pick = itemgetter(*(header.index(name) for name in COLUMNS))
     for row in rows:
         line = row.rstrip("\r\n")
-        fields = _fields(line)
+        fields = _fields(line) if len(line) <= LONGEST_LINE else []
         if len(fields) == len(header) and not _is_broken(chosen := pick(fields)):
             yield chosen
         elif line.strip():
-            unplaced.append(line)
+            unplaced.append(line[:LONGEST_LINE])
 
 
 def _is_broken(fields: Fields) -> bool:
@@ -171,8 +196,18 @@ def _number(text: str, name: str) -> int:
         raise Odd(f"its {name} is {text[:20] or 'empty'}") from None
 
 
+def _token(text: str) -> int:
+    token = _number(text, "instrument token")
+    if not 0 < token <= LARGEST_TOKEN:
+        raise Odd(f"its instrument token is {text[:20]}")
+    return token
+
+
 def _lot(text: str) -> int:
-    return int(_above_zero(Decimal(_number(text, "lot size")), "lot size"))
+    lot = int(_above_zero(Decimal(_number(text, "lot size")), "lot size"))
+    if lot > LARGEST_LOT:
+        raise Odd(f"its lot size is {text[:20]}")
+    return lot
 
 
 def _above_zero(number: Decimal, name: str) -> Decimal:
@@ -186,7 +221,7 @@ def _tick(text: str) -> Decimal:
         tick = Decimal(text)
     except InvalidOperation:
         tick = Decimal("NaN")
-    if not tick.is_finite():
+    if not tick.is_finite() or tick > LARGEST_TICK:
         raise Odd(f"its tick size is {text[:20] or 'empty'}")
     return tick
 

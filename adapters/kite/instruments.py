@@ -6,28 +6,30 @@ import zlib
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from functools import partial
+from hashlib import sha256
 from urllib.parse import urljoin
-from zoneinfo import ZoneInfo
 
 import aiohttp
 
 from adapters.kite.compression import TooLarge, unpacked
+from adapters.kite.connection import LARGEST_ANSWER
 from adapters.kite.instrument_list import InstrumentList, UnreadableList, read_list
 from adapters.kite.refusal_texts import plain
 from adapters.kite.routes import INSTRUMENTS, KITE_VERSION, USER_AGENT
+from adapters.kite.unread_rows import NAMED
 from domain.errors import BrokerUnavailable, InstrumentUnreadable
 from domain.instrument import Instrument
 from domain.ports import Clock
+from domain.session import EXCHANGE_ZONE
 
-INDIA = ZoneInfo("Asia/Kolkata")
 PUBLISHED_AT = time(8, 30)
 """Exchange time; the dump is made anew once a day, and a token may mean another share than yesterday."""
 LOAD_SECONDS = 20.0
+OPENS_AT = time(9, 15)
+"""Until then a list that is yesterday's is asked for again; what is the same after it has not changed."""
 RETRY_SECONDS = 30.0
-LARGEST = 64 * 1024 * 1024
-"""Bytes, unpacked; the real list has 9.5 MB."""
-NAMED = 10
-"""Unreadable instruments that the log names."""
+AGAIN_SECONDS = 300.0
+"""Seconds between two questions for a list that was yesterday's still."""
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class KiteInstruments:
     """Keeps the last good list in use, and logs it, while a new one cannot be read."""
 
     def __init__(
-        self, root: str, clock: Clock, *, load_seconds: float = LOAD_SECONDS, largest: int = LARGEST
+        self, root: str, clock: Clock, *, load_seconds: float = LOAD_SECONDS, largest: int = LARGEST_ANSWER
     ) -> None:
         self._url = urljoin(root, INSTRUMENTS.target)
         self._clock = clock
@@ -45,7 +47,9 @@ class KiteInstruments:
         self._lock = asyncio.Lock()
         self._list: InstrumentList | None = None
         self._loaded_at: datetime | None = None
-        self._failed_at: float | None = None
+        self._digest = b""
+        self._again_at = float("-inf")
+        """Monotonic time before which the list is not asked for again."""
 
     async def find(self, exchange: str, symbol: str) -> Instrument | None:
         """Return one instrument, indices included.
@@ -69,16 +73,41 @@ class KiteInstruments:
         return await asyncio.to_thread(listed.search, query, limit)
 
     async def refresh(self) -> None:
-        """Read the list now. Raises `BrokerUnavailable`; the last good list stays in use."""
-        started = self._clock.now()
+        """Read the list now. Raises `BrokerUnavailable`; the last good list stays in use.
+
+        One that is the same as the list of before, while the market has not opened yet, is yesterday's still:
+        the broker publishes late on some days. It stays in use as such, and is asked for again.
+        """
+        started, is_first = self._clock.now(), self._list is None
         try:
-            text = await self._download()
-            self._list = await asyncio.to_thread(read_list, text)
+            body = await self._download()
+            digest = sha256(body).digest()
+            if self._list is not None and digest == self._digest:
+                self._note_the_same(started)
+                return
+            self._list = await asyncio.to_thread(_read, body)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, zlib.error) as odd:
             why = str(odd) if isinstance(odd, UnreadableList | TooLarge) else type(odd).__name__
             raise BrokerUnavailable(f"the broker's instrument list could not be read: {why}") from None
-        self._loaded_at = started
+        self._loaded_at, self._digest = started, digest
+        if is_first and _before_the_open(started):
+            self._ask_again_before_the_open(_last_published(started) - timedelta(seconds=1))
         self._say_what_is_odd(self._list)
+
+    def _note_the_same(self, started: datetime) -> None:
+        if self._loaded_at is None or not (_before_the_open(started) and self._is_old(started)):
+            self._loaded_at = started
+            return
+        log.warning("instrument list: it is still the one of %s; it is asked for again", self._loaded_at)
+        self._ask_again_before_the_open(self._loaded_at)
+
+    def _ask_again_before_the_open(self, loaded_at: datetime) -> None:
+        """Use a list that may be yesterday's: unchanged, or with none before it to compare it with."""
+        self._loaded_at = loaded_at
+        self._again_at = self._clock.monotonic() + AGAIN_SECONDS
+
+    def _is_old(self, now: datetime) -> bool:
+        return self._loaded_at is None or self._loaded_at < _last_published(now)
 
     def _say_what_is_odd(self, listed: InstrumentList) -> None:
         odd = [f"{exchange}:{plain(symbol)[:40]}" for exchange, symbol in sorted(listed.odd)]
@@ -99,9 +128,7 @@ class KiteInstruments:
         return self._list
 
     def _due(self) -> bool:
-        if self._loaded_at is not None and self._loaded_at >= _last_published(self._clock.now()):
-            return False
-        return self._failed_at is None or self._clock.monotonic() - self._failed_at >= RETRY_SECONDS
+        return self._is_old(self._clock.now()) and self._clock.monotonic() >= self._again_at
 
     async def _try_refresh(self) -> None:
         try:
@@ -109,12 +136,10 @@ class KiteInstruments:
         except BrokerUnavailable as away:
             if self._list is None:
                 raise
-            self._failed_at = self._clock.monotonic()
+            self._again_at = self._clock.monotonic() + RETRY_SECONDS
             log.warning("instrument list: %s; the one of %s is still used", away, self._loaded_at)
-        else:
-            self._failed_at = None
 
-    async def _download(self) -> str:
+    async def _download(self) -> bytes:
         timeout = aiohttp.ClientTimeout(total=self._load_seconds)
         headers = {
             "X-Kite-Version": KITE_VERSION,
@@ -134,10 +159,18 @@ class KiteInstruments:
                 if len(body) > self._largest:
                     raise UnreadableList("it is too large")
             unpack = partial(unpacked, bytes(body), answer.headers.get("Content-Encoding", ""), self._largest)
-            return (await asyncio.to_thread(unpack)).decode(errors="replace")
+            return await asyncio.to_thread(unpack)
+
+
+def _read(body: bytes) -> InstrumentList:
+    return read_list(body.decode(errors="replace"))
+
+
+def _before_the_open(now: datetime) -> bool:
+    return PUBLISHED_AT <= now.astimezone(EXCHANGE_ZONE).time() < OPENS_AT
 
 
 def _last_published(now: datetime) -> datetime:
-    here = now.astimezone(INDIA)
-    today = datetime.combine(here.date(), PUBLISHED_AT, tzinfo=INDIA)
+    here = now.astimezone(EXCHANGE_ZONE)
+    today = datetime.combine(here.date(), PUBLISHED_AT, tzinfo=EXCHANGE_ZONE)
     return today if here >= today else today - timedelta(days=1)

@@ -5,17 +5,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from adapters.kite import outcomes, routes
 from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
+from adapters.kite.refusal_texts import plain
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.session import EXCHANGE_ZONE
 
 ZERODHA_LOGIN = "https://kite.zerodha.com/connect/login"
 CALL_SECONDS = 7.0
+PROBE_SECONDS = 2.0
+"""A login does not wait longer for what is only a warning."""
+PROBED = "NSE:INFY"
 Proxies = Mapping[str, str] | None
-INDIA = ZoneInfo("Asia/Kolkata")
 TOKENS_DIE_AT = time(6)
 """Exchange time; by regulation, every day (Kite Connect documentation)."""
 
@@ -58,7 +61,8 @@ class KiteLogin:
     async def profile(self, api_key: str, access_token: str, proxies: Proxies = None) -> KiteProfile:
         """Return the account of this token. Raises `LoginNeeded` for a dead or wrong one, `BrokerRefused`."""
         data = await self._ask(api_key, access_token, routes.PROFILE, proxies)
-        return KiteProfile(_text(data, "user_id"), _text(data, "user_name"))
+        user_id = _text(data, "user_id")
+        return KiteProfile(user_id, _name(data, user_id))
 
     async def exchange(
         self, api_key: str, api_secret: str, request_token: str, proxies: Proxies = None
@@ -78,7 +82,22 @@ class KiteLogin:
             )
         except LoginNeeded as refusal:
             raise BrokerRefused(str(refusal), 403) from None
-        return KiteSession(_text(data, "access_token"), _text(data, "user_id"), _text(data, "user_name"))
+        user_id = _text(data, "user_id")
+        return KiteSession(_text(data, "access_token"), user_id, _name(data, user_id))
+
+    async def has_quotes(self, api_key: str, access_token: str, proxies: Proxies = None) -> bool | None:
+        """Ask for one price: whether the user's app may; None where that is not known.
+
+        Kite's plan without data answers 403, with a token that is good for orders.
+        """
+        client = KiteClient(api_key, access_token, self._root, self._pool, proxies)
+        try:
+            reply = await client.call(routes.quotes([PROBED]), min(PROBE_SECONDS, self._seconds))
+        finally:
+            client.close()
+        if outcomes.row_of(reply).read is None:
+            return True
+        return False if outcomes.lacks_permission(reply) else None
 
     def login_url(self, api_key: str, state: str) -> str:
         """Return the login page's address; Kite passes `state` back to our callback."""
@@ -102,9 +121,15 @@ class KiteLogin:
 
 def token_expiry(now: datetime) -> datetime:
     """Return when a token made at `now` expires: the next 06:00, exchange time."""
-    here = now.astimezone(INDIA)
-    today = datetime.combine(here.date(), TOKENS_DIE_AT, tzinfo=INDIA)
+    here = now.astimezone(EXCHANGE_ZONE)
+    today = datetime.combine(here.date(), TOKENS_DIE_AT, tzinfo=EXCHANGE_ZONE)
     return today if here < today else today + timedelta(days=1)
+
+
+def _name(data: Any, user_id: str) -> str:
+    """Return the account holder's name; it only stands in answers, so the id does where it cannot be read."""
+    name = data.get("user_name")
+    return plain(name) if isinstance(name, str) and plain(name) else user_id
 
 
 def _text(data: Any, name: str) -> str:

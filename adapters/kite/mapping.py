@@ -1,19 +1,41 @@
 """Converts the broker's rows to domain objects. An unreadable row is left out and known to be missing.
 
-Each list is a `Listing`: the rows that were read, and the symbols of those that were not. An order needs few
-fields to be followed; a position, a holding or a quote with one odd field is not used at all.
+Each list is a `Listing`: the rows that were read, and the symbols of those that were not. A position, a
+holding or a quote with one odd field is not used at all. An order needs few fields to be followed, and one
+that carries the product's tag is followed whatever else is wrong with it, by the weakest true reading:
+
+| unreadable | read as |
+|---|---|
+| number | none: it is found by its tag |
+| side | none: its leg knows it |
+| status | open: what is not known to be over is looked at again |
+| filled quantity | all of it where the status is COMPLETE, else what is known already, and open |
+| quantity | what is filled |
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from adapters.kite.fields import (
+    Malformed,
+    an_object,
+    id_text,
+    number,
+    price_or_none,
+    quantity,
+    text,
+    text_or_empty,
+    whole,
+)
+from adapters.kite.holdings import sellable_holdings
 from adapters.kite.refusal_texts import kind_of, plain
 from domain.errors import BrokerUnavailable
 from domain.listing import Listing
-from domain.order import BrokerOrder, BrokerPosition, OrderStatus, Side
+from domain.order import FINAL, TAG_LENGTH, BrokerOrder, BrokerPosition, OrderStatus, Side
 from domain.quote import Quote
 
 FINAL_STATUSES = {
@@ -22,21 +44,23 @@ FINAL_STATUSES = {
     "REJECTED": OrderStatus.REJECTED,
 }
 """Every other status is live: Kite's documentation warns that its list is not complete."""
+OUR_TAG = re.compile(rf"[A-Z2-7]{{{TAG_LENGTH}}}")
+"""How the product's tags look (`LegKey.tag`): a user's own are seldom so long, the broker's never."""
+DEEPEST = 3
+"""Lists within lists in which tags are looked for."""
 
 Row = TypeVar("Row")
-
-
-class Malformed(ValueError):
-    """A field is missing or of another type than the broker documents."""
 
 
 def orders(data: Any) -> Listing[BrokerOrder]:
     """Read `GET /orders`. Raises `BrokerUnavailable` where it is no list.
 
-    A row is followed as long as its number, side, status and quantities can be read. One whose symbol,
-    product or tags are odd counts as unread as well, since it proves no absence.
+    A row whose symbol, product or tags are odd counts as unread as well, since it proves no absence. Of
+    several rows with one number the one that came furthest counts.
     """
-    return _listing("order book", data, _order, _is_odd_order)
+    listed = _listing("order book", data, _order, _is_odd_order)
+    rows, torn = _furthest(listed)
+    return Listing(rows, listed.unreadable | torn)
 
 
 def positions(data: Any) -> Listing[BrokerPosition]:
@@ -46,17 +70,22 @@ def positions(data: Any) -> Listing[BrokerPosition]:
 
 
 def holdings(data: Any, exchange: str, symbol: str) -> int:
-    """Read from `GET /portfolio/holdings` the shares of before today.
+    """Read from `GET /portfolio/holdings` the shares of before today. Raises `BrokerUnavailable`."""
+    return sellable_holdings(data, exchange, symbol)
 
-    `t1_quantity`, bought yesterday and not delivered yet, may be sold as well. What was sold today
-    (`used_quantity`) leaves `quantity` only at settlement; the position book shows it as a negative quantity,
-    so it is not subtracted here a second time. Raises `BrokerUnavailable` where it is no list, or where an
-    unread row may be of this share.
+
+def holdings_of(data: Any, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+    """Read the same of several shares; absent is one of which a row could not be read.
+
+    Raises `BrokerUnavailable` where the answer is no list.
     """
-    listed = _listing("holdings", data, lambda row: _held(row, exchange, symbol))
-    if not listed.covers(symbol):
-        raise BrokerUnavailable(f"a row of the broker's holdings that may be of {symbol} could not be read")
-    return sum(listed)
+    if not isinstance(data, list):
+        raise BrokerUnavailable("the broker's holdings could not be understood: they are not a list")
+    found: dict[tuple[str, str], int] = {}
+    for exchange, symbol in shares:
+        with suppress(BrokerUnavailable):
+            found[exchange, symbol] = holdings(data, exchange, symbol)
+    return found
 
 
 def quotes(data: Any, seen_at: datetime) -> Mapping[str, Quote]:
@@ -69,7 +98,7 @@ def quotes(data: Any, seen_at: datetime) -> Mapping[str, Quote]:
     found: dict[str, Quote] = {}
     for name, row in data.items():
         with suppress(Malformed):
-            found[name] = _quote(_object(row), seen_at)
+            found[name] = _quote(an_object(row), seen_at)
     return found
 
 
@@ -85,7 +114,7 @@ def _listing(
     unread: set[str | None] = set()
     for row in data:
         try:
-            read.append(one(_object(row)))
+            read.append(one(an_object(row)))
         except Malformed:
             unread.add(_symbol(row))
         else:
@@ -94,91 +123,155 @@ def _listing(
     return Listing(tuple(read), frozenset(unread))
 
 
+def _furthest(rows: Sequence[BrokerOrder]) -> tuple[tuple[BrokerOrder, ...], frozenset[str | None]]:
+    """Return one row for each number, and the symbols of those whose rows say different things."""
+    best: dict[str, BrokerOrder] = {}
+    torn: set[str | None] = set()
+    for at, row in enumerate(rows):
+        key = row.broker_order_id or f"row {at}"
+        other = best.setdefault(key, row)
+        if other != row:
+            torn |= {row.symbol or None, other.symbol or None}
+            best[key] = max(other, row, key=_how_far)
+    return tuple(best.values()), frozenset(torn)
+
+
+def _how_far(row: BrokerOrder) -> tuple[int, bool]:
+    return row.filled_quantity, row.status in FINAL
+
+
 def _symbol(row: Any) -> str | None:
     """Return the symbol of an unread row, None where it names none."""
-    symbol = row.get("tradingsymbol") if isinstance(row, dict) else None
-    return symbol if isinstance(symbol, str) and symbol else None
+    return (text_or_empty(row, "tradingsymbol") or None) if isinstance(row, dict) else None
 
 
 def _order(row: dict[str, Any]) -> BrokerOrder:
-    side = _text(row, "transaction_type")
-    if side not in (Side.BUY, Side.SELL):
-        raise Malformed("transaction_type is neither BUY nor SELL")
-    quantity, filled = _whole(row, "quantity"), _whole(row, "filled_quantity")
-    if not 0 <= filled <= quantity:
-        raise Malformed("filled_quantity is not between 0 and quantity")
-    status = FINAL_STATUSES.get(_text(row, "status"), OrderStatus.OPEN)
+    tags = frozenset(_tags(row))
+    is_ours = any(OUR_TAG.fullmatch(tag) for tag in tags)
+    status = FINAL_STATUSES.get(_status(row, is_ours), OrderStatus.OPEN)
+    asked, filled, status = _quantities(row, status, is_ours)
     message = _message(row)
     return BrokerOrder(
-        broker_order_id=_text(row, "order_id"),
-        tags=_tags(row),
-        exchange=_text_or_empty(row, "exchange"),
-        symbol=_text_or_empty(row, "tradingsymbol"),
-        product=_text_or_empty(row, "product"),
-        side=Side(side),
-        quantity=quantity,
+        broker_order_id=_or_none(id_text, row, "order_id", is_ours) or "",
+        tags=tags,
+        exchange=text_or_empty(row, "exchange"),
+        symbol=text_or_empty(row, "tradingsymbol"),
+        product=text_or_empty(row, "product"),
+        side=_or_none(_side, row, "transaction_type", is_ours),
+        quantity=asked,
         filled_quantity=filled,
         average_price=_known_price(row, "average_price"),
         status=status,
         message=message,
         refusal=kind_of(None, message) if status is OrderStatus.REJECTED else None,
-        order_type=plain(_text_or_empty(row, "order_type")),
+        order_type=plain(text_or_empty(row, "order_type")),
         price=_known_price(row, "price"),
     )
 
 
+Field = TypeVar("Field")
+
+
+def _or_none(
+    read: Callable[[dict[str, Any], str], Field], row: dict[str, Any], name: str, is_ours: bool
+) -> Field | None:
+    """Return a field; None where it cannot be read and the order has the product's tag."""
+    try:
+        return read(row, name)
+    except Malformed:
+        if not is_ours:
+            raise
+        return None
+
+
+def _status(row: dict[str, Any], is_ours: bool) -> str:
+    return (_or_none(text, row, "status", is_ours) or "").upper()
+
+
+def _side(row: dict[str, Any], name: str) -> Side:
+    side = text(row, name).upper()
+    if side not in (Side.BUY, Side.SELL):
+        raise Malformed(f"{name} is neither BUY nor SELL")
+    return Side(side)
+
+
+def _quantities(row: dict[str, Any], status: OrderStatus, is_ours: bool) -> tuple[int, int, OrderStatus]:
+    """Return what was asked for and what is filled, with the status these leave."""
+    asked = _or_none(quantity, row, "quantity", is_ours)
+    filled = _or_none(quantity, row, "filled_quantity", is_ours)
+    if asked is not None and filled is not None and filled > asked:
+        if not is_ours:
+            raise Malformed("filled_quantity is above quantity")
+        filled = None
+    if filled is None and asked is not None and status is OrderStatus.COMPLETE:
+        filled = asked
+    if filled is None:
+        return (0 if asked is None else asked), 0, OrderStatus.OPEN
+    return (filled if asked is None else asked), filled, status
+
+
 def _is_odd_order(row: dict[str, Any]) -> bool:
-    """Tell whether a row that is followed may still hide its instrument or its tag."""
-    named = all(_text_or_empty(row, name) for name in ("exchange", "tradingsymbol", "product"))
-    return not named or not _tags_are_whole(row)
+    """Tell whether a row that is followed may still hide its instrument, its tag or what it came to."""
+    named = all(text_or_empty(row, name) for name in ("exchange", "tradingsymbol", "product", "status"))
+    return not named or not _tags_are_whole(row) or not _counts_are_whole(row)
+
+
+def _counts_are_whole(row: dict[str, Any]) -> bool:
+    try:
+        id_text(row, "order_id")
+        _side(row, "transaction_type")
+        return quantity(row, "filled_quantity") <= quantity(row, "quantity")
+    except Malformed:
+        return False
 
 
 def _position(row: dict[str, Any]) -> BrokerPosition:
     return BrokerPosition(
-        exchange=_text(row, "exchange"),
-        symbol=_text(row, "tradingsymbol"),
-        product=_text(row, "product"),
-        quantity=_whole(row, "quantity"),
-        day_buy_quantity=_whole(row, "day_buy_quantity"),
-        day_sell_quantity=_whole(row, "day_sell_quantity"),
+        exchange=text(row, "exchange"),
+        symbol=text(row, "tradingsymbol"),
+        product=text(row, "product"),
+        quantity=whole(row, "quantity"),
+        day_buy_quantity=quantity(row, "day_buy_quantity"),
+        day_sell_quantity=quantity(row, "day_sell_quantity"),
     )
 
 
-def _held(row: dict[str, Any], exchange: str, symbol: str) -> int:
-    if (_text(row, "exchange"), _text(row, "tradingsymbol")) != (exchange, symbol):
-        return 0
-    return _whole(row, "quantity") + _whole(row, "t1_quantity")
-
-
 def _quote(row: dict[str, Any], seen_at: datetime) -> Quote:
-    price = _number(row, "last_price")
+    price = number(row, "last_price")
     if price is None:
         raise Malformed("last_price is missing")
     return Quote(
         last_price=price,
-        lower_circuit=_price_or_none(row, "lower_circuit_limit"),  # 0 or absent for indices
-        upper_circuit=_price_or_none(row, "upper_circuit_limit"),
+        lower_circuit=price_or_none(row, "lower_circuit_limit"),  # 0 or absent for indices
+        upper_circuit=price_or_none(row, "upper_circuit_limit"),
         seen_at=seen_at,
     )
 
 
-def _object(row: Any) -> dict[str, Any]:
-    if not isinstance(row, dict):
-        raise Malformed("it is not an object")
-    return row
+def _tags(row: dict[str, Any]) -> Iterator[str]:
+    """Yield the tags. Ours is in `tag` and in `tags`; the broker's own are in `tags` only."""
+    for field in (row.get("tag"), row.get("tags")):
+        yield from _words(field)
 
 
-def _tags(row: dict[str, Any]) -> frozenset[str]:
-    """Our tag is in `tag` and in `tags`; the broker's own are in `tags` only."""
-    tags = row.get("tags")
-    words = (row.get("tag"), *(tags if isinstance(tags, list) else ()))
-    return frozenset(word for word in words if isinstance(word, str) and word)
+def _words(field: Any, depth: int = 0) -> Iterator[str]:
+    """Yield the words of a tag, a list of tags, or what a broken row has in their place."""
+    if isinstance(field, str):
+        yield from filter(None, (word.strip() for word in field.split(",")))
+    elif isinstance(field, list) and depth < DEEPEST:
+        for part in field:
+            yield from _words(part, depth + 1)
+
+
+def tags(row: dict[str, Any]) -> frozenset[str]:
+    """Return an order's tags: ours is in `tag` and in `tags`, the broker's own are in `tags` only."""
+    return frozenset(_tags(row))
 
 
 def _tags_are_whole(row: dict[str, Any]) -> bool:
-    tag, tags = row.get("tag"), row.get("tags")
+    tag, listed = row.get("tag"), row.get("tags")
     return isinstance(tag, str | None) and (
-        tags is None or (isinstance(tags, list) and all(isinstance(word, str) for word in tags))
+        listed is None or (isinstance(listed, list) and all(isinstance(word, str) for word in listed))
     )
 
 
@@ -190,45 +283,7 @@ def _message(row: dict[str, Any]) -> str:
 def _known_price(row: dict[str, Any], name: str) -> Decimal | None:
     """Return a price, None where there is none or it cannot be read: the row counts all the same."""
     try:
-        price = _price_or_none(row, name)
+        price = price_or_none(row, name)
     except Malformed:
         return None
     return price if price is None or price > 0 else None
-
-
-def _text(row: dict[str, Any], name: str) -> str:
-    value = _text_or_empty(row, name)
-    if not value:
-        raise Malformed(f"{name} is no text")
-    return value
-
-
-def _text_or_empty(row: dict[str, Any], name: str) -> str:
-    """Return a text, empty where it is none."""
-    value = row.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _whole(row: dict[str, Any], name: str) -> int:
-    value = row.get(name)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)  # 10.0 is 10
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise Malformed(f"{name} is no whole number")
-    return value
-
-
-def _price_or_none(row: dict[str, Any], name: str) -> Decimal | None:
-    return _number(row, name) or None
-
-
-def _number(row: dict[str, Any], name: str) -> Decimal | None:
-    value = row.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Malformed(f"{name} is no number")
-    number = Decimal(str(value))
-    if not number.is_finite():  # Python reads NaN and Infinity from JSON
-        raise Malformed(f"{name} is no number")
-    return number

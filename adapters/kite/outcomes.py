@@ -35,6 +35,13 @@ def _token_is_dead(reply: Reply) -> bool:
     return say_login_is_dead(reply.status, reply.message) and not _timed_out(reply)
 
 
+def lacks_permission(reply: Reply) -> bool:
+    """Tell whether the login is good and its app may not make this call: no new login helps."""
+    if not _refused(reply) or reply.status != 403 or _token_is_dead(reply):
+        return False
+    return reply.error_type == "PermissionException" or speak_of_permission(reply.message)
+
+
 def _timed_out(reply: Reply) -> bool:
     return reply.status == 408 or (_refused(reply) and TIMED_OUT_WORDS in reply.message.lower())
 

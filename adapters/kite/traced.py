@@ -5,8 +5,8 @@ from typing import Any
 import structlog
 from opentelemetry.trace import SpanKind, Tracer
 
-from adapters.kite.broker import LEAVE_WITHIN, KiteBroker
-from domain.order import OrderRequest
+from adapters.kite.broker import KiteBroker
+from domain.order import LEAVE_WITHIN, OrderRequest
 from domain.outcome import Accepted, PlaceOutcome
 
 _IDS = ("user_id", "strategy_id", "workflow_id", "run_id", "request_id")

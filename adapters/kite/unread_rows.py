@@ -9,6 +9,7 @@ from domain.ports import Clock
 EVERY = 60.0
 """Seconds between two lines about one list: an odd row stays odd, and a list is read every second."""
 NAMED = 10
+"""Unreadable symbols that one line of the log names."""
 LONGEST = 40
 
 log = logging.getLogger(__name__)

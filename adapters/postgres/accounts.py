@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, delete, literal, select, update
+from sqlalchemy import CursorResult, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,6 +43,8 @@ class BrokerAccount:
     login_dead: bool
     connected_at: datetime
     token_expires_at: datetime | None
+    has_quotes: bool | None = None
+    """Whether its app may ask for prices, as the last login found; None where that is not known."""
 
     def alive_at(self, instant: datetime) -> bool:
         """Tell whether the stored login is valid at `instant`, as far as is known now."""
@@ -64,6 +66,7 @@ class SealedAccount:
     login_key: bytes = field(repr=False)
     connected_at: datetime
     token_expires_at: datetime
+    has_quotes: bool | None = None
 
 
 class Accounts:
@@ -162,6 +165,7 @@ class BrokerAccounts:
         values |= {
             "connected_at": account.connected_at,
             "token_expires_at": account.token_expires_at,
+            "has_quotes": account.has_quotes,
             "login_dead": False,
             "login_version": LOGIN_VERSIONS.next_value(),
         }
@@ -170,7 +174,11 @@ class BrokerAccounts:
         )
         statement = new.on_conflict_do_update(
             index_elements=[BrokerKeys.user_id],
-            set_=values | {"login_version": new.excluded.login_version},
+            set_=values
+            | {
+                "login_version": new.excluded.login_version,
+                "has_quotes": func.coalesce(new.excluded.has_quotes, BrokerKeys.has_quotes),
+            },
             where=(BrokerKeys.broker == account.broker)
             & (BrokerKeys.broker_user_id == account.broker_user_id),
         ).returning(BrokerKeys.user_id)
@@ -201,5 +209,6 @@ ACCOUNT_COLUMNS = (
     BrokerKeys.login_dead,
     BrokerKeys.connected_at,
     BrokerKeys.token_expires_at,
+    BrokerKeys.has_quotes,
 )
 """What a `BrokerAccount` is made of, in its order."""

@@ -9,7 +9,6 @@ database alone cannot: a chain that its administrator rewrote from the first lin
 import argparse
 import asyncio
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +17,9 @@ from sqlalchemy.exc import ProgrammingError
 
 from adapters.postgres.audit import AuditCheck
 from adapters.postgres.engine import Store
+from adapters.postgres.named_database import ADDRESS, named_database
 from domain.audit import Broken, Head
 from domain.errors import StoreUnavailable
-
-ADDRESS = "STOPWATCH_DATABASE_URL"
 
 
 class BadAnchor(Exception):
@@ -31,9 +29,8 @@ class BadAnchor(Exception):
 def main(words: Sequence[str]) -> int:
     """Check the log; return 0 when every chain holds, 1 when one is broken, 2 when the check cannot run."""
     asked = _parser().parse_args(words)
-    address = os.environ.get(ADDRESS)
-    if not address:
-        sys.stderr.write(f"{ADDRESS} is not set: there is no database to ask.\n")
+    address = named_database()
+    if address is None:
         return 2
     try:
         anchors = read_anchors(asked.anchor) if asked.anchor else []

@@ -81,6 +81,7 @@ class Credentials:
         *,
         broker_user_id: str,
         user_name: str,
+        has_quotes: bool | None = None,
     ) -> int | None:
         """Store a new login's sealed token; return its version, None when there is no account any more.
 
@@ -96,6 +97,7 @@ class Credentials:
                 login_version=LOGIN_VERSIONS.next_value(),
                 login_dead=False,
                 connected_at=func.now(),
+                has_quotes=func.coalesce(has_quotes, BrokerKeys.has_quotes),
             )
             .returning(BrokerKeys.login_version)
         )

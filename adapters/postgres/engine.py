@@ -34,6 +34,9 @@ _SESSION_SETTINGS = {
 
 _ACT_AS = "SELECT set_config('app.user_id', $1, true)"
 _SET = text("SELECT set_config(:name, :value, true)")
+_NO_WAIT = text("SET LOCAL synchronous_commit = off")
+_PROBE = text("UPDATE workers SET build_id = build_id WHERE name = :name")
+_PROBE_NOTHING = text("DELETE FROM ended_logins WHERE false")  # refused all the same where nothing is written
 
 
 async def act_as(database: AsyncSession | AsyncConnection, user_id: UUID | None) -> None:
@@ -122,6 +125,17 @@ class Store:
         """Return when Postgres answers."""
         async with self.statement() as connection:
             await connection.execute(text("SELECT 1"))
+
+    async def probe(self, worker: str) -> None:
+        """Return when Postgres takes what a worker writes: its own row, as it is."""
+        async with self.work() as session:
+            await session.execute(_NO_WAIT)
+            await session.execute(_PROBE, {"name": worker})
+
+    async def probe_write(self) -> None:
+        """Return when Postgres is one that can be written to, for the API: no row is touched."""
+        async with self.statement() as connection:
+            await connection.execute(_PROBE_NOTHING)
 
     async def close(self) -> None:
         """Give the connections back."""

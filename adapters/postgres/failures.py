@@ -7,6 +7,7 @@ import asyncpg
 from sqlalchemy import exc
 
 from domain.errors import StoreUnavailable
+from domain.part_refusal import PartRefusal, refused
 
 _UNANSWERED = (
     OSError,  # TimeoutError included: the driver's command timeout
@@ -30,6 +31,9 @@ _UNANSWERED_STATES = (
     "XX",  # internal errors
 )
 
+_REFUSALS = {"53100": PartRefusal.DISK, "53200": PartRefusal.MEMORY, "25006": PartRefusal.READ_ONLY}
+"""States in which Postgres answers, and writes nothing."""
+
 
 @asynccontextmanager
 async def translated() -> AsyncIterator[None]:
@@ -38,8 +42,16 @@ async def translated() -> AsyncIterator[None]:
         yield
     except Exception as error:
         if unanswered(error):
-            raise StoreUnavailable(f"Postgres did not answer ({_name(error)})") from error
+            raise _unavailable(error) from error
         raise
+
+
+def _unavailable(error: BaseException) -> StoreUnavailable:
+    state = next((found for found in map(_state, _chain(error)) if found), "")
+    refusal = next((why for begins, why in _REFUSALS.items() if state.startswith(begins)), None)
+    if refusal is not None:
+        return StoreUnavailable(f"Postgres {refused(refusal)} ({_name(error)})", refusal=refusal)
+    return StoreUnavailable(f"Postgres did not answer ({_name(error)})")
 
 
 def unanswered(error: BaseException) -> bool:

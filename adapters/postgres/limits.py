@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.tables import LimitsRow, OperatorSwitch, StrategyRow, SystemSwitch
 from adapters.postgres.user_tables import User
 from domain.limits import KillExits, Limits, Switch, Switches, ToSell
-from domain.strategy import Status
+from domain.strategy import Position, Status
 
 
 class UserLimits:
@@ -62,6 +62,13 @@ class UserLimits:
         query = _RUNNING.where(StrategyRow.user_id == self._user_id)
         return [_of(row) for row in await self._session.execute(query)]
 
+    async def holding(self) -> frozenset[UUID]:
+        """Return the user's strategies that hold shares, running or not."""
+        query = select(StrategyRow.strategy_id).where(
+            StrategyRow.user_id == self._user_id, StrategyRow.position == Position.BOUGHT.value
+        )
+        return frozenset(await self._session.scalars(query))
+
     async def _write(self, **values: object) -> None:
         row = insert(LimitsRow).values(user_id=self._user_id, **values)
         await self._session.execute(row.on_conflict_do_update(index_elements=["user_id"], set_=values))
@@ -107,7 +114,7 @@ async def user_named(session: AsyncSession, name: str) -> UUID | None:
 
 
 def _of(row: Any) -> ToSell:
-    return ToSell(row.strategy_id, row.workflow_id, row.run_id)
+    return ToSell(row.strategy_id, row.workflow_id, row.run_id, row.position == Position.BOUGHT)
 
 
 def _switch(on: bool | None, exits: str | None, reason: str | None, since: datetime | None) -> Switch:
@@ -116,7 +123,9 @@ def _switch(on: bool | None, exits: str | None, reason: str | None, since: datet
     return Switch(True, KillExits(exits) if exits is not None else KillExits.KEEP, reason or "", since)
 
 
-_RUNNING = select(StrategyRow.strategy_id, StrategyRow.workflow_id, StrategyRow.run_id).where(
+_RUNNING = select(
+    StrategyRow.strategy_id, StrategyRow.workflow_id, StrategyRow.run_id, StrategyRow.position
+).where(
     StrategyRow.status == Status.RUNNING.value,
     StrategyRow.workflow_id.is_not(None),
     StrategyRow.run_id.is_not(None),

@@ -20,13 +20,23 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.postgres.engine import Store
+from adapters.postgres.named_database import ADDRESS, named_database
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.order_resolution import NotResolved, Resolution, Resolving, Verdict
+from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from domain.errors import StoreUnavailable
-from domain.operator_alerts import BUY_BACK, SELL_LEFT_OVER, InDoubt, LeftOver, doubt_advice
+from domain.operator_alerts import (
+    BUY_BACK,
+    SELL_LEFT_OVER,
+    Differing,
+    InDoubt,
+    LeftOver,
+    difference_advice,
+    doubt_advice,
+)
+from domain.overdue import OverdueRun, overdue_words
 from domain.session import exchange_time
 
-ADDRESS = "STOPWATCH_DATABASE_URL"
 PIPED_WIDTH = 160
 _BROKER_ORDER_ID = re.compile(r"[A-Za-z0-9]{1,32}")
 
@@ -47,11 +57,18 @@ class Listed:
 
 
 async def positions(store: Store) -> list[Listed]:
-    """Return every unwatched position and every order in doubt, oldest first."""
+    """Return every position that needs a person, order in doubt and stalled run, oldest first."""
     attention = PostgresOperatorAlerts(store)
     left, doubts = await attention.left_over(), await attention.in_doubt()
     short = await attention.sold_twice()
-    listed = [*map(_left_over, left), *map(_sold_twice, short), *map(_in_doubt, doubts)]
+    differing, overdue = await attention.differing(), await PostgresOverdueRuns(store).overdue()
+    listed = [
+        *map(_left_over, left),
+        *map(_sold_twice, short),
+        *map(_differing, differing),
+        *map(_in_doubt, doubts),
+        *map(_overdue, overdue),
+    ]
     return sorted(listed, key=lambda one: one.since)
 
 
@@ -65,7 +82,11 @@ def _sold_twice(short: LeftOver) -> Listed:
     return _listed("sold_twice", short, why, BUY_BACK)
 
 
-def _listed(kind: str, left: LeftOver, why: str, what_to_do: str) -> Listed:
+def _differing(one: Differing) -> Listed:
+    return _listed(one.kind, one, one.detail, difference_advice(one.kind))
+
+
+def _listed(kind: str, left: LeftOver | Differing, why: str, what_to_do: str) -> Listed:
     return Listed(
         kind=kind,
         strategy_id=left.strategy_id,
@@ -94,6 +115,23 @@ def _in_doubt(doubt: InDoubt) -> Listed:
     )
 
 
+def _overdue(run: OverdueRun) -> Listed:
+    return Listed(
+        kind="overdue",
+        strategy_id=run.strategy_id,
+        order_id=None,
+        user=run.email,
+        symbol=f"{run.exchange}:{run.symbol}",
+        quantity=run.held,
+        since=run.due_at,
+        why=overdue_words(run),
+        what_to_do=(
+            f"Look at its run: temporal workflow describe -w {run.workflow_id}. Paused: unpause it. Pinned "
+            "to a version without workers: start one of that version (STOPWATCH_BUILD_ID)."
+        ),
+    )
+
+
 def table(listed: Sequence[Listed]) -> Table:
     """Format the list for a terminal; instants in exchange time."""
     shown = Table("Position", "Why", "What to do", show_lines=True)
@@ -114,9 +152,8 @@ def table(listed: Sequence[Listed]) -> Table:
 def main(words: Sequence[str]) -> int:
     """Run one command; return its exit status: 1 when it was refused or the database does not answer."""
     asked = _parser().parse_args(words)
-    address = os.environ.get(ADDRESS)
-    if not address:
-        sys.stderr.write(f"{ADDRESS} is not set: there is no database to ask.\n")
+    address = named_database()
+    if address is None:
         return 2
     try:
         return asyncio.run(_carry_out(asked, address))
@@ -148,7 +185,9 @@ def _show(listed: Sequence[Listed], *, as_json: bool) -> None:
     elif listed:
         Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table(listed))
     else:
-        sys.stdout.write("Every position is watched or kept on purpose, and no order is in doubt.\n")
+        sys.stdout.write(
+            "Every position is watched or kept on purpose, no order is in doubt, and no run is overdue.\n"
+        )
 
 
 def _plain(value: object) -> str:

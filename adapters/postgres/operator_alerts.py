@@ -19,7 +19,7 @@ from sqlalchemy import (
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import LEFT, UNSETTLED, EventRow, OrderRow, StrategyRow
 from adapters.postgres.user_tables import BrokerKeys, User
-from domain.operator_alerts import Due, InDoubt, LeftOver, LoginNeeded
+from domain.operator_alerts import Differing, Due, InDoubt, LeftOver, LoginNeeded
 from domain.order import Leg, OrderStatus
 from domain.session import exchange_time
 from domain.strategy import Position, Status
@@ -74,6 +74,23 @@ class PostgresOperatorAlerts:
         """Return the stopped strategies that have sold more today than they bought, oldest first."""
         short = StrategyRow.sold_quantity > StrategyRow.bought_quantity
         return await self._stopped(and_(short, StrategyRow.trading_day == _today()))
+
+    async def differing(self) -> list[Differing]:
+        """Return the strategies whose account shows something else than they hold, oldest first."""
+        differs = or_(
+            StrategyRow.missing_quantity > 0,
+            StrategyRow.unread_since.is_not(None),
+            and_(StrategyRow.oversold_quantity > 0, StrategyRow.trading_day == _today()),
+        )
+        query = (
+            select(StrategyRow, User.email)
+            .join(User, User.user_id == StrategyRow.user_id)
+            .where(differs)
+            .order_by(StrategyRow.updated_at, StrategyRow.strategy_id)
+        )
+        async with self._store.read() as session:
+            rows = (await session.execute(query)).all()
+        return [_differing(row, email) for row, email in rows]
 
     async def _stopped(self, condition: ColumnElement[bool]) -> list[LeftOver]:
         query = (
@@ -152,6 +169,26 @@ def _left_over(row: StrategyRow, email: str) -> LeftOver:
         quantity=row.bought_quantity - row.sold_quantity,
         since=row.stopped_at or row.updated_at,
         detail=row.outcome_detail or "its exit failed",
+    )
+
+
+def _differing(row: StrategyRow, email: str) -> Differing:
+    oversold, missing = row.oversold_quantity, row.missing_quantity
+    return Differing(
+        kind="oversold" if oversold else "missing" if missing else "unread",
+        strategy_id=row.strategy_id,
+        user_id=row.user_id,
+        email=email,
+        exchange=row.exchange,
+        symbol=row.symbol,
+        product=row.product,
+        quantity=oversold if oversold else missing if missing else row.bought_quantity - row.sold_quantity,
+        since=next(
+            at
+            for at in (row.missing_since, row.unread_since, row.stopped_at, row.updated_at)
+            if at is not None
+        ),
+        detail=row.missing_note or "The account could not be read at the broker.",
     )
 
 

@@ -1,8 +1,9 @@
 """Stores the order log in Postgres: intents, claims, answers, and what the order book showed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 from adapters.postgres.claims import Claim, Claims
 from adapters.postgres.engine import Store
@@ -10,6 +11,7 @@ from adapters.postgres.fills import write_fill
 from adapters.postgres.legs import Legs
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.other_claims import OtherClaimsReader
+from adapters.postgres.sale_lines import say_why
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain import timeline
@@ -27,6 +29,7 @@ from domain.order import (
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.ports import Claimed, NotClaimed
 from domain.refusal import Refusal
+from domain.run import SaleLine
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Status
 from domain.timeline import EventKind
@@ -76,9 +79,14 @@ class PostgresOrderLog:
         """Take the right to send, once; it is committed when this returns."""
         return await self._claims.take(Claim(attempt, quantity, reason, due_at, latest, price))
 
-    async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
+    async def answer(self, attempt: Attempt, outcome: PlaceOutcome, why: SaleLine | None = None) -> Attempt:
         """Write the outcome of sending. The order book outranks it where it was read first."""
-        return await self._change(attempt, lambda unit, row: _answer(unit, row, outcome))
+
+        def apply(unit: UnitOfWork, row: OrderRow) -> None:
+            say_why(unit, row, why)
+            _answer(unit, row, outcome)
+
+        return await self._change(attempt, apply)
 
     async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
         """Mark an intent that was never sent as not placed; a sent one is left unchanged."""
@@ -236,8 +244,10 @@ def _unhindered(unit: UnitOfWork, row: OrderRow) -> None:
 def _own(unit: UnitOfWork, row: OrderRow, broker_order_id: str) -> bool:
     """Keep the broker's first number for this attempt; tell whether it is new.
 
-    A second one goes to the timeline.
+    A second one goes to the timeline. A row of the order book whose number cannot be read has none.
     """
+    if not broker_order_id:
+        return False
     if row.broker_order_id is None:
         row.broker_order_id = broker_order_id
         row.acknowledged_at = unit.now
@@ -249,7 +259,7 @@ def _own(unit: UnitOfWork, row: OrderRow, broker_order_id: str) -> bool:
 
 
 def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
-    if row.broker_order_id not in (None, seen.broker_order_id):
+    if row.broker_order_id and seen.broker_order_id not in ("", row.broker_order_id):
         _own(unit, row, seen.broker_order_id)
         return  # another order under our tag: its fills are not this attempt's
     claimed = row.status != OrderStatus.PLANNED
@@ -259,14 +269,19 @@ def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     moved = _move(row, seen.event)
     if row.quantity is None:
         row.quantity = seen.quantity
+    say_why(unit, row)
     if _own(unit, row, seen.broker_order_id) and claimed:
         _say(unit, row, EventKind.ORDER_FOUND, timeline.found_text(attempt_of(row), terms_of(row)))
+    was_unpriced = bool(row.filled_quantity) and row.average_price is None
     write_fill(unit, row, seen)
     if moved:
         row.message = seen.message
         if row.status == OrderStatus.REJECTED:
             row.refusal = (seen.refusal or Refusal.UNKNOWN).value
         _say_end(unit, row)
+    elif was_unpriced and row.average_price is not None:
+        row.message = seen.message
+        _say_price(unit, row)
 
 
 def _say_end(unit: UnitOfWork, row: OrderRow) -> None:
@@ -277,13 +292,32 @@ def _say_end(unit: UnitOfWork, row: OrderRow) -> None:
         _say(unit, row, EventKind.ORDER_CANCELLED, text)
 
 
+def _say_price(unit: UnitOfWork, row: OrderRow) -> None:
+    text = timeline.priced_text(attempt_of(row), terms_of(row))
+    data = {"price": str(row.average_price), "filled_quantity": str(row.filled_quantity)}
+    _say(unit, row, EventKind.PRICED, text, str(row.filled_quantity), data)
+
+
 def _say_rejected(unit: UnitOfWork, row: OrderRow) -> None:
     text = timeline.rejected_text(attempt_of(row), terms_of(row), row.message)
     _say(unit, row, EventKind.ORDER_REJECTED, text)
 
 
-def _say(unit: UnitOfWork, row: OrderRow, kind: EventKind, text: str, more: str = "") -> None:
-    data = {"order_id": str(row.order_id), "leg": row.leg, "attempt": str(row.attempt), "tag": row.tag}
+def _say(
+    unit: UnitOfWork,
+    row: OrderRow,
+    kind: EventKind,
+    text: str,
+    once: str = "",
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    data = {
+        "order_id": str(row.order_id),
+        "leg": row.leg,
+        "attempt": str(row.attempt),
+        "tag": row.tag,
+        **more,
+    }
     if row.broker_order_id:
         data["broker_order_id"] = row.broker_order_id
-    unit.say(kind, text, f"{kind}:{row.order_id}:{more}", data)
+    unit.say(kind, text, f"{kind}:{row.order_id}:{once}", data)

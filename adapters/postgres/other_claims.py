@@ -1,9 +1,10 @@
 """Reads what a user's other strategies hold of the same shares; concurrent callers share a query."""
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, bindparam, text
+from sqlalchemy import ARRAY, Row, Uuid, bindparam, text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.write_batcher import Batcher
@@ -13,7 +14,7 @@ from domain.sellable import OtherClaims
 # Who bought first has the first claim. Kept shares are the user's own.
 _CLAIMS = text(
     """
-SELECT mine.strategy_id,
+SELECT mine.strategy_id, mine.baseline, mine.baseline_holdings, mine.missing_quantity,
     coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
         WHERE (other.bought_at, other.strategy_id) < (mine.bought_at, mine.strategy_id)), 0) AS older,
     EXISTS (
@@ -46,5 +47,11 @@ class OtherClaimsReader:
     async def _read(self, strategy_ids: Sequence[UUID], wait: bool) -> list[OtherClaims]:
         async with self._store.statement() as connection:
             rows = (await connection.execute(_CLAIMS, {"ids": list(set(strategy_ids))})).all()
-        found = {row.strategy_id: OtherClaims(int(row.older), row.in_flight) for row in rows}
+        found = {row.strategy_id: _claims(row) for row in rows}
         return [found.get(strategy_id, OtherClaims()) for strategy_id in strategy_ids]
+
+
+def _claims(row: Row[Any]) -> OtherClaims:
+    return OtherClaims(
+        int(row.older), row.in_flight, row.baseline, row.baseline_holdings, row.missing_quantity
+    )

@@ -7,6 +7,7 @@ from datetime import date
 from adapters.postgres.engine import Store
 from adapters.postgres.fills import position_of
 from adapters.postgres.order_rows import attempt_of, terms_of
+from adapters.postgres.sale_lines import once_of_sale
 from adapters.postgres.starts import BEGUN, Written, WrittenStarts, start_of_strategy
 from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
@@ -24,7 +25,14 @@ from domain.run import (
     workflow_id,
 )
 from domain.strategy import Outcome, Phase, Position, Status
-from domain.timeline import EventKind, adopted_text, not_placed_text, started_text, stopped_text
+from domain.timeline import (
+    SOLD_ALREADY,
+    EventKind,
+    adopted_text,
+    not_placed_text,
+    started_text,
+    stopped_text,
+)
 
 _UNSETTLED = (OrderStatus.SENT, OrderStatus.ABSENT, OrderStatus.OPEN)
 
@@ -69,14 +77,12 @@ class PostgresRunStore:
     async def change_phase(self, change: PhaseChange) -> None:
         """Write phase and line; the same phase of the same run is written once."""
         once = f"{change.ref.run_id}:phase:{change.phase}"
-
-        def apply(unit: UnitOfWork) -> None:
-            # A repeated activity may arrive after the next phase has begun: the line tells.
-            if _is_current(unit.strategy, change.ref) and once not in unit.written:
-                unit.strategy.phase = change.phase.value
-                unit.say(change.kind, change.text, once, change.data)
-
-        await self._writer.write(Write(change.ref.strategy_id, change.ref.user_id, apply, once=once))
+        if change.phase is Phase.EXITING:
+            once = once_of_sale(change.ref.start_id, change.kind)
+        write = Write(
+            change.ref.strategy_id, change.ref.user_id, lambda unit: _move(unit, change, once), once=once
+        )
+        await self._writer.write(write)
 
     async def finish(self, request: FinishRun) -> None:
         """Mark the strategy stopped with its outcome, and close its unsent intents."""
@@ -96,6 +102,24 @@ class PostgresRunStore:
                 lambda unit: unit.say(kind, text, f"{ref.start_id}:{once}", dict(data)),
             )
         )
+
+
+def _move(unit: UnitOfWork, change: PhaseChange, once: str) -> None:
+    """Enter the phase and say so, once: a repeated activity may arrive after the next phase has begun.
+
+    Of an exit its sender may have said it already, before what came of the sale; that is the last phase of a
+    run, and never comes back.
+    """
+    strategy = unit.strategy
+    exiting = change.phase is Phase.EXITING
+    if not _is_current(strategy, change.ref) or (once in unit.written and not exiting):
+        return
+    strategy.phase = change.phase.value
+    sold = strategy.position == Position.SOLD
+    if exiting and sold:
+        return  # "selling" after "sold"
+    text = SOLD_ALREADY if sold and change.phase is Phase.HOLDING else change.text
+    unit.say(change.kind, text, once, change.data)
 
 
 def _is_current(strategy: StrategyRow, ref: RunRef) -> bool:
@@ -219,15 +243,24 @@ def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
     strategy.warnings = list(plan.warnings)
     strategy.started_at = unit.now
     strategy.kept = False
+    strategy.baseline_holdings = None  # those of an earlier day
+    strategy.oversold_quantity = 0
+    _forget_account(strategy)
     if not start.sell_only:
         strategy.position = Position.NONE.value
         strategy.bought_quantity = strategy.sold_quantity = strategy.outside_quantity = 0
-        strategy.bought_at = None
+        strategy.bought_at = strategy.baseline = None
         strategy.entry_price = strategy.exit_price = None
     held = strategy.bought_quantity - strategy.sold_quantity
     text = started_text(start, held)
     data = {"round": str(strategy.round), "trading_day": plan.trading_day.isoformat()}
     unit.say(EventKind.STARTED, text, f"{request.ref.start_id}{BEGUN}", data)
+
+
+def _forget_account(strategy: StrategyRow) -> None:
+    """Drop the warnings about the account, which is compared for runs only."""
+    strategy.missing_quantity = 0
+    strategy.missing_since = strategy.missing_note = strategy.unread_since = None
 
 
 def _take_over(strategy: StrategyRow, ref: RunRef) -> None:
@@ -260,6 +293,7 @@ def _finish(unit: UnitOfWork, request: FinishRun) -> None:
     strategy.kept = request.outcome is Outcome.KEPT and position is Position.BOUGHT
     strategy.stopped_at = unit.now
     strategy.obstacle = None
+    _forget_account(strategy)
     _close_intents(unit, request.detail)
     text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
     data = {"outcome": request.outcome.value}

@@ -15,14 +15,18 @@ from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.order import Leg, OrderStatus, Reason
 from domain.run import EnterOrder, ExitOrder
-from domain.scheduled_order import EXIT_SENT_WITHIN, GONE_AFTER, LEASE, UNSENT_AFTER, ScheduledOrder
+from domain.scheduled_order import (
+    EXIT_SENT_WITHIN,
+    GONE_AFTER,
+    LEASE,
+    UNFOLLOWED,
+    UNMISSED,
+    UNSENT_AFTER,
+    ScheduledOrder,
+)
 from domain.strategy import Phase, Position, Status
 
 ADOPTED_AT_ONCE = 1000
-UNFOLLOWED = timedelta(seconds=120)
-"""How long what a dead worker sent is looked for: the entry's horizon; its run looks for it too."""
-UNMISSED = timedelta(seconds=30)
-"""How late an entry is still taken up; its missed rule is judged where it is claimed."""
 _NAME_LENGTH = 63
 """Bytes, to which Postgres cuts a connection's name. Two that look alike then die later, never sooner."""
 _CONNECTED: Select[Any] = select(column("application_name")).select_from(table("pg_stat_activity"))
@@ -64,9 +68,10 @@ class PostgresScheduledOrderLog:
     sees at once, and they never wait for an order.
     """
 
-    def __init__(self, store: Store, heartbeats: Store) -> None:
+    def __init__(self, store: Store, heartbeats: Store, build_id: str = "") -> None:
         self._store = store
         self._heartbeats = heartbeats
+        self._build_id = build_id
         self._writer = StrategyWriter(store)
 
     async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
@@ -89,7 +94,7 @@ class PostgresScheduledOrderLog:
     async def beat(self, worker: str) -> None:
         """Write a heartbeat of `worker`. Losing the newest one in a crash of Postgres costs nothing."""
         now = func.clock_timestamp()
-        row = insert(WorkerRow).values(name=worker, alive_at=now)
+        row = insert(WorkerRow).values(name=worker, alive_at=now, build_id=self._build_id)
         async with self._heartbeats.work() as session:
             await session.execute(text("SET LOCAL synchronous_commit = off"))
             await session.execute(row.on_conflict_do_update(index_elements=["name"], set_={"alive_at": now}))

@@ -7,14 +7,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.failures import broken_constraint
 from adapters.postgres.starts import Starts
-from adapters.postgres.tables import USED_IDS_KEY, OrderRow, StrategyRow
+from adapters.postgres.tables import USED_IDS_KEY, OrderRow, StopAskedRow, StrategyRow
 from domain.order import OrderStatus
 from domain.strategy import OnStop, Outcome, Phase, Position, Product, Status, Strategy
 
@@ -48,6 +48,8 @@ class StrategyRecord:
     bought_quantity: int
     sold_quantity: int
     outside_quantity: int
+    missing_note: str | None
+    unread_since: datetime | None
     entry_price: Decimal | None
     exit_price: Decimal | None
     kept: bool
@@ -138,6 +140,22 @@ class Strategies:
         query = query.with_for_update(key_share=True, read=True)
         return (await self._session.execute(query)).scalar_one_or_none() is not None
 
+    async def ask_to_stop(self, strategy_id: UUID, on_stop: OnStop) -> None:
+        """Write the user's word to stop, for the START that runs now; the same word keeps its time."""
+        asked = select(
+            StrategyRow.strategy_id, StrategyRow.user_id, StrategyRow.start_id, literal(on_stop.value)
+        ).where(self._is(strategy_id), StrategyRow.status == "running", StrategyRow.start_id.is_not(None))
+        row = insert(StopAskedRow).from_select(["strategy_id", "user_id", "start_id", "on_stop"], asked)
+        new = row.excluded
+        changed = or_(StopAskedRow.start_id != new.start_id, StopAskedRow.on_stop != new.on_stop)
+        await self._session.execute(
+            row.on_conflict_do_update(
+                index_elements=["strategy_id"],
+                set_={"start_id": new.start_id, "on_stop": new.on_stop, "asked_at": func.clock_timestamp()},
+                where=changed,
+            )
+        )
+
     async def any_running(self) -> bool:
         running = and_(StrategyRow.user_id == self._user_id, StrategyRow.status == Status.RUNNING)
         return bool((await self._session.execute(select(exists().where(running)))).scalar_one())
@@ -218,6 +236,8 @@ _SAME = (
     "bought_quantity",
     "sold_quantity",
     "outside_quantity",
+    "missing_note",
+    "unread_since",
     "entry_price",
     "exit_price",
     "kept",

@@ -22,6 +22,8 @@ from adapters.postgres.table_base import Base
 
 UNSETTLED = "status IN ('sent', 'absent', 'open')"
 """Orders that a run or an operator still has to deal with."""
+UNPRICED = "filled_quantity > 0 AND average_price IS NULL"
+"""Fills whose price the broker has not stated yet: few at any time."""
 LEFT = "status = 'stopped' AND position = 'bought' AND NOT kept"
 """Strategies that hold shares without the user's choice."""
 
@@ -38,10 +40,18 @@ class StrategyRow(Base):
         Index("ix_strategies_running", "strategy_id", postgresql_where=sql("status = 'running'")),
         # What needs a person is counted all day, however many strategies are behind.
         Index("ix_strategies_left", "stopped_at", postgresql_where=sql(LEFT)),
+        Index("ix_strategies_stopped_at", "stopped_at"),
         Index(
             "ix_strategies_oversold",
             "trading_day",
             postgresql_where=sql("sold_quantity > bought_quantity"),
+        ),
+        # Each worker asks every second which runs have not done what was due.
+        Index("ix_strategies_next_sale", "position", "sell_at", postgresql_where=sql("status = 'running'")),
+        Index(
+            "ix_strategies_next_buy",
+            "buy_at",
+            postgresql_where=sql("status = 'running' AND position = 'none'"),
         ),
     )
 
@@ -79,6 +89,19 @@ class StrategyRow(Base):
     """Shares of it that were gone at the broker before they could be sold."""
     bought_at: Mapped[datetime | None]
     """When its first share was filled: of two strategies on one symbol the earlier has the first claim."""
+    baseline: Mapped[int | None]
+    """The user's own shares before its purchase; NULL where the account could not be read then."""
+    baseline_holdings: Mapped[int | None]
+    """Shares of the symbol from before that day, as they were read with the baseline."""
+    missing_quantity: Mapped[int] = mapped_column(server_default=sql("0"))
+    """Shares that it holds and its account does not show, as soon as that is settled."""
+    missing_since: Mapped[datetime | None]
+    missing_note: Mapped[str | None]
+    """The user's warning about its account; NULL while the account shows what is held."""
+    oversold_quantity: Mapped[int] = mapped_column(server_default=sql("0"))
+    """Shares that the account is short of since its sale."""
+    unread_since: Mapped[datetime | None]
+    """Since when its account could not be read, once that has lasted."""
     entry_price: Mapped[Decimal | None]
     exit_price: Mapped[Decimal | None]
     kept: Mapped[bool] = mapped_column(server_default=sql("false"))
@@ -112,6 +135,22 @@ class StartRow(Base):
     release: Mapped[str | None]
     """Why a run of it sells nothing (`domain.run.Release`)."""
     written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class StopAskedRow(Base):
+    """A user's newest word to stop a strategy, of one START: a stalled run does not hear it."""
+
+    __tablename__ = "stops_asked"
+    __table_args__ = (Index("ix_stops_asked_asked_at", "asked_at"),)
+
+    strategy_id: Mapped[UUID] = mapped_column(
+        ForeignKey("strategies.strategy_id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
+    start_id: Mapped[UUID]
+    on_stop: Mapped[str]
+    """What becomes of the shares: "exit" or "keep"."""
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
 USED_IDS_KEY = "pk_used_strategy_ids"
@@ -149,6 +188,7 @@ class OrderRow(Base):
             "strategy_id",
             postgresql_where=sql("leg = 'entry' AND status IN ('sent', 'absent', 'open')"),
         ),
+        Index("ix_orders_unpriced", "filled_at", postgresql_where=sql(UNPRICED)),
         CheckConstraint("filled_quantity >= 0", name="filled_not_negative"),
     )
 
@@ -248,6 +288,8 @@ class WorkerRow(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     alive_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    build_id: Mapped[str] = mapped_column(server_default=sql("''"))
+    """Its version to Temporal; empty without versions."""
 
 
 class ReconcilerRound(Base):
@@ -305,6 +347,37 @@ class QuoteTurnRow(Base):
     heard_at: Mapped[datetime | None]
     """When the answer reached the process that asked, or sooner: never later."""
     prices: Mapped[dict[str, Any] | None]
+
+
+class AccountReadRow(Base):
+    """When an account that holds something is read next, and how its last reading ended.
+
+    All instants are by Postgres' clock.
+    """
+
+    __tablename__ = "account_reads"
+    __table_args__ = (Index("ix_account_reads_next_at", "next_at"),)
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True)
+    account: Mapped[str] = mapped_column(primary_key=True)
+    """As its orders name it; empty: whichever is connected."""
+    turn: Mapped[int] = mapped_column(BigInteger, server_default=sql("0"))
+    """Counts the readings: one that has passed to another process writes nothing more."""
+    next_at: Mapped[datetime]
+    taken_until: Mapped[datetime | None]
+    """Until when the process that took the turn has it; NULL: it is given back."""
+    tried_at: Mapped[datetime | None]
+    """When the last reading began."""
+    read_at: Mapped[datetime | None]
+    """When the last reading began that succeeded."""
+    foreign_at: Mapped[datetime | None]
+    """When an order of the account moved that is not this product's."""
+    failed_since: Mapped[datetime | None]
+    why: Mapped[str] = mapped_column(server_default="")
+    told: Mapped[bool] = mapped_column(server_default=sql("false"))
+    """An alert went out for this failure."""
+    shown: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sql("'{}'"))
+    """What the last reading showed of each strategy and is not settled yet."""
 
 
 class EventRow(Base):

@@ -125,3 +125,5 @@ class BrokerKeys(Base):
     login_dead: Mapped[bool] = mapped_column(server_default=sql("false"))
     connected_at: Mapped[datetime]
     token_expires_at: Mapped[datetime | None]
+    has_quotes: Mapped[bool | None]
+    """Whether its app may ask for prices: a plan without data may not. NULL where that is not known."""

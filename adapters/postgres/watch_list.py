@@ -11,13 +11,12 @@ from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import STRATEGY_CHANGED, NotifyListener
 from domain.ports import Digest
 from domain.strategy import Phase, Position
-from domain.watched_strategy import WatchedStrategy
+from domain.watched_strategy import AT_A_TIME, WatchedStrategy
 
 # The mark is a hash of the whole row, so that no writer can forget to move it.
 _ALL = "SELECT w.*, hash_record_extended(w, 0) AS mark FROM watched AS w"
 _SOME = "SELECT w.*, hash_record_extended(w, 0) AS mark FROM watched AS w WHERE strategy_id = ANY(:ids)"
 _DIGEST = "SELECT count(*), coalesce(sum(hash_record_extended(w, 0)), 0) FROM watched AS w"
-_AT_A_TIME = 200
 
 
 class PostgresWatchList:
@@ -45,8 +44,8 @@ class PostgresWatchList:
         async with self._store.read() as session:
             rows = (await session.execute(text(query), words)).mappings().all()
         watched = []
-        for start in range(0, len(rows), _AT_A_TIME):
-            watched += [_watched(row) for row in rows[start : start + _AT_A_TIME]]
+        for start in range(0, len(rows), AT_A_TIME):
+            watched += [_watched(row) for row in rows[start : start + AT_A_TIME]]
             await asyncio.sleep(0)  # ticks do not wait for ten thousand rows
         return watched
 

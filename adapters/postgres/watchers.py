@@ -1,12 +1,25 @@
-"""Stores when the reconciler and the backup last ran, and returns how long ago that was."""
+"""Stores when reconciler and backup last ran; returns their ages, and which workers are alive."""
 
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, func, select, text, update
 
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import BackupRow, ReconcilerRound
+from adapters.postgres.tables import BackupRow, ReconcilerRound, WorkerRow
+
+ALIVE_WITHIN = timedelta(seconds=10)
+"""A worker without a sign of life for so long takes no new run; one that is busy says that it lives."""
+
+_UNREAD_FOR = text(
+    """
+SELECT max(clock_timestamp() - greatest(account_reads.read_at, strategies.bought_at))
+FROM strategies LEFT JOIN starts ON starts.start_id = strategies.start_id
+    LEFT JOIN account_reads ON account_reads.user_id = strategies.user_id
+        AND account_reads.account = coalesce(starts.account, '')
+WHERE strategies.status = 'running' AND strategies.position = 'bought'
+"""
+)
 
 
 class Watchers:
@@ -20,6 +33,12 @@ class Watchers:
         async with self._store.work() as session:
             await session.execute(update(ReconcilerRound).values(ended_at=func.clock_timestamp()))
 
+    async def live_builds(self) -> frozenset[str]:
+        """Return the versions of the workers that are alive; empty of one without versions."""
+        query = select(WorkerRow.build_id).where(WorkerRow.alive_at > func.clock_timestamp() - ALIVE_WITHIN)
+        async with self._store.read() as session:
+            return frozenset(await session.scalars(query))
+
     async def round_age(self) -> timedelta | None:
         """Return how long ago the reconciler's last round ended; None when there was none."""
         return await self._age(select(func.clock_timestamp() - func.max(ReconcilerRound.ended_at)))
@@ -27,6 +46,12 @@ class Watchers:
     async def backup_age(self) -> timedelta | None:
         """Return how old the newest backup is; None when there is none."""
         return await self._age(select(func.clock_timestamp() - func.max(BackupRow.finished_at)))
+
+    async def account_age(self) -> timedelta | None:
+        """Return for how long the account was not read that waits longest; None where none holds shares."""
+        async with self._store.statement() as connection:
+            age: timedelta | None = (await connection.execute(_UNREAD_FOR)).scalar_one()
+        return age
 
     async def _age(self, query: Select[Any]) -> timedelta | None:
         async with self._store.read() as session:

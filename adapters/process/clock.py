@@ -1,4 +1,4 @@
-"""The wall clock, and sleeping until an instant of it."""
+"""The wall clock, the host's uptime, and sleeping until an instant."""
 
 import asyncio
 import time
@@ -6,6 +6,13 @@ from datetime import UTC, datetime
 
 LONGEST_STEP = 1.0
 """Seconds slept before the wall clock is read again: a clock set forward is noticed this late at most."""
+UPTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux' monotonic clock stands still while the host is suspended; this one counts on."""
+
+
+def uptime() -> float:
+    """Return the seconds since the host started, those it was suspended for included."""
+    return time.clock_gettime(UPTIME)
 
 
 class SystemClock:
@@ -15,7 +22,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return uptime()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

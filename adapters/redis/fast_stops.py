@@ -4,14 +4,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, RedisError
 
-from domain.errors import CacheUnavailable
+from adapters.redis.connection import once_more_when_closed, translated_errors
+from adapters.redis.keys import QUEUE, STOPLOSS
 
-QUEUE = "queue:orders"
-EVENT = "STOPLOSS"
 LONGEST = 100_000
 """Entries that are kept, about; one that was trimmed before it was read is put again, and signalled."""
 TOGETHER = 256
@@ -43,8 +39,7 @@ class RedisFastStops:
                 max_connections=2,
                 socket_timeout=ANSWER_SECONDS,
                 socket_connect_timeout=ANSWER_SECONDS,
-                # One more try at once, for a connection that died with the last server.
-                retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
+                retry=once_more_when_closed(),
             )
         )
 
@@ -61,7 +56,5 @@ class RedisFastStops:
             await self._call([str(one) for one in strategy_ids[start : start + TOGETHER]])
 
     async def _call(self, ids: list[str]) -> None:
-        try:
-            await self._put(keys=[QUEUE], args=[LONGEST, EVENT, *ids])
-        except (RedisError, OSError) as error:
-            raise CacheUnavailable(f"Redis did not answer ({type(error).__name__})") from error
+        async with translated_errors():
+            await self._put(keys=[QUEUE], args=[LONGEST, STOPLOSS, *ids])

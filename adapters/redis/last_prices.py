@@ -6,8 +6,9 @@ from uuid import UUID
 
 from redis.asyncio import Redis
 
-from adapters.redis.connection import connect, translated_errors
-from adapters.redis.runtime_cache import ANSWER_SECONDS, RedisRuntimeCache
+from adapters.redis.connection import ANSWER_SECONDS, connect, translated_errors
+from adapters.redis.keys import symbol_key
+from adapters.redis.runtime_cache import RedisRuntimeCache
 
 LOOKED_AT = 5
 """Strategies of one symbol that are asked for its price: any of them has it."""
@@ -26,7 +27,7 @@ class RedisLastPrices:
         return cls(connect(url, ANSWER_SECONDS))
 
     async def ping(self) -> None:
-        """Return when Redis answers."""
+        """Return when Redis answers and takes what is written."""
         await self._cache.ping()
 
     async def close(self) -> None:
@@ -38,8 +39,7 @@ class RedisLastPrices:
 
     async def of_symbol(self, exchange: str, symbol: str) -> Decimal | None:
         """Return the last price of a symbol that a running strategy watches."""
-        name = symbol if exchange == "NSE" else f"{exchange}:{symbol}"
         async with translated_errors():
-            members = await self._redis.srandmember(f"symbol:{name}:strategies", LOOKED_AT)
+            members = await self._redis.srandmember(symbol_key(exchange, symbol), LOOKED_AT)
         prices = await self.last_prices([UUID(str(member)) for member in members or []])
         return next(iter(prices.values()), None)

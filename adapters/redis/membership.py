@@ -3,15 +3,11 @@
 from collections.abc import Mapping
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError
 
-from adapters.redis.connection import connect, translated_errors
-from domain.ports import Standing
+from adapters.redis.connection import connect, once_more_when_closed, translated_errors
+from adapters.redis.keys import LISTENERS
+from domain.ports import ListenerState
 
-KEY = "listeners"
-"""member → `standing|epoch milliseconds of expiry`"""
 ANSWER_SECONDS = 0.4
 _FORGOTTEN_MS = 60_000
 
@@ -22,10 +18,10 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. '|' .. string.format('%.0f', now
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 local living, rows = {}, redis.call('HGETALL', KEYS[1])
 for i = 1, #rows, 2 do
-  local standing, expires = string.match(rows[i + 1], '^(.*)|(%d+)$')
+  local state, expires = string.match(rows[i + 1], '^(.*)|(%d+)$')
   if expires and tonumber(expires) > now then
     living[#living + 1] = rows[i]
-    living[#living + 1] = standing
+    living[#living + 1] = state
   else
     redis.call('HDEL', KEYS[1], rows[i])
   end
@@ -44,19 +40,19 @@ class RedisMembers:
     @classmethod
     def connect(cls, url: str) -> "RedisMembers":
         """Return leases on `redis://host:port/db`; connects when first used."""
-        return cls(connect(url, ANSWER_SECONDS, Retry(NoBackoff(), 1, supported_errors=(ConnectionError,))))
+        return cls(connect(url, ANSWER_SECONDS, once_more_when_closed()))
 
     async def close(self) -> None:
         await self._redis.aclose()
 
-    async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
+    async def renew(self, member: str, state: ListenerState, seconds: float) -> Mapping[str, ListenerState]:
         """Hold a lease for `seconds` and return all current holders. Raises `CacheUnavailable`."""
         async with translated_errors():
-            words = [member, standing.value, int(seconds * 1000), _FORGOTTEN_MS]
-            rows = await self._renew(keys=[KEY], args=words)
-        return {one: Standing(found) for one, found in zip(rows[::2], rows[1::2], strict=True)}
+            words = [member, state.value, int(seconds * 1000), _FORGOTTEN_MS]
+            rows = await self._renew(keys=[LISTENERS], args=words)
+        return {one: ListenerState(found) for one, found in zip(rows[::2], rows[1::2], strict=True)}
 
     async def leave(self, member: str) -> None:
         """End a lease. Raises `CacheUnavailable`."""
         async with translated_errors():
-            await self._redis.hdel(KEY, member)
+            await self._redis.hdel(LISTENERS, member)

@@ -20,11 +20,12 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from adapters.redis.connection import ANSWER_SECONDS
+from adapters.redis.keys import THROTTLE
+
 CONNECTIONS = 10
-ANSWER_SECONDS = 1.0
 AWAY_SECONDS = 5.0
 """After Redis did not answer it is left alone for so long, so that not every call waits for it."""
-PREFIX = "throttle"
 _log = structlog.get_logger(__name__)
 
 
@@ -55,7 +56,7 @@ class Limiter:
                 "async+redis://",  # its connections are those of the pool
                 implementation="redispy",
                 wrap_exceptions=True,
-                key_prefix=PREFIX,
+                key_prefix=THROTTLE,
                 connection_pool=self._connections,  # type: ignore[arg-type]
             )
         )

@@ -7,27 +7,22 @@ exchanges than NSE: symbol:BSE:TCS:strategies
 An unknown value is an empty string. `lock_state` is `false`, or `owner|epoch milliseconds of expiry`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from functools import lru_cache
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError
 
-from adapters.redis.connection import translated_errors
+from adapters.redis.connection import ANSWER_SECONDS, once_more_when_closed, probe, translated_errors
+from adapters.redis.keys import cached_runtime_key, runtime_key, strategy_key, symbol_key
 from domain.money import price_of
 from domain.ports import RuntimeUpdate
 from domain.session import clock_text
 from domain.strategy import Position, Status, Strategy
 
-ANSWER_SECONDS = 1.0
-"""Redis answers in less than a millisecond or is in trouble; no order waits for it."""
 BATCH = 500
 """Keys per script call: Redis serves no other client while a script runs."""
 CONNECTIONS = 16
@@ -50,6 +45,13 @@ for i = 1, #ARGV, 2 do
     if redis.call('EXISTS', KEYS[at]) == 1 then redis.call('HSET', KEYS[at], 'last_price', ARGV[i + 1]) end
   end
 end
+"""
+_DIFFERING = """
+local found = {}
+for i = 1, #KEYS do
+  if redis.call('HGET', KEYS[i], 'position') ~= ARGV[i] then found[#found + 1] = i end
+end
+return found
 """
 # The server's own clock decides about an expiry: hosts disagree. Without the key (flushed, stopped) the lock
 # is granted and nothing is written: the lock only spares work, and a stopped strategy must not come back.
@@ -78,6 +80,7 @@ class RedisRuntimeCache:
         self._redis = redis
         self._update = redis.register_script(_UPDATE)
         self._set_prices = redis.register_script(_SET_PRICES)
+        self._differing = redis.register_script(_DIFFERING)
         self._lock = redis.register_script(_LOCK)
         self._unlock = redis.register_script(_UNLOCK)
 
@@ -92,9 +95,7 @@ class RedisRuntimeCache:
             timeout=CONNECTION_SECONDS,
             socket_timeout=ANSWER_SECONDS,
             socket_connect_timeout=ANSWER_SECONDS,
-            # One more try at once, for a pooled connection that died with the last server; the client's
-            # own default waits for seconds, which an exit does not have.
-            retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
+            retry=once_more_when_closed(),
         )
         return cls(Redis.from_pool(pool))
 
@@ -102,9 +103,8 @@ class RedisRuntimeCache:
         await self._redis.aclose()
 
     async def ping(self) -> None:
-        """Return when Redis answers."""
-        async with translated_errors():
-            await self._redis.execute_command("PING")  # type: ignore[no-untyped-call]
+        """Return when Redis answers and takes what is written."""
+        await probe(self._redis)
 
     async def load(self, strategy: Strategy, status: Status, position: Position) -> None:
         """Create the strategy's keys in one transaction.
@@ -113,13 +113,13 @@ class RedisRuntimeCache:
         """
         runtime = runtime_key(strategy.strategy_id)
         async with translated_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(f"strategy:{strategy.strategy_id}", mapping=_strategy_fields(strategy, status))
+            pipe.hset(strategy_key(strategy.strategy_id), mapping=_strategy_fields(strategy, status))
             if position is Position.NONE:
                 pipe.delete(runtime)
             pipe.hset(runtime, "position", position.value)
             for field, value in _FRESH_RUNTIME.items():
                 pipe.hsetnx(runtime, field, value)
-            pipe.sadd(symbol_key(strategy), str(strategy.strategy_id))
+            pipe.sadd(symbol_key(strategy.exchange, strategy.symbol), str(strategy.strategy_id))
             await pipe.execute()
 
     async def update(self, strategy_id: UUID, update: RuntimeUpdate) -> None:
@@ -140,7 +140,9 @@ class RedisRuntimeCache:
                 args: list[str | int] = []
                 for price, run in groupby(batch, key=itemgetter(1)):
                     args += [sum(1 for _ in run), format(price, "f")]
-                await self._set_prices(keys=[_key_of(strategy_id) for strategy_id, _ in batch], args=args)
+                await self._set_prices(
+                    keys=[cached_runtime_key(strategy_id) for strategy_id, _ in batch], args=args
+                )
 
     async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
         """Return the last prices that are known; a strategy without one is absent."""
@@ -155,21 +157,21 @@ class RedisRuntimeCache:
     async def drop(self, strategy: Strategy) -> None:
         """Delete the strategy's keys in one transaction."""
         async with translated_errors(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.delete(f"strategy:{strategy.strategy_id}", runtime_key(strategy.strategy_id))
-            pipe.srem(symbol_key(strategy), str(strategy.strategy_id))
+            pipe.delete(strategy_key(strategy.strategy_id), runtime_key(strategy.strategy_id))
+            pipe.srem(symbol_key(strategy.exchange, strategy.symbol), str(strategy.strategy_id))
             await pipe.execute()
 
-    async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
-        """Return the strategies without `runtime:{id}`."""
-        keys = [runtime_key(strategy_id) for strategy_id in strategy_ids]
-        async with translated_errors():
-            if not keys or await self._redis.exists(*keys) == len(keys):
-                return frozenset()  # one question for all of them, since nearly always none is missing
-        async with translated_errors(), self._redis.pipeline(transaction=False) as pipe:
-            for key in keys:
-                pipe.exists(key)
-            there = await pipe.execute()
-        return frozenset(one for one, found in zip(strategy_ids, there, strict=True) if not found)
+    async def differing(self, positions: Mapping[UUID, Position]) -> frozenset[UUID]:
+        """Return the strategies without `runtime:{id}`, and those whose position there is another one."""
+        ids = list(positions)
+        if not ids:
+            return frozenset()
+        async with translated_errors():  # one question for all of them, since nearly always none differs
+            found = await self._differing(
+                keys=[runtime_key(strategy_id) for strategy_id in ids],
+                args=[positions[strategy_id].value for strategy_id in ids],
+            )
+        return frozenset(ids[number - 1] for number in found)
 
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
         """Take `lock_state` for `owner`; True when it is held now, and when there is no state to lock."""
@@ -181,22 +183,6 @@ class RedisRuntimeCache:
         """Release the lock if `owner` still has it."""
         async with translated_errors():
             await self._unlock(keys=[runtime_key(strategy_id)], args=[owner])
-
-
-def runtime_key(strategy_id: UUID) -> str:
-    return f"runtime:{strategy_id}"
-
-
-@lru_cache(maxsize=50_000)
-def _key_of(strategy_id: UUID) -> str:
-    """Return the strategy's key, cached: formatting an id costs more than remembering it."""
-    return runtime_key(strategy_id)
-
-
-def symbol_key(strategy: Strategy) -> str:
-    """Return `symbol:TCS:strategies`, or `symbol:BSE:TCS:strategies` off NSE."""
-    name = strategy.symbol if strategy.exchange == "NSE" else strategy.instrument
-    return f"symbol:{name}:strategies"
 
 
 def _strategy_fields(strategy: Strategy, status: Status) -> Mapping[Any, Any]:

@@ -5,19 +5,17 @@ from typing import Any, Self
 from uuid import UUID
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ResponseError
 
-from domain.errors import CacheUnavailable
+from adapters.redis.connection import translated_errors
+from adapters.redis.keys import QUEUE, STOPLOSS, WORKERS
 
-QUEUE = "queue:orders"
-GROUP = "workers"
 AT_ONCE = 256
 """Sales that are read, claimed and sent together."""
 WAIT_MS = 1000
 """Well below the client's socket timeout: a longer blocking read would end in its error."""
 FRESH_MS = 1000
 """An older event is its run's alone: see `domain.scheduled_order.EXIT_SENT_WITHIN`."""
-STOPLOSS = "STOPLOSS"
 
 
 class RedisStopQueue:
@@ -38,18 +36,14 @@ class RedisStopQueue:
 
     async def take(self) -> Sequence[UUID]:
         """Wait up to a second for events; return the strategies of the fresh ones, in order."""
-        try:
+        async with translated_errors():
             found = await self._read()
             return await self._fresh(found) if found else ()
-        except (RedisError, OSError, TimeoutError) as away:
-            raise CacheUnavailable(f"Redis did not answer ({type(away).__name__})") from away
 
     async def waiting(self) -> int:
         """Return how many events no worker has taken. Raises `CacheUnavailable`."""
-        try:
+        async with translated_errors():
             return int(await self._redis.xlen(QUEUE))
-        except (RedisError, OSError, TimeoutError) as away:
-            raise CacheUnavailable(f"Redis did not answer ({type(away).__name__})") from away
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -57,7 +51,7 @@ class RedisStopQueue:
     async def _read(self) -> list[tuple[str, dict[str, str]]]:
         try:
             streams: Any = await self._redis.xreadgroup(
-                GROUP, self._worker, {QUEUE: ">"}, count=AT_ONCE, block=WAIT_MS, noack=True
+                WORKERS, self._worker, {QUEUE: ">"}, count=AT_ONCE, block=WAIT_MS, noack=True
             )
         except ResponseError as missing:
             if "NOGROUP" not in str(missing):
@@ -69,7 +63,7 @@ class RedisStopQueue:
     async def _make_group(self) -> None:
         """Create the consumer group and the stream: at the start, and after Redis was flushed."""
         try:
-            await self._redis.xgroup_create(QUEUE, GROUP, id="0", mkstream=True)
+            await self._redis.xgroup_create(QUEUE, WORKERS, id="0", mkstream=True)
         except ResponseError as exists:
             if "BUSYGROUP" not in str(exists):
                 raise

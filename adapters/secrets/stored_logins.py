@@ -40,14 +40,17 @@ class StoredLogins:
         keys = await self._credentials.read(request.user_id)
         if keys is None:
             return LoginResult(LoginStatus.NOT_CONNECTED, "no broker account is connected")
-        session = await self._session(keys, request)
+        api_key = await self._open(keys.api_key, keys.user_id, "api_key")
+        session = await self._session(keys, request, api_key)
         if session.broker_user_id != keys.broker_user_id:
             return LoginResult(LoginStatus.OTHER_USER, "this is a login of another broker account")
-        return await self._store(keys, session)
+        proxies = self._egress.proxies_of(keys.user_id)
+        return await self._store(
+            keys, session, await self._kite.has_quotes(api_key, session.access_token, proxies)
+        )
 
-    async def _session(self, keys: SealedKeys, request: LoginRequest) -> KiteSession:
+    async def _session(self, keys: SealedKeys, request: LoginRequest, api_key: str) -> KiteSession:
         token = await self._open(_bytes(request.sealed_token), request.user_id, request.kind)
-        api_key = await self._open(keys.api_key, keys.user_id, "api_key")
         proxies = self._egress.proxies_of(keys.user_id)
         if request.kind is LoginKind.REQUEST_TOKEN:
             secret = await self._open(keys.api_secret, keys.user_id, "api_secret")
@@ -55,7 +58,7 @@ class StoredLogins:
         profile = await self._kite.profile(api_key, token, proxies)
         return KiteSession(token, profile.broker_user_id, profile.user_name)
 
-    async def _store(self, keys: SealedKeys, session: KiteSession) -> LoginResult:
+    async def _store(self, keys: SealedKeys, session: KiteSession, has_quotes: bool | None) -> LoginResult:
         sealed = self._opener.sealer().seal(session.access_token, user_id=keys.user_id, field="access_token")
         expires_at = token_expiry(self._clock.now())
         version = await self._credentials.store_login(
@@ -64,6 +67,7 @@ class StoredLogins:
             expires_at,
             broker_user_id=session.broker_user_id,
             user_name=session.user_name,
+            has_quotes=has_quotes,
         )
         if version is None:
             return LoginResult(LoginStatus.NOT_CONNECTED, "the broker account was disconnected meanwhile")

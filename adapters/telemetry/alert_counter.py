@@ -9,6 +9,7 @@ KINDS = (
     *("redis_down", "postgres_down", "temporal_down", "redis_back", "postgres_back", "temporal_back"),
     *("feed_lost", "stop_unwatched", "missed", "order_failed", "order_rejected", "emergency_exit"),
     "exit_needs_login",
+    *("disk_low", "disk_back"),
     *("exit_needs_account", "foreign_start"),
     *(
         "exit_overdue",
@@ -16,11 +17,15 @@ KINDS = (
         "position_left",
         "sale_missed",
         "closed_outside",
+        "account_differs",
+        "account_unread",
+        "oversold",
         "login_needed",
         "run_terminated",
         "late_entry",
         "late_exit",
         "run_fault",
+        "run_overdue",
         "calendar_unknown",
     ),
 )

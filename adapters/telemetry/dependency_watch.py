@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
 import structlog
-from temporalio.client import Client
 
-from domain.errors import Unavailable
+from domain.errors import StandsStill, Unavailable
+from domain.part_refusal import help_with, refused
 from domain.ports import Alerts, Clock
 from domain.run import Alarm
 from domain.session import exchange_time
@@ -32,15 +32,22 @@ class Dependency:
     name: str
     ask: Callable[[], Awaitable[object]]
     meaning: str
+    ill: str = "down"
+    """The second half of its alarm's kind."""
+    came_back: Callable[[], Awaitable[object]] | None = None
+    """Called when it is back: what it refused meanwhile is to be written again."""
 
 
-def redis_dependency(ask: Callable[[], Awaitable[object]]) -> Dependency:
+def redis_dependency(
+    ask: Callable[[], Awaitable[object]], came_back: Callable[[], Awaitable[object]] | None = None
+) -> Dependency:
+    """`came_back` has what it missed written again."""
     return Dependency(
         "redis",
         "Redis",
         ask,
-        "Nothing is bought until it is back; stops are watched and exits go on. Start it again, or see to "
-        "STOPWATCH_REDIS_URL.",
+        "Nothing is bought until it is back; stops are watched and exits go on. ",
+        came_back=came_back,
     )
 
 
@@ -49,23 +56,29 @@ def postgres_dependency(ask: Callable[[], Awaitable[object]]) -> Dependency:
         "postgres",
         "Postgres",
         ask,
-        "Nothing is bought until it is back, the API answers 503, and exits go on without it, more slowly. "
-        "Start it again, or see to STOPWATCH_DATABASE_URL_WORKER.",
+        "Nothing is bought until it is back, the API answers 503, and exits go on without it, more slowly. ",
     )
 
 
-def temporal_dependency(client: Client) -> Dependency:
-    async def ask() -> None:
-        if not await client.service_client.check_health(timeout=timedelta(seconds=ANSWER_SECONDS)):
-            raise Unavailable("Temporal reports that it is not serving")
+def disk_dependency(ask: Callable[[], Awaitable[object]]) -> Dependency:
+    return Dependency("disk", "The disk", ask, "", ill="low")
 
+
+_START = {
+    "redis": "Start it again, or see to STOPWATCH_REDIS_URL.",
+    "postgres": "Start it again, or see to STOPWATCH_DATABASE_URL_WORKER.",
+}
+"""What to do about a part that does not answer at all."""
+
+
+def temporal_dependency(ask: Callable[[], Awaitable[object]]) -> Dependency:
     return Dependency(
         "temporal",
         "Temporal",
         ask,
-        "No run goes on until it is back: nothing is bought, and nothing sold but what was on its way; the "
-        "listener keeps signalling stops. Look at the positions yourself if it lasts, and start it again, or "
-        "see to STOPWATCH_TEMPORAL_ADDRESS.",
+        "No run goes on until it is back: nothing more is bought. What hits its stop is sold by the workers, "
+        "and what is due half a minute after its time, without their runs. Look at the positions yourself if "
+        "it lasts, and start it again, or see to STOPWATCH_TEMPORAL_ADDRESS.",
     )
 
 
@@ -73,6 +86,16 @@ class _Answer(Enum):
     YES = "yes"
     NO = "no"
     UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ill:
+    """Why a dependency is down: the end of a sentence that begins with its name, and what to do."""
+
+    words: str = "does not answer"
+    help: str = ""
+    told: str = ""
+    """Its own sentence, where it has one."""
 
 
 class DependencyWatch:
@@ -86,7 +109,16 @@ class DependencyWatch:
         self._alerts = alerts
         self._clock = clock
         self._abandoned: set[asyncio.Future[object]] = set()
+        self._found: dict[str, _Ill] = {}
         self.down: dict[str, datetime] = {}
+
+    def ill(self) -> dict[str, str]:
+        """Return what is down, each with why and since when, for a process's readiness."""
+        return {
+            kind: self._found[kind].told
+            or f"{self._found[kind].words}, since {exchange_time(since):%H:%M:%S}. {self._found[kind].help}"
+            for kind, since in self.down.items()
+        }
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -110,8 +142,10 @@ class DependencyWatch:
             answer = await self._asked(dependency)
         if answer is _Answer.NO and dependency.kind not in self.down:
             self.down[dependency.kind] = since
-            await self._alerts.raise_(_down(dependency, since))
+            await self._alerts.raise_(_down(dependency, since, self._found[dependency.kind]))
         elif answer is _Answer.YES and dependency.kind in self.down:
+            if dependency.came_back is not None:
+                await dependency.came_back()  # where that fails, it is down still
             await self._alerts.raise_(_back(dependency, self.down.pop(dependency.kind), self._clock.now()))
 
     async def _asked(self, dependency: Dependency) -> _Answer:
@@ -125,6 +159,7 @@ class DependencyWatch:
             return _Answer.YES
         if self._clock.monotonic() - began > ANSWER_SECONDS + STALL_SECONDS:
             return _Answer.UNCLEAR
+        self._found[dependency.kind] = _why(dependency, asking)
         if dependency.kind not in self.down:
             log.info("a dependency does not answer", part=dependency.kind, error=_reason(asking))
         return _Answer.NO
@@ -148,18 +183,28 @@ def _reason(asking: "asyncio.Future[object]") -> str:
     return type(asking.exception()).__name__
 
 
-def _down(dependency: Dependency, since: datetime) -> Alarm:
-    return Alarm(
-        f"{dependency.kind}_down",
-        f"{dependency.name} does not answer since {exchange_time(since):%H:%M:%S}. {dependency.meaning}",
-        data={"since": since.isoformat()},
-    )
+def _why(dependency: Dependency, asking: "asyncio.Future[object]") -> _Ill:
+    start = _START.get(dependency.kind, "")
+    if not asking.done() or asking.cancelled():
+        return _Ill(help=start)
+    error = asking.exception()
+    if isinstance(error, StandsStill):
+        return _Ill(told=str(error))
+    if isinstance(error, Unavailable) and error.refusal is not None:
+        return _Ill(refused(error.refusal), help_with(error.refusal))
+    return _Ill(help=start)
+
+
+def _down(dependency: Dependency, since: datetime, why: _Ill) -> Alarm:
+    since_then = f"since {exchange_time(since):%H:%M:%S}"
+    told = why.told or f"{dependency.name} {why.words}, {since_then}. {dependency.meaning}{why.help}"
+    return Alarm(f"{dependency.kind}_{dependency.ill}", told, data={"since": since.isoformat()})
 
 
 def _back(dependency: Dependency, since: datetime, now: datetime) -> Alarm:
     away = (now - since).total_seconds()
     return Alarm(
         f"{dependency.kind}_back",
-        f"{dependency.name} answers again, after {away:.0f} s.",
+        f"{dependency.name} is well again, after {away:.0f} s.",
         data={"since": since.isoformat(), "seconds": f"{away:.1f}"},
     )

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.watchers import Watchers
 from domain.errors import Unavailable
-from domain.ports import Clock
+from domain.ports import Clock, OverdueRuns
 from domain.reconciler import why_still
 
 EVERY = 15.0
@@ -39,7 +39,7 @@ class OperationsMetrics:
         )
         self.left = gauge("positions_left", "Stopped strategies that hold shares nobody chose to keep")
         self.oversold = gauge(
-            "positions_oversold", "Stopped strategies that sold more today than they bought"
+            "positions_oversold", "Strategies that sold more today than they bought, or than the account had"
         )
         self.logins_today = gauge(
             "logins_needed", "Orders due later today whose login does not last until then"
@@ -48,6 +48,15 @@ class OperationsMetrics:
         self.stuck = gauge("runs_stuck", "Runs whose own steps fail again and again in Temporal")
         self.round_age = gauge(
             "reconciler_age_seconds", "Seconds since the reconciler last went round; infinite: never"
+        )
+        self.account_age = gauge(
+            "account_read_age_seconds", "Seconds since the account that waits longest was read; 0: none holds"
+        )
+        self.overdue = gauge(
+            "runs_overdue", "Runs that have not done what was due, as `stopwatch positions` lists them"
+        )
+        self.step_age = gauge(
+            "run_step_age_seconds", "Seconds since the longest overdue step of a run was due; 0: none is"
         )
         self.backup_age = gauge(
             "backup_age_seconds", "Seconds since the newest checked backup was written; infinite: never"
@@ -71,6 +80,7 @@ class OperationsWatch:
         stuck: Callable[[], Awaitable[int]],
         clock: Clock,
         watchers: Watchers,
+        overdue_runs: OverdueRuns,
     ) -> None:
         self._numbers = numbers
         self._operator_alerts = operator_alerts
@@ -78,6 +88,7 @@ class OperationsWatch:
         self._stuck = stuck
         self._clock = clock
         self._watchers = watchers
+        self._overdue_runs = overdue_runs
         self._began = clock.monotonic()
         self.still: str | None = None
 
@@ -102,7 +113,9 @@ class OperationsWatch:
             await self._read(numbers.queued, self._queued),
             await self._read(numbers.stuck, self._stuck),
             await self._read(numbers.round_age, self._round_age),
+            await self._read(numbers.account_age, self._account_age),
             await self._read(numbers.backup_age, self._backup_age),
+            await self._read_overdue(),
         ]
         if all(read):
             numbers.read_at.set(self._clock.now().timestamp())
@@ -114,7 +127,9 @@ class OperationsWatch:
         return len(await self._operator_alerts.left_over())
 
     async def _oversold(self) -> int:
-        return len(await self._operator_alerts.sold_twice())
+        differing = await self._operator_alerts.differing()
+        short = sum(one.kind == "oversold" for one in differing)
+        return short + len(await self._operator_alerts.sold_twice())
 
     async def _round_age(self) -> float:
         self.still = None  # unknown, unless the next line finds out
@@ -122,8 +137,24 @@ class OperationsWatch:
         self.still = why_still(age, timedelta(seconds=self._clock.monotonic() - self._began))
         return _seconds(age)
 
+    async def _account_age(self) -> float:
+        age = await self._watchers.account_age()
+        return age.total_seconds() if age is not None else 0.0
+
     async def _backup_age(self) -> float:
         return _seconds(await self._watchers.backup_age())
+
+    async def _read_overdue(self) -> bool:
+        numbers, now = self._numbers, self._clock.now()
+        try:
+            overdue = await self._overdue_runs.overdue()
+        except Unavailable:
+            numbers.overdue.set(math.nan)
+            numbers.step_age.set(math.nan)
+            return False
+        numbers.overdue.set(len(overdue))
+        numbers.step_age.set(max((now - run.due_at).total_seconds() for run in overdue) if overdue else 0)
+        return True
 
     async def _read_logins(self) -> bool:
         now = self._clock.now()

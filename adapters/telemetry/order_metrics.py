@@ -6,6 +6,7 @@ from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
 from domain.order import Attempt, Leg, OrderStatus
 from domain.outcome import Denied, PlaceOutcome
+from domain.run import SaleLine
 from domain.strategy import Outcome
 
 OUTCOMES = ("accepted", "rejected", "denied", "unknown")
@@ -55,10 +56,10 @@ class MeteredOrderLog(PostgresOrderLog):
         super().__init__(store)
         self._numbers = numbers
 
-    async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
+    async def answer(self, attempt: Attempt, outcome: PlaceOutcome, why: SaleLine | None = None) -> Attempt:
         """Write the outcome of sending, and count it, written or not."""
         self._numbers.answered(attempt, outcome)
-        return await super().answer(attempt, outcome)
+        return await super().answer(attempt, outcome, why)
 
     async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
         """Mark an intent that was never sent as not placed, and count it once."""

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from adapters.postgres.engine import Store
 from adapters.telemetry.alert_counter import CountedAlerts
 from adapters.telemetry.dependency_watch import DependencyWatch
+from adapters.telemetry.disk import Disk
 from adapters.telemetry.metrics_server import serving
 from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
 from adapters.telemetry.order_metrics import MeteredOrderLog, OrderNumbers
@@ -35,6 +36,12 @@ class WorkerMetrics:
         self._scheduled = Gauge(
             "stopwatch_orders_held", "Orders this worker holds for their instant", registry=self.registry
         )
+        self._disk_free = Gauge(
+            "stopwatch_disk_free_bytes", "Bytes left on the disk of the data", registry=self.registry
+        )
+        self._disk_size = Gauge(
+            "stopwatch_disk_bytes", "Size of the disk of the data", registry=self.registry
+        )
         self._up = Gauge(
             "stopwatch_part_up", "1 while the part answers this worker", ("part",), registry=self.registry
         )
@@ -47,8 +54,10 @@ class WorkerMetrics:
         """Return these alerts, counted; call it once a process."""
         return CountedAlerts(alerts, self.registry)
 
-    def show(self, scheduled: ScheduledOrderCount, down: Collection[str]) -> None:
-        """Have each scrape read how many orders are scheduled, and which dependencies are `down`."""
+    def show(self, scheduled: ScheduledOrderCount, down: Collection[str], disk: Disk) -> None:
+        """Have each scrape read how many orders are scheduled, what is `down`, and how full the disk is."""
+        self._disk_free.set_function(disk.free)
+        self._disk_size.set_function(disk.size)
         self._scheduled.set_function(lambda: len(scheduled))
         for dependency in DEPENDENCIES:
             self._up.labels(dependency).set_function(_up(dependency, down))
@@ -66,8 +75,7 @@ class WorkerMetrics:
             return
 
         async def ill() -> dict[str, str]:
-            down = {kind: f"no answer since {since.isoformat()}" for kind, since in watch.down.items()}
-            return down | ({"reconciler": operations.still} if operations.still else {})
+            return watch.ill() | ({"reconciler": operations.still} if operations.still else {})
 
         reading = asyncio.create_task(operations.run())
         try:

@@ -1,7 +1,7 @@
 """Connects to Temporal, with one data converter for client, worker, listener, tests and replay."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -81,6 +81,24 @@ class TemporalAddress:
             _open_text(settings.payload_keys),
             settings.payload_plain == "taken",
         )
+
+
+def address_in(environment: Mapping[str, str]) -> TemporalAddress | None:
+    """Read the address from an environment, as commands have it; None where none is given."""
+    target = environment.get("STOPWATCH_TEMPORAL_ADDRESS")
+    if not target:
+        return None
+    files = (environment.get(f"STOPWATCH_TEMPORAL_TLS_{name}") for name in ("CERT", "KEY", "CA"))
+    cert, key, authority = (Path(file) if file else None for file in files)
+    return TemporalAddress(
+        target,
+        environment.get("STOPWATCH_TEMPORAL_NAMESPACE") or "default",
+        cert,
+        key,
+        environment.get("STOPWATCH_TEMPORAL_API_KEY") or None,
+        authority,
+        environment.get("STOPWATCH_PAYLOAD_KEYS") or None,
+    )
 
 
 def data_converter(payload_keys: str | None, *, take_plain: bool = False) -> DataConverter:

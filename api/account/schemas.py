@@ -43,7 +43,8 @@ class LimitsOut(ResponseBody):
 class AccountOut(ResponseBody):
     """`kill_switch` is the user's own, `operator` the operator's for this user, `system` for all users;
     `selling` counts the strategies that the call has told to sell and that took it, `untold` those that run
-    on and could not be told: they are told again within seconds while the switch is on."""
+    on and could not be told: they are told again within seconds while the switch is on, and workers sell
+    without them. `sold` counts those that held shares and hold none any more."""
 
     kill_switch: SwitchOut
     operator: SwitchOut
@@ -51,6 +52,7 @@ class AccountOut(ResponseBody):
     limits: LimitsOut
     selling: int = 0
     untold: int = 0
+    sold: int = 0
 
 
 class AuditOut(ResponseBody):

@@ -27,4 +27,5 @@ async def shown(store: Store, user_id: UUID, sales: SaleCounts = _NONE) -> Accou
         ),
         selling=sales.selling,
         untold=sales.untold,
+        sold=sales.sold,
     )

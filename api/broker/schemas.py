@@ -25,6 +25,7 @@ class BrokerOut(ResponseBody):
     status: Literal["connected", "login_needed", "none"]
     connected_at: datetime | None = None
     token_expires_at: datetime | None = None
+    warnings: list[str] = Field(default_factory=list)
 
 
 class LoginUrlOut(ResponseBody):

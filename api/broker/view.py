@@ -4,6 +4,7 @@ from datetime import datetime
 
 from adapters.postgres.accounts import BrokerAccount
 from api.broker.schemas import BrokerOut
+from domain.broker_login import NO_QUOTES
 
 
 def shown(account: BrokerAccount | None, now: datetime) -> BrokerOut:
@@ -17,4 +18,5 @@ def shown(account: BrokerAccount | None, now: datetime) -> BrokerOut:
         status="connected" if account.alive_at(now) else "login_needed",
         connected_at=account.connected_at,
         token_expires_at=account.token_expires_at,
+        warnings=[NO_QUOTES] if account.has_quotes is False else [],
     )

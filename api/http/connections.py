@@ -5,11 +5,11 @@ header without an end, would keep a connection, or memory, for as long as it lik
 """
 
 import asyncio
-import resource
 from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from adapters.process.open_files import allow_open_files
 from api.http.errors import MEDIA_TYPE
 from api.http.json_answer import to_json
 from services.errors import RETRY_SECONDS
@@ -20,7 +20,6 @@ HEAD_LIMIT = 32 * 1024
 """Bytes of a request line and headers; a token and what proxies add is 2 KB."""
 OWN_FILES = 256
 """File descriptors left for Postgres, Redis, Temporal, logs."""
-WANTED_FILES = 65_536
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -112,13 +111,7 @@ def most_connections() -> int:
 
     Beyond it the server could not even say no: accepting fails, and so does every call to Postgres.
     """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = WANTED_FILES if hard == resource.RLIM_INFINITY else min(hard, WANTED_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    files = WANTED_FILES if soft == resource.RLIM_INFINITY else soft
-    return max(files - OWN_FILES, 16)
+    return max(allow_open_files() - OWN_FILES, 16)
 
 
 _FULL = "There are too many connections at the moment. Try again in a few seconds."

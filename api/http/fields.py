@@ -10,10 +10,11 @@ import email_validator
 from pydantic import BeforeValidator, StrictStr, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from domain.money import PAISA
+
 LARGEST_PRICE = Decimal(10_000_000)
 LARGEST_QUANTITY = 10_000_000
 LARGEST_AMOUNT = Decimal(100_000_000_000)
-_PAISA = Decimal("0.01")
 _STORED_PRICE = Decimal("0.000001")
 _BELOW = ".example"
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
@@ -36,7 +37,7 @@ def _rupees(value: object) -> Decimal:
         raise PydanticCustomError("not_a_number", "must be an amount in rupees, such as 25000")
     if not 0 < value <= LARGEST_AMOUNT:
         raise PydanticCustomError("out_of_range", f"must be above 0 and at most {LARGEST_AMOUNT}")
-    return Decimal(value).quantize(_PAISA, ROUND_HALF_EVEN) or _PAISA
+    return Decimal(value).quantize(PAISA, ROUND_HALF_EVEN) or PAISA
 
 
 def _quantity(value: object) -> int:

@@ -12,7 +12,8 @@ from api.http.errors import problem_of
 from api.http.json_answer import json_response
 from api.http.metrics import CONTENT_TYPE
 from api.http.ports import Check
-from domain.errors import StandsStill
+from domain.errors import StandsStill, Unavailable
+from domain.part_refusal import help_with, refused
 from services.errors import FieldError, TryLater
 
 CHECK_SECONDS = 2.0
@@ -28,7 +29,7 @@ async def live() -> Response:
 
 @router.get("/health/ready")
 async def ready(deps: DependenciesDep) -> Response:
-    """Every dependency answers and the reconciler goes round; 503 names what does not.
+    """Every dependency answers, a START would be taken, the reconciler goes round; 503 names what does not.
 
     Not for a balancer: STOP works while Redis is away. It asks `/health/live`.
     """
@@ -54,7 +55,13 @@ async def _ill(name: str, check: Check) -> FieldError | None:
             await check()
     except StandsStill as still:
         _log.warning("not ready", part=name, why=str(still))
-        return FieldError(name, "stands_still", str(still))
+        return FieldError(name, still.code, str(still))
+    except Unavailable as away:
+        _log.warning("not ready", part=name, why=str(away))
+        if away.refusal is not None:
+            words = f"{name} {refused(away.refusal)}. {help_with(away.refusal)}"
+            return FieldError(name, "refuses", words[:1].upper() + words[1:])
+        return FieldError(name, "unavailable", "does not answer")
     except Exception as error:  # whatever is wrong with it, it is not ready
         _log.warning("not ready", part=name, kind=type(error).__name__)
         return FieldError(name, "unavailable", "does not answer")

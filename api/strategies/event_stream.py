@@ -38,6 +38,7 @@ async def events(
 ) -> Response:
     """The timeline from the beginning, or after Last-Event-ID, and then live.
 
+    An id beyond all that there are (the database was set back) begins anew, with the first line.
     The stream ends when the access token does, or its login: come back with a new one and Last-Event-ID.
     """
     after = _after(last_event_id)
@@ -57,7 +58,11 @@ async def _lines(
     yield ServerSentEvent(comment="following", retry=1000)
     async with deps.event_notifier.of(strategy_id) as wakeup:
         while deps.clock.now() < caller.expires_at and not await _ended(deps, caller):
-            batch = await _read(deps, caller.user_id, strategy_id, after)
+            batch, last = await _read(deps, caller.user_id, strategy_id, after)
+            if last is not None and last < after:
+                after = 0
+                yield ServerSentEvent(comment="beginning anew: there is no event of that id any more")
+                continue
             for event in batch:
                 after = event.event_id
                 yield _line(event)
@@ -65,12 +70,21 @@ async def _lines(
                 await wakeup.wait(deps.look_every_seconds)
 
 
-async def _read(deps: Dependencies, user_id: UUID, strategy_id: UUID, after: int) -> list[EventRecord]:
+async def _read(
+    deps: Dependencies, user_id: UUID, strategy_id: UUID, after: int
+) -> tuple[list[EventRecord], int | None]:
+    """Return the lines after an id; where there are none, the newest id as well, None while it is unknown.
+
+    Asked each time, since a database may be set back while a stream is open.
+    """
     try:
         async with deps.store.read(user_id) as session:
-            return list(await TimelineReader(session, user_id).after(strategy_id, after, BATCH))
+            timeline = TimelineReader(session, user_id)
+            lines = list(await timeline.after(strategy_id, after, BATCH))
+            newest = await timeline.last_id(strategy_id) if after and not lines else None
     except StoreUnavailable:
-        return []  # the stream stays; new lines come when Postgres is back
+        return [], None  # the stream stays; new lines come when Postgres is back
+    return lines, newest
 
 
 async def _ended(deps: Dependencies, caller: Caller) -> bool:

@@ -6,7 +6,9 @@ from decimal import Decimal
 from adapters.postgres.accounts import BrokerAccount
 from adapters.postgres.strategies import StrategyRecord
 from api.strategies.schemas import StrategyOut
+from domain.broker_login import NO_QUOTES
 from domain.money import PAISA, decimal_text
+from domain.overdue import STANDS_AFTER, Step, next_step, still_due_words
 from domain.session import clock_text, exchange_time
 from domain.strategy import Phase, Position, Status
 from domain.trigger import stop_at
@@ -49,7 +51,10 @@ def shown(
         pnl=profit(record, last_price),
         warnings=[
             *record.warnings,
+            *_account_warnings(record),
+            *_overdue_warnings(record, now),
             *_login_warnings(record, account, now),
+            *_quote_warnings(record, account),
             *_stop_warnings(record, price),
             *_obstacles(record),
         ],
@@ -84,6 +89,17 @@ def _obstacles(record: StrategyRecord) -> list[str]:
     return [record.obstacle] if record.obstacle and record.status is Status.RUNNING else []
 
 
+def _account_warnings(record: StrategyRecord) -> list[str]:
+    """Return what the account shows else than the strategy holds, and that it could not be read."""
+    warnings = [record.missing_note] if record.missing_note is not None else []
+    if record.unread_since is not None:
+        warnings.append(
+            f"The account at Zerodha could not be read since {_moment(record.unread_since)}: shares that are "
+            "sold by hand are not noticed, and a stop sells without a look at the account."
+        )
+    return warnings
+
+
 def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:
     stop_loss = record.strategy.stop_loss
     undecided = record.status is Status.CREATED or record.phase is Phase.WAITING
@@ -95,6 +111,17 @@ def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:
         f"The stop_loss {decimal_text(stop_loss)} is not below the last price {decimal_text(price)}: unless "
         "the price is above it at buy_time, nothing will be bought."
     ]
+
+
+def _overdue_warnings(record: StrategyRecord, now: datetime) -> list[str]:
+    if record.status is not Status.RUNNING:
+        return []
+    step = next_step(record.position, record.buy_at, record.sell_at)
+    if step is None or step.due_at + STANDS_AFTER > now:
+        return []
+    held = record.bought_quantity - record.sold_quantity
+    words = still_due_words(step.step, record.strategy.symbol, held, step.due_at)
+    return [words] if step.step is Step.SALE or record.phase in (Phase.WAITING, Phase.ENTERING) else []
 
 
 def _login_warnings(record: StrategyRecord, account: BrokerAccount | None, now: datetime) -> list[str]:
@@ -116,6 +143,12 @@ def _login_warnings(record: StrategyRecord, account: BrokerAccount | None, now: 
             f"The login at Zerodha has ended: log in again before {_moment(due)}, or nothing will be bought."
         ]
     return ["The login at Zerodha has ended: log in again now, the sale waits for it."]
+
+
+def _quote_warnings(record: StrategyRecord, account: BrokerAccount | None) -> list[str]:
+    buying = record.phase is Phase.WAITING and record.position is Position.NONE
+    no_quotes = account is not None and account.has_quotes is False
+    return [NO_QUOTES] if no_quotes and record.status is Status.RUNNING and buying else []
 
 
 def _moment(instant: datetime) -> str:

@@ -14,7 +14,7 @@ export async function show(view, [id], signal, seen) {
 
 class Page {
   constructor(view, id, signal, seen) {
-    Object.assign(this, { view, id, signal, seen, strategy: null, chart: null, behind: false });
+    Object.assign(this, { view, id, signal, seen, strategy: null, chart: null, behind: false, newest: 0 });
     this.parts = {
       chip: h("span", { class: "chip" }), next: h("div", {}), facts: h("dl", { class: "facts" }), warnings: h("div", {}),
       acts: h("div", { class: "acts" }), chart: h("div", { class: "chart", role: "img", "aria-label": "Price with the stop, the entry and the exit" }),
@@ -64,6 +64,9 @@ class Page {
   }
 
   heard(event) {
+    // Told from the beginning again: the server's database was set back, and so is this page.
+    if (event.event_id <= this.newest) this.parts.story.replaceChildren();
+    this.newest = event.event_id;
     const line = h("li", { class: "fresh" }, h("time", { datetime: event.at, title: dayWord(isoDay(event.at)) }, clock(event.at)), h("span", {}, event.text));
     this.parts.story.prepend(line);
     this.behind = true;

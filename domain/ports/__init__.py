@@ -5,6 +5,8 @@ when its dependency does not answer: an empty answer always means "there is none
 Live prices have a port of their own, `domain.market_data`.
 """
 
+from domain.ports.account_moves import AccountMoves
+from domain.ports.account_reads import AccountReads, ReadTurn
 from domain.ports.alerts import Alerts
 from domain.ports.broker import Broker
 from domain.ports.brokers import Brokers
@@ -14,12 +16,13 @@ from domain.ports.courier import Courier
 from domain.ports.fast_stops import FastStops
 from domain.ports.instruments import Instruments
 from domain.ports.logins import Logins
-from domain.ports.membership import Membership, Standing
+from domain.ports.membership import ListenerState, Membership
 from domain.ports.open_runs import OpenRuns
 from domain.ports.operator_alerts import OperatorAlerts
 from domain.ports.order_log import Claimed, NotClaimed, OrderLog
 from domain.ports.outages import Outages
 from domain.ports.outbox import Outbox
+from domain.ports.overdue_runs import OverdueRuns
 from domain.ports.quote_turns import QuoteTurns
 from domain.ports.reconciliation import Reconciliation
 from domain.ports.rounds import Rounds
@@ -32,6 +35,8 @@ from domain.ports.trading_days import TradingDays
 from domain.ports.watch_list import Digest, WatchList
 
 __all__ = [
+    "AccountMoves",
+    "AccountReads",
     "Alerts",
     "Broker",
     "Brokers",
@@ -42,6 +47,7 @@ __all__ = [
     "Digest",
     "FastStops",
     "Instruments",
+    "ListenerState",
     "Logins",
     "Membership",
     "NotClaimed",
@@ -50,14 +56,15 @@ __all__ = [
     "OrderLog",
     "Outages",
     "Outbox",
+    "OverdueRuns",
     "QuoteTurns",
+    "ReadTurn",
     "Reconciliation",
     "Rounds",
     "RunStore",
     "RuntimeCache",
     "RuntimeUpdate",
     "ScheduledOrderLog",
-    "Standing",
     "StopQueue",
     "StopSignals",
     "TradingDays",

@@ -1,6 +1,6 @@
 """Orders, order book, positions, holdings and quotes of one account."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from domain.listing import Listing
@@ -43,6 +43,13 @@ class Broker(Protocol):
 
         What was sold of them today is a negative quantity in the position book.
         Raises `BrokerUnavailable` where a row that may be of this symbol cannot be read.
+        """
+        ...
+
+    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        """Return `holdings` of several shares (exchange, symbol) by one question.
+
+        Absent is a share of which a row could not be read.
         """
         ...
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Protocol
 
 
-class Standing(StrEnum):
+class ListenerState(StrEnum):
     """How far a listener is with its share of the instruments."""
 
     JOINING = "joining"
@@ -18,7 +18,7 @@ class Standing(StrEnum):
 class Membership(Protocol):
     """The listeners that live, by leases that each renews."""
 
-    async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
+    async def renew(self, member: str, state: ListenerState, seconds: float) -> Mapping[str, ListenerState]:
         """Hold a lease for `seconds` and return all that are held now. Raises `CacheUnavailable`."""
         ...
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from domain.order import Attempt, BrokerOrder, LegKey, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
+from domain.run import SaleLine
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome
 
@@ -37,6 +38,12 @@ class NotClaimed:
     """Why an entry may not be sent (`domain.limits`), in the user's words; nothing was written."""
     may_pass: bool = False
     """What bars it may be over in a moment: ask again."""
+    turn_at: datetime | None = None
+    """When an entry's turn comes, where more of its user's are due with it than the broker takes at once."""
+    due_together: int = 1
+    """The user's entries that are due at its instant, with it; those that have ended since count as well."""
+    started_before: int = 0
+    """How many of these were started before it."""
 
 
 class OrderLog(Protocol):
@@ -76,8 +83,8 @@ class OrderLog(Protocol):
         """
         ...
 
-    async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
-        """Write the outcome of sending.
+    async def answer(self, attempt: Attempt, outcome: PlaceOutcome, why: SaleLine | None = None) -> Attempt:
+        """Write the outcome of sending; of a sale, why it was sent comes first, once for its START.
 
         Accepted → open; rejected for good (`Cause.FINAL`) → rejected; rejected otherwise, and denied → not
         placed; unknown leaves it sent, with the message.

@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.limits import ToSell
-from domain.reconciler import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow
+from domain.reconciler import DoubtfulOrder, Owned, RunningRow, Slice, SoldRow, UnpricedOrder
 
 
 class Reconciliation(Protocol):
@@ -22,6 +22,10 @@ class Reconciliation(Protocol):
 
     async def doubtful_orders(self) -> Sequence[DoubtfulOrder]:
         """Return the orders that no run follows and that are not over, while their market is open."""
+        ...
+
+    async def unpriced_orders(self) -> Sequence[UnpricedOrder]:
+        """Return the filled orders of today without a price that are due to be read again."""
         ...
 
     async def sold(self, before: datetime) -> Sequence[SoldRow]:

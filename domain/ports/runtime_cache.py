@@ -1,6 +1,6 @@
 """The runtime state of strategies in Redis."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -34,8 +34,11 @@ class RuntimeCache(Protocol):
         """Delete the strategy's keys and its entry in the symbol's set."""
         ...
 
-    async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
-        """Return the strategies without `runtime:{id}`: Redis was flushed, or came back empty."""
+    async def differing(self, positions: Mapping[UUID, Position]) -> frozenset[UUID]:
+        """Return the strategies without `runtime:{id}`, and those whose position there is another one.
+
+        The cache was flushed, came back empty, or refused what was to be written for a while.
+        """
         ...
 
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:

@@ -1,7 +1,7 @@
 """A user's own kill switch; every claim of an order reads it, so that it holds from the next order on."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,15 +16,22 @@ from services.audit_trail import audit
 from services.ports import Runs
 
 SOLD_WITHIN = 2.0
-"""Seconds the answer waits for sales that the kill switch began; they go on by themselves."""
+"""Seconds the answer waits for sales of runs that took the order; they go on by themselves."""
+DONE_WITHIN = 5.0
+"""Seconds until the answer in any case; what runs do not hear, workers sell sooner (`domain.overdue`)."""
+LOOK_EVERY = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class SaleCounts:
-    """How many strategies took the order to sell, and how many run on and could not be told."""
+    """How many strategies took the order to sell, how many run on and could not be told, how many are sold.
+
+    `sold` counts those of them that held shares and hold none any more, also by a sale without their run.
+    """
 
     selling: int = 0
     untold: int = 0
+    sold: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +48,25 @@ class UserKillSwitch:
         tells those that could not be told, while it goes round and the switch is on.
         """
         running = await self._write(user_id, exits, reason)
+        until = asyncio.get_running_loop().time() + DONE_WITHIN
         told = await asyncio.gather(*(self._sell(one) for one in running))
         heard = {one.strategy_id for one, took in zip(running, told, strict=True) if took}
+        held = {one.strategy_id for one in running if one.held}
+        left = await self._until_sold(user_id, held, until)
         untold = await self._still_running(user_id, {one.strategy_id for one in running} - heard)
-        return SaleCounts(len(heard), untold)
+        return SaleCounts(len(heard), untold, len(held - left))
+
+    async def _until_sold(self, user_id: UUID, held: Set[UUID], until: float) -> Set[UUID]:
+        """Return those that still hold shares at the end."""
+        left = held
+        while left:
+            async with self.store.read(user_id) as session:
+                holding = await UserLimits(session, user_id).holding()
+            left = holding & held
+            if asyncio.get_running_loop().time() >= until:
+                break
+            await asyncio.sleep(LOOK_EVERY)
+        return left
 
     async def _write(self, user_id: UUID, exits: KillExits | None, reason: str) -> Sequence[ToSell]:
         async with self.store.work(user_id) as session:

@@ -8,12 +8,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from adapters.postgres.engine import Store
-from adapters.postgres.operator import ADDRESS, reason_words
+from adapters.postgres.named_database import ADDRESS, named_database
+from adapters.postgres.operator import reason_words
 from adapters.postgres.order_resolution import NotResolved
-from adapters.temporal.connection import TemporalAddress, connect
+from adapters.process.leaving import leave
+from adapters.temporal.connection import TemporalAddress, address_in, connect
 from domain.errors import StoreUnavailable, Unavailable
 from domain.limits import KillExits
 from services.account.operator_kill_switch import SwitchOptions, turn
@@ -39,27 +40,10 @@ async def _open(address: TemporalAddress) -> TemporalOpenRuns:
     return TemporalOpenRuns(await connect(address, lazy=True), task_queue="")
 
 
-def _temporal() -> TemporalAddress | None:
-    target = os.environ.get("STOPWATCH_TEMPORAL_ADDRESS")
-    if not target:
-        return None
-    files = (os.environ.get(f"STOPWATCH_TEMPORAL_TLS_{name}") for name in ("CERT", "KEY", "CA"))
-    cert, key, authority = (Path(file) if file else None for file in files)
-    return TemporalAddress(
-        target,
-        os.environ.get("STOPWATCH_TEMPORAL_NAMESPACE") or "default",
-        cert,
-        key,
-        os.environ.get("STOPWATCH_TEMPORAL_API_KEY") or None,
-        authority,
-        os.environ.get("STOPWATCH_PAYLOAD_KEYS") or None,
-    )
-
-
 async def _carry_out(options: SwitchOptions, address: str) -> int:
     store = Store.open(address, pool_size=1, application="stopwatch operator")
     try:
-        report = await turn(store, _Runs(_temporal()), options)
+        report = await turn(store, _Runs(address_in(os.environ)), options)
     finally:
         await store.close()
     sys.stdout.write(f"{report.words}\n")
@@ -69,9 +53,8 @@ async def _carry_out(options: SwitchOptions, address: str) -> int:
 def main(words: Sequence[str]) -> int:
     """Turn the switch; return the exit status: 1 when it was not turned, or a run could not be told."""
     asked = _parser().parse_args(words)
-    address = os.environ.get(ADDRESS)
-    if not address:
-        sys.stderr.write(f"{ADDRESS} is not set: there is no database to ask.\n")
+    address = named_database()
+    if address is None:
         return 2
     options = SwitchOptions(KillExits(asked.exits) if asked.state == "on" else None, asked.reason, asked.user)
     try:
@@ -93,8 +76,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    status = main(sys.argv[1:])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # A process that used Temporal's SDK may die while the interpreter shuts down, after all is done.
-    os._exit(status)
+    leave(main(sys.argv[1:]))

@@ -121,7 +121,9 @@ async def _sell(store: Store, runs: SellOrders, user_id: UUID | None, waits: flo
     found = await _watched(store, [one.strategy_id for one in running], heard, waits)
     deaf = [one for one in found if one.running and one.strategy_id not in heard]
     words = [_counted(found, heard)]
-    if deaf:
+    if rid := [one for one in deaf if not one.holds]:
+        words.append(_sold_without_words(rid))
+    if deaf := [one for one in deaf if one.holds]:
         words.append(await _untold_words(store, deaf))
     return SwitchReport(" ".join(words), done=not deaf)
 
@@ -141,12 +143,15 @@ async def _tell(runs: SellOrders, running: Sequence[ToSell]) -> set[UUID]:
 
 
 async def _watched(store: Store, ids: Sequence[UUID], heard: Collection[UUID], waits: float) -> list[_Left]:
-    """Look until each that was told has stopped, or the time is over."""
+    """Look until all that were told have stopped and none holds shares, or the time is over.
+
+    What a run does not hear, workers sell (`domain.overdue`).
+    """
     loop = asyncio.get_running_loop()
     until = loop.time() + waits
     while True:
         found = await _left(store, ids)
-        selling = [one for one in found if one.running and one.strategy_id in heard]
+        selling = [one for one in found if one.running and (one.holds or one.strategy_id in heard)]
         if not selling or loop.time() >= until:
             return found
         await asyncio.sleep(LOOK_EVERY)
@@ -173,13 +178,24 @@ def _counted(found: Sequence[_Left], heard: Collection[UUID]) -> str:
     return f"{'; '.join(words)}."
 
 
+def _sold_without_words(rid: Sequence[_Left]) -> str:
+    """Name those whose runs do not hear and that hold nothing: never bought, or sold by the workers."""
+    return (
+        f"{len(rid)} did not hear and hold nothing: what they held was sold without their runs, which end "
+        f"when they go on ({_names(rid)})."
+    )
+
+
+def _names(some: Sequence[_Left]) -> str:
+    names = ", ".join(str(one.strategy_id) for one in some[:NAMED])
+    return f"{names} and {len(some) - NAMED} more" if len(some) > NAMED else names
+
+
 async def _untold_words(store: Store, deaf: Sequence[_Left]) -> str:
     """Name those that could not be told; the reconciler tells them, where it goes round."""
-    names = ", ".join(str(one.strategy_id) for one in deaf[:NAMED])
-    more = f" and {len(deaf) - NAMED} more" if len(deaf) > NAMED else ""
     untold = (
         f"{len(deaf)} could NOT be told, and may hold shares: Temporal or the workers of their version do "
-        f"not answer, or their run is gone ({names}{more})."
+        f"not answer, or their run is gone ({_names(deaf)})."
     )
     age = await Watchers(store).round_age()
     if age is not None and age <= STILL_AFTER:

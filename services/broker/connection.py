@@ -1,6 +1,7 @@
 """Connect a broker account: checked at the broker, sealed, stored. The worker does morning logins."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from adapters.kite.egress import Egress
@@ -27,6 +28,13 @@ from services.errors import Conflict
 from services.ports import BrokerLogins, KiteLogins
 
 
+class BrokerName(NamedTuple):
+    """Whose account a login opens."""
+
+    broker_user_id: str
+    user_name: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Login:
     """A login the broker has confirmed, and the keys it is for."""
@@ -36,6 +44,8 @@ class _Login:
     access_token: str = field(repr=False)
     broker_user_id: str
     user_name: str
+    has_quotes: bool | None
+    """Whether it may ask for prices; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +110,12 @@ class BrokerConnection:
             proxies = self.egress.proxies_of(user_id)
             if kind is LoginKind.REQUEST_TOKEN:
                 session = await self.kite.exchange(api_key, api_secret, token, proxies)
-                return _Login(
-                    api_key, api_secret, session.access_token, session.broker_user_id, session.user_name
-                )
-            profile = await self.kite.profile(api_key, token, proxies)
-            return _Login(api_key, api_secret, token, profile.broker_user_id, profile.user_name)
+                token, found = session.access_token, BrokerName(session.broker_user_id, session.user_name)
+            else:
+                profile = await self.kite.profile(api_key, token, proxies)
+                found = BrokerName(profile.broker_user_id, profile.user_name)
+            has_quotes = await self.kite.has_quotes(api_key, token, proxies)
+            return _Login(api_key, api_secret, token, *found, has_quotes)
         except (LoginNeeded, BrokerRefused):
             raise rejected() from None
         except BrokerUnavailable:
@@ -136,6 +147,7 @@ class BrokerConnection:
             login_key=self.login_keys.seal(login.api_key, user_id=user_id),
             connected_at=now,
             token_expires_at=token_expiry(now),
+            has_quotes=login.has_quotes,
         )
 
     async def _reseal_login_key(self, user_id: UUID, account: BrokerAccount) -> None:

@@ -1,6 +1,7 @@
 """START: plan the day, start the run, and answer with what the run has written down of itself."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.kite.egress import Egress
 from adapters.postgres.accounts import BrokerAccounts
 from adapters.postgres.engine import Store
+from adapters.postgres.entries_due import entries_due
 from adapters.postgres.starts import Starts
 from adapters.postgres.strategies import Strategies, StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from domain.audit import Action
+from domain.entry_turns import MISSED_AFTER, crowd_warning
 from domain.errors import CalendarUnknown
 from domain.failpoint import failpoint
 from domain.instrument import Segment
@@ -42,6 +45,7 @@ class StrategyStart:
     drafts: DraftChecks
     egress: Egress
     clock: Clock
+    missed_after: timedelta = MISSED_AFTER
 
     async def start(self, user_id: UUID, strategy_id: UUID) -> StrategyViewRow:
         """Start a strategy's next trading day; one that runs already is returned as it is."""
@@ -56,7 +60,7 @@ class StrategyStart:
         async with self.store.work(user_id) as session:
             await refuse_start(session, user_id)
             # Before the run, which trades nothing that is not written down; known whatever crashes next.
-            start = await _write_down(session, StartRun(uuid4(), strategy, plan))
+            start = await _write_down(session, StartRun(uuid4(), strategy, plan), self.missed_after)
             await audit(session, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
         await failpoint("start.received")
         await self.runs.start(start)
@@ -72,7 +76,8 @@ class StrategyStart:
         segment = await self.drafts.segment_of(strategy)
         plan = plan_sale(strategy, self._calendar, segment, self.clock.now())
         async with self.store.work(user_id) as session:
-            start = await _write_down(session, StartRun(uuid4(), strategy, plan, sell_only=True))
+            sale = StartRun(uuid4(), strategy, plan, sell_only=True)
+            start = await _write_down(session, sale, self.missed_after)
             what, how = str(strategy.strategy_id), f"on_stop {OnStop.EXIT.value}"
             await audit(session, user_id, Action.STRATEGY_STOP, what, how)
         await self.runs.start(start)
@@ -92,7 +97,7 @@ class StrategyStart:
         plan = DayPlan(day, now, now, now, now)
         start = StartRun(uuid4(), strategy, plan, sell_only=True, release=release)
         async with self.store.work(user_id) as session:
-            start = await _write_down(session, start)
+            start = await _write_down(session, start, self.missed_after)
             what, how = str(strategy.strategy_id), f"on_stop {OnStop.KEEP.value}"
             if release is Release.KEEP:
                 await audit(session, user_id, Action.STRATEGY_STOP, what, how)
@@ -143,10 +148,11 @@ class StrategyStart:
             ) from None
 
 
-async def _write_down(session: AsyncSession, start: StartRun) -> StartRun:
+async def _write_down(session: AsyncSession, start: StartRun, missed_after: timedelta) -> StartRun:
     """Write a START down with the account that is connected now; return it as it is written.
 
-    From here on neither its account nor its strategy can be taken from it. Raises `Conflict`, `NotFound`.
+    An entry whose turn would come later than `missed_after` gets a warning. From here on neither its account
+    nor its strategy can be taken from it. Raises `Conflict`, `NotFound`.
     """
     user_id, strategy_id = start.strategy.user_id, start.strategy.strategy_id
     account = await BrokerAccounts(session, user_id).hold()
@@ -159,9 +165,20 @@ async def _write_down(session: AsyncSession, start: StartRun) -> StartRun:
         raise NotFound
     if start.sell_only:
         _refuse_another_account(await starts.account_of_newest(strategy_id), account)
+    else:
+        start = await _warned_of_a_crowd(session, start, missed_after)
     start = replace(start, account=account)
     await starts.write(start)
     return start
+
+
+async def _warned_of_a_crowd(session: AsyncSession, start: StartRun, missed_after: timedelta) -> StartRun:
+    strategy, plan = start.strategy, start.plan
+    before = await entries_due(session, strategy.user_id, plan.buy_at, strategy.strategy_id)
+    warning = crowd_warning(before, plan.buy_at, missed_after)
+    if warning is None:
+        return start
+    return replace(start, plan=replace(plan, warnings=(*plan.warnings, warning)))
 
 
 def _refuse_another_account(holds: str, connected: str) -> None:

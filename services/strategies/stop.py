@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
 from adapters.postgres.engine import Store
-from adapters.postgres.strategies import StrategyRecord
+from adapters.postgres.strategies import Strategies, StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from domain.audit import Action
-from domain.errors import NoSuchRun
+from domain.errors import NoSuchRun, StoreUnavailable
 from domain.ports import Clock
 from domain.run import Release, StopRequest
 from domain.strategy import OnStop, Position, Status
@@ -79,14 +80,22 @@ class StrategyStop:
     async def _with_a_record(
         self, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None, stop: Awaitable[Stopped]
     ) -> Stopped:
-        """Stop and record it beside that: nothing keeps a STOP waiting."""
-        what, how = str(record.strategy.strategy_id), on_stop or record.strategy.on_stop
+        """Stop, and write it down beside that: nothing keeps a STOP waiting."""
+        how = on_stop or record.strategy.on_stop
         why = f"on_stop {how.value}"
-        line = asyncio.create_task(recorded_if_possible(self.store, user_id, Action.STRATEGY_STOP, what, why))
+        line = asyncio.create_task(self._written_down(user_id, record, how, why))
         try:
             return await stop
         finally:
             await line
+
+    async def _written_down(self, user_id: UUID, record: StrategyRecord, how: OnStop, why: str) -> None:
+        """Write the word where every worker reads it: a stalled run does not hear it."""
+        strategy_id = record.strategy.strategy_id
+        with suppress(StoreUnavailable):  # the run may hear all the same
+            async with self.store.work(user_id) as session:
+                await Strategies(session, user_id).ask_to_stop(strategy_id, how)
+        await recorded_if_possible(self.store, user_id, Action.STRATEGY_STOP, str(strategy_id), why)
 
 
 def _run_missing() -> TryLater:

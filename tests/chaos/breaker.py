@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import httpx
 from redis.asyncio import Redis
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -54,7 +55,8 @@ class Breaker:
     async def _later(self, one: Disturbance) -> None:
         await asyncio.sleep(one.wait)
         # A part is broken in one way at a time; another one waits until this one is well.
-        async with self._busy.setdefault(f"{one.what if one.what == 'net' else one.target}", asyncio.Lock()):
+        part = one.what if one.what in ("net", "rows") else one.target
+        async with self._busy.setdefault(part, asyncio.Lock()):
             began = time.time()
             hit = await self._break(one)
             if hit is not None:
@@ -86,6 +88,8 @@ class Breaker:
         if one.what == "feed":
             await paper(world.product, "/_paper/faults", kind=one.target, seconds=one.seconds)
             return one.target
+        if one.what == "rows":
+            return await self._send_unreadable_rows(one)
         if one.what == "flush":
             async with Redis.from_url(world.product.endpoints["redis"]) as redis:
                 await redis.flushall()
@@ -93,6 +97,16 @@ class Breaker:
         if one.what == "terminate":
             return await self._terminate(number)
         raise ValueError(one.what)
+
+    async def _send_unreadable_rows(self, one: Disturbance) -> str:
+        """Put a row that no reader can make sense of into one of the broker's lists, for everybody."""
+        row = {"exchange": "NSE", "tradingsymbol": one.trouble or None, "quantity": None, "status": None}
+        async with httpx.AsyncClient(base_url=self._world.product.endpoints["paper"]) as client:
+            added = await client.post("/_paper/rows", json={"path": one.target, "row": row})
+            added.raise_for_status()
+            await asyncio.sleep(one.seconds)
+            (await client.delete("/_paper/rows")).raise_for_status()
+        return one.trouble or "no symbol"
 
     async def _terminate(self, number: int) -> str | None:
         """End a run from outside, as an operator who should have cancelled it; the first that still runs."""

@@ -84,6 +84,19 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class Hand:
+    """Another hand on the day's account, `at` seconds after buy_time: `tests.chaos.hand_plan` chooses it.
+
+    `share` is the part of the day's shares that it moves; `after`: seconds until its user logs in again.
+    """
+
+    action: str
+    at: float
+    share: float = 1.0
+    after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """One strategy day. Times are seconds: `act_at` after buy_time (before it, where negative).
 
@@ -105,13 +118,18 @@ class Day:
     """With others in one symbol, bought in one second and stopped out by one tick."""
     faults: tuple[Fault, ...] = ()
     login: Login | None = None
+    hands: tuple[Hand, ...] = ()
+    product: str = "CNC"
+    afterwards: str = ""
+    """What its user does when it is over: `switch` accounts, or delete and `recreate` under the same key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
     """Something that breaks for everybody, `wait` seconds after day `after_day` has begun.
 
-    `what`: kill, freeze, failpoint, net, feed, flush, terminate, paper; `target`: a part, step, link or kind.
+    `what`: kill, freeze, failpoint, net, feed, rows, flush, terminate, paper; `target`: a part, step, link,
+    kind or list.
     """
 
     after_day: int

@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, STOP_LOSS, Day, Fault
+from tests.chaos.other_hands import OtherHands
+from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, STOP_LOSS, Day, Fault, Hand
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
@@ -57,12 +59,15 @@ class Player:
             "symbol": "",
             "strategies": [],
             "acts": [],
+            "created": {},
             "began": time.time(),
         }
         try:
             await self._play(day, record)
+            await self._afterwards(day, record)
         except Exception as broken:  # one day that could not be played must not end the others
             record["trouble"] = f"{type(broken).__name__}: {str(broken)[:500]}"
+        record.pop("created", None)
         record["ended"] = time.time()
         return record
 
@@ -80,12 +85,59 @@ class Player:
         for fault in day.faults:
             await self._arm(fault, day.lead + day.hold + 30)
         login = asyncio.create_task(self._lose_login(day, record))
+        others = OtherHands(self._user, record["symbol"], lambda what, **more: _did(record, what, **more))
+        if day.hands:
+            await others.look()
+        buy_at = await self._instant(day)
+        hands = [asyncio.create_task(self._reach(day, hand, record, others, buy_at)) for hand in day.hands]
         try:
-            buy_at = await self._instant(day)
             symbols = [record["symbol"]] * day.twins + list(companions)
             await asyncio.gather(*(self._one(day, record, symbol, buy_at) for symbol in symbols))
         finally:
-            await login
+            await asyncio.gather(login, *hands)
+
+    async def _reach(
+        self, day: Day, hand: Hand, record: dict[str, Any], others: OtherHands, buy_at: datetime
+    ) -> None:
+        """Move another hand at its time; where it is too late for the account, it is not moved."""
+        await _until(buy_at.timestamp() + hand.at)
+        if hand.action != "keep":
+            return await others.act(day, hand)
+        for strategy_id in list(record["strategies"]):
+            await self._stop(record, strategy_id, on_stop="keep")
+        return None
+
+    async def _afterwards(self, day: Day, record: dict[str, Any]) -> None:
+        """Switch accounts, or delete what was traded and create it again under the same key."""
+        if day.afterwards == "switch":
+            note = lambda what, **more: _did(record, what, **more)  # noqa: E731
+            await OtherHands(self._user, self._symbol, note).switch()
+        elif day.afterwards == "recreate":
+            await self._recreate(record)
+
+    async def _recreate(self, record: dict[str, Any]) -> None:
+        for strategy_id, (key, words) in list(record.pop("created").items()):
+            tags = [row["tag"] for row in await self._orders_of(strategy_id) if row["tag"]]
+            deleted = await self._repeated(lambda of=strategy_id: self._user.http.delete(f"/strategy/{of}"))  # type: ignore[misc]
+            if deleted.status_code != httpx.codes.NO_CONTENT:
+                continue
+            record["strategies"].remove(strategy_id)
+            record["deleted"] = [*record.get("deleted", []), strategy_id]
+            record["deleted_tags"] = [*record.get("deleted_tags", []), *tags]
+            again = await self._create(words, key)
+            made = again.json().get("strategy_id")
+            _did(record, "created again", strategy_id, answer=again.status_code, made=made)
+
+    async def _orders_of(self, strategy_id: str) -> list[dict[str, Any]]:
+        answer = await self._repeated(lambda: self._user.http.get(f"/strategy/{strategy_id}/orders"))
+        found: list[dict[str, Any]] = answer.json()["items"]
+        return found
+
+    async def _create(self, words: dict[str, object], key: str) -> httpx.Response:
+        headers = {"Idempotency-Key": key}
+        return await self._repeated(
+            lambda: self._user.http.post("/strategy/create", json=words, headers=headers)
+        )
 
     async def _one(self, day: Day, record: dict[str, Any], symbol: str, first: datetime) -> None:
         strategy_id, buy_at, sell_at = await self._started(day, record, symbol, first)
@@ -112,15 +164,21 @@ class Player:
         on_stop = "keep" if day.kind == "cancel_keep" else "exit"
         while True:
             sell_at = buy_at + timedelta(seconds=int(day.hold))
-            strategy_id = await self._user.create(
-                buy_at,
-                sell_at,
-                symbol=symbol,
-                stop_loss=STOP_LOSS,
-                quantity=day.quantity,
-                on_stop=on_stop,
-            )
+            words: dict[str, object] = {
+                "symbol": symbol,
+                "buy_time": buy_at.strftime("%H:%M:%S"),
+                "sell_time": sell_at.strftime("%H:%M:%S"),
+                "stop_loss": STOP_LOSS,
+                "quantity": day.quantity,
+                "product": day.product,
+                "on_stop": on_stop,
+            }
+            key = uuid4().hex
+            created = await self._create(words, key)
+            assert created.status_code == httpx.codes.CREATED, f"{created.status_code} {created.text}"
+            strategy_id = str(created.json()["strategy_id"])
             record["strategies"].append(strategy_id)
+            record["created"][strategy_id] = key, words
             starts = await asyncio.gather(*(self._start(strategy_id) for _ in range(day.starts)))
             if day.kind == "restart":
                 await self._stop(record, strategy_id)

@@ -18,6 +18,8 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         ("days", "kinds"),
         ("faults", "faults"),
         ("kills", "kills"),
+        ("hands of others", "hands"),
+        ("inside the window", "window"),
         ("outcomes", "outcomes"),
         ("as planned, with in their way", "as_planned"),
         ("checked", "checked"),

@@ -16,6 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from tests.chaos.breaker import Breaker
+from tests.chaos.hand_plan import with_hands
 from tests.chaos.plan import ADOPTED_IN, Plan, fault_free, is_calm
 from tests.chaos.player import Player
 from tests.chaos.report import show
@@ -24,6 +25,8 @@ from tests.chaos.world import SETTINGS, World
 
 LANES = 40
 POLL = 0.5
+TOLD_WITHIN = 45.0
+"""Seconds after the last hand has moved, in which an account is read again and what is wrong with it told."""
 TELL_EVERY = 10.0
 CHECK_WITHIN = 900
 # One symbol a lane: a price that falls for one must not fall for another.
@@ -98,7 +101,10 @@ class Run:
             self._records.append(await player.play(day))
 
     async def _shown(self) -> None:
-        """Wait until what the books hide is shown: an entry that turns up late is adopted first."""
+        """Wait until what the books hide is shown, and what another hand did is told.
+
+        An entry that turns up late is adopted first.
+        """
         hidden = [
             record["ended"] + fault.delay
             for record, day in (
@@ -107,7 +113,8 @@ class Run:
             for fault in day.faults
             if fault.kind == "late_visibility"
         ]
-        left = max(hidden, default=0) + ADOPTED_IN / 2 - time.time()
+        moved = [act["at"] for record in self._records for act in record["acts"] if act.get("moves")]
+        left = max(max(hidden, default=0) + ADOPTED_IN / 2, max(moved, default=0) + TOLD_WITHIN) - time.time()
         await asyncio.sleep(max(0, left))
 
     async def _ended(self, strategy_id: str) -> dict[str, Any]:
@@ -208,6 +215,7 @@ def summary(plan: Plan, script: dict[str, Any], verdict: dict[str, Any]) -> dict
     kills.update(f"at {row['target']}" for row in log if row["what"] == "failpoint")
     kills.update(f"{row['target']} frozen" for row in log if row["what"] == "freeze")
     kills.update(row["target"] for row in log if row["what"] in ("flush", "terminate"))
+    faults.update(f"unreadable row in {row['target']}" for row in log if row["what"] == "rows")
     return {
         "seed": plan.seed,
         "days": len(plan.days),
@@ -216,6 +224,8 @@ def summary(plan: Plan, script: dict[str, Any], verdict: dict[str, Any]) -> dict
         "kinds": dict(Counter(day.kind for day in plan.days)),
         "faults": dict(sorted(faults.items())),
         "kills": dict(sorted(kills.items())),
+        "hands": verdict.get("hands", {}),
+        "window": verdict.get("window", {}),
         "outcomes": verdict.get("outcomes", {}),
         "as_planned": verdict.get("as_planned", {}),
         "checked": verdict.get("checked", {}),
@@ -242,7 +252,7 @@ def main() -> int:
     wish, console = arguments(), Console()
     console.print(f"Chaos: {wish.days} days, {wish.lanes} at a time, seed {wish.seed}", highlight=False)
     home = Path(tempfile.mkdtemp(prefix="stopwatch-chaos-"))
-    plan = Plan.made(wish.seed, wish.days, wish.lanes, wish.extras)
+    plan = with_hands(Plan.made(wish.seed, wish.days, wish.lanes, wish.extras))
     result = asyncio.run(run(plan, home, console))
     show(result, console)
     if wish.out is not None:

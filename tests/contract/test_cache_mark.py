@@ -10,7 +10,7 @@ from adapters.redis.cache_mark import RedisMark
 from domain.errors import CacheUnavailable
 from domain.ports import CacheMark
 from tests.fakes.cache_mark import MemoryMark
-from tests.valkey_process import ValkeyProcess
+from tests.valkey_process import NOWHERE, ValkeyProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,7 @@ async def test_the_last_to_begin_sets_the_mark(subject: Subject) -> None:
 
 
 async def test_a_cache_that_is_away_is_neither_whole_nor_lost() -> None:
-    gone = ValkeyProcess()
-    away = RedisMark.connect(gone.url)
+    away = RedisMark.connect(NOWHERE)
     for mark in (MemoryMark(away=True), away):
         with pytest.raises(CacheUnavailable):
             await mark.stands()
@@ -97,4 +96,3 @@ async def test_a_cache_that_is_away_is_neither_whole_nor_lost() -> None:
         with pytest.raises(CacheUnavailable):
             await mark.done("filling|x|y")
     await away.close()
-    gone.remove()

@@ -2,57 +2,18 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.kite.brokers import RECHECK_SECONDS, KiteBrokers, KiteCredentials, LoginName
+from adapters.kite.brokers import RECHECK_SECONDS, KiteBrokers, KiteCredentials
 from adapters.kite.connection_pool import ConnectionPool
 from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, StoreUnavailable
+from tests.fakes.credentials import MemoryCredentials
 from tests.fakes.manual_clock import ManualClock
 from tests.scripted_server import ScriptedServer, answer
 
 BOOK = {"status": "success", "data": {"net": []}}
-
-
-@dataclass
-class Logins:
-    """Implements `Credentials` in memory; `away` is a store that does not answer."""
-
-    stored: dict[UUID, KiteCredentials] = field(default_factory=dict)
-    opened: int = 0
-    asked: int = 0
-    away: bool = False
-    logins: int = 0
-
-    def log_in(self, user_id: UUID, token: str, account: str = "zerodha:AB1234") -> None:
-        self.logins += 1
-        self.stored[user_id] = KiteCredentials("kitekey", token, self.logins, account=account)
-
-    async def credentials(self, user_id: UUID) -> KiteCredentials:
-        self._look()
-        self.opened += 1
-        await asyncio.sleep(0)
-        if user_id not in self.stored:
-            raise BrokerNotConnected("no broker account is connected")
-        return self.stored[user_id]
-
-    async def newest(self, user_id: UUID) -> LoginName | None:
-        self._look()
-        self.asked += 1
-        found = self.stored.get(user_id)
-        return LoginName(found.account, found.login_version) if found else None
-
-    async def login_died(self, user_id: UUID, login_version: int) -> None:
-        self._look()
-        found = self.stored[user_id]
-        if found.login_version == login_version:
-            self.stored[user_id] = replace(found, dead=True)
-
-    def _look(self) -> None:
-        if self.away:
-            raise StoreUnavailable("the database does not answer")
 
 
 @pytest.fixture
@@ -63,8 +24,8 @@ def wire() -> Iterator[ConnectionPool]:
 
 
 @pytest.fixture
-def logins() -> Logins:
-    return Logins()
+def logins() -> MemoryCredentials:
+    return MemoryCredentials()
 
 
 @pytest.fixture
@@ -73,21 +34,21 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def user(logins: Logins) -> UUID:
+def user(logins: MemoryCredentials) -> UUID:
     user_id = uuid4()
     logins.log_in(user_id, "monday")
     return user_id
 
 
 @pytest.fixture
-def brokers(logins: Logins, clock: ManualClock, wire: ConnectionPool) -> Iterator[KiteBrokers]:
+def brokers(logins: MemoryCredentials, clock: ManualClock, wire: ConnectionPool) -> Iterator[KiteBrokers]:
     made = KiteBrokers(logins, "http://127.0.0.1:1", clock, wire, capacity=3)
     yield made
     made.close()
 
 
 async def test_an_account_is_opened_once_for_many_at_once(
-    brokers: KiteBrokers, logins: Logins, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, user: UUID
 ) -> None:
     found = await asyncio.gather(*(brokers.of(user, "") for _ in range(50)))
     assert len({id(broker) for broker in found}) == 1
@@ -95,7 +56,7 @@ async def test_an_account_is_opened_once_for_many_at_once(
 
 
 async def test_a_warm_account_asks_for_a_newer_login_now_and_then(
-    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, clock: ManualClock, user: UUID
 ) -> None:
     first = await brokers.of(user, "")
     await clock.advance(RECHECK_SECONDS / 2)
@@ -107,7 +68,7 @@ async def test_a_warm_account_asks_for_a_newer_login_now_and_then(
 
 
 async def test_a_new_login_is_used_within_a_second(
-    logins: Logins, clock: ManualClock, wire: ConnectionPool, user: UUID
+    logins: MemoryCredentials, clock: ManualClock, wire: ConnectionPool, user: UUID
 ) -> None:
     async with ScriptedServer(answer(200, BOOK)) as server:
         brokers = KiteBrokers(logins, server.root, clock, wire)
@@ -121,7 +82,7 @@ async def test_a_new_login_is_used_within_a_second(
 
 
 async def test_a_dead_login_is_refused_until_the_next_one(
-    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, clock: ManualClock, user: UUID
 ) -> None:
     broker = await brokers.of(user, "")
     await brokers.login_died(user, broker)
@@ -136,7 +97,7 @@ async def test_a_dead_login_is_refused_until_the_next_one(
 
 
 async def test_a_login_that_came_before_its_death_was_noticed_serves_at_once(
-    brokers: KiteBrokers, logins: Logins, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, user: UUID
 ) -> None:
     old = await brokers.of(user, "")
     logins.log_in(user, "tuesday")
@@ -146,7 +107,7 @@ async def test_a_login_that_came_before_its_death_was_noticed_serves_at_once(
 
 
 async def test_a_late_word_of_an_old_logins_death_leaves_the_new_one(
-    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, clock: ManualClock, user: UUID
 ) -> None:
     old = await brokers.of(user, "")
     logins.log_in(user, "tuesday")
@@ -156,14 +117,16 @@ async def test_a_late_word_of_an_old_logins_death_leaves_the_new_one(
     assert await brokers.of(user, "") is new
 
 
-async def test_a_login_stored_as_dead_is_refused(brokers: KiteBrokers, logins: Logins, user: UUID) -> None:
+async def test_a_login_stored_as_dead_is_refused(
+    brokers: KiteBrokers, logins: MemoryCredentials, user: UUID
+) -> None:
     await logins.login_died(user, 1)
     with pytest.raises(LoginNeeded):
         await brokers.of(user, "")
 
 
 async def test_the_last_known_login_serves_while_the_store_is_away(
-    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, clock: ManualClock, user: UUID
 ) -> None:
     broker = await brokers.of(user, "")
     logins.away = True
@@ -174,7 +137,7 @@ async def test_the_last_known_login_serves_while_the_store_is_away(
 
 
 async def test_a_login_that_died_while_the_store_is_away_is_dead_here(
-    brokers: KiteBrokers, logins: Logins, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, user: UUID
 ) -> None:
     broker = await brokers.of(user, "")
     logins.away = True
@@ -185,7 +148,7 @@ async def test_a_login_that_died_while_the_store_is_away_is_dead_here(
 
 
 async def test_a_user_without_an_account_is_told_so_until_there_is_one(
-    brokers: KiteBrokers, logins: Logins
+    brokers: KiteBrokers, logins: MemoryCredentials
 ) -> None:
     user = uuid4()
     with pytest.raises(BrokerNotConnected):
@@ -195,7 +158,7 @@ async def test_a_user_without_an_account_is_told_so_until_there_is_one(
 
 
 async def test_a_forgotten_account_is_closed(
-    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, clock: ManualClock, user: UUID
 ) -> None:
     await brokers.of(user, "")
     del logins.stored[user]
@@ -204,7 +167,7 @@ async def test_a_forgotten_account_is_closed(
         await brokers.of(user, "")
 
 
-async def test_only_the_last_used_accounts_stay_open(brokers: KiteBrokers, logins: Logins) -> None:
+async def test_only_the_last_used_accounts_stay_open(brokers: KiteBrokers, logins: MemoryCredentials) -> None:
     users = [uuid4() for _ in range(4)]
     for user in users:
         logins.log_in(user, "monday")
@@ -225,7 +188,7 @@ A, B = "zerodha:AB1234", "zerodha:XY9999"
 
 
 async def test_no_other_account_is_opened_in_place_of_an_orders_own(
-    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, clock: ManualClock, user: UUID
 ) -> None:
     assert await brokers.of(user, A)
     logins.log_in(user, "of another", B)
@@ -236,7 +199,7 @@ async def test_no_other_account_is_opened_in_place_of_an_orders_own(
 
 
 async def test_another_account_under_the_same_number_of_a_login_is_noticed(
-    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, clock: ManualClock, user: UUID
 ) -> None:
     first = await brokers.of(user, A)
     logins.stored[user] = KiteCredentials("kitekey", "of another", 1, account=B)
@@ -245,7 +208,7 @@ async def test_another_account_under_the_same_number_of_a_login_is_noticed(
 
 
 async def test_the_same_account_connected_again_serves_within_a_second(
-    logins: Logins, clock: ManualClock, wire: ConnectionPool, user: UUID
+    logins: MemoryCredentials, clock: ManualClock, wire: ConnectionPool, user: UUID
 ) -> None:
     async with ScriptedServer(answer(200, BOOK)) as server:
         brokers = KiteBrokers(logins, server.root, clock, wire)
@@ -261,7 +224,7 @@ async def test_the_same_account_connected_again_serves_within_a_second(
 
 
 async def test_an_order_of_a_forgotten_account_waits_for_it(
-    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, clock: ManualClock, user: UUID
 ) -> None:
     await brokers.of(user, A)
     del logins.stored[user]
@@ -273,7 +236,7 @@ async def test_an_order_of_a_forgotten_account_waits_for_it(
 
 
 async def test_another_account_does_not_serve_while_the_store_is_away(
-    brokers: KiteBrokers, logins: Logins, clock: ManualClock, user: UUID
+    brokers: KiteBrokers, logins: MemoryCredentials, clock: ManualClock, user: UUID
 ) -> None:
     await brokers.of(user, A)
     logins.away = True

@@ -100,6 +100,15 @@ def test_search_puts_the_share_itself_first_and_never_an_index() -> None:
         (TCS[:20], "too many or too few fields"),
         (TCS.replace("TATA", "T\xff"), "no text"),
         (TCS.replace(",TCS,", ",TC\xff,"), "no text"),
+        (TCS.replace("TATA", "T" * 3_000_000), "too many or too few fields"),  # a line without an end
+        (TCS.replace("2953217", "-2953217"), "instrument token is -2953217"),
+        (TCS.replace("2953217", "4294967296"), "instrument token is 4294967296"),
+        (TCS.replace("2953217", "9" * 1000), "instrument token is 9"),
+        (TCS.replace("0.1,1,EQ", "0.1,1000000000000,EQ"), "lot size is 1000"),
+        (TCS.replace("0.1,1,EQ", "1e99,1,EQ"), "tick size is 1e99"),
+        (TCS.replace("0.1,1,EQ", "Infinity,1,EQ"), "tick size is Infinity"),
+        ("\n".join((TCS, TCS.replace("0.1,1", "0.05,1"))), "contradict each other"),
+        ("\n".join((TCS, SMALL.replace("100097", "2953217").replace("SMALL", "OTHER"))), "contradict"),
     ],
 )
 async def test_one_bad_line_is_unknown_and_not_absent_and_costs_no_other(line: str, wrong: str) -> None:
@@ -116,6 +125,24 @@ async def test_one_bad_line_is_unknown_and_not_absent_and_costs_no_other(line: s
 def plain_answer(body: bytes, *headers: str) -> bytes:
     lines = ["HTTP/1.1 200 OK", "Content-Type: text/csv", *headers, f"Content-Length: {len(body)}", "", ""]
     return "\r\n".join(lines).encode() + body
+
+
+def test_the_same_line_twice_and_blanks_around_a_field_are_no_contradiction() -> None:
+    listed = read_list(dump(SMALL, SMALL, TCS.replace(",TCS,", ", TCS ,").replace(",NSE,NSE", ",NSE, NSE")))
+    assert listed.odd == {}
+    assert set(listed.by_key) == {("NSE", "SMALL"), ("NSE", "TCS")}
+
+
+def test_a_header_in_quotes_is_a_header() -> None:
+    quoted = ",".join(f'"{name}"' for name in HEADER.split(","))
+    assert read_list(f"{quoted}\n{SMALL}\n").by_key["NSE", "SMALL"]
+
+
+def test_an_instrument_that_is_contradicted_is_not_found_by_its_token_or_a_search() -> None:
+    listed = read_list(dump(TCS, TCS.replace("0.1,1", "0.05,1"), TCS, SMALL))
+    assert listed.unread("NSE", "TCS")
+    assert 2953217 not in listed.by_token
+    assert listed.search("TCS", 5) == []
 
 
 def test_a_bad_line_of_another_symbol_makes_no_typo_unknown() -> None:
@@ -215,4 +242,68 @@ async def test_the_last_good_list_serves_while_a_new_one_cannot_be_had() -> None
         assert len(server.requests) == 2, "a failed refresh is not tried again at every call"
         mornings.text = dump(TCS.replace("2953217", "77"))
         await clock.advance(60)
+        assert await instruments.by_token(77)
+
+
+async def test_a_list_of_several_gzip_members_is_read_to_its_end() -> None:
+    half = GOOD.index(SMALL)
+    packed = gzip.compress(GOOD[:half].encode()) + gzip.compress(GOOD[half:].encode())
+    for body, whole in ((packed, True), (packed + b"\0" * 8, True), (packed[:-10], False)):
+        head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        async with ScriptedServer(send(head + body)) as server:
+            instruments = KiteInstruments(server.root, SystemClock())
+            if whole:
+                assert await instruments.find("NSE", "SMALL")
+            else:
+                with pytest.raises(BrokerUnavailable):
+                    await instruments.find("NSE", "SMALL")
+
+
+def at_night() -> ManualClock:
+    return ManualClock(datetime(2026, 11, 20, 1, 0, tzinfo=UTC))  # 06:30 in India
+
+
+async def test_a_list_that_has_not_changed_is_yesterdays_and_is_asked_for_again_until_the_open() -> None:
+    clock, mornings = at_night(), Mornings()
+    async with ScriptedServer(mornings.script) as server:
+        instruments = KiteInstruments(server.root, clock)
+        await instruments.find("NSE", "TCS")
+        await clock.advance(2 * 3600)  # 08:30
+        for _ in range(5):
+            assert await instruments.find("NSE", "TCS"), "yesterday's serves meanwhile"
+        assert len(server.requests) == 2, "it is not asked for at every call"
+        await clock.advance(300)
+        await instruments.find("NSE", "TCS")
+        assert len(server.requests) == 3
+        mornings.text = dump(TCS.replace("2953217", "77"))
+        await clock.advance(300)
+        assert await instruments.by_token(77)
+        await clock.advance(3000)
+        await instruments.find("NSE", "TCS")
+        assert len(server.requests) == 4, "today's is asked for once"
+
+
+async def test_a_list_that_is_the_same_after_the_open_has_not_changed() -> None:
+    clock, mornings = at_night(), Mornings()
+    async with ScriptedServer(mornings.script) as server:
+        instruments = KiteInstruments(server.root, clock)
+        await instruments.find("NSE", "TCS")
+        await clock.advance(2 * 3600 + 44 * 60)  # 09:14
+        await instruments.find("NSE", "TCS")
+        await clock.advance(300)
+        await instruments.find("NSE", "TCS")
+        await clock.advance(4 * 3600)
+        await instruments.find("NSE", "TCS")
+        assert len(server.requests) == 3
+
+
+async def test_a_first_list_of_the_morning_may_be_yesterdays_too() -> None:
+    clock, mornings = at_night(), Mornings()
+    await clock.advance(2 * 3600 + 60)  # 08:31, and this process has only just begun
+    async with ScriptedServer(mornings.script) as server:
+        instruments = KiteInstruments(server.root, clock)
+        assert await instruments.find("NSE", "TCS")
+        mornings.text = dump(TCS.replace("2953217", "77"))
+        assert await instruments.by_token(77) is None
+        await clock.advance(300)
         assert await instruments.by_token(77)

@@ -11,7 +11,7 @@ from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.login import KiteLogin, token_expiry
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from tests.paper_process import PaperProcess, free_port
-from tests.scripted_server import ScriptedServer, answer, hang
+from tests.scripted_server import Script, ScriptedServer, answer, hang
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +106,47 @@ async def test_a_broker_that_is_away_is_unavailable(wire: ConnectionPool) -> Non
 )
 def test_a_token_dies_at_the_next_six_in_the_morning(now: datetime, dies_at: datetime) -> None:
     assert token_expiry(now) == dies_at
+
+
+NO_PLAN = '{"status": "error", "message": "Insufficient permission for that call.", "data": null, %s}'
+
+
+@pytest.mark.parametrize(
+    ("script", "found"),
+    [
+        (answer(200, '{"status": "success", "data": {}}'), True),
+        (answer(403, NO_PLAN % '"error_type": "PermissionException"'), False),
+        (answer(403, NO_PLAN % '"error_type": "GeneralException"'), False),
+        (answer(403, NO_PLAN.replace("Insufficient permission", "No") % '"error_type": null'), None),
+        (answer(403, NO_PLAN.replace("for that call", "") % '"error_type": "TokenException"'), False),
+        (
+            answer(
+                403,
+                '{"status": "error", "message": "Incorrect `api_key` or `access_token`.", '
+                '"error_type": "TokenException"}',
+            ),
+            None,
+        ),
+        (answer(429, '{"status": "error", "message": "Too many requests"}'), None),
+        (answer(503, "", None), None),
+        (hang, None),
+    ],
+)
+async def test_a_probe_says_whether_the_app_may_ask_for_prices(
+    wire: ConnectionPool, script: Script, found: bool | None
+) -> None:
+    async with ScriptedServer(script) as server:
+        assert await KiteLogin(server.root, wire, seconds=0.3).has_quotes("key", "token") is found
+
+
+async def test_the_papers_accounts_have_market_data(paper: PaperProcess, login: KiteLogin) -> None:
+    owner = paper.account()
+    assert await login.has_quotes(owner.api_key, owner.access_token) is True
+
+
+@pytest.mark.parametrize("name", ["null", '""', "7", '"\\u0000"'])
+async def test_a_profile_without_a_readable_name_is_a_profile(wire: ConnectionPool, name: str) -> None:
+    body = f'{{"status": "success", "data": {{"user_id": "AB1234", "user_name": {name}}}}}'
+    async with ScriptedServer(answer(200, body)) as server:
+        profile = await KiteLogin(server.root, wire).profile("key", "token")
+    assert (profile.broker_user_id, profile.user_name) == ("AB1234", "AB1234")

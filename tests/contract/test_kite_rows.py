@@ -76,9 +76,53 @@ def test_an_index_has_no_limits(limits: dict[str, int]) -> None:
 
 
 def test_holdings_are_what_was_there_before_today_delivered_or_not_sold_or_not() -> None:
-    other = {**HOLDING_ROW, "exchange": "BSE"}
+    other = {**HOLDING_ROW, "tradingsymbol": "ITC"}
     assert rows.holdings([other, HOLDING_ROW], "NSE", "TCS") == 17
     assert rows.holdings([other], "NSE", "TCS") == 0
+
+
+ISIN = {"isin": "INE467B01029"}
+BSE_ROW = {**HOLDING_ROW, "exchange": "BSE"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "sellable"),
+    [
+        ([BSE_ROW], 17),  # bought on BSE: the same share lies in the demat account
+        ([{**BSE_ROW, **ISIN}], 17),
+        ([{**HOLDING_ROW, **ISIN}, {**BSE_ROW, **ISIN, "quantity": 0}], 24),  # T1 in a row of its own
+        (
+            [{**HOLDING_ROW, **ISIN}, {**BSE_ROW, **ISIN, "tradingsymbol": "TCS-A"}],
+            34,
+        ),  # another symbol there
+        ([HOLDING_ROW, BSE_ROW], 17),  # nothing says that they are one
+        ([{**HOLDING_ROW, **ISIN}, {**BSE_ROW, "isin": "INE000X01011"}], 17),  # another company
+        ([{**HOLDING_ROW, "quantity": 0}], 7),
+        ([{**HOLDING_ROW, "quantity": 17, "realised_quantity": 10}], 17),  # T1 is in it already
+        ([{**HOLDING_ROW, "realised_quantity": 10}], 17),
+        ([{**HOLDING_ROW, "product": "MTF"}], 0),
+        ([{**HOLDING_ROW, "exchange": "NFO"}], 0),
+        ([{**HOLDING_ROW, "tradingsymbol": " TCS "}], 17),
+    ],
+)
+def test_a_share_is_held_under_whichever_exchange_it_is_listed(
+    listed: list[dict[str, Any]], sellable: int
+) -> None:
+    assert rows.holdings(listed, "NSE", "TCS") == sellable
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {**BSE_ROW, "quantity": None},
+        {**BSE_ROW, **ISIN, "tradingsymbol": "TCS-A", "t1_quantity": "7"},
+        {**HOLDING_ROW, "quantity": -1},
+        {**HOLDING_ROW, "quantity": 1e30},
+    ],
+)
+def test_an_unreadable_row_of_the_share_under_any_name_is_not_zero(bad: dict[str, Any]) -> None:
+    with pytest.raises(BrokerUnavailable, match="TCS"):
+        rows.holdings([bad, {**HOLDING_ROW, **ISIN}], "NSE", "TCS")
 
 
 ODD: list[Any] = [None, "5", 5.5, True, [], float("nan")]
@@ -106,10 +150,32 @@ def test_one_unreadable_row_costs_that_row(name: str) -> None:
     read, good, needs = READ[name]
     other = {**good, "tradingsymbol": "ITC"}
     for bad in broken(other, needs):
-        found = read([good, bad, good])
+        found = read([good, bad, {**good, "order_id": "another"}])
         assert [row.symbol for row in found] == ["TCS", "TCS"]
         assert found.covers("TCS") == ("tradingsymbol" in bad and bad["tradingsymbol"] == "ITC")
         assert not found.covers("ITC"), "an unread row is not an absent one"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"quantity": 1e30},
+        {"day_buy_quantity": -1},
+        {"day_sell_quantity": 10**12},
+        {"quantity": [5]},
+        {"product": None},
+    ],
+)
+def test_a_position_that_cannot_be_is_not_read(odd: dict[str, Any]) -> None:
+    found = rows.positions({"net": [{**POSITION_ROW, **odd}, {**POSITION_ROW, "tradingsymbol": "ITC"}]})
+    assert [row.symbol for row in found] == ["ITC"]
+    assert not found.covers("TCS")
+    assert found.covers("ITC")
+
+
+def test_blanks_around_a_symbol_hide_no_position() -> None:
+    [row] = rows.positions({"net": [{**POSITION_ROW, "tradingsymbol": "TCS ", "product": " CNC"}]})
+    assert (row.symbol, row.product) == ("TCS", "CNC")
 
 
 @pytest.mark.parametrize("bad", [None, "row", 5, [], {}])
@@ -163,6 +229,64 @@ def test_a_row_with_our_tag_is_followed_whatever_else_is_wrong_with_it(
     assert found.covers("ITC")
 
 
+TAG = "ABCDEFGHIJ234567KLMN"
+"""As ours are."""
+OURS = {**UNNEEDED, "tag": TAG, "tags": [TAG]}
+
+
+@pytest.mark.parametrize(
+    ("odd", "status", "filled"),
+    [
+        ({"order_id": None}, OrderStatus.COMPLETE, 5),
+        ({"order_id": 2042130686722629633}, OrderStatus.COMPLETE, 5),
+        ({"transaction_type": None}, OrderStatus.COMPLETE, 5),
+        ({"transaction_type": "bought"}, OrderStatus.COMPLETE, 5),
+        ({"status": None}, OrderStatus.OPEN, 5),
+        ({"status": "complete "}, OrderStatus.COMPLETE, 5),
+        ({"status": "DONE BY HAND"}, OrderStatus.OPEN, 5),
+        ({"quantity": None}, OrderStatus.COMPLETE, 5),
+        ({"quantity": 1e30}, OrderStatus.COMPLETE, 5),
+        ({"filled_quantity": None}, OrderStatus.COMPLETE, 5),  # all of it: it says so
+        ({"filled_quantity": "5", "status": "CANCELLED"}, OrderStatus.OPEN, 0),  # not known: not over
+        ({"filled_quantity": -5, "status": "OPEN"}, OrderStatus.OPEN, 0),
+        ({"filled_quantity": 6, "status": "CANCELLED"}, OrderStatus.OPEN, 0),
+        ({"quantity": [], "filled_quantity": {}}, OrderStatus.OPEN, 0),
+        ({"tag": None, "tags": f"mktp,{TAG}"}, OrderStatus.COMPLETE, 5),
+        ({"tag": [TAG], "tags": None}, OrderStatus.COMPLETE, 5),
+        ({"tag": None, "tags": [["mktp", TAG]]}, OrderStatus.COMPLETE, 5),
+        ({"tag": f" {TAG} ", "tags": []}, OrderStatus.COMPLETE, 5),
+        ({"average_price": 1e300}, OrderStatus.COMPLETE, 5),
+    ],
+)
+def test_an_order_of_ours_is_followed_by_its_tag_though_hardly_anything_of_it_can_be_read(
+    odd: dict[str, Any], status: OrderStatus, filled: int
+) -> None:
+    [row] = rows.orders([{**OURS, **odd}])
+    assert TAG in row.tags
+    assert (row.status, row.filled_quantity) == (status, filled)
+
+
+def test_a_row_of_ours_that_is_not_whole_proves_nothing_of_its_symbol() -> None:
+    for name in ("order_id", "transaction_type", "status", "quantity", "filled_quantity"):
+        found = rows.orders([{**OURS, name: None}, {**ORDER_ROW, "order_id": "2", "tradingsymbol": "ITC"}])
+        assert not found.covers("TCS"), name
+        assert found.covers("ITC")
+
+
+def test_one_order_listed_twice_is_one_order() -> None:
+    open_row = {**ORDER_ROW, "filled_quantity": 3, "status": "OPEN"}
+    over = {**ORDER_ROW, "filled_quantity": 5, "status": "COMPLETE"}
+    for listed in ([open_row, over], [over, open_row], [over, over]):
+        found = rows.orders(listed)
+        assert [(row.status, row.filled_quantity) for row in found] == [(OrderStatus.COMPLETE, 5)]
+        assert found.covers("TCS") == (listed[0] == listed[1]), "two rows that differ prove nothing"
+
+
+def test_orders_without_a_number_are_not_one_order() -> None:
+    others = [{**OURS, "order_id": None, "tag": TAG[:-1] + letter} for letter in "AB"]
+    assert len(rows.orders(others)) == 2
+
+
 @pytest.mark.parametrize("symbol", [None, "", 5])
 def test_a_followed_row_without_a_symbol_proves_nothing_absent(symbol: Any) -> None:
     found = rows.orders([{**UNNEEDED, "tradingsymbol": symbol}])
@@ -190,7 +314,16 @@ ODD_QUOTES: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("bad", [*ODD_QUOTES, {**QUOTE_ROW, "last_price": float("nan")}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *ODD_QUOTES,
+        {**QUOTE_ROW, "last_price": float("nan")},
+        {**QUOTE_ROW, "last_price": 1e300},
+        {**QUOTE_ROW, "last_price": [3500]},
+        {**QUOTE_ROW, "upper_circuit_limit": "3850"},
+    ],
+)
 def test_an_unreadable_quote_is_absent_and_its_neighbours_are_read(bad: Any) -> None:
     assert set(rows.quotes({"NSE:ITC": bad, "NSE:SBIN": QUOTE_ROW}, SEEN)) == {"NSE:SBIN"}
 

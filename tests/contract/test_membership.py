@@ -8,9 +8,9 @@ import pytest
 from adapters.process.clock import SystemClock
 from adapters.redis.membership import RedisMembers
 from domain.errors import CacheUnavailable
-from domain.ports import Membership, Standing
+from domain.ports import ListenerState, Membership
 from tests.fakes.feed import MemoryMembers
-from tests.valkey_process import ValkeyProcess
+from tests.valkey_process import NOWHERE, ValkeyProcess
 
 
 @pytest.fixture
@@ -32,38 +32,36 @@ def members(request: pytest.FixtureRequest) -> Membership:
 
 
 async def test_who_renews_sees_itself_and_all_others_that_live(members: Membership) -> None:
-    assert await members.renew("one", Standing.JOINING, 30) == {"one": Standing.JOINING}
-    both = {"one": Standing.JOINING, "two": Standing.READY}
-    assert await members.renew("two", Standing.READY, 30) == both
+    assert await members.renew("one", ListenerState.JOINING, 30) == {"one": ListenerState.JOINING}
+    both = {"one": ListenerState.JOINING, "two": ListenerState.READY}
+    assert await members.renew("two", ListenerState.READY, 30) == both
 
 
 async def test_the_newest_standing_counts(members: Membership) -> None:
-    await members.renew("one", Standing.JOINING, 30)
-    assert await members.renew("one", Standing.LEAVING, 30) == {"one": Standing.LEAVING}
+    await members.renew("one", ListenerState.JOINING, 30)
+    assert await members.renew("one", ListenerState.LEAVING, 30) == {"one": ListenerState.LEAVING}
 
 
 async def test_who_leaves_is_gone_at_once_and_may_leave_twice(members: Membership) -> None:
-    await members.renew("one", Standing.READY, 30)
+    await members.renew("one", ListenerState.READY, 30)
     await members.leave("one")
     await members.leave("one")
-    assert await members.renew("two", Standing.READY, 30) == {"two": Standing.READY}
+    assert await members.renew("two", ListenerState.READY, 30) == {"two": ListenerState.READY}
 
 
 async def test_a_lease_that_is_not_renewed_ends(members: Membership) -> None:
-    await members.renew("one", Standing.READY, 0.05)
+    await members.renew("one", ListenerState.READY, 0.05)
     async with asyncio.timeout(10):
-        while "one" in await members.renew("two", Standing.READY, 30):  # noqa: ASYNC110
+        while "one" in await members.renew("two", ListenerState.READY, 30):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
 async def test_no_listener_counts_as_dead_when_the_leases_cannot_be_read(in_memory: MemoryMembers) -> None:
-    gone = ValkeyProcess()
-    away = RedisMembers.connect(gone.url)
+    away = RedisMembers.connect(NOWHERE)
     in_memory.away = True
     for members in (in_memory, away):
         with pytest.raises(CacheUnavailable):
-            await members.renew("one", Standing.READY, 30)
+            await members.renew("one", ListenerState.READY, 30)
         with pytest.raises(CacheUnavailable):
             await members.leave("one")
     await away.close()
-    gone.remove()

@@ -215,6 +215,19 @@ async def test_a_price_that_comes_after_its_fill_is_written(subject: Subject) ->
     assert (await subject.log.saw(sent, seen(sent, 10))).average_price == Decimal("3501.25")
 
 
+async def test_a_row_without_a_number_is_followed_by_its_tag_and_takes_no_number_away(
+    subject: Subject,
+) -> None:
+    attempt = await subject.sent()
+    nameless = seen(attempt, 4, status=OrderStatus.OPEN, broker_order_id="")
+    found = await subject.log.saw(attempt, nameless)
+    assert (found.status, found.filled_quantity, found.broker_order_id) == (OrderStatus.OPEN, 4, None)
+    named = await subject.log.saw(attempt, seen(attempt, 6, status=OrderStatus.OPEN))
+    assert named.broker_order_id == "1001"
+    over = await subject.log.saw(named, replace(nameless, filled_quantity=10, status=OrderStatus.COMPLETE))
+    assert (over.status, over.filled_quantity, over.broker_order_id) == (OrderStatus.COMPLETE, 10, "1001")
+
+
 async def test_the_first_share_bought_writes_the_intent_to_sell(subject: Subject) -> None:
     sent, sale = await subject.sent(), replace(subject.entry, leg=Leg.EXIT)
     await subject.log.saw(sent, seen(sent, 0))

@@ -481,7 +481,7 @@ def test_instruments_are_listed_with_lots_and_ticks(kite: KiteConnect) -> None:
     assert len(kite.instruments("NSE")) >= 50
     for row in rows.values():
         assert row["instrument_token"] // 256 == int(row["exchange_token"])
-        assert row["tick_size"] > 0
+        assert (row["tick_size"] > 0) == (row["segment"] != "INDICES")
 
 
 def test_instruments_are_zipped_for_who_takes_it_and_need_no_token(paper: PaperProcess) -> None:

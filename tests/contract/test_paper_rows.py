@@ -69,6 +69,18 @@ def test_a_line_is_put_into_the_instruments_as_it_is(
     assert len({len(row) for row in csv.reader(io.StringIO(whole))}) == 1
 
 
+def test_a_line_is_put_into_the_file_of_one_exchange_by_its_columns(
+    paper: PaperProcess, kite: KiteConnect
+) -> None:
+    paper.row(
+        "/instruments/NSE", {"tradingsymbol": "NOLOT", "exchange": "NSE", "lot_size": 0, "tick_size": ""}
+    )
+    lines = httpx.get(f"{paper.url}/instruments/NSE").text.split("\n")
+    assert lines[1] == ",,NOLOT,,,,,,0,,,NSE"
+    for other in ("/instruments", "/instruments/BSE"):
+        assert "NOLOT" not in httpx.get(paper.url + other).text
+
+
 @pytest.mark.parametrize(
     "spec",
     [

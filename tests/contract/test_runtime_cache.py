@@ -13,7 +13,7 @@ from domain.errors import CacheUnavailable
 from domain.ports import RuntimeCache, RuntimeUpdate
 from domain.strategy import Position, Status, Strategy
 from tests.fakes.house import MemoryCache
-from tests.valkey_process import ValkeyProcess
+from tests.valkey_process import NOWHERE, ValkeyProcess
 
 
 @pytest.fixture
@@ -41,19 +41,29 @@ def strategy() -> Strategy:
 
 async def test_what_was_loaded_is_there_until_it_is_dropped(cache: RuntimeCache, strategy: Strategy) -> None:
     other = uuid4()
-    assert await cache.missing([]) == frozenset()
-    assert await cache.missing([strategy.strategy_id, other]) == {strategy.strategy_id, other}
+    both = {strategy.strategy_id: Position.NONE, other: Position.NONE}
+    assert await cache.differing({}) == frozenset()
+    assert await cache.differing(both) == {strategy.strategy_id, other}
     await cache.load(strategy, Status.RUNNING, Position.NONE)
-    assert await cache.missing([strategy.strategy_id, other]) == {other}
+    assert await cache.differing(both) == {other}
     await cache.drop(strategy)
     await cache.drop(strategy)
-    assert await cache.missing([strategy.strategy_id]) == {strategy.strategy_id}
+    assert await cache.differing(both) == {strategy.strategy_id, other}
+
+
+async def test_what_was_not_written_is_seen_to_differ(cache: RuntimeCache, strategy: Strategy) -> None:
+    """The cache refused an update: its key is there, and says what was so before."""
+    held = {strategy.strategy_id: Position.BOUGHT}
+    await cache.load(strategy, Status.RUNNING, Position.NONE)
+    assert await cache.differing(held) == {strategy.strategy_id}
+    await cache.update(strategy.strategy_id, RuntimeUpdate(position=Position.BOUGHT))
+    assert await cache.differing(held) == frozenset()
 
 
 async def test_a_stopped_strategy_is_not_brought_back(cache: RuntimeCache, strategy: Strategy) -> None:
     await cache.update(strategy.strategy_id, RuntimeUpdate(position=Position.SOLD))
     assert await cache.lock(strategy.strategy_id, "one", 30)
-    assert await cache.missing([strategy.strategy_id]) == {strategy.strategy_id}
+    assert await cache.differing({strategy.strategy_id: Position.SOLD}) == {strategy.strategy_id}
 
 
 async def test_a_lock_has_one_owner_who_alone_frees_it(cache: RuntimeCache, strategy: Strategy) -> None:
@@ -93,8 +103,7 @@ async def test_a_fresh_start_frees_the_lock_and_a_held_position_keeps_it(
 
 
 async def test_a_cache_that_is_away_says_so(in_memory: MemoryCache, strategy: Strategy) -> None:
-    gone = ValkeyProcess()
-    away = RedisRuntimeCache.connect(gone.url)
+    away = RedisRuntimeCache.connect(NOWHERE)
     in_memory.down = True
     for cache in (in_memory, away):
         with pytest.raises(CacheUnavailable):
@@ -102,4 +111,3 @@ async def test_a_cache_that_is_away_says_so(in_memory: MemoryCache, strategy: St
         with pytest.raises(CacheUnavailable):
             await cache.lock(strategy.strategy_id, "one", 30)
     await away.close()
-    gone.remove()

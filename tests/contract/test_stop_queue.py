@@ -13,7 +13,7 @@ from adapters.redis.stop_queue import RedisStopQueue
 from domain.errors import CacheUnavailable
 from domain.ports import FastStops, StopQueue
 from tests.fakes.stops import MemoryFastStops, MemoryStopQueue
-from tests.valkey_process import ValkeyProcess
+from tests.valkey_process import NOWHERE, ValkeyProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,7 @@ async def test_nothing_put_is_nothing_to_take(subject: Subject) -> None:
 
 
 async def test_a_queue_that_is_away_is_not_an_empty_one(in_memory: Subject) -> None:
-    gone = ValkeyProcess()
-    stops, queue = RedisFastStops.connect(gone.url), RedisStopQueue.connect(gone.url, "worker")
+    stops, queue = RedisFastStops.connect(NOWHERE), RedisStopQueue.connect(NOWHERE, "worker")
     assert isinstance(in_memory.stops, MemoryFastStops)
     in_memory.stops.away = True
     for away in (in_memory, Subject(stops, (queue, queue))):
@@ -94,4 +93,3 @@ async def test_a_queue_that_is_away_is_not_an_empty_one(in_memory: Subject) -> N
             await away.workers[0].take()
     await stops.close()
     await queue.close()
-    gone.remove()

@@ -19,6 +19,8 @@ from domain.errors import InstrumentUnreadable
 from domain.order import Leg, OrderStatus, OrderTerms, Reason
 from domain.run import Entered, EnterOrder, Exited, ExitOrder
 from domain.strategy import Product
+from execution.account_snapshot import AccountSnapshots
+from execution.order_intent import OrderIntent
 from tests.contract.test_executor_on_paper import HORIZON, Account, House
 from tests.paper_process import PaperProcess
 
@@ -98,6 +100,16 @@ def trader(paper: PaperProcess, wire: ConnectionPool) -> Trader:
         ("/orders", {"tradingsymbol": "ITC", "status": None}),
         ("/portfolio/positions", {"tradingsymbol": "ITC", "quantity": None}),
         ("/portfolio/holdings", {"tradingsymbol": "ITC"}),
+        ("/quote", {"NSE:ITC": {"last_price": 1e300}}),
+        ("/quote", {"NSE:ITC": [[400]]}),
+        ("/orders", {"tradingsymbol": "ITC", "order_id": "9", "quantity": 1e30, "filled_quantity": 1e30}),
+        ("/orders", {"tradingsymbol": "ITC", "order_id": [], "status": {}, "tags": [[["x"]]]}),
+        ("/orders", {"tradingsymbol": "ITC", "status": "COMPLETE", "filled_quantity": -1, "quantity": 1}),
+        (
+            "/portfolio/positions",
+            {"tradingsymbol": "ITC", "exchange": "NSE", "product": "CNC", "quantity": []},
+        ),
+        ("/portfolio/holdings", {"tradingsymbol": "ITC", "exchange": "BSE", "quantity": -3}),
     ],
     ids=str,
 )
@@ -160,6 +172,82 @@ async def test_our_own_order_is_followed_though_other_fields_of_its_row_are_odd(
     trader.paper.row("/orders", odd | {"transaction_type": "BUY", "average_price": "800", "product": None})
     trader.lose("BUY")
     assert (await trader.buy()).filled == 10
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"order_id": None},
+        {"status": "complete", "transaction_type": None},
+        {"filled_quantity": None, "exchange": None},
+        {"tag": None, "tags": "mktp,{tag}"},
+    ],
+    ids=str,
+)
+async def test_our_own_order_is_followed_though_what_it_needs_most_is_odd(
+    trader: Trader, odd: dict[str, Any]
+) -> None:
+    tag = trader.key.tag(1)
+    row = {
+        "order_id": "78",
+        "tag": tag,
+        "tags": None,
+        "status": "COMPLETE",
+        "quantity": 10,
+        "filled_quantity": 10,
+        "transaction_type": "BUY",
+        "average_price": 800,
+        "product": "CNC",
+        "exchange": "NSE",
+        "tradingsymbol": "SBIN",
+        **{name: value.format(tag=tag) if isinstance(value, str) else value for name, value in odd.items()},
+    }
+    trader.paper.row("/orders", row)
+    trader.lose("BUY")
+    assert (await trader.buy()).filled == 10
+    assert trader.sent("BUY") == 0
+
+
+async def test_an_order_that_is_listed_twice_holds_up_no_sale_in_doubt(trader: Trader) -> None:
+    assert (await trader.buy()).filled == 10
+    twice: dict[str, Any] = {
+        "order_id": "79",
+        "tradingsymbol": "SBIN",
+        "exchange": "NSE",
+        "product": "MIS",
+        "tag": None,
+    }
+    twice |= {"status": "REJECTED", "transaction_type": "SELL", "quantity": 5, "filled_quantity": 0}
+    for _ in range(2):
+        trader.paper.row("/orders", twice)
+    trader.lose("SELL")
+    assert (await trader.sell()).sold == 10
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"exchange": "BSE", "tradingsymbol": "SBIN", "quantity": 0, "t1_quantity": 10},
+        {"exchange": "NSE", "tradingsymbol": "SBIN", "quantity": 4, "t1_quantity": 6},
+        {
+            "exchange": "BSE",
+            "tradingsymbol": "SBIN",
+            "quantity": 10,
+            "t1_quantity": 0,
+            "isin": "INE062A01020",
+        },
+    ],
+    ids=str,
+)
+async def test_shares_of_before_today_are_there_to_be_sold_under_whichever_exchange_they_are_listed(
+    trader: Trader, row: dict[str, Any]
+) -> None:
+    """Else their exit finds nothing to sell, and waits for a person."""
+    trader.paper.row("/portfolio/holdings", row)
+    broker = await trader.account.of(trader.key.user_id, "")
+    accounts = AccountSnapshots(trader.house.log, trader.account, SystemClock())
+    intent = OrderIntent(trader.exit_key, SBIN, 10, Reason.STOPLOSS, datetime.now(UTC), patience=1)
+    assert await accounts.sellable(intent, 10, broker, asyncio.Event()) == 10
 
 
 async def test_bad_lines_of_the_instrument_list_are_unknown_and_the_others_are_read(

@@ -24,6 +24,15 @@ async def traded_once(trader: Trader, quantity: int = 10) -> None:
     assert sides == [("BUY", quantity), ("SELL", quantity)]
 
 
+async def said_before(trader: Trader, strategy_id: str, cause: str, effect: str) -> None:
+    """The timeline says why, and then what."""
+    texts = [line["text"] for line in (await trader.get(f"/strategy/{strategy_id}/timeline"))["items"]]
+    why = [number for number, text in enumerate(texts) if text.startswith(cause)]
+    what = [i for i, text in enumerate(texts) if text.startswith(effect) and "(asked" in text]
+    assert len(why) == len(what) == 1, texts
+    assert why < what, texts
+
+
 async def test_sold_at_sell_time(product: Product, trader: Trader) -> None:
     buy_at = await soon(3)
     sell_at = buy_at + timedelta(seconds=4)
@@ -40,6 +49,7 @@ async def test_sold_at_sell_time(product: Product, trader: Trader) -> None:
     bought, sold = await trader.ledger()
     assert 0 <= bought["received_at"] - buy_at.timestamp() < 5
     assert 0 <= sold["received_at"] - sell_at.timestamp() < 5
+    await said_before(trader, strategy_id, "It is ", "Sold 10 TCS")
 
 
 async def test_stopped_out_when_the_price_falls_below_the_stop(product: Product, trader: Trader) -> None:
@@ -52,7 +62,8 @@ async def test_stopped_out_when_the_price_falls_below_the_stop(product: Product,
     await traded_once(trader)
     assert await product.redis_keys(strategy_id) == []
     kinds = [line["kind"] for line in (await trader.get(f"/strategy/{strategy_id}/timeline"))["items"]]
-    assert "stop_loss" in kinds
+    assert kinds.count("stop_loss") == 1
+    await said_before(trader, strategy_id, "The price ", "Stop hit: sold 10 INFY")
 
 
 async def test_nothing_is_bought_when_stopped_while_waiting(product: Product, trader: Trader) -> None:
@@ -72,6 +83,7 @@ async def test_sold_when_stopped_while_holding(product: Product, trader: Trader)
     assert answer.status_code == 200, answer.text
     assert (answer.json()["outcome"], answer.json()["position"]) == ("stopped", "sold")
     await traded_once(trader)
+    await said_before(trader, strategy_id, "Stopped by the user: selling 10", "Stopped: sold 10")
     again = await trader.stop(strategy_id)
     assert (again.status_code, again.json()["outcome"]) == (200, "stopped")
 

@@ -13,8 +13,15 @@ from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
 
-async def by_hand(trader: Trader, side: str, quantity: int, **changes: str) -> str:
-    """Order as the broker's app does it: with the account's own token, straight at the exchange."""
+async def by_hand(trader: Trader, action: str, **what: object) -> dict[str, Any]:
+    """Act on the account as the broker's own app does, on MIS shares of TCS unless told."""
+    words = {"user_id": trader.account["user_id"], "action": action, "symbol": "TCS", "product": "MIS"}
+    done: dict[str, Any] = await trader.product.paper("/_paper/hand", **(words | what))
+    return done
+
+
+async def by_another_program(trader: Trader, side: str, quantity: int) -> None:
+    """Order over Kite Connect with the account's own token, as another program of the user does."""
     account = trader.account
     order = {
         "exchange": "NSE",
@@ -28,9 +35,8 @@ async def by_hand(trader: Trader, side: str, quantity: int, **changes: str) -> s
     }
     headers = {"Authorization": f"token {account['api_key']}:{account['access_token']}"}
     async with httpx.AsyncClient(base_url=trader.product.endpoints["paper"], headers=headers) as kite:
-        answer = await kite.post("/orders/regular", data=order | changes)
+        answer = await kite.post("/orders/regular", data=order)
         assert answer.status_code == 200, answer.text
-        return str(answer.json()["data"]["order_id"])
 
 
 async def net(trader: Trader, symbol: str = "TCS") -> int:
@@ -74,7 +80,7 @@ async def test_nothing_is_sold_when_the_user_has_sold_by_hand(
     product: Product, trader: Trader, how: str
 ) -> None:
     strategy_id, _ = await holding(trader, 6 if how == "sell_time" else 100)
-    await by_hand(trader, "SELL", 10)
+    await by_hand(trader, "sell", quantity=10)
     if how == "stop":
         await fall(product)
     elif how == "STOP":
@@ -89,24 +95,21 @@ async def test_nothing_is_sold_when_the_user_has_sold_by_hand(
     await trader.stop(strategy_id)
 
 
+async def test_nothing_is_sold_when_the_risk_desk_has_squared_off(product: Product, trader: Trader) -> None:
+    strategy_id, _ = await holding(trader, 100)
+    squared = await by_hand(trader, "square_off")
+    assert [order["filled_quantity"] for order in squared["orders"]] == [10]
+    await fall(product)
+    assert_closed_outside(await trader.until(strategy_id, status="stopped"))
+    assert await net(trader) == 0
+
+
 @pytest.mark.parametrize(("converted", "left"), [(10, 0), (4, 6)])
 async def test_shares_that_the_user_converted_are_not_sold_as_what_they_were(
     product: Product, trader: Trader, converted: int, left: int
 ) -> None:
     strategy_id, _ = await holding(trader, 100)
-    account = trader.account
-    headers = {"Authorization": f"token {account['api_key']}:{account['access_token']}"}
-    conversion = {
-        "exchange": "NSE",
-        "tradingsymbol": "TCS",
-        "transaction_type": "BUY",
-        "position_type": "day",
-        "quantity": str(converted),
-        "old_product": "MIS",
-        "new_product": "CNC",
-    }
-    async with httpx.AsyncClient(base_url=product.endpoints["paper"], headers=headers) as kite:
-        assert (await kite.put("/portfolio/positions", data=conversion)).status_code == 200
+    await by_hand(trader, "convert", quantity=converted, **{"from": "MIS", "to": "CNC"})
     await fall(product)
     ended = await trader.until(strategy_id, status="stopped")
     assert (ended["position"], ended["pnl"]) == ("sold", None), ended
@@ -120,7 +123,7 @@ async def test_what_was_sold_by_hand_is_not_sold_again_though_the_order_book_sho
     strategy_id, _ = await holding(trader, 100)
     match = {"user_id": trader.account["user_id"], "side": "SELL"}
     await product.paper("/_paper/faults", kind="late_visibility", match=match, delay=30)
-    await by_hand(trader, "SELL", 10)
+    await by_another_program(trader, "SELL", 10)
     await fall(product)
     assert_closed_outside(await trader.until(strategy_id, status="stopped"))
     assert await net(trader) == 0
@@ -130,7 +133,7 @@ async def test_what_is_left_is_sold_when_the_user_has_sold_a_part_by_hand(
     product: Product, trader: Trader
 ) -> None:
     strategy_id, _ = await holding(trader, 100, product="CNC")
-    await by_hand(trader, "SELL", 4, product="CNC")
+    await by_hand(trader, "sell", quantity=4, product="CNC")
     await fall(product)
     ended = await trader.until(strategy_id, status="stopped")
     assert (ended["outcome"], ended["pnl"]) == ("stop_loss", None), ended
@@ -147,7 +150,7 @@ async def test_a_future_is_not_sold_short_when_the_user_has_sold_it_by_hand(
     words = {"symbol": future["symbol"], "exchange": "NFO", "product": "NRML"}
     lot = future["lot_size"]
     strategy_id, _ = await holding(trader, 6, **words, quantity=lot, stop_loss=100)
-    await by_hand(trader, "SELL", lot, exchange="NFO", tradingsymbol=future["symbol"], product="NRML")
+    await by_hand(trader, "sell", quantity=lot, **words)
     assert_closed_outside(await trader.until(strategy_id, status="stopped"))
     assert await net(trader, future["symbol"]) == 0
 
@@ -166,7 +169,7 @@ async def test_nothing_is_sold_after_the_login_when_the_user_has_sold_at_the_bro
         told, lambda lines: any("sell them at the broker" in one["text"] for one in lines)
     )
     trader.account |= await product.paper("/_paper/accounts", user_id=trader.account["user_id"])
-    await by_hand(trader, "SELL", 10)
+    await by_hand(trader, "sell", quantity=10)
     await trader.post("/broker/connect", {"access_token": trader.account["access_token"]})
     assert_closed_outside(await trader.until(strategy_id, status="stopped"))
     assert await net(trader) == 0
@@ -177,7 +180,7 @@ async def test_the_older_strategy_keeps_its_claim_when_one_of_two_is_closed_by_h
 ) -> None:
     older, _ = await holding(trader, 120)
     newer, _ = await holding(trader, 100)
-    await by_hand(trader, "SELL", 10)
+    await by_hand(trader, "sell", quantity=10)
     await fall(product)
     assert_closed_outside(await trader.until(newer, status="stopped"))
     ended = await trader.until(older, status="stopped")
@@ -188,7 +191,7 @@ async def test_the_older_strategy_keeps_its_claim_when_one_of_two_is_closed_by_h
 async def test_the_users_other_shares_do_not_keep_a_strategy_from_selling_its_own(
     product: Product, trader: Trader
 ) -> None:
-    await by_hand(trader, "BUY", 10)
+    await by_hand(trader, "buy", quantity=10)
     strategy_id, _ = await holding(trader, 5)
     ended = await trader.until(strategy_id, status="stopped")
     assert ended["outcome"] == "sold", ended

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
@@ -38,7 +38,7 @@ class Answer(StrEnum):
 
 @dataclass
 class MemoryBroker:
-    """One account. `sent` counts what reached it, placed or not.
+    """Implements `domain.ports.Broker` for one account. `sent` counts what reached it, placed or not.
 
     While there is an event for a side in `holds`, what that side asked for is done, and the answer waits for
     the event.
@@ -104,6 +104,8 @@ class MemoryBroker:
         ]
 
     async def orders(self) -> Listing[BrokerOrder]:
+        if self.login_is_dead:
+            raise LoginNeeded("log in at your broker")
         if self.reads_fail:
             raise BrokerUnavailable("the order book did not come")
         return Listing(tuple(row for row in self.book if row.side not in self.hidden), self.unread_orders)
@@ -119,7 +121,16 @@ class MemoryBroker:
         return Listing(tuple(self._position(*key) for key in keys), self.unread_positions)
 
     async def holdings(self, exchange: str, symbol: str) -> int:
+        self._reach()
         return self.held_before
+
+    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        self._reach()
+        return {share: self.held_before for share in shares if share[1] not in self.unread_positions}
+
+    def _reach(self) -> None:
+        if self.reads_fail:
+            raise BrokerUnavailable("the holdings did not come")
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         low, high = self.price * Decimal("0.8"), self.price * Decimal("1.2")
@@ -194,16 +205,18 @@ class MemoryBroker:
 
 @dataclass
 class MemoryBrokers:
-    """Every user has the same account; `logged_in` turned off makes it need a login.
+    """Implements `domain.ports.Brokers`: every user has the same account; `logged_in` off needs a login.
 
-    `connected` names it where orders name theirs.
+    `connected` names the account where orders name theirs.
     """
 
-    broker: MemoryBroker
+    broker: Broker
     logged_in: bool = True
     connected: str = ""
+    asked: list[UUID] = field(default_factory=list)
 
     async def of(self, user_id: UUID, account: str) -> Broker:
+        self.asked.append(user_id)
         if account and account != self.connected:
             raise AccountNotConnected(account, self.connected or None)
         if not self.logged_in:
@@ -211,4 +224,9 @@ class MemoryBrokers:
         return self.broker
 
     async def login_died(self, user_id: UUID, broker: Broker) -> None:
-        self.logged_in = False
+        if broker is self.broker:
+            self.logged_in = False
+
+    def log_in(self, broker: Broker, account: str = "") -> None:
+        """Give all users a new login, in whatever account."""
+        self.broker, self.connected, self.logged_in = broker, account, True

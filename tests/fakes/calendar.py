@@ -6,6 +6,8 @@ from domain.errors import CalendarUnknown
 from domain.instrument import Segment
 from domain.session import ClosedDay, DaySource, Session, at
 
+_CLOSES = {Segment.CASH_CAS: time(15, 15), Segment.DERIVATIVES: time(15, 40)}
+
 
 class Weekdays:
     """Implements `domain.session.TradingCalendar` up to the last day of 2026."""
@@ -27,8 +29,7 @@ class Weekdays:
             raise CalendarUnknown(f"known to {self.last_day}")
         if day.weekday() >= 5:
             return ClosedDay(day, DaySource.EXCHANGE, f"{day:%A}")
-        closes = time(15, 15) if segment is Segment.CASH_CAS else time(15, 30)
-        return Session(day, at(day, time(9, 15)), at(day, closes))
+        return Session(day, at(day, time(9, 15)), at(day, _CLOSES.get(segment, time(15, 30))))
 
     def session(self, day: date, segment: Segment) -> Session | None:
         found = self.look_up(day, segment)

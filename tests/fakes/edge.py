@@ -150,6 +150,7 @@ class MemoryKite:
     tokens: dict[str, KnownLogin] = field(default_factory=lambda: {"good-token": KnownLogin()})
     away: bool = False
     ways: list[Proxies] = field(default_factory=list)
+    quotes: bool | None = True
 
     async def profile(self, api_key: str, access_token: str, proxies: Proxies = None) -> KnownLogin:
         self.ways.append(proxies)
@@ -168,6 +169,9 @@ class MemoryKite:
         if request_token not in self.tokens:
             raise BrokerRefused("Token is invalid or has expired.", 403)
         return replace(self.tokens[request_token], access_token=f"from-{request_token}")
+
+    async def has_quotes(self, api_key: str, access_token: str, proxies: Proxies = None) -> bool | None:
+        return self.quotes
 
     def login_url(self, api_key: str, state: str) -> str:
         return f"https://login.example/?api_key={api_key}&state={state}"

@@ -7,11 +7,24 @@ from decimal import Decimal
 from uuid import UUID
 
 from adapters.kite.ticks import Tick, Ticks, places
-from domain.errors import BrokerUnavailable, CacheUnavailable, Unavailable
+from domain.errors import BrokerUnavailable, CacheUnavailable, StoreUnavailable, Unavailable
 from domain.market_data import PriceReceiver
-from domain.ports import Clock, Standing
+from domain.ports import Clock, ListenerState
 from domain.quote import Quote
 from domain.watched_strategy import WatchedStrategy
+
+
+@dataclass
+class MemoryMoves:
+    """Keeps the users whose accounts are to be read soon; `away` fails, as a lost Postgres does."""
+
+    moved_users: list[UUID] = field(default_factory=list)
+    away: bool = False
+
+    async def moved(self, user_id: UUID) -> None:
+        if self.away:
+            raise StoreUnavailable("Postgres did not answer")
+        self.moved_users.append(user_id)
 
 
 class MemoryFeed:
@@ -50,6 +63,10 @@ class MemoryFeed:
         """Send prices of one instrument that arrive together."""
         self.heard_at = self._clock.monotonic()
         self._receiver.on_ticks(Ticks.of([Tick(token, Decimal(price)) for price in prices]))
+
+    def order(self, *tags: str) -> None:
+        """Say that an order with these tags moved in the account."""
+        self._receiver.on_order(tags)
 
     def lose(self) -> None:
         self.connected = False
@@ -158,14 +175,14 @@ class MemoryMembers:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._leases: dict[str, tuple[Standing, float]] = {}
+        self._leases: dict[str, tuple[ListenerState, float]] = {}
         self.away = False
 
-    async def renew(self, member: str, standing: Standing, seconds: float) -> Mapping[str, Standing]:
+    async def renew(self, member: str, state: ListenerState, seconds: float) -> Mapping[str, ListenerState]:
         if self.away:
             raise CacheUnavailable("Redis did not answer (ConnectionError)")
         now = self._clock.monotonic()
-        self._leases[member] = standing, now + seconds
+        self._leases[member] = state, now + seconds
         return {one: found for one, (found, until) in self._leases.items() if until > now}
 
     async def leave(self, member: str) -> None:

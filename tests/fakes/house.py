@@ -12,13 +12,14 @@ from domain.errors import AnotherRun, CacheUnavailable, StoreUnavailable
 from domain.order import (
     Attempt,
     BrokerOrder,
+    Leg,
     LegKey,
     OrderTerms,
     Reason,
 )
 from domain.outcome import PlaceOutcome
 from domain.ports import Claimed, Clock, NotClaimed, RuntimeUpdate
-from domain.run import ActivateRun, Activation, FinishRun, GoesOn, PhaseChange, RunRef
+from domain.run import ActivateRun, Activation, FinishRun, GoesOn, PhaseChange, RunRef, SaleLine
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Status, Strategy
 from domain.timeline import EventKind
@@ -65,8 +66,10 @@ class MemoryOrderLog:
         async with self._transaction("claim", attempt.key) as rows:
             return rows.claimed(attempt, quantity, reason, due_at, latest, self.clock.now())
 
-    async def answer(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
+    async def answer(self, attempt: Attempt, outcome: PlaceOutcome, why: SaleLine | None = None) -> Attempt:
         async with self._transaction("answer", attempt.key) as rows:
+            if why is not None and attempt.key.leg is Leg.EXIT:
+                self.lines.setdefault(f"selling:{why.kind}", why.text)
             return rows.answered(attempt, outcome)
 
     async def deny(self, attempt: Attempt, message: str, verdict: Outcome | None = None) -> Attempt:
@@ -190,6 +193,7 @@ class MemoryCache:
 
     down: bool = False
     loaded: set[UUID] = field(default_factory=set)
+    positions: dict[UUID, Position] = field(default_factory=dict)
     locks: dict[UUID, tuple[str, float]] = field(default_factory=dict)
     """Owner and expiry of each lock, by `now`."""
     now: Callable[[], float] = time.monotonic
@@ -197,20 +201,27 @@ class MemoryCache:
     async def load(self, strategy: Strategy, status: Status, position: Position) -> None:
         await self._reach("load")
         self.loaded.add(strategy.strategy_id)
+        self.positions[strategy.strategy_id] = position
         if position is Position.NONE:
             self.locks.pop(strategy.strategy_id, None)
 
     async def update(self, strategy_id: UUID, update: RuntimeUpdate) -> None:
         await self._reach("update")
+        if strategy_id in self.loaded and update.position is not None:
+            self.positions[strategy_id] = update.position
 
     async def drop(self, strategy: Strategy) -> None:
         await self._reach("drop")
         self.loaded.discard(strategy.strategy_id)
         self.locks.pop(strategy.strategy_id, None)
 
-    async def missing(self, strategy_ids: Sequence[UUID]) -> frozenset[UUID]:
-        await self._reach("missing")
-        return frozenset(strategy_ids) - self.loaded
+    async def differing(self, positions: Mapping[UUID, Position]) -> frozenset[UUID]:
+        await self._reach("differing")
+        return frozenset(
+            one
+            for one, position in positions.items()
+            if one not in self.loaded or self.positions[one] is not position
+        )
 
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
         await self._reach("lock")

@@ -5,11 +5,13 @@ Postgres, to the same promises.
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from domain.leg import filled
 from domain.order import (
+    CLAIM_LASTS,
+    EARLIEST,
     Attempt,
     BrokerOrder,
     Leg,
@@ -23,9 +25,6 @@ from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected
 from domain.ports import Claimed, NotClaimed
 from domain.refusal import Refusal
 from domain.strategy import Outcome
-
-EARLIEST = timedelta(seconds=2)
-CLAIM_LASTS = timedelta(seconds=2)
 
 
 @dataclass(eq=False)
@@ -120,7 +119,7 @@ class OrderRows:
 
     def saw(self, attempt: Attempt, seen: BrokerOrder) -> Attempt:
         row = self.row(attempt)
-        if row.broker_order_id not in (None, seen.broker_order_id):
+        if row.broker_order_id and seen.broker_order_id not in ("", row.broker_order_id):
             return row  # another order under our tag: its fills are not this attempt's
         if row.status is OrderStatus.PLANNED:  # sent without a claim: the store was away
             row = self.move(row, OrderEvent.CLAIM)
@@ -128,7 +127,7 @@ class OrderRows:
         row = self.move(
             row,
             seen.event,
-            broker_order_id=seen.broker_order_id,
+            broker_order_id=seen.broker_order_id or row.broker_order_id,
             quantity=seen.quantity if row.quantity is None else row.quantity,
         )
         grown = seen.filled_quantity > row.filled_quantity

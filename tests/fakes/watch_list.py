@@ -1,4 +1,4 @@
-"""The watch list in memory: what runs, and notices of what changed."""
+"""The watch list in memory: what runs, and news of what changed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -46,7 +46,7 @@ class MemoryWatchList:
         self.deaf = False
         self.full_reads = 0
         self.partial_reads = 0
-        self._notices: list[asyncio.Queue[UUID | None]] = []
+        self._readers: list[asyncio.Queue[UUID | None]] = []
 
     def put(self, strategy: WatchedStrategy) -> WatchedStrategy:
         self.running[strategy.strategy_id] = strategy
@@ -62,7 +62,7 @@ class MemoryWatchList:
 
     def go_away(self) -> None:
         self.away = True
-        for queue in self._notices:
+        for queue in self._readers:
             queue.put_nowait(None)
 
     async def all(self) -> Sequence[WatchedStrategy]:
@@ -82,19 +82,19 @@ class MemoryWatchList:
     async def changes(self) -> AsyncIterator[UUID | None]:
         self._check()
         queue: asyncio.Queue[UUID | None] = asyncio.Queue()
-        self._notices.append(queue)
+        self._readers.append(queue)
         try:
             yield None
             while True:
-                notice = await queue.get()
+                changed = await queue.get()
                 self._check()
-                yield notice
+                yield changed
         finally:
-            self._notices.remove(queue)
+            self._readers.remove(queue)
 
     def _announce(self, strategy_id: UUID) -> None:
         if not self.deaf:
-            for queue in self._notices:
+            for queue in self._readers:
                 queue.put_nowait(strategy_id)
 
     def _check(self) -> None:

@@ -181,7 +181,7 @@ async def postgres_freezes(alerts: Alerts, _desk: Desk, postgres: PostgresServer
 async def temporal_goes_away(alerts: Alerts, _desk: Desk, _postgres: PostgresServer) -> None:
     binary = shutil.which("temporal", path=str(Path(sys.executable).parent))
     server = await WorkflowEnvironment.start_local(dev_server_existing_path=binary)
-    part = temporal_dependency(server.client)
+    part = temporal_dependency(server.client.service_client.check_health)
     await part.ask()
     await server.shutdown()
     await watch_until_told(DependencyWatch([part], alerts, SystemClock()), lambda: None)

@@ -28,6 +28,7 @@ async def test_nothing_is_limited_at_first(world: World) -> None:
         "limits": {"order_quantity": None, "order_value": None, "daily_loss": None, "symbols": None},
         "selling": 0,
         "untold": 0,
+        "sold": 0,
     }
 
 

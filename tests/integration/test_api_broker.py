@@ -34,8 +34,29 @@ async def test_connect_checks_at_the_broker_and_shows_whose_account_it_is(world:
         "status": "connected",
         "connected_at": "2026-11-23T03:00:00+00:00",
         "token_expires_at": "2026-11-24T00:30:00+00:00",
+        "warnings": [],
     }
     assert (await customer.get("/broker")).json() == answer.json()
+
+
+@pytest.mark.parametrize(("quotes", "warned"), [(False, True), (None, False), (True, False)])
+async def test_an_account_without_market_data_is_warned_at_connect_and_at_start(
+    world: World, quotes: bool | None, warned: bool
+) -> None:
+    world.kite.quotes = quotes
+    customer = await world.customer()
+    connected = (await customer.post("/broker/connect", KEYS)).json()
+    started = await customer.running(buy_time="23:58", sell_time="23:59")
+    for answer in (connected, (await customer.get("/broker")).json(), started):
+        assert any("no market data" in warning for warning in answer["warnings"]) == warned
+
+
+async def test_a_login_whose_probe_failed_says_nothing_of_what_was_known(world: World) -> None:
+    customer = await world.customer()
+    for quotes, warnings in ((False, 1), (None, 1), (True, 0), (None, 0)):
+        world.kite.quotes = quotes
+        answer = await customer.post("/broker/connect", KEYS)
+        assert len(answer.json()["warnings"]) == warnings
 
 
 async def test_connect_with_a_request_token_exchanges_it(world: World) -> None:

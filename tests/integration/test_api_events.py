@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from sqlalchemy import text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
@@ -101,7 +102,7 @@ async def following(
         yield Stream(response)
 
 
-async def say(world: World, running: dict[str, Any], text: str) -> None:
+async def say(world: World, running: dict[str, Any], words: str) -> None:
     """Add a line to the timeline, as the run does."""
     strategy = world.runs.started[-1]
     ref = RunRef(
@@ -111,7 +112,7 @@ async def say(world: World, running: dict[str, Any], text: str) -> None:
         running["run_id"],
         strategy.start_id,
     )
-    await PostgresRunStore(world.store).note(ref, "note", text, {"why": text}, text)
+    await PostgresRunStore(world.store).note(ref, "note", words, {"why": words}, words)
 
 
 async def test_stream_tells_what_was_and_then_what_happens(world: World) -> None:
@@ -212,3 +213,52 @@ async def test_stream_leaves_nothing_behind_when_its_client_is_gone(world: World
             while notifier.streams:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     assert "stopwatch_api_event_streams 0.0" in (await world.http.get("/metrics")).text
+
+
+async def set_back(world: World, strategy_id: str) -> None:
+    """Restore the database as it was before the strategy's last lines."""
+    async with world.store.work() as session:
+        await session.execute(
+            text(
+                "DELETE FROM events WHERE strategy_id = :id AND event_id > "
+                "(SELECT min(event_id) FROM events WHERE strategy_id = :id)"
+            ),
+            {"id": strategy_id},
+        )
+
+
+async def test_an_id_beyond_all_begins_anew(world: World) -> None:
+    """The phone has read further than the database that was restored."""
+    customer = await world.trader()
+    running = await customer.running()
+    async with (
+        served(world) as address,
+        following(address, customer, running["strategy_id"], "999999999") as events,
+    ):
+        first = await events.next()
+        assert first["data"]["kind"] == "started"
+        await say(world, running, "goes on")
+        assert (await events.next())["data"]["text"] == "goes on"
+
+
+async def test_a_database_that_is_set_back_under_an_open_stream_begins_anew(world: World) -> None:
+    customer = await world.trader()
+    running = await customer.running()
+    again = new_world_of(world)
+    async with served(again) as address, following(address, customer, running["strategy_id"]) as events:
+        started = await events.next()
+        await say(world, running, "lost")
+        assert (await events.next())["data"]["text"] == "lost"
+        await set_back(world, running["strategy_id"])
+        assert await events.next() == started
+
+
+async def test_an_id_of_another_strategy_begins_anew(world: World) -> None:
+    customer = await world.trader()
+    running = await customer.running()
+    other = await customer.running(symbol="INFY", stop_loss=1000)
+    async with served(world) as address:
+        async with following(address, customer, other["strategy_id"]) as events:
+            foreign = (await events.next())["id"]
+        async with following(address, customer, running["strategy_id"], foreign) as events:
+            assert (await events.next())["data"]["kind"] == "started"

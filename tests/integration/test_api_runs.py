@@ -1,5 +1,6 @@
 """START, STOP, and what a day leaves behind."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +14,7 @@ from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.read_models import OrderLogReader, TimelineReader
 from adapters.postgres.runs import PostgresRunStore
+from domain.budget import ENTRIES
 from domain.order import Leg, Reason
 from domain.outcome import Accepted
 from domain.ports import Claimed
@@ -73,6 +75,30 @@ async def test_start_plans_the_day_and_answers_with_the_run(exchange: World) -> 
     assert started["workflow_id"] == f"strategy-{created['strategy_id']}-2026-11-23"
     assert started["run_id"]
     assert started["started_at"]
+
+
+async def test_a_start_is_warned_as_soon_as_its_turn_would_come_too_late(exchange: World) -> None:
+    customer = await exchange.trader()
+    other = await exchange.trader()
+    await asyncio.gather(*(other.running() for _ in range(3)))  # another account has a line of its own
+    most = 5 * ENTRIES.a_second
+    for _ in range(most):
+        started = await customer.running()
+    assert started["warnings"] == [], "the last that is in time"
+    [warning] = (await customer.running())["warnings"]
+    assert f"{most + 1} of your orders are due at 09:30; the broker takes 10 orders a second" in warning
+    assert (await customer.running(buy_time="09:31"))["warnings"] == []
+    [again] = (await customer.running())["warnings"]
+    assert f"{most + 2} of your orders" in again
+
+
+async def test_starts_that_come_at_once_count_each_other(exchange: World) -> None:
+    customer = await exchange.trader()
+    for _ in range(5 * ENTRIES.a_second - 4):
+        await customer.running()
+    made = [await customer.create() for _ in range(6)]
+    answers = await asyncio.gather(*(customer.start(one["strategy_id"]) for one in made))
+    assert sum(bool(answer.json()["warnings"]) for answer in answers) == 2
 
 
 async def test_second_start_returns_the_same_run(exchange: World) -> None:

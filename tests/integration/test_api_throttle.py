@@ -24,10 +24,8 @@ HOME, ATTACKER = "203.0.113.7", "198.51.100.9"
 
 @pytest.fixture(scope="module")
 async def valkey() -> AsyncIterator[ValkeyProcess]:
-    process = ValkeyProcess()
-    await process.start()
-    yield process
-    process.remove()
+    async with ValkeyProcess() as process:
+        yield process
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.orders import PostgresOrderLog
+from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
@@ -49,6 +50,7 @@ async def test_what_needs_a_person_is_counted(store: Store) -> None:
         Counted(0).count,
         SystemClock(),
         Watchers(store),
+        PostgresOverdueRuns(store),
     )
     await watch.look()
     assert [read(registry, name) for name in ("orders_unknown", "orders_in_doubt", "positions_left")] == [
@@ -86,6 +88,7 @@ async def test_shares_that_a_stopped_strategy_still_holds_are_counted(store: Sto
         Counted(0).count,
         SystemClock(),
         Watchers(store),
+        PostgresOverdueRuns(store),
     ).look()
     assert read(registry, "positions_left") == 1
 
@@ -99,6 +102,7 @@ async def test_what_cannot_be_read_is_unknown_and_the_reading_grows_old(store: S
         Counted(0).count,
         SystemClock(),
         Watchers(store),
+        PostgresOverdueRuns(store),
     )
     assert math.isnan(read(registry, "positions_left")), "nothing was read yet"
     await watch.look()
@@ -140,6 +144,7 @@ async def test_stuck_runs_are_counted_and_unknown_while_temporal_is_away(store: 
         runs.count,
         SystemClock(),
         Watchers(store),
+        PostgresOverdueRuns(store),
     )
     await watch.look()
     assert read(registry, "runs_stuck") == 2

@@ -16,10 +16,11 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from adapters.temporal.connection import DATA_CONVERTER
 from domain.reconciler import Look, Reconciled
+from domain.worker_version import DEPLOYMENT
 from workflows.client import RECONCILER_ID, start_reconciler
 from workflows.reconciler import Reconciler
 from workflows.sandbox import fast_runner
-from workflows.versions import DEPLOYMENT, carried_out, deployment
+from workflows.versions import carried_out, deployment
 
 WITHIN = 20.0
 """Seconds until the next round: they come five seconds apart, and Temporal tells its queues within one."""

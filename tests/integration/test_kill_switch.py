@@ -1,5 +1,6 @@
 """`stopwatch kill-switch` on a real Postgres: it says what was done, what is left, and who does that."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -120,6 +121,25 @@ async def test_a_run_that_is_gone_has_not_been_told(store: Store, desk: Desk) ->
     hands.gone = True
     answer = await turn(store, hands, EXIT, waits=5)
     assert (answer.done, "could NOT be told" in answer.words) == (False, True)
+
+
+async def test_what_workers_sold_without_its_run_is_said_to_be_sold(store: Store, desk: Desk) -> None:
+    """A run of a version without workers does not hear; the workers of another have sold it."""
+    hands = Hands(store)
+    hands.away = {await workflow_of(desk)}
+
+    async def a_worker_sells() -> None:
+        await asyncio.sleep(0.5)
+        async with store.work() as session:
+            await session.execute(update(StrategyRow).values(position="sold", sold_quantity=10))
+
+    selling = asyncio.create_task(a_worker_sells())
+    answer = await turn(store, hands, EXIT, waits=5)
+    await selling
+    assert answer.done
+    assert "1 did not hear and hold nothing" in answer.words
+    assert str(desk.strategy.strategy_id) in answer.words
+    assert "could NOT be told" not in answer.words
 
 
 async def test_shares_that_a_stop_left_are_not_said_to_be_sold(store: Store, desk: Desk) -> None:

@@ -1,7 +1,6 @@
 """Last prices for people to look at, from a real Valkey."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import time
 from decimal import Decimal
@@ -18,20 +17,12 @@ from domain.strategy import Position, Status, Strategy
 from tests.valkey_process import ValkeyProcess
 
 
-@pytest.fixture
-async def valkey() -> AsyncIterator[ValkeyProcess]:
-    process = ValkeyProcess()
-    await process.start()
-    yield process
-    process.remove()
-
-
 def strategy(exchange: str = "NSE") -> Strategy:
     return Strategy(uuid4(), uuid4(), "TCS", time(9, 30), time(15), Decimal(3500), 10, exchange)
 
 
-async def test_price_of_a_symbol_is_that_of_any_strategy_watching_it(valkey: ValkeyProcess) -> None:
-    cache, prices = RedisRuntimeCache.connect(valkey.url), RedisLastPrices.connect(valkey.url)
+async def test_price_of_a_symbol_is_that_of_any_strategy_watching_it(own_valkey: ValkeyProcess) -> None:
+    cache, prices = RedisRuntimeCache.connect(own_valkey.url), RedisLastPrices.connect(own_valkey.url)
     watched, silent = strategy(), strategy()
     for one in (watched, silent):
         await cache.load(one, Status.RUNNING, Position.NONE)
@@ -47,9 +38,9 @@ async def test_price_of_a_symbol_is_that_of_any_strategy_watching_it(valkey: Val
     await prices.close()
 
 
-async def test_nobody_gets_anothers_reply_whoever_hangs_up(valkey: ValkeyProcess) -> None:
+async def test_nobody_gets_anothers_reply_whoever_hangs_up(own_valkey: ValkeyProcess) -> None:
     """Ten thousand reads on few connections, many left in the middle: redis-py has mixed those up before."""
-    cache, prices = RedisRuntimeCache.connect(valkey.url), RedisLastPrices.connect(valkey.url)
+    cache, prices = RedisRuntimeCache.connect(own_valkey.url), RedisLastPrices.connect(own_valkey.url)
     priced = {strategy().strategy_id: Decimal(1000 + number) for number in range(100)}
     for strategy_id in priced:
         await cache.load(replace(strategy(), strategy_id=strategy_id), Status.RUNNING, Position.NONE)
@@ -73,9 +64,9 @@ async def test_nobody_gets_anothers_reply_whoever_hangs_up(valkey: ValkeyProcess
     await prices.close()
 
 
-async def test_price_is_unavailable_and_not_absent_when_redis_is_down(valkey: ValkeyProcess) -> None:
-    prices = RedisLastPrices.connect(valkey.url)
-    valkey.kill()
+async def test_price_is_unavailable_and_not_absent_when_redis_is_down(own_valkey: ValkeyProcess) -> None:
+    prices = RedisLastPrices.connect(own_valkey.url)
+    own_valkey.kill()
     with pytest.raises(CacheUnavailable):
         await prices.of_symbol("NSE", "TCS")
     with pytest.raises(CacheUnavailable):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -13,31 +13,16 @@ from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.process.clock import SystemClock
 from domain.errors import Unavailable
 from domain.order import Attempt, BrokerOrder, Leg, OrderStatus, Reason
-from domain.run import Adoption, Alarm, FinishRun, StartRun
+from domain.run import Adoption, FinishRun
 from domain.session import exchange_time
 from domain.strategy import Outcome, Position
 from execution.late_orders import LateOrders
+from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
+from tests.fakes.open_runs import MemoryOpenRuns
 from tests.store_rows import TERMS, Desk, just_now, seen
 
 TODAY = exchange_time(just_now()).date()
-
-
-@dataclass
-class Told:
-    """Alerts that were raised, and runs that were asked for; `away` is Temporal's outage."""
-
-    alarms: list[Alarm] = field(default_factory=list)
-    adopted: list[StartRun] = field(default_factory=list)
-    away: bool = False
-
-    async def raise_(self, alarm: Alarm) -> None:
-        self.alarms.append(alarm)
-
-    async def adopt(self, start: StartRun) -> None:
-        if self.away:
-            raise Unavailable("Temporal does not answer")
-        self.adopted.append(start)
 
 
 @dataclass
@@ -46,13 +31,14 @@ class Late:
 
     desk: Desk
     broker: MemoryBroker
-    told: Told
+    told: MemoryAlerts
+    runs: MemoryOpenRuns
     away: list[str] = field(default_factory=list)
 
     async def round(self) -> dict[Leg, list[Any]]:
         doubtful = await PostgresReconciliation(self.desk.store).doubtful_orders()
         brokers = MemoryBrokers(self.broker, connected=TERMS.account)
-        late = LateOrders(cast("Any", self.told), self.desk.log, brokers, cast("Any", self.told))
+        late = LateOrders(self.runs, self.desk.log, brokers, self.told)
         return await late.look_for(doubtful, self.away)
 
     def shows(self, attempt: Attempt, filled: int, status: OrderStatus | None = None) -> BrokerOrder:
@@ -66,7 +52,8 @@ class Late:
 
 @pytest.fixture
 async def late(store: Store) -> Late:
-    return Late(await Desk.made(store), MemoryBroker(SystemClock()), Told())
+    clock = SystemClock()
+    return Late(await Desk.made(store), MemoryBroker(clock), MemoryAlerts(), MemoryOpenRuns(clock))
 
 
 async def started(late: Late) -> FinishRun:
@@ -107,7 +94,7 @@ async def test_a_sale_that_was_given_up_and_rejected_gets_its_end_and_alarms_nob
     assert (await late.round())[Leg.EXIT] == [late.desk.strategy.strategy_id]
     row = await late.order(lost)
     assert (row.status, row.broker_order_id, row.filled_quantity) == ("rejected", "7000", 0)
-    assert late.told.alarms == []
+    assert late.told.raised == []
     assert (await late.round())[Leg.EXIT] == []
 
 
@@ -119,21 +106,21 @@ async def test_a_sale_that_was_given_up_and_rests_is_cancelled_before_it_sells(l
     await late.round()
     assert (await late.order(lost)).status == "cancelled"
     assert (await late.desk.row()).sold_quantity == 10
-    assert late.told.alarms == []
+    assert late.told.raised == []
 
 
 async def test_shares_that_were_sold_twice_are_counted_told_and_listed(late: Late) -> None:
     lost = await sold_at_the_second_attempt(late)
     late.shows(lost, 4)
     await late.round()
-    (alarm,) = late.told.alarms
+    (alarm,) = late.told.raised
     assert (alarm.kind, alarm.data["quantity"], alarm.data["surplus"]) == ("late_exit", "4", "4")
     assert "4 more than were bought" in alarm.text
     (listed,) = [one for one in await positions(late.desk.store) if one.kind == "sold_twice"]
     assert (listed.quantity, "buy back" in listed.what_to_do) == (-4, True)
     await late.round()  # what was open of it is cancelled: nothing new to tell
     assert (await late.order(lost)).status == "cancelled"
-    assert len(late.told.alarms) == 1
+    assert len(late.told.raised) == 1
 
 
 async def test_a_sale_that_turns_up_for_shares_still_held_is_not_called_a_surplus(late: Late) -> None:
@@ -146,7 +133,7 @@ async def test_a_sale_that_turns_up_for_shares_still_held_is_not_called_a_surplu
     await desk.runs.finish(replace(end, outcome=Outcome.KEPT, position=Position.BOUGHT))
     late.shows(sale, 10)
     await late.round()
-    (alarm,) = late.told.alarms
+    (alarm,) = late.told.raised
     assert (alarm.data["quantity"], alarm.data["surplus"]) == ("10", "0")
     assert (await desk.row()).position == "sold"
     assert await positions(desk.store) == []
@@ -165,7 +152,7 @@ async def test_what_was_sold_is_told_again_by_whoever_comes_after_a_crash(
         patched.setattr(late.desk.log, "saw", dies)
         await late.round()
     await late.round()
-    assert len(late.told.alarms) == 2
+    assert len(late.told.raised) == 2
     assert (await late.order(lost)).status == "complete"
 
 
@@ -195,13 +182,13 @@ async def test_an_entry_is_told_of_once_temporal_has_taken_its_run(late: Late) -
     await desk.log.give_up(sent, "in no book for 120 s")
     await desk.runs.finish(replace(end, outcome=Outcome.ORDER_FAILED, position=Position.NONE))
     late.shows(sent, 10)
-    late.told.away = True
+    late.runs.away = True
     for _ in range(3):
         await late.round()
-    assert late.told.alarms == []
-    late.told.away = False
+    assert late.told.raised == []
+    late.runs.away = False
     assert (await late.round())[Leg.ENTRY] == [desk.strategy.strategy_id]
-    assert [alarm.kind for alarm in late.told.alarms] == ["late_entry"]
-    (adopted,) = late.told.adopted
+    assert [alarm.kind for alarm in late.told.raised] == ["late_entry"]
+    (adopted,) = late.runs.adopted
     assert adopted.adopted is Adoption.LATE_ENTRY
     assert (await desk.row()).entry_price == Decimal("3501.25")

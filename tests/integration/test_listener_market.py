@@ -20,7 +20,7 @@ from domain.strategy import Phase, Position
 from listener.accounts import OneForAll
 from listener.service import Listener
 from tests.fakes.alerts import MemoryAlerts
-from tests.fakes.feed import MemoryMembers, MemoryPriceCache, MemorySignals
+from tests.fakes.feed import MemoryMembers, MemoryMoves, MemoryPriceCache, MemorySignals
 from tests.fakes.stops import MemoryFastStops
 from tests.fakes.watch_list import MemoryWatchList, watched
 from tests.paper_process import PaperProcess
@@ -61,6 +61,7 @@ class Floor:
             self.cache,
             self.alerts,
             self.clock,
+            MemoryMoves(),
         )
 
     async def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:

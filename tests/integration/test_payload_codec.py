@@ -27,8 +27,8 @@ from adapters.temporal.codec_server import CodecServer
 from adapters.temporal.codec_server import main as codec_main
 from adapters.temporal.connection import DATA_CONVERTER, data_converter
 from adapters.temporal.payload_codec import EncryptingCodec, PayloadUnreadable
+from adapters.temporal.readiness import ATTRIBUTES
 from domain.strategy import Outcome
-from migrations.search_attributes import ATTRIBUTES
 from tests.workflow.day import Run, TestDay, in_phase, worker_for
 from workflows.client import SYMBOL, USER
 from workflows.sandbox import workflow_runner

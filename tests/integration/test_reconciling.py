@@ -27,9 +27,10 @@ from adapters.redis.cache_mark import RedisMark
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.temporal.connection import DATA_CONVERTER
 from domain.reconciler import LIST_EVERY, SETTLING, SLICES, Look, Reconciled, Slice
-from domain.run import Alarm, StartRun, workflow_id
+from domain.run import StartRun, workflow_id
 from domain.session import DayPlan
 from domain.strategy import Phase, Position, Status, Strategy
+from tests.fakes.alerts import MemoryAlerts
 from tests.valkey_process import ValkeyProcess
 from workflows.client import SYMBOL, USER, TemporalOpenRuns
 from workflows.run_writes import PHASE
@@ -37,16 +38,6 @@ from workflows.run_writes import PHASE
 OTHERS = 600
 QUEUE = "nobody works here"
 NOW = datetime.now(UTC)
-
-
-@dataclass
-class Told:
-    """Alerts that were raised."""
-
-    alarms: list[Alarm] = field(default_factory=list)
-
-    async def raise_(self, alarm: Alarm) -> None:
-        self.alarms.append(alarm)
 
 
 class LaterClock(SystemClock):
@@ -77,7 +68,7 @@ class House:
     cache: RedisRuntimeCache
     redis: Redis
     activities: ReconcileActivities
-    told: Told
+    told: MemoryAlerts
     runs: "CountedRuns"
     clock: LaterClock
     strategies: list[Strategy] = field(default_factory=list)
@@ -188,10 +179,8 @@ async def temporal(temporal_binary: str) -> AsyncIterator[WorkflowEnvironment]:
 
 @pytest.fixture(scope="module")
 async def valkey() -> AsyncIterator[ValkeyProcess]:
-    server = ValkeyProcess()
-    await server.start()
-    yield server
-    server.remove()
+    async with ValkeyProcess() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +188,7 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
     store = Store.open(await postgres.new_database())
     cache, mark = RedisRuntimeCache.connect(valkey.url), RedisMark.connect(valkey.url)
     redis = Redis.from_url(valkey.url, decode_responses=True)
-    told, runs, clock = Told(), CountedRuns(temporal.client, QUEUE), LaterClock()
+    told, runs, clock = MemoryAlerts(), CountedRuns(temporal.client, QUEUE), LaterClock()
     activities = ReconcileActivities(
         PostgresReconciliation(store),
         runs,
@@ -229,7 +218,7 @@ async def test_nothing_is_done_when_nothing_is_wrong(house: House) -> None:
     await house.round(None)
     rounds = await every_round(house)
     assert rounds == [Reconciled()] * SLICES
-    assert house.told.alarms == []
+    assert house.told.raised == []
 
 
 async def test_runs_are_counted_and_not_listed_where_none_is_missing(house: House) -> None:
@@ -249,7 +238,7 @@ async def test_terminated_run_is_adopted_in_the_next_round_whichever_slice_that_
     done = await house.round(house.away_from(victim))
     assert done.adopted == (victim.strategy_id,)
     assert await house.is_open(victim)
-    assert [alarm.kind for alarm in house.told.alarms] == ["run_terminated"]
+    assert [alarm.kind for alarm in house.told.raised] == ["run_terminated"]
 
 
 @pytest.mark.parametrize("lap", [0, 1])

@@ -19,25 +19,10 @@ from tests.valkey_process import ValkeyProcess
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ValkeyProcess]:
-    server = ValkeyProcess()
-    await server.start()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-async def cache(server: ValkeyProcess) -> AsyncIterator[RedisRuntimeCache]:
-    cache = RedisRuntimeCache.connect(server.url)
+async def cache(own_valkey: ValkeyProcess) -> AsyncIterator[RedisRuntimeCache]:
+    cache = RedisRuntimeCache.connect(own_valkey.url)
     yield cache
     await cache.close()
-
-
-@pytest.fixture
-async def redis(server: ValkeyProcess) -> AsyncIterator[Redis]:
-    client = Redis.from_url(server.url, decode_responses=True)
-    yield client
-    await client.aclose()
 
 
 def strategy(symbol: str = "TCS", exchange: str = "NSE") -> Strategy:
@@ -194,11 +179,11 @@ async def test_lock_of_a_dead_owner_is_taken_over_after_its_expiry(cache: RedisR
 
 
 async def test_every_call_says_unavailable_when_the_server_is_gone_and_works_when_it_is_back(
-    cache: RedisRuntimeCache, server: ValkeyProcess
+    cache: RedisRuntimeCache, own_valkey: ValkeyProcess
 ) -> None:
     tcs = strategy()
     await cache.load(tcs, Status.RUNNING, Position.NONE)
-    server.kill()
+    own_valkey.kill()
     calls: list[Callable[[], Awaitable[object]]] = [
         lambda: cache.ping(),
         lambda: cache.load(tcs, Status.RUNNING, Position.NONE),
@@ -213,21 +198,21 @@ async def test_every_call_says_unavailable_when_the_server_is_gone_and_works_whe
         with pytest.raises(CacheUnavailable):
             await call()
 
-    await server.start()
+    await own_valkey.start()
     await cache.load(tcs, Status.RUNNING, Position.NONE)
     await cache.ping()
 
 
 async def test_stalled_server_is_unavailable_not_waited_for(
-    cache: RedisRuntimeCache, server: ValkeyProcess
+    cache: RedisRuntimeCache, own_valkey: ValkeyProcess
 ) -> None:
     await cache.ping()
-    os.kill(server.pid, signal.SIGSTOP)
+    os.kill(own_valkey.pid, signal.SIGSTOP)
     try:
         with pytest.raises(CacheUnavailable):
             await cache.ping()
     finally:
-        os.kill(server.pid, signal.SIGCONT)
+        os.kill(own_valkey.pid, signal.SIGCONT)
 
 
 async def test_cancelled_call_never_gives_its_answer_to_another(cache: RedisRuntimeCache) -> None:

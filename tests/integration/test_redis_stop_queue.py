@@ -17,25 +17,10 @@ from tests.valkey_process import ValkeyProcess
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ValkeyProcess]:
-    server = ValkeyProcess()
-    await server.start()
-    yield server
-    server.remove()
-
-
-@pytest.fixture
-async def queue(server: ValkeyProcess) -> AsyncIterator[RedisFastStops]:
-    queue = RedisFastStops.connect(server.url)
+async def queue(own_valkey: ValkeyProcess) -> AsyncIterator[RedisFastStops]:
+    queue = RedisFastStops.connect(own_valkey.url)
     yield queue
     await queue.close()
-
-
-@pytest.fixture
-async def redis(server: ValkeyProcess) -> AsyncIterator[Redis]:
-    client = Redis.from_url(server.url, decode_responses=True)
-    yield client
-    await client.aclose()
 
 
 async def test_each_stop_is_an_entry_of_two_fields_in_the_order_given(
@@ -63,34 +48,34 @@ async def test_stream_that_nobody_reads_stays_bounded(queue: RedisFastStops, red
 
 
 async def test_server_that_came_back_takes_the_next_stop(
-    queue: RedisFastStops, server: ValkeyProcess
+    queue: RedisFastStops, own_valkey: ValkeyProcess
 ) -> None:
     await queue.put([uuid4()])
-    server.kill()
+    own_valkey.kill()
     with pytest.raises(CacheUnavailable):
         await queue.put([uuid4()])
-    await server.start()
+    await own_valkey.start()
     one = uuid4()
     await queue.put([one])
-    client = Redis.from_url(server.url, decode_responses=True)
+    client = Redis.from_url(own_valkey.url, decode_responses=True)
     entries: Any = await client.xrange("queue:orders")
     assert [fields["strategy_id"] for _, fields in entries] == [str(one)]
     await client.aclose()
 
 
-async def test_server_that_stands_still_is_given_up(queue: RedisFastStops, server: ValkeyProcess) -> None:
+async def test_server_that_stands_still_is_given_up(queue: RedisFastStops, own_valkey: ValkeyProcess) -> None:
     await queue.warm()
-    os.kill(server.pid, signal.SIGSTOP)
+    os.kill(own_valkey.pid, signal.SIGSTOP)
     try:
         async with asyncio.timeout(5):
             with pytest.raises(CacheUnavailable):
                 await queue.put([uuid4()])
     finally:
-        os.kill(server.pid, signal.SIGCONT)
+        os.kill(own_valkey.pid, signal.SIGCONT)
 
 
-async def test_what_no_worker_has_taken_is_counted(queue: RedisFastStops, server: ValkeyProcess) -> None:
-    stops = RedisStopQueue.connect(server.url, "worker")
+async def test_what_no_worker_has_taken_is_counted(queue: RedisFastStops, own_valkey: ValkeyProcess) -> None:
+    stops = RedisStopQueue.connect(own_valkey.url, "worker")
     try:
         assert await stops.waiting() == 0
         await queue.put([uuid4() for _ in range(3)])

@@ -109,8 +109,10 @@ async def test_nothing_fails_to_open_and_no_login_is_lost_while_keys_rotate(
             for user_id in users[::2]:
                 token = f"token {uuid4()}"
                 sealed = sealer.seal(token, user_id=user_id, field="access_token")
-                asked = {"broker_user_id": "AB1234", "user_name": "A B"}
-                assert await Credentials(worker).store_login(user_id, sealed, None, **asked)
+                stored = await Credentials(worker).store_login(
+                    user_id, sealed, None, broker_user_id="AB1234", user_name="A B"
+                )
+                assert stored
                 logins[user_id] = token
 
     working = [asyncio.create_task(trade()), asyncio.create_task(log_in())]

@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import case, func, update
 
 from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
 from domain.budget import ENTRIES, EXITS
+from domain.entry_turns import turns
 from domain.order import Attempt, Leg, OrderStatus, Reason
+from domain.outcome import Accepted
 from domain.ports import Claimed, NotClaimed
 from domain.run import EnterOrder, ExitOrder
 from domain.scheduled_order import UNSENT_AFTER, ScheduledOrder
@@ -221,6 +223,118 @@ async def test_processes_that_claim_at_one_moment_keep_an_accounts_budget_togeth
         assert most_in_a_second(await desk.orders()) == most
     for one in stores:
         await one.close()
+
+
+@pytest.mark.parametrize("answered", [True, False])
+async def test_an_order_counts_until_a_second_after_it_can_have_arrived(desk: Desk, answered: bool) -> None:
+    """Claimed two seconds ago, it may have reached the broker a moment ago: its second is not over."""
+    sent = [await desk.sent(desk.key(Leg.ENTRY, round_)) for round_ in range(1, ENTRIES.a_second + 1)]
+    for attempt in sent if answered else ():
+        await desk.log.answer(attempt, Accepted(f"10{attempt.key.round}"))
+    following = await desk.log.plan(desk.key(Leg.ENTRY, 50), TERMS, 1, just_now())
+    await set_moments(desk, answered_ago=timedelta(0))
+    assert isinstance(await claim(desk, following, Leg.ENTRY), NotClaimed)
+    await set_moments(desk, answered_ago=timedelta(seconds=1.5))
+    assert isinstance(await claim(desk, following, Leg.ENTRY), Claimed)
+
+
+async def set_moments(desk: Desk, answered_ago: timedelta) -> None:
+    """Have all that was sent claimed two seconds ago, and answered, or to leave by, so long ago."""
+    moment = func.clock_timestamp() - answered_ago
+    async with desk.store.work() as session:
+        await session.execute(
+            update(OrderRow)
+            .where(OrderRow.sent_at.is_not(None))
+            .values(
+                sent_at=func.clock_timestamp() - timedelta(seconds=2),
+                acknowledged_at=case((OrderRow.status == "sent", None), else_=moment),
+                send_before=case((OrderRow.status == "sent", moment)),
+            )
+        )
+
+
+async def started_together(store: Store, number: int, due_at: datetime) -> list[Desk]:
+    """Return strategies of one user that are due at one instant, in the order of their STARTs."""
+    user_id, desks = uuid4(), []
+    for _ in range(number):
+        desk = await Desk.made(store, user_id=user_id)
+        start = desk.start()
+        plan = replace(start.start.plan, buy_at=due_at)
+        await desk.runs.activate(replace(start, start=replace(start.start, plan=plan)))
+        desks.append(desk)
+    return desks
+
+
+async def test_the_first_start_has_the_first_turn_whoever_asks_first(database: str, store: Store) -> None:
+    desks = await started_together(store, 20, just_now())
+    planned = [await desk.log.plan(desk.key(), TERMS, 1, just_now()) for desk in desks]
+    stores = [Store.open(database) for _ in range(3)]
+    logs = [PostgresOrderLog(one) for one in stores]
+    due_at = await all_due_soon(store)
+
+    async def ask(nth: int) -> Claimed | NotClaimed:
+        return await logs[nth % 3].claim(planned[nth], 10, Reason.BUY, due_at, None)
+
+    waits = await asyncio.gather(*(ask(nth) for nth in range(8, 20)))  # the last STARTs ask first
+    first = await asyncio.gather(*(ask(nth) for nth in range(8)))
+    assert all(isinstance(one, Claimed) for one in first)
+    after = []
+    for one in waits:
+        assert isinstance(one, NotClaimed)
+        assert one.over_budget
+        assert one.due_together == 20
+        assert one.turn_at is not None
+        after.append(round((one.turn_at - due_at).total_seconds()))
+    assert after == [1] * 8 + [2] * 4
+    for opened in stores:
+        await opened.close()
+
+
+async def test_an_entry_knows_how_many_were_due_with_it_after_they_have_ended(store: Store) -> None:
+    desks = await started_together(store, 44, just_now())
+    due_at = await all_due_soon(store)
+    ended = [desk.strategy.strategy_id for desk in desks[2:-1]]
+    async with store.work() as session:
+        await session.execute(
+            update(StrategyRow).where(StrategyRow.strategy_id.in_(ended)).values(status="stopped")
+        )
+    last = desks[-1]
+    planned = await last.log.plan(last.key(), TERMS, 1, due_at)
+    late = await last.log.claim(planned, 10, Reason.BUY, due_at, just_now() - timedelta(seconds=1))
+    assert isinstance(late, NotClaimed)
+    assert (late.too_late, late.due_together, late.started_before) == (True, 44, 43)
+    assert late.turn_at == due_at, "its turn counts only those that are still to be sent"
+
+
+async def all_due_soon(store: Store) -> datetime:
+    """Have every strategy due in a moment that may be claimed already; return it."""
+    due_at = (just_now() + timedelta(seconds=1.9)).replace(microsecond=0)
+    async with store.work() as session:
+        await session.execute(update(StrategyRow).values(buy_at=due_at))
+    return due_at
+
+
+@pytest.mark.parametrize(("crowd", "apart"), [((12, 1), 1), ((8, 9), 1), ((60, 1), 3), ((50, 3), 1)])
+async def test_turns_in_the_store_are_those_of_the_rule(
+    store: Store, crowd: tuple[int, int], apart: float
+) -> None:
+    """One user's line of two seconds; the turn of its last entry."""
+    due_at = just_now().replace(microsecond=0)
+    before = due_at - timedelta(seconds=apart)
+    early = await started_together(store, crowd[0], before)
+    late = await started_together(store, crowd[1], due_at)
+    user_id = early[0].strategy.user_id
+    async with store.work() as session:
+        ids = [desk.strategy.strategy_id for desk in late]
+        await session.execute(
+            update(StrategyRow).where(StrategyRow.strategy_id.in_(ids)).values(user_id=user_id)
+        )
+    last = late[-1]
+    planned = await last.log.plan(replace(last.key(), user_id=user_id), TERMS, 1, due_at)
+    told = await last.log.claim(planned, 10, Reason.BUY, due_at, due_at - timedelta(seconds=1))
+    assert isinstance(told, NotClaimed)
+    assert told.turn_at == turns([before] * crowd[0] + [due_at] * crowd[1])[-1]
+    assert told.due_together == crowd[1]
 
 
 def most_in_a_second(orders: Sequence[OrderRow]) -> int:

@@ -18,10 +18,12 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.testing import WorkflowEnvironment
 
 from adapters.postgres.engine import asyncpg_url
+from adapters.temporal.connection import address_in
+from adapters.temporal.readiness import ATTRIBUTES
 from migrations import schema
 from migrations.migration_errors import NewerDatabase, RoleRefused
 from migrations.roles import Role, make_roles
-from migrations.search_attributes import ATTRIBUTES, register, temporal_address
+from migrations.search_attributes import register
 from tests.postgres import OWNER, PostgresServer
 
 ROOT = Path(__file__).parents[2]
@@ -192,7 +194,7 @@ async def test_search_attributes_are_registered_once_the_server_is_up(temporal_b
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = temporal_address({"STOPWATCH_TEMPORAL_ADDRESS": f"127.0.0.1:{port}"})
+    server = address_in({"STOPWATCH_TEMPORAL_ADDRESS": f"127.0.0.1:{port}"})
     assert server is not None
     registering = asyncio.create_task(register(server))
     await asyncio.sleep(0)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
+from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.tables import BackupRow, ReconcilerRound
 from adapters.postgres.watchers import Watchers
 from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
@@ -118,7 +119,12 @@ async def test_the_ages_are_numbers_and_never_is_infinite(store: Store, worker: 
     registry, clock = CollectorRegistry(), ManualClock()
     counts = (Counted(0).count, Counted(0).count)
     watch = OperationsWatch(
-        OperationsMetrics(registry), PostgresOperatorAlerts(store), *counts, clock, worker
+        OperationsMetrics(registry),
+        PostgresOperatorAlerts(store),
+        *counts,
+        clock,
+        worker,
+        PostgresOverdueRuns(store),
     )
     assert math.isnan(read(registry, "reconciler_age_seconds")), "nothing was read yet"
     await watch.look()
@@ -156,7 +162,12 @@ async def test_an_age_that_cannot_be_read_is_unknown(store: Store) -> None:
     registry = CollectorRegistry()
     counts = (Counted(0).count, Counted(0).count)
     watch = OperationsWatch(
-        OperationsMetrics(registry), PostgresOperatorAlerts(store), *counts, ManualClock(), Silent(store)
+        OperationsMetrics(registry),
+        PostgresOperatorAlerts(store),
+        *counts,
+        ManualClock(),
+        Silent(store),
+        PostgresOverdueRuns(store),
     )
     await watch.look()
     assert math.isnan(read(registry, "reconciler_age_seconds"))

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 SINGLES = "tests/simulation/test_singles.py"
+HANDS = "tests/simulation/test_hands.py"
+HELD = f"{HANDS}::test_a_run_ends_as_it_should_when_a_hand_moves_while_it_holds"
+MEETS = f"{HANDS}::test_a_day_is_good_when_a_hand_and_a_fault_meet"
 TOGETHER = "tests/simulation/test_pairs.py::test_a_day_is_good_when_these_strike_together"
 LEG = "tests/unit/test_leg.py"
 DAY = "tests/unit/test_day.py"
@@ -26,6 +29,11 @@ DOORS = "tests/integration/test_temporal_doors.py"
 ROUND = "tests/unit/test_reconciler_round.py"
 CREATION = "tests/integration/test_api_creation.py"
 QUOTES = "tests/integration/test_quote_turns.py"
+STANDING = "tests/integration/test_standing_runs.py"
+CAUSES = "tests/integration/test_cause_before_effect.py"
+SUSPEND = "tests/unit/test_suspend.py"
+REFUSING = "tests/integration/test_refusing_parts.py"
+READINESS = "tests/integration/test_start_readiness.py"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,20 @@ from tests.planted.days import DAY_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
+from tests.planted.other_hands import HAND_BUGS
+from tests.planted.paper import PAPER_BUGS
+from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
+from tests.planted.standing import STANDING_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
 from tests.planted.ways_out import WAYS_OUT_BUGS
+from tests.planted.words import WORD_BUGS
 
 BUGS: tuple[Bug, ...] = (
     *ORDER_BUGS,
     *ACCOUNT_BUGS,
+    *HAND_BUGS,
     *DAY_BUGS,
     *HOUSE_BUGS,
     *USER_BUGS,
@@ -23,4 +29,8 @@ BUGS: tuple[Bug, ...] = (
     *WAYS_OUT_BUGS,
     *IDENTITY_BUGS,
     *PRICE_BUGS,
+    *PAPER_BUGS,
+    *PORT_BUGS,
+    *STANDING_BUGS,
+    *WORD_BUGS,
 )

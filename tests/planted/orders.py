@@ -27,10 +27,10 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "a timeout counts as a failure",
         "Unknown becomes not placed, and the next attempt follows.",
         "execution/order_sender.py",
-        "        await self._log.answer(attempt, outcome)\n",
+        "        await self._log.answer(attempt, outcome, intent.why)\n",
         "        if isinstance(outcome, Unknown):\n"
         "            outcome = Rejected(Cause.TRY_AGAIN, outcome.message)\n"
-        "        await self._log.answer(attempt, outcome)\n",
+        "        await self._log.answer(attempt, outcome, intent.why)\n",
         (SINGLES,),
     ),
     Bug(
@@ -207,7 +207,8 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "what a run sold without the store is forgotten with the run",
         "Ended from outside before Postgres was back: whoever takes over sells the same shares again.",
         "execution/exits.py",
-        "        if order.adopted:\n            await self._adopt_untracked(intent)\n",
+        "        if order.adopted:\n"
+        "            await self._adopt_untracked(intent, AccountLogin(self._brokers, self._clock, intent))\n",
         "",
         ("tests/unit/test_untracked_orders.py",),
     ),
@@ -255,8 +256,8 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "one unreadable quote fails the others",
         "A null beside good quotes: no stop of the account is watched.",
         "adapters/kite/mapping.py",
-        "        with suppress(Malformed):\n            found[name] = _quote(_object(row), seen_at)\n",
-        "        found[name] = _quote(_object(row), seen_at)\n",
+        "        with suppress(Malformed):\n            found[name] = _quote(an_object(row), seen_at)\n",
+        "        found[name] = _quote(an_object(row), seen_at)\n",
         (ROWS,),
     ),
     Bug(
@@ -279,8 +280,8 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "an unreadable position row is zero",
         "What was sold today is not known, and the sale is sent again.",
         "domain/leg.py",
-        "        and positions.covers(terms.symbol)\n",
-        "",
+        "    if not (book.covers(terms.symbol) and positions.covers(terms.symbol)):\n",
+        "    if not book.covers(terms.symbol):\n",
         (LEG,),
     ),
     Bug(

@@ -1,6 +1,6 @@
 """`python -m tests.simulation`: the long exploration, or one day told in full.
 
-python -m tests.simulation                      every pair of every kind, for all endings, on all processors
+python -m tests.simulation                      every pair of every kind but two hands, on all processors
 python -m tests.simulation 'exit.sent#1: crash' 'place.exit#1: late 25'      one day, as a failure prints it
 """
 
@@ -11,16 +11,18 @@ from concurrent.futures import ProcessPoolExecutor
 
 from tests.simulation.checker import judge
 from tests.simulation.day import play
-from tests.simulation.explore import ENDINGS, EVERYTHING, Explored, Reach, pairs
-from tests.simulation.faults import Fault, actions_at
+from tests.simulation.explore import ENDINGS, FIRST_HANDS, FIRST_OF_ALL, FIRST_USUAL, USUAL, Explored, pairs
+from tests.simulation.faults import Fault
 
 PARTS = 64
-SECOND = Reach(actions_at, 1)
 
 
 def _part(job: tuple[str, int]) -> Explored:
+    """Play each fault with each fault or hand after it, and each hand with each fault after it."""
     ending, part = job
-    return pairs(ENDINGS[ending], EVERYTHING, SECOND, part, PARTS, whole=True)
+    explored = pairs(ENDINGS[ending], USUAL, FIRST_OF_ALL, part, PARTS, whole=True)
+    explored.add(pairs(ENDINGS[ending], FIRST_HANDS, FIRST_USUAL, part, PARTS, whole=True))
+    return explored
 
 
 def explore() -> int:
@@ -30,13 +32,13 @@ def explore() -> int:
     jobs = [(ending, part) for ending in ENDINGS for part in range(PARTS)]
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for explored in pool.map(_part, jobs):
-            total.days += explored.days
-            total.points |= explored.points
-            total.failures += explored.failures
+            total.add(explored)
             for failure in explored.failures:
                 print(failure, flush=True)  # noqa: T201 - the report
     took = time.monotonic() - begun
     print(f"{total.days} days in {took:.0f} s, {len(total.points)} points, {len(total.failures)} failures")  # noqa: T201
+    hands = ", ".join(f"{words} {days}" for words, days in sorted(total.hands.items()))
+    print(f"hands of others: {hands}; {total.inside} days inside the window")  # noqa: T201
     return 1 if total.failures else 0
 
 

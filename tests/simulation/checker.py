@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 
 from domain.order import FINAL, Leg, OrderStatus, Side
 from domain.strategy import Outcome
+from tests.simulation.account_rules import ACCOUNT_RULES, FLAT, OUTSIDE, filled, oversold
 from tests.simulation.day import BUY, CLOSE, SELL, Played
 from tests.simulation.exchange import Entry
 
 MISSED_AFTER = 5.0
-HAND_WINDOW = 0.6
-"""Seconds between the last look at the account and the order: a sale by hand within them is not seen."""
 CLOCK_TOLERANCE = 2.0
 """Seconds a worker's clock may be ahead of the store's before a claim is refused."""
 PRICE_IS_OLD_AFTER = 5.0
@@ -21,7 +20,6 @@ STORE_AWAY = 60.0
 """More where the store is away meanwhile: the end has to be written down."""
 CLOSED_WITHIN = 60.0 + 600.0 + 30.0
 """Seconds after the close in which a sale may still learn what it came to."""
-_FLAT = frozenset({Outcome.SOLD, Outcome.STOP_LOSS, Outcome.STOPPED, Outcome.CANCELLED, Outcome.TERMINATED})
 
 
 def judge(day: Played) -> list[str]:
@@ -45,55 +43,6 @@ def one_entry(day: Played) -> Iterator[str]:
     placed = [entry for entry in day.ledger if entry.what == "placed" and entry.side is Side.BUY]
     if len(placed) > 1:
         yield f"{len(placed)} entries were accepted"
-
-
-def never_short(day: Played) -> Iterator[str]:
-    """No order makes a short: nor one that was sent after a sale by hand, unless nobody could see that."""
-    net, by_hand_at = 0, float("inf")
-    for entry in day.ledger:
-        if entry.what == "by hand":
-            net, by_hand_at = net - entry.quantity, entry.at
-        if entry.what == "filled":
-            net += entry.quantity if entry.side is Side.BUY else -entry.quantity
-            if net < 0 and not _could_not_know(day, entry, by_hand_at):
-                yield f"{-net} more sold than bought at {entry.at:.2f}"
-                return
-
-
-def _could_not_know(day: Played, entry: Entry, by_hand_at: float) -> bool:
-    """Tell whether a sale by hand fell into the window between the look at the account and the order."""
-    sent = max(e.at for e in day.ledger if e.what == "sent" and e.tag == entry.tag)
-    blind = any(f.point.startswith("read.") and f.action.startswith("down") for f in day.faults)
-    return by_hand_at < float("inf") and (sent - by_hand_at <= HAND_WINDOW or blind)
-
-
-def nothing_forgotten(day: Played) -> Iterator[str]:
-    """In the end it is flat; or kept, as asked; or a person was told, naming what is left."""
-    held = held_at_the_end(day)
-    if not held or not day.finished or _overlapped(day):
-        return
-    end = day.finished[0]
-    kept = end.outcome is Outcome.KEPT and any("keep" in event for _, event in day.events)
-    in_doubt = end.outcome is Outcome.ORDER_FAILED and "in doubt" in end.detail
-    known = held + _sold_by_hand_at_the_end(day)
-    told = any(alarm.startswith("position_left") and f"{known} of" in alarm for alarm in day.alarms)
-    if not (kept or in_doubt or told):
-        yield f"{held} shares are held, the outcome is {end.outcome} ({end.detail}), and nobody was told"
-    if told and day.finished_at is not None and day.finished_at < CLOSE:
-        yield "it gave up selling before the market closed"
-
-
-def what_is_closed_outside_is_told(day: Played) -> Iterator[str]:
-    """A run whose shares were sold by hand says so, with an alert, and sells only what is left."""
-    if not day.finished:
-        return
-    end, by_hand = day.finished[0], _by_hand(day)
-    if end.outcome is Outcome.CLOSED_OUTSIDE and not by_hand:
-        yield "it says closed_outside, but nothing was sold by hand"
-    if end.outside and end.outside != by_hand:
-        yield f"it says {end.outside} were closed outside, but {by_hand} were sold by hand"
-    if end.outside and not any(alarm.startswith("closed_outside") for alarm in day.alarms):
-        yield f"{end.outside} were closed outside, and nobody was told"
 
 
 def every_order_was_intended(day: Played) -> Iterator[str]:
@@ -157,7 +106,7 @@ def a_dip_before_buy_time_is_over(day: Played) -> Iterator[str]:
     """A price that has recovered by buy time keeps nobody from buying."""
     early = all(word.startswith("DIP") and "STOP" not in word and at < BUY - 0.5 for at, word in day.events)
     outside = all(fault.point.startswith("time.") for fault in day.faults)
-    if day.events and early and outside and not _filled(day, Side.BUY):
+    if day.events and early and outside and not filled(day, Side.BUY):
         yield f"the price had recovered before buy time, but it says {day.finished[0].outcome}"
 
 
@@ -171,11 +120,11 @@ def the_outcome_is_true(day: Played) -> Iterator[str]:
     if not day.finished:
         return
     end = day.finished[0]
-    bought, sold = _filled(day, Side.BUY), _filled(day, Side.SELL)
+    bought, sold = filled(day, Side.BUY), filled(day, Side.SELL)
     known = sum(row.filled_quantity for row in day.rows if row.key.leg is Leg.ENTRY)
-    if end.outcome in _FLAT and bought - end.outside != sold and not _overlapped(day):
+    if end.outcome in FLAT and bought - end.outside != sold and not oversold(day):
         yield f"it says {end.outcome}, but {bought} were bought and {sold} sold"
-    if sold and sold == bought and end.outcome not in _FLAT and not _says_doubt(day):
+    if sold and sold == bought and end.outcome not in FLAT and not _says_doubt(day):
         yield f"everything was sold, but it says {end.outcome}: {end.detail}"
     if end.outcome in (Outcome.MISSED, Outcome.SKIPPED, Outcome.REJECTED) and bought:
         yield f"{bought} were bought, but it says {end.outcome}"
@@ -189,7 +138,7 @@ def the_outcome_is_true(day: Played) -> Iterator[str]:
         e.what == "sent" and e.at < SELL - CLOCK_TOLERANCE for e in _sales(day)
     ):
         yield "it says sold at sell time, but it was sold before"
-    if str(known) not in end.detail and end.outcome in _FLAT and known and bought == sold:
+    if str(known) not in end.detail and end.outcome in FLAT and known and bought == sold:
         yield f"{known} were bought and sold, but it says: {end.detail}"
 
 
@@ -199,10 +148,14 @@ def a_stop_that_fires(day: Played) -> Iterator[str]:
     for begun, _ in day.crossed:
         if bought is None or any(word.startswith(("STOP", "CANCEL")) for _, word in day.events):
             continue
-        sent = [e.at for e in _sales(day) if e.what in ("sent", "by hand")]
+        sent = [e.at for e in _sales(day) if e.what in OUTSIDE | {"sent"}]
         known = any(row.filled_quantity for row in day.rows if row.key.leg is Leg.ENTRY)
         if known and not sent:
             yield f"the price stood at the stop from {begun:.2f}, and nothing was sold"
+
+
+def _says_doubt(day: Played) -> bool:
+    return any("in doubt" in end.detail for end in day.finished)
 
 
 def keep_ends_the_day(day: Played) -> Iterator[str]:
@@ -249,34 +202,6 @@ def a_word_is_kept(day: Played) -> Iterator[str]:
         yield f"asked to keep at {words[0][0]:.2f}, sold at {first:.2f}"
 
 
-def _filled(day: Played, side: Side) -> int:
-    return sum(entry.quantity for entry in day.ledger if entry.what == "filled" and entry.side is side)
-
-
-def _by_hand(day: Played) -> int:
-    return sum(entry.quantity for entry in day.ledger if entry.what == "by hand")
-
-
-def _says_doubt(day: Played) -> bool:
-    return any("in doubt" in end.detail for end in day.finished)
-
-
-def _sold_by_hand_at_the_end(day: Played) -> int:
-    """Return the shares sold by hand when the run had looked at the account for the last time."""
-    since = (day.finished_at or 0) - HAND_WINDOW
-    return sum(entry.quantity for entry in day.ledger if entry.what == "by hand" and entry.at >= since)
-
-
-def _overlapped(day: Played) -> bool:
-    """Tell whether more was sold, by hand and by order together, than was bought: in the window only."""
-    return _filled(day, Side.SELL) + _by_hand(day) > _filled(day, Side.BUY)
-
-
-def held_at_the_end(day: Played) -> int:
-    """Return the shares the exchange says are still held."""
-    return _filled(day, Side.BUY) - _filled(day, Side.SELL) - _by_hand(day)
-
-
 def _sales(day: Played) -> list[Entry]:
     return [entry for entry in day.ledger if entry.side is Side.SELL]
 
@@ -288,9 +213,6 @@ def _happened(day: Played, *words: str) -> bool:
 RULES: tuple[Callable[[Played], Iterator[str]], ...] = (
     it_ends,
     one_entry,
-    never_short,
-    nothing_forgotten,
-    what_is_closed_outside_is_told,
     every_order_was_intended,
     every_tag_is_sent_once,
     every_intent_is_resolved,
@@ -305,4 +227,5 @@ RULES: tuple[Callable[[Played], Iterator[str]], ...] = (
     keep_ends_the_day,
     the_close_ends_the_day,
     a_refusal_is_not_hammered,
+    *ACCOUNT_RULES,
 )

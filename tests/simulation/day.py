@@ -4,8 +4,8 @@ import asyncio
 import contextvars
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -17,21 +17,22 @@ from activities.runs import RunActivities
 from activities.sessions import SessionActivities
 from domain import failpoint
 from domain.errors import CacheUnavailable, StoreUnavailable
-from domain.order import Attempt
-from domain.run import RUN_VERSION, FinishRun, RunView, StartRun
+from domain.order import Attempt, OrderTerms
+from domain.run import RUN_VERSION, Alarm, FinishRun, RunView, StartRun
 from domain.session import DayPlan
-from domain.strategy import Strategy
+from domain.strategy import Product, Strategy
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.order_path import OrderPath
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.outages import MemoryOutages
 from tests.fakes.trading_days import MemoryTradingDays
-from tests.simulation.exchange import Accounts, Entry, Exchange
+from tests.simulation.exchange import OURS, Accounts, Entry, Exchange
 from tests.simulation.faults import Fault
 from tests.simulation.hands import Hands
 from tests.simulation.house import Cache, Orders, Runs
 from tests.simulation.loop import VirtualLoop
+from tests.simulation.others import Others
 from tests.simulation.server import Killed, Server, attempt_now
 from workflows.strategy_run import StrategyRun
 
@@ -52,9 +53,13 @@ MOMENTS = {
     "time.after": SELL + 15,
     "time.later": SELL + 60,
 }
+BEFORE = "before.day"
+"""The point at which it is given what the day begins with: another product, shares of the user's own."""
 PATROLS = (BUY - 1, BUY + 0.45, BUY + 0.95, SELL - 1, SELL + 0.45, SELL + 0.95)
 """When the living look after what others hold; and after each death, once it is seen and as a lease ends."""
 STOP_LOSS = Decimal(3400)
+_ANSWERING = frozenset({"place", "log", "runs", "cache", "read", "cancel", "before"})
+"""Points that ask what is to happen there: it is answered, and no event of the day."""
 HIT = {"price": "3400", "tick_at": None, "seen_at": None}
 GARBAGE: tuple[object, ...] = (
     None,
@@ -76,8 +81,19 @@ class Played:
     rows: Sequence[Attempt]
     finished: Sequence[FinishRun]
     finished_at: float | None
+    stopped_at: float | None
+    """When Postgres said that it had stopped; its run may have had something to clean up after that."""
     view: RunView | None
     alarms: Sequence[str]
+    alarmed: Sequence[float]
+    """When each alarm was raised."""
+    lines: Sequence[str]
+    """What was said in the timeline, in its own words, by those that send orders."""
+    product: Product
+    own: int
+    """Shares that were the user's own before the day."""
+    left: int
+    """Shares of our product that are in the account at the end."""
     events: Sequence[tuple[float, str]]
     crossed: Sequence[tuple[float, float]]
     """When the price stood at the stop: from, until."""
@@ -132,6 +148,18 @@ class _Clock:
         await self.sleep((instant - self.now()).total_seconds())
 
 
+@dataclass
+class _TimedAlerts(MemoryAlerts):
+    """Alarms, with the moments at which they were raised."""
+
+    now: Callable[[], float] = lambda: 0.0
+    at: list[float] = field(default_factory=list)
+
+    async def raise_(self, alarm: Alarm) -> None:
+        self.at.append(self.now())
+        await super().raise_(alarm)
+
+
 @dataclass(eq=False)
 class _Day:
     loop: VirtualLoop
@@ -147,6 +175,7 @@ class _Day:
     events: list[tuple[float, str]] = field(default_factory=list)
     crossed: list[tuple[float, float]] = field(default_factory=list)
     finished_at: float | None = None
+    stopped_at: float | None = None
     over: bool = False
     stopped_with_keys: bool = False
 
@@ -157,7 +186,8 @@ class _Day:
         self.orders = Orders(self)
         self.runs = Runs(self, self.orders)
         self.cache = Cache(self, self.now)
-        self.alerts = MemoryAlerts()
+        self.others = Others(self, self.exchange)
+        self.alerts = _TimedAlerts(now=self.now)
         self.outside = contextvars.copy_context()
         clock = _Clock(self)
         path = OrderPath.on(
@@ -179,14 +209,18 @@ class _Day:
         self.strategy = Strategy(
             UUID(int=1000), UUID(int=7), "TCS", time(9, 30, 20), time(9, 31, 20), STOP_LOSS, 10
         )
+        for words in (fault.action for fault in self.faults if fault.point == BEFORE):
+            self._given(words)
+        self.strategy = replace(self.strategy, product=self.exchange.product)
         plan = DayPlan(date(2026, 11, 23), _at(BUY), _at(SELL), EPOCH - timedelta(hours=1), _at(CLOSE))
-        self.start = StartRun(UUID(int=5), self.strategy, plan, version=RUN_VERSION)
+        self.start = StartRun(UUID(int=5), self.strategy, plan, version=RUN_VERSION, account=OURS)
         self.run = StrategyRun(self.start)
         self.result: asyncio.Task[RunView] | None = None
 
     # The day.
 
     async def live(self) -> None:
+        await self.passing(BEFORE)
         await self.passing("start.day")
         for name, moment in MOMENTS.items():
             self.loop.call_at(moment, self._moment, name)
@@ -219,8 +253,14 @@ class _Day:
             rows=list(self.orders.rows.values()),
             finished=finished,
             finished_at=self.finished_at if finished else None,
+            stopped_at=self.stopped_at,
             view=self.run.view(),
             alarms=[f"{alarm.kind}: {alarm.text}" for alarm in self.alerts.raised],
+            alarmed=self.alerts.at,
+            lines=[f"{once.partition(':')[0]}: {line}" for once, line in self.orders.lines.items()],
+            product=self.exchange.product,
+            own=self.exchange.own,
+            left=self.exchange.there(self.exchange.product),
             events=self.events,
             crossed=crossed,
             store_was_down=self.store_was_down,
@@ -240,15 +280,27 @@ class _Day:
     def is_leaving(self) -> bool:
         return "exiting" in self.runs.phases
 
+    def terms(self) -> OrderTerms:
+        return OrderTerms("NSE", "TCS", self.exchange.product, OURS)
+
     def store_is_down(self) -> bool:
         return self.store_down_until > self.now()
 
     def stopped(self) -> None:
         """Note that Postgres says stopped from now on."""
+        self.stopped_at = self.now()
         self.stopped_with_keys = bool(self.cache.loaded) and self.cache_down_until < 0
 
     def intent_is_written(self, tag: str) -> bool:
         return any(row.tag == tag for row in self.orders.rows.values())
+
+    def _given(self, words: str) -> None:
+        """Let the day begin with what the words say."""
+        for part in words.split(" and "):
+            if part == "MIS":
+                self.exchange.product = Product.MIS
+            else:
+                self.exchange.own = int(part.removeprefix("own "))
 
     # Points.
 
@@ -309,7 +361,7 @@ class _Day:
             self.exchange.kill_login(float(number))
         elif word == "down":
             self._down(room, point, self.now() + float(number))
-        elif room not in ("place", "log", "runs", "cache", "read", "cancel"):
+        elif room not in _ANSWERING or action.startswith(("HAND", "BROKER")):
             self.event(action)
 
     def _down(self, room: str, point: str, until: float) -> None:
@@ -335,15 +387,13 @@ class _Day:
             return self.exchange.offer_by_hand(int(name.removeprefix("OFFER")))
         if name.startswith("WITHDRAW"):
             return self.exchange.withdraw(filled="filled" in name)
-        if name.startswith("HAND"):
-            return self._sell_by_hand(int(name.removeprefix("HAND") or 1000))
+        if name.startswith(("HAND", "BROKER")):
+            done = self.others.do(name)
+            if done:
+                self.events.append((self.now(), done))
+            return None
         self.events.append((self.now(), name))
         return self._happen(name)
-
-    def _sell_by_hand(self, quantity: int) -> None:
-        sold = self.exchange.sell_by_hand(quantity)
-        if sold:
-            self.events.append((self.now(), f"HAND {sold}"))
 
     def _happen(self, name: str) -> None:
         if name == "FALL":

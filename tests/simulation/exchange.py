@@ -1,25 +1,30 @@
 """An exchange and broker in memory, with a ledger of its own that nothing of the product ever reads.
 
 Orders are real the moment they are placed; what the order book shows of them may come later. What happens to
-an order is the answer that a fault chose for it, else it fills at once.
+an order is the answer that a fault chose for it, else it fills at once. Its accounts have other hands on them
+too: `tests.simulation.others`.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.listing import Listing
 from domain.order import FINAL, BrokerOrder, BrokerPosition, Leg, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
 from domain.quote import Quote
 from domain.refusal import Refusal
+from domain.strategy import Product
+from tests.simulation.server import Attempt, attempt_now
 
+OURS, ANOTHER = "zerodha:OURS", "zerodha:ANOTHER"
+"""The account that is connected at START, and one that the user may connect in its place."""
 LATENCY = 0.02
 CALL_TIMEOUT = 5.0
 
@@ -44,6 +49,7 @@ class Order:
     request: OrderRequest
     placed_at: float
     seen_from: float
+    account: str = OURS
     status: OrderStatus = OrderStatus.OPEN
     filled: int = 0
     message: str = ""
@@ -52,8 +58,19 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """What one reading of the account showed of our product, and when: all its reader could know."""
+
+    at: float
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the ledger: `sent`, `placed`, `filled`, `cancelled` or `rejected`, and when."""
+    """One line of the ledger: `sent`, `placed`, `filled`, `cancelled` or `rejected`, and when.
+
+    What others do to the account is in it too: `by hand`, `converted`, `squared off`, each of one side.
+    """
 
     at: float
     what: str
@@ -63,11 +80,28 @@ class Entry:
     order_id: str = ""
     intended: bool = True
     """An intent with this tag was written before."""
+    account: str = OURS
+    look: Look | None = None
+    """Of what was sent: its sender's last reading of the account."""
+
+
+@dataclass(eq=False)
+class Position:
+    """One product of one account: what was bought and sold of it today."""
+
+    buys: int = 0
+    sells: int = 0
+
+    def add(self, side: Side, quantity: int) -> None:
+        if side is Side.BUY:
+            self.buys += quantity
+        else:
+            self.sells += quantity
 
 
 @dataclass(eq=False)
 class Exchange:
-    """One account."""
+    """The broker of one user, who has an account there, and another one."""
 
     stage: Stage
     epoch: datetime
@@ -81,23 +115,39 @@ class Exchange:
     no_price: bool = False
     unauthorised_until: float = 0.0
     """Sales are refused until then: the user has not authorised them at the depository."""
+    product: Product = Product.CNC
+    """Of our orders; the other one is what a conversion makes of it."""
+    own: int = 0
+    """Shares of before today, the user's own."""
+    connected: str = OURS
+    positions: dict[tuple[str, str], Position] = field(default_factory=dict)
+    looks: dict[Attempt | None, Look] = field(default_factory=dict)
+    lot: int = 1
+    refuses: str = ""
+    """What every sale is refused with from now on."""
+    unread: frozenset[str | None] = frozenset()
+    """The symbols of rows that nobody can read, None for one without a symbol; until `unread_until`."""
+    unread_until: float = 0.0
 
     def kill_login(self, seconds: float) -> None:
         """The access token dies; the user logs in again `seconds` later."""
         self.login += 1
         self.login_dead_until = self.stage.now() + seconds
 
-    def write(self, what: str, order: OrderRequest, quantity: int, order_id: str = "") -> None:
+    def write(
+        self, what: str, order: OrderRequest, quantity: int, order_id: str = "", account: str = OURS
+    ) -> None:
         written = self.stage.intent_is_written(order.tag)
+        look = self.looks.get(attempt_now.get()) if what == "sent" else None
         self.ledger.append(
-            Entry(self.stage.now(), what, order.side, order.tag, quantity, order_id, intended=written)
+            Entry(self.stage.now(), what, order.side, order.tag, quantity, order_id, written, account, look)
         )
 
-    def place(self, request: OrderRequest, hidden: float = 0) -> Order:
+    def place(self, request: OrderRequest, hidden: float = 0, account: str = OURS) -> Order:
         now = self.stage.now()
-        order = Order(str(1001 + len(self.orders)), request, now, now + hidden)
+        order = Order(str(1001 + len(self.orders)), request, now, now + hidden, account)
         self.orders.append(order)
-        self.write("placed", request, request.quantity, order.order_id)
+        self.write("placed", request, request.quantity, order.order_id, account)
         return order
 
     def fill(self, order: Order, quantity: int) -> None:
@@ -105,26 +155,14 @@ class Exchange:
         if order.status in FINAL or quantity <= 0:
             return
         order.filled += quantity
-        self.write("filled", order.request, quantity, order.order_id)
+        self.position(order.account, order.request.terms.product).add(order.request.side, quantity)
+        self.write("filled", order.request, quantity, order.order_id, order.account)
         if order.filled == order.request.quantity:
             order.status = OrderStatus.COMPLETE
 
-    def sell_by_hand(self, quantity: int) -> int:
-        """Sell so many shares, or all there are, as the user would in the broker's app; return how many."""
-        quantity = min(quantity, self.net(Side.BUY) - self.net(Side.SELL))
-        if quantity <= 0:
-            return 0
-        terms = self.orders[0].request.terms
-        request = OrderRequest(terms, Side.SELL, quantity, f"BY HAND {len(self.orders)}")
-        now = self.stage.now()
-        order = Order(str(1001 + len(self.orders)), request, now, now, OrderStatus.COMPLETE, quantity)
-        self.orders.append(order)
-        self.ledger.append(Entry(now, "by hand", Side.SELL, request.tag, quantity, order.order_id))
-        return quantity
-
     def offer_by_hand(self, quantity: int) -> None:
         """Rest a SELL order of the user's own for so many shares."""
-        if self.net(Side.BUY) - self.net(Side.SELL) >= quantity:
+        if self.there(self.product) >= quantity:
             request = OrderRequest(self.orders[0].request.terms, Side.SELL, quantity, "")
             now = self.stage.now()
             self.orders.append(Order(str(1001 + len(self.orders)), request, now, now))
@@ -135,10 +173,11 @@ class Exchange:
             order.status = OrderStatus.COMPLETE if filled else OrderStatus.CANCELLED
             if filled:
                 order.filled, request = order.request.quantity, order.request
+                self.position(OURS, self.product).add(Side.SELL, request.quantity)
                 entry = Entry(self.stage.now(), "by hand", Side.SELL, "", request.quantity, order.order_id)
                 self.ledger.append(entry)
 
-    def refusal_of(self, request: OrderRequest) -> Rejected | None:
+    def held_back(self, request: OrderRequest) -> Rejected | None:
         """Return why a sale is refused for good; None where it is taken."""
         if request.side is not Side.SELL:
             return None
@@ -146,7 +185,7 @@ class Exchange:
             words = "10 quantity needs authorisation at depository."
             return Rejected(Cause.FINAL, words, Refusal.AUTHORISE)
         offered = sum(order.request.quantity - order.filled for order in self._offers())
-        if offered and request.quantity > self.net(Side.BUY) - self.net(Side.SELL) - offered:
+        if offered and request.quantity > self.there(self.product) - offered:
             words = "Insufficient stock holding or there are pending sell orders for this stock."
             return Rejected(Cause.FINAL, words, Refusal.PENDING_SALE)
         return None
@@ -158,11 +197,25 @@ class Exchange:
         if order.status in FINAL:
             return
         order.status, order.message = status, message
-        self.write(status.value, order.request, order.filled, order.order_id)
+        self.write(status.value, order.request, order.filled, order.order_id, order.account)
 
-    def net(self, side: Side) -> int:
-        """Return the shares filled on one side."""
-        return sum(order.filled for order in self.orders if order.request.side is side)
+    def position(self, account: str, product: str) -> Position:
+        """Return the position of an account in a product, made when it is first asked for."""
+        return self.positions.setdefault((account, product), Position())
+
+    def there(self, product: Product) -> int:
+        """Return how many shares our account has in a product: for CNC with those of before today."""
+        position = self.position(OURS, product)
+        return position.buys - position.sells + (self.own if product is Product.CNC else 0)
+
+    def refusal_of(self, order: OrderRequest) -> str:
+        """Return why the broker takes no such order, empty when it does."""
+        if order.quantity % self.lot:
+            return f"Quantity should be a multiple of {self.lot}"
+        return self.refuses if order.side is Side.SELL else ""
+
+    def unreadable(self) -> frozenset[str | None]:
+        return self.unread if self.stage.now() < self.unread_until else frozenset()
 
 
 @dataclass(eq=False)
@@ -171,14 +224,17 @@ class Account:
 
     exchange: Exchange
     login: int
+    name: str = OURS
 
     async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
-        self.exchange.write("sent", order, order.quantity)
+        self.exchange.write("sent", order, order.quantity, account=self.name)
         leg = Leg.ENTRY if order.side is Side.BUY else Leg.EXIT
         await asyncio.sleep(LATENCY / 2)
         answer = await self.exchange.stage.passing(f"place.{leg}")
         if self._is_dead():
             outcome: PlaceOutcome = Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
+        elif refusal := self.exchange.refusal_of(order):
+            outcome = Rejected(Cause.FINAL, refusal)
         else:
             outcome = await self._answer(order, answer)
         if isinstance(outcome, Rejected):
@@ -199,21 +255,24 @@ class Account:
             return Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
         if word == "authorise":
             exchange.unauthorised_until = exchange.stage.now() + (seconds or 10_000)
-        refused = exchange.refusal_of(request)
+        refused = exchange.held_back(request)
         if refused is not None:
             return refused
         if word == "placed later":
-            loop.call_later(seconds, lambda: exchange.fill(exchange.place(request), request.quantity))
+            loop.call_later(seconds, self._fill_late, request)
             return Unknown("Order request timed out. Please check the order book and confirm.")
         if word == "lost nothing":
             await asyncio.sleep(CALL_TIMEOUT)
             return Unknown("read timed out")
-        order = exchange.place(request, hidden=seconds if word == "late" else 0)
+        order = exchange.place(request, hidden=seconds if word == "late" else 0, account=self.name)
         self._carry_out(order, word)
         if word in ("lost", "late"):
             await asyncio.sleep(CALL_TIMEOUT)
             return Unknown("read timed out")
         return Accepted(order.order_id)
+
+    def _fill_late(self, request: OrderRequest) -> None:
+        self.exchange.fill(self.exchange.place(request, account=self.name), request.quantity)
 
     def _carry_out(self, order: Order, word: str) -> None:
         exchange, loop = self.exchange, asyncio.get_running_loop()
@@ -251,21 +310,31 @@ class Account:
     async def orders(self) -> Listing[BrokerOrder]:
         await self._pass("read.orders")
         now = self.exchange.stage.now()
-        shown = (order for order in self.exchange.orders if order.seen_from <= now)
-        return Listing(tuple(_row(order, self.exchange.price) for order in shown))
+        orders = (order for order in self.exchange.orders if order.account == self.name)
+        shown = (order for order in orders if order.seen_from <= now)
+        return Listing(tuple(_row(order, self.exchange.price) for order in shown), self.exchange.unreadable())
 
     async def positions(self) -> Listing[BrokerPosition]:
         await self._pass("read.positions")
-        if not self.exchange.orders:
-            return Listing()
-        terms = self.exchange.orders[0].request.terms
-        bought, sold = self.exchange.net(Side.BUY), self.exchange.net(Side.SELL)
-        row = BrokerPosition(terms.exchange, terms.symbol, terms.product, bought - sold, bought, sold)
-        return Listing((row,))
+        exchange = self.exchange
+        unread = exchange.unreadable()
+        if not unread:
+            exchange.looks[attempt_now.get()] = Look(exchange.stage.now(), exchange.there(exchange.product))
+        mine = [(of, found) for (name, of), found in exchange.positions.items() if name == self.name]
+        rows = (
+            BrokerPosition("NSE", "TCS", product, found.buys - found.sells, found.buys, found.sells)
+            for product, found in mine
+            if found.buys or found.sells
+        )
+        return Listing((), unread) if unread else Listing(tuple(rows))
 
     async def holdings(self, exchange: str, symbol: str) -> int:
         await self._pass("read.holdings")
-        return 0
+        return self.exchange.own
+
+    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        await self._pass("read.holdings")
+        return dict.fromkeys(shares, 0)
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         action = await self._pass("read.quotes")
@@ -293,19 +362,24 @@ class Account:
 
 @dataclass(eq=False)
 class Accounts:
-    """Implements `domain.ports.Brokers`: a login known to be dead is not handed out again."""
+    """Implements `domain.ports.Brokers`: a login known to be dead is not handed out again, and no account in
+    place of the one that an order belongs to.
+    """
 
     exchange: Exchange
     known_dead: int = 0
     opened: Account | None = None
 
     async def of(self, user_id: UUID, account: str) -> Broker:
+        connected = self.exchange.connected
+        if account and account != connected:
+            raise AccountNotConnected(account, connected)
         renewed = self.exchange.stage.now() >= self.exchange.login_dead_until
         stored = self.exchange.login if renewed else self.exchange.login - 1
         if stored <= self.known_dead:
             raise LoginNeeded("log in at your broker")
-        if self.opened is None or self.opened.login != stored:
-            self.opened = Account(self.exchange, stored)
+        if self.opened is None or (self.opened.login, self.opened.name) != (stored, connected):
+            self.opened = Account(self.exchange, stored, connected)
         return self.opened
 
     async def login_died(self, user_id: UUID, broker: Broker) -> None:

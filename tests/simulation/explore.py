@@ -5,12 +5,14 @@ that day is read again, and from where its fault struck, everything that may hap
 pair whose second fault could never strike is not played, and none that could is left out.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tests.simulation.account_rules import inside_the_window
 from tests.simulation.checker import judge
 from tests.simulation.day import Played, play
-from tests.simulation.faults import Fault, actions_at, chosen_at
+from tests.simulation.faults import Fault, actions_at, chosen_at, everything_at, hands_at
 
 ENDINGS: dict[str, tuple[Fault, ...]] = {
     "sell time": (),
@@ -28,15 +30,29 @@ class Explored:
     days: int = 0
     points: set[str] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
+    hands: Counter[str] = field(default_factory=Counter)
+    """Days on which others moved, by the first words of what they did."""
+    inside: int = 0
+    """Days on which one moved after the last reading of the account that an order went by."""
 
     def look(self, ending: Sequence[Fault], faults: Sequence[Fault]) -> Played:
         played = play((*ending, *faults))
         self.days += 1
         self.points.update(point for point, _ in played.trace)
+        self.hands.update({words.rstrip("0123456789 ") for _, words in played.events if _is_a_hand(words)})
+        self.inside += inside_the_window(played)
         wrong = judge(played)
         if wrong:
             self.failures.append(f"{_words((*ending, *faults))}\n    " + "\n    ".join(wrong))
         return played
+
+    def add(self, other: "Explored") -> None:
+        """Count what another exploration saw, too."""
+        self.days += other.days
+        self.points |= other.points
+        self.failures += other.failures
+        self.hands += other.hands
+        self.inside += other.inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +71,15 @@ class Reach:
                     yield Fault(point, nth, action)
 
 
-EVERYTHING = Reach()
+USUAL = Reach()
+HANDS = Reach(hands_at)
+FIRST_HANDS = Reach(hands_at, 1)
+FIRST_USUAL = Reach(actions_at, 1)
+FIRST_OF_ALL = Reach(everything_at, 1)
 CHOSEN = Reach(chosen_at, 1)
 
 
-def singles(ending: Sequence[Fault], reach: Reach = EVERYTHING) -> Explored:
+def singles(ending: Sequence[Fault], reach: Reach = USUAL) -> Explored:
     """Play every single fault on the way to an ending."""
     explored = Explored()
     for fault in reach.faults(explored.look(ending, ()), -1, ending):
@@ -92,6 +112,10 @@ def pairs(
         for another in second.faults(played, struck, (*ending, fault)):
             explored.look(ending, (fault, another))
     return explored
+
+
+def _is_a_hand(words: str) -> bool:
+    return words.startswith(("HAND", "BROKER"))
 
 
 def _where(played: Played, fault: Fault) -> int:

@@ -26,7 +26,21 @@ class Fault:
 CRASH = ("crash",)
 FREEZES = ("freeze 1.5", "freeze 2.6", "freeze 30")
 """Shorter than a claim lasts; until just after the second worker has begun; long after it has ended."""
-EVENTS = ("DIP", "FALL", "STOP", "STOP keep", "CANCEL", "HAND", "HAND 4")
+EVENTS = ("DIP", "FALL", "STOP", "STOP keep", "CANCEL")
+USER_HANDS = (
+    *("HAND", "HAND 4", "HAND BUY 4", "HAND CONVERT", "HAND CONVERT 4", "HAND CONVERT BACK", "HAND CANCEL"),
+    *("HAND LOGIN 3", "HAND LOGIN 40", "HAND SWITCH 10"),
+)
+BROKER_HANDS = ("BROKER SQUARE OFF", "BROKER REFUSE", "BROKER LOT 7", "BROKER ROWS 20", "BROKER ROW 20")
+HANDS = (*USER_HANDS, *BROKER_HANDS)
+"""What others do to the account: `tests.simulation.others`."""
+MORE_HANDS = (
+    "HAND then DIP",
+    "DIP then HAND",
+    "HAND 4 then DIP",
+    "HAND CONVERT then DIP",
+    "HAND BUY 4 then HAND 4",
+)
 MORE_EVENTS = (
     "OFFER 4",
     "WITHDRAW",
@@ -63,7 +77,7 @@ SKEWS = ("clock +3600", "clock -3600", "clock +1.5", "clock -1.5")
 
 
 def actions_at(point: str) -> tuple[str, ...]:
-    """Return everything that may happen at a point, by its room."""
+    """Return everything that may happen at a point, by its room, but for the hands of others."""
     room, _, rest = point.partition(".")
     return {
         "time": (*EVENTS, *MORE_EVENTS),
@@ -74,7 +88,20 @@ def actions_at(point: str) -> tuple[str, ...]:
         "read": (*READ, "price at the stop", "no price") if rest == "quotes" else READ,
         "cancel": ("fail", "refused", "fill first"),
         "start": SKEWS,
+        "before": ("MIS", "own 10", "MIS and own 10"),
     }.get(room, (*CRASH, *FREEZES, *EVENTS))
+
+
+def hands_at(point: str) -> tuple[str, ...]:
+    """Return every hand that may move at a point: at each moment, step, placement and read."""
+    room = point.partition(".")[0]
+    if room in ("log", "runs", "cache", "cancel", "before"):
+        return ()
+    return (*HANDS, *MORE_HANDS) if room == "time" else HANDS
+
+
+def everything_at(point: str) -> tuple[str, ...]:
+    return (*actions_at(point), *hands_at(point))
 
 
 _CHOSEN_ANSWERS = (
@@ -86,8 +113,8 @@ _CHOSEN = {
     "time.before_buy": ("CANCEL",),
     "time.buy": ("DIP", "STOP"),
     "time.after": ("DIP", "STOP keep"),
-    "time.holding": ("DIP", "STOP keep", "CANCEL", "HAND"),
-    "time.before_sale": ("DIP", "STOP keep", "CANCEL", "HAND 4"),
+    "time.holding": ("DIP", "STOP keep", "CANCEL", "HAND", "HAND CONVERT 4"),
+    "time.before_sale": ("DIP", "STOP keep", "CANCEL", "HAND 4", "BROKER ROW 20"),
     "place.entry": (*_CHOSEN_ANSWERS, "late 130"),
     "place.exit": (*_CHOSEN_ANSWERS, "authorise"),
     "entry.claimed": ("crash", "freeze 2.6", "DIP", "STOP keep"),

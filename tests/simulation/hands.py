@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
+from domain.order import OrderTerms
 from domain.ports import Clock
 from domain.run import Armed, EnterOrder, ExitOrder
 from domain.scheduled_order import GONE_AFTER, LEASE, ScheduledOrder
@@ -30,6 +31,10 @@ class Stage(Protocol):
 
     def is_leaving(self) -> bool:
         """Tell whether the strategy's row says that its run is selling."""
+        ...
+
+    def terms(self) -> OrderTerms:
+        """Return what the strategy's row says of its orders."""
         ...
 
 
@@ -85,7 +90,8 @@ class Hands:
         """Let the worker that is alive hear of the stop ahead of the run."""
         worker = self.stage.server.worker
         if not self.stage.store_is_down() and not self._is_dead(worker):
-            for held in self.orders.at_their_stop(self.clock.now(), self.stage.is_leaving()):
+            leaving, terms = self.stage.is_leaving(), self.stage.terms()
+            for held in self.orders.at_their_stop(self.clock.now(), leaving, terms):
                 self._take(worker, held)
 
     def _take(self, worker: Worker, held: ScheduledOrder) -> None:

@@ -19,7 +19,6 @@ from domain.order import (
 )
 from domain.run import EnterOrder, ExitOrder
 from domain.scheduled_order import EXIT_SENT_WITHIN, UNSENT_AFTER, ScheduledOrder
-from domain.strategy import Product
 from tests.fakes.house import MemoryCache, MemoryOrderLog, MemoryRunStore
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.order_rows import OrderRows
@@ -42,7 +41,6 @@ class Stage(Protocol):
         ...
 
 
-TERMS = OrderTerms("NSE", "TCS", Product.CNC)
 _LOST = "the connection was lost at the commit"
 _READS = ("leg", "other_claims")
 
@@ -113,15 +111,15 @@ class Orders(MemoryOrderLog):
                 found.append(ScheduledOrder(order, row))
         return found
 
-    def at_their_stop(self, now: datetime, leaving: bool) -> list[ScheduledOrder]:
-        """Return the sale that may leave ahead of its run."""
+    def at_their_stop(self, now: datetime, leaving: bool, terms: OrderTerms) -> list[ScheduledOrder]:
+        """Return the sale that may leave ahead of its run, by the terms of its START."""
         entries = [row for row in self.rows.values() if row.key.leg is Leg.ENTRY]
         sales = [row for row in self.rows.values() if row.key.leg is Leg.EXIT and row.attempt == 1]
         bought = filled(entries)
         if self.table.closed or leaving or not bought or not all(row.over for row in entries):
             return []
         return [
-            ScheduledOrder(ExitOrder(row.key, TERMS, bought, Reason.STOPLOSS, now), row)
+            ScheduledOrder(ExitOrder(row.key, terms, bought, Reason.STOPLOSS, now), row)
             for row in sales
             if row.status is OrderStatus.PLANNED
         ]

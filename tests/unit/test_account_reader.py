@@ -10,9 +10,9 @@ import pytest
 
 from domain.errors import LoginNeeded
 from domain.order import BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
-from domain.sellable import OtherClaims
+from domain.sellable import STEADY, OtherClaims
 from domain.strategy import Product
-from execution.account_snapshot import STEADY, AccountSnapshots, NotCovered
+from execution.account_snapshot import AccountSnapshots, NotCovered
 from execution.order_intent import OrderIntent
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryOrderLog
@@ -30,6 +30,16 @@ def purchase(product: str = "MIS") -> BrokerOrder:
         Decimal(3500),
         OrderStatus.COMPLETE,
     )
+
+
+class CountingHoldings(MemoryBroker):
+    """Counts the questions for holdings."""
+
+    asked = 0
+
+    async def holdings(self, exchange: str, symbol: str) -> int:
+        self.asked += 1
+        return await super().holdings(exchange, symbol)
 
 
 class Desk:
@@ -149,3 +159,16 @@ async def test_a_claimed_sale_is_left_to_its_run_when_the_account_shows_less(des
     desk.broker.sell_by_hand(1)
     with pytest.raises(NotCovered, match="9 of the 10"):
         await desk.reader.ensure_covered(STOP, desk.broker)
+
+
+async def test_own_shares_of_before_today_cost_a_sale_no_further_question() -> None:
+    desk = Desk()
+    broker = desk.broker = CountingHoldings(desk.clock, book=[purchase("CNC")])
+    intent = replace(STOP, terms=replace(STOP.terms, product=Product.CNC))
+    broker.held_before = 10
+    desk.log.claims = OtherClaims(baseline=10, holdings=10)
+    assert await desk.sellable(intent, 0) == 10
+    assert broker.asked == 0
+    broker.sell_by_hand(10)
+    assert await desk.sellable(intent, 1) == 0, "the ten that are left were there before"
+    assert broker.asked > 0

@@ -1,6 +1,7 @@
 """The executor's send, where a test can reach between its steps."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ import pytest
 
 from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
 from domain.ports import Claimed, NotClaimed
+from domain.quote import Quote
 from domain.run import EnterOrder
 from domain.strategy import Outcome, Product
 from execution.order_intent import OrderIntent
@@ -98,3 +100,51 @@ async def test_an_entry_that_is_late_is_not_sent_after_the_close(late: float, se
     entered = await buying
     assert len(broker.sent) == sent
     assert entered.outcome is (None if sent else Outcome.MISSED)
+
+
+class CrowdedSecond(MemoryOrderLog):
+    """A log in which an entry is due with fifty; `before` of them were started before it."""
+
+    before = 3
+
+    async def claim(self, attempt: Attempt, *asked: Any) -> Claimed | NotClaimed:
+        now, turn_at = self.clock.now(), NOW + timedelta(seconds=5)
+        if now <= NOW + timedelta(seconds=5):
+            return NotClaimed(attempt, now, over_budget=True, turn_at=turn_at, due_together=50)
+        return NotClaimed(attempt, now, too_late=True, due_together=50, started_before=self.before)
+
+
+async def test_an_entry_that_waited_in_a_line_for_too_long_says_how_long_the_line_was() -> None:
+    clock = ManualClock(NOW)
+    broker = MemoryBroker(clock)
+    path = path_to(broker, CrowdedSecond(clock), clock)
+    buying = asyncio.ensure_future(path.entries.enter(ORDER, asyncio.Event(), "worker"))
+    for _ in range(80):
+        await clock.advance(0.1)
+    entered = await buying
+    assert entered.outcome is Outcome.MISSED
+    assert "50 of your orders are due at 09:30; the broker takes 10 orders a second" in entered.detail
+    assert broker.sent == []
+
+
+class SlowQuotes(MemoryBroker):
+    """A broker whose prices take half a second."""
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        await self.clock.sleep(0.5)
+        return await super().quotes(instruments)
+
+
+@pytest.mark.parametrize(("before", "says"), [(3, False), (39, False), (40, True)])
+async def test_an_entry_that_is_late_by_itself_blames_no_other(before: int, says: bool) -> None:
+    clock = ManualClock(NOW + timedelta(seconds=4.8))
+    log = CrowdedSecond(clock)
+    log.before = before
+    broker = SlowQuotes(clock)
+    path = path_to(broker, log, clock)
+    buying = asyncio.ensure_future(path.entries.enter(ORDER, asyncio.Event(), "worker"))
+    for _ in range(8):
+        await clock.advance(0.1)
+    entered = await buying
+    assert entered.outcome is Outcome.MISSED
+    assert ("50 of your orders are due" in entered.detail) == says

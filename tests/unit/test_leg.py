@@ -144,6 +144,30 @@ def test_an_unread_row_of_another_symbol_blocks_nothing() -> None:
     )
 
 
+def test_a_conversion_does_not_keep_a_lost_sale_from_being_sent_again() -> None:
+    """Four of ten were converted: a sale of four in one product, a purchase of four in the other."""
+    assert resend(book=[bought(10)], positions=[position(net=6, sold=4), converted(4)])
+    both_ways = [position(net=10, sold=4), BrokerPosition("NSE", "TCS", "MIS", 0, 4, 4)]
+    assert resend(book=[bought(10)], positions=[replace(both_ways[0], day_buy_quantity=14), both_ways[1]])
+
+
+def test_a_sale_that_the_order_book_hides_is_not_taken_for_a_conversion() -> None:
+    """Six more were sold than the order book and the conversion of four explain."""
+    assert not resend(book=[bought(10)], positions=[position(net=0, sold=10), converted(4)])
+    assert not resend(book=[bought(10)], positions=[position(net=6, sold=4)])
+    another = BrokerPosition("NSE", "INFY", "MIS", 4, 4, 0)
+    assert not resend(book=[bought(10)], positions=[position(net=6, sold=4), another])
+
+
+def converted(quantity: int) -> BrokerPosition:
+    return BrokerPosition("NSE", "TCS", "MIS", quantity, quantity, 0)
+
+
+def bought(quantity: int) -> BrokerOrder:
+    tags, status = frozenset({"ENTRY"}), OrderStatus.COMPLETE
+    return BrokerOrder("1", tags, "NSE", "TCS", "CNC", Side.BUY, quantity, quantity, Decimal(100), status)
+
+
 def resend(**changes: object) -> bool:
     """Ask for a resend in the one situation that allows it, with changes."""
     situation: dict[str, Any] = {

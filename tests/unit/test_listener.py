@@ -14,6 +14,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.feed import (
     MemoryFeed,
     MemoryMembers,
+    MemoryMoves,
     MemoryPriceCache,
     MemoryQuotes,
     MemorySignals,
@@ -38,6 +39,7 @@ class House:
         self.instruments = EveryInstrument("DELISTED")
         self.cache = MemoryPriceCache()
         self.alerts = MemoryAlerts()
+        self.moves = MemoryMoves()
         accounts: Accounts = OneForAll(self.quotes.account())
         if own_accounts:
             accounts = EachTheirOwn(lambda user_id: self.quotes.account(str(user_id)))
@@ -52,6 +54,7 @@ class House:
             self.cache,
             self.alerts,
             self.clock,
+            self.moves,
         )
 
     @property
@@ -500,3 +503,34 @@ async def test_thousands_of_instruments_are_followed_and_each_is_judged(house: H
     last = many[-1]
     await house.tick("3499", name=last.instrument)
     assert house.stopped() == [last]
+
+
+async def test_an_order_of_the_users_own_has_their_account_read(own_house: House) -> None:
+    mine, yours = watched(), watched()
+    await own_house.start(mine, yours)
+    feed = own_house.feeds[str(mine.user_id)]
+    feed.order("ABCDEFGHIJKLMNOP2345")
+    await own_house.clock.advance(1)
+    assert own_house.moves.moved_users == [], "an order of this product is followed in the order book"
+    for _ in range(3):
+        feed.order()
+    await own_house.clock.advance(1)
+    assert own_house.moves.moved_users == [mine.user_id]
+
+
+async def test_an_order_that_could_not_be_passed_on_is_passed_on_later(own_house: House) -> None:
+    mine = watched()
+    await own_house.start(mine)
+    own_house.moves.away = True
+    own_house.feeds[str(mine.user_id)].order("by hand")
+    await own_house.clock.advance(5)
+    own_house.moves.away = False
+    await own_house.clock.advance(1)
+    assert own_house.moves.moved_users == [mine.user_id]
+
+
+async def test_the_operators_feed_account_hears_of_no_users_orders(house: House) -> None:
+    await house.start(watched())
+    house.feed.order("by hand")
+    await house.clock.advance(1)
+    assert house.moves.moved_users == []

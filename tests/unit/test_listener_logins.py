@@ -1,20 +1,19 @@
 """The accounts that prices come from: the operator's new morning token, and a user's own login."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from adapters.kite.brokers import KiteCredentials, LoginName
 from adapters.kite.feed_socket import FeedLogin
 from adapters.kite.market_data import UsersMarketData
 from adapters.kite.operator_login import OperatorLogin
 from domain.errors import LoginNeeded
 from domain.ports import Broker
 from domain.quote import Quote
-from tests.fakes.broker import MemoryBroker
+from tests.fakes.broker import MemoryBroker, MemoryBrokers
+from tests.fakes.credentials import MemoryCredentials
 from tests.fakes.manual_clock import ManualClock
 
 CLOCK = ManualClock()
@@ -53,46 +52,18 @@ async def test_operators_new_token_is_used_after_the_old_one_died() -> None:
     assert await account.login() == login
 
 
-class Vault:
-    """Credentials and brokers of one user."""
-
-    def __init__(self) -> None:
-        self.found = KiteCredentials("key", "token", 1)
-        self.asked: list[UUID] = []
-
-    async def credentials(self, user_id: UUID) -> KiteCredentials:
-        self.asked.append(user_id)
-        return self.found
-
-    async def newest(self, user_id: UUID) -> LoginName | None:
-        return LoginName("", self.found.login_version)
-
-    async def login_died(self, user_id: UUID, login_version: int) -> None: ...
-
-
-class OwnBrokers:
-    """Implements `domain.ports.Brokers`; remembers whose account was used."""
-
-    def __init__(self) -> None:
-        self.used: list[UUID] = []
-
-    async def of(self, user_id: UUID, account: str) -> Broker:
-        self.used.append(user_id)
-        return Counter(CLOCK)
-
-    async def login_died(self, user_id: UUID, broker: Broker) -> None: ...
-
-
 async def test_users_prices_come_with_that_users_own_login() -> None:
-    vault, brokers, user_id = Vault(), OwnBrokers(), uuid4()
+    vault, brokers, user_id = MemoryCredentials(), MemoryBrokers(Counter(CLOCK)), uuid4()
+    vault.log_in(user_id, "token")
     account = UsersMarketData(vault, brokers, "ws://broker", CLOCK).of(user_id)
-    assert await account.login() == FeedLogin("key", "token")
+    assert await account.login() == FeedLogin("kitekey", "token")
     await account.quotes(["NSE:TCS"])
-    assert (vault.asked, brokers.used, account.key) == ([user_id], [user_id], str(user_id))
+    assert (vault.opened, brokers.asked, account.key) == (1, [user_id], str(user_id))
 
 
 async def test_dead_login_of_a_user_needs_the_user() -> None:
-    vault = Vault()
-    vault.found = replace(vault.found, dead=True)
+    vault, brokers, user_id = MemoryCredentials(), MemoryBrokers(Counter(CLOCK)), uuid4()
+    vault.log_in(user_id, "token")
+    await vault.login_died(user_id, 1)
     with pytest.raises(LoginNeeded):
-        await UsersMarketData(vault, OwnBrokers(), "ws://broker", CLOCK).of(uuid4()).login()
+        await UsersMarketData(vault, brokers, "ws://broker", CLOCK).of(user_id).login()

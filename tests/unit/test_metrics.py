@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import aiohttp
@@ -10,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from adapters.telemetry.alert_counter import CountedAlerts
+from adapters.telemetry.disk import Disk
 from adapters.telemetry.metrics_server import MetricsPortTaken, serving
 from adapters.telemetry.order_metrics import OrderNumbers
 from adapters.telemetry.worker_metrics import WorkerMetrics
@@ -73,8 +75,12 @@ async def test_an_alarm_is_counted_by_its_kind_and_still_told(registry: Collecto
 
 def test_a_worker_shows_what_it_holds_and_who_is_away_at_the_moment_of_the_scrape() -> None:
     metrics, held, down = WorkerMetrics(), ["one"], {"redis"}
-    metrics.show(held, down)
+    metrics.show(held, down, Disk(Path()))
     read = metrics.registry.get_sample_value
+    free, size = read("stopwatch_disk_free_bytes"), read("stopwatch_disk_bytes")
+    assert free is not None
+    assert size is not None
+    assert 0 < free < size
     assert read("stopwatch_orders_held") == 1
     assert read("stopwatch_part_up", {"part": "redis"}) == 0
     held.append("two")

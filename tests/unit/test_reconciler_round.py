@@ -1,79 +1,80 @@
 """A round of the reconciler leaves word of itself, and no run that is deaf keeps it from the others."""
 
-from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from activities.reconciler import ReconcileActivities
-from domain.errors import StoreUnavailable, Unavailable
-from domain.limits import ToSell
 from domain.reconciler import Look
+from tests.fakes.alerts import MemoryAlerts
+from tests.fakes.broker import MemoryBroker, MemoryBrokers
+from tests.fakes.cache_mark import MemoryMark
+from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.open_runs import MemoryOpenRuns
+from tests.fakes.operator_alerts import MemoryOperatorAlerts
+from tests.fakes.reconciliation import MemoryReconciliation
+from tests.fakes.rounds import MemoryRounds
+from tests.fakes.starts import a_start, a_strategy, id_of
+from tests.fakes.trading_days import MemoryTradingDays
 
 
-class Books:
-    """Stands where rows, runs, late orders, cache and marks are; a test says who is away, and who is deaf."""
+@dataclass
+class House:
+    """The reconciler on parts in memory; a test says which is away, and which run is deaf."""
 
-    def __init__(self) -> None:
-        self.selling: list[ToSell] = []
-        self.deaf: set[str] = set()
-        self.told: list[str] = []
-        self.rounds = 0
-        self.away = False
+    clock: ManualClock = field(default_factory=ManualClock)
+    rounds: MemoryRounds = field(default_factory=MemoryRounds)
 
-    async def round_ended(self) -> None:
-        self.rounds += 1
+    def __post_init__(self) -> None:
+        self.rows, self.runs = MemoryReconciliation(self.clock), MemoryOpenRuns(self.clock)
+        self.activities = ReconcileActivities(
+            self.rows,
+            self.runs,
+            MemoryOrderLog(self.clock),
+            MemoryCache(),
+            MemoryBrokers(MemoryBroker(self.clock)),
+            MemoryAlerts(),
+            self.clock,
+            MemoryOperatorAlerts(),
+            MemoryTradingDays(),
+            MemoryMark(),
+            self.rounds,
+        )
 
-    async def to_sell(self) -> Sequence[ToSell]:
-        if self.away:
-            raise StoreUnavailable("Postgres does not answer")
-        return self.selling
-
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
-        if workflow_id in self.deaf:
-            raise Unavailable("no worker of its version answers")
-        self.told.append(workflow_id)
-        return True
-
-    async def nothing(self, *_: object) -> tuple[()]:
-        return ()
-
-    async def stands(self) -> bool:
-        return True
-
-    missing = owned = sold = running = doubtful_orders = ended_since = nothing
-
-
-def activities(books: Books) -> ReconcileActivities:
-    all_of = cast("Any", books)
-    return ReconcileActivities(
-        *(all_of, all_of, all_of, all_of, all_of, all_of, ManualClock(), all_of, all_of, all_of, all_of)
-    )
-
-
-def running(number: int) -> list[ToSell]:
-    ids: list[UUID] = [uuid4() for _ in range(number)]
-    return [ToSell(one, f"strategy-{one}", "a run") for one in ids]
+    async def run(self, user_id: UUID) -> str:
+        """Have a strategy of the user run; return its workflow."""
+        start = a_start(a_strategy(user_id), self.clock.now())
+        self.rows.run(start, "a run")
+        await self.runs.adopt(start)
+        return id_of(start)
 
 
 async def test_a_round_leaves_word_when_it_is_over() -> None:
-    books = Books()
-    await activities(books).reconcile(Look(1))
-    assert books.rounds == 1
+    house = House()
+    await house.activities.reconcile(Look(1))
+    assert house.rounds.ended == 1
 
 
 async def test_a_round_that_postgres_cut_short_is_none() -> None:
-    books = Books()
-    books.away = True
-    done = await activities(books).reconcile(Look(1))
-    assert (done.away, books.rounds) == (("postgres",), 0)
+    house = House()
+    house.rows.away = True
+    done = await house.activities.reconcile(Look(1))
+    assert (done.away, house.rounds.ended) == (("postgres",), 0)
+
+
+async def test_a_round_that_cannot_be_written_down_is_none() -> None:
+    house = House()
+    house.rounds.away = True
+    assert (await house.activities.reconcile(Look(1))).away == ("postgres",)
 
 
 async def test_a_deaf_run_keeps_no_other_from_being_told_to_sell() -> None:
-    books = Books()
-    books.selling = running(5)
-    books.deaf = {books.selling[0].workflow_id}
-    done = await activities(books).reconcile(Look(1))
-    assert books.told == [one.workflow_id for one in books.selling[1:]]
-    assert set(done.selling) == {one.strategy_id for one in books.selling[1:]}
-    assert (done.away, books.rounds) == (("temporal",), 1)
+    house, user_id = House(), uuid4()
+    deaf, *others = [await house.run(user_id) for _ in range(5)]
+    house.rows.killed.add(user_id)
+    house.runs.deaf.add(deaf)
+    done = await house.activities.reconcile(Look(1))
+    assert house.runs.told_to_sell == others
+    told = {row.start.strategy.strategy_id for row in house.rows.rows.values() if id_of(row.start) != deaf}
+    assert set(done.selling) == told
+    assert (done.away, house.rounds.ended) == (("temporal",), 1)

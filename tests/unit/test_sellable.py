@@ -89,3 +89,19 @@ def test_a_stop_waits_two_seconds_for_the_account_a_timed_sale_ten_and_all_else_
     assert patience(Reason.SELL, soon) == 10
     assert patience(Reason.STOP, soon) is None
     assert patience(Reason.SELL, late) is patience(Reason.STOPLOSS, late) is None
+
+
+@pytest.mark.parametrize(
+    ("net", "baseline", "older", "left"),
+    [
+        (20, 10, 0, 10),  # the user's own ten stay
+        (10, 10, 0, 0),  # ten were sold by hand: they were the run's
+        (14, 10, 0, 4),
+        (30, 10, 10, 10),  # beside an older strategy
+        (20, 10, 10, 0),
+        (0, -10, 0, 10),  # bought beside a short of the user's own
+        (10, None, 0, 10),
+    ],
+)
+def test_the_users_own_shares_are_never_sold(net: int, baseline: int | None, older: int, left: int) -> None:
+    assert Account(net, 0, OtherClaims(older, baseline=baseline)).sellable(10) == left

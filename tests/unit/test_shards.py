@@ -14,6 +14,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.feed import (
     MemoryFeed,
     MemoryMembers,
+    MemoryMoves,
     MemoryPriceCache,
     MemoryQuotes,
     MemorySignals,
@@ -47,6 +48,7 @@ class One:
             self.cache,
             MemoryAlerts(),
             hall.clock,
+            MemoryMoves(),
         )
         self.task = asyncio.create_task(self.listener.run())
 

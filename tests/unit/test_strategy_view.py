@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from adapters.postgres.strategies import StrategyRecord
-from api.strategies.view import profit
+from api.strategies.view import profit, shown
 from domain.strategy import Outcome, Phase, Position, Status, Strategy
 
 STRATEGY = Strategy(UUID(int=1), UUID(int=2), "TCS", time(9, 30), time(15), Decimal(3400), 10)
@@ -30,6 +30,8 @@ RECORD = StrategyRecord(
     bought_quantity=10,
     sold_quantity=10,
     outside_quantity=0,
+    missing_note=None,
+    unread_since=None,
     entry_price=Decimal(100),
     exit_price=Decimal(101),
     kept=False,
@@ -54,3 +56,12 @@ def test_what_is_held_counts_at_the_last_price() -> None:
     held = replace(RECORD, position=Position.BOUGHT, sold_quantity=0, exit_price=None)
     assert profit(held, Decimal(90)) == -100
     assert profit(held, None) is None
+
+
+def test_what_the_account_shows_else_is_a_warning() -> None:
+    now = datetime(2026, 11, 23, 5, tzinfo=UTC)
+    assert shown(RECORD, None, now).warnings == []
+    differs = replace(RECORD, missing_note="The account shows 6 of the 10.", unread_since=now)
+    told, unread = shown(differs, None, now).warnings
+    assert told == "The account shows 6 of the 10."
+    assert "could not be read since 10:30" in unread

@@ -1,7 +1,7 @@
 """One strategy's day on Temporal's time-skipping server, with the real workflow and activities."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
@@ -13,10 +13,8 @@ from temporalio.common import RetryPolicy
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkflowRunner
 
-from activities.degraded_exit import DegradedExitActivities
 from activities.exit_waits import ExitWaitActivities
-from activities.orders import OrderActivities
-from activities.runs import RunActivities
+from activities.run_activities import run_activities
 from activities.sessions import SessionActivities
 from domain.leg import Horizons
 from domain.order import Leg, OrderTerms, Reason
@@ -61,22 +59,15 @@ class TestDay:
         self.brokers = MemoryBrokers(self.broker)
         self.log = MemoryOrderLog(self.clock)
 
-    def activities(self) -> list[Callable[..., object]]:
+    def activities(self) -> Sequence[Callable[..., object]]:
         path = self._path()
         parts = path.entries, path.exits, path.sender
         forgetful = ForgetfulOrders(MemoryScheduledOrderLog(self.log), *parts, self.clock, "forgetful")
-        orders = OrderActivities(*parts, forgetful)
-        runs = RunActivities(self.store, self.cache, self.alerts)
         waits = ExitWaitActivities(path.lifts, path.exits)
         sessions = SessionActivities(self.days, self.outages, self.store, self.alerts, self.clock)
-        off_books = DegradedExitActivities(DegradedExit(self.log, self.brokers, self.clock, Horizons()))
-        return [
-            *(orders.arm_entry, orders.enter, orders.settle_entry),
-            *(orders.arm_exit, orders.exit, orders.settle_exit),
-            *(waits.wait_for_lift, waits.look_at_account, sessions.next_session),
-            *(off_books.exit_without_store, off_books.record_off_books),
-            *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
-        ]
+        off_books = DegradedExit(self.log, self.brokers, self.clock, Horizons())
+        trading = run_activities(path, forgetful, off_books, self.store, self.cache, self.alerts)
+        return [*trading, waits.wait_for_lift, waits.look_at_account, sessions.next_session]
 
     def _path(self) -> OrderPath:
         return OrderPath.on(self.log, self.cache, self.brokers, self.clock, self.days, self.alerts)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from datetime import timedelta
-from uuid import UUID
 
 from temporalio.testing import WorkflowEnvironment
 
@@ -12,7 +11,6 @@ from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.process.clock import SystemClock
 from domain.order import OrderStatus
-from domain.ports import Broker
 from domain.strategy import Outcome
 from tests.scripted_server import ScriptedServer, answer
 from tests.workflow.day import TestDay, worker_for
@@ -68,31 +66,17 @@ class Kite(ScriptedServer):
         return sum("transaction_type=SELL" in request for request in self.requests)
 
 
-class OneAccount:
-    """Implements `domain.ports.Brokers` for one user."""
-
-    connected = ""
-
-    def __init__(self, broker: KiteBroker) -> None:
-        self._broker = broker
-
-    async def of(self, user_id: UUID, account: str) -> Broker:
-        return self._broker
-
-    async def login_died(self, user_id: UUID, broker: Broker) -> None:
-        raise AssertionError("a refused sale is no dead login")
-
-
 async def test_a_sale_that_needs_authorisation_is_told_at_once_and_never_in_doubt(
     env: WorkflowEnvironment,
 ) -> None:
     wire, day = ConnectionPool(), TestDay()
     async with Kite() as kite:
-        day.brokers = OneAccount(KiteBroker(KiteClient("key", "token", kite.root, wire), SystemClock()))  # type: ignore[assignment]
+        day.brokers.broker = KiteBroker(KiteClient("key", "token", kite.root, wire), SystemClock())
         async with worker_for(env, day):
             run = await day.start(env, buy_in=timedelta(hours=1), closes_after=timedelta(seconds=40))
             view = await run.result()
     wire.close()
+    assert day.brokers.logged_in, "a refused sale is no dead login"
     sales = [row for row in day.log.rows.values() if row.key.leg == "exit" and row.sent_at is not None]
     assert {row.status for row in sales} == {OrderStatus.REJECTED}
     assert kite.sales() == len(sales), "each was sent once: none was in doubt"

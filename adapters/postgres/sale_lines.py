@@ -1,0 +1,40 @@
+"""Says why shares are sold, in the transaction that writes what came of sending: the cause before the effect.
+
+A sale leaves ahead of its run, by a worker that held it or by the fast path of a stop. Its run says the same
+a moment later, under the same key, and finds it said.
+"""
+
+from uuid import UUID
+
+from adapters.postgres.tables import OrderRow
+from adapters.postgres.unit_of_work import UnitOfWork
+from domain.order import Leg, Reason
+from domain.run import SaleLine
+from domain.timeline import sale_line
+
+
+def once_of_sale(start_id: UUID, kind: str) -> str:
+    """Return the key of the line that says why a START's shares are sold: one of each kind."""
+    return f"{start_id}:selling:{kind}"
+
+
+def say_why(unit: UnitOfWork, row: OrderRow, why: SaleLine | None = None) -> None:
+    """Say it for a sale of the newest START, unless its answer was written, and it was said, before.
+
+    `why` is what the sender knows; without it, what the order tells.
+    """
+    strategy = unit.strategy
+    newest = (row.trading_day, row.round) == (strategy.trading_day, strategy.round)
+    if row.leg != Leg.EXIT or not newest or strategy.start_id is None or row.acknowledged_at is not None:
+        return
+    line = why or _told_by(unit, row)
+    if line is not None:
+        unit.say(line.kind, line.text, once_of_sale(strategy.start_id, line.kind))
+
+
+def _told_by(unit: UnitOfWork, row: OrderRow) -> SaleLine | None:
+    strategy = unit.strategy
+    if row.reason is None or row.due_at is None:
+        return None
+    held = strategy.bought_quantity - strategy.sold_quantity
+    return sale_line(Reason(row.reason), held, row.symbol, row.due_at, strategy.stop_loss)

@@ -1,0 +1,39 @@
+"""Names every key in Redis, each once.
+
+The keys of strategies and the queue are public: contract section 4.
+"""
+
+from functools import lru_cache
+from uuid import UUID
+
+QUEUE = "queue:orders"
+"""The stream of hit stops: each entry has `strategy_id`, and `event`, which is `STOPLOSS`."""
+STOPLOSS = "STOPLOSS"
+WORKERS = "workers"
+"""The group of the queue's readers."""
+LISTENERS = "listeners"
+"""member → `state|epoch milliseconds of expiry`"""
+WHOLE = "stopwatch:whole"
+"""The mark of a filled cache."""
+THROTTLE = "throttle"
+"""What the keys of counted allowances begin with."""
+
+
+def strategy_key(strategy_id: UUID) -> str:
+    return f"strategy:{strategy_id}"
+
+
+def runtime_key(strategy_id: UUID) -> str:
+    return f"runtime:{strategy_id}"
+
+
+@lru_cache(maxsize=50_000)
+def cached_runtime_key(strategy_id: UUID) -> str:
+    """Return the strategy's key, cached: formatting an id costs more than remembering it."""
+    return runtime_key(strategy_id)
+
+
+def symbol_key(exchange: str, symbol: str) -> str:
+    """Return `symbol:TCS:strategies`, or `symbol:BSE:TCS:strategies` off NSE."""
+    name = symbol if exchange == "NSE" else f"{exchange}:{symbol}"
+    return f"symbol:{name}:strategies"

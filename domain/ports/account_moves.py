@@ -1,0 +1,12 @@
+"""Requests to read a user's accounts soon."""
+
+from typing import Protocol
+from uuid import UUID
+
+
+class AccountMoves(Protocol):
+    """Takes word of orders that are not this product's. Raises `StoreUnavailable`."""
+
+    async def moved(self, user_id: UUID) -> None:
+        """Make the accounts of a user due to be read, where strategies hold shares in them."""
+        ...

@@ -1,0 +1,42 @@
+"""Has accounts read soon in which orders move that are not this product's.
+
+Such an order may sell shares that a strategy holds. Many updates of one account are one request.
+"""
+
+from uuid import UUID
+
+import structlog
+
+from domain.errors import StoreUnavailable
+from domain.ports import AccountMoves, Clock
+
+GATHER = 0.3
+"""Seconds between two requests for one account."""
+
+log = structlog.stdlib.get_logger("orders")
+
+
+class ForeignOrders:
+    """Keeps the users in whose accounts such an order moved until the store has taken that."""
+
+    def __init__(self, moves: AccountMoves, clock: Clock) -> None:
+        self._moves = moves
+        self._clock = clock
+        self._waiting: set[UUID] = set()
+
+    def note(self, user_id: UUID | None) -> None:
+        """Take a user's account; None: the operator's own feed account, in which strategies hold nothing."""
+        if user_id is not None:
+            self._waiting.add(user_id)
+
+    async def run(self) -> None:
+        """Pass on until cancelled. While the store is away the accounts wait; they are read each minute."""
+        while True:
+            for user_id in list(self._waiting):
+                try:
+                    await self._moves.moved(user_id)
+                except StoreUnavailable as away:
+                    log.warning("an order moved in an account that could not be made due", reason=str(away))
+                    break
+                self._waiting.discard(user_id)
+            await self._clock.sleep(GATHER)

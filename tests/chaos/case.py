@@ -1,0 +1,93 @@
+"""The evidence of a chaos run, sorted by strategy and account; and what a violation of an invariant is."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.evidence import Evidence
+
+TOLERANCE = 0.1
+"""Seconds by which two clocks of one machine are allowed to disagree."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An invariant that does not hold, and for whom."""
+
+    invariant: str
+    what: str
+    strategy: str | None = None
+
+    def row(self) -> dict[str, str | None]:
+        return {"invariant": self.invariant, "strategy": self.strategy, "what": self.what}
+
+
+Found = Iterator[Violation]
+
+
+class Case:
+    """The evidence, sorted by strategy."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.seen = evidence
+        self.by_tag = {order["tag"]: order for order in evidence.orders}
+        days = evidence.script["days"]
+        self.users = {record["user"] for record in days}
+        by_hand = {
+            order_id for record in days for act in record["acts"] for order_id in act.get("orders", ())
+        }
+        self.deleted_tags = {tag for record in days for tag in record.get("deleted_tags", ())}
+        rows = [row for row in evidence.ledger if row["user_id"] in self.users]
+        self.by_hand = {row["order_id"]: row for row in rows if row["order_id"] in by_hand}
+        """Orders of other hands: none of them is ours."""
+        self.ledger = [
+            row for row in rows if row["order_id"] not in by_hand and row["tag"] not in self.deleted_tags
+        ]
+        self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in self.ledger:
+            if (order := self.by_tag.get(row["tag"])) is not None:
+                self.rows[str(order["strategy_id"])].append(row)
+        self.orders: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for order in evidence.orders:
+            self.orders[str(order["strategy_id"])].append(order)
+        self.played = {
+            strategy_id: record for record in evidence.script["days"] for strategy_id in record["strategies"]
+        }
+
+    def filled(self, strategy_id: str, row: dict[str, Any]) -> tuple[int, int]:
+        """Return what the ledger says was bought and sold since the strategy last held nothing.
+
+        A START that finds nothing held begins anew, and Postgres counts from there.
+        """
+        bought = sold = 0
+        last = row["trading_day"], row["round"]
+        for placed in self.rows[strategy_id]:
+            order = self.by_tag[placed["tag"]]
+            if bought == sold and (order["trading_day"], order["round"]) != last and order["leg"] == "entry":
+                bought = sold = 0
+            if placed["transaction_type"] == "BUY":
+                bought += placed["filled_quantity"]
+            else:
+                sold += placed["filled_quantity"]
+        begun_anew = not any(
+            (order["trading_day"], order["round"]) == last and order["sent_at"]
+            for order in self.orders[strategy_id]
+        )
+        return (0, 0) if begun_anew and bought == sold else (bought, sold)
+
+    def story(self, strategy_id: str) -> dict[str, Any]:
+        """Return all there is of one strategy, for whoever looks into a violation."""
+        return {
+            "row": self.seen.strategies[strategy_id],
+            "timeline": [
+                f"{event['at']:%H:%M:%S.%f} {event['kind']} {event['text']}"
+                for event in self.seen.events.get(strategy_id, ())
+            ],
+            "orders": self.orders[strategy_id],
+            "ledger": self.rows[strategy_id],
+            "played": self.played.get(strategy_id),
+        }
+
+    def says(self, strategy_id: str, kinds: set[str]) -> bool:
+        return any(event["kind"] in kinds for event in self.seen.events.get(strategy_id, ()))

@@ -1,0 +1,208 @@
+"""What every broker account promises: Kite's, on the paper exchange, and the one in memory."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+
+from adapters.kite.broker import KiteBroker
+from adapters.kite.client import KiteClient
+from adapters.kite.connection_pool import ConnectionPool
+from adapters.process.clock import SystemClock
+from domain.errors import LoginNeeded
+from domain.order import BrokerOrder, OrderRequest, OrderStatus, OrderTerms, Side
+from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
+from domain.ports import Broker
+from domain.strategy import Product
+from tests.fakes.broker import Answer, MemoryBroker
+from tests.paper_process import PaperProcess
+
+INFY = OrderTerms("NSE", "INFY", Product.CNC)
+PRICE = Decimal(1500)
+_tags = itertools.count()
+
+FAULTS: dict[Answer, tuple[str, dict[str, float]]] = {
+    Answer.HALF: ("partial_fill", {"fraction": 0.5}),
+    Answer.REJECT_LATER: ("reject_async", {}),
+    Answer.REFUSE: ("rate_limit_429", {}),
+    Answer.REJECT: ("reject_400", {}),
+    Answer.LOSE_ANSWER: ("accept_then_hang", {}),
+    Answer.LOSE_ORDER: ("hang_without_accept", {}),
+    Answer.DEAD_LOGIN: ("token_expired", {}),
+}
+"""What a test's script says of the next order, in the words of the paper exchange."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An account, and what says the fate of its next order."""
+
+    broker: Broker
+    script: Callable[[Answer], None]
+    pause: float
+    """Seconds between two looks at the books: Kite answers ten a second."""
+
+    async def place(self, quantity: int = 10, side: Side = Side.BUY, timeout: float = 5) -> PlaceOutcome:
+        return await self.broker.place(OrderRequest(INFY, side, quantity, tag()), timeout, 5)
+
+    async def seen(self, order: OrderRequest, status: OrderStatus) -> BrokerOrder:
+        """Wait until the order book shows an order in that state."""
+        async with asyncio.timeout(20):
+            while True:
+                for row in await self.broker.orders():
+                    if order.tag in row.tags and row.status is status:
+                        return row
+                await asyncio.sleep(self.pause)
+
+
+def tag() -> str:
+    return f"CONTRACT{next(_tags)}"
+
+
+def order(quantity: int = 10, side: Side = Side.BUY) -> OrderRequest:
+    return OrderRequest(INFY, side, quantity, tag())
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ConnectionPool]:
+    made = ConnectionPool()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def paper() -> Iterator[PaperProcess]:
+    with PaperProcess("--seed", "7") as process:
+        yield process
+
+
+@pytest.fixture
+def in_memory() -> Subject:
+    broker = MemoryBroker(SystemClock(), PRICE)
+    return Subject(broker, broker.script.append, 0)
+
+
+@pytest.fixture
+def on_paper(paper: PaperProcess, pool: ConnectionPool) -> Subject:
+    paper.clear_faults()
+    paper.price("INFY", float(PRICE))
+    owner = paper.account(cash=1_000_000)
+    client = KiteClient(owner.api_key, owner.access_token, paper.url, pool)
+
+    def script(answer: Answer) -> None:
+        kind, extent = FAULTS[answer]
+        paper.fault(kind, {"user_id": owner.user_id}, **extent)
+
+    return Subject(KiteBroker(client, SystemClock(), 1), script, 0.15)
+
+
+@pytest.fixture(params=["in_memory", "on_paper"])
+def subject(request: pytest.FixtureRequest) -> Subject:
+    found: Subject = request.getfixturevalue(request.param)
+    return found
+
+
+async def test_a_filled_order_is_in_both_books_under_its_tag(subject: Subject) -> None:
+    bought = order()
+    outcome = await subject.broker.place(bought, 5, 5)
+    assert isinstance(outcome, Accepted)
+    row = await subject.seen(bought, OrderStatus.COMPLETE)
+    assert (row.broker_order_id, row.side, row.symbol) == (outcome.broker_order_id, Side.BUY, "INFY")
+    assert (row.quantity, row.filled_quantity, row.open_quantity) == (10, 10, 0)
+    assert row.average_price is not None
+    (position,) = await subject.broker.positions()
+    assert (position.symbol, position.product, position.quantity) == ("INFY", "CNC", 10)
+
+
+async def test_what_was_sold_again_is_a_position_of_zero_with_both_quantities(subject: Subject) -> None:
+    for one in (order(), order(side=Side.SELL)):
+        assert isinstance(await subject.broker.place(one, 5, 5), Accepted)
+        await subject.seen(one, OrderStatus.COMPLETE)
+    (position,) = await subject.broker.positions()
+    assert (position.quantity, position.day_buy_quantity, position.day_sell_quantity) == (0, 10, 10)
+
+
+async def test_a_cancelled_order_keeps_what_it_filled(subject: Subject) -> None:
+    subject.script(Answer.HALF)
+    part = order()
+    outcome = await subject.broker.place(part, 5, 5)
+    assert isinstance(outcome, Accepted)
+    row = await subject.seen(part, OrderStatus.OPEN)
+    assert row.open_quantity == 10 - row.filled_quantity
+    await subject.broker.cancel(outcome.broker_order_id)
+    row = await subject.seen(part, OrderStatus.CANCELLED)
+    assert (row.filled_quantity, row.open_quantity) == (5, 0)
+
+
+async def test_an_accepted_order_may_be_rejected_later_with_a_reason(subject: Subject) -> None:
+    subject.script(Answer.REJECT_LATER)
+    refused = order()
+    assert isinstance(await subject.broker.place(refused, 5, 5), Accepted)
+    row = await subject.seen(refused, OrderStatus.REJECTED)
+    assert (row.filled_quantity, row.average_price) == (0, None)
+    assert row.message
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"), [(Answer.REFUSE, Cause.TRY_AGAIN), (Answer.REJECT, Cause.FINAL)]
+)
+async def test_a_clear_refusal_makes_no_order(subject: Subject, answer: Answer, cause: Cause) -> None:
+    subject.script(answer)
+    outcome = await subject.place()
+    assert isinstance(outcome, Rejected)
+    assert outcome.cause is cause
+    assert outcome.message
+    assert list(await subject.broker.orders()) == []
+
+
+@pytest.mark.parametrize(("answer", "placed"), [(Answer.LOSE_ANSWER, True), (Answer.LOSE_ORDER, False)])
+async def test_no_answer_is_unknown_and_the_order_book_tells(
+    subject: Subject, answer: Answer, placed: bool
+) -> None:
+    subject.script(answer)
+    doubtful = order()
+    assert isinstance(await subject.broker.place(doubtful, 0.7, 5), Unknown)
+    if placed:
+        await subject.seen(doubtful, OrderStatus.COMPLETE)
+    else:
+        assert list(await subject.broker.orders()) == []
+
+
+async def test_a_dead_login_is_no_refusal_of_the_order(subject: Subject) -> None:
+    subject.script(Answer.DEAD_LOGIN)
+    outcome = await subject.place()
+    assert isinstance(outcome, Rejected)
+    assert outcome.cause is Cause.LOGIN
+
+
+async def test_quotes_have_a_price_and_its_limits(subject: Subject) -> None:
+    found = await subject.broker.quotes(["NSE:INFY"])
+    quote = found["NSE:INFY"]
+    limits = (Decimal(1200), Decimal(1800))
+    assert (quote.last_price, (quote.lower_circuit, quote.upper_circuit)) == (PRICE, limits)
+    assert dict(await subject.broker.quotes([])) == {}
+
+
+async def test_nothing_is_held_that_was_not_there_before_today(subject: Subject) -> None:
+    assert await subject.broker.holdings("NSE", "INFY") == 0
+    await subject.place()
+    assert await subject.broker.holdings("NSE", "INFY") == 0
+
+
+async def test_an_account_that_is_warmed_has_sent_nothing(subject: Subject) -> None:
+    await subject.broker.warm()
+    assert list(await subject.broker.orders()) == []
+
+
+async def test_books_that_cannot_be_read_are_not_empty(subject: Subject) -> None:
+    """A dead login, as every account meets it each morning."""
+    subject.script(Answer.DEAD_LOGIN)
+    await subject.place()
+    if isinstance(subject.broker, MemoryBroker):
+        subject.broker.login_is_dead = True
+    for read in (subject.broker.orders, subject.broker.positions):
+        with pytest.raises(LoginNeeded):
+            await read()

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from temporalio.client import Client
 
+from activities.exit_waits import ExitWaitActivities
 from activities.logins import LoginActivities
 from activities.notifications import NotificationActivities
 from activities.reconciler import ReconcileActivities
@@ -128,13 +129,13 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """The parts of a worker: activities, scheduled orders, fast exits, stalled runs, and its waking."""
+    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, stalled runs, waking."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders
     fast: FastExits
-    standing: StandingRuns
     waking: WorkerWaking
+    standing: StandingRuns
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +177,10 @@ def build_components(
         scheduled_order_log, path.entries, path.exits, path.sender, dependencies.clock, dependencies.name
     )
     fast = FastExits(dependencies.stops, scheduled_order_log, scheduled_orders, dependencies.clock)
-    run_store, outages = PostgresRunStore(dependencies.store), PostgresOutages(dependencies.store)
+    run_store = PostgresRunStore(dependencies.store)
+    outages = PostgresOutages(dependencies.store)
+    sessions = SessionActivities(days, outages, run_store, alerts, dependencies.clock)
+    exit_waits = ExitWaitActivities(path.lifts, path.exits)
     trading = run_activities(
         path,
         scheduled_orders,
@@ -184,7 +188,6 @@ def build_components(
         run_store,
         dependencies.cache,
         alerts,
-        SessionActivities(days, outages, run_store, alerts, dependencies.clock),
     )
     logins = LoginActivities(dependencies.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
@@ -203,10 +206,12 @@ def build_components(
     )
     found: list[Callable[..., Any]] = [
         *trading,
+        *(exit_waits.wait_for_lift, exit_waits.look_at_account, sessions.next_session),
         logins.log_in,
         *(reconciling.reconcile, reconciling.tell_people),
         NotificationActivities(notifiers.outbox, notifiers.courier, dependencies.clock).deliver_notices,
     ]
+    waking = WorkerWaking(outages, dependencies.clock, dependencies.name)
     standing = StandingRuns(
         PostgresOverdueRuns(dependencies.store),
         path.entries,
@@ -215,8 +220,7 @@ def build_components(
         dependencies.clock,
         dependencies.name,
     )
-    waking = WorkerWaking(outages, dependencies.clock, dependencies.name)
-    return WorkerComponents(found, scheduled_orders, fast, standing, waking)
+    return WorkerComponents(found, scheduled_orders, fast, waking, standing)
 
 
 def account_watch(

@@ -4,10 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from activities.degraded_exit import DegradedExitActivities
-from activities.exit_waits import ExitWaitActivities
 from activities.orders import OrderActivities
 from activities.runs import RunActivities
-from activities.sessions import SessionActivities
 from domain.ports import Alerts, RunStore, RuntimeCache
 from execution.degraded_exit import DegradedExit
 from execution.order_path import OrderPath
@@ -21,17 +19,14 @@ def run_activities(
     store: RunStore,
     cache: RuntimeCache,
     alerts: Alerts,
-    sessions: SessionActivities,
 ) -> Sequence[Callable[..., Any]]:
     """Return all that the workflow of a strategy's day calls."""
     orders = OrderActivities(path.entries, path.exits, path.sender, scheduled)
     runs = RunActivities(store, cache, alerts)
-    waits = ExitWaitActivities(path.lifts, path.exits)
     degraded_exit = DegradedExitActivities(off_books)
     return [
         *(orders.arm_entry, orders.enter, orders.settle_entry),
         *(orders.arm_exit, orders.exit, orders.settle_exit),
-        *(waits.wait_for_lift, waits.look_at_account, sessions.next_session),
         *(runs.activate, runs.change_phase, runs.note, runs.finish, runs.clean_up, runs.alarm),
         *(degraded_exit.exit_without_store, degraded_exit.record_off_books),
     ]

@@ -70,8 +70,10 @@ def order_words(order: BrokerOrder) -> str:
     """Name an order of the account: `your order 2511 (SELL 4 TCS, LIMIT at 3600)`."""
     kind = order.order_type or "order"
     price = f" at {price_text(order.price)}" if order.price is not None else ""
-    side = f"{order.side.value} " if order.side is not None else ""
-    return f"your order {order.broker_order_id} ({side}{order.open_quantity} {order.symbol}, {kind}{price})"
+    return (
+        f"your order {order.broker_order_id} ({order.side or '?'} {order.open_quantity} {order.symbol}, "
+        f"{kind}{price})"
+    )
 
 
 def obstacle(attempts: Sequence[Attempt], now: datetime, lifted: int) -> Obstacle | None:

@@ -127,8 +127,14 @@ def notification_of(event: str, data: Mapping[str, str]) -> NotificationKind | N
 _LOGIN_ALARMS = frozenset({"login_needed", "exit_needs_login", "exit_needs_account"})
 _DANGER_ALARMS = frozenset(
     {
-        *("position_left", "late_exit", "run_overdue", "account_differs", "account_unread", "oversold"),
-        *("exit_refused", "sale_missed"),
+        "position_left",
+        "late_exit",
+        "run_overdue",
+        "account_differs",
+        "account_unread",
+        "oversold",
+        "exit_refused",
+        "sale_missed",
     }
 )
 _HALF_HOUR = 30

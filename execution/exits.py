@@ -25,14 +25,14 @@ from execution.order_intent import ClosedOutside, HeldUp, NotPlaced, OrderIntent
 from execution.runtime_lock import RuntimeLock
 from execution.untracked_orders import UntrackedOrders
 
-READINGS = 2
-"""How often a careful sale reads the books, seconds apart: when the broker has just come back, another worker
-may read them in the same moment."""
 HALTED_WITHIN = 20.0
 """Seconds a halted sale may take to cancel what is open, or to find what was sent. Then it is left, and the
 reconciler looks for what is in doubt: the user's `keep` waits for no book that cannot be read."""
 LOOK_WITHIN = 25.0
 """Seconds in which the account has to say whether shares are still there: longer than it takes to be sure."""
+READINGS = 2
+"""How often a careful sale reads the books, seconds apart: when the broker has just come back, another worker
+may read them in the same moment."""
 
 
 class Exits:
@@ -69,8 +69,8 @@ class Exits:
 
         Sells no more than the account still shows; what is gone from it is `outside`. `owner` names the
         caller, for the runtime lock. A careful sale looks first for one that another worker sends without the
-        store. Raises `NotPlaced` when an attempt ended with shares still held, `HeldUp` when the next is not
-        due yet, `StoreUnavailable`.
+        store. Raises `NotPlaced` when an attempt ended with shares still held,
+        `HeldUp` when the next is not due yet, `StoreUnavailable`.
         """
         await failpoint("exit.holding")
         if not await wait_until(self._clock, order.due_at, halt):
@@ -78,10 +78,9 @@ class Exits:
         await self._lock.take(order.key.strategy_id, owner)
         try:
             async with self._alerts.over(order):
-                selling = self._sell(order, halt, READINGS if careful else 0)
-                return await halted_within(selling, halt, HALTED_WITHIN) or _exited(
-                    order, await self._log.leg(order.key)
-                )
+                return await halted_within(
+                    self._sell(order, halt, READINGS if careful else 0), halt, HALTED_WITHIN
+                ) or _exited(order, await self._log.leg(order.key))
         finally:
             await self._lock.release(order.key.strategy_id, owner)
 
@@ -209,8 +208,8 @@ class Exits:
             order.reason,
             order.due_at,
             patience=waits,
-            why=order.why,
             lifted=order.lifted,
+            why=order.why,
         )
 
     def _policy(self, intent: OrderIntent, login: AccountLogin) -> ExitPolicy:

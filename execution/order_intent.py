@@ -23,10 +23,10 @@ class OrderIntent:
     latest: datetime | None = None
     patience: float | None = None
     """Seconds a sale waits for the account to be read; None: until it is read (`domain.sellable`)."""
-    why: SaleLine | None = None
-    """The timeline's line that says why it is sold, where the caller knows."""
     lifted: int = 0
     """The newest attempt whose refusal keeps nothing back any more (`domain.exit_obstacle`)."""
+    why: SaleLine | None = None
+    """The timeline's line that says why it is sold, where the caller knows."""
 
 
 class EntryRefused(Exception):

@@ -292,8 +292,8 @@ def _finish(unit: UnitOfWork, request: FinishRun) -> None:
     strategy.position, strategy.outside_quantity = position.value, request.outside
     strategy.kept = request.outcome is Outcome.KEPT and position is Position.BOUGHT
     strategy.stopped_at = unit.now
-    _forget_account(strategy)
     strategy.obstacle = None
+    _forget_account(strategy)
     _close_intents(unit, request.detail)
     text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
     data = {"outcome": request.outcome.value}

@@ -84,6 +84,11 @@ def profit(record: StrategyRecord, last_price: Decimal | None) -> Decimal | None
     return value.quantize(PAISA)
 
 
+def _obstacles(record: StrategyRecord) -> list[str]:
+    """Return what keeps the sale of a running strategy from being sent."""
+    return [record.obstacle] if record.obstacle and record.status is Status.RUNNING else []
+
+
 def _account_warnings(record: StrategyRecord) -> list[str]:
     """Return what the account shows else than the strategy holds, and that it could not be read."""
     warnings = [record.missing_note] if record.missing_note is not None else []
@@ -93,11 +98,6 @@ def _account_warnings(record: StrategyRecord) -> list[str]:
             "sold by hand are not noticed, and a stop sells without a look at the account."
         )
     return warnings
-
-
-def _obstacles(record: StrategyRecord) -> list[str]:
-    """Return what keeps the sale of a running strategy from being sent."""
-    return [record.obstacle] if record.obstacle and record.status is Status.RUNNING else []
 
 
 def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:

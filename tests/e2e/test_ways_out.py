@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import httpx
+
 from tests.e2e.product import Product
-from tests.e2e.test_hands import by_another_program, by_hand, fall, holding, net
+from tests.e2e.test_hands import fall, holding, net
 from tests.e2e.trader import Trader
 
 
@@ -12,9 +14,12 @@ async def test_the_users_own_order_is_named_and_the_sale_leaves_when_it_is_gone(
 ) -> None:
     await product.paper("/_paper/price", symbol="TCS", price=3550)
     strategy_id, _ = await holding(trader, 150, product="CNC")
-    theirs = await by_another_program(
-        trader, "SELL", 4, product="CNC", order_type="LIMIT", price="3560", market_protection="0"
-    )
+    account = trader.account
+    headers = {"Authorization": f"token {account['api_key']}:{account['access_token']}"}
+    order = {"exchange": "NSE", "tradingsymbol": "TCS", "transaction_type": "SELL", "quantity": "4"}
+    order |= {"product": "CNC", "order_type": "LIMIT", "price": "3560", "validity": "DAY"}
+    async with httpx.AsyncClient(base_url=product.endpoints["paper"], headers=headers) as kite:
+        theirs = (await kite.post("/orders/regular", data=order)).json()["data"]["order_id"]
     await fall(product)
 
     async def seen() -> dict[str, Any]:
@@ -24,7 +29,8 @@ async def test_the_users_own_order_is_named_and_the_sale_leaves_when_it_is_gone(
     await trader.eventually(seen, lambda one: any(named in warning for warning in one["warnings"]))
     sent = [order for order in await trader.ledger() if order["tag"] and order["transaction_type"] == "SELL"]
     assert sent == [], "what is refused is no order"
-    await by_hand(trader, "cancel", order_id=theirs)
+    async with httpx.AsyncClient(base_url=product.endpoints["paper"], headers=headers) as kite:
+        assert (await kite.delete(f"/orders/regular/{theirs}")).status_code == 200
     ended = await trader.until(strategy_id, status="stopped")
     assert (ended["outcome"], ended["position"]) == ("stop_loss", "sold"), ended
     assert ended["warnings"] == []

@@ -51,6 +51,7 @@ async def holding(store: Store, since: timedelta) -> Desk:
             update(StrategyRow)
             .where(StrategyRow.strategy_id == desk.strategy.strategy_id)
             .values(
+                phase="holding",
                 bought_at=func.clock_timestamp() - since,
                 resumes_at=func.clock_timestamp() - timedelta(days=2),
                 closes_at=func.clock_timestamp() + timedelta(hours=1),

@@ -79,9 +79,8 @@ WAYS_OUT_BUGS: tuple[Bug, ...] = (
         "the market's close does not end a sale in doubt",
         "The day goes on all night, and the strategy cannot be started.",
         "workflows/run_exit.py",
-        "            await wait(\n                lambda: sale.done() or self._day.keeps, "
-        'workflow.now() + left, "the sale, or the close"\n            )\n',
-        "            await workflow.wait_condition(lambda: sale.done() or self._day.keeps)\n",
+        "            left = max(self._day.closes_at - workflow.now(), timedelta(0)) + policies.CLOSING\n",
+        "            left = timedelta(days=2)\n",
         (f"{WAYS}::test_the_markets_close_ends_a_sale_in_doubt_whose_books_cannot_be_read",),
     ),
     Bug(

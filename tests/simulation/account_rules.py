@@ -34,8 +34,6 @@ _AWAY = (
     "BROKER REFUSE",
     "BROKER LOT",
     "freeze",
-    "authorise",
-    "HAND OFFER",
 )
 _UNSURE = ("late", "placed later", "lost", "stuck", "clock", "commit lost", "fail", "crash", "rest", "half")
 

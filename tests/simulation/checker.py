@@ -154,6 +154,10 @@ def a_stop_that_fires(day: Played) -> Iterator[str]:
             yield f"the price stood at the stop from {begun:.2f}, and nothing was sold"
 
 
+def _says_doubt(day: Played) -> bool:
+    return any("in doubt" in end.detail for end in day.finished)
+
+
 def keep_ends_the_day(day: Played) -> Iterator[str]:
     """The user's word to keep the shares ends an exit, whatever the broker does."""
     keeps = [at for at, word in day.events if word.startswith("STOP keep")]
@@ -198,10 +202,6 @@ def a_word_is_kept(day: Played) -> Iterator[str]:
         yield f"asked to keep at {words[0][0]:.2f}, sold at {first:.2f}"
 
 
-def _says_doubt(day: Played) -> bool:
-    return any("in doubt" in end.detail for end in day.finished)
-
-
 def _sales(day: Played) -> list[Entry]:
     return [entry for entry in day.ledger if entry.side is Side.SELL]
 
@@ -224,8 +224,8 @@ RULES: tuple[Callable[[Played], Iterator[str]], ...] = (
     the_outcome_is_true,
     a_stop_that_fires,
     a_word_is_kept,
-    *ACCOUNT_RULES,
     keep_ends_the_day,
     the_close_ends_the_day,
     a_refusal_is_not_hammered,
+    *ACCOUNT_RULES,
 )

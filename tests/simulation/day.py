@@ -383,6 +383,10 @@ class _Day:
             for part in name.split(" then "):
                 self.event(part)
             return None
+        if name.startswith("OFFER"):
+            return self.exchange.offer_by_hand(int(name.removeprefix("OFFER")))
+        if name.startswith("WITHDRAW"):
+            return self.exchange.withdraw(filled="filled" in name)
         if name.startswith(("HAND", "BROKER")):
             done = self.others.do(name)
             if done:

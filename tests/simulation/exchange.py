@@ -25,8 +25,6 @@ from tests.simulation.server import Attempt, attempt_now
 
 OURS, ANOTHER = "zerodha:OURS", "zerodha:ANOTHER"
 """The account that is connected at START, and one that the user may connect in its place."""
-NOT_OURS = "NOT OURS"
-"""How the tag of an order of another hand begins."""
 LATENCY = 0.02
 CALL_TIMEOUT = 5.0
 
@@ -115,6 +113,8 @@ class Exchange:
     dead: dict[str, float] = field(default_factory=dict)
     """Until when a kind of read gets no answer."""
     no_price: bool = False
+    unauthorised_until: float = 0.0
+    """Sales are refused until then: the user has not authorised them at the depository."""
     product: Product = Product.CNC
     """Of our orders; the other one is what a conversion makes of it."""
     own: int = 0
@@ -128,8 +128,6 @@ class Exchange:
     unread: frozenset[str | None] = frozenset()
     """The symbols of rows that nobody can read, None for one without a symbol; until `unread_until`."""
     unread_until: float = 0.0
-    unauthorised_until: float = 0.0
-    """Sales are refused until then: the user has not authorised them at the depository."""
 
     def kill_login(self, seconds: float) -> None:
         """The access token dies; the user logs in again `seconds` later."""
@@ -162,6 +160,39 @@ class Exchange:
         if order.filled == order.request.quantity:
             order.status = OrderStatus.COMPLETE
 
+    def offer_by_hand(self, quantity: int) -> None:
+        """Rest a SELL order of the user's own for so many shares."""
+        if self.there(self.product) >= quantity:
+            request = OrderRequest(self.orders[0].request.terms, Side.SELL, quantity, "")
+            now = self.stage.now()
+            self.orders.append(Order(str(1001 + len(self.orders)), request, now, now))
+
+    def withdraw(self, *, filled: bool) -> None:
+        """Let the user's own resting orders go: cancelled, or filled."""
+        for order in self._offers():
+            order.status = OrderStatus.COMPLETE if filled else OrderStatus.CANCELLED
+            if filled:
+                order.filled, request = order.request.quantity, order.request
+                self.position(OURS, self.product).add(Side.SELL, request.quantity)
+                entry = Entry(self.stage.now(), "by hand", Side.SELL, "", request.quantity, order.order_id)
+                self.ledger.append(entry)
+
+    def held_back(self, request: OrderRequest) -> Rejected | None:
+        """Return why a sale is refused for good; None where it is taken."""
+        if request.side is not Side.SELL:
+            return None
+        if self.stage.now() < self.unauthorised_until:
+            words = "10 quantity needs authorisation at depository."
+            return Rejected(Cause.FINAL, words, Refusal.AUTHORISE)
+        offered = sum(order.request.quantity - order.filled for order in self._offers())
+        if offered and request.quantity > self.there(self.product) - offered:
+            words = "Insufficient stock holding or there are pending sell orders for this stock."
+            return Rejected(Cause.FINAL, words, Refusal.PENDING_SALE)
+        return None
+
+    def _offers(self) -> list[Order]:
+        return [order for order in self.orders if not order.request.tag and order.status not in FINAL]
+
     def end(self, order: Order, status: OrderStatus, message: str = "") -> None:
         if order.status in FINAL:
             return
@@ -177,27 +208,11 @@ class Exchange:
         position = self.position(OURS, product)
         return position.buys - position.sells + (self.own if product is Product.CNC else 0)
 
-    def refusal_of(self, order: OrderRequest) -> Rejected | None:
-        """Return why the broker takes no such order, None when it does."""
+    def refusal_of(self, order: OrderRequest) -> str:
+        """Return why the broker takes no such order, empty when it does."""
         if order.quantity % self.lot:
-            return Rejected(Cause.FINAL, f"Quantity should be a multiple of {self.lot}")
-        if order.side is not Side.SELL:
-            return None
-        if self.refuses:
-            return Rejected(Cause.FINAL, self.refuses)
-        if self.stage.now() < self.unauthorised_until:
-            words = "10 quantity needs authorisation at depository."
-            return Rejected(Cause.FINAL, words, Refusal.AUTHORISE)
-        offered = sum(offer.request.quantity - offer.filled for offer in self.offers())
-        if offered and order.quantity > self.there(order.terms.product) - offered:
-            words = "Insufficient stock holding or there are pending sell orders for this stock."
-            return Rejected(Cause.FINAL, words, Refusal.PENDING_SALE)
-        return None
-
-    def offers(self) -> list[Order]:
-        """Return the resting SELL orders of the user's own."""
-        resting = (one for one in self.orders if one.status not in FINAL)
-        return [one for one in resting if one.request.tag.startswith(NOT_OURS)]
+            return f"Quantity should be a multiple of {self.lot}"
+        return self.refuses if order.side is Side.SELL else ""
 
     def unreadable(self) -> frozenset[str | None]:
         return self.unread if self.stage.now() < self.unread_until else frozenset()
@@ -219,7 +234,7 @@ class Account:
         if self._is_dead():
             outcome: PlaceOutcome = Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
         elif refusal := self.exchange.refusal_of(order):
-            outcome = refusal
+            outcome = Rejected(Cause.FINAL, refusal)
         else:
             outcome = await self._answer(order, answer)
         if isinstance(outcome, Rejected):
@@ -240,7 +255,9 @@ class Account:
             return Rejected(Cause.LOGIN, "Incorrect `api_key` or `access_token`.")
         if word == "authorise":
             exchange.unauthorised_until = exchange.stage.now() + (seconds or 10_000)
-            return exchange.refusal_of(request) or Rejected(Cause.FINAL, "Insufficient funds")
+        refused = exchange.held_back(request)
+        if refused is not None:
+            return refused
         if word == "placed later":
             loop.call_later(seconds, self._fill_late, request)
             return Unknown("Order request timed out. Please check the order book and confirm.")

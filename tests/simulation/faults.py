@@ -35,16 +35,21 @@ BROKER_HANDS = ("BROKER SQUARE OFF", "BROKER REFUSE", "BROKER LOT 7", "BROKER RO
 HANDS = (*USER_HANDS, *BROKER_HANDS)
 """What others do to the account: `tests.simulation.others`."""
 MORE_HANDS = (
-    "HAND OFFER 4",
-    "HAND WITHDRAW",
-    "HAND WITHDRAW FILLED",
     "HAND then DIP",
     "DIP then HAND",
     "HAND 4 then DIP",
     "HAND CONVERT then DIP",
     "HAND BUY 4 then HAND 4",
 )
-MORE_EVENTS = ("GARBAGE", "DIP twice", "DIP then STOP", "STOP keep then FALL")
+MORE_EVENTS = (
+    "OFFER 4",
+    "WITHDRAW",
+    "WITHDRAW filled",
+    "GARBAGE",
+    "DIP twice",
+    "DIP then STOP",
+    "STOP keep then FALL",
+)
 LATE = (1, 8, 25, 90, 130)
 _ANSWERS = (
     *("refuse", "reject", "reject later", "dead login 3", "dead login 40"),

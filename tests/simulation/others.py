@@ -5,7 +5,6 @@ is in the exchange's ledger, as nobody's order.
 
 - the user: `HAND`, `HAND 4` (sells all, four), `HAND BUY 4`, `HAND CONVERT`, `HAND CONVERT 4` (to the other
   product), `HAND CONVERT BACK` (and back three seconds later), `HAND CANCEL` (every open order),
-  `HAND OFFER 4` (rests a SELL order), `HAND WITHDRAW`, `HAND WITHDRAW FILLED` (it is gone again),
   `HAND LOGIN 3` (logs in elsewhere, and here again 3 s later), `HAND SWITCH`, `HAND SWITCH 10` (connects
   another account, for good or for so long);
 - the broker: `BROKER SQUARE OFF` (everything MIS), `BROKER REFUSE` (each sale, for good), `BROKER LOT 7`,
@@ -18,7 +17,7 @@ from typing import Protocol
 
 from domain.order import FINAL, OrderRequest, OrderStatus, OrderTerms, Side
 from domain.strategy import Product
-from tests.simulation.exchange import ANOTHER, NOT_OURS, OURS, Entry, Exchange, Order
+from tests.simulation.exchange import ANOTHER, OURS, Entry, Exchange, Order
 
 EVERYTHING = 1000
 BACK_AFTER = 3.0
@@ -45,9 +44,6 @@ class Others:
             "HAND CONVERT": self.convert,
             "HAND CONVERT BACK": self.convert_and_back,
             "HAND CANCEL": self.cancel,
-            "HAND OFFER": self.offer,
-            "HAND WITHDRAW": self.withdraw,
-            "HAND WITHDRAW FILLED": self.fill_the_offers,
             "HAND LOGIN": self.log_in_elsewhere,
             "HAND SWITCH": self.switch,
             "BROKER SQUARE OFF": self.square_off,
@@ -88,38 +84,6 @@ class Others:
             self._exchange.end(order, OrderStatus.CANCELLED, "cancelled by the user")
         return len(open_)
 
-    def offer(self, quantity: int) -> int:
-        """Rest a SELL order of the user's own for so many shares."""
-        exchange = self._exchange
-        if exchange.there(exchange.product) < quantity:
-            return 0
-        now, number = self._stage.now(), len(exchange.orders)
-        request = OrderRequest(
-            OrderTerms("NSE", "TCS", exchange.product), Side.SELL, quantity, f"{NOT_OURS} {number}"
-        )
-        exchange.orders.append(Order(str(1001 + number), request, now, now))
-        return quantity
-
-    def withdraw(self, _: int) -> int:
-        """Cancel the user's own resting orders."""
-        offers = self._exchange.offers()
-        for order in offers:
-            order.status = OrderStatus.CANCELLED
-        return len(offers)
-
-    def fill_the_offers(self, _: int) -> int:
-        """Let the user's own resting orders be filled."""
-        offers = self._exchange.offers()
-        for order in offers:
-            quantity = order.request.quantity
-            order.status, order.filled = OrderStatus.COMPLETE, quantity
-            self._exchange.position(OURS, order.request.terms.product).add(Side.SELL, quantity)
-            entry = Entry(
-                self._stage.now(), "by hand", Side.SELL, order.request.tag, quantity, order.order_id
-            )
-            self._exchange.ledger.append(entry)
-        return len(offers)
-
     def log_in_elsewhere(self, seconds: int) -> int:
         """Log in elsewhere: the access token dies; the user logs in here again so many seconds later."""
         self._exchange.kill_login(seconds)
@@ -159,7 +123,7 @@ class Others:
         if quantity <= 0:
             return 0
         now, number = self._stage.now(), len(exchange.orders)
-        request = OrderRequest(OrderTerms("NSE", "TCS", product), side, quantity, f"{NOT_OURS} {number}")
+        request = OrderRequest(OrderTerms("NSE", "TCS", product), side, quantity, f"NOT OURS {number}")
         order = Order(str(1001 + number), request, now, now, OURS, OrderStatus.COMPLETE, quantity)
         exchange.orders.append(order)
         exchange.position(OURS, product).add(side, quantity)

@@ -14,8 +14,8 @@ REFUSED = "place.exit#1: authorise"
 ENDINGS = {
     "refused": ("time.holding: FALL", REFUSED),
     "refused for a while": ("time.holding: FALL", "place.exit#1: authorise 40"),
-    "blocked": ("time.holding: HAND OFFER 4 then FALL",),
-    "blocked at sell time": ("time.holding: HAND OFFER 4",),
+    "blocked": ("time.holding: OFFER 4 then FALL",),
+    "blocked at sell time": ("time.holding: OFFER 4",),
 }
 
 
@@ -100,7 +100,7 @@ def test_the_markets_close_ends_a_sale_in_doubt_whose_books_cannot_be_read(fault
 
 
 def test_the_users_own_order_is_named_and_the_sale_leaves_when_it_is_gone() -> None:
-    played = day("time.holding: HAND OFFER 4 then FALL", "time.after: HAND WITHDRAW")
+    played = day("time.holding: OFFER 4 then FALL", "time.after: WITHDRAW")
     assert "your order 1002 (SELL 4 TCS" in told(played, "exit_refused")[0]
     assert len(told(played, "exit_refused")) == 1
     assert len(sent(played)) == 2
@@ -109,19 +109,19 @@ def test_the_users_own_order_is_named_and_the_sale_leaves_when_it_is_gone() -> N
 
 
 def test_what_the_users_own_order_sells_is_closed_outside_and_the_rest_is_sold() -> None:
-    played = day("time.holding: HAND OFFER 4 then FALL", "time.after: HAND WITHDRAW FILLED")
+    played = day("time.holding: OFFER 4 then FALL", "time.after: WITHDRAW filled")
     assert played.finished[0].outside == 4
     assert played.finished[0].position == "sold"
     assert sent(played)[1] - AFTER < 20
 
 
 def test_the_users_own_order_for_all_shares_ends_the_day_when_it_is_filled() -> None:
-    played = day("time.holding: HAND OFFER 10 then FALL", "time.after: HAND WITHDRAW FILLED")
+    played = day("time.holding: OFFER 10 then FALL", "time.after: WITHDRAW filled")
     assert played.finished[0].outcome is Outcome.CLOSED_OUTSIDE
     assert len(sent(played)) == 1
 
 
 def test_an_order_in_the_way_is_not_sent_against_while_it_rests() -> None:
-    played = day("time.holding: HAND OFFER 4 then FALL")
+    played = day("time.holding: OFFER 4 then FALL")
     assert len(sent(played)) == 1
     assert played.finished[0].outcome is Outcome.ORDER_FAILED

@@ -13,6 +13,7 @@ from temporalio.common import RetryPolicy
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker, WorkflowRunner
 
+from activities.exit_waits import ExitWaitActivities
 from activities.run_activities import run_activities
 from activities.sessions import SessionActivities
 from domain.leg import Horizons
@@ -62,9 +63,11 @@ class TestDay:
         path = self._path()
         parts = path.entries, path.exits, path.sender
         forgetful = ForgetfulOrders(MemoryScheduledOrderLog(self.log), *parts, self.clock, "forgetful")
-        off_books = DegradedExit(self.log, self.brokers, self.clock, Horizons())
+        waits = ExitWaitActivities(path.lifts, path.exits)
         sessions = SessionActivities(self.days, self.outages, self.store, self.alerts, self.clock)
-        return run_activities(path, forgetful, off_books, self.store, self.cache, self.alerts, sessions)
+        off_books = DegradedExit(self.log, self.brokers, self.clock, Horizons())
+        trading = run_activities(path, forgetful, off_books, self.store, self.cache, self.alerts)
+        return [*trading, waits.wait_for_lift, waits.look_at_account, sessions.next_session]
 
     def _path(self) -> OrderPath:
         return OrderPath.on(self.log, self.cache, self.brokers, self.clock, self.days, self.alerts)

@@ -201,7 +201,7 @@ async def test_everything_that_is_wrong_is_named_at_once(exchange: World) -> Non
     assert found["product"] == "must be NRML or MIS for NIFTY26DECFUT"
     assert found["quantity"] == "must be a multiple of the lot of NIFTY26DECFUT, 75: 75, 150, 225 …"
     assert found["stop_loss"] == "must be a multiple of the tick of NIFTY26DECFUT, 0.1: 24000 or 24000.1"
-    assert "from 09:15 and before 15:30" in found["buy_time"]
+    assert "from 09:15 and before 15:40" in found["buy_time"]
 
 
 async def test_unknown_symbol_suggests_what_was_meant(world: World, customer: Customer) -> None:

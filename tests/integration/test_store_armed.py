@@ -184,7 +184,7 @@ async def in_phase(desk: Desk, phase: Phase) -> None:
         await session.execute(
             update(StrategyRow)
             .where(StrategyRow.strategy_id == desk.strategy.strategy_id)
-            .values(phase=phase.value)
+            .values(phase=phase.value, closes_at=just_now() + timedelta(hours=1))
         )
 
 

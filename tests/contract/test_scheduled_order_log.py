@@ -64,7 +64,8 @@ class InPostgres:
         await desk.runs.activate(desk.start())
         async with self.store.work() as session:
             mine = update(StrategyRow).where(StrategyRow.strategy_id == desk.strategy.strategy_id)
-            await session.execute(mine.values(phase=Phase.HOLDING.value))
+            open_still = now() + timedelta(hours=1)
+            await session.execute(mine.values(phase=Phase.HOLDING.value, closes_at=open_still))
         return desk.key()
 
     async def silent_for(self, worker: str, time: timedelta) -> None:

@@ -65,6 +65,7 @@ class Day:
         self._on_stop: OnStop | None = OnStop.KEEP if start.release is Release.KEEP else None
         self._entered: Entered | None = None
         self._exited: Exited | None = None
+        self._unsettled = False
         self._fault = ""
 
     # What happened.
@@ -105,9 +106,13 @@ class Day:
 
     def exited(self, exited: Exited) -> None:
         """Take the exit's progress; sold and missing shares only grow."""
-        self._exited = exited
+        self._exited, self._unsettled = exited, False
         self.sold = max(self.sold, exited.sold)
         self.gone = max(self.gone, exited.outside)
+
+    def left_unsettled(self) -> None:
+        """Take that it could not be found out what the day's sales came to: one may be under way."""
+        self._unsettled = True
 
     def goes_on(self, session: GoesOn) -> None:
         """Take the session in which the day goes on that was slept through."""
@@ -196,7 +201,7 @@ class Day:
         return f"{left} before the market closed and are still held. {why}".strip() + gone + self._doubt()
 
     def _doubt(self) -> str:
-        if self._exited is None or not self._exited.in_doubt:
+        if not (self._unsettled or (self._exited is not None and self._exited.in_doubt)):
             return ""
         return "; an order to sell them is in doubt, so look at the account at the broker"
 

@@ -106,6 +106,7 @@ class RunExit:
             self._day.exited(await self.settle(within))
         except ActivityError as failed:
             workflow.logger.warning("what the sales came to could not be found out: %s", failed.cause)
+            self._day.left_unsettled()
 
     async def _sell_until_the_close(self) -> None:
         rounds = 0

@@ -84,6 +84,14 @@ WAYS_OUT_BUGS: tuple[Bug, ...] = (
         (f"{WAYS}::test_the_markets_close_ends_a_sale_in_doubt_whose_books_cannot_be_read",),
     ),
     Bug(
+        "a sale whose end could not be found out leaves no doubt",
+        "Shares that were sold are said to be kept, as asked.",
+        "workflows/run_exit.py",
+        "            self._day.left_unsettled()\n",
+        "",
+        ("tests/simulation/test_pairs.py::test_a_day_is_good_when_these_strike_together",),
+    ),
+    Bug(
         "keep on a stopped strategy is ignored",
         "Shares of a failed exit can neither be sold nor kept: START is refused for ever.",
         "services/strategies/stop.py",

@@ -19,7 +19,9 @@ IN_TIME = 5 * ENTRIES.a_second
 """Entries that have their turn within the five seconds in which one is sent."""
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize(
+    "workers", [pytest.param(1, marks=pytest.mark.proof), 2, pytest.param(4, marks=pytest.mark.proof)]
+)
 async def test_all_strategies_of_a_user_are_bought_in_their_second_and_the_broker_refuses_nothing(
     tmp_path: Path, workers: int
 ) -> None:
@@ -37,6 +39,7 @@ async def test_all_strategies_of_a_user_are_bought_in_their_second_and_the_broke
     assert held_by > 1 or workers == 1, "one worker held them all: this proves nothing"
 
 
+@pytest.mark.proof
 async def test_a_crowd_of_one_user_is_bought_first_start_first_and_the_rest_is_told_why(
     tmp_path: Path,
 ) -> None:

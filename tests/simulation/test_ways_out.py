@@ -33,6 +33,7 @@ def told(played: Played, kind: str) -> list[str]:
     return [alarm for alarm in played.alarms if alarm.startswith(f"{kind}:")]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_refused_sale_leaves_nothing_forgotten_whatever_single_fault_strikes(ending: str) -> None:
     explored = singles(tuple(map(Fault.read, ENDINGS[ending])))

@@ -15,6 +15,7 @@ from tests.e2e.trader import Trader, soon
 STRATEGIES = 4
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(240)
 async def test_each_order_is_sent_once_when_a_cut_off_worker_and_its_successor_both_hold_it(
     tmp_path: Path,

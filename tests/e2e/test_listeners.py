@@ -34,7 +34,7 @@ async def two(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product
 
 async def test_each_stop_crossed_during_a_handover_is_exactly_one_exit(two: Product) -> None:
     trader = await Trader.signed_up(two)
-    buy_at = await soon(3, length=240)
+    buy_at = await soon(8, length=240)
     strategies = {}
     for symbol in SYMBOLS:
         await two.paper("/_paper/price", symbol=symbol, price=1400)

@@ -19,7 +19,7 @@ from tests.e2e.trader import Trader, soon
 
 ROOT = Path(__file__).parent.parent.parent
 DEPLOYMENT = "stopwatch"
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.proof]
 
 
 async def temporal(product: Product, *words: str) -> Any:

@@ -12,6 +12,7 @@ PARTS = [("sell time", part, 4) for part in range(4)] + [
 ]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(("ending", "part", "parts"), PARTS)
 def test_no_order_twice_lost_or_forgotten_whatever_two_faults_strike(
     ending: str, part: int, parts: int

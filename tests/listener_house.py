@@ -28,7 +28,7 @@ from tests.store_rows import Desk
 from tests.valkey_process import ValkeyProcess
 
 ROOT = Path(__file__).resolve().parent.parent
-EXIT_WITHIN = 10.0
+EXIT_WITHIN = 20.0
 
 
 @dataclass

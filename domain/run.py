@@ -194,7 +194,7 @@ class ExitOrder:
     adopted: bool = False
     """Another run had this leg, and may have sold without the store: only the broker's book knows of that."""
     why: SaleLine | None = None
-    """Said by whoever sends, before what comes of it. None from an older build, and of a scheduled sale."""
+    """Said by the sender, before what comes of it. None from an older build, and of a scheduled sale."""
 
 
 @dataclass(frozen=True, slots=True)

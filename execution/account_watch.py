@@ -81,7 +81,7 @@ class AccountWatch:
                 task.add_done_callback(self._reading.discard)
         except StoreUnavailable:
             return  # the dependency watch tells; the next look tries again
-        except Exception:  # whatever it was, accounts are watched on
+        except Exception:  # of any kind: accounts are watched on
             log.exception("the accounts that are due could not be found; looking again")
 
     async def _read(self, turn: ReadTurn) -> None:

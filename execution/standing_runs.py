@@ -91,7 +91,7 @@ class StandingRuns:
         try:
             first = await self._runs.tell(run, alarm.text)
         except LookupError:
-            return  # it was deleted meanwhile
+            return  # it was deleted since
         self._told.add(run.once)
         if first:
             await self._alerts.raise_(alarm)

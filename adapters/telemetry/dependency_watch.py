@@ -35,7 +35,7 @@ class Dependency:
     ill: str = "down"
     """The second half of its alarm's kind."""
     came_back: Callable[[], Awaitable[object]] | None = None
-    """Called when it is back: what it refused meanwhile is to be written again."""
+    """Called when it is back: what it refused until then is to be written again."""
 
 
 def redis_dependency(

@@ -24,7 +24,7 @@ ATTRIBUTES = ("StopwatchUser", "StopwatchSymbol", "StopwatchPhase")
 """The search attributes that every run is started with: a start with an unknown one fails."""
 ANSWERS_WITHIN = timedelta(seconds=1.5)
 _NOT_ALLOWED = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
-"""What a server answers that shows this to nobody, such as Temporal Cloud: then nothing is said of it."""
+"""The answers of a server that does not show this, such as Temporal Cloud: then nothing is said of it."""
 
 LiveBuilds = Callable[[], Awaitable[Collection[str]]]
 """Returns the versions of the workers that are alive. Raises `StoreUnavailable`."""

@@ -99,7 +99,7 @@ class Breaker:
         raise ValueError(one.what)
 
     async def _send_unreadable_rows(self, one: Disturbance) -> str:
-        """Put a row that no reader can make sense of into one of the broker's lists, for everybody."""
+        """Put a row that no reader can make sense of into one of the broker's lists, for all accounts."""
         row = {"exchange": "NSE", "tradingsymbol": one.trouble or None, "quantity": None, "status": None}
         async with httpx.AsyncClient(base_url=self._world.product.endpoints["paper"]) as client:
             added = await client.post("/_paper/rows", json={"path": one.target, "row": row})

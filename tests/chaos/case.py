@@ -77,7 +77,7 @@ class Case:
         return (0, 0) if begun_anew and bought == sold else (bought, sold)
 
     def story(self, strategy_id: str) -> dict[str, Any]:
-        """Return all there is of one strategy, for whoever looks into a violation."""
+        """Return all there is of one strategy, for the reader who looks into a violation."""
         return {
             "row": self.seen.strategies[strategy_id],
             "timeline": [

@@ -99,7 +99,7 @@ def _asked_to_keep(case: Case, strategy_id: str) -> bool:
 
 
 def _accounts(case: Case) -> Found:
-    """What each account holds is what its strategies hold: no order of ours belongs to nobody."""
+    """What each account holds is what its strategies hold: each order of ours belongs to one."""
     held: Counter[str] = Counter()
     for row in case.ledger:
         held[row["user_id"]] += row["filled_quantity"] * (1 if row["transaction_type"] == "BUY" else -1)

@@ -29,7 +29,7 @@ async def empty_valkey(valkey: ValkeyProcess) -> ValkeyProcess:
 
 @pytest.fixture(scope="session")
 async def temporal(temporal_binary: str) -> AsyncIterator[Client]:
-    """A Temporal on which nobody works: what is started stays open."""
+    """A Temporal without workers: what is started stays open."""
     async with await WorkflowEnvironment.start_local(
         data_converter=DATA_CONVERTER,
         dev_server_existing_path=temporal_binary,

@@ -1,4 +1,4 @@
-"""A run that stands still does not keep its shares: they are sold without it, and everybody is told."""
+"""A stalled run does not keep its shares: they are sold without it, and user and operator are told."""
 
 import asyncio
 import json
@@ -70,7 +70,7 @@ async def test_what_runs_that_stand_still_hold_is_sold_or_kept_as_was_asked(home
         late, stopped, killed, kept = all_of
         await make_current(product, "two")
 
-        # Nobody hears a STOP: its word counts all the same, within seconds.
+        # No run hears a STOP: its word counts all the same, within seconds.
         word = asyncio.create_task(kept.trader.stop(kept.strategy_id, on_stop="keep"))
         asked = asyncio.create_task(stopped.trader.stop(stopped.strategy_id))
         switch = {"on": True, "exits": "exit", "reason": "a test"}

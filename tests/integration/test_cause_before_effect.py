@@ -35,7 +35,7 @@ async def sold(
 
 
 async def texts(desk: Desk) -> list[str]:
-    """Return the lines about the sale, in the order in which everybody reads them."""
+    """Return the lines about the sale, in the order in which they are read."""
     lines = [line.text for line in await desk.lines()]
     about = lines[next(i for i, text in enumerate(lines) if text.startswith("Bought")) + 1 :]
     return [text for text in about if not text.startswith(("The broker took", "Found"))]

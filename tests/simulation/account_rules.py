@@ -2,7 +2,7 @@
 
 8. No order makes a position that the account would not have without it: no short is opened, no more is sold
    than the account held. Where a hand moves between the sender's last reading of the account and the order,
-   nobody can know; such a day is counted apart (`inside_the_window`).
+   its sender cannot know; such a day is counted apart (`inside_the_window`).
 9. A run whose shares are gone ends within a minute, and says so.
 10. Each order is in the account that was connected at START.
 11. Nothing that is due stands still for a minute without an alarm.

@@ -126,7 +126,7 @@ class Exchange:
     refuses: str = ""
     """What every sale is refused with from now on."""
     unread: frozenset[str | None] = frozenset()
-    """The symbols of rows that nobody can read, None for one without a symbol; until `unread_until`."""
+    """The symbols of rows that cannot be read, None for one without a symbol; until `unread_until`."""
     unread_until: float = 0.0
 
     def kill_login(self, seconds: float) -> None:

@@ -183,12 +183,17 @@ class Day:
 
     def _outcome(self) -> tuple[Outcome, str]:
         if self.held and self.keeps:
-            return Outcome.KEPT, f"{self.held} {self.start.strategy.symbol} kept, as asked{self._doubt()}"
+            return Outcome.KEPT, self._kept_words()
         if self.held:
             return Outcome.ORDER_FAILED, self._left_over()
         if self.bought:
             return self._sold_for()
         return self._nothing_bought()
+
+    def _kept_words(self) -> str:
+        kept = f"{self.held} {self.start.strategy.symbol} kept, as asked"
+        gone = f"; {self._gone_words()}" if self.outside else ""
+        return f"{kept}{gone}{self._doubt()}"
 
     def _left_over(self) -> str:
         if self.start.release is not None:

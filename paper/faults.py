@@ -18,6 +18,7 @@ ANSWER = frozenset(
         "html_502",
         "rate_limit_429",
         "reject_400",
+        "authorise_428",
         "slow",
     }
 )

@@ -33,6 +33,10 @@ NOT_PLACED = {
         ).envelope(),
         400,
     ),
+    # As it was seen: no error type.
+    "authorise_428": Answer(
+        b'{"status":"error","message":"10 quantity needs authorisation at depository.","data":null}', 428
+    ),
 }
 Socket = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

@@ -1,5 +1,6 @@
 """What several rooms' tests share. Servers are real; each is started once for the whole session."""
 
+import gc
 import io
 import logging
 import shutil
@@ -15,6 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 from xdist.scheduler import LoadScopeScheduling
 
 from adapters.postgres.engine import Store
+from adapters.process.garbage_collection import ENOUGH, NEVER, set_aside
 from adapters.telemetry.logs import configure
 from adapters.temporal.connection import DATA_CONVERTER
 from tests.postgres import PostgresServer
@@ -44,6 +46,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the rooms that wait first, then those whose files are long."""
     order = {room: number for number, room in enumerate(SHARED)}
     items.sort(key=lambda item: order.get(item.path.parent.name, len(order)))
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage between tests only, as a worker does between orders.
+
+    A full collection of a process that has run a thousand tests takes seconds on a busy machine, which in the
+    middle of a transaction is longer than Postgres lets one idle.
+    """
+    set_aside()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, NEVER)
+
+
+def pytest_runtest_logfinish() -> None:
+    if gc.get_count()[2] >= ENOUGH:
+        gc.collect()
 
 
 class ByRoom(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types

@@ -93,10 +93,10 @@ class RunExit:
             await self._sell_until_the_close()
         return False
 
-    async def look(self) -> None:
-        """Find out whether the account still shows what is held; send nothing."""
+    async def look(self, within: timedelta = 2 * policies.LOOK_AT_ACCOUNT) -> None:
+        """Find out whether the account still shows what is held, if that can be found out; send nothing."""
         try:
-            self._day.exited(await self._look())
+            self._day.exited(await self._look(within))
         except ActivityError as failed:
             workflow.logger.warning("the account could not be looked at: %s", failed.cause)
 
@@ -177,6 +177,8 @@ class RunExit:
         if self._went_off_books or (self._sales and self._day.held):
             keeps = self._ways_out and self._day.keeps
             await self.find_out(policies.KEEP_WITHIN if keeps else policies.SQUARE_WITHIN)
+        if self._start.version >= 4 and self._day.held and self._day.keeps:
+            await self.look(policies.KEEP_WITHIN)  # "kept" is said of shares that are there
 
     async def _sell(self) -> None:
         reason = self._day.exit_reason
@@ -314,13 +316,13 @@ class RunExit:
         except ActivityError as ended:
             workflow.logger.info("the wait for a refused sale was ended: %s", ended.cause)
 
-    async def _look(self) -> Exited:
+    async def _look(self, within: timedelta) -> Exited:
         order = exit_order(self._start, self._day, Reason.STOP, workflow.now())
         return await workflow.execute_activity_method(
             ExitWaitActivities.look_at_account,
             order,
             start_to_close_timeout=policies.LOOK_AT_ACCOUNT,
-            schedule_to_close_timeout=2 * policies.LOOK_AT_ACCOUNT,
+            schedule_to_close_timeout=within,
             heartbeat_timeout=policies.HEARTBEAT,
             retry_policy=policies.SETTLE_RETRY,
             summary="look whether the shares are still in the account",

@@ -13,7 +13,8 @@ ENOUGH = 40
 """Collections of the middle generation since the last full one; each ages 7,000 objects at the most."""
 TOO_MANY = 120
 """After so many, a full one is due in any case: some 80 MB."""
-_NEVER = 1_000_000
+NEVER = 1_000_000
+"""A threshold of the oldest generation that is not reached."""
 
 
 def set_aside() -> None:
@@ -26,7 +27,7 @@ async def collect_when_quiet(is_quiet: Callable[[], bool], look_every: float = L
     """Set aside what is loaded, then collect garbage in quiet moments, until cancelled."""
     set_aside()
     young, middle, old = gc.get_threshold()
-    gc.set_threshold(young, middle, _NEVER)
+    gc.set_threshold(young, middle, NEVER)
     try:
         while True:
             await asyncio.sleep(look_every)

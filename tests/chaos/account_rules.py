@@ -62,7 +62,9 @@ def gone(case: Case) -> Found:
         ):
             late = "never" if stopped is None else f"{stopped - at:.1f} s later"
             yield Violation("9", f"its shares were gone, and it ended {late}", strategy_id)
-        elif row["outcome"] != "kept" and stopped > at + WINDOW and not _says_outside(case, strategy_id, row):
+        elif stopped > at + WINDOW and not _says_outside(case, strategy_id, row):
+            if row["outcome"] == "kept" and _is_disturbed(case, strategy_id, stopped - WITHIN, stopped):
+                continue  # `keep` is answered within a minute, whether the account can be read or not
             yield Violation("9", f"its shares were gone, but it says {row['outcome']}", strategy_id)
 
 

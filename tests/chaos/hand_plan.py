@@ -76,7 +76,7 @@ def _reached_for(dice: random.Random, day: Day, what: str) -> Day:
     }
     faults = {
         "cancel": (Fault("partial_fill", "BUY"), Fault("partial_fill", "SELL")),
-        "refuse": (Fault("reject_400", "SELL", count=REFUSED),),
+        "refuse": (Fault(dice.choice(("reject_400", "authorise_428")), "SELL", count=REFUSED),),
     }
     return replace(day, hands=(hands[what],), faults=(*day.faults, *faults.get(what, ())))
 

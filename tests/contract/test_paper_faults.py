@@ -104,6 +104,19 @@ def test_request_that_is_struck_makes_no_order(
     assert placed(paper, f"next-{kind[:14]}")[0]["answered"] is True
 
 
+def test_a_sale_that_needs_authorisation_is_answered_as_kite_does(
+    paper: PaperProcess, account: PaperAccount
+) -> None:
+    paper.fault("authorise_428")
+    headers = {"Authorization": f"token {account.api_key}:{account.access_token}"}
+    order = {"exchange": "NSE", "tradingsymbol": "TCS", "transaction_type": "SELL", "quantity": "1"}
+    order |= {"product": "CNC", "order_type": "MARKET", "validity": "DAY"}
+    answer = requests.post(f"{paper.url}/orders/regular", data=order, headers=headers, timeout=10)
+    said = answer.json()
+    assert (answer.status_code, said["status"], "error_type" in said) == (428, "error", False)
+    assert "authorisation" in said["message"]
+
+
 def test_503_may_hide_a_placed_order(paper: PaperProcess, kite: KiteConnect) -> None:
     paper.fault("http_503_but_placed")
     with pytest.raises(kite_errors.NetworkException) as lost:

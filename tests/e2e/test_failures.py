@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.product import Product
-from tests.e2e.trader import Trader, soon
+from tests.e2e.trader import Trader, pass_by, soon
 
 CALM, AT_THE_STOP, STOP = 1400, 1370, 1380
 
@@ -71,7 +71,7 @@ async def test_bought_when_a_dead_login_is_renewed_within_the_missed_rule(trader
     strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=15))
     await trader.start(strategy_id)
     await fault(trader, "token_expired")
-    await asyncio.sleep(max(0.0, (buy_at - await soon(0)).total_seconds() + 3))
+    await pass_by(buy_at, 2)
     await renew_login(trader)
     ended = await trader.until(strategy_id, status="stopped")
     assert ended["outcome"] == "sold", ended
@@ -130,7 +130,7 @@ async def test_nothing_is_bought_without_redis_and_the_day_says_why(product: Pro
     strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=30))
     await trader.start(strategy_id)
     async with frozen(product, "redis"):
-        await asyncio.sleep(max(0.0, (buy_at - await soon(0)).total_seconds() + 7))
+        await pass_by(buy_at, 6)
         assert await sides(trader) == []
     ended = await trader.until(strategy_id, status="stopped")
     assert ended["outcome"] == "missed", ended

@@ -1,4 +1,4 @@
-"""What keeps a sale back is named, and the sale leaves when it is gone."""
+"""What keeps a sale back is named, and the sale leaves when it is gone, or on its user's word."""
 
 from typing import Any
 
@@ -35,3 +35,34 @@ async def test_the_users_own_order_is_named_and_the_sale_leaves_when_it_is_gone(
     assert (ended["outcome"], ended["position"]) == ("stop_loss", "sold"), ended
     assert ended["warnings"] == []
     assert await net(trader) == 0
+
+
+async def test_a_sale_that_its_user_must_authorise_leaves_on_their_word(
+    product: Product, trader: Trader
+) -> None:
+    await product.paper("/_paper/price", symbol="TCS", price=3550)
+    strategy_id, _ = await holding(trader, 150, product="CNC")
+    of_theirs = {"user_id": trader.account["user_id"], "side": "SELL"}
+    await product.paper("/_paper/faults", kind="authorise_428", match=of_theirs, count=1000)
+    await fall(product)
+
+    async def seen() -> dict[str, Any]:
+        return await trader.strategy(strategy_id)
+
+    await trader.eventually(
+        seen, lambda one: any("authorisation at depository" in warning for warning in one["warnings"])
+    )
+    refused = await _refused(product, trader)
+    async with httpx.AsyncClient(base_url=product.endpoints["paper"]) as paper:
+        await paper.delete("/_paper/faults")
+    await trader.stop(strategy_id, on_stop="exit")
+    ended = await trader.until(strategy_id, status="stopped")
+    assert (ended["position"], ended["warnings"]) == ("sold", []), ended
+    assert await net(trader) == 0
+    assert refused == 1, "what only its user can lift is not tried again and again"
+
+
+async def _refused(product: Product, trader: Trader) -> int:
+    async with httpx.AsyncClient(base_url=product.endpoints["paper"]) as paper:
+        rows = (await paper.get("/_paper/refused")).json()
+    return sum(row["user_id"] == trader.account["user_id"] and row["status"] == 428 for row in rows)

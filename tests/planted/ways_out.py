@@ -92,6 +92,14 @@ WAYS_OUT_BUGS: tuple[Bug, ...] = (
         ("tests/simulation/test_pairs.py::test_a_day_is_good_when_these_strike_together",),
     ),
     Bug(
+        "keep does not look at the account",
+        "Shares that a hand has sold are said to be kept, as asked.",
+        "workflows/run_exit.py",
+        '            await self.look(policies.KEEP_WITHIN)  # "kept" is said of shares that are there\n',
+        "            pass\n",
+        (f"{ON_TEMPORAL}::test_what_is_kept_is_what_the_account_still_holds",),
+    ),
+    Bug(
         "keep on a stopped strategy is ignored",
         "Shares of a failed exit can neither be sold nor kept: START is refused for ever.",
         "services/strategies/stop.py",

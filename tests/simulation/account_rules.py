@@ -124,7 +124,7 @@ def ends_when_its_shares_are_gone(day: Played) -> Iterator[str]:
     ended = until if day.finished_at is None else day.finished_at
     if ended > until:
         yield f"its shares were gone at {gone:.2f}, and it ended at {ended:.2f}"
-    if gone < ended - FROZEN and not end.outside and end.outcome is not Outcome.KEPT:
+    if gone < ended - FROZEN and not end.outside:
         yield f"its shares were gone at {gone:.2f}, but it says {end.outcome}: {end.detail}"
 
 

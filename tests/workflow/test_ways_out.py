@@ -81,6 +81,25 @@ async def test_kept_when_the_user_says_so_while_the_sale_is_refused(
     assert (view.outcome, view.position) == (Outcome.KEPT, Position.BOUGHT)
 
 
+@pytest.mark.parametrize(
+    ("by_hand", "outcome", "position"),
+    [(10, Outcome.CLOSED_OUTSIDE, Position.SOLD), (4, Outcome.KEPT, Position.BOUGHT)],
+)
+async def test_what_is_kept_is_what_the_account_still_holds(
+    env: WorkflowEnvironment, record: Record, by_hand: int, outcome: Outcome, position: Position
+) -> None:
+    day = TestDay()
+    async with worker_for(env, day):
+        run = await holding(env, day)
+        day.broker.sell_by_hand(by_hand)
+        view = await run.execute_update("stop", {"on_stop": "keep"}, result_type=RunView)
+        await run.result()
+        await record(run)
+    assert (view.outcome, view.position) == (outcome, position)
+    assert f"{by_hand} of 10 TCS were gone at the broker" in view.detail
+    assert ("6 TCS kept, as asked" in view.detail) is (by_hand == 4)
+
+
 async def test_the_users_own_order_is_named_and_the_sale_goes_on_when_it_is_gone(
     env: WorkflowEnvironment, record: Record
 ) -> None:

@@ -50,6 +50,7 @@ from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.redis.stop_queue import RedisStopQueue
 from adapters.secrets.broker_credentials import VaultCredentials
 from adapters.secrets.process_keys import opening
+from adapters.secrets.stop_signatures import StopSignatures
 from adapters.secrets.stored_logins import StoredLogins
 from adapters.secrets.vault import Opener
 from adapters.telemetry.dependency_watch import (
@@ -111,7 +112,9 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
         store=store,
         heartbeat_store=Store.open(settings.need("database_url_worker"), pool_size=1, application=name),
         cache=RedisRuntimeCache.connect(settings.need("redis_url")),
-        stops=RedisStopQueue.connect(settings.need("redis_url"), name),
+        stops=RedisStopQueue.connect(
+            settings.need("redis_url"), name, StopSignatures(settings.need("encryption_keys"))
+        ),
         mark=RedisMark.connect(settings.need("redis_url")),
         brokers=KiteBrokers(
             VaultCredentials(credentials, opener, egress),
@@ -176,7 +179,13 @@ def build_components(
     scheduled_orders = ScheduledOrders(
         scheduled_order_log, path.entries, path.exits, path.sender, dependencies.clock, dependencies.name
     )
-    fast = FastExits(dependencies.stops, scheduled_order_log, scheduled_orders, dependencies.clock)
+    fast = FastExits(
+        dependencies.stops,
+        scheduled_order_log,
+        scheduled_orders,
+        dependencies.clock,
+        metrics.count_dropped_stops,
+    )
     run_store = PostgresRunStore(dependencies.store)
     outages = PostgresOutages(dependencies.store)
     sessions = SessionActivities(days, outages, run_store, alerts, dependencies.clock)

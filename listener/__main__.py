@@ -36,6 +36,7 @@ from adapters.redis.membership import RedisMembers
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.secrets.feed_credentials import FeedCredentials
 from adapters.secrets.process_keys import opening
+from adapters.secrets.stop_signatures import StopSignatures
 from adapters.secrets.vault import BadKey, Opener
 from adapters.telemetry.alert_counter import CountedAlerts
 from adapters.telemetry.logs import configure
@@ -43,7 +44,7 @@ from adapters.telemetry.metrics_server import MetricsPortTaken, serving
 from adapters.telemetry.process_tracing import open_tracing
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from domain.errors import CacheUnavailable, LoginNeeded
-from domain.ports import Broker
+from domain.ports import Broker, FastStops
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.fast_path import SignalsAlone
 from listener.health import Ask, Health
@@ -83,12 +84,9 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need("redis_url"))
     stack.push_async_callback(cache.close)
-    stops = RedisFastStops.connect(settings.need("redis_url"))
-    stack.push_async_callback(stops.close)
+    stops = await _fast_stops(settings, stack)
     members = RedisMembers.connect(settings.need("redis_url"))
     stack.push_async_callback(members.close)
-    with suppress(CacheUnavailable):  # stops are signalled until it is there
-        await stops.warm()
     connections = ConnectionPool()
     stack.callback(connections.close)
     accounts = _accounts(settings, opener, store, connections, clock)
@@ -106,7 +104,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
         accounts,
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
-        stops if settings.fast_path == "on" else SignalsAlone(),
+        stops,
         members,
         _name(clock),
         cache,
@@ -124,6 +122,21 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     shown = serving(settings.metrics_host, settings.metrics_port, metrics.registry, health.ill)
     await stack.enter_async_context(shown)
     return listener
+
+
+async def _fast_stops(settings: Settings, stack: AsyncExitStack) -> FastStops:
+    """Return the way to the workers' queue; signals alone where it is off, or nothing can sign an event."""
+    keys = settings.encryption_keys.get_secret_value() if settings.encryption_keys else ""
+    if settings.fast_path == "off":
+        return SignalsAlone()
+    if not keys:
+        log.warning("STOPWATCH_ENCRYPTION_KEYS is not set: stops go by their signals alone, which is slower")
+        return SignalsAlone()
+    stops = RedisFastStops.connect(settings.need("redis_url"), StopSignatures(keys))
+    stack.push_async_callback(stops.close)
+    with suppress(CacheUnavailable):  # stops are signalled until it is there
+        await stops.warm()
+    return stops
 
 
 def _name(clock: SystemClock) -> str:

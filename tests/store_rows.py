@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
@@ -87,6 +87,13 @@ class Desk:
             )
         return cls(store, PostgresOrderLog(store), AsTheApi(store), strategy)
 
+    @classmethod
+    async def started(cls, store: Store, symbol: str = "TCS", user_id: UUID | None = None) -> "Desk":
+        """As `made`, and its START of today is written down and runs: without one nothing is bought."""
+        desk = await cls.made(store, symbol, user_id)
+        await desk.runs.activate(desk.start())
+        return desk
+
     def start(self, day: date = TODAY, *, sell_only: bool = False) -> ActivateRun:
         """Return a new START, as pressed now."""
         start_id = uuid4()
@@ -103,6 +110,12 @@ class Desk:
 
     def key(self, leg: Leg = Leg.ENTRY, round_: int = 1, day: date = TODAY) -> LegKey:
         return LegKey(self.strategy.strategy_id, self.strategy.user_id, day, round_, leg)
+
+    async def in_round(self, round_: int) -> None:
+        """Have the day be in its nth round, as after so many STARTs: an entry is of the round that runs."""
+        async with self.store.work() as session:
+            mine = update(StrategyRow).where(StrategyRow.strategy_id == self.strategy.strategy_id)
+            await session.execute(mine.values(round=round_))
 
     async def sent(self, key: LegKey, attempt: int = 1, quantity: int = 10) -> Attempt:
         """Return an attempt of a leg, planned and claimed now."""

@@ -208,9 +208,19 @@ def _refuse_what_is_over(unit: UnitOfWork, request: ActivateRun) -> None:
         return
     if request.start.adopted is None:
         raise ForeignStart(f"START {request.ref.start_id} has ended")
-    open_entry = any(row.leg == Leg.ENTRY and row.status in _UNSETTLED for row in _of_its_round(unit))
-    if strategy.kept or not (open_entry or strategy.bought_quantity > strategy.sold_quantity):
+    entries = [row for row in _of_its_round(unit) if row.leg == Leg.ENTRY]
+    in_doubt = any(row.status in _UNSETTLED for row in entries)
+    held = strategy.bought_quantity > strategy.sold_quantity
+    if strategy.kept or not (in_doubt or held):
         raise AnotherRun(f"START {request.ref.start_id} has ended and left nothing to see to")
+    if not (in_doubt or any(_filled_since(row, strategy) for row in entries)):
+        # What an exit could not sell is its user's to have sold: no late purchase is there to be adopted.
+        raise ForeignStart(f"START {request.ref.start_id} has ended, and nothing was bought since")
+
+
+def _filled_since(entry: OrderRow, strategy: StrategyRow) -> bool:
+    filled_at, stopped_at = entry.filled_at, strategy.stopped_at
+    return filled_at is not None and stopped_at is not None and filled_at > stopped_at
 
 
 def _refuse_an_old_run(strategy: StrategyRow, ref: RunRef) -> None:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from adapters.postgres.engine import Store
 from adapters.telemetry.alert_counter import CountedAlerts
@@ -14,6 +14,7 @@ from adapters.telemetry.disk import Disk
 from adapters.telemetry.metrics_server import serving
 from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
 from adapters.telemetry.order_metrics import MeteredOrderLog, OrderNumbers
+from domain.hit_stop import Dropped
 from domain.ports import Alerts
 
 DEPENDENCIES = ("postgres", "redis", "temporal")
@@ -42,6 +43,14 @@ class WorkerMetrics:
         self._disk_size = Gauge(
             "stopwatch_disk_bytes", "Size of the disk of the data", registry=self.registry
         )
+        self._dropped = Counter(
+            "stopwatch_stop_events_dropped_total",
+            "Events of hit stops that sold nothing ahead of their run, by reason",
+            ("reason",),
+            registry=self.registry,
+        )
+        for why in Dropped:
+            self._dropped.labels(why)
         self._up = Gauge(
             "stopwatch_part_up", "1 while the part answers this worker", ("part",), registry=self.registry
         )
@@ -53,6 +62,10 @@ class WorkerMetrics:
     def alerts(self, alerts: Alerts) -> CountedAlerts:
         """Return these alerts, counted; call it once a process."""
         return CountedAlerts(alerts, self.registry)
+
+    def count_dropped_stops(self, why: Dropped, count: int) -> None:
+        """Count events of hit stops that sold nothing."""
+        self._dropped.labels(why).inc(count)
 
     def show(self, scheduled: ScheduledOrderCount, down: Collection[str], disk: Disk) -> None:
         """Have each scrape read how many orders are scheduled, what is `down`, and how full the disk is."""

@@ -1,0 +1,1 @@
+"""Attackers of the product, and what they can do to it."""

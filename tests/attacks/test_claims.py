@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text, update
 
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import StartRow, StrategyRow
+from adapters.postgres.tables import StartRow
 from adapters.process.clock import SystemClock
 from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.ports import Claimed, NotClaimed
@@ -138,13 +138,17 @@ async def test_a_start_that_sells_or_keeps_buys_nothing(store: Store, of: str) -
     assert_foreign(await claimed(made, made.key()))
 
 
-async def test_a_start_of_another_user_or_strategy_buys_nothing(desk: Desk, store: Store) -> None:
+@pytest.mark.parametrize("whose", ["user", "strategy"])
+async def test_a_start_of_another_user_or_strategy_buys_nothing(desk: Desk, store: Store, whose: str) -> None:
     """Rows that were made to point at each other, as who writes to the database alone could."""
-    other = await Desk.started(store)
+    other = await Desk.started(store, user_id=desk.strategy.user_id if whose == "strategy" else None)
     async with store.work() as session:
-        mine = StrategyRow.strategy_id == desk.strategy.strategy_id
-        theirs = (await other.row()).start_id
-        await session.execute(update(StrategyRow).where(mine).values(start_id=theirs))
+        started = (await desk.row()).start_id
+        if whose == "user":
+            theirs: dict[str, object] = {"user_id": other.strategy.user_id}
+        else:
+            theirs = {"strategy_id": other.strategy.strategy_id}
+        await session.execute(update(StartRow).where(StartRow.start_id == started).values(**theirs))
     assert_foreign(await claimed(desk, desk.key()))
 
 

@@ -4,6 +4,7 @@ from tests.planted.account import ACCOUNT_BUGS
 from tests.planted.bug import Bug
 from tests.planted.calendar import CALENDAR_BUGS
 from tests.planted.days import DAY_BUGS
+from tests.planted.doors import DOOR_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
@@ -28,6 +29,7 @@ BUGS: tuple[Bug, ...] = (
     *WATCHER_BUGS,
     *WAYS_OUT_BUGS,
     *IDENTITY_BUGS,
+    *DOOR_BUGS,
     *PRICE_BUGS,
     *PAPER_BUGS,
     *PORT_BUGS,

@@ -1,7 +1,7 @@
 """Events of hit stops on the fast path, and which of them may sell.
 
-An event is a word of the listener, and the queue between it and the workers is not believed: whoever writes
-there could sell anybody's shares. Whether one sells:
+An event is a word of the listener. The queue between it and the workers is not believed: any program that
+reaches Redis can write there. Whether an event sells:
 
 | the event                                          | becomes of it            |
 |----------------------------------------------------|--------------------------|

@@ -71,6 +71,8 @@ NOTICE_HEARTBEAT = timedelta(seconds=5)
 """A dead sender of notifications is replaced after five seconds, not a minute."""
 NOTICE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=5))
 NOTICE_ROUNDS = 40
+REFUSED_STOPS = "stopwatch_stop_signals_refused"
+"""Counts STOPLOSS signals that sold nothing, among the numbers of Temporal's SDK: anybody may send them."""
 LOGIN_TIMEOUT = timedelta(seconds=15)
 LOGIN_RETRY = RetryPolicy(maximum_attempts=2)
 """A request token is good once: what was refused is not asked again, a lost worker is replaced once."""

@@ -1,8 +1,8 @@
 """Signs the events of hit stops, with keys derived from STOPWATCH_ENCRYPTION_KEYS.
 
-Listener and workers hold these keys and nobody else does, so nobody else can have shares sold by writing into
-Redis. The first key signs; an event that any of the keys has signed is accepted, so keys may be rotated while
-the market is open. The signature is BLAKE2b with a key of its own for this use (HKDF-SHA256): 2 µs an event.
+Listener and workers alone hold these keys, so no other program has shares sold by writing into Redis. The
+first key signs; an event that any of the keys has signed is accepted, so keys may be rotated while the market
+is open. The signature is BLAKE2b with a key of its own for this use (HKDF-SHA256): 2 µs an event.
 """
 
 import hashlib
@@ -11,10 +11,9 @@ from hmac import compare_digest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from adapters.secrets.key_service import raw_keys
+from adapters.secrets.key_service import KEY_BYTES, raw_keys
 
 _PURPOSE = b"stopwatch queue events v1"
-_KEY_BYTES = 32
 _SIGNATURE_BYTES = 16
 
 
@@ -38,7 +37,7 @@ class StopSignatures:
 
 
 def _derived(raw: bytes) -> bytes:
-    return HKDF(SHA256(), _KEY_BYTES, salt=None, info=_PURPOSE).derive(raw)
+    return HKDF(SHA256(), KEY_BYTES, salt=None, info=_PURPOSE).derive(raw)
 
 
 def _signature(key: bytes, message: str) -> str:

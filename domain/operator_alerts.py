@@ -97,6 +97,17 @@ def foreign_start_alarm(request: ActivateRun, why: ForeignStart) -> Alarm:
     return Alarm("foreign_start", text, data=data)
 
 
+def unknown_start_alarm(end: FinishRun) -> Alarm:
+    """Return the operator's alarm for a run whose START the store lost while it traded."""
+    ref, strategy = end.ref, end.strategy
+    text = (
+        f"The run {ref.workflow_id} of {strategy.symbol} ×{strategy.quantity} has ended "
+        f"({end.outcome.value}: {end.detail}), and the database knows no such START: it was set back to a "
+        "backup. The strategy does not show what was traded: look at the account at the broker."
+    )
+    return Alarm("foreign_start", text, strategy.user_id, strategy.strategy_id)
+
+
 def foreign_entry_alarm(order: EnterOrder) -> Alarm:
     """Return the operator's alarm for a purchase that no stored START asks for."""
     key, terms = order.key, order.terms

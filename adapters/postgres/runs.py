@@ -84,10 +84,11 @@ class PostgresRunStore:
         )
         await self._writer.write(write)
 
-    async def finish(self, request: FinishRun) -> None:
-        """Mark the strategy stopped with its outcome, and close its unsent intents."""
+    async def finish(self, request: FinishRun) -> bool:
+        """Mark the strategy stopped, and close its unsent intents; False where no such START is known."""
         ref = request.ref
-        await self._writer.write(Write(ref.strategy_id, ref.user_id, lambda unit: _finish(unit, request)))
+        write = Write(ref.strategy_id, ref.user_id, lambda unit: _finish(unit, request))
+        return await self._writer.write(write) or await self._starts.find(ref.start_id) is not None
 
     async def go_on(self, ref: RunRef, session: GoesOn) -> None:
         """Write the session in which a day goes on that was slept through, and say why it was."""
@@ -288,10 +289,11 @@ def _last_round(unit: UnitOfWork, day: date) -> int:
     return max(rounds, default=0)
 
 
-def _finish(unit: UnitOfWork, request: FinishRun) -> None:
+def _finish(unit: UnitOfWork, request: FinishRun) -> bool:
+    """Write the end of the START that the strategy's row names; tell whether it names this one."""
     strategy = unit.strategy
     if not _is_current(strategy, request.ref):
-        return
+        return strategy.start_id == request.ref.start_id
     held = strategy.bought_quantity - strategy.sold_quantity
     position = request.position
     if position is Position.NONE:
@@ -308,6 +310,7 @@ def _finish(unit: UnitOfWork, request: FinishRun) -> None:
     text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
     data = {"outcome": request.outcome.value}
     unit.say(EventKind.STOPPED, text, f"{request.ref.run_id}:stopped", data)
+    return True
 
 
 def _close_intents(unit: UnitOfWork, message: str) -> None:

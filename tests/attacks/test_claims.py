@@ -12,13 +12,15 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text, update
 
+from activities.runs import RunActivities
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import StartRow
+from adapters.postgres.runs import PostgresRunStore
+from adapters.postgres.tables import StartRow, StrategyRow
 from adapters.process.clock import SystemClock
 from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.ports import Claimed, NotClaimed
 from domain.run import ActivateRun, EnterOrder, Release
-from domain.strategy import Outcome, Product
+from domain.strategy import Outcome, Position, Product
 from execution.order_path import OrderPath
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
@@ -175,6 +177,39 @@ async def test_shares_are_sold_that_the_database_has_never_heard_of(store: Store
         await made.runs.finish(made.end(before, Outcome.STOPPED))
     key = made.key(Leg.EXIT, 2 if stood == "stopped" else 1)
     assert isinstance(await claimed(made, key), Claimed)
+
+
+@pytest.mark.parametrize("stood", ["created", "started since"])
+async def test_a_run_that_ends_on_a_database_that_was_set_back_tells_the_operator(
+    desk: Desk, store: Store, stood: str
+) -> None:
+    start = with_account(desk.start())
+    alerts = MemoryAlerts()
+    activities = RunActivities(PostgresRunStore(store), MemoryCache(), alerts)
+    end = desk.end(start, Outcome.SOLD, Position.SOLD)
+    if stood == "created":
+        async with store.work() as session:
+            mine = StrategyRow.strategy_id == desk.strategy.strategy_id
+            await session.execute(update(StrategyRow).where(mine).values(start_id=None, status="created"))
+    before = await desk.everything()
+    assert await activities._finish(end)
+    assert await desk.everything() == before
+    (alarm,) = alerts.raised
+    assert (alarm.kind, alarm.strategy_id) == ("foreign_start", desk.strategy.strategy_id)
+    assert "set back" in alarm.text
+
+
+async def test_a_run_that_a_newer_start_has_replaced_ends_without_an_alarm(store: Store) -> None:
+    made = await connected(store)
+    first = with_account(made.start())
+    await made.runs.activate(first)
+    await made.runs.finish(made.end(first, Outcome.STOPPED))
+    await made.runs.activate(with_account(made.start()))
+    alerts = MemoryAlerts()
+    activities = RunActivities(PostgresRunStore(store), MemoryCache(), alerts)
+    for _ in range(2):  # its own end, written once more, as well
+        assert await activities._finish(made.end(first, Outcome.STOPPED))
+    assert alerts.raised == []
 
 
 async def test_what_a_run_that_has_ended_left_planned_is_not_sold_by_one_that_was_paused(desk: Desk) -> None:

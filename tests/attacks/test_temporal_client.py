@@ -21,12 +21,12 @@ from adapters.postgres.engine import Store
 from adapters.process.clock import SystemClock
 from adapters.temporal.connection import DATA_CONVERTER
 from domain.order import Leg, LegKey
-from domain.run import Adoption, EnterOrder, Release, StartRun
+from domain.run import Adoption, EnterOrder, Release, StartRun, workflow_id
 from domain.strategy import Outcome
 from tests.attacks.temporal_desk import Run, TemporalDesk
 from tests.store_rows import TERMS, write_start
 from tests.workflow.day import in_phase, until
-from workflows.client import SYMBOL, USER
+from workflows.client import SYMBOL, USER, TemporalRuns
 from workflows.run_writes import PHASE
 from workflows.strategy_run import StrategyRun
 
@@ -197,3 +197,27 @@ async def stood_down_copy(house: TemporalDesk, run: Run) -> None:
     view = await ended(run)
     assert (view.bought, view.round) == (0, 0)
     assert len(house.broker.sent) == 1
+
+
+async def test_users_take_turns_in_the_task_queue_and_sales_come_first(house: TemporalDesk) -> None:
+    start = house.start()
+    await write_start(house.store, start)
+    await TemporalRuns(house.client, house.task_queue).start(start)
+    run = house.client.get_workflow_handle_for(
+        StrategyRun.run, workflow_id(start.strategy.strategy_id, start.plan.trading_day)
+    )
+    async with asyncio.timeout(60):
+        await in_phase(run, "holding")
+    await run.signal("STOPLOSS", {"price": "1"})
+    await ended(run)
+    events = (await run.fetch_history()).events
+    began = events[0].workflow_execution_started_event_attributes
+    assert began.priority.fairness_key == str(start.strategy.user_id)
+    scheduled = [
+        (found.activity_type.name, found.priority.priority_key)
+        for event in events
+        if (found := event.activity_task_scheduled_event_attributes).activity_type.name
+    ]
+    first = {name for name, priority in scheduled if priority == 1}
+    assert first == {"exit"}
+    assert {"arm_entry", "enter"} <= {name for name, priority in scheduled if priority != 1}

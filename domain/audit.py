@@ -56,6 +56,11 @@ class Action(StrEnum):
     LOGOUT = "logout"
     REFRESH_REUSED = "refresh_reused"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an act
+    PASSWORD_FORGOTTEN = "password_forgotten"  # noqa: S105 - the name of an act
+    PASSWORD_RESET_MAILED = "password_reset_mailed"  # noqa: S105 - the name of an act
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of an act
+    EMAIL_VERIFIED = "email_verified"
+    ACCOUNT_DELETED = "account_deleted"
     TOTP_ON = "totp_on"
     TOTP_OFF = "totp_off"
     SESSION_REVOKED = "session_revoked"

@@ -8,10 +8,10 @@
 | `reset` | the same | that of no account | nothing |
 | `changed` | a reset that was carried out | verified | that it was, without a link |
 
-At most `MOST_AN_HOUR` mails with a link go to one address in an hour, whoever asks; `changed` is not counted:
-a stranger who asks often keeps nobody from learning that a password was changed. A link is good once. Its
-token is 256 random bits, made where it is mailed and stored as a hash; it stands behind the # of the app's
-address, so that no server and no log on its way sees it.
+At most `MOST_AN_HOUR` mails with a link go to one address in an hour, from all who ask together. `changed` is
+not counted: a stranger who asks often keeps no user from learning that the password was changed. A link is
+good once. Its token is 256 random bits, made where it is mailed and stored as a hash; it stands behind the #
+of the app's address, so that no server and no log on its way sees it.
 """
 
 from collections.abc import Mapping

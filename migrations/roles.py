@@ -50,6 +50,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, DELETE ON mail_tokens",
         "SELECT ON audit",
         _AUDIT,
+        # Of the acting user's own lines, once that account is deleted.
+        "EXECUTE ON FUNCTION erase_audit()",
     ),
     "worker": (
         "SELECT (user_id, email, verified_at, deleted_at) ON users",

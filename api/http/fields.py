@@ -64,7 +64,7 @@ def _email(value: object) -> str:
     try:
         return normal_form(value if isinstance(value, str) else "")
     except BadMailAddress as wrong:
-        raise PydanticCustomError("not_an_email", str(wrong)) from None  # type: ignore[arg-type]
+        raise PydanticCustomError("not_an_email", str(wrong)) from None
 
 
 def _new_email(value: object) -> str:
@@ -72,7 +72,7 @@ def _new_email(value: object) -> str:
     try:
         receiver_of(normal)
     except BadMailAddress as wrong:
-        raise PydanticCustomError("email_not_mailable", str(wrong)) from None  # type: ignore[arg-type]
+        raise PydanticCustomError("email_not_mailable", str(wrong)) from None
     return normal
 
 

@@ -8,6 +8,53 @@ down_revision = "0020"
 branch_labels = None
 depends_on = None
 
+# For the API, whose user has just marked its own account as deleted: of the lines of that user alone, and of
+# these only what is personal. Locks the chain as a new line does.
+ERASE = """
+CREATE FUNCTION erase_audit() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE me uuid := public.acting_user();
+BEGIN
+    IF NOT EXISTS (SELECT FROM public.users WHERE user_id = me AND deleted_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'the audit lines of an account are erased with the account'
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    PERFORM FROM public.audit_heads WHERE chain = me::text FOR UPDATE;
+    PERFORM set_config('app.erasing', me::text, true);
+    UPDATE public.audit SET ip = 'erased', agent = 'erased',
+        object = CASE WHEN action LIKE 'broker%' THEN 'erased' ELSE object END,
+        reason = CASE WHEN action LIKE 'channel%' THEN 'erased' ELSE reason END
+        WHERE user_id = me;
+    PERFORM set_config('app.erasing', '', true);
+END $$
+"""
+# As in 0007, but for what `erase_audit` does: no other field of a line changes, and no role but the owner,
+# as whom it runs, may update one at all.
+REFUSE = """
+CREATE OR REPLACE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND TG_LEVEL = 'ROW' THEN
+        IF current_setting('app.erasing', true) = OLD.user_id::text
+            AND NEW.ip = 'erased' AND NEW.agent = 'erased'
+            AND NEW.object IN (OLD.object, 'erased') AND NEW.reason IN (OLD.reason, 'erased')
+            AND (to_jsonb(NEW) - ARRAY['ip', 'agent', 'object', 'reason'])
+                = (to_jsonb(OLD) - ARRAY['ip', 'agent', 'object', 'reason'])
+        THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'the audit log is append-only: % on % is refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END $$
+"""
+BEFORE = """
+CREATE OR REPLACE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit log is append-only: % on % is refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'insufficient_privilege';
+END $$
+"""
+
 
 def upgrade() -> None:
     op.add_column("users", sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True))
@@ -22,6 +69,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("one", name=op.f("pk_mail_state")),
     )
     op.execute("INSERT INTO mail_state DEFAULT VALUES")
+    op.execute(REFUSE)
+    op.execute(ERASE)
+    op.execute("REVOKE ALL ON FUNCTION erase_audit() FROM PUBLIC")
 
 
 def create_mails() -> None:
@@ -65,6 +115,8 @@ def create_tokens() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION erase_audit()")
+    op.execute(BEFORE)
     for table in ("mail_state", "mail_tokens", "account_mails"):
         op.drop_table(table)
     op.drop_column("users", "deleted_at")

@@ -6,7 +6,7 @@
 | e-mail, password, logins with their addresses, tokens, one-time codes | erased |
 | broker account with name and sealed secrets, notification channels, notifications, mailed links | erased |
 | orders, strategies, timeline, limits | stay, under the user's id, which names no person any more |
-| audit lines | stay as they are: their chain is proof only whole (ADR 17) |
+| audit lines | stay, without addresses and names; their chain holds (ADR 17, `domain.audit`) |
 
 START and a deletion exclude each other by the row lock of the broker account, as START and `DELETE /broker`
 do: a deletion that is first leaves no account to start in; a START that is first is seen.
@@ -18,13 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.account_mails import MailTokens
 from adapters.postgres.accounts import Account, Accounts, BrokerAccounts
+from adapters.postgres.audit import audit, erased
 from adapters.postgres.channels import Channels
 from adapters.postgres.factors import SecondFactors
 from adapters.postgres.logins import UserLogins
 from adapters.postgres.starts import Starts
 from adapters.postgres.strategies import Strategies
-from domain.audit import Action
-from services.audit_trail import audit
+from domain.audit import Action, AuditLine
 from services.auth import second_factor
 from services.auth.dependencies import AuthDependencies
 from services.auth.logins import confirmed
@@ -47,7 +47,9 @@ async def delete_account(deps: AuthDependencies, user_id: UUID, password: str, c
             raise second_factor.wrong_code()
         ended = await UserLogins(session, user_id).end_all(deps.clock.now())
         await _erase(session, account)
-        await audit(session, user_id, Action.ACCOUNT_DELETED)
+        # The line proves what is left of the others, and stays as it is: it names no address itself.
+        proof = await erased(session, user_id)
+        await audit(session, AuditLine(user_id, Action.ACCOUNT_DELETED, reason=proof))
     deps.revoked_logins.add(ended)
 
 

@@ -485,17 +485,67 @@ async def test_nothing_personal_is_left_of_a_deleted_account(town: Town) -> None
     assert left == user_id
 
 
-async def test_audit_chain_holds_after_a_deletion_and_says_so(town: Town) -> None:
+async def test_audit_chain_holds_after_a_deletion_without_addresses_and_names(town: Town) -> None:
     customer = await town.confirmed()
+    await customer.connect()
+    await customer.post("/notices/channels", {"kind": "service", "address": "ntfy://a-topic-of-mine"})
     user_id = await customer.id()
+    before = await town.rows("SELECT seq, action, hash FROM audit ORDER BY chain, seq")
     assert (await deleted(customer)).status_code == 204
     heads, broken = await AuditCheck(town.world.store).run()
     assert broken == []
     assert str(user_id) in {head.chain for head in heads}
-    rows = await town.rows(
-        f"SELECT action FROM audit WHERE user_id = '{user_id}' ORDER BY seq DESC LIMIT 1"  # noqa: S608
+    after = await town.rows(
+        "SELECT seq, action, hash FROM audit WHERE action <> 'account_deleted' ORDER BY chain, seq"
     )
-    assert rows == [("account_deleted",)]
+    assert after == before
+    mine = await town.rows("SELECT DISTINCT ip, agent FROM audit WHERE user_id IS NOT NULL")
+    assert sorted(mine) == [("", ""), ("erased", "erased")]
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        "UPDATE audit SET action = 'login_failed' WHERE seq = 1 AND user_id IS NOT NULL",
+        "UPDATE audit SET at = at - interval '1 day' WHERE seq = 2 AND user_id IS NOT NULL",
+        "UPDATE audit SET reason = 'by somebody else' WHERE seq = 2 AND user_id IS NOT NULL",
+        "UPDATE audit SET reason = '0 lines erased' WHERE action = 'account_deleted'",
+        "DELETE FROM audit WHERE seq = 2 AND user_id IS NOT NULL",
+    ],
+)
+async def test_what_is_left_of_a_deleted_accounts_lines_cannot_be_changed_unseen(
+    town: Town, forgery: str
+) -> None:
+    customer = await town.confirmed()
+    assert (await deleted(customer)).status_code == 204
+    await forged(town, forgery)
+    _, broken = await AuditCheck(town.world.store).run()
+    assert len(broken) == 1
+
+
+async def test_lines_of_an_account_that_lives_cannot_be_erased_unseen(town: Town) -> None:
+    customer = await town.confirmed()
+    await forged(town, "UPDATE audit SET ip = 'erased', agent = 'erased', reason = 'x' WHERE seq = 2")
+    _, broken = await AuditCheck(town.world.store).run()
+    assert [found.seq for found in broken if found.chain == str(await customer.id())] == [2]
+
+
+async def test_api_erases_no_lines_of_an_account_that_lives(town: Town) -> None:
+    customer = await town.confirmed()
+    with pytest.raises(Exception, match="erased with the account"):
+        async with town.world.deps.store.work(await customer.id()) as session:
+            await session.execute(text("SELECT erase_audit()"))
+    with pytest.raises(Exception, match="permission denied"):
+        async with town.worker.work() as session:
+            await session.execute(text("SELECT erase_audit()"))
+
+
+async def forged(town: Town, statement: str) -> None:
+    """Change the log around the product, as a clerk with the owner's password can."""
+    async with town.world.store.work() as session:
+        await session.execute(text("ALTER TABLE audit DISABLE TRIGGER USER"))
+        await session.execute(text(statement))
+        await session.execute(text("ALTER TABLE audit ENABLE TRIGGER USER"))
 
 
 async def test_account_is_not_deleted_while_a_strategy_runs(town: Town) -> None:

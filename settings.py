@@ -168,6 +168,8 @@ class Settings(BaseSettings):
     """Who collects traces (http://host:4318); empty: there are none."""
     mail_url: SecretStr | None = None
     """The mail server for notifications, as Apprise writes it: mailtos://user:password@host?from=…"""
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s#?]+)?$")
+    """Where users reach the app (https://trade.example.com): links in mails lead there; empty: none."""
     notices_private: Literal["on", "off"] = "off"
     """On: webhooks may lead into private networks and need no TLS; for a product on one machine."""
 

@@ -28,10 +28,13 @@ from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import Egress
 from adapters.kite.login import KiteLogin
 from adapters.kite.shared_quotes import asker, shared
+from adapters.notifications.account_mails import MailedAccounts
 from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
+from adapters.notifications.mail import Mailer
 from adapters.notifications.services import Services
 from adapters.notifications.webhook import Webhooks
+from adapters.postgres.account_mails import PostgresAccountMails
 from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
@@ -65,7 +68,7 @@ from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.readiness import TemporalReadiness
 from domain.leg import Horizons
-from domain.ports import Alerts, Courier, Outbox
+from domain.ports import AccountMails, Alerts, Courier, Outbox
 from execution.account_watch import AccountWatch
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
@@ -148,6 +151,7 @@ class Notifiers:
     alerts: Alerts
     outbox: Outbox
     courier: Courier
+    mails: AccountMails
 
 
 def build_components(
@@ -218,7 +222,9 @@ def build_components(
         *(exit_waits.wait_for_lift, exit_waits.look_at_account, sessions.next_session),
         logins.log_in,
         *(reconciling.reconcile, reconciling.tell_people),
-        NotificationActivities(notifiers.outbox, notifiers.courier, dependencies.clock).deliver_notices,
+        NotificationActivities(
+            notifiers.outbox, notifiers.courier, dependencies.clock, notifiers.mails
+        ).deliver_notices,
     ]
     waking = WorkerWaking(outages, dependencies.clock, dependencies.name)
     standing = StandingRuns(
@@ -264,12 +270,15 @@ async def open_notifiers(
     stack.push_async_callback(store.close)
     anywhere = settings.notices_private == "on"
     webhooks = await stack.enter_async_context(Webhooks(dependencies.clock, anywhere=anywhere))
-    services = Services(settings.mail)
+    services, mailer = Services(anywhere=anywhere), Mailer(settings.mail)
     stack.callback(services.close)
+    stack.callback(mailer.close)
     outbox = PostgresOutbox(store)
+    mails = MailedAccounts(PostgresAccountMails(store), mailer, settings.public_url)
     alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
     user_alerts = NotificationAlerts(metrics.alerts(alerts), outbox, dependencies.clock)
-    return Notifiers(user_alerts, outbox, ChannelCourier(dependencies.opener, webhooks, services))
+    courier = ChannelCourier(dependencies.opener, webhooks, services, mailer)
+    return Notifiers(user_alerts, outbox, courier, mails)
 
 
 def dependency_watch(

@@ -131,6 +131,7 @@ class Run:
             "DOCS": "1",
             "TRACEABLE": "1",
             "DISK": str(self._data.root),
+            "PUBLIC_URL": found.api,
             "DATABASE_URL": found.postgres,
             **role_urls(found.postgres, self._keys.database_passwords),
         }

@@ -43,11 +43,18 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE ON limits",
         "SELECT, INSERT, UPDATE (tells), DELETE ON notice_channels",
         "SELECT, INSERT ON notices",
+        # It asks for mails and reads none: what it asks for names no user.
+        "INSERT (email, purpose) ON account_mails",
+        "SELECT ON mail_state",
+        # It finds a link by its token's hash, and uses it up; it makes none.
+        "SELECT, DELETE ON mail_tokens",
         "SELECT ON audit",
         _AUDIT,
+        # Of the acting user's own lines, once that account is deleted.
+        "EXECUTE ON FUNCTION erase_audit()",
     ),
     "worker": (
-        "SELECT (user_id, email) ON users",
+        "SELECT (user_id, email, verified_at, deleted_at) ON users",
         "SELECT, UPDATE ON broker_keys",
         "USAGE ON SEQUENCE login_versions",
         "SELECT, UPDATE ON strategies",
@@ -63,6 +70,9 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, UPDATE (gone_at) ON notice_channels",
         "SELECT, INSERT, UPDATE, DELETE ON notices",
         "SELECT, UPDATE ON notice_cursor",
+        "SELECT, UPDATE (status, attempts, sent_as, claimed_at, due_at), DELETE ON account_mails",
+        "SELECT, UPDATE (sends) ON mail_state",
+        "SELECT (expires_at), INSERT, DELETE ON mail_tokens",
         "SELECT, UPDATE (ended_at) ON reconciler_round",
         "SELECT, INSERT ON outages",
         _AUDIT,

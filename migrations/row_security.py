@@ -3,8 +3,8 @@
 Every table that belongs to users has row-level security, forced. Without a policy a role sees nothing of it:
 
 - the API's sees the rows of the user it names for one transaction (`app.user_id`); and, before the user is
-  known, the one account of an e-mail it names (`app.email`), the one login of a refresh token it names
-  (`app.token`). A query without a user sees nothing, not everything;
+  known, the one account of an e-mail it names (`app.email`), the one login of a refresh token and the one
+  link of a mailed token it names (`app.token`). A query without a user sees nothing, not everything;
 - the worker's sees all: a run, a scheduled order and the reconciler act for all users;
 - the listener's has views of its own and no policy; the schema's owner, whose views they are, sees all.
 
@@ -28,6 +28,7 @@ TABLES = (
     "notice_channels",
     "notices",
     "account_reads",
+    "mail_tokens",
     "audit",
 )
 """Those with a `user_id`; a test fails when one is missing here."""
@@ -47,6 +48,7 @@ _OWN_LINES = {
 _DOORS = {
     "users": {"by_email": f"FOR SELECT USING ({_EMAIL})"},
     "sessions": {"by_token": f"FOR SELECT USING ({_TOKEN})"},
+    "mail_tokens": {"by_token": f"FOR SELECT USING ({_TOKEN})"},
     "second_factors": {"by_email": f"FOR SELECT USING ({_OF_EMAIL})"},
     "logins": {
         "by_email": f"FOR SELECT USING ({_OF_EMAIL})",

@@ -109,6 +109,10 @@ class Channels:
         row = (await self._session.execute(gone.returning(*_CHANNEL))).one_or_none()
         return Channel(*row) if row is not None else None
 
+    async def remove_all(self) -> None:
+        """Delete every channel of the user, with its notifications."""
+        await self._session.execute(delete(ChannelRow).where(self._mine))
+
     async def test(self, channel_id: UUID, now: datetime) -> UUID | None:
         """Put a test notification into the outbox and return its id; None when there is no such channel."""
         found = select(ChannelRow.channel_id).where(self._mine, ChannelRow.channel_id == channel_id)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, and_, delete, exists, func, literal, not_, or_, select, update
+from sqlalchemy import Select, and_, case, delete, exists, func, literal, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -18,6 +18,7 @@ from sqlalchemy.orm import aliased
 from adapters.postgres.engine import Store
 from adapters.postgres.notification_tables import ChannelRow, NotificationCursor, NotificationRow
 from adapters.postgres.tables import EventRow
+from adapters.postgres.user_tables import User
 from domain.notification import (
     TOLD_EVENTS,
     AlarmNotification,
@@ -214,7 +215,9 @@ def _due(most: int) -> Select[Any]:
 
 async def _channels(session: AsyncSession, ids: set[UUID]) -> Mapping[UUID, Any]:
     columns = (ChannelRow.channel_id, ChannelRow.kind, ChannelRow.address, ChannelRow.secret)
-    rows = await session.execute(select(*columns).where(ChannelRow.channel_id.in_(ids)))
+    confirmed = case((User.verified_at.is_not(None), User.email)).label("confirmed")
+    query = select(*columns, confirmed).join(User, User.user_id == ChannelRow.user_id)
+    rows = await session.execute(query.where(ChannelRow.channel_id.in_(ids)))
     return {row.channel_id: row for row in rows}
 
 
@@ -231,6 +234,7 @@ def _notification(row: Any, channel: Any) -> Notification:
         text=row.text,
         at=row.at,
         attempts=row.attempts,
+        confirmed=channel.confirmed,
     )
 
 

@@ -160,6 +160,20 @@ class Strategies:
         running = and_(StrategyRow.user_id == self._user_id, StrategyRow.status == Status.RUNNING)
         return bool((await self._session.execute(select(exists().where(running)))).scalar_one())
 
+    async def any_in_use(self) -> bool:
+        """Tell whether one runs, holds shares that were not kept by choice, or has an order in doubt."""
+        left = and_(StrategyRow.position == Position.BOUGHT, StrategyRow.kept.is_(False))
+        unanswered = exists().where(
+            OrderRow.strategy_id == StrategyRow.strategy_id,
+            OrderRow.user_id == self._user_id,
+            OrderRow.trading_day == StrategyRow.trading_day,
+            OrderRow.status.in_((OrderStatus.SENT, OrderStatus.OPEN, OrderStatus.ABSENT)),
+            or_(StrategyRow.closes_at.is_(None), func.now() < StrategyRow.closes_at),
+        )
+        busy = or_(StrategyRow.status == Status.RUNNING, left, unanswered)
+        mine = exists().where(StrategyRow.user_id == self._user_id, busy)
+        return bool((await self._session.execute(select(mine))).scalar_one())
+
     async def delete(self, strategy_id: UUID, start_lasts: timedelta) -> Deletion:
         """Delete a strategy unless it runs, holds shares of a failed exit, or has an order in doubt.
 

@@ -9,30 +9,35 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
+from adapters.postgres.account_mails import MailRequests
 from adapters.postgres.accounts import Accounts
 from adapters.postgres.logins import Login
 from api.auth.identity import CallerDep, SignedCaller, UserId
 from api.auth.schemas import (
     CodeIn,
     Credentials,
+    ForgotIn,
     LoginIn,
     LoginOut,
     LoginPage,
     PasswordIn,
     RecoveryOut,
     RefreshIn,
+    ResetIn,
     TokenPair,
     TotpIn,
     TotpOffIn,
     TotpOut,
     UserOut,
+    VerifyIn,
 )
 from api.dependencies import DependenciesDep
 from api.http.client_info import ClientInfoDep
 from api.http.json_answer import json_response
+from api.http.limits import limited
 from api.http.path_ids import path_id
 from api.http.request_json import body_of, documented
-from services.auth import logins, second_factor
+from services.auth import logins, mail_links, second_factor
 from services.auth.logins import IssuedTokens, LoginAttempt
 from services.errors import Unauthorized
 
@@ -84,11 +89,46 @@ async def log_out(
     return Response(status_code=204)
 
 
+@router.post("/forgot", status_code=204, openapi_extra=documented(ForgotIn))
+async def forgot(
+    deps: DependenciesDep, client: ClientInfoDep, body: Annotated[ForgotIn, Depends(body_of(ForgotIn))]
+) -> Response:
+    """Have a link for a new password mailed. The same answer whether or not the address has an account."""
+    await mail_links.forgot(deps.auth, client, body.email)
+    return Response(status_code=204)
+
+
+@router.post("/reset", status_code=204, openapi_extra=documented(ResetIn))
+async def reset(
+    deps: DependenciesDep, client: ClientInfoDep, body: Annotated[ResetIn, Depends(body_of(ResetIn))]
+) -> Response:
+    """Set a new password by a mailed link. Every login ends; one-time codes stay as they are."""
+    await mail_links.reset(deps.auth, client, body.token, body.password)
+    return Response(status_code=204)
+
+
+@router.post("/verify", status_code=204, openapi_extra=documented(VerifyIn))
+async def verify(
+    deps: DependenciesDep, client: ClientInfoDep, body: Annotated[VerifyIn, Depends(body_of(VerifyIn))]
+) -> Response:
+    """Confirm an e-mail address by a mailed link."""
+    await mail_links.verify(deps.auth, client, body.token)
+    return Response(status_code=204)
+
+
+@router.post("/verify/send", status_code=204, dependencies=[limited("verify")])
+async def send_verification(user_id: UserId, deps: DependenciesDep) -> Response:
+    """Have the link that confirms your e-mail address mailed once more."""
+    await mail_links.ask_to_verify(deps.auth, user_id)
+    return Response(status_code=204)
+
+
 @router.get("/me", responses={200: {"model": UserOut}})
 async def me(user_id: UserId, deps: DependenciesDep) -> Response:
     """The user that the token names."""
     async with deps.store.read(user_id) as session:
         account = await Accounts(session).by_id(user_id)
+        mail = await MailRequests(session).are_sent()
     if account is None:
         raise Unauthorized
     return json_response(
@@ -97,6 +137,8 @@ async def me(user_id: UserId, deps: DependenciesDep) -> Response:
             email=account.email,
             created_at=account.created_at,
             totp=account.second_factor,
+            email_verified=account.verified,
+            mail=mail,
         )
     )
 

@@ -6,17 +6,16 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-import email_validator
 from pydantic import BeforeValidator, StrictStr, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from adapters.notifications.mail_address import BadMailAddress, normal_form, receiver_of
 from domain.money import PAISA
 
 LARGEST_PRICE = Decimal(10_000_000)
 LARGEST_QUANTITY = 10_000_000
 LARGEST_AMOUNT = Decimal(100_000_000_000)
 _STORED_PRICE = Decimal("0.000001")
-_BELOW = ".example"
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
 
 
@@ -62,21 +61,19 @@ def _id(value: object) -> UUID:
 
 
 def _email(value: object) -> str:
-    refusal = PydanticCustomError("not_an_email", "must be an e-mail address, such as you@example.com")
-    if not isinstance(value, str) or len(value) > 254:
-        raise refusal
-    # Whether mail arrives there is not our question: names of closed networks (.test, .local) are fine, and
-    # the library, which refuses those, is asked about the same address below a name that it takes.
     try:
-        address = email_validator.validate_email(
-            value.strip() + _BELOW, check_deliverability=False, globally_deliverable=False
-        )
-    except ValueError:
-        raise refusal from None
-    normalized = address.normalized.lower().removesuffix(_BELOW)
-    if "." not in normalized.rpartition("@")[2]:
-        raise refusal
-    return normalized
+        return normal_form(value if isinstance(value, str) else "")
+    except BadMailAddress as wrong:
+        raise PydanticCustomError("not_an_email", str(wrong)) from None
+
+
+def _new_email(value: object) -> str:
+    normal = _email(value)
+    try:
+        receiver_of(normal)
+    except BadMailAddress as wrong:
+        raise PydanticCustomError("email_not_mailable", str(wrong)) from None
+    return normal
 
 
 def _symbol(value: object) -> str:
@@ -104,6 +101,8 @@ ClockTime = Annotated[
 ]
 Id = Annotated[UUID, BeforeValidator(_id), WithJsonSchema({"type": "string", "format": "uuid"})]
 Email = Annotated[str, BeforeValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
+NewEmail = Annotated[str, BeforeValidator(_new_email), WithJsonSchema({"type": "string", "format": "email"})]
+"""An address of a new account: one that can be mailed."""
 Symbol = Annotated[str, BeforeValidator(_symbol), WithJsonSchema({"type": "string", "examples": ["TCS"]})]
 Password = Annotated[StrictStr, BeforeValidator(_whole_password)]
 BrokerWord = Annotated[
@@ -113,5 +112,7 @@ BrokerWord = Annotated[
 ]
 Code = Annotated[StrictStr, StringConstraints(min_length=1, max_length=64)]
 OpaqueToken = Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
+LinkToken = Annotated[StrictStr, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
+"""Of a mailed link."""
 Money = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 """Of answers: a JSON number with exactly its digits."""

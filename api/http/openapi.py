@@ -136,7 +136,7 @@ def _problems(call: dict[str, Any], path: str, method: str) -> Iterator[int]:
         yield from (408, 413, 422)
     if call.get("parameters"):
         yield 422
-    if path == "/broker/callback":
+    if path in ("/broker/callback", "/auth/reset", "/auth/verify"):
         yield 400
     if path not in _NEEDS_NOBODY:
         yield 503

@@ -43,11 +43,17 @@ RENEWAL_FROM_ADDRESS = Rule(600, 60)
 REGISTRATION_FROM_ADDRESS = Rule(30, 3600)
 """It also bounds how many e-mails one may try for `email_taken`. Not counted by e-mail: tries at
 another person's e-mail would keep them from registering."""
+FORGOTTEN = Rule(5, 3600)
+"""Of one e-mail, whether or not it has an account: the answer is the same."""
+FORGOTTEN_FROM_ADDRESS = Rule(20, 3600)
+LINK_FROM_ADDRESS = Rule(60, 3600)
+"""Tries at mailed links. Their tokens cannot be guessed; this bounds the work."""
 CALLS: Mapping[str, tuple[Rule, Rule]] = {
     "connect": (Rule(10, 60), Rule(60, 60)),
     "create": (Rule(120, 60), Rule(600, 60)),
     "start": (Rule(120, 60), Rule(600, 60)),
     "channel": (Rule(10, 60), Rule(60, 60)),
+    "verify": (Rule(5, 3600), Rule(60, 3600)),
 }
 """By user, and by address."""
 
@@ -81,6 +87,17 @@ class Throttle:
 
     async def register(self, client: ClientInfo) -> None:
         await self._take(_allowance("register-address", REGISTRATION_FROM_ADDRESS, client.network))
+
+    async def forgot(self, email: str, client: ClientInfo) -> None:
+        """Count a wish for a new password."""
+        await self._take(
+            _allowance("forgot", FORGOTTEN, _hidden(email)),
+            _allowance("forgot-address", FORGOTTEN_FROM_ADDRESS, client.network),
+        )
+
+    async def link(self, client: ClientInfo) -> None:
+        """Count a try at a mailed link."""
+        await self._take(_allowance("link-address", LINK_FROM_ADDRESS, client.network))
 
     async def refresh(self, refresh_token: str, client: ClientInfo) -> None:
         await self._take(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from adapters.postgres.accounts import BrokerAccounts
+from adapters.postgres.accounts import Accounts, BrokerAccounts
 from adapters.postgres.engine import Store
 from adapters.postgres.strategies import IdUsed, Strategies
 from adapters.postgres.strategy_view_row import StrategyViewRow
@@ -17,7 +17,7 @@ from domain.ports import Clock
 from domain.session import clock_text, plan_day
 from domain.strategy import Strategy
 from services.audit_trail import audit
-from services.errors import FieldError
+from services.errors import FieldError, Unauthorized
 from services.strategies.creation_key import key_reused, key_used, strategy_id_for
 from services.strategies.draft import DraftChecks, StrategyDraft, strategy_of
 
@@ -56,6 +56,8 @@ class StrategyCreation:
             async with self.store.work(user_id) as session:
                 record, is_new = await Strategies(session, user_id).create(strategy, warnings)
                 account = await BrokerAccounts(session, user_id).get()
+                if not await Accounts(session).hold(user_id):
+                    raise Unauthorized  # the account was deleted since this call began
                 if is_new:
                     what = str(strategy.strategy_id)
                     await audit(session, user_id, Action.STRATEGY_CREATE, what, _terms(strategy))

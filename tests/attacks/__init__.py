@@ -1,1 +1,1 @@
-"""Attackers of the product, and what they can do to it."""
+"""Attackers, each with what they have, and what keeps them out."""

@@ -10,6 +10,7 @@ from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.other_hands import HAND_BUGS
 from tests.planted.paper import PAPER_BUGS
+from tests.planted.people import PEOPLE_BUGS
 from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
 from tests.planted.standing import STANDING_BUGS
@@ -32,6 +33,7 @@ BUGS: tuple[Bug, ...] = (
     *DOOR_BUGS,
     *PRICE_BUGS,
     *PAPER_BUGS,
+    *PEOPLE_BUGS,
     *PORT_BUGS,
     *STANDING_BUGS,
     *WORD_BUGS,

@@ -72,9 +72,9 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a name that leads into our own network is called",
         "A webhook's host is checked as it is written, not as it is resolved.",
-        "adapters/notifications/resolver.py",
-        'if self._anywhere or is_outside(one["host"])]',
-        'if self._anywhere or one["host"]]',
+        "adapters/notifications/webhook.py",
+        "socket_factory=None if anywhere else socket_to_outside,",
+        "socket_factory=None,",
         (NOTICES,),
     ),
     Bug(

@@ -10,6 +10,7 @@ from api.account.view import shown
 from api.auth.identity import UserId
 from api.dependencies import DependenciesDep
 from api.http.json_answer import json_response
+from api.http.limits import limited
 from api.http.request_json import body_of, documented
 from domain.limits import KillExits, Limits
 from services.account.limits import change_limits
@@ -23,7 +24,12 @@ async def account(user_id: UserId, deps: DependenciesDep) -> Response:
     return json_response(await shown(deps.store, user_id))
 
 
-@router.post("/kill-switch", openapi_extra=documented(KillSwitchIn), responses={200: {"model": AccountOut}})
+@router.post(
+    "/kill-switch",
+    openapi_extra=documented(KillSwitchIn),
+    responses={200: {"model": AccountOut}},
+    dependencies=[limited("POST /account/kill-switch")],
+)
 async def kill_switch(
     user_id: UserId, deps: DependenciesDep, body: Annotated[KillSwitchIn, Depends(body_of(KillSwitchIn))]
 ) -> Response:
@@ -33,7 +39,12 @@ async def kill_switch(
     return json_response(await shown(deps.store, user_id, sales))
 
 
-@router.put("/limits", openapi_extra=documented(LimitsIn), responses={200: {"model": AccountOut}})
+@router.put(
+    "/limits",
+    openapi_extra=documented(LimitsIn),
+    responses={200: {"model": AccountOut}},
+    dependencies=[limited("PUT /account/limits")],
+)
 async def limits(
     user_id: UserId, deps: DependenciesDep, body: Annotated[LimitsIn, Depends(body_of(LimitsIn))]
 ) -> Response:

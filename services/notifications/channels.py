@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 from adapters.postgres.accounts import Accounts
 from adapters.postgres.channels import (
-    MOST_CHANNELS,
     Channel,
     Channels,
     NewChannel,
@@ -22,7 +21,8 @@ from domain.audit import Action
 from domain.notification import CHOICES, ChannelKind, NotificationKind, NotificationStatus, sealed_name
 from domain.ports import Clock
 from services.audit_trail import audit
-from services.errors import Conflict, NotFound
+from services.bounds import USUAL, too_many_channels
+from services.errors import NotFound
 from services.notifications.addresses import ChannelAddress, bad_address, service_address, webhook_address
 
 _LOOK_EVERY = 0.2
@@ -39,6 +39,7 @@ class NotificationChannels:
     clock: Clock
     anywhere: bool
     test_wait_seconds: float
+    most: int = USUAL.channels
 
     async def add(
         self, user_id: UUID, kind: ChannelKind, address: str | None, tells: Sequence[str] | None = None
@@ -51,12 +52,9 @@ class NotificationChannels:
         secret = _new_secret() if kind is ChannelKind.WEBHOOK else None
         new = self._sealed(user_id, kind, checked, secret, tells)
         async with self.store.work(user_id) as session:
-            channel = await Channels(session, user_id).add(new)
+            channel = await Channels(session, user_id).add(new, self.most)
             if channel is None:
-                raise Conflict(
-                    "too_many_channels",
-                    f"You have {MOST_CHANNELS} channels, which is the most: remove one first.",
-                )
+                raise too_many_channels(self.most)
             why = f"{kind}: {checked.shown}"
             await audit(session, user_id, Action.CHANNEL_ADDED, str(new.channel_id), why)
         return channel, secret

@@ -1,6 +1,6 @@
 """Lists the codes of the problems that calls can answer with, for the OpenAPI document (`x-codes`).
 
-A 422 is not listed: its code is `invalid`, or that of the one field which is wrong.
+Of a 422 those are listed that name no field; else its code is `invalid`, or that of the one wrong field.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,11 @@ OF_CALL: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     "POST /auth/totp": {409: ("totp_on",), 503: ("busy",)},
     "POST /auth/totp/confirm": {409: ("totp_on", "totp_not_begun")},
     "DELETE /auth/totp": {409: ("totp_off",), 503: ("busy",)},
-    "POST /broker/connect": {409: (*_ACCOUNT, "connect_again"), 503: ("broker_unavailable",)},
+    "POST /broker/connect": {
+        409: (*_ACCOUNT, "connect_again"),
+        422: ("broker_rejected",),
+        503: ("broker_unavailable",),
+    },
     "DELETE /broker": {409: ("strategy_running",)},
     "GET /broker/login-url": {409: (*_ACCOUNT, "connect_again")},
     "GET /broker/callback": {400: ("invalid_state", "login_failed"), 503: ("broker_unavailable",)},

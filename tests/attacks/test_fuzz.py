@@ -237,7 +237,8 @@ def calls(draw: st.DrawFn, game: Game) -> tuple[Person, str, str, httpx.Request]
     ]
     query_text = "&".join(f"{name}={quote(value.encode(errors='replace'))}"[:7000] for name, value in query)
     headers = [
-        (name.encode(), draw(header_values)) for name in draw(st.lists(st.sampled_from(HEADERS), max_size=2))
+        (name.encode(), draw(header_values))
+        for name in draw(st.lists(st.sampled_from(HEADERS), max_size=2, unique=True))
     ]
     word = draw(st.sampled_from(["good"] * 8 + ["none", "odd"]))
     if word == "good":
@@ -307,9 +308,8 @@ def check_code(answer: httpx.Response, documented: dict[str, Any], said: str) ->
     assert answer.headers["content-type"] == "application/problem+json", said
     problem = answer.json()
     if answer.status_code == 422:
-        assert problem["code"] == "invalid" or [e["code"] for e in problem["errors"]] == [problem["code"]], (
-            said
-        )
+        found = [error["code"] for error in problem.get("errors", [])]
+        assert problem["code"] in ("invalid", *found[:1], *documented.get("x-codes", ())), said
     else:
         assert problem["code"] in documented["x-codes"], said
 

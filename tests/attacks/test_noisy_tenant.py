@@ -225,7 +225,7 @@ async def many_lines(world: World, strategy_id: str, count: int, words: str) -> 
     """Add lines to a timeline, as its run would, in one transaction."""
     line = text(
         "INSERT INTO events (user_id, strategy_id, kind, text, once) "
-        "SELECT user_id, strategy_id, 'note', CAST(:words AS text), :words || n "
+        "SELECT user_id, strategy_id, 'note', CAST(:words AS text), CAST(:words AS text) || n "
         "FROM strategies, generate_series(1, :n) AS n WHERE strategy_id = :id"
     )
     async with world.store.work() as session:
@@ -242,17 +242,17 @@ async def test_a_client_that_takes_nothing_holds_up_no_other_and_no_memory(world
             following(address, customer, strategy_id) as quick,
         ):
             await quick.next()
-            for turn in range(10):
+            for turn in range(3):
                 await many_lines(world, strategy_id, 1_000, f"{turn} {'x' * 500} ")
                 for _ in range(1_000):
                     await quick.next()
             timeline = live(world)._by_strategy[next(iter(live(world)._by_strategy))]
             assert len(timeline.lines) <= KEPT
             # What waits for the slow one is in Postgres: it reads on from where it is, and misses none.
-            lines = [await slow.next() for _ in range(10_001)]
+            lines = [await slow.next() for _ in range(3_001)]
         ids = [int(line["id"]) for line in lines]
         assert ids == sorted(set(ids))
-        assert len(ids) == 10_001
+        assert len(ids) == 3_001
 
 
 async def test_a_stream_begun_far_behind_catches_up_while_lines_are_written(world: World) -> None:

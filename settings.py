@@ -150,6 +150,16 @@ class Settings(BaseSettings):
     fast_path: Literal["on", "off"] = "on"
     """Off: stops go by their signals alone; for comparison, the orders are the same."""
     throttle: Literal["on", "off"] = "on"
+    max_streams: int = Field(default=20, ge=1)
+    """Open event streams of one user, in each API process."""
+    max_strategies: int = Field(default=2_000, ge=1)
+    """Strategies of one user, stopped ones included."""
+    max_running: int = Field(default=1_000, ge=1)
+    """Running strategies of one user."""
+    max_channels: int = Field(default=5, ge=1)
+    """Notification channels of one user."""
+    registrations_an_hour: int = Field(default=30, ge=1)
+    """From one address; networks around it may have a multiple (`services/auth/throttle.py`)."""
     trusted_proxies: str = ""
     """Addresses and networks, by commas, whose X-Forwarded-For is believed; others' is not."""
     docs: bool = False

@@ -49,6 +49,7 @@ from services.auth.passwords import Passwords
 from services.auth.revoked_logins import RevokedLogins
 from services.auth.throttle import Throttle
 from services.auth.tokens import Tokens, WeakSecret
+from services.bounds import Bounds
 from settings import MissingSetting, Settings, what_is_wrong
 from workflows.client import TemporalLogins, TemporalRuns
 
@@ -185,7 +186,10 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             clock=clock,
             tokens=tokens,
             revoked_logins=RevokedLogins(store),
-            throttle=Throttle(limiter if settings.throttle == "on" else None),
+            throttle=Throttle(
+                limiter, on=settings.throttle == "on", registrations=settings.registrations_an_hour
+            ),
+            bounds=_bounds(settings),
             passwords=passwords,
             sealer=sealer,
             login_keys=LoginKeyBox(jwt_secret),
@@ -203,6 +207,17 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             private_webhooks=settings.notices_private == "on",
             tracer=tracing.tracer,
         )
+
+
+def _bounds(settings: Settings) -> Bounds:
+    """Return what one user may have; streams of all users leave half of the connections to other calls."""
+    return Bounds(
+        streams=settings.max_streams,
+        streams_in_all=most_connections() // 2,
+        strategies=settings.max_strategies,
+        running=settings.max_running,
+        channels=settings.max_channels,
+    )
 
 
 async def _warm_up(instruments: KiteInstruments) -> None:

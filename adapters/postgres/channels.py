@@ -14,8 +14,6 @@ from adapters.postgres.strategies import Spot
 from adapters.postgres.user_tables import User
 from domain.notification import ChannelKind, NotificationKind
 
-MOST_CHANNELS = 5
-"""Channels of one user: each gets a row of its own for every notification."""
 TEST_TEXT = "A test: this channel works. Nothing has happened in your account."
 
 
@@ -70,14 +68,17 @@ class Channels:
         self._session = session
         self._user_id = user_id
 
-    async def add(self, channel: NewChannel) -> Channel | None:
-        """Store a channel and return it; None when the user has reached the limit."""
+    async def add(self, channel: NewChannel, most: int) -> Channel | None:
+        """Store a channel and return it; None when the user has `most` of them.
+
+        Each gets a row of its own for every notification.
+        """
         # Two at one moment take turns at the user's row, and the second counts the first.
         await self._session.execute(
             select(User.user_id).where(User.user_id == self._user_id).with_for_update()
         )
         count = await self._session.execute(select(func.count()).where(self._mine))
-        if count.scalar_one() >= MOST_CHANNELS:
+        if count.scalar_one() >= most:
             return None
         values = {
             "channel_id": channel.channel_id,

@@ -1,14 +1,14 @@
-"""Wakes event streams when a timeline has new lines: one listening connection for the whole process."""
+"""Tells of new timeline lines as Postgres announces them: one listening connection for the whole process."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 
+from api.http.ports import Heard
 from domain.errors import Unavailable
 
 RECONNECT_SECONDS = 1.0
@@ -21,61 +21,37 @@ class Channel(Protocol):
     def listen(self, channel: str) -> AsyncIterator[str | None]: ...
 
 
-class StreamWakeup:
-    """Wakes one stream."""
-
-    def __init__(self) -> None:
-        self._woken = asyncio.Event()
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Return when something has come since the last wait, or after `seconds`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        self._woken.clear()
-
-
 class PostgresEventNotifier:
     """Implements `api.http.ports.EventNotifier` over Postgres' NOTIFY of new timeline lines."""
 
     def __init__(self, source: Channel, channel: str) -> None:
         self._source = source
         self._channel = channel
-        self._wakeups: defaultdict[UUID, set[StreamWakeup]] = defaultdict(set)
+        self._hearing: list[Heard] = []
 
-    @property
-    def streams(self) -> int:
-        """How many streams are listening now."""
-        return sum(len(wakeups) for wakeups in self._wakeups.values())
-
-    @asynccontextmanager
-    async def of(self, strategy_id: UUID) -> AsyncIterator[StreamWakeup]:
-        """Give what wakes a stream for new lines of one timeline."""
-        wakeup = StreamWakeup()
-        self._wakeups[strategy_id].add(wakeup)
+    @contextmanager
+    def subscribed(self, heard: Heard) -> Iterator[None]:
+        """Call `heard` for each strategy with new lines while the context lasts."""
+        self._hearing.append(heard)
         try:
-            yield wakeup
+            yield
         finally:
-            self._wakeups[strategy_id].discard(wakeup)
-            if not self._wakeups[strategy_id]:
-                del self._wakeups[strategy_id]
+            self._hearing.remove(heard)
 
     async def listen(self) -> None:
-        """Wake the streams until cancelled; a lost connection is made again."""
+        """Tell the subscribers until cancelled; a lost connection is made again."""
         while True:
             with suppress(Unavailable):
                 async for payload in self._source.listen(self._channel):
-                    self._wake(payload)
+                    self._tell(payload)
             _log.warning("listening for new events was interrupted; streams poll until it works again")
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    def _wake(self, payload: str | None) -> None:
-        if payload is None:  # some may have been missed
-            waiting = [wakeup for wakeups in self._wakeups.values() for wakeup in wakeups]
-        else:
-            waiting = list(self._wakeups.get(UUID(payload), ()))
-        for wakeup in waiting:
-            wakeup.wake()
+    def _tell(self, payload: str | None) -> None:
+        try:
+            strategy_id = UUID(payload) if payload is not None else None
+        except ValueError:  # any role may send on a channel: what names no strategy says nothing
+            _log.warning("a notification of a new event names no strategy", length=len(payload or ""))
+            return
+        for heard in list(self._hearing):
+            heard(strategy_id)

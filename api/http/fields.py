@@ -16,7 +16,9 @@ LARGEST_PRICE = Decimal(10_000_000)
 LARGEST_QUANTITY = 10_000_000
 LARGEST_AMOUNT = Decimal(100_000_000_000)
 _STORED_PRICE = Decimal("0.000001")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+_LONGEST_WORD = 256
+_BROKER_WORD = r"^[!-~]+$"
 
 
 def _price(value: object) -> Decimal:
@@ -89,6 +91,11 @@ def _whole_password(value: Any) -> Any:
     return value
 
 
+def is_broker_word(text: str) -> bool:
+    """Tell whether it may be sent to the broker: short, and nothing but plain visible characters."""
+    return len(text) <= _LONGEST_WORD and re.fullmatch(_BROKER_WORD, text) is not None
+
+
 Price = Annotated[Decimal, BeforeValidator(_price), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 Rupees = Annotated[
     Decimal, BeforeValidator(_rupees), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
@@ -108,7 +115,7 @@ Password = Annotated[StrictStr, BeforeValidator(_whole_password)]
 BrokerWord = Annotated[
     # These go into a header of the request to the broker: nothing but plain visible characters.
     StrictStr,
-    StringConstraints(min_length=1, max_length=256, pattern=r"^[!-~]+$"),
+    StringConstraints(min_length=1, max_length=_LONGEST_WORD, pattern=_BROKER_WORD),
 ]
 Code = Annotated[StrictStr, StringConstraints(min_length=1, max_length=64)]
 OpaqueToken = Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]

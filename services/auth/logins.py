@@ -90,12 +90,13 @@ async def log_in(deps: AuthDependencies, client: ClientInfo, asked: LoginAttempt
 
 async def refresh(deps: AuthDependencies, client: ClientInfo, refresh_token: str) -> IssuedTokens:
     """Replace a refresh token. Raises `Unauthorized`; one that was replaced before ends its whole login."""
-    await deps.throttle.refresh(refresh_token, client)
+    await deps.throttle.refresh(refresh_token)
     async with deps.store.work() as session:
         # Returned, not raised: an exception would roll the end of a stolen login back.
         renewed, ended = await _rotate(deps, session, client.device, refresh_token)
     deps.revoked_logins.add(ended)
     if renewed is None:
+        await deps.throttle.refresh_refused(client)
         raise Unauthorized("invalid_refresh_token", "This login has ended: log in again.")
     return _pair(deps, renewed)
 

@@ -10,7 +10,6 @@ from uuid import UUID, uuid4
 from adapters.notifications.mail_address import BadMailAddress, receiver_of
 from adapters.postgres.accounts import Accounts
 from adapters.postgres.channels import (
-    MOST_CHANNELS,
     Channel,
     Channels,
     NewChannel,
@@ -24,7 +23,8 @@ from domain.notification import CHOICES, ChannelKind, NotificationKind, Notifica
 from domain.ports import Clock
 from services.audit_trail import audit
 from services.auth.mail_links import ask_if_possible
-from services.errors import Conflict, NotFound, Unauthorized
+from services.bounds import USUAL, too_many_channels
+from services.errors import NotFound, Unauthorized
 from services.notifications.addresses import ChannelAddress, bad_address, service_address, webhook_address
 
 _LOOK_EVERY = 0.2
@@ -41,6 +41,7 @@ class NotificationChannels:
     clock: Clock
     anywhere: bool
     test_wait_seconds: float
+    most: int = USUAL.channels
 
     async def add(
         self, user_id: UUID, kind: ChannelKind, address: str | None, tells: Sequence[str] | None = None
@@ -53,14 +54,11 @@ class NotificationChannels:
         secret = _new_secret() if kind is ChannelKind.WEBHOOK else None
         new = self._sealed(user_id, kind, checked, secret, tells)
         async with self.store.work(user_id) as session:
-            channel = await Channels(session, user_id).add(new)
+            channel = await Channels(session, user_id).add(new, self.most)
             if not await Accounts(session).hold(user_id):
                 raise Unauthorized
             if channel is None:
-                raise Conflict(
-                    "too_many_channels",
-                    f"You have {MOST_CHANNELS} channels, which is the most: remove one first.",
-                )
+                raise too_many_channels(self.most)
             why = _named(kind, checked.shown)
             await audit(session, user_id, Action.CHANNEL_ADDED, str(new.channel_id), why)
         return channel, secret

@@ -17,6 +17,7 @@ from domain.ports import Clock
 from domain.session import clock_text, plan_day
 from domain.strategy import Strategy
 from services.audit_trail import audit
+from services.bounds import USUAL, too_many_strategies
 from services.errors import FieldError, Unauthorized
 from services.strategies.creation_key import key_reused, key_used, strategy_id_for
 from services.strategies.draft import DraftChecks, StrategyDraft, strategy_of
@@ -29,6 +30,7 @@ class StrategyCreation:
     store: Store
     drafts: DraftChecks
     clock: Clock
+    most: int = USUAL.strategies
 
     async def create(
         self,
@@ -54,7 +56,10 @@ class StrategyCreation:
         user_id = strategy.user_id
         try:
             async with self.store.work(user_id) as session:
-                record, is_new = await Strategies(session, user_id).create(strategy, warnings)
+                strategies = Strategies(session, user_id)
+                record, is_new = await strategies.create(strategy, warnings)
+                if is_new and await strategies.are_more_than(self.most):
+                    raise too_many_strategies(self.most)
                 account = await BrokerAccounts(session, user_id).get()
                 if not await Accounts(session).hold(user_id):
                     raise Unauthorized  # the account was deleted since this call began

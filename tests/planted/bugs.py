@@ -14,6 +14,7 @@ from tests.planted.people import PEOPLE_BUGS
 from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
 from tests.planted.standing import STANDING_BUGS
+from tests.planted.tenants import TENANT_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
 from tests.planted.ways_out import WAYS_OUT_BUGS
@@ -26,6 +27,7 @@ BUGS: tuple[Bug, ...] = (
     *DAY_BUGS,
     *HOUSE_BUGS,
     *USER_BUGS,
+    *TENANT_BUGS,
     *CALENDAR_BUGS,
     *WATCHER_BUGS,
     *WAYS_OUT_BUGS,

@@ -37,6 +37,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     )
     app.state.deps = deps
     app.state.metrics = Metrics()
+    app.state.metrics.show_dropped(lambda: deps.event_notifier.dropped)
     for routes in (
         auth_routes,
         account_routes,

@@ -87,6 +87,8 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     stack.push_async_callback(stops.close)
     members = RedisMembers.connect(settings.need("redis_url"))
     stack.push_async_callback(members.close)
+    notifications = NotifyListener(database)
+    metrics.show_dropped(lambda: notifications.dropped)
     with suppress(CacheUnavailable):  # stops are signalled until it is there
         await stops.warm()
     connections = ConnectionPool()
@@ -102,7 +104,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
         interceptors=tracing.interceptors,
     )
     listener = Listener(
-        PostgresWatchList(store, NotifyListener(database)),
+        PostgresWatchList(store, notifications),
         accounts,
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),

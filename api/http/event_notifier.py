@@ -16,9 +16,14 @@ _log = structlog.get_logger(__name__)
 
 
 class Channel(Protocol):
-    """Payloads of a channel; None first, when the listening is in place. Ends with `Unavailable`."""
+    """Ids announced on a channel; None first, when the listening is in place. Ends with `Unavailable`.
 
-    def listen(self, channel: str) -> AsyncIterator[str | None]: ...
+    `dropped` counts what was announced and is no id.
+    """
+
+    dropped: int
+
+    def listen_for_ids(self, channel: str) -> AsyncIterator[UUID | None]: ...
 
 
 class StreamWakeup:
@@ -51,6 +56,11 @@ class PostgresEventNotifier:
         """How many streams are listening now."""
         return sum(len(wakeups) for wakeups in self._wakeups.values())
 
+    @property
+    def dropped(self) -> int:
+        """How many notifications were no ids, since the process began."""
+        return self._source.dropped
+
     @asynccontextmanager
     async def of(self, strategy_id: UUID) -> AsyncIterator[StreamWakeup]:
         """Give what wakes a stream for new lines of one timeline."""
@@ -64,18 +74,22 @@ class PostgresEventNotifier:
                 del self._wakeups[strategy_id]
 
     async def listen(self) -> None:
-        """Wake the streams until cancelled; a lost connection is made again."""
+        """Wake the streams until cancelled; however listening ends, it begins again."""
         while True:
-            with suppress(Unavailable):
-                async for payload in self._source.listen(self._channel):
-                    self._wake(payload)
+            try:
+                async for strategy_id in self._source.listen_for_ids(self._channel):
+                    self._wake(strategy_id)
+            except Unavailable:
+                pass
+            except Exception:
+                _log.exception("listening for new events failed")
             _log.warning("listening for new events was interrupted; streams poll until it works again")
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    def _wake(self, payload: str | None) -> None:
-        if payload is None:  # some may have been missed
+    def _wake(self, strategy_id: UUID | None) -> None:
+        if strategy_id is None:  # some may have been missed
             waiting = [wakeup for wakeups in self._wakeups.values() for wakeup in wakeups]
         else:
-            waiting = list(self._wakeups.get(UUID(payload), ()))
+            waiting = list(self._wakeups.get(strategy_id, ()))
         for wakeup in waiting:
             wakeup.wake()

@@ -26,7 +26,10 @@ class Wakeup(Protocol):
 
 
 class EventNotifier(Protocol):
-    """News of timelines, as Postgres announces them."""
+    """News of timelines, as Postgres announces them. `dropped` counts announcements that were no ids."""
+
+    @property
+    def dropped(self) -> int: ...
 
     def of(self, strategy_id: UUID) -> AbstractAsyncContextManager[Wakeup]:
         """Listen for new lines of one strategy's timeline while the context lasts."""

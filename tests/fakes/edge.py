@@ -200,6 +200,8 @@ class MemoryPrices:
 class NoNews:
     """Wakes no stream: streams look by themselves."""
 
+    dropped = 0
+
     @asynccontextmanager
     async def of(self, strategy_id: UUID) -> AsyncIterator[StreamWakeup]:
         yield StreamWakeup()

@@ -24,6 +24,8 @@ from adapters.kite.operator_login import OperatorLogin
 from adapters.postgres.account_moves import PostgresAccountMoves
 from adapters.postgres.credentials import FeedLogins
 from adapters.postgres.engine import Store
+from adapters.postgres.held_stops import PostgresHeldStops
+from adapters.postgres.membership import PostgresMembers
 from adapters.postgres.notify_listener import NotifyListener
 from adapters.postgres.watch_list import PostgresWatchList
 from adapters.process.clock import SystemClock
@@ -32,7 +34,6 @@ from adapters.process.garbage_collection import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
 from adapters.process.leaving import leave
 from adapters.redis.fast_stops import RedisFastStops
-from adapters.redis.membership import RedisMembers
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.secrets.feed_credentials import FeedCredentials
 from adapters.secrets.process_keys import opening
@@ -85,8 +86,9 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     stack.push_async_callback(cache.close)
     stops = RedisFastStops.connect(settings.need("redis_url"))
     stack.push_async_callback(stops.close)
-    members = RedisMembers.connect(settings.need("redis_url"))
-    stack.push_async_callback(members.close)
+    # A connection of their own: no lease runs out behind a watch list of ten thousand strategies.
+    leases = Store.open(database, pool_size=1, application="stopwatch listener, leases")
+    stack.push_async_callback(leases.close)
     notifications = NotifyListener(database)
     metrics.show_dropped(lambda: notifications.dropped)
     with suppress(CacheUnavailable):  # stops are signalled until it is there
@@ -109,12 +111,13 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
         stops if settings.fast_path == "on" else SignalsAlone(),
-        members,
+        PostgresMembers(leases),
         _name(clock),
         cache,
         CountedAlerts(alerts, metrics.registry),
         clock,
         PostgresAccountMoves(store),
+        PostgresHeldStops(leases),
     )
     metrics.show(lambda: listener.numbers)
     dependencies: dict[str, Ask] = {

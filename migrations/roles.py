@@ -45,6 +45,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT ON notices",
         "SELECT ON audit",
         _AUDIT,
+        # An age, for its readiness.
+        "EXECUTE ON FUNCTION longest_unwatched()",
     ),
     "worker": (
         "SELECT (user_id, email) ON users",
@@ -66,12 +68,17 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, UPDATE (ended_at) ON reconciler_round",
         "SELECT, INSERT ON outages",
         _AUDIT,
-        "SELECT ON alembic_version, backups",
+        "SELECT ON alembic_version, backups, stops_held",
+        "EXECUTE ON FUNCTION longest_unwatched()",
     ),
     "listener": (
         "SELECT ON watched, feed_logins, alembic_version",
-        # It writes no row itself. It can have the accounts of a user read soon.
+        # It writes no row itself. It can have the accounts of a user read soon, hold a lease among the
+        # listeners, and say which held stops it watches.
         "EXECUTE ON FUNCTION account_moved(uuid)",
+        "EXECUTE ON FUNCTION listener_beat(text, text, double precision)",
+        "EXECUTE ON FUNCTION listener_leaves(text)",
+        "EXECUTE ON FUNCTION stops_watched(uuid[])",
     ),
 }
 _POLICIES_OF = text(

@@ -108,7 +108,7 @@ def test_postgres_takes_all_connections_of_two_of_each_and_of_temporal(compose: 
     [allowed] = [
         int(word.removeprefix(MOST)) for word in compose["services"]["postgres"]["command"] if MOST in word
     ]
-    api, worker, listener = 21, 30, 7
+    api, worker, listener = 21, 30, 9
     assert allowed > 2 * (api + worker + listener) + TEMPORAL_CONNECTIONS
 
 

@@ -82,9 +82,9 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     application = opening("stopwatch listener", opener.key_ids) if opener else "stopwatch listener"
     store = Store.open(database, pool_size=3, application=application)
     stack.push_async_callback(store.close)
-    cache = RedisRuntimeCache.connect(settings.need("redis_url"))
+    cache = RedisRuntimeCache.connect(settings.need_redis("listener"))
     stack.push_async_callback(cache.close)
-    stops = RedisFastStops.connect(settings.need("redis_url"))
+    stops = RedisFastStops.connect(settings.need_redis("listener"))
     stack.push_async_callback(stops.close)
     # A connection of their own: no lease runs out behind a watch list of ten thousand strategies.
     leases = Store.open(database, pool_size=1, application="stopwatch listener, leases")

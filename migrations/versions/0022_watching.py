@@ -68,14 +68,12 @@ $$
 def upgrade() -> None:
     create_tables()
     op.execute(STOPS_HELD)
-    for function, signature in (
-        (LISTENER_BEAT, "listener_beat(text, text, double precision)"),
-        (LISTENER_LEAVES, "listener_leaves(text)"),
-        (STOPS_WATCHED, "stops_watched(uuid[])"),
-        (LONGEST_UNWATCHED, "longest_unwatched()"),
-    ):
+    for function in (LISTENER_BEAT, LISTENER_LEAVES, STOPS_WATCHED, LONGEST_UNWATCHED):
         op.execute(function)
-        op.execute(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")
+    op.execute(
+        "REVOKE ALL ON FUNCTION listener_beat(text, text, double precision), listener_leaves(text), "
+        "stops_watched(uuid[]), longest_unwatched() FROM PUBLIC"
+    )
 
 
 def create_tables() -> None:

@@ -60,11 +60,12 @@ async def in_postgres(store: Store) -> Subject:
             earlier = text("UPDATE strategies SET bought_at = bought_at - CAST(:time AS interval)")
             await session.execute(earlier, words)
 
-    await _as_if_the_server_had_run_for_long(store)
+    await as_if_the_server_had_run_for_long(store)
     return Subject(PostgresHeldStops(store), (one.strategy.strategy_id, other.strategy.strategy_id), pass_by)
 
 
-async def _as_if_the_server_had_run_for_long(store: Store) -> None:
+async def as_if_the_server_had_run_for_long(store: Store) -> None:
+    """Have the start of the server, a moment ago, allow no listener any time."""
     async with store.work() as session:
         view = await session.scalar(text("SELECT pg_get_viewdef('stops_held'::regclass)"))
         older = str(view).replace("pg_postmaster_start_time()", "'2020-01-01'::timestamptz")

@@ -8,6 +8,7 @@ from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.other_hands import HAND_BUGS
+from tests.planted.own_keys import OWN_KEY_BUGS
 from tests.planted.paper import PAPER_BUGS
 from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
@@ -29,6 +30,7 @@ BUGS: tuple[Bug, ...] = (
     *WAYS_OUT_BUGS,
     *IDENTITY_BUGS,
     *PRICE_BUGS,
+    *OWN_KEY_BUGS,
     *PAPER_BUGS,
     *PORT_BUGS,
     *STANDING_BUGS,

@@ -21,6 +21,9 @@ AS_FILES = (
     "database_url_worker",
     "database_url_listener",
     "redis_url",
+    "redis_url_api",
+    "redis_url_worker",
+    "redis_url_listener",
     "temporal_api_key",
     "feed_api_key",
     "feed_access_token",
@@ -106,6 +109,10 @@ class Settings(BaseSettings):
     database_url_worker: SecretStr | None = None
     database_url_listener: SecretStr | None = None
     redis_url: SecretStr | None = None
+    redis_url_api: SecretStr | None = None
+    redis_url_worker: SecretStr | None = None
+    redis_url_listener: SecretStr | None = None
+    """Each process' own user of Redis; without it the process takes `redis_url`."""
     temporal_address: str | None = None
     temporal_namespace: str = "default"
     temporal_task_queue: str = "stopwatch"
@@ -231,6 +238,14 @@ class Settings(BaseSettings):
         if not text:
             raise MissingSetting(f"STOPWATCH_{name.upper()} is not set: {_PURPOSES[name]}")
         return text
+
+    def need_redis(self, process: str) -> str:
+        """Return the address of Redis for the API, the worker or the listener: its own, or everybody's.
+
+        Raises `MissingSetting`.
+        """
+        own: SecretStr | None = getattr(self, f"redis_url_{process}")
+        return own.get_secret_value() if own is not None else self.need("redis_url")
 
 
 def _words(value: str) -> tuple[str, ...]:

@@ -114,11 +114,11 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
         opener=opener,
         store=store,
         heartbeat_store=Store.open(settings.need("database_url_worker"), pool_size=1, application=name),
-        cache=RedisRuntimeCache.connect(settings.need("redis_url")),
+        cache=RedisRuntimeCache.connect(settings.need_redis("worker")),
         stops=RedisStopQueue.connect(
-            settings.need("redis_url"), name, StopSignatures(settings.need("encryption_keys"))
+            settings.need_redis("worker"), name, StopSignatures(settings.need("encryption_keys"))
         ),
-        mark=RedisMark.connect(settings.need("redis_url")),
+        mark=RedisMark.connect(settings.need_redis("worker")),
         brokers=KiteBrokers(
             VaultCredentials(credentials, opener, egress),
             settings.kite_root,
@@ -289,9 +289,9 @@ def dependency_watch(
         settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, watching"
     )
     stack.push_async_callback(store.close)
-    cache = RedisRuntimeCache.connect(settings.need("redis_url"))
+    cache = RedisRuntimeCache.connect(settings.need_redis("worker"))
     stack.push_async_callback(cache.close)
-    mark = RedisMark.connect(settings.need("redis_url"))
+    mark = RedisMark.connect(settings.need_redis("worker"))
     stack.push_async_callback(mark.close)
     dependencies = [
         redis_dependency(cache.ping, mark.lose),

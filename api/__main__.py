@@ -35,6 +35,7 @@ from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.process_keys import sealing
 from adapters.secrets.vault import BadKey, LoginKeyBox, Sealer
 from adapters.telemetry.disk import Disk
+from adapters.telemetry.held_stop_check import HeldStopCheck
 from adapters.telemetry.logs import configure
 from adapters.telemetry.process_tracing import open_tracing
 from adapters.telemetry.round_watch import RoundWatch
@@ -153,9 +154,9 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
         tokens = Tokens(jwt_secret)
         sealer = Sealer(settings.need("seal_key"))
         url = settings.need("database_url_api")
-        prices = RedisLastPrices.connect(settings.need("redis_url"))
+        prices = RedisLastPrices.connect(settings.need_redis("api"))
         stack.push_async_callback(prices.close)
-        limiter = Limiter(settings.need("redis_url"))
+        limiter = Limiter(settings.need_redis("api"))
         stack.push_async_callback(limiter.close)
         tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "api"))
         temporal = await connect(TemporalAddress.of(settings), lazy=True, interceptors=tracing.interceptors)
@@ -199,6 +200,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
                 "redis": prices.ping,
                 "temporal": TemporalReadiness(temporal, Watchers(store).live_builds).check,
                 "reconciler": RoundWatch(Watchers(store).round_age, clock).check,
+                "stops": HeldStopCheck(Watchers(store).watch_age).check,
                 "disk": Disk(settings.disk).check,
             },
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),

@@ -43,6 +43,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     app.state.live_timelines = LiveTimelines(
         deps.store, deps.event_notifier, deps.revoked_logins, deps.clock, deps.look_every_seconds
     )
+    app.state.metrics.show_dropped(lambda: deps.event_notifier.dropped)
     for routes in (
         auth_routes,
         account_routes,

@@ -24,6 +24,8 @@ from adapters.kite.operator_login import OperatorLogin
 from adapters.postgres.account_moves import PostgresAccountMoves
 from adapters.postgres.credentials import FeedLogins
 from adapters.postgres.engine import Store
+from adapters.postgres.held_stops import PostgresHeldStops
+from adapters.postgres.membership import PostgresMembers
 from adapters.postgres.notify_listener import NotifyListener
 from adapters.postgres.watch_list import PostgresWatchList
 from adapters.process.clock import SystemClock
@@ -32,7 +34,6 @@ from adapters.process.garbage_collection import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
 from adapters.process.leaving import leave
 from adapters.redis.fast_stops import RedisFastStops
-from adapters.redis.membership import RedisMembers
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.secrets.feed_credentials import FeedCredentials
 from adapters.secrets.process_keys import opening
@@ -82,11 +83,14 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     application = opening("stopwatch listener", opener.key_ids) if opener else "stopwatch listener"
     store = Store.open(database, pool_size=3, application=application)
     stack.push_async_callback(store.close)
-    cache = RedisRuntimeCache.connect(settings.need("redis_url"))
+    cache = RedisRuntimeCache.connect(settings.need_redis("listener"))
     stack.push_async_callback(cache.close)
     stops = await _fast_stops(settings, stack)
-    members = RedisMembers.connect(settings.need("redis_url"))
-    stack.push_async_callback(members.close)
+    # A connection of their own: no lease runs out behind a watch list of ten thousand strategies.
+    leases = Store.open(database, pool_size=1, application="stopwatch listener, leases")
+    stack.push_async_callback(leases.close)
+    notifications = NotifyListener(database)
+    metrics.show_dropped(lambda: notifications.dropped)
     connections = ConnectionPool()
     stack.callback(connections.close)
     accounts = _accounts(settings, opener, store, connections, clock)
@@ -100,17 +104,18 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
         interceptors=tracing.interceptors,
     )
     listener = Listener(
-        PostgresWatchList(store, NotifyListener(database)),
+        PostgresWatchList(store, notifications),
         accounts,
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
         stops,
-        members,
+        PostgresMembers(leases),
         _name(clock),
         cache,
         CountedAlerts(alerts, metrics.registry),
         clock,
         PostgresAccountMoves(store),
+        PostgresHeldStops(leases),
     )
     metrics.show(lambda: listener.numbers)
     dependencies: dict[str, Ask] = {
@@ -132,7 +137,7 @@ async def _fast_stops(settings: Settings, stack: AsyncExitStack) -> FastStops:
     if not keys:
         log.warning("STOPWATCH_ENCRYPTION_KEYS is not set: stops go by their signals alone, which is slower")
         return SignalsAlone()
-    stops = RedisFastStops.connect(settings.need("redis_url"), StopSignatures(keys))
+    stops = RedisFastStops.connect(settings.need_redis("listener"), StopSignatures(keys))
     stack.push_async_callback(stops.close)
     with suppress(CacheUnavailable):  # stops are signalled until it is there
         await stops.warm()

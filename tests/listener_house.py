@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 from redis.asyncio import Redis
 from sqlalchemy.engine import make_url
 from temporalio.api.enums.v1 import EventType
@@ -36,6 +37,7 @@ class House:
     """Everything a listener needs, and the listeners themselves."""
 
     environment: dict[str, str]
+    database: str
     paper: PaperProcess
     client: Client
     valkey: ValkeyProcess
@@ -90,9 +92,12 @@ class House:
 
     async def standings(self) -> list[str]:
         """Return how far each living listener is, by age."""
-        async with Redis.from_url(self.valkey.url, decode_responses=True) as redis:
-            rows: dict[Any, Any] = await redis.hgetall("listeners")
-        return [rows[member].split("|")[0] for member in sorted(rows)]
+        connection = await asyncpg.connect(self.database)
+        try:
+            rows = await connection.fetch("SELECT state FROM listeners ORDER BY member")
+        finally:
+            await connection.close()
+        return [row["state"] for row in rows]
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 40) -> None:
@@ -129,7 +134,7 @@ async def listener_house(
             "STOPWATCH_FEED_API_KEY": feed.api_key,
             "STOPWATCH_FEED_ACCESS_TOKEN": feed.access_token,
         }
-        made = House(environment, paper, temporal.client, valkey, cache, directory)
+        made = House(environment, database, paper, temporal.client, valkey, cache, directory)
         yield made
         for process in list(made.processes):
             with suppress(subprocess.TimeoutExpired):

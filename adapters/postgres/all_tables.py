@@ -1,6 +1,6 @@
 """Imports every table, for the comparison with the migrations."""
 
-from adapters.postgres import account_mail_tables, notification_tables, tables, user_tables
+from adapters.postgres import account_mail_tables, notification_tables, tables, user_tables, watch_tables
 from adapters.postgres.table_base import Base
 
 METADATA = Base.metadata
@@ -9,5 +9,6 @@ for _row in (
     notification_tables.NotificationRow,
     tables.StrategyRow,
     user_tables.User,
+    watch_tables.ListenerRow,
 ):
     assert _row.metadata is METADATA  # noqa: S101 - importing them is what adds them

@@ -12,8 +12,6 @@ listener said so (`at`, epoch milliseconds), and its signature over the four (`m
 STOPLOSS = "STOPLOSS"
 WORKERS = "workers"
 """The group of the queue's readers."""
-LISTENERS = "listeners"
-"""member → `state|epoch milliseconds of expiry`"""
 WHOLE = "stopwatch:whole"
 """The mark of a filled cache."""
 THROTTLE = "throttle"

@@ -77,18 +77,24 @@ class WorkerMetrics:
 
     @asynccontextmanager
     async def served(
-        self, host: str, port: int | None, watch: DependencyWatch, operations: OperationsWatch
+        self,
+        host: str,
+        port: int | None,
+        watch: DependencyWatch,
+        operations: OperationsWatch,
+        unwatched: Callable[[], str | None],
     ) -> AsyncIterator[None]:
         """Serve the metrics while the context is open; without a port, nothing is read or served.
 
-        Raises `MetricsPortTaken`.
+        `unwatched` says why held stops count as unwatched, None while they do not. Raises `MetricsPortTaken`.
         """
         if port is None:
             yield
             return
 
         async def ill() -> dict[str, str]:
-            return watch.ill() | ({"reconciler": operations.still} if operations.still else {})
+            standing = {"reconciler": operations.still, "stops": unwatched()}
+            return watch.ill() | {part: why for part, why in standing.items() if why is not None}
 
         reading = asyncio.create_task(operations.run())
         try:

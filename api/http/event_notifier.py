@@ -16,9 +16,14 @@ _log = structlog.get_logger(__name__)
 
 
 class Channel(Protocol):
-    """Payloads of a channel; None first, when the listening is in place. Ends with `Unavailable`."""
+    """Ids announced on a channel; None first, when the listening is in place. Ends with `Unavailable`.
 
-    def listen(self, channel: str) -> AsyncIterator[str | None]: ...
+    `dropped` counts what was announced and is no id.
+    """
+
+    dropped: int
+
+    def listen_for_ids(self, channel: str) -> AsyncIterator[UUID | None]: ...
 
 
 class PostgresEventNotifier:
@@ -28,6 +33,11 @@ class PostgresEventNotifier:
         self._source = source
         self._channel = channel
         self._hearing: list[Heard] = []
+
+    @property
+    def dropped(self) -> int:
+        """How many notifications were no ids, since the process began."""
+        return self._source.dropped
 
     @contextmanager
     def subscribed(self, heard: Heard) -> Iterator[None]:
@@ -39,19 +49,15 @@ class PostgresEventNotifier:
             self._hearing.remove(heard)
 
     async def listen(self) -> None:
-        """Tell the subscribers until cancelled; a lost connection is made again."""
+        """Tell the subscribers until cancelled; however listening ends, it begins again."""
         while True:
-            with suppress(Unavailable):
-                async for payload in self._source.listen(self._channel):
-                    self._tell(payload)
+            try:
+                async for strategy_id in self._source.listen_for_ids(self._channel):
+                    for heard in list(self._hearing):
+                        heard(strategy_id)
+            except Unavailable:
+                pass
+            except Exception:
+                _log.exception("listening for new events failed")
             _log.warning("listening for new events was interrupted; streams poll until it works again")
             await asyncio.sleep(RECONNECT_SECONDS)
-
-    def _tell(self, payload: str | None) -> None:
-        try:
-            strategy_id = UUID(payload) if payload is not None else None
-        except ValueError:  # any role may send on a channel: what names no strategy says nothing
-            _log.warning("a notification of a new event names no strategy", length=len(payload or ""))
-            return
-        for heard in list(self._hearing):
-            heard(strategy_id)

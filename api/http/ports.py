@@ -22,7 +22,10 @@ Heard = Callable[[UUID | None], None]
 
 
 class EventNotifier(Protocol):
-    """News of timelines, as Postgres announces them."""
+    """News of timelines, as Postgres announces them. `dropped` counts announcements that were no ids."""
+
+    @property
+    def dropped(self) -> int: ...
 
     def subscribed(self, heard: Heard) -> AbstractContextManager[None]:
         """Call `heard` at each announcement while the context lasts."""

@@ -15,6 +15,7 @@ from domain.ports.cache_mark import CacheMark
 from domain.ports.clock import Clock
 from domain.ports.courier import Courier
 from domain.ports.fast_stops import FastStops
+from domain.ports.held_stops import HeldStops
 from domain.ports.instruments import Instruments
 from domain.ports.logins import Logins
 from domain.ports.membership import ListenerState, Membership
@@ -48,6 +49,7 @@ __all__ = [
     "Courier",
     "Digest",
     "FastStops",
+    "HeldStops",
     "Instruments",
     "ListenerState",
     "Logins",

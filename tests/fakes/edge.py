@@ -200,6 +200,8 @@ class MemoryPrices:
 class NoNews:
     """Announces nothing: timelines are looked at in turns only."""
 
+    dropped = 0
+
     @contextmanager
     def subscribed(self, heard: Heard) -> Iterator[None]:
         yield

@@ -9,6 +9,7 @@ from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.other_hands import HAND_BUGS
+from tests.planted.own_keys import OWN_KEY_BUGS
 from tests.planted.paper import PAPER_BUGS
 from tests.planted.people import PEOPLE_BUGS
 from tests.planted.ports import PORT_BUGS
@@ -34,6 +35,7 @@ BUGS: tuple[Bug, ...] = (
     *IDENTITY_BUGS,
     *DOOR_BUGS,
     *PRICE_BUGS,
+    *OWN_KEY_BUGS,
     *PAPER_BUGS,
     *PEOPLE_BUGS,
     *PORT_BUGS,

@@ -113,7 +113,7 @@ class Town:
 
 def body_of(mail: str) -> str:
     """Return a mail's text as its reader sees it."""
-    return str(message_from_string(mail, policy=policy.default).get_content())  # type: ignore[attr-defined]
+    return str(message_from_string(mail, policy=policy.default).get_content())
 
 
 @asynccontextmanager

@@ -58,11 +58,12 @@ async def notifier(database: str) -> AsyncIterator[PostgresEventNotifier]:
 
 async def woken(notifier: PostgresEventNotifier, stranger: asyncpg.Connection) -> None:
     """Return when a stream wakes at the news of its strategy, and only at that."""
-    strategy_id = uuid4()
-    async with notifier.of(strategy_id) as wakeup, asyncio.timeout(20):
-        while not wakeup._woken.is_set():
-            await say(stranger, EVENT_ADDED, str(strategy_id))
-            await asyncio.sleep(0.05)
+    strategy_id, heard = uuid4(), set[UUID | None]()
+    async with asyncio.timeout(20):
+        with notifier.subscribed(heard.add):
+            while strategy_id not in heard:
+                await say(stranger, EVENT_ADDED, str(strategy_id))
+                await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))

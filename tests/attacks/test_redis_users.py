@@ -9,6 +9,7 @@ import inspect
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from adapters.redis.last_prices import RedisLastPrices
 from adapters.redis.rate_limiter import Allowance, Limiter
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.redis.stop_queue import RedisStopQueue
+from adapters.secrets.stop_signatures import StopSignatures
 from domain.errors import CacheUnavailable
+from domain.hit_stop import HitStop
 from domain.ports import RuntimeUpdate
 from domain.strategy import Position, Status
 from local import valkey
@@ -39,6 +42,7 @@ from tests.integration.test_redis_cache import strategy
 from tests.valkey_process import ValkeyProcess
 
 PASSWORDS = {user: secrets.token_hex(24) for user in WITH_PASSWORD}
+SIGNATURES = StopSignatures("-" * 43)
 SOMEBODY = UUID("0198a7c2-3f5e-7d44-8c61-5b1f2a9e4c10")
 
 
@@ -79,7 +83,7 @@ async def as_worker(url: str) -> Sequence[str]:
     """Do all that a worker does."""
     cache, queue, mark = (
         RedisRuntimeCache.connect(url),
-        RedisStopQueue.connect(url, "w1"),
+        RedisStopQueue.connect(url, "w1", SIGNATURES),
         RedisMark.connect(url),
     )
     one = strategy()
@@ -91,7 +95,7 @@ async def as_worker(url: str) -> Sequence[str]:
     await cache.unlock(one.strategy_id, "w1")
     await cache.drop(one)
     await queue.take()  # makes the group
-    assert await queue.take() == [SOMEBODY]
+    assert [stop.strategy_id for stop in (await queue.take()).stops] == [SOMEBODY]
     assert await queue.waiting() == 0
     assert not await mark.stands()
     await mark.done(await mark.begin())
@@ -108,11 +112,11 @@ async def as_worker(url: str) -> Sequence[str]:
 
 async def as_listener(url: str) -> Sequence[str]:
     """Do all that a listener does."""
-    cache, stops = RedisRuntimeCache.connect(url), RedisFastStops.connect(url)
+    cache, stops = RedisRuntimeCache.connect(url), RedisFastStops.connect(url, SIGNATURES)
     await cache.ping()
     await cache.set_last_prices({SOMEBODY: Decimal("3600.5")})
     await stops.warm()
-    await stops.put([SOMEBODY])
+    await stops.put([HitStop(SOMEBODY, Decimal(3490), datetime.now(UTC))])
     await cache.close()
     await stops.close()
     return ["RedisRuntimeCache.set_last_prices", "RedisFastStops.*"]

@@ -207,7 +207,7 @@ async def test_false_members_in_redis_leave_no_stop_unwatched(store: Store, hous
     desk, run = await holding(store, house, "TCS")
     await house.start()
     async with Redis.from_url(house.valkey.url) as redis:
-        await redis.hset("listeners", mapping=FALSE)
+        await redis.hset("listeners", mapping=dict(FALSE))
 
     async def named() -> bool:
         async with store.read() as session:

@@ -62,7 +62,7 @@ class House:
         secret = sealed(SECRET, "secret") if kind is ChannelKind.WEBHOOK else None
         new = NewChannel(channel_id, kind, "shown", sealed(address, "address"), secret, tells)
         async with self.store.work() as session:
-            assert await Channels(session, self.user_id).add(new) is not None
+            assert await Channels(session, self.user_id).add(new, 5) is not None
         return channel_id
 
     async def happens(self, kind: str = "bought", words: str = "Bought 10 TCS.", **data: str) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -124,7 +124,8 @@ class Desk:
 
     async def sent(self, key: LegKey, attempt: int = 1, quantity: int = 10) -> Attempt:
         """Return an attempt of a leg, planned and claimed now."""
-        planned = await self.log.plan(key, TERMS, attempt, just_now())
+        terms = replace(TERMS, symbol=self.strategy.symbol)
+        planned = await self.log.plan(key, terms, attempt, just_now())
         reason = Reason.BUY if key.leg is Leg.ENTRY else Reason.SELL
         async with self._started_for(key):
             claim = await self.log.claim(planned, quantity, reason, just_now(), None)

@@ -83,7 +83,8 @@ class Desk:
     async def genuine(self, stop: HitStop) -> dict[str, str]:
         """Return the entry that the listener writes for a stop, read and taken away by the attacker."""
         await self.listener_puts(stop)
-        ((entry_id, event),) = await self.attacker.xrange(QUEUE)
+        entries: Any = await self.attacker.xrange(QUEUE)
+        ((entry_id, event),) = entries
         await self.attacker.xdel(QUEUE, entry_id)
         return dict(event)
 

@@ -21,7 +21,7 @@ from adapters.postgres.engine import Store
 from adapters.process.clock import SystemClock
 from adapters.temporal.connection import DATA_CONVERTER
 from domain.order import Leg, LegKey
-from domain.run import Adoption, EnterOrder, Release, StartRun, workflow_id
+from domain.run import Adoption, EnterOrder, Release, RunView, StartRun, workflow_id
 from domain.strategy import Outcome
 from tests.attacks.temporal_desk import Run, TemporalDesk
 from tests.store_rows import TERMS, write_start
@@ -203,9 +203,8 @@ async def test_users_take_turns_in_the_task_queue_and_sales_come_first(house: Te
     start = house.start()
     await write_start(house.store, start)
     await TemporalRuns(house.client, house.task_queue).start(start)
-    run = house.client.get_workflow_handle_for(
-        StrategyRun.run, workflow_id(start.strategy.strategy_id, start.plan.trading_day)
-    )
+    name = workflow_id(start.strategy.strategy_id, start.plan.trading_day)
+    run: Run = house.client.get_workflow_handle(name, result_type=RunView)
     async with asyncio.timeout(60):
         await in_phase(run, "holding")
     await run.signal("STOPLOSS", {"price": "1"})

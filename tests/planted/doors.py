@@ -96,14 +96,6 @@ DOOR_BUGS: tuple[Bug, ...] = (
         (QUEUE,),
     ),
     Bug(
-        "a signature holds for the strategy alone",
-        "A price that was signed once is changed to one that sells.",
-        "adapters/redis/stop_events.py",
-        "    return SEPARATOR.join(words)\n",
-        "    return SEPARATOR.join(words[:2])\n",
-        (QUEUE,),
-    ),
-    Bug(
         "an old event sells",
         "One that was read in Redis is put again an hour later, when the price is back.",
         "execution/fast_exits.py",

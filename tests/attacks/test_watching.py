@@ -169,7 +169,7 @@ async def test_a_crowd_of_false_members_has_the_newcomer_watch_everything(
             "SELECT n || '-ffffffff', 'ready', now() + interval '1 minute' FROM generate_series(1, 64) AS n"
         )
         await session.execute(text(f"INSERT INTO listeners {crowd}"))
-    with pytest.raises(StoreUnavailable, match="TooManyConnections|ConfigurationLimit|did not answer"):
+    with pytest.raises(StoreUnavailable, match="Postgres did not answer"):
         await members.renew("1700000000000-00000001", ListenerState.READY, 2)
 
 

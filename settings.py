@@ -240,7 +240,7 @@ class Settings(BaseSettings):
         return text
 
     def need_redis(self, process: str) -> str:
-        """Return the address of Redis for the API, the worker or the listener: its own, or everybody's.
+        """Return the address of Redis for the API, the worker or the listener: its own, or the one for all.
 
         Raises `MissingSetting`.
         """

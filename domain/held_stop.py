@@ -1,4 +1,4 @@
-"""Decides from which moment on a held stop counts as watched by nobody.
+"""Decides from which moment on a held stop counts as unwatched.
 
 Listeners say which stops they watch; a worker, the API and `stopwatch positions` read how long ago each held
 one was named last, by Postgres' clock. Redis has no part in it.
@@ -47,7 +47,7 @@ class HeldStop:
 
 
 def unwatched_alarm(stops: Sequence[HeldStop]) -> Alarm:
-    """Return the alarm for held stops that nobody watches; `stops` has at least one."""
+    """Return the alarm for held stops that no listener watches; `stops` has at least one."""
     since = min(stop.watched_at for stop in stops)
     names = ", ".join(f"{stop.exchange}:{stop.symbol} ×{stop.quantity}" for stop in stops[:MOST_NAMED])
     more = f" and {len(stops) - MOST_NAMED} more" if len(stops) > MOST_NAMED else ""

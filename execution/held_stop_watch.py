@@ -4,6 +4,7 @@ Each worker looks for itself, and needs nothing for it but Postgres.
 """
 
 import logging
+from datetime import timedelta
 from uuid import UUID
 
 from domain.errors import StoreUnavailable
@@ -11,6 +12,7 @@ from domain.held_stop import UNWATCHED_AFTER, unwatched_alarm, why_unwatched
 from domain.ports import Alerts, Clock, HeldStops
 
 LOOK_EVERY = 2.0
+_LATE = UNWATCHED_AFTER + timedelta(seconds=1)
 
 log = logging.getLogger("stops")
 
@@ -43,7 +45,8 @@ class HeldStopWatch:
         """Alarm for what is newly unwatched. Raises `StoreUnavailable`."""
         late = await self._stops.unwatched(UNWATCHED_AFTER)
         now = self._clock.now()
-        self.ill = why_unwatched(now - late[0].watched_at) if late else None
+        # Late by Postgres' clock, whatever this host's says of how long.
+        self.ill = why_unwatched(max(now - late[0].watched_at, _LATE)) if late else None
         new = [stop for stop in late if stop.strategy_id not in self._told]
         if mended := self._told - {stop.strategy_id for stop in late}:
             log.info("%d held stops are watched again, or held no more", len(mended))

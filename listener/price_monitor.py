@@ -143,7 +143,7 @@ class PriceMonitor:
 
     @property
     def watching(self) -> Collection[UUID]:
-        """Return the strategies whose armed triggers are being judged; none while the looks stand still."""
+        """Return the strategies whose armed triggers are being judged; none while the looks have stopped."""
         if self._clock.monotonic() - self._looked_at > JUDGED_WITHIN:
             return ()
         return [watched.strategy_id for watched in self._held()]

@@ -6,9 +6,9 @@
     listener  runtime:*                              runtime:*, queue:orders (adds)   its own scripts
     operator  everything                             everything                       a person's, no process'
     health    nothing                                nothing                          PING, without a password
-    default   off: whoever names no user is refused
+    default   off: a client without a user is refused
 
-Nobody but the listener and the operator adds to `queue:orders`: what is added there sells. The keys' names
+Only the listener and the operator add to `queue:orders`: what is added there sells. The keys' names
 are those of `adapters/redis/keys.py`; tests/attacks/test_redis_users.py runs the adapters as these users, so
 that a command that is missing here names itself.
 

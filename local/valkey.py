@@ -15,7 +15,7 @@ from local.start_errors import ProcessFailed
 def spec(
     data: DataDir, port: int, environment: dict[str, str], passwords: Mapping[str, str] | None = None
 ) -> ProcessSpec:
-    """Describe the server; `passwords` are those of its users. Without them everybody may do everything."""
+    """Describe the server; `passwords` are those of its users. Without them any client may do everything."""
     users = data.directory("redis") / "users.acl"
     if passwords is not None:
         write_secret(users, access_list(passwords))

@@ -10,7 +10,7 @@ from sqlalchemy import Row, text
 from adapters.postgres.engine import Store
 from domain.held_stop import HeldStop
 
-AT_ONCE = 1000
+NAMED_TOGETHER = 1000
 """Stops named in one statement."""
 MOST = 200
 """Unwatched stops of one look: the longest first."""
@@ -36,9 +36,9 @@ class PostgresHeldStops:
     async def name(self, strategy_ids: Collection[UUID]) -> None:
         """Say that these are watched now, a thousand a statement."""
         ids = sorted(strategy_ids)
-        for start in range(0, len(ids), AT_ONCE):
+        for start in range(0, len(ids), NAMED_TOGETHER):
             async with self._store.statement() as connection:
-                await connection.execute(_NAME, {"ids": ids[start : start + AT_ONCE]})
+                await connection.execute(_NAME, {"ids": ids[start : start + NAMED_TOGETHER]})
 
     async def unwatched(self, longer_than: timedelta) -> Sequence[HeldStop]:
         """Return the held stops that no listener has named for so long, the longest first."""

@@ -28,8 +28,9 @@ _LEAVES = text("SELECT listener_leaves(:who)")
 class PostgresMembers:
     """Implements `domain.ports.Membership`. The store is its own: a beat waits for no other statement."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._store = store
+        self._answer_seconds = answer_seconds
         self._abandoned: set[asyncio.Future[Any]] = set()
 
     async def renew(self, member: str, state: ListenerState, seconds: float) -> Mapping[str, ListenerState]:
@@ -45,7 +46,7 @@ class PostgresMembers:
     async def _answered(self, statement: Any, words: dict[str, Any]) -> Any:
         asking = asyncio.ensure_future(self._ask(statement, words))
         try:
-            await asyncio.wait({asking}, timeout=ANSWER_SECONDS)
+            await asyncio.wait({asking}, timeout=self._answer_seconds)
         finally:
             self._let_go(asking)
         if not asking.done():

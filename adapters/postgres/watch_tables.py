@@ -1,4 +1,4 @@
-"""Maps the tables of what listeners say: who of them lives, and which stops they watch.
+"""Maps the tables of what listeners say: which of them live, and which stops they watch.
 
 Both are UNLOGGED: nothing in them is true for longer than a minute. Functions of the owner's write them.
 """

@@ -161,7 +161,7 @@ async def test_each_role_may_call_the_functions_its_process_needs(house: House) 
             role
             for role in ROLES
             if await owner.fetchval(
-                "SELECT has_function_privilege($1, $2, 'EXECUTE')", house.names[role], row["oid"]
+                "SELECT has_function_privilege($1, $2::oid, 'EXECUTE')", house.names[role], row["oid"]
             )
         }
         for row in rows

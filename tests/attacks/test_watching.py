@@ -133,14 +133,16 @@ async def listener(database: str) -> AsyncIterator[Store]:
 
 
 async def test_a_lease_of_a_year_lasts_a_minute(store: Store, listener: Store) -> None:
-    await PostgresMembers(listener).renew("0000000000000-ffffffff", ListenerState.READY, 365 * 86400)
+    await PostgresMembers(listener, answer_seconds=30).renew(
+        "0000000000000-ffffffff", ListenerState.READY, 365 * 86400
+    )
     async with store.read() as session:
         left = await session.scalar(text("SELECT max(until - clock_timestamp()) FROM listeners"))
     assert timedelta(seconds=0) < left <= timedelta(seconds=60)
 
 
 async def test_a_lease_that_has_ended_is_believed_by_nobody(store: Store, listener: Store) -> None:
-    members = PostgresMembers(listener)
+    members = PostgresMembers(listener, answer_seconds=30)
     for false in FALSE:
         await members.renew(false, ListenerState.READY, 60)
     async with store.work() as session:
@@ -151,18 +153,23 @@ async def test_a_lease_that_has_ended_is_believed_by_nobody(store: Store, listen
 
 @pytest.mark.parametrize("lasts", [float("inf"), float("nan"), -5.0])
 async def test_a_lease_without_a_length_has_an_end(store: Store, listener: Store, lasts: float) -> None:
-    await PostgresMembers(listener).renew("one", ListenerState.READY, lasts)
+    await PostgresMembers(listener, answer_seconds=30).renew("one", ListenerState.READY, lasts)
     async with store.read() as session:
         left = await session.scalar(text("SELECT max(until - clock_timestamp()) FROM listeners"))
     assert left <= timedelta(seconds=60)
 
 
-async def test_a_crowd_of_false_members_has_the_newcomer_watch_everything(listener: Store) -> None:
+async def test_a_crowd_of_false_members_has_the_newcomer_watch_everything(
+    store: Store, listener: Store
+) -> None:
     """The newcomer is refused, which to it is as if Postgres were away (`listener.shards`)."""
-    members = PostgresMembers(listener)
-    for number in range(64):
-        await members.renew(f"{number:013d}-ffffffff", ListenerState.READY, 60)
-    with pytest.raises(StoreUnavailable):
+    members = PostgresMembers(listener, answer_seconds=30)
+    async with store.work() as session:
+        crowd = (
+            "SELECT n || '-ffffffff', 'ready', now() + interval '1 minute' FROM generate_series(1, 64) AS n"
+        )
+        await session.execute(text(f"INSERT INTO listeners {crowd}"))
+    with pytest.raises(StoreUnavailable, match="Postgres did not answer"):
         await members.renew("1700000000000-00000001", ListenerState.READY, 2)
 
 

@@ -17,7 +17,7 @@ NOWHERE = "postgresql://nobody:nothing@127.0.0.1:1/nowhere"
 
 @pytest.fixture
 def in_postgres(store: Store) -> PostgresMembers:
-    return PostgresMembers(store)
+    return PostgresMembers(store, answer_seconds=30)
 
 
 @pytest.fixture

@@ -177,8 +177,8 @@ class RunExit:
         if self._went_off_books or (self._sales and self._day.held):
             keeps = self._ways_out and self._day.keeps
             await self.find_out(policies.KEEP_WITHIN if keeps else policies.SQUARE_WITHIN)
-        if self._start.version >= 4 and self._day.held and self._day.keeps:
-            await self.look(policies.KEEP_WITHIN)  # "kept" is said of shares that are there
+        if self._start.version >= 4 and self._day.held and self._day.keeps and self._start.release is None:
+            await self.look(policies.LOOK_BEFORE_KEEP)  # "kept" is said of shares that are there
 
     async def _sell(self) -> None:
         reason = self._day.exit_reason

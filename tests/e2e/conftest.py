@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.e2e.product import Product
@@ -27,6 +28,16 @@ async def trader(product: Product) -> AsyncIterator[Trader]:
         yield someone
     finally:
         await someone.http.aclose()
+
+
+@pytest.fixture
+async def calm(product: Product) -> AsyncIterator[None]:
+    """TCS at a price above every stop of these tests, before and after: files share the product."""
+    await product.paper("/_paper/price", symbol="TCS", price=3550)
+    yield
+    await product.paper("/_paper/price", symbol="TCS", price=3550)
+    async with httpx.AsyncClient(base_url=product.endpoints["paper"]) as paper:
+        await paper.delete("/_paper/faults")
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ async def test_bought_when_a_dead_login_is_renewed_within_the_missed_rule(trader
     strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=15))
     await trader.start(strategy_id)
     await fault(trader, "token_expired")
-    await pass_by(buy_at, 2)
+    await pass_by(buy_at, 1)
     await renew_login(trader)
     ended = await trader.until(strategy_id, status="stopped")
     assert ended["outcome"] == "sold", ended

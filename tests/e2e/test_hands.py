@@ -1,7 +1,7 @@
 """The account is not ours alone: the user trades the same shares in the broker's own app."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,8 @@ from redis.asyncio import Redis
 
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
+
+pytestmark = pytest.mark.usefixtures("calm")
 
 
 async def by_hand(trader: Trader, action: str, **what: object) -> dict[str, Any]:
@@ -54,14 +56,6 @@ async def holding(trader: Trader, hold: float, **changes: object) -> tuple[str, 
     await trader.start(strategy_id)
     await trader.until(strategy_id, phase="holding")
     return strategy_id, sell_at
-
-
-@pytest.fixture(autouse=True)
-async def _prices(product: Product) -> AsyncIterator[None]:
-    await product.paper("/_paper/price", symbol="TCS", price=3550)
-    yield
-    async with httpx.AsyncClient(base_url=product.endpoints["paper"]) as paper:
-        await paper.delete("/_paper/faults")
 
 
 async def fall(product: Product, symbol: str = "TCS", price: float = 2990) -> None:
@@ -202,13 +196,16 @@ async def test_a_stop_hit_in_the_first_instants_after_the_fill_ends_the_run(
     product: Product, trader: Trader
 ) -> None:
     symbols = ("INFY", "SBIN", "ITC", "WIPRO", "TITAN", "CIPLA", "NTPC", "ONGC")
-    buy_at = await soon(10, length=180)
-    started = {}
-    for symbol in symbols:
+    buy_at = await soon(20, length=180)
+
+    async def begin(symbol: str) -> str:
         await product.paper("/_paper/price", symbol=symbol, price=1000)
         words = {"symbol": symbol, "stop_loss": 950, "quantity": 1, "product": "MIS"}
-        started[symbol] = await trader.create(buy_at, buy_at + timedelta(seconds=120), **words)
-        await trader.start(started[symbol])
+        strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=120), **words)
+        await trader.start(strategy_id)
+        return strategy_id
+
+    started = dict(zip(symbols, await asyncio.gather(*map(begin, symbols)), strict=True))
     for number, symbol in enumerate(symbols):
         falls_in = buy_at.timestamp() - time.time() + 0.02 + 0.03 * number
         points = [[falls_in, 1000], [falls_in + 0.01, 940]]

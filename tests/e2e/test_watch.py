@@ -3,7 +3,6 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,8 @@ from tests.e2e.test_hands import assert_closed_outside, by_hand, fall, net
 from tests.e2e.trader import Trader, soon
 from tests.paper_process import PaperProcess
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.proof, pytest.mark.usefixtures("calm")]
 """Readings are half a minute apart: too long for `make test`."""
-
-
-@pytest.fixture(autouse=True)
-async def _prices(product: Product) -> AsyncIterator[None]:
-    await product.paper("/_paper/price", symbol="TCS", price=3550)
-    yield
-    async with httpx.AsyncClient(base_url=product.endpoints["paper"]) as paper:
-        await paper.delete("/_paper/faults")
 
 
 async def holding(trader: Trader, ahead: float = 3, **changes: object) -> str:

@@ -3,16 +3,18 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.e2e.product import Product
 from tests.e2e.test_hands import fall, holding, net
 from tests.e2e.trader import Trader
 
+pytestmark = pytest.mark.usefixtures("calm")
+
 
 async def test_the_users_own_order_is_named_and_the_sale_leaves_when_it_is_gone(
     product: Product, trader: Trader
 ) -> None:
-    await product.paper("/_paper/price", symbol="TCS", price=3550)
     strategy_id, _ = await holding(trader, 150, product="CNC")
     account = trader.account
     headers = {"Authorization": f"token {account['api_key']}:{account['access_token']}"}
@@ -40,7 +42,6 @@ async def test_the_users_own_order_is_named_and_the_sale_leaves_when_it_is_gone(
 async def test_a_sale_that_its_user_must_authorise_leaves_on_their_word(
     product: Product, trader: Trader
 ) -> None:
-    await product.paper("/_paper/price", symbol="TCS", price=3550)
     strategy_id, _ = await holding(trader, 150, product="CNC")
     of_theirs = {"user_id": trader.account["user_id"], "side": "SELL"}
     await product.paper("/_paper/faults", kind="authorise_428", match=of_theirs, count=1000)

@@ -206,9 +206,9 @@ header_values = st.one_of(
     st.sampled_from(
         [b"", b"0", b"-1", b"9" * 30, b"1" * 4000, b"\xff\xfe", b"\xd9\xa3", b"::1%x", b"gzip", b"*"]
     ),
-    st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f"), max_size=30).map(
-        lambda word: word.encode("latin-1")
-    ),
+    st.text(
+        st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f"), min_size=1, max_size=30
+    ).map(lambda word: word.encode("latin-1")),
 )
 
 

@@ -286,6 +286,11 @@ def answer_of(game: Game, request: httpx.Request) -> httpx.Response:
 def judge(game: Game, caller: Person, method: str, path: str, request: httpx.Request) -> None:
     """Send a call and fail for a 5xx, an answer that is not in the document, and another's id."""
     answer = answer_of(game, request)
+    for _ in range(5):
+        if answer.status_code != 503:
+            break
+        time.sleep(1)  # a busy machine's Postgres did not answer in time: what says so again is a fault
+        answer = answer_of(game, request)
     said = f"{method.upper()} {request.url.raw_path[:200]!r} {answer.status_code} {answer.text[:300]}"
     game.played += 1
     game.statuses.add(answer.status_code)

@@ -39,10 +39,8 @@ def create_app(deps: Dependencies) -> FastAPI:
     )
     app.state.deps = deps
     app.state.metrics = Metrics()
-    app.state.streams = OpenStreams(deps.bounds)
-    app.state.live_timelines = LiveTimelines(
-        deps.store, deps.event_notifier, deps.revoked_logins, deps.clock, deps.look_every_seconds
-    )
+    app.state.streams = OpenStreams(deps)
+    app.state.live_timelines = LiveTimelines(deps)
     app.state.metrics.show_dropped(lambda: deps.event_notifier.dropped)
     for routes in (
         auth_routes,
@@ -60,7 +58,7 @@ def create_app(deps: Dependencies) -> FastAPI:
         app.include_router(routes.router)
     errors.install(app)
     openapi.complete(app)
-    app.add_middleware(StreamGate, streams=app.state.streams, tokens=deps.tokens)
+    app.add_middleware(StreamGate, streams=app.state.streams, deps=deps)
     if deps.cors_origins:
         app.add_middleware(
             CORSMiddleware,

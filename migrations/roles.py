@@ -25,7 +25,9 @@ from migrations.schema import TURNS
 _AUDIT = "INSERT (user_id, role, actor, action, object, reason, ip, agent, version) ON audit"
 GRANTS: dict[str, tuple[str, ...]] = {
     "api": (
-        "SELECT, INSERT (user_id, email, password_hash), UPDATE (password_hash), DELETE ON users",
+        "SELECT, INSERT (user_id, email, password_hash) ON users",
+        # An account is deleted by taking from it what is personal: its row stays.
+        "UPDATE (email, password_hash, verified_at, deleted_at), DELETE ON users",
         "SELECT, INSERT, UPDATE, DELETE ON logins, sessions, broker_keys",
         "SELECT, INSERT, UPDATE, DELETE ON second_factors, recovery_codes",
         "SELECT, INSERT, DELETE ON ended_logins",

@@ -14,9 +14,8 @@ from uuid import UUID
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.dependencies import Dependencies
 from api.http.errors import problem_of, response
-from services.auth.tokens import Tokens
-from services.bounds import Bounds
 from services.errors import ServiceError, TooMany, TryLater, Unauthorized
 
 AGAIN_SECONDS = 30
@@ -26,16 +25,17 @@ _STREAM = re.compile(r"/events|/strategy/[^/]+/events")
 class OpenStreams:
     """Counts the open streams of a process."""
 
-    def __init__(self, bounds: Bounds) -> None:
-        self._bounds = bounds
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
         self._of: Counter[UUID] = Counter()
         self.in_all = 0
 
     def refusal(self, user_id: UUID) -> ServiceError | None:
         """Return why the user may open no further stream, None where they may."""
-        if self._of[user_id] >= self._bounds.streams:
-            return _too_many(self._bounds.streams)
-        if self.in_all >= self._bounds.streams_in_all:
+        bounds = self._deps.bounds
+        if self._of[user_id] >= bounds.streams:
+            return _too_many(bounds.streams)
+        if self.in_all >= bounds.streams_in_all:
             words = "There are too many event streams at the moment. Read the timeline, or try again."
             return TryLater(words, "too_many_streams", AGAIN_SECONDS)
         return None
@@ -57,10 +57,10 @@ class OpenStreams:
 class StreamGate:
     """The layer around the app that lets event streams in; all other requests pass."""
 
-    def __init__(self, app: ASGIApp, streams: OpenStreams, tokens: Tokens) -> None:
+    def __init__(self, app: ASGIApp, streams: OpenStreams, deps: Dependencies) -> None:
         self._app = app
         self._streams = streams
-        self._tokens = tokens
+        self._deps = deps
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         user_id = self._user_of_stream(scope)
@@ -84,7 +84,7 @@ class StreamGate:
         if word.lower() != "bearer":
             return None
         try:
-            return self._tokens.caller(token.strip()).user_id
+            return self._deps.tokens.caller(token.strip()).user_id
         except Unauthorized:
             return None
 

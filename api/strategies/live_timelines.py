@@ -4,7 +4,7 @@
 |---|---|
 | a stream begins | its timeline from its Last-Event-ID on, a page at a time; `OPENING` streams at once |
 | Postgres announces a line | the timelines of that line's user, once for all of their streams |
-| every `look_every` seconds | each user's timelines in turn, with pauses: announcements may be lost |
+| every `look_every_seconds` | each user's timelines in turn, with pauses: announcements may be lost |
 | a stream is slow | nothing for it: what is no longer in memory when its client takes more it reads itself |
 
 A read is one user's, because the API's role sees one user's rows at a time. A timeline keeps its newest
@@ -22,12 +22,9 @@ from uuid import UUID
 
 import structlog
 
-from adapters.postgres.engine import Store
 from adapters.postgres.read_models import EventRecord, TimelineReader
-from api.http.ports import EventNotifier
+from api.dependencies import Dependencies
 from domain.errors import StoreUnavailable
-from domain.ports import Clock
-from services.auth.revoked_logins import RevokedLogins
 from services.auth.tokens import Caller
 
 BATCH = 100
@@ -103,14 +100,8 @@ class Follower:
 class LiveTimelines:
     """The timelines that are followed in this process; it reads while there is one."""
 
-    def __init__(
-        self, store: Store, notifier: EventNotifier, logins: RevokedLogins, clock: Clock, look_every: float
-    ) -> None:
-        self._store = store
-        self._notifier = notifier
-        self._logins = logins
-        self._clock = clock
-        self._look_every = look_every
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
         self._by_strategy: dict[UUID, Timeline] = {}
         self._by_user: dict[UUID, dict[UUID, Timeline]] = {}
         self._locks: dict[UUID, asyncio.Lock] = {}
@@ -143,10 +134,10 @@ class LiveTimelines:
 
     async def ended(self, caller: Caller) -> bool:
         """Tell whether the caller's token has expired or their login has ended."""
-        if self._clock.now() >= caller.expires_at:
+        if self._deps.clock.now() >= caller.expires_at:
             return True
         try:
-            return await self._logins.has(caller.login_id)
+            return await self._deps.revoked_logins.has(caller.login_id)
         except StoreUnavailable:
             return False  # while Postgres is away there is nothing to read here either
 
@@ -164,7 +155,7 @@ class LiveTimelines:
         if held is not None:
             return held[:BATCH], False
         try:
-            async with self.turns, self._store.read(timeline.user_id) as session:
+            async with self.turns, self._deps.store.read(timeline.user_id) as session:
                 return await self._read(TimelineReader(session, timeline.user_id), follower)
         except StoreUnavailable:
             follower.caught_up = False
@@ -184,7 +175,7 @@ class LiveTimelines:
     def _begin(self) -> None:
         if self._running is None:
             self._running = ExitStack()
-            self._running.enter_context(self._notifier.subscribed(self._heard))
+            self._running.enter_context(self._deps.event_notifier.subscribed(self._heard))
             for work in (self._round, self._watch_logins, *[self._follow_news] * READERS):
                 self._running.callback(asyncio.create_task(_kept_up(work)).cancel)
 
@@ -224,7 +215,7 @@ class LiveTimelines:
                 at = loop.time()
                 await self._look(user_id)
                 await asyncio.sleep(REST * (loop.time() - at))
-            await asyncio.sleep(max(0.0, began + self._look_every - loop.time()))
+            await asyncio.sleep(max(0.0, began + self._deps.look_every_seconds - loop.time()))
 
     async def _watch_logins(self) -> None:
         """Wake the streams that are to end, and those that could not read."""
@@ -233,7 +224,7 @@ class LiveTimelines:
                 for follower in list(timeline.followers):
                     if not follower.caught_up or await self.ended(follower.caller):
                         follower.wake()
-            await asyncio.sleep(self._look_every)
+            await asyncio.sleep(self._deps.look_every_seconds)
 
     async def _look(self, user_id: UUID) -> None:
         async with self._locks.setdefault(user_id, asyncio.Lock()):
@@ -241,7 +232,7 @@ class LiveTimelines:
             if not known:
                 return
             with suppress(StoreUnavailable):
-                async with self._store.read(user_id) as session:
+                async with self._deps.store.read(user_id) as session:
                     reader = TimelineReader(session, user_id)
                     newest = await reader.last_ids(known)
                     for strategy_id, before in known.items():

@@ -44,6 +44,9 @@ MAY = {
     "notice_channels": ("SIUD", "SU", ""),
     "notices": ("SI", "SIUD", ""),
     "notice_cursor": ("", "SU", ""),
+    "account_mails": ("I", "SUD", ""),
+    "mail_tokens": ("SD", "SID", ""),
+    "mail_state": ("S", "SU", ""),
     "account_reads": ("", "SIUD", ""),
     "quote_turns": ("", "SIU", ""),
     "workers": ("S", "SIUD", ""),
@@ -67,6 +70,7 @@ NOBODY = ("TRUNCATE", "REFERENCES", "TRIGGER")
 MAY_CALL = {
     "acting_user": set(ROLES),
     "sent_lately": {"worker"},
+    "erase_audit": {"api"},
     "account_moved": {"listener"},
     "listener_beat": {"listener"},
     "listener_leaves": {"listener"},

@@ -127,7 +127,7 @@ class Person:
     cursors: list[str] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(repr=False)
 class Game:
     """The app, its document and the two who play."""
 
@@ -206,9 +206,9 @@ header_values = st.one_of(
     st.sampled_from(
         [b"", b"0", b"-1", b"9" * 30, b"1" * 4000, b"\xff\xfe", b"\xd9\xa3", b"::1%x", b"gzip", b"*"]
     ),
-    st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f"), max_size=30).map(
-        lambda word: word.encode("latin-1")
-    ),
+    st.text(
+        st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f"), min_size=1, max_size=30
+    ).map(lambda word: word.encode("latin-1")),
 )
 
 
@@ -219,10 +219,15 @@ def calls(draw: st.DrawFn, game: Game) -> tuple[Person, str, str, httpx.Request]
     path = draw(st.sampled_from(sorted(game.document["paths"])))
     method = draw(st.sampled_from(sorted(game.document["paths"][path])))
     call = game.document["paths"][path][method]
-    ids = sorted(caller.ids)[:8] + sorted(other.ids)[:8] + [str(uuid4())]
+    ids = [*sorted(caller.ids), *sorted(other.ids), str(uuid4())]
+
+    def some_known_id() -> str:
+        # By a number of always the same range: what was shown so far must not shape what is drawn.
+        return ids[draw(st.integers(0, 999)) % len(ids)]
+
     way = path
     for name in re.findall(r"{(\w+)}", path):
-        some_id = draw(st.sampled_from(ids))
+        some_id = some_known_id()
         odd = draw(st.sampled_from(ODD_IDS)) if draw(st.integers(0, 2)) == 0 else some_id
         way = way.replace(f"{{{name}}}", quote(odd % some_id if "%s" in odd else odd, safe="%"))
     cursors = [
@@ -250,7 +255,7 @@ def calls(draw: st.DrawFn, game: Game) -> tuple[Person, str, str, httpx.Request]
         title = call["requestBody"]["content"]["application/json"]["schema"]["title"]
         example = dict(REQUESTS[title])
         if "strategy_id" in example:
-            example["strategy_id"] = draw(st.sampled_from(ids))
+            example["strategy_id"] = some_known_id()
         if title == "StrategyIn":
             example |= STRATEGY
         content = draw(bodies(example))
@@ -281,6 +286,11 @@ def answer_of(game: Game, request: httpx.Request) -> httpx.Response:
 def judge(game: Game, caller: Person, method: str, path: str, request: httpx.Request) -> None:
     """Send a call and fail for a 5xx, an answer that is not in the document, and another's id."""
     answer = answer_of(game, request)
+    for _ in range(5):
+        if answer.status_code != 503:
+            break
+        time.sleep(1)  # a busy machine's Postgres did not answer in time: what says so again is a fault
+        answer = answer_of(game, request)
     said = f"{method.upper()} {request.url.raw_path[:200]!r} {answer.status_code} {answer.text[:300]}"
     game.played += 1
     game.statuses.add(answer.status_code)

@@ -12,7 +12,7 @@ TENANT_BUGS: tuple[Bug, ...] = (
         "streams have no bound",
         "One account opens two thousand, and the others wait for each read.",
         "api/http/stream_gate.py",
-        "if self._of[user_id] >= self._bounds.streams:",
+        "if self._of[user_id] >= bounds.streams:",
         "if self._of[user_id] < 0:",
         (f"{NOISY}::test_streams_beyond_the_bound_are_refused_before_anything_is_read",),
     ),

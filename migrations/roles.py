@@ -27,7 +27,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "api": (
         "SELECT, INSERT (user_id, email, password_hash) ON users",
         # An account is deleted by taking from it what is personal: its row stays.
-        "UPDATE (email, password_hash, verified_at, deleted_at), DELETE ON users",
+        "UPDATE (password_hash, verified_at, deleted_at), DELETE ON users",
         "SELECT, INSERT, UPDATE, DELETE ON logins, sessions, broker_keys",
         "SELECT, INSERT, UPDATE, DELETE ON second_factors, recovery_codes",
         "SELECT, INSERT, DELETE ON ended_logins",
@@ -55,8 +55,9 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, DELETE ON mail_tokens",
         "SELECT ON audit",
         _AUDIT,
-        # Of the acting user's own lines, once that account is deleted.
+        # Of the acting user's own lines and address, once that account is deleted.
         "EXECUTE ON FUNCTION erase_audit()",
+        "EXECUTE ON FUNCTION erase_address()",
         # An age, for its readiness.
         "EXECUTE ON FUNCTION longest_unwatched()",
     ),

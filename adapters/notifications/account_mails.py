@@ -6,7 +6,7 @@ from adapters.notifications.mail import Mailer
 from adapters.postgres.account_mails import ClaimedMail, PostgresAccountMails
 from domain.account_mail import link_of, words_of
 
-AT_ONCE = 2
+MAILS_AT_ONCE = 2
 """As many as the mailer sends at one time."""
 
 
@@ -26,7 +26,7 @@ class MailedAccounts:
     async def send_due(self) -> None:
         """Send what is due. Where mails cannot be sent, they are left to a worker that can."""
         if self._sends and await self._mails.any_due():
-            await asyncio.gather(*(self._send(mail) for mail in await self._mails.claim(AT_ONCE)))
+            await asyncio.gather(*(self._send(mail) for mail in await self._mails.claim(MAILS_AT_ONCE)))
 
     @property
     def _sends(self) -> bool:

@@ -18,12 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.account_mail_tables import AccountMailRow, MailState, MailTokenRow
 from adapters.postgres.audit import audit
 from adapters.postgres.engine import Store, act_as, set_for_now
+from adapters.postgres.outbox import NOW
 from adapters.postgres.user_tables import User
 from domain.account_mail import MAIL_KEPT, TOKEN_LIVES, AskedMail, MailPurpose, mail_to_send
 from domain.audit import Action, AuditLine, Role
 from domain.notification import Delivery, NotificationStatus, settled
 
-_NOW = func.clock_timestamp()
 _ASK = text("INSERT INTO account_mails (email, purpose) VALUES (:email, :purpose)")
 """Not the table's own insert: that asks for the new row's key, and the API may not read it."""
 _TOKEN_BYTES = 32
@@ -84,7 +84,7 @@ def _good(token_hash: bytes, purpose: MailPurpose) -> tuple[Any, ...]:
     return (
         MailTokenRow.token_hash == token_hash,
         MailTokenRow.purpose == purpose.value,
-        MailTokenRow.expires_at > _NOW,
+        MailTokenRow.expires_at > NOW,
     )
 
 
@@ -139,18 +139,18 @@ class PostgresAccountMails:
         change = (
             update(AccountMailRow)
             .where(AccountMailRow.mail_id == mail.mail_id, AccountMailRow.attempts == mail.attempts)
-            .values(status=end.status, due_at=_NOW + (end.pause or timedelta()))
+            .values(status=end.status, due_at=NOW + (end.pause or timedelta()))
         )
         async with self._store.work() as session:
             await session.execute(change)
 
     async def forget(self) -> None:
         """Delete mails of more than an hour ago, and tokens that are good no more."""
-        old = func.coalesce(AccountMailRow.claimed_at, AccountMailRow.asked_at) < _NOW - MAIL_KEPT
+        old = func.coalesce(AccountMailRow.claimed_at, AccountMailRow.asked_at) < NOW - MAIL_KEPT
         async with self._store.work() as session:
             await session.execute(delete(AccountMailRow).where(old, _OLD))
             # Without asking which they were: the worker reads no token's hash.
-            expired = delete(MailTokenRow).where(MailTokenRow.expires_at < _NOW)
+            expired = delete(MailTokenRow).where(MailTokenRow.expires_at < NOW)
             await session.execute(expired.execution_options(synchronize_session=False))
 
 
@@ -164,7 +164,7 @@ async def _decided(session: AsyncSession, row: AccountMailRow) -> ClaimedMail | 
         row.status = NotificationStatus.FAILED
         return None
     row.status, row.sent_as, row.attempts = NotificationStatus.SENDING, purpose.value, row.attempts + 1
-    row.claimed_at = await session.scalar(select(_NOW))
+    row.claimed_at = await session.scalar(select(NOW))
     token = await _new_token(session, user.user_id, row.email, purpose)
     await session.flush()
     if purpose is MailPurpose.RESET:
@@ -185,7 +185,7 @@ async def _new_token(session: AsyncSession, user_id: UUID, email: str, purpose: 
             user_id=user_id,
             purpose=purpose.value,
             email=email,
-            expires_at=_NOW + lives,
+            expires_at=NOW + lives,
         )
     )
     return token
@@ -194,7 +194,7 @@ async def _new_token(session: AsyncSession, user_id: UUID, email: str, purpose: 
 def _due(most: int) -> Any:
     return (
         select(AccountMailRow)
-        .where(AccountMailRow.status == NotificationStatus.WAITING, AccountMailRow.due_at <= _NOW, ~_OLD)
+        .where(AccountMailRow.status == NotificationStatus.WAITING, AccountMailRow.due_at <= NOW, ~_OLD)
         .order_by(AccountMailRow.due_at)
         .limit(most)
     )
@@ -205,8 +205,8 @@ def _sent_lately(row: AccountMailRow) -> Any:
         AccountMailRow.email == row.email,
         AccountMailRow.mail_id != row.mail_id,
         AccountMailRow.sent_as.in_([purpose.value for purpose in TOKEN_LIVES]),
-        AccountMailRow.claimed_at > _NOW - MAIL_KEPT,
+        AccountMailRow.claimed_at > NOW - MAIL_KEPT,
     )
 
 
-_OLD = AccountMailRow.asked_at < _NOW - MAIL_KEPT
+_OLD = AccountMailRow.asked_at < NOW - MAIL_KEPT

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, delete, func, literal, select, update
+from sqlalchemy import CursorResult, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -138,12 +138,12 @@ class Accounts:
 
     async def erase(self, user_id: UUID) -> None:
         """Take from a user's row what is personal; the row stays as the pseudonym of orders and days."""
-        nobody = f"deleted {uuid4()}"  # no e-mail: nothing logs in by it, and the address is free again
         await self._session.execute(
             update(User)
             .where(User.user_id == user_id)
-            .values(email=nobody, password_hash="", verified_at=None, deleted_at=func.clock_timestamp())
+            .values(password_hash="", verified_at=None, deleted_at=func.clock_timestamp())
         )
+        await self._session.execute(_ERASE_ADDRESS)  # which no role may write
 
     async def still_has(self, user_id: UUID, password_hash: str) -> bool:
         """Tell whether this is still the password; it cannot change before the unit of work ends."""
@@ -224,6 +224,7 @@ class BrokerAccounts:
         return result.rowcount > 0
 
 
+_ERASE_ADDRESS = text("SELECT erase_address()")
 _ACCOUNT = (
     User.user_id,
     User.email,

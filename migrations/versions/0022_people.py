@@ -28,6 +28,15 @@ BEGIN
     PERFORM set_config('app.erasing', '', true);
 END $$
 """
+# No role may write an address: one that could would log in as anybody. What takes its place is no e-mail, so
+# that nothing logs in by it, and frees the address.
+ERASE_ADDRESS = """
+CREATE FUNCTION erase_address() RETURNS void LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, public, pg_temp AS $$
+    UPDATE public.users SET email = 'deleted ' || gen_random_uuid()
+    WHERE user_id = public.acting_user() AND deleted_at IS NOT NULL
+$$
+"""
 # As in 0007, but for what `erase_audit` does: no other field of a line changes, and no role but the owner,
 # as whom it runs, may update one at all.
 REFUSE = """
@@ -72,6 +81,8 @@ def upgrade() -> None:
     op.execute(REFUSE)
     op.execute(ERASE)
     op.execute("REVOKE ALL ON FUNCTION erase_audit() FROM PUBLIC")
+    op.execute(ERASE_ADDRESS)
+    op.execute("REVOKE ALL ON FUNCTION erase_address() FROM PUBLIC")
 
 
 def create_mails() -> None:
@@ -115,6 +126,7 @@ def create_tokens() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION erase_address()")
     op.execute("DROP FUNCTION erase_audit()")
     op.execute(BEFORE)
     for table in ("mail_state", "mail_tokens", "account_mails"):

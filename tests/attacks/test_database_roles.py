@@ -71,6 +71,7 @@ MAY_CALL = {
     "acting_user": set(ROLES),
     "sent_lately": {"worker"},
     "erase_audit": {"api"},
+    "erase_address": {"api"},
     "account_moved": {"listener"},
     "listener_beat": {"listener"},
     "listener_leaves": {"listener"},

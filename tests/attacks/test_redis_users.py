@@ -149,7 +149,12 @@ def methods() -> set[str]:
     modules = (cache_mark, fast_stops, last_prices, rate_limiter, runtime_cache, stop_queue)
     files = {Path(str(module.__file__)).stem for module in modules}
     room = Path(str(adapters.redis.__file__)).parent
-    assert {path.stem for path in room.glob("*.py")} - files == {"__init__", "connection", "keys", "stop_events"}
+    assert {path.stem for path in room.glob("*.py")} - files == {
+        "__init__",
+        "connection",
+        "keys",
+        "stop_events",
+    }
     return {
         f"{name}.{method}"
         for module in modules

@@ -214,7 +214,8 @@ async def test_false_members_in_redis_leave_no_stop_unwatched(store: Store, hous
     desk, run = await holding(store, house, "TCS")
     await house.start()
     async with Redis.from_url(house.valkey.url) as redis:
-        await redis.hset("listeners", mapping=dict(FALSE))
+        for member, word in FALSE.items():
+            await redis.hset("listeners", member, word)
 
     async def named() -> bool:
         async with store.read() as session:

@@ -23,7 +23,7 @@ from schemathesis.generation.meta import TestPhase
 from tests.api_world import KEYS, PASSWORD, STRATEGY
 from tests.served_app import Served
 
-EXAMPLES = 4
+EXAMPLES = 2
 LONG = pytest.param(
     int(os.environ.get("STOPWATCH_FUZZ_EXAMPLES", "20")), marks=[pytest.mark.proof, pytest.mark.timeout(1800)]
 )

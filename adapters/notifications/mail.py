@@ -28,7 +28,7 @@ from adapters.notifications.services import instantiated
 from domain.account_mail import MailWords
 from domain.notification import Arrival, Delivery
 
-ANSWER_SECONDS = 10.0
+SERVER_SECONDS = 10.0
 _REFUSED_FOR_GOOD = 500
 NO_MAIL = Delivery(Arrival.REFUSED, "This server sends no mail: STOPWATCH_MAIL_URL is not set.")
 _AWAY = Delivery(Arrival.NOT_YET, "The mail server could not be reached.")
@@ -79,7 +79,7 @@ class Mailer:
             return Delivery(Arrival.REFUSED, "Your e-mail address cannot be mailed from here.")
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(2 * ANSWER_SECONDS):
+            async with asyncio.timeout(2 * SERVER_SECONDS):
                 return await loop.run_in_executor(self._threads, self._sent, receiver, words)
         except TimeoutError:
             return _UNKNOWN
@@ -142,9 +142,11 @@ def _connected(server: _Server) -> smtplib.SMTP:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if server.security == "ssl":
-        made: smtplib.SMTP = smtplib.SMTP_SSL(server.host, server.port, timeout=ANSWER_SECONDS, context=context)
+        made: smtplib.SMTP = smtplib.SMTP_SSL(
+            server.host, server.port, timeout=SERVER_SECONDS, context=context
+        )
     else:
-        made = smtplib.SMTP(server.host, server.port, timeout=ANSWER_SECONDS)
+        made = smtplib.SMTP(server.host, server.port, timeout=SERVER_SECONDS)
     try:
         if server.security == "starttls":
             made.starttls(context=context)

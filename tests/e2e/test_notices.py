@@ -4,6 +4,8 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 from tests.receivers import Hook, hook

@@ -49,6 +49,7 @@ def _row(order: Order) -> dict[str, Any]:
         "tag": order.tag,
         "tradingsymbol": order.instrument.symbol,
         "transaction_type": order.side,
+        "product": order.product,
         "quantity": order.quantity,
         "status": order.status,
         "filled_quantity": order.filled,

@@ -21,7 +21,8 @@ from domain.timeline import EventKind
 _CLAIMS = text(
     """
 SELECT mine.strategy_id, mine.user_id, mine.start_id, mine.exchange, mine.symbol, mine.product, mine.status,
-    mine.bought_quantity, mine.sold_quantity, mine.baseline, mine.baseline_holdings,
+    mine.bought_quantity, mine.sold_quantity, greatest(mine.sold_quantity, lately.quantity) AS sold_in_all,
+    mine.baseline, mine.baseline_holdings,
     mine.missing_quantity, mine.missing_note, mine.oversold_quantity,
     mine.position = 'bought' AND NOT mine.kept AS holds,
     EXISTS (
@@ -31,8 +32,16 @@ SELECT mine.strategy_id, mine.user_id, mine.start_id, mine.exchange, mine.symbol
             AND sent.sent_at > statement_timestamp() - interval '1 day' AND sent.status IN ('sent', 'open')
     ) AS in_flight
 FROM strategies AS mine LEFT JOIN starts ON starts.start_id = mine.start_id
+    -- A START begins a round that has sold nothing: what the round before it sold is watched all the same.
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(gone.filled_quantity), 0) AS quantity FROM orders AS gone
+        WHERE gone.strategy_id = mine.strategy_id AND gone.leg = 'exit'
+            AND gone.filled_at > statement_timestamp() - CAST(:watched AS interval)
+            AND mine.status = 'running' AND mine.sold_quantity = 0
+            AND mine.started_at > statement_timestamp() - CAST(:watched AS interval)
+    ) AS lately
 WHERE mine.user_id = :user_id AND coalesce(starts.account, '') = :account
-    AND ((mine.position = 'bought' AND NOT mine.kept)
+    AND ((mine.position = 'bought' AND NOT mine.kept) OR lately.quantity > 0
         OR (mine.sold_quantity > 0 AND (mine.status = 'running'
             OR mine.stopped_at > statement_timestamp() - CAST(:watched AS interval)))
         OR (mine.oversold_quantity > 0
@@ -168,7 +177,7 @@ def _claim(row: Row[Any], account: str) -> Claim:
         start_id=row.start_id,
         terms=_terms(row, account),
         held=row.bought_quantity - row.sold_quantity if row.holds else 0,
-        sold=row.sold_quantity,
+        sold=row.sold_in_all,
         running=row.status == Status.RUNNING,
         in_flight=row.in_flight,
         baseline=row.baseline,

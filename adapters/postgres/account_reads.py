@@ -29,12 +29,22 @@ _HOLDERS = text(
     """
 WITH wanted AS MATERIALIZED (
     SELECT strategies.user_id, coalesce(starts.account, '') AS account,
-        max(coalesce(strategies.stopped_at + CAST(:settles AS interval), '-infinity')) AS since
+        max(CASE
+            WHEN strategies.stopped_at IS NOT NULL THEN strategies.stopped_at + CAST(:settles AS interval)
+            WHEN strategies.position = 'none' THEN strategies.started_at + CAST(:settles AS interval)
+            ELSE '-infinity' END) AS since
     FROM strategies LEFT JOIN starts ON starts.start_id = strategies.start_id
     WHERE (strategies.status = 'running' AND strategies.position = 'bought')
         OR (strategies.sold_quantity > 0
             AND strategies.stopped_at > statement_timestamp() - CAST(:watched AS interval)
             AND strategies.stopped_at < statement_timestamp() - CAST(:settles AS interval))
+        OR (strategies.status = 'running'
+            AND strategies.started_at > statement_timestamp() - CAST(:watched AS interval)
+            AND strategies.started_at < statement_timestamp() - CAST(:settles AS interval)
+            AND EXISTS (
+                SELECT FROM orders AS gone
+                WHERE gone.strategy_id = strategies.strategy_id AND gone.leg = 'exit'
+                    AND gone.filled_at > statement_timestamp() - CAST(:watched AS interval)))
     GROUP BY 1, 2
 ), made AS (
     INSERT INTO account_reads (user_id, account, next_at)

@@ -24,6 +24,9 @@ CREATED = 201
 TELLS = {"alert", "emergency", "waiting", "adopted", "late", "missed", "skipped"}
 UNREAD = "could not be read at the broker"
 
+DELETED = "a deleted strategy"
+"""Whose orders moved the account, and are judged no more: Postgres holds nothing of it."""
+
 Place = tuple[str, str, str]
 """An account, a symbol in it, and a product."""
 
@@ -141,7 +144,7 @@ def _shorts(case: Case) -> Iterator[_Short]:
             there += move.quantity
             if move.strategy is None:
                 taken = move.at if move.quantity < 0 else taken
-            elif move.quantity < 0 and there < 0 and taken:
+            elif move.quantity < 0 and there < 0 and taken and move.strategy != DELETED:
                 yield _Short(place, move, there, taken)
 
 
@@ -154,6 +157,11 @@ def _moves(case: Case) -> dict[Place, list[Move]]:
             side = 1 if row["transaction_type"] == "BUY" else -1
             move = Move(row["received_at"], side * row["filled_quantity"], strategy_id, row["tag"])
             found.setdefault((row["user_id"], row.get("tradingsymbol", ""), product), []).append(move)
+    for row in case.seen.ledger:
+        if row["tag"] in case.deleted_tags:
+            side = 1 if row["transaction_type"] == "BUY" else -1
+            move = Move(row["received_at"], side * row["filled_quantity"], DELETED, row["tag"])
+            found.setdefault((row["user_id"], row["tradingsymbol"], row["product"]), []).append(move)
     for record in case.seen.script["days"]:
         for act in record["acts"]:
             for moved in act.get("moves", ()):
@@ -213,6 +221,8 @@ def _gone(case: Case) -> Iterator[tuple[str, float]]:
 
 def _ran(case: Case, strategy_id: str, move: Move) -> bool:
     """Tell whether the strategy was running then, with no sale of its own on its way."""
+    if strategy_id == DELETED:
+        return False
     stopped = _stopped_at(case, strategy_id, 0)
     sent = [
         order["sent_at"] for order in case.orders[strategy_id] if order["leg"] == "exit" and order["sent_at"]

@@ -39,6 +39,7 @@ def placed(side: str, tag: str | None, at: datetime, **changes: Any) -> dict[str
         "tag": tag,
         "transaction_type": side,
         "tradingsymbol": "TCS",
+        "product": "MIS",
         "status": "COMPLETE",
         "filled_quantity": 10,
         "received_at": at.timestamp() + 0.02,

@@ -126,6 +126,13 @@ def told_that_it_waits(seen: Evidence) -> None:
     seen.events[SOLD].insert(1, line("waiting", SELL_AT + timedelta(seconds=1)))
 
 
+def bought_by_a_strategy_that_was_deleted(seen: Evidence) -> None:
+    """What it bought, and a hand sold, is of no other strategy."""
+    seen.script["days"][0]["deleted_tags"] = ["D1"]
+    seen.ledger.insert(0, placed("BUY", "D1", BUY_AT - timedelta(seconds=40)))
+    hand(seen, BUY_AT - timedelta(seconds=20), -10)
+
+
 def gone_and_ended_in_time(seen: Evidence) -> None:
     closed_outside(seen, HOLDING + timedelta(seconds=50))
 
@@ -137,7 +144,10 @@ def deleted(seen: Evidence) -> None:
 
 @pytest.mark.parametrize(
     "move",
-    [told, bought_by_hand, sold_by_hand_afterwards, told_that_it_waits, gone_and_ended_in_time, deleted],
+    [
+        *(told, bought_by_hand, sold_by_hand_afterwards, told_that_it_waits, gone_and_ended_in_time, deleted),
+        bought_by_a_strategy_that_was_deleted,
+    ],
 )
 async def test_no_invariant_is_violated_by_what_others_do(move: Callable[[Evidence], None]) -> None:
     evidence = deepcopy(good())

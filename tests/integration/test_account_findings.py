@@ -169,6 +169,22 @@ async def test_the_positions_list_names_what_is_missing_oversold_and_unread(
     assert await positions(store) == []
 
 
+async def test_what_was_sold_is_watched_though_the_strategy_was_started_again_at_once(
+    store: Store, desk: Desk, reads: PostgresAccountReads
+) -> None:
+    await desk.bought()
+    await sold(desk)
+    await desk.runs.finish(desk.end(await newest_start(desk)))
+    await desk.runs.activate(desk.start())
+    await change(desk, started_at=just_now() - timedelta(seconds=5))
+    await reads.note_holders()
+    (turn,) = await reads.take(LIMIT)
+    (claim,) = (await reads.state(turn)).claims
+    assert (claim.held, claim.sold, claim.running) == (0, 10, True)
+    await reads.note(claim, Finding(oversold=10))
+    assert (await desk.row()).oversold_quantity == 10
+
+
 async def test_an_account_is_watched_for_two_minutes_after_its_last_sale(
     store: Store, desk: Desk, reads: PostgresAccountReads
 ) -> None:

@@ -20,6 +20,14 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         (HELD,),
     ),
     Bug(
+        "a START hides what was sold a moment before",
+        "Sold by a hand and by a stop, started again: no person is told of the short position.",
+        "adapters/postgres/account_findings.py",
+        "greatest(mine.sold_quantity, lately.quantity) AS sold_in_all",
+        "mine.sold_quantity AS sold_in_all",
+        (FINDINGS,),
+    ),
+    Bug(
         "an older claim is not one",
         "One of two strategies is closed by hand: both sell what is left.",
         "domain/sellable.py",

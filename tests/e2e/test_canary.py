@@ -121,6 +121,7 @@ async def leaky(home: Path) -> AsyncIterator[Product]:
         resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
 
 
+@pytest.mark.proof
 async def test_no_secret_is_left_in_anything_that_was_written(leaky: Product, tmp_path: Path) -> None:
     canaries = Canaries()
     home = leaky.home

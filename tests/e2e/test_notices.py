@@ -4,6 +4,8 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 from tests.receivers import Hook, hook
@@ -49,6 +51,7 @@ async def test_a_day_is_told_fill_by_fill_signed_and_without_a_secret(
         assert not [secret for secret in (*secrets, channel["secret"]) if secret.encode() in said]
 
 
+@pytest.mark.proof
 async def test_nothing_is_told_twice_though_the_worker_dies_while_it_tells(
     product: Product, trader: Trader
 ) -> None:

@@ -88,6 +88,7 @@ async def test_flushed_redis_is_restored_while_holding(product: Product, trader:
     assert await product.redis_keys(strategy_id) == []
 
 
+@pytest.mark.proof
 @pytest.mark.timeout(180)
 async def test_entry_that_turns_up_after_its_horizon_is_owned_and_ended(home: Path) -> None:
     product = Product.start(home, STOPWATCH_ENTRY_HORIZON_SECONDS="4")

@@ -28,7 +28,7 @@ from adapters.postgres.engine import Store
 from services.auth.passwords import Passwords
 from tests.api_world import KEYS, PASSWORD, STRATEGY, new_world
 
-EXAMPLES = 4
+EXAMPLES = 2
 LONG = pytest.param(
     int(os.environ.get("STOPWATCH_FUZZ_EXAMPLES", "20")), marks=[pytest.mark.proof, pytest.mark.timeout(1800)]
 )

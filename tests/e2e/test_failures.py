@@ -197,7 +197,7 @@ async def test_one_day_when_the_api_dies_between_start_and_its_answer(home: Path
     product = Product.start(home, STOPWATCH_FAILPOINTS=f"dir:{failpoints}")
     try:
         trader = await Trader.signed_up(await product.ready())
-        buy_at = await soon(12)
+        buy_at = await soon(30)  # by then the API is back
         strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=5))
         (failpoints / step).write_text("kill")
         await trader.start(strategy_id)  # the phone tries again, as phones do

@@ -14,7 +14,7 @@ import httpx
 from tests.e2e.product import Product
 
 INDIA = ZoneInfo("Asia/Kolkata")
-PATIENCE = 45
+PATIENCE = 90
 
 
 async def soon(seconds: float, length: float = 60) -> datetime:

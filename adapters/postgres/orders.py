@@ -113,9 +113,11 @@ class PostgresOrderLog:
         return await self._change(attempt, lambda unit, ours: _saw(unit, ours, row))
 
     async def looked_up(self, attempt: Attempt, message: str) -> None:
-        """Record a look-up that found nothing."""
+        """Record a look-up that found nothing; one that was refused meanwhile keeps the words."""
 
         def apply(unit: UnitOfWork, row: OrderRow) -> None:
+            if row.status in (OrderStatus.REJECTED, OrderStatus.NOT_PLACED):
+                return
             row.look_ups += 1
             row.looked_up_at = unit.now
             row.message = message

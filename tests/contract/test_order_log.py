@@ -183,6 +183,14 @@ async def test_the_order_book_outranks_a_later_refusal(subject: Subject) -> None
     assert await subject.log.answer(sent, Rejected(Cause.FINAL, "no")) == open_
 
 
+async def test_a_refusal_keeps_its_words_though_the_order_was_looked_for_meanwhile(subject: Subject) -> None:
+    sent = await subject.sent()
+    refused = await subject.log.answer(sent, Rejected(Cause.FINAL, "authorise the sale"))
+    await subject.log.looked_up(sent, "not in the order book yet")
+    assert await subject.log.leg(sent.key) == [refused]
+    assert refused.message == "authorise the sale"
+
+
 async def test_an_order_taken_for_absent_is_adopted_when_its_number_comes(subject: Subject) -> None:
     sent = await subject.sent()
     absent = await subject.log.give_up(sent, "its horizon has passed")

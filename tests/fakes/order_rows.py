@@ -115,7 +115,9 @@ class OrderRows:
         return self.move(row, OrderEvent.GIVE_UP_LOOKING, message=message)
 
     def looked_up(self, attempt: Attempt, message: str) -> Attempt:
-        return self.put(replace(self.row(attempt), message=message))
+        row = self.row(attempt)
+        refused = row.status in (OrderStatus.REJECTED, OrderStatus.NOT_PLACED)
+        return row if refused else self.put(replace(row, message=message))
 
     def saw(self, attempt: Attempt, seen: BrokerOrder) -> Attempt:
         row = self.row(attempt)

@@ -113,7 +113,7 @@ class PostgresOrderLog:
         return await self._change(attempt, lambda unit, ours: _saw(unit, ours, row))
 
     async def looked_up(self, attempt: Attempt, message: str) -> None:
-        """Record a look-up that found nothing; one that was refused meanwhile keeps the words."""
+        """Record a look-up that found nothing; an attempt that was refused by then keeps its words."""
 
         def apply(unit: UnitOfWork, row: OrderRow) -> None:
             if row.status in (OrderStatus.REJECTED, OrderStatus.NOT_PLACED):

@@ -196,7 +196,7 @@ async def test_a_stop_hit_in_the_first_instants_after_the_fill_ends_the_run(
     product: Product, trader: Trader
 ) -> None:
     symbols = ("INFY", "SBIN", "ITC", "WIPRO", "TITAN", "CIPLA", "NTPC", "ONGC")
-    buy_at = await soon(20, length=180)
+    buy_at = await soon(40, length=240)
 
     async def begin(symbol: str) -> str:
         await product.paper("/_paper/price", symbol=symbol, price=1000)

@@ -268,5 +268,5 @@ def test_trusted_proxy_that_is_no_network_is_refused_at_start(setting: str) -> N
 async def test_nothing_is_limited_when_the_throttle_is_off(store: Store, passwords: Passwords) -> None:
     world = new_world(store, passwords)
     customer = await customer_at(world)
-    counted, _ = await guesses(at(world, ATTACKER), customer.email, 40)
-    assert counted == {401: 40}
+    counted = [(await guesses(at(world, ATTACKER), customer.email, 8))[0] for _ in range(5)]
+    assert sum(counted, Counter()) == {401: 40}

@@ -24,6 +24,8 @@ HELD_LONG, HELD_LONG_SHARE = 100.0, 0.08
 """Seconds; and the share of days on which all is sold long before its sell time: the run must end before."""
 ROWS = ("/orders", "/portfolio/positions", "/quote")
 REFUSED = 1000
+REFUSALS = ("reject_400", "authorise_428")
+"""By turns: without dice, so that a seed's plan is what it was."""
 KEEP_AFTER = 12.0
 """Seconds after the sale's time at which the user of a refused one says keep."""
 
@@ -76,7 +78,7 @@ def _reached_for(dice: random.Random, day: Day, what: str) -> Day:
     }
     faults = {
         "cancel": (Fault("partial_fill", "BUY"), Fault("partial_fill", "SELL")),
-        "refuse": (Fault(dice.choice(("reject_400", "authorise_428")), "SELL", count=REFUSED),),
+        "refuse": (Fault(REFUSALS[day.number % len(REFUSALS)], "SELL", count=REFUSED),),
     }
     return replace(day, hands=(hands[what],), faults=(*day.faults, *faults.get(what, ())))
 

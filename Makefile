@@ -30,9 +30,10 @@ run: $(READY)
 test: $(READY)
 	$(BIN)/pytest -m "not proof"
 
-# The tests that take long. Where none is selected pytest ends with 5, and make with it.
+# The tests that take long, two at a time: each starts a product or more, and its seconds are those of a trading day.
+# Where none is selected pytest ends with 5, and make with it.
 proof: $(READY)
-	$(BIN)/pytest -m proof
+	$(BIN)/pytest -m proof -n 2
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from temporalio.client import Client
 
@@ -23,11 +23,12 @@ from activities.sessions import SessionActivities
 from adapters.alerts.process_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
 from adapters.calendar.trading_days import CalendarTradingDays
-from adapters.kite.brokers import KiteBrokers
+from adapters.kite.brokers import KiteBrokers, KiteCredentials
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import Egress
 from adapters.kite.login import KiteLogin
 from adapters.kite.shared_quotes import asker, shared
+from adapters.kite.shared_reads import TurnPace
 from adapters.notifications.account_mails import MailedAccounts
 from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
@@ -43,6 +44,7 @@ from adapters.postgres.outages import PostgresOutages
 from adapters.postgres.outbox import PostgresOutbox
 from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.quote_turns import PostgresQuoteTurns
+from adapters.postgres.read_turns import PostgresReadTurns
 from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
@@ -68,7 +70,7 @@ from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.readiness import TemporalReadiness
 from domain.leg import Horizons
-from domain.ports import AccountMails, Alerts, Courier, Outbox
+from domain.ports import AccountMails, Alerts, Clock, Courier, Outbox
 from execution.account_watch import AccountWatch
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
@@ -126,11 +128,24 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
             pool,
             open_broker=tracing.open_broker,
             pace=lambda user_id, keys: shared(turns, asker(user_id, keys.api_key, keys.access_token)),
+            reads=_by_turns(PostgresReadTurns(store)),
         ),
         logins=StoredLogins(credentials, opener, egress, KiteLogin(settings.kite_root, pool), clock),
         pool=pool,
         clock=clock,
     )
+
+
+def _by_turns(
+    turns: PostgresReadTurns, *, own: bool = True
+) -> Callable[[UUID, KiteCredentials], Callable[[Clock], TurnPace]]:
+    """Return the pacing of reads by these turns: no login is given more than all processes may take."""
+
+    def pace(user_id: UUID, keys: KiteCredentials) -> Callable[[Clock], TurnPace]:
+        account = asker(user_id, keys.api_key, keys.access_token).account
+        return lambda clock: TurnPace(clock, turns, account, own=own)
+
+    return pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +270,7 @@ def account_watch(
         settings.kite_root,
         dependencies.clock,
         dependencies.pool,
+        reads=_by_turns(PostgresReadTurns(store), own=False),
     )
     stack.callback(brokers.close)
     return AccountWatch(PostgresAccountReads(store), brokers, alerts, dependencies.clock)

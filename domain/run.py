@@ -37,8 +37,8 @@ class Release(StrEnum):
 RUN_VERSION = 4
 """1: the start is written by an activity like any other. 2: within the run's first step, where it can be.
 3: a refused sale waits for what lifts it; `keep` and the market's close end a sale that is in doubt; a day
-that was slept through goes on in the next session. 4: `keep` looks at the
-account before it says what is kept."""
+that was slept through goes on in the next session. 4: `keep` looks at the account before it
+says what is kept."""
 
 
 @dataclass(frozen=True, slots=True)

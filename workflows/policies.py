@@ -43,8 +43,9 @@ WRITE_RETRY = RetryPolicy(
 SETTLE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=5))
 KEEP_WITHIN = timedelta(seconds=20)
 """The same where the user keeps the shares: `keep` is answered, whatever the broker says."""
-LOOK_BEFORE_KEEP = timedelta(seconds=6)
-"""How long `keep` waits for a look at the account: its user waits for the answer."""
+LOOK_BEFORE_KEEP = timedelta(seconds=18)
+"""How long `keep` waits for a look at the account that does not show the shares: longer than it takes to be
+sure (`domain.sellable.STEADY`), less than a STOP waits for its answer. One that shows them is read once."""
 CLOSING = timedelta(seconds=60)
 """How long after the close a sale may still learn what it came to; then it ends, and a person is told."""
 LOOK_AT_ACCOUNT = timedelta(seconds=40)

@@ -1,7 +1,7 @@
 """Implements `domain.ports.Broker` over Kite Connect, for one account at Zerodha or the paper exchange."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from adapters.kite import mapping, outcomes, routes
@@ -29,16 +29,17 @@ class KiteBroker:
         login_version: int = 0,
         read_seconds: float = READ_SECONDS,
         pace: Pace = PacedQuotes,
+        reads: Callable[[Clock], ReadPace] = ReadPace,
     ) -> None:
         self._client = client
         self._clock = clock
         self._read_seconds = read_seconds
         self._paced = pace(self._ask_quotes, clock)
         self._unread = UnreadRows(clock)
-        reads = ReadPace(clock)
-        self._orders = SharedRead(self._read_orders, reads, clock)
-        self._positions = SharedRead(self._read_positions, reads, clock)
-        self._holdings = SharedRead(self._read_holdings, reads, clock)
+        self._reads = reads(clock)
+        self._orders = SharedRead(self._read_orders, self._reads)
+        self._positions = SharedRead(self._read_positions, self._reads)
+        self._holdings = SharedRead(self._read_holdings, self._reads)
         self.login_version = login_version
         self.answered_at = float("-inf")
         """When the broker last answered with what was asked, monotonic."""
@@ -94,7 +95,7 @@ class KiteBroker:
 
     async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
         """Return the same of several shares by one question; absent is what could not be read."""
-        return mapping.holdings_of(await self._read(routes.HOLDINGS), shares)
+        return mapping.holdings_of(await self._holdings.get(), shares)
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         """Return quotes by `NSE:TCS`, under a second old.

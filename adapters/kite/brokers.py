@@ -11,6 +11,7 @@ from adapters.kite.broker import READ_SECONDS, KiteBroker
 from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.paced_quotes import Pace, PacedQuotes
+from adapters.kite.shared_reads import ReadPace
 from domain.errors import AccountNotConnected, BrokerNotConnected, LoginNeeded, Unavailable
 from domain.ports import Broker, Clock
 
@@ -89,8 +90,12 @@ class KiteBrokers:
         read_seconds: float = READ_SECONDS,
         open_broker: Callable[..., KiteBroker] = KiteBroker,
         pace: Callable[[UUID, KiteCredentials], Pace] = lambda *_: PacedQuotes,
+        reads: Callable[[UUID, KiteCredentials], Callable[[Clock], ReadPace]] = lambda *_: ReadPace,
     ) -> None:
-        """`open_broker` makes an account from what `KiteBroker` takes; `pace` makes its quote pacing."""
+        """`open_broker` makes an account from what `KiteBroker` takes.
+
+        `pace` makes the pacing of its quotes, `reads` that of its other reads.
+        """
         self._credentials = credentials
         self._root = root
         self._clock = clock
@@ -99,6 +104,7 @@ class KiteBrokers:
         self._read_seconds = read_seconds
         self._open_broker = open_broker
         self._pace = pace
+        self._reads = reads
         self._accounts: OrderedDict[UUID, _Account] = OrderedDict()
 
     async def of(self, user_id: UUID, account: str) -> Broker:
@@ -174,8 +180,14 @@ class KiteBrokers:
     def _open(self, user_id: UUID, account: _Account, found: KiteCredentials) -> None:
         self._close(account)
         client = KiteClient(found.api_key, found.access_token, self._root, self._pool, found.proxies)
-        pace = self._pace(user_id, found)
-        account.broker = self._open_broker(client, self._clock, found.login_version, self._read_seconds, pace)
+        account.broker = self._open_broker(
+            client,
+            self._clock,
+            found.login_version,
+            self._read_seconds,
+            self._pace(user_id, found),
+            self._reads(user_id, found),
+        )
         account.name, account.dead = found.account, found.dead
 
     @staticmethod

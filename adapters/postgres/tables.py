@@ -329,7 +329,7 @@ class BackupRow(Base):
 
 
 class QuoteTurnRow(Base):
-    """The process that may ask the broker for an account's prices, and the last answer.
+    """The process that may ask the broker for an account's prices, the last answer, and the turns to read it.
 
     UNLOGGED: nothing in it is valid for longer than a second.
     """
@@ -347,6 +347,8 @@ class QuoteTurnRow(Base):
     heard_at: Mapped[datetime | None]
     """When the answer reached the process that asked, or sooner: never later."""
     prices: Mapped[dict[str, Any] | None]
+    reads_from: Mapped[datetime | None]
+    """Where the next turn to read the account is, were none given at once (`read_turns.py`)."""
 
 
 class AccountReadRow(Base):

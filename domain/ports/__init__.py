@@ -26,6 +26,7 @@ from domain.ports.outages import Outages
 from domain.ports.outbox import Outbox
 from domain.ports.overdue_runs import OverdueRuns
 from domain.ports.quote_turns import QuoteTurns
+from domain.ports.read_turns import ReadTurns
 from domain.ports.reconciliation import Reconciliation
 from domain.ports.rounds import Rounds
 from domain.ports.run_store import RunStore
@@ -63,6 +64,7 @@ __all__ = [
     "OverdueRuns",
     "QuoteTurns",
     "ReadTurn",
+    "ReadTurns",
     "Reconciliation",
     "Rounds",
     "RunStore",

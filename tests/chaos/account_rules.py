@@ -154,20 +154,23 @@ def _moves(case: Case) -> dict[Place, list[Move]]:
     for strategy_id, rows in case.rows.items():
         product = case.seen.strategies[strategy_id].get("product", "CNC")
         for row in rows:
-            side = 1 if row["transaction_type"] == "BUY" else -1
-            move = Move(row["received_at"], side * row["filled_quantity"], strategy_id, row["tag"])
-            found.setdefault((row["user_id"], row.get("tradingsymbol", ""), product), []).append(move)
+            place = row["user_id"], row.get("tradingsymbol", ""), product
+            found.setdefault(place, []).append(_move(row, strategy_id))
     for row in case.seen.ledger:
         if row["tag"] in case.deleted_tags:
-            side = 1 if row["transaction_type"] == "BUY" else -1
-            move = Move(row["received_at"], side * row["filled_quantity"], DELETED, row["tag"])
-            found.setdefault((row["user_id"], row["tradingsymbol"], row["product"]), []).append(move)
+            place = row["user_id"], row["tradingsymbol"], row["product"]
+            found.setdefault(place, []).append(_move(row, DELETED))
     for record in case.seen.script["days"]:
         for act in record["acts"]:
             for moved in act.get("moves", ()):
                 place = record["user"], moved["symbol"], moved["product"]
                 found.setdefault(place, []).append(Move(_moved_at(case, act), moved["quantity"]))
     return {place: sorted(moves, key=lambda move: move.at) for place, moves in found.items()}
+
+
+def _move(row: dict[str, Any], strategy: str) -> Move:
+    side = 1 if row["transaction_type"] == "BUY" else -1
+    return Move(row["received_at"], side * row["filled_quantity"], strategy, row["tag"])
 
 
 def _moved_at(case: Case, act: dict[str, Any]) -> float:

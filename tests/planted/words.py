@@ -9,6 +9,7 @@ RUNS_OVER_HTTP = "tests/integration/test_api_runs.py"
 BROKER_OVER_HTTP = "tests/integration/test_api_broker.py"
 LOGIN = "tests/contract/test_kite_login.py"
 READS = "tests/unit/test_shared_reads.py"
+READ_TURNS = "tests/integration/test_read_turns.py"
 
 WORD_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -175,5 +176,21 @@ WORD_BUGS: tuple[Bug, ...] = (
         "        try:\n            return await self._read()\n        finally:\n"
         "            self._next = None\n",
         (READS,),
+    ),
+    Bug(
+        "each process reads an account at its own pace",
+        "Two workers ask the broker for more than it answers: what a stop has to know is refused.",
+        "adapters/kite/shared_reads.py",
+        "                    wait = await self._turns.take(self._account)\n",
+        "                    wait = 0.0\n",
+        (READ_TURNS,),
+    ),
+    Bug(
+        "a turn to read is granted however far ahead",
+        "All that wait have one each: a stop's look comes after theirs, seconds late.",
+        "adapters/postgres/read_turns.py",
+        "        return [waits.pop(account, None) for account in accounts]",
+        "        return [waits.get(account, 0.0) for account in accounts]",
+        (READ_TURNS,),
     ),
 )

@@ -39,6 +39,8 @@ class Claim:
     baseline: int | None = None
     holdings: int | None = None
     """Shares from before today, as they were read with the baseline."""
+    later: int = 0
+    """Shares that others bought since some of these were found missing (`domain.sellable.OtherClaims`)."""
     noted: Noted = field(default_factory=Noted)
 
 

@@ -132,7 +132,7 @@ def _groups(state: AccountState) -> Iterator[Sequence[Claim]]:
 def _of_group(claims: Sequence[Claim], net: int, holdings: int) -> Iterator[tuple[UUID, Finding]]:
     older, lacking = 0, []
     for claim in claims:
-        account = Account(net, holdings, OtherClaims(older, baseline=claim.baseline))
+        account = Account(net, holdings, OtherClaims(older, baseline=claim.baseline, later=claim.later))
         lacking.append(claim.held - account.sellable(claim.held))
         older += claim.held
     seller = _last_seller(claims)

@@ -7,8 +7,8 @@ still there, opens a short position.
 The shares that the user had before a run's purchase, its `baseline`, are never sold: a sale by hand takes the
 run's shares first, the newest run's before an older one's.
 
-What the account shows (its position; for CNC with what it held before) beyond the baseline and what older
-runs hold, and what follows:
+What the account shows (its position; for CNC with what it held before) beyond the baseline, what older runs
+hold and what others bought since shares were found missing, and what follows:
 
 - all that is held: sell all;
 - less, twice in a row, in books that have settled: sell that much; if it is nothing, it was closed outside;
@@ -48,7 +48,7 @@ class OtherClaims:
     shares that were in the account before this strategy's purchase and no strategy's, negative for a short;
     None where the account could not be read then. `holdings`: those of before the day, as they were read with
     the baseline. `missing`: shares of this strategy that the account does not show, as `domain.account_watch`
-    has found it.
+    has found it. `later`: shares that others bought since that was found: they replace none of it.
     """
 
     older: int = 0
@@ -56,6 +56,7 @@ class OtherClaims:
     baseline: int | None = None
     holdings: int | None = None
     missing: int = 0
+    later: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Account:
 
     def sellable(self, unsold: int) -> int:
         """Return how many of `unsold` shares of this run are still there to be sold."""
-        left = self.net + self.holdings - self.claims.older
+        left = self.net + self.holdings - self.claims.older - self.claims.later
         if self.claims.baseline is not None:  # else the user's own cannot be told from the run's
             left -= self.claims.baseline
         return max(0, min(unsold, left))

@@ -22,7 +22,7 @@ from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
 from domain.refusal import SELDOM, pause_after
 from domain.run import Exited, ExitOrder, OffBooksExit, OffBooksRecord
-from domain.sellable import Account, books_agree, net_position
+from domain.sellable import Account, OtherClaims, books_agree, net_position
 from domain.strategy import Product
 from execution.follower import LOOK_EVERY
 from execution.intents import call_off
@@ -230,5 +230,15 @@ class DegradedExit:
         net = net_position(positions, order.terms)
         if net is None:
             return None
-        # Without the store it is not known what the user's other strategies hold: the account alone counts.
-        return Account(net, held_before).sellable(order.bought - seen.sold)
+        return Account(net, held_before, await self._claims(order)).sellable(order.bought - seen.sold)
+
+    async def _claims(self, order: ExitOrder) -> OtherClaims:
+        """Return what the user's other strategies hold, where the store says it in time.
+
+        Else that is not known, and the account alone counts.
+        """
+        try:
+            async with asyncio.timeout(STORE_ANSWERS):
+                return await self._log.other_claims(order.key)
+        except (StoreUnavailable, TimeoutError):
+            return OtherClaims()

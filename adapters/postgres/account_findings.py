@@ -25,6 +25,13 @@ SELECT mine.strategy_id, mine.user_id, mine.start_id, mine.exchange, mine.symbol
     mine.baseline, mine.baseline_holdings,
     mine.missing_quantity, mine.missing_note, mine.oversold_quantity,
     mine.position = 'bought' AND NOT mine.kept AS holds,
+    (
+        SELECT coalesce(sum(other.bought_quantity - other.sold_quantity), 0) FROM strategies AS other
+        WHERE mine.missing_quantity > 0 AND other.bought_at > mine.missing_since
+            AND other.user_id = mine.user_id AND other.strategy_id <> mine.strategy_id
+            AND (other.exchange, other.symbol, other.product) = (mine.exchange, mine.symbol, mine.product)
+            AND other.position = 'bought' AND NOT other.kept
+    ) AS later,
     EXISTS (
         SELECT FROM orders AS sent
         WHERE sent.user_id = mine.user_id
@@ -182,6 +189,7 @@ def _claim(row: Row[Any], account: str) -> Claim:
         in_flight=row.in_flight,
         baseline=row.baseline,
         holdings=row.baseline_holdings,
+        later=int(row.later),
         noted=Noted(row.missing_quantity, row.missing_note, row.oversold_quantity),
     )
 

@@ -17,6 +17,8 @@ _CLAIMS = text(
 SELECT mine.strategy_id, mine.baseline, mine.baseline_holdings, mine.missing_quantity,
     coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
         WHERE (other.bought_at, other.strategy_id) < (mine.bought_at, mine.strategy_id)), 0) AS older,
+    coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
+        WHERE mine.missing_quantity > 0 AND other.bought_at > mine.missing_since), 0) AS later,
     EXISTS (
         SELECT FROM orders AS sent
         WHERE sent.user_id = mine.user_id AND sent.strategy_id <> mine.strategy_id
@@ -53,5 +55,10 @@ class OtherClaimsReader:
 
 def _claims(row: Row[Any]) -> OtherClaims:
     return OtherClaims(
-        int(row.older), row.in_flight, row.baseline, row.baseline_holdings, row.missing_quantity
+        int(row.older),
+        row.in_flight,
+        row.baseline,
+        row.baseline_holdings,
+        row.missing_quantity,
+        int(row.later),
     )

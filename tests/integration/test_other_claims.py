@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
+from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import StrategyRow
 from domain.order import Leg, OrderStatus
+from domain.ports import ReadTurn
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position
-from tests.store_rows import Desk, seen
+from tests.store_rows import Desk, just_now, seen
 
 Another = Callable[..., Awaitable[Desk]]
 
@@ -104,3 +106,24 @@ async def test_shares_gone_outside_leave_no_position_and_no_claim(first: Desk, a
     row = await first.row()
     assert (row.position, row.outside_quantity, row.sold_quantity) == ("sold", 10, 0)
     assert await claims(second) == OtherClaims(0)
+
+
+@pytest.mark.parametrize(("missing", "later"), [(10, 10), (4, 10), (0, 0)])
+async def test_what_others_bought_since_shares_were_found_missing_is_named(
+    first: Desk, another: Another, missing: int, later: int
+) -> None:
+    before, since = await another(), await another()
+    await first.bought()
+    await before.bought()
+    found_at = just_now()
+    async with first.store.work() as session:
+        row = update(StrategyRow).where(StrategyRow.strategy_id == first.strategy.strategy_id)
+        await session.execute(
+            row.values(missing_quantity=missing, missing_since=found_at if missing else None)
+        )
+    await since.bought()
+    found = await claims(first)
+    assert (found.missing, found.later, found.older) == (missing, later, 0)
+    turn = ReadTurn(first.strategy.user_id, "", 0, 0)
+    read = (await PostgresAccountReads(first.store).state(turn)).claims
+    assert [claim.later for claim in read] == [later, 0, 0]

@@ -31,8 +31,8 @@ HAND_BUGS: tuple[Bug, ...] = (
         "a sale without Postgres does not look",
         "What was sold by hand is sold again while the store is away.",
         "execution/degraded_exit.py",
-        "        return Account(net, held_before).sellable(order.bought - seen.sold)\n",
-        "        return order.bought - seen.sold\n",
+        "Account(net, held_before, await self._claims(order)).sellable(order.bought - seen.sold)",
+        "order.bought - seen.sold",
         (MEETS,),
     ),
     Bug(

@@ -252,3 +252,10 @@ def test_a_baseline_is_unknown_where_a_row_is_unread_or_an_order_is_under_way() 
 )
 def test_an_order_without_a_tag_of_this_product_is_foreign(tags: tuple[str, ...], foreign: bool) -> None:
     assert is_foreign(tags) is foreign
+
+
+def test_what_a_newer_strategy_bought_since_makes_an_older_one_not_whole_again() -> None:
+    lost = replace(claim(), noted=Noted(missing=10), later=10)
+    bought = replace(claim(SECOND), baseline=-10)
+    assert missing(AccountState((lost, bought)), reading(10, bought=20, sold=10)) == {FIRST: 10, SECOND: 0}
+    assert missing(AccountState((lost, bought)), reading(20, bought=20)) == {FIRST: 0, SECOND: 0}

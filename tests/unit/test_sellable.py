@@ -105,3 +105,18 @@ def test_a_stop_waits_two_seconds_for_the_account_a_timed_sale_ten_and_all_else_
 )
 def test_the_users_own_shares_are_never_sold(net: int, baseline: int | None, older: int, left: int) -> None:
     assert Account(net, 0, OtherClaims(older, baseline=baseline)).sellable(10) == left
+
+
+@pytest.mark.parametrize(
+    ("net", "later", "left"),
+    [
+        (10, 10, 0),  # ten were found missing, and another strategy has bought ten since
+        (14, 10, 4),  # six were
+        (20, 10, 10),  # they came back: a conversion was undone
+        (10, 0, 10),
+    ],
+)
+def test_what_others_bought_since_shares_went_missing_replaces_none_of_them(
+    net: int, later: int, left: int
+) -> None:
+    assert Account(net, 0, OtherClaims(missing=10, later=later)).sellable(10) == left

@@ -1,0 +1,56 @@
+"""A sale without Postgres sells nothing of another strategy, where Postgres says in time whose it is."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from domain.leg import Horizons
+from domain.order import Leg, OrderRequest, Reason, Side, off_books_number
+from domain.run import Exited, ExitOrder, OffBooksExit
+from domain.sellable import OtherClaims
+from execution.degraded_exit import DegradedExit
+from tests.fakes.broker import MemoryBroker, MemoryBrokers
+from tests.fakes.house import MemoryOrderLog
+from tests.fakes.manual_clock import ManualClock
+from tests.unit.test_executor import INTENT, KEY, NOW
+
+EXIT = replace(KEY, leg=Leg.EXIT)
+ORDER = ExitOrder(EXIT, INTENT.terms, 10, Reason.STOPLOSS, NOW)
+
+
+class House:
+    """A strategy that bought ten shares, of which a hand sold ten; another strategy bought ten since."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOW)
+        self.broker = MemoryBroker(self.clock)
+        self.log = MemoryOrderLog(self.clock)
+
+    async def sold(self) -> Exited:
+        for tag in (KEY.tag(1), "ANOTHERSTRATEGY12345"):
+            await self.broker.place(OrderRequest(INTENT.terms, Side.BUY, 10, tag), 5, 1)
+        self.broker.sell_by_hand(10)
+        exits = DegradedExit(self.log, MemoryBrokers(self.broker), self.clock, Horizons())
+        request = OffBooksExit(ORDER, off_books_number(0), None)
+        work = asyncio.ensure_future(exits.exit(request, asyncio.Event(), lambda: None))
+        await self.clock.advance(60)
+        return await asyncio.wait_for(work, 10)
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+@pytest.mark.parametrize("claims", [OtherClaims(missing=10, later=10), OtherClaims(older=10)])
+async def test_what_another_strategy_bought_is_not_sold(house: House, claims: OtherClaims) -> None:
+    house.log.claims = claims
+    exited = await house.sold()
+    assert (exited.sold, exited.held, exited.outside) == (0, 0, 10)
+    assert [order.side for order in house.broker.sent] == [Side.BUY, Side.BUY]
+
+
+async def test_while_postgres_says_nothing_the_account_alone_counts(house: House) -> None:
+    house.log.claims, house.log.down = OtherClaims(missing=10, later=10), True
+    assert (await house.sold()).sold == 10

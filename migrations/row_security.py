@@ -46,7 +46,8 @@ _OWN_LINES = {
     "in_own_name": "FOR INSERT WITH CHECK (user_id IS NOT DISTINCT FROM (SELECT acting_user()))",
 }
 _HOLDS = "status = 'running' OR (position = 'bought' AND NOT kept)"
-_HAS_SUCH = f"EXISTS (SELECT FROM strategies WHERE strategies.user_id = users.user_id AND ({_HOLDS}))"
+_OF_USER = "strategies.user_id = users.user_id"
+_HAS_SUCH = f"EXISTS (SELECT FROM strategies WHERE {_OF_USER} AND ({_HOLDS}))"  # nosec B608
 _BY_STATE = {
     "strategies": {"remove": f"FOR DELETE USING ({_ME} AND NOT ({_HOLDS}))"},
     "users": {"remove": f"FOR DELETE USING ({_ME} AND NOT {_HAS_SUCH})"},

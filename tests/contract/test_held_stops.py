@@ -17,7 +17,7 @@ from tests.fakes.held_stops import MemoryHeldStops
 from tests.fakes.manual_clock import ManualClock
 from tests.store_rows import Desk
 
-NOWHERE = "postgresql://nobody:nothing@127.0.0.1:1/nowhere"
+NOWHERE = "postgresql://127.0.0.1:1/nowhere"
 LONG = timedelta(seconds=10)
 
 

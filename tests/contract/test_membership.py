@@ -12,7 +12,7 @@ from domain.errors import StoreUnavailable
 from domain.ports import ListenerState, Membership
 from tests.fakes.feed import MemoryMembers
 
-NOWHERE = "postgresql://nobody:nothing@127.0.0.1:1/nowhere"
+NOWHERE = "postgresql://127.0.0.1:1/nowhere"
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from adapters.postgres.engine import Store
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.temporal.connection import DATA_CONVERTER
 from domain.strategy import Position, Status
+from local.keys import fresh
 from migrations.roles import Role, make_roles
 from tests.paper_process import PaperProcess
 from tests.store_rows import Desk
@@ -127,6 +128,7 @@ async def listener_house(
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STOPWATCH_")},
             "STOPWATCH_DATABASE_URL_LISTENER": listener_url,
+            "STOPWATCH_ENCRYPTION_KEYS": fresh()["STOPWATCH_ENCRYPTION_KEYS"],
             "STOPWATCH_REDIS_URL": valkey.url,
             "STOPWATCH_TEMPORAL_ADDRESS": temporal.client.service_client.config.target_host,
             "STOPWATCH_KITE_ROOT": paper.url,

@@ -46,7 +46,7 @@ async def test_price_at_the_stop_becomes_a_signal_in_the_runs_history(store: Sto
         return await house.signals(workflow_id) == ["STOPLOSS"]
 
     await until(signalled)
-    stop = {"strategy_id": str(desk.strategy.strategy_id), "event": "STOPLOSS", "price": "3500"}
+    stop = {"strategy_id": str(desk.strategy.strategy_id), "event": "STOPLOSS"}
     assert any(stop.items() <= event.items() and event["mac"] for event in await house.put())
     assert await house.end(listener, signal.SIGTERM) == 0
     log = house.log.read_text()

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from domain.errors import StoreUnavailable
 from domain.ports import Clock, ReadTurns
-from domain.read_turns import APART, AT_ONCE, OWN_EVERY
+from domain.read_turns import APART, TURNS_AT_ONCE, OWN_EVERY
 
 ASK_AGAIN = 0.1
 """Seconds until a turn is asked for again that was too far ahead."""
@@ -45,7 +45,7 @@ class ReadPace:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._spacing = Spacing(clock, AT_ONCE, APART.total_seconds())
+        self._spacing = Spacing(clock, TURNS_AT_ONCE, APART.total_seconds())
 
     async def turn(self) -> None:
         """Wait until the account may be read once."""

@@ -8,9 +8,9 @@ from sqlalchemy import text
 from adapters.postgres.engine import Store
 from adapters.postgres.write_batcher import Batcher
 from domain.ports import ReadTurns
-from domain.read_turns import APART, AT_ONCE, WITHIN
+from domain.read_turns import APART, TURNS_AT_ONCE, WITHIN
 
-_UNHEARD_OF = timedelta(seconds=5)
+_OUT_OF_REACH = timedelta(seconds=5)
 """A turn so far ahead was given before the clock was set back."""
 
 # As a generic cell rate: `reads_from` is where the next turn would be, were none given at once. Rows are
@@ -48,9 +48,9 @@ class PostgresReadTurns(ReadTurns):
         words = {
             "accounts": list(dict.fromkeys(accounts)),
             "apart": APART,
-            "spare": (AT_ONCE - 1) * APART,
+            "spare": (TURNS_AT_ONCE - 1) * APART,
             "within": WITHIN,
-            "unheard_of": _UNHEARD_OF,
+            "unheard_of": _OUT_OF_REACH,
         }
         async with self._store.statement() as connection:
             waits = {row.account: max(0.0, float(row.wait)) for row in await connection.execute(_TAKE, words)}

@@ -13,7 +13,7 @@ from adapters.postgres.quote_turns import PostgresQuoteTurns
 from adapters.postgres.read_turns import PostgresReadTurns
 from adapters.process.clock import SystemClock
 from domain.quote_turns import Asker, Turn
-from domain.read_turns import APART, AT_ONCE, WITHIN
+from domain.read_turns import APART, TURNS_AT_ONCE, WITHIN
 
 MOST_A_SECOND = 10
 """Kite's limit for everything but orders and prices."""
@@ -52,12 +52,12 @@ async def test_four_workers_that_read_one_account_as_often_as_they_may_stay_belo
 
 async def test_a_turn_is_granted_at_once_or_soon_and_else_not(stores: Sequence[Store]) -> None:
     turns, account = [PostgresReadTurns(store) for store in stores], uuid4().hex
-    waits = [await turns[number % WORKERS].take(account) for number in range(AT_ONCE + 3)]
-    assert waits[:AT_ONCE] == [0] * AT_ONCE
+    waits = [await turns[number % WORKERS].take(account) for number in range(TURNS_AT_ONCE + 3)]
+    assert waits[:TURNS_AT_ONCE] == [0] * TURNS_AT_ONCE
     soon = [wait for wait in waits if wait]
     assert all(wait <= WITHIN.total_seconds() for wait in soon)
     assert None in waits
-    await asyncio.sleep(AT_ONCE * APART.total_seconds())
+    await asyncio.sleep(TURNS_AT_ONCE * APART.total_seconds())
     assert await turns[0].take(account) is not None
 
 

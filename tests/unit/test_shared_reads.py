@@ -7,7 +7,7 @@ import pytest
 
 from adapters.kite.shared_reads import ReadPace, SharedRead, TurnPace
 from domain.errors import BrokerUnavailable, StoreUnavailable
-from domain.read_turns import APART, AT_ONCE
+from domain.read_turns import APART, TURNS_AT_ONCE
 from tests.fakes.manual_clock import ManualClock
 
 
@@ -99,8 +99,8 @@ async def waits(pace: ReadPace, clock: ManualClock, times: int) -> list[float]:
 async def test_a_process_alone_reads_an_account_so_often_a_second_and_no_more() -> None:
     clock = ManualClock()
     apart = APART.total_seconds()
-    expected = [0] * AT_ONCE + [apart, 2 * apart]
-    assert await waits(ReadPace(clock), clock, AT_ONCE + 2) == pytest.approx(expected, abs=0.051)
+    expected = [0] * TURNS_AT_ONCE + [apart, 2 * apart]
+    assert await waits(ReadPace(clock), clock, TURNS_AT_ONCE + 2) == pytest.approx(expected, abs=0.051)
 
 
 async def test_a_process_among_others_reads_once_without_asking_and_then_in_its_turn() -> None:

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from domain.errors import StoreUnavailable
 from domain.ports import Clock, ReadTurns
-from domain.read_turns import APART, TURNS_AT_ONCE, OWN_EVERY
+from domain.read_turns import APART, OWN_EVERY, TURNS_AT_ONCE
 
 ASK_AGAIN = 0.1
 """Seconds until a turn is asked for again that was too far ahead."""

@@ -249,7 +249,7 @@ def calls(draw: st.DrawFn, game: Game) -> tuple[Person, str, str, httpx.Request]
     if word == "good":
         headers.append((b"Authorization", f"Bearer {caller.token}".encode()))
     elif word == "odd":
-        headers.append((b"Authorization", b"Bearer " + draw(header_values)))
+        headers.append((b"Authorization", (b"Bearer " + draw(header_values)).strip()))  # as h11 sends it
     content = None
     if "requestBody" in call:
         title = call["requestBody"]["content"]["application/json"]["schema"]["title"]

@@ -359,4 +359,4 @@ def test_odd_calls_for_ten_minutes(game: Game) -> None:
     ends = time.monotonic() + SECONDS
     while time.monotonic() < ends:
         play(game, 100, SystemRandom().randrange(2**32))
-    assert game.statuses >= {200, 201, 204, 400, 401, 404, 409, 413, 422}
+    assert game.statuses >= {200, 201, 204, 400, 401, 404, 409, 422}

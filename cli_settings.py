@@ -78,7 +78,7 @@ def addresses_in(settings: "Settings") -> "Addresses":
             "Postgres (worker)": open_text(settings.database_url_worker),
             "Postgres (listener)": open_text(settings.database_url_listener),
         },
-        redis=open_text(settings.redis_url),
+        redis=open_text(settings.redis_url or settings.redis_url_worker),
         temporal=settings.temporal_address,
         temporal_namespace=settings.temporal_namespace,
         temporal_api_key=open_text(settings.temporal_api_key),

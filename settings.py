@@ -21,6 +21,9 @@ AS_FILES = (
     "database_url_worker",
     "database_url_listener",
     "redis_url",
+    "redis_url_api",
+    "redis_url_worker",
+    "redis_url_listener",
     "temporal_api_key",
     "feed_api_key",
     "feed_access_token",
@@ -106,6 +109,10 @@ class Settings(BaseSettings):
     database_url_worker: SecretStr | None = None
     database_url_listener: SecretStr | None = None
     redis_url: SecretStr | None = None
+    redis_url_api: SecretStr | None = None
+    redis_url_worker: SecretStr | None = None
+    redis_url_listener: SecretStr | None = None
+    """Each process' own user of Redis; without it the process takes `redis_url`."""
     temporal_address: str | None = None
     temporal_namespace: str = "default"
     temporal_task_queue: str = "stopwatch"
@@ -150,6 +157,16 @@ class Settings(BaseSettings):
     fast_path: Literal["on", "off"] = "on"
     """Off: stops go by their signals alone; for comparison, the orders are the same."""
     throttle: Literal["on", "off"] = "on"
+    max_streams: int = Field(default=20, ge=1)
+    """Open event streams of one user, in each API process."""
+    max_strategies: int = Field(default=2_000, ge=1)
+    """Strategies of one user, stopped ones included."""
+    max_running: int = Field(default=1_000, ge=1)
+    """Running strategies of one user."""
+    max_channels: int = Field(default=5, ge=1)
+    """Notification channels of one user."""
+    registrations_an_hour: int = Field(default=30, ge=1)
+    """From one address; networks around it may have a multiple (`services/auth/throttle.py`)."""
     trusted_proxies: str = ""
     """Addresses and networks, by commas, whose X-Forwarded-For is believed; others' is not."""
     docs: bool = False
@@ -168,6 +185,8 @@ class Settings(BaseSettings):
     """Who collects traces (http://host:4318); empty: there are none."""
     mail_url: SecretStr | None = None
     """The mail server for notifications, as Apprise writes it: mailtos://user:password@host?from=…"""
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s#?]+)?$")
+    """Where users reach the app (https://trade.example.com): links in mails lead there; empty: none."""
     notices_private: Literal["on", "off"] = "off"
     """On: webhooks may lead into private networks and need no TLS; for a product on one machine."""
 
@@ -219,6 +238,14 @@ class Settings(BaseSettings):
         if not text:
             raise MissingSetting(f"STOPWATCH_{name.upper()} is not set: {_PURPOSES[name]}")
         return text
+
+    def need_redis(self, process: str) -> str:
+        """Return the address of Redis for the API, the worker or the listener: its own, or the one for all.
+
+        Raises `MissingSetting`.
+        """
+        own: SecretStr | None = getattr(self, f"redis_url_{process}")
+        return own.get_secret_value() if own is not None else self.need("redis_url")
 
 
 def _words(value: str) -> tuple[str, ...]:

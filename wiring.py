@@ -29,10 +29,13 @@ from adapters.kite.egress import Egress
 from adapters.kite.login import KiteLogin
 from adapters.kite.shared_quotes import asker, shared
 from adapters.kite.shared_reads import TurnPace
+from adapters.notifications.account_mails import MailedAccounts
 from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
+from adapters.notifications.mail import Mailer
 from adapters.notifications.services import Services
 from adapters.notifications.webhook import Webhooks
+from adapters.postgres.account_mails import PostgresAccountMails
 from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
@@ -52,6 +55,7 @@ from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.redis.stop_queue import RedisStopQueue
 from adapters.secrets.broker_credentials import VaultCredentials
 from adapters.secrets.process_keys import opening
+from adapters.secrets.stop_signatures import StopSignatures
 from adapters.secrets.stored_logins import StoredLogins
 from adapters.secrets.vault import Opener
 from adapters.telemetry.dependency_watch import (
@@ -66,7 +70,7 @@ from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.readiness import TemporalReadiness
 from domain.leg import Horizons
-from domain.ports import Alerts, Clock, Courier, Outbox
+from domain.ports import AccountMails, Alerts, Clock, Courier, Outbox
 from execution.account_watch import AccountWatch
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
@@ -112,9 +116,11 @@ def build_dependencies(settings: Settings, tracing: Tracing) -> Dependencies:
         opener=opener,
         store=store,
         heartbeat_store=Store.open(settings.need("database_url_worker"), pool_size=1, application=name),
-        cache=RedisRuntimeCache.connect(settings.need("redis_url")),
-        stops=RedisStopQueue.connect(settings.need("redis_url"), name),
-        mark=RedisMark.connect(settings.need("redis_url")),
+        cache=RedisRuntimeCache.connect(settings.need_redis("worker")),
+        stops=RedisStopQueue.connect(
+            settings.need_redis("worker"), name, StopSignatures(settings.need("encryption_keys"))
+        ),
+        mark=RedisMark.connect(settings.need_redis("worker")),
         brokers=KiteBrokers(
             VaultCredentials(credentials, opener, egress),
             settings.kite_root,
@@ -160,6 +166,7 @@ class Notifiers:
     alerts: Alerts
     outbox: Outbox
     courier: Courier
+    mails: AccountMails
 
 
 def build_components(
@@ -191,7 +198,13 @@ def build_components(
     scheduled_orders = ScheduledOrders(
         scheduled_order_log, path.entries, path.exits, path.sender, dependencies.clock, dependencies.name
     )
-    fast = FastExits(dependencies.stops, scheduled_order_log, scheduled_orders, dependencies.clock)
+    fast = FastExits(
+        dependencies.stops,
+        scheduled_order_log,
+        scheduled_orders,
+        dependencies.clock,
+        metrics.count_dropped_stops,
+    )
     run_store = PostgresRunStore(dependencies.store)
     outages = PostgresOutages(dependencies.store)
     sessions = SessionActivities(days, outages, run_store, alerts, dependencies.clock)
@@ -224,7 +237,9 @@ def build_components(
         *(exit_waits.wait_for_lift, exit_waits.look_at_account, sessions.next_session),
         logins.log_in,
         *(reconciling.reconcile, reconciling.tell_people),
-        NotificationActivities(notifiers.outbox, notifiers.courier, dependencies.clock).deliver_notices,
+        NotificationActivities(
+            notifiers.outbox, notifiers.courier, dependencies.clock, notifiers.mails
+        ).deliver_notices,
     ]
     waking = WorkerWaking(outages, dependencies.clock, dependencies.name)
     standing = StandingRuns(
@@ -271,12 +286,15 @@ async def open_notifiers(
     stack.push_async_callback(store.close)
     anywhere = settings.notices_private == "on"
     webhooks = await stack.enter_async_context(Webhooks(dependencies.clock, anywhere=anywhere))
-    services = Services(settings.mail)
+    services, mailer = Services(anywhere=anywhere), Mailer(settings.mail)
     stack.callback(services.close)
+    stack.callback(mailer.close)
     outbox = PostgresOutbox(store)
+    mails = MailedAccounts(PostgresAccountMails(store), mailer, settings.public_url)
     alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
     user_alerts = NotificationAlerts(metrics.alerts(alerts), outbox, dependencies.clock)
-    return Notifiers(user_alerts, outbox, ChannelCourier(dependencies.opener, webhooks, services))
+    courier = ChannelCourier(dependencies.opener, webhooks, services, mailer)
+    return Notifiers(user_alerts, outbox, courier, mails)
 
 
 def dependency_watch(
@@ -287,9 +305,9 @@ def dependency_watch(
         settings.need("database_url_worker"), pool_size=1, application="stopwatch worker, watching"
     )
     stack.push_async_callback(store.close)
-    cache = RedisRuntimeCache.connect(settings.need("redis_url"))
+    cache = RedisRuntimeCache.connect(settings.need_redis("worker"))
     stack.push_async_callback(cache.close)
-    mark = RedisMark.connect(settings.need("redis_url"))
+    mark = RedisMark.connect(settings.need_redis("worker"))
     stack.push_async_callback(mark.close)
     dependencies = [
         redis_dependency(cache.ping, mark.lose),

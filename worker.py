@@ -19,6 +19,7 @@ from activities.heartbeat import SHUTDOWN_GRACE
 from adapters.alerts.cloudwatch_unset import CloudWatchUnset
 from adapters.kite.egress import BadEgress
 from adapters.postgres.engine import Store
+from adapters.postgres.held_stops import PostgresHeldStops
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.watchers import Watchers
@@ -39,6 +40,7 @@ from adapters.telemetry.tracing import Tracing
 from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from adapters.temporal.stuck_runs import counting_stuck_runs
+from execution.held_stop_watch import HeldStopWatch
 from settings import MissingSetting, Settings, what_is_wrong
 from wiring import (
     WorkerComponents,
@@ -99,8 +101,12 @@ async def serve(settings: Settings) -> None:
             Watchers(counting),
             PostgresOverdueRuns(counting),
         )
-        shown = metrics.served(settings.metrics_host, settings.metrics_port, watch, operations)
+        held = HeldStopWatch(PostgresHeldStops(counting), notifiers.alerts, dependencies.clock)
+        shown = metrics.served(
+            settings.metrics_host, settings.metrics_port, watch, operations, lambda: held.ill
+        )
         await stack.enter_async_context(shown)
+        await stack.enter_async_context(_running(held.run()))
         await stack.enter_async_context(_worker(settings, work.activities, client))
         await stack.enter_async_context(_background_orders(settings, work))
         accounts = account_watch(settings, dependencies, notifiers.alerts, stack)

@@ -10,7 +10,7 @@ from activities.failure_types import STOOD_DOWN
 from activities.heartbeat import alive
 from domain.errors import AnotherRun, CacheUnavailable, ForeignStart
 from domain.failpoint import failpoint
-from domain.operator_alerts import foreign_start_alarm, outcome_alarm
+from domain.operator_alerts import foreign_start_alarm, outcome_alarm, unknown_start_alarm
 from domain.ports import Alerts, RunStore, RuntimeCache
 from domain.run import ActivateRun, Activation, Alarm, FinishRun, PhaseChange, RunNote
 from domain.strategy import Position, Status, Strategy
@@ -88,7 +88,9 @@ class RunActivities:
         await self._drop(request.strategy)
         await failpoint("finish.dropped")
         with final():
-            await self._store.finish(request)
+            known = await self._store.finish(request)
+        if not known:
+            await self._alerts.raise_(unknown_start_alarm(request))
         await failpoint("finish.written")
         clean = await self._drop(request.strategy)
         alarm = outcome_alarm(request)

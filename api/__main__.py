@@ -35,6 +35,7 @@ from adapters.secrets.derived_keys import TotpBox
 from adapters.secrets.process_keys import sealing
 from adapters.secrets.vault import BadKey, LoginKeyBox, Sealer
 from adapters.telemetry.disk import Disk
+from adapters.telemetry.held_stop_check import HeldStopCheck
 from adapters.telemetry.logs import configure
 from adapters.telemetry.process_tracing import open_tracing
 from adapters.telemetry.round_watch import RoundWatch
@@ -49,6 +50,7 @@ from services.auth.passwords import Passwords
 from services.auth.revoked_logins import RevokedLogins
 from services.auth.throttle import Throttle
 from services.auth.tokens import Tokens, WeakSecret
+from services.bounds import Bounds
 from settings import MissingSetting, Settings, what_is_wrong
 from workflows.client import TemporalLogins, TemporalRuns
 
@@ -152,9 +154,9 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
         tokens = Tokens(jwt_secret)
         sealer = Sealer(settings.need("seal_key"))
         url = settings.need("database_url_api")
-        prices = RedisLastPrices.connect(settings.need("redis_url"))
+        prices = RedisLastPrices.connect(settings.need_redis("api"))
         stack.push_async_callback(prices.close)
-        limiter = Limiter(settings.need("redis_url"))
+        limiter = Limiter(settings.need_redis("api"))
         stack.push_async_callback(limiter.close)
         tracing = stack.enter_context(open_tracing(settings.otlp_endpoint, "api"))
         temporal = await connect(TemporalAddress.of(settings), lazy=True, interceptors=tracing.interceptors)
@@ -185,7 +187,10 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             clock=clock,
             tokens=tokens,
             revoked_logins=RevokedLogins(store),
-            throttle=Throttle(limiter if settings.throttle == "on" else None),
+            throttle=Throttle(
+                limiter, on=settings.throttle == "on", registrations=settings.registrations_an_hour
+            ),
+            bounds=_bounds(settings),
             passwords=passwords,
             sealer=sealer,
             login_keys=LoginKeyBox(jwt_secret),
@@ -195,6 +200,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
                 "redis": prices.ping,
                 "temporal": TemporalReadiness(temporal, Watchers(store).live_builds).check,
                 "reconciler": RoundWatch(Watchers(store).round_age, clock).check,
+                "stops": HeldStopCheck(Watchers(store).watch_age).check,
                 "disk": Disk(settings.disk).check,
             },
             cors_origins=tuple(word.strip() for word in settings.cors_origins.split(",") if word.strip()),
@@ -203,6 +209,17 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             private_webhooks=settings.notices_private == "on",
             tracer=tracing.tracer,
         )
+
+
+def _bounds(settings: Settings) -> Bounds:
+    """Return what one user may have; streams of all users leave half of the connections to other calls."""
+    return Bounds(
+        streams=settings.max_streams,
+        streams_in_all=most_connections() // 2,
+        strategies=settings.max_strategies,
+        running=settings.max_running,
+        channels=settings.max_channels,
+    )
 
 
 async def _warm_up(instruments: KiteInstruments) -> None:

@@ -12,11 +12,13 @@ from api.dependencies import Dependencies
 from api.http import errors, health_routes, openapi, web_page
 from api.http.metrics import Metrics
 from api.http.middleware import RequestMiddleware
+from api.http.stream_gate import OpenStreams, StreamGate
 from api.market import routes as market_routes
 from api.notifications import routes as notice_routes
 from api.orders import routes as order_routes
 from api.strategies import event_stream as stream
 from api.strategies import routes as strategy_routes
+from api.strategies.live_timelines import LiveTimelines
 
 ABOUT = (
     "Buys at a time, sells at a time, and watches the stop in between. Times of day are exchange time (IST)."
@@ -37,6 +39,9 @@ def create_app(deps: Dependencies) -> FastAPI:
     )
     app.state.deps = deps
     app.state.metrics = Metrics()
+    app.state.streams = OpenStreams(deps)
+    app.state.live_timelines = LiveTimelines(deps)
+    app.state.metrics.show_dropped(lambda: deps.event_notifier.dropped)
     for routes in (
         auth_routes,
         account_routes,
@@ -53,6 +58,7 @@ def create_app(deps: Dependencies) -> FastAPI:
         app.include_router(routes.router)
     errors.install(app)
     openapi.complete(app)
+    app.add_middleware(StreamGate, streams=app.state.streams, deps=deps)
     if deps.cors_origins:
         app.add_middleware(
             CORSMiddleware,

@@ -21,6 +21,7 @@ from services.auth.passwords import Passwords
 from services.auth.revoked_logins import RevokedLogins
 from services.auth.throttle import Throttle
 from services.auth.tokens import Tokens
+from services.bounds import USUAL, Bounds
 from services.broker.connection import BrokerConnection
 from services.notifications.channels import NotificationChannels
 from services.ports import BrokerLogins, KiteLogins, Runs
@@ -66,11 +67,15 @@ class Dependencies:
     """Makes each request a span; None where traces are not collected."""
     missed_after: timedelta = MISSED_AFTER
     """How late an entry may be sent."""
+    bounds: Bounds = USUAL
+    """How much one user may have at one time."""
     stop_wait_seconds: float = 20.0
     test_wait_seconds: float = 12.0
     """How long a test message is waited for."""
     look_every_seconds: float = 2.0
-    """An event stream looks by itself this often: a safety net under Postgres' notices, which may be lost."""
+    """Timelines that are followed are looked at this often: a safety net under Postgres' announcements,
+    which may be
+    lost."""
 
     @property
     def auth(self) -> AuthDependencies:
@@ -98,11 +103,19 @@ class Dependencies:
 
     @property
     def creation(self) -> StrategyCreation:
-        return StrategyCreation(self.store, self._drafts, self.clock)
+        return StrategyCreation(self.store, self._drafts, self.clock, self.bounds.strategies)
 
     @property
     def starter(self) -> StrategyStart:
-        return StrategyStart(self.store, self.runs, self._drafts, self.egress, self.clock, self.missed_after)
+        return StrategyStart(
+            self.store,
+            self.runs,
+            self._drafts,
+            self.egress,
+            self.clock,
+            self.missed_after,
+            self.bounds.running,
+        )
 
     @property
     def stopper(self) -> StrategyStop:
@@ -115,7 +128,12 @@ class Dependencies:
     @property
     def channels(self) -> NotificationChannels:
         return NotificationChannels(
-            self.store, self.sealer, self.clock, self.private_webhooks, self.test_wait_seconds
+            self.store,
+            self.sealer,
+            self.clock,
+            self.private_webhooks,
+            self.test_wait_seconds,
+            self.bounds.channels,
         )
 
     @property

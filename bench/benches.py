@@ -10,6 +10,7 @@ from bench.alone import SYMBOLS
 from bench.baseline.measure import measured
 from bench.figures import GOALS, Figure, rounded
 from bench.neighbours import disturb
+from bench.noisy_tenant import press
 from bench.outcome import BASELINE, SIGNALS, Outcome, Scene
 from bench.same_user import together
 from bench.spread import percentile
@@ -86,6 +87,14 @@ BENCHES: Sequence[Bench] = (
     Bench("same_user", ("same_user_lateness_p99_ms",), together, 300),
     Bench("failover", ("entry_failover_p99_ms",), lose_a_worker, 300),
     Bench("neighbours", ("neighbours_moved_p99_ms",), disturb, 200, asked_for=True),
+    Bench(
+        "noisy_tenant",
+        ("noisy_tenant_attempts_ratio", "noisy_tenant_streams_ratio"),
+        press,
+        240,
+        "bench.noisy_tenant",
+        asked_for=True,
+    ),
     Bench("telling", ("notice_p99_ms",), tell, 150, asked_for=True),
     Bench("ticks", ("ticks_per_second", "tick_to_decision_p99_ms"), ticks, 150, "bench.ticks"),
     Bench("order_call", (), order_call, 90, "bench.order_call"),

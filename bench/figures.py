@@ -54,6 +54,14 @@ GOALS = {
         "and one whose broker is slow",
         *("ms", 250),
     ),
+    "noisy_tenant_attempts_ratio": Goal(
+        "others' GET /strategy while one account tries 2,000 event streams: p99, in times of the quiet one",
+        *("×", 2),
+    ),
+    "noisy_tenant_streams_ratio": Goal(
+        "others' GET /strategy beside 2,000 event streams of 100 accounts: p99, in times of the quiet one",
+        *("×", 2),
+    ),
     "notice_p99_ms": Goal(
         "one BUY: order received by the exchange, and filled → signed webhook at its user's own server",
         *("ms", 2000),

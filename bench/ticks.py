@@ -30,6 +30,7 @@ from adapters.kite.frames import decode_all
 from adapters.process.clock import SystemClock
 from bench.tick_baseline import crossed, stops_by_token
 from bench.tick_floor import INSTRUMENTS, PRICES, STOPS, ltp_frame, price_monitor, shares
+from domain.hit_stop import HitStop
 from domain.market_data import PriceReceiver
 from domain.watched_strategy import WatchedStrategy
 from listener.price_monitor import PriceMonitor
@@ -173,10 +174,10 @@ class Decisions:
         self.at: dict[UUID, float] = {}
         self.prices: dict[UUID, Decimal] = {}
 
-    async def put(self, strategy_ids: Sequence[UUID]) -> None:
+    async def put(self, stops: Sequence[HitStop]) -> None:
         now = time.time()
-        for strategy_id in strategy_ids:
-            self.at.setdefault(strategy_id, now)
+        for stop in stops:
+            self.at.setdefault(stop.strategy_id, now)
 
     async def stop_loss(
         self, watched: WatchedStrategy, price: Decimal, tick_at: datetime | None, seen_at: datetime

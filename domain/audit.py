@@ -8,6 +8,12 @@ moved without breaking every link after it:
 The canonical line is a JSON array, in the order of `CANONICAL`: text as it is, `at` as whole microseconds
 since 1970 in UTC. Postgres writes it (a trigger, so that no process can choose a hash) and this module writes
 it again for the check: two programs that have to agree.
+
+Lines of a deleted account lose what is personal: the client's address and name, and the names of broker
+account and channels (`ERASED` stands there). Such a line no longer gives its hash, so its other fields have
+another proof: `account_deleted`, the line that ends the account, names how many lines were erased and the
+SHA-256 of them as they are since (`Erasure`). The hashes still link every line to the next. A line that is
+erased without that proof, or changed after it, is a broken link.
 """
 
 import hashlib
@@ -36,6 +42,8 @@ CANONICAL = (
 )
 LONGEST = {"actor": 100, "object": 200, "reason": 500, "ip": 45, "agent": 160}
 """Characters kept of what others wrote."""
+ERASED = "erased"
+"""What stands in a deleted account's lines for what was personal; no client's address is this word."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,6 +64,11 @@ class Action(StrEnum):
     LOGOUT = "logout"
     REFRESH_REUSED = "refresh_reused"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an act
+    PASSWORD_FORGOTTEN = "password_forgotten"  # noqa: S105 - the name of an act
+    PASSWORD_RESET_MAILED = "password_reset_mailed"  # noqa: S105 - the name of an act
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of an act
+    EMAIL_VERIFIED = "email_verified"
+    ACCOUNT_DELETED = "account_deleted"
     TOTP_ON = "totp_on"
     TOTP_OFF = "totp_off"
     SESSION_REVOKED = "session_revoked"
@@ -149,6 +162,23 @@ def hash_of(entry: AuditEntry) -> bytes:
     return hashlib.sha256(entry.prev_hash + canonical(entry)).digest()
 
 
+class Erasure:
+    """The proof of erased lines, in their order: their number, and the SHA-256 of what is left of them."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._digest = hashlib.sha256()
+
+    def add(self, entry: AuditEntry) -> None:
+        """Take an erased line into the proof."""
+        self._count += 1
+        self._digest.update(canonical(entry) + entry.hash)
+
+    def proof(self) -> str:
+        """Return what the line that ends the account says of them."""
+        return f"{self._count} lines erased, sha256 {self._digest.hexdigest()}"
+
+
 class ChainCheck:
     """Checks one chain from its first line, and remembers the first break."""
 
@@ -156,12 +186,23 @@ class ChainCheck:
         self.chain = chain
         self.broken: Broken | None = None
         self._seq, self._hash = 0, GENESIS
+        self._erased: int | None = None
+        """The first erased line that has no proof yet."""
+        self._erasure = Erasure()
 
     def follow(self, entry: AuditEntry) -> None:
         """Check the next line."""
         if self.broken is None:
             self.broken = self._fault(entry)
             self._seq, self._hash = entry.seq, entry.hash
+            self._follow_erasure(entry)
+
+    def _follow_erasure(self, entry: AuditEntry) -> None:
+        if entry.ip == ERASED:
+            self._erased = self._erased or entry.seq
+            self._erasure.add(entry)
+        elif entry.action == Action.ACCOUNT_DELETED and entry.reason == self._erasure.proof():
+            self._erased = None
 
     def end(self, head: Head | None) -> Broken | None:
         """Return the first break: of the lines, or of their end against the separately stored head."""
@@ -170,6 +211,9 @@ class ChainCheck:
         elif self.broken is None and head is not None and (head.seq, head.hash) != (self._seq, self._hash):
             what = f"the chain's head is line {head.seq}, the last line there is {self._seq}"
             self.broken = Broken(self.chain, min(self._seq + 1, head.seq), what)
+        if self.broken is None and self._erased is not None:
+            what = "it was erased, and no later line proves what is left of it"
+            self.broken = Broken(self.chain, self._erased, what)
         return self.broken
 
     def _fault(self, entry: AuditEntry) -> Broken | None:
@@ -178,7 +222,7 @@ class ChainCheck:
             return Broken(self.chain, self._seq + 1, what)
         if entry.prev_hash != self._hash:
             return Broken(self.chain, entry.seq, "it does not carry the hash of the line before it")
-        if entry.hash != hash_of(entry):
+        if entry.ip != ERASED and entry.hash != hash_of(entry):
             return Broken(self.chain, entry.seq, "its content does not match its hash: it was changed")
         return None
 

@@ -71,6 +71,7 @@ class Limits:
 class Bar(StrEnum):
     """The reason why an entry was not sent."""
 
+    UNWRITTEN = "unwritten"
     SYSTEM = "system"
     SUSPENDED = "suspended"
     KILL_SWITCH = "kill_switch"
@@ -91,6 +92,8 @@ def why_barred(bar: Bar, limit: Decimal | int | None) -> str:
     amount = price_text(limit) if isinstance(limit, Decimal) else str(limit)
     change = "change it under Limits before the next START"
     return {
+        Bar.UNWRITTEN: "no START of this strategy was written down that buys this: nothing is bought, and "
+        "the operator is told",
         Bar.SYSTEM: "buying is stopped for all users by the operator; what is held is still watched and sold",
         Bar.SUSPENDED: "the operator has stopped buying for your account: ask there; what is held is still "
         "watched and sold",

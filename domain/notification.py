@@ -75,6 +75,8 @@ class Notification:
     at: datetime
     attempts: int
     """How often it was sent, this time included."""
+    confirmed: str | None = field(default=None, repr=False)
+    """The account's own e-mail address, once its user has confirmed it; mail goes nowhere else."""
 
 
 class Arrival(StrEnum):

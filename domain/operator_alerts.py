@@ -9,7 +9,7 @@ from domain.errors import AccountNotConnected, CalendarUnknown, ForeignStart
 from domain.exit_obstacle import Obstacle
 from domain.order import BrokerOrder, Leg, OrderStatus
 from domain.reconciler import DoubtfulOrder
-from domain.run import ActivateRun, Alarm, ExitOrder, FinishRun
+from domain.run import ActivateRun, Alarm, EnterOrder, ExitOrder, FinishRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome, Position, Status
 
@@ -95,6 +95,28 @@ def foreign_start_alarm(request: ActivateRun, why: ForeignStart) -> Alarm:
     )
     data = {"workflow_id": ref.workflow_id, "run_id": ref.run_id, "strategy_id": str(ref.strategy_id)}
     return Alarm("foreign_start", text, data=data)
+
+
+def unknown_start_alarm(end: FinishRun) -> Alarm:
+    """Return the operator's alarm for a run whose START the store lost while it traded."""
+    ref, strategy = end.ref, end.strategy
+    text = (
+        f"The run {ref.workflow_id} of {strategy.symbol} ×{strategy.quantity} has ended "
+        f"({end.outcome.value}: {end.detail}), and the database knows no such START: it was set back to a "
+        "backup. The strategy does not show what was traded: look at the account at the broker."
+    )
+    return Alarm("foreign_start", text, strategy.user_id, strategy.strategy_id)
+
+
+def foreign_entry_alarm(order: EnterOrder) -> Alarm:
+    """Return the operator's alarm for a purchase that no stored START asks for."""
+    key, terms = order.key, order.terms
+    text = (
+        f"{order.quantity} {terms.exchange}:{terms.symbol} were not bought: no START of strategy "
+        f"{key.strategy_id} for {key.trading_day} was written down that buys this. Find out what reaches "
+        "Temporal's port, or whether the database was set back to a backup."
+    )
+    return Alarm("foreign_start", text, data={"strategy_id": str(key.strategy_id)})
 
 
 _FAILED = {

@@ -7,9 +7,11 @@ taken over. A race between them costs nothing: the claim decides.
 
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from domain.order import Attempt
 from domain.run import EnterOrder, ExitOrder
+from domain.trigger import PriceTrigger
 
 BEAT_EVERY = 0.5
 """Seconds between two signs of life of a worker."""
@@ -40,3 +42,14 @@ class ScheduledOrder:
 
     order: EnterOrder | ExitOrder
     attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class StopSale(ScheduledOrder):
+    """A sale that may leave ahead of its run once a price hits `stop`, as the store holds it."""
+
+    stop: PriceTrigger
+
+    @property
+    def strategy_id(self) -> UUID:
+        return self.attempt.key.strategy_id

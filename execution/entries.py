@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.errors import StoreUnavailable
+from domain.operator_alerts import foreign_entry_alarm
 from domain.order import Attempt, OrderStatus, Reason
-from domain.ports import Brokers, Clock, OrderLog
+from domain.ports import Alerts, Brokers, Clock, OrderLog
 from domain.run import Entered, EnterOrder
 from domain.strategy import Outcome
 from execution.account_login import AccountLogin
@@ -17,7 +18,7 @@ from execution.execution_rules import RETRY_EVERY, ExecutionRules
 from execution.executor import OrderExecutor
 from execution.halting import halted
 from execution.intents import call_off, plan_first
-from execution.order_intent import Barred, EntryRefused, NotPlaced, OrderIntent, TooLate
+from execution.order_intent import Barred, EntryRefused, Foreign, NotPlaced, OrderIntent, TooLate
 from execution.runtime_lock import RuntimeLock
 
 
@@ -33,8 +34,10 @@ class Entries:
         brokers: Brokers,
         clock: Clock,
         rules: ExecutionRules,
+        alerts: Alerts,
     ) -> None:
         self._executor = executor
+        self._alerts = alerts
         self._checks = checks
         self._lock = lock
         self._log = log
@@ -94,6 +97,8 @@ class Entries:
             refusal = self._too_late(order, await self._log.leg(order.key), str(late))
             return await self._called_off(policy, refusal, halt)
         except Barred as bar:
+            if isinstance(bar, Foreign):
+                await self._alerts.raise_(foreign_entry_alarm(order))
             refusal = Entered(0, outcome=Outcome.SKIPPED, detail=str(bar))
             return await self._called_off(policy, refusal, halt)
         finally:

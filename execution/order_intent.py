@@ -63,3 +63,7 @@ class ClosedOutside(Exception):
 
 class Barred(Exception):
     """A limit or a kill switch keeps the entry from being sent: which one, in the user's words."""
+
+
+class Foreign(Barred):
+    """No START was written down that buys this: the caller's message is not believed."""

@@ -50,7 +50,7 @@ class OrderPath:
         executor = OrderExecutor(log, sender, OrderFollower(log, books, clock), clock)
         checks = EntryChecks(brokers, lock, due, clock, days)
         return cls(
-            Entries(executor, checks, lock, log, brokers, clock, rules),
+            Entries(executor, checks, lock, log, brokers, clock, rules, alerts),
             Exits(
                 executor,
                 accounts,

@@ -11,7 +11,7 @@ from domain.failpoint import failpoint
 from domain.order import CALL_DEADLINE, CLAIM_LASTS, Attempt, LegKey, OrderRequest
 from domain.outcome import Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker, Brokers, Claimed, Clock, NotClaimed, OrderLog
-from execution.order_intent import Barred, OrderIntent, TooLate
+from execution.order_intent import Barred, Foreign, OrderIntent, TooLate
 from execution.policy import Account, Permit
 from execution.send_barrier import SendBarrier
 from execution.turn_line import TurnLine
@@ -48,7 +48,7 @@ class OrderSender:
                 return
             if isinstance(claim, NotClaimed):
                 if claim.barred is not None:
-                    raise Barred(claim.barred)
+                    raise Foreign(claim.barred) if claim.foreign else Barred(claim.barred)
                 if claim.too_late:
                     raise TooLate(crowded)
                 return

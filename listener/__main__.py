@@ -24,6 +24,8 @@ from adapters.kite.operator_login import OperatorLogin
 from adapters.postgres.account_moves import PostgresAccountMoves
 from adapters.postgres.credentials import FeedLogins
 from adapters.postgres.engine import Store
+from adapters.postgres.held_stops import PostgresHeldStops
+from adapters.postgres.membership import PostgresMembers
 from adapters.postgres.notify_listener import NotifyListener
 from adapters.postgres.watch_list import PostgresWatchList
 from adapters.process.clock import SystemClock
@@ -32,10 +34,10 @@ from adapters.process.garbage_collection import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
 from adapters.process.leaving import leave
 from adapters.redis.fast_stops import RedisFastStops
-from adapters.redis.membership import RedisMembers
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.secrets.feed_credentials import FeedCredentials
 from adapters.secrets.process_keys import opening
+from adapters.secrets.stop_signatures import StopSignatures
 from adapters.secrets.vault import BadKey, Opener
 from adapters.telemetry.alert_counter import CountedAlerts
 from adapters.telemetry.logs import configure
@@ -43,7 +45,7 @@ from adapters.telemetry.metrics_server import MetricsPortTaken, serving
 from adapters.telemetry.process_tracing import open_tracing
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from domain.errors import CacheUnavailable, LoginNeeded
-from domain.ports import Broker
+from domain.ports import Broker, FastStops
 from listener.accounts import Accounts, EachTheirOwn, OneForAll
 from listener.fast_path import SignalsAlone
 from listener.health import Ask, Health
@@ -81,14 +83,14 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     application = opening("stopwatch listener", opener.key_ids) if opener else "stopwatch listener"
     store = Store.open(database, pool_size=3, application=application)
     stack.push_async_callback(store.close)
-    cache = RedisRuntimeCache.connect(settings.need("redis_url"))
+    cache = RedisRuntimeCache.connect(settings.need_redis("listener"))
     stack.push_async_callback(cache.close)
-    stops = RedisFastStops.connect(settings.need("redis_url"))
-    stack.push_async_callback(stops.close)
-    members = RedisMembers.connect(settings.need("redis_url"))
-    stack.push_async_callback(members.close)
-    with suppress(CacheUnavailable):  # stops are signalled until it is there
-        await stops.warm()
+    stops = await _fast_stops(settings, stack)
+    # A connection of their own: no lease runs out behind a watch list of ten thousand strategies.
+    leases = Store.open(database, pool_size=1, application="stopwatch listener, leases")
+    stack.push_async_callback(leases.close)
+    notifications = NotifyListener(database)
+    metrics.show_dropped(lambda: notifications.dropped)
     connections = ConnectionPool()
     stack.callback(connections.close)
     accounts = _accounts(settings, opener, store, connections, clock)
@@ -102,17 +104,18 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
         interceptors=tracing.interceptors,
     )
     listener = Listener(
-        PostgresWatchList(store, NotifyListener(database)),
+        PostgresWatchList(store, notifications),
         accounts,
         KiteInstruments(settings.kite_root, clock),
         TemporalStopSignals(client),
-        stops if settings.fast_path == "on" else SignalsAlone(),
-        members,
+        stops,
+        PostgresMembers(leases),
         _name(clock),
         cache,
         CountedAlerts(alerts, metrics.registry),
         clock,
         PostgresAccountMoves(store),
+        PostgresHeldStops(leases),
     )
     metrics.show(lambda: listener.numbers)
     dependencies: dict[str, Ask] = {
@@ -124,6 +127,21 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     shown = serving(settings.metrics_host, settings.metrics_port, metrics.registry, health.ill)
     await stack.enter_async_context(shown)
     return listener
+
+
+async def _fast_stops(settings: Settings, stack: AsyncExitStack) -> FastStops:
+    """Return the way to the workers' queue; signals alone where it is off, or nothing can sign an event."""
+    keys = settings.encryption_keys.get_secret_value() if settings.encryption_keys else ""
+    if settings.fast_path == "off":
+        return SignalsAlone()
+    if not keys:
+        log.warning("STOPWATCH_ENCRYPTION_KEYS is not set: stops go by their signals alone, which is slower")
+        return SignalsAlone()
+    stops = RedisFastStops.connect(settings.need_redis("listener"), StopSignatures(keys))
+    stack.push_async_callback(stops.close)
+    with suppress(CacheUnavailable):  # stops are signalled until it is there
+        await stops.warm()
+    return stops
 
 
 def _name(clock: SystemClock) -> str:

@@ -14,6 +14,7 @@ import structlog
 
 from domain.errors import Unavailable
 from domain.failpoint import failpoint
+from domain.hit_stop import HitStop
 from domain.ports import Clock, FastStops, StopSignals
 from domain.watched_strategy import WatchedStrategy
 from listener.crossing import Crossing
@@ -103,7 +104,7 @@ class Dispatcher:
                 self._enqueue(hit)
         # Once each: an event that comes late could meet a run that sells without Postgres
         # (domain.scheduled_order).
-        self._fast.put([hit.watched.strategy_id for hit in new])
+        self._fast.put(self._events(new))
         if self._fast.away:
             for hit in new:
                 self._enqueue(hit)
@@ -123,6 +124,13 @@ class Dispatcher:
                 group.create_task(self._work())
             group.create_task(self._retry())
             group.create_task(self._fast.run())
+
+    def _events(self, new: Sequence[_Hit]) -> Sequence[HitStop]:
+        """Return the events of new hits, said now: a price may act that was seen long before."""
+        if not new:
+            return ()
+        now = self._clock.now()
+        return [HitStop(hit.watched.strategy_id, hit.crossing.price, now) for hit in new]
 
     def _new(self, crossing: Crossing, now: float) -> _Hit:
         hit = self._hits[crossing.watched.strategy_id] = _Hit(crossing, now + RETRY)

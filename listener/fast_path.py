@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from domain.errors import CacheUnavailable
+from domain.hit_stop import HitStop
 from domain.ports import Clock, FastStops
 
 Put = Callable[[Sequence[UUID], bool], None]
@@ -23,7 +24,7 @@ log = structlog.stdlib.get_logger("stops")
 class SignalsAlone:
     """Implements `domain.ports.FastStops` where the fast path is switched off."""
 
-    async def put(self, strategy_ids: Sequence[UUID]) -> None:
+    async def put(self, stops: Sequence[HitStop]) -> None:
         raise CacheUnavailable("the fast path is switched off")
 
 
@@ -34,27 +35,27 @@ class FastPath:
         self._stops = stops
         self._done = done
         self._clock = clock
-        self._waiting: dict[UUID, None] = {}
+        self._waiting: dict[UUID, HitStop] = {}
         self._wake = asyncio.Event()
         self.away = False
 
-    def put(self, strategy_ids: Sequence[UUID]) -> None:
+    def put(self, stops: Sequence[HitStop]) -> None:
         """Have these put as soon as the one write before them has ended."""
-        if strategy_ids:
-            self._waiting.update(dict.fromkeys(strategy_ids))
+        if stops:
+            self._waiting.update((stop.strategy_id, stop) for stop in stops)
             self._wake.set()
 
     async def run(self) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            batch, self._waiting = list(self._waiting), {}
-            arrived = await self._try(batch)
-            self._done(batch, arrived)
+            batch, self._waiting = self._waiting, {}
+            arrived = await self._try(list(batch.values()))
+            self._done(list(batch), arrived)
             if not arrived:
                 await self._clock.sleep(PAUSE)
 
-    async def _try(self, batch: Sequence[UUID]) -> bool:
+    async def _try(self, batch: Sequence[HitStop]) -> bool:
         try:
             await self._stops.put(batch)
         except CacheUnavailable as error:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -42,11 +42,20 @@ class ListenerMetrics(Collector):
         self.registry = CollectorRegistry()
         self._numbers = numbers
         ProcessCollector(registry=self.registry)
+        self._dropped = Gauge(
+            "stopwatch_notifications_dropped",
+            "Postgres notifications that were no ids, since the start",
+            registry=self.registry,
+        )
         self.registry.register(self)
 
     def show(self, numbers: Callable[[], MarketNumbers]) -> None:
         """Have each scrape ask for these."""
         self._numbers = numbers
+
+    def show_dropped(self, dropped: Callable[[], int]) -> None:
+        """Have each scrape read how many notifications were dropped."""
+        self._dropped.set_function(dropped)
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
         """Name the gauges, so that registering them reads no numbers."""

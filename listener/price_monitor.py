@@ -34,6 +34,8 @@ LIMITS_AGE = timedelta(seconds=60)
 AT_A_TIME = 100
 """Instruments looked at before ticks have their turn: less than a millisecond."""
 CONFLATED_EVERY = 60.0
+JUDGED_WITHIN = 5.0
+"""Seconds after which triggers that were not looked at count as watched by nobody: five looks."""
 
 Owned = Callable[[WatchedStrategy], bool]
 
@@ -76,6 +78,7 @@ class PriceMonitor:
         self._gone: dict[UUID, str] = {}
         self._changed: set[str] = set()
         self._conflated_said = (clock.monotonic(), 0)
+        self._looked_at = clock.monotonic()
 
     # --- what runs -------------------------------------------------------------------------------------
 
@@ -137,6 +140,13 @@ class PriceMonitor:
     def stops(self) -> int:
         """Return how many strategies have armed triggers."""
         return len(self._triggers)
+
+    @property
+    def watching(self) -> Collection[UUID]:
+        """Return the strategies whose armed triggers are being judged; none while the looks have stopped."""
+        if self._clock.monotonic() - self._looked_at > JUDGED_WITHIN:
+            return ()
+        return [watched.strategy_id for watched in self._held()]
 
     @property
     def feed_down(self) -> str | None:
@@ -248,6 +258,7 @@ class PriceMonitor:
             for start in range(0, len(instruments), AT_A_TIME):
                 self._look_at(instruments[start : start + AT_A_TIME], anomalous)
                 await asyncio.sleep(0)  # ticks do not wait for three thousand instruments
+            self._looked_at = self._clock.monotonic()
             self._say_conflated()
             held = self._held() if self._feed.down else []
             await self._outage.look(self._feed.down, self._quote_requests.failing, held)

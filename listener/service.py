@@ -11,6 +11,7 @@ from domain.ports import (
     Alerts,
     Clock,
     FastStops,
+    HeldStops,
     Instruments,
     Membership,
     StopSignals,
@@ -27,6 +28,7 @@ from listener.restarting import steadily
 from listener.shards import Shards, sockets
 from listener.sold_positions import SoldPositions
 from listener.watch_list_reader import Watcher
+from listener.watch_report import WatchReport
 
 _READY_LOOK = 0.05
 
@@ -51,6 +53,7 @@ class Listener:
         alerts: Alerts,
         clock: Clock,
         moves: AccountMoves,
+        held_stops: HeldStops,
     ) -> None:
         self._accounts = accounts
         self._moves = ForeignOrders(moves, clock)
@@ -60,6 +63,7 @@ class Listener:
         self._dispatcher = Dispatcher(signals, fast, clock, self._run_is_gone)
         self._sold = SoldPositions(signals, self._dispatcher.owes, clock)
         self._watcher = Watcher(watch_list, self._changed, clock)
+        self._report = WatchReport(held_stops, self._watching, clock)
         self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
         # One account's connections are all there is: further listeners stand by.
         self._shards = Shards(membership, me, self._covered, self._share_anew, clock, accounts.connections)
@@ -78,6 +82,7 @@ class Listener:
                 group.create_task(steadily("dispatcher", self._dispatcher.run, self._clock))
                 group.create_task(steadily("sold positions", self._sold.run, self._clock))
                 group.create_task(steadily("foreign orders", self._moves.run, self._clock))
+                group.create_task(steadily("watch report", self._report.run, self._clock))
                 group.create_task(steadily("last prices", self._writer.run, self._clock))
         finally:
             for monitor in self._running.values():
@@ -191,6 +196,9 @@ class Listener:
         for monitor in self._monitors.values():
             prices.update(monitor.changed_prices(self._owns))
         return prices
+
+    def _watching(self) -> list[UUID]:
+        return [one for monitor in self._monitors.values() for one in monitor.watching]
 
     def _owns(self, watched: WatchedStrategy) -> bool:
         return self._shards.owns(self._accounts.shard(watched))

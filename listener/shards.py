@@ -1,7 +1,8 @@
 """Decides which instruments this listener watches when several listeners share them.
 
-Each listener renews a lease; the living share the instruments by rendezvous hashing. A stop that two watch is
-signalled twice, which does no harm; one that none watches is a loss. So in doubt a listener watches more:
+Each listener renews a lease in Postgres; the living share the instruments by rendezvous hashing. A stop that
+two watch is signalled twice, which does no harm; one that none watches is a loss. So in doubt a listener
+watches more:
 
 - a newcomer watches its share at once, but the others give nothing up before it says that it is ready;
 - what another took over is watched for a few seconds more, and a listener that leaves waits until the others
@@ -17,7 +18,7 @@ from typing import Self
 
 import structlog
 
-from domain.errors import CacheUnavailable
+from domain.errors import StoreUnavailable
 from domain.ports import Clock, ListenerState, Membership
 
 BEAT = 0.5
@@ -132,7 +133,7 @@ class Shards:
         self._stand()
         try:
             states = await self._membership.renew(self._me, self._state, LEASE)
-        except CacheUnavailable as error:
+        except StoreUnavailable as error:
             if self._certain and not self._heard_lately():
                 log.warning("the other listeners are not known; watching everything", error=str(error))
         else:
@@ -154,7 +155,7 @@ class Shards:
             await self._clock.sleep(BEAT)
             await self.beat()
             staying = staying + 1 if self._others_are_ready() else 0
-        with suppress(CacheUnavailable):  # the lease ends by itself
+        with suppress(StoreUnavailable):  # the lease ends by itself
             await self._membership.leave(self._me)
 
     def _none_stays(self) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from local.redis_users import WITH_PASSWORD
+
 
 @dataclass(frozen=True, slots=True)
 class LocalKeys:
@@ -17,6 +19,7 @@ class LocalKeys:
     jwt_secret: str = field(repr=False)
     encryption_keys: str = field(repr=False)
     database_passwords: dict[str, str] = field(repr=False)
+    redis_passwords: dict[str, str] = field(repr=False)
 
 
 def kept_in(directory: Path) -> LocalKeys:
@@ -27,6 +30,9 @@ def kept_in(directory: Path) -> LocalKeys:
         database_passwords={
             role: _kept(directory / f"database_password_{role}", _password)
             for role in ("owner", "api", "worker", "listener")
+        },
+        redis_passwords={
+            user: _kept(directory / f"redis_password_{user}", _password) for user in WITH_PASSWORD
         },
     )
 

@@ -17,10 +17,14 @@ async def http_ok(url: str) -> None:
 
 
 async def redis_pong(port: int) -> None:
-    """Accept PONG only: a server that still loads its append-only file answers -LOADING."""
+    """Accept PONG only: a server that still loads its append-only file answers -LOADING.
+
+    As the user that may do nothing else; a server without users takes its name for a password that it lacks.
+    """
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        writer.write(b"PING\r\n")
+        writer.write(b"AUTH health -\r\nPING\r\n")
+        await reader.readline()
         answer = await reader.readline()
     finally:
         writer.close()

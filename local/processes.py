@@ -14,10 +14,12 @@ from local.data_dir import DataDir
 from local.process_spec import ProcessSpec
 
 _OWN = ("DATABASE_URL", "DATABASE_URL_API", "DATABASE_URL_WORKER", "DATABASE_URL_LISTENER")
+_REDIS = ("REDIS_URL", "REDIS_URL_API", "REDIS_URL_WORKER", "REDIS_URL_LISTENER")
 _TRADING = ("PAYLOAD_KEYS", "EGRESS_PROXIES")
 """For processes that use Temporal and the broker."""
 _SECRET = (
     *_OWN,
+    *_REDIS,
     *_TRADING,
     *("JWT_SECRET", "ENCRYPTION_KEYS", "SEAL_KEY", "FEED_API_KEY", "FEED_ACCESS_TOKEN"),
 )
@@ -43,7 +45,7 @@ class Processes:
             # Whether its dependencies answer is asked once, by `up`; started again while one of them is down,
             # the API is up all the same.
             ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/health/live"),
-            environment=self._for("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY", *_TRADING),
+            environment=self._for("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY", *_TRADING, kind="api"),
         )
 
     def worker(self, number: int, of: int) -> ProcessSpec:
@@ -70,18 +72,26 @@ class Processes:
             command=python(kind),
             log=self.data.log(name),
             ready=lambda: probes.file_says_ready(mark),
-            environment={**self._for(*needs), "STOPWATCH_READY_FILE": str(mark)},
+            environment={**self._for(*needs, kind=kind), "STOPWATCH_READY_FILE": str(mark)},
             ready_file=mark,
             grace_seconds=grace_seconds,
         )
 
-    def _for(self, *secrets: str) -> dict[str, str]:
+    def _for(self, *secrets: str, kind: str | None = None) -> dict[str, str]:
         shown = {
             name: value
             for name, value in self.settings.items()
             if (name not in _SECRET or name in secrets) and name not in _OF_ONE_PROCESS
         }
-        return {**self.environment, **{f"STOPWATCH_{name}": value for name, value in shown.items()}}
+        named = {f"STOPWATCH_{name}": value for name, value in shown.items()}
+        return {**self.environment, **named, **self._redis_of(kind)}
+
+    def _redis_of(self, kind: str | None) -> dict[str, str]:
+        """Return the address of Redis by which a kind of process has its own rights; none for the others."""
+        if kind is None:
+            return {}
+        address = self.settings.get(f"REDIS_URL_{kind.upper()}") or self.settings.get("REDIS_URL")
+        return {"STOPWATCH_REDIS_URL": address} if address else {}
 
 
 def paper(data: DataDir, port: int, environment: Mapping[str, str]) -> ProcessSpec:

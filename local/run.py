@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from local import child, feed_account, keys, probes, processes, temporal, valkey
+from local import child, feed_account, keys, probes, processes, redis_users, temporal, valkey
 from local.data_dir import DataDir
 from local.endpoints import Endpoints
 from local.ports import HeldPort
@@ -36,6 +36,7 @@ class Run:
         self._terminal = terminal
         self._keys = keys.kept_in(data.directory("secrets"))
         self._environment = dict(options.environment)
+        self._redis_urls: dict[str, str] = {}
         self.supervisor = Supervisor(terminal.alert, self._changed)
         self.endpoints: Endpoints | None = None
 
@@ -98,8 +99,13 @@ class Run:
         if address is not None:
             return address
         port = self._port()
-        await self._start(valkey.spec(self._data, port.number, self._environment), f"127.0.0.1:{port.number}")
-        return f"redis://127.0.0.1:{port.number}/0"
+        server, passwords = f"127.0.0.1:{port.number}", self._keys.redis_passwords
+        await self._start(valkey.spec(self._data, port.number, self._environment, passwords), server)
+        self._redis_urls = {
+            f"REDIS_URL_{user.upper()}": redis_users.address(user, passwords[user], server)
+            for user in redis_users.PROCESSES
+        }
+        return redis_users.address("operator", passwords["operator"], server)
 
     async def _temporal(self) -> tuple[str, str | None]:
         address = self._given.get("TEMPORAL_ADDRESS")
@@ -124,6 +130,7 @@ class Run:
         encryption_keys = self._given.get("ENCRYPTION_KEYS") or self._keys.encryption_keys
         made = {
             "REDIS_URL": found.redis,
+            **self._redis_urls,
             "TEMPORAL_ADDRESS": found.temporal,
             "JWT_SECRET": self._keys.jwt_secret,
             "ENCRYPTION_KEYS": encryption_keys,
@@ -131,6 +138,7 @@ class Run:
             "DOCS": "1",
             "TRACEABLE": "1",
             "DISK": str(self._data.root),
+            "PUBLIC_URL": found.api,
             "DATABASE_URL": found.postgres,
             **role_urls(found.postgres, self._keys.database_passwords),
         }

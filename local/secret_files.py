@@ -4,6 +4,7 @@ import secrets
 from pathlib import Path
 
 from local.keys import fresh
+from local.redis_users import PROCESSES, WITH_PASSWORD, access_list, address
 
 ROLES = ("api", "worker", "listener")
 
@@ -36,11 +37,17 @@ def write_files(directory: Path) -> list[str]:
 def _texts() -> dict[str, str]:
     owner = secrets.token_hex(24)
     roles = {f"database_url_{role}": _address(f"stopwatch_{role}", secrets.token_hex(24)) for role in ROLES}
+    passwords = {user: secrets.token_hex(24) for user in WITH_PASSWORD}
+    redis = {f"redis_url_{user}": address(user, passwords[user], "redis:6379") for user in PROCESSES}
     ours = {name.removeprefix("STOPWATCH_").lower(): text for name, text in fresh().items()}
     return {
         "postgres_password": owner,
         "database_url": _address("stopwatch", owner),
         **roles,
+        "redis_users": access_list(passwords),
+        **redis,
+        # For a person with valkey-cli; no container sees it.
+        "redis_url_operator": address("operator", passwords["operator"], "redis:6379"),
         **ours,
         "egress_proxies": "{}",  # none yet: live trading needs an address per user
     }

@@ -25,12 +25,18 @@ from migrations.schema import TURNS
 _AUDIT = "INSERT (user_id, role, actor, action, object, reason, ip, agent, version) ON audit"
 GRANTS: dict[str, tuple[str, ...]] = {
     "api": (
-        "SELECT, INSERT, UPDATE, DELETE ON users, logins, sessions, broker_keys",
+        "SELECT, INSERT (user_id, email, password_hash) ON users",
+        # An account is deleted by taking from it what is personal: its row stays.
+        "UPDATE (password_hash, verified_at, deleted_at), DELETE ON users",
+        "SELECT, INSERT, UPDATE, DELETE ON logins, sessions, broker_keys",
         "SELECT, INSERT, UPDATE, DELETE ON second_factors, recovery_codes",
         "SELECT, INSERT, DELETE ON ended_logins",
         # The one column it may update carries nothing: without it Postgres would refuse it the row lock
         # under which it decides whether a strategy may be deleted.
-        "SELECT, INSERT, DELETE, UPDATE (updated_at) ON strategies",
+        "SELECT, DELETE, UPDATE (updated_at) ON strategies",
+        # Its terms, and nothing of a run: what is created neither runs nor holds.
+        "INSERT (strategy_id, user_id, symbol, exchange, product, buy_time, sell_time, stop_loss, quantity, "
+        "on_stop, warnings) ON strategies",
         # A START is written down, at the time of the server, and stays as it is.
         "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only, release) ON starts",
         # What was asked, of which START; when, is the server's.
@@ -38,21 +44,30 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "ON stops_asked",
         "SELECT ON workers",
         "USAGE ON SEQUENCE login_versions",
-        "SELECT ON orders, events, alembic_version, system_switch, operator_switches, reconciler_round",
-        "SELECT ON account_reads",
+        "SELECT ON orders, events, system_switch, operator_switches, reconciler_round",
         "SELECT, INSERT, UPDATE ON limits",
         "SELECT, INSERT, UPDATE (tells), DELETE ON notice_channels",
         "SELECT, INSERT ON notices",
+        # It asks for mails and reads none: what it asks for names no user.
+        "INSERT (email, purpose) ON account_mails",
+        "SELECT ON mail_state",
+        # It finds a link by its token's hash, and uses it up; it makes none.
+        "SELECT, DELETE ON mail_tokens",
         "SELECT ON audit",
         _AUDIT,
+        # Of the acting user's own lines and address, once that account is deleted.
+        "EXECUTE ON FUNCTION erase_audit()",
+        "EXECUTE ON FUNCTION erase_address()",
+        # An age, for its readiness.
+        "EXECUTE ON FUNCTION longest_unwatched()",
     ),
     "worker": (
-        "SELECT (user_id, email) ON users",
-        "SELECT, UPDATE ON broker_keys",
+        "SELECT (user_id, email, verified_at, deleted_at) ON users",
+        "SELECT ON broker_keys",
         "USAGE ON SEQUENCE login_versions",
-        "SELECT, UPDATE ON strategies",
+        "SELECT ON strategies",
         "SELECT ON starts, stops_due",
-        "SELECT, INSERT, UPDATE ON orders",
+        "SELECT, INSERT ON orders",
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",
         "SELECT, INSERT, UPDATE ON quote_turns",
@@ -63,17 +78,46 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, UPDATE (gone_at) ON notice_channels",
         "SELECT, INSERT, UPDATE, DELETE ON notices",
         "SELECT, UPDATE ON notice_cursor",
+        "SELECT, UPDATE (status, attempts, sent_as, claimed_at, due_at), DELETE ON account_mails",
+        "SELECT, UPDATE (sends) ON mail_state",
+        "SELECT (expires_at), INSERT, DELETE ON mail_tokens",
         "SELECT, UPDATE (ended_at) ON reconciler_round",
         "SELECT, INSERT ON outages",
         _AUDIT,
-        "SELECT ON alembic_version, backups",
+        "SELECT ON backups, stops_held",
+        "EXECUTE ON FUNCTION longest_unwatched()",
     ),
     "listener": (
-        "SELECT ON watched, feed_logins, alembic_version",
-        # It writes no row itself. It can have the accounts of a user read soon.
+        "SELECT ON watched, feed_logins",
+        # It writes no row itself. It can have the accounts of a user read soon, hold a lease among the
+        # listeners, and say which held stops it watches.
         "EXECUTE ON FUNCTION account_moved(uuid)",
+        "EXECUTE ON FUNCTION listener_beat(text, text, double precision)",
+        "EXECUTE ON FUNCTION listener_leaves(text)",
+        "EXECUTE ON FUNCTION stops_watched(uuid[])",
     ),
 }
+FROZEN: dict[str, dict[str, tuple[str, ...]]] = {
+    "worker": {
+        # The user's terms, which the listener watches by, and whose it is.
+        "strategies": (
+            *("strategy_id", "user_id", "symbol", "exchange", "product", "buy_time", "sell_time"),
+            *("stop_loss", "quantity", "on_stop", "created_at"),
+        ),
+        # What an intent is: its key, its tag, its account. What becomes of it is the worker's to write.
+        "orders": (
+            *("order_id", "user_id", "strategy_id", "trading_day", "round", "leg", "attempt", "tag"),
+            *("exchange", "symbol", "product", "account", "side", "created_at"),
+        ),
+        # A new login is a token; the keys are the user's, by the API.
+        "broker_keys": ("user_id", "broker", "broker_user_id", "api_key", "api_secret", "login_key"),
+    }
+}
+"""Tables of which a role may change every column but these."""
+_COLUMNS_BUT = text(
+    "SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute WHERE attrelid = to_regclass(:table) "
+    "AND attnum > 0 AND NOT attisdropped AND attname <> ALL (CAST(:frozen AS text[]))"
+)
 _POLICIES_OF = text(
     "SELECT policyname FROM pg_policies "
     "WHERE schemaname = current_schema() AND tablename = :table AND policyname LIKE :own"
@@ -117,6 +161,8 @@ async def make_roles(owner_url: str, roles: Sequence[Role]) -> None:
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": TURNS})
+            database = str(await connection.scalar(text("SELECT current_database()")))
+            await _run(connection, "REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC", database)
             for role in roles:
                 await _make(connection, role)
     finally:
@@ -139,6 +185,9 @@ async def _make(connection: AsyncConnection, role: Role) -> None:
     await _run(connection, "GRANT USAGE ON SCHEMA public TO %I", role.name)
     for grant in GRANTS[role.purpose]:
         await _run(connection, f"GRANT {grant} TO %I", role.name)
+    for table, frozen in FROZEN.get(role.purpose, {}).items():
+        columns = await connection.scalar(_COLUMNS_BUT, {"table": table, "frozen": list(frozen)})
+        await _run(connection, f"GRANT UPDATE ({columns}) ON %I TO %I", table, role.name)
     await _make_policies(connection, role)
 
 

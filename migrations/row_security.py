@@ -3,8 +3,9 @@
 Every table that belongs to users has row-level security, forced. Without a policy a role sees nothing of it:
 
 - the API's sees the rows of the user it names for one transaction (`app.user_id`); and, before the user is
-  known, the one account of an e-mail it names (`app.email`), the one login of a refresh token it names
-  (`app.token`). A query without a user sees nothing, not everything;
+  known, the one account of an e-mail it names (`app.email`), the one login of a refresh token and the one
+  link of a mailed token it names (`app.token`). A query without a user sees nothing, not everything. It
+  deletes neither a strategy that runs or holds shares nor a user who has one;
 - the worker's sees all: a run, a scheduled order and the reconciler act for all users;
 - the listener's has views of its own and no policy; the schema's owner, whose views they are, sees all.
 
@@ -28,6 +29,7 @@ TABLES = (
     "notice_channels",
     "notices",
     "account_reads",
+    "mail_tokens",
     "audit",
 )
 """Those with a `user_id`; a test fails when one is missing here."""
@@ -43,10 +45,24 @@ _OWN_LINES = {
     "own": f"FOR SELECT USING ({_ME})",
     "in_own_name": "FOR INSERT WITH CHECK (user_id IS NOT DISTINCT FROM (SELECT acting_user()))",
 }
+_HOLDS = "status = 'running' OR (position = 'bought' AND NOT kept)"
+_OF_USER = "strategies.user_id = users.user_id"
+_HAS_SUCH = f"EXISTS (SELECT FROM strategies WHERE {_OF_USER} AND ({_HOLDS}))"  # nosec B608
+_BY_STATE = {
+    "strategies": {"remove": f"FOR DELETE USING ({_ME} AND NOT ({_HOLDS}))"},
+    "users": {"remove": f"FOR DELETE USING ({_ME} AND NOT {_HAS_SUCH})"},
+}
+"""What may be deleted in which state; a user's rows go with the user, past every policy of theirs."""
+_ALL_BUT_DELETE = {
+    "see": f"FOR SELECT USING ({_ME})",
+    "add": f"FOR INSERT WITH CHECK ({_ME})",
+    "change": f"FOR UPDATE USING ({_ME}) WITH CHECK ({_ME})",
+}
 # To lock a row is to be allowed to change it; what it is changed to must be the user's own.
 _DOORS = {
     "users": {"by_email": f"FOR SELECT USING ({_EMAIL})"},
     "sessions": {"by_token": f"FOR SELECT USING ({_TOKEN})"},
+    "mail_tokens": {"by_token": f"FOR SELECT USING ({_TOKEN})"},
     "second_factors": {"by_email": f"FOR SELECT USING ({_OF_EMAIL})"},
     "logins": {
         "by_email": f"FOR SELECT USING ({_OF_EMAIL})",
@@ -57,7 +73,9 @@ _DOORS = {
 _NOT_THE_WORKERS = ("logins", "sessions", "second_factors", "recovery_codes")
 
 POLICIES: dict[str, dict[str, dict[str, str]]] = {
-    "api": {table: _OWN_ROWS[table] | _DOORS.get(table, {}) for table in TABLES} | {"audit": _OWN_LINES},
+    "api": {table: _OWN_ROWS[table] | _DOORS.get(table, {}) for table in TABLES}
+    | {table: _ALL_BUT_DELETE | removed | _DOORS.get(table, {}) for table, removed in _BY_STATE.items()}
+    | {"audit": _OWN_LINES},
     "worker": {
         table: {"all": "FOR ALL USING (true) WITH CHECK (true)"}
         for table in TABLES

@@ -82,10 +82,16 @@ class BrokerRejected(ServiceError):
 
 
 class TooMany(ServiceError):
-    """It was tried too often; carries when it may be tried again."""
+    """It was tried too often; carries when it may be tried again.
 
-    def __init__(self, seconds: int) -> None:
-        super().__init__("too_many_attempts", f"That was tried too often. Try again {_in(seconds)}.")
+    `bound` says how often a call may be made ("30 times in 10 minutes").
+    """
+
+    def __init__(
+        self, seconds: int, code: str = "too_many_attempts", detail: str = "", *, bound: str = ""
+    ) -> None:
+        often = f"This call may be made {bound}." if bound else "That was tried too often."
+        super().__init__(code, detail or f"{often} Try again {_in(seconds)}.")
         self.seconds = seconds
 
 

@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 WAITING = ("browser", "chaos", "e2e")
 """Rooms whose tests start whole products and wait for them most of their time."""
-SHARED = (*WAITING, "integration", "contract")
+SHARED = (*WAITING, "integration", "contract", "attacks")
 """Rooms whose files start servers for all of their tests: a file stays in one process."""
 
 

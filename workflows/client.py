@@ -85,6 +85,7 @@ class TemporalRuns:
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             task_timeout=policies.TASK_TIMEOUT,
+            priority=policies.fair_to(start.strategy.user_id),
             search_attributes=_attributes(start),
             static_summary=summary(start),
         )
@@ -220,6 +221,7 @@ class TemporalOpenRuns:
                 task_queue=self._task_queue,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 task_timeout=policies.TASK_TIMEOUT,
+                priority=policies.fair_to(start.strategy.user_id),
                 search_attributes=_attributes(start),
                 static_summary=f"{summary(start)} · adopted",
             )

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
 from temporalio.workflow import ContinueAsNewVersioningBehavior
 
 WAKE_AHEAD = timedelta(seconds=8)
@@ -29,6 +29,8 @@ ORDER_ATTEMPTS = RetryPolicy(
 )
 """The card's three attempts. An entry's five seconds hold all three."""
 ONCE = RetryPolicy(maximum_attempts=1)
+EXITS_FIRST = Priority(priority_key=1)
+"""Where tasks wait for workers, sales leave the queue before anything else; the default is 3."""
 LONGEST_DAY = timedelta(hours=26)
 """No order activity outlives its day; what bounds it is its heartbeat."""
 AT_ONCE = timedelta(seconds=2)
@@ -72,9 +74,19 @@ NOTICE_HEARTBEAT = timedelta(seconds=5)
 """A dead sender of notifications is replaced after five seconds, not a minute."""
 NOTICE_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.5), maximum_interval=timedelta(seconds=5))
 NOTICE_ROUNDS = 40
+REFUSED_STOPS = "stopwatch_stop_signals_refused"
+"""Counts STOPLOSS signals that sold nothing, among the numbers of Temporal's SDK: anybody may send them."""
 LOGIN_TIMEOUT = timedelta(seconds=15)
 LOGIN_RETRY = RetryPolicy(maximum_attempts=2)
 """A request token is good once: what was refused is not asked again, a lost worker is replaced once."""
+
+
+def fair_to(user_id: UUID) -> Priority:
+    """Return the place of a user's run in the task queue: users take turns, whatever one of them has waiting.
+
+    Activities inherit it. Servers without priority or fairness ignore it (docs/temporal.md).
+    """
+    return Priority(fairness_key=str(user_id))
 
 
 def wake_at(instant: datetime, strategy_id: UUID) -> datetime:

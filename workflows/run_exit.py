@@ -165,6 +165,7 @@ class RunExit:
             heartbeat_timeout=policies.HEARTBEAT,
             retry_policy=policies.SETTLE_RETRY,
             summary="find out what was sold already",
+            priority=policies.EXITS_FIRST,
         )
 
     async def square_the_books(self) -> None:
@@ -220,6 +221,7 @@ class RunExit:
             retry_policy=policies.ONCE,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"sell {self._day.held} {order.terms.symbol} while Postgres is away: {reason}",
+            priority=policies.EXITS_FIRST,
         )
         self._writes.move_to_exit(reason)
         try:
@@ -276,6 +278,7 @@ class RunExit:
             retry_policy=policies.ORDER_ATTEMPTS,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"sell {self._day.held} {order.terms.symbol}: {reason}",
+            priority=policies.EXITS_FIRST,
         )
 
     async def _try_again(self, rounds: int, failed: ActivityError) -> None:

@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
+from temporalio.common import Priority
 from temporalio.exceptions import ActivityError
 
 from domain.day import Day
+from domain.order import Leg
 from domain.run import Armed, EnterOrder, ExitOrder
 from domain.run_texts import clock
 from workflows import policies
@@ -33,6 +35,7 @@ class RunSchedule:
             start_to_close_timeout=policies.ARM_TIMEOUT,
             schedule_to_close_timeout=policies.ARM_WITHIN,
             retry_policy=policies.ARM_RETRY,
+            priority=policies.EXITS_FIRST if order.key.leg is Leg.EXIT else Priority.default,
             summary=f"have it held for {clock(order.due_at)}",
         )
         await workflow.wait_condition(lambda: arming.done() or self._day.leaving)

@@ -71,6 +71,7 @@ class StrategyRun:
         entry_is_due = workflow.now() >= self._start.plan.buy_at
         if hit is None or not self._day.hit(hit, entry_is_due=entry_is_due):
             workflow.logger.info("STOPLOSS ignored: nothing is held, or no price at the stop in it")
+            workflow.metric_meter().create_counter(policies.REFUSED_STOPS).add(1)
 
     @workflow.signal(name="SOLD")
     def sold(self, message: Any = None) -> None:

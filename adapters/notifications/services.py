@@ -1,4 +1,4 @@
-"""Sends notifications by mail and by services such as Telegram, through Apprise.
+"""Sends notifications by services such as Telegram, through Apprise.
 
 Apprise knows over a hundred services, many of which call whatever host the address names, or read what a
 parameter of the address points to. Accepted are those with a host of their own, one receiver, no parameters.
@@ -13,13 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
-from urllib.parse import quote, urlsplit
 
-from adapters.notifications.public_address import answers
+from adapters.notifications.outside_sockets import outside_only
+from adapters.notifications.public_address import HTTPS_PORT, answers
 from domain.notification import Arrival, Delivery, Notification, body_of, title_of
 
 SECONDS = 12.0
-_HTTPS = 443
 _STATUS = re.compile(r"error[=:\s]+(\d{3})\b")
 _TOO_MANY = 429
 _SERVERS_FAULT = 500
@@ -32,7 +31,7 @@ class Service:
     name: str
     form: str
     host: str
-    port: int = _HTTPS
+    port: int = HTTPS_PORT
     mode: str | None = None
     """Apprise's name of the mode that calls this host, where it has several."""
 
@@ -51,25 +50,28 @@ class BadAddress(ValueError):
     """A service's address is malformed; the message shows the right form and repeats none of the address."""
 
 
-def service_of(address: str) -> Service:
-    """Return the service of an address. Raises `BadAddress`. Loads Apprise: call it in a thread."""
+def service_of(address: str, services: Mapping[str, Service] = SERVICES) -> Service:
+    """Return the service of an address. Raises `BadAddress`. Loads Apprise: call it in a thread.
+
+    It is asked when the address is set up and again whenever it is used: a stored one is not believed.
+    """
     scheme, _, rest = address.partition("://")
-    service = SERVICES.get(scheme.lower())
+    service = services.get(scheme.lower())
     if service is None or not rest:
-        forms = ", ".join(one.form for one in SERVICES.values())
+        forms = ", ".join(one.form for one in services.values())
         raise BadAddress(f"must be one of {forms}")
-    plugin = None if "?" in address else _instantiated(address)
+    plugin = None if "?" in address or not address.isprintable() else instantiated(address)
     if plugin is None or len(plugin) != 1 or getattr(plugin, "mode", None) != service.mode:
         raise BadAddress(f"is not complete: {service.name} needs {service.form}, one receiver and no more")
     return service
 
 
 class Services:
-    """Sends through Apprise, in its own threads. `mail`: Apprise's address of the operator's mail server."""
+    """Sends through Apprise, in its own threads, to public addresses only; `anywhere`: tests, one machine."""
 
-    def __init__(self, mail: str | None = None, services: Mapping[str, Service] = SERVICES) -> None:
-        self._mail = mail
+    def __init__(self, services: Mapping[str, Service] = SERVICES, *, anywhere: bool = False) -> None:
         self._services = services
+        self._anywhere = anywhere
         self._threads = ThreadPoolExecutor(4, "notices")
 
     def close(self) -> None:
@@ -77,26 +79,23 @@ class Services:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def send(self, notification: Notification, address: str) -> Delivery:
-        """Send it once and return what is known of it."""
-        service = self._services[address.partition("://")[0].lower()]
+        """Send it once and return what is known of it. The stored address is judged again."""
+        try:
+            service = await asyncio.to_thread(service_of, address, self._services)
+        except BadAddress:
+            return Delivery(
+                Arrival.REFUSED, "The channel's address is not one that is called: set it up again."
+            )
         if not await answers(service.host, service.port):
             return Delivery(Arrival.NOT_YET, f"{service.name} could not be reached.")
         return await self._sent(notification, address, service.name)
 
-    async def mail(self, notification: Notification, to: str) -> Delivery:
-        """Send it by mail through the operator's server."""
-        if self._mail is None:
-            return Delivery(Arrival.REFUSED, "This server sends no mail: STOPWATCH_MAIL_URL is not set.")
-        address = f"{self._mail}{'&' if '?' in self._mail else '?'}to={quote(to)}"
-        if not await answers(*await asyncio.to_thread(_mail_server, address)):
-            return Delivery(Arrival.NOT_YET, "The mail server could not be reached.")
-        return await self._sent(notification, address, "The mail server")
-
     async def _sent(self, notification: Notification, address: str, name: str) -> Delivery:
         loop = asyncio.get_running_loop()
+        notify = _notify if self._anywhere else _notify_outside
         try:
             async with asyncio.timeout(SECONDS):
-                arrived, said = await loop.run_in_executor(self._threads, _notify, address, notification)
+                arrived, said = await loop.run_in_executor(self._threads, notify, address, notification)
         except TimeoutError:
             arrived, said = False, ""
         return Delivery(Arrival.ARRIVED) if arrived else refusal(name, said)
@@ -126,8 +125,13 @@ class _Overheard(logging.Handler):
             self.lines.append(record.getMessage())
 
 
+def _notify_outside(address: str, notification: Notification) -> tuple[bool, str]:
+    with outside_only():
+        return _notify(address, notification)
+
+
 def _notify(address: str, notification: Notification) -> tuple[bool, str]:
-    plugin = _instantiated(address)
+    plugin = instantiated(address)
     if plugin is None:
         return False, "error=400"
     heard = _Overheard()
@@ -142,16 +146,9 @@ def _notify(address: str, notification: Notification) -> tuple[bool, str]:
         log.removeHandler(heard)
 
 
-def _instantiated(address: str) -> Any:
+def instantiated(address: str) -> Any:
+    """Return Apprise's plugin for an address; None where it is none. Call it in a thread."""
     return _apprise().Apprise.instantiate(address, asset=_asset(), suppress_exceptions=True)
-
-
-def _mail_server(address: str) -> tuple[str, int]:
-    plugin = _instantiated(address)
-    if plugin is None:
-        parsed = urlsplit(address)
-        return parsed.hostname or "", parsed.port or 0
-    return plugin.smtp_host, plugin.port
 
 
 @cache
@@ -167,5 +164,9 @@ def _apprise() -> Any:
 def _asset() -> Any:
     module = _apprise()
     return module.AppriseAsset(
-        app_id="Stopwatch", app_desc="Stopwatch", app_url="", storage_mode=module.PersistentStoreMode.MEMORY
+        app_id="Stopwatch",
+        app_desc="Stopwatch",
+        app_url="",
+        storage_mode=module.PersistentStoreMode.MEMORY,
+        http_redirects=False,
     )

@@ -8,14 +8,20 @@ import ssl
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 from standardwebhooks import Webhook
 
-from adapters.notifications.public_address import CONNECT_SECONDS, NotOutside, may_be_called
-from adapters.notifications.resolver import OutsideResolver
+from adapters.notifications.outside_sockets import socket_to_outside
+from adapters.notifications.public_address import (
+    CONNECT_SECONDS,
+    NotOutside,
+    NoWebhook,
+    PortRefused,
+    called_url,
+    judged_url,
+)
 from domain.notification import Arrival, Delivery, Notification, title_of
 from domain.ports import Clock
 
@@ -36,7 +42,11 @@ class Webhooks:
 
     def __init__(self, clock: Clock, *, anywhere: bool = False) -> None:
         connector = aiohttp.TCPConnector(
-            resolver=OutsideResolver(anywhere=anywhere), limit=_CONNECTIONS, force_close=True
+            # Where it is certain: whatever a name resolves to now, and a number that is not resolved at all.
+            socket_factory=None if anywhere else socket_to_outside,
+            limit=_CONNECTIONS,
+            force_close=True,
+            use_dns_cache=False,
         )
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS + CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
         self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
@@ -52,17 +62,14 @@ class Webhooks:
         await self._session.close()
 
     async def post(self, notification: Notification, address: str, secret: str) -> Delivery:
-        """Send it once and return what is known of it."""
+        """Send it once and return what is known of it. The stored address is judged again."""
         body = orjson.dumps(content(notification))
         headers = signed(notification, body, secret, self._clock.now())
         try:
-            if not self._anywhere and not may_be_called(urlsplit(address).hostname or ""):
-                raise NotOutside
-            async with self._session.post(
-                address, data=body, headers=headers, allow_redirects=False
-            ) as answer:
+            url = called_url(address) if self._anywhere else judged_url(address)
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 return answered(answer.status)
-        except (NotOutside, aiohttp.ClientError, OSError, ssl.SSLError) as error:
+        except (NotOutside, NoWebhook, aiohttp.ClientError, OSError, ssl.SSLError) as error:
             return _failed(error)
 
 
@@ -106,11 +113,13 @@ def answered(status: int) -> Delivery:
 
 
 def _failed(error: Exception) -> Delivery:
-    # Of the outermost: aiohttp wraps what the resolver raised.
-    causes = {type(error), type(getattr(error, "os_error", None)), type(error.__cause__)}
-    if NotOutside in causes:
+    # aiohttp wraps what was raised at the socket.
+    causes = (error, getattr(error, "os_error", None), error.__cause__)
+    if any(isinstance(cause, PortRefused) for cause in causes):
+        return Delivery(Arrival.REFUSED, "The address is at a port to which nothing is sent.")
+    if any(isinstance(cause, NotOutside) for cause in causes):
         return Delivery(Arrival.REFUSED, "The address is in a private network: nothing is sent there.")
-    if isinstance(error, aiohttp.InvalidURL):
+    if isinstance(error, aiohttp.InvalidURL | NoWebhook):
         return Delivery(Arrival.REFUSED, "The address cannot be called.")
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return Delivery(Arrival.NOT_YET, "The receiver could not be reached.")

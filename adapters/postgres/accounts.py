@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CursorResult, delete, func, literal, select, update
+from sqlalchemy import CursorResult, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -30,6 +30,8 @@ class Account:
     password_hash: str = field(repr=False)
     second_factor: bool
     """One-time codes are asked for at login."""
+    verified: bool
+    """Its user has confirmed the e-mail address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,39 @@ class Accounts:
         return (Account(*row[:-1]), bool(row[-1])) if row[0] is not None else (None, False)
 
     async def by_id(self, user_id: UUID) -> Account | None:
-        row = (await self._session.execute(select(*_ACCOUNT).where(User.user_id == user_id))).one_or_none()
+        """Return a user; None where there is none any more."""
+        query = select(*_ACCOUNT).where(User.user_id == user_id, User.deleted_at.is_(None))
+        row = (await self._session.execute(query)).one_or_none()
         return Account(*row) if row else None
+
+    async def hold(self, user_id: UUID) -> bool:
+        """Keep a user from being deleted until the unit of work ends; False where that has happened.
+
+        Call it after what must not be added to a deleted user: a deletion takes its locks in the same order.
+        """
+        query = select(User.user_id).where(User.user_id == user_id, User.deleted_at.is_(None))
+        return (
+            await self._session.execute(query.with_for_update(read=True))
+        ).scalar_one_or_none() is not None
+
+    async def lock(self, user_id: UUID) -> str | None:
+        """Return the user's e-mail, which cannot change before the unit of work ends; None once deleted."""
+        query = select(User.email).where(User.user_id == user_id, User.deleted_at.is_(None))
+        return (await self._session.execute(query.with_for_update(key_share=True))).scalar_one_or_none()
+
+    async def verify(self, user_id: UUID) -> None:
+        """Note that mail to the user's address reaches them."""
+        now = func.coalesce(User.verified_at, func.clock_timestamp())
+        await self._session.execute(update(User).where(User.user_id == user_id).values(verified_at=now))
+
+    async def erase(self, user_id: UUID) -> None:
+        """Take from a user's row what is personal; the row stays as the pseudonym of orders and days."""
+        await self._session.execute(
+            update(User)
+            .where(User.user_id == user_id)
+            .values(password_hash="", verified_at=None, deleted_at=func.clock_timestamp())
+        )
+        await self._session.execute(_ERASE_ADDRESS)  # which no role may write
 
     async def still_has(self, user_id: UUID, password_hash: str) -> bool:
         """Tell whether this is still the password; it cannot change before the unit of work ends."""
@@ -191,6 +224,7 @@ class BrokerAccounts:
         return result.rowcount > 0
 
 
+_ERASE_ADDRESS = text("SELECT erase_address()")
 _ACCOUNT = (
     User.user_id,
     User.email,
@@ -199,6 +233,7 @@ _ACCOUNT = (
     select(SecondFactorRow.user_id)
     .where(SecondFactorRow.user_id == User.user_id, SecondFactorRow.confirmed_at.is_not(None))
     .exists(),
+    User.verified_at.is_not(None),
 )
 """What an `Account` is made of, in its order."""
 ACCOUNT_COLUMNS = (

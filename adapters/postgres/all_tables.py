@@ -1,8 +1,14 @@
 """Imports every table, for the comparison with the migrations."""
 
-from adapters.postgres import notification_tables, tables, user_tables
+from adapters.postgres import account_mail_tables, notification_tables, tables, user_tables, watch_tables
 from adapters.postgres.table_base import Base
 
 METADATA = Base.metadata
-for _row in (notification_tables.NotificationRow, tables.StrategyRow, user_tables.User):
+for _row in (
+    account_mail_tables.AccountMailRow,
+    notification_tables.NotificationRow,
+    tables.StrategyRow,
+    user_tables.User,
+    watch_tables.ListenerRow,
+):
     assert _row.metadata is METADATA  # noqa: S101 - importing them is what adds them

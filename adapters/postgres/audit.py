@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import AuditHead, AuditRow
-from domain.audit import AuditEntry, AuditLine, Broken, ChainCheck, Head
+from domain.audit import AuditEntry, AuditLine, Broken, ChainCheck, Erasure, Head
 
 BATCH = 500
 VERSION = version("stopwatch-trading")
@@ -22,6 +22,7 @@ _ADD = text(
     "INSERT INTO audit (user_id, role, actor, action, object, reason, ip, agent, version) "
     "VALUES (:user_id, :role, :actor, :action, :object, :reason, :ip, :agent, :version)"
 ).bindparams(bindparam("user_id", type_=Uuid()))
+_ERASE = text("SELECT erase_audit()")
 _ENTRY = tuple(getattr(AuditRow, name) for name in AuditEntry.__dataclass_fields__)
 
 
@@ -41,6 +42,19 @@ async def audit(session: AsyncSession, line: AuditLine) -> None:
             "version": VERSION,
         },
     )
+
+
+async def erased(session: AsyncSession, user_id: UUID) -> str:
+    """Erase what is personal in a deleted user's lines; return the proof that its last line has to carry.
+
+    It locks the user's chain, as a line does: call it right before that line.
+    """
+    await session.execute(_ERASE)
+    erasure = Erasure()
+    query = select(*_ENTRY).where(AuditRow.user_id == user_id).order_by(AuditRow.seq)
+    for row in await session.execute(query):
+        erasure.add(AuditEntry(*row))
+    return erasure.proof()
 
 
 class AuditReader:

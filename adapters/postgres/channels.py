@@ -14,8 +14,6 @@ from adapters.postgres.strategies import Spot
 from adapters.postgres.user_tables import User
 from domain.notification import ChannelKind, NotificationKind
 
-MOST_CHANNELS = 5
-"""Channels of one user: each gets a row of its own for every notification."""
 TEST_TEXT = "A test: this channel works. Nothing has happened in your account."
 
 
@@ -70,14 +68,17 @@ class Channels:
         self._session = session
         self._user_id = user_id
 
-    async def add(self, channel: NewChannel) -> Channel | None:
-        """Store a channel and return it; None when the user has reached the limit."""
+    async def add(self, channel: NewChannel, most: int) -> Channel | None:
+        """Store a channel and return it; None when the user has `most` of them.
+
+        Each gets a row of its own for every notification.
+        """
         # Two at one moment take turns at the user's row, and the second counts the first.
         await self._session.execute(
             select(User.user_id).where(User.user_id == self._user_id).with_for_update()
         )
         count = await self._session.execute(select(func.count()).where(self._mine))
-        if count.scalar_one() >= MOST_CHANNELS:
+        if count.scalar_one() >= most:
             return None
         values = {
             "channel_id": channel.channel_id,
@@ -108,6 +109,10 @@ class Channels:
         gone = delete(ChannelRow).where(self._mine, ChannelRow.channel_id == channel_id)
         row = (await self._session.execute(gone.returning(*_CHANNEL))).one_or_none()
         return Channel(*row) if row is not None else None
+
+    async def remove_all(self) -> None:
+        """Delete every channel of the user, with its notifications."""
+        await self._session.execute(delete(ChannelRow).where(self._mine))
 
     async def test(self, channel_id: UUID, now: datetime) -> UUID | None:
         """Put a test notification into the outbox and return its id; None when there is no such channel."""

@@ -38,13 +38,14 @@ WITH asked AS (
         CAST(:dues AS timestamptz[]), CAST(:latests AS timestamptz[]), CAST(:prices AS numeric[])
     ) AS asked (order_id, quantity, reason, due_at, latest, price)
 ), locked AS MATERIALIZED (
-    SELECT orders.order_id, orders.user_id, orders.leg, orders.strategy_id, orders.trading_day, orders.symbol
+    SELECT orders.order_id, orders.user_id, orders.leg, orders.strategy_id, orders.trading_day, orders.round,
+        orders.symbol, orders.exchange, orders.product, orders.account
     FROM orders JOIN asked USING (order_id)
     WHERE orders.sent_at IS NULL AND orders.status = 'planned'
     ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}
 ), judged AS MATERIALIZED (
-    SELECT asked.*, locked.user_id, locked.leg, locked.strategy_id, locked.trading_day, locked.symbol,
-        clock_timestamp() AS now
+    SELECT asked.*, locked.user_id, locked.leg, locked.strategy_id, locked.trading_day, locked.round,
+        locked.symbol, locked.exchange, locked.product, locked.account, clock_timestamp() AS now
     FROM asked JOIN locked USING (order_id)
 ), gated AS MATERIALIZED (
     SELECT judged.order_id, bar.why, limits.order_quantity, limits.order_value, limits.daily_loss
@@ -128,10 +129,25 @@ SELECT allowed.order_id, allowed.now, claimed.order_id IS NOT NULL AS won,
     gated.order_quantity, gated.order_value, gated.daily_loss
 FROM allowed LEFT JOIN claimed USING (order_id) LEFT JOIN gated USING (order_id)
 """
+# An entry is what its strategy's START says, as it was written down: of the same user, strategy, shares,
+# account, day and round, no more of them, and not before its time. One of an older build names no account.
+_WRITTEN = """
+    SELECT FROM strategies AS running JOIN starts USING (start_id)
+    WHERE running.strategy_id = judged.strategy_id AND running.status = 'running'
+        AND running.trading_day = judged.trading_day AND running.round = judged.round
+        AND running.user_id = judged.user_id AND starts.user_id = judged.user_id
+        AND starts.strategy_id = judged.strategy_id AND NOT starts.sell_only AND starts.release IS NULL
+        AND starts.account IN ('', judged.account)
+        AND starts.terms ->> 'symbol' = judged.symbol AND starts.terms ->> 'exchange' = judged.exchange
+        AND starts.terms ->> 'product' = judged.product
+        AND CAST(starts.terms ->> 'quantity' AS int) >= judged.quantity
+        AND CAST(starts.plan ->> 'buy_at' AS timestamptz) <= judged.due_at
+"""
 # What an entry is barred by, the first that holds. A loss of today is what rounds of today bought and sold; a
 # sale without an answer or a price, or of what an earlier round bought, leaves the sum unknown: not zero.
 _BARS = """
     SELECT CASE
+        WHEN NOT EXISTS ({written}) THEN 'unwritten'
         WHEN coalesce(system.halted, true) THEN 'system'
         WHEN suspended.exits IS NOT NULL THEN 'suspended'
         WHEN limits.kill_switch THEN 'kill_switch'
@@ -170,8 +186,9 @@ _BUDGET = {
     "entries_a_second": ENTRIES.a_second,
     "entries_a_minute": ENTRIES.a_minute,
 }
-_CLAIM_FREE = text(_CLAIM.format(skip_locked="SKIP LOCKED", bars=_BARS))
-_CLAIM_WAITING = text(_CLAIM.format(skip_locked="", bars=_BARS))
+_BARRED = _BARS.format(written=_WRITTEN)
+_CLAIM_FREE = text(_CLAIM.format(skip_locked="SKIP LOCKED", bars=_BARRED))
+_CLAIM_WAITING = text(_CLAIM.format(skip_locked="", bars=_BARRED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +276,13 @@ def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
     if judged is None:
         return None
     if not judged.won and judged.bar is not None and not judged.too_late:
+        bar = Bar(judged.bar)
         return NotClaimed(
-            claim.attempt, judged.now, barred=_why(judged), may_pass=Bar(judged.bar) in MAY_PASS
+            claim.attempt,
+            judged.now,
+            barred=_why(judged),
+            may_pass=bar in MAY_PASS,
+            foreign=bar is Bar.UNWRITTEN,
         )
     if not judged.won:
         early = claim.due_at - judged.now > EARLIEST

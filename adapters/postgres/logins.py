@@ -156,6 +156,10 @@ class UserLogins:
         )
         return await self._end(now, LoginRow.login_id.not_in(newest))
 
+    async def erase(self) -> None:
+        """Delete every login with its addresses and tokens; end them first, so that access tokens end too."""
+        await self._session.execute(delete(LoginRow).where(self._mine))
+
     @property
     def _mine(self) -> Any:
         return LoginRow.user_id == self._user_id

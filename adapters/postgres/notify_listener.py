@@ -1,10 +1,19 @@
-"""Listens to Postgres notifications (LISTEN/NOTIFY) of committed changes."""
+"""Listens to Postgres notifications (LISTEN/NOTIFY) of committed changes.
+
+Every role of the database may notify every channel with any text, so a payload is judged before it is used:
+
+an id as Postgres writes it       passed on
+any other text                    dropped, counted, and logged once for each process and channel
+more than are read                the connection is cut; the caller listens and reads everything again
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import asyncpg
+import structlog
 
 from adapters.postgres.engine import CONNECT_SECONDS, asyncpg_url
 from adapters.postgres.failures import translated
@@ -17,13 +26,31 @@ _PING_EVERY = 5.0
 _ANSWER_SECONDS = 3.0
 _MOST_WAITING = 10_000
 """More unread notifications than this mean a stalled reader: it is cut off, and reads all anew."""
+_log = structlog.get_logger(__name__)
 
 
 class NotifyListener:
-    """Yields the payloads of a Postgres notification channel, on one connection per listener."""
+    """Yields the payloads of a Postgres notification channel, on one connection per listener.
+
+    `dropped` counts the payloads that were no ids.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._odd_channels: set[str] = set()
+        self.dropped = 0
+
+    async def listen_for_ids(self, channel: str) -> AsyncIterator[UUID | None]:
+        """Yield None once LISTEN is in effect, then each payload that is an id.
+
+        Raises `StoreUnavailable` as `listen` does.
+        """
+        async for payload in self.listen(channel):
+            found = None if payload is None else _id_in(payload)
+            if payload is None or found is not None:
+                yield found
+            else:
+                self._drop(channel, payload)
 
     async def listen(self, channel: str) -> AsyncIterator[str | None]:
         """Yield None once LISTEN is in effect, then each payload.
@@ -43,6 +70,12 @@ class NotifyListener:
             finally:
                 connection.terminate()
 
+    def _drop(self, channel: str, payload: str) -> None:
+        self.dropped += 1
+        if channel not in self._odd_channels:
+            self._odd_channels.add(channel)
+            _log.warning("a notification that is no id was dropped", channel=channel, length=len(payload))
+
     async def _connect(self) -> Any:
         address = asyncpg_url(self._url).set(drivername="postgresql")
         return await asyncpg.connect(
@@ -50,6 +83,14 @@ class NotifyListener:
             timeout=CONNECT_SECONDS,
             command_timeout=_ANSWER_SECONDS,
         )
+
+
+def _id_in(payload: str) -> UUID | None:
+    try:
+        found = UUID(payload)
+    except ValueError:
+        return None
+    return found if str(found) == payload else None
 
 
 def _into(waiting: asyncio.Queue[str | None]) -> Any:

@@ -20,11 +20,13 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.postgres.engine import Store
+from adapters.postgres.held_stops import PostgresHeldStops
 from adapters.postgres.named_database import ADDRESS, named_database
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.order_resolution import NotResolved, Resolution, Resolving, Verdict
 from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from domain.errors import StoreUnavailable
+from domain.held_stop import UNWATCHED_ADVICE, UNWATCHED_AFTER, HeldStop
 from domain.operator_alerts import (
     BUY_BACK,
     SELL_LEFT_OVER,
@@ -68,6 +70,7 @@ async def positions(store: Store) -> list[Listed]:
         *map(_differing, differing),
         *map(_in_doubt, doubts),
         *map(_overdue, overdue),
+        *map(_unwatched, await PostgresHeldStops(store).unwatched(UNWATCHED_AFTER)),
     ]
     return sorted(listed, key=lambda one: one.since)
 
@@ -84,6 +87,20 @@ def _sold_twice(short: LeftOver) -> Listed:
 
 def _differing(one: Differing) -> Listed:
     return _listed(one.kind, one, one.detail, difference_advice(one.kind))
+
+
+def _unwatched(stop: HeldStop) -> Listed:
+    return Listed(
+        kind="unwatched",
+        strategy_id=stop.strategy_id,
+        order_id=None,
+        user=stop.email,
+        symbol=f"{stop.exchange}:{stop.symbol}",
+        quantity=stop.quantity,
+        since=stop.watched_at,
+        why="No listener has said since then that it watches its stop",
+        what_to_do=UNWATCHED_ADVICE,
+    )
 
 
 def _listed(kind: str, left: LeftOver | Differing, why: str, what_to_do: str) -> Listed:

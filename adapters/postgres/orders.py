@@ -168,12 +168,21 @@ def _plan(unit: UnitOfWork, key: LegKey, terms: OrderTerms, attempt: int, due_at
         if row.attempt == attempt:
             return attempt_of(row)
     row = planned(key, terms, attempt, due_at, unit.now)
-    if unit.strategy.status == Status.STOPPED:
+    if unit.strategy.status == Status.STOPPED and not _is_unheard_of(unit, key):
         # This caller was paused while the run ended: nothing of it is sent any more.
         row.status, row.message = OrderStatus.NOT_PLACED.value, "the strategy has stopped"
         row.verdict = Outcome.STOPPED.value
     unit.add_order(row)
     return attempt_of(row)
+
+
+def _is_unheard_of(unit: UnitOfWork, key: LegKey) -> bool:
+    """Tell whether the leg is of a later round than the store knows: it was set back to a backup.
+
+    The shares are there all the same, and are sold. A purchase is refused by its claim.
+    """
+    day, round_ = unit.strategy.trading_day, unit.strategy.round
+    return day is None or (key.trading_day, key.round) > (day, round_)
 
 
 def _may_follow(known: Attempt, row: OrderRow) -> bool:

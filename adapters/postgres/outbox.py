@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Select, and_, delete, exists, func, literal, not_, or_, select, update
+from sqlalchemy import Select, and_, case, delete, exists, func, literal, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -18,6 +18,7 @@ from sqlalchemy.orm import aliased
 from adapters.postgres.engine import Store
 from adapters.postgres.notification_tables import ChannelRow, NotificationCursor, NotificationRow
 from adapters.postgres.tables import EventRow
+from adapters.postgres.user_tables import User
 from domain.notification import (
     TOLD_EVENTS,
     AlarmNotification,
@@ -36,11 +37,11 @@ BEHIND = timedelta(seconds=60)
 VANISHED = timedelta(seconds=30)
 """A notification that is being sent for longer has lost its sender: a try takes 20 s at most."""
 KEPT = timedelta(days=30)
-_NOW = func.clock_timestamp()
+NOW = func.clock_timestamp()
 _LISTENS = ChannelRow.gone_at.is_(None)
-_DUE = and_(NotificationRow.status == NotificationStatus.WAITING, NotificationRow.due_at <= _NOW)
+_DUE = and_(NotificationRow.status == NotificationStatus.WAITING, NotificationRow.due_at <= NOW)
 _LOST = and_(
-    NotificationRow.status == NotificationStatus.SENDING, NotificationRow.claimed_at < _NOW - VANISHED
+    NotificationRow.status == NotificationStatus.SENDING, NotificationRow.claimed_at < NOW - VANISHED
 )
 _LONGEST_TEXT = 1000
 
@@ -79,7 +80,7 @@ class PostgresOutbox:
                 update(NotificationRow)
                 .where(NotificationRow.notice_id.in_(ids))
                 .values(
-                    status=NotificationStatus.SENDING, attempts=NotificationRow.attempts + 1, claimed_at=_NOW
+                    status=NotificationStatus.SENDING, attempts=NotificationRow.attempts + 1, claimed_at=NOW
                 )
                 .returning(*_CLAIMED)
             )
@@ -101,8 +102,8 @@ class PostgresOutbox:
             .values(
                 status=end.status,
                 message=delivery.message[:_LONGEST_TEXT],
-                due_at=_NOW + (end.pause or timedelta()),
-                ended_at=_NOW if over else None,
+                due_at=NOW + (end.pause or timedelta()),
+                ended_at=NOW if over else None,
             )
         )
         async with self._store.work() as session:
@@ -111,7 +112,7 @@ class PostgresOutbox:
                 await session.execute(
                     update(ChannelRow)
                     .where(ChannelRow.channel_id == notification.channel_id)
-                    .values(gone_at=_NOW)
+                    .values(gone_at=NOW)
                 )
 
     async def tell(self, user_id: UUID, notification: AlarmNotification, text: str, at: datetime) -> None:
@@ -126,7 +127,7 @@ class PostgresOutbox:
     async def forget(self) -> None:
         """Delete notifications older than thirty days."""
         async with self._store.work() as session:
-            await session.execute(delete(NotificationRow).where(NotificationRow.at < _NOW - KEPT))
+            await session.execute(delete(NotificationRow).where(NotificationRow.at < NOW - KEPT))
 
 
 def _listening(query: Any) -> Any:
@@ -186,7 +187,7 @@ async def _add(session: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> None
 def _move_on(since: int) -> Any:
     old = (
         select(func.max(EventRow.event_id))
-        .where(EventRow.event_id > since, EventRow.at < _NOW - BEHIND)
+        .where(EventRow.event_id > since, EventRow.at < NOW - BEHIND)
         .scalar_subquery()
     )
     return update(NotificationCursor).values(event_id=func.coalesce(old, literal(since)))
@@ -214,7 +215,9 @@ def _due(most: int) -> Select[Any]:
 
 async def _channels(session: AsyncSession, ids: set[UUID]) -> Mapping[UUID, Any]:
     columns = (ChannelRow.channel_id, ChannelRow.kind, ChannelRow.address, ChannelRow.secret)
-    rows = await session.execute(select(*columns).where(ChannelRow.channel_id.in_(ids)))
+    confirmed = case((User.verified_at.is_not(None), User.email)).label("confirmed")
+    query = select(*columns, confirmed).join(User, User.user_id == ChannelRow.user_id)
+    rows = await session.execute(query.where(ChannelRow.channel_id.in_(ids)))
     return {row.channel_id: row for row in rows}
 
 
@@ -231,6 +234,7 @@ def _notification(row: Any, channel: Any) -> Notification:
         text=row.text,
         at=row.at,
         attempts=row.attempts,
+        confirmed=channel.confirmed,
     )
 
 
@@ -249,7 +253,7 @@ _VANISHED = (
     .where(_LOST)
     .values(
         status=NotificationStatus.UNKNOWN,
-        ended_at=_NOW,
+        ended_at=NOW,
         message="Its sender was ended while sending it: it may or may not have arrived.",
     )
 )
@@ -259,7 +263,7 @@ _IDLE = select(
         or_(
             exists(_new_lines(_CURSOR).where(_LISTENS)),
             exists().where(or_(_DUE, _LOST)),
-            exists().where(EventRow.event_id > _CURSOR, EventRow.at < _NOW - 3 * BEHIND),
+            exists().where(EventRow.event_id > _CURSOR, EventRow.at < NOW - 3 * BEHIND),
         )
     )
 )

@@ -1,13 +1,13 @@
 """Reads the order log and the timeline for their user."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, tuple_
+from sqlalchemy import ARRAY, Select, Uuid, cast, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.strategies import Spot
@@ -107,6 +107,19 @@ class TimelineReader:
         """Return the newest line's id, 0 without one."""
         statement = self._of(select(func.coalesce(func.max(EventRow.event_id), 0)), strategy_id)
         return int((await self._session.execute(statement)).scalar_one())
+
+    async def last_ids(self, strategy_ids: Collection[UUID]) -> dict[UUID, int]:
+        """Return the newest line's id of each strategy that has one."""
+        asked = func.unnest(cast(list(strategy_ids), ARRAY(Uuid())))
+        ids = asked.table_valued("strategy_id", name="asked").render_derived()
+        newest = (
+            select(func.max(EventRow.event_id).label("event_id"))
+            .where(EventRow.user_id == self._user_id, EventRow.strategy_id == ids.c.strategy_id)
+            .lateral()
+        )
+        query = select(ids.c.strategy_id, newest.c.event_id).where(newest.c.event_id.is_not(None))
+        rows = await self._session.execute(query)
+        return {row.strategy_id: row.event_id for row in rows}
 
     def _of(self, statement: Select[Any], strategy_id: UUID) -> Select[Any]:
         return statement.where(EventRow.user_id == self._user_id, EventRow.strategy_id == strategy_id)

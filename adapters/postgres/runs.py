@@ -84,10 +84,11 @@ class PostgresRunStore:
         )
         await self._writer.write(write)
 
-    async def finish(self, request: FinishRun) -> None:
-        """Mark the strategy stopped with its outcome, and close its unsent intents."""
+    async def finish(self, request: FinishRun) -> bool:
+        """Mark the strategy stopped, and close its unsent intents; False where no such START is known."""
         ref = request.ref
-        await self._writer.write(Write(ref.strategy_id, ref.user_id, lambda unit: _finish(unit, request)))
+        write = Write(ref.strategy_id, ref.user_id, lambda unit: _finish(unit, request))
+        return await self._writer.write(write) or await self._starts.find(ref.start_id) is not None
 
     async def go_on(self, ref: RunRef, session: GoesOn) -> None:
         """Write the session in which a day goes on that was slept through, and say why it was."""
@@ -208,9 +209,19 @@ def _refuse_what_is_over(unit: UnitOfWork, request: ActivateRun) -> None:
         return
     if request.start.adopted is None:
         raise ForeignStart(f"START {request.ref.start_id} has ended")
-    open_entry = any(row.leg == Leg.ENTRY and row.status in _UNSETTLED for row in _of_its_round(unit))
-    if strategy.kept or not (open_entry or strategy.bought_quantity > strategy.sold_quantity):
+    entries = [row for row in _of_its_round(unit) if row.leg == Leg.ENTRY]
+    in_doubt = any(row.status in _UNSETTLED for row in entries)
+    held = strategy.bought_quantity > strategy.sold_quantity
+    if strategy.kept or not (in_doubt or held):
         raise AnotherRun(f"START {request.ref.start_id} has ended and left nothing to see to")
+    if not (in_doubt or any(_filled_since(row, strategy) for row in entries)):
+        # What an exit could not sell is its user's to have sold: no late purchase is there to be adopted.
+        raise ForeignStart(f"START {request.ref.start_id} has ended, and nothing was bought since")
+
+
+def _filled_since(entry: OrderRow, strategy: StrategyRow) -> bool:
+    filled_at, stopped_at = entry.filled_at, strategy.stopped_at
+    return filled_at is not None and stopped_at is not None and filled_at > stopped_at
 
 
 def _refuse_an_old_run(strategy: StrategyRow, ref: RunRef) -> None:
@@ -278,10 +289,11 @@ def _last_round(unit: UnitOfWork, day: date) -> int:
     return max(rounds, default=0)
 
 
-def _finish(unit: UnitOfWork, request: FinishRun) -> None:
+def _finish(unit: UnitOfWork, request: FinishRun) -> bool:
+    """Write the end of the START that the strategy's row names; tell whether it names this one."""
     strategy = unit.strategy
     if not _is_current(strategy, request.ref):
-        return
+        return strategy.start_id == request.ref.start_id
     held = strategy.bought_quantity - strategy.sold_quantity
     position = request.position
     if position is Position.NONE:
@@ -298,6 +310,7 @@ def _finish(unit: UnitOfWork, request: FinishRun) -> None:
     text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
     data = {"outcome": request.outcome.value}
     unit.say(EventKind.STOPPED, text, f"{request.ref.run_id}:stopped", data)
+    return True
 
 
 def _close_intents(unit: UnitOfWork, message: str) -> None:

@@ -23,8 +23,10 @@ from domain.scheduled_order import (
     UNMISSED,
     UNSENT_AFTER,
     ScheduledOrder,
+    StopSale,
 )
 from domain.strategy import Phase, Position, Status
+from domain.trigger import stop_at
 
 ADOPTED_AT_ONCE = 1000
 _NAME_LENGTH = 63
@@ -33,7 +35,7 @@ _CONNECTED: Select[Any] = select(column("application_name")).select_from(table("
 _LIVE = ("planned", "sent", "open")
 _ENTRY = aliased(OrderRow)
 _STOPPABLE = (  # built once: building it takes longer than asking it
-    select(OrderRow.__table__, StrategyRow.bought_quantity)
+    select(OrderRow.__table__, StrategyRow.bought_quantity, StrategyRow.stop_loss.label("stands_at"))
     .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
     .where(
         StrategyRow.strategy_id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
@@ -118,15 +120,12 @@ class PostgresScheduledOrderLog:
             )
             return [_scheduled(row) for row in found]
 
-    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
+    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[StopSale]:
         """Return the sales that may be sent ahead of their runs, in the order asked."""
         async with self._store.statement() as connection:
             rows: Sequence[Any] = (await connection.execute(_STOPPABLE, {"ids": strategy_ids})).all()
-        found = {row.strategy_id: (row, row.bought_quantity) for row in rows}
-        sales = (found[strategy_id] for strategy_id in strategy_ids if strategy_id in found)
-        return [
-            ScheduledOrder(_sale(row, bought, Reason.STOPLOSS, now), attempt_of(row)) for row, bought in sales
-        ]
+        found = {row.strategy_id: row for row in rows}
+        return [_at_its_stop(found[one], now) for one in strategy_ids if one in found]
 
 
 def _arm(unit: UnitOfWork, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
@@ -185,6 +184,11 @@ def _scheduled(row: OrderRow) -> ScheduledOrder:
         raise LookupError(f"entry {row.order_id} is scheduled without a stop")
     order = EnterOrder(attempt.key, terms_of(row), wanted, row.stop_loss, due_at, row.closes_at)
     return ScheduledOrder(order, attempt)
+
+
+def _at_its_stop(row: Any, now: datetime) -> StopSale:
+    sale = _sale(row, row.bought_quantity, Reason.STOPLOSS, now)
+    return StopSale(sale, attempt_of(row), stop_at(row.stands_at))
 
 
 def _sale(row: OrderRow, bought: int, reason: Reason, due_at: datetime) -> ExitOrder:

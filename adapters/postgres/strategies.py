@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,6 +17,10 @@ from adapters.postgres.starts import Starts
 from adapters.postgres.tables import USED_IDS_KEY, OrderRow, StopAskedRow, StrategyRow
 from domain.order import OrderStatus
 from domain.strategy import OnStop, Outcome, Phase, Position, Product, Status, Strategy
+
+AT_ONE_MOMENT = 100
+"""More strategies of one user than are created in transactions that do not see each other."""
+_ONE_AFTER_THE_OTHER = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 2))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,20 @@ class Strategies:
         known = select(StrategyRow).where(self._is(strategy.strategy_id))
         return record_of((await self._session.execute(known)).scalar_one()), False
 
+    async def are_more_than(self, most: int) -> bool:
+        """Tell whether there are, those included that others create at this moment.
+
+        Far from `most` no create waits for another: as many as there are connections are too few to pass it.
+        """
+        if await self._count() <= most - AT_ONE_MOMENT:
+            return False
+        await self._session.execute(_ONE_AFTER_THE_OTHER, {"user_id": str(self._user_id)})
+        return await self._count() > most
+
+    async def _count(self) -> int:
+        query = select(func.count()).where(StrategyRow.user_id == self._user_id)
+        return int((await self._session.execute(query)).scalar_one())
+
     async def page(self, limit: int, after: Spot | None) -> list[StrategyRecord]:
         """Return at most `limit` strategies, newest first, from `after` on."""
         statement = select(StrategyRow).where(StrategyRow.user_id == self._user_id)
@@ -159,6 +177,20 @@ class Strategies:
     async def any_running(self) -> bool:
         running = and_(StrategyRow.user_id == self._user_id, StrategyRow.status == Status.RUNNING)
         return bool((await self._session.execute(select(exists().where(running)))).scalar_one())
+
+    async def any_in_use(self) -> bool:
+        """Tell whether one runs, holds shares that were not kept by choice, or has an order in doubt."""
+        left = and_(StrategyRow.position == Position.BOUGHT, StrategyRow.kept.is_(False))
+        unanswered = exists().where(
+            OrderRow.strategy_id == StrategyRow.strategy_id,
+            OrderRow.user_id == self._user_id,
+            OrderRow.trading_day == StrategyRow.trading_day,
+            OrderRow.status.in_((OrderStatus.SENT, OrderStatus.OPEN, OrderStatus.ABSENT)),
+            or_(StrategyRow.closes_at.is_(None), func.now() < StrategyRow.closes_at),
+        )
+        busy = or_(StrategyRow.status == Status.RUNNING, left, unanswered)
+        mine = exists().where(StrategyRow.user_id == self._user_id, busy)
+        return bool((await self._session.execute(select(mine))).scalar_one())
 
     async def delete(self, strategy_id: UUID, start_lasts: timedelta) -> Deletion:
         """Delete a strategy unless it runs, holds shares of a failed exit, or has an order in doubt.

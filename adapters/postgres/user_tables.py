@@ -17,7 +17,10 @@ from adapters.postgres.table_base import Base
 
 
 class User(Base):
-    """`email` is stored in lower case: one address, one account."""
+    """`email` is stored in its normal form: one address, one account.
+
+    A deleted user's row stays without anything personal, since orders and days name it: a pseudonym.
+    """
 
     __tablename__ = "users"
 
@@ -25,6 +28,9 @@ class User(Base):
     email: Mapped[str] = mapped_column(unique=True)
     password_hash: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    verified_at: Mapped[datetime | None]
+    """When its user proved that mail to it reaches them; before, only the question is mailed there."""
+    deleted_at: Mapped[datetime | None]
 
 
 class LoginRow(Base):

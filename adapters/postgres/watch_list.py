@@ -51,8 +51,8 @@ class PostgresWatchList:
 
     async def changes(self) -> AsyncIterator[UUID | None]:
         """Yield the id of each strategy that changed; None at the beginning: read all."""
-        async for payload in self._notifications.listen(STRATEGY_CHANGED):
-            yield UUID(payload) if payload is not None else None
+        async for strategy_id in self._notifications.listen_for_ids(STRATEGY_CHANGED):
+            yield strategy_id
 
 
 def _watched(row: RowMapping) -> WatchedStrategy:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Select, func, select, text, update
 
 from adapters.postgres.engine import Store
+from adapters.postgres.held_stops import PostgresHeldStops
 from adapters.postgres.tables import BackupRow, ReconcilerRound, WorkerRow
 
 ALIVE_WITHIN = timedelta(seconds=10)
@@ -52,6 +53,10 @@ class Watchers:
         async with self._store.statement() as connection:
             age: timedelta | None = (await connection.execute(_UNREAD_FOR)).scalar_one()
         return age
+
+    async def watch_age(self) -> timedelta | None:
+        """Return how long ago the held stop was watched that waits longest; None where none is held."""
+        return await PostgresHeldStops(self._store).longest()
 
     async def _age(self, query: Select[Any]) -> timedelta | None:
         async with self._store.read() as session:

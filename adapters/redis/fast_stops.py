@@ -1,12 +1,13 @@
 """Adds hit stops to the workers' queue in Redis: the stream `queue:orders` of contract section 4."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from redis.asyncio import Redis
 
 from adapters.redis.connection import once_more_when_closed, translated_errors
-from adapters.redis.keys import QUEUE, STOPLOSS
+from adapters.redis.keys import QUEUE
+from adapters.redis.stop_events import Signatures, event_of
+from domain.hit_stop import HitStop
 
 LONGEST = 100_000
 """Entries that are kept, about; one that was trimmed before it was read is put again, and signalled."""
@@ -17,8 +18,10 @@ ANSWER_SECONDS = 0.25
 
 # One call instead of a pipeline of XADD: the client takes 20 ms to pack and read a thousand of those, this 5.
 _PUT = """
-for i = 3, #ARGV do
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'strategy_id', ARGV[i], 'event', ARGV[2])
+for i = 2, #ARGV do
+  local id, event, price, at, mac = string.match(ARGV[i], '^([^|]+)|([^|]+)|([^|]+)|([^|]+)|([^|]+)$')
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
+    'strategy_id', id, 'event', event, 'price', price, 'at', at, 'mac', mac)
 end
 """
 
@@ -26,12 +29,13 @@ end
 class RedisFastStops:
     """Implements `domain.ports.FastStops` on its own connection, so that a stop never queues."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, signatures: Signatures) -> None:
         self._redis = redis
+        self._signatures = signatures
         self._put = redis.register_script(_PUT)
 
     @classmethod
-    def connect(cls, url: str) -> "RedisFastStops":
+    def connect(cls, url: str, signatures: Signatures) -> "RedisFastStops":
         """Return a queue on `redis://host:port/db`; connects when first used."""
         return cls(
             Redis.from_url(
@@ -40,7 +44,8 @@ class RedisFastStops:
                 socket_timeout=ANSWER_SECONDS,
                 socket_connect_timeout=ANSWER_SECONDS,
                 retry=once_more_when_closed(),
-            )
+            ),
+            signatures,
         )
 
     async def close(self) -> None:
@@ -50,11 +55,11 @@ class RedisFastStops:
         """Connect and load the script in advance. Raises `CacheUnavailable`."""
         await self._call([])
 
-    async def put(self, strategy_ids: Sequence[UUID]) -> None:
-        """Add one STOPLOSS each, in this order. Raises `CacheUnavailable`: some may be added then."""
-        for start in range(0, len(strategy_ids), TOGETHER):
-            await self._call([str(one) for one in strategy_ids[start : start + TOGETHER]])
+    async def put(self, stops: Sequence[HitStop]) -> None:
+        """Add one event each, in this order. Raises `CacheUnavailable`: some may be added then."""
+        for start in range(0, len(stops), TOGETHER):
+            await self._call([event_of(one, self._signatures) for one in stops[start : start + TOGETHER]])
 
-    async def _call(self, ids: list[str]) -> None:
+    async def _call(self, events: list[str]) -> None:
         async with translated_errors():
-            await self._put(keys=[QUEUE], args=[LONGEST, STOPLOSS, *ids])
+            await self._put(keys=[QUEUE], args=[LONGEST, *events])

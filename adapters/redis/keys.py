@@ -7,12 +7,11 @@ from functools import lru_cache
 from uuid import UUID
 
 QUEUE = "queue:orders"
-"""The stream of hit stops: each entry has `strategy_id`, and `event`, which is `STOPLOSS`."""
+"""The stream of hit stops: each entry has `strategy_id`, `event`, which is `STOPLOSS`, the `price`, when the
+listener said so (`at`, epoch milliseconds), and its signature over the four (`mac`)."""
 STOPLOSS = "STOPLOSS"
 WORKERS = "workers"
 """The group of the queue's readers."""
-LISTENERS = "listeners"
-"""member → `state|epoch milliseconds of expiry`"""
 WHOLE = "stopwatch:whole"
 """The mark of a filled cache."""
 THROTTLE = "throttle"

@@ -28,6 +28,8 @@ BATCH = 500
 CONNECTIONS = 16
 CONNECTION_SECONDS = 3.0
 """How long a crowd may take: waiting behind others says nothing about Redis."""
+LONGEST_LOCK_MS = 60_000
+"""No lock lasts longer; `execution.runtime_lock` takes ten seconds."""
 FREE = "false"
 _FRESH_RUNTIME = {"last_price": "", "lock_state": FREE, "last_buy_order": "", "last_sell_order": ""}
 
@@ -54,14 +56,16 @@ end
 return found
 """
 # The server's own clock decides about an expiry: hosts disagree. Without the key (flushed, stopped) the lock
-# is granted and nothing is written: the lock only spares work, and a stopped strategy must not come back.
+# is granted and nothing is written: the lock only spares work, and a stopped strategy must not come back. An
+# expiry further ahead than any lock lasts was not written by this script, and binds nobody.
 _LOCK = """
 local state = redis.call('HGET', KEYS[1], 'lock_state')
 if not state then return 1 end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local owner, expires = string.match(state, '^(.*)|(%d+)$')
-if owner and owner ~= ARGV[1] and tonumber(expires) > now then return 0 end
+local left = owner and tonumber(expires) - now or 0
+if owner and owner ~= ARGV[1] and left > 0 and left <= tonumber(ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[1], 'lock_state', ARGV[1] .. '|' .. string.format('%.0f', now + ARGV[2]))
 return 1
 """
@@ -176,7 +180,10 @@ class RedisRuntimeCache:
     async def lock(self, strategy_id: UUID, owner: str, seconds: float) -> bool:
         """Take `lock_state` for `owner`; True when it is held now, and when there is no state to lock."""
         async with translated_errors():
-            taken = await self._lock(keys=[runtime_key(strategy_id)], args=[owner, int(seconds * 1000)])
+            taken = await self._lock(
+                keys=[runtime_key(strategy_id)],
+                args=[owner, min(int(seconds * 1000), LONGEST_LOCK_MS), LONGEST_LOCK_MS],
+            )
         return bool(taken)
 
     async def unlock(self, strategy_id: UUID, owner: str) -> None:

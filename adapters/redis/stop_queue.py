@@ -1,14 +1,14 @@
-"""Reads `queue:orders`: each event goes to one worker, once."""
+"""Reads `queue:orders`: each event goes to one worker, once; what is not signed goes nowhere."""
 
-from collections.abc import Sequence
 from typing import Any, Self
-from uuid import UUID
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from adapters.redis.connection import translated_errors
-from adapters.redis.keys import QUEUE, STOPLOSS, WORKERS
+from adapters.redis.keys import QUEUE, WORKERS
+from adapters.redis.stop_events import Signatures, read_event
+from domain.hit_stop import Dropped, TakenStops
 
 AT_ONCE = 256
 """Sales that are read, claimed and sent together."""
@@ -24,21 +24,29 @@ class RedisStopQueue:
     Nothing is acknowledged: the signal is durable.
     """
 
-    def __init__(self, redis: Redis, worker: str) -> None:
+    def __init__(self, redis: Redis, worker: str, signatures: Signatures) -> None:
         self._redis = redis
         self._worker = worker
+        self._signatures = signatures
 
     @classmethod
-    def connect(cls, url: str, worker: str) -> Self:
+    def connect(cls, url: str, worker: str, signatures: Signatures) -> Self:
         """Prepare a connection of its own, because its reads block."""
-        redis = Redis.from_url(url, decode_responses=True, socket_connect_timeout=2, socket_timeout=4)
-        return cls(redis, worker)
+        # Bytes that are no text are a stranger's: they must not end the reading.
+        redis = Redis.from_url(
+            url,
+            decode_responses=True,
+            encoding_errors="replace",
+            socket_connect_timeout=2,
+            socket_timeout=4,
+        )
+        return cls(redis, worker, signatures)
 
-    async def take(self) -> Sequence[UUID]:
-        """Wait up to a second for events; return the strategies of the fresh ones, in order."""
+    async def take(self) -> TakenStops:
+        """Wait up to a second for events; return the fresh and signed ones, in order."""
         async with translated_errors():
             found = await self._read()
-            return await self._fresh(found) if found else ()
+            return await self._fresh(found) if found else TakenStops()
 
     async def waiting(self) -> int:
         """Return how many events no worker has taken. Raises `CacheUnavailable`."""
@@ -68,23 +76,19 @@ class RedisStopQueue:
             if "BUSYGROUP" not in str(exists):
                 raise
 
-    async def _fresh(self, found: list[tuple[str, dict[str, str]]]) -> Sequence[UUID]:
-        """Remove the events from the stream; drop those that are old by Redis' clock or malformed."""
+    async def _fresh(self, found: list[tuple[str, dict[str, str]]]) -> TakenStops:
+        """Remove the events from the stream; drop those that are old by Redis' clock or not signed."""
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.time()
             pipe.xdel(QUEUE, *(entry_id for entry_id, _ in found))
             (seconds, microseconds), _ = await pipe.execute()
         now = seconds * 1000 + microseconds // 1000
-        hit = (_strategy(event) for entry_id, event in found if now - int(entry_id.split("-")[0]) <= FRESH_MS)
-        return list(dict.fromkeys(strategy_id for strategy_id in hit if strategy_id is not None))
+        fresh = [event for entry_id, event in found if now - int(entry_id.split("-")[0]) <= FRESH_MS]
+        stops = [stop for event in fresh if (stop := read_event(event, self._signatures)) is not None]
+        dropped = {Dropped.OLD: len(found) - len(fresh), Dropped.UNSIGNED: len(fresh) - len(stops)}
+        once = {stop.strategy_id: stop for stop in stops}
+        return TakenStops(list(once.values()), {why: count for why, count in dropped.items() if count})
 
 
 def _pairs(streams: Any) -> Any:
     return streams.items() if isinstance(streams, dict) else streams or ()
-
-
-def _strategy(event: dict[str, str]) -> UUID | None:
-    try:
-        return UUID(event["strategy_id"]) if event.get("event") == STOPLOSS else None
-    except (KeyError, ValueError):
-        return None

@@ -55,10 +55,7 @@ class LocalKeyService:
     """Private keys of the settings (base64url of 32 bytes, by commas, current first), in this process."""
 
     def __init__(self, encryption_keys: str) -> None:
-        words = [word for word in encryption_keys.split(",") if word.strip()]
-        if not words:
-            raise BadKey(f"{_SETTING} holds no key")
-        keys = [X25519PrivateKey.from_private_bytes(raw_key(word, _SETTING)) for word in words]
+        keys = [X25519PrivateKey.from_private_bytes(raw) for raw in raw_keys(encryption_keys)]
         self._keys = {key_id(key.public_key().public_bytes_raw()): key for key in keys}
         self._seal_key = text_of(keys[0].public_key().public_bytes_raw())
 
@@ -86,6 +83,14 @@ class LocalKeyService:
 def key_id(public: bytes) -> bytes:
     """Return a key's short id, derived from its public half."""
     return hashlib.sha256(public).digest()[:KEY_ID_BYTES]
+
+
+def raw_keys(encryption_keys: str) -> list[bytes]:
+    """Return the keys of STOPWATCH_ENCRYPTION_KEYS, the current one first. Raises `BadKey`."""
+    words = [word for word in encryption_keys.split(",") if word.strip()]
+    if not words:
+        raise BadKey(f"{_SETTING} holds no key")
+    return [raw_key(word, _SETTING) for word in words]
 
 
 def raw_key(word: str, setting: str) -> bytes:

@@ -7,7 +7,15 @@ from domain.run import Alarm
 
 KINDS = (
     *("redis_down", "postgres_down", "temporal_down", "redis_back", "postgres_back", "temporal_back"),
-    *("feed_lost", "stop_unwatched", "missed", "order_failed", "order_rejected", "emergency_exit"),
+    *(
+        "feed_lost",
+        "stop_unwatched",
+        "unwatched",
+        "missed",
+        "order_failed",
+        "order_rejected",
+        "emergency_exit",
+    ),
     "exit_needs_login",
     *("disk_low", "disk_back"),
     *("exit_needs_account", "foreign_start"),

@@ -52,6 +52,10 @@ class OperationsMetrics:
         self.account_age = gauge(
             "account_read_age_seconds", "Seconds since the account that waits longest was read; 0: none holds"
         )
+        self.watch_age = gauge(
+            "stop_watch_age_seconds",
+            "Seconds since the held stop that waits longest was watched; 0: none held",
+        )
         self.overdue = gauge(
             "runs_overdue", "Runs that have not done what was due, as `stopwatch positions` lists them"
         )
@@ -114,6 +118,7 @@ class OperationsWatch:
             await self._read(numbers.stuck, self._stuck),
             await self._read(numbers.round_age, self._round_age),
             await self._read(numbers.account_age, self._account_age),
+            await self._read(numbers.watch_age, self._watch_age),
             await self._read(numbers.backup_age, self._backup_age),
             await self._read_overdue(),
         ]
@@ -139,6 +144,10 @@ class OperationsWatch:
 
     async def _account_age(self) -> float:
         age = await self._watchers.account_age()
+        return age.total_seconds() if age is not None else 0.0
+
+    async def _watch_age(self) -> float:
+        age = await self._watchers.watch_age()
         return age.total_seconds() if age is not None else 0.0
 
     async def _backup_age(self) -> float:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from adapters.postgres.engine import Store
 from adapters.telemetry.alert_counter import CountedAlerts
@@ -14,6 +14,7 @@ from adapters.telemetry.disk import Disk
 from adapters.telemetry.metrics_server import serving
 from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
 from adapters.telemetry.order_metrics import MeteredOrderLog, OrderNumbers
+from domain.hit_stop import Dropped
 from domain.ports import Alerts
 
 DEPENDENCIES = ("postgres", "redis", "temporal")
@@ -42,6 +43,14 @@ class WorkerMetrics:
         self._disk_size = Gauge(
             "stopwatch_disk_bytes", "Size of the disk of the data", registry=self.registry
         )
+        self._dropped = Counter(
+            "stopwatch_stop_events_dropped_total",
+            "Events of hit stops that sold nothing ahead of their run, by reason",
+            ("reason",),
+            registry=self.registry,
+        )
+        for why in Dropped:
+            self._dropped.labels(why)
         self._up = Gauge(
             "stopwatch_part_up", "1 while the part answers this worker", ("part",), registry=self.registry
         )
@@ -54,6 +63,10 @@ class WorkerMetrics:
         """Return these alerts, counted; call it once a process."""
         return CountedAlerts(alerts, self.registry)
 
+    def count_dropped_stops(self, why: Dropped, count: int) -> None:
+        """Count events of hit stops that sold nothing."""
+        self._dropped.labels(why).inc(count)
+
     def show(self, scheduled: ScheduledOrderCount, down: Collection[str], disk: Disk) -> None:
         """Have each scrape read how many orders are scheduled, what is `down`, and how full the disk is."""
         self._disk_free.set_function(disk.free)
@@ -64,18 +77,24 @@ class WorkerMetrics:
 
     @asynccontextmanager
     async def served(
-        self, host: str, port: int | None, watch: DependencyWatch, operations: OperationsWatch
+        self,
+        host: str,
+        port: int | None,
+        watch: DependencyWatch,
+        operations: OperationsWatch,
+        unwatched: Callable[[], str | None],
     ) -> AsyncIterator[None]:
         """Serve the metrics while the context is open; without a port, nothing is read or served.
 
-        Raises `MetricsPortTaken`.
+        `unwatched` says why held stops count as unwatched, None while they do not. Raises `MetricsPortTaken`.
         """
         if port is None:
             yield
             return
 
         async def ill() -> dict[str, str]:
-            return watch.ill() | ({"reconciler": operations.still} if operations.still else {})
+            standing = {"reconciler": operations.still, "stops": unwatched()}
+            return watch.ill() | {part: why for part, why in standing.items() if why is not None}
 
         reading = asyncio.create_task(operations.run())
         try:

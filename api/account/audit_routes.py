@@ -10,8 +10,9 @@ from adapters.postgres.audit import BATCH, AuditReader
 from api.account.schemas import AuditOut, AuditPage
 from api.auth.identity import UserId
 from api.dependencies import Dependencies, DependenciesDep
-from api.http.cursors import Cursor, Limit, line_cursor, line_of
+from api.http.cursors import Cursor, Cursors, Limit
 from api.http.json_answer import json_response, to_json
+from api.http.limits import limited
 from domain.audit import AuditEntry
 
 JSON_LINES = "application/x-ndjson"
@@ -21,10 +22,11 @@ router = APIRouter(prefix="/account/audit", tags=["account"])
 @router.get("", responses={200: {"model": AuditPage}})
 async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
     """Your lines of the audit log, newest first."""
-    before = line_of(cursor)
+    cursors = Cursors(user_id, "audit")
+    before = cursors.number(cursor)
     async with deps.store.read(user_id) as session:
         found = await AuditReader(session, user_id).newest(limit + 1, before)
-    following = line_cursor(found[limit - 1].seq) if len(found) > limit else None
+    following = cursors.number_text(found[limit - 1].seq) if len(found) > limit else None
     return json_response(AuditPage(items=[shown(entry) for entry in found[:limit]], next=following))
 
 
@@ -32,6 +34,7 @@ async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cur
     "/export",
     response_class=StreamingResponse,
     responses={200: {"content": {JSON_LINES: {"schema": {"type": "string"}}}}},
+    dependencies=[limited("GET /account/audit/export")],
 )
 async def export(user_id: UserId, deps: DependenciesDep) -> Response:
     """All your lines, oldest first, one JSON object a line: with the hashes, to check without us."""

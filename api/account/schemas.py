@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StrictBool, StrictStr, StringConstraints
 
 from api.http.bodies import RequestBody, ResponseBody
-from api.http.fields import Money, Quantity, Rupees, Symbol
+from api.http.fields import Code, Money, Password, Quantity, Rupees, Symbol
 
 
 class KillSwitchIn(RequestBody):
@@ -15,6 +15,13 @@ class KillSwitchIn(RequestBody):
     on: StrictBool
     exits: Literal["exit", "keep"] = "keep"
     reason: Annotated[StrictStr, StringConstraints(max_length=200)] = ""
+
+
+class DeletionIn(RequestBody):
+    """`code` where one-time codes are on: of the app, or a recovery code."""
+
+    password: Password = Field(repr=False)
+    code: Code | None = Field(None, repr=False)
 
 
 class LimitsIn(RequestBody):

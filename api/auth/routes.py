@@ -9,30 +9,35 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
+from adapters.postgres.account_mails import MailRequests
 from adapters.postgres.accounts import Accounts
 from adapters.postgres.logins import Login
 from api.auth.identity import CallerDep, SignedCaller, UserId
 from api.auth.schemas import (
     CodeIn,
     Credentials,
+    ForgotIn,
     LoginIn,
     LoginOut,
     LoginPage,
     PasswordIn,
     RecoveryOut,
     RefreshIn,
+    ResetIn,
     TokenPair,
     TotpIn,
     TotpOffIn,
     TotpOut,
     UserOut,
+    VerifyIn,
 )
 from api.dependencies import DependenciesDep
 from api.http.client_info import ClientInfoDep
 from api.http.json_answer import json_response
+from api.http.limits import limited, limited_when_signed
 from api.http.path_ids import path_id
 from api.http.request_json import body_of, documented
-from services.auth import logins, second_factor
+from services.auth import logins, mail_links, second_factor
 from services.auth.logins import IssuedTokens, LoginAttempt
 from services.errors import Unauthorized
 
@@ -75,7 +80,12 @@ async def refresh(
     return json_response(_pair(await logins.refresh(deps.auth, client, body.refresh_token)))
 
 
-@router.post("/logout", status_code=204, openapi_extra=documented(RefreshIn))
+@router.post(
+    "/logout",
+    status_code=204,
+    openapi_extra=documented(RefreshIn),
+    dependencies=[limited_when_signed("POST /auth/logout")],
+)
 async def log_out(
     found: SignedCaller, deps: DependenciesDep, body: Annotated[RefreshIn, Depends(body_of(RefreshIn))]
 ) -> Response:
@@ -84,11 +94,46 @@ async def log_out(
     return Response(status_code=204)
 
 
+@router.post("/forgot", status_code=204, openapi_extra=documented(ForgotIn))
+async def forgot(
+    deps: DependenciesDep, client: ClientInfoDep, body: Annotated[ForgotIn, Depends(body_of(ForgotIn))]
+) -> Response:
+    """Have a link for a new password mailed. The same answer whether or not the address has an account."""
+    await mail_links.forgot(deps.auth, client, body.email)
+    return Response(status_code=204)
+
+
+@router.post("/reset", status_code=204, openapi_extra=documented(ResetIn))
+async def reset(
+    deps: DependenciesDep, client: ClientInfoDep, body: Annotated[ResetIn, Depends(body_of(ResetIn))]
+) -> Response:
+    """Set a new password by a mailed link. Every login ends; one-time codes stay as they are."""
+    await mail_links.reset(deps.auth, client, body.token, body.password)
+    return Response(status_code=204)
+
+
+@router.post("/verify", status_code=204, openapi_extra=documented(VerifyIn))
+async def verify(
+    deps: DependenciesDep, client: ClientInfoDep, body: Annotated[VerifyIn, Depends(body_of(VerifyIn))]
+) -> Response:
+    """Confirm an e-mail address by a mailed link."""
+    await mail_links.verify(deps.auth, client, body.token)
+    return Response(status_code=204)
+
+
+@router.post("/verify/send", status_code=204, dependencies=[limited("POST /auth/verify/send")])
+async def send_verification(user_id: UserId, deps: DependenciesDep) -> Response:
+    """Have the link that confirms your e-mail address mailed once more."""
+    await mail_links.ask_to_verify(deps.auth, user_id)
+    return Response(status_code=204)
+
+
 @router.get("/me", responses={200: {"model": UserOut}})
 async def me(user_id: UserId, deps: DependenciesDep) -> Response:
     """The user that the token names."""
     async with deps.store.read(user_id) as session:
         account = await Accounts(session).by_id(user_id)
+        mail = await MailRequests(session).are_sent()
     if account is None:
         raise Unauthorized
     return json_response(
@@ -97,11 +142,18 @@ async def me(user_id: UserId, deps: DependenciesDep) -> Response:
             email=account.email,
             created_at=account.created_at,
             totp=account.second_factor,
+            email_verified=account.verified,
+            mail=mail,
         )
     )
 
 
-@router.post("/password", openapi_extra=documented(PasswordIn), responses={200: {"model": TokenPair}})
+@router.post(
+    "/password",
+    openapi_extra=documented(PasswordIn),
+    responses={200: {"model": TokenPair}},
+    dependencies=[limited("POST /auth/password")],
+)
 async def change_password(
     user_id: UserId,
     deps: DependenciesDep,
@@ -122,14 +174,18 @@ async def sessions(found: CallerDep, deps: DependenciesDep) -> Response:
     return json_response(LoginPage(items=items))
 
 
-@router.delete("/sessions", status_code=204)
+@router.delete("/sessions", status_code=204, dependencies=[limited("DELETE /auth/sessions")])
 async def end_sessions(user_id: UserId, deps: DependenciesDep) -> Response:
     """Log out everywhere, here too."""
     await logins.end_all(deps.auth, user_id)
     return Response(status_code=204)
 
 
-@router.delete("/sessions/{session_id}", status_code=204)
+@router.delete(
+    "/sessions/{session_id}",
+    status_code=204,
+    dependencies=[limited("DELETE /auth/sessions/{session_id}")],
+)
 async def end_session(
     user_id: UserId, deps: DependenciesDep, session_id: Annotated[UUID, Depends(session_id_of)]
 ) -> Response:
@@ -138,7 +194,12 @@ async def end_session(
     return Response(status_code=204)
 
 
-@router.post("/totp", openapi_extra=documented(TotpIn), responses={200: {"model": TotpOut}})
+@router.post(
+    "/totp",
+    openapi_extra=documented(TotpIn),
+    responses={200: {"model": TotpOut}},
+    dependencies=[limited("POST /auth/totp")],
+)
 async def begin_totp(
     user_id: UserId, deps: DependenciesDep, body: Annotated[TotpIn, Depends(body_of(TotpIn))]
 ) -> Response:
@@ -148,7 +209,12 @@ async def begin_totp(
     return json_response(TotpOut(secret=begun.secret, otpauth_uri=begun.otpauth_uri))
 
 
-@router.post("/totp/confirm", openapi_extra=documented(CodeIn), responses={200: {"model": RecoveryOut}})
+@router.post(
+    "/totp/confirm",
+    openapi_extra=documented(CodeIn),
+    responses={200: {"model": RecoveryOut}},
+    dependencies=[limited("POST /auth/totp/confirm")],
+)
 async def confirm_totp(
     user_id: UserId, deps: DependenciesDep, body: Annotated[CodeIn, Depends(body_of(CodeIn))]
 ) -> Response:
@@ -158,7 +224,12 @@ async def confirm_totp(
     )
 
 
-@router.delete("/totp", status_code=204, openapi_extra=documented(TotpOffIn))
+@router.delete(
+    "/totp",
+    status_code=204,
+    openapi_extra=documented(TotpOffIn),
+    dependencies=[limited("DELETE /auth/totp")],
+)
 async def turn_totp_off(
     user_id: UserId, deps: DependenciesDep, body: Annotated[TotpOffIn, Depends(body_of(TotpOffIn))]
 ) -> Response:

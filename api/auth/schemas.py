@@ -6,17 +6,37 @@ from uuid import UUID
 from pydantic import Field
 
 from api.http.bodies import RequestBody, ResponseBody
-from api.http.fields import Code, Email, OpaqueToken, Password
+from api.http.fields import Code, Email, LinkToken, NewEmail, OpaqueToken, Password
 
 
 class Credentials(RequestBody):
-    email: Email
+    """`email`: one that can be mailed; its normal form is the account's."""
+
+    email: NewEmail
     password: Password = Field(repr=False)
+
+
+class ForgotIn(RequestBody):
+    email: Email
+
+
+class ResetIn(RequestBody):
+    """`token`: of the link that was mailed."""
+
+    token: LinkToken = Field(repr=False)
+    password: Password = Field(repr=False)
+
+
+class VerifyIn(RequestBody):
+    """`token`: of the link that was mailed."""
+
+    token: LinkToken = Field(repr=False)
 
 
 class LoginIn(Credentials):
     """`code` only where one-time codes are on: of the app, or a recovery code."""
 
+    email: Email
     code: Code | None = Field(None, repr=False)
 
 
@@ -50,12 +70,15 @@ class TokenPair(ResponseBody):
 
 
 class UserOut(ResponseBody):
-    """`totp`: one-time codes are asked for at login."""
+    """`totp`: one-time codes are asked for at login. `email_verified`: mail to the address is known to reach
+    its user; before, nothing but the question is mailed there. `mail`: this server sends mail."""
 
     user_id: UUID
     email: str
     created_at: datetime
     totp: bool
+    email_verified: bool
+    mail: bool
 
 
 class LoginOut(ResponseBody):

@@ -9,7 +9,9 @@ from api.auth.identity import CallerDep, UserId
 from api.broker.schemas import BrokerOut, ConnectIn, LoginUrlOut
 from api.broker.view import shown
 from api.dependencies import DependenciesDep
+from api.http.client_info import ClientInfoDep
 from api.http.errors import BadRequest
+from api.http.fields import is_broker_word
 from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented
@@ -27,7 +29,7 @@ router = APIRouter(prefix="/broker", tags=["broker"])
     "/connect",
     openapi_extra=documented(ConnectIn),
     responses={200: {"model": BrokerOut}},
-    dependencies=[limited("connect")],
+    dependencies=[limited("POST /broker/connect")],
 )
 async def connect(
     user_id: UserId, deps: DependenciesDep, body: Annotated[ConnectIn, Depends(body_of(ConnectIn))]
@@ -43,7 +45,7 @@ async def status(user_id: UserId, deps: DependenciesDep) -> Response:
     return json_response(shown(await account_of(deps.store, user_id), deps.clock.now()))
 
 
-@router.delete("", status_code=204)
+@router.delete("", status_code=204, dependencies=[limited("DELETE /broker")])
 async def forget(user_id: UserId, deps: DependenciesDep) -> Response:
     """Forget the account and its secrets."""
     await forget_account(deps.store, user_id)
@@ -60,13 +62,18 @@ async def login_url(found: CallerDep, deps: DependenciesDep) -> Response:
 
 @router.get("/callback", status_code=303, include_in_schema=True)
 async def callback(
-    deps: DependenciesDep, state: str = "", request_token: str = "", status: str = "success"
+    deps: DependenciesDep,
+    client: ClientInfoDep,
+    state: str = "",
+    request_token: str = "",
+    status: str = "success",
 ) -> Response:
     """Where the broker's login page sends the browser back."""
     found = deps.tokens.caller_of_state(state)
     if await deps.revoked_logins.has(found.login_id):
         raise invalid_state()
-    if not request_token or len(request_token) > 256 or status != "success":
+    await deps.throttle.call("GET /broker/callback", found.user_id, client)
+    if not is_broker_word(request_token) or status != "success":
         raise BadRequest("login_failed", "The broker did not confirm the login: start it again.")
     try:
         await deps.broker.renew(found.user_id, LoginKind.REQUEST_TOKEN, request_token)

@@ -20,12 +20,15 @@ async def client_info_of(request: Request) -> ClientInfo:
     network = _network(address) if address else None
     device = Device(str(address) if address else None, network, agent[:LONGEST_AGENT].strip() or None)
     # A proxy that says no address: all of those share one allowance.
-    return ClientInfo(device, network or UNKNOWN, token.strip() if word.lower() == "bearer" else None)
+    bearer = token.strip() if word.lower() == "bearer" else None
+    return ClientInfo(device, network or UNKNOWN, bearer, _around(address) if address else ())
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        address = ipaddress.ip_address(host)
+        # Of fe80::1%eth0 the name of an interface is left out: it may be any text, and tells two hosts apart
+        # only on the machine that wrote it.
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
@@ -33,8 +36,14 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _network(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     if address.version == 6:
-        return str(ipaddress.ip_network((int(address), 64), strict=False))
+        return str(ipaddress.ip_network((str(address), 64), strict=False))
     return str(address)
+
+
+def _around(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[str, ...]:
+    """Return the networks around it that registrations count by."""
+    sizes = (48, 32) if address.version == 6 else (24,)
+    return tuple(str(ipaddress.ip_network((str(address), size), strict=False)) for size in sizes)
 
 
 ClientInfoDep = Annotated[ClientInfo, Depends(client_info_of)]

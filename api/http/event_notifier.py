@@ -1,14 +1,14 @@
-"""Wakes event streams when a timeline has new lines: one listening connection for the whole process."""
+"""Tells of new timeline lines as Postgres announces them: one listening connection for the whole process."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 from uuid import UUID
 
 import structlog
 
+from api.http.ports import Heard
 from domain.errors import Unavailable
 
 RECONNECT_SECONDS = 1.0
@@ -16,26 +16,14 @@ _log = structlog.get_logger(__name__)
 
 
 class Channel(Protocol):
-    """Payloads of a channel; None first, when the listening is in place. Ends with `Unavailable`."""
+    """Ids announced on a channel; None first, when the listening is in place. Ends with `Unavailable`.
 
-    def listen(self, channel: str) -> AsyncIterator[str | None]: ...
+    `dropped` counts what was announced and is no id.
+    """
 
+    dropped: int
 
-class StreamWakeup:
-    """Wakes one stream."""
-
-    def __init__(self) -> None:
-        self._woken = asyncio.Event()
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Return when something has come since the last wait, or after `seconds`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        self._woken.clear()
+    def listen_for_ids(self, channel: str) -> AsyncIterator[UUID | None]: ...
 
 
 class PostgresEventNotifier:
@@ -44,38 +32,32 @@ class PostgresEventNotifier:
     def __init__(self, source: Channel, channel: str) -> None:
         self._source = source
         self._channel = channel
-        self._wakeups: defaultdict[UUID, set[StreamWakeup]] = defaultdict(set)
+        self._hearing: list[Heard] = []
 
     @property
-    def streams(self) -> int:
-        """How many streams are listening now."""
-        return sum(len(wakeups) for wakeups in self._wakeups.values())
+    def dropped(self) -> int:
+        """How many notifications were no ids, since the process began."""
+        return self._source.dropped
 
-    @asynccontextmanager
-    async def of(self, strategy_id: UUID) -> AsyncIterator[StreamWakeup]:
-        """Give what wakes a stream for new lines of one timeline."""
-        wakeup = StreamWakeup()
-        self._wakeups[strategy_id].add(wakeup)
+    @contextmanager
+    def subscribed(self, heard: Heard) -> Iterator[None]:
+        """Call `heard` for each strategy with new lines while the context lasts."""
+        self._hearing.append(heard)
         try:
-            yield wakeup
+            yield
         finally:
-            self._wakeups[strategy_id].discard(wakeup)
-            if not self._wakeups[strategy_id]:
-                del self._wakeups[strategy_id]
+            self._hearing.remove(heard)
 
     async def listen(self) -> None:
-        """Wake the streams until cancelled; a lost connection is made again."""
+        """Tell the subscribers until cancelled; however listening ends, it begins again."""
         while True:
-            with suppress(Unavailable):
-                async for payload in self._source.listen(self._channel):
-                    self._wake(payload)
+            try:
+                async for strategy_id in self._source.listen_for_ids(self._channel):
+                    for heard in list(self._hearing):
+                        heard(strategy_id)
+            except Unavailable:
+                pass
+            except Exception:
+                _log.exception("listening for new events failed")
             _log.warning("listening for new events was interrupted; streams poll until it works again")
             await asyncio.sleep(RECONNECT_SECONDS)
-
-    def _wake(self, payload: str | None) -> None:
-        if payload is None:  # some may have been missed
-            waiting = [wakeup for wakeups in self._wakeups.values() for wakeup in wakeups]
-        else:
-            waiting = list(self._wakeups.get(UUID(payload), ()))
-        for wakeup in waiting:
-            wakeup.wake()

@@ -123,6 +123,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "LoginIn": _CREDENTIALS,
     "PasswordIn": {"current_password": "a long enough one", "new_password": "another long one"},
     "TotpIn": {"password": "a long enough one"},
+    "ForgotIn": {"email": "asha@example.com"},
+    "ResetIn": {"token": _TOKEN, "password": "another long one"},
+    "VerifyIn": {"token": _TOKEN},
+    "DeletionIn": {"password": "a long enough one"},
     "CodeIn": {"code": "123456"},
     "TotpOffIn": {"password": "a long enough one", "code": "123456"},
     "RefreshIn": {"refresh_token": _TOKEN},
@@ -149,6 +153,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "email": "asha@example.com",
         "created_at": "2026-11-29T19:58:00+05:30",
         "totp": False,
+        "email_verified": True,
+        "mail": True,
     },
     "LoginPage": {
         "items": [

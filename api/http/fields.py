@@ -6,18 +6,19 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
-import email_validator
 from pydantic import BeforeValidator, StrictStr, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from adapters.notifications.mail_address import BadMailAddress, normal_form, receiver_of
 from domain.money import PAISA
 
 LARGEST_PRICE = Decimal(10_000_000)
 LARGEST_QUANTITY = 10_000_000
 LARGEST_AMOUNT = Decimal(100_000_000_000)
 _STORED_PRICE = Decimal("0.000001")
-_BELOW = ".example"
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+_LONGEST_WORD = 256
+_BROKER_WORD = r"^[!-~]+$"
 
 
 def _price(value: object) -> Decimal:
@@ -62,21 +63,19 @@ def _id(value: object) -> UUID:
 
 
 def _email(value: object) -> str:
-    refusal = PydanticCustomError("not_an_email", "must be an e-mail address, such as you@example.com")
-    if not isinstance(value, str) or len(value) > 254:
-        raise refusal
-    # Whether mail arrives there is not our question: names of closed networks (.test, .local) are fine, and
-    # the library, which refuses those, is asked about the same address below a name that it takes.
     try:
-        address = email_validator.validate_email(
-            value.strip() + _BELOW, check_deliverability=False, globally_deliverable=False
-        )
-    except ValueError:
-        raise refusal from None
-    normalized = address.normalized.lower().removesuffix(_BELOW)
-    if "." not in normalized.rpartition("@")[2]:
-        raise refusal
-    return normalized
+        return normal_form(value if isinstance(value, str) else "")
+    except BadMailAddress as wrong:
+        raise PydanticCustomError("not_an_email", str(wrong)) from None
+
+
+def _new_email(value: object) -> str:
+    normal = _email(value)
+    try:
+        receiver_of(normal)
+    except BadMailAddress as wrong:
+        raise PydanticCustomError("email_not_mailable", str(wrong)) from None
+    return normal
 
 
 def _symbol(value: object) -> str:
@@ -92,6 +91,11 @@ def _whole_password(value: Any) -> Any:
     return value
 
 
+def is_broker_word(text: str) -> bool:
+    """Tell whether it may be sent to the broker: short, and nothing but plain visible characters."""
+    return len(text) <= _LONGEST_WORD and re.fullmatch(_BROKER_WORD, text) is not None
+
+
 Price = Annotated[Decimal, BeforeValidator(_price), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})]
 Rupees = Annotated[
     Decimal, BeforeValidator(_rupees), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
@@ -104,14 +108,18 @@ ClockTime = Annotated[
 ]
 Id = Annotated[UUID, BeforeValidator(_id), WithJsonSchema({"type": "string", "format": "uuid"})]
 Email = Annotated[str, BeforeValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
+NewEmail = Annotated[str, BeforeValidator(_new_email), WithJsonSchema({"type": "string", "format": "email"})]
+"""An address of a new account: one that can be mailed."""
 Symbol = Annotated[str, BeforeValidator(_symbol), WithJsonSchema({"type": "string", "examples": ["TCS"]})]
 Password = Annotated[StrictStr, BeforeValidator(_whole_password)]
 BrokerWord = Annotated[
     # These go into a header of the request to the broker: nothing but plain visible characters.
     StrictStr,
-    StringConstraints(min_length=1, max_length=256, pattern=r"^[!-~]+$"),
+    StringConstraints(min_length=1, max_length=_LONGEST_WORD, pattern=_BROKER_WORD),
 ]
 Code = Annotated[StrictStr, StringConstraints(min_length=1, max_length=64)]
 OpaqueToken = Annotated[StrictStr, StringConstraints(min_length=1, max_length=256)]
+LinkToken = Annotated[StrictStr, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_-]+$")]
+"""Of a mailed link."""
 Money = Annotated[Decimal, WithJsonSchema({"type": "number"})]
 """Of answers: a JSON number with exactly its digits."""

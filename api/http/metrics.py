@@ -1,6 +1,6 @@
 """Numbers for Prometheus. No label names a user or a strategy."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -28,6 +28,16 @@ class Metrics:
             registry=self._registry,
         )
         self._streams = Gauge("stopwatch_api_event_streams", "Open event streams", registry=self._registry)
+
+        self._dropped = Gauge(
+            "stopwatch_notifications_dropped",
+            "Postgres notifications that were no ids, since the start",
+            registry=self._registry,
+        )
+
+    def show_dropped(self, dropped: Callable[[], int]) -> None:
+        """Have each scrape read how many notifications were dropped."""
+        self._dropped.set_function(dropped)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         self._requests.labels(method, route, str(status)).inc()

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from api.http.errors import MEDIA_TYPE
 from api.http.examples import ANSWERS, REQUESTS
+from api.http.problem_codes import codes_of
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _NEEDS_NOBODY = ("/health/live", "/metrics")
@@ -95,6 +96,9 @@ def _describe(call: dict[str, Any], path: str, method: str) -> None:
             "description": f"{HTTPStatus(status).phrase}. {_MEANINGS[status]}",
             "content": {MEDIA_TYPE: {"schema": PROBLEM}},
         }
+        codes = codes_of(f"{method.upper()} {path}", status)
+        if codes:
+            answers[str(status)]["x-codes"] = codes
 
 
 def _links(path: str) -> dict[str, Any]:
@@ -136,7 +140,7 @@ def _problems(call: dict[str, Any], path: str, method: str) -> Iterator[int]:
         yield from (408, 413, 422)
     if call.get("parameters"):
         yield 422
-    if path == "/broker/callback":
+    if path in ("/broker/callback", "/auth/reset", "/auth/verify"):
         yield 400
     if path not in _NEEDS_NOBODY:
         yield 503

@@ -1,7 +1,7 @@
 """Ports of the API alone: last prices, news of timelines, health checks."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
@@ -17,19 +17,18 @@ class LastPrices(Protocol):
         ...
 
 
-class Wakeup(Protocol):
-    """Wakes one stream when something new may be there."""
-
-    async def wait(self, seconds: float) -> None:
-        """Return when something has come since the last wait, or after `seconds`."""
-        ...
+Heard = Callable[[UUID | None], None]
+"""Is called with the strategy that has new lines; with None where some may have been missed."""
 
 
 class EventNotifier(Protocol):
-    """News of timelines, as Postgres announces them."""
+    """News of timelines, as Postgres announces them. `dropped` counts announcements that were no ids."""
 
-    def of(self, strategy_id: UUID) -> AbstractAsyncContextManager[Wakeup]:
-        """Listen for new lines of one strategy's timeline while the context lasts."""
+    @property
+    def dropped(self) -> int: ...
+
+    def subscribed(self, heard: Heard) -> AbstractContextManager[None]:
+        """Call `heard` at each announcement while the context lasts."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any, NoReturn, TypeVar
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from api.http.errors import TooLarge, TooSlow
+from api.http.numbers import whole_number
 from services.errors import FieldError, Invalid
 
 LIMIT = 16 * 1024
@@ -19,6 +21,8 @@ SECONDS = 10.0
 """From the end of the headers to the end of the body."""
 _NOT_JSON = FieldError("body", "invalid_json", "must be one JSON object in which each name comes once")
 _CLOSE = {"Connection": "close"}
+_BAD_CHARACTERS = ("bad_characters", "has characters that do not belong there, or none at all")
+_HALF_A_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -31,11 +35,14 @@ async def read_object(request: Request) -> dict[str, Any]:
         value = json.loads(
             raw, parse_float=_exact, parse_constant=_not_a_number, object_pairs_hook=_each_name_once
         )
+        wrong = _unstorable(value) if isinstance(value, dict) else None
     except (ValueError, RecursionError):
         raise Invalid([_NOT_JSON]) from None
-    if not isinstance(value, dict):
+    if wrong is None:
         raise Invalid([_NOT_JSON])
-    return value
+    if wrong:
+        raise Invalid([FieldError(name, *_BAD_CHARACTERS) for name in wrong])
+    return dict(value)
 
 
 def body_of(model: type[Model]) -> Callable[[Request], Coroutine[Any, Any, Model]]:
@@ -68,7 +75,7 @@ def documented(model: type[BaseModel]) -> dict[str, Any]:
 
 async def _read(request: Request) -> bytes:
     length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > LIMIT:
+    if whole_number(length, LIMIT) is None:
         _too_large()
     raw = bytearray()
     try:
@@ -81,6 +88,27 @@ async def _read(request: Request) -> bytes:
         words = f"The request's body did not arrive within {SECONDS:.0f} seconds. Send it again."
         raise TooSlow("too_slow", words, headers=_CLOSE) from None
     return bytes(raw)
+
+
+def _unstorable(value: dict[str, Any]) -> list[str]:
+    """Return the fields with text that has no form in UTF-8 or in Postgres, however deep in them.
+
+    Raises `ValueError` where the name itself is such a text: it cannot be said again.
+    """
+    if not all(map(_is_storable, value)):
+        raise ValueError("a name that cannot be written")
+    return [name for name, held in value.items() if not _is_storable(held)]
+
+
+def _is_storable(value: object) -> bool:
+    match value:
+        case str():
+            return "\x00" not in value and not _HALF_A_CHARACTER.search(value)
+        case dict():
+            return all(_is_storable(name) and _is_storable(held) for name, held in value.items())
+        case list():
+            return all(map(_is_storable, value))
+    return True
 
 
 def _too_large() -> NoReturn:
@@ -123,7 +151,7 @@ _WORDS = {
     "string_unicode": ("not_text", "must be valid text"),
     "string_too_short": ("too_short", "must have at least {min_length} characters"),
     "string_too_long": ("too_long", "must have at most {max_length} characters"),
-    "string_pattern_mismatch": ("bad_characters", "has characters that do not belong there, or none at all"),
+    "string_pattern_mismatch": _BAD_CHARACTERS,
     "literal_error": ("not_a_choice", "must be {expected}"),
     "int_type": ("not_a_number", "must be a whole number"),
     "greater_than": ("too_small", "must be above {gt}"),

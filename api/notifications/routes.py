@@ -10,7 +10,7 @@ from starlette.responses import Response
 from adapters.postgres.channels import Channels, SentNotification, SentNotifications
 from api.auth.identity import UserId
 from api.dependencies import DependenciesDep
-from api.http.cursors import Cursor, Limit, page_of, spot_of
+from api.http.cursors import Cursor, Cursors, Limit
 from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.path_ids import path_id
@@ -40,10 +40,11 @@ ChannelId = Annotated[UUID, Depends(channel_id_of)]
 @router.get("", responses={200: {"model": NoticePage}})
 async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
     """What was sent to you in the last thirty days, newest first, and what became of it."""
-    spot = spot_of(cursor)
+    cursors = Cursors(user_id, "notices")
+    spot = cursors.spot(cursor)
     async with deps.store.read(user_id) as session:
         found = await SentNotifications(session, user_id).page(limit + 1, spot)
-    notices, following = page_of(found, limit)
+    notices, following = cursors.page(found, limit)
     return json_response(NoticePage(items=[_shown(notice) for notice in notices], next=following))
 
 
@@ -60,7 +61,7 @@ async def channels(user_id: UserId, deps: DependenciesDep) -> Response:
     status_code=201,
     openapi_extra=documented(ChannelIn),
     responses={201: {"model": ChannelMade}},
-    dependencies=[limited("channel")],
+    dependencies=[limited("POST /notices/channels")],
 )
 async def add(
     user_id: UserId, deps: DependenciesDep, body: Annotated[ChannelIn, Depends(body_of(ChannelIn))]
@@ -71,7 +72,10 @@ async def add(
 
 
 @router.put(
-    "/channels/{channel_id}", openapi_extra=documented(TellsIn), responses={200: {"model": ChannelOut}}
+    "/channels/{channel_id}",
+    openapi_extra=documented(TellsIn),
+    responses={200: {"model": ChannelOut}},
+    dependencies=[limited("PUT /notices/channels/{channel_id}")],
 )
 async def change(
     user_id: UserId,
@@ -84,7 +88,11 @@ async def change(
     return json_response(ChannelOut(**asdict(channel)))
 
 
-@router.delete("/channels/{channel_id}", status_code=204)
+@router.delete(
+    "/channels/{channel_id}",
+    status_code=204,
+    dependencies=[limited("DELETE /notices/channels/{channel_id}")],
+)
 async def remove(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) -> Response:
     """Forget a channel with its notifications; what is on its way still arrives."""
     await deps.channels.remove(user_id, channel_id)
@@ -92,7 +100,9 @@ async def remove(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) 
 
 
 @router.post(
-    "/channels/{channel_id}/test", responses={200: {"model": NoticeOut}}, dependencies=[limited("channel")]
+    "/channels/{channel_id}/test",
+    responses={200: {"model": NoticeOut}},
+    dependencies=[limited("POST /notices/channels/{channel_id}/test")],
 )
 async def test(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) -> Response:
     """Send a test message, and tell what became of it within some seconds."""

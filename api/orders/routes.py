@@ -8,7 +8,7 @@ from starlette.responses import Response
 from adapters.postgres.read_models import OrderLogReader
 from api.auth.identity import UserId
 from api.dependencies import Dependencies, DependenciesDep
-from api.http.cursors import Cursor, Limit, page_of, spot_of
+from api.http.cursors import Cursor, Cursors, Limit
 from api.http.json_answer import json_response
 from api.orders.schemas import OrderOut, OrderPage
 from api.strategies.strategy_id import StrategyId
@@ -35,9 +35,10 @@ async def of_strategy(
 async def _page(
     deps: Dependencies, user_id: UUID, limit: int, cursor: str | None, strategy_id: UUID | None = None
 ) -> Response:
-    spot = spot_of(cursor)
+    cursors = Cursors(user_id, f"orders of {strategy_id}" if strategy_id else "orders")
+    spot = cursors.spot(cursor)
     async with deps.store.read(user_id) as session:
         found = await OrderLogReader(session, user_id).page(limit + 1, spot, strategy_id)
-    orders, following = page_of(found, limit)
+    orders, following = cursors.page(found, limit)
     items = [OrderOut.model_validate(order, from_attributes=True) for order in orders]
     return json_response(OrderPage(items=items, next=following))

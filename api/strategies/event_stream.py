@@ -8,19 +8,19 @@ from fastapi import APIRouter, Header, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from adapters.postgres.read_models import EventRecord, TimelineReader
+from adapters.postgres.read_models import EventRecord
 from api.auth.identity import CallerDep
-from api.dependencies import Dependencies, DependenciesDep
-from api.http.cursors import is_event_id
+from api.dependencies import DependenciesDep
+from api.http.cursors import event_id_of
 from api.http.json_answer import to_json
+from api.http.limits import limited
+from api.strategies.live_timelines import LiveTimelines
 from api.strategies.schemas import EventOut
 from api.strategies.strategy_id import StrategyId
-from domain.errors import StoreUnavailable
 from services.auth.tokens import Caller
 from services.errors import FieldError, Invalid
 from services.strategies.lookup import find_strategy
 
-BATCH = 100
 PING_SECONDS = 15
 SEND_SECONDS = 30
 """A client that takes nothing for this long is gone."""
@@ -28,7 +28,11 @@ SEND_SECONDS = 30
 router = APIRouter(tags=["strategy"])
 
 
-@router.get("/strategy/{strategy_id}/events", response_class=EventSourceResponse)
+@router.get(
+    "/strategy/{strategy_id}/events",
+    response_class=EventSourceResponse,
+    dependencies=[limited("GET /strategy/{strategy_id}/events")],
+)
 async def events(
     request: Request,
     found: CallerDep,
@@ -40,11 +44,14 @@ async def events(
 
     An id beyond all that there are (the database was set back) begins anew, with the first line.
     The stream ends when the access token does, or its login: come back with a new one and Last-Event-ID.
+    One user may have so many streams open (429 `too_many_streams` beyond that).
     """
     after = _after(last_event_id)
-    await find_strategy(deps.store, found.user_id, strategy_id)
+    live: LiveTimelines = request.app.state.live_timelines
+    async with live.turns:
+        await find_strategy(deps.store, found.user_id, strategy_id)
     return EventSourceResponse(
-        _counted(request, _lines(deps, found, strategy_id, after)),
+        _counted(request, _lines(live, found, strategy_id, after)),
         ping=PING_SECONDS,
         ping_message_factory=lambda: ServerSentEvent(comment="ping"),
         sep="\n",
@@ -53,45 +60,20 @@ async def events(
 
 
 async def _lines(
-    deps: Dependencies, caller: Caller, strategy_id: UUID, after: int
+    live: LiveTimelines, caller: Caller, strategy_id: UUID, after: int
 ) -> AsyncIterator[ServerSentEvent]:
     yield ServerSentEvent(comment="following", retry=1000)
-    async with deps.event_notifier.of(strategy_id) as wakeup:
-        while deps.clock.now() < caller.expires_at and not await _ended(deps, caller):
-            batch, last = await _read(deps, caller.user_id, strategy_id, after)
-            if last is not None and last < after:
-                after = 0
+    with live.follow(caller, strategy_id, after) as place:
+        while not await live.ended(caller):
+            lines, begins_anew = await live.next_lines(place)
+            if begins_anew:
                 yield ServerSentEvent(comment="beginning anew: there is no event of that id any more")
                 continue
-            for event in batch:
-                after = event.event_id
+            for event in lines:
+                place.after = event.event_id
                 yield _line(event)
-            if len(batch) < BATCH:
-                await wakeup.wait(deps.look_every_seconds)
-
-
-async def _read(
-    deps: Dependencies, user_id: UUID, strategy_id: UUID, after: int
-) -> tuple[list[EventRecord], int | None]:
-    """Return the lines after an id; where there are none, the newest id as well, None while it is unknown.
-
-    Asked each time, since a database may be set back while a stream is open.
-    """
-    try:
-        async with deps.store.read(user_id) as session:
-            timeline = TimelineReader(session, user_id)
-            lines = list(await timeline.after(strategy_id, after, BATCH))
-            newest = await timeline.last_id(strategy_id) if after and not lines else None
-    except StoreUnavailable:
-        return [], None  # the stream stays; new lines come when Postgres is back
-    return lines, newest
-
-
-async def _ended(deps: Dependencies, caller: Caller) -> bool:
-    try:
-        return await deps.revoked_logins.has(caller.login_id)
-    except StoreUnavailable:
-        return False  # while Postgres is away there is nothing to read here either
+            if not lines:
+                await place.wait()
 
 
 async def _counted(request: Request, lines: AsyncIterator[ServerSentEvent]) -> AsyncIterator[ServerSentEvent]:
@@ -108,7 +90,8 @@ def _line(event: EventRecord) -> ServerSentEvent:
 def _after(last_event_id: str | None) -> int:
     if not last_event_id:
         return 0
-    if not is_event_id(last_event_id):
+    found = event_id_of(last_event_id)
+    if found is None:
         words = "must be the id of the last event you have"
         raise Invalid([FieldError("Last-Event-ID", "bad_event_id", words)])
-    return int(last_event_id)
+    return found

@@ -12,7 +12,7 @@ from adapters.postgres.strategies import Strategies
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from api.auth.identity import UserId
 from api.dependencies import Dependencies, DependenciesDep
-from api.http.cursors import Cursor, Limit, event_cursor, event_of, page_of, spot_of
+from api.http.cursors import Cursor, Cursors, Limit
 from api.http.idempotency import Key
 from api.http.json_answer import json_response
 from api.http.limits import limited
@@ -42,7 +42,7 @@ router = APIRouter(prefix="/strategy", tags=["strategy"])
     status_code=201,
     openapi_extra=documented(StrategyIn),
     responses={201: {"model": StrategyOut}},
-    dependencies=[limited("create")],
+    dependencies=[limited("POST /strategy/create")],
 )
 async def create(
     user_id: UserId, deps: DependenciesDep, key: Key, body: Annotated[dict[str, Any], Depends(read_object)]
@@ -59,11 +59,12 @@ async def create(
 @router.get("", responses={200: {"model": StrategyPage}})
 async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
     """Your strategies, newest first."""
-    spot = spot_of(cursor)
+    cursors = Cursors(user_id, "strategies")
+    spot = cursors.spot(cursor)
     async with deps.store.read(user_id) as session:
         found = await Strategies(session, user_id).page(limit + 1, spot)
         account = await BrokerAccounts(session, user_id).get()
-    records, following = page_of(found, limit)
+    records, following = cursors.page(found, limit)
     prices = await known_prices(deps.prices, records)
     now = deps.clock.now()
     items = [shown(record, account, now, prices.get(record.strategy.strategy_id)) for record in records]
@@ -74,7 +75,7 @@ async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cur
     "/start",
     openapi_extra=documented(StartIn),
     responses={200: {"model": StrategyOut}},
-    dependencies=[limited("start")],
+    dependencies=[limited("POST /strategy/start")],
 )
 async def start(
     user_id: UserId, deps: DependenciesDep, body: Annotated[StartIn, Depends(body_of(StartIn))]
@@ -89,6 +90,7 @@ async def start(
     "/stop",
     openapi_extra=documented(StopIn),
     responses={200: {"model": StrategyOut}, 202: {"model": StrategyOut}},
+    dependencies=[limited("POST /strategy/stop")],
 )
 async def stop(
     user_id: UserId, deps: DependenciesDep, body: Annotated[StopIn, Depends(body_of(StopIn))]
@@ -106,7 +108,7 @@ async def one(user_id: UserId, deps: DependenciesDep, strategy_id: StrategyId) -
     return await _answer(deps, await find_strategy(deps.store, user_id, strategy_id))
 
 
-@router.delete("/{strategy_id}", status_code=204)
+@router.delete("/{strategy_id}", status_code=204, dependencies=[limited("DELETE /strategy/{strategy_id}")])
 async def delete(user_id: UserId, deps: DependenciesDep, strategy_id: StrategyId) -> Response:
     """Delete a strategy that is not running, with its orders and timeline."""
     await delete_strategy(deps.store, user_id, strategy_id)
@@ -118,11 +120,12 @@ async def timeline(
     user_id: UserId, deps: DependenciesDep, strategy_id: StrategyId, limit: Limit, cursor: Cursor = None
 ) -> Response:
     """What happened, when and why; oldest first."""
-    after = event_of(cursor)
+    cursors = Cursors(user_id, f"timeline of {strategy_id}")
+    after = cursors.number(cursor) or 0
     await find_strategy(deps.store, user_id, strategy_id)
     async with deps.store.read(user_id) as session:
         events = await TimelineReader(session, user_id).after(strategy_id, after, limit + 1)
-    following = event_cursor(events[limit - 1].event_id) if len(events) > limit else None
+    following = cursors.number_text(events[limit - 1].event_id) if len(events) > limit else None
     items = [EventOut.model_validate(event, from_attributes=True) for event in events[:limit]]
     return json_response(EventPage(items=items, next=following))
 

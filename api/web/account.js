@@ -1,6 +1,6 @@
 // The account: sell everything, notices, limits, logins, password.
 
-import { call, get, keep, logOut, post } from "./client.js";
+import { call, forget, get, keep, logOut, post } from "./client.js";
 import { ask, field, fill, form, h, tell } from "./dom.js";
 import { advice } from "./list.js";
 import { section as noticeSection } from "./notices.js";
@@ -12,6 +12,7 @@ export async function show(view) {
   view.append(
     h("h1", { tabindex: -1 }, "Account"),
     h("p", { class: "quiet" }, me.email),
+    ...(me.mail && !me.email_verified ? [confirmation()] : []),
     notices,
     h("section", { class: "card" }, h("h2", {}, "Sell everything now"), emergency),
     h("section", { class: "card" }, h("h2", {}, "Notices"), ...channels),
@@ -19,6 +20,7 @@ export async function show(view) {
     h("section", { class: "card" }, h("h2", {}, "Logins"), sessions(logins.items)),
     h("section", { class: "card" }, h("h2", {}, "Password"), password()),
     h("button", { class: "danger", onclick: leave }, "Log out"),
+    h("section", { class: "card" }, h("h2", {}, "Delete account"), deletion(me)),
   );
   const draw = (now) => {
     fill(notices, ...advice(broker, now));
@@ -109,6 +111,49 @@ function password() {
       field("new_password", "New password", { type: "password", autocomplete: "new-password", required: true }, "At least 8 characters."),
     ],
     "Change password",
+    send,
+  );
+}
+
+function confirmation() {
+  const send = async (event) => {
+    event.target.disabled = true;
+    try {
+      await post("/auth/verify/send");
+      tell("A link is on its way: open it to confirm your address.");
+    } catch (problem) {
+      tell(problem.message, "warn");
+    } finally {
+      event.target.disabled = false;
+    }
+  };
+  return h("p", { class: "notice" }, "Your e-mail address is not confirmed: no notice and no link for a new password is mailed to it. ",
+    h("button", { class: "plain", onclick: send }, "Mail me the link"));
+}
+
+function deletion(me) {
+  const send = async (values) => {
+    const chosen = await ask("Delete your account?", ["Your e-mail address, password, broker login, channels and logins are erased. Orders and days are kept without your name, as the law asks.", "This cannot be undone."], [["yes", "Delete my account", "danger"]]);
+    if (!chosen) return;
+    const words = { password: values.deletion_password };
+    if (values.deletion_code) words.code = values.deletion_code;
+    try {
+      await call("DELETE", "/account", words);
+    } catch (problem) {
+      problem.errors = problem.errors?.map((one) => ({ ...one, field: `deletion_${one.field}` }));
+      throw problem;
+    }
+    forget();
+    tell("Your account is deleted.", "", true);
+    location.hash = "#/login";
+  };
+  return form(
+    [
+      h("p", {}, "It is refused while a strategy runs, or while shares of a failed exit are held."),
+      field("deletion_password", "Your password", { type: "password", autocomplete: "current-password", required: true }),
+      me.totp ? field("deletion_code", "One-time code", { inputmode: "numeric", autocomplete: "one-time-code" }, "From your authenticator app, or a recovery code.") : "",
+    ],
+    "Delete account",
     send,
   );
 }

@@ -7,13 +7,17 @@ import { clock } from "./words.js";
 const SCREENS = [
   [/^#\/login$/, () => import("./sign_in.js").then((screen) => ({ show: (view) => screen.show(view, false) }))],
   [/^#\/register$/, () => import("./sign_in.js").then((screen) => ({ show: (view) => screen.show(view, true) }))],
+  [/^#\/forgot$/, () => import("./recover.js").then((screen) => ({ show: screen.forgot }))],
+  [/^#\/reset(?:\/([\w-]{1,128}))?$/, () => import("./recover.js").then((screen) => ({ show: screen.reset }))],
+  [/^#\/verify(?:\/([\w-]{1,128}))?$/, () => import("./recover.js").then((screen) => ({ show: screen.verify }))],
   [/^#\/broker$/, () => import("./broker.js")],
   [/^#\/new$/, () => import("./create.js")],
   [/^#\/account$/, () => import("./account.js")],
   [/^#\/s\/([0-9a-f-]{36})$/, () => withCharts(() => import("./strategy.js"))],
   [/^#?\/?$/, () => import("./list.js")],
 ];
-const FOR_STRANGERS = new Set(["#/login", "#/register"]);
+const FOR_STRANGERS = new Set(["#/login", "#/register", "#/forgot"]);
+const MAILED = /^#\/(reset|verify)(\/|$)/; // links of mails, opened on whatever device reads them
 const BROKER = {
   connected: "You are logged in at Zerodha for today.",
   broker_rejected: "Zerodha did not accept this login: try again.",
@@ -28,7 +32,7 @@ let reached = true;
 
 async function go() {
   const hash = location.hash || "#/";
-  if (!signedIn() && !FOR_STRANGERS.has(hash)) return location.replace("#/login");
+  if (!signedIn() && !FOR_STRANGERS.has(hash) && !MAILED.test(hash)) return location.replace("#/login");
   if (signedIn() && FOR_STRANGERS.has(hash)) return location.replace("#/");
   current.abort();
   current = new AbortController();

@@ -39,7 +39,7 @@ export const show = (view, register) => {
     ),
     register
       ? h("p", {}, "You have an account? ", h("a", { href: "#/login" }, "Log in"))
-      : h("p", {}, "New here? ", h("a", { href: "#/register" }, "Create an account")),
+      : h("p", {}, "New here? ", h("a", { href: "#/register" }, "Create an account"), " · ", h("a", { href: "#/forgot" }, "Forgot your password?")),
   );
   if (sessionStorage.getItem("stopwatch:signed-out")) {
     sessionStorage.removeItem("stopwatch:signed-out");

@@ -3,7 +3,7 @@
 const SHELL = "stopwatch-shell";
 const FILES = [
   "/app", "/app/style.css", "/app/app.js", "/app/client.js", "/app/dom.js", "/app/words.js", "/app/sign_in.js", "/app/broker.js",
-  "/app/create.js", "/app/list.js", "/app/strategy.js", "/app/chart.js", "/app/account.js", "/app/notices.js", "/app/lightweight-charts.js", "/app/icon.svg",
+  "/app/create.js", "/app/list.js", "/app/strategy.js", "/app/chart.js", "/app/account.js", "/app/notices.js", "/app/recover.js", "/app/lightweight-charts.js", "/app/icon.svg",
   "/app/manifest.webmanifest",
 ];
 

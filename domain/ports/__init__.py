@@ -5,6 +5,7 @@ when its dependency does not answer: an empty answer always means "there is none
 Live prices have a port of their own, `domain.market_data`.
 """
 
+from domain.ports.account_mails import AccountMails
 from domain.ports.account_moves import AccountMoves
 from domain.ports.account_reads import AccountReads, ReadTurn
 from domain.ports.alerts import Alerts
@@ -14,6 +15,7 @@ from domain.ports.cache_mark import CacheMark
 from domain.ports.clock import Clock
 from domain.ports.courier import Courier
 from domain.ports.fast_stops import FastStops
+from domain.ports.held_stops import HeldStops
 from domain.ports.instruments import Instruments
 from domain.ports.logins import Logins
 from domain.ports.membership import ListenerState, Membership
@@ -36,6 +38,7 @@ from domain.ports.trading_days import TradingDays
 from domain.ports.watch_list import Digest, WatchList
 
 __all__ = [
+    "AccountMails",
     "AccountMoves",
     "AccountReads",
     "Alerts",
@@ -47,6 +50,7 @@ __all__ = [
     "Courier",
     "Digest",
     "FastStops",
+    "HeldStops",
     "Instruments",
     "ListenerState",
     "Logins",

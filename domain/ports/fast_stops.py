@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Protocol
-from uuid import UUID
+
+from domain.hit_stop import HitStop
 
 
 class FastStops(Protocol):
     """The fast path of a stop-loss: the queue from which workers send exits at once. It may lose them."""
 
-    async def put(self, strategy_ids: Sequence[UUID]) -> None:
-        """Put one STOPLOSS each, in this order, together. Raises `CacheUnavailable`: some may be put then."""
+    async def put(self, stops: Sequence[HitStop]) -> None:
+        """Put one event each, in this order, together. Raises `CacheUnavailable`: some may be put then."""
         ...

@@ -19,9 +19,9 @@ class Membership(Protocol):
     """The listeners that live, by leases that each renews."""
 
     async def renew(self, member: str, state: ListenerState, seconds: float) -> Mapping[str, ListenerState]:
-        """Hold a lease for `seconds` and return all that are held now. Raises `CacheUnavailable`."""
+        """Hold a lease for `seconds` and return all that are held now. Raises `StoreUnavailable`."""
         ...
 
     async def leave(self, member: str) -> None:
-        """End a lease. Raises `CacheUnavailable`."""
+        """End a lease. Raises `StoreUnavailable`."""
         ...

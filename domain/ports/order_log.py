@@ -38,6 +38,8 @@ class NotClaimed:
     """Why an entry may not be sent (`domain.limits`), in the user's words; nothing was written."""
     may_pass: bool = False
     """What bars it may be over in a moment: ask again."""
+    foreign: bool = False
+    """It is barred because no START was written down that buys this: a stranger asks, or a lost database."""
     turn_at: datetime | None = None
     """When an entry's turn comes, where more of its user's are due with it than the broker takes at once."""
     due_together: int = 1
@@ -79,7 +81,8 @@ class OrderLog(Protocol):
         """Take the right to send, by one committed UPDATE … WHERE sent_at IS NULL.
 
         `latest` is the last instant, by the store's clock, at which an entry may be sent. `price` is the last
-        one known, by which an entry's value is judged.
+        one known, by which an entry's value is judged. An entry is had only as the START that was written
+        down says: its shares, account, day and round, and no more of them. A sale is never refused for that.
         """
         ...
 

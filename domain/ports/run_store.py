@@ -25,8 +25,11 @@ class RunStore(Protocol):
         """Write phase and timeline line; the same phase of the same run is written once."""
         ...
 
-    async def finish(self, request: FinishRun) -> None:
-        """Mark the strategy stopped with its outcome. Idempotent."""
+    async def finish(self, request: FinishRun) -> bool:
+        """Mark the strategy stopped with its outcome. Idempotent.
+
+        False where the store knows no such START: it was set back to a backup while the run went on.
+        """
         ...
 
     async def go_on(self, ref: RunRef, session: GoesOn) -> None:

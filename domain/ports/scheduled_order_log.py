@@ -6,7 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.run import EnterOrder, ExitOrder
-from domain.scheduled_order import ScheduledOrder
+from domain.scheduled_order import ScheduledOrder, StopSale
 
 
 class ScheduledOrderLog(Protocol):
@@ -33,7 +33,7 @@ class ScheduledOrderLog(Protocol):
         and what a living one has not sent in time."""
         ...
 
-    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
+    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[StopSale]:
         """Return the sale of each that may be sold ahead of its run: shares held, the entry over, no exit
-        sent, its run not exiting yet; in the order asked."""
+        sent, its run not exiting yet; in the order asked, each with the stop that stands."""
         ...

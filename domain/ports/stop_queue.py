@@ -1,16 +1,17 @@
 """The events of `queue:orders`, as the workers take them."""
 
-from collections.abc import Sequence
 from typing import Protocol
-from uuid import UUID
+
+from domain.hit_stop import TakenStops
 
 
 class StopQueue(Protocol):
     """The events of `queue:orders`: strategies whose stop is hit, as the listener says."""
 
-    async def take(self) -> Sequence[UUID]:
-        """Wait for events and return their strategies, each event once among all workers; may be empty.
+    async def take(self) -> TakenStops:
+        """Wait for events and return them, each once among all workers; may be empty.
 
-        Raises `CacheUnavailable`.
+        Only what the listener has signed is returned; the rest is dropped, and counted by its reason. Raises
+        `CacheUnavailable`.
         """
         ...

@@ -13,3 +13,5 @@ class ClientInfo:
     network: str
     bearer: str | None = field(repr=False)
     """The token it brought, whatever that is worth."""
+    around: tuple[str, ...] = ()
+    """The larger networks that it is in, with their sizes; none where the address is unknown."""

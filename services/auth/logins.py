@@ -7,6 +7,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.account_mails import MailTokens
 from adapters.postgres.accounts import Account, Accounts
 from adapters.postgres.engine import set_for_now
 from adapters.postgres.logins import Device, Login, Logins, UserLogins
@@ -14,8 +15,9 @@ from domain.audit import Action
 from services.audit_trail import audit, recorded
 from services.auth import second_factor
 from services.auth.client_info import ClientInfo
-from services.auth.common_passwords import is_easy_to_guess
 from services.auth.dependencies import AuthDependencies
+from services.auth.mail_links import ask_if_possible
+from services.auth.password_choice import refuse_easy
 from services.auth.tokens import ACCESS_LIFETIME, FAMILY_LIFETIME, ROTATION_GRACE, token_hash
 from services.errors import Conflict, FieldError, Invalid, NotFound, Unauthorized
 
@@ -51,13 +53,14 @@ class _Opened:
 
 async def register(deps: AuthDependencies, client: ClientInfo, email: str, password: str) -> IssuedTokens:
     """Create a user and log it in. Raises `Conflict` when the e-mail is taken."""
-    _refuse_easy(password, email, "password")
+    refuse_easy(password, email, "password")
     await deps.throttle.register(client)
     hashed = await deps.passwords.hash(password)
     async with deps.store.work() as session:
         user_id = await Accounts(session).add(email, hashed)
         opened = await _open(deps, session, user_id, client.device) if user_id else None
         if user_id:
+            await ask_if_possible(session, email)
             await audit(session, user_id, Action.REGISTER)
     if opened is None:
         raise Conflict("email_taken", "An account with this e-mail exists: log in instead.")
@@ -87,12 +90,13 @@ async def log_in(deps: AuthDependencies, client: ClientInfo, asked: LoginAttempt
 
 async def refresh(deps: AuthDependencies, client: ClientInfo, refresh_token: str) -> IssuedTokens:
     """Replace a refresh token. Raises `Unauthorized`; one that was replaced before ends its whole login."""
-    await deps.throttle.refresh(refresh_token, client)
+    await deps.throttle.refresh(refresh_token)
     async with deps.store.work() as session:
         # Returned, not raised: an exception would roll the end of a stolen login back.
         renewed, ended = await _rotate(deps, session, client.device, refresh_token)
     deps.revoked_logins.add(ended)
     if renewed is None:
+        await deps.throttle.refresh_refused(client)
         raise Unauthorized("invalid_refresh_token", "This login has ended: log in again.")
     return _pair(deps, renewed)
 
@@ -104,13 +108,14 @@ async def change_password(
     account = await confirmed(deps, user_id, current, "current_password")
     if new == current:
         raise Invalid([FieldError("new_password", "same_password", "must differ from the current one")])
-    _refuse_easy(new, account.email, "new_password")
+    refuse_easy(new, account.email, "new_password")
     hashed = await deps.passwords.hash(new)
     async with deps.store.work(user_id) as session:
         accounts = Accounts(session)
         if not await accounts.still_has(user_id, account.password_hash):
             raise _wrong_password("current_password")
         await accounts.change_hash(user_id, hashed)
+        await MailTokens(session).end_all(user_id)
         ended = await UserLogins(session, user_id).end_all(deps.clock.now())
         opened = await _open(deps, session, user_id, client.device)
         await audit(session, user_id, Action.PASSWORD_CHANGED)
@@ -260,14 +265,6 @@ async def _rotate(
 async def _unused(logins: Logins, refresh_token: str) -> bool:
     token = await logins.token(token_hash(refresh_token))
     return token is not None and token.rotated_at is None
-
-
-def _refuse_easy(password: str, email: str, field: str) -> None:
-    if is_easy_to_guess(password, email):
-        words = (
-            "is one of the passwords that are guessed first: choose another, such as three unrelated words"
-        )
-        raise Invalid([FieldError(field, "easy_password", words)])
 
 
 def _wrong_login() -> Unauthorized:

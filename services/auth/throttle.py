@@ -8,6 +8,21 @@ in is given the first one back:
 3. this account from all strangers together: addresses that no login of the account came from in a month.
 Guesses at an account from a thousand addresses use up the strangers' allowance, and its owner still gets in
 from where they were before, or by the phone they had before.
+
+Registrations count by address, and by the networks around it (`REGISTRATIONS_AROUND`): one customer of an
+IPv6 provider has 65,536 networks of the size that counts as an address.
+
+Refresh tokens count by the token, and by address only those that no login has: an owner who shares an address
+with an attacker renews their login all the same.
+
+Every call that writes, reaches the broker or opens a long answer has a line in `CALLS`, by user and by
+address. STOP, the kill switch and the end of a login have none by address: others behind the same one could
+use it up.
+
+| STOPWATCH_THROTTLE | counts |
+|---|---|
+| on | everything |
+| off (under `up` with the paper exchange) | by user only; no login, and no call of `SWITCHED_OFF` |
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,17 +54,53 @@ PASSWORD = Rule(10, QUARTER_HOUR)
 CODE = Rule(10, 3600)
 """One-time codes are short. This can be used up only with the right password."""
 RENEWAL = Rule(30, 60)
-RENEWAL_FROM_ADDRESS = Rule(600, 60)
+REFUSED_RENEWALS_FROM_ADDRESS = Rule(600, 60)
 REGISTRATION_FROM_ADDRESS = Rule(30, 3600)
 """It also bounds how many e-mails one may try for `email_taken`. Not counted by e-mail: tries at
 another person's e-mail would keep them from registering."""
-CALLS: Mapping[str, tuple[Rule, Rule]] = {
-    "connect": (Rule(10, 60), Rule(60, 60)),
-    "create": (Rule(120, 60), Rule(600, 60)),
-    "start": (Rule(120, 60), Rule(600, 60)),
-    "channel": (Rule(10, 60), Rule(60, 60)),
+FORGOTTEN = Rule(5, 3600)
+"""Of one e-mail, whether or not it has an account: the answer is the same."""
+FORGOTTEN_FROM_ADDRESS = Rule(20, 3600)
+LINK_FROM_ADDRESS = Rule(60, 3600)
+"""Tries at mailed links. Their tokens cannot be guessed; this bounds the work."""
+REGISTRATIONS_AROUND: Mapping[str, int] = {"/24": 4, "/48": 2, "/32": 20}
+"""The networks around an address, by their size: how many times as many may register from all of it. IPv4's
+/24 is a small provider's; of IPv6 a /48 is what a customer gets, and a /32 what a provider has."""
+CALLS: Mapping[str, tuple[Rule, Rule | None]] = {
+    "POST /auth/logout": (Rule(60, 300), None),
+    "POST /auth/password": (Rule(10, 900), Rule(100, 900)),
+    "DELETE /auth/sessions": (Rule(30, 300), None),
+    "DELETE /auth/sessions/{session_id}": (Rule(120, 300), None),
+    "POST /auth/totp": (Rule(20, 900), Rule(200, 900)),
+    "POST /auth/totp/confirm": (Rule(20, 900), Rule(200, 900)),
+    "DELETE /auth/totp": (Rule(20, 900), Rule(200, 900)),
+    "POST /auth/verify/send": (Rule(5, 3600), Rule(60, 3600)),
+    "DELETE /account": (Rule(10, 900), Rule(100, 900)),
+    "POST /account/kill-switch": (Rule(30, 300), None),
+    "PUT /account/limits": (Rule(30, 600), Rule(300, 600)),
+    "GET /account/audit/export": (Rule(10, 60), Rule(60, 60)),
+    "POST /broker/connect": (Rule(10, 60), Rule(60, 60)),
+    "DELETE /broker": (Rule(10, 60), Rule(60, 60)),
+    "GET /broker/callback": (Rule(10, 60), Rule(60, 60)),
+    "POST /strategy/create": (Rule(120, 60), Rule(600, 60)),
+    "POST /strategy/start": (Rule(120, 60), Rule(600, 60)),
+    "POST /strategy/stop": (Rule(240, 60), None),
+    "DELETE /strategy/{strategy_id}": (Rule(240, 60), Rule(1200, 60)),
+    "GET /strategy/{strategy_id}/events": (Rule(240, 60), Rule(2400, 60)),
+    "POST /notices/channels": (Rule(10, 60), Rule(60, 60)),
+    "PUT /notices/channels/{channel_id}": (Rule(30, 60), Rule(300, 60)),
+    "DELETE /notices/channels/{channel_id}": (Rule(30, 60), Rule(300, 60)),
+    "POST /notices/channels/{channel_id}/test": (Rule(10, 60), Rule(60, 60)),
 }
-"""By user, and by address."""
+"""By user, and by address; the names are those of the routes. `tests/attacks/test_bounds.py` fails for a
+route that writes and has no line here."""
+SWITCHED_OFF = frozenset(
+    {
+        *("POST /broker/connect", "GET /broker/callback", "POST /strategy/create", "POST /strategy/start"),
+        *("POST /auth/password", "POST /auth/totp", "POST /auth/totp/confirm", "DELETE /auth/totp"),
+    }
+)
+"""What STOPWATCH_THROTTLE=off leaves uncounted, beside register, login and refresh."""
 
 
 class Counter(Protocol):
@@ -61,10 +112,22 @@ class Counter(Protocol):
 
 
 class Throttle:
-    """Every method raises `TooMany`. Without a counter (STOPWATCH_THROTTLE=off) nothing is limited."""
+    """Every method raises `TooMany`. Without a counter nothing is limited.
 
-    def __init__(self, counter: Counter | None) -> None:
+    `on` is False where STOPWATCH_THROTTLE is off. `registrations` is how many may register from one address
+    in an hour.
+    """
+
+    def __init__(
+        self,
+        counter: Counter | None,
+        *,
+        on: bool = True,
+        registrations: int = REGISTRATION_FROM_ADDRESS.amount,
+    ) -> None:
         self._counter = counter
+        self._on = on
+        self._registrations = registrations
 
     async def login(self, email: str, client: ClientInfo, device: UUID | None = None) -> None:
         """Count a try before its password is looked at. `device` is the login whose token the client has."""
@@ -80,13 +143,32 @@ class Throttle:
         await self._give_back(_login_here(email, client, device))
 
     async def register(self, client: ClientInfo) -> None:
-        await self._take(_allowance("register-address", REGISTRATION_FROM_ADDRESS, client.network))
+        """Count a registration by its address and the networks around it."""
+        hour = REGISTRATION_FROM_ADDRESS.seconds
+        allowed = [Allowance("register-address", client.network, self._registrations, hour)]
+        for network in client.around:
+            times = REGISTRATIONS_AROUND[f"/{network.rpartition('/')[2]}"]
+            allowed.append(Allowance("register-network", network, self._registrations * times, hour))
+        await self._take(*allowed)
 
-    async def refresh(self, refresh_token: str, client: ClientInfo) -> None:
+    async def forgot(self, email: str, client: ClientInfo) -> None:
+        """Count a wish for a new password."""
         await self._take(
-            _allowance("refresh", RENEWAL, _hidden(refresh_token)),
-            _allowance("refresh-address", RENEWAL_FROM_ADDRESS, client.network),
+            _allowance("forgot", FORGOTTEN, _hidden(email)),
+            _allowance("forgot-address", FORGOTTEN_FROM_ADDRESS, client.network),
         )
+
+    async def link(self, client: ClientInfo) -> None:
+        """Count a try at a mailed link."""
+        await self._take(_allowance("link-address", LINK_FROM_ADDRESS, client.network))
+
+    async def refresh(self, refresh_token: str) -> None:
+        """Count a use of a refresh token."""
+        await self._take(_allowance("refresh", RENEWAL, _hidden(refresh_token)))
+
+    async def refresh_refused(self, client: ClientInfo) -> None:
+        """Count a refresh token that opens nothing."""
+        await self._take(_allowance("refresh-address", REFUSED_RENEWALS_FROM_ADDRESS, client.network))
 
     async def password(self, user_id: UUID) -> None:
         """Count a try at the password by one who is logged in."""
@@ -103,22 +185,26 @@ class Throttle:
         await self._give_back(_allowance("code", CODE, str(user_id)))
 
     async def call(self, name: str, user_id: UUID, client: ClientInfo) -> None:
-        """Count one of the calls that cost us or the broker something."""
+        """Count one of the calls of `CALLS`. The refusal says how many are allowed in which time."""
         by_user, by_address = CALLS[name]
-        await self._take(
-            _allowance(name, by_user, str(user_id)),
-            _allowance(f"{name}-address", by_address, client.network),
-        )
+        if self._counter is None or (not self._on and name in SWITCHED_OFF):
+            return
+        allowances = [_allowance(name, by_user, str(user_id))]
+        if by_address is not None and self._on:
+            allowances.append(_allowance(f"{name} address", by_address, client.network))
+        seconds = await self._counter.take(allowances)
+        if seconds is not None:
+            raise TooMany(seconds, bound=f"{by_user.amount} times {_within(by_user.seconds)}")
 
     async def _take(self, *allowances: Allowance) -> None:
-        if self._counter is None:
+        if self._counter is None or not self._on:
             return
         seconds = await self._counter.take(allowances)
         if seconds is not None:
             raise TooMany(seconds)
 
     async def _give_back(self, allowance: Allowance) -> None:
-        if self._counter is not None:
+        if self._counter is not None and self._on:
             await self._counter.give_back(allowance)
 
 
@@ -129,6 +215,10 @@ def _login_here(email: str, client: ClientInfo, device: UUID | None) -> Allowanc
 
 def _allowance(name: str, rule: Rule, key: str) -> Allowance:
     return Allowance(name, key, rule.amount, rule.seconds)
+
+
+def _within(seconds: int) -> str:
+    return f"in {seconds // 60} minutes" if seconds > 60 else "in a minute"
 
 
 def _hidden(word: str) -> str:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from adapters.kite.egress import Egress
 from adapters.kite.login import token_expiry
-from adapters.postgres.accounts import BrokerAccount, BrokerAccounts, SealedAccount
+from adapters.postgres.accounts import Accounts, BrokerAccount, BrokerAccounts, SealedAccount
 from adapters.postgres.engine import Store
 from adapters.secrets.vault import BROKER, LoginKeyBox, Sealer
 from domain.audit import Action
@@ -24,7 +24,7 @@ from services.broker.refusals import (
     refuse_without_address,
     rejected,
 )
-from services.errors import Conflict
+from services.errors import Conflict, Unauthorized
 from services.ports import BrokerLogins, KiteLogins
 
 
@@ -126,6 +126,8 @@ class BrokerConnection:
         async with self.store.work(user_id) as session:
             accounts = BrokerAccounts(session, user_id)
             saved = await accounts.save(sealed)
+            if not await Accounts(session).hold(user_id):
+                raise Unauthorized  # the account was deleted since this call began
             account = await accounts.get()
             if saved:
                 await audit(session, user_id, Action.BROKER_CONNECT, f"{BROKER}:{login.broker_user_id}")

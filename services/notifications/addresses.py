@@ -2,9 +2,14 @@
 
 import asyncio
 from dataclasses import dataclass
-from urllib.parse import urldefrag, urlsplit
 
-from adapters.notifications.public_address import may_be_called
+from adapters.notifications.public_address import (
+    NotOutside,
+    NoWebhook,
+    called_url,
+    is_port_outside,
+    judged_url,
+)
 from adapters.notifications.services import BadAddress, service_of
 from services.errors import FieldError, Invalid
 
@@ -27,19 +32,19 @@ async def service_address(given: str) -> ChannelAddress:
 
 
 def webhook_address(given: str, *, anywhere: bool) -> ChannelAddress:
-    """Return a webhook's address; `anywhere` allows http and private networks. Raises `Invalid`."""
-    schemes = ("https", "http") if anywhere else ("https",)
-    try:
-        url = urlsplit(given)
-        host = (url.hostname or "").encode("idna").decode()
-        usable = url.scheme in schemes and host and url.port != 0 and "@" not in url.netloc
-    except ValueError:
-        raise bad_address("must be a URL, such as https://example.com/stopwatch") from None
-    if not usable or not given.isprintable() or " " in given:
+    """Return a webhook's address; `anywhere` allows http and private networks. Raises `Invalid`.
+
+    It is judged as the client library will call it, and stored in that form.
+    """
+    if not given.isprintable() or " " in given:
         raise bad_address("must be an https URL without a user name, such as https://example.com/stopwatch")
-    if not anywhere and not may_be_called(host):
-        raise bad_address("leads into a private network: notifications go to servers on the internet")
-    return ChannelAddress(urldefrag(given).url, host)
+    try:
+        url = called_url(given) if anywhere else judged_url(given)
+    except (NoWebhook, NotOutside) as refused:
+        raise bad_address(str(refused)) from None
+    if not anywhere and not is_port_outside(url.port or 0):
+        raise bad_address("must be at port 443, or at one from 1024 on")
+    return ChannelAddress(str(url), str(url.raw_host))
 
 
 def bad_address(words: str) -> Invalid:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from adapters.notifications.mail_address import BadMailAddress, receiver_of
 from adapters.postgres.accounts import Accounts
 from adapters.postgres.channels import (
-    MOST_CHANNELS,
     Channel,
     Channels,
     NewChannel,
@@ -22,7 +22,9 @@ from domain.audit import Action
 from domain.notification import CHOICES, ChannelKind, NotificationKind, NotificationStatus, sealed_name
 from domain.ports import Clock
 from services.audit_trail import audit
-from services.errors import Conflict, NotFound
+from services.auth.mail_links import ask_if_possible
+from services.bounds import USUAL, too_many_channels
+from services.errors import NotFound, Unauthorized
 from services.notifications.addresses import ChannelAddress, bad_address, service_address, webhook_address
 
 _LOOK_EVERY = 0.2
@@ -39,6 +41,7 @@ class NotificationChannels:
     clock: Clock
     anywhere: bool
     test_wait_seconds: float
+    most: int = USUAL.channels
 
     async def add(
         self, user_id: UUID, kind: ChannelKind, address: str | None, tells: Sequence[str] | None = None
@@ -51,13 +54,12 @@ class NotificationChannels:
         secret = _new_secret() if kind is ChannelKind.WEBHOOK else None
         new = self._sealed(user_id, kind, checked, secret, tells)
         async with self.store.work(user_id) as session:
-            channel = await Channels(session, user_id).add(new)
+            channel = await Channels(session, user_id).add(new, self.most)
+            if not await Accounts(session).hold(user_id):
+                raise Unauthorized
             if channel is None:
-                raise Conflict(
-                    "too_many_channels",
-                    f"You have {MOST_CHANNELS} channels, which is the most: remove one first.",
-                )
-            why = f"{kind}: {checked.shown}"
+                raise too_many_channels(self.most)
+            why = _named(kind, checked.shown)
             await audit(session, user_id, Action.CHANNEL_ADDED, str(new.channel_id), why)
         return channel, secret
 
@@ -77,7 +79,7 @@ class NotificationChannels:
             channel = await Channels(session, user_id).remove(channel_id)
             if channel is None:
                 raise NotFound
-            why = f"{channel.kind}: {channel.shown}"
+            why = _named(ChannelKind(channel.kind), channel.shown)
             await audit(session, user_id, Action.CHANNEL_REMOVED, str(channel_id), why)
 
     async def test(self, user_id: UUID, channel_id: UUID) -> SentNotification:
@@ -110,10 +112,13 @@ class NotificationChannels:
         return webhook_address(given.strip(), anywhere=self.anywhere)
 
     async def _own_email(self, user_id: UUID) -> str:
-        async with self.store.read(user_id) as session:
+        async with self.store.work(user_id) as session:
             account = await Accounts(session).by_id(user_id)
-        if account is None:
-            raise NotFound
+            if account is None:
+                raise NotFound
+            _refuse_unmailable(account.email)
+            if not account.verified:
+                await ask_if_possible(session, account.email)
         return account.email
 
     def _sealed(
@@ -137,6 +142,20 @@ class NotificationChannels:
             secret=seal(secret, "secret") if secret is not None else None,
             tells=_chosen(tells),
         )
+
+
+def _named(kind: ChannelKind, shown: str) -> str:
+    """Return a channel's name for the audit log, which holds no e-mail address."""
+    return kind.value if kind is ChannelKind.EMAIL else f"{kind}: {shown}"
+
+
+def _refuse_unmailable(email: str) -> None:
+    try:
+        receiver_of(email)
+    except BadMailAddress:
+        raise bad_address(
+            "is your account's own, which cannot be mailed: it has other characters than ASCII before the @"
+        ) from None
 
 
 def _new_secret() -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from adapters.postgres.accounts import BrokerAccounts
+from adapters.postgres.accounts import Accounts, BrokerAccounts
 from adapters.postgres.engine import Store
 from adapters.postgres.strategies import IdUsed, Strategies
 from adapters.postgres.strategy_view_row import StrategyViewRow
@@ -17,7 +17,8 @@ from domain.ports import Clock
 from domain.session import clock_text, plan_day
 from domain.strategy import Strategy
 from services.audit_trail import audit
-from services.errors import FieldError
+from services.bounds import USUAL, too_many_strategies
+from services.errors import FieldError, Unauthorized
 from services.strategies.creation_key import key_reused, key_used, strategy_id_for
 from services.strategies.draft import DraftChecks, StrategyDraft, strategy_of
 
@@ -29,6 +30,7 @@ class StrategyCreation:
     store: Store
     drafts: DraftChecks
     clock: Clock
+    most: int = USUAL.strategies
 
     async def create(
         self,
@@ -54,8 +56,13 @@ class StrategyCreation:
         user_id = strategy.user_id
         try:
             async with self.store.work(user_id) as session:
-                record, is_new = await Strategies(session, user_id).create(strategy, warnings)
+                strategies = Strategies(session, user_id)
+                record, is_new = await strategies.create(strategy, warnings)
+                if is_new and await strategies.are_more_than(self.most):
+                    raise too_many_strategies(self.most)
                 account = await BrokerAccounts(session, user_id).get()
+                if not await Accounts(session).hold(user_id):
+                    raise Unauthorized  # the account was deleted since this call began
                 if is_new:
                     what = str(strategy.strategy_id)
                     await audit(session, user_id, Action.STRATEGY_CREATE, what, _terms(strategy))

@@ -10,6 +10,7 @@ from adapters.kite.egress import Egress
 from adapters.postgres.accounts import BrokerAccounts
 from adapters.postgres.engine import Store
 from adapters.postgres.entries_due import entries_due
+from adapters.postgres.running_count import running_beside
 from adapters.postgres.starts import Starts
 from adapters.postgres.strategies import Strategies, StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
@@ -24,6 +25,7 @@ from domain.session import DayPlan, TradingCalendar, exchange_time, plan_day, pl
 from domain.strategy import OnStop, Status, Strategy
 from services.account.start_refusal import refuse_start
 from services.audit_trail import audit
+from services.bounds import USUAL, too_many_running
 from services.broker.refusals import not_connected, refuse_without_address
 from services.errors import Conflict, NotFound
 from services.ports import Runs
@@ -46,6 +48,7 @@ class StrategyStart:
     egress: Egress
     clock: Clock
     missed_after: timedelta = MISSED_AFTER
+    most_running: int = USUAL.running
 
     async def start(self, user_id: UUID, strategy_id: UUID) -> StrategyViewRow:
         """Start a strategy's next trading day; one that runs already is returned as it is."""
@@ -61,6 +64,7 @@ class StrategyStart:
             await refuse_start(session, user_id)
             # Before the run, which trades nothing that is not written down; known whatever crashes next.
             start = await _write_down(session, StartRun(uuid4(), strategy, plan), self.missed_after)
+            await self._refuse_too_many(session, strategy)
             await audit(session, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
         await failpoint("start.received")
         await self.runs.start(start)
@@ -120,6 +124,11 @@ class StrategyStart:
     @property
     def _calendar(self) -> TradingCalendar:
         return self.drafts.calendar
+
+    async def _refuse_too_many(self, session: AsyncSession, strategy: Strategy) -> None:
+        beside = await running_beside(session, strategy.user_id, strategy.strategy_id)
+        if beside >= self.most_running:
+            raise too_many_running(self.most_running)
 
     def _refuse_unready(self, before: StrategyViewRow, user_id: UUID) -> None:
         if before.account is None:

@@ -62,6 +62,8 @@ async def test_every_screen_is_usable_by_everybody(browser: Browser, product: Pr
                 ("#/new", "New strategy"),
                 (f"#/s/{strategy}", "TCS ×10"),
                 ("#/account", "Account"),
+                (f"#/reset/{'A' * 43}", "Choose a new password"),
+                (f"#/verify/{'A' * 43}", "Confirm your e-mail address"),
             ):
                 await phone.open(f"/app{place}")
                 await phone.is_at(title)
@@ -69,6 +71,37 @@ async def test_every_screen_is_usable_by_everybody(browser: Browser, product: Pr
                 width = await phone.page.evaluate("document.documentElement.scrollWidth")
                 assert width <= 360, (place, width)
             assert phone.complaints == []
+
+
+async def test_an_account_is_deleted_after_a_question(phone: Phone) -> None:
+    await phone.registered()
+    await phone.open("/app#/account")
+    await phone.is_at("Account")
+    await phone.type("Your password", PASSWORD)
+    await phone.tap("Delete account")
+    await phone.sees("This cannot be undone.")
+    await phone.page.get_by_role("dialog").get_by_role("button", name="Delete my account").tap()
+    await phone.is_at("Log in")
+    await phone.sees("Your account is deleted.")
+    assert phone.complaints == []
+
+
+async def test_the_token_of_a_mailed_link_leaves_the_address_bar(phone: Phone) -> None:
+    await phone.open(f"/app#/reset/{'A' * 43}")
+    await phone.is_at("Choose a new password")
+    assert await phone.page.evaluate("location.hash") == "#/reset"
+    assert await phone.flaws() == []
+
+
+async def test_a_forgotten_password_is_asked_for_from_the_first_screen(phone: Phone) -> None:
+    """This product has no mail server, and says so."""
+    await phone.open()
+    await phone.page.get_by_role("link", name="Forgot your password?").tap()
+    await phone.is_at("Forgot your password?")
+    assert await phone.flaws() == []
+    await phone.type("E-mail", "asha@example.com")
+    await phone.tap("Mail me a link")
+    await phone.sees("This server sends no mail about accounts")
 
 
 async def test_a_strategy_is_started_by_the_keyboard_alone(phone: Phone) -> None:

@@ -7,6 +7,7 @@ rules in order_rules.py, day_rules.py, isolation.py and account_rules.py.
 
 import asyncio
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -103,4 +104,7 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    status = asyncio.run(main())
+    sys.stdout.flush()
+    # Temporal's threads may abort a process that is taken down in order ("PyGILState_Release", seen once in 30).
+    os._exit(status)

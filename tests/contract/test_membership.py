@@ -1,23 +1,30 @@
-"""What every list of living listeners promises: the one in Valkey and the one in memory."""
+"""What every list of living listeners promises: the one in Postgres and the one in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters.postgres.engine import Store
+from adapters.postgres.membership import PostgresMembers
 from adapters.process.clock import SystemClock
-from adapters.redis.membership import RedisMembers
-from domain.errors import CacheUnavailable
+from domain.errors import StoreUnavailable
 from domain.ports import ListenerState, Membership
 from tests.fakes.feed import MemoryMembers
-from tests.valkey_process import NOWHERE, ValkeyProcess
+
+NOWHERE = "postgresql://127.0.0.1:1/nowhere"
 
 
 @pytest.fixture
-async def in_valkey(empty_valkey: ValkeyProcess) -> AsyncIterator[RedisMembers]:
-    made = RedisMembers.connect(empty_valkey.url)
-    yield made
-    await made.close()
+def in_postgres(store: Store) -> PostgresMembers:
+    return PostgresMembers(store, answer_seconds=30)
+
+
+@pytest.fixture
+async def away() -> AsyncIterator[PostgresMembers]:
+    gone = Store.open(NOWHERE)
+    yield PostgresMembers(gone)
+    await gone.close()
 
 
 @pytest.fixture
@@ -25,7 +32,7 @@ def in_memory() -> MemoryMembers:
     return MemoryMembers(SystemClock())
 
 
-@pytest.fixture(params=["in_memory", "in_valkey"])
+@pytest.fixture(params=["in_memory", "in_postgres"])
 def members(request: pytest.FixtureRequest) -> Membership:
     found: Membership = request.getfixturevalue(request.param)
     return found
@@ -56,12 +63,12 @@ async def test_a_lease_that_is_not_renewed_ends(members: Membership) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_no_listener_counts_as_dead_when_the_leases_cannot_be_read(in_memory: MemoryMembers) -> None:
-    away = RedisMembers.connect(NOWHERE)
+async def test_no_listener_counts_as_dead_when_the_leases_cannot_be_read(
+    in_memory: MemoryMembers, away: PostgresMembers
+) -> None:
     in_memory.away = True
     for members in (in_memory, away):
-        with pytest.raises(CacheUnavailable):
+        with pytest.raises(StoreUnavailable):
             await members.renew("one", ListenerState.READY, 30)
-        with pytest.raises(CacheUnavailable):
+        with pytest.raises(StoreUnavailable):
             await members.leave("one")
-    await away.close()

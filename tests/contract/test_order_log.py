@@ -40,6 +40,8 @@ class Subject:
 
     log: OrderLog
     entry: LegKey
+    unwritten: LegKey
+    """The entry of a strategy of which no START was written down."""
 
     async def planned(self, attempt: int = 1) -> Attempt:
         return await self.log.plan(self.entry, TERMS, attempt, now())
@@ -68,19 +70,24 @@ def a_leg(day: date = TODAY) -> LegKey:
 
 @pytest.fixture
 def in_memory() -> Subject:
-    return Subject(MemoryOrderLog(ManualClock(now())), a_leg())
+    return in_rows(MemoryOrderLog(ManualClock(now())))
 
 
 @pytest.fixture
 def in_the_simulation() -> Subject:
-    return Subject(Orders(Undisturbed()), a_leg())
+    return in_rows(Orders(Undisturbed()))
+
+
+def in_rows(log: MemoryOrderLog) -> Subject:
+    unwritten = a_leg()
+    log.table.unwritten.add(unwritten.strategy_id)
+    return Subject(log, a_leg(), unwritten)
 
 
 @pytest.fixture
 async def in_postgres(store: Store) -> Subject:
-    desk = await Desk.made(store)
-    await desk.runs.activate(desk.start())
-    return Subject(desk.log, desk.key())
+    desk = await Desk.started(store)
+    return Subject(desk.log, desk.key(), (await Desk.made(store)).key())
 
 
 @pytest.fixture(params=["in_memory", "in_the_simulation", "in_postgres"])
@@ -117,6 +124,19 @@ async def test_the_right_to_send_is_had_once(subject: Subject) -> None:
     second = await subject.claim(planned)
     assert isinstance(second, NotClaimed)
     assert second == NotClaimed(attempt, second.now)
+
+
+async def test_an_entry_without_a_written_start_is_barred_as_foreign_and_its_sale_is_not(
+    subject: Subject,
+) -> None:
+    bought = await subject.log.plan(subject.unwritten, TERMS, 1, now())
+    refused = await subject.claim(bought)
+    assert isinstance(refused, NotClaimed)
+    assert refused.foreign
+    assert refused.barred
+    assert (await subject.log.leg(subject.unwritten))[0].status is OrderStatus.PLANNED
+    sale = await subject.log.plan(replace(subject.unwritten, leg=Leg.EXIT), TERMS, 1, now())
+    assert isinstance(await subject.log.claim(sale, 10, Reason.SELL, now(), None), Claimed)
 
 
 async def test_an_entry_is_not_sent_after_its_last_instant(subject: Subject) -> None:

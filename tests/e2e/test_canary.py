@@ -27,6 +27,7 @@ from tests.e2e.trader import Trader, soon
 MADE_BY_UP = (
     *("jwt_secret", "encryption_keys", "database_password_owner", "database_password_api"),
     *("database_password_worker", "database_password_listener"),
+    *("redis_password_api", "redis_password_worker", "redis_password_listener", "redis_password_operator"),
 )
 BROKER = {"api_key", "api_secret", "access_token", "request_token"}
 ALLOWED = {

@@ -2,13 +2,18 @@
 
 import asyncio
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from redis.asyncio import Redis
 
+from adapters.redis.stop_events import SEPARATOR, event_of
+from adapters.secrets.stop_signatures import StopSignatures
+from domain.hit_stop import HitStop
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
@@ -215,10 +220,39 @@ async def test_a_stop_hit_in_the_first_instants_after_the_fill_ends_the_run(
         assert (symbol, ended["outcome"], ended["position"]) == (symbol, "stop_loss", "sold"), ended
 
 
+def signed_hit(product: Product, strategy_id: str, price: str) -> dict[str, str]:
+    """Return the event that a listener of this product writes for a hit stop, as of now."""
+    secret = product.home / "data" / "secrets" / "encryption_keys"
+    signatures = StopSignatures(secret.read_text().strip())
+    text = event_of(HitStop(UUID(strategy_id), Decimal(price), datetime.now(UTC)), signatures)
+    return dict(zip(("strategy_id", "event", "price", "at", "mac"), text.split(SEPARATOR), strict=True))
+
+
 async def test_a_sale_that_another_source_asked_for_ends_the_run(product: Product, trader: Trader) -> None:
+    """A listener says so on the workers' queue: the run hears of the sale that a worker then made."""
     strategy_id, _ = await holding(trader, 120)
     async with Redis.from_url(product.endpoints["redis"]) as redis:
-        await redis.xadd("queue:orders", {"strategy_id": strategy_id, "event": "STOPLOSS"})
+        await redis.xadd("queue:orders", signed_hit(product, strategy_id, "2990"))  # type: ignore[arg-type]
     ended = await trader.until(strategy_id, status="stopped")
     assert ended["position"] == "sold", ended
     assert await net(trader) == 0
+
+
+async def test_nothing_is_sold_when_a_stranger_writes_to_the_queue(product: Product, trader: Trader) -> None:
+    """Without a signature, and with one for a price that is above the stop: both are read, and dropped."""
+    strategy_id, _ = await holding(trader, 120)
+    bare = {"strategy_id": strategy_id, "event": "STOPLOSS"}
+    copied = signed_hit(product, strategy_id, "3550")
+    async with Redis.from_url(product.endpoints["redis"]) as redis:
+        for event in (bare, copied, {**copied, "price": "2990"}):
+            await redis.xadd("queue:orders", event)  # type: ignore[arg-type]
+
+        async def waiting() -> int:
+            return int(await redis.xlen("queue:orders"))
+
+        await trader.eventually(waiting, lambda count: count == 0)
+    other, _ = await holding(trader, 5)  # long enough for a sale to have left
+    await trader.until(other, status="stopped")
+    assert (await trader.strategy(strategy_id))["phase"] == "holding"
+    assert await net(trader) == 10
+    await trader.stop(strategy_id)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from domain.leg import filled
@@ -15,7 +16,9 @@ from domain.scheduled_order import (
     UNMISSED,
     UNSENT_AFTER,
     ScheduledOrder,
+    StopSale,
 )
+from domain.trigger import stop_at
 from execution.scheduled_orders import ScheduledOrders
 from tests.fakes.house import MemoryOrderLog
 
@@ -29,6 +32,8 @@ class MemoryScheduledOrderLog:
     """Who holds which order, by the intent's tag."""
     beats: dict[str, datetime] = field(default_factory=dict)
     terms: dict[UUID, OrderTerms] = field(default_factory=dict)
+    stops: dict[UUID, Decimal] = field(default_factory=dict)
+    """The stop of each strategy, as its entry was armed with it."""
 
     async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
         attempts = await self.log.leg(order.key)
@@ -38,6 +43,8 @@ class MemoryScheduledOrderLog:
         row = self.log.table.put(replace(last, armed=True, due_at=order.due_at))
         self.held[row.tag] = worker, order
         self.terms[order.key.strategy_id] = order.terms
+        if isinstance(order, EnterOrder):
+            self.stops[order.key.strategy_id] = order.stop_loss
         return ScheduledOrder(order, row)
 
     async def slot(self, due_at: datetime) -> int:
@@ -60,7 +67,7 @@ class MemoryScheduledOrderLog:
                 found.append(ScheduledOrder(order, row))
         return sorted(found, key=lambda one: one.order.due_at)
 
-    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
+    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[StopSale]:
         sales = (self._sale(strategy_id, now) for strategy_id in strategy_ids)
         return [sale for sale in sales if sale is not None and not self.log.table.closed]
 
@@ -84,7 +91,7 @@ class MemoryScheduledOrderLog:
         soon, late = order.due_at < now + ahead, order.due_at < now - UNSENT_AFTER
         return soon and (dead or late) and order.due_at > now - patience
 
-    def _sale(self, strategy_id: UUID, now: datetime) -> ScheduledOrder | None:
+    def _sale(self, strategy_id: UUID, now: datetime) -> StopSale | None:
         mine = [row for row in self.log.rows.values() if row.key.strategy_id == strategy_id]
         entries = [row for row in mine if row.key.leg is Leg.ENTRY]
         bought = filled(entries)
@@ -93,7 +100,7 @@ class MemoryScheduledOrderLog:
         for row in mine:
             if (row.key.leg, row.attempt, row.status) == (Leg.EXIT, 1, OrderStatus.PLANNED):
                 order = ExitOrder(row.key, self.terms[strategy_id], bought, Reason.STOPLOSS, now)
-                return ScheduledOrder(order, row)
+                return StopSale(order, row, stop_at(self.stops[strategy_id]))
         return None
 
 

@@ -1,7 +1,7 @@
 """What stands around the API in a test: runs that write their rows, a broker's login, a list of symbols."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from adapters.kite.login import Proxies
 from adapters.postgres.engine import Store
 from adapters.postgres.runs import PostgresRunStore
-from api.http.event_notifier import StreamWakeup
+from api.http.ports import Heard
 from domain.broker_login import LoginKind, LoginResult, LoginStatus
 from domain.errors import (
     BrokerRefused,
@@ -198,8 +198,10 @@ class MemoryPrices:
 
 
 class NoNews:
-    """Wakes no stream: streams look by themselves."""
+    """Announces nothing: timelines are looked at in turns only."""
 
-    @asynccontextmanager
-    async def of(self, strategy_id: UUID) -> AsyncIterator[StreamWakeup]:
-        yield StreamWakeup()
+    dropped = 0
+
+    @contextmanager
+    def subscribed(self, heard: Heard) -> Iterator[None]:
+        yield

@@ -180,14 +180,14 @@ class MemoryMembers:
 
     async def renew(self, member: str, state: ListenerState, seconds: float) -> Mapping[str, ListenerState]:
         if self.away:
-            raise CacheUnavailable("Redis did not answer (ConnectionError)")
+            raise StoreUnavailable("Postgres did not answer")
         now = self._clock.monotonic()
         self._leases[member] = state, now + seconds
         return {one: found for one, (found, until) in self._leases.items() if until > now}
 
     async def leave(self, member: str) -> None:
         if self.away:
-            raise CacheUnavailable("Redis did not answer (ConnectionError)")
+            raise StoreUnavailable("Postgres did not answer")
         self._leases.pop(member, None)
 
 

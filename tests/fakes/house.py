@@ -154,11 +154,12 @@ class MemoryRunStore:
             if self._is_current(change.ref) and self._is_new(once):
                 self.phases.append(change.phase)
 
-    async def finish(self, request: FinishRun) -> None:
+    async def finish(self, request: FinishRun) -> bool:
         async with self._transaction("finish"):
             if self._is_current(request.ref):
                 del self.running[request.ref.strategy_id]
                 self.finished.append(request)
+        return True
 
     async def go_on(self, ref: RunRef, session: GoesOn) -> None:
         async with self._transaction("go_on"):

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from domain.leg import filled
+from domain.limits import Bar, why_barred
 from domain.order import (
     CLAIM_LASTS,
     EARLIEST,
@@ -29,10 +30,14 @@ from domain.strategy import Outcome
 
 @dataclass(eq=False)
 class OrderRows:
-    """Attempts by leg and number. `closed`: the run is over, and nothing of it is sent any more."""
+    """Attempts by leg and number. `closed`: the run is over, and nothing of it is sent any more.
+
+    Every START counts as written down but those of the strategies in `unwritten`.
+    """
 
     rows: dict[tuple[LegKey, int], Attempt] = field(default_factory=dict)
     closed: bool = False
+    unwritten: set[UUID] = field(default_factory=set)
 
     def new_id(self) -> UUID:
         return uuid4()
@@ -76,6 +81,8 @@ class OrderRows:
             return NotClaimed(row, now, too_late=True)
         if now < due_at - EARLIEST:
             return NotClaimed(row, now, too_early=True)
+        if row.key.leg is Leg.ENTRY and row.key.strategy_id in self.unwritten:
+            return NotClaimed(row, now, barred=why_barred(Bar.UNWRITTEN, None), foreign=True)
         sent_at, send_before = max(now, due_at), now + CLAIM_LASTS
         taken = {"quantity": quantity, "reason": reason, "due_at": due_at}
         return Claimed(

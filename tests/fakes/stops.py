@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.errors import CacheUnavailable
+from domain.hit_stop import HitStop, TakenStops
 from domain.ports import Clock
 
 WAIT = 0.05
@@ -17,17 +18,21 @@ class MemoryFastStops:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.put_together: list[list[UUID]] = []
+        self.stops: list[list[HitStop]] = []
         self.put_at: list[datetime] = []
         self.away = False
         self.tried = 0
 
-    async def put(self, strategy_ids: Sequence[UUID]) -> None:
+    async def put(self, stops: Sequence[HitStop]) -> None:
         self.tried += 1
         if self.away:
             raise CacheUnavailable("Redis did not answer (ConnectionError)")
-        self.put_together.append(list(strategy_ids))
+        self.stops.append(list(stops))
         self.put_at.append(self._clock.now())
+
+    @property
+    def put_together(self) -> list[list[UUID]]:
+        return [[stop.strategy_id for stop in together] for together in self.stops]
 
     def times(self, strategy_id: UUID) -> list[datetime]:
         """Return when this strategy was put."""
@@ -43,14 +48,14 @@ class MemoryStopQueue:
     taken: list[int] = field(default_factory=lambda: [0])
     """How many writes were taken."""
 
-    async def take(self) -> Sequence[UUID]:
+    async def take(self) -> TakenStops:
         if self.stops.away:
             raise CacheUnavailable("Redis did not answer (ConnectionError)")
-        new = self.stops.put_together[self.taken[0] :]
+        new = self.stops.stops[self.taken[0] :]
         self.taken[0] += len(new)
         if not new:
             await asyncio.sleep(WAIT)
-        return list(dict.fromkeys(one for together in new for one in together))
+        return TakenStops(list({stop.strategy_id: stop for together in new for stop in together}.values()))
 
     def another(self) -> "MemoryStopQueue":
         """Return the queue as another worker sees it."""

@@ -1,42 +1,21 @@
 """The live timeline: over a real server, on Postgres' own notices."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import httpx
 import pytest
-import uvicorn
 from sqlalchemy import text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
-from adapters.postgres.runs import PostgresRunStore
 from api.app import create_app
 from api.http.event_notifier import PostgresEventNotifier
-from domain.run import RunRef
+from api.strategies.live_timelines import LiveTimelines
 from services.auth.passwords import Passwords
-from tests.api_world import Customer, World, new_world
-
-
-@asynccontextmanager
-async def served(world: World) -> AsyncIterator[str]:
-    """Serve the app on a free port and give its address."""
-    config = uvicorn.Config(world.app, port=0, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())
-    try:
-        async with asyncio.timeout(10):
-            while not server.started:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await serving
+from tests.api_world import World, new_world
+from tests.event_streams import following, say, served
 
 
 @pytest.fixture
@@ -47,28 +26,6 @@ async def world(store: Store, database: str, passwords: Passwords) -> AsyncItera
     while not listening.done():  # asyncio.wait_for of Python 3.11 may lose a cancellation
         listening.cancel()
         await asyncio.wait([listening], timeout=0.5)
-
-
-class Stream:
-    """A client that reads events one by one."""
-
-    def __init__(self, response: httpx.Response) -> None:
-        self.response = response
-        self._lines = response.aiter_lines()
-
-    async def next(self) -> dict[str, Any]:
-        """Return the next event: its id, its name and its data."""
-        event: dict[str, Any] = {}
-        async with asyncio.timeout(10):
-            async for line in self._lines:
-                name, _, value = line.partition(": ")
-                if line == "" and "data" in event:
-                    return event
-                if name in ("id", "event"):
-                    event[name] = value
-                elif name == "data":
-                    event["data"] = json.loads(value)
-        raise AssertionError("the stream has ended")
 
 
 async def test_stream_ends_soon_after_its_login_does(world: World) -> None:
@@ -88,31 +45,6 @@ def new_world_of(world: World) -> World:
     """Return the same app with event streams that look for themselves often."""
     deps = replace(world.deps, look_every_seconds=0.05)
     return replace(world, deps=deps, app=create_app(deps))
-
-
-@asynccontextmanager
-async def following(
-    address: str, customer: Customer, strategy_id: str, last: str | None = None
-) -> AsyncIterator[Stream]:
-    headers = customer.bearer | ({"Last-Event-ID": last} if last else {})
-    async with (
-        httpx.AsyncClient(base_url=address, timeout=15) as http,
-        http.stream("GET", f"/strategy/{strategy_id}/events", headers=headers) as response,
-    ):
-        yield Stream(response)
-
-
-async def say(world: World, running: dict[str, Any], words: str) -> None:
-    """Add a line to the timeline, as the run does."""
-    strategy = world.runs.started[-1]
-    ref = RunRef(
-        strategy.strategy.strategy_id,
-        strategy.strategy.user_id,
-        running["workflow_id"],
-        running["run_id"],
-        strategy.start_id,
-    )
-    await PostgresRunStore(world.store).note(ref, "note", words, {"why": words}, words)
 
 
 async def test_stream_tells_what_was_and_then_what_happens(world: World) -> None:
@@ -202,15 +134,14 @@ async def test_last_event_id_that_is_none_is_refused(world: World, last: str) ->
 async def test_stream_leaves_nothing_behind_when_its_client_is_gone(world: World) -> None:
     customer = await world.trader()
     running = await customer.running()
-    notifier = world.deps.event_notifier
-    assert isinstance(notifier, PostgresEventNotifier)
+    live: LiveTimelines = world.app.state.live_timelines
     async with served(world) as address:
         async with following(address, customer, running["strategy_id"]) as events:
             await events.next()
-            assert notifier.streams == 1
+            assert live.streams == 1
             assert "stopwatch_api_event_streams 1.0" in (await world.http.get("/metrics")).text
         async with asyncio.timeout(10):
-            while notifier.streams:  # noqa: ASYNC110
+            while live.streams:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     assert "stopwatch_api_event_streams 0.0" in (await world.http.get("/metrics")).text
 

@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text
 
-from adapters.postgres.channels import MOST_CHANNELS
 from adapters.postgres.engine import Store
 from adapters.postgres.notification_tables import ChannelRow
 from domain.notification import CHOICES, sealed_name
 from services.auth.passwords import Passwords
+from services.bounds import USUAL
 from tests.api_world import Customer, World, new_world
 
 HOOK = {"kind": "webhook", "address": "https://hooks.example.com/a-secret-path"}
@@ -120,7 +120,7 @@ async def test_what_a_channel_tells_of_is_changed(world: World) -> None:
 
 async def test_there_is_a_most_of_channels_and_a_removed_one_makes_room(world: World) -> None:
     customer = await world.customer()
-    made = [await added(customer, HOOK) for _ in range(MOST_CHANNELS)]
+    made = [await added(customer, HOOK) for _ in range(USUAL.channels)]
     refused = await customer.post("/notices/channels", HOOK)
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_channels")
     removed = await customer.delete(f"/notices/channels/{made[0]['channel_id']}")

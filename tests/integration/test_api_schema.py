@@ -6,9 +6,7 @@ STOPWATCH_FUZZ_EXAMPLES says, and STOPWATCH_FUZZ_SEED names another game.
 
 import json
 import os
-import socket
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,15 +16,12 @@ from typing import Any
 import httpx
 import pytest
 import schemathesis
-import uvicorn
-import uvloop
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 from schemathesis.generation.meta import TestPhase
 
-from adapters.postgres.engine import Store
-from services.auth.passwords import Passwords
-from tests.api_world import KEYS, PASSWORD, STRATEGY, new_world
+from tests.api_world import KEYS, PASSWORD, STRATEGY
+from tests.served_app import Served
 
 EXAMPLES = int(os.environ.get("STOPWATCH_FUZZ_EXAMPLES", "20"))
 SEED = int(os.environ.get("STOPWATCH_FUZZ_SEED", "20261126"))
@@ -62,34 +57,6 @@ AT_THEIR_EXPENSE = {
 """Calls after which their user starts nothing any more, or is nobody any more: those two do nothing else."""
 ENDLESS = "/strategy/{strategy_id}/events"
 """The live stream: it ends when the token does."""
-
-
-class Served(threading.Thread):
-    """The app on a port of its own, in a thread of its own: its database driver belongs to one loop."""
-
-    def __init__(self, database: str) -> None:
-        super().__init__(daemon=True)
-        self._database = database
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._server: uvicorn.Server | None = None
-        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-
-    def run(self) -> None:
-        uvloop.run(self._serve())  # as the process does; asyncio's own leaves Nagle's 40 ms on each answer
-
-    async def _serve(self) -> None:
-        store, passwords = Store.open(self._database), Passwords()
-        app = new_world(store, passwords).app
-        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", ws="none")
-        self._server = uvicorn.Server(config)
-        await self._server.serve([self._listener])
-        passwords.close()
-        await store.close()
-
-    def end(self) -> None:
-        if self._server is not None:
-            self._server.should_exit = True
-        self.join(30)
 
 
 @pytest.fixture

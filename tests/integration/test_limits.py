@@ -19,7 +19,7 @@ from tests.store_rows import TERMS, Desk, just_now, seen
 
 @pytest.fixture
 async def desk(store: Store) -> Desk:
-    return await Desk.made(store)
+    return await Desk.started(store)
 
 
 async def limit(desk: Desk, **limits: Any) -> None:
@@ -35,6 +35,7 @@ async def kill(desk: Desk, exits: KillExits | None = KillExits.KEEP) -> None:
 async def asked(
     desk: Desk, leg: Leg = Leg.ENTRY, quantity: int = 10, price: str | None = "3500", round_: int = 1
 ) -> Claimed | NotClaimed:
+    await desk.in_round(round_)
     planned = await desk.log.plan(desk.key(leg, round_), TERMS, 1, just_now())
     reason = Reason.BUY if leg is Leg.ENTRY else Reason.SELL
     known = Decimal(price) if price is not None else None
@@ -49,6 +50,7 @@ def barred(claim: Claimed | NotClaimed) -> str:
 
 async def traded(desk: Desk, bought: str, sold: str | None, round_: int = 1) -> None:
     """Buy and sell ten shares of a round."""
+    await desk.in_round(round_)
     for leg, price in ((Leg.ENTRY, bought), (Leg.EXIT, sold)):
         attempt = await desk.sent(desk.key(leg, round_))
         row = seen(attempt, 10, price, broker_order_id=f"{leg}-{round_}")
@@ -93,7 +95,7 @@ async def test_exit_passes_every_limit_and_both_switches(desk: Desk) -> None:
 
 
 async def test_kill_switch_stops_its_users_next_entry_and_nobody_elses(store: Store, desk: Desk) -> None:
-    other = await Desk.made(store)
+    other = await Desk.started(store)
     await kill(desk)
     assert "kill switch" in barred(await asked(desk))
     assert isinstance(await asked(other), Claimed)
@@ -108,7 +110,7 @@ async def test_kill_switch_stops_an_entry_that_was_held_before_it(desk: Desk) ->
 
 
 async def test_system_switch_stops_every_entry(store: Store, desk: Desk) -> None:
-    other = await Desk.made(store)
+    other = await Desk.started(store)
     async with store.work() as session:
         await set_system_switch(session, KillExits.KEEP, "the exchange is ill")
     assert "operator" in barred(await asked(desk))
@@ -119,7 +121,7 @@ async def test_system_switch_stops_every_entry(store: Store, desk: Desk) -> None
 
 
 async def test_operators_switch_for_one_user_bars_that_user_alone(store: Store, desk: Desk) -> None:
-    other = await Desk.made(store)
+    other = await Desk.started(store)
     async with store.work() as session:
         await set_operator_switch(session, desk.strategy.user_id, KillExits.EXIT, "ask us")
         await set_operator_switch(session, desk.strategy.user_id, KillExits.KEEP, "ask us")
@@ -132,7 +134,7 @@ async def test_operators_switch_for_one_user_bars_that_user_alone(store: Store, 
 
 
 async def test_many_claims_at_once_are_judged_each_by_its_own_limits(store: Store) -> None:
-    desks = [await Desk.made(store) for _ in range(20)]
+    desks = [await Desk.started(store) for _ in range(20)]
     for one in desks[::2]:
         await kill(one)
     log = PostgresOrderLog(store)
@@ -206,8 +208,7 @@ async def test_strategy_that_orders_without_end_buys_no_more(store: Store, desk:
 
 async def test_who_is_to_be_sold_is_who_runs_and_whose_switch_says_so(store: Store, desk: Desk) -> None:
     other = await Desk.made(store)
-    for one in (desk, other):
-        await one.runs.activate(one.start())
+    await other.runs.activate(other.start())
     await kill(desk, KillExits.KEEP)
     async with store.read() as session:
         assert await to_sell(session) == []

@@ -21,6 +21,7 @@ from listener.accounts import OneForAll
 from listener.service import Listener
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.feed import MemoryMembers, MemoryMoves, MemoryPriceCache, MemorySignals
+from tests.fakes.held_stops import MemoryHeldStops
 from tests.fakes.stops import MemoryFastStops
 from tests.fakes.watch_list import MemoryWatchList, watched
 from tests.paper_process import PaperProcess
@@ -62,6 +63,7 @@ class Floor:
             self.alerts,
             self.clock,
             MemoryMoves(),
+            MemoryHeldStops(self.clock),
         )
 
     async def until(self, condition: Callable[[], bool], seconds: float = 30) -> None:

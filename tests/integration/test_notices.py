@@ -14,6 +14,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.notifications import NotificationActivities
 from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
+from adapters.notifications.mail import Mailer
 from adapters.notifications.services import Service, Services
 from adapters.notifications.webhook import Webhooks
 from adapters.postgres.channels import Channels, NewChannel, SentNotification, SentNotifications
@@ -61,7 +62,7 @@ class House:
         secret = sealed(SECRET, "secret") if kind is ChannelKind.WEBHOOK else None
         new = NewChannel(channel_id, kind, "shown", sealed(address, "address"), secret, tells)
         async with self.store.work() as session:
-            assert await Channels(session, self.user_id).add(new) is not None
+            assert await Channels(session, self.user_id).add(new, 5) is not None
         return channel_id
 
     async def happens(self, kind: str = "bought", words: str = "Bought 10 TCS.", **data: str) -> int:
@@ -77,15 +78,28 @@ class House:
             added = await session.execute(insert(EventRow).values(line).returning(EventRow.event_id))
         return added.scalar_one()
 
-    async def deliver(self, services: Services | None = None, webhooks: Webhooks | None = None) -> None:
+    async def deliver(
+        self,
+        services: Services | None = None,
+        webhooks: Webhooks | None = None,
+        mailer: Mailer | None = None,
+    ) -> None:
         """Go round until nothing is due any more."""
         activities = self.activities
-        if services or webhooks:
-            courier = ChannelCourier(OPENER, webhooks or self.webhooks, services or Services())
+        if services or webhooks or mailer:
+            courier = ChannelCourier(
+                OPENER, webhooks or self.webhooks, services or Services(), mailer or Mailer(None)
+            )
             activities = NotificationActivities(self.outbox, courier, SystemClock())
         await self.outbox.gather()
         while claimed := await self.outbox.claim(100):
             await asyncio.gather(*(activities._send(notice) for notice in claimed))
+
+    async def confirmed(self) -> str:
+        """Confirm the user's e-mail address, and return it."""
+        async with self.store.work() as session:
+            change = update(User).where(User.user_id == self.user_id).values(verified_at=datetime.now(UTC))
+            return (await session.execute(change.returning(User.email))).scalar_one()
 
     async def notices(self) -> list[SentNotification]:
         async with self.store.read() as session:
@@ -122,7 +136,7 @@ async def house(store: Store, worker: Store) -> AsyncIterator[House]:
     clock = SystemClock()
     async with Webhooks(clock, anywhere=True) as webhooks:
         outbox = PostgresOutbox(worker)
-        courier = ChannelCourier(OPENER, webhooks, services)
+        courier = ChannelCourier(OPENER, webhooks, services, Mailer(None))
         yield House(
             store, outbox, webhooks, NotificationActivities(outbox, courier, clock), user_id, strategy_id
         )
@@ -311,13 +325,14 @@ async def test_slow_channel_keeps_no_other_waiting(house: House) -> None:
 
 async def test_mail_goes_to_the_accounts_address(house: House) -> None:
     async with mailbox() as server:
-        services = Services(f"mailto://127.0.0.1:{server.port}?from=stopwatch@example.com&mode=insecure")
-        await house.channel("asha@example.com", ChannelKind.EMAIL)
+        mailer = Mailer(f"mailto://127.0.0.1:{server.port}?from=stopwatch@example.com&mode=insecure")
+        address = await house.confirmed()
+        await house.channel(address, ChannelKind.EMAIL)
         await house.happens("stop_loss", "Stop hit: sold 10 TCS.")
-        await house.deliver(services)
-        services.close()
+        await house.deliver(mailer=mailer)
+        mailer.close()
     ((receivers, message),) = server.mails
-    assert receivers == ["asha@example.com"]
+    assert receivers == [address]
     assert "Stop hit" in message
     (notice,) = await house.notices()
     assert notice.status == "sent", notice.message
@@ -335,7 +350,7 @@ async def test_mail_without_a_server_of_the_operator_says_so(house: House) -> No
 async def test_service_is_told_by_apprise_and_a_service_that_is_away_later(house: House) -> None:
     async with hook() as receiver:
         known = {"json": Service("Somebody", "json://", "127.0.0.1", receiver.port)}
-        services = Services(services=known)
+        services = Services(known, anywhere=True)
         await house.channel(f"json://127.0.0.1:{receiver.port}/hook", ChannelKind.SERVICE)
         await house.happens()
         await house.deliver(services)

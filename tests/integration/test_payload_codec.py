@@ -13,13 +13,21 @@ from pathlib import Path
 import httpx
 import pytest
 from aiohttp.test_utils import TestServer
+from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.api.failure.v1 import Failure
-from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
-from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ApplicationError
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHistory,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Replayer
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 from temporalio.workflow import NondeterminismError
 
 from adapters.secrets.key_service import BadKey
@@ -139,6 +147,73 @@ async def test_run_that_was_begun_in_clear_fails_at_once_and_does_nothing(env: W
                 await run.result()
     assert "PayloadInClear" in str(failed.value.cause)
     assert (day.store.activations, day.broker.sent) == ([], [])
+
+
+async def test_whatever_a_stranger_sends_in_clear_is_refused_and_the_run_goes_on(
+    env: WorkflowEnvironment, temporal_binary: str
+) -> None:
+    """Signals, updates and queries with arguments; what has none says no more than a cancellation does."""
+    day = TestDay()
+    stranger = await Client.connect(
+        env.client.service_client.config.target_host, data_converter=DATA_CONVERTER
+    )
+    async with worker_for(env, day):
+        mine = await day.start(env, buy_in=timedelta(seconds=2))
+        await in_phase(mine, "holding")
+        run = stranger.get_workflow_handle(mine.id)
+        for name in ("STOPLOSS", "SELL", "SOLD"):
+            await run.signal(name, {"price": 1})
+        for name in ("stop", "started"):
+            with pytest.raises((WorkflowUpdateFailedError, RPCError)):
+                await run.execute_update(name, {"on_stop": "keep"}, rpc_timeout=timedelta(seconds=5))
+        with pytest.raises((WorkflowQueryFailedError, RPCError)):
+            await run.query("view", {"of": "another"})
+        view = await mine.query(StrategyRun.view)
+        assert (view.phase, view.held) == ("holding", 10)
+        assert len(day.broker.sent) == 1
+        await mine.signal("STOPLOSS", {"price": "3399"})
+        async with asyncio.timeout(60):
+            assert (await mine.result()).outcome is Outcome.STOP_LOSS
+
+
+@workflow.defn(name="PlantedInClear", sandboxed=False)
+class PlantedInClear:
+    """Schedules an activity of the product's from a stranger's own task queue."""
+
+    @workflow.run
+    async def run(self, task_queue: str) -> None:
+        await workflow.execute_activity(
+            "clean_up",
+            {"strategy_id": "not encrypted"},
+            task_queue=task_queue,
+            start_to_close_timeout=timedelta(seconds=20),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+
+
+async def test_an_activity_that_is_scheduled_in_clear_past_the_runs_is_not_carried_out(
+    env: WorkflowEnvironment,
+) -> None:
+    day = TestDay()
+    stranger = await Client.connect(
+        env.client.service_client.config.target_host, data_converter=DATA_CONVERTER
+    )
+    own = f"stranger-{day.task_queue}"
+    async with (
+        worker_for(env, day),
+        Worker(
+            stranger,
+            task_queue=own,
+            workflows=[PlantedInClear],
+            workflow_runner=UnsandboxedWorkflowRunner(),
+        ),
+    ):
+        with pytest.raises(WorkflowFailureError) as failed:
+            await stranger.execute_workflow(
+                PlantedInClear.run, day.task_queue, id=f"planted-{own}", task_queue=own
+            )
+    assert isinstance(failed.value.cause, ActivityError)
+    assert day.cache.loaded == set()
 
 
 async def test_operator_reads_a_history_through_the_codec_server_only(

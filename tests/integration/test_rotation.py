@@ -116,7 +116,7 @@ async def test_nothing_fails_to_open_and_no_login_is_lost_while_keys_rotate(
                 logins[user_id] = token
 
     working = [asyncio.create_task(trade()), asyncio.create_task(log_in())]
-    rotation = Rotation(SealedSecrets(worker), Opener.local(BOTH), batch=5)
+    rotation = Rotation(SealedSecrets(store), Opener.local(BOTH), batch=5)  # as the owner, like the command
     for _ in range(3):
         rotated = await rotation.run()
         assert rotated.unreadable == []

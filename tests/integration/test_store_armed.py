@@ -198,9 +198,9 @@ async def test_a_stop_sells_nothing_twice(desk: Desk, held: PostgresScheduledOrd
 
 @pytest.mark.parametrize(("leg", "most"), [(Leg.ENTRY, ENTRIES.a_second), (Leg.EXIT, EXITS.a_second)])
 async def test_an_account_sends_no_more_a_second_than_the_broker_takes(
-    desk: Desk, leg: Leg, most: int
+    desk: Desk, store: Store, leg: Leg, most: int
 ) -> None:
-    planned = [await desk.log.plan(desk.key(leg, round_), TERMS, 1, just_now()) for round_ in range(1, 15)]
+    planned = [await one.log.plan(one.key(leg), TERMS, 1, just_now()) for one in await of_one_user(store, 14)]
     won = [await claim(desk, attempt, leg) for attempt in planned]
     assert sum(isinstance(one, Claimed) for one in won) == most
     assert all(one.over_budget for one in won if isinstance(one, NotClaimed))
@@ -213,25 +213,25 @@ async def test_processes_that_claim_at_one_moment_keep_an_accounts_budget_togeth
     stores = [Store.open(database) for _ in range(4)]
     logs = [PostgresOrderLog(one) for one in stores]
     for _ in range(10):  # each account is one chance for two statements to overlap
-        desk = await Desk.made(store)
-        await desk.runs.activate(desk.start())
-        planned = [await desk.log.plan(desk.key(leg, nth), TERMS, 1, just_now()) for nth in range(1, 17)]
+        desks = await of_one_user(store, 16)
+        planned = [await one.log.plan(one.key(leg), TERMS, 1, just_now()) for one in desks]
         won = await asyncio.gather(
-            *(claim(replace(desk, log=logs[nth % 4]), one, leg) for nth, one in enumerate(planned))
+            *(claim(replace(desks[0], log=logs[nth % 4]), one, leg) for nth, one in enumerate(planned))
         )
         assert sum(isinstance(one, Claimed) for one in won) >= most
-        assert most_in_a_second(await desk.orders()) == most
+        assert most_in_a_second([row for one in desks for row in await one.orders()]) == most
     for one in stores:
         await one.close()
 
 
 @pytest.mark.parametrize("answered", [True, False])
-async def test_an_order_counts_until_a_second_after_it_can_have_arrived(desk: Desk, answered: bool) -> None:
+async def test_an_order_counts_until_a_second_after_it_can_have_arrived(store: Store, answered: bool) -> None:
     """Claimed two seconds ago, it may have reached the broker a moment ago: its second is not over."""
-    sent = [await desk.sent(desk.key(Leg.ENTRY, round_)) for round_ in range(1, ENTRIES.a_second + 1)]
-    for attempt in sent if answered else ():
-        await desk.log.answer(attempt, Accepted(f"10{attempt.key.round}"))
-    following = await desk.log.plan(desk.key(Leg.ENTRY, 50), TERMS, 1, just_now())
+    *others, desk = await of_one_user(store, ENTRIES.a_second + 1)
+    sent = [await one.sent(one.key()) for one in others]
+    for nth, attempt in enumerate(sent if answered else ()):
+        await desk.log.answer(attempt, Accepted(f"10{nth}"))
+    following = await desk.log.plan(desk.key(), TERMS, 1, just_now())
     await set_moments(desk, answered_ago=timedelta(0))
     assert isinstance(await claim(desk, following, Leg.ENTRY), NotClaimed)
     await set_moments(desk, answered_ago=timedelta(seconds=1.5))
@@ -251,6 +251,12 @@ async def set_moments(desk: Desk, answered_ago: timedelta) -> None:
                 send_before=case((OrderRow.status == "sent", moment)),
             )
         )
+
+
+async def of_one_user(store: Store, number: int) -> list[Desk]:
+    """Return running strategies of one user: each may send its own entry."""
+    user_id = uuid4()
+    return [await Desk.started(store, user_id=user_id) for _ in range(number)]
 
 
 async def started_together(store: Store, number: int, due_at: datetime) -> list[Desk]:
@@ -343,18 +349,20 @@ def most_in_a_second(orders: Sequence[OrderRow]) -> int:
     return max(sum(timedelta(0) <= one - first < timedelta(seconds=1) for one in sent) for first in sent)
 
 
-async def test_an_exit_passes_where_entries_have_used_up_theirs(desk: Desk) -> None:
-    for round_ in range(1, ENTRIES.a_second + 1):
-        await claim(desk, await desk.log.plan(desk.key(Leg.ENTRY, round_), TERMS, 1, just_now()), Leg.ENTRY)
+async def test_an_exit_passes_where_entries_have_used_up_theirs(store: Store) -> None:
+    desks = await of_one_user(store, ENTRIES.a_second)
+    for one in desks:
+        planned = await one.log.plan(one.key(), TERMS, 1, just_now())
+        assert isinstance(await claim(one, planned, Leg.ENTRY), Claimed)
+    desk = desks[0]
     sale = await desk.log.plan(desk.key(Leg.EXIT), TERMS, 1, just_now())
     assert isinstance(await claim(desk, sale, Leg.EXIT), Claimed)
 
 
-async def test_another_account_is_not_held_up(desk: Desk, store: Store) -> None:
-    for round_ in range(1, 12):
-        await claim(desk, await desk.log.plan(desk.key(Leg.ENTRY, round_), TERMS, 1, just_now()), Leg.ENTRY)
-    other = await Desk.made(store)
-    await other.runs.activate(other.start())
+async def test_another_account_is_not_held_up(store: Store) -> None:
+    for one in await of_one_user(store, 11):
+        await claim(one, await one.log.plan(one.key(), TERMS, 1, just_now()), Leg.ENTRY)
+    other = await Desk.started(store)
     planned = await other.log.plan(other.key(), TERMS, 1, just_now())
     assert isinstance(await claim(other, planned, Leg.ENTRY), Claimed)
 

@@ -56,7 +56,7 @@ async def test_one_wins_when_one_process_claims_an_intent_many_times(desk: Desk)
 
 
 async def test_many_strategies_each_win_when_claimed_in_one_group(store: Store) -> None:
-    desks = [await Desk.made(store) for _ in range(60)]
+    desks = [await Desk.started(store) for _ in range(60)]
     log = desks[0].log
     planned = await asyncio.gather(*(log.plan(one.key(), TERMS, 1, just_now()) for one in desks))
     claims = await asyncio.gather(
@@ -67,7 +67,7 @@ async def test_many_strategies_each_win_when_claimed_in_one_group(store: Store) 
 
 
 async def test_a_claim_waits_for_a_locked_row_when_others_of_its_group_go_on(store: Store) -> None:
-    one, other = await Desk.made(store), await Desk.made(store)
+    one, other = await Desk.started(store), await Desk.started(store)
     held = await one.log.plan(one.key(), TERMS, 1, just_now())
     free = await one.log.plan(other.key(), TERMS, 1, just_now())
     async with store.work() as session:
@@ -256,7 +256,7 @@ async def test_looking_up_is_counted_when_nothing_is_found(desk: Desk) -> None:
 
 
 async def test_an_illegal_move_of_one_stops_no_other_when_both_share_a_transaction(store: Store) -> None:
-    desks = [await Desk.made(store) for _ in range(10)]
+    desks = [await Desk.started(store) for _ in range(10)]
     log = desks[0].log
     sents = [await one.sent(one.key()) for one in desks]
     await log.saw(sents[0], seen(sents[0], 10))
@@ -269,7 +269,7 @@ async def test_an_illegal_move_of_one_stops_no_other_when_both_share_a_transacti
 
 
 async def test_another_users_key_finds_nothing(store: Store) -> None:
-    mine, theirs = await Desk.made(store), await Desk.made(store)
+    mine, theirs = await Desk.started(store), await Desk.started(store)
     await mine.sent(mine.key())
     key = replace(mine.key(), user_id=theirs.strategy.user_id)
     assert await mine.log.leg(key) == []

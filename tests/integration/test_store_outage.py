@@ -39,7 +39,7 @@ async def store(own_postgres: PostgresServer) -> AsyncIterator[Store]:
 async def test_every_way_in_says_unavailable_when_the_server_is_gone(
     own_postgres: PostgresServer, store: Store
 ) -> None:
-    desk = await Desk.made(store)
+    desk = await Desk.started(store)
     start = desk.start()
     await desk.runs.activate(start)
     attempt = await desk.log.plan(desk.key(), TERMS, 1, just_now())
@@ -65,7 +65,7 @@ async def test_every_way_in_says_unavailable_when_the_server_is_gone(
 
 
 async def test_nothing_hangs_when_the_server_is_frozen(own_postgres: PostgresServer, store: Store) -> None:
-    desk = await Desk.made(store)
+    desk = await Desk.started(store)
     attempt = await desk.log.plan(desk.key(), TERMS, 1, just_now())
     own_postgres.freeze()
     try:
@@ -85,7 +85,7 @@ async def test_nothing_hangs_when_the_server_is_frozen(own_postgres: PostgresSer
 async def test_a_claim_whose_answer_was_lost_counts_as_sent(
     own_postgres: PostgresServer, store: Store
 ) -> None:
-    desk = await Desk.made(store)
+    desk = await Desk.started(store)
     attempt = await desk.log.plan(desk.key(), TERMS, 1, just_now())
     async with store.work() as session:
         await session.execute(text("SELECT 1 FROM orders FOR UPDATE"))
@@ -100,7 +100,7 @@ async def test_a_claim_whose_answer_was_lost_counts_as_sent(
 
 
 async def test_a_frozen_workers_lock_is_not_waited_for_longer_than_it_may_last(store: Store) -> None:
-    desk = await Desk.made(store)
+    desk = await Desk.started(store)
     start = desk.start()
     await desk.runs.activate(start)
     locked, thawed = asyncio.Event(), asyncio.Event()
@@ -136,7 +136,7 @@ async def test_a_full_pool_is_unavailable_and_not_a_hang(own_postgres: PostgresS
 
 
 async def test_a_constraint_violation_stays_what_it_is(store: Store) -> None:
-    desk = await Desk.made(store)
+    desk = await Desk.started(store)
     with pytest.raises(IntegrityError):
         async with store.work() as session:
             session.add(User(user_id=desk.strategy.user_id, email="twice@example.com", password_hash="-"))

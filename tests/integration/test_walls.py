@@ -66,6 +66,11 @@ NOTHING_OF_ANYBODY: tuple[Call, ...] = (
     ("POST", "/auth/refresh"),
     ("POST", "/auth/logout"),
     ("POST", "/auth/password"),
+    ("POST", "/auth/forgot"),
+    ("POST", "/auth/reset"),
+    ("POST", "/auth/verify"),
+    ("POST", "/auth/verify/send"),
+    ("DELETE", "/account"),
     ("POST", "/auth/totp"),
     ("POST", "/auth/totp/confirm"),
     ("DELETE", "/auth/totp"),
@@ -255,9 +260,14 @@ async def test_every_table_with_a_user_is_guarded_and_forced(shared: Store) -> N
 
 async def test_api_that_does_not_say_for_whom_sees_nothing(neighbours: Neighbours) -> None:
     seen = neighbours.world.deps.store
+    closed = []
     for table in row_security.TABLES:
         async with seen.read() as session:
-            assert await session.scalar(text(f"SELECT count(*) FROM {table}")) == 0  # noqa: S608
+            if await session.scalar(text("SELECT has_table_privilege(:table, 'SELECT')"), {"table": table}):
+                assert await session.scalar(text(f"SELECT count(*) FROM {table}")) == 0  # noqa: S608
+            else:
+                closed.append(table)
+    assert closed == ["account_reads"], "the others are no wall of rows"
 
 
 async def test_api_sees_and_writes_its_users_rows_only(neighbours: Neighbours) -> None:

@@ -4,14 +4,18 @@ from tests.planted.account import ACCOUNT_BUGS
 from tests.planted.bug import Bug
 from tests.planted.calendar import CALENDAR_BUGS
 from tests.planted.days import DAY_BUGS
+from tests.planted.doors import DOOR_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.other_hands import HAND_BUGS
+from tests.planted.own_keys import OWN_KEY_BUGS
 from tests.planted.paper import PAPER_BUGS
+from tests.planted.people import PEOPLE_BUGS
 from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
 from tests.planted.standing import STANDING_BUGS
+from tests.planted.tenants import TENANT_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
 from tests.planted.ways_out import WAYS_OUT_BUGS
@@ -24,12 +28,16 @@ BUGS: tuple[Bug, ...] = (
     *DAY_BUGS,
     *HOUSE_BUGS,
     *USER_BUGS,
+    *TENANT_BUGS,
     *CALENDAR_BUGS,
     *WATCHER_BUGS,
     *WAYS_OUT_BUGS,
     *IDENTITY_BUGS,
+    *DOOR_BUGS,
     *PRICE_BUGS,
+    *OWN_KEY_BUGS,
     *PAPER_BUGS,
+    *PEOPLE_BUGS,
     *PORT_BUGS,
     *STANDING_BUGS,
     *WORD_BUGS,

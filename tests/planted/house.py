@@ -59,7 +59,8 @@ HOUSE_BUGS: tuple[Bug, ...] = (
         "an old run ends a newer START",
         "A repeated finish stops a strategy that was started again.",
         "adapters/postgres/runs.py",
-        "    if not _is_current(strategy, request.ref):\n        return\n    held",
+        "    if not _is_current(strategy, request.ref):\n"
+        "        return strategy.start_id == request.ref.start_id\n    held",
         "    held",
         (RUNS,),
     ),

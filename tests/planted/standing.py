@@ -118,9 +118,9 @@ STANDING_BUGS: tuple[Bug, ...] = (
     Bug(
         "an id beyond all is waited for",
         "After a restore the phone hears nothing any more.",
-        "api/strategies/event_stream.py",
-        "            if last is not None and last < after:\n",
-        "            if last is not None and last < 0:\n",
+        "api/strategies/live_timelines.py",
+        "await reader.last_id(timeline.strategy_id) < follower.after:\n",
+        "await reader.last_id(timeline.strategy_id) < 0:\n",
         ("tests/integration/test_api_events.py",),
     ),
     Bug(

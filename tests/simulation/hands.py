@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.order import OrderTerms
 from domain.ports import Clock
 from domain.run import Armed, EnterOrder, ExitOrder
-from domain.scheduled_order import GONE_AFTER, LEASE, ScheduledOrder
+from domain.scheduled_order import GONE_AFTER, LEASE, ScheduledOrder, StopSale
 from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
 from tests.simulation.house import Orders
@@ -60,7 +60,7 @@ class _Log:
     async def orphans(self, worker: str, ahead: timedelta) -> Sequence[ScheduledOrder]:
         return []
 
-    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[ScheduledOrder]:
+    async def at_their_stop(self, strategy_ids: Sequence[UUID], now: datetime) -> Sequence[StopSale]:
         return []
 
 

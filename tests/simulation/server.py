@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from temporalio import activity
-from temporalio.common import RetryPolicy, _CompositeEvent
+from temporalio.common import MetricMeter, RetryPolicy, _CompositeEvent
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -121,6 +121,9 @@ class Server:
 
     def workflow_info(self) -> Any:
         return _RUN
+
+    def workflow_metric_meter(self) -> MetricMeter:
+        return MetricMeter.noop
 
     def workflow_time_ns(self) -> int:
         return round((self.epoch.timestamp() + self.loop.time()) * 1e9)

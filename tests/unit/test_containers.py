@@ -3,11 +3,13 @@
 import copy
 import re
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy.engine import make_url
 
 from local.secret_files import AlreadyThere, write_files
 from settings import AS_FILES
@@ -85,7 +87,9 @@ def _faults_of_networks(name: str, service: Compose, networks: Compose) -> Itera
 
 def _faults_of_secrets(service: Compose) -> Iterator[str]:
     for name, value in (service.get("environment") or {}).items():
-        secret = re.search(r"PASSWORD|SECRET|_KEYS?$|TOKEN|DATABASE_URL|EGRESS", name.removesuffix("_FILE"))
+        secret = re.search(
+            r"PASSWORD|SECRET|_KEYS?$|TOKEN|DATABASE_URL|REDIS_URL|EGRESS", name.removesuffix("_FILE")
+        )
         if secret and value and name not in TEXT_SECRETS and not name.startswith("AWS_"):
             mounted = str(value).removeprefix("/run/secrets/")
             if not name.endswith("_FILE") or mounted not in service.get("secrets", []):
@@ -108,7 +112,7 @@ def test_postgres_takes_all_connections_of_two_of_each_and_of_temporal(compose: 
     [allowed] = [
         int(word.removeprefix(MOST)) for word in compose["services"]["postgres"]["command"] if MOST in word
     ]
-    api, worker, listener = 21, 30, 7
+    api, worker, listener = 21, 30, 9
     assert allowed > 2 * (api + worker + listener) + TEMPORAL_CONNECTIONS
 
 
@@ -157,9 +161,13 @@ def test_the_check_notices_what_is_taken_away(compose: Compose, change: Callable
 def test_each_process_sees_the_secrets_it_needs_and_no_others(compose: Compose) -> None:
     services = compose["services"]
     trading = {"payload_keys", "egress_proxies"}
-    assert set(services["api"]["secrets"]) == {"database_url_api", "jwt_secret", "seal_key"} | trading
-    assert set(services["worker"]["secrets"]) == {"database_url_worker", "encryption_keys"} | trading
-    assert set(services["listener"]["secrets"]) == {"database_url_listener", "encryption_keys"} | trading
+    api = {"database_url_api", "redis_url_api", "jwt_secret", "seal_key"}
+    assert set(services["api"]["secrets"]) == api | trading
+    for name in ("worker", "listener"):
+        own = {f"database_url_{name}", f"redis_url_{name}", "encryption_keys"}
+        assert set(services[name]["secrets"]) == own | trading
+    assert {name for name, one in services.items() if "redis_users" in one.get("secrets", [])} == {"redis"}
+    assert not [name for name, one in services.items() if "redis_url_operator" in one.get("secrets", [])]
     opening = {name for name, service in services.items() if "encryption_keys" in service.get("secrets", [])}
     assert opening == {"worker", "listener"}
     assert {name for name, one in services.items() if "database_url" in one.get("secrets", [])} == {"migrate"}
@@ -168,10 +176,15 @@ def test_each_process_sees_the_secrets_it_needs_and_no_others(compose: Compose) 
 def test_the_files_that_are_mounted_are_those_the_command_makes(compose: Compose, tmp_path: Path) -> None:
     written = write_files(tmp_path / "secrets")
     assert set(written) == set(compose["secrets"])
-    assert set(written) - {"postgres_password"} <= set(AS_FILES)
+    assert set(written) - {"postgres_password", "redis_users", "redis_url_operator"} <= set(AS_FILES)
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     owner = (tmp_path / "secrets" / "postgres_password").read_text().strip()
     assert owner in (tmp_path / "secrets" / "database_url").read_text()
+    users = (tmp_path / "secrets" / "redis_users").read_text()
+    for name in ("api", "worker", "listener", "operator"):
+        url = make_url((tmp_path / "secrets" / f"redis_url_{name}").read_text().strip())
+        assert url.username == name
+        assert f"user {name} on #{sha256(str(url.password).encode()).hexdigest()}" in users
     with pytest.raises(AlreadyThere, match="database_url"):
         write_files(tmp_path / "secrets")
     assert owner == (tmp_path / "secrets" / "postgres_password").read_text().strip()

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from uuid import UUID
 
 import pytest
 
 from adapters.process.clock import SystemClock
+from domain.hit_stop import HitStop
 from domain.ports import Clock
 from domain.watched_strategy import WatchedStrategy
 from listener.crossing import Crossing
@@ -189,7 +189,7 @@ async def test_burst_that_the_queue_did_not_take_is_signalled_at_once(post: Post
 
 
 async def test_put_that_never_answers_delays_no_signal_for_longer_than_a_second(post: Post) -> None:
-    async def never(strategy_ids: Sequence[UUID]) -> None:
+    async def never(stops: Sequence[HitStop]) -> None:
         await asyncio.Event().wait()
 
     post.fast.put = never  # type: ignore[method-assign]

@@ -27,9 +27,9 @@ class SlowStore(MemoryRunStore):
 
     cache: MemoryCache = field(default_factory=MemoryCache)
 
-    async def finish(self, request: FinishRun) -> None:
+    async def finish(self, request: FinishRun) -> bool:
         await self.cache.load(request.strategy, Status.RUNNING, Position.BOUGHT)
-        await super().finish(request)
+        return await super().finish(request)
 
 
 async def test_no_key_is_left_when_the_reconciler_restored_them_before_the_end_was_committed() -> None:

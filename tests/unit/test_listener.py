@@ -19,6 +19,7 @@ from tests.fakes.feed import (
     MemoryQuotes,
     MemorySignals,
 )
+from tests.fakes.held_stops import MemoryHeldStops
 from tests.fakes.instruments import EveryInstrument
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.stops import MemoryFastStops
@@ -40,6 +41,7 @@ class House:
         self.cache = MemoryPriceCache()
         self.alerts = MemoryAlerts()
         self.moves = MemoryMoves()
+        self.stops = MemoryHeldStops(self.clock)
         accounts: Accounts = OneForAll(self.quotes.account())
         if own_accounts:
             accounts = EachTheirOwn(lambda user_id: self.quotes.account(str(user_id)))
@@ -55,6 +57,7 @@ class House:
             self.alerts,
             self.clock,
             self.moves,
+            self.stops,
         )
 
     @property

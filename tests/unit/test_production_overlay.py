@@ -15,10 +15,10 @@ PUBLISHED = {"proxy"}
 OWNERS = "owners"
 """The one container that is root: it gives volumes away, and ends."""
 IMAGES: dict[str, dict[str, int]] = {
-    "postgres:17.6-bookworm": {"/var/lib/postgresql/data": 999, "/var/lib/postgresql": 999},
-    "valkey/valkey:8.1.3-bookworm": {"/data": 999},
+    "postgres:17.12-bookworm": {"/var/lib/postgresql/data": 999, "/var/lib/postgresql": 999},
+    "valkey/valkey:8.1.8": {"/data": 999},
     "prom/prometheus:v3.5.0": {"/prometheus": 65534},
-    "traefik:3.5.3": {},
+    "traefik:3.6.19": {},
     "stopwatch:0.1.0": {"/var/lib/paper": 10001},
 }
 """Which directories an image has, and whose they are: what Docker makes of a new volume in their place. From

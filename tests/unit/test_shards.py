@@ -19,6 +19,7 @@ from tests.fakes.feed import (
     MemoryQuotes,
     MemorySignals,
 )
+from tests.fakes.held_stops import MemoryHeldStops
 from tests.fakes.instruments import EveryInstrument
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.stops import MemoryFastStops
@@ -49,6 +50,7 @@ class One:
             MemoryAlerts(),
             hall.clock,
             MemoryMoves(),
+            hall.stops,
         )
         self.task = asyncio.create_task(self.listener.run())
 
@@ -70,12 +72,13 @@ class One:
 
 
 class Hall:
-    """Any number of listeners around one watch list, one broker and one Redis."""
+    """Any number of listeners around one watch list, one broker and one Postgres."""
 
     def __init__(self, own: bool = False) -> None:
         self.own = own
         self.clock = ManualClock()
         self.members = MemoryMembers(self.clock)
+        self.stops = MemoryHeldStops(self.clock)
         self.held = [watched(symbol, "3500") for symbol in SYMBOLS]
         self.watch_list = MemoryWatchList(*self.held)
         self.prices = {one.instrument: Decimal(3600) for one in self.held}

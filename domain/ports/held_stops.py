@@ -1,0 +1,24 @@
+"""The held stops, and when each was last named by a listener."""
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Protocol
+from uuid import UUID
+
+from domain.held_stop import HeldStop
+
+
+class HeldStops(Protocol):
+    """Says and reads which held stops are watched (`domain.held_stop`). Raises `StoreUnavailable`."""
+
+    async def name(self, strategy_ids: Collection[UUID]) -> None:
+        """Say that the stops of these strategies are watched now; what is not held is left out."""
+        ...
+
+    async def unwatched(self, longer_than: timedelta) -> Sequence[HeldStop]:
+        """Return the held stops that no listener has named for so long, the longest first."""
+        ...
+
+    async def longest(self) -> timedelta | None:
+        """Return how long ago the held stop was named that waits longest; None where none is held."""
+        ...

@@ -1,0 +1,1 @@
+"""Attackers, each with what they have, and what keeps them out."""

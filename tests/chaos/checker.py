@@ -106,5 +106,5 @@ async def main() -> int:
 if __name__ == "__main__":
     status = asyncio.run(main())
     sys.stdout.flush()
-    # Temporal's threads may abort a process that is taken down in order ("PyGILState_Release", seen once in 30).
+    # Temporal's threads may abort a process that is taken down in order (PyGILState_Release, seen once).
     os._exit(status)

@@ -61,6 +61,9 @@ async def ticks(scene: Scene, found: Outcome) -> None:
         ("tick_to_decision_p99_ms", "tick_to_decision"),
     ):
         found.figures.append(_given(name, await apart.called("bench.ticks", function)))
+    found.figures.append(
+        _given("trail_decision_p99_ms", await apart.called("bench.trails", "trail_decision"))
+    )
 
 
 async def paint(scene: Scene, found: Outcome) -> None:
@@ -96,7 +99,13 @@ BENCHES: Sequence[Bench] = (
         asked_for=True,
     ),
     Bench("telling", ("notice_p99_ms",), tell, 150, asked_for=True),
-    Bench("ticks", ("ticks_per_second", "tick_to_decision_p99_ms"), ticks, 150, "bench.ticks"),
+    Bench(
+        "ticks",
+        ("ticks_per_second", "tick_to_decision_p99_ms", "trail_decision_p99_ms"),
+        ticks,
+        150,
+        "bench.ticks",
+    ),
     Bench("order_call", (), order_call, 90, "bench.order_call"),
     Bench("paint", ("first_paint_p95_ms",), paint, 150, "tests.browser.paint", asked_for=True),
     Bench("sleepers", ("sleepers", "start_p99_ms", "read_p99_ms"), sleepers, 600, "bench.sleepers"),

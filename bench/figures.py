@@ -71,7 +71,7 @@ GOALS = {
         *("ms", 1000),
     ),
     "ticks_per_second": Goal(
-        "decoded and evaluated against 100,000 stops on 3,000 symbols, one core",
+        "decoded and evaluated against 100,000 triggers of mixed kinds on 3,000 symbols, one core",
         "1/s",
         at_least=5_000_000,
         ratio_at_least=10,
@@ -79,6 +79,10 @@ GOALS = {
     ),
     "tick_to_decision_p99_ms": Goal(
         "50,000 ticks/s over a real WebSocket", "ms", 5, ratio_to="KiteTicker with a loop"
+    ),
+    "trail_decision_p99_ms": Goal(
+        "1,000 trailing stops in one symbol, on a path that rises and falls: tick → event, each one right",
+        *("ms", 50),
     ),
     "sleepers": Goal(
         "started and waiting; worker ≤ 300 MB, idle ≤ 5 % of a core", "strategies", at_least=10_000

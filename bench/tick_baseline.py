@@ -25,7 +25,7 @@ def stops_by_token(listed: list[Share]) -> Stops:
     tokens = {share.name: share.token for share in listed}
     found: Stops = defaultdict(list)
     for one in stops(listed):
-        found[tokens[one.symbol]].append((float(one.stop_loss), str(one.strategy_id)))
+        found[tokens[one.symbol]].append((float(one.stop_loss or 0), str(one.strategy_id)))
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -14,6 +15,7 @@ from domain.instrument import Instrument, Segment
 from domain.market_data import PriceFeed, PriceReceiver, Quotes
 from domain.ports import Clock, FastStops, StopSignals
 from domain.quote import Quote
+from domain.terms import Distance, Target, Terms, Trail, Unit
 from domain.watched_strategy import WatchedStrategy
 from listener.dispatcher import Dispatcher
 from listener.price_monitor import PriceMonitor
@@ -25,6 +27,16 @@ STOPS = 100_000
 OpenFeed = Callable[[PriceReceiver], PriceFeed]
 PRICES = (100_000, 400_000)
 """Paise in which ordinary shares trade; their stops lie 10 to 30 % below the lowest."""
+
+_ABOVE = Decimal(PRICES[1]).scaleb(-2)
+_HELD = {"entry": Decimal(PRICES[0]).scaleb(-2), "tick": Decimal("0.05")}
+MIXED: tuple[dict[str, Any], ...] = (
+    {},
+    {"terms": Terms(target=Target(price=_ABOVE + 100))},
+    # Its peak is above every price that comes: a stop that stands, as most do at any moment.
+    {"terms": Terms(trail=Trail(by=Distance(_ABOVE, Unit.POINTS))), "peak": _ABOVE, **_HELD},
+)
+"""What strategies say beside their stop, by turns: nothing, a target, a trail."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,7 @@ def _held(template: WatchedStrategy, number: int, share: Share, paise: int) -> W
         symbol=share.name,
         stop_loss=Decimal(paise).scaleb(-2),
         run_id=str(number),
+        **({} if share.probe else MIXED[number % len(MIXED)]),
     )
 
 

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -32,6 +31,8 @@ from bench.tick_baseline import crossed, stops_by_token
 from bench.tick_floor import INSTRUMENTS, PRICES, STOPS, ltp_frame, price_monitor, shares
 from domain.hit_stop import HitStop
 from domain.market_data import PriceReceiver
+from domain.run import PriceHit
+from domain.trigger import TriggerKind
 from domain.watched_strategy import WatchedStrategy
 from listener.price_monitor import PriceMonitor
 from tests.fakes.feed import MemoryFeed, MemorySignals
@@ -179,10 +180,8 @@ class Decisions:
         for stop in stops:
             self.at.setdefault(stop.strategy_id, now)
 
-    async def stop_loss(
-        self, watched: WatchedStrategy, price: Decimal, tick_at: datetime | None, seen_at: datetime
-    ) -> bool:
-        self.prices[watched.strategy_id] = price
+    async def hit(self, watched: WatchedStrategy, kind: TriggerKind, hit: PriceHit) -> bool:
+        self.prices[watched.strategy_id] = hit.price
         return True
 
     async def sold(self, watched: WatchedStrategy) -> bool:

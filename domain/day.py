@@ -1,10 +1,11 @@
 """The state of a run's trading day. Events update it, questions read it; it does nothing itself.
 
-Many things may be ready at once: SELL time, a stop-loss, STOP, a cancellation. The day takes one: the
-stop-loss first, then the user's request, then the clock.
+Many things may be ready at once: SELL time, a stop-loss, a target, STOP, a cancellation. The day takes one:
+the stop-loss first, then the target, then the user's request, then the clock.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from domain.money import price_text
 from domain.order import Reason
@@ -14,20 +15,26 @@ from domain.run import (
     Entered,
     Exited,
     GoesOn,
+    PriceHit,
     Release,
     RunView,
     StartRun,
-    StopLossHit,
 )
+from domain.standing import Fills, Standing, standing
 from domain.strategy import Move, OnStop, Outcome, Phase, Position, Status, next_phase
-from domain.trigger import stop_at
+from domain.trigger import PriceTrigger, TriggerKind
 
 _ADOPTED = {
     Adoption.TERMINATED: "the run was terminated from outside",
     Adoption.LATE_ENTRY: "the entry turned up at the broker after the strategy had stopped",
 }
 RELEASES = "Stop the strategy and have them sold, or stop it and keep them: then they are your own."
-_OUTCOME_OF = {Reason.SELL: Outcome.SOLD, Reason.STOPLOSS: Outcome.STOP_LOSS, Reason.STOP: Outcome.STOPPED}
+_OUTCOME_OF = {
+    Reason.SELL: Outcome.SOLD,
+    Reason.STOPLOSS: Outcome.STOP_LOSS,
+    Reason.TARGET: Outcome.TARGET,
+    Reason.STOP: Outcome.STOPPED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,8 @@ class Day:
         self.gone = 0
         """Shares that were gone at the broker before they could be sold here, as the last exit found."""
         self.cancelled = False
-        self.stop_loss: StopLossHit | None = None
+        self.stop_loss: PriceHit | None = None
+        self.target: PriceHit | None = None
         self.conclusion: Conclusion | None = None
         self._stop_asked = start.adopted is not None or start.release is Release.KEEP
         self._on_stop: OnStop | None = OnStop.KEEP if start.release is Release.KEEP else None
@@ -89,16 +97,43 @@ class Day:
         self._stop_asked = self.cancelled = True
         self.words += 1
 
-    def hit(self, hit: StopLossHit, *, entry_is_due: bool) -> bool:
-        """Take a STOPLOSS; False when it is ignored: nothing can be held yet, or it is above the stop."""
+    def hit(self, hit: PriceHit, kind: TriggerKind = TriggerKind.STOP, *, entry_is_due: bool) -> bool:
+        """Take a STOPLOSS or a TARGET; False when it is ignored.
+
+        That is where nothing can be held yet, or where the price is not at the trigger.
+        """
         if self.phase is Phase.WAITING or self.phase is Phase.DONE:
             return False
         if self.phase is Phase.ENTERING and not entry_is_due:
             return False
-        if not stop_at(self.start.strategy.stop_loss).is_hit(hit.price):
+        if not self._is_at(hit, kind):
             return False
-        self.stop_loss = self.stop_loss or hit
+        if kind is TriggerKind.STOP:
+            self.stop_loss = self.stop_loss or hit
+        else:
+            self.target = self.target or hit
         return True
+
+    def standing(self, peak: Decimal | None = None) -> Standing:
+        """Return where stop and target stand, as far as the run knows what was filled."""
+        strategy = self.start.strategy
+        entry = self._entered.average_price if self._entered is not None else None
+        return standing(strategy.stop_loss, strategy.terms, Fills(entry, peak, self.start.plan.tick))
+
+    def _is_at(self, hit: PriceHit, kind: TriggerKind) -> bool:
+        stands = self.standing(hit.peak)
+        level = stands.stop if kind is TriggerKind.STOP else stands.target
+        if level is None:
+            # Measured from a fill of which the run has not heard yet: the listener has, by what it watches.
+            return self._measures(kind) and self.phase is Phase.ENTERING
+        return PriceTrigger(kind, level).is_hit(hit.price)
+
+    def _measures(self, kind: TriggerKind) -> bool:
+        """Tell whether stop or target are measured from the fill."""
+        terms = self.start.strategy.terms
+        if kind is TriggerKind.STOP:
+            return terms.stop is not None
+        return terms.target is not None and terms.target.distance is not None
 
     def entered(self, entered: Entered) -> None:
         self._entered = entered
@@ -154,26 +189,33 @@ class Day:
     @property
     def leaving(self) -> bool:
         """Whether the user or the price demands an immediate exit."""
-        return self._stop_asked or self.stop_loss is not None
+        return self._stop_asked or self._by_price is not None
 
     @property
     def keeps(self) -> bool:
         """Whether the shares are to be kept.
 
-        Before the exit the stop-loss comes first; then only the user's request.
+        Before the exit stop-loss and target come first; then only the user's request.
         """
         if not self._stop_asked:
             return False
         if self.phase is Phase.EXITING:
             return self._on_stop is OnStop.KEEP
         wish = self._on_stop or self.start.strategy.on_stop
-        return wish is OnStop.KEEP and self.stop_loss is None
+        return wish is OnStop.KEEP and self._by_price is None
+
+    @property
+    def _by_price(self) -> Reason | None:
+        """The trigger that a price has hit; of both the stop."""
+        if self.stop_loss is not None:
+            return Reason.STOPLOSS
+        return Reason.TARGET if self.target is not None else None
 
     @property
     def exit_reason(self) -> Reason | None:
         """The reason to sell at once; None leaves the exit to sell_time."""
-        if self.stop_loss is not None:
-            return Reason.STOPLOSS
+        if self._by_price is not None:
+            return self._by_price
         return Reason.STOP if self._stop_asked or self.start.sell_only else None
 
     def conclude(self) -> Conclusion:
@@ -218,8 +260,8 @@ class Day:
         reason = (self._exited.reason if self._exited else None) or self.exit_reason or Reason.SELL
         if reason is Reason.STOP and self.cancelled:
             return Outcome.CANCELLED, f"cancelled; {self._sold_words()}"
-        if reason is Reason.STOPLOSS:
-            return Outcome.STOP_LOSS, f"{self._stop_words()}; {self._sold_words()}"
+        if reason.by_price:
+            return _OUTCOME_OF[reason], f"{self.price_words(reason)}; {self._sold_words()}"
         return _OUTCOME_OF[reason], self._sold_words()
 
     def _sold_words(self) -> str:
@@ -236,11 +278,17 @@ class Day:
             "they were sold here (sold by hand, squared off or converted): nothing more is sold"
         )
 
-    def _stop_words(self) -> str:
-        stop = price_text(self.start.strategy.stop_loss)
-        if self.stop_loss is None:
-            return f"the price reached the stop {stop}"
-        return f"the price was {price_text(self.stop_loss.price)}, at or below the stop {stop}"
+    def price_words(self, reason: Reason) -> str:
+        """Say which price was at the stop or the target, as far as the run was told."""
+        is_stop = reason is Reason.STOPLOSS
+        hit = self.stop_loss if is_stop else self.target
+        stands = self.standing(hit.peak if hit is not None else None)
+        level = stands.stop if is_stop else stands.target
+        name, side = ("stop", "below") if is_stop else ("target", "above")
+        at = f"the {name}{f' {price_text(level)}' if level is not None else ''}"
+        return (
+            f"the price was {price_text(hit.price)}, at or {side} {at}" if hit else f"the price reached {at}"
+        )
 
     def _adopted_outcome(self) -> Outcome:
         late = self.start.adopted is Adoption.LATE_ENTRY
@@ -254,11 +302,8 @@ class Day:
         if self._stop_asked:
             outcome = Outcome.CANCELLED if self.cancelled else Outcome.STOPPED
             return outcome, "stopped before anything was bought"
-        if self.stop_loss is not None:
-            return (
-                Outcome.SKIPPED,
-                f"the price was at the stop ({self.stop_loss.price}) before anything was bought",
-            )
+        if self._by_price is not None:
+            return Outcome.SKIPPED, f"{self.price_words(self._by_price)}, before anything was bought"
         return Outcome.ORDER_FAILED, self._fault or "nothing was bought"
 
     def _cut_short(self) -> bool:

@@ -8,7 +8,8 @@ reaches Redis can write there. Whether an event sells:
 | cannot be read, or is not signed                   | dropped, `unsigned`      |
 | was said more than `LASTS` ago, or so far ahead    | dropped, `old`           |
 | was not taken from the queue within a second       | dropped, `old`           |
-| its price is not at the stop that Postgres holds   | dropped, `price`         |
+| its price is not at the trigger by what Postgres   | dropped, `price`         |
+| holds and the peak it names                        |                          |
 | anything else                                      | sells, ahead of its run  |
 
 What is dropped is counted. A stop that was hit is lost by none of this: its signal to the run is durable.
@@ -20,6 +21,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
+
+from domain.trigger import TriggerKind
 
 LASTS = timedelta(seconds=5)
 """How far the clocks of listener and worker, and the way between them, may be apart. A price acts as long."""
@@ -35,11 +38,16 @@ class Dropped(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HitStop:
-    """A strategy's stop was hit by `price`; the listener said so `at` that instant."""
+    """A strategy's stop, or its target, was hit by `price`; the listener said so `at` that instant.
+
+    `peak`: the highest price since the fill, where the stop follows it.
+    """
 
     strategy_id: UUID
     price: Decimal
     at: datetime
+    kind: TriggerKind = TriggerKind.STOP
+    peak: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,18 +8,19 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from domain.money import price_of
-from domain.run import StopLossHit
+from domain.run import PriceHit
 from domain.strategy import OnStop
 
 
-def read_stop_loss(message: object) -> StopLossHit | None:
-    """Return the hit in `{price, tick_at, seen_at}`, None where there is no valid trade price."""
+def read_hit(message: object) -> PriceHit | None:
+    """Return the hit in `{price, tick_at, seen_at, peak}`, None where there is no valid trade price."""
     if not isinstance(message, Mapping):
         return None
     price = price_of(message.get("price"))
     if price is None:
         return None
-    return StopLossHit(price, _instant(message.get("tick_at")), _instant(message.get("seen_at")))
+    peak = price_of(message.get("peak"))
+    return PriceHit(price, _instant(message.get("tick_at")), _instant(message.get("seen_at")), peak)
 
 
 def read_stop(message: object) -> OnStop | None:

@@ -21,6 +21,7 @@ class NotificationKind(StrEnum):
 
     FILL = "fill"
     STOP_LOSS = "stop_loss"
+    TARGET = "target"
     MISSED = "missed"
     """Nothing was bought: too late, below the stop, no price, a limit."""
     ORDER_FAILED = "order_failed"
@@ -104,6 +105,7 @@ _OF_EVENTS = {
     EventKind.SOLD: NotificationKind.FILL,
     EventKind.PRICED: NotificationKind.FILL,
     EventKind.STOP_LOSS: NotificationKind.STOP_LOSS,
+    EventKind.TARGET: NotificationKind.TARGET,
     EventKind.EMERGENCY: NotificationKind.EMERGENCY,
     EventKind.ORDER_TWICE: NotificationKind.EMERGENCY,
 }
@@ -196,6 +198,7 @@ def settled(delivery: Delivery, attempts: int) -> Settled:
 _TITLES = {
     NotificationKind.FILL: "Filled",
     NotificationKind.STOP_LOSS: "Stop hit",
+    NotificationKind.TARGET: "Target reached",
     NotificationKind.MISSED: "Nothing bought",
     NotificationKind.ORDER_FAILED: "Order failed",
     NotificationKind.LOGIN_NEEDED: "Login needed",

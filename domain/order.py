@@ -39,7 +39,13 @@ class Reason(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
     STOPLOSS = "STOPLOSS"
+    TARGET = "TARGET"
     STOP = "STOP"
+
+    @property
+    def by_price(self) -> bool:
+        """Tell whether a price is the reason: it may be another one in a moment."""
+        return self in (Reason.STOPLOSS, Reason.TARGET)
 
 
 class OrderStatus(StrEnum):

@@ -143,7 +143,9 @@ class RunNote:
 
 @dataclass(frozen=True, slots=True)
 class EnterOrder:
-    """Buy `quantity` at `due_at`, unless the price is at the stop already or it is too late.
+    """Buy `quantity` at `due_at`, unless the price is at stop or target already or it is too late.
+
+    `stop_loss` is None where the stop is measured from the fill.
 
     `closes_at`: an entry that is late is not sent after the market's close either. `segment` and `sell_at`
     (the planned sale) tell whether it still fits its day. None from an older build.
@@ -152,11 +154,13 @@ class EnterOrder:
     key: LegKey
     terms: OrderTerms
     quantity: int
-    stop_loss: Decimal
+    stop_loss: Decimal | None
     due_at: datetime
     closes_at: datetime | None = None
     segment: Segment | None = None
     sell_at: datetime | None = None
+    target: Decimal | None = None
+    """A target at one price: nothing is bought where the price has reached it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,12 +323,13 @@ class StopRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class StopLossHit:
-    """The listener saw a price at or below the stop."""
+class PriceHit:
+    """The listener saw a price at a trigger. `peak`: the highest since the fill, where a stop follows it."""
 
     price: Decimal
     tick_at: datetime | None = None
     seen_at: datetime | None = None
+    peak: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

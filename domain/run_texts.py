@@ -4,11 +4,12 @@ from datetime import datetime
 from typing import TypeAlias
 
 from domain.day import Day
-from domain.money import price_text
+from domain.money import decimal_text, price_text
 from domain.order import Reason
 from domain.run import StartRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import OnStop, Phase
+from domain.terms_texts import terms_words
 from domain.timeline import EventKind, sale_line
 
 PhaseWords: TypeAlias = tuple[EventKind, str]
@@ -29,7 +30,7 @@ def summary(start: StartRun) -> str:
         return f"{strategy.symbol} · sell what is held"
     return (
         f"{strategy.symbol} ×{strategy.quantity} · buy {clock(plan.buy_at)} · sell {clock(plan.sell_at)} "
-        f"· stop {strategy.stop_loss.normalize():f}"
+        f"· {terms_words(strategy, decimal_text)}"
     )
 
 
@@ -43,7 +44,7 @@ def phase_words(day: Day) -> PhaseWords:
         return (
             EventKind.PHASE,
             f"Holding {day.held} {strategy.symbol}: sold at {clock(day.sell_at)}, "
-            f"or at once when the price reaches {price_text(strategy.stop_loss)}.",
+            f"or at once when the price reaches {_levels(day)}.",
         )
     return EventKind.PHASE, f"The day is {day.phase}."
 
@@ -52,13 +53,11 @@ def exit_words(day: Day, reason: Reason) -> PhaseWords:
     """Return the timeline's line for why the shares are sold now."""
     strategy = day.start.strategy
     what = f"{day.held} {strategy.symbol}"
-    if reason is Reason.STOPLOSS and day.stop_loss is not None:
-        return (
-            EventKind.STOP_LOSS,
-            f"The price is {price_text(day.stop_loss.price)}, at or below the stop "
-            f"{price_text(strategy.stop_loss)}: selling {what} at once.",
-        )
-    line = sale_line(reason, day.held, strategy.symbol, day.sell_at, strategy.stop_loss)
+    if reason.by_price:
+        kind = EventKind.STOP_LOSS if reason is Reason.STOPLOSS else EventKind.TARGET
+        words = day.price_words(reason)
+        return kind, f"{words[0].upper()}{words[1:]}: selling {what} at once."
+    line = sale_line(reason, day.held, strategy.symbol, day.sell_at, None)
     if reason is Reason.SELL and line is not None:
         return EventKind(line.kind), line.text
     if day.cancelled:
@@ -77,10 +76,16 @@ def day_in_brief(day: Day) -> str:
     keeps = "keeps the shares" if strategy.on_stop is OnStop.KEEP else "sells"
     lines = [
         f"**{strategy.symbol}** ×{strategy.quantity} on {plan.trading_day}, phase **{day.phase}**",
-        f"- buy at {clock(plan.buy_at)}, sell at {clock(day.sell_at)}, stop {price_text(strategy.stop_loss)}",
+        f"- buy at {clock(plan.buy_at)}, sell at {clock(day.sell_at)}, {terms_words(strategy)}",
         f"- bought {day.bought}, sold {day.sold}, holding {day.held}",
         f"- cancelling this run stops the strategy and {keeps}",
     ]
     if end is not None:
         lines.append(f"- ended: **{end.outcome}** – {end.detail}")
     return "\n".join(lines)
+
+
+def _levels(day: Day) -> str:
+    stands = day.standing()
+    prices = [price_text(at) for at in (stands.stop, stands.target) if at is not None]
+    return " or ".join(prices) or "its stop"

@@ -5,13 +5,17 @@ ahead and sends it at its instant; a holder says twice a second that it is alive
 taken over. A race between them costs nothing: the claim decides.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
-from domain.order import Attempt
+from domain.hit_stop import HitStop
+from domain.order import Attempt, Reason
 from domain.run import EnterOrder, ExitOrder
-from domain.trigger import PriceTrigger
+from domain.standing import Fills, standing
+from domain.terms import Terms
+from domain.trigger import TriggerKind
 
 BEAT_EVERY = 0.5
 """Seconds between two signs of life of a worker."""
@@ -46,10 +50,25 @@ class ScheduledOrder:
 
 @dataclass(frozen=True, slots=True)
 class StopSale(ScheduledOrder):
-    """A sale that may leave ahead of its run once a price hits `stop`, as the store holds it."""
+    """A sale that may leave ahead of its run once a price hits its stop or its target.
 
-    stop: PriceTrigger
+    Where these stand is computed from what the store holds: terms, fills and the peak as last written.
+    """
+
+    stop_loss: Decimal | None
+    terms: Terms
+    fills: Fills
 
     @property
     def strategy_id(self) -> UUID:
         return self.attempt.key.strategy_id
+
+    def sale_at(self, hit: HitStop) -> ScheduledOrder | None:
+        """Return the sale for a hit; None where its price is not at the trigger."""
+        peak = max((at for at in (self.fills.peak, hit.peak) if at is not None), default=None)
+        stands = standing(self.stop_loss, self.terms, replace(self.fills, peak=peak))
+        if not any(trigger.kind is hit.kind and trigger.is_hit(hit.price) for trigger in stands.triggers):
+            return None
+        if hit.kind is TriggerKind.STOP or not isinstance(self.order, ExitOrder):
+            return ScheduledOrder(self.order, self.attempt)
+        return ScheduledOrder(replace(self.order, reason=Reason.TARGET), self.attempt)

@@ -120,7 +120,9 @@ def patience(reason: Reason, late: timedelta) -> float | None:
     """
     if late > LATE:
         return None
-    return {Reason.STOPLOSS: STOP_WAITS, Reason.SELL: SALE_WAITS}.get(reason)
+    if reason.by_price:
+        return STOP_WAITS
+    return SALE_WAITS if reason is Reason.SELL else None
 
 
 def _filled(book: Listing[BrokerOrder], terms: OrderTerms, side: Side) -> int:

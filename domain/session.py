@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -88,6 +89,8 @@ class DayPlan:
     closes_at: datetime
     warnings: tuple[str, ...] = ()
     segment: Segment | None = None
+    tick: Decimal | None = None
+    """The symbol's price step on that day, where stop or target are measured from the fill."""
 
 
 def exchange_time(instant: datetime) -> datetime:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from domain.errors import IllegalMove
+from domain.terms import PLAIN, Terms
 
 
 class OnStop(StrEnum):
@@ -49,6 +50,7 @@ class Position(StrEnum):
 class Outcome(StrEnum):
     SOLD = "sold"
     STOP_LOSS = "stop_loss"
+    TARGET = "target"
     STOPPED = "stopped"
     KEPT = "kept"
     CLOSED_OUTSIDE = "closed_outside"
@@ -63,18 +65,22 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """{symbol, buy_time, sell_time, stop_loss, quantity}, tied to its user for life."""
+    """{symbol, buy_time, sell_time, stop_loss, quantity}, tied to its user for life.
+
+    `stop_loss` is None where `terms.stop` measures the stop from the fill.
+    """
 
     strategy_id: UUID
     user_id: UUID
     symbol: str
     buy_time: time
     sell_time: time
-    stop_loss: Decimal
+    stop_loss: Decimal | None
     quantity: int
     exchange: str = "NSE"
     product: Product = Product.CNC
     on_stop: OnStop = OnStop.EXIT
+    terms: Terms = PLAIN
 
     @property
     def instrument(self) -> str:

@@ -9,6 +9,8 @@ from domain.order import Attempt, Leg, OrderTerms, Reason
 from domain.run import Adoption, Release, SaleLine, StartRun
 from domain.session import exchange_time
 from domain.strategy import OnStop, Outcome
+from domain.terms import Terms
+from domain.terms_texts import terms_words
 
 
 class EventKind(StrEnum):
@@ -32,6 +34,7 @@ class EventKind(StrEnum):
     SOLD = "sold"
 
     STOP_LOSS = "stop_loss"
+    TARGET = "target"
     STOP_ASKED = "stop_asked"
     CANCELLED = "cancelled"
     LATE = "late"
@@ -50,6 +53,7 @@ class EventKind(StrEnum):
 _WORDS = {
     Outcome.SOLD: "sold at its time",
     Outcome.STOP_LOSS: "sold, the stop was hit",
+    Outcome.TARGET: "sold, the target was reached",
     Outcome.STOPPED: "stopped by the user",
     Outcome.KEPT: "the shares are kept",
     Outcome.CLOSED_OUTSIDE: "the shares were gone at the broker",
@@ -85,7 +89,7 @@ def started_text(start: StartRun, held: int) -> str:
     sells = _short(plan.sell_at)
     if start.sell_only:
         return f"Started: sells the {held} {strategy.symbol} it still holds, {day} {sells}."
-    return f"Started: buys {day} {_short(plan.buy_at)}, sells {sells}, stop {price_text(strategy.stop_loss)}."
+    return f"Started: buys {day} {_short(plan.buy_at)}, sells {sells}, {terms_words(strategy)}."
 
 
 def stopped_text(outcome: Outcome, detail: str, held: int) -> str:
@@ -160,15 +164,26 @@ def filled_text(attempt: Attempt, terms: OrderTerms) -> str:
     return f"{verb} {attempt.filled_quantity} {terms.symbol}{price}{asked}{_sent(attempt)}."
 
 
+def fixed_level(reason: Reason, stop_loss: Decimal | None, terms: Terms) -> Decimal | None:
+    """Return the price at which a trigger stands whatever happens; None where it moves or is measured."""
+    if reason is Reason.STOPLOSS:
+        return None if terms.moves else stop_loss
+    return terms.target.price if terms.target is not None else None
+
+
 def sale_line(
-    reason: Reason, held: int, symbol: str, due_at: datetime, stop_loss: Decimal
+    reason: Reason, held: int, symbol: str, due_at: datetime, level: Decimal | None
 ) -> SaleLine | None:
-    """Say why shares are sold, as far as the order alone tells; None where its run alone knows."""
+    """Say why shares are sold, as far as the order alone tells; None where its run alone knows.
+
+    `level`: the price of the stop or the target, None where it moves.
+    """
     if reason is Reason.SELL:
         return SaleLine(EventKind.PHASE, f"It is {_short(due_at)}: selling {held} {symbol}.")
-    if reason is Reason.STOPLOSS:
-        reached = f"The price reached the stop {price_text(stop_loss)}"
-        return SaleLine(EventKind.STOP_LOSS, f"{reached}: selling {held} {symbol} at once.")
+    if reason.by_price:
+        name, kind = _REACHED[reason]
+        reached = f"The price reached the {name}" + ("" if level is None else f" {price_text(level)}")
+        return SaleLine(kind, f"{reached}: selling {held} {symbol} at once.")
     return None
 
 
@@ -183,8 +198,10 @@ def priced_text(attempt: Attempt, terms: OrderTerms) -> str:
     return f"The price is known now: {attempt.filled_quantity} {terms.symbol} {verb} at {price}."
 
 
+_REACHED = {Reason.STOPLOSS: ("stop", EventKind.STOP_LOSS), Reason.TARGET: ("target", EventKind.TARGET)}
 _SOLD: dict[Reason | None, str] = {
     Reason.STOPLOSS: "Stop hit: sold",
+    Reason.TARGET: "Target reached: sold",
     Reason.STOP: "Stopped: sold",
 }
 

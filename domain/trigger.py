@@ -10,6 +10,8 @@ class TriggerKind(IntEnum):
 
     STOP = 1
     """Sell when the price falls to the level."""
+    TARGET = 2
+    """Sell when the price rises to the level."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -20,12 +22,22 @@ class PriceTrigger:
     level: Decimal
 
     def is_hit(self, price: Decimal) -> bool:
-        """Tell whether `price` hits it: a stop is hit at its level and below (seed, section 9)."""
+        """Tell whether `price` hits it.
+
+        A stop is hit at its level and below, a target at its level and above.
+        """
         match self.kind:
             case TriggerKind.STOP:
                 return price <= self.level
+            case TriggerKind.TARGET:
+                return price >= self.level
 
 
 def stop_at(level: Decimal) -> PriceTrigger:
-    """Return the stop of a strategy whose stop_loss is `level`."""
+    """Return a stop at `level`."""
     return PriceTrigger(TriggerKind.STOP, level)
+
+
+def target_at(level: Decimal) -> PriceTrigger:
+    """Return a target at `level`."""
+    return PriceTrigger(TriggerKind.TARGET, level)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
+from domain.standing import Measured
 from domain.strategy import Phase, Position
-from domain.trigger import PriceTrigger, stop_at
+from domain.terms import PLAIN, Terms
 
 AT_A_TIME = 200
 """Strategies looked through in one go: ticks do not wait for ten thousand of them."""
@@ -13,29 +14,37 @@ AT_A_TIME = 200
 
 @dataclass(frozen=True, slots=True)
 class WatchedStrategy:
-    """A running strategy as the listener knows it. `mark` is the store's hash of all of it."""
+    """A running strategy as the listener knows it. `mark` is the store's hash of all of it.
+
+    `entry`, `peak` and `tick` are those of `domain.standing.Fills`; the peak is as it was last written, and
+    its change alone is none of the strategy.
+    """
 
     strategy_id: UUID
     user_id: UUID
     exchange: str
     symbol: str
-    stop_loss: Decimal
+    stop_loss: Decimal | None
     phase: Phase
     position: Position
     workflow_id: str
     run_id: str
     mark: int = field(default=0, compare=False)
+    terms: Terms = PLAIN
+    entry: Decimal | None = None
+    tick: Decimal | None = None
+    peak: Decimal | None = field(default=None, compare=False)
 
     @property
     def instrument(self) -> str:
         return f"{self.exchange}:{self.symbol}"
 
     @property
-    def triggers(self) -> tuple[PriceTrigger, ...]:
-        """Return the levels at which a price makes it act."""
-        return (stop_at(self.stop_loss),)
-
-    @property
     def armed(self) -> bool:
         """Tell whether its triggers are to be watched: shares are held, and the user does not keep them."""
         return self.position is Position.BOUGHT
+
+    @property
+    def measured(self) -> Measured:
+        """Return what its stop and its target are measured by."""
+        return Measured.of(self.stop_loss, self.terms, self.entry, self.tick)

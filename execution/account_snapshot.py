@@ -11,7 +11,7 @@ from datetime import timedelta
 from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, StopwatchError, StoreUnavailable
 from domain.exit_obstacle import blocking
-from domain.order import BrokerOrder, Reason
+from domain.order import BrokerOrder
 from domain.ports import Broker, Brokers, Clock, OrderLog
 from domain.sellable import (
     STEADY,
@@ -151,7 +151,7 @@ class AccountSnapshots:
         A stop-loss whose account cannot be read within `STOP_WAITS_CLAIMED` seconds counts as covered.
         """
         until = self._clock.monotonic() + STOP_WAITS_CLAIMED
-        is_stop = intent.reason is Reason.STOPLOSS
+        is_stop = intent.reason.by_price
         while True:
             left = until - self._clock.monotonic() if is_stop else None
             account = await self._read(intent, intent.wanted, broker, left)

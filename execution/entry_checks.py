@@ -20,7 +20,7 @@ from domain.quote import Quote, believable
 from domain.run import Entered, EnterOrder
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome
-from domain.trigger import stop_at
+from domain.trigger import stop_at, target_at
 from execution.due_orders import DueOrders, ask_ahead
 from execution.entry_day import EntryDay
 from execution.entry_results import missed
@@ -71,11 +71,8 @@ class EntryChecks:
         priced = await self._price(order, latest, halt)
         if not isinstance(priced, Cleared):
             return priced
-        if stop_at(order.stop_loss).is_hit(priced.price):
-            return _skipped(
-                f"{order.terms.symbol} was at {price_text(priced.price)} at buy time, "
-                f"at or below the stop {price_text(order.stop_loss)}"
-            )
+        if (reached := _reached(order, priced.price)) is not None:
+            return _skipped(f"{order.terms.symbol} was at {price_text(priced.price)} at buy time, {reached}")
         if (refused := await self._day.refusal(order, latest, halt)) is not None:
             return None if halt.is_set() else refused
         if not await self._lock.take(order.key.strategy_id, owner, latest):
@@ -116,6 +113,15 @@ class EntryChecks:
 
 def _is_believable(quote: Quote) -> bool:
     return believable(quote.last_price, quote.lower_circuit, quote.upper_circuit)
+
+
+def _reached(order: EnterOrder, price: Decimal) -> str | None:
+    """Say which trigger is hit already; None where none is, or they are measured from the fill."""
+    if order.stop_loss is not None and stop_at(order.stop_loss).is_hit(price):
+        return f"at or below the stop {price_text(order.stop_loss)}"
+    if order.target is not None and target_at(order.target).is_hit(price):
+        return f"at or above the target {price_text(order.target)}"
+    return None
 
 
 def _skipped(detail: str) -> Entered:

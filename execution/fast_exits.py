@@ -68,8 +68,9 @@ class FastExits:
         if not hit:
             return
         for sale in await self._orders.at_their_stop(list(hit), self._clock.now()):
-            if sale.stop.is_hit(hit[sale.strategy_id].price):
-                self._armed.take(sale)
+            at_price = sale.sale_at(hit[sale.strategy_id])
+            if at_price is not None:
+                self._armed.take(at_price)
             else:
                 self._drop({Dropped.PRICE: 1})
 

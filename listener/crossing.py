@@ -10,17 +10,21 @@ from domain.watched_strategy import WatchedStrategy
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """`price` hits one of the strategy's triggers; `tick_at` is the exchange's time, where it is known."""
+    """`price` hits one of the strategy's triggers; `tick_at` is the exchange's time, where it is known.
+
+    `peak`: the highest price since its fill, where its stop follows that.
+    """
 
     watched: WatchedStrategy
     trigger: PriceTrigger
     price: Decimal
     tick_at: datetime | None
     seen_at: datetime
+    peak: Decimal | None = None
 
     def order(self) -> tuple[TriggerKind, Decimal]:
-        """Return what crossings are sorted by: the kind's priority, then the farthest below its level.
+        """Return what crossings are sorted by: the kind's priority, then the farthest beyond its level.
 
-        The distance is a part of the price: the danger the strategy is in.
+        The distance is a part of the price: for a stop, the danger the strategy is in.
         """
-        return self.trigger.kind, (self.price - self.trigger.level) / self.price
+        return self.trigger.kind, -abs(self.price - self.trigger.level) / self.price

@@ -8,6 +8,7 @@ for the processor: what the queue has taken is signalled a little later, and at 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -16,6 +17,8 @@ from domain.errors import Unavailable
 from domain.failpoint import failpoint
 from domain.hit_stop import HitStop
 from domain.ports import Clock, FastStops, StopSignals
+from domain.run import PriceHit
+from domain.trigger import TriggerKind
 from domain.watched_strategy import WatchedStrategy
 from listener.crossing import Crossing
 from listener.fast_path import FastPath
@@ -44,6 +47,8 @@ BETWEEN = 1 / 150
 """Seconds between those signals: a little more than a small server takes in, so they are no later than if
 they had been sent at once."""
 _LOOK = 0.05
+
+_SAID = {TriggerKind.STOP: "stop-loss hit", TriggerKind.TARGET: "target hit"}
 
 Gone = Callable[[WatchedStrategy], None]
 
@@ -130,7 +135,7 @@ class Dispatcher:
         if not new:
             return ()
         now = self._clock.now()
-        return [HitStop(hit.watched.strategy_id, hit.crossing.price, now) for hit in new]
+        return [_event(hit.crossing, now) for hit in new]
 
     def _new(self, crossing: Crossing, now: float) -> _Hit:
         hit = self._hits[crossing.watched.strategy_id] = _Hit(crossing, now + RETRY)
@@ -191,9 +196,8 @@ class Dispatcher:
         try:
             async with asyncio.timeout(PATIENCE):
                 await failpoint("stop.crossed")
-                taken = await self._signals.stop_loss(
-                    found.watched, found.price, found.tick_at, found.seen_at
-                )
+                hit_by = PriceHit(found.price, found.tick_at, found.seen_at, found.peak)
+                taken = await self._signals.hit(found.watched, found.trigger.kind, hit_by)
             await failpoint("stop.signalled")
         except (Unavailable, TimeoutError) as error:
             self._failed(hit, error)
@@ -210,10 +214,10 @@ class Dispatcher:
         if not hit.told:
             hit.told = True
             log.info(
-                "stop-loss hit",
+                _SAID[hit.crossing.trigger.kind],
                 instrument=hit.watched.instrument,
                 price=str(hit.crossing.price),
-                stop_loss=str(hit.crossing.trigger.level),
+                level=str(hit.crossing.trigger.level),
             )
 
     def _ended(self, hit: _Hit, taken: bool) -> None:
@@ -231,6 +235,10 @@ class Dispatcher:
         if not self.away:
             log.error("stop-loss signals do not arrive; trying every second", error=type(error).__name__)
         self.away = True
+
+
+def _event(found: Crossing, now: datetime) -> HitStop:
+    return HitStop(found.watched.strategy_id, found.price, now, found.trigger.kind, found.peak)
 
 
 def _ids(watched: WatchedStrategy) -> dict[str, str]:

@@ -179,6 +179,10 @@ class PriceMonitor:
                 self._changed.add(instrument)
         return prices
 
+    def risen_peaks(self) -> Mapping[UUID, Decimal]:
+        """Return, once, the peaks that stops follow and that have risen."""
+        return self._triggers.risen()
+
     def _arm(self, watched: WatchedStrategy) -> None:
         new = watched.strategy_id not in self._triggers
         self._triggers.arm(watched)
@@ -282,7 +286,7 @@ class PriceMonitor:
         armed, seen = self._triggers.armed(instrument), self._prices.last(instrument)
         age = timedelta.max if seen is None else self._clock.now() - seen.seen_at
         unproven = not carried or self._unwatched.lately_lost(instrument)
-        if unproven and self._triggers.highest(instrument) is not None:
+        if unproven and self._triggers.waits(instrument):
             self._asked_for[instrument] = seen.seen_at if seen else None
         quiet = age >= (QUIET if armed else LIMITS_AGE)
         if not carried or quiet or self._prices.limits_age(instrument) >= LIMITS_AGE:

@@ -1,7 +1,8 @@
 """Compares ticks of all instruments at once with their circuit limits and trigger levels, in arrays.
 
-Each instrument has a place. A tick is *normal* when it lies inside the circuit limits and above the highest
-level that waits: two comparisons, whatever the number of triggers. Only anomalous ticks are looked at singly.
+Each instrument has a place. A tick is *normal* when it lies inside the circuit limits and between the levels
+that wait: above the highest stop, below the lowest target, not above the lowest peak that a stop follows. It
+is two comparisons, whatever the number of triggers. Only anomalous ticks are looked at singly.
 Prices are whole numbers of the feed's unit, so each comparison here is exact.
 """
 
@@ -31,8 +32,7 @@ class Anomalies:
     """What was not normal in ticks that came together.
 
     `doubtful` instruments had a price outside their limits, or have no known limits: REST must be asked.
-    `crossings` are the triggers that fired, each by the lowest of the instrument's prices: a stop is hit if
-    any tick hit it.
+    `crossings` are the triggers that fired, each by the first of the instrument's prices that hit it.
     """
 
     doubtful: list[str] = field(default_factory=list)
@@ -94,9 +94,11 @@ class PriceTable:
             return _NORMAL
         inside = (raws >= self._lower.take(places)) & (raws <= self._upper.take(places))
         self._keep(places[inside], raws[inside], None if stamps is None else stamps[inside], seen_at)
-        low = np.flatnonzero(anomalous & inside)
-        lows = self._lowest(places[low], raws[low], None if stamps is None else stamps[low], seen_at)
-        return Anomalies(self._named(np.unique(places[~inside])), self._triggers.fire(lows))
+        acting = np.flatnonzero(np.isin(places, places[anomalous & inside]) & inside)
+        prices = self._in_order(
+            places[acting], raws[acting], None if stamps is None else stamps[acting], seen_at
+        )
+        return Anomalies(self._named(np.unique(places[~inside])), self._triggers.fire(prices))
 
     def last(self, instrument: str) -> SeenPrice | None:
         """Return the last price from the feed that counted when it came, unless it was cleared."""
@@ -158,13 +160,11 @@ class PriceTable:
         self._dirty |= self._fresh
         self.conflated += len(places) - int(np.count_nonzero(self._fresh))
 
-    def _lowest(
+    def _in_order(
         self, places: Integers, raws: Integers, stamps: Integers | None, seen_at: datetime
     ) -> Iterator[tuple[str, SeenPrice]]:
-        order = np.lexsort((raws, places))
-        firsts = order[np.flatnonzero(np.diff(places[order], prepend=-1))]
-        for at in firsts.tolist():
-            place = int(places[at])
+        """Yield prices as they came: one that raises a stop is followed by one that may hit it."""
+        for at, place in enumerate(places.tolist()):
             name = self._names[place]
             stamp = 0 if stamps is None else int(stamps[at])
             if name is not None:
@@ -196,12 +196,15 @@ class PriceTable:
         token = self._tokens.get(name, _NO_TOKEN)
         digits = self._decimal_places(token)
         lower, upper = _whole(self._limits.get(name), digits)
-        level = self._triggers.highest(name)
-        low = 0 if level is None else _down(level, digits)
+        bounds = self._triggers.bounds(name)
+        low = 0 if bounds.stop is None else _down(bounds.stop, digits)
+        high = HIGHEST if bounds.peak is None else _down(bounds.peak, digits)
+        if bounds.target is not None:
+            high = min(high, int(_scaled(bounds.target, digits, ROUND_CEILING)) - 1)
         self._digits[place] = digits
         self._lower[place], self._upper[place] = lower, upper
         # At a level that is the feed's highest price or above it, no price is normal.
-        normal = (max(lower, low + 1), upper) if low < HIGHEST else _NONE
+        normal = (max(lower, low + 1), min(upper, high)) if low < HIGHEST else _NONE
         self._normal_from[place], self._normal_to[place] = normal
 
     def _number(self) -> None:

@@ -23,6 +23,7 @@ from listener.cache_writer import CacheWriter, PriceCache
 from listener.dispatcher import Dispatcher
 from listener.foreign_orders import ForeignOrders
 from listener.metrics import MarketNumbers
+from listener.peak_writer import PeakWriter
 from listener.price_monitor import PriceMonitor
 from listener.restarting import steadily
 from listener.shards import Shards, sockets
@@ -64,6 +65,7 @@ class Listener:
         self._sold = SoldPositions(signals, self._dispatcher.owes, clock)
         self._watcher = Watcher(watch_list, self._changed, clock)
         self._report = WatchReport(held_stops, self._watching, clock)
+        self._peaks = PeakWriter(held_stops, self._risen, clock)
         self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
         # One account's connections are all there is: further listeners stand by.
         self._shards = Shards(membership, me, self._covered, self._share_anew, clock, accounts.connections)
@@ -83,6 +85,7 @@ class Listener:
                 group.create_task(steadily("sold positions", self._sold.run, self._clock))
                 group.create_task(steadily("foreign orders", self._moves.run, self._clock))
                 group.create_task(steadily("watch report", self._report.run, self._clock))
+                group.create_task(steadily("peaks", self._peaks.run, self._clock))
                 group.create_task(steadily("last prices", self._writer.run, self._clock))
         finally:
             for monitor in self._running.values():
@@ -136,9 +139,11 @@ class Listener:
         if before is not None and (now is None or now.instrument != before.instrument):
             del self._followed[strategy_id]
             self._leave(before)
-        if now is not None and now != before:
+        if now is not None and (before is None or now != before or now.peak != before.peak):
             self._followed[strategy_id] = now
             self._monitor(now).follow(now)
+            if before is None and now.terms.moves:
+                self._watcher.read_again(strategy_id)  # its peak may have risen since it was read
 
     async def _share_anew(self) -> None:
         """Follow what is this listener's to watch now, and leave what is not any more."""
@@ -196,6 +201,12 @@ class Listener:
         for monitor in self._monitors.values():
             prices.update(monitor.changed_prices(self._owns))
         return prices
+
+    def _risen(self) -> Mapping[UUID, Decimal]:
+        risen: dict[UUID, Decimal] = {}
+        for monitor in self._monitors.values():
+            risen.update(monitor.risen_peaks())
+        return risen
 
     def _watching(self) -> list[UUID]:
         return [one for monitor in self._monitors.values() for one in monitor.watching]

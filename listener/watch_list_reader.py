@@ -64,6 +64,10 @@ class Watcher:
             self._pending.add(strategy_id)
         self._wake.set()
 
+    def read_again(self, strategy_id: UUID) -> None:
+        """Read a strategy again, though it has not changed: its peak may have risen."""
+        self._note(strategy_id)
+
     async def _read_now_and_then(self) -> None:
         self._note(None)
         while True:
@@ -144,7 +148,7 @@ class Watcher:
             self._known[strategy_id] = now
         elif before is not None:
             del self._known[strategy_id]
-        if before == now:
+        if before == now and (before is None or now is None or before.peak == now.peak):
             return
         try:
             self._changed(before, now)

@@ -36,13 +36,13 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, DELETE, UPDATE (updated_at) ON strategies",
         # Its terms, and nothing of a run: what is created neither runs nor holds.
         "INSERT (strategy_id, user_id, symbol, exchange, product, buy_time, sell_time, stop_loss, quantity, "
-        "on_stop, warnings) ON strategies",
+        "on_stop, terms, warnings) ON strategies",
         # A START is written down, at the time of the server, and stays as it is.
         "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only, release) ON starts",
         # What was asked, of which START; when, is the server's.
         "SELECT, INSERT (strategy_id, user_id, start_id, on_stop), UPDATE (start_id, on_stop, asked_at) "
         "ON stops_asked",
-        "SELECT ON workers",
+        "SELECT ON workers, peaks",
         "USAGE ON SEQUENCE login_versions",
         "SELECT ON orders, events, system_switch, operator_switches, reconciler_round",
         "SELECT, INSERT, UPDATE ON limits",
@@ -84,17 +84,18 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, UPDATE (ended_at) ON reconciler_round",
         "SELECT, INSERT ON outages",
         _AUDIT,
-        "SELECT ON backups, stops_held",
+        "SELECT ON backups, stops_held, peaks",
         "EXECUTE ON FUNCTION longest_unwatched()",
     ),
     "listener": (
-        "SELECT ON watched, feed_logins",
+        "SELECT ON watched, watched_peaks, feed_logins",
         # It writes no row itself. It can have the accounts of a user read soon, hold a lease among the
         # listeners, and say which held stops it watches.
         "EXECUTE ON FUNCTION account_moved(uuid)",
         "EXECUTE ON FUNCTION listener_beat(text, text, double precision)",
         "EXECUTE ON FUNCTION listener_leaves(text)",
         "EXECUTE ON FUNCTION stops_watched(uuid[])",
+        "EXECUTE ON FUNCTION peaks_seen(uuid[], numeric[])",
     ),
 }
 FROZEN: dict[str, dict[str, tuple[str, ...]]] = {
@@ -102,7 +103,7 @@ FROZEN: dict[str, dict[str, tuple[str, ...]]] = {
         # The user's terms, which the listener watches by, and whose it is.
         "strategies": (
             *("strategy_id", "user_id", "symbol", "exchange", "product", "buy_time", "sell_time"),
-            *("stop_loss", "quantity", "on_stop", "created_at"),
+            *("stop_loss", "quantity", "on_stop", "terms", "created_at"),
         ),
         # What an intent is: its key, its tag, its account. What becomes of it is the worker's to write.
         "orders": (

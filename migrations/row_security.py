@@ -29,6 +29,7 @@ TABLES = (
     "notice_channels",
     "notices",
     "account_reads",
+    "peaks",
     "mail_tokens",
     "audit",
 )

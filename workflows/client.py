@@ -28,9 +28,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.broker_login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.errors import NoSuchRun, Unavailable
 from domain.reconciler import Slice
-from domain.run import RUN_PREFIX, RUN_VERSION, RunView, StartRun, StopRequest, workflow_id
+from domain.run import RUN_PREFIX, RUN_VERSION, PriceHit, RunView, StartRun, StopRequest, workflow_id
 from domain.run_texts import summary
 from domain.strategy import OnStop, Phase
+from domain.trigger import TriggerKind
 from domain.watched_strategy import WatchedStrategy
 from workflows import policies
 from workflows.broker_login import BrokerLogin
@@ -321,22 +322,25 @@ class TemporalLogins:
         return result
 
 
+_SIGNALS = {TriggerKind.STOP: "STOPLOSS", TriggerKind.TARGET: "TARGET"}
+
+
 class TemporalStopSignals:
     """Implements `domain.ports.StopSignals`."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def stop_loss(
-        self, watched: WatchedStrategy, price: object, tick_at: datetime | None, seen_at: datetime
-    ) -> bool:
-        """Signal STOPLOSS to the strategy's run; False when that run is not open any more."""
+    async def hit(self, watched: WatchedStrategy, kind: TriggerKind, hit: PriceHit) -> bool:
+        """Signal STOPLOSS or TARGET to the strategy's run; False when that run is not open any more."""
         message = {
-            "price": str(price),
-            "tick_at": tick_at.isoformat() if tick_at else None,
-            "seen_at": seen_at.isoformat(),
+            "price": str(hit.price),
+            "tick_at": hit.tick_at.isoformat() if hit.tick_at else None,
+            "seen_at": hit.seen_at.isoformat() if hit.seen_at else None,
         }
-        return await _signal(self._client, watched.workflow_id, watched.run_id, "STOPLOSS", message)
+        if hit.peak is not None:
+            message["peak"] = str(hit.peak)
+        return await _signal(self._client, watched.workflow_id, watched.run_id, _SIGNALS[kind], message)
 
     async def sold(self, watched: WatchedStrategy) -> bool:
         """Signal SOLD to the strategy's run; False when that run is not open any more."""

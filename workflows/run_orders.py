@@ -21,6 +21,7 @@ def entry_order(start: StartRun, day: Day) -> EnterOrder:
         plan.closes_at,
         plan.segment,
         plan.sell_at,
+        strategy.terms.target.price if strategy.terms.target is not None else None,
     )
 
 
@@ -35,7 +36,7 @@ def unknown_entry(order: EnterOrder) -> Entered:
 
 def exit_order(start: StartRun, day: Day, reason: Reason, due_at: datetime) -> ExitOrder:
     """Return the sale of what was bought, for `reason`."""
-    hit = day.stop_loss
+    hit = day.stop_loss or day.target
     price = hit.price if hit else None
     why = SaleLine(*exit_words(day, reason))
     return ExitOrder(_leg(start, day, Leg.EXIT), _terms(start), day.bought, reason, due_at, price, why=why)

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.orders import OrderActivities
     from activities.runs import RunActivities
     from domain.day import Day
-    from domain.messages import read_stop, read_stop_loss
+    from domain.messages import read_hit, read_stop
     from domain.order import Reason
     from domain.run import (
         ActivateRun,
@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.run_texts import clock
     from domain.strategy import Move, Phase
     from domain.timeline import EventKind
+    from domain.trigger import TriggerKind
     from workflows import policies
     from workflows.run_exit import RunExit
     from workflows.run_orders import entry_order, unknown_entry
@@ -66,12 +67,13 @@ class StrategyRun:
 
     @workflow.signal(name="STOPLOSS")
     def stop_loss(self, message: Any = None) -> None:
-        """The price reached the stop: `{price, tick_at, seen_at}`."""
-        hit = read_stop_loss(message)
-        entry_is_due = workflow.now() >= self._start.plan.buy_at
-        if hit is None or not self._day.hit(hit, entry_is_due=entry_is_due):
-            workflow.logger.info("STOPLOSS ignored: nothing is held, or no price at the stop in it")
-            workflow.metric_meter().create_counter(policies.REFUSED_STOPS).add(1)
+        """The price reached the stop: `{price, tick_at, seen_at, peak}`."""
+        self._hit(message, TriggerKind.STOP)
+
+    @workflow.signal(name="TARGET")
+    def target(self, message: Any = None) -> None:
+        """The price reached the target: `{price, tick_at, seen_at}`."""
+        self._hit(message, TriggerKind.TARGET)
 
     @workflow.signal(name="SOLD")
     def sold(self, message: Any = None) -> None:
@@ -100,6 +102,13 @@ class StrategyRun:
     def view(self) -> RunView:
         """Say where the run stands."""
         return self._day.view()
+
+    def _hit(self, message: Any, kind: TriggerKind) -> None:
+        hit = read_hit(message)
+        entry_is_due = workflow.now() >= self._start.plan.buy_at
+        if hit is None or not self._day.hit(hit, kind, entry_is_due=entry_is_due):
+            workflow.logger.info("%s ignored: nothing is held, or no price at the trigger in it", kind.name)
+            workflow.metric_meter().create_counter(policies.REFUSED_STOPS).add(1)
 
     async def _live(self) -> None:
         if not await self._activate():

@@ -1,7 +1,8 @@
 """Says and reads in Postgres which held stops are watched: the view `stops_held` and functions beside it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ NAMED_TOGETHER = 1000
 MOST = 200
 """Unwatched stops of one look: the longest first."""
 _NAME = text("SELECT stops_watched(CAST(:ids AS uuid[]))")
+_RAISE = text("SELECT peaks_seen(CAST(:ids AS uuid[]), CAST(:prices AS numeric[]))")
 _UNWATCHED = text(
     """
 SELECT held.strategy_id, held.user_id, users.email, held.exchange, held.symbol, held.product, held.quantity,
@@ -39,6 +41,14 @@ class PostgresHeldStops:
         for start in range(0, len(ids), NAMED_TOGETHER):
             async with self._store.statement() as connection:
                 await connection.execute(_NAME, {"ids": ids[start : start + NAMED_TOGETHER]})
+
+    async def raise_peaks(self, peaks: Mapping[UUID, Decimal]) -> None:
+        """Write how high prices were, a thousand a statement; a lower one than is known, never."""
+        ids = sorted(peaks)
+        for start in range(0, len(ids), NAMED_TOGETHER):
+            some = ids[start : start + NAMED_TOGETHER]
+            async with self._store.statement() as connection:
+                await connection.execute(_RAISE, {"ids": some, "prices": [peaks[one] for one in some]})
 
     async def unwatched(self, longer_than: timedelta) -> Sequence[HeldStop]:
         """Return the held stops that no listener has named for so long, the longest first."""

@@ -8,6 +8,7 @@ from sqlalchemy import Row, bindparam, select, text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import StrategyRow
+from adapters.postgres.terms_json import read_terms
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.overdue import (
@@ -73,7 +74,8 @@ WITH words AS MATERIALIZED (SELECT strategy_id, due_at, on_stop FROM stops_due),
     FROM words WHERE due_at < now() - CAST(:unheard AS interval)
 )
 SELECT DISTINCT ON (s.strategy_id) s.strategy_id, s.user_id, s.trading_day, s.round, s.exchange, s.symbol,
-    s.product, s.quantity, s.stop_loss, s.buy_at, s.closes_at, coalesce(starts.account, '') AS account,
+    s.product, s.quantity, s.stop_loss, s.terms, s.buy_at, s.closes_at,
+    coalesce(starts.account, '') AS account,
     due.step, due.due_at, due.step = 'stop' AND now() - due.due_at < CAST(:at_once AS interval) AS at_once,
     s.bought_quantity - s.sold_quantity AS held,
     (SELECT coalesce(sum(x.filled_quantity), 0) FROM orders AS x WHERE x.strategy_id = s.strategy_id
@@ -175,7 +177,16 @@ def _standing(row: Row[Any]) -> StandingRun:
     terms = OrderTerms(row.exchange, row.symbol, Product(row.product), row.account)
     step = Step(row.step)
     buys = row.entry_open and not row.sell_only
-    purchase = EnterOrder(entry, terms, row.quantity, row.stop_loss, row.buy_at, row.closes_at)
+    target = read_terms(row.terms).target
+    purchase = EnterOrder(
+        entry,
+        terms,
+        row.quantity,
+        row.stop_loss,
+        row.buy_at,
+        row.closes_at,
+        target=None if target is None else target.price,
+    )
     return StandingRun(
         row.strategy_id,
         purchase if buys else None,

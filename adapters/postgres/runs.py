@@ -245,6 +245,7 @@ def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
     strategy, start, plan = unit.strategy, request.start, request.start.plan
     strategy.round = _last_round(unit, plan.trading_day) + 1
     strategy.trading_day = plan.trading_day
+    strategy.tick_size = plan.tick
     strategy.start_id = request.ref.start_id
     _take_over(strategy, request.ref)
     strategy.phase = Phase.WAITING.value

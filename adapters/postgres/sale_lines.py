@@ -7,10 +7,11 @@ a moment later, under the same key, and finds it said.
 from uuid import UUID
 
 from adapters.postgres.tables import OrderRow
+from adapters.postgres.terms_json import read_terms
 from adapters.postgres.unit_of_work import UnitOfWork
 from domain.order import Leg, Reason
 from domain.run import SaleLine
-from domain.timeline import sale_line
+from domain.timeline import fixed_level, sale_line
 
 
 def once_of_sale(start_id: UUID, kind: str) -> str:
@@ -37,4 +38,6 @@ def _told_by(unit: UnitOfWork, row: OrderRow) -> SaleLine | None:
     if row.reason is None or row.due_at is None:
         return None
     held = strategy.bought_quantity - strategy.sold_quantity
-    return sale_line(Reason(row.reason), held, row.symbol, row.due_at, strategy.stop_loss)
+    reason = Reason(row.reason)
+    level = fixed_level(reason, strategy.stop_loss, read_terms(strategy.terms))
+    return sale_line(reason, held, row.symbol, row.due_at, level)

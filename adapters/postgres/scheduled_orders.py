@@ -11,8 +11,11 @@ from sqlalchemy.orm import aliased
 
 from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
+from adapters.postgres.strategies import OF_ITS_RUN
 from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
+from adapters.postgres.terms_json import read_terms
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
+from adapters.postgres.watch_tables import PeakRow
 from domain.order import Leg, OrderStatus, Reason
 from domain.run import EnterOrder, ExitOrder
 from domain.scheduled_order import (
@@ -25,8 +28,8 @@ from domain.scheduled_order import (
     ScheduledOrder,
     StopSale,
 )
+from domain.standing import Fills
 from domain.strategy import Phase, Position, Status
-from domain.trigger import stop_at
 
 ADOPTED_AT_ONCE = 1000
 _NAME_LENGTH = 63
@@ -35,8 +38,17 @@ _CONNECTED: Select[Any] = select(column("application_name")).select_from(table("
 _LIVE = ("planned", "sent", "open")
 _ENTRY = aliased(OrderRow)
 _STOPPABLE = (  # built once: building it takes longer than asking it
-    select(OrderRow.__table__, StrategyRow.bought_quantity, StrategyRow.stop_loss.label("stands_at"))
+    select(
+        OrderRow.__table__,
+        StrategyRow.bought_quantity,
+        StrategyRow.stop_loss.label("stop_price"),
+        StrategyRow.terms,
+        StrategyRow.entry_price,
+        StrategyRow.tick_size,
+        PeakRow.price.label("peak"),
+    )
     .join(StrategyRow, StrategyRow.strategy_id == OrderRow.strategy_id)
+    .outerjoin(PeakRow, OF_ITS_RUN)
     .where(
         StrategyRow.strategy_id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
         StrategyRow.status == Status.RUNNING.value,
@@ -139,6 +151,7 @@ def _arm(unit: UnitOfWork, order: EnterOrder | ExitOrder, worker: str) -> Schedu
     row.held_by, row.due_at = worker, order.due_at
     if isinstance(order, EnterOrder):
         row.wanted, row.stop_loss, row.closes_at = order.quantity, order.stop_loss, order.closes_at
+        row.target = order.target
     else:
         row.wanted, row.reason = order.bought, order.reason.value
     return ScheduledOrder(order, attempt_of(row))
@@ -180,15 +193,16 @@ def _scheduled(row: OrderRow) -> ScheduledOrder:
         raise LookupError(f"order {row.order_id} is scheduled without an instant")
     if attempt.key.leg is Leg.EXIT:
         return ScheduledOrder(_sale(row, wanted, Reason(row.reason or Reason.SELL), due_at), attempt)
-    if row.stop_loss is None:
-        raise LookupError(f"entry {row.order_id} is scheduled without a stop")
-    order = EnterOrder(attempt.key, terms_of(row), wanted, row.stop_loss, due_at, row.closes_at)
+    order = EnterOrder(
+        attempt.key, terms_of(row), wanted, row.stop_loss, due_at, row.closes_at, target=row.target
+    )
     return ScheduledOrder(order, attempt)
 
 
 def _at_its_stop(row: Any, now: datetime) -> StopSale:
     sale = _sale(row, row.bought_quantity, Reason.STOPLOSS, now)
-    return StopSale(sale, attempt_of(row), stop_at(row.stands_at))
+    fills = Fills(row.entry_price, row.peak, row.tick_size)
+    return StopSale(sale, attempt_of(row), row.stop_price, read_terms(row.terms), fills)
 
 
 def _sale(row: OrderRow, bought: int, reason: Reason, due_at: datetime) -> ExitOrder:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import EventRow, StartRow, StrategyRow
+from adapters.postgres.terms_json import read_terms
 from adapters.postgres.user_tables import BrokerKeys, account_name
 from domain.run import Release, StartRun
 from domain.session import DayPlan
@@ -135,6 +136,7 @@ def _terms_of(row: StrategyRow) -> Strategy:
         row.exchange,
         Product(row.product),
         OnStop(row.on_stop),
+        read_terms(row.terms),
     )
 
 

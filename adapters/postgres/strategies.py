@@ -15,11 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.failures import broken_constraint
 from adapters.postgres.starts import Starts
 from adapters.postgres.tables import USED_IDS_KEY, OrderRow, StopAskedRow, StrategyRow
+from adapters.postgres.terms_json import read_terms, terms_json
+from adapters.postgres.watch_tables import PeakRow
 from domain.order import OrderStatus
 from domain.strategy import OnStop, Outcome, Phase, Position, Product, Status, Strategy
 
 AT_ONE_MOMENT = 100
 """More strategies of one user than are created in transactions that do not see each other."""
+OF_ITS_RUN = and_(PeakRow.strategy_id == StrategyRow.strategy_id, PeakRow.run_id == StrategyRow.run_id)
+"""The peak of a strategy's newest run."""
 _ONE_AFTER_THE_OTHER = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 2))")
 
 
@@ -61,6 +65,9 @@ class StrategyRecord:
     stopped_at: datetime | None
     obstacle: str | None = None
     """What keeps its sale from being sent, in the user's words."""
+    tick_size: Decimal | None = None
+    peak: Decimal | None = None
+    """The highest price that could act since the fill, as last written; only a stop that moves has one."""
 
     @property
     def spot(self) -> Spot:
@@ -112,6 +119,7 @@ class Strategies:
                 stop_loss=strategy.stop_loss,
                 quantity=strategy.quantity,
                 on_stop=strategy.on_stop,
+                terms=terms_json(strategy.terms),
                 warnings=list(warnings),
             )
             .on_conflict_do_nothing(index_elements=["strategy_id"])
@@ -144,13 +152,14 @@ class Strategies:
 
     async def page(self, limit: int, after: Spot | None) -> list[StrategyRecord]:
         """Return at most `limit` strategies, newest first, from `after` on."""
-        statement = select(StrategyRow).where(StrategyRow.user_id == self._user_id)
+        statement = select(StrategyRow, PeakRow.price).outerjoin(PeakRow, OF_ITS_RUN)
+        statement = statement.where(StrategyRow.user_id == self._user_id)
         if after is not None:
             place = tuple_(StrategyRow.created_at, StrategyRow.strategy_id)
             statement = statement.where(place < (after.created_at, after.row_id))
         newest_first = (StrategyRow.created_at.desc(), StrategyRow.strategy_id.desc())
-        rows = (await self._session.execute(statement.order_by(*newest_first).limit(limit))).scalars()
-        return [record_of(row) for row in rows]
+        rows = (await self._session.execute(statement.order_by(*newest_first).limit(limit))).all()
+        return [record_of(row, peak) for row, peak in rows]
 
     async def hold(self, strategy_id: UUID) -> bool:
         """Keep a strategy from being deleted until the unit of work ends; False when there is none."""
@@ -231,7 +240,7 @@ class Strategies:
         return and_(StrategyRow.strategy_id == strategy_id, StrategyRow.user_id == self._user_id)
 
 
-def record_of(row: Any) -> StrategyRecord:
+def record_of(row: Any, peak: Decimal | None = None) -> StrategyRecord:
     """Convert a row of `strategies`, or its columns, to a record."""
     same: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
     return StrategyRecord(
@@ -246,12 +255,14 @@ def record_of(row: Any) -> StrategyRecord:
             exchange=row.exchange,
             product=Product(row.product),
             on_stop=OnStop(row.on_stop),
+            terms=read_terms(row.terms),
         ),
         status=Status(row.status),
         phase=Phase(row.phase) if row.phase else None,
         position=Position(row.position),
         outcome=Outcome(row.outcome) if row.outcome else None,
         warnings=tuple(row.warnings),
+        peak=peak,
         **same,
     )
 
@@ -274,6 +285,7 @@ _SAME = (
     "exit_price",
     "kept",
     "obstacle",
+    "tick_size",
     "started_at",
     "stopped_at",
 )

@@ -11,9 +11,10 @@ from sqlalchemy import bindparam, select
 
 from adapters.postgres.accounts import ACCOUNT_COLUMNS, BrokerAccount
 from adapters.postgres.engine import Store
-from adapters.postgres.strategies import StrategyRecord, record_of
+from adapters.postgres.strategies import OF_ITS_RUN, StrategyRecord, record_of
 from adapters.postgres.tables import StrategyRow
 from adapters.postgres.user_tables import BrokerKeys
+from adapters.postgres.watch_tables import PeakRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,12 @@ async def read_strategy_view(store: Store, user_id: UUID, strategy_id: UUID) -> 
     if row is None:
         return None
     account = BrokerAccount(*row[-len(ACCOUNT_COLUMNS) :])
-    return StrategyViewRow(record_of(row), account if account.broker is not None else None)
+    return StrategyViewRow(record_of(row, row.peak), account if account.broker is not None else None)
 
 
 _ONE = (
-    select(*StrategyRow.__table__.columns, *ACCOUNT_COLUMNS)
+    select(*StrategyRow.__table__.columns, PeakRow.price.label("peak"), *ACCOUNT_COLUMNS)
+    .outerjoin(PeakRow, OF_ITS_RUN)
     .outerjoin(BrokerKeys, BrokerKeys.user_id == StrategyRow.user_id)
     .where(StrategyRow.strategy_id == bindparam("strategy_id"), StrategyRow.user_id == bindparam("user_id"))
 )

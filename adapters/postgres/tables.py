@@ -35,6 +35,7 @@ class StrategyRow(Base):
     __table_args__ = (
         CheckConstraint("quantity > 0", name="quantity_positive"),
         CheckConstraint("stop_loss > 0", name="stop_loss_positive"),
+        CheckConstraint("(stop_loss IS NULL) = (terms ? 'stop')", name="one_stop"),
         CheckConstraint("buy_time < sell_time", name="buy_before_sell"),
         Index("ix_strategies_user_created", "user_id", "created_at", "strategy_id"),
         Index("ix_strategies_running", "strategy_id", postgresql_where=sql("status = 'running'")),
@@ -62,9 +63,12 @@ class StrategyRow(Base):
     product: Mapped[str]
     buy_time: Mapped[time]
     sell_time: Mapped[time]
-    stop_loss: Mapped[Decimal]
+    stop_loss: Mapped[Decimal | None]
+    """NULL where `terms` measure the stop from the fill."""
     quantity: Mapped[int]
     on_stop: Mapped[str]
+    terms: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sql("'{}'"))
+    """Those of version 2 (`adapters.postgres.terms_json`)."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     status: Mapped[str] = mapped_column(server_default="created")
@@ -79,6 +83,8 @@ class StrategyRow(Base):
     workflow_id: Mapped[str | None]
     run_id: Mapped[str | None]
     run_began: Mapped[datetime | None]
+    tick_size: Mapped[Decimal | None]
+    """The symbol's price step on the trading day, where stop or target are measured from the fill."""
     buy_at: Mapped[datetime | None]
     sell_at: Mapped[datetime | None]
     closes_at: Mapped[datetime | None]
@@ -228,7 +234,9 @@ class OrderRow(Base):
     wanted: Mapped[int | None]
     """What its leg is to bring about, where a worker holds it: the claim takes what is still missing."""
     stop_loss: Mapped[Decimal | None]
-    """The stop above which a scheduled entry may be sent."""
+    """The stop above which a scheduled entry may be sent; NULL where it is measured from the fill."""
+    target: Mapped[Decimal | None]
+    """The target below which it may; NULL where there is none at one price."""
     closes_at: Mapped[datetime | None]
     """The market's close, after which a scheduled entry is not sent."""
     verdict: Mapped[str | None]

@@ -9,13 +9,17 @@ from sqlalchemy import RowMapping, text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import STRATEGY_CHANGED, NotifyListener
+from adapters.postgres.terms_json import read_terms
 from domain.ports import Digest
 from domain.strategy import Phase, Position
 from domain.watched_strategy import AT_A_TIME, WatchedStrategy
 
-# The mark is a hash of the whole row, so that no writer can forget to move it.
-_ALL = "SELECT w.*, hash_record_extended(w, 0) AS mark FROM watched AS w"
-_SOME = "SELECT w.*, hash_record_extended(w, 0) AS mark FROM watched AS w WHERE strategy_id = ANY(:ids)"
+# The mark is a hash of the whole row, so that no writer can forget to move it. Peaks are the listener's own.
+_ALL = (
+    "SELECT w.*, p.price AS peak, hash_record_extended(w, 0) AS mark "
+    "FROM watched AS w LEFT JOIN watched_peaks AS p USING (strategy_id, run_id)"
+)
+_SOME = f"{_ALL} WHERE strategy_id = ANY(:ids)"
 _DIGEST = "SELECT count(*), coalesce(sum(hash_record_extended(w, 0)), 0) FROM watched AS w"
 
 
@@ -67,4 +71,8 @@ def _watched(row: RowMapping) -> WatchedStrategy:
         workflow_id=row["workflow_id"],
         run_id=row["run_id"],
         mark=row["mark"],
+        terms=read_terms(row["terms"]),
+        entry=row["entry_price"],
+        tick=row["tick_size"],
+        peak=row["peak"],
     )

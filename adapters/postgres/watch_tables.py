@@ -1,9 +1,11 @@
-"""Maps the tables of what listeners say: which of them live, and which stops they watch.
+"""Maps the tables of what listeners say: which of them live, which stops they watch, how high prices were.
 
-Both are UNLOGGED: nothing in them is true for longer than a minute. Functions of the owner's write them.
+The first two are UNLOGGED: nothing in them is true for longer than a minute. Functions of the owner's write
+all of them.
 """
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, String
@@ -36,3 +38,17 @@ class StopWatchRow(Base):
         ForeignKey("strategies.strategy_id", ondelete="CASCADE"), primary_key=True
     )
     watched_at: Mapped[datetime]
+
+
+class PeakRow(Base):
+    """The highest price that could act since a run's first fill, as a listener last said it."""
+
+    __tablename__ = "peaks"
+
+    strategy_id: Mapped[UUID] = mapped_column(
+        ForeignKey("strategies.strategy_id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
+    run_id: Mapped[str]
+    price: Mapped[Decimal]
+    written_at: Mapped[datetime]

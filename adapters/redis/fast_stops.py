@@ -19,9 +19,10 @@ ANSWER_SECONDS = 0.25
 # One call instead of a pipeline of XADD: the client takes 20 ms to pack and read a thousand of those, this 5.
 _PUT = """
 for i = 2, #ARGV do
-  local id, event, price, at, mac = string.match(ARGV[i], '^([^|]+)|([^|]+)|([^|]+)|([^|]+)|([^|]+)$')
+  local id, event, price, at, peak, mac =
+    string.match(ARGV[i], '^([^|]+)|([^|]+)|([^|]+)|([^|]+)|([^|]+)|([^|]+)$')
   redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
-    'strategy_id', id, 'event', event, 'price', price, 'at', at, 'mac', mac)
+    'strategy_id', id, 'event', event, 'price', price, 'at', at, 'peak', peak, 'mac', mac)
 end
 """
 

@@ -7,9 +7,11 @@ from functools import lru_cache
 from uuid import UUID
 
 QUEUE = "queue:orders"
-"""The stream of hit stops: each entry has `strategy_id`, `event`, which is `STOPLOSS`, the `price`, when the
-listener said so (`at`, epoch milliseconds), and its signature over the four (`mac`)."""
+"""The stream of hit triggers: each entry has `strategy_id`, `event`, which is `STOPLOSS` or `TARGET`, the
+`price`, when the listener said so (`at`, epoch milliseconds), the `peak` that a stop follows ("-" for none),
+and its signature over them (`mac`)."""
 STOPLOSS = "STOPLOSS"
+TARGET = "TARGET"
 WORKERS = "workers"
 """The group of the queue's readers."""
 WHOLE = "stopwatch:whole"

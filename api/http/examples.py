@@ -23,6 +23,10 @@ _TERMS = {
     "on_stop": "exit",
 }
 _HOLDING = _TERMS | {
+    "terms": {"stop": None, "target": None, "trail": None, "lock": []},
+    "stop_price": 3500,
+    "target_price": None,
+    "peak_price": None,
     "strategy_id": _STRATEGY,
     "status": "running",
     "phase": "holding",
@@ -101,7 +105,7 @@ _CHANNEL = {
     "channel_id": "5a0c7f2e-91b4-4d5f-8a57-6c1e2d3f4b50",
     "kind": "webhook",
     "shown": "hooks.example.com",
-    "tells": ["fill", "stop_loss", "missed", "order_failed", "login_needed", "emergency"],
+    "tells": ["fill", "stop_loss", "target", "missed", "order_failed", "login_needed", "emergency"],
     "created_at": "2026-11-29T20:10:00+05:30",
     "gone_at": None,
 }

@@ -9,9 +9,9 @@ from pydantic import Field, StrictStr, StringConstraints
 from api.http.bodies import RequestBody, ResponseBody
 
 LONGEST_ADDRESS = 500
-Told = Literal["fill", "stop_loss", "missed", "order_failed", "login_needed", "emergency"]
+Told = Literal["fill", "stop_loss", "target", "missed", "order_failed", "login_needed", "emergency"]
 """The events a channel can tell of: `domain.notification.CHOICES`."""
-Tells = Annotated[list[Told], Field(min_length=1, max_length=6)]
+Tells = Annotated[list[Told], Field(min_length=1, max_length=7)]
 
 
 class ChannelIn(RequestBody):

@@ -6,10 +6,12 @@ from decimal import Decimal
 from adapters.postgres.accounts import BrokerAccount
 from adapters.postgres.strategies import StrategyRecord
 from api.strategies.schemas import StrategyOut
+from api.strategies.terms_schema import terms_out
 from domain.broker_login import NO_QUOTES
 from domain.money import PAISA, decimal_text
 from domain.overdue import STANDS_AFTER, Step, next_step, still_due_words
 from domain.session import clock_text, exchange_time
+from domain.standing import Fills, standing
 from domain.strategy import Phase, Position, Status
 from domain.trigger import stop_at
 
@@ -24,6 +26,8 @@ def shown(
     """Return the answer. `last_price` is the run's own; `market_price` what else is known of the symbol."""
     strategy = record.strategy
     price = last_price if last_price is not None else market_price
+    fills = Fills(record.entry_price, record.peak, record.tick_size)
+    stands = standing(strategy.stop_loss, strategy.terms, fills)
     return StrategyOut(
         strategy_id=strategy.strategy_id,
         symbol=strategy.symbol,
@@ -32,6 +36,10 @@ def shown(
         buy_time=clock_text(strategy.buy_time),
         sell_time=clock_text(strategy.sell_time),
         stop_loss=strategy.stop_loss,
+        terms=terms_out(strategy.terms),
+        stop_price=stands.stop,
+        target_price=stands.target,
+        peak_price=record.peak,
         quantity=strategy.quantity,
         on_stop=strategy.on_stop,
         status=record.status,
@@ -103,7 +111,7 @@ def _account_warnings(record: StrategyRecord) -> list[str]:
 def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:
     stop_loss = record.strategy.stop_loss
     undecided = record.status is Status.CREATED or record.phase is Phase.WAITING
-    if not undecided or record.position is not Position.NONE or price is None:
+    if not undecided or record.position is not Position.NONE or price is None or stop_loss is None:
         return []
     if not stop_at(stop_loss).is_hit(price):
         return []

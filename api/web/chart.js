@@ -20,13 +20,17 @@ export class PriceChart {
     this.prices = this.chart.addLineSeries({
       color: this.colours.act, lineWidth: 2, priceLineVisible: false,
       // The stop must be in the picture, however far the price is from it.
-      autoscaleInfoProvider: (original) => this.#range(original(), strategy),
+      autoscaleInfoProvider: (original) => this.#range(original()),
     });
+    this.stop = strategy.stop_price;
     this.lines = {};
-    this.#line("stop", strategy.stop_loss, this.colours.bad);
+    this.#line("stop", strategy.stop_price, this.colours.bad);
   }
 
   add(strategy) {
+    this.stop = strategy.stop_price;
+    this.#line("stop", strategy.stop_price, this.colours.bad);
+    this.#line("target", strategy.target_price, this.colours.good);
     this.#line("entry", strategy.entry_price, this.colours.good);
     this.#line("exit", strategy.exit_price, this.colours.quiet);
     if (strategy.last_price === null) return;
@@ -45,7 +49,9 @@ export class PriceChart {
     else this.lines[title] = this.prices.createPriceLine({ title, price, color, lineWidth: 1, lineStyle: 2, axisLabelVisible: true });
   }
 
-  #range(range, { stop_loss: stop }) {
+  #range(range) {
+    const { stop } = this;
+    if (stop === null) return range;
     if (!range) return { priceRange: { minValue: stop * 0.99, maxValue: stop * 1.01 } };
     const { minValue, maxValue } = range.priceRange;
     return { priceRange: { minValue: Math.min(minValue, stop), maxValue: Math.max(maxValue, stop) } };

@@ -2,7 +2,7 @@
 
 import { get, pause } from "./client.js";
 import { fill, h } from "./dom.js";
-import { dayWord, named, nextMoment, rupees, sign, standing, until } from "./words.js";
+import { dayWord, named, nextMoment, rupees, sign, standing, stopWords, until } from "./words.js";
 
 const EVERY = 5000;
 
@@ -68,7 +68,7 @@ function card(strategy) {
   return h("li", { class: "card" }, h("a", { href: `#/s/${strategy.strategy_id}` },
     h("div", { class: "row" }, h("strong", {}, named(strategy)), h("span", { class: "chip" }, standing(strategy))),
     h("div", { class: "row quiet" },
-      h("span", { class: "number" }, `${strategy.buy_time}–${strategy.sell_time} · stop ${rupees(strategy.stop_loss)}`),
+      h("span", { class: "number" }, `${strategy.buy_time}–${strategy.sell_time} · stop ${stopWords(strategy)}`),
       strategy.pnl !== null ? h("span", { class: `number ${sign(strategy.pnl)}` }, rupees(strategy.pnl))
         : next ? h("span", { class: "number" }, `${next.what.toLowerCase()} ${dayWord(strategy.trading_day)}, in ${until(next.at) || "a moment"}`) : null)));
 }

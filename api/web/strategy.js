@@ -3,7 +3,7 @@
 import { call, follow, get, pause, post } from "./client.js";
 import { PriceChart } from "./chart.js";
 import { ask, fill, h, tell } from "./dom.js";
-import { clock, dayWord, isoDay, named, nextMoment, rupees, sign, standing, until } from "./words.js";
+import { clock, dayWord, isoDay, named, nextMoment, rupees, sign, standing, stopWords, targetWords, until } from "./words.js";
 
 const EVERY = 1000;
 
@@ -80,7 +80,8 @@ class Page {
     fill(warnings, ...one.warnings.map((text) => h("p", { class: "notice warn" }, text)));
     fill(facts, ...[
       ["Last price", rupees(one.last_price)],
-      ["Stop-loss", rupees(one.stop_loss)],
+      ["Stop-loss", stopWords(one)],
+      ...(targetWords(one) ? [["Target", targetWords(one)]] : []),
       ["Bought", one.filled_quantity ? `${one.filled_quantity} at ${rupees(one.entry_price)}` : "–"],
       ["Sold", one.exit_price !== null ? `at ${rupees(one.exit_price)}` : "–"],
       ["Profit before charges", rupees(one.pnl), sign(one.pnl)],
@@ -132,7 +133,7 @@ class Page {
   async start() {
     const when = await this.willBuy();
     const one = this.strategy;
-    const words = [`It buys ${one.quantity} ${one.symbol} ${when} at ${one.buy_time} and sells them at ${one.sell_time}, or at once when the price falls to ${rupees(one.stop_loss)}.`];
+    const words = [`It buys ${one.quantity} ${one.symbol} ${when} at ${one.buy_time} and sells them at ${one.sell_time}, or at once when the price falls to its stop (${stopWords(one)})${targetWords(one) && ` or rises to its target (${targetWords(one)})`}.`];
     if (await ask(`Start ${named(one)}?`, words, [["yes", "START"]])) {
       await this.send("/strategy/start", {}, (now) => (now.status === "running" ? `Started: buys ${dayWord(now.trading_day)} at ${clock(now.buy_at)}.` : ""));
     }

@@ -30,7 +30,7 @@ export function until(instant, now = Date.now()) {
 
 const PHASES = { waiting: "waiting to buy", entering: "buying", holding: "holding", exiting: "selling", done: "done" };
 const OUTCOMES = {
-  sold: "sold at its time", stop_loss: "sold, the stop was hit", stopped: "stopped", kept: "stopped, shares kept",
+  sold: "sold at its time", stop_loss: "sold, the stop was hit", target: "sold, the target was reached", stopped: "stopped", kept: "stopped, shares kept",
   missed: "the buy time was missed", skipped: "nothing was bought", order_failed: "the order failed",
   closed_outside: "sold or moved at the broker", rejected: "the broker rejected it", cancelled: "cancelled", terminated: "ended from outside",
 };
@@ -52,3 +52,17 @@ export function nextMoment(strategy) {
 
 export const named = (strategy) => `${strategy.symbol} ×${strategy.quantity}`;
 export const sign = (amount) => (amount > 0 ? "good" : amount < 0 ? "bad" : "");
+
+const far = (distance) => (distance.percent !== null ? `${distance.percent} %` : rupees(distance.points));
+
+/** Return where the stop stands, or from what it will be measured: "₹3,500.00", "1 % below the purchase". */
+export function stopWords(strategy) {
+  if (strategy.stop_price !== null) return rupees(strategy.stop_price);
+  return strategy.terms.stop ? `${far(strategy.terms.stop)} below the purchase` : "–";
+}
+
+/** The same of the target; empty where there is none. */
+export function targetWords(strategy) {
+  if (strategy.target_price !== null) return rupees(strategy.target_price);
+  return strategy.terms.target ? `${far(strategy.terms.target)} above the purchase` : "";
+}

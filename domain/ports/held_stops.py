@@ -1,7 +1,8 @@
 """The held stops, and when each was last named by a listener."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
@@ -13,6 +14,10 @@ class HeldStops(Protocol):
 
     async def name(self, strategy_ids: Collection[UUID]) -> None:
         """Say that the stops of these strategies are watched now; what is not held is left out."""
+        ...
+
+    async def raise_peaks(self, peaks: Mapping[UUID, Decimal]) -> None:
+        """Write how high the price of these strategies was since their fill; none is ever lowered."""
         ...
 
     async def unwatched(self, longer_than: timedelta) -> Sequence[HeldStop]:

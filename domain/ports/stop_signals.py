@@ -1,18 +1,16 @@
 """Signals of the listener to the runs."""
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
+from domain.run import PriceHit
+from domain.trigger import TriggerKind
 from domain.watched_strategy import WatchedStrategy
 
 
 class StopSignals(Protocol):
-    """Signals to a strategy's run: STOPLOSS, the durable path of a stop, and SOLD."""
+    """Signals to a strategy's run: STOPLOSS and TARGET, the durable path of a trigger, and SOLD."""
 
-    async def stop_loss(
-        self, watched: WatchedStrategy, price: Decimal, tick_at: datetime | None, seen_at: datetime
-    ) -> bool:
+    async def hit(self, watched: WatchedStrategy, kind: TriggerKind, hit: PriceHit) -> bool:
         """Signal the run; False when no such run is open. Raises `Unavailable` when Temporal is away."""
         ...
 

@@ -16,6 +16,7 @@ from domain.money import decimal_text
 from domain.ports import Clock
 from domain.session import clock_text, plan_day
 from domain.strategy import Strategy
+from domain.terms_texts import terms_words
 from services.audit_trail import audit
 from services.bounds import USUAL, too_many_strategies
 from services.errors import FieldError, Unauthorized
@@ -81,4 +82,4 @@ class StrategyCreation:
 def _terms(strategy: Strategy) -> str:
     times = f"{clock_text(strategy.buy_time)} to {clock_text(strategy.sell_time)}"
     what = f"{strategy.exchange}:{strategy.symbol} ×{strategy.quantity} {strategy.product.value}"
-    return f"{what}, {times}, stop_loss {decimal_text(strategy.stop_loss)}, on_stop {strategy.on_stop.value}"
+    return f"{what}, {times}, {terms_words(strategy, decimal_text)}, on_stop {strategy.on_stop.value}"

@@ -13,7 +13,9 @@ from domain.money import decimal_text, on_tick
 from domain.ports import Instruments
 from domain.session import TradingCalendar, check_times, clock_text
 from domain.strategy import OnStop, Product, Strategy
+from domain.terms import PLAIN, Terms
 from services.errors import FieldError, Invalid
+from services.strategies.terms_checks import wrong_terms
 
 SUGGESTIONS = 3
 PRODUCTS = {
@@ -37,6 +39,7 @@ class StrategyDraft:
     exchange: str | None
     product: Product | None
     on_stop: OnStop | None
+    terms: Terms = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +59,24 @@ class DraftChecks:
                 raise Invalid(errors) from None  # without the instrument list these are wrong already
             raise
         errors += _against(instrument, draft) if instrument else []
+        errors += wrong_terms(draft.stop_loss, draft.terms, instrument.tick_size if instrument else None)
         errors += _times(self.calendar, instrument, draft, now)
         if errors:
             raise Invalid(errors)
 
-    async def segment_to_buy(self, strategy: Strategy) -> Segment:
-        """Return where the symbol trades today, once the strategy still fits it: lots and series change.
+    async def listed_to_buy(self, strategy: Strategy) -> Instrument:
+        """Return its symbol as it trades today, once the strategy still fits it: lots and series change.
 
         Raises `Invalid`, as at its creation.
         """
         listed = await self._listed(strategy)
-        errors = _against(listed, _draft_of(strategy))
+        errors = [
+            *_against(listed, _draft_of(strategy)),
+            *wrong_terms(strategy.stop_loss, strategy.terms, listed.tick_size),
+        ]
         if errors:
             raise Invalid(errors)
-        return listed.segment
+        return listed
 
     async def segment_of(self, strategy: Strategy) -> Segment:
         """Return where the symbol trades today. Raises `Invalid`: it trades no more, or its line is wrong."""

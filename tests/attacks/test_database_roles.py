@@ -59,7 +59,9 @@ MAY = {
     "alembic_version": ("", "", ""),
     "listeners": ("", "", ""),
     "stop_watches": ("", "", ""),
+    "peaks": ("S", "S", ""),
     "watched": ("", "", "S"),
+    "watched_peaks": ("", "", "S"),
     "feed_logins": ("", "", "S"),
     "stops_due": ("", "S", ""),
     "stops_held": ("", "S", ""),
@@ -76,6 +78,7 @@ MAY_CALL = {
     "listener_beat": {"listener"},
     "listener_leaves": {"listener"},
     "stops_watched": {"listener"},
+    "peaks_seen": {"listener"},
     "longest_unwatched": {"api", "worker"},
 }
 

@@ -157,7 +157,7 @@ async def until_begun(house: TemporalDesk) -> None:
 
 async def test_a_forged_stop_loss_above_the_stop_sells_nothing(house: TemporalDesk) -> None:
     _, run = await holding(house)
-    stop = house.desk.strategy.stop_loss
+    stop = house.desk.strategy.stop_loss or Decimal(0)
     for odd in ({"price": str(stop + Decimal("0.05"))}, {"price": "NaN"}, {"price": 0}, {}, None, [1], "x"):
         await run.signal("STOPLOSS", odd)
     await run.signal("SOLD", {"sold": 10})

@@ -8,9 +8,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tests.chaos.plan import HERDS, KINDS, Day, Disturbance, Fault, Hand, Plan, fault_free, is_calm
+from tests.chaos.plan import (
+    HERDS,
+    Day,
+    Disturbance,
+    Fault,
+    Hand,
+    Plan,
+    fault_free,
+    is_calm,
+    planned_outcomes,
+)
 
-HELD = ("sell", "stop_loss", "stop_exit", "stop_keep", "two_stops", "cancel_exit", "cancel_keep")
+HELD = ("sell", "stop_loss", "target", "stop_exit", "stop_keep", "two_stops", "cancel_exit", "cancel_keep")
 """Kinds of days that hold shares for a while, by which others can reach for them."""
 SHARE = 0.75
 """Of the days of those kinds; herds are left alone. Of all days, more than a third."""
@@ -42,7 +52,7 @@ def with_hands(plan: Plan) -> Plan:
 
 def outcomes_of(day: Mapping[str, Any]) -> frozenset[str]:
     """Return the outcomes that a day may have when nothing else is in its way."""
-    planned = KINDS[day["kind"]][0]
+    planned = planned_outcomes(day["kind"])
     taken = any(hand["action"] in TAKES for hand in day.get("hands", ()))
     return planned | {"closed_outside"} if taken else planned
 

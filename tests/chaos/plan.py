@@ -9,6 +9,7 @@ from domain.failpoint import STEPS
 STOP_LOSS = 950
 CALM_PRICE = 1000
 CROSSED_PRICE = 940
+TARGET_PRICE = 1200
 
 # Kind of day → outcomes it has when nothing is in its way, and its share of all days.
 KINDS: dict[str, tuple[frozenset[str], int]] = {
@@ -25,6 +26,15 @@ KINDS: dict[str, tuple[frozenset[str], int]] = {
     "cancel_keep": (frozenset({"kept"}), 3),
     "crossed": (frozenset({"skipped"}), 5),
 }
+BY_TURNS: dict[str, frozenset[str]] = {"target": frozenset({"target"})}
+"""Kinds that others become by turns: without dice, so that a seed's plan is what it was."""
+TERMS: tuple[dict[str, object], ...] = (
+    {"stop_loss": STOP_LOSS},
+    {"stop": {"percent": 5}},
+    {"stop_loss": STOP_LOSS, "trail": {"by": {"points": 55}}},
+    {"stop": {"points": 50}, "lock": [{"after": {"points": 100}, "keep": {"points": 0}}]},
+)
+"""What days say of their stop, by turns: at `CROSSED_PRICE` each is hit, at `CALM_PRICE` none."""
 # Faults of the paper exchange at a placement: (count, delay). Delays stay inside the horizons of the run
 # (entry 20 s, exit 6 s), but for two that the books hide longer: an exit for up to 10 s, which must
 # not be sent again, and now and then an entry for up to 30 s, which the reconciler must adopt.
@@ -164,7 +174,21 @@ class Plan:
         made = _with_groups(dice, made)
         if days >= HERDS:
             made = tuple(_in_herd(day) if day.number % HERDS < HERD else day for day in made)
+        made = tuple(_with_target(day) for day in made)
         return cls(seed, lanes, made, _disturbances(dice, days, tuple(extras)))
+
+
+def planned_outcomes(kind: str) -> frozenset[str]:
+    """Return the outcomes that a kind of day has when nothing is in its way."""
+    return BY_TURNS[kind] if kind in BY_TURNS else KINDS[kind][0]
+
+
+def terms_of(day: Day) -> dict[str, object]:
+    """Return what a day's strategies say of their stop, and of a target."""
+    if day.kind == "crossed":
+        return TERMS[0]  # a stop that is measured from the fill bars no purchase
+    target = {"target": {"price": TARGET_PRICE} if day.number % 2 else {"percent": 15}}
+    return TERMS[day.number % len(TERMS)] | (target if day.kind == "target" else {})
 
 
 def fault_free(plan: Plan) -> frozenset[int]:
@@ -224,6 +248,11 @@ def _with_groups(dice: random.Random, days: tuple[Day, ...]) -> tuple[Day, ...]:
     return tuple(
         replace(day, group=dice.randint(*GROUP), twins=1) if day.number in grouped else day for day in days
     )
+
+
+def _with_target(day: Day) -> Day:
+    """Have every other day that is stopped out sell at a target instead."""
+    return replace(day, kind="target") if day.kind == "stop_loss" and day.number % 2 and not day.herd else day
 
 
 def _in_herd(day: Day) -> Day:

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from tests.chaos.other_hands import OtherHands
-from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, STOP_LOSS, Day, Fault, Hand
+from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, TARGET_PRICE, Day, Fault, Hand, terms_of
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
@@ -168,11 +168,10 @@ class Player:
                 "symbol": symbol,
                 "buy_time": buy_at.strftime("%H:%M:%S"),
                 "sell_time": sell_at.strftime("%H:%M:%S"),
-                "stop_loss": STOP_LOSS,
                 "quantity": day.quantity,
                 "product": day.product,
                 "on_stop": on_stop,
-            }
+            } | terms_of(day)
             key = uuid4().hex
             created = await self._create(words, key)
             assert created.status_code == httpx.codes.CREATED, f"{created.status_code} {created.text}"
@@ -198,6 +197,8 @@ class Player:
             await _until(buy_at.timestamp() + day.act_at)
         if day.kind == "stop_loss":
             await self._price(record, CROSSED_PRICE)
+        elif day.kind == "target":
+            await self._price(record, TARGET_PRICE)
         elif day.kind in ("stop_exit", "stop_waiting", "stop_entering"):
             await self._stop(record, strategy_id)
         elif day.kind in ("stop_keep", "keep_then_sell"):

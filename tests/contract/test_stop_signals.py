@@ -14,6 +14,8 @@ from temporalio.client import Client
 from adapters.process.clock import SystemClock
 from domain.errors import Unavailable
 from domain.ports import StopSignals
+from domain.run import PriceHit
+from domain.trigger import TriggerKind
 from domain.watched_strategy import WatchedStrategy
 from tests.fakes.feed import MemorySignals
 from tests.fakes.starts import a_start, id_of
@@ -99,7 +101,7 @@ class Subject:
     runs: Runs
 
     async def stop_loss(self, one: WatchedStrategy) -> bool:
-        return await self.signals.stop_loss(one, PRICE, None, datetime.now(UTC))
+        return await self.signals.hit(one, TriggerKind.STOP, PriceHit(PRICE, None, datetime.now(UTC)))
 
 
 @pytest.fixture
@@ -146,6 +148,6 @@ async def test_no_run_counts_as_ended_while_temporal_is_away(no_temporal: Client
     in_memory.away = True
     for signals in (in_memory, TemporalStopSignals(no_temporal)):
         with pytest.raises(Unavailable):
-            await signals.stop_loss(watched(), PRICE, None, datetime.now(UTC))
+            await signals.hit(watched(), TriggerKind.STOP, PriceHit(PRICE, None, datetime.now(UTC)))
         with pytest.raises(Unavailable):
             await signals.sold(watched())

@@ -225,7 +225,8 @@ def signed_hit(product: Product, strategy_id: str, price: str) -> dict[str, str]
     secret = product.home / "data" / "secrets" / "encryption_keys"
     signatures = StopSignatures(secret.read_text().strip())
     text = event_of(HitStop(UUID(strategy_id), Decimal(price), datetime.now(UTC)), signatures)
-    return dict(zip(("strategy_id", "event", "price", "at", "mac"), text.split(SEPARATOR), strict=True))
+    names = ("strategy_id", "event", "price", "at", "peak", "mac")
+    return dict(zip(names, text.split(SEPARATOR), strict=True))
 
 
 async def test_a_sale_that_another_source_asked_for_ends_the_run(product: Product, trader: Trader) -> None:

@@ -18,7 +18,8 @@ from domain.scheduled_order import (
     ScheduledOrder,
     StopSale,
 )
-from domain.trigger import stop_at
+from domain.standing import Fills
+from domain.terms import PLAIN, Terms
 from execution.scheduled_orders import ScheduledOrders
 from tests.fakes.house import MemoryOrderLog
 
@@ -32,8 +33,11 @@ class MemoryScheduledOrderLog:
     """Who holds which order, by the intent's tag."""
     beats: dict[str, datetime] = field(default_factory=dict)
     terms: dict[UUID, OrderTerms] = field(default_factory=dict)
-    stops: dict[UUID, Decimal] = field(default_factory=dict)
+    stops: dict[UUID, Decimal | None] = field(default_factory=dict)
     """The stop of each strategy, as its entry was armed with it."""
+    sentences: dict[UUID, Terms] = field(default_factory=dict)
+    """The terms of version 2, where a test says some."""
+    fills: dict[UUID, Fills] = field(default_factory=dict)
 
     async def arm(self, order: EnterOrder | ExitOrder, worker: str) -> ScheduledOrder | None:
         attempts = await self.log.leg(order.key)
@@ -100,7 +104,8 @@ class MemoryScheduledOrderLog:
         for row in mine:
             if (row.key.leg, row.attempt, row.status) == (Leg.EXIT, 1, OrderStatus.PLANNED):
                 order = ExitOrder(row.key, self.terms[strategy_id], bought, Reason.STOPLOSS, now)
-                return StopSale(order, row, stop_at(self.stops[strategy_id]))
+                terms, fills = self.sentences.get(strategy_id, PLAIN), self.fills.get(strategy_id, Fills())
+                return StopSale(order, row, self.stops[strategy_id], terms, fills)
         return None
 
 

@@ -11,6 +11,8 @@ from domain.errors import BrokerUnavailable, CacheUnavailable, StoreUnavailable,
 from domain.market_data import PriceReceiver
 from domain.ports import Clock, ListenerState
 from domain.quote import Quote
+from domain.run import PriceHit
+from domain.trigger import TriggerKind
 from domain.watched_strategy import WatchedStrategy
 
 
@@ -130,6 +132,8 @@ class Sent:
     run_id: str
     price: Decimal
     at: datetime
+    kind: TriggerKind = TriggerKind.STOP
+    peak: Decimal | None = None
 
 
 class MemorySignals:
@@ -146,9 +150,7 @@ class MemorySignals:
         self.most_on_the_way = 0
         self.takes = 0.0
 
-    async def stop_loss(
-        self, watched: WatchedStrategy, price: Decimal, tick_at: datetime | None, seen_at: datetime
-    ) -> bool:
+    async def hit(self, watched: WatchedStrategy, kind: TriggerKind, hit: PriceHit) -> bool:
         self.tried += 1
         self.on_the_way += 1
         self.most_on_the_way = max(self.most_on_the_way, self.on_the_way)
@@ -160,7 +162,9 @@ class MemorySignals:
             raise Unavailable("Temporal does not answer")
         if watched.run_id in self.ended:
             return False
-        self.sent.append(Sent(watched.strategy_id, watched.run_id, price, self._clock.now()))
+        self.sent.append(
+            Sent(watched.strategy_id, watched.run_id, hit.price, self._clock.now(), kind, hit.peak)
+        )
         return True
 
     async def sold(self, watched: WatchedStrategy) -> bool:

@@ -1,8 +1,9 @@
 """Held stops in memory, and when each was last named."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from domain.errors import StoreUnavailable
@@ -18,12 +19,18 @@ class MemoryHeldStops:
         self.held = {stop.strategy_id: stop for stop in held}
         self.away = False
         self.named: list[frozenset[UUID]] = []
+        self.peaks: dict[UUID, Decimal] = {}
 
     async def name(self, strategy_ids: Collection[UUID]) -> None:
         self._answer()
         self.named.append(frozenset(strategy_ids))
         for strategy_id in self.held.keys() & set(strategy_ids):
             self.held[strategy_id] = replace(self.held[strategy_id], watched_at=self._clock.now())
+
+    async def raise_peaks(self, peaks: Mapping[UUID, Decimal]) -> None:
+        self._answer()
+        for strategy_id, peak in peaks.items():
+            self.peaks[strategy_id] = max(peak, self.peaks.get(strategy_id, peak))
 
     async def unwatched(self, longer_than: timedelta) -> Sequence[HeldStop]:
         self._answer()

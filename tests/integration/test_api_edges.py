@@ -263,10 +263,13 @@ async def test_openapi_says_that_prices_are_numbers_and_bodies_are_closed(world:
     body = document["paths"]["/strategy/create"]["post"]["requestBody"]["content"]["application/json"][
         "schema"
     ]
-    assert body["properties"]["stop_loss"]["type"] == "number"
+    assert {"type": "number", "exclusiveMinimum": 0} in body["properties"]["stop_loss"]["anyOf"]
     assert body["additionalProperties"] is False
+    assert "$defs" not in str(body)
+    distance, _ = body["properties"]["stop"]["anyOf"]
+    assert (set(distance["properties"]), distance["additionalProperties"]) == ({"percent", "points"}, False)
     answer = document["components"]["schemas"]["StrategyOut"]["properties"]
-    assert answer["stop_loss"]["type"] == "number"
+    assert {"type": "number"} in answer["stop_loss"]["anyOf"]
     assert {"type": "number"} in answer["pnl"]["anyOf"]
 
 

@@ -16,6 +16,7 @@ from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
 from tests.planted.standing import STANDING_BUGS
 from tests.planted.tenants import TENANT_BUGS
+from tests.planted.triggers import TRIGGER_BUGS
 from tests.planted.users import USER_BUGS
 from tests.planted.watchers import WATCHER_BUGS
 from tests.planted.ways_out import WAYS_OUT_BUGS
@@ -40,5 +41,6 @@ BUGS: tuple[Bug, ...] = (
     *PEOPLE_BUGS,
     *PORT_BUGS,
     *STANDING_BUGS,
+    *TRIGGER_BUGS,
     *WORD_BUGS,
 )

@@ -29,10 +29,10 @@ DAY_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a low that its frame forgets",
-        "Of prices that came together the highest below the stop is judged, not the lowest.",
+        "Of prices that came together the last one is judged alone: the stop that was hit before is not.",
         "listener/price_table.py",
-        "        order = np.lexsort((raws, places))",
-        "        order = np.lexsort((-raws, places))",
+        "        for at, place in enumerate(places.tolist()):\n",
+        "        for at, place in list(enumerate(places.tolist()))[-1:]:\n",
         ("tests/unit/test_price_table.py",),
     ),
     Bug(

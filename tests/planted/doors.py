@@ -91,8 +91,8 @@ DOOR_BUGS: tuple[Bug, ...] = (
         "an unsigned event sells",
         "Whoever writes to Redis has anybody's shares sold.",
         "adapters/redis/stop_events.py",
-        '    if not signatures.is_signed(_joined(*words), event.get("mac", "")):\n',
-        '    if event.get("mac", "") and not signatures.is_signed(_joined(*words), event.get("mac", "")):\n',
+        '    if not signatures.is_signed(_signed(words, peak), event.get("mac", "")):\n',
+        '    if event.get("mac") and not signatures.is_signed(_signed(words, peak), event.get("mac", "")):\n',
         (QUEUE,),
     ),
     Bug(
@@ -106,9 +106,9 @@ DOOR_BUGS: tuple[Bug, ...] = (
     Bug(
         "the price of an event is not judged",
         "A listener that was taken over sells at any price.",
-        "execution/fast_exits.py",
-        "            if sale.stop.is_hit(hit[sale.strategy_id].price):\n",
-        "            if sale.stop.level:\n",
+        "domain/scheduled_order.py",
+        "trigger.kind is hit.kind and trigger.is_hit(hit.price)",
+        "trigger.kind is hit.kind",
         (QUEUE,),
     ),
     Bug(

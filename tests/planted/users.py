@@ -88,9 +88,9 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "START does not look at the list",
         "The lot has changed since the strategy was created: the order is refused at buy_time.",
-        "services/strategies/start.py",
-        "await self.drafts.segment_to_buy(strategy)",
-        "await self.drafts.segment_of(strategy)",
+        "services/strategies/draft.py",
+        "        errors = [\n            *_against(listed, _draft_of(strategy)),\n",
+        "        errors = [\n",
         (CREATION,),
     ),
 )

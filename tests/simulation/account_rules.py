@@ -23,7 +23,16 @@ OUTSIDE = frozenset({"by hand", "converted", "squared off"})
 WINDOW, FROZEN = 0.6, 2.6
 """Seconds from a reading of the account to the order; the latter where a worker stood still in between."""
 ENDS_WITHIN = 60.0
-FLAT = frozenset({Outcome.SOLD, Outcome.STOP_LOSS, Outcome.STOPPED, Outcome.CANCELLED, Outcome.TERMINATED})
+FLAT = frozenset(
+    {
+        Outcome.SOLD,
+        Outcome.STOP_LOSS,
+        Outcome.TARGET,
+        Outcome.STOPPED,
+        Outcome.CANCELLED,
+        Outcome.TERMINATED,
+    }
+)
 UNSEEN = ("late", "placed later", "lost")
 _AWAY = (
     "down",

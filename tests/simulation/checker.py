@@ -130,6 +130,8 @@ def the_outcome_is_true(day: Played) -> Iterator[str]:
         yield f"{bought} were bought, but it says {end.outcome}"
     if end.outcome is Outcome.STOP_LOSS and not _happened(day, "DIP", "FALL"):
         yield "it says stop_loss, but no price reached the stop"
+    if end.outcome is Outcome.TARGET and not _happened(day, "RISE"):
+        yield "it says target, but no price reached it"
     if end.outcome in (Outcome.STOPPED, Outcome.KEPT) and not _happened(day, "STOP"):
         yield f"it says {end.outcome}, but nobody stopped it"
     if end.outcome is Outcome.CANCELLED and not _happened(day, "CANCEL"):
@@ -195,8 +197,8 @@ def a_word_is_kept(day: Played) -> Iterator[str]:
     words = [(at, word) for at, word in day.events if word.startswith("STOP")]
     if not words or not all(word.endswith("keep") for _, word in words):
         return
-    if any(word in ("DIP", "FALL") and at <= words[0][0] for at, word in day.events):
-        return  # the stop-loss came first
+    if any(word in ("DIP", "FALL", "RISE") and at <= words[0][0] for at, word in day.events):
+        return  # the stop or the target came first
     first = next((e.at for e in _sales(day) if e.what == "sent"), None)
     if first is not None and first > words[0][0] + 3 and day.finished_at and words[0][0] < day.finished_at:
         yield f"asked to keep at {words[0][0]:.2f}, sold at {first:.2f}"

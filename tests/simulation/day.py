@@ -17,10 +17,12 @@ from activities.runs import RunActivities
 from activities.sessions import SessionActivities
 from domain import failpoint
 from domain.errors import CacheUnavailable, StoreUnavailable
-from domain.order import Attempt, OrderTerms
+from domain.order import Attempt, OrderTerms, Reason
 from domain.run import RUN_VERSION, Alarm, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Product, Strategy
+from domain.terms import Target, Terms
+from domain.trigger import TriggerKind
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.order_path import OrderPath
@@ -57,10 +59,11 @@ BEFORE = "before.day"
 """The point at which it is given what the day begins with: another product, shares of the user's own."""
 PATROLS = (BUY - 1, BUY + 0.45, BUY + 0.95, SELL - 1, SELL + 0.45, SELL + 0.95)
 """When the living look after what others hold; and after each death, once it is seen and as a lease ends."""
-STOP_LOSS = Decimal(3400)
+STOP_LOSS, TARGET = Decimal(3400), Decimal(3700)
 _ANSWERING = frozenset({"place", "log", "runs", "cache", "read", "cancel", "before"})
 """Points that ask what is to happen there: it is answered, and no event of the day."""
 HIT = {"price": "3400", "tick_at": None, "seen_at": None}
+REACHED = {"price": "3700"}
 GARBAGE: tuple[object, ...] = (
     None,
     "rubbish",
@@ -207,7 +210,8 @@ class _Day:
         }
         self.server = Server(self.loop, EPOCH, activities)
         self.strategy = Strategy(
-            UUID(int=1000), UUID(int=7), "TCS", time(9, 30, 20), time(9, 31, 20), STOP_LOSS, 10
+            *(UUID(int=1000), UUID(int=7), "TCS", time(9, 30, 20), time(9, 31, 20), STOP_LOSS, 10),
+            terms=Terms(target=Target(price=TARGET)),
         )
         for words in (fault.action for fault in self.faults if fault.point == BEFORE):
             self._given(words)
@@ -399,12 +403,18 @@ class _Day:
         if name == "FALL":
             self.exchange.price = STOP_LOSS
             self.crossed.append((self.now(), float("inf")))
-            self.loop.create_task(self._listen(), context=self.outside.copy())
+            self.loop.create_task(self._listen(HIT, TriggerKind.STOP), context=self.outside.copy())
+        if name == "RISE":
+            self.exchange.price = TARGET
+            self.loop.create_task(self._listen(REACHED, TriggerKind.TARGET), context=self.outside.copy())
         if self.result is None or self.result.done():
             return
         if name in ("DIP", "FALL"):
             self._signal(HIT)
-            self.hands.sell_at_stop()
+            self.hands.sell_at_once(Reason.STOPLOSS)
+        elif name == "RISE":
+            self._signal(REACHED, TriggerKind.TARGET)
+            self.hands.sell_at_once(Reason.TARGET)
         elif name == "GARBAGE":
             for message in GARBAGE:
                 self._signal(message)
@@ -414,9 +424,9 @@ class _Day:
             wish = {"on_stop": "keep"} if name.endswith("keep") else None
             self.loop.create_task(self._stop(wish), context=self.outside.copy())
 
-    def _signal(self, message: object) -> None:
+    def _signal(self, message: object, kind: TriggerKind = TriggerKind.STOP) -> None:
         try:
-            self.run.stop_loss(message)
+            (self.run.stop_loss if kind is TriggerKind.STOP else self.run.target)(message)
         except Exception as stuck:  # Temporal would try that workflow task again for ever
             self.broken = f"a signal handler raised {stuck!r}: the run is stuck"
 
@@ -427,12 +437,12 @@ class _Day:
         finally:
             self.server.handlers -= 1
 
-    async def _listen(self) -> None:
+    async def _listen(self, message: object, kind: TriggerKind) -> None:
         """The listener, as far as it counts here: level-triggered while shares are held."""
         while self.result is not None and not self.result.done():
             bought = any(row.filled_quantity for row in self.orders.rows.values() if row.key.leg == "entry")
             if bought and "exiting" not in self.runs.phases:
-                self._signal(HIT)
+                self._signal(message, kind)
             await asyncio.sleep(5)
 
 

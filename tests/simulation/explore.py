@@ -17,6 +17,7 @@ from tests.simulation.faults import Fault, actions_at, chosen_at, everything_at,
 ENDINGS: dict[str, tuple[Fault, ...]] = {
     "sell time": (),
     "stop-loss": (Fault("time.holding", 1, "FALL"),),
+    "target": (Fault("time.holding", 1, "RISE"),),
     "stop": (Fault("time.holding", 1, "STOP"),),
     "keep": (Fault("time.holding", 1, "STOP keep"),),
     "cancel": (Fault("time.holding", 1, "CANCEL"),),

@@ -26,7 +26,7 @@ class Fault:
 CRASH = ("crash",)
 FREEZES = ("freeze 1.5", "freeze 2.6", "freeze 30")
 """Shorter than a claim lasts; until just after the second worker has begun; long after it has ended."""
-EVENTS = ("DIP", "FALL", "STOP", "STOP keep", "CANCEL")
+EVENTS = ("DIP", "FALL", "RISE", "STOP", "STOP keep", "CANCEL")
 USER_HANDS = (
     *("HAND", "HAND 4", "HAND BUY 4", "HAND CONVERT", "HAND CONVERT 4", "HAND CONVERT BACK", "HAND CANCEL"),
     *("HAND LOGIN 3", "HAND LOGIN 40", "HAND SWITCH 10"),

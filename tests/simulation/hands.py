@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
 
-from domain.order import OrderTerms
+from domain.order import OrderTerms, Reason
 from domain.ports import Clock
 from domain.run import Armed, EnterOrder, ExitOrder
 from domain.scheduled_order import GONE_AFTER, LEASE, ScheduledOrder, StopSale
@@ -86,12 +86,12 @@ class Hands:
             for held in self.orders.orphans(worker, self._is_dead, self.stage.store_now()):
                 self._take(worker, held)
 
-    def sell_at_stop(self) -> None:
-        """Let the worker that is alive hear of the stop ahead of the run."""
+    def sell_at_once(self, reason: Reason) -> None:
+        """Let the worker that is alive hear of a stop or a target ahead of the run."""
         worker = self.stage.server.worker
         if not self.stage.store_is_down() and not self._is_dead(worker):
             leaving, terms = self.stage.is_leaving(), self.stage.terms()
-            for held in self.orders.at_their_stop(self.clock.now(), leaving, terms):
+            for held in self.orders.at_their_price(self.clock.now(), leaving, terms, reason):
                 self._take(worker, held)
 
     def _take(self, worker: Worker, held: ScheduledOrder) -> None:

@@ -111,7 +111,9 @@ class Orders(MemoryOrderLog):
                 found.append(ScheduledOrder(order, row))
         return found
 
-    def at_their_stop(self, now: datetime, leaving: bool, terms: OrderTerms) -> list[ScheduledOrder]:
+    def at_their_price(
+        self, now: datetime, leaving: bool, terms: OrderTerms, reason: Reason
+    ) -> list[ScheduledOrder]:
         """Return the sale that may leave ahead of its run, by the terms of its START."""
         entries = [row for row in self.rows.values() if row.key.leg is Leg.ENTRY]
         sales = [row for row in self.rows.values() if row.key.leg is Leg.EXIT and row.attempt == 1]
@@ -119,7 +121,7 @@ class Orders(MemoryOrderLog):
         if self.table.closed or leaving or not bought or not all(row.over for row in entries):
             return []
         return [
-            ScheduledOrder(ExitOrder(row.key, terms, bought, Reason.STOPLOSS, now), row)
+            ScheduledOrder(ExitOrder(row.key, terms, bought, reason, now), row)
             for row in sales
             if row.status is OrderStatus.PLANNED
         ]

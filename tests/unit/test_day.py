@@ -9,17 +9,19 @@ import pytest
 
 from domain.day import Day
 from domain.errors import IllegalMove
-from domain.messages import read_stop, read_stop_loss
+from domain.messages import read_hit, read_stop
 from domain.order import Reason
-from domain.run import Activation, Entered, Exited, StartRun, StopLossHit
+from domain.run import Activation, Entered, Exited, PriceHit, StartRun
 from domain.run_texts import day_in_brief, summary
 from domain.session import DayPlan
 from domain.strategy import Move, OnStop, Outcome, Phase, Position, Strategy, next_phase
+from domain.terms import Distance, Target, Terms, Trail, Unit
+from domain.trigger import TriggerKind
 
 BUY_AT = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 STRATEGY = Strategy(UUID(int=1), UUID(int=2), "TCS", time(9, 30), time(15, 0), Decimal(3400), 10)
 PLAN = DayPlan(date(2026, 11, 23), BUY_AT, BUY_AT + timedelta(hours=5), BUY_AT, BUY_AT + timedelta(hours=6))
-HIT = StopLossHit(Decimal("3399.95"))
+HIT = PriceHit(Decimal("3399.95"))
 
 
 def day(on_stop: OnStop = OnStop.EXIT, *, sell_only: bool = False) -> Day:
@@ -86,13 +88,13 @@ def test_stop_loss_is_ignored_before_the_entry_is_due() -> None:
 
 
 def test_stop_loss_above_the_stop_is_ignored() -> None:
-    assert not holding().hit(StopLossHit(Decimal("3400.05")), entry_is_due=True)
+    assert not holding().hit(PriceHit(Decimal("3400.05")), entry_is_due=True)
 
 
 def test_first_stop_loss_is_remembered() -> None:
     held = holding()
     held.hit(HIT, entry_is_due=True)
-    held.hit(StopLossHit(Decimal(3000)), entry_is_due=True)
+    held.hit(PriceHit(Decimal(3000)), entry_is_due=True)
     assert held.stop_loss == HIT
 
 
@@ -184,7 +186,7 @@ def test_summary_reads_in_the_operators_list() -> None:
     ],
 )
 def test_stop_loss_message_is_read_tolerantly(message: object, price: Decimal | None) -> None:
-    hit = read_stop_loss(message)
+    hit = read_hit(message)
     assert (hit.price if hit else None) == price
 
 
@@ -194,3 +196,68 @@ def test_stop_loss_message_is_read_tolerantly(message: object, price: Decimal | 
 )
 def test_stop_message_is_read_tolerantly(message: object, on_stop: OnStop | None) -> None:
     assert read_stop(message) is on_stop
+
+
+MEASURED = Terms(
+    stop=Distance(Decimal(1), Unit.PERCENT),
+    target=Target(distance=Distance(Decimal(2), Unit.PERCENT)),
+    trail=Trail(by=Distance(Decimal(20), Unit.POINTS)),
+)
+
+
+def measured(*, entered: bool = True) -> Day:
+    """Return a day that holds what it bought at 3500, stop and target measured from that; or is buying."""
+    strategy = replace(STRATEGY, stop_loss=None, terms=MEASURED)
+    held = Day(StartRun(UUID(int=3), strategy, replace(PLAN, tick=Decimal("0.05"))))
+    held.activated(Activation(1))
+    held.move(Move.BUY_DUE)
+    if entered:
+        held.entered(Entered(10, Decimal(3500)))
+        held.move(Move.BOUGHT)
+    return held
+
+
+@pytest.mark.parametrize(
+    ("kind", "price", "peak", "taken"),
+    [
+        (TriggerKind.STOP, "3465", None, True),
+        (TriggerKind.STOP, "3465.05", None, False),
+        (TriggerKind.STOP, "3500", "3520", True),
+        (TriggerKind.STOP, "3500.05", "3520", False),
+        (TriggerKind.TARGET, "3570", None, True),
+        (TriggerKind.TARGET, "3569.95", "3569.95", False),
+        (TriggerKind.TARGET, "3000", None, False),
+    ],
+)
+def test_a_signal_is_judged_by_where_the_trigger_stands(
+    kind: TriggerKind, price: str, peak: str | None, taken: bool
+) -> None:
+    held = measured()
+    hit = PriceHit(Decimal(price), peak=Decimal(peak) if peak else None)
+    assert held.hit(hit, kind, entry_is_due=True) is taken
+    expected = Reason.STOPLOSS if kind is TriggerKind.STOP else Reason.TARGET
+    assert held.exit_reason is (expected if taken else None)
+
+
+def test_of_a_stop_and_a_target_the_stop_is_the_reason() -> None:
+    held = measured()
+    held.hit(PriceHit(Decimal(3600)), TriggerKind.TARGET, entry_is_due=True)
+    held.hit(PriceHit(Decimal(3400)), TriggerKind.STOP, entry_is_due=True)
+    assert held.exit_reason is Reason.STOPLOSS
+
+
+def test_a_target_says_so_at_the_end() -> None:
+    held = measured()
+    held.hit(PriceHit(Decimal(3571)), TriggerKind.TARGET, entry_is_due=True)
+    end = sold(held, Reason.TARGET).conclude()
+    assert end.outcome is Outcome.TARGET
+    assert end.detail.startswith("the price was 3571.00, at or above the target 3570.00; sold 10 TCS")
+
+
+def test_a_trigger_that_is_measured_is_believed_before_the_run_has_heard_of_the_fill() -> None:
+    assert measured(entered=False).hit(PriceHit(Decimal(3470)), entry_is_due=True)
+    assert not measured(entered=False).hit(PriceHit(Decimal(3470)), entry_is_due=False)
+
+
+def test_a_target_is_nothing_to_a_strategy_without_one() -> None:
+    assert not holding().hit(PriceHit(Decimal(9000)), TriggerKind.TARGET, entry_is_due=True)

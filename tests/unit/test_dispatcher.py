@@ -20,7 +20,7 @@ from tests.fakes.watch_list import watched
 
 
 def _crossing(one: WatchedStrategy, price: Decimal, clock: Clock) -> Crossing:
-    return Crossing(one, one.triggers[0], price, None, clock.now())
+    return Crossing(one, one.measured.at(None).triggers[0], price, None, clock.now())
 
 
 @dataclass
@@ -202,11 +202,11 @@ async def test_put_that_never_answers_delays_no_signal_for_longer_than_a_second(
 class BrokenSignals(MemorySignals):
     """Raises what nobody expects, once."""
 
-    async def stop_loss(self, *words: object) -> bool:
+    async def hit(self, *words: object) -> bool:
         if not self.tried:
             self.tried += 1
             raise ZeroDivisionError
-        return await super().stop_loss(*words)  # type: ignore[arg-type]
+        return await super().hit(*words)  # type: ignore[arg-type]
 
 
 async def test_unexpected_failure_of_one_signal_loses_neither_it_nor_the_others() -> None:
@@ -225,11 +225,11 @@ async def test_unexpected_failure_of_one_signal_loses_neither_it_nor_the_others(
 class HangingSignals(MemorySignals):
     """Never answers while `away`."""
 
-    async def stop_loss(self, *words: object) -> bool:
+    async def hit(self, *words: object) -> bool:
         if self.away:
             self.tried += 1
             await asyncio.Event().wait()
-        return await super().stop_loss(*words)  # type: ignore[arg-type]
+        return await super().hit(*words)  # type: ignore[arg-type]
 
 
 async def test_signal_that_hangs_is_given_up_and_sent_again() -> None:

@@ -39,7 +39,7 @@ class Plain:
     last: dict[str, Tick] = field(default_factory=dict)
 
     def take(self, ticks: Sequence[Tick]) -> tuple[set[str], dict[str, Decimal]]:
-        doubtful, low = set(), dict[str, Decimal]()
+        doubtful, first = set(), dict[str, Decimal]()
         listed = {token: name for name, token in NAMES.items()}
         for tick in ticks:
             name = listed.get(tick.token)
@@ -52,8 +52,8 @@ class Plain:
             self.last[name] = tick
             stop = self.stops.get(name)
             if stop is not None and stop_at(stop).is_hit(tick.price):
-                low[name] = min(tick.price, low.get(name, tick.price))
-        return doubtful, low
+                first.setdefault(name, tick.price)
+        return doubtful, first
 
 
 @given(
@@ -77,9 +77,9 @@ def test_table_agrees_with_looking_at_every_tick(
         for name, stop in waiting.items():  # what fired in the last frame is armed again
             triggers.arm(held(name, stop))
         anomalies = table.take(Ticks.of(came), seen_at)
-        doubtful, low = plain.take(came)
+        doubtful, first = plain.take(came)
         assert set(anomalies.doubtful) == doubtful
-        assert {one.watched.instrument: one.price for one in anomalies.crossings} == low
+        assert {one.watched.instrument: one.price for one in anomalies.crossings} == first
         assert all(one.seen_at == seen_at for one in anomalies.crossings)
         for one in anomalies.crossings:
             triggers.disarm(one.watched.strategy_id)
@@ -104,13 +104,13 @@ def open_table(triggers: TriggerIndex, *names: str) -> PriceTable:
     return table
 
 
-def test_low_that_recovered_in_the_same_frame_is_told_and_the_newest_price_is_kept() -> None:
+def test_a_stop_that_was_hit_within_a_frame_that_recovered_is_told_and_the_newest_price_is_kept() -> None:
     triggers = TriggerIndex()
     table = open_table(triggers, "NSE:TCS")
     triggers.arm(held("NSE:TCS", Decimal(3500)))
-    came = [Tick(257, Decimal(text)) for text in ("3600", "3490", "3480.05", "3495", "3610")]
+    came = [Tick(257, Decimal(text)) for text in ("3600", "3490", "3480.05", "3510", "3610")]
     (crossing,) = table.take(Ticks.of(came), NOW).crossings
-    assert (crossing.watched.instrument, crossing.price) == ("NSE:TCS", Decimal("3480.05"))
+    assert (crossing.watched.instrument, crossing.price) == ("NSE:TCS", Decimal("3490"))
     last = table.last("NSE:TCS")
     assert last is not None
     assert last.price == 3610

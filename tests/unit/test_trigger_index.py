@@ -87,7 +87,7 @@ def test_each_stop_fires_once_and_counts_as_crossed_for_as_long_as_it_is_armed(
     for price in falls:
         for instrument in NAMES:
             stops = {one: stop for one, (name, stop) in waiting.items() if name == instrument}
-            assert index.highest(instrument) == max(stops.values(), default=None)
+            assert index.bounds(instrument).stop == max(stops.values(), default=None)
             hit = {one for one, stop in stops.items() if stop_at(stop).is_hit(price)}
             assert set(fire(index, instrument, price)) == hit
             waiting = {one: place for one, place in waiting.items() if one not in hit}
@@ -108,7 +108,7 @@ def test_stop_that_fired_and_is_moved_waits_again() -> None:
     assert fire(index, "NSE:TCS", Decimal(3490)) == [one.strategy_id]
     assert fire(index, "NSE:TCS", Decimal(3480)) == []
     index.arm(replace(one, stop_loss=Decimal(3400)))
-    assert index.highest("NSE:TCS") == Decimal(3400)
+    assert index.bounds("NSE:TCS").stop == Decimal(3400)
     assert fire(index, "NSE:TCS", Decimal(3390)) == [one.strategy_id]
 
 

@@ -1,0 +1,214 @@
+"""Defines the terms of version 2 in requests and answers: where stop and target stand, and how they move."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from api.http.bodies import RequestBody, ResponseBody
+from api.http.fields import Money, Price
+from domain.terms import HUNDRED, RUNGS, Distance, Rung, Target, Terms, Trail, Unit
+
+_STORED = Decimal("0.000001")
+
+
+def _percent(value: object) -> Decimal:
+    return _percent_from(value, above=True)
+
+
+def _keep_percent(value: object) -> Decimal:
+    return _percent_from(value, above=False)
+
+
+def _percent_from(value: object, *, above: bool) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise PydanticCustomError("not_a_number", "must be a number, such as 1.5")
+    given = Decimal(value)
+    percent = given.quantize(_STORED, ROUND_HALF_EVEN) if abs(given) < HUNDRED else HUNDRED
+    if percent >= HUNDRED or percent < 0 or (above and percent == 0):
+        raise PydanticCustomError(
+            "out_of_range", f"must be {'above' if above else 'at least'} 0 and below 100"
+        )
+    return percent
+
+
+def _keep_points(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= 10_000_000:
+        raise PydanticCustomError("out_of_range", "must be a number of rupees a share, 0 or more")
+    return Decimal(value).quantize(_STORED, ROUND_HALF_EVEN)
+
+
+Percent = Annotated[
+    Decimal,
+    BeforeValidator(_percent),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100}),
+]
+_KeepPercent = Annotated[
+    Decimal,
+    BeforeValidator(_keep_percent),
+    WithJsonSchema({"type": "number", "minimum": 0, "exclusiveMaximum": 100}),
+]
+_KeepPoints = Annotated[
+    Decimal, BeforeValidator(_keep_points), WithJsonSchema({"type": "number", "minimum": 0})
+]
+
+
+def _one_of(**given: object) -> None:
+    if sum(value is not None for value in given.values()) != 1:
+        raise PydanticCustomError("not_exactly_one", f"must have exactly one of {', '.join(given)}")
+
+
+def _read(percent: Decimal | None, points: Decimal | None) -> Distance:
+    if percent is not None:
+        return Distance(percent, Unit.PERCENT)
+    if points is not None:
+        return Distance(points, Unit.POINTS)
+    raise ValueError("a distance of nothing was let through")
+
+
+class DistanceIn(RequestBody):
+    """Percent of the entry's average price, or points (rupees a share): exactly one of the two."""
+
+    percent: Percent | None = None
+    points: Price | None = None
+
+    @model_validator(mode="after")
+    def exactly_one(self) -> Self:
+        _one_of(percent=self.percent, points=self.points)
+        return self
+
+    def read(self) -> Distance:
+        return _read(self.percent, self.points)
+
+
+class KeepIn(RequestBody):
+    """The same; 0 is the entry's price."""
+
+    percent: _KeepPercent | None = None
+    points: _KeepPoints | None = None
+
+    @model_validator(mode="after")
+    def exactly_one(self) -> Self:
+        _one_of(percent=self.percent, points=self.points)
+        return self
+
+    def read(self) -> Distance:
+        return _read(self.percent, self.points)
+
+
+class TargetIn(RequestBody):
+    """A price, or a distance above the entry: exactly one of the three."""
+
+    price: Price | None = None
+    percent: Percent | None = None
+    points: Price | None = None
+
+    @model_validator(mode="after")
+    def exactly_one(self) -> Self:
+        _one_of(price=self.price, percent=self.percent, points=self.points)
+        return self
+
+    def read(self) -> Target:
+        return Target(self.price, None if self.price is not None else _read(self.percent, self.points))
+
+
+class TrailIn(RequestBody):
+    """`by` below the peak once that is `after` above the entry; with `every`, by steps."""
+
+    by: DistanceIn
+    after: DistanceIn | None = None
+    every: DistanceIn | None = None
+
+    def read(self) -> Trail:
+        after = None if self.after is None else self.after.read()
+        return Trail(self.by.read(), after, None if self.every is None else self.every.read())
+
+
+class RungIn(RequestBody):
+    """Once the peak is `after` above the entry, the stop is at least `keep` above it."""
+
+    after: DistanceIn
+    keep: KeepIn
+
+    def read(self) -> Rung:
+        return Rung(self.after.read(), self.keep.read())
+
+
+Lock = Annotated[list[RungIn], Field(min_length=1, max_length=RUNGS)]
+
+
+class TermsIn(RequestBody):
+    """What may be said beside the five fields; `stop` takes the place of `stop_loss`."""
+
+    stop: DistanceIn | None = None
+    target: TargetIn | None = None
+    trail: TrailIn | None = None
+    lock: Lock | None = None
+
+
+TERMS_FIELDS = tuple(TermsIn.model_fields)
+
+
+def read_terms_of(asked: Any) -> Terms:
+    """Return the terms of a body whose fields are well-formed; None or absent says nothing."""
+    stop, target, trail, lock = (getattr(asked, name, None) for name in TERMS_FIELDS)
+    return Terms(
+        stop.read() if stop else None,
+        target.read() if target else None,
+        trail.read() if trail else None,
+        tuple(rung.read() for rung in lock or ()),
+    )
+
+
+class DistanceOut(ResponseBody):
+    percent: Money | None = None
+    points: Money | None = None
+
+
+class TargetOut(DistanceOut):
+    price: Money | None = None
+
+
+class TrailOut(ResponseBody):
+    by: DistanceOut
+    after: DistanceOut | None
+    every: DistanceOut | None
+
+
+class RungOut(ResponseBody):
+    after: DistanceOut
+    keep: DistanceOut
+
+
+class TermsOut(ResponseBody):
+    """The terms as they were given; null where nothing was said."""
+
+    stop: DistanceOut | None
+    target: TargetOut | None
+    trail: TrailOut | None
+    lock: list[RungOut]
+
+
+def terms_out(terms: Terms) -> TermsOut:
+    """Return the answer's terms."""
+    target, trail = terms.target, terms.trail
+    return TermsOut(
+        stop=_distance(terms.stop),
+        target=target and TargetOut(price=target.price, **_words(target.distance)),
+        trail=trail
+        and TrailOut(by=_given(trail.by), after=_distance(trail.after), every=_distance(trail.every)),
+        lock=[RungOut(after=_given(rung.after), keep=_given(rung.keep)) for rung in terms.lock],
+    )
+
+
+def _words(distance: Distance | None) -> dict[str, Decimal]:
+    return {} if distance is None else {distance.unit.value: distance.amount}
+
+
+def _given(distance: Distance) -> DistanceOut:
+    return DistanceOut(**_words(distance))
+
+
+def _distance(distance: Distance | None) -> DistanceOut | None:
+    return None if distance is None else _given(distance)

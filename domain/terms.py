@@ -1,0 +1,81 @@
+"""Holds what a strategy may say beside its five fields: where stop and target stand, and how they move.
+
+Version 2 of the terms. All of it is optional; without it the strategy is as it was, with a stop at one price.
+Percents are of the entry's average price, points are rupees a share.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+HUNDRED = Decimal(100)
+RUNGS = 10
+"""Rungs of a lock at the most."""
+
+
+class Unit(StrEnum):
+    """What a distance is measured in."""
+
+    PERCENT = "percent"
+    POINTS = "points"
+    """Rupees a share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """So many percent of the entry's price, or so many points."""
+
+    amount: Decimal
+    unit: Unit
+
+    def of(self, entry: Decimal) -> Decimal:
+        """Return it in rupees a share, for an entry at this price."""
+        return self.amount if self.unit is Unit.POINTS else entry * self.amount / HUNDRED
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Sell at this price or above it, or so far above the entry; exactly one of the two."""
+
+    price: Decimal | None = None
+    distance: Distance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """A stop that rises with the highest price since the fill, the peak.
+
+    It begins once the peak is `after` above the entry. Without `every` the stop is at least `by` below the
+    peak; with it the stop rises by `by` for each full `every` that the peak is above the entry.
+    """
+
+    by: Distance
+    after: Distance | None = None
+    every: Distance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Once the peak is `after` above the entry, the stop is at least `keep` above it."""
+
+    after: Distance
+    keep: Distance
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of version 2. `stop`: where the stop is measured from the fill, in place of a price."""
+
+    stop: Distance | None = None
+    target: Target | None = None
+    trail: Trail | None = None
+    lock: tuple[Rung, ...] = ()
+
+    @property
+    def moves(self) -> bool:
+        """Tell whether the stop depends on the peak."""
+        return self.trail is not None or bool(self.lock)
+
+
+PLAIN = Terms()
+"""A strategy of the five fields alone."""

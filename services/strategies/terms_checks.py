@@ -1,0 +1,72 @@
+"""Names what is wrong with terms that are well-formed each for itself, with what would be right."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import pairwise
+
+from domain.money import decimal_text, on_tick
+from domain.terms import Distance, Rung, Terms, Unit
+from domain.terms_texts import distance_words
+from services.errors import FieldError
+
+
+def wrong_terms(stop_loss: Decimal | None, terms: Terms, tick: Decimal | None) -> Iterator[FieldError]:
+    """Yield what cannot be together. `tick`: the symbol's price step, None where the symbol is not known."""
+    if stop_loss is not None and terms.stop is not None:
+        words = "give stop_loss (a price) or stop (measured from the fill), not both"
+        yield FieldError("stop", "two_stops", words)
+    yield from _wrong_target(stop_loss, terms, tick)
+    yield from _below_a_tick(terms, tick)
+    yield from _wrong_rungs(terms.lock)
+
+
+def _wrong_target(stop_loss: Decimal | None, terms: Terms, tick: Decimal | None) -> Iterator[FieldError]:
+    price = terms.target.price if terms.target is not None else None
+    if price is None:
+        return
+    if stop_loss is not None and price <= stop_loss:
+        words = f"must be above the stop_loss, {decimal_text(stop_loss)}"
+        yield FieldError("target", "target_below_stop", words)
+    if tick is not None and not on_tick(price, tick):
+        below = price // tick * tick
+        near = " or ".join(decimal_text(at) for at in (below, below + tick) if at > 0)
+        yield FieldError(
+            "target", "off_tick", f"must be a multiple of the tick, {decimal_text(tick)}: {near}"
+        )
+
+
+def _below_a_tick(terms: Terms, tick: Decimal | None) -> Iterator[FieldError]:
+    """Name distances in points that no price can move by."""
+    if tick is None:
+        return
+    trail, target = terms.trail, terms.target
+    measured = [("stop", "", terms.stop), ("target", "", target.distance if target is not None else None)]
+    if trail is not None:
+        measured += [("trail", "by ", trail.by), ("trail", "every ", trail.every)]
+    for field, name, distance in measured:
+        if distance is not None and distance.unit is Unit.POINTS and distance.amount < tick:
+            words = f"{name}must be at least the symbol's tick, {decimal_text(tick)} points"
+            yield FieldError(field, "below_a_tick", words)
+
+
+def _wrong_rungs(lock: tuple[Rung, ...]) -> Iterator[FieldError]:
+    for rung in lock:
+        if _is_less(rung.after, rung.keep):
+            words = f"keep must be less than after, {distance_words(rung.after)}: the stop is below the price"
+            yield FieldError("lock", "keep_above_after", words)
+    for lower, higher in pairwise(lock):
+        if not _is_less(lower.after, higher.after) and _comparable(lower.after, higher.after):
+            words = (
+                f"rungs must rise: {distance_words(higher.after)} comes before {distance_words(lower.after)}"
+            )
+            yield FieldError("lock", "rungs_out_of_order", words)
+
+
+def _comparable(one: Distance, other: Distance) -> bool:
+    """Tell whether they can be compared before the fill: percent and points cannot."""
+    return one.unit is other.unit
+
+
+def _is_less(one: Distance, other: Distance) -> bool:
+    """Tell whether it is less for certain."""
+    return _comparable(one, other) and one.amount < other.amount

@@ -63,7 +63,7 @@ def create_app(deps: Dependencies) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=deps.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
             expose_headers=["X-Request-Id", "Retry-After"],
         )

@@ -27,6 +27,7 @@ from services.notifications.channels import NotificationChannels
 from services.ports import BrokerLogins, KiteLogins, Runs
 from services.strategies.creation import StrategyCreation
 from services.strategies.draft import DraftChecks
+from services.strategies.edit import StrategyEdit
 from services.strategies.start import StrategyStart
 from services.strategies.stop import StrategyStop
 
@@ -104,6 +105,10 @@ class Dependencies:
     @property
     def creation(self) -> StrategyCreation:
         return StrategyCreation(self.store, self._drafts, self.clock, self.bounds.strategies)
+
+    @property
+    def editor(self) -> StrategyEdit:
+        return StrategyEdit(self.store, self._drafts, self.clock)
 
     @property
     def starter(self) -> StrategyStart:

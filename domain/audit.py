@@ -76,6 +76,7 @@ class Action(StrEnum):
     BROKER_LOGIN = "broker_login"
     BROKER_FORGET = "broker_forget"
     STRATEGY_CREATE = "strategy_create"
+    STRATEGY_EDIT = "strategy_edit"
     STRATEGY_START = "strategy_start"
     STRATEGY_STOP = "strategy_stop"
     STRATEGY_DELETE = "strategy_delete"

@@ -31,9 +31,10 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE, DELETE ON logins, sessions, broker_keys",
         "SELECT, INSERT, UPDATE, DELETE ON second_factors, recovery_codes",
         "SELECT, INSERT, DELETE ON ended_logins",
-        # The one column it may update carries nothing: without it Postgres would refuse it the row lock
-        # under which it decides whether a strategy may be deleted.
-        "SELECT, DELETE, UPDATE (updated_at) ON strategies",
+        # The terms of one that neither runs nor holds (`row_security`), and nothing of a run. Who may update
+        # a column may lock the row as well: under that lock it is decided whether it may be deleted.
+        "SELECT, DELETE, UPDATE (symbol, exchange, product, buy_time, sell_time, stop_loss, quantity, "
+        "on_stop, terms, warnings, updated_at) ON strategies",
         # Its terms, and nothing of a run: what is created neither runs nor holds.
         "INSERT (strategy_id, user_id, symbol, exchange, product, buy_time, sell_time, stop_loss, quantity, "
         "on_stop, terms, warnings) ON strategies",

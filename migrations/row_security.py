@@ -5,7 +5,7 @@ Every table that belongs to users has row-level security, forced. Without a poli
 - the API's sees the rows of the user it names for one transaction (`app.user_id`); and, before the user is
   known, the one account of an e-mail it names (`app.email`), the one login of a refresh token and the one
   link of a mailed token it names (`app.token`). A query without a user sees nothing, not everything. It
-  deletes neither a strategy that runs or holds shares nor a user who has one;
+  deletes neither a strategy that runs or holds shares nor a user who has one, and changes no such strategy;
 - the worker's sees all: a run, a scheduled order and the reconciler act for all users;
 - the listener's has views of its own and no policy; the schema's owner, whose views they are, sees all.
 
@@ -50,10 +50,14 @@ _HOLDS = "status = 'running' OR (position = 'bought' AND NOT kept)"
 _OF_USER = "strategies.user_id = users.user_id"
 _HAS_SUCH = f"EXISTS (SELECT FROM strategies WHERE {_OF_USER} AND ({_HOLDS}))"  # nosec B608
 _BY_STATE = {
-    "strategies": {"remove": f"FOR DELETE USING ({_ME} AND NOT ({_HOLDS}))"},
+    "strategies": {
+        "remove": f"FOR DELETE USING ({_ME} AND NOT ({_HOLDS}))",
+        # A row may be locked in any state: what is checked is how it is written, with a state of the run's.
+        "change": f"FOR UPDATE USING ({_ME}) WITH CHECK ({_ME} AND NOT ({_HOLDS}))",
+    },
     "users": {"remove": f"FOR DELETE USING ({_ME} AND NOT {_HAS_SUCH})"},
 }
-"""What may be deleted in which state; a user's rows go with the user, past every policy of theirs."""
+"""In which state what may be deleted or changed; a user's rows go with the user, past every policy."""
 _ALL_BUT_DELETE = {
     "see": f"FOR SELECT USING ({_ME})",
     "add": f"FOR INSERT WITH CHECK ({_ME})",

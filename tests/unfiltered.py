@@ -13,7 +13,16 @@ from importlib.machinery import ModuleSpec
 from types import CodeType, ModuleType
 from typing import Any
 
-_NAMES = ("accounts", "audit", "channels", "limits", "read_models", "strategy_view_row", "strategies")
+_NAMES = (
+    "accounts",
+    "audit",
+    "channels",
+    "limits",
+    "read_models",
+    "strategy_view_row",
+    "strategies",
+    "idle_strategies",
+)
 REPOSITORIES = tuple(f"adapters.postgres.{name}" for name in _NAMES)
 
 

@@ -8,7 +8,7 @@ from adapters.postgres.engine import Store
 from adapters.postgres.fills import position_of
 from adapters.postgres.order_rows import attempt_of, terms_of
 from adapters.postgres.sale_lines import once_of_sale
-from adapters.postgres.starts import BEGUN, Written, WrittenStarts, start_of_strategy
+from adapters.postgres.starts import BEGUN, Written, WrittenStarts, start_of_strategy, terms_of_row
 from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.errors import AnotherRun, ForeignStart
@@ -146,6 +146,7 @@ def _activate(unit: UnitOfWork, request: ActivateRun, written: Written | None) -
     if strategy.start_id != ref.start_id:
         _refuse_a_second_run(strategy, ref)
         _refuse_without_account(request, written)
+        _refuse_edited_terms(strategy, request)
         _close_intents(unit, "a newer START took over")
         _begin(unit, request)
     elif strategy.run_id != ref.run_id:
@@ -200,6 +201,12 @@ def _refuse_without_account(request: ActivateRun, written: Written | None) -> No
     # It began so late that its account was deleted before. A sale waits until it is connected again.
     if written is not None and written.account_gone and not request.start.sell_only:
         raise LookupError(f"the account {written.start.account} was forgotten before this START began")
+
+
+def _refuse_edited_terms(strategy: StrategyRow, request: ActivateRun) -> None:
+    # It began so late that its strategy was edited before: it would be watched by other terms than these.
+    if terms_of_row(strategy) != request.start.strategy:
+        raise LookupError(f"strategy {request.ref.strategy_id} was edited before this START began")
 
 
 def _refuse_what_is_over(unit: UnitOfWork, request: ActivateRun) -> None:

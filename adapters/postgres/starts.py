@@ -53,6 +53,16 @@ class Starts:
         )
         return (await self._session.execute(query)).scalar_one_or_none() or ""
 
+    async def terms_of_newest(self, strategy_id: UUID) -> Strategy | None:
+        """Return the terms by which a strategy's shares were bought; None where they are unknown."""
+        query = (
+            select(StartRow.terms)
+            .join(StrategyRow, StrategyRow.start_id == StartRow.start_id)
+            .where(StrategyRow.strategy_id == strategy_id, StartRow.user_id == self._user_id)
+        )
+        written = (await self._session.execute(query)).scalar_one_or_none()
+        return None if written is None else _TERMS.validate_python(written)
+
     async def any_under_way(self, within: timedelta, strategy_id: UUID | None = None) -> bool:
         """Tell whether a recent START may still become a run; of one strategy, or of any."""
         mine: list[ColumnElement[bool]] = [
@@ -121,10 +131,11 @@ def start_of_strategy(row: StrategyRow) -> StartRun | None:
     if row.buy_at is None or row.sell_at is None or row.closes_at is None:
         return None
     plan = DayPlan(row.trading_day, row.buy_at, row.sell_at, row.buy_at, row.closes_at, tuple(row.warnings))
-    return StartRun(row.start_id, _terms_of(row), plan)
+    return StartRun(row.start_id, terms_of_row(row), plan)
 
 
-def _terms_of(row: StrategyRow) -> Strategy:
+def terms_of_row(row: StrategyRow) -> Strategy:
+    """Return the terms that a strategy's row has now."""
     return Strategy(
         row.strategy_id,
         row.user_id,

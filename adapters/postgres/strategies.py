@@ -1,19 +1,17 @@
-"""Stores strategies for the API, which creates, reads and deletes them; only a run changes their state."""
+"""Stores strategies for the API, which creates and reads them; only a run changes their state."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.failures import broken_constraint
-from adapters.postgres.starts import Starts
 from adapters.postgres.tables import USED_IDS_KEY, OrderRow, StopAskedRow, StrategyRow
 from adapters.postgres.terms_json import read_terms, terms_json
 from adapters.postgres.watch_tables import PeakRow
@@ -83,17 +81,6 @@ class IdUsed(Exception):
     """A deleted strategy had this id; an id is never used again."""
 
 
-class Deletion(StrEnum):
-    """The outcome of a request to delete a strategy."""
-
-    DONE = "done"
-    UNKNOWN = "unknown"
-    RUNNING = "running"
-    STARTING = "starting"
-    POSITION_OPEN = "position_open"
-    IN_DOUBT = "in_doubt"
-
-
 class Strategies:
     """One user's strategies."""
 
@@ -108,20 +95,7 @@ class Strategies:
         """
         statement = (
             insert(StrategyRow)
-            .values(
-                strategy_id=strategy.strategy_id,
-                user_id=self._user_id,
-                symbol=strategy.symbol,
-                exchange=strategy.exchange,
-                product=strategy.product,
-                buy_time=strategy.buy_time,
-                sell_time=strategy.sell_time,
-                stop_loss=strategy.stop_loss,
-                quantity=strategy.quantity,
-                on_stop=strategy.on_stop,
-                terms=terms_json(strategy.terms),
-                warnings=list(warnings),
-            )
+            .values(**terms_columns(strategy), user_id=self._user_id, warnings=list(warnings))
             .on_conflict_do_nothing(index_elements=["strategy_id"])
             .returning(StrategyRow)
         )
@@ -161,11 +135,15 @@ class Strategies:
         rows = (await self._session.execute(statement.order_by(*newest_first).limit(limit))).all()
         return [record_of(row, peak) for row, peak in rows]
 
-    async def hold(self, strategy_id: UUID) -> bool:
-        """Keep a strategy from being deleted until the unit of work ends; False when there is none."""
-        query = select(StrategyRow.strategy_id).where(self._is(strategy_id))
+    async def hold(self, strategy_id: UUID) -> Strategy | None:
+        """Keep a strategy from being deleted or edited until the unit of work ends; None when there is none.
+
+        Returns its terms as they are held.
+        """
+        query = select(StrategyRow).where(self._is(strategy_id))
         query = query.with_for_update(key_share=True, read=True)
-        return (await self._session.execute(query)).scalar_one_or_none() is not None
+        row = (await self._session.execute(query)).scalar_one_or_none()
+        return None if row is None else record_of(row).strategy
 
     async def ask_to_stop(self, strategy_id: UUID, on_stop: OnStop) -> None:
         """Write the user's word to stop, for the START that runs now; the same word keeps its time."""
@@ -201,43 +179,14 @@ class Strategies:
         mine = exists().where(StrategyRow.user_id == self._user_id, busy)
         return bool((await self._session.execute(select(mine))).scalar_one())
 
-    async def delete(self, strategy_id: UUID, start_lasts: timedelta) -> Deletion:
-        """Delete a strategy unless it runs, holds shares of a failed exit, or has an order in doubt.
-
-        One whose START was stored within `start_lasts` may yet become a run and is kept too.
-
-        An order in doubt may still turn up and is then found by its row, which stays until the market closes.
-        """
-        row = (
-            await self._session.execute(select(StrategyRow).where(self._is(strategy_id)).with_for_update())
-        ).scalar_one_or_none()
-        if row is None:
-            return Deletion.UNKNOWN
-        if row.status == Status.RUNNING:
-            return Deletion.RUNNING
-        if await Starts(self._session, self._user_id).any_under_way(start_lasts, strategy_id):
-            return Deletion.STARTING
-        if record_of(row).left_over:
-            return Deletion.POSITION_OPEN
-        if await self._in_doubt(row):
-            return Deletion.IN_DOUBT
-        await self._session.execute(delete(StrategyRow).where(self._is(strategy_id)))
-        return Deletion.DONE
-
-    async def _in_doubt(self, row: StrategyRow) -> bool:
-        unanswered = and_(
-            OrderRow.strategy_id == row.strategy_id,
-            OrderRow.user_id == self._user_id,
-            OrderRow.trading_day == row.trading_day,
-            OrderRow.status.in_((OrderStatus.SENT, OrderStatus.OPEN, OrderStatus.ABSENT)),
-        )
-        if row.closes_at is not None:
-            closes_at = literal(row.closes_at, StrategyRow.closes_at.type)  # bare, it loses its zone
-            unanswered = and_(unanswered, func.now() < closes_at)
-        return bool((await self._session.execute(select(exists().where(unanswered)))).scalar_one())
-
     def _is(self, strategy_id: UUID) -> ColumnElement[bool]:
         return and_(StrategyRow.strategy_id == strategy_id, StrategyRow.user_id == self._user_id)
+
+
+def terms_columns(strategy: Strategy) -> dict[str, Any]:
+    """Return what a user says of a strategy, and its id, by their columns."""
+    same: dict[str, Any] = {name: getattr(strategy, name) for name in _SAID}
+    return same | {"terms": terms_json(strategy.terms)}
 
 
 def record_of(row: Any, peak: Decimal | None = None) -> StrategyRecord:
@@ -267,6 +216,10 @@ def record_of(row: Any, peak: Decimal | None = None) -> StrategyRecord:
     )
 
 
+_SAID = (
+    *("strategy_id", "symbol", "exchange", "product", "buy_time", "sell_time"),
+    *("stop_loss", "quantity", "on_stop"),
+)
 _SAME = (
     "created_at",
     "outcome_detail",

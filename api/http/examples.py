@@ -136,6 +136,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "RefreshIn": {"refresh_token": _TOKEN},
     "ConnectIn": {"api_key": "your_api_key", "api_secret": "your_api_secret", "access_token": "todays_token"},
     "StrategyIn": _TERMS,
+    "StrategyChange": {"quantity": 20, "stop": {"percent": 2}, "target": None},
     "StartIn": {"strategy_id": _STRATEGY},
     "StopIn": {"strategy_id": _STRATEGY, "on_stop": "exit"},
     "KillSwitchIn": {"on": True, "exits": "exit", "reason": "out for today"},

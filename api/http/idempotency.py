@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: a phone that got no answer sends the same create again, and gets the same strategy.
+"""`Idempotency-Key`: a phone without an answer sends the same create or copy again, and gets the same one.
 
-See `services.strategies.creation_key`. START, STOP, the kill switch and every PUT and DELETE need no key:
-sent again they find done what they ask for.
+See `services.strategies.creation_key`. START, STOP, the kill switch and every PUT, PATCH and DELETE need no
+key: sent again they find done what they ask for.
 """
 
 from typing import Annotated

@@ -103,7 +103,7 @@ def _describe(call: dict[str, Any], path: str, method: str) -> None:
 
 def _links(path: str) -> dict[str, Any]:
     """Return where a new strategy's id can be used next: in the path of some calls, in the body of others."""
-    if path != "/strategy/create":
+    if path not in ("/strategy/create", "/strategy/{strategy_id}/copy"):
         return {}
     made = "$response.body#/strategy_id"
     in_path = {
@@ -112,6 +112,8 @@ def _links(path: str) -> dict[str, Any]:
             ("read", "get", "/strategy/{strategy_id}"),
             ("orders", "get", "/strategy/{strategy_id}/orders"),
             ("timeline", "get", "/strategy/{strategy_id}/timeline"),
+            ("edit", "patch", "/strategy/{strategy_id}"),
+            ("copy", "post", "/strategy/{strategy_id}/copy"),
             ("delete", "delete", "/strategy/{strategy_id}"),
         )
     }

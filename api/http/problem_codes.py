@@ -15,6 +15,7 @@ OF_STATUS: Mapping[int, tuple[str, ...]] = {
 }
 """Of any call that has the status."""
 _ACCOUNT = ("broker_not_connected", "broker_other_user", "login_needed", "no_own_address")
+_IN_USE = ("strategy_running", "position_open", "order_in_doubt")
 OF_CALL: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     "POST /auth/register": {409: ("email_taken",), 503: ("busy",)},
     "POST /auth/login": {401: ("wrong_login", "code_needed", "wrong_code"), 503: ("busy",)},
@@ -41,15 +42,17 @@ OF_CALL: Mapping[str, Mapping[int, tuple[str, ...]]] = {
         409: (
             *_ACCOUNT,
             *("calendar_unknown", "kill_switch", "position_open", "suspended", "system_halted"),
-            "too_many_running",
+            *("terms_changed", "too_many_running"),
         ),
         503: ("broker_unavailable",),
     },
     "POST /strategy/stop": {
-        409: (*_ACCOUNT, "calendar_unknown", "not_started"),
+        409: (*_ACCOUNT, "calendar_unknown", "not_started", "terms_changed"),
         503: ("broker_unavailable", "run_missing"),
     },
-    "DELETE /strategy/{strategy_id}": {409: ("strategy_running", "position_open", "order_in_doubt")},
+    "POST /strategy/{strategy_id}/copy": {409: ("key_used", "too_many_strategies")},
+    "PATCH /strategy/{strategy_id}": {409: _IN_USE},
+    "DELETE /strategy/{strategy_id}": {409: _IN_USE},
     "GET /strategy/{strategy_id}/events": {429: ("too_many_streams",), 503: ("too_many_streams",)},
     "POST /notices/channels": {409: ("too_many_channels",)},
 }

@@ -1,4 +1,4 @@
-"""`/strategy`: create, read, start, stop, delete, and what happened."""
+"""`/strategy`: create, copy, read, edit, start, stop, delete, and what happened."""
 
 from typing import Annotated, Any
 
@@ -23,9 +23,11 @@ from api.strategies.schemas import (
     EventPage,
     StartIn,
     StopIn,
+    StrategyChange,
     StrategyIn,
     StrategyOut,
     StrategyPage,
+    change_of,
     draft_of,
 )
 from api.strategies.strategy_id import StrategyId
@@ -106,6 +108,39 @@ async def stop(
 async def one(user_id: UserId, deps: DependenciesDep, strategy_id: StrategyId) -> Response:
     """One strategy."""
     return await _answer(deps, await find_strategy(deps.store, user_id, strategy_id))
+
+
+@router.patch(
+    "/{strategy_id}",
+    openapi_extra=documented(StrategyChange),
+    responses={200: {"model": StrategyOut}},
+    dependencies=[limited("PATCH /strategy/{strategy_id}")],
+)
+async def edit(
+    user_id: UserId,
+    deps: DependenciesDep,
+    strategy_id: StrategyId,
+    body: Annotated[dict[str, Any], Depends(read_object)],
+) -> Response:
+    """Edit the terms of a strategy that is not running; what is absent stays as it is.
+
+    null takes `stop`, `target`, `trail` or `lock` away. `stop` takes the place of `stop_loss`, and the other
+    way round. The whole of it is checked as a new strategy is. Idempotent, so it needs no Idempotency-Key.
+    """
+    edited = await deps.editor.edit(user_id, strategy_id, change_of(body))
+    return await _answer(deps, edited, look_at_market=True)
+
+
+@router.post(
+    "/{strategy_id}/copy",
+    status_code=201,
+    responses={201: {"model": StrategyOut}},
+    dependencies=[limited("POST /strategy/{strategy_id}/copy")],
+)
+async def copy(user_id: UserId, deps: DependenciesDep, strategy_id: StrategyId, key: Key) -> Response:
+    """Create a strategy with the same terms. Repeated under its key it is the same copy."""
+    copied = await deps.creation.copy(user_id, strategy_id, key)
+    return await _answer(deps, copied, 201, look_at_market=True)
 
 
 @router.delete("/{strategy_id}", status_code=204, dependencies=[limited("DELETE /strategy/{strategy_id}")])

@@ -5,15 +5,17 @@ from types import SimpleNamespace
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from api.http.bodies import RequestBody, ResponseBody
 from api.http.fields import ClockTime, Id, Money, Price, Quantity, Symbol
 from api.http.request_json import field_errors
-from api.strategies.terms_schema import TERMS_FIELDS, TermsIn, TermsOut, read_terms_of
-from domain.strategy import OnStop, Product
+from api.strategies.terms_schema import TERMS_FIELDS, TermsIn, TermsOut, read_terms_of, terms_body
+from domain.session import clock_text
+from domain.strategy import OnStop, Product, Strategy
 from services.errors import FieldError
 from services.strategies.draft import StrategyDraft
+from services.strategies.edit import Change
 
 MISSING_STOP = "is missing: give stop_loss (a price) or stop (measured from the fill)"
 
@@ -29,6 +31,32 @@ class StrategyIn(TermsIn):
     exchange: Literal["NSE", "BSE", "NFO", "BFO"] = "NSE"
     product: Literal["CNC", "MIS", "NRML"] = "CNC"
     on_stop: Literal["exit", "keep"] = "exit"
+
+
+def _kept() -> Any:
+    """Return the default of a field that stays as it is where it is absent; it has none to be shown."""
+    return Field(None, json_schema_extra=_without_default)
+
+
+def _without_default(shown: dict[str, Any]) -> None:
+    shown.pop("default", None)
+
+
+class StrategyChange(TermsIn):
+    """What is to change; what is absent stays as it is.
+
+    null takes `stop`, `target`, `trail` or `lock` away. `stop` takes the place of `stop_loss`, and the other
+    way round.
+    """
+
+    symbol: Symbol = _kept()
+    buy_time: ClockTime = _kept()
+    sell_time: ClockTime = _kept()
+    stop_loss: Price | None = None
+    quantity: Quantity = _kept()
+    exchange: Literal["NSE", "BSE", "NFO", "BFO"] = _kept()
+    product: Literal["CNC", "MIS", "NRML"] = _kept()
+    on_stop: Literal["exit", "keep"] = _kept()
 
 
 class StartIn(RequestBody):
@@ -118,6 +146,31 @@ def draft_of(body: dict[str, Any]) -> tuple[StrategyDraft, list[FieldError]]:
     return StrategyDraft(
         **known, product=product and Product(product), on_stop=on_stop and OnStop(on_stop), terms=terms
     ), errors
+
+
+def change_of(body: dict[str, Any]) -> Change:
+    """Return the change that a body asks for."""
+    errors: list[FieldError] = []
+    try:
+        StrategyChange.model_validate(body)
+    except ValidationError as error:
+        errors = field_errors(error)
+    return Change(lambda strategy: draft_of(_body_of(strategy, without=_replaced(body)) | body), errors)
+
+
+def _replaced(body: dict[str, Any]) -> set[str]:
+    """Return the kind of stop that goes because a body gives the other kind."""
+    other = {"stop": "stop_loss", "stop_loss": "stop"}
+    return {other[name] for name in other if body.get(name) is not None}
+
+
+def _body_of(strategy: Strategy, without: set[str]) -> dict[str, Any]:
+    """Return the body that would create a strategy, without some of its fields."""
+    said = {name: getattr(strategy, name) for name in StrategyIn.model_fields if name not in TERMS_FIELDS}
+    said |= terms_body(strategy.terms)
+    said |= {name: clock_text(said[name]) for name in ("buy_time", "sell_time")}
+    said |= {name: said[name].value for name in ("product", "on_stop")}
+    return {name: value for name, value in said.items() if name not in without}
 
 
 def _first(field: str) -> str:

@@ -161,6 +161,24 @@ def read_terms_of(asked: Any) -> Terms:
     )
 
 
+def terms_body(terms: Terms) -> dict[str, Any]:
+    """Return terms as a body says them; what says nothing is left out."""
+    target, trail = terms.target, terms.trail
+    said = {
+        "stop": _words(terms.stop),
+        "target": {"price": target.price} if target and target.price is not None else {},
+        "trail": trail and _said(by=trail.by, after=trail.after, every=trail.every),
+        "lock": [_said(after=rung.after, keep=rung.keep) for rung in terms.lock],
+    }
+    if target is not None and target.distance is not None:
+        said["target"] = _words(target.distance)
+    return {name: words for name, words in said.items() if words}
+
+
+def _said(**distances: Distance | None) -> dict[str, Any]:
+    return {name: _words(distance) for name, distance in distances.items() if distance is not None}
+
+
 class DistanceOut(ResponseBody):
     percent: Money | None = None
     points: Money | None = None

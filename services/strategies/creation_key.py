@@ -1,7 +1,8 @@
-"""A create that is repeated under its key creates one strategy.
+"""A create or a copy that is repeated under its key creates one strategy.
 
-The strategy's id is derived from its user and the key, so that two requests at one moment are one row as
-well. Nothing else is stored, except that the id was used: a deleted strategy does not come back.
+The strategy's id is derived from its user and the key (a copy's from the copied one as well), so that two
+requests at one moment are one row too. Nothing else is stored, except that the id was used: a deleted
+strategy does not come back.
 """
 
 from uuid import UUID, uuid4, uuid5
@@ -17,9 +18,14 @@ def strategy_id_for(user_id: UUID, key: str | None) -> UUID:
     return uuid4() if key is None else uuid5(_STRATEGIES, f"{user_id}|{key}")
 
 
+def copy_id_for(user_id: UUID, strategy_id: UUID, key: str | None) -> UUID:
+    """Return the id of the copy to make of a strategy: the same one for the same key."""
+    return uuid4() if key is None else uuid5(strategy_id, f"{user_id}|{key}")
+
+
 def key_reused() -> Invalid:
     """Return the refusal of a key that created another strategy before."""
-    words = "created another strategy before: take a new one for each strategy"
+    words = "created a strategy that is not this one, or was changed since: take a new one for each strategy"
     return Invalid([FieldError(KEY_FIELD, "key_reused", words)])
 
 

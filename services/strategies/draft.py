@@ -11,7 +11,7 @@ from domain.errors import CalendarUnknown, InstrumentUnreadable, InvalidStrategy
 from domain.instrument import Instrument, Segment
 from domain.money import decimal_text, on_tick
 from domain.ports import Instruments
-from domain.session import TradingCalendar, check_times, clock_text
+from domain.session import TradingCalendar, check_times, clock_text, plan_day
 from domain.strategy import OnStop, Product, Strategy
 from domain.terms import PLAIN, Terms
 from services.errors import FieldError, Invalid
@@ -71,12 +71,20 @@ class DraftChecks:
         """
         listed = await self._listed(strategy)
         errors = [
-            *_against(listed, _draft_of(strategy)),
+            *_against(listed, draft_of_strategy(strategy)),
             *wrong_terms(strategy.stop_loss, strategy.terms, listed.tick_size),
         ]
         if errors:
             raise Invalid(errors)
         return listed
+
+    async def warnings(self, strategy: Strategy, now: datetime) -> tuple[str, ...]:
+        """Return what the plan of its next trading day would warn of. Raises `Invalid`, as `segment_of`."""
+        segment = await self.segment_of(strategy)
+        try:
+            return plan_day(strategy, self.calendar, segment, now).warnings
+        except (CalendarUnknown, InvalidStrategy):
+            return ()  # START will say it
 
     async def segment_of(self, strategy: Strategy) -> Segment:
         """Return where the symbol trades today. Raises `Invalid`: it trades no more, or its line is wrong."""
@@ -132,7 +140,8 @@ def strategy_of(strategy_id: UUID, user_id: UUID, draft: StrategyDraft) -> Strat
     return Strategy(strategy_id=strategy_id, user_id=user_id, **named)
 
 
-def _draft_of(strategy: Strategy) -> StrategyDraft:
+def draft_of_strategy(strategy: Strategy) -> StrategyDraft:
+    """Return a strategy as a draft, to be checked anew."""
     return StrategyDraft(**{field.name: getattr(strategy, field.name) for field in fields(StrategyDraft)})
 
 

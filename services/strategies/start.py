@@ -171,15 +171,28 @@ async def _write_down(session: AsyncSession, start: StartRun, missed_after: time
         account = await starts.account_of_newest(strategy_id)
     elif account is None:
         raise not_connected()
-    if not await Strategies(session, user_id).hold(strategy_id):
-        raise NotFound
+    await _hold(session, start.strategy)
     if start.sell_only:
         _refuse_another_account(await starts.account_of_newest(strategy_id), account)
+        _refuse_other_shares(await starts.terms_of_newest(strategy_id), start.strategy)
     else:
         start = await _warned_of_a_crowd(session, start, missed_after)
     start = replace(start, account=account)
     await starts.write(start)
     return start
+
+
+async def _hold(session: AsyncSession, strategy: Strategy) -> None:
+    """Keep a strategy as it is. Raises `NotFound`, and `Conflict` where it was edited since it was read."""
+    held = await Strategies(session, strategy.user_id).hold(strategy.strategy_id)
+    if held is None:
+        raise NotFound
+    if held != strategy:
+        raise Conflict(
+            "terms_changed",
+            "The terms of this strategy were changed at this moment, so it was not started: look at them, "
+            "then start it.",
+        )
 
 
 async def _warned_of_a_crowd(session: AsyncSession, start: StartRun, missed_after: timedelta) -> StartRun:
@@ -189,6 +202,21 @@ async def _warned_of_a_crowd(session: AsyncSession, start: StartRun, missed_afte
     if warning is None:
         return start
     return replace(start, plan=replace(plan, warnings=(*plan.warnings, warning)))
+
+
+def _refuse_other_shares(bought: Strategy | None, strategy: Strategy) -> None:
+    """Raise `Conflict` where what is held is not what the strategy names since it was edited."""
+    if bought is not None and _shares_of(bought) != _shares_of(strategy):
+        raise Conflict(
+            "terms_changed",
+            f"The shares that were kept are {bought.instrument} ({bought.product.value}), and the terms of "
+            "this strategy were changed since: sell them at the broker, or change symbol, exchange and "
+            "product back.",
+        )
+
+
+def _shares_of(strategy: Strategy) -> tuple[str, str]:
+    return strategy.instrument, strategy.product.value
 
 
 def _refuse_another_account(holds: str, connected: str) -> None:

@@ -213,6 +213,19 @@ PROMISES = (
             "UPDATE strategies SET quantity = 1000",
             "UPDATE strategies SET user_id = '{ravi}'",
             "UPDATE strategies SET sell_at = now()",
+            "UPDATE strategies SET kept = true WHERE strategy_id = '{stopped}'",
+            *(
+                f"UPDATE strategies SET {column} = {column} WHERE strategy_id = '{{running}}'"
+                for column in (
+                    "symbol",
+                    "sell_time",
+                    "stop_loss",
+                    "quantity",
+                    "terms",
+                    "warnings",
+                    "updated_at",
+                )
+            ),
             "INSERT INTO strategies (strategy_id, user_id, symbol, exchange, product, buy_time, sell_time, "
             "stop_loss, quantity, on_stop, status, position) VALUES (gen_random_uuid(), '{asha}', 'TCS', "
             "'NSE', 'CNC', '09:30', '15:00', 1, 1, 'exit', 'running', 'bought')",
@@ -383,6 +396,9 @@ async def tried(house: House, role: str, statement: str) -> str:
     [
         ("DELETE FROM strategies WHERE strategy_id = '{running}'", "DELETE 0"),
         ("DELETE FROM strategies WHERE strategy_id = '{stopped}'", "DELETE 1"),
+        ("UPDATE strategies SET stop_loss = 1 WHERE strategy_id = '{stopped}'", "UPDATE 1"),
+        ("UPDATE strategies SET stop_loss = 1 WHERE user_id = '{ravi}'", "UPDATE 0"),
+        ("SELECT 1 FROM strategies WHERE strategy_id = '{running}' FOR UPDATE", "SELECT 1"),
         ("DELETE FROM users", "DELETE 0"),
         ("DELETE FROM strategies WHERE user_id = '{ravi}'", "DELETE 0"),
         ("UPDATE users SET password_hash = 'x' WHERE user_id = '{ravi}'", "UPDATE 0"),

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,6 +31,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "DELETE /auth/totp": {"password": "a wrong one", "code": "123456"},
     "POST /broker/connect": KEYS,
     "POST /strategy/create": STRATEGY | {"exchange": "NSE", "product": "CNC", "on_stop": "exit"},
+    "PATCH /strategy/{strategy_id}": STRATEGY | {"exchange": "NSE", "product": "CNC", "on_stop": "exit"},
     "POST /strategy/start": {"strategy_id": str(uuid4())},
     "POST /strategy/stop": {"strategy_id": str(uuid4()), "on_stop": "exit"},
     "POST /account/kill-switch": {"on": True, "exits": "keep", "reason": "out"},
@@ -136,7 +138,7 @@ async def test_each_call_with_a_body_is_tried(world: World) -> None:
 async def test_text_without_a_form_in_postgres_is_a_422_in_every_field(world: World, call: str) -> None:
     customer = await world.trader()
     method, path = call.split(" ")
-    way = path.replace("{channel_id}", str(uuid4()))
+    way = re.sub(r"{\w+_id}", str(uuid4()), path)
     for name in BODIES[call]:
         for text in UNSTORABLE:
             for odd in (text, [text], {text: 1}, {"a": [text]}):
@@ -152,7 +154,7 @@ async def test_a_name_that_cannot_be_written_is_a_422_of_the_body(world: World, 
     for call, body in BODIES.items():
         method, path = call.split(" ")
         raw = json.dumps(body | {name: 1}).encode()
-        way = path.replace("{channel_id}", str(uuid4()))
+        way = re.sub(r"{\w+_id}", str(uuid4()), path)
         answer = await world.http.request(method, way, content=raw, headers=customer.bearer)
         assert answer.status_code == 422, call
         assert [error["field"] for error in answer.json()["errors"]] == ["body"], call

@@ -46,6 +46,8 @@ SUCCEEDED = {
     ("POST /strategy/create", 201),
     ("POST /strategy/start", 200),
     ("POST /strategy/stop", 200),
+    ("PATCH /strategy/{strategy_id}", 200),
+    ("POST /strategy/{strategy_id}/copy", 201),
     ("DELETE /strategy/{strategy_id}", 204),
 }
 PLAYERS = ("asha", "ravi")

@@ -16,11 +16,11 @@ from sqlalchemy import update
 from sqlalchemy.engine import make_url
 
 from adapters.postgres.engine import Store
+from adapters.postgres.idle_strategies import IdleStrategies, InUse
 from adapters.postgres.operator import positions
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.order_resolution import NotResolved, Resolution, Resolving, Verdict
 from adapters.postgres.reconciliation import PostgresReconciliation
-from adapters.postgres.strategies import Deletion, Strategies
 from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.user_tables import BrokerKeys
 from domain.operator_alerts import Due
@@ -300,15 +300,15 @@ async def test_settling_an_entry_lets_its_strategy_be_deleted_again(store: Store
             update(StrategyRow).values(**stopped, closes_at=just_now() + timedelta(hours=1))
         )
 
-    async def delete() -> Deletion:
+    async def delete() -> bool:
         async with store.work() as session:
-            return await Strategies(session, desk.strategy.user_id).delete(
-                desk.strategy.strategy_id, timedelta(0)
-            )
+            idle = IdleStrategies(session, desk.strategy.user_id, timedelta(0))
+            return await idle.delete(desk.strategy.strategy_id)
 
-    assert await delete() is Deletion.IN_DOUBT
+    with pytest.raises(InUse, match="in_doubt"):
+        await delete()
     await Resolving(store).resolve(found(sent.order_id, Verdict.NOT_PLACED))
-    assert await delete() is Deletion.DONE
+    assert await delete()
 
 
 def stopwatch(*words: str, cwd: Path, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -5,6 +5,7 @@ from tests.planted.bug import Bug
 from tests.planted.calendar import CALENDAR_BUGS
 from tests.planted.days import DAY_BUGS
 from tests.planted.doors import DOOR_BUGS
+from tests.planted.edits import EDIT_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
@@ -29,6 +30,7 @@ BUGS: tuple[Bug, ...] = (
     *DAY_BUGS,
     *HOUSE_BUGS,
     *USER_BUGS,
+    *EDIT_BUGS,
     *TENANT_BUGS,
     *CALENDAR_BUGS,
     *WATCHER_BUGS,

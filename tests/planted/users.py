@@ -89,7 +89,7 @@ USER_BUGS: tuple[Bug, ...] = (
         "START does not look at the list",
         "The lot has changed since the strategy was created: the order is refused at buy_time.",
         "services/strategies/draft.py",
-        "        errors = [\n            *_against(listed, _draft_of(strategy)),\n",
+        "        errors = [\n            *_against(listed, draft_of_strategy(strategy)),\n",
         "        errors = [\n",
         (CREATION,),
     ),

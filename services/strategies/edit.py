@@ -1,0 +1,88 @@
+"""Edit the terms of a strategy that is not running; what is not named stays as it is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from adapters.postgres.accounts import Accounts, BrokerAccounts
+from adapters.postgres.engine import Store
+from adapters.postgres.idle_strategies import IdleStrategies, InUse
+from adapters.postgres.strategy_view_row import StrategyViewRow
+from domain.audit import Action
+from domain.ports import Clock
+from domain.strategy import Strategy
+from services.audit_trail import audit
+from services.errors import FieldError, Invalid, NotFound, Unauthorized
+from services.strategies.draft import DraftChecks, StrategyDraft, strategy_of
+from services.strategies.in_use import in_use
+from services.strategies.lookup import find_strategy
+from services.strategies.start_window import START_LASTS
+from services.strategies.terms_line import terms_line
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to change of a strategy.
+
+    `applied` returns what the strategy would be, and what is malformed then; `malformed` is what is so of
+    any strategy.
+    """
+
+    applied: Callable[[Strategy], tuple[StrategyDraft, Sequence[FieldError]]]
+    malformed: Sequence[FieldError] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyEdit:
+    """Edits strategies."""
+
+    store: Store
+    drafts: DraftChecks
+    clock: Clock
+
+    async def edit(self, user_id: UUID, strategy_id: UUID, change: Change) -> StrategyViewRow:
+        """Check what the strategy would be as its creation is checked, and write it down.
+
+        Raises `NotFound`, `Invalid` with everything that is wrong, and `Conflict` while it is in use.
+        """
+        while True:
+            before = await self._found(user_id, strategy_id, change)
+            after, warnings = await self._checked(before, change)
+            try:
+                written = await self._write(before, after, warnings)
+            except InUse as why:
+                raise in_use(why.use) from None
+            if written is not None:
+                return written
+            # Another edit came between: it is as if this one had been asked for after it.
+
+    async def _found(self, user_id: UUID, strategy_id: UUID, change: Change) -> Strategy:
+        try:
+            return (await find_strategy(self.store, user_id, strategy_id)).record.strategy
+        except NotFound:
+            if change.malformed:
+                raise Invalid(change.malformed) from None
+            raise
+
+    async def _checked(self, before: Strategy, change: Change) -> tuple[Strategy, tuple[str, ...]]:
+        draft, malformed = change.applied(before)
+        now = self.clock.now()
+        await self.drafts.check(draft, malformed, now)
+        after = strategy_of(before.strategy_id, before.user_id, draft)
+        return after, await self.drafts.warnings(after, now)
+
+    async def _write(
+        self, before: Strategy, after: Strategy, warnings: tuple[str, ...]
+    ) -> StrategyViewRow | None:
+        user_id = before.user_id
+        async with self.store.work(user_id) as session:
+            if not await Accounts(session).hold(user_id):
+                raise Unauthorized  # the account was deleted since this call began
+            record = await IdleStrategies(session, user_id, START_LASTS).edit(before, after, warnings)
+            if record is None:
+                return None
+            account = await BrokerAccounts(session, user_id).get()
+            if after != before:  # a change that is sent again changes nothing
+                what = str(before.strategy_id)
+                await audit(session, user_id, Action.STRATEGY_EDIT, what, terms_line(after))
+        return StrategyViewRow(record, account)

@@ -165,11 +165,6 @@ class TriggerIndex:
         found = [self._armed[number] for number in risen]
         return {armed.watched.strategy_id: armed.peak for armed in found if armed.peak is not None}
 
-    def peak(self, strategy_id: UUID) -> Decimal | None:
-        """Return the highest price that could act since its fill, None where none is known or none counts."""
-        armed = self._armed.get(strategy_id.int)
-        return None if armed is None else armed.peak
-
     def crossed(self, prices: Iterable[tuple[str, SeenPrice]]) -> list[Crossing]:
         """Return what these prices hit of every armed strategy, whether it has fired before or not."""
         crossings = []

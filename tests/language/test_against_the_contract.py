@@ -38,7 +38,7 @@ def decided_by_another(one: WatchedStrategy, path: Sequence[Decimal], after: int
     index.arm(one)
     for number, price in enumerate(path):
         if number == after:
-            written = index.peak(one.strategy_id)
+            written = index.risen().get(one.strategy_id)
             index = TriggerIndex()
             index.arm(replace(one, peak=written))
         for crossing in index.fire([(one.instrument, SeenPrice(price, NOW))]):

@@ -112,8 +112,11 @@ class TriggerIndex:
         if before is not None and before.stands_as(watched, peak, triggers):
             before.watched, before.measured = watched, measured
             return
+        unwritten = watched.strategy_id.int in self._risen
         self.disarm(watched.strategy_id)
         self._put(_Armed(watched, measured, peak, triggers))
+        if unwritten:
+            self._risen.add(watched.strategy_id.int)
 
     def disarm(self, strategy_id: UUID) -> None:
         """Stop watching; nothing happens when it was not watched."""

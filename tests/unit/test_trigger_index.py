@@ -3,16 +3,18 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.strategy import Phase
+from domain.terms import Distance, Target, Terms, Trail, Unit
 from domain.trigger import stop_at
 from domain.watched_strategy import WatchedStrategy
 from listener.seen_price import SeenPrice
-from listener.trigger_index import TriggerIndex
+from listener.trigger_index import Bounds, TriggerIndex
 from tests.fakes.watch_list import watched
 
 NAMES = ("NSE:TCS", "BSE:TCS", "NSE:INFY")
@@ -119,3 +121,45 @@ def test_crossing_carries_the_strategy_as_it_is_known_now() -> None:
     index.arm(entering)
     (crossing,) = index.fire(at("NSE:TCS", Decimal(3490)))
     assert crossing.watched is entering
+
+
+TRAIL = Terms(trail=Trail(by=Distance(Decimal(20), Unit.POINTS)))
+
+
+def trailing(**changes: Any) -> WatchedStrategy:
+    """Return a strategy that was bought at 3500 and trails the peak by twenty rupees."""
+    held_at = {"terms": TRAIL, "entry": Decimal(3500), "tick": Decimal("0.05")}
+    return replace(watched(stop_loss="3400"), **(held_at | changes))
+
+
+def test_a_peak_that_has_risen_is_told_once_though_the_fills_average_moves() -> None:
+    index, one = TriggerIndex(), trailing()
+    index.arm(one)
+    assert fire(index, "NSE:TCS", Decimal(3550)) == []
+    index.arm(replace(one, entry=Decimal(3510)))
+    assert index.bounds("NSE:TCS") == Bounds(Decimal(3530), None, Decimal(3550))
+    assert index.risen() == {one.strategy_id: Decimal(3550)}
+    assert index.risen() == {}
+
+
+def test_a_written_peak_that_is_higher_counts_and_a_lower_one_does_not() -> None:
+    index, one = TriggerIndex(), trailing(peak=Decimal(3560))
+    index.arm(one)
+    assert index.bounds("NSE:TCS").stop == 3540
+    index.arm(replace(one, peak=Decimal(3555)))
+    assert index.bounds("NSE:TCS").stop == 3540
+    index.arm(replace(one, peak=Decimal(3600)))
+    assert index.bounds("NSE:TCS").stop == 3580
+
+
+def test_a_target_that_fired_is_told_for_as_long_as_the_price_is_there() -> None:
+    index = TriggerIndex()
+    one = trailing(terms=Terms(target=Target(price=Decimal(3600))))
+    index.arm(one)
+    assert fire(index, "NSE:TCS", Decimal("3599.95")) == []
+    assert fire(index, "NSE:TCS", Decimal(3600)) == [one.strategy_id]
+    assert fire(index, "NSE:TCS", Decimal(3610)) == []
+    assert crossed(index, "NSE:TCS", Decimal(3610)) == {one.strategy_id}
+    assert crossed(index, "NSE:TCS", Decimal(3590)) == set()
+    index.disarm(one.strategy_id)
+    assert not index.armed("NSE:TCS")

@@ -40,7 +40,7 @@ async def test_each_stop_is_an_entry_with_its_fields_in_the_order_given(
     many = [uuid4() for _ in range(1_000)]
     await queue.put(hits(*many))
     entries: Any = await redis.xrange("queue:orders")
-    said = {"event": "STOPLOSS", "price": "3499.95", "at": str(int(NOW.timestamp() * 1000))}
+    said = {"event": "STOPLOSS", "price": "3499.95", "at": str(int(NOW.timestamp() * 1000)), "peak": "-"}
     expected = [{"strategy_id": str(one), **said} for one in many]
     assert [{name: value for name, value in one.items() if name != "mac"} for _, one in entries] == expected
     assert len({fields["mac"] for _, fields in entries}) == len(many)

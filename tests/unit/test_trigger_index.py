@@ -128,7 +128,7 @@ TRAIL = Terms(trail=Trail(by=Distance(Decimal(20), Unit.POINTS)))
 
 def trailing(**changes: Any) -> WatchedStrategy:
     """Return a strategy that was bought at 3500 and trails the peak by twenty rupees."""
-    held_at = {"terms": TRAIL, "entry": Decimal(3500), "tick": Decimal("0.05")}
+    held_at: dict[str, Any] = {"terms": TRAIL, "entry": Decimal(3500), "tick": Decimal("0.05")}
     return replace(watched(stop_loss="3400"), **(held_at | changes))
 
 

@@ -82,19 +82,11 @@ class DistanceIn(RequestBody):
         return _read(self.percent, self.points)
 
 
-class KeepIn(RequestBody):
+class KeepIn(DistanceIn):
     """The same; 0 is the entry's price."""
 
     percent: _KeepPercent | None = None
     points: _KeepPoints | None = None
-
-    @model_validator(mode="after")
-    def exactly_one(self) -> Self:
-        _one_of(percent=self.percent, points=self.points)
-        return self
-
-    def read(self) -> Distance:
-        return _read(self.percent, self.points)
 
 
 class TargetIn(RequestBody):

@@ -118,8 +118,9 @@ async def until(what: Callable[[], Awaitable[bool]], within: float) -> None:
 async def works_at(product: Product, workflow_id: str, build_id: str) -> bool:
     """Tell whether a run goes on with that version: its last step, and what it has under way."""
     told = await temporal(product, "workflow", "describe", "-w", workflow_id)
-    info = told["workflowExecutionInfo"]
-    return "versioningInfo" in info and info["versioningInfo"]["deploymentVersion"]["buildId"] == build_id
+    # While it goes over, Temporal names no version of it, or none of its parts.
+    version = told["workflowExecutionInfo"].get("versioningInfo", {}).get("deploymentVersion", {})
+    return bool(version.get("buildId") == build_id)
 
 
 def kill_switch(product: Product) -> subprocess.CompletedProcess[str]:

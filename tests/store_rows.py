@@ -124,7 +124,8 @@ class Desk:
 
     async def sent(self, key: LegKey, attempt: int = 1, quantity: int = 10) -> Attempt:
         """Return an attempt of a leg, planned and claimed now."""
-        terms = replace(TERMS, symbol=self.strategy.symbol)
+        mine = self.strategy
+        terms = replace(TERMS, symbol=mine.symbol, exchange=mine.exchange, product=mine.product)
         planned = await self.log.plan(key, terms, attempt, just_now())
         reason = Reason.BUY if key.leg is Leg.ENTRY else Reason.SELL
         async with self._started_for(key):

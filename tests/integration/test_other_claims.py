@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -12,7 +13,7 @@ from adapters.postgres.tables import StrategyRow
 from domain.order import Leg, OrderStatus
 from domain.ports import ReadTurn
 from domain.sellable import OtherClaims
-from domain.strategy import Outcome, Position
+from domain.strategy import Outcome, Position, Product
 from tests.store_rows import Desk, just_now, seen
 
 Another = Callable[..., Awaitable[Desk]]
@@ -27,10 +28,10 @@ async def first(store: Store) -> Desk:
 
 @pytest.fixture
 def another(store: Store, first: Desk) -> Another:
-    async def made(**changes: str) -> Desk:
+    async def made(**changes: Any) -> Desk:
         """Return a further running strategy of the same user."""
         desk = await Desk.made(store)
-        strategy = replace(desk.strategy, user_id=first.strategy.user_id)
+        strategy = replace(desk.strategy, user_id=first.strategy.user_id, **changes)
         async with store.work() as session:
             row = update(StrategyRow).where(StrategyRow.strategy_id == strategy.strategy_id)
             await session.execute(row.values(user_id=first.strategy.user_id, **changes))
@@ -63,9 +64,9 @@ async def test_what_an_older_strategy_has_sold_is_not_claimed_by_it(first: Desk,
     assert await claims(second) == OtherClaims(6)
 
 
-@pytest.mark.parametrize("change", [{"symbol": "INFY"}, {"exchange": "BSE"}, {"product": "MIS"}])
+@pytest.mark.parametrize("change", [{"symbol": "INFY"}, {"exchange": "BSE"}, {"product": Product.MIS}])
 async def test_other_shares_are_no_claim_on_these(
-    first: Desk, another: Another, change: dict[str, str]
+    first: Desk, another: Another, change: dict[str, Any]
 ) -> None:
     await first.bought()
     second = await another(**change)

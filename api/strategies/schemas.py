@@ -1,7 +1,6 @@
 """Bodies of `/strategy`."""
 
 from datetime import date, datetime
-from types import SimpleNamespace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -141,7 +140,7 @@ def draft_of(body: dict[str, Any]) -> tuple[StrategyDraft, list[FieldError]]:
         errors.append(FieldError("stop_loss", "missing", MISSING_STOP))
         wrong.add("stop_loss")
     known = {name: None if name in wrong else getattr(asked, name, None) for name in StrategyIn.model_fields}
-    terms = read_terms_of(SimpleNamespace(**{name: known.pop(name) for name in TERMS_FIELDS}))
+    terms = read_terms_of(**{name: known.pop(name) for name in TERMS_FIELDS})
     product, on_stop = known.pop("product"), known.pop("on_stop")
     return StrategyDraft(
         **known, product=product and Product(product), on_stop=on_stop and OnStop(on_stop), terms=terms

@@ -142,9 +142,10 @@ class TermsIn(RequestBody):
 TERMS_FIELDS = tuple(TermsIn.model_fields)
 
 
-def read_terms_of(asked: Any) -> Terms:
-    """Return the terms of a body whose fields are well-formed; None or absent says nothing."""
-    stop, target, trail, lock = (getattr(asked, name, None) for name in TERMS_FIELDS)
+def read_terms_of(
+    stop: DistanceIn | None, target: TargetIn | None, trail: TrailIn | None, lock: list[RungIn] | None
+) -> Terms:
+    """Return the terms of well-formed fields; None says nothing."""
     return Terms(
         stop.read() if stop else None,
         target.read() if target else None,

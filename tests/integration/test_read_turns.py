@@ -70,7 +70,7 @@ async def test_two_who_ask_in_one_moment_have_one_turn_and_other_accounts_have_t
     assert granted.count(None) >= 1
 
 
-async def test_a_turn_of_before_the_clock_was_set_back_holds_up_nobody(stores: Sequence[Store]) -> None:
+async def test_a_turn_of_before_the_clock_was_set_back_delays_no_read(stores: Sequence[Store]) -> None:
     turns, account = PostgresReadTurns(stores[0]), uuid4().hex
     await turns.take(account)
     ahead = "UPDATE quote_turns SET reads_from = reads_from + interval '1 hour' WHERE account = :account"

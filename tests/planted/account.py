@@ -44,7 +44,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         (SELLABLE,),
     ),
     Bug(
-        "a sale without Postgres asks nobody whose the shares are",
+        "a sale without Postgres does not ask whose the shares are",
         "Postgres failed for a moment: the shares of another strategy are sold.",
         "execution/degraded_exit.py",
         "                return await self._log.other_claims(order.key)\n",

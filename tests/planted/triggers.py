@@ -99,7 +99,7 @@ TRIGGER_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a run believes a TARGET at any price",
-        "Who signals it sells what he likes, far below the target.",
+        "A forged signal sells far below the target.",
         "domain/day.py",
         "        return PriceTrigger(kind, level).is_hit(hit.price)\n",
         "        return kind is TriggerKind.TARGET or PriceTrigger(kind, level).is_hit(hit.price)\n",

@@ -41,6 +41,7 @@ from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.connection import BadCertificate, TemporalAddress, at_port, connect
 from adapters.temporal.stuck_runs import counting_stuck_runs
 from execution.held_stop_watch import HeldStopWatch
+from execution.task_end import ended
 from settings import MissingSetting, Settings, what_is_wrong
 from wiring import (
     WorkerComponents,
@@ -150,8 +151,7 @@ async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await ended([task])
 
 
 @asynccontextmanager
@@ -163,9 +163,7 @@ async def _background_orders(settings: Settings, work: WorkerComponents) -> Asyn
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)
 
 
 async def _hold_orders(work: WorkerComponents) -> None:

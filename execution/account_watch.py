@@ -29,6 +29,7 @@ from domain.account_watch import (
 from domain.errors import StopwatchError, StoreUnavailable
 from domain.ports import AccountReads, Alerts, Broker, Brokers, Clock, ReadTurn
 from execution.order_book import noting_a_dead_login
+from execution.task_end import ended
 
 LOOK_EVERY = 0.5
 """Seconds between two looks for accounts that are due."""
@@ -62,9 +63,7 @@ class AccountWatch:
                 await self.look()
                 await self._clock.sleep(LOOK_EVERY if len(self._reading) < AT_ONCE else LOOK_WHEN_BUSY)
         finally:
-            for task in self._reading:
-                task.cancel()
-            await asyncio.gather(*self._reading, return_exceptions=True)
+            await ended(self._reading)
 
     async def look(self) -> None:
         """Begin to read the accounts that are due. A slow one holds up none of the others."""

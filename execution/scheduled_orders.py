@@ -22,6 +22,7 @@ from execution.entries import Entries
 from execution.exits import Exits
 from execution.order_intent import NotPlaced
 from execution.order_sender import OrderSender
+from execution.task_end import ended
 
 AHEAD = timedelta(seconds=30)
 """How long before its instant an order of a dead worker is taken over."""
@@ -110,10 +111,7 @@ class ScheduledOrders:
 
     async def _let_go(self) -> None:
         """End: what is being sent writes its answer, the rest is for others."""
-        held = list(self._held.values())
-        for task in held:
-            task.cancel()
-        await asyncio.gather(*held, return_exceptions=True)
+        await ended(self._held.values())
         await self._sender.finished()
         await self._attempt(self._orders.leave(self._worker))
 

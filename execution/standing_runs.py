@@ -19,6 +19,7 @@ from domain.ports import Alerts, Clock, OverdueRuns
 from execution.entries import Entries
 from execution.exits import Exits
 from execution.order_intent import NotPlaced
+from execution.task_end import ended
 
 LOOK_EVERY = 1.0
 """Seconds between two looks: what a kill switch sells is to be sold within five."""
@@ -139,8 +140,5 @@ class StandingRuns:
                 sale.task.cancel()
 
     async def _let_go(self) -> None:
-        tasks = [sale.task for sale in self._sales.values() if sale.task is not None]
-        for task in tasks:
-            task.cancel()
         with suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(sale.task for sale in self._sales.values() if sale.task is not None)

@@ -18,6 +18,7 @@ from domain.ports import (
     WatchList,
 )
 from domain.watched_strategy import AT_A_TIME, WatchedStrategy
+from execution.task_end import ended
 from listener.accounts import Accounts
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.dispatcher import Dispatcher
@@ -88,9 +89,7 @@ class Listener:
                 group.create_task(steadily("peaks", self._peaks.run, self._clock))
                 group.create_task(steadily("last prices", self._writer.run, self._clock))
         finally:
-            for monitor in self._running.values():
-                monitor.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await ended(self._running.values())
 
     async def until_ready(self) -> None:
         """Return when what runs was read once and each feed has tried to connect."""

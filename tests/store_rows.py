@@ -20,7 +20,7 @@ from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTe
 from domain.outcome import Accepted
 from domain.ports import Claimed
 from domain.run import ActivateRun, Activation, FinishRun, RunRef, StartRun, workflow_id
-from domain.session import DayPlan
+from domain.session import EXCHANGE_ZONE, DayPlan
 from domain.strategy import Outcome, Position, Product, Strategy
 
 TODAY = date(2026, 11, 23)
@@ -97,9 +97,9 @@ class Desk:
         return desk
 
     def start(self, day: date = TODAY, *, sell_only: bool = False) -> ActivateRun:
-        """Return a new START, as pressed now."""
+        """Return a new START, as pressed now: its entry is due at 09:30, or now where that is later."""
         start_id = uuid4()
-        at = datetime.combine(day, time(4), tzinfo=UTC)
+        at = min(datetime.combine(day, time(9, 30), tzinfo=EXCHANGE_ZONE), just_now())
         plan = DayPlan(day, at, at + timedelta(hours=5), at, at + timedelta(hours=6))
         ref = RunRef(
             self.strategy.strategy_id,

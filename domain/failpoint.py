@@ -22,6 +22,8 @@ STEPS = (
     "entry.answered",
     "entry.seen",  # the order book shows it, Postgres does not
     "entry.written",  # Postgres shows the fill, the run does not know
+    "entry.moving",  # a new price is written down, the broker has not been asked
+    "entry.moved",  # it has been asked, and answered or not
     "stop.crossed",  # only the listener has seen the price
     "stop.signalled",
     "exit.armed",

@@ -1,6 +1,6 @@
 """Prices and money: `Decimal` rupees, never binary floats."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
 
 PAISA = Decimal("0.01")
 TICK_TOLERANCE = Decimal("0.000001")
@@ -31,6 +31,16 @@ def on_tick(price: Decimal, tick: Decimal) -> bool:
     """Tell whether `price` is a whole number of ticks, within the broker's own rounding."""
     off = price % tick
     return min(off, tick - off) <= TICK_TOLERANCE
+
+
+def tick_above(price: Decimal, tick: Decimal | None) -> Decimal:
+    """Return the lowest price on the tick that is not below `price`; without a tick the price itself."""
+    return price if tick is None else (price / tick).to_integral_value(ROUND_CEILING) * tick
+
+
+def tick_below(price: Decimal, tick: Decimal | None) -> Decimal:
+    """Return the highest price on the tick that is not above `price`; without a tick the price itself."""
+    return price if tick is None else (price / tick).to_integral_value(ROUND_FLOOR) * tick
 
 
 def price_text(price: Decimal) -> str:

@@ -12,6 +12,7 @@ from domain.reconciler import DoubtfulOrder
 from domain.run import ActivateRun, Alarm, EnterOrder, ExitOrder, FinishRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome, Position, Status
+from domain.terms_texts import times_words
 
 
 class Due(StrEnum):
@@ -101,7 +102,7 @@ def unknown_start_alarm(end: FinishRun) -> Alarm:
     """Return the operator's alarm for a run whose START the store lost while it traded."""
     ref, strategy = end.ref, end.strategy
     text = (
-        f"The run {ref.workflow_id} of {strategy.symbol} ×{strategy.quantity} has ended "
+        f"The run {ref.workflow_id} of {strategy.symbol} {times_words(strategy)} has ended "
         f"({end.outcome.value}: {end.detail}), and the database knows no such START: it was set back to a "
         "backup. The strategy does not show what was traded: look at the account at the broker."
     )
@@ -112,7 +113,7 @@ def foreign_entry_alarm(order: EnterOrder) -> Alarm:
     """Return the operator's alarm for a purchase that no stored START asks for."""
     key, terms = order.key, order.terms
     text = (
-        f"{order.quantity} {terms.exchange}:{terms.symbol} were not bought: no START of strategy "
+        f"{terms.exchange}:{terms.symbol} was not bought: no START of strategy "
         f"{key.strategy_id} for {key.trading_day} was written down that buys this. Find out what reaches "
         "Temporal's port, or whether the database was set back to a backup."
     )
@@ -136,7 +137,7 @@ def outcome_alarm(end: FinishRun) -> Alarm | None:
     if kind is None or (end.position is Position.BOUGHT and not end.outside):
         return None
     strategy = end.strategy
-    text = f"{strategy.symbol} ×{strategy.quantity} was stopped: {end.detail.rstrip('.')}."
+    text = f"{strategy.symbol} {times_words(strategy)} was stopped: {end.detail.rstrip('.')}."
     return Alarm(kind, text, strategy.user_id, strategy.strategy_id, {"outcome": end.outcome.value})
 
 

@@ -186,12 +186,30 @@ class OrderTerms:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """One market order as the broker is asked for it."""
+    """One order as the broker is asked for it: at the market, or at a limit of `price` rupees."""
 
     terms: OrderTerms
     side: Side
     quantity: int
     tag: str
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The price of a LIMIT order, and the highest that it may be changed to."""
+
+    price: Decimal
+    ceiling: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of a LIMIT order's price that was asked for: the n-th of its order, counted from 1."""
+
+    number: int
+    price: Decimal
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +240,10 @@ class Attempt:
     """Why it was decided that this leg sends nothing more; None while that is open."""
     refusal: Refusal | None = None
     """What kept the broker from taking it; None where nothing did, or it is not known to have."""
+    limit: Limit | None = None
+    """Of a LIMIT order: as it was sent, or as the order book last showed it. None at the market."""
+    move: Move | None = None
+    """The last change of its price that was asked for, whatever came of it."""
 
     @property
     def over(self) -> bool:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from domain.entry_size import AT_THE_MARKET, Buying
 from domain.instrument import Segment
 from domain.order import LegKey, OrderTerms, Reason
 from domain.refusal import Refusal
@@ -145,7 +146,7 @@ class RunNote:
 class EnterOrder:
     """Buy `quantity` at `due_at`, unless the price is at stop or target already or it is too late.
 
-    `stop_loss` is None where the stop is measured from the fill.
+    `stop_loss` is None where the stop is measured from the fill, `quantity` where `how` has it computed.
 
     `closes_at`: an entry that is late is not sent after the market's close either. `segment` and `sell_at`
     (the planned sale) tell whether it still fits its day. None from an older build.
@@ -153,7 +154,7 @@ class EnterOrder:
 
     key: LegKey
     terms: OrderTerms
-    quantity: int
+    quantity: int | None
     stop_loss: Decimal | None
     due_at: datetime
     closes_at: datetime | None = None
@@ -161,6 +162,7 @@ class EnterOrder:
     sell_at: datetime | None = None
     target: Decimal | None = None
     """A target at one price: nothing is bought where the price has reached it."""
+    how: Buying = AT_THE_MARKET
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from domain.order import Reason
 from domain.run import StartRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import OnStop, Phase
-from domain.terms_texts import terms_words
+from domain.terms_texts import shares_words, terms_words, times_words
 from domain.timeline import EventKind, sale_line
 
 PhaseWords: TypeAlias = tuple[EventKind, str]
@@ -29,9 +29,15 @@ def summary(start: StartRun) -> str:
     if start.sell_only:
         return f"{strategy.symbol} · sell what is held"
     return (
-        f"{strategy.symbol} ×{strategy.quantity} · buy {clock(plan.buy_at)} · sell {clock(plan.sell_at)} "
+        f"{strategy.symbol} {times_words(strategy)} · buy {clock(plan.buy_at)} · sell {clock(plan.sell_at)} "
         f"· {terms_words(strategy, decimal_text)}"
     )
+
+
+def entry_summary(start: StartRun) -> str:
+    """Return what a run's purchase is called in the Web UI: `buy 10 TCS at 09:30`."""
+    strategy = start.strategy
+    return f"buy {shares_words(strategy)} {strategy.symbol} at {clock(start.plan.buy_at)}"
 
 
 def phase_words(day: Day) -> PhaseWords:
@@ -39,7 +45,10 @@ def phase_words(day: Day) -> PhaseWords:
     strategy = day.start.strategy
     if day.phase is Phase.ENTERING:
         buy_at = clock(day.start.plan.buy_at)
-        return (EventKind.PHASE, f"Getting ready to buy {strategy.quantity} {strategy.symbol} at {buy_at}.")
+        return (
+            EventKind.PHASE,
+            f"Getting ready to buy {shares_words(strategy)} {strategy.symbol} at {buy_at}.",
+        )
     if day.phase is Phase.HOLDING:
         return (
             EventKind.PHASE,
@@ -75,7 +84,7 @@ def day_in_brief(day: Day) -> str:
     strategy, plan, end = day.start.strategy, day.start.plan, day.conclusion
     keeps = "keeps the shares" if strategy.on_stop is OnStop.KEEP else "sells"
     lines = [
-        f"**{strategy.symbol}** ×{strategy.quantity} on {plan.trading_day}, phase **{day.phase}**",
+        f"**{strategy.symbol}** {times_words(strategy)} on {plan.trading_day}, phase **{day.phase}**",
         f"- buy at {clock(plan.buy_at)}, sell at {clock(day.sell_at)}, {terms_words(strategy)}",
         f"- bought {day.bought}, sold {day.sold}, holding {day.held}",
         f"- cancelling this run stops the strategy and {keeps}",

@@ -90,7 +90,9 @@ class DayPlan:
     warnings: tuple[str, ...] = ()
     segment: Segment | None = None
     tick: Decimal | None = None
-    """The symbol's price step on that day, where stop or target are measured from the fill."""
+    """The symbol's price step on that day; None in plans of an older build."""
+    lot: int = 1
+    """How many of it are traded at once, or a multiple of them."""
 
 
 def exchange_time(instant: datetime) -> datetime:

@@ -17,9 +17,10 @@ Prices are rounded to the tick so that the user is never worse off: stops up, ta
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Self
 
+from domain.money import tick_above, tick_below
 from domain.terms import Terms
 from domain.trigger import PriceTrigger, stop_at, target_at
 
@@ -82,7 +83,7 @@ class Measured:
             return cls(stop_loss, target, tick)
         first = stop_loss
         if first is None and terms.stop is not None:
-            first = _up(entry - terms.stop.of(entry), tick)
+            first = tick_above(entry - terms.stop.of(entry), tick)
         rungs = tuple((entry + rung.after.of(entry), entry + rung.keep.of(entry)) for rung in terms.lock)
         trail = terms.trail
         if trail is None:
@@ -117,19 +118,11 @@ class Measured:
 
     def _below(self, earned: Decimal, peak: Decimal) -> Decimal:
         """Return a stop that was earned, on the tick, and never above the peak."""
-        return min(peak, _up(earned, self.tick))
+        return min(peak, tick_above(earned, self.tick))
 
 
 def _target(terms: Terms, entry: Decimal | None, tick: Decimal | None) -> Decimal | None:
     target = terms.target
     if target is None or target.distance is None:
         return None if target is None else target.price
-    return None if entry is None else _down(entry + target.distance.of(entry), tick)
-
-
-def _up(price: Decimal, tick: Decimal | None) -> Decimal:
-    return price if tick is None else (price / tick).to_integral_value(ROUND_CEILING) * tick
-
-
-def _down(price: Decimal, tick: Decimal | None) -> Decimal:
-    return price if tick is None else (price / tick).to_integral_value(ROUND_FLOOR) * tick
+    return None if entry is None else tick_below(entry + target.distance.of(entry), tick)

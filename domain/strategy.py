@@ -67,7 +67,8 @@ class Outcome(StrEnum):
 class Strategy:
     """{symbol, buy_time, sell_time, stop_loss, quantity}, tied to its user for life.
 
-    `stop_loss` is None where `terms.stop` measures the stop from the fill.
+    `stop_loss` is None where `terms.stop` measures the stop from the fill, `quantity` where `terms.size` has
+    the shares computed at buy_time.
     """
 
     strategy_id: UUID
@@ -76,7 +77,7 @@ class Strategy:
     buy_time: time
     sell_time: time
     stop_loss: Decimal | None
-    quantity: int
+    quantity: int | None
     exchange: str = "NSE"
     product: Product = Product.CNC
     on_stop: OnStop = OnStop.EXIT

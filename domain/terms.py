@@ -62,14 +62,63 @@ class Rung:
     keep: Distance
 
 
+RESTS, LONGEST_REST = 60, 300
+"""Seconds an entry's LIMIT order may rest where nothing is said, and at the most."""
+
+
+class EntryKind(StrEnum):
+    """How an entry is bought that is not bought at the market."""
+
+    LIMIT = "limit"
+    CHASE = "chase"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Buy by a LIMIT order that is cancelled after so many seconds.
+
+    LIMIT: at `price`. CHASE: at the last price and `buffer`, raised as the price runs, and never above the
+    price at buy_time and `most`.
+    """
+
+    kind: EntryKind
+    price: Decimal | None = None
+    buffer: Distance | None = None
+    most: Distance | None = None
+    for_seconds: int = RESTS
+
+
+class SizeBy(StrEnum):
+    """What an entry's shares are computed from, in place of a quantity."""
+
+    AMOUNT = "amount"
+    """What they may cost."""
+    RISK = "risk"
+    """What they may lose down to the stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """So many rupees, of an amount or of a risk."""
+
+    by: SizeBy
+    rupees: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The terms of version 2. `stop`: where the stop is measured from the fill, in place of a price."""
+    """The terms of version 2. `stop`: where the stop is measured from the fill, in place of a price.
+
+    `entry`: how it is bought, None at the market. `size`: what its shares are computed from, None where the
+    strategy has a quantity.
+    """
 
     stop: Distance | None = None
     target: Target | None = None
     trail: Trail | None = None
     lock: tuple[Rung, ...] = ()
+    entry: Entry | None = None
+    size: Size | None = None
 
     @property
     def moves(self) -> bool:

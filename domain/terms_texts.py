@@ -5,7 +5,32 @@ from decimal import Decimal
 
 from domain.money import decimal_text, price_text
 from domain.strategy import Strategy
-from domain.terms import Distance, Rung, Trail, Unit
+from domain.terms import Distance, Entry, Rung, SizeBy, Trail, Unit
+
+
+def shares_words(strategy: Strategy) -> str:
+    """Return how many shares: `10`, `what 50000 rupees buy`, `what risks 500 rupees`."""
+    size = strategy.terms.size
+    if size is None:
+        return str(strategy.quantity)
+    rupees = decimal_text(size.rupees)
+    return f"what {rupees} rupees buy of" if size.by is SizeBy.AMOUNT else f"what risks {rupees} rupees of"
+
+
+def times_words(strategy: Strategy) -> str:
+    """Return the same behind a symbol: `×10`, `for 50000 rupees`, `risking 500 rupees`."""
+    size = strategy.terms.size
+    if size is None:
+        return f"×{strategy.quantity}"
+    return f"{'for' if size.by is SizeBy.AMOUNT else 'risking'} {decimal_text(size.rupees)} rupees"
+
+
+def entry_words(entry: Entry, price: Callable[[Decimal], str] = price_text) -> str:
+    """Return how it is bought: `limit 99.50 for 60 s`, `chase 1 points and at most 5 points for 60 s`."""
+    if entry.price is not None:
+        return f"limit {price(entry.price)} for {entry.for_seconds} s"
+    buffer, most = (distance_words(one) if one else "0" for one in (entry.buffer, entry.most))
+    return f"chase {buffer}, at most {most}, for {entry.for_seconds} s"
 
 
 def terms_words(strategy: Strategy, price: Callable[[Decimal], str] = price_text) -> str:
@@ -14,7 +39,8 @@ def terms_words(strategy: Strategy, price: Callable[[Decimal], str] = price_text
     `price` writes a price.
     """
     terms = strategy.terms
-    words = [f"stop {_level(strategy.stop_loss, terms.stop, 'below', price)}"]
+    words = [] if terms.entry is None else [f"entry {entry_words(terms.entry, price)}"]
+    words += [f"stop {_level(strategy.stop_loss, terms.stop, 'below', price)}"]
     if terms.target is not None:
         words.append(f"target {_level(terms.target.price, terms.target.distance, 'above', price)}")
     if terms.trail is not None:

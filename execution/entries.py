@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.errors import StoreUnavailable
 from domain.operator_alerts import foreign_entry_alarm
@@ -20,6 +20,9 @@ from execution.halting import halted
 from execution.intents import call_off, plan_first
 from execution.order_intent import Barred, EntryRefused, Foreign, NotPlaced, OrderIntent, TooLate
 from execution.runtime_lock import RuntimeLock
+
+AT_LEAST = 1
+"""Shares wanted of an entry whose quantity is computed as it is sent: there is one order of it."""
 
 
 class Entries:
@@ -59,7 +62,7 @@ class Entries:
             try:
                 return await self._enter(order, halt, owner, scheduled)
             except StoreUnavailable:
-                if halt.is_set() or self._clock.now() > self._latest(order):
+                if halt.is_set() or self._clock.now() > self._waits_until(order):
                     raise
                 await self._clock.sleep(RETRY_EVERY)
 
@@ -127,11 +130,18 @@ class Entries:
 
     def _policy(self, order: EnterOrder, owner: str) -> EntryPolicy:
         latest = self._latest(order)
-        intent = OrderIntent(order.key, order.terms, order.quantity, Reason.BUY, order.due_at, latest)
+        intent = OrderIntent(
+            order.key, order.terms, order.quantity or AT_LEAST, Reason.BUY, order.due_at, latest
+        )
         login = AccountLogin(self._brokers, self._clock, intent)
         return EntryPolicy(
             order, intent, owner, latest, login, self._checks, self._log, self._clock, self._rules
         )
+
+    def _waits_until(self, order: EnterOrder) -> datetime:
+        """Return until when the store is waited for: what may rest at the broker is followed to its end."""
+        rests = order.how.entry.for_seconds if order.how.entry is not None else 0
+        return self._latest(order) + timedelta(seconds=rests)
 
     def _latest(self, order: EnterOrder) -> datetime:
         """Return until when an entry may be sent: the claim judges it, by the store's clock."""

@@ -3,17 +3,26 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 
+from domain.entry_price import first_limit, may_move, next_price, rests_until
+from domain.entry_size import is_option, sized, worst_price
+from domain.failpoint import failpoint
 from domain.leg import entry_is_absent
 from domain.listing import Listing
-from domain.order import Attempt, BrokerOrder
-from domain.ports import Clock, OrderLog
+from domain.order import Attempt, BrokerOrder, Limit
+from domain.ports import Broker, Clock, OrderLog
 from domain.run import Entered, EnterOrder
+from domain.strategy import Outcome
+from domain.terms import Size
 from execution.account_login import AccountLogin
 from execution.entry_checks import Cleared, EntryChecks
 from execution.execution_rules import ExecutionRules
+from execution.order_book import last_price, modify
 from execution.order_intent import EntryRefused, OrderIntent
 from execution.policy import Permit
+
+NO_PRICE = "no limit on the symbol's tick is above zero at this price: nothing was bought"
 
 
 class EntryPolicy:
@@ -36,7 +45,7 @@ class EntryPolicy:
     ) -> None:
         self.intent = intent
         self.login = login
-        self.fill_seconds = rules.entry_fill
+        self._fill_seconds = rules.entry_fill
         self._order = order
         self._owner = owner
         self._latest = latest
@@ -52,10 +61,36 @@ class EntryPolicy:
         """Check as before any send: what is refused now gets no further attempt."""
         return await self._check(halt) is not None
 
-    async def permit(self, missing: int, halt: asyncio.Event) -> Permit | None:
+    def fill_seconds(self, attempts: Sequence[Attempt]) -> float:
+        """Return how long an open order may rest: as its entry says, counted from when it was sent."""
+        if self._order.how.entry is None:
+            return self._fill_seconds
+        until = rests_until(self._order.how.entry, attempts[-1], self._order.sell_at)
+        return self._fill_seconds if until is None else (until - self._clock.now()).total_seconds()
+
+    async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:
         """Return the permit for all that is missing, with the checks' quote and account."""
         cleared = await self._check(halt)
-        return None if cleared is None else Permit(missing, cleared.account, cleared.price)
+        if cleared is None:
+            return None
+        limit = self._limit(cleared.price, attempts)
+        price = cleared.price if limit is None else limit.ceiling
+        quantity = (
+            missing if self._order.how.size is None else self._sized(self._order.how.size, limit, cleared)
+        )
+        return Permit(quantity, cleared.account, price, limit=limit)
+
+    async def resting(self, attempt: Attempt, row: BrokerOrder, account: Broker) -> None:
+        """Chase the price: ask for a higher limit where it has run away, each time written down before."""
+        entry = self._order.how.entry
+        if entry is None or not may_move(entry, attempt, row, self._clock.now()):
+            return
+        last = await last_price(account, self._order.terms.instrument)
+        price = None if last is None else next_price(entry, attempt, row, last, self._order.how.tick)
+        if price is not None and await self._log.move(attempt, price):
+            await failpoint("entry.moving")
+            await modify(account, row.broker_order_id, price)
+            await failpoint("entry.moved")
 
     async def not_in_book(
         self, unknown: Sequence[Attempt], attempts: Sequence[Attempt], book: Listing[BrokerOrder]
@@ -64,6 +99,28 @@ class EntryPolicy:
         for attempt in unknown:
             if entry_is_absent(attempt, book, self.intent.terms, self._clock.now(), self._horizons):
                 await self._log.give_up(attempt, "sent, never answered, and in no order book since")
+
+    def _limit(self, last: Decimal, attempts: Sequence[Attempt]) -> Limit | None:
+        """Return at what it is sent; never above what an earlier attempt of it might have come to."""
+        if self._order.how.entry is None:
+            return None
+        limit = first_limit(self._order.how.entry, last, self._order.how.tick)
+        if limit is None:
+            raise EntryRefused(Entered(0, outcome=Outcome.SKIPPED, detail=NO_PRICE))
+        ceiling = min((limit.ceiling, *(one.limit.ceiling for one in attempts if one.limit is not None)))
+        return Limit(min(limit.price, ceiling), ceiling)
+
+    def _sized(self, size: Size, limit: Limit | None, cleared: Cleared) -> int:
+        """Return the shares that a size comes to. Raises `EntryRefused` where that is not one lot."""
+        terms, how = self._order.terms, self._order.how
+        option = is_option(terms.exchange, terms.symbol)
+        worst = worst_price(limit, cleared.price, is_option=option, tick=how.tick)
+        found = sized(size, self._order.stop_loss, how, worst)
+        if not found.shares:
+            raise EntryRefused(
+                Entered(0, outcome=Outcome.SKIPPED, detail=f"nothing was bought: {found.words}")
+            )
+        return found.shares
 
     async def _check(self, halt: asyncio.Event) -> Cleared | None:
         """Check once for the execution; None when halted. Raises `EntryRefused`."""

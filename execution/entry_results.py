@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from domain.leg import average_price, filled
+from domain.money import price_text
 from domain.order import Attempt, OrderStatus
 from domain.run import Entered, EnterOrder
 from domain.session import clock_text, exchange_time
@@ -30,8 +31,18 @@ def entered_by(attempts: Sequence[Attempt]) -> Entered:
     in_doubt = any(attempt.status is OrderStatus.ABSENT for attempt in attempts)
     if last.verdict is not None:
         return Entered(0, outcome=last.verdict, detail=last.message, in_doubt=in_doubt)
+    if last.status is OrderStatus.CANCELLED and last.limit is not None:
+        return Entered(0, outcome=Outcome.SKIPPED, detail=_unfilled(last))
     outcome, words = _WHY_NOTHING[last.status]
     return Entered(0, outcome=outcome, detail=words.format(last.message).strip(), in_doubt=in_doubt)
+
+
+def _unfilled(last: Attempt) -> str:
+    limit = "" if last.limit is None else f" at {price_text(last.limit.price)}"
+    changes = "" if last.move is None else f", after {last.move.number} changes of its price"
+    return (
+        f"nothing was filled{limit} in its time{changes}, so the order was cancelled {last.message}".strip()
+    )
 
 
 def never_sent(attempts: Sequence[Attempt]) -> bool:

@@ -61,7 +61,7 @@ class OrderExecutor:
                             pass
                         case Send(attempt=attempt) if may_send:
                             await failpoint(f"{key.leg}.planned")
-                            permit = await policy.permit(wanted - filled(attempts), halt)
+                            permit = await policy.permit(attempts, wanted - filled(attempts), halt)
                             may_send = False
                             if permit is not None:
                                 await self._sender.send(policy.intent, attempt, permit)

@@ -42,7 +42,7 @@ class ExitPolicy:
     ) -> None:
         self.intent = intent
         self.login = login
-        self.fill_seconds = rules.exit_fill
+        self._fill_seconds = rules.exit_fill
         self._accounts = accounts
         self._log = log
         self._clock = clock
@@ -76,7 +76,14 @@ class ExitPolicy:
             return replace(found, wait=max(found.wait, LOOK_AGAIN))
         return replace(found, blocking=orders, wait=max(found.wait, SELDOM)) if orders else pausing(found)
 
-    async def permit(self, missing: int, halt: asyncio.Event) -> Permit | None:
+    def fill_seconds(self, attempts: Sequence[Attempt]) -> float:
+        """Return how long a sale may rest before it is cancelled and tried anew."""
+        return self._fill_seconds
+
+    async def resting(self, attempt: Attempt, row: BrokerOrder, account: Broker) -> None:
+        """Leave an open sale as it is: it is at the market."""
+
+    async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:
         """Return the permit for what the account still shows. Raises `ClosedOutside`."""
         account = await self.login.account()
         # After a time without a login the account is read, however long that takes.
@@ -122,7 +129,7 @@ class ScheduledExitPolicy(ExitPolicy):
         self._brokers = brokers
         self._due = due
 
-    async def permit(self, missing: int, halt: asyncio.Event) -> Permit | None:
+    async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:
         """Return the permit at the time of the claim, with the account that is being opened beside it."""
         due_at = self.intent.due_at
         with self._due.waiting(due_at) as turn:

@@ -29,6 +29,7 @@ class Following:
     """One execution's patience: from its first look on, until its halt or the end of its fill time."""
 
     halt: asyncio.Event
+    since: float = 0.0
     until: float | None = None
 
 
@@ -52,7 +53,7 @@ class OrderFollower:
 
     async def look_up(self, policy: Policy, attempts: Sequence[Attempt], following: Following) -> None:
         """Look for the attempts in doubt in the order book, once."""
-        self._begin(policy, following)
+        self._begin(policy, attempts, following)
         key = policy.intent.key
         book = await self._books.read(key.user_id, await policy.login.account())
         if book is not None:
@@ -65,7 +66,7 @@ class OrderFollower:
         self, policy: Policy, attempt: Attempt, attempts: Sequence[Attempt], following: Following
     ) -> None:
         """Read the order book once, and cancel the attempt where it rests too long or was halted."""
-        until = self._begin(policy, following)
+        until = self._begin(policy, attempts, following)
         broker = await policy.login.account()
         book = await self._books.read(policy.intent.key.user_id, broker)
         if book is not None:
@@ -75,12 +76,14 @@ class OrderFollower:
                 # What is over needs no wait; what vanished from the book is asked for again.
                 await self._clock.sleep(0 if row else LOOK_EVERY)
                 return
+            if not following.halt.is_set() and self._clock.monotonic() < until:
+                await policy.resting(attempt, row, broker)
         if attempt.broker_order_id and (following.halt.is_set() or self._clock.monotonic() >= until):
             if not await cancel(broker, attempt.broker_order_id):
                 await self._clock.sleep(AFTER_FAILED_CANCEL)
             await self._clock.sleep(AFTER_CANCEL)
             return
-        await pause(self._clock, self._until_next_look(policy, until), following.halt)
+        await pause(self._clock, self._until_next_look(following, until), following.halt)
 
     async def count_late(self, policy: Policy, attempts: Sequence[Attempt]) -> None:
         """Count attempts that were given up and were orders after all, before another one is sent.
@@ -106,15 +109,15 @@ class OrderFollower:
             await self._log.looked_up(attempt, "not in the order book yet" if read else UNREAD)
         await policy.not_in_book(unknown, attempts, book)
 
-    def _begin(self, policy: Policy, following: Following) -> float:
+    def _begin(self, policy: Policy, attempts: Sequence[Attempt], following: Following) -> float:
         """Return until when an open order may rest, by the monotonic clock."""
         self._followed.add(following)
         if following.until is None:
-            following.until = self._clock.monotonic() + policy.fill_seconds
+            following.since = self._clock.monotonic()
+            following.until = following.since + policy.fill_seconds(attempts)
         return following.until
 
-    def _until_next_look(self, policy: Policy, until: float) -> float:
-        left = until - self._clock.monotonic()
-        soon = policy.fill_seconds - left < 1
-        wait = LOOK_FIRST if soon else min(LOOK_EVERY, max(0.05, left))
+    def _until_next_look(self, following: Following, until: float) -> float:
+        now = self._clock.monotonic()
+        wait = LOOK_FIRST if now - following.since < 1 else min(LOOK_EVERY, max(0.05, until - now))
         return max(wait, len(self._followed) / LOOKS_A_SECOND)

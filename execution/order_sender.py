@@ -95,7 +95,7 @@ class OrderSender:
         if permit.good_for is not None and permit.good_for.left() <= 0:
             return None, ends
         claim = await self._log.claim(
-            attempt, permit.quantity, intent.reason, intent.due_at, intent.latest, permit.price
+            attempt, permit.quantity, intent.reason, intent.due_at, intent.latest, permit.price, permit.limit
         )
         return claim, ends
 
@@ -107,7 +107,8 @@ class OrderSender:
         ends: Deadline,
         left: Callable[[], None],
     ) -> None:
-        order = OrderRequest(intent.terms, intent.key.leg.side, permit.quantity, attempt.tag)
+        price = permit.limit.price if permit.limit else None
+        order = OrderRequest(intent.terms, intent.key.leg.side, permit.quantity, attempt.tag, price)
         step = intent.key.leg.value
         self._unanswered.add(intent.key)
         await failpoint(f"{step}.claimed")

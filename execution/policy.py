@@ -8,7 +8,7 @@ from typing import Protocol
 
 from domain.deadline import Deadline
 from domain.listing import Listing
-from domain.order import Attempt, BrokerOrder
+from domain.order import Attempt, BrokerOrder, Limit
 from domain.ports import Broker
 from execution.order_intent import OrderIntent
 
@@ -20,7 +20,8 @@ Account = Broker | asyncio.Future[Broker]
 class Permit:
     """Permission to send `quantity` shares with `account`.
 
-    `price` is the last one known, by which an entry's value is judged.
+    `price` is the highest it may cost, or the last one known: an entry's value is judged by it. `limit`: of a
+    LIMIT order, None at the market.
     """
 
     quantity: int
@@ -28,6 +29,7 @@ class Permit:
     price: Decimal | None = None
     good_for: Deadline | None = None
     """Until when it may be acted on; None where the claim itself bounds that."""
+    limit: Limit | None = None
 
 
 class Login(Protocol):
@@ -53,9 +55,8 @@ class Policy(Protocol):
     @property
     def intent(self) -> OrderIntent: ...
 
-    @property
-    def fill_seconds(self) -> float:
-        """Seconds an open order may rest before it is cancelled."""
+    def fill_seconds(self, attempts: Sequence[Attempt]) -> float:
+        """Return for how many seconds from now on an open order may rest before it is cancelled."""
         ...
 
     @property
@@ -65,11 +66,15 @@ class Policy(Protocol):
         """Tell whether the leg's `attempts` may be followed by another one now."""
         ...
 
-    async def permit(self, missing: int, halt: asyncio.Event) -> Permit | None:
-        """Return how many of the `missing` shares may be sent now; None when halted first.
+    async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:
+        """Return how many of the `missing` shares of the leg may be sent now; None when halted first.
 
         Raises what ends the execution: `EntryRefused`, `ClosedOutside`.
         """
+        ...
+
+    async def resting(self, attempt: Attempt, row: BrokerOrder, account: Broker) -> None:
+        """Do what the rules ask for while an order is open, as the order book shows it in `row`."""
         ...
 
     async def not_in_book(

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from domain.day import Day
+from domain.entry_size import Buying
 from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.run import Entered, EnterOrder, ExitOrder, SaleLine, StartRun
 from domain.run_texts import exit_words
@@ -22,13 +23,14 @@ def entry_order(start: StartRun, day: Day) -> EnterOrder:
         plan.segment,
         plan.sell_at,
         strategy.terms.target.price if strategy.terms.target is not None else None,
+        Buying(strategy.terms.entry, strategy.terms.size, strategy.terms.stop, plan.tick, plan.lot),
     )
 
 
 def unknown_entry(order: EnterOrder) -> Entered:
     """Return how a purchase ended of which nothing could be found out before the market closed."""
     detail = (
-        f"whether {order.quantity} {order.terms.symbol} were bought could not be found out before the market "
+        f"whether {order.terms.symbol} was bought could not be found out before the market "
         "closed: the order is in doubt. Look at the account at the broker"
     )
     return Entered(0, outcome=Outcome.ORDER_FAILED, detail=detail, in_doubt=True)

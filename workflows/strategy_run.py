@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
         RunView,
         StartRun,
     )
-    from domain.run_texts import clock
+    from domain.run_texts import clock, entry_summary
     from domain.strategy import Move, Phase
     from domain.timeline import EventKind
     from domain.trigger import TriggerKind
@@ -225,7 +225,7 @@ class StrategyRun:
             heartbeat_timeout=policies.HEARTBEAT,
             retry_policy=policies.ORDER_ATTEMPTS,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=f"buy {order.quantity} {order.terms.symbol} at {clock(self._start.plan.buy_at)}",
+            summary=entry_summary(self._start),
         )
         await workflow.wait_condition(lambda: entry.done() or self._day.leaving)
         if not entry.done():

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from adapters.kite import mapping, outcomes, routes
@@ -64,6 +65,13 @@ class KiteBroker:
     async def cancel(self, broker_order_id: str) -> None:
         """Ask for a cancellation. Whatever the answer, the order book decides."""
         await self._read(routes.cancellation(broker_order_id))
+
+    async def modify(self, broker_order_id: str, price: Decimal) -> None:
+        """Ask for a new price of a LIMIT order. Whatever the answer, the order book decides.
+
+        It leaves within `LEAVE_WITHIN` seconds or never does, as an order.
+        """
+        await self._read(routes.modification(broker_order_id, price), LEAVE_WITHIN)
 
     async def orders(self) -> Listing[BrokerOrder]:
         """Return today's order book: the rows that could be read, and the symbols of those that could not."""

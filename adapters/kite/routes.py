@@ -6,11 +6,13 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from urllib.parse import quote, quote_plus, urlencode
 
 from kiteconnect import KiteConnect
 from kiteconnect.__version__ import __title__, __version__
 
+from domain.money import decimal_text
 from domain.order import OrderRequest
 
 ROUTES: dict[str, str] = KiteConnect._routes
@@ -32,21 +34,32 @@ class KiteRequest:
 
 
 _PLACE = ROUTES["order.place"].format(variety=KiteConnect.VARIETY_REGULAR)
+_MARKET = f"order_type={KiteConnect.ORDER_TYPE_MARKET}&validity={KiteConnect.VALIDITY_DAY}"
 # Without market_protection the exchange's members refuse market orders by API since 2026-04-01.
-_MARKET_DAY = f"order_type={KiteConnect.ORDER_TYPE_MARKET}&validity={KiteConnect.VALIDITY_DAY}"
-_PROTECTED = f"market_protection={KiteConnect.MARKET_PROTECTION_AUTO}"
+_PROTECTED = f"&market_protection={KiteConnect.MARKET_PROTECTION_AUTO}"
 _REGULAR = f"variety={KiteConnect.VARIETY_REGULAR}"
 
 
 def placement(order: OrderRequest) -> KiteRequest:
-    """Return `place_order` of a market order for today."""
+    """Return `place_order` of an order for today: at the market, or at its limit."""
     terms = order.terms
+    kind, protected = _MARKET, _PROTECTED
+    if order.price is not None:
+        kind, protected = _limit(order.price), ""
     form = (
         f"{_REGULAR}&exchange={_quoted(terms.exchange)}&tradingsymbol={_quoted(terms.symbol)}"
         f"&transaction_type={order.side.value}&quantity={order.quantity}&product={terms.product.value}"
-        f"&{_MARKET_DAY}&tag={_quoted(order.tag)}&{_PROTECTED}"
+        f"&{kind}&tag={_quoted(order.tag)}{protected}"
     )
     return KiteRequest("POST", _PLACE, form, "order_id")
+
+
+def modification(broker_order_id: str, price: Decimal) -> KiteRequest:
+    """Return `modify_order` of the price alone: a quantity would be the new total."""
+    order_id = quote(broker_order_id, safe="")
+    target = ROUTES["order.modify"].format(variety=KiteConnect.VARIETY_REGULAR, order_id=order_id)
+    form = f"{_REGULAR}&order_id={order_id}&price={decimal_text(price)}"
+    return KiteRequest("PUT", target, form, "order_id")
 
 
 def cancellation(broker_order_id: str) -> KiteRequest:
@@ -73,6 +86,13 @@ POSITIONS = KiteRequest("GET", ROUTES["portfolio.positions"])
 HOLDINGS = KiteRequest("GET", ROUTES["portfolio.holdings"])
 PROFILE = KiteRequest("GET", ROUTES["user.profile"])
 INSTRUMENTS = KiteRequest("GET", ROUTES["market.instruments.all"])
+
+
+def _limit(price: Decimal) -> str:
+    return (
+        f"order_type={KiteConnect.ORDER_TYPE_LIMIT}&price={decimal_text(price)}"
+        f"&validity={KiteConnect.VALIDITY_DAY}"
+    )
 
 
 def _quoted(text: str) -> str:

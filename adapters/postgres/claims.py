@@ -18,7 +18,7 @@ from domain.budget import ENTRIES, EXITS
 from domain.entry_turns import BACKLOG, IN_TIME, LOOKED_BACK
 from domain.errors import StoreUnavailable
 from domain.limits import MAY_PASS, ORDERS_A_DAY, Bar, why_barred
-from domain.order import CLAIM_LASTS, EARLIEST, Attempt, OrderStatus, Reason
+from domain.order import CLAIM_LASTS, EARLIEST, Attempt, Limit, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed
 
 # A claim lasts `CLAIM_LASTS`: a worker that was frozen after it must not send later: checked at the call.
@@ -35,8 +35,9 @@ _CLAIM = """
 WITH asked AS (
     SELECT * FROM unnest(
         (SELECT CAST(:order_ids AS uuid[])), CAST(:quantities AS int[]), CAST(:reasons AS text[]),
-        CAST(:dues AS timestamptz[]), CAST(:latests AS timestamptz[]), CAST(:prices AS numeric[])
-    ) AS asked (order_id, quantity, reason, due_at, latest, price)
+        CAST(:dues AS timestamptz[]), CAST(:latests AS timestamptz[]), CAST(:prices AS numeric[]),
+        CAST(:limits AS numeric[]), CAST(:ceilings AS numeric[])
+    ) AS asked (order_id, quantity, reason, due_at, latest, price, limit_price, ceiling)
 ), locked AS MATERIALIZED (
     SELECT orders.order_id, orders.user_id, orders.leg, orders.strategy_id, orders.trading_day, orders.round,
         orders.symbol, orders.exchange, orders.product, orders.account
@@ -113,7 +114,8 @@ WITH asked AS (
     UPDATE orders
     SET sent_at = GREATEST(allowed.now, allowed.due_at),
         send_before = allowed.now + CAST(:claim_lasts AS interval),
-        status = 'sent', quantity = allowed.quantity, reason = allowed.reason, due_at = allowed.due_at
+        status = 'sent', quantity = allowed.quantity, reason = allowed.reason, due_at = allowed.due_at,
+        price = allowed.limit_price, ceiling = allowed.ceiling
     FROM allowed
     WHERE orders.order_id = allowed.order_id AND orders.sent_at IS NULL AND orders.status = 'planned'
       AND (allowed.latest IS NULL OR allowed.now <= allowed.latest)
@@ -130,7 +132,8 @@ SELECT allowed.order_id, allowed.now, claimed.order_id IS NOT NULL AS won,
 FROM allowed LEFT JOIN claimed USING (order_id) LEFT JOIN gated USING (order_id)
 """
 # An entry is what its strategy's START says, as it was written down: of the same user, strategy, shares,
-# account, day and round, no more of them, and not before its time. One of an older build names no account.
+# account, day and round, no more of them (or of their money), not before its time, and not above its limit.
+# One of an older build names no account.
 _WRITTEN = """
     SELECT FROM strategies AS running JOIN starts USING (start_id)
     WHERE running.strategy_id = judged.strategy_id AND running.status = 'running'
@@ -140,8 +143,19 @@ _WRITTEN = """
         AND starts.account IN ('', judged.account)
         AND starts.terms ->> 'symbol' = judged.symbol AND starts.terms ->> 'exchange' = judged.exchange
         AND starts.terms ->> 'product' = judged.product
-        AND CAST(starts.terms ->> 'quantity' AS int) >= judged.quantity
+        AND CASE starts.terms #>> '{{terms,size,by}}'
+            WHEN 'amount' THEN judged.quantity * judged.price
+                <= CAST(starts.terms #>> '{{terms,size,rupees}}' AS numeric)
+            WHEN 'risk' THEN coalesce(judged.quantity
+                * (judged.price - CAST(starts.terms ->> 'stop_loss' AS numeric))
+                <= CAST(starts.terms #>> '{{terms,size,rupees}}' AS numeric), true)
+            ELSE CAST(starts.terms ->> 'quantity' AS int) >= judged.quantity END
         AND CAST(starts.plan ->> 'buy_at' AS timestamptz) <= judged.due_at
+        AND CASE starts.terms #>> '{{terms,entry,kind}}'
+            WHEN 'limit' THEN coalesce(judged.ceiling
+                <= CAST(starts.terms #>> '{{terms,entry,price}}' AS numeric), false)
+            WHEN 'chase' THEN judged.ceiling IS NOT NULL
+            ELSE true END
 """
 # What an entry is barred by, the first that holds. A loss of today is what rounds of today bought and sold; a
 # sale without an answer or a price, or of what an earlier round bought, leaves the sum unknown: not zero.
@@ -201,7 +215,9 @@ class Claim:
     due_at: datetime
     latest: datetime | None
     price: Decimal | None = None
-    """The last one known: what an entry's value is judged by."""
+    """What an entry's value is judged by: its ceiling, or the last price known."""
+    limit: Limit | None = None
+    """None at the market."""
 
 
 _Answer = Claimed | NotClaimed | Exception | Later
@@ -260,6 +276,8 @@ async def _judge(connection: AsyncConnection, claims: Sequence[Claim], wait: boo
             "dues": [claim.due_at for claim in claims],
             "latests": [claim.latest for claim in claims],
             "prices": [claim.price for claim in claims],
+            "limits": [claim.limit.price if claim.limit else None for claim in claims],
+            "ceilings": [claim.limit.ceiling if claim.limit else None for claim in claims],
             "orders_a_day": ORDERS_A_DAY,
             "claim_lasts": CLAIM_LASTS,
             "earliest": EARLIEST,
@@ -300,6 +318,7 @@ def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
         due_at=claim.due_at,
         sent_at=max(judged.now, claim.due_at),
         send_before=judged.now + CLAIM_LASTS,
+        limit=claim.limit,
     )
     return Claimed(sent, judged.now)
 

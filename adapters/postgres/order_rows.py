@@ -1,10 +1,13 @@
 """Converts between rows of `orders` and the domain's attempts."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid5
 
 from adapters.postgres.tables import OrderRow
-from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason
+from domain.order import Attempt, Leg, LegKey, Limit, Move, OrderStatus, OrderTerms, Reason
 from domain.refusal import Refusal
 from domain.strategy import Outcome, Product
 
@@ -37,7 +40,21 @@ def attempt_of(row: OrderRow) -> Attempt:
         armed=row.held_by is not None,
         verdict=Outcome(row.verdict) if row.verdict else None,
         refusal=Refusal(row.refusal) if row.refusal else None,
+        limit=_limit(row),
+        move=last_move(row.modifications or ()),
     )
+
+
+def _limit(row: OrderRow) -> Limit | None:
+    return None if row.price is None or row.ceiling is None else Limit(row.price, row.ceiling)
+
+
+def last_move(modifications: Sequence[Mapping[str, Any]]) -> Move | None:
+    """Return the last change of an order's price, as it is written in its row; None before the first."""
+    if not modifications:
+        return None
+    last = modifications[-1]
+    return Move(len(modifications), Decimal(last["price"]), datetime.fromisoformat(last["sent_at"]))
 
 
 def terms_of(row: OrderRow) -> OrderTerms:
@@ -68,4 +85,5 @@ def planned(key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | Non
         due_at=due_at,
         created_at=now,
         look_ups=0,
+        modifications=[],
     )

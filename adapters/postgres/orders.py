@@ -9,6 +9,7 @@ from adapters.postgres.claims import Claim, Claims
 from adapters.postgres.engine import Store
 from adapters.postgres.fills import write_fill
 from adapters.postgres.legs import Legs
+from adapters.postgres.modifications import Modifications, shown
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.other_claims import OtherClaimsReader
 from adapters.postgres.sale_lines import say_why
@@ -20,6 +21,7 @@ from domain.order import (
     BrokerOrder,
     Leg,
     LegKey,
+    Limit,
     OrderEvent,
     OrderStatus,
     OrderTerms,
@@ -43,6 +45,7 @@ class PostgresOrderLog:
         self._writer = StrategyWriter(store)
         self._claims = Claims(store)
         self._other_claims = OtherClaimsReader(store)
+        self._modifications = Modifications(store)
 
     async def leg(self, key: LegKey) -> Sequence[Attempt]:
         """Return the leg's attempts, oldest first."""
@@ -75,9 +78,14 @@ class PostgresOrderLog:
         due_at: datetime,
         latest: datetime | None,
         price: Decimal | None = None,
+        limit: Limit | None = None,
     ) -> Claimed | NotClaimed:
         """Take the right to send, once; it is committed when this returns."""
-        return await self._claims.take(Claim(attempt, quantity, reason, due_at, latest, price))
+        return await self._claims.take(Claim(attempt, quantity, reason, due_at, latest, price, limit))
+
+    async def move(self, attempt: Attempt, price: Decimal) -> bool:
+        """Take the right to ask for a new price, once; it is committed when this returns."""
+        return await self._modifications.claim(attempt, price)
 
     async def answer(self, attempt: Attempt, outcome: PlaceOutcome, why: SaleLine | None = None) -> Attempt:
         """Write the outcome of sending. The order book outranks it where it was read first."""
@@ -283,6 +291,7 @@ def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     say_why(unit, row)
     if _own(unit, row, seen.broker_order_id) and claimed:
         _say(unit, row, EventKind.ORDER_FOUND, timeline.found_text(attempt_of(row), terms_of(row)))
+    shown(row, seen, unit.now)
     was_unpriced = bool(row.filled_quantity) and row.average_price is None
     write_fill(unit, row, seen)
     if moved:

@@ -37,6 +37,17 @@ class OrderRecord:
     filled_at: datetime | None
     message: str
     created_at: datetime
+    price: Decimal | None
+    modifications: list[dict[str, Any]]
+
+    @property
+    def order_type(self) -> str:
+        """Return LIMIT for an order with a price of its own; else it is at the market, with protection."""
+        return "MARKET" if self.price is None else "LIMIT"
+
+    @property
+    def trigger_price(self) -> None:
+        """Return none: no order of the product rests at the exchange with a trigger."""
 
     @property
     def spot(self) -> Spot:

@@ -13,7 +13,7 @@ from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.strategies import OF_ITS_RUN
 from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
-from adapters.postgres.terms_json import read_terms
+from adapters.postgres.terms_json import how_json, read_how, read_terms
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from adapters.postgres.watch_tables import PeakRow
 from domain.order import Leg, OrderStatus, Reason
@@ -151,7 +151,7 @@ def _arm(unit: UnitOfWork, order: EnterOrder | ExitOrder, worker: str) -> Schedu
     row.held_by, row.due_at = worker, order.due_at
     if isinstance(order, EnterOrder):
         row.wanted, row.stop_loss, row.closes_at = order.quantity, order.stop_loss, order.closes_at
-        row.target = order.target
+        row.target, row.sell_at, row.entry = order.target, order.sell_at, how_json(order.how)
     else:
         row.wanted, row.reason = order.bought, order.reason.value
     return ScheduledOrder(order, attempt_of(row))
@@ -194,7 +194,15 @@ def _scheduled(row: OrderRow) -> ScheduledOrder:
     if attempt.key.leg is Leg.EXIT:
         return ScheduledOrder(_sale(row, wanted, Reason(row.reason or Reason.SELL), due_at), attempt)
     order = EnterOrder(
-        attempt.key, terms_of(row), wanted, row.stop_loss, due_at, row.closes_at, target=row.target
+        attempt.key,
+        terms_of(row),
+        row.wanted,
+        row.stop_loss,
+        due_at,
+        row.closes_at,
+        sell_at=row.sell_at,
+        target=row.target,
+        how=read_how(row.entry),
     )
     return ScheduledOrder(order, attempt)
 

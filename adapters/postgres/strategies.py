@@ -108,7 +108,10 @@ class Strategies:
         if made is not None:
             return record_of(made), True
         known = select(StrategyRow).where(self._is(strategy.strategy_id))
-        return record_of((await self._session.execute(known)).scalar_one()), False
+        found = (await self._session.execute(known)).scalar_one_or_none()
+        if found is None:  # deleted between the two statements: the next one finds that its id was used
+            return await self.create(strategy, warnings)
+        return record_of(found), False
 
     async def are_more_than(self, most: int) -> bool:
         """Tell whether there are, those included that others create at this moment.

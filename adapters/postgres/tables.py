@@ -36,6 +36,7 @@ class StrategyRow(Base):
         CheckConstraint("quantity > 0", name="quantity_positive"),
         CheckConstraint("stop_loss > 0", name="stop_loss_positive"),
         CheckConstraint("(stop_loss IS NULL) = (terms ? 'stop')", name="one_stop"),
+        CheckConstraint("(quantity IS NULL) = (terms ? 'size')", name="one_size"),
         CheckConstraint("buy_time < sell_time", name="buy_before_sell"),
         Index("ix_strategies_user_created", "user_id", "created_at", "strategy_id"),
         Index("ix_strategies_running", "strategy_id", postgresql_where=sql("status = 'running'")),
@@ -65,7 +66,8 @@ class StrategyRow(Base):
     sell_time: Mapped[time]
     stop_loss: Mapped[Decimal | None]
     """NULL where `terms` measure the stop from the fill."""
-    quantity: Mapped[int]
+    quantity: Mapped[int | None]
+    """NULL where `terms` have it computed at buy_time."""
     on_stop: Mapped[str]
     terms: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sql("'{}'"))
     """Those of version 2 (`adapters.postgres.terms_json`)."""
@@ -194,6 +196,13 @@ class OrderRow(Base):
             "strategy_id",
             postgresql_where=sql("leg = 'entry' AND status IN ('sent', 'absent', 'open')"),
         ),
+        # Changes of prices count like orders: every claim asks for those of the last minute.
+        Index(
+            "ix_orders_modified",
+            "user_id",
+            "modified_at",
+            postgresql_where=sql("modified_at IS NOT NULL"),
+        ),
         Index("ix_orders_unpriced", "filled_at", postgresql_where=sql(UNPRICED)),
         CheckConstraint("filled_quantity >= 0", name="filled_not_negative"),
     )
@@ -239,6 +248,18 @@ class OrderRow(Base):
     """The target below which it may; NULL where there is none at one price."""
     closes_at: Mapped[datetime | None]
     """The market's close, after which a scheduled entry is not sent."""
+    sell_at: Mapped[datetime | None]
+    """The planned sale, before which a scheduled entry's order is cancelled."""
+    entry: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """How a scheduled entry is bought, and its symbol's price step; NULL at the market."""
+    price: Mapped[Decimal | None]
+    """Of a LIMIT order: its price as it was sent, or as the order book last showed it; NULL at the market."""
+    ceiling: Mapped[Decimal | None]
+    """The highest price that it may be changed to."""
+    modifications: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=sql("'[]'"))
+    """Each change of its price that was asked for (`adapters.postgres.modifications`)."""
+    modified_at: Mapped[datetime | None]
+    """When the last one was."""
     verdict: Mapped[str | None]
     """The outcome that was decided for the leg when this intent was called off."""
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from domain.entry_size import AT_THE_MARKET, Buying
 from domain.terms import Terms
 
-_TERMS = TypeAdapter(Terms)
+_TERMS, _HOW = TypeAdapter(Terms), TypeAdapter(Buying)
 
 
 def terms_json(terms: Terms) -> dict[str, Any]:
@@ -18,3 +19,16 @@ def terms_json(terms: Terms) -> dict[str, Any]:
 def read_terms(written: dict[str, Any]) -> Terms:
     """Return the terms that were written."""
     return _TERMS.validate_python(written)
+
+
+def how_json(how: Buying) -> dict[str, Any] | None:
+    """Return how an entry is bought, for the row of its order; None for a quantity at the market."""
+    if how.entry is None and how.size is None:
+        return None
+    written: dict[str, Any] = _HOW.dump_python(how, mode="json")
+    return written
+
+
+def read_how(written: dict[str, Any] | None) -> Buying:
+    """Return how it is bought."""
+    return AT_THE_MARKET if written is None else _HOW.validate_python(written)

@@ -198,7 +198,7 @@ def _strategy_fields(strategy: Strategy, status: Status) -> Mapping[Any, Any]:
         "buy_time": clock_text(strategy.buy_time),
         "sell_time": clock_text(strategy.sell_time),
         "stop_loss": "" if strategy.stop_loss is None else format(strategy.stop_loss, "f"),
-        "quantity": strategy.quantity,
+        "quantity": "" if strategy.quantity is None else strategy.quantity,
         "status": status.value,
         "user_id": str(strategy.user_id),
     }

@@ -23,7 +23,15 @@ _TERMS = {
     "on_stop": "exit",
 }
 _HOLDING = _TERMS | {
-    "terms": {"stop": None, "target": None, "trail": None, "lock": []},
+    "terms": {
+        "stop": None,
+        "target": None,
+        "trail": None,
+        "lock": [],
+        "entry": {"type": "market", "price": None, "buffer": None, "most": None, "for_seconds": None},
+        "amount": None,
+        "risk": None,
+    },
     "stop_price": 3500,
     "target_price": None,
     "peak_price": None,
@@ -59,6 +67,10 @@ _BOUGHT = {
     "filled_quantity": 10,
     "average_price": 3561.1,
     "status": "complete",
+    "order_type": "MARKET",
+    "price": None,
+    "trigger_price": None,
+    "modifications": [],
     "tag": "GFAXUZDE7PQW4ST6Y22Z",
     "broker_order_id": "2126028438140616704",
     "due_at": "2026-11-30T09:30:00+05:30",

@@ -7,6 +7,16 @@ from api.http.bodies import ResponseBody
 from api.http.fields import Money
 
 
+class ModificationOut(ResponseBody):
+    """A change of an open order's price; `confirmed_at` once the broker's order book shows it."""
+
+    price: Money
+    reason: str
+    due_at: datetime
+    sent_at: datetime
+    confirmed_at: datetime | None
+
+
 class OrderOut(ResponseBody):
     order_id: UUID
     strategy_id: UUID
@@ -18,6 +28,11 @@ class OrderOut(ResponseBody):
     filled_quantity: int
     average_price: Money | None
     status: str
+    order_type: str
+    price: Money | None
+    """Of a LIMIT order, as it stands; null at the market."""
+    trigger_price: Money | None
+    modifications: list[ModificationOut]
     tag: str
     broker_order_id: str | None
     due_at: datetime | None

@@ -16,17 +16,23 @@ from services.errors import FieldError
 from services.strategies.draft import StrategyDraft
 from services.strategies.edit import Change
 
+STOPS, SIZES = ("stop_loss", "stop"), ("quantity", "amount", "risk")
+"""Fields of which a strategy has exactly one."""
+MISSING_SIZE = "is missing: give quantity (shares), or amount or risk (rupees)"
 MISSING_STOP = "is missing: give stop_loss (a price) or stop (measured from the fill)"
 
 
 class StrategyIn(TermsIn):
-    """`stop_loss` (a price) or `stop` (measured from the fill): exactly one of the two."""
+    """`stop_loss` (a price) or `stop` (measured from the fill): exactly one of the two.
+
+    `quantity` (shares), `amount` or `risk` (rupees): exactly one of the three.
+    """
 
     symbol: Symbol
     buy_time: ClockTime
     sell_time: ClockTime
     stop_loss: Price | None = None
-    quantity: Quantity
+    quantity: Quantity | None = None
     exchange: Literal["NSE", "BSE", "NFO", "BFO"] = "NSE"
     product: Literal["CNC", "MIS", "NRML"] = "CNC"
     on_stop: Literal["exit", "keep"] = "exit"
@@ -44,15 +50,15 @@ def _without_default(shown: dict[str, Any]) -> None:
 class StrategyChange(TermsIn):
     """What is to change; what is absent stays as it is.
 
-    null takes `stop`, `target`, `trail` or `lock` away. `stop` takes the place of `stop_loss`, and the other
-    way round.
+    null takes `stop`, `target`, `trail`, `lock` or `entry` away. `stop` takes the place of `stop_loss`, and
+    the other way round; so do `quantity`, `amount` and `risk`.
     """
 
     symbol: Symbol = _kept()
     buy_time: ClockTime = _kept()
     sell_time: ClockTime = _kept()
     stop_loss: Price | None = None
-    quantity: Quantity = _kept()
+    quantity: Quantity | None = None
     exchange: Literal["NSE", "BSE", "NFO", "BFO"] = _kept()
     product: Literal["CNC", "MIS", "NRML"] = _kept()
     on_stop: Literal["exit", "keep"] = _kept()
@@ -75,7 +81,8 @@ class StrategyOut(ResponseBody):
     buy_time: str
     sell_time: str
     stop_loss: Money | None
-    quantity: int
+    quantity: int | None
+    """null where `amount` or `risk` has it computed at buy_time."""
     on_stop: str
     terms: TermsOut
     stop_price: Money | None
@@ -139,12 +146,22 @@ def draft_of(body: dict[str, Any]) -> tuple[StrategyDraft, list[FieldError]]:
     if not {"stop_loss", "stop"} & (wrong | {name for name in body if body[name] is not None}):
         errors.append(FieldError("stop_loss", "missing", MISSING_STOP))
         wrong.add("stop_loss")
+    if not set(SIZES) & (wrong | {name for name in body if body[name] is not None}):
+        errors.append(FieldError("quantity", "missing", MISSING_SIZE))
+        wrong.add("quantity")
+    errors += _more_than_one_size(body)
     known = {name: None if name in wrong else getattr(asked, name, None) for name in StrategyIn.model_fields}
     terms = read_terms_of(**{name: known.pop(name) for name in TERMS_FIELDS})
     product, on_stop = known.pop("product"), known.pop("on_stop")
     return StrategyDraft(
         **known, product=product and Product(product), on_stop=on_stop and OnStop(on_stop), terms=terms
     ), errors
+
+
+def _more_than_one_size(body: dict[str, Any]) -> list[FieldError]:
+    given = [name for name in SIZES if body.get(name) is not None]
+    words = f"give one of {', '.join(SIZES)}, not {' and '.join(given)}"
+    return [FieldError(name, "two_sizes", words) for name in given[1:]]
 
 
 def change_of(body: dict[str, Any]) -> Change:
@@ -158,9 +175,12 @@ def change_of(body: dict[str, Any]) -> Change:
 
 
 def _replaced(body: dict[str, Any]) -> set[str]:
-    """Return the kind of stop that goes because a body gives the other kind."""
-    other = {"stop": "stop_loss", "stop_loss": "stop"}
-    return {other[name] for name in other if body.get(name) is not None}
+    """Return the kinds of stop and size that go because a body gives another kind."""
+    gone: set[str] = set()
+    for kinds in (STOPS, SIZES):
+        if any(body.get(name) is not None for name in kinds):
+            gone |= set(kinds)
+    return gone
 
 
 def _body_of(strategy: Strategy, without: set[str]) -> dict[str, Any]:

@@ -1,14 +1,29 @@
 """Defines the terms of version 2 in requests and answers: where stop and target stand, and how they move."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.http.bodies import RequestBody, ResponseBody
-from api.http.fields import Money, Price
-from domain.terms import HUNDRED, RUNGS, Distance, Rung, Target, Terms, Trail, Unit
+from api.http.fields import Money, Price, Rupees
+from domain.terms import (
+    HUNDRED,
+    LONGEST_REST,
+    RESTS,
+    RUNGS,
+    Distance,
+    Entry,
+    EntryKind,
+    Rung,
+    Size,
+    SizeBy,
+    Target,
+    Terms,
+    Trail,
+    Unit,
+)
 
 _STORED = Decimal("0.000001")
 
@@ -51,6 +66,21 @@ _KeepPercent = Annotated[
 ]
 _KeepPoints = Annotated[
     Decimal, BeforeValidator(_keep_points), WithJsonSchema({"type": "number", "minimum": 0})
+]
+
+
+def _seconds(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST_REST:
+        raise PydanticCustomError(
+            "out_of_range", "must be a whole number of seconds from 1 to {most}", {"most": LONGEST_REST}
+        )
+    return value
+
+
+Seconds = Annotated[
+    int,
+    BeforeValidator(_seconds),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LONGEST_REST}),
 ]
 
 
@@ -130,34 +160,81 @@ class RungIn(RequestBody):
 Lock = Annotated[list[RungIn], Field(min_length=1, max_length=RUNGS)]
 
 
+class EntryIn(RequestBody):
+    """How it is bought: at the market, at a limit, or by a limit that chases the price.
+
+    `buffer` and `most` are from the last price; `for_seconds` is how long the order may rest.
+    """
+
+    type: Literal["market", "limit", "chase"]
+    price: Price | None = None
+    buffer: DistanceIn | None = None
+    most: DistanceIn | None = None
+    for_seconds: Seconds | None = None
+
+    @model_validator(mode="after")
+    def what_its_type_says(self) -> Self:
+        needed = {"market": (), "limit": ("price",), "chase": ("buffer", "most")}[self.type]
+        for name in ("price", "buffer", "most"):
+            if (getattr(self, name) is not None) != (name in needed):
+                asks = f"needs {' and '.join(needed)}" if needed else "takes neither price, buffer nor most"
+                raise PydanticCustomError("wrong_entry", f"an entry of type {self.type} {asks}")
+        if self.type == "market" and self.for_seconds is not None:
+            raise PydanticCustomError("wrong_entry", "an entry of type market takes no for_seconds")
+        return self
+
+    def read(self) -> Entry | None:
+        if self.type == "market":
+            return None
+        buffer, most = (None if one is None else one.read() for one in (self.buffer, self.most))
+        return Entry(EntryKind(self.type), self.price, buffer, most, self.for_seconds or RESTS)
+
+
 class TermsIn(RequestBody):
-    """What may be said beside the five fields; `stop` takes the place of `stop_loss`."""
+    """What may be said beside the five fields; `stop` takes the place of `stop_loss`.
+
+    `amount` or `risk` (rupees) takes the place of `quantity`.
+    """
 
     stop: DistanceIn | None = None
     target: TargetIn | None = None
     trail: TrailIn | None = None
     lock: Lock | None = None
+    entry: EntryIn | None = None
+    amount: Rupees | None = None
+    risk: Rupees | None = None
 
 
 TERMS_FIELDS = tuple(TermsIn.model_fields)
 
 
 def read_terms_of(
-    stop: DistanceIn | None, target: TargetIn | None, trail: TrailIn | None, lock: list[RungIn] | None
+    stop: DistanceIn | None,
+    target: TargetIn | None,
+    trail: TrailIn | None,
+    lock: list[RungIn] | None,
+    entry: EntryIn | None,
+    amount: Decimal | None,
+    risk: Decimal | None,
 ) -> Terms:
     """Return the terms of well-formed fields; None says nothing."""
+    sizes = (
+        Size(by, rupees) for by, rupees in zip(SizeBy, (amount, risk), strict=True) if rupees is not None
+    )
     return Terms(
         stop.read() if stop else None,
         target.read() if target else None,
         trail.read() if trail else None,
         tuple(rung.read() for rung in lock or ()),
+        entry.read() if entry else None,
+        next(sizes, None),
     )
 
 
 def terms_body(terms: Terms) -> dict[str, Any]:
     """Return terms as a body says them; what says nothing is left out."""
     target, trail = terms.target, terms.trail
-    said = {
+    said: dict[str, Any] = {
         "stop": _words(terms.stop),
         "target": {"price": target.price} if target and target.price is not None else {},
         "trail": trail and _said(by=trail.by, after=trail.after, every=trail.every),
@@ -165,6 +242,10 @@ def terms_body(terms: Terms) -> dict[str, Any]:
     }
     if target is not None and target.distance is not None:
         said["target"] = _words(target.distance)
+    if terms.entry is not None:
+        said["entry"] = entry_out(terms.entry).model_dump(exclude_none=True)
+    if terms.size is not None:
+        said[terms.size.by.value] = terms.size.rupees
     return {name: words for name, words in said.items() if words}
 
 
@@ -192,6 +273,16 @@ class RungOut(ResponseBody):
     keep: DistanceOut
 
 
+class EntryOut(ResponseBody):
+    """How it is bought; of `price`, `buffer` and `most` those that its type has."""
+
+    type: Literal["market", "limit", "chase"]
+    price: Money | None = None
+    buffer: DistanceOut | None = None
+    most: DistanceOut | None = None
+    for_seconds: int | None = None
+
+
 class TermsOut(ResponseBody):
     """The terms as they were given; null where nothing was said."""
 
@@ -199,6 +290,9 @@ class TermsOut(ResponseBody):
     target: TargetOut | None
     trail: TrailOut | None
     lock: list[RungOut]
+    entry: EntryOut
+    amount: Money | None
+    risk: Money | None
 
 
 def terms_out(terms: Terms) -> TermsOut:
@@ -210,7 +304,27 @@ def terms_out(terms: Terms) -> TermsOut:
         trail=trail
         and TrailOut(by=_given(trail.by), after=_distance(trail.after), every=_distance(trail.every)),
         lock=[RungOut(after=_given(rung.after), keep=_given(rung.keep)) for rung in terms.lock],
+        entry=entry_out(terms.entry),
+        amount=_rupees(terms.size, SizeBy.AMOUNT),
+        risk=_rupees(terms.size, SizeBy.RISK),
     )
+
+
+def entry_out(entry: Entry | None) -> EntryOut:
+    """Return the answer's entry."""
+    if entry is None:
+        return EntryOut(type="market")
+    return EntryOut(
+        type=entry.kind.value,
+        price=entry.price,
+        buffer=_distance(entry.buffer),
+        most=_distance(entry.most),
+        for_seconds=entry.for_seconds,
+    )
+
+
+def _rupees(size: Size | None, by: SizeBy) -> Decimal | None:
+    return size.rupees if size is not None and size.by is by else None
 
 
 def _words(distance: Distance | None) -> dict[str, Decimal]:

@@ -1,6 +1,7 @@
 """Orders, order book, positions, holdings and quotes of one account."""
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 from domain.listing import Listing
@@ -28,6 +29,10 @@ class Broker(Protocol):
 
     async def cancel(self, broker_order_id: str) -> None:
         """Ask for a cancellation. Whatever the answer, the order book decides."""
+        ...
+
+    async def modify(self, broker_order_id: str, price: Decimal) -> None:
+        """Ask for a new price of a LIMIT order. Whatever the answer, the order book decides."""
         ...
 
     async def orders(self) -> Listing[BrokerOrder]:

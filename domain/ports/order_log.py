@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
-from domain.order import Attempt, BrokerOrder, LegKey, OrderTerms, Reason
+from domain.order import Attempt, BrokerOrder, LegKey, Limit, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
 from domain.run import SaleLine
 from domain.sellable import OtherClaims
@@ -77,12 +77,22 @@ class OrderLog(Protocol):
         due_at: datetime,
         latest: datetime | None,
         price: Decimal | None = None,
+        limit: Limit | None = None,
     ) -> Claimed | NotClaimed:
         """Take the right to send, by one committed UPDATE … WHERE sent_at IS NULL.
 
-        `latest` is the last instant, by the store's clock, at which an entry may be sent. `price` is the last
-        one known, by which an entry's value is judged. An entry is had only as the START that was written
-        down says: its shares, account, day and round, and no more of them. A sale is never refused for that.
+        `latest` is the last instant, by the store's clock, at which an entry may be sent. `price` is the
+        highest it may cost, or the last one known: an entry's value is judged by it. `limit`: of a LIMIT
+        order, None at the market. An entry is had only as the START that was written down says: its shares,
+        account, day and round, no more of them, and not above its limit. A sale is never refused for that.
+        """
+        ...
+
+    async def move(self, attempt: Attempt, price: Decimal) -> bool:
+        """Take the right to ask the broker for a new price of an open order; written down before it is asked.
+
+        False, and nothing is written, where another caller has asked since `attempt` was read, the order is
+        not open any more, the price is above its ceiling, or the account has sent as much as it may for now.
         """
         ...
 

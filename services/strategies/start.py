@@ -60,7 +60,7 @@ class StrategyStart:
             await self._look_for_left_over(user_id, before.record)
         strategy = before.record.strategy
         listed = await self.drafts.listed_to_buy(strategy)
-        plan = replace(self._plan(strategy, listed.segment), tick=listed.tick_size)
+        plan = replace(self._plan(strategy, listed.segment), tick=listed.tick_size, lot=listed.lot_size)
         async with self.store.work(user_id) as session:
             await refuse_start(session, user_id)
             # Before the run, which trades nothing that is not written down; known whatever crashes next.

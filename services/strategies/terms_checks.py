@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
 
-from domain.money import decimal_text, on_tick
-from domain.terms import Distance, Rung, Terms, Unit
+from domain.money import decimal_text, on_tick, tick_above, tick_below
+from domain.terms import Distance, Rung, Target, Terms, Unit
 from domain.terms_texts import distance_words
 from services.errors import FieldError
 
@@ -16,6 +16,7 @@ def wrong_terms(stop_loss: Decimal | None, terms: Terms, tick: Decimal | None) -
         words = "give stop_loss (a price) or stop (measured from the fill), not both"
         yield FieldError("stop", "two_stops", words)
     yield from _wrong_target(stop_loss, terms, tick)
+    yield from _wrong_entry(stop_loss, terms, tick)
     yield from _below_a_tick(terms, tick)
     yield from _wrong_rungs(terms.lock)
 
@@ -35,12 +36,43 @@ def _wrong_target(stop_loss: Decimal | None, terms: Terms, tick: Decimal | None)
         )
 
 
+def _wrong_entry(stop_loss: Decimal | None, terms: Terms, tick: Decimal | None) -> Iterator[FieldError]:
+    """Name a limit off the tick or on the wrong side of stop and target, and a chase that cannot run."""
+    entry = terms.entry
+    if entry is None:
+        return
+    if entry.price is not None:
+        yield from _wrong_limit(entry.price, stop_loss, terms.target, tick)
+    buffer, most = entry.buffer, entry.most
+    if buffer is not None and most is not None and _is_less(most, buffer):
+        words = f"most must be at least the buffer, {distance_words(buffer)}"
+        yield FieldError("entry", "most_below_buffer", words)
+
+
+def _wrong_limit(
+    price: Decimal, stop_loss: Decimal | None, target: Target | None, tick: Decimal | None
+) -> Iterator[FieldError]:
+    if tick is not None and not on_tick(price, tick):
+        below, above = tick_below(price, tick), tick_above(price, tick)
+        near = " or ".join(decimal_text(at) for at in (below, above) if at > 0)
+        words = f"price must be a multiple of the tick, {decimal_text(tick)}: {near}"
+        yield FieldError("entry", "off_tick", words)
+    if stop_loss is not None and price <= stop_loss:
+        words = f"price must be above the stop_loss, {decimal_text(stop_loss)}: it would be sold at once"
+        yield FieldError("entry", "entry_below_stop", words)
+    if target is not None and target.price is not None and price >= target.price:
+        words = f"price must be below the target, {decimal_text(target.price)}: it would be sold at once"
+        yield FieldError("entry", "entry_above_target", words)
+
+
 def _below_a_tick(terms: Terms, tick: Decimal | None) -> Iterator[FieldError]:
     """Name distances in points that no price can move by."""
     if tick is None:
         return
     trail, target = terms.trail, terms.target
     measured = [("stop", "", terms.stop), ("target", "", target.distance if target is not None else None)]
+    if terms.entry is not None:
+        measured += [("entry", "buffer ", terms.entry.buffer), ("entry", "most ", terms.entry.most)]
     if trail is not None:
         measured += [("trail", "by ", trail.by), ("trail", "every ", trail.every)]
     for field, name, distance in measured:

@@ -1,6 +1,7 @@
 """What every broker account promises: Kite's, on the paper exchange, and the one in memory."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from adapters.kite.broker import KiteBroker
 from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.process.clock import SystemClock
-from domain.errors import LoginNeeded
+from domain.errors import BrokerRefused, LoginNeeded
 from domain.order import BrokerOrder, OrderRequest, OrderStatus, OrderTerms, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
@@ -206,3 +207,32 @@ async def test_books_that_cannot_be_read_are_not_empty(subject: Subject) -> None
     for read in (subject.broker.orders, subject.broker.positions):
         with pytest.raises(LoginNeeded):
             await read()
+
+
+async def rest(subject: Subject, price: str) -> tuple[OrderRequest, BrokerOrder]:
+    """Place a BUY at a limit below the price; return it as the order book shows it."""
+    asked = OrderRequest(INFY, Side.BUY, 10, tag(), Decimal(price))
+    assert isinstance(await subject.broker.place(asked, 5, 5), Accepted)
+    return asked, await subject.seen(asked, OrderStatus.OPEN)
+
+
+async def test_a_limit_rests_at_its_price_until_it_is_raised_to_the_markets(subject: Subject) -> None:
+    asked, row = await rest(subject, "1490")
+    assert (row.order_type, row.price, row.filled_quantity) == ("LIMIT", Decimal(1490), 0)
+    await subject.broker.modify(row.broker_order_id, Decimal("1495.5"))
+    row = await subject.seen(asked, OrderStatus.OPEN)
+    assert (row.price, row.quantity) == (Decimal("1495.5"), 10)
+    await subject.broker.modify(row.broker_order_id, Decimal(1510))
+    row = await subject.seen(asked, OrderStatus.COMPLETE)
+    assert row.filled_quantity == 10
+    assert row.average_price is not None
+    assert row.average_price <= 1510
+
+
+async def test_what_is_over_cannot_be_changed_and_is_not(subject: Subject) -> None:
+    asked, row = await rest(subject, "1490")
+    await subject.broker.cancel(row.broker_order_id)
+    await subject.seen(asked, OrderStatus.CANCELLED)
+    with contextlib.suppress(BrokerRefused):
+        await subject.broker.modify(row.broker_order_id, Decimal(1510))
+    assert (await subject.seen(asked, OrderStatus.CANCELLED)).filled_quantity == 0

@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -42,6 +43,24 @@ Ours = Callable[[KiteBroker, KiteLogin], Awaitable[Any]]
 Theirs = Callable[[KiteConnect], Any]
 
 
+LIMIT = OrderRequest(TERMS[1], Side.BUY, 5, "ABCDEFGHIJKLMNOPQRST", Decimal("1234.5"))
+
+
+def theirs_at_a_limit(order: OrderRequest) -> Theirs:
+    return lambda kite: kite.place_order(
+        variety=kite.VARIETY_REGULAR,
+        exchange=order.terms.exchange,
+        tradingsymbol=order.terms.symbol,
+        transaction_type=order.side.value,
+        quantity=order.quantity,
+        product=order.terms.product.value,
+        order_type=kite.ORDER_TYPE_LIMIT,
+        price=order.price,
+        validity=kite.VALIDITY_DAY,
+        tag=order.tag,
+    )
+
+
 def theirs_of(order: OrderRequest) -> Theirs:
     return lambda kite: kite.place_order(
         variety=kite.VARIETY_REGULAR,
@@ -64,6 +83,11 @@ def placing(order: OrderRequest) -> tuple[Ours, Theirs]:
 NAMES = ["NSE:TCS", "NSE:NIFTY 50", "NSE:M&M"]
 CALLS: dict[str, tuple[Ours, Theirs]] = {
     **{f"place {order.terms.symbol}": placing(order) for order in ORDERED},
+    "place at a limit": (lambda broker, _: broker.place(LIMIT, 5), theirs_at_a_limit(LIMIT)),
+    "modify": (
+        lambda broker, _: broker.modify("2042130686722629633", Decimal("1234.55")),
+        lambda kite: kite.modify_order(kite.VARIETY_REGULAR, "2042130686722629633", price=Decimal("1234.55")),
+    ),
     "cancel": (
         lambda broker, _: broker.cancel("2042130686722629633"),
         lambda kite: kite.cancel_order(kite.VARIETY_REGULAR, "2042130686722629633"),

@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from domain.errors import AccountNotConnected, BrokerUnavailable, LoginNeeded
+from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.listing import Listing
 from domain.order import FINAL, BrokerOrder, BrokerPosition, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
@@ -50,6 +50,9 @@ class MemoryBroker:
     book: list[BrokerOrder] = field(default_factory=list)
     sent: list[OrderRequest] = field(default_factory=list)
     reads_fail: bool = False
+    moves: list[Decimal] = field(default_factory=list)
+    """The prices that resting orders were to be changed to."""
+    move_script: deque[Answer] = field(default_factory=deque)
     warmed: int = 0
     login_is_dead: bool = False
     positions_lag: bool = False
@@ -102,6 +105,34 @@ class MemoryBroker:
             else row
             for row in self.book
         ]
+
+    async def modify(self, broker_order_id: str, price: Decimal) -> None:
+        self.moves.append(price)
+        answer = self.move_script.popleft() if self.move_script else Answer.FILL
+        if answer is Answer.REFUSE:
+            raise BrokerRefused("Order cannot be modified as it is being processed. Try later.")
+        if answer is not Answer.LOSE_ORDER:
+            self.book = [
+                replace(row, price=price)
+                if row.broker_order_id == broker_order_id and row.status not in FINAL
+                else row
+                for row in self.book
+            ]
+            self.trade_at(self.price)
+        if answer in (Answer.LOSE_ANSWER, Answer.LOSE_ORDER):
+            raise BrokerUnavailable("read timed out")
+
+    def trade_at(self, price: Decimal) -> None:
+        """Let the price be this one: resting LIMIT orders that it reaches are filled."""
+        self.price = price
+        self.book = [self._matched(row) for row in self.book]
+
+    def _matched(self, row: BrokerOrder) -> BrokerOrder:
+        if row.status in FINAL or row.price is None or row.side is not Side.BUY or row.price < self.price:
+            return row
+        return replace(
+            row, status=OrderStatus.COMPLETE, filled_quantity=row.quantity, average_price=self.price
+        )
 
     async def orders(self) -> Listing[BrokerOrder]:
         if self.login_is_dead:
@@ -183,6 +214,8 @@ class MemoryBroker:
         return BrokerPosition(exchange, symbol, product, bought - sold, bought, sold)
 
     def _row(self, order: OrderRequest, answer: Answer) -> BrokerOrder:
+        if answer is Answer.FILL and order.price is not None and order.price < self.price:
+            answer = Answer.REST
         status, filled = {
             Answer.REST: (OrderStatus.OPEN, 0),
             Answer.HALF: (OrderStatus.OPEN, order.quantity // 2),
@@ -200,6 +233,8 @@ class MemoryBroker:
             average_price=self.price if filled else None,
             status=status,
             message="RMS: margin exceeds" if answer is Answer.REJECT_LATER else "",
+            order_type="MARKET" if order.price is None else "LIMIT",
+            price=order.price,
         )
 
 

@@ -14,6 +14,7 @@ from domain.order import (
     BrokerOrder,
     Leg,
     LegKey,
+    Limit,
     OrderTerms,
     Reason,
 )
@@ -62,9 +63,14 @@ class MemoryOrderLog:
         due_at: datetime,
         latest: datetime | None,
         price: Decimal | None = None,
+        limit: Limit | None = None,
     ) -> Claimed | NotClaimed:
         async with self._transaction("claim", attempt.key) as rows:
-            return rows.claimed(attempt, quantity, reason, due_at, latest, self.clock.now())
+            return rows.claimed(attempt, quantity, reason, due_at, latest, self.clock.now(), limit)
+
+    async def move(self, attempt: Attempt, price: Decimal) -> bool:
+        async with self._transaction("move", attempt.key) as rows:
+            return rows.asked_to_move(attempt, price, self.clock.now())
 
     async def answer(self, attempt: Attempt, outcome: PlaceOutcome, why: SaleLine | None = None) -> Attempt:
         async with self._transaction("answer", attempt.key) as rows:

@@ -6,6 +6,7 @@ Postgres, to the same promises.
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 from domain.leg import filled
@@ -17,6 +18,8 @@ from domain.order import (
     BrokerOrder,
     Leg,
     LegKey,
+    Limit,
+    Move,
     OrderEvent,
     OrderStatus,
     Reason,
@@ -73,6 +76,7 @@ class OrderRows:
         due_at: datetime,
         latest: datetime | None,
         now: datetime,
+        limit: Limit | None = None,
     ) -> Claimed | NotClaimed:
         row = self.row(attempt)
         if row.status is not OrderStatus.PLANNED:
@@ -84,10 +88,21 @@ class OrderRows:
         if row.key.leg is Leg.ENTRY and row.key.strategy_id in self.unwritten:
             return NotClaimed(row, now, barred=why_barred(Bar.UNWRITTEN, None), foreign=True)
         sent_at, send_before = max(now, due_at), now + CLAIM_LASTS
-        taken = {"quantity": quantity, "reason": reason, "due_at": due_at}
+        taken = {"quantity": quantity, "reason": reason, "due_at": due_at, "limit": limit}
         return Claimed(
             self.move(row, OrderEvent.CLAIM, **taken, sent_at=sent_at, send_before=send_before), now
         )
+
+    def asked_to_move(self, attempt: Attempt, price: Decimal, now: datetime) -> bool:
+        row = self.row(attempt)
+        number = row.move.number if row.move else 0
+        known = attempt.move.number if attempt.move else 0
+        if row.status is not OrderStatus.OPEN or number != known:
+            return False
+        if row.limit is None or price > row.limit.ceiling:
+            return False
+        self.put(replace(row, move=Move(number + 1, price, now)))
+        return True
 
     def answered(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
         row = self.row(attempt)
@@ -139,6 +154,8 @@ class OrderRows:
             broker_order_id=seen.broker_order_id or row.broker_order_id,
             quantity=seen.quantity if row.quantity is None else row.quantity,
         )
+        if row.limit is not None and seen.price is not None:
+            row = self.put(replace(row, limit=replace(row.limit, price=seen.price)))
         grown = seen.filled_quantity > row.filled_quantity
         priced = seen.filled_quantity == row.filled_quantity and row.average_price is None
         if grown or (priced and seen.average_price is not None):

@@ -11,6 +11,8 @@ from services.auth.passwords import Passwords
 from tests.api_world import STRATEGY, Customer, World, json_of, new_world
 from tests.postgres import PostgresServer
 
+MARKET = {"type": "market", "price": None, "buffer": None, "most": None, "for_seconds": None}
+BY_QUANTITY = {"entry": MARKET, "amount": None, "risk": None}
 PERCENT, POINTS = {"percent": 1.5}, {"points": 12.5}
 
 
@@ -68,6 +70,7 @@ async def test_all_terms_are_answered_as_they_were_given(customer: Customer) -> 
             {"after": out(percent=2), "keep": out(points=0)},
             {"after": out(percent=3), "keep": out(percent=Decimal("1.5"))},
         ],
+        **BY_QUANTITY,
     }
     assert (created["stop_price"], created["target_price"], created["peak_price"]) == (None, None, None)
     read = json_of(await customer.get(f"/strategy/{created['strategy_id']}"))
@@ -81,8 +84,51 @@ async def test_all_terms_are_answered_as_they_were_given(customer: Customer) -> 
 
 async def test_the_five_fields_alone_mean_what_they_meant(customer: Customer) -> None:
     created = await customer.create()
-    assert created["terms"] == {"stop": None, "target": None, "trail": None, "lock": []}
+    assert created["terms"] == {"stop": None, "target": None, "trail": None, "lock": []} | BY_QUANTITY
     assert created["stop_price"] == created["stop_loss"] == Decimal("3500.05")
+
+
+LIMITED = {"type": "limit", "price": 3550.5, "for_seconds": 120}
+CHASED = {"type": "chase", "buffer": {"percent": 0.1}, "most": {"points": 20}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        ({"type": "market"}, MARKET),
+        (LIMITED, MARKET | LIMITED),
+        (
+            CHASED,
+            {"type": "chase", "price": None, "buffer": out(percent=Decimal("0.1")), "most": out(points=20)}
+            | {"for_seconds": 60},
+        ),
+    ],
+)
+async def test_an_entry_is_answered_as_it_was_given(
+    customer: Customer, asked: dict[str, Any], answered: dict[str, Any]
+) -> None:
+    created = json_of(await customer.post("/strategy/create", STRATEGY | {"entry": asked}))
+    assert created["terms"]["entry"] == answered
+
+
+def sized(**size: Any) -> dict[str, Any]:
+    """Return a create without a quantity."""
+    return {name: value for name, value in STRATEGY.items() if name != "quantity"} | size
+
+
+@pytest.mark.parametrize("size", [{"amount": 50000}, {"risk": 750.5}])
+async def test_a_strategy_may_be_sized_by_money(customer: Customer, size: dict[str, Any]) -> None:
+    answer = await customer.post("/strategy/create", sized(**size))
+    assert answer.status_code == 201, answer.text
+    created = json_of(answer)
+    assert created["quantity"] is None
+    (name,) = size
+    other = "risk" if name == "amount" else "amount"
+    assert (float(created["terms"][name]), created["terms"][other]) == (size[name], None)
+    edited = await customer.http.patch(
+        f"/strategy/{created['strategy_id']}", json={"quantity": 7}, headers=customer.bearer
+    )
+    assert (json_of(edited)["quantity"], json_of(edited)["terms"][name]) == (7, None)
 
 
 async def test_a_repeated_create_is_compared_with_its_terms(customer: Customer) -> None:
@@ -100,6 +146,24 @@ async def test_a_repeated_create_is_compared_with_its_terms(customer: Customer) 
     ("changed", "field", "code"),
     [
         ({"stop": PERCENT}, "stop", "two_stops"),
+        ({"amount": 5000}, "amount", "two_sizes"),
+        ({"risk": 5000}, "risk", "two_sizes"),
+        ({"quantity": None}, "quantity", "missing"),
+        ({"quantity": None, "amount": 0}, "amount", None),
+        ({"quantity": None, "risk": -5}, "risk", None),
+        ({"entry": {"type": "stop"}}, "entry", None),
+        ({"entry": {"type": "limit"}}, "entry", "wrong_entry"),
+        ({"entry": {"type": "market", "price": 3550}}, "entry", "wrong_entry"),
+        ({"entry": {"type": "chase", "buffer": POINTS}}, "entry", "wrong_entry"),
+        ({"entry": CHASED | {"price": 3550}}, "entry", "wrong_entry"),
+        ({"entry": LIMITED | {"for_seconds": 301}}, "entry", "out_of_range"),
+        ({"entry": LIMITED | {"for_seconds": 0}}, "entry", "out_of_range"),
+        ({"entry": LIMITED | {"for_seconds": 1.5}}, "entry", "out_of_range"),
+        ({"entry": LIMITED | {"price": 3550.02}}, "entry", "off_tick"),
+        ({"entry": LIMITED | {"price": 3500.05}}, "entry", "entry_below_stop"),
+        ({"entry": LIMITED, "target": {"price": 3550.5}}, "entry", "entry_above_target"),
+        ({"entry": CHASED | {"most": {"percent": 0.05}}}, "entry", "most_below_buffer"),
+        ({"entry": CHASED | {"buffer": {"points": 0.01}}}, "entry", "below_a_tick"),
         ({"stop_loss": None}, "stop_loss", "missing"),
         ({"stop_loss": None, "stop": {}}, "stop", "not_exactly_one"),
         ({"stop_loss": None, "stop": PERCENT | POINTS}, "stop", "not_exactly_one"),

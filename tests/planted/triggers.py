@@ -13,8 +13,8 @@ TRIGGER_BUGS: tuple[Bug, ...] = (
         "a stop from the fill is rounded down",
         "It sells a tick too low, each time.",
         "domain/standing.py",
-        "            first = _up(entry - terms.stop.of(entry), tick)\n",
-        "            first = _down(entry - terms.stop.of(entry), tick)\n",
+        "            first = tick_above(entry - terms.stop.of(entry), tick)\n",
+        "            first = tick_below(entry - terms.stop.of(entry), tick)\n",
         (STANDING, CONTRACT),
     ),
     Bug(
@@ -29,8 +29,8 @@ TRIGGER_BUGS: tuple[Bug, ...] = (
         "a stop passes the peak",
         "It sells at the very price that raised it.",
         "domain/standing.py",
-        "        return min(peak, _up(earned, self.tick))\n",
-        "        return _up(earned, self.tick)\n",
+        "        return min(peak, tick_above(earned, self.tick))\n",
+        "        return tick_above(earned, self.tick)\n",
         (STANDING, CONTRACT),
     ),
     Bug(

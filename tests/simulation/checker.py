@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 
+from domain.entry_price import MOVES
 from domain.order import FINAL, Leg, OrderStatus, Side
 from domain.strategy import Outcome
 from tests.simulation.account_rules import ACCOUNT_RULES, FLAT, OUTSIDE, filled, oversold
-from tests.simulation.day import BUY, CLOSE, SELL, Played
+from tests.simulation.day import BUY, CHASED, CLOSE, SELL, Played
 from tests.simulation.exchange import Entry
 
 MISSED_AFTER = 5.0
@@ -18,6 +20,12 @@ KEPT_WITHIN = 60.0
 """Seconds from the word to keep to the end, whatever is in doubt."""
 STORE_AWAY = 60.0
 """More where the store is away meanwhile: the end has to be written down."""
+PRICE = Decimal(3500)
+"""At buy time."""
+RESTS = 30.0
+"""Seconds an entry may rest by its terms."""
+LATE_CANCEL = 40.0
+"""More that a dead worker, a frozen one or a broker that does not answer may cost."""
 CLOSED_WITHIN = 60.0 + 600.0 + 30.0
 """Seconds after the close in which a sale may still learn what it came to."""
 
@@ -43,6 +51,34 @@ def one_entry(day: Played) -> Iterator[str]:
     placed = [entry for entry in day.ledger if entry.what == "placed" and entry.side is Side.BUY]
     if len(placed) > 1:
         yield f"{len(placed)} entries were accepted"
+
+
+def an_entry_costs_no_more_than_its_terms(day: Played) -> Iterator[str]:
+    """No limit, and no change of one, is above what the terms allow, whatever is lost; and few are sent."""
+    limits = [entry for entry in day.ledger if entry.side is Side.BUY and entry.price is not None]
+    if not limits or limits[0].what == "by hand":
+        return
+    first = next(entry.price for entry in limits if entry.price is not None)
+    ceiling = first if first < PRICE else PRICE + CHASED
+    yield from (
+        f"{entry.what} at {entry.price}, above {ceiling}"
+        for entry in limits
+        if entry.price is not None and entry.price > ceiling
+    )
+    changes = sum(entry.what == "moved" for entry in limits)
+    if changes > MOVES:
+        yield f"its price was changed {changes} times"
+
+
+def an_entry_that_waits_is_over_before_its_sale(day: Played) -> Iterator[str]:
+    """A LIMIT order is cancelled after its seconds, unless what would cancel it was away for longer."""
+    if day.store_was_down or any(" 40" in f.action or " 200" in f.action for f in day.faults):
+        return
+    for entry in day.ledger:
+        if entry.what == "filled" and entry.side is Side.BUY and entry.price is not None:
+            placed = next(e.at for e in day.ledger if e.what == "placed" and e.tag == entry.tag)
+            if entry.at > placed + RESTS + LATE_CANCEL:
+                yield f"filled at {entry.at:.2f}, placed at {placed:.2f}"
 
 
 def every_order_was_intended(day: Played) -> Iterator[str]:
@@ -215,6 +251,8 @@ def _happened(day: Played, *words: str) -> bool:
 RULES: tuple[Callable[[Played], Iterator[str]], ...] = (
     it_ends,
     one_entry,
+    an_entry_costs_no_more_than_its_terms,
+    an_entry_that_waits_is_over_before_its_sale,
     every_order_was_intended,
     every_tag_is_sent_once,
     every_intent_is_resolved,

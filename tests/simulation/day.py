@@ -21,7 +21,8 @@ from domain.order import Attempt, OrderTerms, Reason
 from domain.run import RUN_VERSION, Alarm, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Product, Strategy
-from domain.terms import Target, Terms
+from domain.terms import Distance, EntryKind, Target, Terms, Unit
+from domain.terms import Entry as EntryTerms
 from domain.trigger import TriggerKind
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
@@ -60,7 +61,17 @@ BEFORE = "before.day"
 PATROLS = (BUY - 1, BUY + 0.45, BUY + 0.95, SELL - 1, SELL + 0.45, SELL + 0.95)
 """When the living look after what others hold; and after each death, once it is seen and as a lease ends."""
 STOP_LOSS, TARGET = Decimal(3400), Decimal(3700)
-_ANSWERING = frozenset({"place", "log", "runs", "cache", "read", "cancel", "before"})
+CHASED = Decimal(12)
+"""Rupees above the price at buy time that a chase may cost."""
+ENTRIES = {
+    "CHASE": EntryTerms(
+        *(EntryKind.CHASE, None, Distance(Decimal(1), Unit.POINTS), Distance(CHASED, Unit.POINTS), 30)
+    ),
+    "LIMIT": EntryTerms(EntryKind.LIMIT, Decimal(3490), for_seconds=30),
+}
+"""Ways to buy by a LIMIT order: one that is filled once it has been changed, one whose price never comes."""
+OUTRUNS = 3
+_ANSWERING = frozenset({"place", "log", "runs", "cache", "read", "cancel", "modify", "before"})
 """Points that ask what is to happen there: it is answered, and no event of the day."""
 HIT = {"price": "3400", "tick_at": None, "seen_at": None}
 REACHED = {"price": "3700"}
@@ -216,7 +227,8 @@ class _Day:
         for words in (fault.action for fault in self.faults if fault.point == BEFORE):
             self._given(words)
         self.strategy = replace(self.strategy, product=self.exchange.product)
-        plan = DayPlan(date(2026, 11, 23), _at(BUY), _at(SELL), EPOCH - timedelta(hours=1), _at(CLOSE))
+        opened = EPOCH - timedelta(hours=1)
+        plan = DayPlan(date(2026, 11, 23), _at(BUY), _at(SELL), opened, _at(CLOSE), tick=Decimal("0.05"))
         self.start = StartRun(UUID(int=5), self.strategy, plan, version=RUN_VERSION, account=OURS)
         self.run = StrategyRun(self.start)
         self.result: asyncio.Task[RunView] | None = None
@@ -303,6 +315,11 @@ class _Day:
         for part in words.split(" and "):
             if part == "MIS":
                 self.exchange.product = Product.MIS
+            elif part in ENTRIES:
+                self.strategy = replace(
+                    self.strategy, terms=replace(self.strategy.terms, entry=ENTRIES[part])
+                )
+                self.exchange.outruns = OUTRUNS
             else:
                 self.exchange.own = int(part.removeprefix("own "))
 

@@ -53,6 +53,8 @@ class Order:
     status: OrderStatus = OrderStatus.OPEN
     filled: int = 0
     message: str = ""
+    price: Decimal | None = None
+    """Its limit as it stands now."""
     fills_at_cancel: bool = False
     stuck_until: float = 0.0
 
@@ -83,6 +85,8 @@ class Entry:
     account: str = OURS
     look: Look | None = None
     """Of what was sent: its sender's last reading of the account."""
+    price: Decimal | None = None
+    """Its limit; None at the market."""
 
 
 @dataclass(eq=False)
@@ -128,6 +132,8 @@ class Exchange:
     unread: frozenset[str | None] = frozenset()
     """The symbols of rows that cannot be read, None for one without a symbol; until `unread_until`."""
     unread_until: float = 0.0
+    outruns: int = 0
+    """How often the price is further away already when an entry's limit, or a change of it, arrives."""
 
     def kill_login(self, seconds: float) -> None:
         """The access token dies; the user logs in again `seconds` later."""
@@ -135,20 +141,44 @@ class Exchange:
         self.login_dead_until = self.stage.now() + seconds
 
     def write(
-        self, what: str, order: OrderRequest, quantity: int, order_id: str = "", account: str = OURS
+        self,
+        what: str,
+        order: OrderRequest,
+        quantity: int,
+        order_id: str = "",
+        account: str = OURS,
+        price: Decimal | None = None,
     ) -> None:
         written = self.stage.intent_is_written(order.tag)
         look = self.looks.get(attempt_now.get()) if what == "sent" else None
+        limit = order.price if price is None else price
+        now = self.stage.now()
         self.ledger.append(
-            Entry(self.stage.now(), what, order.side, order.tag, quantity, order_id, written, account, look)
+            Entry(now, what, order.side, order.tag, quantity, order_id, written, account, look, limit)
         )
 
     def place(self, request: OrderRequest, hidden: float = 0, account: str = OURS) -> Order:
         now = self.stage.now()
-        order = Order(str(1001 + len(self.orders)), request, now, now + hidden, account)
+        order = Order(str(1001 + len(self.orders)), request, now, now + hidden, account, price=request.price)
         self.orders.append(order)
         self.write("placed", request, request.quantity, order.order_id, account)
         return order
+
+    def change(self, order: Order, price: Decimal) -> None:
+        """Change an open order's limit, and fill it where the price is there."""
+        order.price = price
+        self.write("moved", order.request, order.request.quantity, order.order_id, order.account, price)
+        if self.reaches(order):
+            self.fill(order, order.request.quantity)
+
+    def reaches(self, order: Order) -> bool:
+        """Tell whether the price fills an order that arrives; it may have run away by then."""
+        if order.price is None:
+            return True
+        if self.outruns > 0 and self.price <= order.price:
+            self.outruns -= 1
+            self.price = order.price + 2
+        return self.price <= order.price
 
     def fill(self, order: Order, quantity: int) -> None:
         quantity = min(quantity, order.request.quantity - order.filled)
@@ -291,7 +321,7 @@ class Account:
             order.fills_at_cancel = True
         elif word == "stuck":
             order.stuck_until = exchange.stage.now() + 30
-        elif word != "rest":
+        elif word != "rest" and exchange.reaches(order):
             exchange.fill(order, whole)
 
     async def warm(self) -> None:
@@ -306,6 +336,19 @@ class Account:
             raise BrokerRefused("Order cannot be cancelled as it is being processed.")
         if self.exchange.stage.now() >= order.stuck_until:
             self.exchange.end(order, OrderStatus.CANCELLED)
+
+    async def modify(self, broker_order_id: str, price: Decimal) -> None:
+        action = await self._pass("modify")
+        order = next(order for order in self.exchange.orders if order.order_id == broker_order_id)
+        if action == "fill first":
+            self.exchange.fill(order, order.request.quantity)
+        if action == "refused" or order.status in FINAL:
+            raise BrokerRefused("Order cannot be modified as it is being processed. Try later.")
+        if action != "lost nothing":
+            self.exchange.change(order, price)
+        if action in ("lost", "lost nothing"):
+            await asyncio.sleep(CALL_TIMEOUT)
+            raise BrokerUnavailable("read timed out")
 
     async def orders(self) -> Listing[BrokerOrder]:
         await self._pass("read.orders")
@@ -401,4 +444,6 @@ def _row(order: Order, price: Decimal) -> BrokerOrder:
         average_price=price if order.filled else None,
         status=order.status,
         message=order.message,
+        order_type="MARKET" if order.price is None else "LIMIT",
+        price=order.price,
     )

@@ -21,6 +21,8 @@ ENDINGS: dict[str, tuple[Fault, ...]] = {
     "stop": (Fault("time.holding", 1, "STOP"),),
     "keep": (Fault("time.holding", 1, "STOP keep"),),
     "cancel": (Fault("time.holding", 1, "CANCEL"),),
+    "chase": (Fault("before.day", 1, "CHASE"),),
+    "limit": (Fault("before.day", 1, "LIMIT"),),
 }
 
 

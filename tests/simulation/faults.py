@@ -87,15 +87,16 @@ def actions_at(point: str) -> tuple[str, ...]:
         "cache": ("down 3", "down 900"),
         "read": (*READ, "price at the stop", "no price") if rest == "quotes" else READ,
         "cancel": ("fail", "refused", "fill first"),
+        "modify": ("fail", "down 3", "refused", "fill first", "lost", "lost nothing", "dead login 3"),
         "start": SKEWS,
-        "before": ("MIS", "own 10", "MIS and own 10"),
+        "before": ("MIS", "own 10", "MIS and own 10", "CHASE", "LIMIT"),
     }.get(room, (*CRASH, *FREEZES, *EVENTS))
 
 
 def hands_at(point: str) -> tuple[str, ...]:
     """Return every hand that may move at a point: at each moment, step, placement and read."""
     room = point.partition(".")[0]
-    if room in ("log", "runs", "cache", "cancel", "before"):
+    if room in ("log", "runs", "cache", "cancel", "modify", "before"):
         return ()
     return (*HANDS, *MORE_HANDS) if room == "time" else HANDS
 
@@ -117,6 +118,10 @@ _CHOSEN = {
     "time.before_sale": ("DIP", "STOP keep", "CANCEL", "HAND 4", "BROKER ROW 20"),
     "place.entry": (*_CHOSEN_ANSWERS, "late 130"),
     "place.exit": (*_CHOSEN_ANSWERS, "authorise"),
+    "modify": ("fail", "fill first", "lost", "lost nothing"),
+    "entry.moving": ("crash", "freeze 30", "STOP"),
+    "entry.moved": ("crash", "DIP", "STOP keep"),
+    "log.move.entry": ("commit lost", "down 40"),
     "entry.claimed": ("crash", "freeze 2.6", "DIP", "STOP keep"),
     "exit.claimed": ("crash", "freeze 2.6", "DIP", "STOP keep"),
     "read.orders": ("down 40", "dead login 3"),

@@ -113,7 +113,7 @@ class TestDay:
         """Sell as the fast path of a stop-loss does: ahead of the run."""
         sale = next(row for row in self.log.rows.values() if row.key.leg is Leg.EXIT)
         terms = OrderTerms(self.strategy.exchange, self.strategy.symbol, self.strategy.product)
-        order = ExitOrder(sale.key, terms, self.strategy.quantity, Reason.STOPLOSS, self.clock.now())
+        order = ExitOrder(sale.key, terms, self.strategy.quantity or 0, Reason.STOPLOSS, self.clock.now())
         await self._path().exits.sell_scheduled(order, sale)
 
     def keeping(self) -> None:

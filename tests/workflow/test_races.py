@@ -41,7 +41,7 @@ def traded(day: TestDay) -> tuple[int, int]:
     bought, sold = day.broker.filled(Side.BUY), day.broker.filled(Side.SELL)
     entries = [row for row in day.broker.book if row.side is Side.BUY]
     assert len(entries) <= 1, "bought twice"
-    assert sold <= bought <= day.strategy.quantity, "sold more than was bought"
+    assert sold <= bought <= (day.strategy.quantity or 0), "sold more than was bought"
     assert all(row.status in FINAL for row in day.broker.book), "an order was left open"
     tags = [order.tag for order in day.broker.sent]
     assert len(set(tags)) == len(tags), "one intent was sent twice"

@@ -1,0 +1,158 @@
+"""Entries at a limit, entries that chase the price, and sizes in rupees, from REST to the exchange."""
+
+import asyncio
+import math
+import os
+import signal
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.e2e.product import Product
+from tests.e2e.trader import Trader, soon
+
+pytestmark = pytest.mark.usefixtures("calm")
+Answer = dict[str, Any]
+TICK = 0.05
+
+
+async def started(trader: Trader, lasts: float = 90, **terms: object) -> str:
+    """Start a strategy with these terms, due in a moment; return its id."""
+    buy_at = await soon(3, length=lasts + 20)
+    words = {"product": "MIS", "stop_loss": 3000} | terms
+    strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=lasts), **words)
+    await trader.start(strategy_id)
+    return strategy_id
+
+
+async def price(trader: Trader, at: float) -> None:
+    await trader.product.paper("/_paper/price", symbol="TCS", price=at)
+
+
+async def last(trader: Trader, strategy_id: str) -> float:
+    shown = await trader.eventually(lambda: trader.strategy(strategy_id), lambda one: one["last_price"])
+    return float(shown["last_price"])
+
+
+async def entry_of(trader: Trader, strategy_id: str) -> Answer:
+    """Return the one order of a strategy's entry, once it was sent."""
+
+    async def entries() -> list[Answer]:
+        orders = (await trader.get(f"/strategy/{strategy_id}/orders"))["items"]
+        return [order for order in orders if order["leg"] == "entry" and order["sent_at"]]
+
+    (order,) = await trader.eventually(entries, bool)
+    return dict(order)
+
+
+async def test_a_limit_waits_for_its_price_and_is_then_held(trader: Trader) -> None:
+    await price(trader, 3500)
+    limit = {"type": "limit", "price": 3480, "for_seconds": 60}
+    strategy_id = await started(trader, entry=limit, target={"price": 3600})
+    order = await entry_of(trader, strategy_id)
+    assert (order["order_type"], order["price"]) == ("LIMIT", 3480)
+    await asyncio.sleep(2)
+    assert (await trader.strategy(strategy_id))["phase"] == "entering"
+    await price(trader, 3479)
+    held = await trader.until(strategy_id, phase="holding")
+    assert held["entry_price"] <= 3480
+    await price(trader, 3600)
+    assert (await trader.until(strategy_id, status="stopped"))["outcome"] == "target"
+
+
+async def test_a_limit_whose_price_never_comes_buys_nothing(trader: Trader) -> None:
+    await price(trader, 3500)
+    strategy_id = await started(trader, entry={"type": "limit", "price": 3400, "for_seconds": 4})
+    ended = await trader.until(strategy_id, status="stopped")
+    assert (ended["outcome"], ended["position"], ended["filled_quantity"]) == ("skipped", "none", 0), ended
+    assert "nothing was filled at 3400.00" in ended["outcome_detail"]
+    (placed,) = await trader.ledger()
+    assert placed["status"] == "CANCELLED"
+
+
+async def test_a_limit_that_waits_is_stopped_with_nothing_bought(trader: Trader) -> None:
+    await price(trader, 3500)
+    strategy_id = await started(trader, entry={"type": "limit", "price": 3400, "for_seconds": 60})
+    await entry_of(trader, strategy_id)
+    ended = (await trader.stop(strategy_id)).json()
+    assert (ended["status"], ended["position"]) == ("stopped", "none"), ended
+    (placed,) = await trader.ledger()
+    assert placed["status"] == "CANCELLED"
+
+
+async def chasing(trader: Trader, seconds: int = 40) -> tuple[str, Answer]:
+    """Bring a strategy to where one share of its entry is filled, and the rest waits at its limit."""
+    await price(trader, 3500)
+    account = {"user_id": trader.account["user_id"], "side": "BUY"}
+    await trader.product.paper("/_paper/faults", kind="partial_fill", match=account, count=1, fraction=0.1)
+    chase = {"type": "chase", "buffer": {"points": 1}, "most": {"points": 15}, "for_seconds": seconds}
+    strategy_id = await started(trader, entry=chase)
+    order = await entry_of(trader, strategy_id)
+    assert (order["order_type"], order["price"]) == ("LIMIT", 3501)
+    return strategy_id, order
+
+
+async def test_a_chase_follows_the_price_with_one_order(trader: Trader) -> None:
+    strategy_id, _ = await chasing(trader)
+    await price(trader, 3507)
+    held = await trader.until(strategy_id, phase="holding")
+    assert held["filled_quantity"] == 10
+    order = await entry_of(trader, strategy_id)
+    (change,) = order["modifications"]
+    assert (order["price"], change["price"], change["reason"]) == (3508, 3508, "CHASE")
+    assert change["confirmed_at"]
+    await trader.stop(strategy_id)
+    assert len([row for row in await trader.ledger() if row["transaction_type"] == "BUY"]) == 1
+
+
+async def test_a_chase_ends_at_its_most_and_holds_what_was_filled(trader: Trader) -> None:
+    strategy_id, _ = await chasing(trader, seconds=8)
+    match = {"user_id": trader.account["user_id"]}
+    await trader.product.paper("/_paper/faults", kind="modify_lost", match=match, count=1)
+    await price(trader, 3600)
+    held = await trader.until(strategy_id, phase="holding")
+    assert held["filled_quantity"] == 1
+    order = await entry_of(trader, strategy_id)
+    assert (order["status"], order["price"]) == ("cancelled", 3515)
+    assert {change["price"] for change in order["modifications"]} == {3515}
+    assert len(order["modifications"]) >= 2, "the one that was lost was asked for again"
+    await trader.stop(strategy_id)
+
+
+@pytest.mark.parametrize("size", [{"amount": 50000}, {"risk": 5000}])
+async def test_a_strategy_that_is_sized_by_money_buys_what_it_pays_for(
+    trader: Trader, size: dict[str, int]
+) -> None:
+    await price(trader, 3500)
+    strategy_id = await started(trader, quantity=None, **size)
+    held = await trader.until(strategy_id, phase="holding")
+    worst = math.ceil(3500 * 1.005 / TICK) * TICK
+    each = worst if "amount" in size else worst - 3000
+    (rupees,) = size.values()
+    assert held["filled_quantity"] == rupees // each
+    assert held["quantity"] is None
+    assert held["filled_quantity"] * held["entry_price"] <= 50000
+    await trader.stop(strategy_id)
+
+
+async def test_an_amount_below_one_share_buys_nothing_and_says_the_numbers(trader: Trader) -> None:
+    await price(trader, 3500)
+    ended = await trader.until(await started(trader, quantity=None, amount=3000), status="stopped")
+    assert (ended["outcome"], ended["filled_quantity"]) == ("skipped", 0), ended
+    assert "3000" in ended["outcome_detail"]
+    assert await trader.ledger() == []
+
+
+async def test_a_limit_that_waits_outlives_its_worker(product: Product, trader: Trader) -> None:
+    await price(trader, 3500)
+    strategy_id = await started(trader, entry={"type": "limit", "price": 3480, "for_seconds": 60})
+    await entry_of(trader, strategy_id)
+    pids = product.endpoints["pids"]["worker"]
+    for pid in pids if isinstance(pids, list) else [pids]:
+        os.kill(pid, signal.SIGKILL)
+    await price(trader, 3479)
+    held = await trader.until(strategy_id, phase="holding")
+    assert held["filled_quantity"] == 10
+    await trader.stop(strategy_id)
+    assert len([row for row in await trader.ledger() if row["transaction_type"] == "BUY"]) == 1

@@ -1,0 +1,191 @@
+"""Entries that are bought by a LIMIT order, on fakes: what is sent, changed, cancelled, and said."""
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from domain.entry_size import Buying
+from domain.order import Leg, LegKey, OrderStatus, OrderTerms
+from domain.run import Entered, EnterOrder
+from domain.strategy import Outcome, Product
+from domain.terms import Distance, Entry, EntryKind, Unit
+from execution.order_path import OrderPath
+from tests.fakes.alerts import MemoryAlerts
+from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
+from tests.fakes.house import MemoryCache, MemoryOrderLog
+from tests.fakes.manual_clock import ManualClock
+from tests.fakes.trading_days import MemoryTradingDays
+
+NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
+KEY = LegKey(UUID(int=1), UUID(int=2), date(2026, 11, 23), 1, Leg.ENTRY)
+TERMS = OrderTerms("NSE", "TCS", Product.CNC)
+TICK = Decimal("0.05")
+STOP = Decimal(80)
+
+
+def chase(buffer: int = 1, most: int = 5, seconds: int = 60) -> Entry:
+    distances = Distance(Decimal(buffer), Unit.POINTS), Distance(Decimal(most), Unit.POINTS)
+    return Entry(EntryKind.CHASE, None, *distances, seconds)
+
+
+class RunsAway(MemoryBroker):
+    """A market that is two rupees further by the time a change of price arrives."""
+
+    async def modify(self, broker_order_id: str, price: Decimal) -> None:
+        self.price = max(self.price, price + 2)
+        await super().modify(broker_order_id, price)
+
+
+class Purchase:
+    """One entry under way, on a clock of its own."""
+
+    def __init__(
+        self,
+        entry: Entry,
+        sell_at: datetime | None = None,
+        market: type[MemoryBroker] = MemoryBroker,
+    ) -> None:
+        self.clock = ManualClock(NOW)
+        self.broker = market(self.clock, price=Decimal(100))
+        self.log = MemoryOrderLog(self.clock)
+        self.order = EnterOrder(KEY, TERMS, 10, STOP, NOW, sell_at=sell_at, how=Buying(entry, tick=TICK))
+        self.halt = asyncio.Event()
+        self.under_way: asyncio.Task[Entered] | None = None
+
+    async def begin(self) -> None:
+        path = OrderPath.on(
+            self.log,
+            MemoryCache(),
+            MemoryBrokers(self.broker),
+            self.clock,
+            MemoryTradingDays(),
+            MemoryAlerts(),
+        )
+        self.under_way = asyncio.ensure_future(path.entries.enter(self.order, self.halt, "worker"))
+        await self.clock.settle()
+
+    async def for_seconds(self, seconds: float) -> None:
+        for _ in range(round(seconds / 0.25)):
+            await self.clock.advance(0.25)
+
+    async def crash(self) -> None:
+        """Have another worker go on from what is written."""
+        assert self.under_way is not None
+        self.under_way.cancel()
+        await asyncio.gather(self.under_way, return_exceptions=True)
+        await self.begin()
+
+    async def ended(self) -> Entered:
+        assert self.under_way is not None
+        return await asyncio.wait_for(self.under_way, 5)
+
+
+async def test_a_limit_is_sent_at_its_price_and_cancelled_after_its_seconds() -> None:
+    buying = Purchase(Entry(EntryKind.LIMIT, Decimal(98), for_seconds=30))
+    await buying.begin()
+    assert [order.price for order in buying.broker.sent] == [Decimal(98)]
+    await buying.for_seconds(29)
+    assert not buying.under_way.done()  # type: ignore[union-attr]
+    await buying.for_seconds(3)
+    entered = await buying.ended()
+    assert (entered.filled, entered.outcome) == (0, Outcome.SKIPPED)
+    assert "nothing was filled at 98.00" in entered.detail
+    assert buying.broker.moves == []
+
+
+async def test_a_limit_whose_price_comes_is_bought() -> None:
+    buying = Purchase(Entry(EntryKind.LIMIT, Decimal(98)))
+    await buying.begin()
+    await buying.for_seconds(10)
+    buying.broker.trade_at(Decimal("97.5"))
+    await buying.for_seconds(2)
+    entered = await buying.ended()
+    assert (entered.filled, entered.average_price) == (10, Decimal("97.5"))
+
+
+async def test_what_was_filled_by_then_is_held() -> None:
+    buying = Purchase(Entry(EntryKind.LIMIT, Decimal(98), for_seconds=20))
+    buying.broker.script.append(Answer.HALF)
+    await buying.begin()
+    await buying.for_seconds(23)
+    entered = await buying.ended()
+    assert (entered.filled, entered.outcome) == (5, None)
+
+
+async def test_a_price_at_the_limit_is_bought_at_once() -> None:
+    buying = Purchase(chase())
+    await buying.begin()
+    await buying.for_seconds(1)
+    assert (await buying.ended()).filled == 10
+    assert buying.broker.moves == []
+
+
+async def resting(buying: Purchase, runs_to: str = "102") -> None:
+    """Have the price run away while the order is on its way."""
+    buying.broker.script.append(Answer.REST)
+    await buying.begin()
+    buying.broker.price = Decimal(runs_to)
+
+
+async def test_a_chase_follows_the_price_and_never_passes_its_ceiling() -> None:
+    buying = Purchase(chase(1, 5, 30), market=RunsAway)
+    await resting(buying)
+    await buying.for_seconds(33)
+    assert buying.broker.moves == [Decimal(103), Decimal(105)]
+    entered = await buying.ended()
+    assert (entered.filled, entered.outcome) == (0, Outcome.SKIPPED)
+    assert "changes of its price" in entered.detail
+    assert len(buying.broker.sent) == 1, "never two orders"
+
+
+async def test_a_change_whose_answer_was_lost_is_looked_up_before_the_next() -> None:
+    buying = Purchase(chase(1, 50, 60))
+    buying.broker.move_script.extend([Answer.LOSE_ORDER, Answer.LOSE_ANSWER])
+    await resting(buying, "103")
+    await buying.for_seconds(2)
+    assert buying.broker.moves == [Decimal(104)]
+    await buying.for_seconds(4)
+    assert buying.broker.moves[:2] == [Decimal(104), Decimal(104)], "not shown in its time: asked again"
+    await buying.for_seconds(2)
+    assert (await buying.ended()).filled == 10
+
+
+async def test_it_changes_its_price_twenty_times_at_most() -> None:
+    buying = Purchase(chase(1, 1000, 300), market=RunsAway)
+    await resting(buying)
+    await buying.for_seconds(60)
+    assert len(buying.broker.moves) == 20
+    assert buying.broker.moves == sorted(buying.broker.moves)
+
+
+async def test_a_worker_that_takes_over_goes_on_within_the_same_seconds_and_ceiling() -> None:
+    buying = Purchase(chase(1, 5, 30), market=RunsAway)
+    await resting(buying)
+    await buying.for_seconds(20)
+    buying.broker.price = Decimal(200)
+    await buying.crash()
+    await buying.for_seconds(12)
+    entered = await buying.ended()
+    assert entered.outcome is Outcome.SKIPPED
+    assert len(buying.broker.sent) == 1
+    assert max(buying.broker.moves) == Decimal(105)
+
+
+async def test_a_stop_cancels_it_and_says_what_was_filled() -> None:
+    buying = Purchase(chase(1, 5, 300))
+    buying.broker.script.append(Answer.HALF)
+    await buying.begin()
+    buying.broker.price = Decimal(200)
+    await buying.for_seconds(5)
+    buying.halt.set()
+    await buying.for_seconds(2)
+    assert (await buying.ended()).filled == 5
+    assert buying.broker.book[0].status is OrderStatus.CANCELLED
+
+
+async def test_it_ends_before_its_sale_is_due() -> None:
+    buying = Purchase(chase(1, 5, 300), sell_at=NOW + timedelta(seconds=40))
+    await resting(buying, "200")
+    await buying.for_seconds(33)
+    assert (await buying.ended()).outcome is Outcome.SKIPPED

@@ -113,9 +113,9 @@ def foreign_entry_alarm(order: EnterOrder) -> Alarm:
     """Return the operator's alarm for a purchase that no stored START asks for."""
     key, terms = order.key, order.terms
     text = (
-        f"{terms.exchange}:{terms.symbol} was not bought: no START of strategy "
-        f"{key.strategy_id} for {key.trading_day} was written down that buys this. Find out what reaches "
-        "Temporal's port, or whether the database was set back to a backup."
+        f"{order.quantity or 'Shares of'} {terms.exchange}:{terms.symbol} were not bought: no START of "
+        f"strategy {key.strategy_id} for {key.trading_day} was written down that buys this. Find out what "
+        "reaches Temporal's port, or whether the database was set back to a backup."
     )
     return Alarm("foreign_start", text, data={"strategy_id": str(key.strategy_id)})
 

@@ -18,9 +18,9 @@ from domain.terms import Size
 from execution.account_login import AccountLogin
 from execution.entry_checks import Cleared, EntryChecks
 from execution.execution_rules import ExecutionRules
-from execution.order_book import last_price, modify
 from execution.order_intent import EntryRefused, OrderIntent
 from execution.policy import Permit
+from execution.price_chase import last_price, modify
 
 NO_PRICE = "no limit on the symbol's tick is above zero at this price: nothing was bought"
 
@@ -66,7 +66,9 @@ class EntryPolicy:
         if self._order.how.entry is None:
             return self._fill_seconds
         until = rests_until(self._order.how.entry, attempts[-1], self._order.sell_at)
-        return self._fill_seconds if until is None else (until - self._clock.now()).total_seconds()
+        if until is None:
+            return self._fill_seconds
+        return (until - self._clock.now()).total_seconds()
 
     async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:
         """Return the permit for all that is missing, with the checks' quote and account."""

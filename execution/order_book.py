@@ -1,8 +1,7 @@
 """Reads the broker's books, and writes down what the order book shows of a leg."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
-from decimal import Decimal
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 from domain.errors import BrokerRefused, BrokerUnavailable, CacheUnavailable, LoginNeeded
@@ -10,7 +9,6 @@ from domain.failpoint import failpoint
 from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder, BrokerPosition, Leg, LegKey, OrderStatus
 from domain.ports import Broker, Brokers, OrderLog, RuntimeCache, RuntimeUpdate
-from domain.quote import believable
 from domain.strategy import Position
 
 
@@ -104,25 +102,3 @@ async def cancel(broker: Broker, broker_order_id: str) -> bool:
     except (BrokerUnavailable, BrokerRefused, LoginNeeded):
         return False
     return True
-
-
-async def modify(broker: Broker, broker_order_id: str, price: Decimal) -> None:
-    """Ask the broker for a new price of an open order. Whatever the answer, the order book decides.
-
-    A refusal is also what "already executed" looks like.
-    """
-    if not broker_order_id:
-        return
-    with suppress(BrokerUnavailable, BrokerRefused, LoginNeeded):
-        await broker.modify(broker_order_id, price)
-
-
-async def last_price(broker: Broker, instrument: str) -> Decimal | None:
-    """Return the last price that may act; None where it cannot be had now."""
-    try:
-        quote = (await broker.quotes([instrument])).get(instrument)
-    except (BrokerUnavailable, BrokerRefused, LoginNeeded):
-        return None
-    if quote is None or not believable(quote.last_price, quote.lower_circuit, quote.upper_circuit):
-        return None
-    return quote.last_price

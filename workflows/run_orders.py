@@ -30,8 +30,8 @@ def entry_order(start: StartRun, day: Day) -> EnterOrder:
 def unknown_entry(order: EnterOrder) -> Entered:
     """Return how a purchase ended of which nothing could be found out before the market closed."""
     detail = (
-        f"whether {order.terms.symbol} was bought could not be found out before the market "
-        "closed: the order is in doubt. Look at the account at the broker"
+        f"whether {order.quantity or 'shares of'} {order.terms.symbol} were bought could not be found out "
+        "before the market closed: the order is in doubt. Look at the account at the broker"
     )
     return Entered(0, outcome=Outcome.ORDER_FAILED, detail=detail, in_doubt=True)
 

@@ -1,5 +1,7 @@
 """Adds the price of LIMIT orders, the changes of it, and strategies that are sized by money."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -40,7 +42,7 @@ BEGIN
         FROM public.orders WHERE user_id = whose AND sent_at > statement_timestamp() - interval '1 minute';
 END $$;
 """
-COLUMNS = {
+COLUMNS: dict[str, Any] = {
     "sell_at": sa.DateTime(timezone=True),
     "entry": postgresql.JSONB(),
     "price": sa.Numeric(),

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.postgres.engine import Store
-from domain.order import Attempt, Leg, LegKey, OrderStatus, Reason
+from domain.order import Attempt, Leg, LegKey, Limit, OrderStatus, Reason
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected, Unknown
 from domain.ports import Claimed, NotClaimed, OrderLog
 from domain.strategy import Outcome
@@ -307,3 +307,46 @@ async def test_a_look_that_found_nothing_leaves_its_words(subject: Subject) -> N
     await subject.log.looked_up(sent, "not in the order book")
     row = await subject.now_of(sent)
     assert (row.status, row.message) == (OrderStatus.SENT, "not in the order book")
+
+
+LIMIT = Limit(Decimal(101), Decimal(105))
+
+
+async def resting(subject: Subject) -> Attempt:
+    """Return a LIMIT order of the entry that the broker has taken."""
+    planned = await subject.planned()
+    claim = await subject.log.claim(planned, 10, Reason.BUY, now(), None, LIMIT.ceiling, LIMIT)
+    assert isinstance(claim, Claimed)
+    assert claim.attempt.limit == LIMIT
+    return await subject.log.answer(claim.attempt, Accepted("1001"))
+
+
+async def test_a_change_of_price_is_written_down_once_before_it_is_asked_for(subject: Subject) -> None:
+    order = await resting(subject)
+    assert (order.limit, order.move) == (LIMIT, None)
+    assert await subject.log.move(order, Decimal(103))
+    assert not await subject.log.move(order, Decimal(104)), "another caller has asked since it was read"
+    changed = await subject.now_of(order)
+    assert changed.move is not None
+    assert (changed.move.number, changed.move.price) == (1, Decimal(103))
+    assert changed.limit == LIMIT, "the order book does not show it yet"
+
+
+async def test_no_change_passes_the_ceiling(subject: Subject) -> None:
+    order = await resting(subject)
+    assert not await subject.log.move(order, Decimal("105.05"))
+    assert await subject.log.move(order, Decimal(105))
+
+
+async def test_the_price_of_an_order_is_what_the_order_book_shows(subject: Subject) -> None:
+    order = await resting(subject)
+    await subject.log.move(order, Decimal(103))
+    row = replace(seen(order, 0, None), order_type="LIMIT", price=Decimal(103), status=OrderStatus.OPEN)
+    shown = await subject.log.saw(order, row)
+    assert shown.limit == replace(LIMIT, price=Decimal(103))
+
+
+async def test_an_order_that_is_over_is_not_changed(subject: Subject) -> None:
+    order = await resting(subject)
+    over = await subject.log.saw(order, seen(order, 10, "101"))
+    assert not await subject.log.move(over, Decimal(103))

@@ -6,6 +6,7 @@ from tests.planted.calendar import CALENDAR_BUGS
 from tests.planted.days import DAY_BUGS
 from tests.planted.doors import DOOR_BUGS
 from tests.planted.edits import EDIT_BUGS
+from tests.planted.entries import ENTRY_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
 from tests.planted.orders import ORDER_BUGS
@@ -31,6 +32,7 @@ BUGS: tuple[Bug, ...] = (
     *HOUSE_BUGS,
     *USER_BUGS,
     *EDIT_BUGS,
+    *ENTRY_BUGS,
     *TENANT_BUGS,
     *CALENDAR_BUGS,
     *WATCHER_BUGS,

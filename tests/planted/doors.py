@@ -27,8 +27,8 @@ DOOR_BUGS: tuple[Bug, ...] = (
         "an entry may be larger than its START",
         "Ten shares were asked for, and five hundred are bought.",
         "adapters/postgres/claims.py",
-        "        AND CAST(starts.terms ->> 'quantity' AS int) >= judged.quantity\n",
-        "",
+        "            ELSE CAST(starts.terms ->> 'quantity' AS int) >= judged.quantity END\n",
+        "            ELSE true END\n",
         (CLAIMS,),
     ),
     Bug(

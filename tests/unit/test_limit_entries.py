@@ -1,12 +1,15 @@
 """Entries that are bought by a LIMIT order, on fakes: what is sent, changed, cancelled, and said."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from domain.entry_size import Buying
+from domain.errors import BrokerRefused
 from domain.order import Leg, LegKey, OrderStatus, OrderTerms
+from domain.quote import Quote
 from domain.run import Entered, EnterOrder
 from domain.strategy import Outcome, Product
 from domain.terms import Distance, Entry, EntryKind, Unit
@@ -35,6 +38,25 @@ class RunsAway(MemoryBroker):
     async def modify(self, broker_order_id: str, price: Decimal) -> None:
         self.price = max(self.price, price + 2)
         await super().modify(broker_order_id, price)
+
+
+class Stubborn(RunsAway):
+    """A broker that cancels nothing for a while."""
+
+    until = NOW + timedelta(seconds=12)
+
+    async def cancel(self, broker_order_id: str) -> None:
+        if self.clock.now() < self.until:
+            raise BrokerRefused("Order cannot be cancelled as it is being processed. Try later.")
+        await super().cancel(broker_order_id)
+
+
+class SlowPrices(RunsAway):
+    """A broker that takes its time to say a price."""
+
+    async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
+        await self.clock.sleep(0.4)
+        return await super().quotes(instruments)
 
 
 class Purchase:
@@ -173,15 +195,36 @@ async def test_a_worker_that_takes_over_goes_on_within_the_same_seconds_and_ceil
 
 
 async def test_a_stop_cancels_it_and_says_what_was_filled() -> None:
-    buying = Purchase(chase(1, 5, 300))
+    buying = Purchase(chase(1, 1000, 300), market=Stubborn)
     buying.broker.script.append(Answer.HALF)
     await buying.begin()
     buying.broker.price = Decimal(200)
     await buying.for_seconds(5)
+    moves = len(buying.broker.moves)
+    assert moves > 1
     buying.halt.set()
-    await buying.for_seconds(2)
+    await buying.for_seconds(10)
     assert (await buying.ended()).filled == 5
     assert buying.broker.book[0].status is OrderStatus.CANCELLED
+    assert len(buying.broker.moves) == moves, "nothing is asked for after the stop"
+
+
+async def test_of_two_workers_that_follow_it_one_asks_for_each_change() -> None:
+    buying = Purchase(chase(1, 1000, 300), market=SlowPrices)
+    buying.broker.script.append(Answer.REST)
+    await buying.begin()
+    await buying.for_seconds(1)
+    buying.broker.price = Decimal(110)
+    first = buying.under_way
+    await buying.begin()
+    await buying.for_seconds(6)
+    (order,) = await buying.log.leg(KEY)
+    assert order.move is not None
+    assert order.move.number == len(buying.broker.moves) > 2
+    buying.halt.set()
+    await buying.for_seconds(2)
+    assert first is not None
+    assert (await first).filled == (await buying.ended()).filled == 0
 
 
 async def test_it_ends_before_its_sale_is_due() -> None:

@@ -1,0 +1,136 @@
+"""LIMIT entries and sizes in the store: what a claim lets pass of a START's terms, and what changes cost."""
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from adapters.postgres.engine import Store
+from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
+from adapters.postgres.terms_json import terms_json
+from domain.budget import ENTRIES
+from domain.entry_price import MOVES
+from domain.entry_size import Buying
+from domain.order import Limit, Reason
+from domain.outcome import Accepted
+from domain.ports import Claimed, NotClaimed
+from domain.run import EnterOrder
+from domain.scheduled_order import ScheduledOrder
+from domain.terms import Distance, Entry, EntryKind, Size, SizeBy, Terms, Unit
+from tests.store_rows import TERMS, Desk, just_now
+
+LIMITED = Entry(EntryKind.LIMIT, Decimal(3490))
+CHASED = Entry(EntryKind.CHASE, None, Distance(Decimal(1), Unit.POINTS), Distance(Decimal(5), Unit.POINTS))
+
+
+async def started(store: Store, terms: Terms) -> Desk:
+    """Return a strategy of these terms that runs."""
+    made = await Desk.made(store)
+    quantity = 10 if terms.size is None else None
+    await made._set(terms=terms_json(terms), quantity=quantity)
+    desk = replace(made, strategy=replace(made.strategy, terms=terms, quantity=quantity))
+    await desk.runs.activate(desk.start())
+    return desk
+
+
+async def claimed(
+    desk: Desk, limit: str | None, ceiling: str | None = None, quantity: int = 10, price: str = "3500"
+) -> Claimed | NotClaimed:
+    planned = await desk.log.plan(desk.key(), TERMS, 1, just_now())
+    asked = None if limit is None else Limit(Decimal(limit), Decimal(ceiling or limit))
+    judged = Decimal(price) if asked is None else asked.ceiling
+    return await desk.log.claim(planned, quantity, Reason.BUY, just_now(), None, judged, asked)
+
+
+@pytest.mark.parametrize(
+    ("entry", "limit", "ceiling", "won"),
+    [
+        (LIMITED, "3490", None, True),
+        (LIMITED, "3480", None, True),
+        (LIMITED, "3490.05", None, False),
+        (LIMITED, None, None, False),
+        (CHASED, "3501", "3505", True),
+        (CHASED, None, None, False),
+        (None, None, None, True),
+    ],
+)
+async def test_an_entry_costs_no_more_than_its_start_says(
+    store: Store, entry: Entry | None, limit: str | None, ceiling: str | None, won: bool
+) -> None:
+    desk = await started(store, Terms(entry=entry))
+    assert isinstance(await claimed(desk, limit, ceiling), Claimed) is won
+
+
+@pytest.mark.parametrize(
+    ("size", "quantity", "won"),
+    [
+        (Size(SizeBy.AMOUNT, Decimal(35000)), 10, True),
+        (Size(SizeBy.AMOUNT, Decimal(35000)), 11, False),
+        # A share that costs 3500 loses nothing down to its stop of 3500: any number risks so little.
+        (Size(SizeBy.RISK, Decimal(500)), 11, True),
+    ],
+)
+async def test_no_more_shares_are_had_than_its_money_pays_for(
+    store: Store, size: Size, quantity: int, won: bool
+) -> None:
+    desk = await started(store, Terms(size=size))
+    assert isinstance(await claimed(desk, None, quantity=quantity), Claimed) is won
+
+
+async def test_a_risk_is_judged_by_the_price_and_the_stop(store: Store) -> None:
+    desk = await started(store, Terms(size=Size(SizeBy.RISK, Decimal(500))))
+    over = await claimed(desk, None, quantity=6, price="3600")
+    assert isinstance(over, NotClaimed)
+    assert isinstance(await claimed(desk, None, quantity=5, price="3600"), Claimed)
+
+
+async def test_changes_of_a_price_count_among_the_accounts_orders(store: Store) -> None:
+    desk = await started(store, Terms(entry=CHASED))
+    claim = await claimed(desk, "3501", "3600")
+    assert isinstance(claim, Claimed)
+    order = await desk.log.answer(claim.attempt, Accepted("1001"))
+    other = await Desk.started(store, user_id=desk.strategy.user_id)
+    made = 0
+    while await desk.log.move(order, Decimal(3502 + made)):
+        made += 1
+        (order,) = await desk.log.leg(desk.key())
+        assert order.move is not None
+        assert order.move.number == made
+        if made > MOVES:
+            break
+    assert made > 1, "one order's changes are counted once a second"
+    assert order.move is not None
+    taken = [await _sent(other, number) for number in range(1, ENTRIES.a_second + 1)]
+    assert taken.count(True) == ENTRIES.a_second - 2, "its own order, and a change of it, are two of them"
+
+
+async def _sent(desk: Desk, number: int) -> bool:
+    await desk.in_round(number)
+    planned = await desk.log.plan(desk.key(round_=number), TERMS, 1, just_now())
+    claim = await desk.log.claim(planned, 10, Reason.BUY, just_now(), None, Decimal(3500))
+    return isinstance(claim, Claimed)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        Buying(),
+        Buying(LIMITED, tick=Decimal("0.05")),
+        Buying(CHASED, Size(SizeBy.RISK, Decimal("500.5")), Distance(Decimal(1), Unit.PERCENT), None, 75),
+    ],
+)
+async def test_a_worker_that_takes_an_entry_over_buys_it_as_it_was_to_be_bought(
+    store: Store, how: Buying
+) -> None:
+    size = how.size
+    desk = await started(store, Terms(entry=how.entry, size=size))
+    log = PostgresScheduledOrderLog(store, store)
+    quantity = None if size else 10
+    sell_at = just_now() + timedelta(hours=1)
+    order = EnterOrder(desk.key(), TERMS, quantity, Decimal(3500), just_now(), sell_at=sell_at, how=how)
+    assert isinstance(await log.arm(order, "dead"), ScheduledOrder)
+    (taken,) = await log.orphans("living", timedelta(seconds=5))
+    assert isinstance(taken.order, EnterOrder)
+    assert (taken.order.how, taken.order.quantity) == (how, quantity)
+    assert taken.order.sell_at == sell_at

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from domain.money import price_text
 from domain.order import Reason
+from domain.reentry import Again, RoundEnd
 from domain.run import (
     Activation,
     Adoption,
@@ -297,6 +298,8 @@ class Day:
     def _nothing_bought(self) -> tuple[Outcome, str]:
         if self.start.adopted is not None:
             return self._adopted_outcome(), f"{_ADOPTED[self.start.adopted]}; nothing is held"
+        if self.start.again is not None and not (self._entered and self._entered.in_doubt):
+            return self._not_bought_again(self.start.again)
         if self._entered and self._entered.outcome and not self._cut_short():
             return self._entered.outcome, self._entered.detail
         if self._stop_asked:
@@ -306,12 +309,31 @@ class Day:
             return Outcome.SKIPPED, f"{self.price_words(self._by_price)}, before anything was bought"
         return Outcome.ORDER_FAILED, self._fault or "nothing was bought"
 
+    def _not_bought_again(self, again: Again) -> tuple[Outcome, str]:
+        """Return the outcome of a day whose last round was sold, and that bought no more."""
+        if self._stop_asked:
+            return (
+                Outcome.CANCELLED if self.cancelled else Outcome.STOPPED,
+                f"stopped; before, {again.detail}",
+            )
+        why = self._fault or (self._entered.detail if self._entered else "")
+        return again.after, f"{again.detail}; not bought again{f': {why}' if why else ''}"
+
     def _cut_short(self) -> bool:
         """Return the outcome of an entry that a stop ended: only a doubt about its orders counts."""
         entered = self._entered
         if entered is None or entered.in_doubt:
             return False
         return self.leaving and entered.outcome in (Outcome.ORDER_FAILED, Outcome.STOPPED)
+
+    def round_end(self) -> RoundEnd:
+        """Return how the round ended, as far as its sales and the user's words say."""
+        outcome, detail = self._outcome()
+        sold = bool(self.bought) and self.sold == self.bought and not self.outside
+        doubt = self._unsettled or self._exited is None or self._exited.in_doubt or bool(self._fault)
+        asked = self._stop_asked or self.start.sell_only
+        price = self._entered.average_price if self._entered is not None else None
+        return RoundEnd(outcome, detail, price, sold and not doubt and not asked)
 
     def view(self) -> RunView:
         """Return the run's state."""

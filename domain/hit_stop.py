@@ -10,6 +10,7 @@ reaches Redis can write there. Whether an event sells:
 | was not taken from the queue within a second       | dropped, `old`           |
 | its price is not at the trigger by what Postgres   | dropped, `price`         |
 | holds and the peak it names                        |                          |
+| it was said before its round was bought            | dropped, `price`         |
 | anything else                                      | sells, ahead of its run  |
 
 What is dropped is counted. A stop that was hit is lost by none of this: its signal to the run is durable.

@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.entry_size import AT_THE_MARKET, Buying
 from domain.instrument import Segment
 from domain.order import LegKey, OrderTerms, Reason
+from domain.reentry import Again, AwaitedPrice
 from domain.refusal import Refusal
 from domain.session import DayPlan
 from domain.strategy import OnStop, Outcome, Phase, Position, Status, Strategy
@@ -59,6 +60,8 @@ class StartRun:
     """The broker account that was connected at START; empty in those of an older build: whichever is."""
     release: Release | None = None
     """Only with `sell_only`: nothing is sold. Its plan is over, so that an older build sells nothing too."""
+    again: Again | None = None
+    """Set by the run itself, for a round that follows one that was sold."""
 
 
 RUN_PREFIX = "strategy-"
@@ -129,6 +132,7 @@ class PhaseChange:
     text: str
     kind: str = "phase"
     data: dict[str, str] = field(default_factory=dict)
+    round: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,15 @@ class EnterOrder:
     target: Decimal | None = None
     """A target at one price: nothing is bought where the price has reached it."""
     how: Buying = AT_THE_MARKET
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitPrice:
+    """Wait until a symbol's price is where it is bought again."""
+
+    key: LegKey
+    terms: OrderTerms
+    price: AwaitedPrice
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ taken over. A race between them costs nothing: the claim decides.
 """
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -58,13 +58,17 @@ class StopSale(ScheduledOrder):
     stop_loss: Decimal | None
     terms: Terms
     fills: Fills
+    bought_at: datetime | None = None
+    """When the first share of its round was seen to be filled."""
 
     @property
     def strategy_id(self) -> UUID:
         return self.attempt.key.strategy_id
 
     def sale_at(self, hit: HitStop) -> ScheduledOrder | None:
-        """Return the sale for a hit; None where its price is not at the trigger."""
+        """Return the sale for a hit; None where its price is not at the trigger, or of an earlier round."""
+        if self.attempt.key.round > 1 and self.bought_at is not None and hit.at < self.bought_at:
+            return None
         peak = max((at for at in (self.fills.peak, hit.peak) if at is not None), default=None)
         stands = standing(self.stop_loss, self.terms, replace(self.fills, peak=peak))
         if not any(trigger.kind is hit.kind and trigger.is_hit(hit.price) for trigger in stands.triggers):

@@ -5,6 +5,7 @@ Percents are of the entry's average price, points are rupees a share.
 """
 
 from dataclasses import dataclass
+from datetime import time
 from decimal import Decimal
 from enum import StrEnum
 
@@ -105,12 +106,41 @@ class Size:
     rupees: Decimal
 
 
+class After(StrEnum):
+    """After what a strategy buys again."""
+
+    STOP = "stop"
+    TARGET = "target"
+    BOTH = "both"
+
+
+class When(StrEnum):
+    """When it buys again: at once, or when the price is back at that of the last entry."""
+
+    AT_ONCE = "at_once"
+    AT_ENTRY_PRICE = "at_entry_price"
+
+
+AGAIN = 20
+"""How often a strategy buys again in one day at the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reenter:
+    """Buy again by the same terms after it was sold, at most `times`, until a time of the day."""
+
+    times: int
+    after: After
+    when: When
+    until: time
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The terms of version 2. `stop`: where the stop is measured from the fill, in place of a price.
 
     `entry`: how it is bought, None at the market. `size`: what its shares are computed from, None where the
-    strategy has a quantity.
+    strategy has a quantity. `reenter`: None where it buys once a day.
     """
 
     stop: Distance | None = None
@@ -119,6 +149,7 @@ class Terms:
     lock: tuple[Rung, ...] = ()
     entry: Entry | None = None
     size: Size | None = None
+    reenter: Reenter | None = None
 
     @property
     def moves(self) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from domain.money import decimal_text, price_text
+from domain.session import clock_text
 from domain.strategy import Strategy
-from domain.terms import Distance, Entry, Rung, SizeBy, Trail, Unit
+from domain.terms import After, Distance, Entry, Reenter, Rung, SizeBy, Trail, Unit, When
 
 
 def shares_words(strategy: Strategy) -> str:
@@ -46,6 +47,8 @@ def terms_words(strategy: Strategy, price: Callable[[Decimal], str] = price_text
     if terms.trail is not None:
         words.append(f"trail {_trail(terms.trail)}")
     words += [f"lock {_rung(rung)}" for rung in terms.lock]
+    if terms.reenter is not None:
+        words.append(_reenter(terms.reenter))
     return ", ".join(words)
 
 
@@ -66,6 +69,13 @@ def _trail(trail: Trail) -> str:
     if trail.every is not None:
         words += f" every {distance_words(trail.every)}"
     return words if trail.after is None else f"{words} after {distance_words(trail.after)}"
+
+
+def _reenter(reenter: Reenter) -> str:
+    after = {After.STOP: "the stop", After.TARGET: "the target", After.BOTH: "either"}[reenter.after]
+    when = "at once" if reenter.when is When.AT_ONCE else "at the entry's price"
+    times = "once" if reenter.times == 1 else f"up to {reenter.times} times"
+    return f"bought again {when} after {after}, {times}, until {clock_text(reenter.until)}"
 
 
 def _rung(rung: Rung) -> str:

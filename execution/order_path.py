@@ -16,6 +16,7 @@ from execution.exits import Exits
 from execution.follower import OrderFollower
 from execution.order_book import OrderBooks
 from execution.order_sender import OrderSender
+from execution.price_wait import PriceWait
 from execution.runtime_lock import RuntimeLock
 from execution.untracked_orders import UntrackedOrders
 
@@ -30,6 +31,7 @@ class OrderPath:
     sender: OrderSender
     books: OrderBooks
     lifts: ExitLifts
+    prices: PriceWait
 
     @classmethod
     def on(
@@ -67,4 +69,5 @@ class OrderPath:
             sender,
             books,
             ExitLifts(accounts, brokers, clock),
+            PriceWait(brokers, clock),
         )

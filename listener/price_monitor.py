@@ -179,6 +179,12 @@ class PriceMonitor:
                 self._changed.add(instrument)
         return prices
 
+    def standing_stops(self, *, all_: bool) -> Mapping[UUID, Decimal]:
+        """Return, once, where stops stand that are not the price that was given; `all_`: also unmoved ones."""
+        if all_:
+            self._triggers.restate()
+        return self._triggers.standing_stops()
+
     def risen_peaks(self) -> Mapping[UUID, Decimal]:
         """Return, once, the peaks that stops follow and that have risen."""
         return self._triggers.risen()

@@ -11,6 +11,7 @@ from temporalio.client import (
     Client,
     RPCTimeoutOrCancelledError,
     WithStartWorkflowOperation,
+    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowUpdateFailedError,
@@ -117,7 +118,7 @@ class TemporalRuns:
         try:
             return await self._stop(workflow_id, run_id, request, wait_seconds)
         except NoSuchRun:
-            goes_on = await _reset_of(self._client, workflow_id, run_id)
+            goes_on = await _goes_on_in(self._client, workflow_id, run_id)
             if goes_on is None:
                 raise
             return await self._stop(workflow_id, goes_on, request, wait_seconds)
@@ -233,7 +234,7 @@ class TemporalOpenRuns:
 async def _told_to_sell(client: Client, workflow_id: str, run_id: str) -> bool:
     """Return True once the run has accepted the sale; False where none is open. Raises `TemporalAway`."""
     for goes_on in (run_id, None):
-        at = goes_on or await _reset_of(client, workflow_id, run_id)
+        at = goes_on or await _goes_on_in(client, workflow_id, run_id)
         if at is None:
             return False
         handle = client.get_workflow_handle(workflow_id, run_id=at)
@@ -253,20 +254,32 @@ async def _told_to_sell(client: Client, workflow_id: str, run_id: str) -> bool:
     return False
 
 
-async def _reset_of(client: Client, workflow_id: str, run_id: str) -> str | None:
-    """Return the open run that an operator's reset continued from `run_id`; None where there is none.
+async def _goes_on_in(client: Client, workflow_id: str, run_id: str) -> str | None:
+    """Return the open run in which `run_id` goes on; None where there is none.
 
-    The strategy's row does not know it yet. The run of a later START has the same workflow id and is another
-    one.
+    An operator has reset it, or it has sold and buys again; the strategy's row does not know it yet. The run
+    of a later START has the same workflow id and is another one: its chain began with another run.
     """
     try:
         found = await client.get_workflow_handle(workflow_id).describe()
+        if found.status is not WorkflowExecutionStatus.RUNNING:
+            return None
+        first = _first_run(found)
+        if first != run_id and first != await _first_of(client, workflow_id, run_id):
+            return None
     except _AWAY as error:
         if _gone(error):
             return None
         raise TemporalAway("a run could not be looked up") from error
-    goes_on = found.raw_description.workflow_execution_info.first_run_id == run_id
-    return found.run_id if goes_on and found.status is WorkflowExecutionStatus.RUNNING else None
+    return found.run_id
+
+
+async def _first_of(client: Client, workflow_id: str, run_id: str) -> str:
+    return _first_run(await client.get_workflow_handle(workflow_id, run_id=run_id).describe())
+
+
+def _first_run(found: WorkflowExecutionDescription) -> str:
+    return str(found.raw_description.workflow_execution_info.first_run_id)
 
 
 async def start_reconciler(client: Client, task_queue: str) -> None:

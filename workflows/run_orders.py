@@ -5,26 +5,36 @@ from datetime import datetime
 from domain.day import Day
 from domain.entry_size import Buying
 from domain.order import Leg, LegKey, OrderTerms, Reason
-from domain.run import Entered, EnterOrder, ExitOrder, SaleLine, StartRun
+from domain.reentry import awaited
+from domain.run import AwaitPrice, Entered, EnterOrder, ExitOrder, SaleLine, StartRun
 from domain.run_texts import exit_words
 from domain.strategy import Outcome
 
 
-def entry_order(start: StartRun, day: Day) -> EnterOrder:
-    """Return the day's purchase."""
+def entry_order(start: StartRun, day: Day, due_at: datetime | None = None) -> EnterOrder:
+    """Return the round's purchase; due at buy_time where no other instant is given."""
     strategy, plan = start.strategy, start.plan
     return EnterOrder(
         _leg(start, day, Leg.ENTRY),
         _terms(start),
         strategy.quantity,
         strategy.stop_loss,
-        plan.buy_at,
+        due_at or plan.buy_at,
         plan.closes_at,
         plan.segment,
         plan.sell_at,
         strategy.terms.target.price if strategy.terms.target is not None else None,
         Buying(strategy.terms.entry, strategy.terms.size, strategy.terms.stop, plan.tick, plan.lot),
     )
+
+
+def awaited_price(start: StartRun, day: Day) -> AwaitPrice | None:
+    """Return the price that the round waits for; None where it is bought at once."""
+    reenter = start.strategy.terms.reenter
+    if reenter is None or start.again is None:
+        return None
+    price = awaited(reenter, start.plan, start.again)
+    return None if price is None else AwaitPrice(_leg(start, day, Leg.ENTRY), _terms(start), price)
 
 
 def unknown_entry(order: EnterOrder) -> Entered:

@@ -49,7 +49,7 @@ class RunWrites:
         phase = self._day.move(move)
         self.show_phase()
         kind, text = words or phase_words(self._day)
-        change = PhaseChange(self.ref(), phase, text, kind)
+        change = PhaseChange(self.ref(), phase, text, kind, round=self._day.round)
         self._in_turn(RunActivities.change_phase, change, f"write: {phase}")
 
     def move_to_exit(self, reason: Reason, words: PhaseWords | None = None) -> None:

@@ -1,6 +1,7 @@
 """A strategy's day: wait, buy at the second, hold under the stop, sell once, stop."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -10,17 +11,22 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 with workflow.unsafe.imports_passed_through():
     from activities.failure_types import STOOD_DOWN
     from activities.orders import OrderActivities
+    from activities.reentry import ReentryActivities
     from activities.runs import RunActivities
     from domain.day import Day
     from domain.messages import read_hit, read_stop
     from domain.order import Reason
+    from domain.reentry import again_words, buys_again
     from domain.run import (
         ActivateRun,
         Activation,
+        AwaitPrice,
         Entered,
         EnterOrder,
         FinishRun,
+        PriceHit,
         Release,
+        RunNote,
         RunView,
         StartRun,
     )
@@ -30,7 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.trigger import TriggerKind
     from workflows import policies
     from workflows.run_exit import RunExit
-    from workflows.run_orders import entry_order, unknown_entry
+    from workflows.run_orders import awaited_price, entry_order, unknown_entry
     from workflows.run_schedule import RunSchedule, wait
     from workflows.run_writes import RunWrites
 
@@ -106,9 +112,18 @@ class StrategyRun:
     def _hit(self, message: Any, kind: TriggerKind) -> None:
         hit = read_hit(message)
         entry_is_due = workflow.now() >= self._start.plan.buy_at
-        if hit is None or not self._day.hit(hit, kind, entry_is_due=entry_is_due):
+        if (
+            hit is None
+            or self._is_of_an_earlier_round(hit)
+            or not self._day.hit(hit, kind, entry_is_due=entry_is_due)
+        ):
             workflow.logger.info("%s ignored: nothing is held, or no price at the trigger in it", kind.name)
             workflow.metric_meter().create_counter(policies.REFUSED_STOPS).add(1)
+
+    def _is_of_an_earlier_round(self, hit: PriceHit) -> bool:
+        # A signal that comes late finds the run of the next round, by the workflow's id.
+        seen_at = hit.seen_at
+        return self._start.again is not None and seen_at is not None and seen_at < workflow.info().start_time
 
     async def _live(self) -> None:
         if not await self._activate():
@@ -127,8 +142,7 @@ class StrategyRun:
             return await self._release()
         if self._start.sell_only:
             return await self._sell_only()
-        await self._wait_for_buy_time()
-        if self._day.leaving:
+        if not await self._wait_to_buy():
             return None
         await self._enter()
         if self._day.held:
@@ -202,12 +216,42 @@ class StrategyRun:
         await self._leave()
         return None
 
+    async def _wait_to_buy(self) -> bool:
+        """Wait for buy_time, in a later round for its price; False where nothing is bought."""
+        if self._start.again is None:
+            await self._wait_for_buy_time()
+            return not self._day.leaving
+        awaited = awaited_price(self._start, self._day)
+        return awaited is None or await self._reached(awaited)
+
+    async def _reached(self, awaited: AwaitPrice) -> bool:
+        """Wait for the price; False once it is too late, or the run is to leave."""
+        waiting = workflow.start_activity_method(
+            ReentryActivities.await_price,
+            awaited,
+            start_to_close_timeout=policies.LONGEST_DAY,
+            heartbeat_timeout=policies.HEARTBEAT,
+            retry_policy=policies.WRITE_RETRY,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"until the price is {awaited.price.price}",
+        )
+        await workflow.wait_condition(lambda: waiting.done() or self._day.leaving)
+        if not waiting.done():
+            waiting.cancel()
+        try:
+            return await waiting and not self._day.leaving
+        except ActivityError as failed:
+            workflow.logger.warning("the price could not be waited for: %s", failed.cause)
+            return False
+
     async def _wait_for_buy_time(self) -> None:
         wake = policies.wake_at(self._start.plan.buy_at, self._start.strategy.strategy_id)
         await wait(lambda: self._day.leaving, wake, f"until shortly before {clock(self._start.plan.buy_at)}")
 
     async def _enter(self) -> None:
         self._writes.move(Move.BUY_DUE)
+        if self._start.again is not None:
+            return await self._see_to_entry(entry_order(self._start, self._day, workflow.now()))
         order = entry_order(self._start, self._day)
         armed = await self._schedule.arm(OrderActivities.arm_entry, order)
         await self._schedule.until_sent(order.due_at, armed)
@@ -215,6 +259,7 @@ class StrategyRun:
             self._day.entered(await self._settle_entry(order))
         else:
             await self._see_to_entry(order)
+        return None
 
     async def _see_to_entry(self, order: EnterOrder) -> None:
         """Buy, unless a worker has: then find out how it ended."""
@@ -262,6 +307,7 @@ class StrategyRun:
 
     async def _hold(self) -> None:
         """Hold until shortly before sell_at, or until the shares are to be sold, or are sold."""
+        self._told_sold = self._told_sold and self._start.again is None  # of the round before
         wake = policies.wake_at(self._day.sell_at, self._start.strategy.strategy_id)
         words = f"hold until shortly before {clock(self._day.sell_at)}"
         while await wait(lambda: self._day.leaving or self._told_sold, wake, words):
@@ -274,6 +320,24 @@ class StrategyRun:
                 self._day.exited(await self._exit.settle())
             if not self._day.held:
                 return
+
+    async def _buy_again(self) -> None:
+        """Go on in a new run where the round's terms say so; return where the day ends.
+
+        A new run has a history, a peak and orders of its own. It is begun in the step in which it is decided:
+        a STOP that comes before is heard here, one that comes after by the new run.
+        """
+        strategy, plan = self._start.strategy, self._start.plan
+        reenter = strategy.terms.reenter
+        end = self._day.round_end()
+        again = buys_again(reenter, plan, self._start.again, end, workflow.now())
+        if reenter is None or again is None:
+            return
+        words = again_words(reenter, plan, again)
+        note = RunNote(self._writes.ref(), EventKind.PHASE, words, f"again-{again.number}")
+        await self._writes.write(RunActivities.note, note, f"buy again: {again.number}")
+        if self._day.round_end().certain and workflow.all_handlers_finished():
+            workflow.continue_as_new(replace(self._start, again=again))
 
     async def _rescue(self, fault: Exception) -> None:
         """Whatever broke, what was bought is found and sold: a day never ends holding in silence."""
@@ -292,6 +356,7 @@ class StrategyRun:
         await self._schedule.finish()
         await self._writes.finish()
         await self._exit.square_the_books()
+        await self._buy_again()
         end = self._day.conclude()
         if self._day.held and not self._day.keeps and self._start.release is None:
             await self._writes.alarm("position_left", end.detail)

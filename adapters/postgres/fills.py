@@ -28,6 +28,8 @@ def write_fill(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
         row.filled_at = unit.now
     later = [attempt_of(attempt) for attempt in unit.leg(before.key)]
     if (unit.strategy.trading_day, unit.strategy.round) == (row.trading_day, row.round):
+        if before.key.leg is Leg.ENTRY and not filled(earlier):
+            _forget_the_round_before(unit.strategy)
         if before.key.leg is Leg.ENTRY and not unit.strategy.bought_quantity:
             unit.strategy.bought_at = unit.now
         _move_position(unit.strategy, before.key.leg, earlier, later)
@@ -35,6 +37,14 @@ def write_fill(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
         _plan_exit(unit, row)
     if grown:
         _say(unit, row)
+
+
+def _forget_the_round_before(strategy: StrategyRow) -> None:
+    """Count this round's shares alone: those of an earlier one of its START are sold."""
+    if strategy.bought_quantity == strategy.sold_quantity > 0:
+        strategy.bought_quantity = strategy.sold_quantity = strategy.outside_quantity = 0
+        strategy.entry_price = strategy.exit_price = None
+        strategy.bought_at = strategy.baseline = None
 
 
 def position_of(bought: int, sold: int) -> Position:

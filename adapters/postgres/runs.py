@@ -13,6 +13,7 @@ from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.errors import AnotherRun, ForeignStart
 from domain.order import Leg, OrderEvent, OrderStatus, next_status
+from domain.reentry import Again
 from domain.run import (
     ActivateRun,
     Activation,
@@ -78,7 +79,7 @@ class PostgresRunStore:
         """Write phase and line; the same phase of the same run is written once."""
         once = f"{change.ref.run_id}:phase:{change.phase}"
         if change.phase is Phase.EXITING:
-            once = once_of_sale(change.ref.start_id, change.kind)
+            once = once_of_sale(change.ref.start_id, change.kind, change.round)
         write = Write(
             change.ref.strategy_id, change.ref.user_id, lambda unit: _move(unit, change, once), once=once
         )
@@ -149,6 +150,8 @@ def _activate(unit: UnitOfWork, request: ActivateRun, written: Written | None) -
         _refuse_edited_terms(strategy, request)
         _close_intents(unit, "a newer START took over")
         _begin(unit, request)
+    elif strategy.run_id != ref.run_id and request.start.again is not None:
+        _begin_round(unit, request, request.start.again)
     elif strategy.run_id != ref.run_id:
         # The same START in a new run: an operator reset the workflow, or this run adopts what it left.
         _refuse_what_is_over(unit, request)
@@ -274,6 +277,22 @@ def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
     text = started_text(start, held)
     data = {"round": str(strategy.round), "trading_day": plan.trading_day.isoformat()}
     unit.say(EventKind.STARTED, text, f"{request.ref.start_id}{BEGUN}", data)
+
+
+def _begin_round(unit: UnitOfWork, request: ActivateRun, again: Again) -> None:
+    """Begin a round that follows one that was sold; what that came to is shown until the next is bought."""
+    strategy, reenter = unit.strategy, request.start.strategy.terms.reenter
+    if strategy.status != Status.RUNNING:
+        raise AnotherRun(f"START {request.ref.start_id} has ended")
+    if reenter is None or again.number > reenter.times:
+        raise ForeignStart(f"START {request.ref.start_id} buys no {again.number + 1} times")
+    if strategy.bought_quantity != strategy.sold_quantity or not strategy.bought_quantity:
+        raise AnotherRun(f"strategy {strategy.strategy_id} is not known to have sold what it bought")
+    strategy.round = _last_round(unit, request.start.plan.trading_day) + 1
+    _take_over(strategy, request.ref)
+    strategy.phase = Phase.WAITING.value
+    strategy.obstacle = None
+    _forget_account(strategy)
 
 
 def _forget_account(strategy: StrategyRow) -> None:

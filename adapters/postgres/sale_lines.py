@@ -14,9 +14,9 @@ from domain.run import SaleLine
 from domain.timeline import fixed_level, sale_line
 
 
-def once_of_sale(start_id: UUID, kind: str) -> str:
-    """Return the key of the line that says why a START's shares are sold: one of each kind."""
-    return f"{start_id}:selling:{kind}"
+def once_of_sale(start_id: UUID, kind: str, round_: int = 1) -> str:
+    """Return the key of the line that says why the shares of a START's round are sold: one of each kind."""
+    return f"{start_id}:selling:{kind}" + ("" if round_ == 1 else f":{round_}")
 
 
 def say_why(unit: UnitOfWork, row: OrderRow, why: SaleLine | None = None) -> None:
@@ -30,7 +30,7 @@ def say_why(unit: UnitOfWork, row: OrderRow, why: SaleLine | None = None) -> Non
         return
     line = why or _told_by(unit, row)
     if line is not None:
-        unit.say(line.kind, line.text, once_of_sale(strategy.start_id, line.kind))
+        unit.say(line.kind, line.text, once_of_sale(strategy.start_id, line.kind, row.round))
 
 
 def _told_by(unit: UnitOfWork, row: OrderRow) -> SaleLine | None:

@@ -44,6 +44,7 @@ _STOPPABLE = (  # built once: building it takes longer than asking it
         StrategyRow.stop_loss.label("stop_price"),
         StrategyRow.terms,
         StrategyRow.entry_price,
+        StrategyRow.bought_at,
         StrategyRow.tick_size,
         PeakRow.price.label("peak"),
     )
@@ -210,7 +211,7 @@ def _scheduled(row: OrderRow) -> ScheduledOrder:
 def _at_its_stop(row: Any, now: datetime) -> StopSale:
     sale = _sale(row, row.bought_quantity, Reason.STOPLOSS, now)
     fills = Fills(row.entry_price, row.peak, row.tick_size)
-    return StopSale(sale, attempt_of(row), row.stop_price, read_terms(row.terms), fills)
+    return StopSale(sale, attempt_of(row), row.stop_price, read_terms(row.terms), fills, row.bought_at)
 
 
 def _sale(row: OrderRow, bought: int, reason: Reason, due_at: datetime) -> ExitOrder:

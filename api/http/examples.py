@@ -31,6 +31,7 @@ _HOLDING = _TERMS | {
         "entry": {"type": "market", "price": None, "buffer": None, "most": None, "for_seconds": None},
         "amount": None,
         "risk": None,
+        "reenter": None,
     },
     "stop_price": 3500,
     "target_price": None,

@@ -7,15 +7,19 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.http.bodies import RequestBody, ResponseBody
-from api.http.fields import Money, Price, Rupees
+from api.http.fields import ClockTime, Money, Price, Rupees
+from domain.session import clock_text
 from domain.terms import (
+    AGAIN,
     HUNDRED,
     LONGEST_REST,
     RESTS,
     RUNGS,
+    After,
     Distance,
     Entry,
     EntryKind,
+    Reenter,
     Rung,
     Size,
     SizeBy,
@@ -23,6 +27,7 @@ from domain.terms import (
     Terms,
     Trail,
     Unit,
+    When,
 )
 
 _STORED = Decimal("0.000001")
@@ -81,6 +86,17 @@ Seconds = Annotated[
     int,
     BeforeValidator(_seconds),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LONGEST_REST}),
+]
+
+
+def _times(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= AGAIN:
+        raise PydanticCustomError("out_of_range", "must be a whole number from 1 to {most}", {"most": AGAIN})
+    return value
+
+
+Times = Annotated[
+    int, BeforeValidator(_times), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": AGAIN})
 ]
 
 
@@ -190,6 +206,18 @@ class EntryIn(RequestBody):
         return Entry(EntryKind(self.type), self.price, buffer, most, self.for_seconds or RESTS)
 
 
+class ReenterIn(RequestBody):
+    """Buy again after it was sold by its stop or its target, at most so often, until a time of the day."""
+
+    times: Times
+    after: Literal["stop", "target", "both"]
+    when: Literal["at_once", "at_entry_price"]
+    until: ClockTime
+
+    def read(self) -> Reenter:
+        return Reenter(self.times, After(self.after), When(self.when), self.until)
+
+
 class TermsIn(RequestBody):
     """What may be said beside the five fields; `stop` takes the place of `stop_loss`.
 
@@ -203,6 +231,7 @@ class TermsIn(RequestBody):
     entry: EntryIn | None = None
     amount: Rupees | None = None
     risk: Rupees | None = None
+    reenter: ReenterIn | None = None
 
 
 TERMS_FIELDS = tuple(TermsIn.model_fields)
@@ -216,6 +245,7 @@ def read_terms_of(
     entry: EntryIn | None,
     amount: Decimal | None,
     risk: Decimal | None,
+    reenter: ReenterIn | None,
 ) -> Terms:
     """Return the terms of well-formed fields; None says nothing."""
     sizes = (
@@ -228,6 +258,7 @@ def read_terms_of(
         tuple(rung.read() for rung in lock or ()),
         entry.read() if entry else None,
         next(sizes, None),
+        reenter.read() if reenter else None,
     )
 
 
@@ -246,6 +277,8 @@ def terms_body(terms: Terms) -> dict[str, Any]:
         said["entry"] = entry_out(terms.entry).model_dump(exclude_none=True)
     if terms.size is not None:
         said[terms.size.by.value] = terms.size.rupees
+    if terms.reenter is not None:
+        said["reenter"] = reenter_out(terms.reenter).model_dump()
     return {name: words for name, words in said.items() if words}
 
 
@@ -283,6 +316,13 @@ class EntryOut(ResponseBody):
     for_seconds: int | None = None
 
 
+class ReenterOut(ResponseBody):
+    times: int
+    after: str
+    when: str
+    until: str
+
+
 class TermsOut(ResponseBody):
     """The terms as they were given; null where nothing was said."""
 
@@ -293,6 +333,7 @@ class TermsOut(ResponseBody):
     entry: EntryOut
     amount: Money | None
     risk: Money | None
+    reenter: ReenterOut | None
 
 
 def terms_out(terms: Terms) -> TermsOut:
@@ -307,6 +348,7 @@ def terms_out(terms: Terms) -> TermsOut:
         entry=entry_out(terms.entry),
         amount=_rupees(terms.size, SizeBy.AMOUNT),
         risk=_rupees(terms.size, SizeBy.RISK),
+        reenter=terms.reenter and reenter_out(terms.reenter),
     )
 
 
@@ -320,6 +362,16 @@ def entry_out(entry: Entry | None) -> EntryOut:
         buffer=_distance(entry.buffer),
         most=_distance(entry.most),
         for_seconds=entry.for_seconds,
+    )
+
+
+def reenter_out(reenter: Reenter) -> ReenterOut:
+    """Return the answer's re-entry."""
+    return ReenterOut(
+        times=reenter.times,
+        after=reenter.after.value,
+        when=reenter.when.value,
+        until=clock_text(reenter.until),
     )
 
 

@@ -15,7 +15,7 @@ from domain.session import TradingCalendar, check_times, clock_text, plan_day
 from domain.strategy import OnStop, Product, Strategy
 from domain.terms import PLAIN, Terms
 from services.errors import FieldError, Invalid
-from services.strategies.terms_checks import wrong_terms
+from services.strategies.terms_checks import wrong_reentry, wrong_terms
 
 SUGGESTIONS = 3
 PRODUCTS = {
@@ -60,6 +60,7 @@ class DraftChecks:
             raise
         errors += _against(instrument, draft) if instrument else []
         errors += wrong_terms(draft.stop_loss, draft.terms, instrument.tick_size if instrument else None)
+        errors += wrong_reentry(draft.stop_loss, draft.terms, draft.buy_time)
         errors += _times(self.calendar, instrument, draft, now)
         if errors:
             raise Invalid(errors)

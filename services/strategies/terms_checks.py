@@ -1,13 +1,34 @@
 """Names what is wrong with terms that are well-formed each for itself, with what would be right."""
 
 from collections.abc import Iterator
+from datetime import time
 from decimal import Decimal
 from itertools import pairwise
 
 from domain.money import decimal_text, on_tick, tick_above, tick_below
-from domain.terms import Distance, Rung, Target, Terms, Unit
+from domain.session import clock_text
+from domain.terms import After, Distance, Rung, Target, Terms, Unit, When
 from domain.terms_texts import distance_words
 from services.errors import FieldError
+
+
+def wrong_reentry(stop_loss: Decimal | None, terms: Terms, buy_time: time | None) -> Iterator[FieldError]:
+    """Yield why a strategy cannot be bought again as it says. `buy_time`: None where it is malformed."""
+    reenter = terms.reenter
+    if reenter is None:
+        return
+    by_stop = reenter.after in (After.STOP, After.BOTH)
+    if reenter.when is When.AT_ONCE and by_stop and stop_loss is not None:
+        words = (
+            "at_once after a stop at a price would buy at the stop: say at_entry_price, or measure the stop "
+            "from the fill (stop)"
+        )
+        yield FieldError("reenter", "reenter_at_the_stop", words)
+    if reenter.after is not After.STOP and terms.target is None:
+        yield FieldError("reenter", "no_target", "there is no target to buy again after: say after stop")
+    if buy_time is not None and reenter.until <= buy_time:
+        words = f"until must be after buy_time, {clock_text(buy_time)}"
+        yield FieldError("reenter", "until_before_buy", words)
 
 
 def wrong_terms(stop_loss: Decimal | None, terms: Terms, tick: Decimal | None) -> Iterator[FieldError]:

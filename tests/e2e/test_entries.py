@@ -4,13 +4,13 @@ import asyncio
 import math
 import os
 import signal
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.e2e.product import Product
-from tests.e2e.trader import Trader, soon
+from tests.e2e.trader import INDIA, Trader, soon
 
 pytestmark = pytest.mark.usefixtures("calm")
 Answer = dict[str, Any]
@@ -156,3 +156,85 @@ async def test_a_limit_that_waits_outlives_its_worker(product: Product, trader: 
     assert held["filled_quantity"] == 10
     await trader.stop(strategy_id)
     assert len([row for row in await trader.ledger() if row["transaction_type"] == "BUY"]) == 1
+
+
+def later(buy_in: float, seconds: float) -> str:
+    """Return a time of the day so many seconds after one that is `buy_in` seconds ahead."""
+    moment = datetime.now(INDIA) + timedelta(seconds=buy_in + seconds)
+    return moment.strftime("%H:%M:%S")
+
+
+def reentry(after: str, when: str = "at_entry_price", times: int = 1, lasts: float = 80) -> Answer:
+    return {"times": times, "after": after, "when": when, "until": later(20, lasts)}
+
+
+async def bought(trader: Trader) -> int:
+    return len([row for row in await trader.ledger() if row["transaction_type"] == "BUY"])
+
+
+async def test_after_its_stop_it_buys_again_once_the_price_is_back(trader: Trader) -> None:
+    await price(trader, 3500)
+    strategy_id = await started(trader, stop_loss=3450, reenter=reentry("stop"))
+    held = await trader.until(strategy_id, phase="holding")
+    await price(trader, 3449)
+    waiting = await trader.until(strategy_id, phase="waiting", position="sold")
+    assert (waiting["status"], waiting["outcome"]) == ("running", None)
+    await asyncio.sleep(2)
+    assert await bought(trader) == 1, "the price is not back"
+    await price(trader, held["entry_price"] + 1)
+    again = await trader.until(strategy_id, phase="holding")
+    assert await bought(trader) == 2
+    assert again["workflow_id"] == held["workflow_id"]
+    assert again["filled_quantity"] == 10
+    await price(trader, 3449)
+    ended = await trader.until(strategy_id, status="stopped")
+    assert (ended["outcome"], ended["position"]) == ("stop_loss", "sold"), ended
+    assert await bought(trader) == 2, "once more, and no more"
+    orders = (await trader.get(f"/strategy/{strategy_id}/orders"))["items"]
+    assert len({order["tag"] for order in orders}) == 4
+
+
+async def test_a_stop_while_it_waits_to_buy_again_ends_the_day(trader: Trader) -> None:
+    await price(trader, 3500)
+    strategy_id = await started(trader, target={"points": 20}, reenter=reentry("target", times=3))
+    held = await trader.until(strategy_id, phase="holding")
+    await price(trader, held["target_price"])
+    await trader.until(strategy_id, phase="waiting", position="sold")
+    ended = (await trader.stop(strategy_id)).json()
+    assert (ended["status"], ended["outcome"], ended["position"]) == ("stopped", "stopped", "sold"), ended
+    await price(trader, 3500)
+    await asyncio.sleep(2)
+    assert await bought(trader) == 1
+
+
+async def test_a_target_from_the_fill_is_bought_again_at_once(trader: Trader) -> None:
+    await price(trader, 3500)
+    strategy_id = await started(trader, target={"points": 20}, reenter=reentry("target", "at_once", times=1))
+    first = await trader.until(strategy_id, phase="holding")
+    await price(trader, first["target_price"])
+
+    async def second() -> Answer:
+        found: Answer = await trader.strategy(strategy_id)
+        return found
+
+    again = await trader.eventually(
+        second, lambda one: one["phase"] == "holding" and one["run_id"] != first["run_id"]
+    )
+    assert again["target_price"] > first["target_price"], "measured from its own fill"
+    await trader.stop(strategy_id)
+    assert await bought(trader) == 2
+
+
+async def test_a_killed_worker_loses_no_round(product: Product, trader: Trader) -> None:
+    await price(trader, 3500)
+    strategy_id = await started(trader, stop_loss=3450, reenter=reentry("stop"))
+    held = await trader.until(strategy_id, phase="holding")
+    await price(trader, 3449)
+    await trader.until(strategy_id, phase="waiting", position="sold")
+    pids = product.endpoints["pids"]["worker"]
+    for pid in pids if isinstance(pids, list) else [pids]:
+        os.kill(pid, signal.SIGKILL)
+    await price(trader, held["entry_price"] + 1)
+    await trader.until(strategy_id, phase="holding")
+    assert await bought(trader) == 2
+    await trader.stop(strategy_id)

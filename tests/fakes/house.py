@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from domain.errors import AnotherRun, CacheUnavailable, StoreUnavailable
 from domain.order import (
@@ -144,11 +144,14 @@ class MemoryRunStore:
         if current and current.start_id != ref.start_id and current.workflow_id != ref.workflow_id:
             raise AnotherRun(f"strategy {ref.strategy_id} is running already, as {current.workflow_id}")
         self.activations.append(request)
-        self.running[ref.strategy_id] = ref
+        if not any(end.ref.run_id == ref.run_id for end in self.finished):  # it stood still, and has ended
+            self.running[ref.strategy_id] = ref
         starts = self.rounds.setdefault((ref.strategy_id, day), [])
-        if ref.start_id not in starts:
-            starts.append(ref.start_id)
-        return Activation(round=starts.index(ref.start_id) + 1, held=self.held)
+        again = request.start.again
+        started = ref.start_id if again is None else uuid5(ref.start_id, str(again.number))
+        if started not in starts:
+            starts.append(started)
+        return Activation(round=starts.index(started) + 1, held=self.held)
 
     async def owns(self, ref: RunRef) -> bool:
         async with self._transaction("owns"):

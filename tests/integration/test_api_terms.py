@@ -12,7 +12,7 @@ from tests.api_world import STRATEGY, Customer, World, json_of, new_world
 from tests.postgres import PostgresServer
 
 MARKET = {"type": "market", "price": None, "buffer": None, "most": None, "for_seconds": None}
-BY_QUANTITY = {"entry": MARKET, "amount": None, "risk": None}
+BY_QUANTITY = {"entry": MARKET, "amount": None, "risk": None, "reenter": None}
 PERCENT, POINTS = {"percent": 1.5}, {"points": 12.5}
 
 
@@ -86,6 +86,18 @@ async def test_the_five_fields_alone_mean_what_they_meant(customer: Customer) ->
     created = await customer.create()
     assert created["terms"] == {"stop": None, "target": None, "trail": None, "lock": []} | BY_QUANTITY
     assert created["stop_price"] == created["stop_loss"] == Decimal("3500.05")
+
+
+REENTER = {"times": 3, "after": "stop", "when": "at_entry_price", "until": "14:30"}
+
+
+async def test_a_reentry_is_answered_as_it_was_given(customer: Customer) -> None:
+    created = json_of(await customer.post("/strategy/create", STRATEGY | {"reenter": REENTER}))
+    assert created["terms"]["reenter"] == REENTER
+    edited = await customer.http.patch(
+        f"/strategy/{created['strategy_id']}", json={"quantity": 7}, headers=customer.bearer
+    )
+    assert json_of(edited)["terms"]["reenter"] == REENTER
 
 
 LIMITED = {"type": "limit", "price": 3550.5, "for_seconds": 120}
@@ -164,6 +176,15 @@ async def test_a_repeated_create_is_compared_with_its_terms(customer: Customer) 
         ({"entry": LIMITED, "target": {"price": 3550.5}}, "entry", "entry_above_target"),
         ({"entry": CHASED | {"most": {"percent": 0.05}}}, "entry", "most_below_buffer"),
         ({"entry": CHASED | {"buffer": {"points": 0.01}}}, "entry", "below_a_tick"),
+        ({"reenter": REENTER | {"when": "at_once"}}, "reenter", "reenter_at_the_stop"),
+        ({"reenter": REENTER | {"after": "target"}}, "reenter", "no_target"),
+        ({"reenter": REENTER | {"after": "both"}}, "reenter", "no_target"),
+        ({"reenter": REENTER | {"until": "09:00"}}, "reenter", "until_before_buy"),
+        ({"reenter": REENTER | {"until": "25:00"}}, "reenter", None),
+        ({"reenter": REENTER | {"times": 0}}, "reenter", "out_of_range"),
+        ({"reenter": REENTER | {"times": 21}}, "reenter", "out_of_range"),
+        ({"reenter": REENTER | {"after": "never"}}, "reenter", None),
+        ({"reenter": {"times": 1}}, "reenter", None),
         ({"stop_loss": None}, "stop_loss", "missing"),
         ({"stop_loss": None, "stop": {}}, "stop", "not_exactly_one"),
         ({"stop_loss": None, "stop": PERCENT | POINTS}, "stop", "not_exactly_one"),

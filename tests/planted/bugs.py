@@ -16,6 +16,7 @@ from tests.planted.paper import PAPER_BUGS
 from tests.planted.people import PEOPLE_BUGS
 from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
+from tests.planted.rounds import ROUND_BUGS
 from tests.planted.standing import STANDING_BUGS
 from tests.planted.tenants import TENANT_BUGS
 from tests.planted.triggers import TRIGGER_BUGS
@@ -33,6 +34,7 @@ BUGS: tuple[Bug, ...] = (
     *USER_BUGS,
     *EDIT_BUGS,
     *ENTRY_BUGS,
+    *ROUND_BUGS,
     *TENANT_BUGS,
     *CALENDAR_BUGS,
     *WATCHER_BUGS,

@@ -48,9 +48,17 @@ def it_ends(day: Played) -> Iterator[str]:
 
 
 def one_entry(day: Played) -> Iterator[str]:
+    """One is accepted; another one where the terms have it bought again, and never while shares are held."""
     placed = [entry for entry in day.ledger if entry.what == "placed" and entry.side is Side.BUY]
-    if len(placed) > 1:
+    if len(placed) > 1 + _buys_again(day):
         yield f"{len(placed)} entries were accepted"
+    for again in placed[1:]:
+        before = day.ledger[: day.ledger.index(again)]
+        filled = {
+            side: sum(e.quantity for e in before if e.what == "filled" and e.side is side) for side in Side
+        }
+        if filled[Side.BUY] > filled[Side.SELL]:
+            yield f"bought again at {again.at:.2f} while shares were held"
 
 
 def an_entry_costs_no_more_than_its_terms(day: Played) -> Iterator[str]:
@@ -124,7 +132,7 @@ def nothing_visible_is_given_up(day: Played) -> Iterator[str]:
 def no_late_entry(day: Played) -> Iterator[str]:
     for entry in day.ledger:
         if entry.what == "sent" and entry.side is Side.BUY:
-            if entry.at > BUY + MISSED_AFTER + 0.001:
+            if entry.at > BUY + MISSED_AFTER + 0.001 and not _buys_again(day):
                 yield f"an entry was sent {entry.at - BUY:.2f} s after buy time"
             if entry.at < BUY - CLOCK_TOLERANCE:
                 yield f"an entry was sent {BUY - entry.at:.2f} s before buy time"
@@ -172,6 +180,8 @@ def the_outcome_is_true(day: Played) -> Iterator[str]:
         yield f"it says {end.outcome}, but nobody stopped it"
     if end.outcome is Outcome.CANCELLED and not _happened(day, "CANCEL"):
         yield "it says cancelled, but nobody cancelled it"
+    if _buys_again(day):
+        return  # of several rounds the last one is told
     if end.outcome is Outcome.SOLD and any(
         e.what == "sent" and e.at < SELL - CLOCK_TOLERANCE for e in _sales(day)
     ):
@@ -190,6 +200,10 @@ def a_stop_that_fires(day: Played) -> Iterator[str]:
         known = any(row.filled_quantity for row in day.rows if row.key.leg is Leg.ENTRY)
         if known and not sent:
             yield f"the price stood at the stop from {begun:.2f}, and nothing was sold"
+
+
+def _buys_again(day: Played) -> bool:
+    return any("AGAIN" in fault.action for fault in day.faults)
 
 
 def _says_doubt(day: Played) -> bool:

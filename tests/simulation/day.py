@@ -13,6 +13,7 @@ from uuid import UUID
 from activities.degraded_exit import DegradedExitActivities
 from activities.exit_waits import ExitWaitActivities
 from activities.orders import OrderActivities
+from activities.reentry import ReentryActivities
 from activities.runs import RunActivities
 from activities.sessions import SessionActivities
 from domain import failpoint
@@ -21,7 +22,7 @@ from domain.order import Attempt, OrderTerms, Reason
 from domain.run import RUN_VERSION, Alarm, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Product, Strategy
-from domain.terms import Distance, EntryKind, Target, Terms, Unit
+from domain.terms import After, Distance, EntryKind, Reenter, Target, Terms, Unit, When
 from domain.terms import Entry as EntryTerms
 from domain.trigger import TriggerKind
 from execution.degraded_exit import DegradedExit
@@ -36,7 +37,7 @@ from tests.simulation.hands import Hands
 from tests.simulation.house import Cache, Orders, Runs
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.others import Others
-from tests.simulation.server import Killed, Server, attempt_now
+from tests.simulation.server import GoesOn, Killed, Server, attempt_now
 from workflows.strategy_run import StrategyRun
 
 RULES = ExecutionRules()
@@ -71,6 +72,8 @@ ENTRIES = {
 }
 """Ways to buy by a LIMIT order: one that is filled once it has been changed, one whose price never comes."""
 OUTRUNS = 3
+REENTER = Reenter(1, After.STOP, When.AT_ENTRY_PRICE, time(9, 31))
+"""Once more after the stop, when the price is back: until twenty seconds before the sale."""
 _ANSWERING = frozenset({"place", "log", "runs", "cache", "read", "cancel", "modify", "before"})
 """Points that ask what is to happen there: it is answered, and no event of the day."""
 HIT = {"price": "3400", "tick_at": None, "seen_at": None}
@@ -215,7 +218,7 @@ class _Day:
         off_books = DegradedExitActivities(DegradedExit(self.orders, self.brokers, clock, RULES.horizons))
         activities = {
             name: getattr(room, name)
-            for room in (orders, runs, off_books, waits, sessions)
+            for room in (orders, runs, off_books, waits, sessions, ReentryActivities(path.prices))
             for name in dir(room)
             if hasattr(getattr(room, name), "__temporal_activity_definition")
         }
@@ -242,7 +245,7 @@ class _Day:
             self.loop.call_at(moment, self._moment, name)
         for patrol in PATROLS:
             self.loop.call_at(patrol, self.hands.patrol)
-        self.result = asyncio.ensure_future(self.run.run(self.start))
+        self.result = asyncio.ensure_future(self._runs())
         await asyncio.wait({self.result}, timeout=2 * 3600)
         if not self.result.done():
             self.broken = self.broken or "the run never ended"
@@ -250,6 +253,17 @@ class _Day:
             self.broken = f"the run failed: {self.result.exception()!r}"
         self.finished_at = self.now()
         await asyncio.sleep(AFTERWARDS)
+
+    async def _runs(self) -> RunView:
+        """Play the day's run, and the runs in which it goes on."""
+        start = self.start
+        while True:
+            try:
+                return await self.run.run(start)
+            except GoesOn as more:
+                start = more.start
+                self.server.begin_run()
+                self.run = StrategyRun(start)
 
     async def end(self) -> None:
         """Let nothing of the day live on."""
@@ -294,7 +308,7 @@ class _Day:
         return _at(self.now())
 
     def is_leaving(self) -> bool:
-        return "exiting" in self.runs.phases
+        return self.runs.phases[-1:] == ["exiting"]
 
     def terms(self) -> OrderTerms:
         return OrderTerms("NSE", "TCS", self.exchange.product, OURS)
@@ -315,6 +329,8 @@ class _Day:
         for part in words.split(" and "):
             if part == "MIS":
                 self.exchange.product = Product.MIS
+            elif part == "AGAIN":
+                self.strategy = replace(self.strategy, terms=replace(self.strategy.terms, reenter=REENTER))
             elif part in ENTRIES:
                 self.strategy = replace(
                     self.strategy, terms=replace(self.strategy.terms, entry=ENTRIES[part])

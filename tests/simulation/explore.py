@@ -23,6 +23,7 @@ ENDINGS: dict[str, tuple[Fault, ...]] = {
     "cancel": (Fault("time.holding", 1, "CANCEL"),),
     "chase": (Fault("before.day", 1, "CHASE"),),
     "limit": (Fault("before.day", 1, "LIMIT"),),
+    "again": (Fault("before.day", 1, "AGAIN"), Fault("time.holding", 1, "DIP")),
 }
 
 

@@ -89,7 +89,7 @@ def actions_at(point: str) -> tuple[str, ...]:
         "cancel": ("fail", "refused", "fill first"),
         "modify": ("fail", "down 3", "refused", "fill first", "lost", "lost nothing", "dead login 3"),
         "start": SKEWS,
-        "before": ("MIS", "own 10", "MIS and own 10", "CHASE", "LIMIT"),
+        "before": ("MIS", "own 10", "MIS and own 10", "CHASE", "LIMIT", "AGAIN"),
     }.get(room, (*CRASH, *FREEZES, *EVENTS))
 
 

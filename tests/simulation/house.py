@@ -115,8 +115,10 @@ class Orders(MemoryOrderLog):
         self, now: datetime, leaving: bool, terms: OrderTerms, reason: Reason
     ) -> list[ScheduledOrder]:
         """Return the sale that may leave ahead of its run, by the terms of its START."""
-        entries = [row for row in self.rows.values() if row.key.leg is Leg.ENTRY]
-        sales = [row for row in self.rows.values() if row.key.leg is Leg.EXIT and row.attempt == 1]
+        newest = max((row.key.round for row in self.rows.values()), default=1)
+        mine = [row for row in self.rows.values() if row.key.round == newest]
+        entries = [row for row in mine if row.key.leg is Leg.ENTRY]
+        sales = [row for row in mine if row.key.leg is Leg.EXIT and row.attempt == 1]
         bought = filled(entries)
         if self.table.closed or leaving or not bought or not all(row.over for row in entries):
             return []

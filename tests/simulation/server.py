@@ -36,6 +36,14 @@ class Killed(BaseException):
     """The worker process is dead: nothing of it runs on."""
 
 
+class GoesOn(BaseException):
+    """The run goes on in a new one, begun with `start`."""
+
+    def __init__(self, start: Any) -> None:
+        super().__init__("continued as new")
+        self.start = start
+
+
 @dataclass(eq=False)
 class Worker:
     """A worker process."""
@@ -110,17 +118,28 @@ class Server:
     worker: Worker = field(default_factory=Worker)
     jobs: set[Job] = field(default_factory=set)
     handlers: int = 0
+    runs: int = 0
+    info: Any = None
     logger_details: dict[str, str] = field(default_factory=dict)
     _conditions: list[tuple[Callable[[], bool], "asyncio.Future[None]"]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         setattr(self.loop, "__temporal_workflow_runtime", self)
         self.loop.settle = self._judge_conditions
+        self.info = _info(0, _MORNING)
 
     # What the workflow calls.
 
     def workflow_info(self) -> Any:
-        return _RUN
+        return self.info
+
+    def workflow_continue_as_new(self, start: Any, **_: Any) -> None:
+        raise GoesOn(start)
+
+    def begin_run(self) -> None:
+        """Give the next run an id of its own."""
+        self.runs += 1
+        self.info = _info(self.runs, self.epoch + timedelta(seconds=self.loop.time()))
 
     def workflow_metric_meter(self) -> MetricMeter:
         return MetricMeter.noop
@@ -341,11 +360,16 @@ def _final(failure: BaseException) -> bool:
 
 _NO_EVENT = _CompositeEvent(thread_event=threading.Event(), async_event=None)
 """Never set: workers here die, none is asked to end; `activity.is_worker_shutdown` reads its thread half."""
-_RUN = SimpleNamespace(
-    _logger_details=dict,
-    workflow_id="strategy",
-    run_id="run",
-    get_current_history_length=lambda: 1,
-    start_time=datetime(2026, 11, 23, tzinfo=UTC),
-    workflow_start_time=datetime(2026, 11, 23, tzinfo=UTC),
-)
+_MORNING = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def _info(number: int, began: datetime) -> Any:
+    """Return what the n-th run of a day is told of itself."""
+    return SimpleNamespace(
+        _logger_details=dict,
+        workflow_id="strategy",
+        run_id=f"run{number or ''}",
+        get_current_history_length=lambda: 1,
+        start_time=began,
+        workflow_start_time=began,
+    )

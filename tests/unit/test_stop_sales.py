@@ -1,6 +1,7 @@
 """Which sale leaves ahead of its run for which event: the price is judged by what the store holds."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -49,3 +50,12 @@ def test_a_target_that_is_not_known_yet_sells_nothing() -> None:
     unknown = replace(SALE, fills=Fills())
     assert unknown.sale_at(HitStop(EXIT.strategy_id, Decimal(200), NOW, TriggerKind.TARGET)) is None
     assert unknown.sale_at(HitStop(EXIT.strategy_id, Decimal(95), NOW)) is not None
+
+
+@pytest.mark.parametrize(("round_", "sells"), [(1, True), (2, False)])
+def test_an_event_of_an_earlier_round_sells_nothing_of_the_next(round_: int, sells: bool) -> None:
+    key = replace(EXIT, round=round_)
+    bought = replace(SALE, attempt=replace(SALE.attempt, key=key), bought_at=NOW + timedelta(seconds=1))
+    assert (bought.sale_at(HitStop(key.strategy_id, Decimal(95), NOW)) is not None) is sells
+    later = HitStop(key.strategy_id, Decimal(95), NOW + timedelta(seconds=2))
+    assert bought.sale_at(later) is not None

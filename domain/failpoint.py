@@ -22,8 +22,6 @@ STEPS = (
     "entry.answered",
     "entry.seen",  # the order book shows it, Postgres does not
     "entry.written",  # Postgres shows the fill, the run does not know
-    "entry.moving",  # a new price is written down, the broker has not been asked
-    "entry.moved",  # it has been asked, and answered or not
     "stop.crossed",  # only the listener has seen the price
     "stop.signalled",
     "exit.armed",
@@ -38,6 +36,12 @@ STEPS = (
     "finish.dropped",  # the Redis keys are gone, Postgres says running
     "finish.written",
 )
+
+CHASE_STEPS = (
+    "entry.moving",  # a new price is written down, the broker has not been asked
+    "entry.moved",  # it has been asked, and answered or not
+)
+"""Passed by an entry that chases the price, and by no other."""
 
 _action: list[Action] = []
 

@@ -30,7 +30,7 @@ class PriceCache(Protocol):
 
 
 class CacheWriter:
-    """Takes what `changed` and `stops` return once a second. Redis away costs nothing but what a screen shows.
+    """Takes what `changed` and `stops` return once a second. Redis away costs only what a screen shows.
 
     `stops` is asked for all of them once a minute: a Redis that was flushed is given the terms alone.
     """

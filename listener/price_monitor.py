@@ -180,7 +180,7 @@ class PriceMonitor:
         return prices
 
     def standing_stops(self, *, all_: bool) -> Mapping[UUID, Decimal]:
-        """Return, once, where stops stand that are not the price that was given; `all_`: also unmoved ones."""
+        """Return, once, where stops stand that are not the given price; `all_`: those told before as well."""
         if all_:
             self._triggers.restate()
         return self._triggers.standing_stops()

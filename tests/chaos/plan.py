@@ -35,6 +35,12 @@ TERMS: tuple[dict[str, object], ...] = (
     {"stop": {"points": 50}, "lock": [{"after": {"points": 100}, "keep": {"points": 0}}]},
 )
 """What days say of their stop, by turns: at `CROSSED_PRICE` each is hit, at `CALM_PRICE` none."""
+ENTRIES: tuple[dict[str, object], ...] = (
+    {},
+    {"entry": {"type": "chase", "buffer": {"points": 5}, "most": {"percent": 1}, "for_seconds": 15}},
+    {"entry": {"type": "limit", "price": CALM_PRICE + 10, "for_seconds": 15}},
+)
+"""How days buy, by turns: each is filled at `CALM_PRICE`, and what a fault leaves of it is cancelled."""
 # Faults of the paper exchange at a placement: (count, delay). Delays stay inside the horizons of the run
 # (entry 20 s, exit 6 s), but for two that the books hide longer: an exit for up to 10 s, which must
 # not be sent again, and now and then an entry for up to 30 s, which the reconciler must adopt.
@@ -184,11 +190,12 @@ def planned_outcomes(kind: str) -> frozenset[str]:
 
 
 def terms_of(day: Day) -> dict[str, object]:
-    """Return what a day's strategies say of their stop, and of a target."""
+    """Return what a day's strategies say of their entry, their stop, and of a target."""
     if day.kind == "crossed":
         return TERMS[0]  # a stop that is measured from the fill bars no purchase
     target = {"target": {"price": TARGET_PRICE} if day.number % 2 else {"percent": 15}}
-    return TERMS[day.number % len(TERMS)] | (target if day.kind == "target" else {})
+    entry = ENTRIES[day.number % len(ENTRIES)]
+    return TERMS[day.number % len(TERMS)] | entry | (target if day.kind == "target" else {})
 
 
 def fault_free(plan: Plan) -> frozenset[int]:

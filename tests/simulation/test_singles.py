@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 
-from domain.failpoint import STEPS
+from domain.failpoint import CHASE_STEPS, STEPS
 from domain.strategy import Outcome
 from tests.simulation.checker import judge
 from tests.simulation.day import play
@@ -44,6 +44,7 @@ def test_no_order_twice_lost_or_forgotten_whatever_single_fault_strikes(ending: 
 
 def test_every_step_of_the_order_protocol_is_passed_when_all_single_faults_are_played() -> None:
     assert set(WITH_RUN) <= explored("sell time").points
+    assert set(CHASE_STEPS) <= explored("chase").points
 
 
 def test_a_day_is_the_same_when_it_is_played_again() -> None:

@@ -3,7 +3,7 @@
 import { call, follow, get, pause, post } from "./client.js";
 import { PriceChart } from "./chart.js";
 import { ask, fill, h, tell } from "./dom.js";
-import { clock, dayWord, isoDay, named, nextMoment, rupees, sign, standing, stopWords, targetWords, until } from "./words.js";
+import { clock, dayWord, entryWords, isoDay, named, nextMoment, rupees, sign, standing, stopWords, targetWords, until } from "./words.js";
 
 const EVERY = 1000;
 
@@ -133,7 +133,9 @@ class Page {
   async start() {
     const when = await this.willBuy();
     const one = this.strategy;
-    const words = [`It buys ${one.quantity} ${one.symbol} ${when} at ${one.buy_time} and sells them at ${one.sell_time}, or at once when the price falls to its stop (${stopWords(one)})${targetWords(one) && ` or rises to its target (${targetWords(one)})`}.`];
+    const { limit, again } = entryWords(one);
+    const what = one.quantity === null ? named(one) : `${one.quantity} ${one.symbol}`;
+    const words = [`It buys ${what} ${when} at ${one.buy_time}${limit} and sells them at ${one.sell_time}, or at once when the price falls to its stop (${stopWords(one)})${targetWords(one) && ` or rises to its target (${targetWords(one)})`}.${again}`];
     if (await ask(`Start ${named(one)}?`, words, [["yes", "START"]])) {
       await this.send("/strategy/start", {}, (now) => (now.status === "running" ? `Started: buys ${dayWord(now.trading_day)} at ${clock(now.buy_at)}.` : ""));
     }

@@ -45,12 +45,27 @@ export function standing(strategy) {
 /** Return the next moment of a running strategy: what happens, and when; null when nothing is ahead. */
 export function nextMoment(strategy) {
   if (strategy.status !== "running") return null;
-  if (strategy.phase === "waiting") return { what: "Buys", at: strategy.buy_at };
+  if (strategy.phase === "waiting" && strategy.position !== "sold") return { what: "Buys", at: strategy.buy_at };
   if (strategy.phase === "holding") return { what: "Sells", at: strategy.sell_at };
   return null;
 }
 
-export const named = (strategy) => `${strategy.symbol} ×${strategy.quantity}`;
+export const named = (strategy) => `${strategy.symbol} ${sizeWords(strategy)}`;
+
+/** Return how much is bought: "×10", "for ₹50,000.00", "risking ₹500.00". */
+export function sizeWords(strategy) {
+  const { amount, risk } = strategy.terms;
+  if (amount !== null) return `for ${rupees(amount)}`;
+  return risk !== null ? `risking ${rupees(risk)}` : `×${strategy.quantity}`;
+}
+
+/** Return how it is bought where that is not at the market: " at ₹99.50 or less", and how often it is bought again. */
+export function entryWords(strategy) {
+  const { entry, reenter } = strategy.terms;
+  const limit = entry.type === "limit" ? ` at ${rupees(entry.price)} or less` : entry.type === "chase" ? `, at most ${far(entry.most)} above the price then,` : "";
+  return { limit, again: reenter === null ? "" : ` It is bought again up to ${reenter.times === 1 ? "once" : `${reenter.times} times`} until ${reenter.until}.` };
+}
+
 export const sign = (amount) => (amount > 0 ? "good" : amount < 0 ? "bad" : "");
 
 const far = (distance) => (distance.percent !== null ? `${distance.percent} %` : rupees(distance.points));

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus, urlencode
@@ -11,6 +12,7 @@ from urllib.parse import quote, quote_plus, urlencode
 from kiteconnect import KiteConnect
 from kiteconnect.__version__ import __title__, __version__
 
+from domain.margin import MarginOrder
 from domain.order import OrderRequest
 
 ROUTES: dict[str, str] = KiteConnect._routes
@@ -20,7 +22,7 @@ USER_AGENT = f"{f'{__title__}-python/'.capitalize()}{__version__}"
 
 @dataclass(frozen=True, slots=True)
 class KiteRequest:
-    """One request. `target` is path and query; `form` a body, already encoded.
+    """One request. `target` is path and query; `form` or `json` a body, already encoded.
 
     `picked` names the one field of `data` that the client returns.
     """
@@ -29,6 +31,7 @@ class KiteRequest:
     target: str = field(repr=False)
     form: str | None = field(default=None, repr=False)
     picked: str | None = None
+    json: str | None = field(default=None, repr=False)
 
 
 _PLACE = ROUTES["order.place"].format(variety=KiteConnect.VARIETY_REGULAR)
@@ -68,9 +71,29 @@ def session(api_key: str, api_secret: str, request_token: str) -> KiteRequest:
     return KiteRequest("POST", ROUTES["api.token"], urlencode(form))
 
 
+def order_margins(orders: Sequence[MarginOrder]) -> KiteRequest:
+    """Return `order_margins` of market orders; without a price the broker takes its last one."""
+    asked = [
+        {
+            "exchange": order.exchange,
+            "tradingsymbol": order.symbol,
+            "transaction_type": order.side.value,
+            "variety": KiteConnect.VARIETY_REGULAR,
+            "product": order.product.value,
+            "order_type": KiteConnect.ORDER_TYPE_MARKET,
+            "quantity": order.quantity,
+            "price": 0,
+            "trigger_price": 0,
+        }
+        for order in orders
+    ]
+    return KiteRequest("POST", ROUTES["order.margins"], json=json.dumps(asked))
+
+
 ORDERS = KiteRequest("GET", ROUTES["orders"])
 POSITIONS = KiteRequest("GET", ROUTES["portfolio.positions"])
 HOLDINGS = KiteRequest("GET", ROUTES["portfolio.holdings"])
+MARGINS = KiteRequest("GET", ROUTES["user.margins.segment"].format(segment=KiteConnect.MARGIN_EQUITY))
 PROFILE = KiteRequest("GET", ROUTES["user.profile"])
 INSTRUMENTS = KiteRequest("GET", ROUTES["market.instruments.all"])
 

@@ -24,7 +24,8 @@ from services.auth.tokens import Tokens
 from services.bounds import USUAL, Bounds
 from services.broker.connection import BrokerConnection
 from services.notifications.channels import NotificationChannels
-from services.ports import BrokerLogins, KiteLogins, Runs
+from services.ports import AccountChecks, BrokerLogins, KiteLogins, Runs
+from services.strategies.check import StrategyCheck
 from services.strategies.creation import StrategyCreation
 from services.strategies.draft import DraftChecks
 from services.strategies.edit import StrategyEdit
@@ -42,6 +43,7 @@ class Dependencies:
     store: Store
     runs: Runs
     broker_logins: BrokerLogins
+    account_checks: AccountChecks
     kite: KiteLogins
     instruments: Instruments
     calendar: TradingCalendar
@@ -109,6 +111,18 @@ class Dependencies:
     @property
     def editor(self) -> StrategyEdit:
         return StrategyEdit(self.store, self._drafts, self.clock)
+
+    @property
+    def checker(self) -> StrategyCheck:
+        return StrategyCheck(
+            self.store,
+            self._drafts,
+            self.account_checks,
+            self.prices,
+            self.egress,
+            self.clock,
+            self.missed_after,
+        )
 
     @property
     def starter(self) -> StrategyStart:

@@ -17,6 +17,7 @@ from api.http.idempotency import Key
 from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented, read_object
+from api.strategies.check_schema import CheckOut, check_out
 from api.strategies.prices import known_prices, market_price
 from api.strategies.schemas import (
     EventOut,
@@ -56,6 +57,24 @@ async def create(
     draft, malformed = draft_of(body)
     created = await deps.creation.create(user_id, draft, key, malformed)
     return await _answer(deps, created, 201, look_at_market=True)
+
+
+@router.post(
+    "/check",
+    openapi_extra=documented(StrategyIn),
+    responses={200: {"model": CheckOut}},
+    dependencies=[limited("POST /strategy/check")],
+)
+async def check(
+    user_id: UserId, deps: DependenciesDep, body: Annotated[dict[str, Any], Depends(read_object)]
+) -> Response:
+    """Say what a START of this strategy would come to; nothing is written.
+
+    The body is that of `/strategy/create`, and what is wrong with it is the same 422. What the broker does
+    not say within four seconds is null, with a warning.
+    """
+    draft, malformed = draft_of(body)
+    return json_response(check_out(await deps.checker.check(user_id, draft, malformed)))
 
 
 @router.get("", responses={200: {"model": StrategyPage}})

@@ -30,6 +30,7 @@ from services.strategies.creation import StrategyCreation
 from services.strategies.draft import DraftChecks
 from services.strategies.edit import StrategyEdit
 from services.strategies.start import StrategyStart
+from services.strategies.start_margin import LastAsked, StartMargin
 from services.strategies.stop import StrategyStop
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Dependencies:
     """By which address each user's calls reach the broker."""
     tracer: "Tracer | None" = None
     """Makes each request a span; None where traces are not collected."""
+    margins_asked: LastAsked = field(default_factory=LastAsked)
     missed_after: timedelta = MISSED_AFTER
     """How late an entry may be sent."""
     bounds: Bounds = USUAL
@@ -131,6 +133,7 @@ class Dependencies:
             self.runs,
             self._drafts,
             self.egress,
+            StartMargin(self.account_checks, self.margins_asked, self.clock),
             self.clock,
             self.missed_after,
             self.bounds.running,

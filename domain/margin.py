@@ -9,13 +9,14 @@ from domain.strategy import Product
 
 @dataclass(frozen=True, slots=True)
 class MarginOrder:
-    """A market order whose margin is asked for."""
+    """An order whose margin is asked for; `price` is its limit, None at the market."""
 
     exchange: str
     symbol: str
     product: Product
     side: Side
     quantity: int
+    price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """Defines what a worker reads at the broker before a START, and foresees what the strategy would do."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
 from domain.charge_schedule import schedule_on
 from domain.charges import Charges, ExecutedOrder, trade_kind
 from domain.day_charges import charges_of_round
+from domain.entry_order import entry_order
+from domain.instrument import Instrument
 from domain.margin import Margin
 from domain.order import Side
 from domain.standing import Fills, standing
@@ -15,10 +17,15 @@ from domain.strategy import Strategy
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """A strategy that may not be stored. `last_price`: what is known already; None has it asked for."""
+    """A strategy that may not be stored. `last_price`: what is known already; None has it asked for.
+
+    `tick` and `lot` are the symbol's.
+    """
 
     strategy: Strategy
     last_price: Decimal | None = None
+    tick: Decimal | None = None
+    lot: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,8 @@ class CheckResult:
 class Foreseen:
     """A purchase at the last price; rupees, None where that price or what it takes is not known.
 
-    `charges`: of the purchase and of a sale on the same day at the same price.
+    `charges`: of the purchase and of a sale on the same day at the same price. `problem`: why the quantity is
+    0, without a full stop.
     """
 
     quantity: int | None = None
@@ -51,26 +59,22 @@ class Foreseen:
     target: Decimal | None = None
     risk: Decimal | None = None
     charges: Charges | None = None
+    problem: str = ""
 
 
-def sized(strategy: Strategy, last_price: Decimal | None) -> int | None:
-    """Return how many shares the entry would be for; None where that takes a price that is not known."""
-    return strategy.quantity
-
-
-def foreseen(strategy: Strategy, tick: Decimal, last_price: Decimal | None, day: date) -> Foreseen:
+def foreseen(strategy: Strategy, listed: Instrument, last_price: Decimal | None, day: date) -> Foreseen:
     """Return what a purchase at the last price would come to, on a trading day."""
-    quantity = sized(strategy, last_price)
-    stands = standing(strategy.stop_loss, strategy.terms, Fills(last_price, last_price, tick))
-    if last_price is None or quantity is None:
-        return Foreseen(quantity, stop=stands.stop, target=stands.target)
-    return Foreseen(
-        quantity,
-        amount=last_price * quantity,
-        stop=stands.stop,
-        target=stands.target,
-        risk=None if stands.stop is None else (last_price - stands.stop) * quantity,
-        charges=_round_trip(strategy, quantity, last_price, day),
+    order = entry_order(strategy, last_price, listed.tick_size, listed.lot_size)
+    fills = Fills(last_price, last_price, listed.tick_size)
+    stands = standing(strategy.stop_loss, strategy.terms, fills)
+    known = Foreseen(order.shares, stop=stands.stop, target=stands.target, problem=order.problem)
+    if last_price is None or order.shares is None:
+        return known
+    return replace(
+        known,
+        amount=last_price * order.shares,
+        risk=None if stands.stop is None else (last_price - stands.stop) * order.shares,
+        charges=_round_trip(strategy, order.shares, last_price, day),
     )
 
 

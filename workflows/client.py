@@ -52,7 +52,7 @@ START_DEADLINE = timedelta(seconds=10)
 """A START that is not written down by then is answered with 503; the run goes on by itself."""
 SIGNAL_DEADLINE = timedelta(seconds=3)
 LOGIN_DEADLINE = timedelta(seconds=20)
-CHECK_DEADLINE = timedelta(seconds=4)
+CHECK_DEADLINE = timedelta(seconds=5)
 """A check before a START answers without the broker's numbers then."""
 _AWAY = (RPCError, RuntimeError)
 """What the client raises when Temporal is away: a lazy first connection fails with a RuntimeError."""

@@ -81,8 +81,8 @@ LOGIN_RETRY = RetryPolicy(maximum_attempts=2)
 """A request token is good once: what was refused is not asked again, a lost worker is replaced once."""
 
 
-CHECK_TIMEOUT = timedelta(seconds=3.5)
-"""A reading before a START ends by itself after 2.5 s; where no worker takes it, its caller is told so."""
+CHECK_TIMEOUT = timedelta(seconds=4)
+"""A reading before a START ends by itself after 2 s; where no worker takes it, its caller is told so."""
 CHECKS_LAST = 5
 """Where tasks wait for workers, a reading before a START leaves the queue after everything else."""
 

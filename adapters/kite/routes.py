@@ -72,22 +72,24 @@ def session(api_key: str, api_secret: str, request_token: str) -> KiteRequest:
 
 
 def order_margins(orders: Sequence[MarginOrder]) -> KiteRequest:
-    """Return `order_margins` of market orders; without a price the broker takes its last one."""
-    asked = [
-        {
-            "exchange": order.exchange,
-            "tradingsymbol": order.symbol,
-            "transaction_type": order.side.value,
-            "variety": KiteConnect.VARIETY_REGULAR,
-            "product": order.product.value,
-            "order_type": KiteConnect.ORDER_TYPE_MARKET,
-            "quantity": order.quantity,
-            "price": 0,
-            "trigger_price": 0,
-        }
-        for order in orders
-    ]
+    """Return `order_margins`; of an order without a price the broker takes its last one."""
+    asked = [_margin_row(order) for order in orders]
     return KiteRequest("POST", ROUTES["order.margins"], json=json.dumps(asked))
+
+
+def _margin_row(order: MarginOrder) -> dict[str, object]:
+    market = order.price is None
+    return {
+        "exchange": order.exchange,
+        "tradingsymbol": order.symbol,
+        "transaction_type": order.side.value,
+        "variety": KiteConnect.VARIETY_REGULAR,
+        "product": order.product.value,
+        "order_type": KiteConnect.ORDER_TYPE_MARKET if market else KiteConnect.ORDER_TYPE_LIMIT,
+        "quantity": order.quantity,
+        "price": 0 if order.price is None else float(order.price),
+        "trigger_price": 0,
+    }
 
 
 ORDERS = KiteRequest("GET", ROUTES["orders"])

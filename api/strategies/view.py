@@ -1,5 +1,6 @@
 """A strategy as its user sees it: with profit, last price, and what to look out for."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -23,8 +24,12 @@ def shown(
     now: datetime,
     last_price: Decimal | None = None,
     market_price: Decimal | None = None,
+    told: Sequence[str] = (),
 ) -> StrategyOut:
-    """Return the answer. `last_price` is the run's own; `market_price` what else is known of the symbol."""
+    """Return the answer. `last_price` is the run's own; `market_price` what else is known of the symbol.
+
+    `told` are warnings of this answer alone.
+    """
     strategy = record.strategy
     price = last_price if last_price is not None else market_price
     fills = Fills(record.entry_price, record.peak, record.tick_size)
@@ -66,6 +71,7 @@ def shown(
             *_quote_warnings(record, account),
             *_price_warnings(record, price),
             *_obstacles(record),
+            *told,
         ],
         created_at=record.created_at,
         started_at=record.started_at,

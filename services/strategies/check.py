@@ -77,16 +77,17 @@ class StrategyCheck:
         listed = await self.drafts.listed_to_buy(strategy)
         plan, unplanned = self._plan(strategy, listed, now)
         stands = await self._standing(user_id, plan)
-        found = await self._read(strategy, stands.account, now)
+        found = await self._read(strategy, listed, stands.account, now)
         day = plan.trading_day if plan is not None else exchange_time(now).date()
+        ahead = foreseen(strategy, listed, found.last_price, day)
         return Checked(
             strategy,
             self.egress.live,
             plan,
             found.last_price,
-            foreseen(strategy, listed.tick_size, found.last_price, day),
+            ahead,
             found.margin,
-            (*unplanned, *self._warnings(strategy, plan, stands, found, now)),
+            (*unplanned, *self._warnings(strategy, plan, stands, found, now), *_no_shares(ahead)),
         )
 
     def _plan(
@@ -113,7 +114,9 @@ class StrategyCheck:
                 refusal = barred.detail
         return _Standing(account, due, refusal)
 
-    async def _read(self, strategy: Strategy, account: BrokerAccount | None, now: datetime) -> CheckResult:
+    async def _read(
+        self, strategy: Strategy, listed: Instrument, account: BrokerAccount | None, now: datetime
+    ) -> CheckResult:
         """Return what the broker says; without an account or a login only the price is known, if any is."""
         try:
             price = await self.prices.of_symbol(strategy.exchange, strategy.symbol)
@@ -124,7 +127,8 @@ class StrategyCheck:
         if not account.alive_at(now):
             return CheckResult(price, problem="the login at Zerodha has ended")
         try:
-            found = await self.accounts.read(CheckRequest(strategy, price))
+            request = CheckRequest(strategy, price, listed.tick_size, listed.lot_size)
+            found = await self.accounts.read(request)
         except Unavailable:
             return CheckResult(price, problem="the part that may ask Zerodha did not answer in time")
         return found if found.last_price is not None else replace(found, last_price=price)
@@ -151,6 +155,10 @@ class StrategyCheck:
             words.append(unknown_margin(found.problem))
         crowd = None if plan is None else crowd_warning(stands.due, plan.buy_at, self.missed_after)
         return [*words, crowd] if crowd is not None else words
+
+
+def _no_shares(ahead: Foreseen) -> list[str]:
+    return [f"Nothing would be bought: {ahead.problem}."] if ahead.quantity == 0 else []
 
 
 def login_of(account: BrokerAccount) -> Login:

@@ -190,6 +190,8 @@ async def test_quotes_have_a_price_and_its_limits(subject: Subject) -> None:
 async def test_what_an_order_would_block_and_what_is_free(subject: Subject) -> None:
     orders = [MarginOrder("NSE", "INFY", product, Side.BUY, 10) for product in (Product.CNC, Product.MIS)]
     assert list(await subject.broker.order_margins(orders)) == [Decimal(15000), Decimal(3000)]
+    limit = MarginOrder("NSE", "INFY", Product.CNC, Side.BUY, 10, Decimal("1490.5"))
+    assert list(await subject.broker.order_margins([limit])) == [Decimal(14905)]
     assert await subject.broker.margins() == Decimal(1_000_000)
     assert list(await subject.broker.orders()) == []
 

@@ -146,7 +146,7 @@ class MemoryBroker:
     async def order_margins(self, orders: Sequence[MarginOrder]) -> Sequence[Decimal]:
         self._reach_margins()
         share = {Product.CNC: Decimal(1), Product.MIS: Decimal("0.2"), Product.NRML: Decimal("0.15")}
-        return [self.price * order.quantity * share[order.product] for order in orders]
+        return [(order.price or self.price) * order.quantity * share[order.product] for order in orders]
 
     def _reach_margins(self) -> None:
         if self.login_is_dead:

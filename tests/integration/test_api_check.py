@@ -255,3 +255,41 @@ async def test_futures_are_charged_as_futures(world: World, customer: Customer) 
     assert found["charges_estimate"]["brokerage"] == 40
     assert found["charges_estimate"]["stt"] == 1950
     assert found["margin"]["short"] == 0
+
+
+async def test_a_start_is_told_of_missing_funds_as_the_check_is(world: World, customer: Customer) -> None:
+    world.checks.result = replace(ENOUGH, available=Decimal(20_000))
+    foreseen = await checked(customer)
+    started = await customer.running()
+    assert started["warnings"] == foreseen["warnings"] != []
+    again = json_of(await customer.get(f"/strategy/{started['strategy_id']}"))
+    assert again["warnings"] == [], "what may soon be otherwise is not kept"
+
+
+@pytest.mark.parametrize(
+    "result", [CheckResult(PRICE, problem="Zerodha did not answer in time"), CheckResult(), ENOUGH]
+)
+async def test_a_start_says_nothing_of_a_margin_that_is_not_short(
+    world: World, customer: Customer, result: CheckResult
+) -> None:
+    world.checks.result = result
+    assert (await customer.running())["warnings"] == []
+
+
+async def test_a_start_goes_on_without_the_part_that_may_ask(world: World, customer: Customer) -> None:
+    world.checks.away = True
+    assert (await customer.running())["warnings"] == []
+
+
+async def test_many_starts_ask_for_the_margin_once(world: World, customer: Customer) -> None:
+    for _ in range(3):
+        await customer.running()
+    assert len(world.checks.asked) == 1
+    await (await world.trader()).running()
+    assert len(world.checks.asked) == 2
+
+
+async def test_a_start_just_before_its_buy_leaves_the_account_alone(world: World, customer: Customer) -> None:
+    world.clock.at = datetime(2026, 11, 23, 3, 59, 30, tzinfo=UTC)
+    assert (await customer.running())["status"] == "running"
+    assert world.checks.asked == []

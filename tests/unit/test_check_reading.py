@@ -30,6 +30,7 @@ class FailingBroker(MemoryBroker):
     """Fails at what a test names."""
 
     failing: dict[str, Exception] = field(default_factory=dict)
+    once: dict[str, Exception] = field(default_factory=dict)
     hangs: frozenset[str] = frozenset()
 
     async def margins(self) -> Decimal:
@@ -47,6 +48,8 @@ class FailingBroker(MemoryBroker):
     async def _pass(self, name: str) -> None:
         if name in self.hangs:
             await asyncio.Event().wait()
+        if name in self.once:
+            raise self.once.pop(name)
         if name in self.failing:
             raise self.failing[name]
 
@@ -100,6 +103,11 @@ async def test_a_price_that_does_not_come_leaves_the_margin_known(broker: Failin
     found = await read(broker)
     assert found.last_price is None
     assert found.required == 35000
+
+
+async def test_a_price_that_was_refused_for_its_second_is_asked_for_once_more(broker: FailingBroker) -> None:
+    broker.once["quotes"] = BrokerUnavailable("Too many requests")
+    assert (await read(broker)).last_price == PRICE
 
 
 async def test_a_login_that_has_ended_is_said_and_noted(broker: FailingBroker) -> None:

@@ -1,9 +1,12 @@
-"""Planted in what trades cost."""
+"""Planted in what trades cost, and in what is foreseen of a START."""
 
 from tests.planted.bug import Bug
 
 CHARGES = "tests/unit/test_charges.py"
 DAY_CHARGES = "tests/unit/test_day_charges.py"
+CHECK = "tests/integration/test_api_check.py"
+READING = "tests/unit/test_check_reading.py"
+KITE_ROWS = "tests/contract/test_kite_rows.py"
 
 CHARGE_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -93,5 +96,94 @@ CHARGE_BUGS: tuple[Bug, ...] = (
         "    shares[last] = amount - sum(shares, NOTHING) + shares[last]\n",
         "",
         (DAY_CHARGES,),
+    ),
+    Bug(
+        "a margin that is not known is zero",
+        "A check says that an account is empty, or that an order needs nothing.",
+        "domain/strategy_check.py",
+        "        if self.required is None or self.available is None:\n            return None\n"
+        "        return Margin(self.required, self.available)\n",
+        "        return Margin(self.required or Decimal(0), self.available or Decimal(0))\n",
+        (CHECK,),
+    ),
+    Bug(
+        "an unknown margin is passed over in silence",
+        "A user takes null for enough.",
+        "services/strategies/check.py",
+        "        if account is not None and found.margin is None:\n",
+        "        if False:\n",
+        (CHECK,),
+    ),
+    Bug(
+        "missing funds are not said",
+        "The order is refused at 09:30, which was known the evening before.",
+        "services/strategies/check.py",
+        "        words += margin_warnings(found.margin)\n",
+        "",
+        (CHECK,),
+    ),
+    Bug(
+        "a start says nothing of missing funds",
+        "Its answer is better news than the check's.",
+        "services/strategies/start_margin.py",
+        "        return margin_warnings(self.answer.result().margin)\n",
+        "        return []\n",
+        (CHECK,),
+    ),
+    Bug(
+        "a shortage is below zero where there is enough",
+        "An account with plenty is said to be short.",
+        "domain/margin.py",
+        "        return max(self.required - self.available, Decimal(0))\n",
+        "        return self.required - self.available\n",
+        (CHECK,),
+    ),
+    Bug(
+        "the cash of the account counts as free",
+        "What open orders and positions block is said to be there.",
+        "adapters/kite/mapping.py",
+        '        return rupees(an_object(data), "net")\n',
+        '        return rupees(an_object(an_object(data).get("available")), "cash")\n',
+        (KITE_ROWS,),
+    ),
+    Bug(
+        "a target that the price has passed is not said",
+        "Nothing is bought at its time, and no warning came.",
+        "domain/start_warnings.py",
+        "    if target is not None and target_at(target).is_hit(price):\n",
+        "    if False:\n",
+        (CHECK,),
+    ),
+    Bug(
+        "a login that ends before the buy is not said",
+        "The morning comes, and nobody has logged in.",
+        "services/strategies/check.py",
+        "            words += login_warnings(login_of(account), now, plan.buy_at, buying=True)\n",
+        "            pass\n",
+        (CHECK,),
+    ),
+    Bug(
+        "the risk of a check forgets the stop",
+        "The whole amount is shown as at risk.",
+        "domain/strategy_check.py",
+        "(last_price - stands.stop) * order.shares",
+        "last_price * order.shares",
+        (CHECK,),
+    ),
+    Bug(
+        "a question that hangs holds the check up",
+        "A user waits for a broker that does not answer, and gets nothing.",
+        "execution/check_reading.py",
+        "            await asyncio.wait({price, margin}, timeout=READ_WITHIN)\n",
+        "            await asyncio.wait({price, margin}, timeout=60)\n",
+        (READING,),
+    ),
+    Bug(
+        "a dead login is not noted by a check",
+        "Nobody is told to log in until an order finds it out.",
+        "execution/check_reading.py",
+        "            async with noting_a_dead_login(self._brokers, user_id, broker):\n",
+        "            if True:\n",
+        (READING,),
     ),
 )

@@ -133,7 +133,8 @@ async def test_what_hangs_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(check_reading, "READ_WITHIN", 0.05)
     broker.hangs = frozenset({call})
-    found = await read(broker)
+    async with asyncio.timeout(5):
+        found = await read(broker)
     if call == "quotes":
         assert found.last_price is None
         assert found.required == 35000

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from domain.limits import Bar, Limits, why_barred
 from domain.margin import Margin
 from domain.money import decimal_text, price_text
 from domain.session import clock_text, exchange_time
@@ -71,6 +72,21 @@ def login_warnings(login: Login, now: datetime, due: datetime, *, buying: bool) 
             f"The login at Zerodha has ended: log in again before {moment(due)}, or nothing will be bought."
         ]
     return ["The login at Zerodha has ended: log in again now, the sale waits for it."]
+
+
+def limit_warnings(limits: Limits, symbol: str, quantity: int | None, amount: Decimal | None) -> list[str]:
+    """Return which of the user's own limits would bar the entry; None: that number is not known.
+
+    The value is at the last price here, and at that of buy_time when the entry is claimed.
+    """
+    bars: list[str] = []
+    if limits.order_quantity is not None and quantity is not None and quantity > limits.order_quantity:
+        bars.append(why_barred(Bar.ORDER_QUANTITY, limits.order_quantity))
+    if limits.order_value is not None and amount is not None and amount > limits.order_value:
+        bars.append(why_barred(Bar.ORDER_VALUE, limits.order_value))
+    if limits.symbols is not None and symbol not in limits.symbols:
+        bars.append(why_barred(Bar.SYMBOL, None))
+    return [f"Nothing would be bought: {bar}." for bar in bars]
 
 
 def margin_warnings(margin: Margin | None) -> list[str]:

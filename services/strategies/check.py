@@ -11,16 +11,19 @@ from adapters.kite.egress import Egress
 from adapters.postgres.accounts import BrokerAccount, BrokerAccounts
 from adapters.postgres.engine import Store
 from adapters.postgres.entries_due import entries_seen
+from adapters.postgres.limits import UserLimits
 from domain.broker_login import NO_QUOTES
 from domain.entry_turns import MISSED_AFTER, crowd_warning
 from domain.errors import CacheUnavailable, CalendarUnknown, Unavailable
 from domain.instrument import Instrument
+from domain.limits import Limits
 from domain.margin import Margin
 from domain.ports import Clock
 from domain.session import DayPlan, exchange_time, plan_day
 from domain.start_warnings import (
     NOT_CONNECTED,
     Login,
+    limit_warnings,
     login_warnings,
     margin_warnings,
     price_warnings,
@@ -48,10 +51,11 @@ class Checked:
 
 
 class _Standing(NamedTuple):
-    """What the database says: the account, the user's other entries due, and why START is refused."""
+    """What the database says: the account, the user's other entries due and limits, why START is refused."""
 
     account: BrokerAccount | None
     due: Sequence[datetime]
+    limits: Limits
     refusal: str
 
 
@@ -87,7 +91,12 @@ class StrategyCheck:
             found.last_price,
             ahead,
             found.margin,
-            (*unplanned, *self._warnings(strategy, plan, stands, found, now), *_no_shares(ahead)),
+            (
+                *unplanned,
+                *self._warnings(strategy, plan, stands, found, now),
+                *limit_warnings(stands.limits, strategy.symbol, ahead.quantity, ahead.amount),
+                *_no_shares(ahead),
+            ),
         )
 
     def _plan(
@@ -108,11 +117,12 @@ class StrategyCheck:
         async with self.store.read(user_id) as session:
             account = await BrokerAccounts(session, user_id).get()
             due = [] if plan is None else await entries_seen(session, user_id, plan.buy_at, UUID(int=0))
+            limits = await UserLimits(session, user_id).limits()
             try:
                 await refuse_start(session, user_id)
             except Conflict as barred:
                 refusal = barred.detail
-        return _Standing(account, due, refusal)
+        return _Standing(account, due, limits, refusal)
 
     async def _read(
         self, strategy: Strategy, listed: Instrument, account: BrokerAccount | None, now: datetime

@@ -233,6 +233,25 @@ async def test_a_start_that_is_refused_now_is_said(world: World, customer: Custo
     assert warning.startswith("START is refused at present. Your kill switch is on")
 
 
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"order_quantity": 9}, ["your limit for one order is 9 shares"]),
+        ({"order_value": 35713.99}, ["your limit for the value of one order is 35713.99"]),
+        ({"symbols": ["INFY"]}, ["not on your list of allowed symbols"]),
+        ({"order_quantity": 10, "order_value": 35714, "symbols": ["TCS"]}, []),
+    ],
+)
+async def test_limits_of_ones_own_that_would_bar_it_are_said(
+    customer: Customer, limits: dict[str, Any], words: list[str]
+) -> None:
+    nothing = dict.fromkeys(("order_quantity", "order_value", "daily_loss", "symbols"))
+    answer = await customer.http.put("/account/limits", json=nothing | limits, headers=customer.bearer)
+    assert answer.status_code == 200, answer.text
+    warnings = (await checked(customer))["warnings"]
+    assert [part in warning for part, warning in zip(words, warnings, strict=True)] == [True] * len(words)
+
+
 async def test_times_that_will_be_changed_are_said_as_at_the_start(customer: Customer) -> None:
     found = await checked(customer, sell_time="15:30")
     assert found["sell_at"] == "2026-11-23T15:14:00+05:30"

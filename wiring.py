@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from temporalio.client import Client
 
+from activities.checks import CheckActivities
 from activities.exit_waits import ExitWaitActivities
 from activities.logins import LoginActivities
 from activities.notifications import NotificationActivities
@@ -72,6 +73,7 @@ from adapters.temporal.readiness import TemporalReadiness
 from domain.leg import Horizons
 from domain.ports import AccountMails, Alerts, Clock, Courier, Outbox
 from execution.account_watch import AccountWatch
+from execution.check_reading import CheckReading
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
@@ -169,9 +171,41 @@ class Notifiers:
     mails: AccountMails
 
 
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Connections and logins of readings alone: no order waits for one.
+
+    What the broker answers to a reading does not count as a proof of an order's login.
+    """
+
+    store: Store
+    brokers: KiteBrokers
+
+
+def open_readings(settings: Settings, dependencies: Dependencies, stack: AsyncExitStack) -> Readings:
+    """Wire what the account watch and the checks before a START read with."""
+    store = Store.open(
+        settings.need("database_url_worker"), pool_size=2, application="stopwatch worker, accounts"
+    )
+    stack.push_async_callback(store.close)
+    egress = Egress.of(settings.kite_root, settings.egress)
+    turns = PostgresQuoteTurns(store, dependencies.clock)
+    brokers = KiteBrokers(
+        VaultCredentials(Credentials(store), dependencies.opener, egress),
+        settings.kite_root,
+        dependencies.clock,
+        dependencies.pool,
+        pace=lambda user_id, keys: shared(turns, asker(user_id, keys.api_key, keys.access_token)),
+        reads=_by_turns(PostgresReadTurns(store), own=False),
+    )
+    stack.callback(brokers.close)
+    return Readings(store, brokers)
+
+
 def build_components(
     settings: Settings,
     dependencies: Dependencies,
+    readings: Readings,
     client: Client,
     notifiers: Notifiers,
     metrics: WorkerMetrics,
@@ -235,7 +269,7 @@ def build_components(
     found: list[Callable[..., Any]] = [
         *trading,
         *(exit_waits.wait_for_lift, exit_waits.look_at_account, sessions.next_session),
-        logins.log_in,
+        *(logins.log_in, CheckActivities(CheckReading(readings.brokers)).read_for_check),
         *(reconciling.reconcile, reconciling.tell_people),
         NotificationActivities(
             notifiers.outbox, notifiers.courier, dependencies.clock, notifiers.mails
@@ -253,27 +287,9 @@ def build_components(
     return WorkerComponents(found, scheduled_orders, fast, waking, standing)
 
 
-def account_watch(
-    settings: Settings, dependencies: Dependencies, alerts: Alerts, stack: AsyncExitStack
-) -> AccountWatch:
-    """Wire the account watch on connections and logins of its own: no order waits for a reading.
-
-    What the broker answers to a reading does not count as a proof of an order's login.
-    """
-    store = Store.open(
-        settings.need("database_url_worker"), pool_size=2, application="stopwatch worker, accounts"
-    )
-    stack.push_async_callback(store.close)
-    egress = Egress.of(settings.kite_root, settings.egress)
-    brokers = KiteBrokers(
-        VaultCredentials(Credentials(store), dependencies.opener, egress),
-        settings.kite_root,
-        dependencies.clock,
-        dependencies.pool,
-        reads=_by_turns(PostgresReadTurns(store), own=False),
-    )
-    stack.callback(brokers.close)
-    return AccountWatch(PostgresAccountReads(store), brokers, alerts, dependencies.clock)
+def account_watch(dependencies: Dependencies, readings: Readings, alerts: Alerts) -> AccountWatch:
+    """Wire the account watch."""
+    return AccountWatch(PostgresAccountReads(readings.store), readings.brokers, alerts, dependencies.clock)
 
 
 async def open_notifiers(

@@ -50,6 +50,7 @@ from wiring import (
     build_dependencies,
     dependency_watch,
     open_notifiers,
+    open_readings,
 )
 from workflows.client import start_notifications, start_reconciler
 from workflows.sandbox import fast_runner
@@ -84,7 +85,8 @@ async def serve(settings: Settings) -> None:
         metrics = WorkerMetrics()
         notifiers = await open_notifiers(settings, dependencies, metrics, stack)
         client = await _client(settings, tracing)
-        work = build_components(settings, dependencies, client, notifiers, metrics)
+        readings = open_readings(settings, dependencies, stack)
+        work = build_components(settings, dependencies, readings, client, notifiers, metrics)
         watch = dependency_watch(settings, client, notifiers.alerts, dependencies.name, stack)
         metrics.show(work.scheduled_orders, watch.down, Disk(settings.disk))
         # A connection of its own, made with the first look: no order waits behind a count.
@@ -110,7 +112,7 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(_running(held.run()))
         await stack.enter_async_context(_worker(settings, work.activities, client))
         await stack.enter_async_context(_background_orders(settings, work))
-        accounts = account_watch(settings, dependencies, notifiers.alerts, stack)
+        accounts = account_watch(dependencies, readings, notifiers.alerts)
         await stack.enter_async_context(_running(accounts.run()))
         watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)

@@ -52,7 +52,7 @@ from services.auth.throttle import Throttle
 from services.auth.tokens import Tokens, WeakSecret
 from services.bounds import Bounds
 from settings import MissingSetting, Settings, what_is_wrong
-from workflows.client import TemporalLogins, TemporalRuns
+from workflows.client import TemporalChecks, TemporalLogins, TemporalRuns
 
 DATABASE_CONNECTIONS = 10
 ASK_AGAIN = 0.5
@@ -177,6 +177,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             store=store,
             runs=TemporalRuns(temporal, settings.temporal_task_queue),
             broker_logins=TemporalLogins(temporal, settings.temporal_task_queue),
+            account_checks=TemporalChecks(temporal, settings.temporal_task_queue),
             egress=Egress.of(settings.kite_root, settings.egress),
             missed_after=timedelta(seconds=settings.missed_after_seconds),
             kite=KiteLogin(settings.kite_root, wire, settings.paper_login_page or ZERODHA_LOGIN),

@@ -24,11 +24,13 @@ from services.auth.tokens import Tokens
 from services.bounds import USUAL, Bounds
 from services.broker.connection import BrokerConnection
 from services.notifications.channels import NotificationChannels
-from services.ports import BrokerLogins, KiteLogins, Runs
+from services.ports import AccountChecks, BrokerLogins, KiteLogins, Runs
+from services.strategies.check import StrategyCheck
 from services.strategies.creation import StrategyCreation
 from services.strategies.draft import DraftChecks
 from services.strategies.edit import StrategyEdit
 from services.strategies.start import StrategyStart
+from services.strategies.start_margin import LastAsked, StartMargin
 from services.strategies.stop import StrategyStop
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class Dependencies:
     store: Store
     runs: Runs
     broker_logins: BrokerLogins
+    account_checks: AccountChecks
     kite: KiteLogins
     instruments: Instruments
     calendar: TradingCalendar
@@ -66,6 +69,7 @@ class Dependencies:
     """By which address each user's calls reach the broker."""
     tracer: "Tracer | None" = None
     """Makes each request a span; None where traces are not collected."""
+    margins_asked: LastAsked = field(default_factory=LastAsked)
     missed_after: timedelta = MISSED_AFTER
     """How late an entry may be sent."""
     bounds: Bounds = USUAL
@@ -111,12 +115,25 @@ class Dependencies:
         return StrategyEdit(self.store, self._drafts, self.clock)
 
     @property
+    def checker(self) -> StrategyCheck:
+        return StrategyCheck(
+            self.store,
+            self._drafts,
+            self.account_checks,
+            self.prices,
+            self.egress,
+            self.clock,
+            self.missed_after,
+        )
+
+    @property
     def starter(self) -> StrategyStart:
         return StrategyStart(
             self.store,
             self.runs,
             self._drafts,
             self.egress,
+            StartMargin(self.account_checks, self.margins_asked, self.clock),
             self.clock,
             self.missed_after,
             self.bounds.running,

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 AGAIN = 4.0
 """Seconds after which a task that goes on is cancelled once more; a clean end may write to the store."""
 
 
-async def ended(tasks: Iterable[asyncio.Future[None]]) -> None:
+async def ended(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel the tasks and return when each has ended, however it ended.
 
     One cancellation can be lost: `asyncio.wait_for` of Python 3.11 returns the result and forgets the

@@ -1,4 +1,4 @@
-"""Computes brokerage, taxes and fees of an order, in rupees (rates as published in 2026; they change)."""
+"""Computes brokerage, taxes and fees of an order, in rupees, unrounded (rates of FY 2026-27; they change)."""
 
 from decimal import Decimal
 from typing import Any
@@ -9,12 +9,19 @@ GST = Decimal("0.18")
 SEBI = Decimal("0.000001")
 MOST_BROKERAGE = Decimal(20)
 INTRADAY_BROKERAGE = Decimal("0.0003")
-# Rates by kind of trade: (securities transaction tax on buys, on sells, exchange's turnover fee, stamp duty).
+# Rates by kind of trade: (securities transaction tax on buys, on sells, stamp duty).
 RATES = {
-    "delivery": (Decimal("0.001"), Decimal("0.001"), Decimal("0.0000297"), Decimal("0.00015")),
-    "intraday": (Decimal(0), Decimal("0.00025"), Decimal("0.0000297"), Decimal("0.00003")),
-    "future": (Decimal(0), Decimal("0.0002"), Decimal("0.0000173"), Decimal("0.00002")),
-    "option": (Decimal(0), Decimal("0.001"), Decimal("0.0003503"), Decimal("0.00003")),
+    "delivery": (Decimal("0.001"), Decimal("0.001"), Decimal("0.00015")),
+    "intraday": (Decimal(0), Decimal("0.00025"), Decimal("0.00003")),
+    "future": (Decimal(0), Decimal("0.0005"), Decimal("0.00002")),
+    "option": (Decimal(0), Decimal("0.0015"), Decimal("0.00003")),
+}
+# The exchange's turnover fee by kind of trade: at NSE, at BSE.
+FEES = {
+    "delivery": (Decimal("0.0000307"), Decimal("0.0000375")),
+    "intraday": (Decimal("0.0000307"), Decimal("0.0000375")),
+    "future": (Decimal("0.0000183"), Decimal(0)),
+    "option": (Decimal("0.0003553"), Decimal("0.000325")),
 }
 
 
@@ -22,7 +29,8 @@ def charges(instrument: Instrument, product: str, side: str, quantity: int, pric
     """Return Kite's `charges` object."""
     kind = _kind(instrument, product)
     turnover = Decimal(quantity * price) / 100
-    on_buys, on_sells, fee, stamp = RATES[kind]
+    on_buys, on_sells, stamp = RATES[kind]
+    fee = FEES[kind][instrument.exchange in ("BSE", "BFO")]
     tax = turnover * (on_buys if side == "BUY" else on_sells)
     exchange_fee, sebi = turnover * fee, turnover * SEBI
     stamp_duty = turnover * stamp if side == "BUY" else Decimal(0)

@@ -1,11 +1,13 @@
 """Ports that the use cases need beyond `domain.ports`: the runs, and the logins at the broker."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
 from domain.broker_login import LoginKind, LoginResult
 from domain.run import RunView, StartRun, StopRequest
+from domain.strategy_check import CheckRequest, CheckResult
 
 
 class SellOrders(Protocol):
@@ -44,6 +46,22 @@ class BrokerLogins(Protocol):
 
         The token is sealed for this user, under the field name `kind`.
         """
+        ...
+
+
+class AccountChecks(Protocol):
+    """What the broker says before a START, asked by the worker, which can open the login."""
+
+    async def read(self, request: CheckRequest) -> CheckResult:
+        """Read price and margins. Raises `Unavailable` when no answer comes within seconds."""
+        ...
+
+
+class SymbolPrices(Protocol):
+    """The last prices the listener wrote down: for display only."""
+
+    async def of_symbol(self, exchange: str, symbol: str) -> Decimal | None:
+        """Return the last price of a symbol that some running strategy watches. Raises `CacheUnavailable`."""
         ...
 
 

@@ -23,7 +23,7 @@ from services.auth.passwords import Passwords
 from services.auth.revoked_logins import RevokedLogins
 from services.auth.throttle import Throttle
 from services.auth.tokens import Tokens
-from tests.fakes.edge import MemoryKite, MemoryPrices, NoNews, RowRuns, ScriptedLogins, SetClock
+from tests.fakes.edge import MemoryChecks, MemoryKite, MemoryPrices, NoNews, RowRuns, ScriptedLogins, SetClock
 from tests.fakes.instruments import MemoryInstruments
 from tests.postgres import API
 
@@ -102,6 +102,7 @@ class World:
     http: httpx.AsyncClient
     runs: RowRuns
     logins: ScriptedLogins
+    checks: MemoryChecks
     kite: MemoryKite
     instruments: MemoryInstruments
     prices: MemoryPrices
@@ -130,12 +131,13 @@ def new_world(
     owner, store = store, _as_api(store)
     private = X25519PrivateKey.generate()
     opener = Opener.local(_text(private.private_bytes_raw()))
-    runs, logins, kite = RowRuns(owner), ScriptedLogins(), MemoryKite()
+    runs, logins, kite, checks = RowRuns(owner), ScriptedLogins(), MemoryKite(), MemoryChecks()
     instruments, prices, clock = MemoryInstruments.of_a_day(), MemoryPrices(), SetClock()
     deps = Dependencies(
         store=store,
         runs=runs,
         broker_logins=logins,
+        account_checks=checks,
         kite=kite,
         instruments=instruments,
         calendar=calendar or open_calendar("always-open"),
@@ -157,7 +159,7 @@ def new_world(
     deps = replace(deps, **more)
     app = create_app(deps)
     http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api.test")
-    return World(owner, deps, app, http, runs, logins, kite, instruments, prices, clock, opener)
+    return World(owner, deps, app, http, runs, logins, checks, kite, instruments, prices, clock, opener)
 
 
 def _as_api(owner: Store) -> Store:

@@ -19,6 +19,7 @@ from temporalio.client import (
     WorkflowUpdateStage,
 )
 from temporalio.common import (
+    Priority,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -32,6 +33,7 @@ from domain.reconciler import Slice
 from domain.run import RUN_PREFIX, RUN_VERSION, PriceHit, RunView, StartRun, StopRequest, workflow_id
 from domain.run_texts import summary
 from domain.strategy import OnStop, Phase
+from domain.strategy_check import CheckRequest, CheckResult
 from domain.trigger import TriggerKind
 from domain.watched_strategy import WatchedStrategy
 from workflows import policies
@@ -39,6 +41,7 @@ from workflows.broker_login import BrokerLogin
 from workflows.notifications import NotificationRun
 from workflows.reconciler import Reconciler
 from workflows.run_writes import PHASE
+from workflows.strategy_check import StrategyCheck
 from workflows.strategy_run import StrategyRun
 from workflows.versions import free_of_its_version
 
@@ -50,6 +53,8 @@ START_DEADLINE = timedelta(seconds=10)
 """A START that is not written down by then is answered with 503; the run goes on by itself."""
 SIGNAL_DEADLINE = timedelta(seconds=3)
 LOGIN_DEADLINE = timedelta(seconds=20)
+CHECK_DEADLINE = timedelta(seconds=5)
+"""A check before a START answers without the broker's numbers then."""
 _AWAY = (RPCError, RuntimeError)
 """What the client raises when Temporal is away: a lazy first connection fails with a RuntimeError."""
 
@@ -333,6 +338,31 @@ class TemporalLogins:
         if result.status is LoginStatus.UNAVAILABLE:
             raise Unavailable(result.message)
         return result
+
+
+class TemporalChecks:
+    """Reads at the broker for a check before a START, through a worker."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+
+    async def read(self, request: CheckRequest) -> CheckResult:
+        """Have a worker read price and margins. Raises `Unavailable` when none answers in time."""
+        try:
+            return await self._client.execute_workflow(
+                StrategyCheck.run,
+                request,
+                id=f"check-{uuid4()}",
+                task_queue=self._task_queue,
+                execution_timeout=CHECK_DEADLINE,
+                rpc_timeout=CHECK_DEADLINE,
+                priority=Priority(
+                    priority_key=policies.CHECKS_LAST, fairness_key=str(request.strategy.user_id)
+                ),
+            )
+        except (*_AWAY, RPCTimeoutOrCancelledError, WorkflowFailureError) as error:
+            raise TemporalAway("the broker could not be asked now") from error
 
 
 _SIGNALS = {TriggerKind.STOP: "STOPLOSS", TriggerKind.TARGET: "TARGET"}

@@ -81,6 +81,12 @@ LOGIN_RETRY = RetryPolicy(maximum_attempts=2)
 """A request token is good once: what was refused is not asked again, a lost worker is replaced once."""
 
 
+CHECK_TIMEOUT = timedelta(seconds=4)
+"""A reading before a START ends by itself after 2 s; where no worker takes it, its caller is told so."""
+CHECKS_LAST = 5
+"""Where tasks wait for workers, a reading before a START leaves the queue after everything else."""
+
+
 def fair_to(user_id: UUID) -> Priority:
     """Return the place of a user's run in the task queue: users take turns, whatever one of them has waiting.
 

@@ -20,6 +20,7 @@ from domain.worker_version import DEPLOYMENT
 from workflows.broker_login import BrokerLogin
 from workflows.notifications import NotificationRun
 from workflows.reconciler import Reconciler
+from workflows.strategy_check import StrategyCheck
 from workflows.strategy_run import StrategyRun
 
 
@@ -36,7 +37,7 @@ class PinnedStrategyRun(StrategyRun):
 def carried_out(build_id: str) -> Sequence[type]:
     """Return the workflows that a worker of this version registers; `build_id` is empty without versions."""
     day = PinnedStrategyRun if build_id else StrategyRun
-    return [day, BrokerLogin, Reconciler, NotificationRun]
+    return [day, BrokerLogin, StrategyCheck, Reconciler, NotificationRun]
 
 
 def deployment(build_id: str) -> WorkerDeploymentConfig | None:

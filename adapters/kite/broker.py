@@ -11,6 +11,7 @@ from adapters.kite.paced_quotes import Pace, PacedQuotes
 from adapters.kite.shared_reads import ReadPace, SharedRead
 from adapters.kite.unread_rows import UnreadRows
 from domain.listing import Listing
+from domain.margin import MarginOrder
 from domain.order import LEAVE_WITHIN, BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.ports import Clock
@@ -41,6 +42,7 @@ class KiteBroker:
         self._orders = SharedRead(self._read_orders, self._reads)
         self._positions = SharedRead(self._read_positions, self._reads)
         self._holdings = SharedRead(self._read_holdings, self._reads)
+        self._margins = SharedRead(self._read_margins, self._reads)
         self.login_version = login_version
         self.answered_at = float("-inf")
         """When the broker last answered with what was asked, monotonic."""
@@ -126,6 +128,18 @@ class KiteBroker:
         found = mapping.quotes(data, self._clock.now())
         self._unread.note("quotes", data.keys() - found.keys())
         return found
+
+    async def margins(self) -> Decimal:
+        """Return the rupees that are free for new orders of shares and derivatives, at its turn."""
+        return await self._margins.get()
+
+    async def _read_margins(self) -> Decimal:
+        return mapping.margins(await self._read(routes.MARGINS))
+
+    async def order_margins(self, orders: Sequence[MarginOrder]) -> Sequence[Decimal]:
+        """Return the rupees that each order would block, at its turn."""
+        await self._reads.turn()
+        return mapping.order_margins(await self._read(routes.order_margins(orders)), len(orders))
 
     def close(self) -> None:
         """Close idle connections."""

@@ -99,10 +99,11 @@ class KiteClient:
         if self._head is None:
             raise UnsendableHeader
         first = f"{request.method} {self._path.prefix}{request.target} HTTP/1.1\r\n{self._head}"
-        if request.form is not None:
-            length = len(request.form)  # a form is ASCII
-            kind = "Content-Type: application/x-www-form-urlencoded"
-            return f"{first}Content-Length: {length}\r\n{kind}\r\n\r\n{request.form}".encode("latin-1")
+        body = request.form if request.json is None else request.json  # both are ASCII
+        if body is not None:
+            kind = "json" if request.form is None else "x-www-form-urlencoded"
+            head = f"Content-Length: {len(body)}\r\nContent-Type: application/{kind}"
+            return f"{first}{head}\r\n\r\n{body}".encode("latin-1")
         if request.method != "GET":
             first += "Content-Length: 0\r\n"
         return f"{first}\r\n".encode("latin-1")

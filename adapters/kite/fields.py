@@ -10,6 +10,8 @@ LARGEST_QUANTITY = 2**31 - 1
 """Shares; more than any column holds, and than any company has on one account."""
 HIGHEST_PRICE = Decimal(10**9)
 """Rupees."""
+LARGEST_SUM = Decimal(10**13)
+"""Rupees of an account."""
 
 
 class Malformed(ValueError):
@@ -66,12 +68,19 @@ def quantity(row: dict[str, Any], name: str) -> int:
 def number(row: dict[str, Any], name: str) -> Decimal | None:
     """Return a finite number as it is written, None where there is none."""
     value = row.get(name)
-    if value is None:
-        return None
+    return None if value is None else _finite(value, name, HIGHEST_PRICE)
+
+
+def rupees(row: dict[str, Any], name: str) -> Decimal:
+    """Return an amount of an account, signed."""
+    return _finite(row.get(name), name, LARGEST_SUM)
+
+
+def _finite(value: object, name: str, most: Decimal) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Malformed(f"{name} is no number")
     found = Decimal(str(value))
-    if not found.is_finite() or abs(found) > HIGHEST_PRICE:  # Python reads NaN and Infinity from JSON
+    if not found.is_finite() or abs(found) > most:  # Python reads NaN and Infinity from JSON
         raise Malformed(f"{name} is no number")
     return found
 

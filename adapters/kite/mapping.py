@@ -27,6 +27,7 @@ from adapters.kite.fields import (
     number,
     price_or_none,
     quantity,
+    rupees,
     text,
     text_or_empty,
     whole,
@@ -100,6 +101,27 @@ def quotes(data: Any, seen_at: datetime) -> Mapping[str, Quote]:
         with suppress(Malformed):
             found[name] = _quote(an_object(row), seen_at)
     return found
+
+
+def margins(data: Any) -> Decimal:
+    """Read `net` of `GET /user/margins/equity`, against which orders are held. Raises `BrokerUnavailable`."""
+    try:
+        return rupees(an_object(data), "net")
+    except Malformed as odd:
+        raise BrokerUnavailable(f"the broker's margins could not be understood: {odd}") from None
+
+
+def order_margins(data: Any, asked: int) -> tuple[Decimal, ...]:
+    """Read the total of each order of `POST /margins/orders`. Raises `BrokerUnavailable`."""
+    try:
+        if not isinstance(data, list) or len(data) != asked:
+            raise Malformed("they are not one for each order")
+        totals = tuple(rupees(an_object(row), "total") for row in data)
+        if any(total < 0 for total in totals):
+            raise Malformed("one is below zero")
+    except Malformed as odd:
+        raise BrokerUnavailable(f"the broker's order margins could not be understood: {odd}") from None
+    return totals
 
 
 def _listing(

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,6 +13,7 @@ from urllib.parse import quote, quote_plus, urlencode
 from kiteconnect import KiteConnect
 from kiteconnect.__version__ import __title__, __version__
 
+from domain.margin import MarginOrder
 from domain.money import decimal_text
 from domain.order import OrderRequest
 
@@ -22,7 +24,7 @@ USER_AGENT = f"{f'{__title__}-python/'.capitalize()}{__version__}"
 
 @dataclass(frozen=True, slots=True)
 class KiteRequest:
-    """One request. `target` is path and query; `form` a body, already encoded.
+    """One request. `target` is path and query; `form` or `json` a body, already encoded.
 
     `picked` names the one field of `data` that the client returns.
     """
@@ -31,6 +33,7 @@ class KiteRequest:
     target: str = field(repr=False)
     form: str | None = field(default=None, repr=False)
     picked: str | None = None
+    json: str | None = field(default=None, repr=False)
 
 
 _PLACE = ROUTES["order.place"].format(variety=KiteConnect.VARIETY_REGULAR)
@@ -81,9 +84,31 @@ def session(api_key: str, api_secret: str, request_token: str) -> KiteRequest:
     return KiteRequest("POST", ROUTES["api.token"], urlencode(form))
 
 
+def order_margins(orders: Sequence[MarginOrder]) -> KiteRequest:
+    """Return `order_margins`; of an order without a price the broker takes its last one."""
+    asked = [_margin_row(order) for order in orders]
+    return KiteRequest("POST", ROUTES["order.margins"], json=json.dumps(asked))
+
+
+def _margin_row(order: MarginOrder) -> dict[str, object]:
+    market = order.price is None
+    return {
+        "exchange": order.exchange,
+        "tradingsymbol": order.symbol,
+        "transaction_type": order.side.value,
+        "variety": KiteConnect.VARIETY_REGULAR,
+        "product": order.product.value,
+        "order_type": KiteConnect.ORDER_TYPE_MARKET if market else KiteConnect.ORDER_TYPE_LIMIT,
+        "quantity": order.quantity,
+        "price": 0 if order.price is None else float(order.price),
+        "trigger_price": 0,
+    }
+
+
 ORDERS = KiteRequest("GET", ROUTES["orders"])
 POSITIONS = KiteRequest("GET", ROUTES["portfolio.positions"])
 HOLDINGS = KiteRequest("GET", ROUTES["portfolio.holdings"])
+MARGINS = KiteRequest("GET", ROUTES["user.margins.segment"].format(segment=KiteConnect.MARGIN_EQUITY))
 PROFILE = KiteRequest("GET", ROUTES["user.profile"])
 INSTRUMENTS = KiteRequest("GET", ROUTES["market.instruments.all"])
 

@@ -39,6 +39,11 @@ async def entries_due(session: AsyncSession, user_id: UUID, due_at: datetime, bu
     Until the unit of work ends, no other START of the user reads them: each counts those before it.
     """
     await session.execute(_ONE_AFTER_THE_OTHER, {"user_id": str(user_id)})
+    return await entries_seen(session, user_id, due_at, but)
+
+
+async def entries_seen(session: AsyncSession, user_id: UUID, due_at: datetime, but: UUID) -> list[datetime]:
+    """Return the same as they are now; STARTs may come between."""
     found = await session.scalars(
         _DUE,
         {

@@ -6,15 +6,13 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
+from services.ports import SymbolPrices
 
-class LastPrices(Protocol):
+
+class LastPrices(SymbolPrices, Protocol):
     """The last prices the listener wrote down. Raises `CacheUnavailable`; what is not known is absent."""
 
     async def last_prices(self, strategy_ids: Iterable[UUID]) -> Mapping[UUID, Decimal]: ...
-
-    async def of_symbol(self, exchange: str, symbol: str) -> Decimal | None:
-        """Return the last price of a symbol that some running strategy watches."""
-        ...
 
 
 Heard = Callable[[UUID | None], None]

@@ -1,5 +1,6 @@
 """`/strategy`: create, copy, read, edit, start, stop, delete, and what happened."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -17,6 +18,7 @@ from api.http.idempotency import Key
 from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented, read_object
+from api.strategies.check_schema import CheckOut, check_out
 from api.strategies.prices import known_prices, market_price
 from api.strategies.schemas import (
     EventOut,
@@ -58,6 +60,24 @@ async def create(
     return await _answer(deps, created, 201, look_at_market=True)
 
 
+@router.post(
+    "/check",
+    openapi_extra=documented(StrategyIn),
+    responses={200: {"model": CheckOut}},
+    dependencies=[limited("POST /strategy/check")],
+)
+async def check(
+    user_id: UserId, deps: DependenciesDep, body: Annotated[dict[str, Any], Depends(read_object)]
+) -> Response:
+    """Say what a START of this strategy would come to; nothing is written.
+
+    The body is that of `/strategy/create`, and what is wrong with it is the same 422. What the broker does
+    not say within five seconds is null, with a warning.
+    """
+    draft, malformed = draft_of(body)
+    return json_response(check_out(await deps.checker.check(user_id, draft, malformed)))
+
+
 @router.get("", responses={200: {"model": StrategyPage}})
 async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cursor = None) -> Response:
     """Your strategies, newest first."""
@@ -82,10 +102,13 @@ async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cur
 async def start(
     user_id: UserId, deps: DependenciesDep, body: Annotated[StartIn, Depends(body_of(StartIn))]
 ) -> Response:
-    """Start the next trading day on which buy_time is still ahead. Idempotent while it runs."""
+    """Start the next trading day on which buy_time is still ahead. Idempotent while it runs.
+
+    Where the broker says in time that funds are missing, `warnings` of this answer says so.
+    """
     bind_contextvars(strategy_id=str(body.strategy_id))
-    started = await deps.starter.start(user_id, body.strategy_id)
-    return await _answer(deps, started, look_at_market=True)
+    stands, told = await deps.starter.start(user_id, body.strategy_id)
+    return await _answer(deps, stands, look_at_market=True, told=told)
 
 
 @router.post(
@@ -166,11 +189,16 @@ async def timeline(
 
 
 async def _answer(
-    deps: Dependencies, stands: StrategyViewRow, status: int = 200, *, look_at_market: bool = False
+    deps: Dependencies,
+    stands: StrategyViewRow,
+    status: int = 200,
+    *,
+    look_at_market: bool = False,
+    told: Sequence[str] = (),
 ) -> Response:
     record = stands.record
     # The request's last line names what it was about, a new strategy and a new run included.
     bind_contextvars(strategy_id=str(record.strategy.strategy_id), run_id=record.run_id)
     last = (await known_prices(deps.prices, [record])).get(record.strategy.strategy_id)
     market = await market_price(deps.prices, record) if look_at_market and last is None else None
-    return json_response(shown(record, stands.account, deps.clock.now(), last, market), status)
+    return json_response(shown(record, stands.account, deps.clock.now(), last, market, told), status)

@@ -1,5 +1,6 @@
 """A strategy as its user sees it: with profit, last price, and what to look out for."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -8,12 +9,13 @@ from adapters.postgres.strategies import StrategyRecord
 from api.strategies.schemas import StrategyOut
 from api.strategies.terms_schema import terms_out
 from domain.broker_login import NO_QUOTES
-from domain.money import PAISA, decimal_text
+from domain.money import PAISA
 from domain.overdue import STANDS_AFTER, Step, next_step, still_due_words
-from domain.session import clock_text, exchange_time
+from domain.session import clock_text
 from domain.standing import Fills, standing
+from domain.start_warnings import login_warnings, moment, price_warnings
 from domain.strategy import Phase, Position, Status
-from domain.trigger import stop_at
+from services.strategies.check import login_of
 
 
 def shown(
@@ -22,8 +24,12 @@ def shown(
     now: datetime,
     last_price: Decimal | None = None,
     market_price: Decimal | None = None,
+    told: Sequence[str] = (),
 ) -> StrategyOut:
-    """Return the answer. `last_price` is the run's own; `market_price` what else is known of the symbol."""
+    """Return the answer. `last_price` is the run's own; `market_price` what else is known of the symbol.
+
+    `told` are warnings of this answer alone.
+    """
     strategy = record.strategy
     price = last_price if last_price is not None else market_price
     fills = Fills(record.entry_price, record.peak, record.tick_size)
@@ -63,8 +69,9 @@ def shown(
             *_overdue_warnings(record, now),
             *_login_warnings(record, account, now),
             *_quote_warnings(record, account),
-            *_stop_warnings(record, price),
+            *_price_warnings(record, price),
             *_obstacles(record),
+            *told,
         ],
         created_at=record.created_at,
         started_at=record.started_at,
@@ -102,23 +109,15 @@ def _account_warnings(record: StrategyRecord) -> list[str]:
     warnings = [record.missing_note] if record.missing_note is not None else []
     if record.unread_since is not None:
         warnings.append(
-            f"The account at Zerodha could not be read since {_moment(record.unread_since)}: shares that are "
+            f"The account at Zerodha could not be read since {moment(record.unread_since)}: shares that are "
             "sold by hand are not noticed, and a stop sells without a look at the account."
         )
     return warnings
 
 
-def _stop_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:
-    stop_loss = record.strategy.stop_loss
+def _price_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:
     undecided = record.status is Status.CREATED or record.phase is Phase.WAITING
-    if not undecided or record.position is not Position.NONE or price is None or stop_loss is None:
-        return []
-    if not stop_at(stop_loss).is_hit(price):
-        return []
-    return [
-        f"The stop_loss {decimal_text(stop_loss)} is not below the last price {decimal_text(price)}: unless "
-        "the price is above it at buy_time, nothing will be bought."
-    ]
+    return price_warnings(record.strategy, price) if undecided and record.position is Position.NONE else []
 
 
 def _overdue_warnings(record: StrategyRecord, now: datetime) -> list[str]:
@@ -136,29 +135,11 @@ def _login_warnings(record: StrategyRecord, account: BrokerAccount | None, now: 
     if record.status is not Status.RUNNING or account is None:
         return []
     buying = record.phase is Phase.WAITING and record.position is Position.NONE
-    what, due = ("buy", record.buy_at) if buying else ("sale", record.sell_at)
-    due = max(due or now, now)
-    if account.alive_at(due):
-        return []
-    if account.alive_at(now) and account.token_expires_at is not None:
-        ends = account.token_expires_at
-        return [
-            f"The login at Zerodha ends at {_moment(ends)}, before the {what}: log in again after that and "
-            f"before {_moment(due)}."
-        ]
-    if buying:
-        return [
-            f"The login at Zerodha has ended: log in again before {_moment(due)}, or nothing will be bought."
-        ]
-    return ["The login at Zerodha has ended: log in again now, the sale waits for it."]
+    due = record.buy_at if buying else record.sell_at
+    return login_warnings(login_of(account), now, max(due or now, now), buying=buying)
 
 
 def _quote_warnings(record: StrategyRecord, account: BrokerAccount | None) -> list[str]:
     buying = record.phase is Phase.WAITING and record.position is Position.NONE
     no_quotes = account is not None and account.has_quotes is False
     return [NO_QUOTES] if no_quotes and record.status is Status.RUNNING and buying else []
-
-
-def _moment(instant: datetime) -> str:
-    here = exchange_time(instant)
-    return f"{clock_text(here.timetz())} on {here.date()} (exchange time)"

@@ -1,10 +1,11 @@
-"""Orders, order book, positions, holdings and quotes of one account."""
+"""Orders, order book, positions, holdings, quotes and margins of one account."""
 
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
 from domain.listing import Listing
+from domain.margin import MarginOrder
 from domain.order import BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.quote import Quote
@@ -60,4 +61,12 @@ class Broker(Protocol):
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         """Return quotes by `NSE:TCS`; absent is what the broker has nothing for, or nothing readable."""
+        ...
+
+    async def margins(self) -> Decimal:
+        """Return the rupees that are free for new orders of shares and derivatives; below 0 is a debt."""
+        ...
+
+    async def order_margins(self, orders: Sequence[MarginOrder]) -> Sequence[Decimal]:
+        """Return the rupees that each order would block if it were placed alone now, before charges."""
         ...

@@ -83,6 +83,7 @@ CALLS: Mapping[str, tuple[Rule, Rule | None]] = {
     "DELETE /broker": (Rule(10, 60), Rule(60, 60)),
     "GET /broker/callback": (Rule(10, 60), Rule(60, 60)),
     "POST /strategy/create": (Rule(120, 60), Rule(600, 60)),
+    "POST /strategy/check": (Rule(60, 60), Rule(600, 60)),
     "POST /strategy/start": (Rule(120, 60), Rule(600, 60)),
     "POST /strategy/stop": (Rule(240, 60), None),
     "POST /strategy/{strategy_id}/copy": (Rule(120, 60), Rule(600, 60)),

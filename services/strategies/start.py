@@ -1,7 +1,9 @@
 """START: plan the day, start the run, and answer with what the run has written down of itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,11 +33,19 @@ from services.errors import Conflict, NotFound
 from services.ports import Runs
 from services.strategies.draft import DraftChecks
 from services.strategies.lookup import find_strategy
+from services.strategies.start_margin import StartMargin
 
 LOOK_EVERY = 0.25
 """Seconds between looks at a run that is waited for."""
 LOOK_SECONDS = 30.0
 """How long a START waits for a look at the account: what is gone there bars no START."""
+
+
+class Started(NamedTuple):
+    """A strategy that was started. `told`: warnings of this answer alone; they may soon be otherwise."""
+
+    stands: StrategyViewRow
+    told: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +56,16 @@ class StrategyStart:
     runs: Runs
     drafts: DraftChecks
     egress: Egress
+    margin: StartMargin
     clock: Clock
     missed_after: timedelta = MISSED_AFTER
     most_running: int = USUAL.running
 
-    async def start(self, user_id: UUID, strategy_id: UUID) -> StrategyViewRow:
+    async def start(self, user_id: UUID, strategy_id: UUID) -> Started:
         """Start a strategy's next trading day; one that runs already is returned as it is."""
         before = await find_strategy(self.store, user_id, strategy_id)
         if before.record.status is Status.RUNNING:
-            return before
+            return Started(before)
         self._refuse_unready(before, user_id)
         if before.record.left_over:
             await self._look_for_left_over(user_id, before.record)
@@ -68,9 +79,11 @@ class StrategyStart:
             await self._refuse_too_many(session, strategy)
             await audit(session, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
         await failpoint("start.received")
-        await self.runs.start(start)
-        await failpoint("start.confirmed")
-        return await find_strategy(self.store, user_id, strategy_id)
+        async with self.margin.asking(strategy, listed, plan) as asking:
+            await self.runs.start(start)
+            await failpoint("start.confirmed")
+            started = await find_strategy(self.store, user_id, strategy_id)
+            return Started(started, await asking.warnings())
 
     async def start_sale(self, user_id: UUID, record: StrategyRecord) -> DayPlan:
         """Start a run that only sells what an earlier one left; returns its plan."""

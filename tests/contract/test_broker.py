@@ -14,6 +14,7 @@ from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.process.clock import SystemClock
 from domain.errors import BrokerRefused, LoginNeeded
+from domain.margin import MarginOrder
 from domain.order import BrokerOrder, OrderRequest, OrderStatus, OrderTerms, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
@@ -187,6 +188,23 @@ async def test_quotes_have_a_price_and_its_limits(subject: Subject) -> None:
     assert dict(await subject.broker.quotes([])) == {}
 
 
+async def test_what_an_order_would_block_and_what_is_free(subject: Subject) -> None:
+    orders = [MarginOrder("NSE", "INFY", product, Side.BUY, 10) for product in (Product.CNC, Product.MIS)]
+    assert list(await subject.broker.order_margins(orders)) == [Decimal(15000), Decimal(3000)]
+    limit = MarginOrder("NSE", "INFY", Product.CNC, Side.BUY, 10, Decimal("1490.5"))
+    assert list(await subject.broker.order_margins([limit])) == [Decimal(14905)]
+    assert await subject.broker.margins() == Decimal(1_000_000)
+    assert list(await subject.broker.orders()) == []
+
+
+async def test_shares_that_were_bought_leave_less_for_the_next_order(subject: Subject) -> None:
+    bought = order()
+    await subject.broker.place(bought, 5, 5)
+    row = await subject.seen(bought, OrderStatus.COMPLETE)
+    assert row.average_price is not None
+    assert await subject.broker.margins() == 1_000_000 - 10 * row.average_price
+
+
 async def test_nothing_is_held_that_was_not_there_before_today(subject: Subject) -> None:
     assert await subject.broker.holdings("NSE", "INFY") == 0
     await subject.place()
@@ -204,7 +222,7 @@ async def test_books_that_cannot_be_read_are_not_empty(subject: Subject) -> None
     await subject.place()
     if isinstance(subject.broker, MemoryBroker):
         subject.broker.login_is_dead = True
-    for read in (subject.broker.orders, subject.broker.positions):
+    for read in (subject.broker.orders, subject.broker.positions, subject.broker.margins):
         with pytest.raises(LoginNeeded):
             await read()
 

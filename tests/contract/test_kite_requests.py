@@ -22,6 +22,7 @@ from adapters.kite.reply import Reply
 from adapters.kite.routes import HOLDINGS, placement
 from adapters.process.clock import SystemClock
 from domain.errors import BrokerUnavailable
+from domain.margin import MarginOrder
 from domain.order import OrderRequest, OrderTerms, Side
 from domain.strategy import Product
 from tests.scripted_server import Script, ScriptedServer, answer, raw, send
@@ -80,6 +81,25 @@ def placing(order: OrderRequest) -> tuple[Ours, Theirs]:
     return (lambda broker, _: broker.place(order, 5)), theirs_of(order)
 
 
+def their_margins(kite: KiteConnect) -> Any:
+    return kite.order_margins(
+        [
+            {
+                "exchange": terms.exchange,
+                "tradingsymbol": terms.symbol,
+                "transaction_type": "BUY",
+                "variety": kite.VARIETY_REGULAR,
+                "product": terms.product.value,
+                "order_type": kite.ORDER_TYPE_MARKET,
+                "quantity": 5,
+                "price": 0,
+                "trigger_price": 0,
+            }
+            for terms in TERMS
+        ]
+    )
+
+
 NAMES = ["NSE:TCS", "NSE:NIFTY 50", "NSE:M&M"]
 CALLS: dict[str, tuple[Ours, Theirs]] = {
     **{f"place {order.terms.symbol}": placing(order) for order in ORDERED},
@@ -96,6 +116,13 @@ CALLS: dict[str, tuple[Ours, Theirs]] = {
     "positions": (lambda broker, _: broker.positions(), lambda kite: kite.positions()),
     "holdings": (lambda broker, _: broker.holdings("NSE", "TCS"), lambda kite: kite.holdings()),
     "quotes": (lambda broker, _: broker.quotes(NAMES), lambda kite: kite.quote(sorted(NAMES))),
+    "margins": (lambda broker, _: broker.margins(), lambda kite: kite.margins(kite.MARGIN_EQUITY)),
+    "order margins": (
+        lambda broker, _: broker.order_margins(
+            [MarginOrder(terms.exchange, terms.symbol, terms.product, Side.BUY, 5) for terms in TERMS]
+        ),
+        their_margins,
+    ),
     "profile": (lambda _, login: login.profile(KEY, TOKEN), lambda kite: kite.profile()),
     "exchange": (
         lambda _, login: login.exchange(KEY, SECRET, "once/only"),

@@ -360,3 +360,32 @@ def test_a_list_that_is_none_fails_the_read(data: Any) -> None:
         rows.orders(data)
     with pytest.raises(BrokerUnavailable):
         rows.positions({"net": data})
+
+
+@pytest.mark.parametrize(
+    ("net", "free"), [(74251.8, "74251.8"), (-1200.05, "-1200.05"), (0, "0"), (10**11, str(10**11))]
+)
+def test_the_margin_that_is_free_is_the_net_of_the_segment(net: float, free: str) -> None:
+    assert rows.margins({"enabled": True, "net": net, "available": {"cash": 5}}) == Decimal(free)
+
+
+@pytest.mark.parametrize(
+    "data", [None, [], {}, {"net": None}, {"net": "5"}, {"net": True}, {"net": float("nan")}]
+)
+def test_margins_that_cannot_be_read_are_unknown_and_not_zero(data: Any) -> None:
+    with pytest.raises(BrokerUnavailable):
+        rows.margins(data)
+
+
+def test_the_margin_of_an_order_is_its_total() -> None:
+    data = [{"total": 15000, "var": 15000}, {"total": 2999.95, "leverage": 5}]
+    assert rows.order_margins(data, 2) == (Decimal(15000), Decimal("2999.95"))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [None, {}, [], [{}], [{"total": None}], [{"total": -1}], [{"total": "5"}], [5], [{"total": 1}] * 2],
+)
+def test_order_margins_that_cannot_be_read_are_unknown_and_not_zero(data: Any) -> None:
+    with pytest.raises(BrokerUnavailable):
+        rows.order_margins(data, 1)

@@ -10,11 +10,13 @@ from uuid import UUID
 
 from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.listing import Listing
+from domain.margin import MarginOrder
 from domain.order import FINAL, BrokerOrder, BrokerPosition, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker, Clock
 from domain.quote import Quote
 from domain.refusal import Refusal
+from domain.strategy import Product
 
 AUTHORISATION = "10 quantity needs authorisation at depository."
 PENDING = "Insufficient stock holding or there are pending sell orders for this stock. Check the orderbook"
@@ -67,6 +69,7 @@ class MemoryBroker:
     unread_orders: frozenset[str | None] = frozenset()
     unread_positions: frozenset[str | None] = frozenset()
     """Symbols of rows that cannot be read; None for a row that says none."""
+    cash: Decimal = Decimal(1_000_000)
 
     async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
         outcome = self._take(order)
@@ -166,6 +169,21 @@ class MemoryBroker:
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         low, high = self.price * Decimal("0.8"), self.price * Decimal("1.2")
         return {name: Quote(self.price, low, high, self.clock.now()) for name in instruments}
+
+    async def margins(self) -> Decimal:
+        self._reach_margins()
+        return self.cash - self.price * (self.filled(Side.BUY) - self.filled(Side.SELL))
+
+    async def order_margins(self, orders: Sequence[MarginOrder]) -> Sequence[Decimal]:
+        self._reach_margins()
+        share = {Product.CNC: Decimal(1), Product.MIS: Decimal("0.2"), Product.NRML: Decimal("0.15")}
+        return [(order.price or self.price) * order.quantity * share[order.product] for order in orders]
+
+    def _reach_margins(self) -> None:
+        if self.login_is_dead:
+            raise LoginNeeded("log in at your broker")
+        if self.reads_fail:
+            raise BrokerUnavailable("the margins did not come")
 
     def sell_by_hand(self, quantity: int) -> None:
         """Sell so many shares of the first order as the user would in the broker's app."""

@@ -22,6 +22,7 @@ from domain.errors import (
 )
 from domain.run import ActivateRun, FinishRun, Release, RunRef, RunView, StartRun, StopRequest
 from domain.strategy import OnStop, Outcome, Phase, Position, Status
+from domain.strategy_check import CheckRequest, CheckResult
 
 
 class SetClock:
@@ -129,6 +130,23 @@ class ScriptedLogins:
 
     async def login(self, user_id: UUID, kind: LoginKind, sealed_token: bytes) -> LoginResult:
         self.asked.append((user_id, kind, sealed_token))
+        if self.away:
+            raise Unavailable("no worker")
+        return self.result
+
+
+@dataclass
+class MemoryChecks:
+    """The worker's part of a check: answers what the test says."""
+
+    result: CheckResult = field(
+        default_factory=lambda: CheckResult(Decimal(3571), Decimal(35710), Decimal(1_000_000))
+    )
+    away: bool = False
+    asked: list[CheckRequest] = field(default_factory=list)
+
+    async def read(self, request: CheckRequest) -> CheckResult:
+        self.asked.append(request)
         if self.away:
             raise Unavailable("no worker")
         return self.result

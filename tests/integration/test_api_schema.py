@@ -34,7 +34,7 @@ CHECKS = (
     "use_after_free",
     "negative_data_rejection",
 )
-WORKING = {"POST /strategy/create": STRATEGY, "POST /broker/connect": KEYS}
+WORKING = {"POST /strategy/create": STRATEGY, "POST /strategy/check": STRATEGY, "POST /broker/connect": KEYS}
 SUCCEEDED = {
     ("POST /auth/register", 201),
     ("POST /auth/logout", 204),
@@ -44,6 +44,7 @@ SUCCEEDED = {
     ("POST /account/kill-switch", 200),
     ("PUT /account/limits", 200),
     ("POST /strategy/create", 201),
+    ("POST /strategy/check", 200),
     ("POST /strategy/start", 200),
     ("POST /strategy/stop", 200),
     ("PATCH /strategy/{strategy_id}", 200),

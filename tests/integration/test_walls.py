@@ -81,6 +81,7 @@ NOTHING_OF_ANYBODY: tuple[Call, ...] = (
     ("DELETE", "/broker"),
     ("GET", "/broker/callback"),
     ("POST", "/strategy/create"),
+    ("POST", "/strategy/check"),
     ("POST", "/account/kill-switch"),
     ("PUT", "/account/limits"),
     ("POST", "/notices/channels"),

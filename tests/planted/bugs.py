@@ -3,6 +3,7 @@
 from tests.planted.account import ACCOUNT_BUGS
 from tests.planted.bug import Bug
 from tests.planted.calendar import CALENDAR_BUGS
+from tests.planted.charges import CHARGE_BUGS
 from tests.planted.days import DAY_BUGS
 from tests.planted.doors import DOOR_BUGS
 from tests.planted.edits import EDIT_BUGS
@@ -49,4 +50,5 @@ BUGS: tuple[Bug, ...] = (
     *STANDING_BUGS,
     *TRIGGER_BUGS,
     *WORD_BUGS,
+    *CHARGE_BUGS,
 )

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.listing import Listing
+from domain.margin import MarginOrder
 from domain.order import FINAL, BrokerOrder, BrokerPosition, Leg, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
@@ -378,6 +379,12 @@ class Account:
     async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
         await self._pass("read.holdings")
         return dict.fromkeys(shares, 0)
+
+    async def margins(self) -> Decimal:
+        raise BrokerUnavailable("no order of a day asks for margins")
+
+    async def order_margins(self, orders: Sequence[MarginOrder]) -> Sequence[Decimal]:
+        raise BrokerUnavailable("no order of a day asks for margins")
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         action = await self._pass("read.quotes")

@@ -11,6 +11,7 @@ from api.http.examples import ANSWERS, REQUESTS
 
 JSON = "application/json"
 FEATURES = ("auth", "broker", "strategies", "orders", "notifications", "account", "market")
+SCHEMAS = (*(f"{feature}.schemas" for feature in FEATURES), "strategies.check_schema")
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +23,8 @@ def document() -> dict[str, Any]:
 
 
 def model(name: str) -> Any:
-    for feature in FEATURES:
-        found = getattr(import_module(f"api.{feature}.schemas"), name, None)
+    for schemas in SCHEMAS:
+        found = getattr(import_module(f"api.{schemas}"), name, None)
         if found is not None:
             return found
     raise LookupError(name)

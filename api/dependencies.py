@@ -160,7 +160,7 @@ class Dependencies:
 
     @property
     def _drafts(self) -> DraftChecks:
-        return DraftChecks(self.instruments, self.calendar)
+        return DraftChecks(self.instruments, self.calendar, self.prices)
 
 
 async def dependencies_of(request: Request) -> Dependencies:

@@ -25,6 +25,7 @@ from domain.money import tick_below
 from domain.order import Attempt, BrokerOrder, Limit
 from domain.terms import Distance, Entry, EntryKind
 
+NO_LIMIT = "no limit on the symbol's tick is above zero at this price"
 MOVES = 20
 """Changes of one order's price at the most; the broker takes 25 (Kite: "Maximum allowed order modifications
 exceeded"), whoever asks for them."""

@@ -44,10 +44,11 @@ AT_THE_MARKET = Buying()
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """How many shares, and the numbers it was computed by."""
+    """How many shares, and the numbers it was computed by; `too_little`: the money is less than one lot's."""
 
     shares: int
     words: str
+    too_little: bool = False
 
 
 def sized(size: Size, stop_loss: Decimal | None, how: Buying, worst: Decimal) -> Sized:
@@ -68,7 +69,9 @@ def sized(size: Size, stop_loss: Decimal | None, how: Buying, worst: Decimal) ->
     if size.by is SizeBy.RISK:
         what += f" and loses {price_text(each)} down to its stop"
     lots = "" if how.lot == 1 else f" in lots of {how.lot}"
-    return Sized(whole, f"{kind} of {rupees} buys {whole}{lots}: {what}")
+    if not whole:
+        what += f"; one {'share' if how.lot == 1 else 'lot'} takes {price_text(each * how.lot)}"
+    return Sized(whole, f"{kind} of {rupees} buys {whole}{lots}: {what}", not whole)
 
 
 def worst_price(limit: Limit | None, last: Decimal, *, is_option: bool, tick: Decimal | None) -> Decimal:

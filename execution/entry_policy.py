@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from domain.entry_price import first_limit, may_move, next_price, rests_until
+from domain.entry_price import NO_LIMIT, first_limit, may_move, next_price, rests_until
 from domain.entry_size import is_option, sized, worst_price
 from domain.failpoint import failpoint
 from domain.leg import entry_is_absent
@@ -21,8 +21,6 @@ from execution.execution_rules import ExecutionRules
 from execution.order_intent import EntryRefused, OrderIntent
 from execution.policy import Permit
 from execution.price_chase import last_price, modify
-
-NO_PRICE = "no limit on the symbol's tick is above zero at this price: nothing was bought"
 
 
 class EntryPolicy:
@@ -108,7 +106,7 @@ class EntryPolicy:
             return None
         limit = first_limit(self._order.how.entry, last, self._order.how.tick)
         if limit is None:
-            raise EntryRefused(Entered(0, outcome=Outcome.SKIPPED, detail=NO_PRICE))
+            raise EntryRefused(Entered(0, outcome=Outcome.SKIPPED, detail=f"nothing was bought: {NO_LIMIT}"))
         ceiling = min((limit.ceiling, *(one.limit.ceiling for one in attempts if one.limit is not None)))
         return Limit(min(limit.price, ceiling), ceiling)
 

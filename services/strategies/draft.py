@@ -7,7 +7,14 @@ from datetime import datetime, time
 from decimal import Decimal
 from uuid import UUID
 
-from domain.errors import CalendarUnknown, InstrumentUnreadable, InvalidStrategy, Unavailable
+from domain.entry_order import entry_order
+from domain.errors import (
+    CacheUnavailable,
+    CalendarUnknown,
+    InstrumentUnreadable,
+    InvalidStrategy,
+    Unavailable,
+)
 from domain.instrument import Instrument, Segment
 from domain.money import decimal_text, on_tick
 from domain.ports import Instruments
@@ -15,6 +22,7 @@ from domain.session import TradingCalendar, check_times, clock_text, plan_day
 from domain.strategy import OnStop, Product, Strategy
 from domain.terms import PLAIN, Terms
 from services.errors import FieldError, Invalid
+from services.ports import SymbolPrices
 from services.strategies.terms_checks import wrong_reentry, wrong_terms
 
 SUGGESTIONS = 3
@@ -48,6 +56,8 @@ class DraftChecks:
 
     instruments: Instruments
     calendar: TradingCalendar
+    prices: SymbolPrices | None = None
+    """Last prices by symbol, where they are at hand: by them a size below one lot is refused at once."""
 
     async def check(self, draft: StrategyDraft, malformed: Sequence[FieldError], now: datetime) -> None:
         """Raise `Invalid` with everything that is wrong with it, the malformed fields included."""
@@ -61,9 +71,32 @@ class DraftChecks:
         errors += _against(instrument, draft) if instrument else []
         errors += wrong_terms(draft.stop_loss, draft.terms, instrument.tick_size if instrument else None)
         errors += wrong_reentry(draft.stop_loss, draft.terms, draft.buy_time)
+        if instrument is not None and not errors:
+            errors += await self._below_one_lot(instrument, draft)
         errors += _times(self.calendar, instrument, draft, now)
         if errors:
             raise Invalid(errors)
+
+    async def _below_one_lot(self, instrument: Instrument, draft: StrategyDraft) -> list[FieldError]:
+        """Name a size that buys nothing at the price known now. One that is not known is for buy_time."""
+        size = draft.terms.size
+        if size is None:
+            return []
+        strategy = strategy_of(UUID(int=0), UUID(int=0), draft)
+        order = entry_order(
+            strategy, await self._price(instrument), instrument.tick_size, instrument.lot_size
+        )
+        if not order.too_little:
+            return []
+        return [FieldError(size.by.value, "below_one_lot", f"buys nothing: {order.problem}")]
+
+    async def _price(self, instrument: Instrument) -> Decimal | None:
+        if self.prices is None:
+            return None
+        try:
+            return await self.prices.of_symbol(instrument.exchange, instrument.symbol)
+        except CacheUnavailable:
+            return None
 
     async def listed_to_buy(self, strategy: Strategy) -> Instrument:
         """Return its symbol as it trades today, once the strategy still fits it: lots and series change.

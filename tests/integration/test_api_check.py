@@ -312,3 +312,33 @@ async def test_a_start_just_before_its_buy_leaves_the_account_alone(world: World
     world.clock.at = datetime(2026, 11, 23, 3, 59, 30, tzinfo=UTC)
     assert (await customer.running())["status"] == "running"
     assert world.checks.asked == []
+
+
+@pytest.mark.parametrize(
+    ("size", "shares"),
+    [
+        ({"amount": 50000}, 13),  # a share may cost up to 3589.30, the last price and its band of 0.5 %
+        ({"risk": 1000}, 11),  # and loses 89.25 down to the stop at 3500.05
+    ],
+)
+async def test_a_size_in_rupees_is_checked_as_the_shares_it_buys(
+    customer: Customer, size: dict[str, int], shares: int
+) -> None:
+    found = await checked(customer, quantity=None, **size)
+    assert (found["quantity"], found["amount"]) == (shares, PRICE * shares)
+
+
+async def test_a_limit_is_checked_at_its_price(customer: Customer) -> None:
+    found = await checked(customer, quantity=None, amount=50000, entry={"type": "limit", "price": 3550})
+    assert found["quantity"] == 14
+
+
+async def test_too_little_money_for_one_share_is_refused_with_what_would_be_enough(
+    world: World, customer: Customer
+) -> None:
+    limit = {"type": "limit", "price": 3550}
+    for path in ("/strategy/check", "/strategy/create"):
+        answer = await customer.post(path, STRATEGY | {"quantity": None, "amount": 3549, "entry": limit})
+        (wrong,) = json_of(answer)["errors"]
+        assert (wrong["field"], wrong["code"]) == ("amount", "below_one_lot")
+        assert "takes 3550.00" in wrong["message"]

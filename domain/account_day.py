@@ -25,7 +25,7 @@ from uuid import UUID
 
 from domain.account_charges import charges_of_rounds
 from domain.charges import NOTHING
-from domain.limits import Limits, OnBreach
+from domain.limits import Limits, OnBreach, ToSell
 from domain.order import Side
 from domain.quote import FRESH
 from domain.strategy import Product
@@ -96,6 +96,16 @@ class Breach:
     def sells(self) -> bool:
         """Tell whether what is held is sold for it. A count of trades bars the next entry, no more."""
         return self.on_breach is OnBreach.EXIT and self.limit is not LimitName.TRADES_A_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenBreach:
+    """A breach as it stands in the store. `runs` are those of its day that were started before it."""
+
+    user_id: UUID
+    day: date
+    breach: Breach
+    runs: tuple[ToSell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

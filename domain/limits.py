@@ -98,7 +98,7 @@ class Bar(StrEnum):
     ORDERS_A_DAY = "orders_a_day"
 
 
-MAY_PASS = frozenset({Bar.LOSS_UNKNOWN})
+MAY_PASS = frozenset({Bar.LOSS_UNKNOWN, Bar.UNJUDGED})
 """What may be known in a moment: an entry waits for it as long as it may still be sent."""
 
 

@@ -4,35 +4,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Protocol
 
 from domain.charge_schedule import TradeKind, schedule_on
 from domain.charges import NOTHING, ExecutedOrder, trade_kind
 from domain.day_charges import charges_of_day
-from domain.order import Side
-from domain.strategy import Product
+from domain.day_round import DayRound
 
 
-class ChargedRound(Protocol):
-    """What a round's charges depend on; `trades`: side, quantity and price of each order."""
-
-    @property
-    def account(self) -> str: ...
-
-    @property
-    def exchange(self) -> str: ...
-
-    @property
-    def symbol(self) -> str: ...
-
-    @property
-    def product(self) -> Product: ...
-
-    @property
-    def trades(self) -> Sequence[tuple[Side, int, Decimal]]: ...
-
-
-def charges_of_rounds(rounds: Sequence[ChargedRound], day: date) -> Decimal | None:
+def charges_of_rounds(rounds: Sequence[DayRound], day: date) -> Decimal | None:
     """Return the charges of all rounds in rupees; None where what one of them trades has no known rates.
 
     STT is rounded and the depository paid by account, symbol and day, so rounds of one symbol go together.
@@ -50,5 +29,5 @@ def charges_of_rounds(rounds: Sequence[ChargedRound], day: date) -> Decimal | No
     return sum((charges.total for of_day in days for charges in of_day), NOTHING)
 
 
-def _executed(one: ChargedRound, kind: TradeKind) -> tuple[ExecutedOrder, ...]:
+def _executed(one: DayRound, kind: TradeKind) -> tuple[ExecutedOrder, ...]:
     return tuple(ExecutedOrder(kind, one.exchange, side, count, price) for side, count, price in one.trades)

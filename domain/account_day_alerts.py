@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from uuid import UUID
 
-from domain.account_day import DayRound, LimitName, WrittenBreach
+from domain.account_day import LimitName, WrittenBreach
+from domain.day_round import DayRound
 from domain.limits import OnBreach
 from domain.money import price_text
 from domain.quote import FRESH
 from domain.run import Alarm
 
-MOST_NAMED = 10
+MOST_SYMBOLS = 10
 """Symbols that one alert names."""
 
 
@@ -42,15 +43,15 @@ def breach_alarm(written: WrittenBreach) -> Alarm:
 def gap_alarm(user_id: UUID, missing: Sequence[DayRound]) -> Alarm:
     """Return the alert for held shares whose price is missing; `missing` has at least one."""
     names = sorted({f"{one.exchange}:{one.symbol}" for one in missing})
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    more = f" and {len(names) - MOST_SYMBOLS} more" if len(names) > MOST_SYMBOLS else ""
     return Alarm(
         "limits_unpriced",
         f"No price of the last {FRESH.total_seconds():.0f} s is known of "
-        f"{', '.join(names[:MOST_NAMED])}{more}, which the account holds, so whether its limit for a day's "
+        f"{', '.join(names[:MOST_SYMBOLS])}{more}, which the account holds, so whether its limit for a day's "
         "loss or profit is reached is not known. Nothing is bought until the price is back, and nothing is "
         "sold for that. Stops are watched on their own. See that a listener runs and its feed is connected.",
         user_id,
-        data={"strategies": " ".join(str(one.strategy_id) for one in missing[:MOST_NAMED])},
+        data={"strategies": " ".join(str(one.strategy_id) for one in missing[:MOST_SYMBOLS])},
     )
 
 

@@ -1,6 +1,6 @@
 """Reads the days of accounts that have a limit on them, and writes their breaches, once.
 
-A breach is written by whoever sees it first: the worker that looks each second, or the claim of an entry.
+A breach is written by the worker that looks each second or by the claim of an entry, as one sees it first.
 All ages are by Postgres' clock.
 """
 
@@ -20,15 +20,15 @@ from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.account_day import (
     AccountDay,
     Breach,
-    DayFill,
-    DayRound,
     DayVerdict,
     LimitName,
     WrittenBreach,
     judge,
 )
 from domain.audit import Action, AuditLine, Role
+from domain.day_round import DayFill, DayRound
 from domain.limits import Limits, OnBreach, ToSell
+from domain.money import decimal_text
 from domain.order import Leg, Side
 from domain.session import at
 from domain.strategy import Position, Product
@@ -223,11 +223,10 @@ class PostgresAccountDays:
 
 
 def _line(user_id: UUID, day: date, breach: Breach) -> AuditLine:
-    come = "" if breach.net is None else f"{breach.net}, "
-    what = f"{breach.limit} {breach.value}"
-    return AuditLine(
-        user_id, Action.LIMIT_REACHED, Role.WORKER, "worker", what, f"{day}: {come}{breach.on_breach}"
-    )
+    come = "" if breach.net is None else f"{decimal_text(breach.net)}, "
+    what = f"{breach.limit} {decimal_text(breach.value)}"
+    reason = f"{day}: {come}{breach.on_breach}"
+    return AuditLine(user_id, Action.LIMIT_REACHED, Role.WORKER, "worker", what, reason)
 
 
 def _written(rows: Sequence[Row[Any]]) -> WrittenBreach:
@@ -272,7 +271,7 @@ def _round(row: Row[Any], fills: tuple[DayFill, ...]) -> DayRound:
         row.account,
         fills,
         held=max(held, 0),
-        gone=row.gone or 0,
+        gone=row.gone,
         price=row.price,
         price_age=_age(row.price_age),
         in_session=bool(row.in_session),

@@ -91,6 +91,14 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = '' AS $$
     DELETE FROM public.held_prices WHERE seen_at < clock_timestamp() - interval '1 hour'
 $$
 """
+WALLS = (
+    "ALTER TABLE breaches ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE breaches FORCE ROW LEVEL SECURITY",
+    "CREATE POLICY owner ON breaches TO CURRENT_USER USING (true) WITH CHECK (true)",
+    "ALTER TABLE price_gaps ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE price_gaps FORCE ROW LEVEL SECURITY",
+    "CREATE POLICY owner ON price_gaps TO CURRENT_USER USING (true) WITH CHECK (true)",
+)
 WHOLE = ("daily_profit", "trades_a_day")
 
 
@@ -157,10 +165,8 @@ def create_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_price_gaps")),
     )
-    for table in ("breaches", "price_gaps"):
-        op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")
-        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")
-        op.execute(f"CREATE POLICY owner ON {table} TO CURRENT_USER USING (true) WITH CHECK (true)")
+    for statement in WALLS:
+        op.execute(statement)
     op.create_table(
         "held_prices",
         sa.Column("strategy_id", sa.Uuid(), nullable=False),

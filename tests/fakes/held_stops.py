@@ -43,7 +43,9 @@ class MemoryHeldStops:
         self._answer()
         for strategy_id in prices.keys() & self.wanted & self.held.keys():
             said = prices[strategy_id]
-            self.prices[strategy_id] = said.price, self._clock.now() - said.age
+            known, seen_at = self.prices.get(strategy_id), self._clock.now() - said.age
+            if known is None or known[1] <= seen_at:
+                self.prices[strategy_id] = said.price, seen_at
 
     async def unwatched(self, longer_than: timedelta) -> Sequence[HeldStop]:
         self._answer()

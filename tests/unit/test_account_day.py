@@ -14,14 +14,13 @@ from domain.account_day import (
     AccountDay,
     Breach,
     DayEvent,
-    DayFill,
-    DayRound,
     DayState,
     LimitName,
     come_to,
     judge,
     next_state,
 )
+from domain.day_round import DayFill, DayRound
 from domain.limits import Limits, OnBreach
 from domain.order import Side
 from domain.strategy import Product

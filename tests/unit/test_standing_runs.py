@@ -150,7 +150,7 @@ async def test_it_is_told_once_by_all_workers(floor: Floor) -> None:
             Step.STOP,
             10,
             False,
-            "10 TCS were to be sold by STOP, a kill switch or a limit of the day at 15:15",
+            "10 TCS were to be sold by STOP, a kill switch or a limit",
         ),
         (Step.STOP, 0, False, "TCS was to be stopped at 15:15"),
         (Step.END, 0, False, "All TCS is sold since 15:15"),

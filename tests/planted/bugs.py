@@ -1,6 +1,7 @@
 """All the planted bugs."""
 
 from tests.planted.account import ACCOUNT_BUGS
+from tests.planted.account_limits import ACCOUNT_LIMIT_BUGS
 from tests.planted.bug import Bug
 from tests.planted.calendar import CALENDAR_BUGS
 from tests.planted.days import DAY_BUGS
@@ -45,4 +46,5 @@ BUGS: tuple[Bug, ...] = (
     *STANDING_BUGS,
     *TRIGGER_BUGS,
     *WORD_BUGS,
+    *ACCOUNT_LIMIT_BUGS,
 )

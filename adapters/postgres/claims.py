@@ -1,7 +1,7 @@
 """Claims the right to send an order, once, by Postgres' clock. Concurrent claims share one statement."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -166,8 +166,7 @@ SELECT allowed.order_id, allowed.now, claimed.order_id IS NOT NULL AS won,
     allowed.latest IS NOT NULL AND allowed.now > allowed.latest AS too_late,
     NOT allowed.in_budget AS over_budget, allowed.turn_at, allowed.started_before, allowed.due_together,
     CASE WHEN traded.too_many THEN 'trades_a_day' ELSE gated.why END AS bar,
-    gated.order_quantity, gated.order_value, gated.daily_loss, gated.daily_profit, gated.trades_a_day,
-    allowed.user_id, allowed.trading_day
+    gated.order_quantity, gated.order_value, gated.daily_loss, gated.daily_profit, gated.trades_a_day
 FROM allowed LEFT JOIN claimed USING (order_id) LEFT JOIN gated USING (order_id)
 LEFT JOIN traded USING (order_id)
 """
@@ -230,8 +229,15 @@ class Claim:
     latest: datetime | None
     price: Decimal | None = None
     """The last one known: what an entry's value is judged by."""
+    day_known: bool | None = None
+    """Whether it is known what the account's day has come to; None: it was not judged for this claim."""
 
 
+class _Unjudged(NotClaimed):
+    """The account's day is to be judged first."""
+
+
+AccountDayKey = tuple[UUID, date]
 _Answer = Claimed | NotClaimed | Exception | Later
 
 
@@ -242,14 +248,26 @@ class Claims:
         self._store = store
         self._days = AccountDayReader(store)
         self._together: Batcher[Claim, Claimed | NotClaimed] = Batcher(self._take)
+        # On lanes of their own: no exit waits while the day of an account is judged.
+        self._known: Batcher[AccountDayKey, bool] = Batcher(self._known_days)
+        self._judged: Batcher[Claim, Claimed | NotClaimed] = Batcher(self._take)
 
     async def take(self, claim: Claim) -> Claimed | NotClaimed:
-        """Return whether this caller now has the right to send."""
-        return await self._together.add(claim)
+        """Return whether this caller now has the right to send.
+
+        Where a day's money decides that, the day is judged first and the right is asked for again.
+        """
+        answer = await self._together.add(claim)
+        if not isinstance(answer, _Unjudged):
+            return answer
+        key = claim.attempt.key
+        known = await self._known.add((key.user_id, key.trading_day))
+        return await self._judged.add(replace(claim, day_known=known))
 
     async def _take(self, claims: Sequence[Claim], wait: bool) -> list[_Answer]:
         first = {claim.attempt.order_id: claim for claim in reversed(claims)}
-        judged = await self._judge(list(first.values()), wait)
+        async with self._store.statement() as connection:
+            judged = await _judge(connection, list(first.values()), wait)
         answers: list[_Answer | None] = [
             _answer(claim, judged.get(claim.attempt.order_id))
             if first[claim.attempt.order_id] is claim
@@ -262,28 +280,17 @@ class Claims:
         told = iter(await self._told(lost, wait))
         return [next(told) if answer is None else answer for answer in answers]
 
-    async def _judge(self, claims: Sequence[Claim], wait: bool) -> dict[UUID, Row[Any]]:
-        """Claim; where a day's money decides, judge it first and claim again."""
-        async with self._store.statement() as connection:
-            judged = await _judge(connection, claims, wait, {})
-        unjudged = {order_id: row for order_id, row in judged.items() if row.bar == Bar.UNJUDGED}
-        if not unjudged:
-            return judged
-        days = await self._known_days(unjudged.values())
-        again = [claim for claim in claims if claim.attempt.order_id in unjudged]
-        async with self._store.statement() as connection:
-            return judged | await _judge(connection, again, wait, days)
-
-    async def _known_days(self, rows: Iterable[Row[Any]]) -> dict[tuple[UUID, date], bool]:
+    async def _known_days(self, days: Sequence[AccountDayKey], _: bool) -> list[bool]:
         """Judge these days; tell of each whether it is known what it has come to."""
         users: defaultdict[date, set[UUID]] = defaultdict(set)
-        for row in rows:
-            users[row.trading_day].add(row.user_id)
-        known: dict[tuple[UUID, date], bool] = {}
-        for day, whose in users.items():
-            verdicts = await self._days.judge(day, whose)
-            known |= {(one, day): verdict.judged.net is not None for one, verdict in verdicts.items()}
-        return known
+        for user_id, day in days:
+            users[day].add(user_id)
+        verdicts = {day: await self._days.judge(day, whose) for day, whose in users.items()}
+        # A user who has no limit on the day any more has nothing that could be unknown.
+        return [
+            user_id not in verdicts[day] or verdicts[day][user_id].judged.net is not None
+            for user_id, day in days
+        ]
 
     async def _told(self, lost: Sequence[Claim], wait: bool) -> list[_Answer]:
         """Read the state of intents claimed by another caller; the winners' answers do not depend on it."""
@@ -301,9 +308,12 @@ class Claims:
         return rows, found[-1][1] if found else datetime.min.replace(tzinfo=UTC)
 
 
-async def _judge(
-    connection: AsyncConnection, claims: Sequence[Claim], wait: bool, days: Mapping[tuple[UUID, date], bool]
-) -> dict[UUID, Row[Any]]:
+async def _judge(connection: AsyncConnection, claims: Sequence[Claim], wait: bool) -> dict[UUID, Row[Any]]:
+    days = {
+        (claim.attempt.key.user_id, claim.attempt.key.trading_day): claim.day_known
+        for claim in claims
+        if claim.day_known is not None
+    }
     result = await connection.execute(
         _CLAIM_WAITING if wait else _CLAIM_FREE,
         {
@@ -333,7 +343,8 @@ def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
         return None
     if not judged.won and judged.bar is not None and not judged.too_late:
         bar = Bar(judged.bar)
-        return NotClaimed(
+        kind = _Unjudged if bar is Bar.UNJUDGED else NotClaimed
+        return kind(
             claim.attempt,
             judged.now,
             barred=_why(judged),

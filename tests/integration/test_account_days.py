@@ -20,6 +20,7 @@ from adapters.postgres.limits import UserLimits, to_sell
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from domain.account_day import LimitName
+from domain.errors import StoreUnavailable
 from domain.held_stop import HeldPrice
 from domain.limits import KillExits, Limits, OnBreach
 from domain.order import Leg, Reason
@@ -206,6 +207,31 @@ async def test_limits_of_one_account_are_not_anothers(store: Store, as_listener:
     await account.priced("3300")
     barred(await account.may_buy())
     assert isinstance(await other.may_buy(), Claimed)
+
+
+class Broken:
+    """Judges no day: the store has gone, or there is a fault."""
+
+    async def judge(self, day: date, users: object) -> dict[UUID, object]:
+        raise StoreUnavailable("Postgres did not answer")
+
+
+async def test_day_that_cannot_be_judged_holds_up_no_exit(
+    store: Store, as_listener: PostgresHeldStops
+) -> None:
+    account = await Account.made(store, as_listener, daily_loss=Decimal(1000))
+    await account.holds("3500")
+    log = PostgresOrderLog(store)
+    log._claims._days = Broken()  # type: ignore[assignment]
+    entry = await log.plan(account.asks.key(), replace(TERMS, symbol="INFY"), 1, just_now())
+    sale = await log.plan(account.trades.key(Leg.EXIT), TERMS, 1, just_now())
+    bought, sold = await asyncio.gather(
+        log.claim(entry, 10, Reason.BUY, just_now(), None),
+        log.claim(sale, 10, Reason.STOPLOSS, just_now(), None),
+        return_exceptions=True,
+    )
+    assert isinstance(sold, Claimed)
+    assert isinstance(bought, StoreUnavailable)
 
 
 # --- trades a day ----------------------------------------------------------------------------------------

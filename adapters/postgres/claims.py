@@ -128,9 +128,10 @@ WITH asked AS (
     SELECT allowed.order_id, allowed.user_id, allowed.trading_day, allowed.strategy_id, allowed.round,
         allowed.due_at, gated.trades_a_day
     FROM allowed LEFT JOIN gated USING (order_id)
-    WHERE (allowed.latest IS NULL OR allowed.now <= allowed.latest)
-        AND allowed.now >= allowed.due_at - CAST(:earliest AS interval)
-        AND allowed.in_budget AND gated.why IS NULL
+    WHERE gated.why IS NULL
+      AND (allowed.latest IS NULL OR allowed.now <= allowed.latest)
+      AND allowed.now >= allowed.due_at - CAST(:earliest AS interval)
+      AND allowed.in_budget
 ), counted AS MATERIALIZED (
     SELECT accounts.user_id, accounts.trading_day, rounds.strategy_id, rounds.round
     FROM (

@@ -38,6 +38,9 @@ LONGEST_AGE = timedelta(days=1)
 LEAD_LASTS = timedelta(seconds=4)
 """A worker that has not looked for so long has lost the lead: another one judges within five seconds."""
 TOLD_TOGETHER = 100
+SETTLED_AFTER = timedelta(minutes=5)
+"""So long after its last change an account that holds nothing is not looked at: its day does not change.
+Its next entry has it judged in any case."""
 
 # The rounds of a day are those that traded on it, those of earlier days that a running strategy still holds
 # (a day that was slept through), and those of earlier days that were sold on it.
@@ -50,7 +53,12 @@ WITH judged AS MATERIALIZED (
         EXISTS (SELECT FROM price_gaps AS g WHERE g.user_id = limits.user_id) AS gap
     FROM limits
     WHERE (limits.daily_loss IS NOT NULL OR limits.daily_profit IS NOT NULL)
-        AND (CAST(:users AS uuid[]) IS NULL OR limits.user_id = ANY (CAST(:users AS uuid[])))
+        AND CASE WHEN CAST(:users AS uuid[]) IS NOT NULL THEN limits.user_id = ANY (CAST(:users AS uuid[]))
+            ELSE EXISTS (SELECT FROM price_gaps AS g WHERE g.user_id = limits.user_id)
+                OR EXISTS (SELECT FROM strategies AS s WHERE s.user_id = limits.user_id
+                    AND (s.status = 'running' AND s.position = 'bought'
+                        OR s.updated_at > now() - CAST(:settled AS interval)))
+            END
 ), rounds AS MATERIALIZED (
     SELECT o.user_id, o.strategy_id, o.trading_day, o.round FROM judged JOIN orders AS o USING (user_id)
     WHERE o.trading_day = :day AND (o.filled_quantity > 0 OR (o.leg = 'exit' AND o.status = 'sent'))
@@ -124,12 +132,16 @@ class AccountDayReader:
         self._store = store
 
     async def days(self, day: date, users: Collection[UUID] | None = None) -> Sequence[AccountDay]:
-        """Return the days of the accounts that have a limit on them; of `users`, or of all."""
+        """Return the days of the accounts that have a limit on them.
+
+        Of `users`; or of all that hold something, changed lately, or lack a price.
+        """
         words = {
             "day": day,
             "begins": at(day, time.min),
             "ends": at(day + timedelta(days=1), time.min),
             "users": list(users) if users is not None else None,
+            "settled": SETTLED_AFTER,
         }
         async with self._store.statement() as connection:
             rows = (await connection.execute(_DAYS, words)).all()
@@ -176,7 +188,7 @@ class PostgresAccountDays:
         return taken is not None
 
     async def days(self, day: date) -> Sequence[AccountDay]:
-        """Return the days of all accounts that have a limit on what a day comes to."""
+        """Return the days to be judged: a limit is on them, and they hold something or changed lately."""
         return await self._reader.days(day)
 
     async def breach(self, user_id: UUID, day: date, breach: Breach) -> datetime | None:

@@ -142,8 +142,8 @@ WITH asked AS (
     SELECT fresh.order_id, fresh.user_id, fresh.trading_day, fresh.trades_a_day,
         (SELECT count(*) FROM counted WHERE (counted.user_id, counted.trading_day)
             = (fresh.user_id, fresh.trading_day))
-        + row_number() OVER (PARTITION BY fresh.user_id, fresh.trading_day
-            ORDER BY fresh.due_at, fresh.order_id) > fresh.trades_a_day AS too_many
+        + dense_rank() OVER (PARTITION BY fresh.user_id, fresh.trading_day
+            ORDER BY fresh.due_at, fresh.strategy_id, fresh.round) > fresh.trades_a_day AS too_many
     FROM may AS fresh
     WHERE fresh.trades_a_day IS NOT NULL AND NOT EXISTS (
         SELECT FROM counted WHERE (counted.user_id, counted.strategy_id, counted.trading_day, counted.round)

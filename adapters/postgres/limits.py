@@ -1,7 +1,7 @@
 """Stores limits and kill switches, which every claim checks (`adapters.postgres.claims`)."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.limit_tables import BreachRow
 from adapters.postgres.tables import LimitsRow, OperatorSwitch, StrategyRow, SystemSwitch
 from adapters.postgres.user_tables import User
-from domain.account_day import Breach, LimitName
+from domain.account_day import Breach, LimitName, WrittenBreach
 from domain.limits import KillExits, Limits, OnBreach, Switch, Switches, ToSell
 from domain.strategy import Position, Status
 
@@ -53,19 +53,20 @@ class UserLimits:
             OnBreach(row.on_breach),
         )
 
-    async def breach(self, day: date) -> Breach | None:
-        """Return the breach of a day: that of its loss or profit first, the oldest of them."""
+    async def last_breach(self) -> WrittenBreach | None:
+        """Return the breach of the newest day that has one: of loss or profit first, the oldest of them."""
         counted = BreachRow.limit_name == LimitName.TRADES_A_DAY.value
         query = (
             select(BreachRow)
-            .where(BreachRow.user_id == self._user_id, BreachRow.trading_day == day)
-            .order_by(counted, BreachRow.at)
+            .where(BreachRow.user_id == self._user_id)
+            .order_by(BreachRow.trading_day.desc(), counted, BreachRow.at)
             .limit(1)
         )
         row = (await self._session.execute(query)).scalar_one_or_none()
         if row is None:
             return None
-        return Breach(LimitName(row.limit_name), row.value, row.net, OnBreach(row.on_breach), row.at)
+        breach = Breach(LimitName(row.limit_name), row.value, row.net, OnBreach(row.on_breach), row.at)
+        return WrittenBreach(row.user_id, row.trading_day, breach)
 
     async def set_limits(self, limits: Limits) -> None:
         """Replace all limits."""

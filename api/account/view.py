@@ -6,7 +6,7 @@ from uuid import UUID
 from adapters.postgres.limits import UserLimits
 from api.account.schemas import AccountOut, BreachOut, LimitsOut, SwitchOut
 from api.dependencies import Dependencies
-from domain.account_day import Breach
+from domain.account_day import WrittenBreach
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
 from domain.limits import Limits
@@ -22,7 +22,7 @@ async def shown(deps: Dependencies, user_id: UUID, sales: SaleCounts = _NONE) ->
     today = exchange_time(deps.clock.now()).date()
     async with deps.store.read(user_id) as session:
         mine = UserLimits(session, user_id)
-        switches, limits, breach = await mine.switches(), await mine.limits(), await mine.breach(today)
+        switches, limits, breach = await mine.switches(), await mine.limits(), await mine.last_breach()
     return AccountOut(
         kill_switch=SwitchOut.model_validate(switches.own, from_attributes=True),
         operator=SwitchOut.model_validate(switches.operators, from_attributes=True),
@@ -47,20 +47,25 @@ def _limits(limits: Limits) -> LimitsOut:
     )
 
 
-def _breach(breach: Breach, today: date, calendar: TradingCalendar) -> BreachOut:
-    assert breach.at is not None  # noqa: S101 - one that was read has its instant
+def _breach(written: WrittenBreach, today: date, calendar: TradingCalendar) -> BreachOut | None:
+    """Return a breach until its next trading day, weekends and holidays included."""
+    until = _next_day(written.day, calendar)
+    over = today > written.day if until is None else today >= until
+    breach = written.breach
+    if over or breach.at is None:
+        return None
     return BreachOut(
         limit=breach.limit.value,
         value=breach.value,
         net=None if breach.net is None else breach.net.quantize(PAISA),
         on_breach=breach.on_breach.value,
         since=breach.at,
-        until=_next_day(today, calendar),
+        until=until,
     )
 
 
-def _next_day(today: date, calendar: TradingCalendar) -> date | None:
+def _next_day(day: date, calendar: TradingCalendar) -> date | None:
     try:
-        return next_session(calendar, Segment.CASH, today + timedelta(days=1)).day
+        return next_session(calendar, Segment.CASH, day + timedelta(days=1)).day
     except CalendarUnknown:
         return None

@@ -16,7 +16,7 @@ class AccountDays(Protocol):
         ...
 
     async def days(self, day: date) -> Sequence[AccountDay]:
-        """Return the days of all accounts that have a limit on what a day comes to."""
+        """Return the days to be judged: a limit is on them, and they hold something or changed lately."""
         ...
 
     async def breach(self, user_id: UUID, day: date, breach: Breach) -> datetime | None:

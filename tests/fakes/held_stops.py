@@ -37,11 +37,11 @@ class MemoryHeldStops:
 
     async def prices_wanted(self) -> frozenset[UUID]:
         self._answer()
-        return frozenset(self.wanted & self.held.keys())
+        return frozenset(self.wanted)
 
     async def say_prices(self, prices: Mapping[UUID, HeldPrice]) -> None:
         self._answer()
-        for strategy_id in prices.keys() & self.wanted & self.held.keys():
+        for strategy_id in prices.keys() & self.wanted:
             said = prices[strategy_id]
             known, seen_at = self.prices.get(strategy_id), self._clock.now() - said.age
             if known is None or known[1] <= seen_at:

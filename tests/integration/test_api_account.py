@@ -1,19 +1,23 @@
 """`/account`: a user's limits and kill switch over REST."""
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, time, timedelta
 from decimal import Decimal
 
 import pytest
 
+from adapters.calendar.exchange import open_calendar
 from adapters.postgres.account_days import PostgresAccountDays
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import set_operator_switch, set_system_switch
+from api.account.view import shown as account_shown
 from domain.account_day import Breach, LimitName
 from domain.limits import KillExits, OnBreach
-from domain.session import exchange_time
+from domain.session import at, exchange_time
 from domain.strategy import OnStop
 from services.auth.passwords import Passwords
 from tests.api_world import World, json_of, new_world
+from tests.fakes.manual_clock import ManualClock
 
 NO_LIMITS = {
     **dict.fromkeys(["order_quantity", "order_value", "daily_loss", "symbols", "daily_profit"]),
@@ -112,6 +116,25 @@ async def test_breach_of_today_is_shown_with_its_end_and_is_one_users(world: Wor
         "on_breach": "exit",
     }
     assert json_of(await yours.get("/account"))["breach"] is None
+
+
+async def test_breach_is_shown_over_the_weekend_and_gone_on_the_next_trading_day(
+    store: Store, passwords: Passwords
+) -> None:
+    friday, days = date(2026, 11, 27), PostgresAccountDays(store)
+    world = new_world(store, passwords, calendar=open_calendar("XNSE"))
+    customer = await world.customer()
+    breach = Breach(LimitName.DAILY_PROFIT, Decimal(1000), Decimal(1001), OnBreach.BLOCK)
+    await days.breach(await customer.id(), friday, breach)
+    user_id = await customer.id()
+    shown = {
+        day: (await account_shown(replace(world.deps, clock=ManualClock(at(day, time(12)))), user_id)).breach
+        for day in (friday, friday + timedelta(days=1), friday + timedelta(days=3))
+    }
+    saturday = shown[friday + timedelta(days=1)]
+    assert saturday is not None
+    assert saturday.until == date(2026, 11, 30)
+    assert shown[friday + timedelta(days=3)] is None
 
 
 @pytest.mark.parametrize(

@@ -460,6 +460,49 @@ async def test_one_worker_at_a_time_judges_and_another_follows_it(as_worker: Sto
     assert not await days.lead("one")
 
 
+async def test_account_that_is_flat_and_settled_is_judged_with_its_next_entry(
+    store: Store, as_worker: Store, as_listener: PostgresHeldStops
+) -> None:
+    account = await Account.made(store, as_listener, daily_loss=Decimal(1000))
+    await account.holds("3500")
+    await account.sells("3300")
+    days = PostgresAccountDays(as_worker)
+    assert [day.user_id for day in await days.days(TODAY)] == [account.user_id]
+    await account.sql("UPDATE strategies SET updated_at = updated_at - interval '10 minutes'")
+    assert await days.days(TODAY) == []
+    assert "1000.00" in barred(await account.may_buy())
+
+
+async def test_day_that_was_slept_through_counts_on_the_day_it_goes_on(
+    store: Store, as_worker: Store, as_listener: PostgresHeldStops
+) -> None:
+    account = await Account.made(store, as_listener, daily_loss=Decimal(1000))
+    await account.holds("3500")
+    await account.priced("3300")
+    (day,) = await PostgresAccountDays(as_worker).days(TOMORROW)
+    assert [one.held for one in day.rounds] == [10]
+    next_day = await Desk.made(store, "SBIN", account.user_id)
+    await next_day.runs.activate(next_day.start(TOMORROW))
+    assert "1000.00" in barred(await account.may_buy(TOMORROW, next_day))
+
+
+async def test_claim_of_the_workers_role_judges_and_counts(
+    store: Store, as_worker: Store, as_listener: PostgresHeldStops
+) -> None:
+    account = await Account.made(store, as_listener, daily_loss=Decimal(1000), trades_a_day=1)
+    await account.holds("3500")
+    await account.priced("3490")
+    as_it_is = replace(account, store=as_worker)
+    assert "1 trades" in barred(await as_it_is.may_buy())
+    await account.priced("3300")
+    assert "1 trades" in barred(await as_it_is.may_buy())
+    assert [one[1] for one in await account.breaches()] == ["trades_a_day"]
+    watch = Worker.on(as_worker)
+    await watch.watch.look()
+    assert "1000.00" in barred(await as_it_is.may_buy())  # of two breaches the day's loss is named
+    assert [one[1] for one in await account.breaches()] == ["trades_a_day", "daily_loss"]
+
+
 async def test_kill_switch_and_breach_ask_for_one_sale_each(
     store: Store, as_listener: PostgresHeldStops
 ) -> None:

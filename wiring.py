@@ -36,6 +36,7 @@ from adapters.notifications.courier import ChannelCourier
 from adapters.notifications.mail import Mailer
 from adapters.notifications.services import Services
 from adapters.notifications.webhook import Webhooks
+from adapters.postgres.account_days import PostgresAccountDays
 from adapters.postgres.account_mails import PostgresAccountMails
 from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.credentials import Credentials
@@ -72,6 +73,7 @@ from adapters.telemetry.worker_metrics import WorkerMetrics
 from adapters.temporal.readiness import TemporalReadiness
 from domain.leg import Horizons
 from domain.ports import AccountMails, Alerts, Clock, Courier, Outbox
+from execution.account_day_watch import AccountDayWatch
 from execution.account_watch import AccountWatch
 from execution.check_reading import CheckReading
 from execution.degraded_exit import DegradedExit
@@ -290,6 +292,18 @@ def build_components(
 def account_watch(dependencies: Dependencies, readings: Readings, alerts: Alerts) -> AccountWatch:
     """Wire the account watch."""
     return AccountWatch(PostgresAccountReads(readings.store), readings.brokers, alerts, dependencies.clock)
+
+
+def account_day_watch(
+    settings: Settings, dependencies: Dependencies, client: Client, alerts: Alerts, stack: AsyncExitStack
+) -> AccountDayWatch:
+    """Wire the watch over the limits of accounts' days, on connections of its own: it waits for no order."""
+    store = Store.open(
+        settings.need("database_url_worker"), pool_size=2, application="stopwatch worker, limits"
+    )
+    stack.push_async_callback(store.close)
+    runs = TemporalOpenRuns(client, settings.temporal_task_queue)
+    return AccountDayWatch(PostgresAccountDays(store), runs, alerts, dependencies.clock, dependencies.name)
 
 
 async def open_notifiers(

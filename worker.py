@@ -45,6 +45,7 @@ from execution.task_end import ended
 from settings import MissingSetting, Settings, what_is_wrong
 from wiring import (
     WorkerComponents,
+    account_day_watch,
     account_watch,
     build_components,
     build_dependencies,
@@ -114,6 +115,8 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(_background_orders(settings, work))
         accounts = account_watch(dependencies, readings, notifiers.alerts)
         await stack.enter_async_context(_running(accounts.run()))
+        days = account_day_watch(settings, dependencies, client, notifiers.alerts, stack)
+        await stack.enter_async_context(_running(days.run()))
         watching = asyncio.create_task(watch.run())
         stack.callback(watching.cancel)
         keeping = asyncio.create_task(_keep_endless_runs(client, settings.temporal_task_queue))

@@ -84,6 +84,7 @@ class Action(StrEnum):
     KILL_SWITCH_ON = "kill_switch_on"
     KILL_SWITCH_OFF = "kill_switch_off"
     LIMITS_CHANGED = "limits_changed"
+    LIMIT_REACHED = "limit_reached"
     CHANNEL_ADDED = "channel_added"
     CHANNEL_CHANGED = "channel_changed"
     CHANNEL_REMOVED = "channel_removed"

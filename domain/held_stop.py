@@ -15,6 +15,7 @@ stop whose price cannot be had is watched: its listener tells of that itself (`s
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from domain.run import Alarm
@@ -44,6 +45,14 @@ class HeldStop:
     product: str
     quantity: int
     watched_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPrice:
+    """A last price that may act, and how long ago it was true."""
+
+    price: Decimal
+    age: timedelta = timedelta()
 
 
 def unwatched_alarm(stops: Sequence[HeldStop]) -> Alarm:

@@ -24,6 +24,13 @@ class KillExits(StrEnum):
     KEEP = "keep"
 
 
+class OnBreach(StrEnum):
+    """What the breach of a day's limit does: bar what is bought, or sell what is held as well."""
+
+    BLOCK = "block"
+    EXIT = "exit"
+
+
 @dataclass(frozen=True, slots=True)
 class Switch:
     """A kill switch; `exits` and `since` are None while it is off."""
@@ -58,14 +65,18 @@ class ToSell:
 class Limits:
     """A user's own limits; None is no limit. Money in rupees.
 
-    `daily_loss`: realised in one trading day over all strategies, before charges; once it is reached nothing
-    more is bought that day.
+    `daily_loss` and `daily_profit`: what one trading day has come to over all strategies, realised and open,
+    after charges (`domain.account_day`); once one is reached nothing more is bought that day, and with
+    `on_breach` "exit" what is held is sold. `trades_a_day`: rounds whose purchase was sent that day.
     """
 
     order_quantity: int | None = None
     order_value: Decimal | None = None
     daily_loss: Decimal | None = None
     symbols: tuple[str, ...] | None = None
+    daily_profit: Decimal | None = None
+    trades_a_day: int | None = None
+    on_breach: OnBreach = OnBreach.BLOCK
 
 
 class Bar(StrEnum):
@@ -79,12 +90,24 @@ class Bar(StrEnum):
     ORDER_VALUE = "order_value"
     SYMBOL = "symbol"
     DAILY_LOSS = "daily_loss"
+    DAILY_PROFIT = "daily_profit"
+    TRADES_A_DAY = "trades_a_day"
+    UNJUDGED = "unjudged"
+    """What the day has come to is to be judged first; it is never answered to who asks."""
     LOSS_UNKNOWN = "loss_unknown"
     ORDERS_A_DAY = "orders_a_day"
 
 
-MAY_PASS = frozenset({Bar.LOSS_UNKNOWN})
+MAY_PASS = frozenset({Bar.LOSS_UNKNOWN, Bar.UNJUDGED})
 """What may be known in a moment: an entry waits for it as long as it may still be sent."""
+
+
+_UNTIL = "nothing more is bought until the next trading day"
+_UNKNOWN = (
+    "what today has come to is not known (a sale has no answer or no price yet, shares were bought earlier "
+    "or sold at the broker, or what is held has no price of the last five seconds), so whether your limit "
+    "for a day's loss or profit is reached is not known either"
+)
 
 
 def why_barred(bar: Bar, limit: Decimal | int | None) -> str:
@@ -101,9 +124,11 @@ def why_barred(bar: Bar, limit: Decimal | int | None) -> str:
         Bar.ORDER_QUANTITY: f"your limit for one order is {amount} shares: {change}",
         Bar.ORDER_VALUE: f"your limit for the value of one order is {amount}: {change}",
         Bar.SYMBOL: f"the symbol is not on your list of allowed symbols: {change}",
-        Bar.DAILY_LOSS: f"today's losses have reached your limit of {amount}: nothing more is bought today",
-        Bar.LOSS_UNKNOWN: "what a sale of today came to is not known (no answer or no price yet, or shares "
-        "that were bought earlier), so whether your limit for a day's loss is reached is not known either",
+        Bar.DAILY_LOSS: f"today's losses have reached your limit of {amount}: {_UNTIL}",
+        Bar.DAILY_PROFIT: f"today's profits have reached your limit of {amount}: {_UNTIL}",
+        Bar.TRADES_A_DAY: f"your limit of {amount} trades a day is used up: {_UNTIL}",
+        Bar.UNJUDGED: _UNKNOWN,
+        Bar.LOSS_UNKNOWN: _UNKNOWN,
         Bar.ORDERS_A_DAY: f"this strategy has sent {ORDERS_A_DAY} orders today, more than any day needs: "
         "look at its order log before you start it tomorrow",
     }[bar]

@@ -139,6 +139,8 @@ _DANGER_ALARMS = frozenset(
         "oversold",
         "exit_refused",
         "sale_missed",
+        "limit_reached",
+        "limits_unpriced",
     }
 )
 _HALF_HOUR = 30

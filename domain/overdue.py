@@ -8,6 +8,7 @@ has to do next follows from its rows alone, so that nothing it depends on is nee
     shares held                       SALE  sell_at             30 s        sells them after 30 s
     STOP asked, run not ending        STOP  when it was asked   30 s        after 1 s calls the entry off, and
     kill switch sells, not ending     STOP  when it was turned  30 s        sells what is not to be kept
+    day's limit sells, not ending     STOP  when it was reached 30 s        sells what is not to be kept
     all sold, run not ended           END   when it was sold    60 s        nothing: nothing is held
 
 The user's word "keep" holds: what is to be kept is not sold at sell_at either. A run that is ending (phase
@@ -128,7 +129,11 @@ def overdue_words(run: OverdueRun) -> str:
         return f"{run.symbol} was to be bought at {at}, and {_STANDS}. Nothing is bought any more."
     if run.step is Step.END:
         return f"All {run.symbol} is sold since {at}, and {_STANDS}. It ends when it goes on."
-    asked = "were to be sold" if run.step is Step.SALE else "were to be sold by STOP or a kill switch"
+    asked = (
+        "were to be sold"
+        if run.step is Step.SALE
+        else "were to be sold by STOP, a kill switch or a limit of the day"
+    )
     if not run.held:
         return f"{run.symbol} was to be stopped at {at}, and {_STANDS}. Nothing is bought for it any more."
     what = f"{run.held} {run.symbol} {asked} at {at} and are still held"

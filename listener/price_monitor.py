@@ -9,6 +9,7 @@ from uuid import UUID
 
 import structlog
 
+from domain.held_stop import HeldPrice
 from domain.market_data import MarketData, Ticks
 from domain.order import is_foreign
 from domain.ports import Alerts, Clock, Instruments
@@ -184,6 +185,23 @@ class PriceMonitor:
         if all_:
             self._triggers.restate()
         return self._triggers.standing_stops()
+
+    @property
+    def holds(self) -> bool:
+        """Tell whether any strategy that it serves holds shares."""
+        return any(watched.position is Position.BOUGHT for watched in self._watched.values())
+
+    def acting_prices(self, strategy_ids: Collection[UUID]) -> dict[UUID, HeldPrice]:
+        """Return the prices that may act now, of these strategies; one from the feed is true now."""
+        now = self._clock.now()
+        prices: dict[UUID, HeldPrice] = {}
+        for strategy_id in strategy_ids:
+            watched = self._watched.get(strategy_id)
+            seen = self._prices.acting(watched.instrument) if watched is not None else None
+            if seen is not None:
+                age = timedelta() if seen.asked_at is None else now - seen.seen_at
+                prices[strategy_id] = HeldPrice(seen.price, max(age, timedelta()))
+        return prices
 
     def risen_peaks(self) -> Mapping[UUID, Decimal]:
         """Return, once, the peaks that stops follow and that have risen."""

@@ -1,11 +1,12 @@
 """Watches the stops of every running strategy and tells its run when one is hit."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from functools import partial
 from uuid import UUID
 
+from domain.held_stop import HeldPrice
 from domain.ports import (
     AccountMoves,
     Alerts,
@@ -23,6 +24,7 @@ from listener.accounts import Accounts
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.dispatcher import Dispatcher
 from listener.foreign_orders import ForeignOrders
+from listener.held_price_writer import HeldPriceWriter
 from listener.metrics import MarketNumbers
 from listener.peak_writer import PeakWriter
 from listener.price_monitor import PriceMonitor
@@ -67,6 +69,7 @@ class Listener:
         self._watcher = Watcher(watch_list, self._changed, clock)
         self._report = WatchReport(held_stops, self._watching, clock)
         self._peaks = PeakWriter(held_stops, self._risen, clock)
+        self._held_prices = HeldPriceWriter(held_stops, self._acting, self._holds, clock)
         self._writer = CacheWriter(cache, self._changed_prices, self._standing_stops, alerts, clock)
         # One account's connections are all there is: further listeners stand by.
         self._shards = Shards(membership, me, self._covered, self._share_anew, clock, accounts.connections)
@@ -87,6 +90,7 @@ class Listener:
                 group.create_task(steadily("foreign orders", self._moves.run, self._clock))
                 group.create_task(steadily("watch report", self._report.run, self._clock))
                 group.create_task(steadily("peaks", self._peaks.run, self._clock))
+                group.create_task(steadily("held prices", self._held_prices.run, self._clock))
                 group.create_task(steadily("last prices", self._writer.run, self._clock))
         finally:
             await ended(self._running.values())
@@ -212,6 +216,15 @@ class Listener:
         for monitor in self._monitors.values():
             risen.update(monitor.risen_peaks())
         return risen
+
+    def _acting(self, strategy_ids: Collection[UUID]) -> Mapping[UUID, HeldPrice]:
+        prices: dict[UUID, HeldPrice] = {}
+        for monitor in self._monitors.values():
+            prices.update(monitor.acting_prices(strategy_ids))
+        return prices
+
+    def _holds(self) -> bool:
+        return any(monitor.holds for monitor in self._monitors.values())
 
     def _watching(self) -> list[UUID]:
         return [one for monitor in self._monitors.values() for one in monitor.watching]

@@ -47,6 +47,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "USAGE ON SEQUENCE login_versions",
         "SELECT ON orders, events, system_switch, operator_switches, reconciler_round",
         "SELECT, INSERT, UPDATE ON limits",
+        # It shows a breach and lifts none.
+        "SELECT ON breaches",
         "SELECT, INSERT, UPDATE (tells), DELETE ON notice_channels",
         "SELECT, INSERT ON notices",
         # It asks for mails and reads none: what it asks for names no user.
@@ -74,6 +76,13 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE ON quote_turns",
         "SELECT, INSERT, UPDATE, DELETE ON account_reads",
         "EXECUTE ON FUNCTION sent_lately(uuid)",
+        "EXECUTE ON FUNCTION rounds_claimed(uuid, date)",
+        # What a breach says is written once; who was told of it is noted beside it.
+        "SELECT, UPDATE (told_at), INSERT (user_id, trading_day, limit_name, value, net, on_breach) "
+        "ON breaches",
+        "SELECT, INSERT (user_id), DELETE ON price_gaps",
+        "SELECT ON held_prices",
+        "SELECT, UPDATE (worker, until) ON limits_watch",
         "SELECT ON limits, operator_switches, system_switch",
         # Whoever inserts a notice locks its channel meanwhile.
         "SELECT, UPDATE (gone_at) ON notice_channels",
@@ -97,6 +106,9 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "EXECUTE ON FUNCTION listener_leaves(text)",
         "EXECUTE ON FUNCTION stops_watched(uuid[])",
         "EXECUTE ON FUNCTION peaks_seen(uuid[], numeric[])",
+        # Which held shares it is asked to price, by their strategies, and what they cost.
+        "SELECT ON prices_wanted",
+        "EXECUTE ON FUNCTION prices_seen(uuid[], numeric[], double precision[])",
     ),
 }
 FROZEN: dict[str, dict[str, tuple[str, ...]]] = {

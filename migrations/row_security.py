@@ -29,6 +29,8 @@ TABLES = (
     "notice_channels",
     "notices",
     "account_reads",
+    "breaches",
+    "price_gaps",
     "peaks",
     "mail_tokens",
     "audit",

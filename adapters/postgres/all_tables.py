@@ -1,11 +1,19 @@
 """Imports every table, for the comparison with the migrations."""
 
-from adapters.postgres import account_mail_tables, notification_tables, tables, user_tables, watch_tables
+from adapters.postgres import (
+    account_mail_tables,
+    limit_tables,
+    notification_tables,
+    tables,
+    user_tables,
+    watch_tables,
+)
 from adapters.postgres.table_base import Base
 
 METADATA = Base.metadata
 for _row in (
     account_mail_tables.AccountMailRow,
+    limit_tables.BreachRow,
     notification_tables.NotificationRow,
     tables.StrategyRow,
     user_tables.User,

@@ -1,8 +1,9 @@
 """Claims the right to send an order, once, by Postgres' clock. Concurrent claims share one statement."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.account_days import AccountDayReader
 from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of
 from adapters.postgres.tables import OrderRow
@@ -48,10 +50,23 @@ WITH asked AS (
     SELECT asked.*, locked.user_id, locked.leg, locked.strategy_id, locked.trading_day, locked.round,
         locked.symbol, locked.exchange, locked.product, locked.account, clock_timestamp() AS now
     FROM asked JOIN locked USING (order_id)
+), days AS (
+    SELECT * FROM unnest(
+        (SELECT CAST(:day_users AS uuid[])), CAST(:days AS date[]), CAST(:days_known AS bool[])
+    ) AS days (user_id, trading_day, known)
 ), gated AS MATERIALIZED (
-    SELECT judged.order_id, bar.why, limits.order_quantity, limits.order_value, limits.daily_loss
+    SELECT judged.order_id, bar.why, limits.order_quantity, limits.order_value,
+        breach.value AS daily_loss, breach.value AS daily_profit,
+        CASE WHEN breach.limit_name = 'trades_a_day' THEN CAST(breach.value AS int)
+            ELSE limits.trades_a_day END AS trades_a_day
     FROM judged LEFT JOIN system_switch AS system ON true LEFT JOIN limits USING (user_id)
     LEFT JOIN operator_switches AS suspended USING (user_id)
+    LEFT JOIN days ON days.user_id = judged.user_id AND days.trading_day = judged.trading_day
+    LEFT JOIN LATERAL (
+        SELECT limit_name, value FROM breaches
+        WHERE breaches.user_id = judged.user_id AND breaches.trading_day = judged.trading_day
+        ORDER BY limit_name = 'trades_a_day', at LIMIT 1
+    ) AS breach ON true
     CROSS JOIN LATERAL ({bars}) AS bar
     WHERE judged.leg = 'entry'
 ), accounts AS MATERIALIZED (
@@ -110,6 +125,34 @@ WITH asked AS (
                 AND nth_in_second <= :entries_a_second AND nth_in_minute <= :entries_a_minute
             END AS in_budget
     FROM ranked
+), may AS MATERIALIZED (
+    SELECT allowed.order_id, allowed.user_id, allowed.trading_day, allowed.strategy_id, allowed.round,
+        allowed.due_at, gated.trades_a_day
+    FROM allowed LEFT JOIN gated USING (order_id)
+    WHERE gated.why IS NULL
+      AND (allowed.latest IS NULL OR allowed.now <= allowed.latest)
+      AND allowed.now >= allowed.due_at - CAST(:earliest AS interval)
+      AND allowed.in_budget
+), counted AS MATERIALIZED (
+    SELECT accounts.user_id, accounts.trading_day, rounds.strategy_id, rounds.round
+    FROM (
+        SELECT DISTINCT user_id, trading_day FROM may WHERE trades_a_day IS NOT NULL
+    ) AS accounts
+    CROSS JOIN LATERAL rounds_claimed(accounts.user_id, accounts.trading_day) AS rounds
+), traded AS MATERIALIZED (
+    SELECT fresh.order_id, fresh.user_id, fresh.trading_day, fresh.trades_a_day,
+        (SELECT count(*) FROM counted WHERE (counted.user_id, counted.trading_day)
+            = (fresh.user_id, fresh.trading_day))
+        + dense_rank() OVER (PARTITION BY fresh.user_id, fresh.trading_day
+            ORDER BY fresh.due_at, fresh.strategy_id, fresh.round) > fresh.trades_a_day AS too_many
+    FROM may AS fresh
+    WHERE fresh.trades_a_day IS NOT NULL AND NOT EXISTS (
+        SELECT FROM counted WHERE (counted.user_id, counted.strategy_id, counted.trading_day, counted.round)
+            = (fresh.user_id, fresh.strategy_id, fresh.trading_day, fresh.round))
+), used_up AS (
+    INSERT INTO breaches (user_id, trading_day, limit_name, value, on_breach)
+    SELECT DISTINCT user_id, trading_day, 'trades_a_day', trades_a_day, 'block' FROM traded WHERE too_many
+    ON CONFLICT DO NOTHING
 ), claimed AS (
     UPDATE orders
     SET sent_at = GREATEST(allowed.now, allowed.due_at),
@@ -118,18 +161,17 @@ WITH asked AS (
         price = allowed.limit_price, ceiling = allowed.ceiling
     FROM allowed
     WHERE orders.order_id = allowed.order_id AND orders.sent_at IS NULL AND orders.status = 'planned'
-      AND (allowed.latest IS NULL OR allowed.now <= allowed.latest)
-      AND allowed.now >= allowed.due_at - CAST(:earliest AS interval)
-      AND allowed.in_budget
-      AND NOT EXISTS (SELECT FROM gated WHERE gated.order_id = allowed.order_id AND gated.why IS NOT NULL)
+      AND allowed.order_id IN (SELECT order_id FROM may)
+      AND allowed.order_id NOT IN (SELECT order_id FROM traded WHERE too_many)
     RETURNING orders.order_id
 )
 SELECT allowed.order_id, allowed.now, claimed.order_id IS NOT NULL AS won,
     allowed.latest IS NOT NULL AND allowed.now > allowed.latest AS too_late,
     NOT allowed.in_budget AS over_budget, allowed.turn_at, allowed.started_before, allowed.due_together,
-    gated.why AS bar,
-    gated.order_quantity, gated.order_value, gated.daily_loss
+    CASE WHEN traded.too_many THEN 'trades_a_day' ELSE gated.why END AS bar,
+    gated.order_quantity, gated.order_value, gated.daily_loss, gated.daily_profit, gated.trades_a_day
 FROM allowed LEFT JOIN claimed USING (order_id) LEFT JOIN gated USING (order_id)
+LEFT JOIN traded USING (order_id)
 """
 # An entry is what its strategy's START says, as it was written down: of the same user, strategy, shares,
 # account, day and round, no more of them (or of their money), not before its time, and not above its limit.
@@ -157,8 +199,8 @@ _WRITTEN = """
             WHEN 'chase' THEN judged.ceiling IS NOT NULL
             ELSE true END
 """
-# What an entry is barred by, the first that holds. A loss of today is what rounds of today bought and sold; a
-# sale without an answer or a price, or of what an earlier round bought, leaves the sum unknown: not zero.
+# What an entry is barred by, the first that holds. What a day has come to is judged before the claim, outside
+# of this statement (`days`), and only for who has a limit on it: a day that was not judged yet is `unjudged`.
 _BARS = """
     SELECT CASE
         WHEN NOT EXISTS ({written}) THEN 'unwritten'
@@ -170,29 +212,15 @@ _BARS = """
             AND coalesce(judged.quantity * judged.price > limits.order_value, true) THEN 'order_value'
         WHEN limits.symbols IS NOT NULL
             AND NOT limits.symbols @> to_jsonb(judged.symbol) THEN 'symbol'
-        WHEN limits.daily_loss IS NOT NULL AND loss.unknown THEN 'loss_unknown'
-        WHEN loss.realised >= limits.daily_loss THEN 'daily_loss'
+        WHEN breach.limit_name IS NOT NULL THEN breach.limit_name
+        WHEN (limits.daily_loss IS NOT NULL OR limits.daily_profit IS NOT NULL) AND days.known IS NULL
+            THEN 'unjudged'
+        WHEN (limits.daily_loss IS NOT NULL OR limits.daily_profit IS NOT NULL) AND NOT days.known
+            THEN 'loss_unknown'
         WHEN (SELECT count(*) FROM orders AS sent WHERE sent.strategy_id = judged.strategy_id
             AND sent.trading_day = judged.trading_day AND sent.sent_at IS NOT NULL) >= :orders_a_day
             THEN 'orders_a_day'
         END AS why
-    FROM (
-        SELECT coalesce(sum(paid * sold / nullif(bought, 0) - took), 0) AS realised,
-            coalesce(bool_or(in_doubt OR sold > 0 AND (unpriced OR coalesce(bought, 0) = 0)), false)
-                AS unknown
-        FROM (
-            SELECT sum(filled_quantity) FILTER (WHERE leg = 'entry') AS bought,
-                sum(filled_quantity) FILTER (WHERE leg = 'exit') AS sold,
-                sum(filled_quantity * average_price) FILTER (WHERE leg = 'entry') AS paid,
-                sum(filled_quantity * average_price) FILTER (WHERE leg = 'exit') AS took,
-                bool_or(filled_quantity > 0 AND average_price IS NULL) AS unpriced,
-                bool_or(leg = 'exit' AND status = 'sent') AS in_doubt
-            FROM orders AS traded
-            WHERE limits.daily_loss IS NOT NULL AND traded.user_id = judged.user_id
-                AND traded.trading_day = judged.trading_day
-            GROUP BY traded.strategy_id, traded.round
-        ) AS rounds
-    ) AS loss
 """
 _BUDGET = {
     "exits_a_second": EXITS.a_second,
@@ -218,8 +246,15 @@ class Claim:
     """What an entry's value is judged by: its ceiling, or the last price known."""
     limit: Limit | None = None
     """None at the market."""
+    day_known: bool | None = None
+    """Whether it is known what the account's day has come to; None: it was not judged for this claim."""
 
 
+class _Unjudged(NotClaimed):
+    """The account's day is to be judged first."""
+
+
+AccountDayKey = tuple[UUID, date]
 _Answer = Claimed | NotClaimed | Exception | Later
 
 
@@ -228,11 +263,23 @@ class Claims:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._days = AccountDayReader(store)
         self._together: Batcher[Claim, Claimed | NotClaimed] = Batcher(self._take)
+        # On lanes of their own: no exit waits while the day of an account is judged.
+        self._known: Batcher[AccountDayKey, bool] = Batcher(self._known_days)
+        self._judged: Batcher[Claim, Claimed | NotClaimed] = Batcher(self._take)
 
     async def take(self, claim: Claim) -> Claimed | NotClaimed:
-        """Return whether this caller now has the right to send."""
-        return await self._together.add(claim)
+        """Return whether this caller now has the right to send.
+
+        Where a day's money decides that, the day is judged first and the right is asked for again.
+        """
+        answer = await self._together.add(claim)
+        if not isinstance(answer, _Unjudged):
+            return answer
+        key = claim.attempt.key
+        known = await self._known.add((key.user_id, key.trading_day))
+        return await self._judged.add(replace(claim, day_known=known))
 
     async def _take(self, claims: Sequence[Claim], wait: bool) -> list[_Answer]:
         first = {claim.attempt.order_id: claim for claim in reversed(claims)}
@@ -249,6 +296,18 @@ class Claims:
             return [answer for answer in answers if answer is not None]
         told = iter(await self._told(lost, wait))
         return [next(told) if answer is None else answer for answer in answers]
+
+    async def _known_days(self, days: Sequence[AccountDayKey], _: bool) -> list[bool]:
+        """Judge these days; tell of each whether it is known what it has come to."""
+        users: defaultdict[date, set[UUID]] = defaultdict(set)
+        for user_id, day in days:
+            users[day].add(user_id)
+        verdicts = {day: await self._days.judge(day, whose) for day, whose in users.items()}
+        # A user who has no limit on the day any more has nothing that could be unknown.
+        return [
+            user_id not in verdicts[day] or verdicts[day][user_id].judged.net is not None
+            for user_id, day in days
+        ]
 
     async def _told(self, lost: Sequence[Claim], wait: bool) -> list[_Answer]:
         """Read the state of intents claimed by another caller; the winners' answers do not depend on it."""
@@ -267,6 +326,11 @@ class Claims:
 
 
 async def _judge(connection: AsyncConnection, claims: Sequence[Claim], wait: bool) -> dict[UUID, Row[Any]]:
+    days = {
+        (claim.attempt.key.user_id, claim.attempt.key.trading_day): claim.day_known
+        for claim in claims
+        if claim.day_known is not None
+    }
     result = await connection.execute(
         _CLAIM_WAITING if wait else _CLAIM_FREE,
         {
@@ -278,6 +342,9 @@ async def _judge(connection: AsyncConnection, claims: Sequence[Claim], wait: boo
             "prices": [claim.price for claim in claims],
             "limits": [claim.limit.price if claim.limit else None for claim in claims],
             "ceilings": [claim.limit.ceiling if claim.limit else None for claim in claims],
+            "day_users": [user_id for user_id, _ in days],
+            "days": [day for _, day in days],
+            "days_known": list(days.values()),
             "orders_a_day": ORDERS_A_DAY,
             "claim_lasts": CLAIM_LASTS,
             "earliest": EARLIEST,
@@ -295,7 +362,8 @@ def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
         return None
     if not judged.won and judged.bar is not None and not judged.too_late:
         bar = Bar(judged.bar)
-        return NotClaimed(
+        kind = _Unjudged if bar is Bar.UNJUDGED else NotClaimed
+        return kind(
             claim.attempt,
             judged.now,
             barred=_why(judged),

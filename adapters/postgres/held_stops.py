@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Row, text
 
 from adapters.postgres.engine import Store
-from domain.held_stop import HeldStop
+from domain.held_stop import HeldPrice, HeldStop
 
 NAMED_TOGETHER = 1000
 """Stops named in one statement."""
@@ -17,6 +17,10 @@ MOST = 200
 """Unwatched stops of one look: the longest first."""
 _NAME = text("SELECT stops_watched(CAST(:ids AS uuid[]))")
 _RAISE = text("SELECT peaks_seen(CAST(:ids AS uuid[]), CAST(:prices AS numeric[]))")
+_WANTED = text("SELECT strategy_id FROM prices_wanted")
+_PRICES = text(
+    "SELECT prices_seen(CAST(:ids AS uuid[]), CAST(:prices AS numeric[]), CAST(:ages AS double precision[]))"
+)
 _UNWATCHED = text(
     """
 SELECT held.strategy_id, held.user_id, users.email, held.exchange, held.symbol, held.product, held.quantity,
@@ -49,6 +53,24 @@ class PostgresHeldStops:
             some = ids[start : start + NAMED_TOGETHER]
             async with self._store.statement() as connection:
                 await connection.execute(_RAISE, {"ids": some, "prices": [peaks[one] for one in some]})
+
+    async def prices_wanted(self) -> frozenset[UUID]:
+        """Return the strategies whose shares are to be priced: their accounts have a limit on the day."""
+        async with self._store.statement() as connection:
+            return frozenset(await connection.scalars(_WANTED))
+
+    async def say_prices(self, prices: Mapping[UUID, HeldPrice]) -> None:
+        """Write last prices and their ages, a thousand a statement; a newer one is not replaced."""
+        ids = sorted(prices)
+        for start in range(0, len(ids), NAMED_TOGETHER):
+            some = ids[start : start + NAMED_TOGETHER]
+            words = {
+                "ids": some,
+                "prices": [prices[one].price for one in some],
+                "ages": [prices[one].age.total_seconds() for one in some],
+            }
+            async with self._store.statement() as connection:
+                await connection.execute(_PRICES, words)
 
     async def unwatched(self, longer_than: timedelta) -> Sequence[HeldStop]:
         """Return the held stops that no listener has named for so long, the longest first."""

@@ -1,7 +1,7 @@
 """Stores limits and kill switches, which every claim checks (`adapters.postgres.claims`)."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +9,15 @@ from sqlalchemy import bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.limit_tables import BreachRow
 from adapters.postgres.tables import LimitsRow, OperatorSwitch, StrategyRow, SystemSwitch
 from adapters.postgres.user_tables import User
-from domain.limits import KillExits, Limits, Switch, Switches, ToSell
+from domain.account_day import Breach, LimitName, WrittenBreach
+from domain.limits import KillExits, Limits, OnBreach, Switch, Switches, ToSell
 from domain.strategy import Position, Status
+
+BREACH_SELLS_FOR = timedelta(days=7)
+"""For so long the breach of a day has what that day held sold, as `stops_due` has it."""
 
 
 class UserLimits:
@@ -38,7 +43,30 @@ class UserLimits:
         if row is None:
             return Limits()
         symbols = tuple(row.symbols) if row.symbols is not None else None
-        return Limits(row.order_quantity, row.order_value, row.daily_loss, symbols)
+        return Limits(
+            row.order_quantity,
+            row.order_value,
+            row.daily_loss,
+            symbols,
+            row.daily_profit,
+            row.trades_a_day,
+            OnBreach(row.on_breach),
+        )
+
+    async def last_breach(self) -> WrittenBreach | None:
+        """Return the breach of the newest day that has one: of loss or profit first, the oldest of them."""
+        counted = BreachRow.limit_name == LimitName.TRADES_A_DAY.value
+        query = (
+            select(BreachRow)
+            .where(BreachRow.user_id == self._user_id)
+            .order_by(BreachRow.trading_day.desc(), counted, BreachRow.at)
+            .limit(1)
+        )
+        row = (await self._session.execute(query)).scalar_one_or_none()
+        if row is None:
+            return None
+        breach = Breach(LimitName(row.limit_name), row.value, row.net, OnBreach(row.on_breach), row.at)
+        return WrittenBreach(row.user_id, row.trading_day, breach)
 
     async def set_limits(self, limits: Limits) -> None:
         """Replace all limits."""
@@ -47,6 +75,9 @@ class UserLimits:
             order_value=limits.order_value,
             daily_loss=limits.daily_loss,
             symbols=list(limits.symbols) if limits.symbols is not None else None,
+            daily_profit=limits.daily_profit,
+            trades_a_day=limits.trades_a_day,
+            on_breach=limits.on_breach.value,
         )
 
     async def set_switch(self, exits: KillExits | None, reason: str) -> None:
@@ -95,11 +126,26 @@ async def set_operator_switch(
 
 
 async def to_sell(session: AsyncSession) -> Sequence[ToSell]:
-    """Return every running strategy whose shares a kill switch orders to be sold."""
+    """Return every running strategy whose shares a kill switch or a breach of its day orders to be sold.
+
+    A breach is a word to the strategies of its day that were started before it.
+    """
     everybody = select(SystemSwitch.one).where(SystemSwitch.halted, SystemSwitch.exits == KillExits.EXIT)
     theirs = select(LimitsRow.user_id).where(LimitsRow.kill_switch, LimitsRow.kill_exits == KillExits.EXIT)
     suspended = select(OperatorSwitch.user_id).where(OperatorSwitch.exits == KillExits.EXIT)
-    whose = or_(everybody.exists(), StrategyRow.user_id.in_(theirs), StrategyRow.user_id.in_(suspended))
+    breached = select(BreachRow.user_id).where(
+        BreachRow.on_breach == OnBreach.EXIT,
+        BreachRow.user_id == StrategyRow.user_id,
+        BreachRow.at > func.now() - BREACH_SELLS_FOR,
+        BreachRow.trading_day >= StrategyRow.trading_day,
+        BreachRow.at >= StrategyRow.started_at,
+    )
+    whose = or_(
+        everybody.exists(),
+        StrategyRow.user_id.in_(theirs),
+        StrategyRow.user_id.in_(suspended),
+        breached.exists(),
+    )
     query = _RUNNING.where(whose)
     return [_of(row) for row in await session.execute(query)]
 

@@ -188,6 +188,8 @@ class OrderRow(Base):
         Index("ix_orders_user_created", "user_id", "created_at", "order_id"),
         # What an account has sent in the last minute: every claim asks.
         Index("ix_orders_user_sent", "user_id", "sent_at"),
+        # What a user's day has come to, and how many rounds it has.
+        Index("ix_orders_user_day", "user_id", "trading_day"),
         Index("ix_orders_held", "due_at", postgresql_where=sql(HELD)),
         Index("ix_orders_unsettled", "sent_at", postgresql_where=sql(UNSETTLED)),
         # A handful at any time; the reconciler asks for them every few seconds, however many days are behind.
@@ -264,6 +266,10 @@ class OrderRow(Base):
     """The outcome that was decided for the leg when this intent was called off."""
 
 
+OF_A_DAY = "daily_loss IS NOT NULL OR daily_profit IS NOT NULL"
+"""Limits on what a day comes to: those who have none are not judged."""
+
+
 class LimitsRow(Base):
     """A user's limits on entries: their kill switch and their limits. NULL is no limit."""
 
@@ -272,6 +278,11 @@ class LimitsRow(Base):
         CheckConstraint("order_quantity > 0", name="order_quantity_positive"),
         CheckConstraint("order_value > 0", name="order_value_positive"),
         CheckConstraint("daily_loss > 0", name="daily_loss_positive"),
+        CheckConstraint("daily_profit > 0", name="daily_profit_positive"),
+        CheckConstraint("trades_a_day > 0", name="trades_a_day_positive"),
+        CheckConstraint("on_breach IN ('block', 'exit')", name="on_breach_known"),
+        # A worker asks every second whose day is to be judged.
+        Index("ix_limits_of_a_day", "user_id", postgresql_where=sql(OF_A_DAY)),
         Index("ix_limits_killed", "user_id", postgresql_where=sql("kill_switch")),
     )
 
@@ -284,6 +295,10 @@ class LimitsRow(Base):
     order_value: Mapped[Decimal | None]
     daily_loss: Mapped[Decimal | None]
     symbols: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
+    daily_profit: Mapped[Decimal | None]
+    trades_a_day: Mapped[int | None]
+    on_breach: Mapped[str] = mapped_column(server_default=sql("'block'"))
+    """What a day's loss or profit at its limit does: "block" or "exit"."""
 
 
 class OperatorSwitch(Base):

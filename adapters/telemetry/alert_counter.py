@@ -27,6 +27,8 @@ KINDS = (
         "closed_outside",
         "account_differs",
         "account_unread",
+        "limit_reached",
+        "limits_unpriced",
         "oversold",
         "login_needed",
         "run_terminated",

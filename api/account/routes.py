@@ -22,7 +22,7 @@ router = APIRouter(prefix="/account", tags=["account"])
 @router.get("", responses={200: {"model": AccountOut}})
 async def account(user_id: UserId, deps: DependenciesDep) -> Response:
     """Your limits and kill switch, and the operator's."""
-    return json_response(await shown(deps.store, user_id))
+    return json_response(await shown(deps, user_id))
 
 
 @router.delete(
@@ -48,7 +48,7 @@ async def kill_switch(
     """Stop buying at once, and sell everything with `exits` "exit"; or allow it again."""
     exits = KillExits(body.exits) if body.on else None
     sales = await deps.kill_switch.turn(user_id, exits, body.reason)
-    return json_response(await shown(deps.store, user_id, sales))
+    return json_response(await shown(deps, user_id, sales))
 
 
 @router.put(
@@ -60,8 +60,16 @@ async def kill_switch(
 async def limits(
     user_id: UserId, deps: DependenciesDep, body: Annotated[LimitsIn, Depends(body_of(LimitsIn))]
 ) -> Response:
-    """Replace all your limits. They bar what is bought, never what is sold."""
+    """Replace all your limits. They bar what is bought, never what is sold, and sell only as you choose."""
     symbols = tuple(dict.fromkeys(body.symbols)) if body.symbols is not None else None
-    wanted = Limits(body.order_quantity, body.order_value, body.daily_loss, symbols)
+    wanted = Limits(
+        body.order_quantity,
+        body.order_value,
+        body.daily_loss,
+        symbols,
+        body.daily_profit,
+        body.trades_a_day,
+        body.on_breach,
+    )
     await change_limits(deps.store, user_id, wanted)
-    return json_response(await shown(deps.store, user_id))
+    return json_response(await shown(deps, user_id))

@@ -1,12 +1,13 @@
 """Bodies of `/account`."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StrictBool, StrictStr, StringConstraints
 
 from api.http.bodies import RequestBody, ResponseBody
-from api.http.fields import Code, Money, Password, Quantity, Rupees, Symbol
+from api.http.fields import BreachWord, Code, Money, Password, Quantity, Rupees, Symbol, Trades
+from domain.limits import OnBreach
 
 
 class KillSwitchIn(RequestBody):
@@ -25,11 +26,20 @@ class DeletionIn(RequestBody):
 
 
 class LimitsIn(RequestBody):
-    """All limits at once: one that is left out or null is no limit. Money in rupees."""
+    """All limits at once: one that is left out or null is no limit. Money in rupees.
+
+    `daily_loss` and `daily_profit` count all strategies of the account on one trading day, realised and open,
+    after charges; `trades_a_day` its rounds. Where loss or profit is reached, `on_breach` "block" bars what
+    is bought until the next trading day, and "exit" sells what is held as well. A limit that is raised does
+    not lift the breach of that day.
+    """
 
     order_quantity: Quantity | None = None
     order_value: Rupees | None = None
     daily_loss: Rupees | None = None
+    daily_profit: Rupees | None = None
+    trades_a_day: Trades | None = None
+    on_breach: BreachWord = OnBreach.BLOCK
     symbols: Annotated[list[Symbol], Field(max_length=200)] | None = None
 
 
@@ -45,18 +55,36 @@ class LimitsOut(ResponseBody):
     order_value: Money | None = None
     daily_loss: Money | None = None
     symbols: list[str] | None = None
+    daily_profit: Money | None = None
+    trades_a_day: int | None = None
+    on_breach: Literal["block", "exit"] = "block"
+
+
+class BreachOut(ResponseBody):
+    """A limit that the day has reached. `value` is the limit as it was then, `net` what the day had come to
+    after charges (null for trades), `until` the next trading day, on which the account buys again (null where
+    the calendar does not know it)."""
+
+    limit: Literal["daily_loss", "daily_profit", "trades_a_day"]
+    value: Money
+    net: Money | None
+    on_breach: Literal["block", "exit"]
+    since: datetime
+    until: date | None
 
 
 class AccountOut(ResponseBody):
     """`kill_switch` is the user's own, `operator` the operator's for this user, `system` for all users;
     `selling` counts the strategies that the call has told to sell and that took it, `untold` those that run
     on and could not be told: they are told again within seconds while the switch is on, and workers sell
-    without them. `sold` counts those that held shares and hold none any more."""
+    without them. `sold` counts those that held shares and hold none any more. `breach` is null while no limit
+    of the day is reached."""
 
     kill_switch: SwitchOut
     operator: SwitchOut
     system: SwitchOut
     limits: LimitsOut
+    breach: BreachOut | None = None
     selling: int = 0
     untold: int = 0
     sold: int = 0

@@ -112,7 +112,15 @@ _AUDIT = {
     "prev_hash": "5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
     "hash": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 }
-_LIMITS = {"order_quantity": 100, "order_value": 500000, "daily_loss": 5000, "symbols": ["TCS", "INFY"]}
+_LIMITS = {
+    "order_quantity": 100,
+    "order_value": 500000,
+    "daily_loss": 5000,
+    "daily_profit": 10000,
+    "trades_a_day": 6,
+    "on_breach": "exit",
+    "symbols": ["TCS", "INFY"],
+}
 
 _CHANNEL = {
     "channel_id": "5a0c7f2e-91b4-4d5f-8a57-6c1e2d3f4b50",
@@ -197,6 +205,14 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "operator": _OFF,
         "system": _OFF,
         "limits": _LIMITS,
+        "breach": {
+            "limit": "daily_loss",
+            "value": 5000,
+            "net": -5012.4,
+            "on_breach": "exit",
+            "since": "2026-11-30T11:42:07.512000+05:30",
+            "until": "2026-12-01",
+        },
         "selling": 0,
         "untold": 0,
     },

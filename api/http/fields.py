@@ -10,10 +10,12 @@ from pydantic import BeforeValidator, StrictStr, StringConstraints, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from adapters.notifications.mail_address import BadMailAddress, normal_form, receiver_of
+from domain.limits import OnBreach
 from domain.money import PAISA
 
 LARGEST_PRICE = Decimal(10_000_000)
 LARGEST_QUANTITY = 10_000_000
+MOST_TRADES = 10_000
 LARGEST_AMOUNT = Decimal(100_000_000_000)
 _STORED_PRICE = Decimal("0.000001")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
@@ -47,6 +49,22 @@ def _quantity(value: object) -> int:
     if not 0 < value <= LARGEST_QUANTITY:
         raise PydanticCustomError("out_of_range", f"must be at least 1 and at most {LARGEST_QUANTITY}")
     return value
+
+
+def _trades(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise PydanticCustomError("not_a_number", "must be a whole number of trades, such as 5")
+    if not 0 < value <= MOST_TRADES:
+        words = f"must be at least 1 and at most {MOST_TRADES}; to buy nothing at all, use the kill switch"
+        raise PydanticCustomError("out_of_range", words)
+    return value
+
+
+def _breach_word(value: object) -> OnBreach:
+    if not isinstance(value, str) or value not in set(OnBreach):
+        words = 'must be "block", which bars what is bought, or "exit", which sells what is held as well'
+        raise PydanticCustomError("unknown_choice", words)
+    return OnBreach(value)
 
 
 def _clock_time(value: object) -> time:
@@ -101,6 +119,10 @@ Rupees = Annotated[
     Decimal, BeforeValidator(_rupees), WithJsonSchema({"type": "number", "exclusiveMinimum": 0})
 ]
 Quantity = Annotated[int, BeforeValidator(_quantity), WithJsonSchema({"type": "integer", "minimum": 1})]
+Trades = Annotated[int, BeforeValidator(_trades), WithJsonSchema({"type": "integer", "minimum": 1})]
+BreachWord = Annotated[
+    OnBreach, BeforeValidator(_breach_word), WithJsonSchema({"type": "string", "enum": ["block", "exit"]})
+]
 ClockTime = Annotated[
     time,
     BeforeValidator(_clock_time),

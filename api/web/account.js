@@ -16,7 +16,7 @@ export async function show(view) {
     notices,
     h("section", { class: "card" }, h("h2", {}, "Sell everything now"), emergency),
     h("section", { class: "card" }, h("h2", {}, "Notices"), ...channels),
-    h("section", { class: "card" }, h("h2", {}, "Limits"), limits(account.limits)),
+    h("section", { class: "card" }, h("h2", {}, "Limits"), ...breach(account.breach), limits(account.limits)),
     h("section", { class: "card" }, h("h2", {}, "Logins"), sessions(logins.items)),
     h("section", { class: "card" }, h("h2", {}, "Password"), password()),
     h("button", { class: "danger", onclick: leave }, "Log out"),
@@ -60,6 +60,15 @@ function killSwitch(account, draw) {
   ];
 }
 
+const BREACH_WORDS = [["block", "Buy nothing more that day"], ["exit", "Sell what is held as well"]];
+
+function breach(known) {
+  if (!known) return [];
+  const words = { daily_loss: "loss in one day", daily_profit: "profit in one day", trades_a_day: "trades in one day" }[known.limit];
+  const until = known.until ? `until ${dayWord(known.until)}` : "until the next trading day";
+  return [h("p", { class: "notice" }, `Your limit of ${known.value} for the ${words} was reached at ${clock(known.since)}: nothing more is bought ${until}, whatever the limits are changed to.`)];
+}
+
 function limits(known) {
   const value = (one) => (one === null ? "" : String(one));
   const send = async (values) => {
@@ -67,7 +76,9 @@ function limits(known) {
     const symbols = values.symbols.split(/[\s,]+/).filter(Boolean).map((one) => one.toUpperCase());
     await call("PUT", "/account/limits", {
       order_quantity: number(values.order_quantity), order_value: number(values.order_value),
-      daily_loss: number(values.daily_loss), symbols: symbols.length ? symbols : null,
+      daily_loss: number(values.daily_loss), daily_profit: number(values.daily_profit),
+      trades_a_day: number(values.trades_a_day), on_breach: values.on_breach || "block",
+      symbols: symbols.length ? symbols : null,
     });
     tell("The limits are saved. They hold from the next order on.");
   };
@@ -75,7 +86,10 @@ function limits(known) {
     [
       field("order_quantity", "Shares in one order", { inputmode: "numeric", value: value(known.order_quantity) }, "Empty is no limit."),
       field("order_value", "Value of one order, ₹", { inputmode: "decimal", value: value(known.order_value) }),
-      field("daily_loss", "Loss in one day, ₹", { inputmode: "decimal", value: value(known.daily_loss) }, "Once it is reached nothing more is bought that day."),
+      field("daily_loss", "Loss in one day, ₹", { inputmode: "decimal", value: value(known.daily_loss) }, "Of all strategies, realised and open, after charges. Once it is reached nothing more is bought that day."),
+      field("daily_profit", "Profit in one day, ₹", { inputmode: "decimal", value: value(known.daily_profit) }, "Counted in the same way."),
+      field("trades_a_day", "Trades in one day", { inputmode: "numeric", value: value(known.trades_a_day) }, "Rounds of all strategies together."),
+      field("on_breach", "When loss or profit is reached", { options: [...BREACH_WORDS].sort(([one]) => (one === known.on_breach ? -1 : 1)) }),
       field("symbols", "Only these symbols", { autocapitalize: "characters", value: (known.symbols ?? []).join(", ") }, "By commas; empty is every symbol."),
     ],
     "Save limits",

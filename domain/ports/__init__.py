@@ -5,6 +5,7 @@ when its dependency does not answer: an empty answer always means "there is none
 Live prices have a port of their own, `domain.market_data`.
 """
 
+from domain.ports.account_days import AccountDays
 from domain.ports.account_mails import AccountMails
 from domain.ports.account_moves import AccountMoves
 from domain.ports.account_reads import AccountReads, ReadTurn
@@ -38,6 +39,7 @@ from domain.ports.trading_days import TradingDays
 from domain.ports.watch_list import Digest, WatchList
 
 __all__ = [
+    "AccountDays",
     "AccountMails",
     "AccountMoves",
     "AccountReads",

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from domain.held_stop import HeldStop
+from domain.held_stop import HeldPrice, HeldStop
 
 
 class HeldStops(Protocol):
@@ -18,6 +18,14 @@ class HeldStops(Protocol):
 
     async def raise_peaks(self, peaks: Mapping[UUID, Decimal]) -> None:
         """Write how high the price of these strategies was since their fill; none is ever lowered."""
+        ...
+
+    async def prices_wanted(self) -> frozenset[UUID]:
+        """Return the strategies whose shares are to be priced: their accounts have a limit on the day."""
+        ...
+
+    async def say_prices(self, prices: Mapping[UUID, HeldPrice]) -> None:
+        """Write the last prices of held shares and how old they are; a newer one is not replaced."""
         ...
 
     async def unwatched(self, longer_than: timedelta) -> Sequence[HeldStop]:

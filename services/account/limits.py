@@ -5,7 +5,7 @@ from uuid import UUID
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import UserLimits
 from domain.audit import Action
-from domain.limits import Limits
+from domain.limits import Limits, OnBreach
 from services.audit_trail import audit
 
 
@@ -22,6 +22,11 @@ def _words(limits: Limits) -> str:
         "order_quantity": limits.order_quantity,
         "order_value": limits.order_value,
         "daily_loss": limits.daily_loss,
+        "daily_profit": limits.daily_profit,
+        "trades_a_day": limits.trades_a_day,
         "symbols": ",".join(limits.symbols) if limits.symbols is not None else None,
     }
-    return ", ".join(f"{name} {value}" for name, value in named.items() if value is not None) or "none"
+    words = [f"{name} {value}" for name, value in named.items() if value is not None]
+    if limits.on_breach is OnBreach.EXIT:
+        words.append(f"on_breach {limits.on_breach}")
+    return ", ".join(words) or "none"

@@ -60,6 +60,11 @@ MAY = {
     "listeners": ("", "", ""),
     "stop_watches": ("", "", ""),
     "peaks": ("S", "S", ""),
+    "breaches": ("S", "SIU", ""),
+    "price_gaps": ("", "SID", ""),
+    "held_prices": ("", "S", ""),
+    "limits_watch": ("", "SU", ""),
+    "prices_wanted": ("", "", "S"),
     "watched": ("", "", "S"),
     "watched_peaks": ("", "", "S"),
     "feed_logins": ("", "", "S"),
@@ -79,6 +84,8 @@ MAY_CALL = {
     "listener_leaves": {"listener"},
     "stops_watched": {"listener"},
     "peaks_seen": {"listener"},
+    "prices_seen": {"listener"},
+    "rounds_claimed": {"worker"},
     "longest_unwatched": {"api", "worker"},
 }
 
@@ -202,6 +209,7 @@ NOT_RUNNING = "delete those that do not run"
 AUDIT = "no role may change, remove or backdate one, or write in another's name"
 LISTENER = "It reads running strategies, and can write to no table"
 WORKER = "the worker's role reads no password, login or second factor"
+BREACH = "no role lifts, changes or backdates one"
 TERMS = "changes no term of a strategy, no key or tag of an order and no key of a broker account"
 PROMISES = (
     *(
@@ -341,6 +349,32 @@ PROMISES = (
             "INSERT INTO backups (name, bytes) VALUES ('x', 1)",
             "DELETE FROM outages",
             "INSERT INTO stop_watches VALUES ('{running}', now())",
+        )
+    ),
+    *(
+        Promise(role, BREACH, tried)
+        for role in ROLES
+        for tried in (
+            "DELETE FROM breaches",
+            "UPDATE breaches SET value = value * 100",
+            "UPDATE breaches SET on_breach = 'block'",
+            "UPDATE breaches SET trading_day = trading_day - 1",
+            "INSERT INTO breaches (user_id, trading_day, limit_name, value, on_breach, at) "
+            "VALUES ('{asha}', current_date, 'daily_loss', 1, 'exit', now() - interval '1 day')",
+        )
+    ),
+    Promise(
+        "api",
+        BREACH,
+        "INSERT INTO breaches (user_id, trading_day, limit_name, value, on_breach) "
+        "VALUES ('{asha}', current_date, 'daily_loss', 1, 'exit')",
+    ),
+    *(
+        Promise(role, "price by which a day is judged comes from a listener alone", tried)
+        for role in ("api", "worker")
+        for tried in (
+            "INSERT INTO held_prices VALUES ('{running}', 1, now())",
+            "SELECT prices_seen(ARRAY['{running}'::uuid], ARRAY[1], ARRAY[0])",
         )
     ),
     *(

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,8 +11,10 @@ from sqlalchemy import text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.held_stops import PostgresHeldStops
+from adapters.postgres.limits import UserLimits
 from domain.errors import StoreUnavailable
-from domain.held_stop import HeldStop
+from domain.held_stop import HeldPrice, HeldStop
+from domain.limits import Limits
 from domain.ports import HeldStops
 from tests.fakes.held_stops import MemoryHeldStops
 from tests.fakes.manual_clock import ManualClock
@@ -28,6 +31,10 @@ class Subject:
     stops: HeldStops
     held: tuple[UUID, UUID]
     pass_by: Callable[[timedelta], Awaitable[None]]
+    limit: Callable[[UUID], Awaitable[None]]
+    """Give the account of a strategy a limit on its day."""
+    prices: Callable[[], Awaitable[dict[UUID, HeldPrice]]]
+    """Return the prices that were said, as old as they are now."""
 
 
 @pytest.fixture
@@ -42,7 +49,15 @@ def in_memory() -> Subject:
         await clock.advance(time.total_seconds())
 
     one, other = (stop.strategy_id for stop in held)
-    return Subject(MemoryHeldStops(clock, *held), (one, other), pass_by)
+    stops = MemoryHeldStops(clock, *held)
+
+    async def limit(strategy_id: UUID) -> None:
+        stops.wanted.add(strategy_id)
+
+    async def prices() -> dict[UUID, HeldPrice]:
+        return {key: HeldPrice(price, clock.now() - at) for key, (price, at) in stops.prices.items()}
+
+    return Subject(stops, (one, other), pass_by, limit, prices)
 
 
 @pytest.fixture
@@ -60,8 +75,20 @@ async def in_postgres(store: Store) -> Subject:
             earlier = text("UPDATE strategies SET bought_at = bought_at - CAST(:time AS interval)")
             await session.execute(earlier, words)
 
+    async def limit(strategy_id: UUID) -> None:
+        (desk,) = [desk for desk in (one, other) if desk.strategy.strategy_id == strategy_id]
+        async with store.work() as session:
+            await UserLimits(session, desk.strategy.user_id).set_limits(Limits(daily_loss=Decimal(1000)))
+
+    async def prices() -> dict[UUID, HeldPrice]:
+        query = text("SELECT strategy_id, price, clock_timestamp() - seen_at AS age FROM held_prices")
+        async with store.read() as session:
+            rows = await session.execute(query)
+            return {row.strategy_id: HeldPrice(row.price, row.age) for row in rows}
+
     await as_if_the_server_had_run_for_long(store)
-    return Subject(PostgresHeldStops(store), (one.strategy.strategy_id, other.strategy.strategy_id), pass_by)
+    ids = one.strategy.strategy_id, other.strategy.strategy_id
+    return Subject(PostgresHeldStops(store), ids, pass_by, limit, prices)
 
 
 async def as_if_the_server_had_run_for_long(store: Store) -> None:
@@ -132,3 +159,20 @@ async def test_unread_is_not_watched(in_memory: Subject) -> None:
             with pytest.raises(StoreUnavailable):
                 await call
     await gone.close()
+
+
+async def test_prices_are_wanted_where_a_limit_is_and_their_age_is_kept(subject: Subject) -> None:
+    one, other = subject.held
+    assert await subject.stops.prices_wanted() == frozenset()
+    await subject.limit(one)
+    assert await subject.stops.prices_wanted() == {one}
+    said = HeldPrice(Decimal(3490), timedelta(seconds=3))
+    await subject.stops.say_prices({one: said, other: said, uuid4(): said})
+    (known,) = (await subject.prices()).items()
+    assert known[0] == one
+    assert known[1].price == 3490
+    assert timedelta(seconds=2.9) < known[1].age < timedelta(seconds=10)
+    await subject.stops.say_prices({one: HeldPrice(Decimal(3400), timedelta(seconds=30))})
+    assert (await subject.prices())[one].price == 3490  # older than what is known
+    await subject.stops.say_prices({one: HeldPrice(Decimal(3400))})
+    assert (await subject.prices())[one].price == 3400

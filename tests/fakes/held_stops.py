@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from domain.errors import StoreUnavailable
-from domain.held_stop import HeldStop
+from domain.held_stop import HeldPrice, HeldStop
 from domain.ports import Clock
 
 
@@ -20,6 +20,9 @@ class MemoryHeldStops:
         self.away = False
         self.named: list[frozenset[UUID]] = []
         self.peaks: dict[UUID, Decimal] = {}
+        self.wanted: set[UUID] = set()
+        """Of accounts that have a limit on the day."""
+        self.prices: dict[UUID, tuple[Decimal, datetime]] = {}
 
     async def name(self, strategy_ids: Collection[UUID]) -> None:
         self._answer()
@@ -31,6 +34,18 @@ class MemoryHeldStops:
         self._answer()
         for strategy_id, peak in peaks.items():
             self.peaks[strategy_id] = max(peak, self.peaks.get(strategy_id, peak))
+
+    async def prices_wanted(self) -> frozenset[UUID]:
+        self._answer()
+        return frozenset(self.wanted)
+
+    async def say_prices(self, prices: Mapping[UUID, HeldPrice]) -> None:
+        self._answer()
+        for strategy_id in prices.keys() & self.wanted:
+            said = prices[strategy_id]
+            known, seen_at = self.prices.get(strategy_id), self._clock.now() - said.age
+            if known is None or known[1] <= seen_at:
+                self.prices[strategy_id] = said.price, seen_at
 
     async def unwatched(self, longer_than: timedelta) -> Sequence[HeldStop]:
         self._answer()

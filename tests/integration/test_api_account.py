@@ -1,16 +1,29 @@
 """`/account`: a user's limits and kill switch over REST."""
 
+from dataclasses import replace
+from datetime import date, time, timedelta
 from decimal import Decimal
 
 import pytest
 
+from adapters.calendar.exchange import open_calendar
+from adapters.postgres.account_days import PostgresAccountDays
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import set_operator_switch, set_system_switch
-from domain.limits import KillExits
+from api.account.view import shown as account_shown
+from domain.account_day import Breach, LimitName
+from domain.limits import KillExits, OnBreach
+from domain.session import at, exchange_time
 from domain.strategy import OnStop
 from services.auth.passwords import Passwords
 from tests.api_world import World, json_of, new_world
+from tests.fakes.manual_clock import ManualClock
 
+NO_LIMITS = {
+    **dict.fromkeys(["order_quantity", "order_value", "daily_loss", "symbols", "daily_profit"]),
+    "trades_a_day": None,
+    "on_breach": "block",
+}
 OFF = {"on": False, "exits": None, "reason": "", "since": None}
 
 
@@ -25,7 +38,8 @@ async def test_nothing_is_limited_at_first(world: World) -> None:
         "kill_switch": OFF,
         "operator": OFF,
         "system": OFF,
-        "limits": {"order_quantity": None, "order_value": None, "daily_loss": None, "symbols": None},
+        "limits": NO_LIMITS,
+        "breach": None,
         "selling": 0,
         "untold": 0,
         "sold": 0,
@@ -36,7 +50,7 @@ async def test_limits_are_replaced_together_and_are_one_users(world: World) -> N
     mine, yours = await world.customer(), await world.customer()
     wanted = {"order_quantity": 50, "order_value": 250000.5, "daily_loss": 1000, "symbols": ["tcs", "INFY"]}
     answer = await world.http.put("/account/limits", json=wanted, headers=mine.bearer)
-    assert json_of(answer)["limits"] == {
+    assert json_of(answer)["limits"] == NO_LIMITS | {
         "order_quantity": 50,
         "order_value": Decimal("250000.5"),
         "daily_loss": 1000,
@@ -45,6 +59,82 @@ async def test_limits_are_replaced_together_and_are_one_users(world: World) -> N
     assert json_of(await yours.get("/account"))["limits"]["order_quantity"] is None
     answer = await world.http.put("/account/limits", json={"daily_loss": 500}, headers=mine.bearer)
     assert json_of(answer)["limits"]["symbols"] is None
+
+
+async def test_limits_of_a_day_are_kept_and_given_back(world: World) -> None:
+    customer = await world.customer()
+    wanted = {"daily_loss": 1000, "daily_profit": 2500.5, "trades_a_day": 3, "on_breach": "exit"}
+    answer = await world.http.put("/account/limits", json=wanted, headers=customer.bearer)
+    assert json_of(answer)["limits"] == NO_LIMITS | wanted | {"daily_profit": Decimal("2500.5")}
+    answer = await world.http.put("/account/limits", json={}, headers=customer.bearer)
+    assert json_of(answer)["limits"] == NO_LIMITS
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("daily_profit", -5, "above 0"),
+        ("daily_profit", "2500", "amount in rupees"),
+        ("trades_a_day", 0, "kill switch"),
+        ("trades_a_day", -1, "at least 1"),
+        ("trades_a_day", 2.5, "whole number of trades"),
+        ("trades_a_day", True, "whole number of trades"),
+        ("on_breach", "sell", '"exit"'),
+        ("on_breach", None, '"block"'),
+        ("on_breach", ["exit"], '"block"'),
+    ],
+)
+async def test_refusal_names_the_field_and_what_would_be_right(
+    world: World, field: str, value: object, words: str
+) -> None:
+    customer = await world.customer()
+    answer = await world.http.put("/account/limits", json={field: value}, headers=customer.bearer)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["field"] == field
+    assert words in error["message"]
+
+
+async def test_breach_of_today_is_shown_with_its_end_and_is_one_users(world: World, store: Store) -> None:
+    mine, yours = await world.customer(), await world.customer()
+    today = exchange_time(world.deps.clock.now()).date()
+    rows = (
+        (today, LimitName.TRADES_A_DAY, Decimal(3), None),
+        (today, LimitName.DAILY_LOSS, Decimal(1000), Decimal("-1020.456")),
+        (today - timedelta(days=1), LimitName.DAILY_PROFIT, Decimal(5), Decimal(5)),
+    )
+    days = PostgresAccountDays(store)
+    for day, limit, value, net in rows:
+        await days.breach(await mine.id(), day, Breach(limit, value, net, OnBreach.EXIT))
+    shown = json_of(await mine.get("/account"))["breach"]
+    assert shown.pop("since") is not None
+    assert date.fromisoformat(shown.pop("until")) > today
+    assert shown == {
+        "limit": "daily_loss",
+        "value": 1000,
+        "net": Decimal("-1020.46"),
+        "on_breach": "exit",
+    }
+    assert json_of(await yours.get("/account"))["breach"] is None
+
+
+async def test_breach_is_shown_over_the_weekend_and_gone_on_the_next_trading_day(
+    store: Store, passwords: Passwords
+) -> None:
+    friday, days = date(2026, 11, 27), PostgresAccountDays(store)
+    world = new_world(store, passwords, calendar=open_calendar("XNSE"))
+    customer = await world.customer()
+    breach = Breach(LimitName.DAILY_PROFIT, Decimal(1000), Decimal(1001), OnBreach.BLOCK)
+    await days.breach(await customer.id(), friday, breach)
+    user_id = await customer.id()
+    shown = {
+        day: (await account_shown(replace(world.deps, clock=ManualClock(at(day, time(12)))), user_id)).breach
+        for day in (friday, friday + timedelta(days=1), friday + timedelta(days=3))
+    }
+    saturday = shown[friday + timedelta(days=1)]
+    assert saturday is not None
+    assert saturday.until == date(2026, 11, 30)
+    assert shown[friday + timedelta(days=3)] is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """All the planted bugs."""
 
 from tests.planted.account import ACCOUNT_BUGS
+from tests.planted.account_limits import ACCOUNT_LIMIT_BUGS
 from tests.planted.bug import Bug
 from tests.planted.calendar import CALENDAR_BUGS
 from tests.planted.charges import CHARGE_BUGS
@@ -51,4 +52,5 @@ BUGS: tuple[Bug, ...] = (
     *TRIGGER_BUGS,
     *WORD_BUGS,
     *CHARGE_BUGS,
+    *ACCOUNT_LIMIT_BUGS,
 )

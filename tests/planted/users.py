@@ -23,8 +23,8 @@ USER_BUGS: tuple[Bug, ...] = (
         "a loss that is not known counts as none",
         "A sale without a price yet lets the next entry pass the day's limit.",
         "adapters/postgres/claims.py",
-        "        WHEN limits.daily_loss IS NOT NULL AND loss.unknown THEN 'loss_unknown'\n",
-        "",
+        "            THEN 'loss_unknown'\n",
+        "            THEN NULL\n",
         (LIMITS,),
     ),
     Bug(
@@ -38,9 +38,9 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a sale without an answer has lost nothing",
         "The next entry passes the day's limit while the sale that reaches it is out.",
-        "adapters/postgres/claims.py",
-        "bool_or(in_doubt OR sold > 0",
-        "bool_or(sold > 0",
+        "domain/day_round.py",
+        "any(fill.in_doubt or (fill.quantity and fill.price is None) for",
+        "any((fill.quantity and fill.price is None) for",
         (LIMITS,),
     ),
     Bug(

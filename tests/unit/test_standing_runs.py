@@ -146,7 +146,12 @@ async def test_it_is_told_once_by_all_workers(floor: Floor) -> None:
         (Step.SALE, 10, False, "10 TCS were to be sold at 15:15 and are still held: its run stands still"),
         (Step.SALE, 10, True, "10 TCS were to be sold at 15:15 and are still held: their sale goes on"),
         (Step.BUY, 0, False, "TCS was to be bought at 15:15, and its run stands still"),
-        (Step.STOP, 10, False, "10 TCS were to be sold by STOP or a kill switch at 15:15"),
+        (
+            Step.STOP,
+            10,
+            False,
+            "10 TCS were to be sold by STOP, a kill switch or a limit",
+        ),
         (Step.STOP, 0, False, "TCS was to be stopped at 15:15"),
         (Step.END, 0, False, "All TCS is sold since 15:15"),
     ],

@@ -28,7 +28,7 @@ from domain.terms import After, Reenter, When
 
 @dataclass(frozen=True, slots=True)
 class RoundEnd:
-    """How a round ended. `certain`: it is flat beyond doubt, and nobody asked for its end."""
+    """How a round ended. `certain`: it is flat beyond doubt, and its end was not asked for."""
 
     outcome: Outcome
     detail: str

@@ -1,4 +1,4 @@
-"""Writes last prices, and where stops stand, to Redis for scripts and the app: the newest, once a second."""
+"""Writes last prices to Redis, for scripts and the app: the newest of each strategy, once a second."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -12,7 +12,6 @@ from domain.ports import Alerts, Clock
 from domain.run import Alarm
 
 EVERY = 1.0
-ALL_STOPS_EVERY = 60.0
 
 log = structlog.stdlib.get_logger("cache")
 
@@ -24,33 +23,22 @@ class PriceCache(Protocol):
         """Write them where the strategy's keys exist. Raises `CacheUnavailable`."""
         ...
 
-    async def set_stops(self, stops: Mapping[UUID, Decimal]) -> None:
-        """Write the same of stops that are not the price that was given. Raises `CacheUnavailable`."""
-        ...
-
 
 class CacheWriter:
-    """Takes what `changed` and `stops` return once a second. Redis away costs only what a screen shows.
-
-    `stops` is asked for all of them once a minute: a Redis that was flushed is given the terms alone.
-    """
+    """Takes what `changed` returns once a second. Redis away costs nothing but the prices on a screen."""
 
     def __init__(
         self,
         cache: PriceCache,
         changed: Callable[[], Mapping[UUID, Decimal]],
-        stops: Callable[[bool], Mapping[UUID, Decimal]],
         alerts: Alerts,
         clock: Clock,
     ) -> None:
         self._cache = cache
         self._changed = changed
-        self._stops = stops
         self._alerts = alerts
         self._clock = clock
         self._unwritten: dict[UUID, Decimal] = {}
-        self._unwritten_stops: dict[UUID, Decimal] = {}
-        self._all_stops_at = clock.monotonic() + ALL_STOPS_EVERY
         self._alerted = False
         self.failures = 0
 
@@ -61,26 +49,18 @@ class CacheWriter:
 
     async def _write(self) -> None:
         self._unwritten.update(self._changed())
-        self._unwritten_stops.update(self._stops(self._all_are_due()))
-        if not self._unwritten and not self._unwritten_stops:
+        if not self._unwritten:
             return
         try:
             await self._cache.set_last_prices(self._unwritten)
-            await self._cache.set_stops(self._unwritten_stops)
         except CacheUnavailable as error:
             self.failures += 1
             await self._alert_once(error)
         else:
             if self._alerted:
                 log.info("Redis answers again")
-            self._unwritten, self._unwritten_stops = {}, {}
+            self._unwritten = {}
             self._alerted = False
-
-    def _all_are_due(self) -> bool:
-        due = self._clock.monotonic() >= self._all_stops_at
-        if due:
-            self._all_stops_at = self._clock.monotonic() + ALL_STOPS_EVERY
-        return due
 
     async def _alert_once(self, error: CacheUnavailable) -> None:
         if self._alerted:

@@ -180,12 +180,6 @@ class PriceMonitor:
                 self._changed.add(instrument)
         return prices
 
-    def standing_stops(self, *, all_: bool) -> Mapping[UUID, Decimal]:
-        """Return, once, where stops stand that are not the given price; `all_`: those told before as well."""
-        if all_:
-            self._triggers.restate()
-        return self._triggers.standing_stops()
-
     @property
     def holds(self) -> bool:
         """Tell whether any strategy that it serves holds shares."""

@@ -70,7 +70,7 @@ class Listener:
         self._report = WatchReport(held_stops, self._watching, clock)
         self._peaks = PeakWriter(held_stops, self._risen, clock)
         self._held_prices = HeldPriceWriter(held_stops, self._acting, self._holds, clock)
-        self._writer = CacheWriter(cache, self._changed_prices, self._standing_stops, alerts, clock)
+        self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
         # One account's connections are all there is: further listeners stand by.
         self._shards = Shards(membership, me, self._covered, self._share_anew, clock, accounts.connections)
         self._known: dict[UUID, WatchedStrategy] = {}
@@ -204,12 +204,6 @@ class Listener:
         for monitor in self._monitors.values():
             prices.update(monitor.changed_prices(self._owns))
         return prices
-
-    def _standing_stops(self, all_: bool) -> Mapping[UUID, Decimal]:
-        stops: dict[UUID, Decimal] = {}
-        for monitor in self._monitors.values():
-            stops.update(monitor.standing_stops(all_=all_))
-        return stops
 
     def _risen(self) -> Mapping[UUID, Decimal]:
         risen: dict[UUID, Decimal] = {}

@@ -93,7 +93,6 @@ class TriggerIndex:
         self._fired: defaultdict[str, set[int]] = defaultdict(set)
         self._moved: set[str] = set()
         self._risen: set[int] = set()
-        self._unsaid: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._armed)
@@ -169,16 +168,6 @@ class TriggerIndex:
         found = [self._armed[number] for number in risen]
         return {armed.watched.strategy_id: armed.peak for armed in found if armed.peak is not None}
 
-    def standing_stops(self) -> Mapping[UUID, Decimal]:
-        """Return, once, where the stops stand now that are measured from the fill, or have moved."""
-        unsaid, self._unsaid = self._unsaid, set()
-        found = [self._armed[number] for number in unsaid if number in self._armed]
-        return {armed.watched.strategy_id: armed.stop for armed in found if armed.stop is not None}
-
-    def restate(self) -> None:
-        """Have `standing_stops` return them all once more."""
-        self._unsaid.update(number for number, armed in self._armed.items() if _is_measured(armed))
-
     def crossed(self, prices: Iterable[tuple[str, SeenPrice]]) -> list[Crossing]:
         """Return what these prices hit of every armed strategy, whether it has fired before or not."""
         crossings = []
@@ -235,7 +224,6 @@ class TriggerIndex:
             armed.triggers = armed.measured.at(peak).triggers
             if armed.stop != before:
                 moved[number] = armed.stop
-                self._unsaid.add(number)
         if moved:
             stay = [entry for entry in waiting.stops if entry[1] not in moved]
             stay += [(stop, number) for number, stop in moved.items() if stop is not None]
@@ -244,8 +232,6 @@ class TriggerIndex:
     def _put(self, armed: _Armed) -> None:
         number, name = armed.number, armed.watched.instrument
         self._armed[number] = armed
-        if _is_measured(armed):
-            self._unsaid.add(number)
         waiting = self._waiting.setdefault(name, _Waiting([], [], []))
         for levels, level in _places(armed, waiting):
             insort(levels, (level, number))
@@ -271,12 +257,6 @@ class TriggerIndex:
         self._take(armed)
         armed.fired = True
         self._fired[armed.watched.instrument].add(armed.number)
-
-
-def _is_measured(armed: _Armed) -> bool:
-    """Tell whether a stop is not the price that was given."""
-    terms = armed.watched.terms
-    return terms.moves or terms.stop is not None
 
 
 def _places(armed: _Armed, waiting: _Waiting) -> list[tuple[_Levels, Decimal]]:

@@ -3,7 +3,7 @@
     user      reads                                  writes                           how
     api       runtime:*, symbol:*:strategies         throttle*, stopwatch:probe       its own scripts
     worker    strategy:*, runtime:*, queue:orders    the same, symbol:*, stopwatch:*  its own scripts
-    listener  strategy:*, runtime:*                  the same, queue:orders (adds)    its own scripts
+    listener  runtime:*                              runtime:*, queue:orders (adds)   its own scripts
     operator  everything                             everything                       a person's, no process'
     health    nothing                                nothing                          PING, without a password
     default   off: a client without a user is refused
@@ -54,7 +54,7 @@ USERS: Mapping[str, RedisUser] = {
         ),
     ),
     "listener": RedisUser(
-        ("~strategy:*", "~runtime:*", "~queue:orders", "~stopwatch:probe"),
+        ("~runtime:*", "~queue:orders", "~stopwatch:probe"),
         (*_CONNECT, *_SCRIPTS, "exists", "hset", "xadd", "set"),
     ),
 }

@@ -200,7 +200,6 @@ class MemoryPriceCache:
 
     def __init__(self) -> None:
         self.prices: dict[UUID, Decimal] = {}
-        self.stops: dict[UUID, Decimal] = {}
         self.writes = 0
         self.away = False
 
@@ -209,6 +208,3 @@ class MemoryPriceCache:
             raise CacheUnavailable("Redis did not answer (ConnectionError)")
         self.writes += 1
         self.prices.update(prices)
-
-    async def set_stops(self, stops: Mapping[UUID, Decimal]) -> None:
-        self.stops.update(stops)

@@ -110,6 +110,7 @@ async def test_each_round_says_its_own_phases(store: Store) -> None:
         if round_ == 2:
             await sold(desk)
             await desk.runs.activate(request)
+            await filled(desk, desk.key(Leg.ENTRY, 2), "3600")
         for phase in (Phase.ENTERING, Phase.HOLDING, Phase.EXITING):
             change = PhaseChange(request.ref, phase, f"{phase} {round_}", round=round_)
             await desk.runs.change_phase(change)

@@ -163,18 +163,3 @@ def test_a_target_that_fired_is_told_for_as_long_as_the_price_is_there() -> None
     assert crossed(index, "NSE:TCS", Decimal(3590)) == set()
     index.disarm(one.strategy_id)
     assert not index.armed("NSE:TCS")
-
-
-def test_where_stops_stand_that_are_not_the_given_price_is_told_once_and_again_when_asked() -> None:
-    index, plain, one = TriggerIndex(), watched(stop_loss="3450"), trailing()
-    index.arm(plain)
-    index.arm(one)
-    assert index.standing_stops() == {one.strategy_id: Decimal(3400)}
-    assert index.standing_stops() == {}
-    fire(index, "NSE:TCS", Decimal(3550))
-    assert index.standing_stops() == {one.strategy_id: Decimal(3530)}
-    index.restate()
-    assert index.standing_stops() == {one.strategy_id: Decimal(3530)}
-    index.disarm(one.strategy_id)
-    index.restate()
-    assert index.standing_stops() == {}

@@ -12,7 +12,7 @@ import numpy as np
 
 from adapters.kite.ticks import places
 from domain.instrument import Instrument, Segment
-from domain.market_data import PriceFeed, PriceReceiver, Quotes
+from domain.market_data import Minute, PriceFeed, PriceReceiver, Quotes
 from domain.ports import Clock, FastStops, StopSignals
 from domain.quote import Quote
 from domain.terms import Distance, Target, Terms, Trail, Unit
@@ -112,6 +112,9 @@ class FloorMarketData:
     quotes: Quotes
     key: str = "bench"
     connections: int = 3
+
+    async def minutes(self, token: int, since: datetime, until: datetime) -> Sequence[Minute]:
+        return ()
 
     def places(self, token: int) -> int:
         return places(token)

@@ -4,6 +4,9 @@ Prices cross the port in columns, many at once: an object for each tick would co
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from domain.quote import Quote
@@ -13,6 +16,18 @@ HIGHEST = 2**31 - 1
 
 Quotes = Callable[[Sequence[str]], Awaitable[Mapping[str, Quote]]]
 """Returns quotes by `NSE:TCS` over REST; raises as `domain.ports.Broker.quotes` does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """One minute of an instrument's trading: when it began, and its highest price."""
+
+    begins: datetime
+    high: Decimal
+
+
+Minutes = Callable[[int, datetime, datetime], Awaitable[Sequence[Minute]]]
+"""Returns the minutes of a token between two instants over REST, oldest first; raises as quotes do."""
 
 
 class Column(Protocol):
@@ -114,6 +129,11 @@ class MarketData(Protocol):
     @property
     def quotes(self) -> Quotes:
         """Return what asks for quotes over REST."""
+        ...
+
+    @property
+    def minutes(self) -> Minutes:
+        """Return what asks for the minutes of an instrument over REST."""
         ...
 
     def places(self, token: int) -> int:

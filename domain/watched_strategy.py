@@ -1,6 +1,7 @@
 """A running strategy as the listener knows it."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -34,6 +35,8 @@ class WatchedStrategy:
     entry: Decimal | None = None
     tick: Decimal | None = None
     peak: Decimal | None = field(default=None, compare=False)
+    peak_since: datetime | None = field(default=None, compare=False)
+    """When the peak was last written, or the first share was filled: what came since may have been missed."""
 
     @property
     def instrument(self) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -19,6 +20,7 @@ from domain.watched_strategy import WatchedStrategy
 from listener.dispatcher import Dispatcher
 from listener.feed_alerts import Outage
 from listener.last_prices import LastPrices
+from listener.missed_peaks import MissedPeaks
 from listener.price_table import PriceTable
 from listener.quote_requests import QuoteRequests
 from listener.restarting import steadily
@@ -34,6 +36,10 @@ LIMITS_AGE = timedelta(seconds=60)
 """Circuit limits are relaxed during the day; they are read again this often."""
 AT_A_TIME = 100
 """Instruments looked at before ticks have their turn: less than a millisecond."""
+QUIET_FEED = timedelta(seconds=5)
+"""How long a feed may have said nothing before it counts as lost."""
+ASLEEP = timedelta(seconds=60)
+"""A process that looks at nothing for so long stood still: it missed what came."""
 CONFLATED_EVERY = 60.0
 JUDGED_WITHIN = 5.0
 """Seconds after which triggers that were not looked at count as watched by nobody: five looks."""
@@ -67,6 +73,7 @@ class PriceMonitor:
         self._feed = account.feed(self)
         self._tokens = Tokens(instruments, self._listed, clock)
         self._quote_requests = QuoteRequests(account.quotes, self._answered, clock)
+        self._missed = MissedPeaks(account.minutes, self._tokens.token, self._raise_peak, clock)
         self._triggers = TriggerIndex()
         self._table = PriceTable(self._triggers, account.places)
         self._prices = LastPrices(self._table, clock, self._carried)
@@ -80,6 +87,8 @@ class PriceMonitor:
         self._changed: set[str] = set()
         self._conflated_said = (clock.monotonic(), 0)
         self._looked_at = clock.monotonic()
+        self._awake_at = clock.now()
+        self._lost_at: dict[str, datetime] = {}
 
     # --- what runs -------------------------------------------------------------------------------------
 
@@ -206,11 +215,27 @@ class PriceMonitor:
         self._triggers.arm(watched)
         if not new:
             return
+        self._missed.ask(watched, watched.peak_since)
         seen = self._prices.acting(watched.instrument)
         if seen is None:
             self._quote_requests.ask([watched.instrument], urgent=True)
         else:
             self._judge(watched.instrument, seen)
+
+    def _look_up_missed(self, instruments: Iterable[str], since: datetime | None) -> None:
+        for instrument in instruments:
+            for strategy_id in self._by_instrument.get(instrument, ()):
+                self._missed.ask(self._watched[strategy_id], since)
+
+    def _raise_peak(self, asked: WatchedStrategy, peak: Decimal) -> None:
+        """Have a stop follow a peak that was missed, and judge it by the price that acts now."""
+        known = self._watched.get(asked.strategy_id)
+        if known is None or known.run_id != asked.run_id or asked.strategy_id not in self._triggers:
+            return
+        self._triggers.arm(replace(known, peak=peak))
+        self._triggers.tell_peak(known.strategy_id)
+        if (seen := self._prices.acting(known.instrument)) is not None:
+            self._judge(known.instrument, seen)
 
     def _listed(self) -> None:
         tokens = self._tokens.all()
@@ -227,10 +252,15 @@ class PriceMonitor:
             self._ask_all(anomalies.doubtful)
 
     def on_alive(self, tokens: Collection[int]) -> None:
-        self._ask_all(self._named(tokens))
+        alive = self._named(tokens)
+        self._ask_all(alive)
+        for instrument in alive:
+            self._look_up_missed([instrument], self._lost_at.pop(instrument, None))
 
     def on_lost(self, tokens: Collection[int], reason: str) -> None:
         lost = self._named(tokens)
+        for instrument in lost:
+            self._lost_at.setdefault(instrument, self._clock.now() - QUIET_FEED)
         self._prices.lose(lost)
         self._unwatched.lost(lost)
         self._ask_all(lost)
@@ -270,6 +300,7 @@ class PriceMonitor:
             group.create_task(steadily("feed", self._feed.run, self._clock))
             group.create_task(steadily("quote requests", self._quote_requests.run, self._clock))
             group.create_task(steadily("tokens", self._tokens.run, self._clock))
+            group.create_task(steadily("missed peaks", self._missed.run, self._clock))
             group.create_task(steadily("look", self._look, self._clock))
 
     async def _look(self) -> None:
@@ -281,6 +312,9 @@ class PriceMonitor:
                 self._look_at(instruments[start : start + AT_A_TIME], anomalous)
                 await asyncio.sleep(0)  # ticks do not wait for three thousand instruments
             self._looked_at = self._clock.monotonic()
+            if self._clock.now() - self._awake_at > ASLEEP:
+                self._look_up_missed(instruments, self._awake_at)
+            self._awake_at = self._clock.now()
             self._say_conflated()
             held = self._held() if self._feed.down else []
             await self._outage.look(self._feed.down, self._quote_requests.failing, held)

@@ -168,6 +168,11 @@ class TriggerIndex:
         found = [self._armed[number] for number in risen]
         return {armed.watched.strategy_id: armed.peak for armed in found if armed.peak is not None}
 
+    def tell_peak(self, strategy_id: UUID) -> None:
+        """Have `risen` return a strategy's peak: it is known from elsewhere than a price that came."""
+        if strategy_id.int in self._armed:
+            self._risen.add(strategy_id.int)
+
     def crossed(self, prices: Iterable[tuple[str, SeenPrice]]) -> list[Crossing]:
         """Return what these prices hit of every armed strategy, whether it has fired before or not."""
         crossings = []

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from adapters.kite.shared_reads import ReadPace, SharedRead
 from adapters.kite.unread_rows import UnreadRows
 from domain.listing import Listing
 from domain.margin import MarginOrder
+from domain.market_data import Minute
 from domain.order import LEAVE_WITHIN, BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.ports import Clock
@@ -106,6 +108,10 @@ class KiteBroker:
     async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
         """Return the same of several shares by one question; absent is what could not be read."""
         return mapping.holdings_of(await self._holdings.get(), shares)
+
+    async def minutes(self, token: int, since: datetime, until: datetime) -> Sequence[Minute]:
+        """Return an instrument's minutes of trading between two instants, oldest first."""
+        return mapping.minutes(await self._read(routes.minutes(token, since, until)))
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         """Return quotes by `NSE:TCS`, under a second old.

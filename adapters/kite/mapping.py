@@ -36,6 +36,8 @@ from adapters.kite.holdings import sellable_holdings
 from adapters.kite.refusal_texts import kind_of, plain
 from domain.errors import BrokerUnavailable
 from domain.listing import Listing
+from domain.market_data import Minute
+from domain.money import price_of
 from domain.order import FINAL, TAG_LENGTH, BrokerOrder, BrokerPosition, OrderStatus, Side
 from domain.quote import Quote
 
@@ -47,6 +49,7 @@ FINAL_STATUSES = {
 """Every other status is live: Kite's documentation warns that its list is not complete."""
 OUR_TAG = re.compile(rf"[A-Z2-7]{{{TAG_LENGTH}}}")
 """How the product's tags look (`LegKey.tag`): a user's own are seldom so long, the broker's never."""
+MINUTE_FIELDS = 5
 DEEPEST = 3
 """Lists within lists in which tags are looked for."""
 
@@ -122,6 +125,29 @@ def order_margins(data: Any, asked: int) -> tuple[Decimal, ...]:
     except Malformed as odd:
         raise BrokerUnavailable(f"the broker's order margins could not be understood: {odd}") from None
     return totals
+
+
+def minutes(data: Any) -> tuple[Minute, ...]:
+    """Read the candles of `GET /instruments/historical`; one that cannot be read is left out.
+
+    Raises `BrokerUnavailable` where they are no list. A candle is `[time, open, high, low, close, volume]`.
+    """
+    candles = data.get("candles") if isinstance(data, dict) else None
+    if not isinstance(candles, list):
+        raise BrokerUnavailable("the broker's minutes could not be understood: they are not a list")
+    read = (_minute(candle) for candle in candles)
+    return tuple(minute for minute in read if minute is not None)
+
+
+def _minute(candle: Any) -> Minute | None:
+    if not isinstance(candle, list) or len(candle) < MINUTE_FIELDS:
+        return None
+    high = price_of(candle[2])
+    try:
+        begins = datetime.fromisoformat(str(candle[0]))
+    except ValueError:
+        return None
+    return None if high is None or begins.tzinfo is None else Minute(begins, high)
 
 
 def _listing(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import ClassVar, Self
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from adapters.kite.feed_socket import FeedLogin, Login
 from adapters.kite.operator_login import OperatorLogin
 from adapters.kite.ticks import places
 from domain.errors import LoginNeeded
-from domain.market_data import PriceReceiver, Quotes
+from domain.market_data import Minute, Minutes, PriceReceiver, Quotes
 from domain.ports import Brokers, Clock
 from domain.quote import Quote
 
@@ -23,6 +24,7 @@ class KiteMarketData:
     key: str
     login: Login
     quotes: Quotes
+    minutes: Minutes
     ws_root: str
     clock: Clock
     connections: ClassVar[int] = SOCKETS
@@ -30,7 +32,7 @@ class KiteMarketData:
     @classmethod
     def of_operator(cls, operator: OperatorLogin, ws_root: str, clock: Clock) -> Self:
         """Return the market data of the operator's feed account."""
-        return cls("operator", operator.login, operator.quotes, ws_root, clock)
+        return cls("operator", operator.login, operator.quotes, operator.minutes, ws_root, clock)
 
     def places(self, token: int) -> int:
         return places(token)
@@ -55,7 +57,10 @@ class UsersMarketData:
         async def quotes(instruments: Sequence[str]) -> Mapping[str, Quote]:
             return await (await self._brokers.of(user_id, "")).quotes(instruments)
 
-        return KiteMarketData(str(user_id), login, quotes, self._ws_root, self._clock)
+        async def minutes(token: int, since: datetime, until: datetime) -> Sequence[Minute]:
+            return await (await self._brokers.of(user_id, "")).minutes(token, since, until)
+
+        return KiteMarketData(str(user_id), login, quotes, minutes, self._ws_root, self._clock)
 
     async def _login(self, user_id: UUID) -> FeedLogin:
         found = await self._credentials.credentials(user_id)

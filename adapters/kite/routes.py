@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from urllib.parse import quote, quote_plus, urlencode
 
@@ -16,6 +17,7 @@ from kiteconnect.__version__ import __title__, __version__
 from domain.margin import MarginOrder
 from domain.money import decimal_text
 from domain.order import OrderRequest
+from domain.session import EXCHANGE_ZONE
 
 ROUTES: dict[str, str] = KiteConnect._routes
 KITE_VERSION: str = KiteConnect.kite_header_version
@@ -75,6 +77,14 @@ def cancellation(broker_order_id: str) -> KiteRequest:
 def quotes(instruments: Sequence[str]) -> KiteRequest:
     """Return `quote`."""
     return KiteRequest("GET", f"{ROUTES['market.quote']}?{urlencode({'i': list(instruments)}, doseq=True)}")
+
+
+def minutes(token: int, since: datetime, until: datetime) -> KiteRequest:
+    """Return `historical_data` of minutes; Kite reads times of the exchange, to the second."""
+    target = ROUTES["market.historical"].format(instrument_token=token, interval="minute")
+    first, last = (at.astimezone(EXCHANGE_ZONE).strftime("%Y-%m-%d %H:%M:%S") for at in (since, until))
+    words = {"from": first, "to": last, "interval": "minute", "continuous": 0, "oi": 0}
+    return KiteRequest("GET", f"{target}?{urlencode(words)}")
 
 
 def session(api_key: str, api_secret: str, request_token: str) -> KiteRequest:

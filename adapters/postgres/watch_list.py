@@ -16,7 +16,8 @@ from domain.watched_strategy import AT_A_TIME, WatchedStrategy
 
 # The mark is a hash of the whole row, so that no writer can forget to move it. Peaks are the listener's own.
 _ALL = (
-    "SELECT w.*, p.price AS peak, hash_record_extended(w, 0) AS mark "
+    "SELECT w.*, p.price AS peak, greatest(p.written_at, w.bought_at) AS peak_since, "
+    "hash_record_extended(w, 0) AS mark "
     "FROM watched AS w LEFT JOIN watched_peaks AS p USING (strategy_id, run_id)"
 )
 _SOME = f"{_ALL} WHERE strategy_id = ANY(:ids)"
@@ -75,4 +76,5 @@ def _watched(row: RowMapping) -> WatchedStrategy:
         entry=row["entry_price"],
         tick=row["tick_size"],
         peak=row["peak"],
+        peak_since=row["peak_since"],
     )

@@ -1,11 +1,13 @@
 """Orders, order book, positions, holdings, quotes and margins of one account."""
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
 from domain.listing import Listing
 from domain.margin import MarginOrder
+from domain.market_data import Minute
 from domain.order import BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.quote import Quote
@@ -56,6 +58,13 @@ class Broker(Protocol):
         """Return `holdings` of several shares (exchange, symbol) by one question.
 
         Absent is a share of which a row could not be read.
+        """
+        ...
+
+    async def minutes(self, token: int, since: datetime, until: datetime) -> Sequence[Minute]:
+        """Return an instrument's minutes of trading between two instants, oldest first.
+
+        Market data that some accounts have no right to: raises `BrokerRefused` there.
         """
         ...
 

@@ -6,6 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -100,6 +101,7 @@ def their_margins(kite: KiteConnect) -> Any:
     )
 
 
+SINCE = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 NAMES = ["NSE:TCS", "NSE:NIFTY 50", "NSE:M&M"]
 CALLS: dict[str, tuple[Ours, Theirs]] = {
     **{f"place {order.terms.symbol}": placing(order) for order in ORDERED},
@@ -122,6 +124,10 @@ CALLS: dict[str, tuple[Ours, Theirs]] = {
             [MarginOrder(terms.exchange, terms.symbol, terms.product, Side.BUY, 5) for terms in TERMS]
         ),
         their_margins,
+    ),
+    "minutes": (
+        lambda broker, _: broker.minutes(256265, SINCE, SINCE + timedelta(minutes=9)),
+        lambda kite: kite.historical_data(256265, "2026-11-23 09:30:00", "2026-11-23 09:39:00", "minute"),
     ),
     "profile": (lambda _, login: login.profile(KEY, TOKEN), lambda kite: kite.profile()),
     "exchange": (

@@ -115,7 +115,7 @@ async def on_paper(paper: PaperProcess) -> AsyncIterator[Subject]:
     async def login() -> FeedLogin:
         return FeedLogin(owner.api_key, owner.access_token)
 
-    data = KiteMarketData("operator", login, broker.quotes, paper.ws_url, SystemClock())
+    data = KiteMarketData("operator", login, broker.quotes, broker.minutes, paper.ws_url, SystemClock())
     yield Subject(
         data,
         {symbol: tokens[symbol] for symbol in PRICES},

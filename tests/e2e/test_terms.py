@@ -15,11 +15,11 @@ pytestmark = pytest.mark.usefixtures("calm")
 Answer = dict[str, Any]
 
 
-async def holding(trader: Trader, **terms: object) -> tuple[str, Answer]:
+async def holding(trader: Trader, lasts: float = 180, **terms: object) -> tuple[str, Answer]:
     """Bring a strategy with these terms to where it holds, and its stop stands; return its id and answer."""
-    buy_at = await soon(3, length=200)
+    buy_at = await soon(3, length=lasts + 20)
     words = {"product": "MIS", "stop_loss": None} | terms
-    strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=180), **words)
+    strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=lasts), **words)
     await trader.start(strategy_id)
     held = await trader.until(strategy_id, phase="holding")
     assert held["stop_price"] is not None, held
@@ -118,3 +118,25 @@ async def test_a_target_that_is_reached_at_buy_time_buys_nothing(trader: Trader)
     ended = await trader.until(strategy_id, status="stopped")
     assert (ended["outcome"], ended["position"]) == ("skipped", "none"), ended
     assert "at or above the target" in ended["outcome_detail"]
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(400)
+async def test_a_peak_that_no_listener_saw_is_read_from_the_minutes(product: Product, trader: Trader) -> None:
+    strategy_id, held = await holding(trader, lasts=400, stop_loss=3000, trail={"by": {"points": 25}})
+    (pid,) = product.endpoints["pids"]["listener"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await asyncio.sleep(70)  # whole minutes count alone
+        await price(trader, held["entry_price"] + 60)
+        await asyncio.sleep(2)
+        await price(trader, held["entry_price"] + 40)
+        await asyncio.sleep(65)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    risen = await trader.eventually(
+        lambda: trader.strategy(strategy_id), lambda one: one["stop_price"] >= held["entry_price"] + 34
+    )
+    assert risen["stop_price"] == pytest.approx(held["entry_price"] + 35, abs=0.1)
+    await price(trader, held["entry_price"] + 30)
+    assert (await trader.until(strategy_id, status="stopped"))["outcome"] == "stop_loss"

@@ -4,6 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.listing import Listing
 from domain.margin import MarginOrder
+from domain.market_data import Minute
 from domain.order import FINAL, BrokerOrder, BrokerPosition, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker, Clock
@@ -165,6 +167,9 @@ class MemoryBroker:
     def _reach(self) -> None:
         if self.reads_fail:
             raise BrokerUnavailable("the holdings did not come")
+
+    async def minutes(self, token: int, since: datetime, until: datetime) -> Sequence[Minute]:
+        return ()
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         low, high = self.price * Decimal("0.8"), self.price * Decimal("1.2")

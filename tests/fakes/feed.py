@@ -8,7 +8,7 @@ from uuid import UUID
 
 from adapters.kite.ticks import Tick, Ticks, places
 from domain.errors import BrokerUnavailable, CacheUnavailable, StoreUnavailable, Unavailable
-from domain.market_data import PriceReceiver
+from domain.market_data import Minute, PriceReceiver
 from domain.ports import Clock, ListenerState
 from domain.quote import Quote
 from domain.run import PriceHit
@@ -91,6 +91,8 @@ class MemoryQuotes:
     connected: bool = True
     """Whether feeds of its accounts connect."""
     feeds: dict[str, MemoryFeed] = field(default_factory=dict)
+    minutes: list[Minute] = field(default_factory=list)
+    minutes_asked: list[tuple[int, datetime, datetime]] = field(default_factory=list)
 
     async def __call__(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         self.asked.append(list(instruments))
@@ -114,6 +116,12 @@ class MemoryMarketData:
     quotes: MemoryQuotes
     feeds: dict[str, MemoryFeed]
     connections: int = 3
+
+    async def minutes(self, token: int, since: datetime, until: datetime) -> Sequence[Minute]:
+        self.quotes.minutes_asked.append((token, since, until))
+        if self.quotes.away:
+            raise BrokerUnavailable("the broker did not answer")
+        return [one for one in self.quotes.minutes if since <= one.begins <= until]
 
     def places(self, token: int) -> int:
         return places(token)

@@ -16,6 +16,7 @@ from uuid import UUID
 from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.listing import Listing
 from domain.margin import MarginOrder
+from domain.market_data import Minute
 from domain.order import FINAL, BrokerOrder, BrokerPosition, Leg, OrderRequest, OrderStatus, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
@@ -385,6 +386,9 @@ class Account:
 
     async def order_margins(self, orders: Sequence[MarginOrder]) -> Sequence[Decimal]:
         raise BrokerUnavailable("no order of a day asks for margins")
+
+    async def minutes(self, token: int, since: datetime, until: datetime) -> Sequence[Minute]:
+        return ()
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         action = await self._pass("read.quotes")

@@ -5,7 +5,7 @@ from typing import Literal
 
 from api.http.bodies import ResponseBody
 from api.http.fields import Money
-from domain.charges import Charges
+from api.strategies.charges_schema import ChargesOut, charges_out
 from domain.margin import Margin
 from services.strategies.check import Checked
 
@@ -16,20 +16,6 @@ class MarginOut(ResponseBody):
     required: Money
     available: Money
     short: Money
-
-
-class ChargesOut(ResponseBody):
-    """Rupees, each rounded to the paisa; `total` is the sum of the others. `schedule` names the rates."""
-
-    brokerage: Money
-    stt: Money
-    exchange: Money
-    sebi: Money
-    stamp: Money
-    gst: Money
-    dp: Money
-    total: Money
-    schedule: str
 
 
 class CheckOut(ResponseBody):
@@ -74,11 +60,6 @@ def check_out(checked: Checked) -> CheckOut:
         charges_estimate=foreseen.charges and charges_out(foreseen.charges),
         warnings=list(checked.warnings),
     )
-
-
-def charges_out(charges: Charges) -> ChargesOut:
-    """Return charges as an answer has them."""
-    return ChargesOut.model_validate(charges.in_paise(), from_attributes=True)
 
 
 def _margin(margin: Margin) -> MarginOut:

@@ -89,7 +89,10 @@ async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cur
     records, following = cursors.page(found, limit)
     prices = await known_prices(deps.prices, records)
     now = deps.clock.now()
-    items = [shown(record, account, now, prices.get(record.strategy.strategy_id)) for record in records]
+    live = deps.egress.live
+    items = [
+        shown(record, account, now, prices.get(record.strategy.strategy_id), live=live) for record in records
+    ]
     return json_response(StrategyPage(items=items, next=following))
 
 
@@ -201,4 +204,5 @@ async def _answer(
     bind_contextvars(strategy_id=str(record.strategy.strategy_id), run_id=record.run_id)
     last = (await known_prices(deps.prices, [record])).get(record.strategy.strategy_id)
     market = await market_price(deps.prices, record) if look_at_market and last is None else None
-    return json_response(shown(record, stands.account, deps.clock.now(), last, market, told), status)
+    answer = shown(record, stands.account, deps.clock.now(), last, market, told, live=deps.egress.live)
+    return json_response(answer, status)

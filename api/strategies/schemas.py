@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from api.http.bodies import RequestBody, ResponseBody
 from api.http.fields import ClockTime, Id, Money, Price, Quantity, Symbol
 from api.http.request_json import field_errors
+from api.strategies.charges_schema import ChargesOut
 from api.strategies.terms_schema import TERMS_FIELDS, TermsIn, TermsOut, read_terms_of, terms_body
 from domain.session import clock_text
 from domain.strategy import OnStop, Product, Strategy
@@ -105,6 +106,11 @@ class StrategyOut(ResponseBody):
     exit_price: Money | None
     filled_quantity: int
     pnl: Money | None
+    """Before charges."""
+    charges: ChargesOut | None
+    """Of what was bought and sold so far; null where that, or its rates, are not known."""
+    net_pnl: Money | None
+    mode: Literal["paper", "live"]
     warnings: list[str]
     created_at: datetime
     started_at: datetime | None

@@ -6,10 +6,15 @@ from decimal import Decimal
 
 from adapters.postgres.accounts import BrokerAccount
 from adapters.postgres.strategies import StrategyRecord
+from api.strategies.charges_schema import charges_out
 from api.strategies.schemas import StrategyOut
 from api.strategies.terms_schema import terms_out
 from domain.broker_login import NO_QUOTES
+from domain.charge_schedule import schedule_on
+from domain.charges import Charges, ExecutedOrder, trade_kind
+from domain.day_charges import charges_of_round
 from domain.money import PAISA
+from domain.order import Side
 from domain.overdue import STANDS_AFTER, Step, next_step, still_due_words
 from domain.session import clock_text
 from domain.standing import Fills, standing
@@ -25,15 +30,18 @@ def shown(
     last_price: Decimal | None = None,
     market_price: Decimal | None = None,
     told: Sequence[str] = (),
+    *,
+    live: bool = False,
 ) -> StrategyOut:
     """Return the answer. `last_price` is the run's own; `market_price` what else is known of the symbol.
 
-    `told` are warnings of this answer alone.
+    `told` are warnings of this answer alone; `live`: orders are real.
     """
     strategy = record.strategy
     price = last_price if last_price is not None else market_price
     fills = Fills(record.entry_price, record.peak, record.tick_size)
     stands = standing(strategy.stop_loss, strategy.terms, fills)
+    won, cost = profit(record, last_price), charges(record)
     return StrategyOut(
         strategy_id=strategy.strategy_id,
         symbol=strategy.symbol,
@@ -62,7 +70,10 @@ def shown(
         entry_price=record.entry_price,
         exit_price=record.exit_price,
         filled_quantity=record.bought_quantity,
-        pnl=profit(record, last_price),
+        pnl=won,
+        charges=cost and charges_out(cost),
+        net_pnl=None if won is None or cost is None else won - cost.in_paise().total,
+        mode="live" if live else "paper",
         warnings=[
             *record.warnings,
             *_account_warnings(record),
@@ -97,6 +108,27 @@ def profit(record: StrategyRecord, last_price: Decimal | None) -> Decimal | None
             return None
         value += (last_price - record.entry_price) * held
     return value.quantize(PAISA)
+
+
+def charges(record: StrategyRecord) -> Charges | None:
+    """Return what the round's orders cost so far, as if the account's day had no others.
+
+    None before the first fill, and while a price, the day's rates or the kind of the trade is not known.
+    """
+    strategy, day = record.strategy, record.trading_day
+    kind = trade_kind(strategy.exchange, strategy.symbol, strategy.product)
+    schedule = None if day is None else schedule_on(day)
+    trades = [(Side.BUY, record.bought_quantity, record.entry_price)]
+    if record.sold_quantity:
+        trades.append((Side.SELL, record.sold_quantity, record.exit_price))
+    if kind is None or schedule is None or not record.bought_quantity:
+        return None
+    orders = [
+        ExecutedOrder(kind, strategy.exchange, side, quantity, price)
+        for side, quantity, price in trades
+        if price is not None
+    ]
+    return charges_of_round(orders, schedule) if len(orders) == len(trades) else None
 
 
 def _obstacles(record: StrategyRecord) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -210,3 +211,15 @@ async def test_a_feed_that_reaches_no_broker_says_so_and_goes_on() -> None:
         assert not running.done()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_minutes_have_their_highest_prices(on_paper: Subject) -> None:
+    now = datetime.now(UTC)
+    high = Decimal(PRICES["TCS"]) + 20
+    on_paper.price("TCS", str(high))
+    minutes = await on_paper.data.minutes(
+        on_paper.tokens["TCS"], now - timedelta(minutes=3), now + timedelta(minutes=1)
+    )
+    assert [one.begins for one in minutes] == sorted(one.begins for one in minutes)
+    assert all(one.begins.second == 0 for one in minutes)
+    assert max(one.high for one in minutes) >= high

@@ -7,6 +7,7 @@ CONTRACT = "tests/language/test_against_the_contract.py"
 PEAKS = "tests/integration/test_peaks.py"
 SALES = "tests/unit/test_stop_sales.py"
 DAY = "tests/unit/test_day.py"
+MISSED = "tests/unit/test_missed_peaks.py"
 
 TRIGGER_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -112,5 +113,29 @@ TRIGGER_BUGS: tuple[Bug, ...] = (
         "        return Reason.TARGET if self.target is not None else None\n",
         "        return None\n",
         (DAY,),
+    ),
+    Bug(
+        "a high of before the fill raises the peak",
+        "The stop follows a price at which nothing was held yet: it is sold at once.",
+        "listener/missed_peaks.py",
+        "            highs = [one.high for one in minutes if begun <= one.begins <= now - MINUTE]\n",
+        "            highs = [one.high for one in minutes if begun - MINUTE <= one.begins <= now - MINUTE]\n",
+        (MISSED,),
+    ),
+    Bug(
+        "what was missed without a listener is not asked for",
+        "A stop that should have risen lets the gain go.",
+        "listener/price_monitor.py",
+        "        self._missed.ask(watched, watched.peak_since)\n",
+        "",
+        (MISSED,),
+    ),
+    Bug(
+        "what was missed without a feed is not asked for",
+        "The same, each time the connection breaks.",
+        "listener/price_monitor.py",
+        "            self._look_up_missed([instrument], self._lost_at.pop(instrument, None))\n",
+        "            self._lost_at.pop(instrument, None)\n",
+        (MISSED,),
     ),
 )

@@ -1,14 +1,14 @@
 """What a user is shown of a strategy's profit: known, or null."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
 from adapters.postgres.strategies import StrategyRecord
-from api.strategies.view import profit, shown
+from api.strategies.view import charges, profit, shown
 from domain.strategy import Outcome, Phase, Position, Status, Strategy
 
 STRATEGY = Strategy(UUID(int=1), UUID(int=2), "TCS", time(9, 30), time(15), Decimal(3400), 10)
@@ -65,3 +65,41 @@ def test_what_the_account_shows_else_is_a_warning() -> None:
     told, unread = shown(differs, None, now).warnings
     assert told == "The account shows 6 of the 10."
     assert "could not be read since 10:30" in unread
+
+
+TRADED = replace(
+    RECORD,
+    trading_day=date(2026, 11, 30),
+    bought_quantity=1000,
+    sold_quantity=1000,
+    entry_price=Decimal(100),
+    exit_price=Decimal(101),
+)
+
+
+def test_what_is_won_is_shown_after_what_it_cost() -> None:
+    answer = shown(TRADED, None, datetime(2026, 11, 30, 10, tzinfo=UTC))
+    assert answer.charges is not None
+    assert answer.charges.total == Decimal("82.97")  # Zerodha's own example: bought and sold on one day
+    assert (answer.pnl, answer.net_pnl) == (Decimal(1000), Decimal("917.03"))
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"trading_day": None},
+        {"trading_day": date(2020, 1, 1)},
+        {"exit_price": None},
+        {"entry_price": None},
+        {"bought_quantity": 0, "sold_quantity": 0},
+    ],
+)
+def test_charges_that_are_not_known_are_null_and_never_zero(unknown: dict[str, object]) -> None:
+    record = replace(TRADED, **unknown)  # type: ignore[arg-type]
+    assert charges(record) is None
+    assert shown(record, None, datetime(2026, 11, 30, 10, tzinfo=UTC)).net_pnl is None
+
+
+@pytest.mark.parametrize(("live", "mode"), [(True, "live"), (False, "paper")])
+def test_an_answer_says_whether_its_orders_are_real(live: bool, mode: str) -> None:
+    assert shown(TRADED, None, datetime(2026, 11, 30, 10, tzinfo=UTC), live=live).mode == mode

@@ -85,6 +85,7 @@ class Page {
       ["Bought", one.filled_quantity ? `${one.filled_quantity} at ${rupees(one.entry_price)}` : "–"],
       ["Sold", one.exit_price !== null ? `at ${rupees(one.exit_price)}` : "–"],
       ["Profit before charges", rupees(one.pnl), sign(one.pnl)],
+      ["After charges", rupees(one.net_pnl), sign(one.net_pnl)],
       ["Times", `${one.buy_time}–${one.sell_time}`],
     ].map(([name, value, look]) => h("div", {}, h("dt", {}, name), h("dd", { class: look ?? "" }, value))));
     const state = `${one.status} ${one.phase} ${one.position}`;

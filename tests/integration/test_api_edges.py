@@ -112,7 +112,7 @@ async def test_unknown_foreign_and_malformed_ids_get_the_same_answer_on_every_ca
     before = (await owner.get(f"/strategy/{running['strategy_id']}")).json()
     probed = 0
     for method, path in routes(world):
-        if not path.startswith("/strategy/") or path == "/strategy/create":
+        if not path.startswith("/strategy/") or path in ("/strategy/create", "/strategy/check"):
             continue
         answers = []
         for strategy_id in (running["strategy_id"], str(uuid4()), "not-an-id", "%00", "'; --"):

@@ -300,7 +300,7 @@ async def test_finished_day_shows_fills_profit_and_orders(world: World) -> None:
         assert set(orders[0]) == {
             *("order_id", "strategy_id", "leg", "reason", "attempt", "side", "quantity", "filled_quantity"),
             *("average_price", "status", "tag", "broker_order_id", "due_at", "sent_at", "acknowledged_at"),
-            *("filled_at", "lateness_ms", "message"),
+            *("filled_at", "lateness_ms", "message", "order_type", "price", "trigger_price", "modifications"),
         }
 
 

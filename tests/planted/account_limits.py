@@ -4,7 +4,7 @@ from tests.planted.bug import LIMITS, Bug
 
 MODEL = "tests/unit/test_account_day.py"
 WATCH = "tests/unit/test_account_day_watch.py"
-DAYS = "tests/integration/test_account_days.py"
+DAYS = "tests/integration/test_day_limits.py"
 HELD_STOPS = "tests/contract/test_held_stops.py"
 
 ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (

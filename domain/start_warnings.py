@@ -111,8 +111,8 @@ def unknown_margin(problem: str) -> str:
 def unknown_price(symbol: str) -> str:
     """Say that the last price is not known, and what that leaves open."""
     return (
-        f"The last price of {symbol} is not known at present: what depends on it is left out here. It is asked "
-        "for again at buy_time, and without one nothing is bought."
+        f"The last price of {symbol} is not known at present: what depends on it is left out here. It is "
+        "asked for again at buy_time, and without one nothing is bought."
     )
 
 

@@ -21,8 +21,8 @@ from domain.strategy import Strategy
 from domain.trigger import stop_at, target_at
 
 NOT_CONNECTED = (
-    "No broker account is connected: START is refused until one is, and nothing can be asked about margins. "
-    "Connect it with POST /broker/connect."
+    "No broker account is connected: START is refused until one is, and Zerodha cannot be asked for prices "
+    "and margins. Connect it with POST /broker/connect."
 )
 
 
@@ -105,6 +105,14 @@ def unknown_margin(problem: str) -> str:
     return (
         f"What the order needs and what is available at Zerodha is not known: {problem}. Look at the funds "
         "there, or check again."
+    )
+
+
+def unknown_price(symbol: str) -> str:
+    """Say that the last price is not known, and what that leaves open."""
+    return (
+        f"The last price of {symbol} is not known at present: what depends on it is left out here. It is "
+        "asked for again at buy_time, and without one nothing is bought."
     )
 
 

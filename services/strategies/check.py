@@ -28,6 +28,7 @@ from domain.start_warnings import (
     margin_warnings,
     price_warnings,
     unknown_margin,
+    unknown_price,
 )
 from domain.strategy import Strategy
 from domain.strategy_check import CheckRequest, CheckResult, Foreseen, foreseen
@@ -134,6 +135,8 @@ class StrategyCheck:
             price = None
         if account is None:
             return CheckResult(price)
+        if self.egress.refusal(strategy.user_id):
+            return CheckResult(price, problem="nothing may be sent to Zerodha for this account")
         if not account.alive_at(now):
             return CheckResult(price, problem="the login at Zerodha has ended")
         try:
@@ -163,6 +166,8 @@ class StrategyCheck:
         words += margin_warnings(found.margin)
         if account is not None and found.margin is None:
             words.append(unknown_margin(found.problem))
+        if account is not None and found.last_price is None:
+            words.append(unknown_price(strategy.symbol))
         crowd = None if plan is None else crowd_warning(stands.due, plan.buy_at, self.missed_after)
         return [*words, crowd] if crowd is not None else words
 

@@ -168,6 +168,7 @@ async def test_a_price_that_is_not_known_leaves_what_depends_on_it_null(
     assert [found[name] for name in unknown] == [None] * 5
     assert (found["quantity"], found["target_price"]) == (10, 3600)
     assert found["margin"]["short"] == 0
+    assert [words[:30] for words in found["warnings"]] == ["The last price of TCS is not k"]
 
 
 async def test_a_known_price_is_not_asked_for_again(world: World, customer: Customer) -> None:
@@ -197,7 +198,8 @@ async def test_a_login_that_ends_before_the_buy_is_said(world: World) -> None:
     ends = "The login at Zerodha ends at 06:00 on 2026-11-26 (exchange time), before the buy"
     assert warning.startswith(ends)
     world.clock.at = datetime(2026, 11, 26, 3, tzinfo=UTC)
-    ended, unknown = (await checked(customer))["warnings"]
+    ended, unknown, price = (await checked(customer))["warnings"]
+    assert price.startswith("The last price of TCS is not known")
     assert ended.startswith("The login at Zerodha has ended: log in again before 09:30 on 2026-11-26")
     assert "is not known: the login at Zerodha has ended" in unknown
     assert len(world.checks.asked) == 1, "a login that has ended is not asked with"
@@ -262,9 +264,11 @@ async def test_times_that_will_be_changed_are_said_as_at_the_start(customer: Cus
 async def test_live_is_live(shared: Store, passwords: Passwords) -> None:
     live = new_world(shared, passwords, egress=Egress(live=True))
     live.clock.at = MONDAY_0830
-    found = await checked(await live.customer())
+    customer = await live.customer()
+    found = await checked(customer)
     assert found["mode"] == "live"
     assert found["warnings"][0].startswith("START is refused at present. Live trading is off")
+    assert live.checks.asked == []
 
 
 async def test_futures_are_charged_as_futures(world: World, customer: Customer) -> None:

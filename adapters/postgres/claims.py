@@ -16,6 +16,7 @@ from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.write_batcher import Batcher, Later
+from domain.account_day import DayState
 from domain.budget import ENTRIES, EXITS
 from domain.entry_turns import BACKLOG, IN_TIME, LOOKED_BACK
 from domain.errors import StoreUnavailable
@@ -305,7 +306,7 @@ class Claims:
         verdicts = {day: await self._days.judge(day, whose) for day, whose in users.items()}
         # A user who has no limit on the day any more has nothing that could be unknown.
         return [
-            user_id not in verdicts[day] or verdicts[day][user_id].judged.net is not None
+            user_id not in verdicts[day] or verdicts[day][user_id].state is not DayState.UNKNOWN
             for user_id, day in days
         ]
 

@@ -118,26 +118,3 @@ async def test_a_target_that_is_reached_at_buy_time_buys_nothing(trader: Trader)
     ended = await trader.until(strategy_id, status="stopped")
     assert (ended["outcome"], ended["position"]) == ("skipped", "none"), ended
     assert "at or above the target" in ended["outcome_detail"]
-
-
-@pytest.mark.proof
-@pytest.mark.timeout(400)
-async def test_a_peak_that_no_listener_saw_is_read_from_the_minutes(product: Product, trader: Trader) -> None:
-    strategy_id, held = await holding(trader, lasts=400, stop_loss=3000, trail={"by": {"points": 25}})
-    pids = product.endpoints["pids"]["listener"]
-    pid = pids[0] if isinstance(pids, list) else pids
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        await asyncio.sleep(70)  # whole minutes count alone
-        await price(trader, held["entry_price"] + 60)
-        await asyncio.sleep(2)
-        await price(trader, held["entry_price"] + 40)
-        await asyncio.sleep(65)
-    finally:
-        os.kill(pid, signal.SIGCONT)
-    risen = await trader.eventually(
-        lambda: trader.strategy(strategy_id), lambda one: one["stop_price"] >= held["entry_price"] + 34
-    )
-    assert risen["stop_price"] == pytest.approx(held["entry_price"] + 35, abs=0.1)
-    await price(trader, held["entry_price"] + 30)
-    assert (await trader.until(strategy_id, status="stopped"))["outcome"] == "stop_loss"

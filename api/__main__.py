@@ -52,7 +52,8 @@ from services.auth.throttle import Throttle
 from services.auth.tokens import Tokens, WeakSecret
 from services.bounds import Bounds
 from settings import MissingSetting, Settings, what_is_wrong
-from workflows.client import TemporalChecks, TemporalLogins, TemporalRuns
+from workflows.broker_client import TemporalChecks, TemporalLogins
+from workflows.client import TemporalRuns
 
 DATABASE_CONNECTIONS = 10
 ASK_AGAIN = 0.5

@@ -1,11 +1,10 @@
 """The client of the runs for the API, the worker and the listener: ids, the task queue, and the calls."""
 
-import base64
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from temporalio.client import (
     Client,
@@ -13,13 +12,11 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
-    WorkflowFailureError,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
     WorkflowUpdateStage,
 )
 from temporalio.common import (
-    Priority,
     SearchAttributeKey,
     SearchAttributePair,
     TypedSearchAttributes,
@@ -27,21 +24,17 @@ from temporalio.common import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.broker_login import LoginKind, LoginRequest, LoginResult, LoginStatus
 from domain.errors import NoSuchRun, Unavailable
 from domain.reconciler import Slice
 from domain.run import RUN_PREFIX, RUN_VERSION, PriceHit, RunView, StartRun, StopRequest, workflow_id
 from domain.run_texts import summary
 from domain.strategy import OnStop, Phase
-from domain.strategy_check import CheckRequest, CheckResult
 from domain.trigger import TriggerKind
 from domain.watched_strategy import WatchedStrategy
 from workflows import policies
-from workflows.broker_login import BrokerLogin
 from workflows.notifications import NotificationRun
 from workflows.reconciler import Reconciler
 from workflows.run_writes import PHASE
-from workflows.strategy_check import StrategyCheck
 from workflows.strategy_run import StrategyRun
 from workflows.versions import free_of_its_version
 
@@ -52,10 +45,7 @@ NOTIFICATIONS_ID = "stopwatch-notices"
 START_DEADLINE = timedelta(seconds=10)
 """A START that is not written down by then is answered with 503; the run goes on by itself."""
 SIGNAL_DEADLINE = timedelta(seconds=3)
-LOGIN_DEADLINE = timedelta(seconds=20)
-CHECK_DEADLINE = timedelta(seconds=5)
-"""A check before a START answers without the broker's numbers then."""
-_AWAY = (RPCError, RuntimeError)
+AWAY = (RPCError, RuntimeError)
 """What the client raises when Temporal is away: a lazy first connection fails with a RuntimeError."""
 
 
@@ -104,7 +94,7 @@ class TemporalRuns:
                 start_workflow_operation=operation,
                 rpc_timeout=START_DEADLINE,
             )
-        except (*_AWAY, WorkflowUpdateFailedError, RPCTimeoutOrCancelledError) as error:
+        except (*AWAY, WorkflowUpdateFailedError, RPCTimeoutOrCancelledError) as error:
             raise TemporalAway(f"the start could not be confirmed ({type(error).__name__})") from error
         return view
 
@@ -148,7 +138,7 @@ class TemporalRuns:
             return None
         except WorkflowUpdateFailedError as failed:
             raise NoSuchRun(workflow_id) from failed
-        except _AWAY as error:
+        except AWAY as error:
             if _gone(error):
                 raise NoSuchRun(workflow_id) from error
             raise TemporalAway("the stop could not be delivered") from error
@@ -179,7 +169,7 @@ class TemporalOpenRuns:
         old = f"{_OURS}{_open(part)} AND StartTime < '{started_before.isoformat()}'"
         try:
             return (await self._client.count_workflows(old)).count
-        except _AWAY as error:
+        except AWAY as error:
             raise TemporalAway("the runs could not be counted") from error
 
     async def ended_since(self, instant: datetime) -> frozenset[UUID]:
@@ -196,14 +186,14 @@ class TemporalOpenRuns:
             return [
                 found.id async for found in self._client.list_workflows(_OURS + condition, page_size=1000)
             ]
-        except _AWAY as error:
+        except AWAY as error:
             raise TemporalAway("the list of runs could not be read") from error
 
     async def is_open(self, workflow_id: str) -> bool:
         """Tell for certain whether a workflow of that id is open."""
         try:
             found = await self._client.get_workflow_handle(workflow_id).describe()
-        except _AWAY as error:
+        except AWAY as error:
             if _gone(error):
                 return False
             raise TemporalAway("a run could not be looked up") from error
@@ -232,7 +222,7 @@ class TemporalOpenRuns:
                 search_attributes=_attributes(start),
                 static_summary=f"{summary(start)} · adopted",
             )
-        except _AWAY as error:
+        except AWAY as error:
             raise TemporalAway("a run could not be adopted") from error
 
 
@@ -251,7 +241,7 @@ async def _told_to_sell(client: Client, workflow_id: str, run_id: str) -> bool:
                 id=f"stop-{at}",
                 rpc_timeout=SIGNAL_DEADLINE,
             )
-        except (*_AWAY, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+        except (*AWAY, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
             if not _gone(error):
                 raise TemporalAway("a run could not be told to sell") from error
         else:
@@ -272,7 +262,7 @@ async def _goes_on_in(client: Client, workflow_id: str, run_id: str) -> str | No
         first = _first_run(found)
         if first != run_id and first != await _first_of(client, workflow_id, run_id):
             return None
-    except _AWAY as error:
+    except AWAY as error:
         if _gone(error):
             return None
         raise TemporalAway("a run could not be looked up") from error
@@ -311,60 +301,6 @@ async def _start_endless(client: Client, task_queue: str, run: Any, id_: str, wo
     await free_of_its_version(client, id_)
 
 
-class TemporalLogins:
-    """Logs stored accounts in at the broker, through a worker."""
-
-    def __init__(self, client: Client, task_queue: str) -> None:
-        self._client = client
-        self._task_queue = task_queue
-
-    async def login(self, user_id: UUID, kind: LoginKind, sealed_token: bytes) -> LoginResult:
-        """Have the worker renew a login. The token is sealed for the user under the field name `kind`.
-
-        Raises `Unavailable` when the broker, Temporal or every worker is away.
-        """
-        request = LoginRequest(user_id, kind, base64.urlsafe_b64encode(sealed_token).decode())
-        try:
-            result = await self._client.execute_workflow(
-                BrokerLogin.run,
-                request,
-                id=f"broker-login-{user_id}-{uuid4()}",
-                task_queue=self._task_queue,
-                execution_timeout=LOGIN_DEADLINE,
-                rpc_timeout=LOGIN_DEADLINE,
-            )
-        except (*_AWAY, RPCTimeoutOrCancelledError, WorkflowFailureError) as error:
-            raise TemporalAway("the broker login could not be carried out now") from error
-        if result.status is LoginStatus.UNAVAILABLE:
-            raise Unavailable(result.message)
-        return result
-
-
-class TemporalChecks:
-    """Reads at the broker for a check before a START, through a worker."""
-
-    def __init__(self, client: Client, task_queue: str) -> None:
-        self._client = client
-        self._task_queue = task_queue
-
-    async def read(self, request: CheckRequest) -> CheckResult:
-        """Have a worker read price and margins. Raises `Unavailable` when none answers in time."""
-        try:
-            return await self._client.execute_workflow(
-                StrategyCheck.run,
-                request,
-                id=f"check-{uuid4()}",
-                task_queue=self._task_queue,
-                execution_timeout=CHECK_DEADLINE,
-                rpc_timeout=CHECK_DEADLINE,
-                priority=Priority(
-                    priority_key=policies.CHECKS_LAST, fairness_key=str(request.strategy.user_id)
-                ),
-            )
-        except (*_AWAY, RPCTimeoutOrCancelledError, WorkflowFailureError) as error:
-            raise TemporalAway("the broker could not be asked now") from error
-
-
 _SIGNALS = {TriggerKind.STOP: "STOPLOSS", TriggerKind.TARGET: "TARGET"}
 
 
@@ -398,7 +334,7 @@ async def _signal(client: Client, workflow_id: str, run_id: str, name: str, *mes
         handle = client.get_workflow_handle(workflow_id, run_id=known_run_id)
         try:
             await handle.signal(name, args=message, rpc_timeout=SIGNAL_DEADLINE)
-        except _AWAY as error:
+        except AWAY as error:
             if not _gone(error):
                 raise TemporalAway(f"the signal {name} could not be delivered") from error
         else:

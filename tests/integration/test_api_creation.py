@@ -66,7 +66,12 @@ async def test_created_strategy_is_answered_with_every_field_of_the_contract(
         "quantity": 10,
         "on_stop": "exit",
         "terms": {
-            "stop": None, "target": None, "trail": None, "lock": [], "amount": None, "risk": None,
+            "stop": None,
+            "target": None,
+            "trail": None,
+            "lock": [],
+            "amount": None,
+            "risk": None,
             "entry": {"type": "market", "price": None, "buffer": None, "most": None, "for_seconds": None},
             "reenter": None,
         },

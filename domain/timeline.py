@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from domain.entry_price import MOVES
 from domain.money import price_text
 from domain.order import Attempt, Leg, OrderTerms, Reason
 from domain.run import Adoption, Release, SaleLine, StartRun
@@ -26,6 +27,8 @@ class EventKind(StrEnum):
     ORDER_UNKNOWN = "order_unknown"
     ORDER_FOUND = "order_found"
     ORDER_CANCELLED = "order_cancelled"
+    ORDER_CHANGED = "order_changed"
+    """The broker shows an open order at a new price."""
     ORDER_ABSENT = "order_absent"
     ORDER_TWICE = "order_twice"
     BOUGHT = "bought"
@@ -135,6 +138,13 @@ def cancelled_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
     return f"The order to {_verb(attempt)} {terms.symbol} was cancelled{reason}; {filled}."
 
 
+def changed_text(attempt: Attempt, terms: OrderTerms) -> str:
+    """Say at what price an open order rests now, and how often that was changed."""
+    number = 0 if attempt.move is None else attempt.move.number
+    price = "" if attempt.limit is None else f" at {price_text(attempt.limit.price)} or less"
+    return f"The price ran on: {terms.symbol} is bought{price} now (change {number} of at most {MOVES})."
+
+
 def absent_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
     """Say that an order was looked for long enough."""
     return (
@@ -217,7 +227,8 @@ def _verb(attempt: Attempt) -> str:
 
 def _order(attempt: Attempt, terms: OrderTerms, article: str = "the") -> str:
     quantity = f"{attempt.quantity} " if attempt.quantity is not None else ""
-    return f"{article} order to {_verb(attempt)} {quantity}{terms.symbol}"
+    limit = "" if attempt.limit is None else f" at {price_text(attempt.limit.price)} or less"
+    return f"{article} order to {_verb(attempt)} {quantity}{terms.symbol}{limit}"
 
 
 def _sent(attempt: Attempt) -> str:

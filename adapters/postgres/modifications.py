@@ -60,10 +60,11 @@ class Modifications:
             return taken.first() is not None
 
 
-def shown(row: OrderRow, seen: BrokerOrder, now: datetime) -> None:
-    """Write at what price the order book shows a LIMIT order, and which change that confirms."""
+def shown(row: OrderRow, seen: BrokerOrder, now: datetime) -> bool:
+    """Write at what price the order book shows a LIMIT order; tell whether that confirms a change of it."""
     if row.ceiling is None or seen.price is None:
-        return
+        return False
+    waiting = sum(change["confirmed_at"] is None for change in row.modifications)
     row.price = seen.price
     row.modifications = [
         {**change, "confirmed_at": now.isoformat()}
@@ -71,3 +72,4 @@ def shown(row: OrderRow, seen: BrokerOrder, now: datetime) -> None:
         else change
         for change in row.modifications
     ]
+    return sum(change["confirmed_at"] is None for change in row.modifications) < waiting

@@ -291,7 +291,9 @@ def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     say_why(unit, row)
     if _own(unit, row, seen.broker_order_id) and claimed:
         _say(unit, row, EventKind.ORDER_FOUND, timeline.found_text(attempt_of(row), terms_of(row)))
-    shown(row, seen, unit.now)
+    if shown(row, seen, unit.now):
+        text = timeline.changed_text(attempt_of(row), terms_of(row))
+        _say(unit, row, EventKind.ORDER_CHANGED, text, str(row.price))
     was_unpriced = bool(row.filled_quantity) and row.average_price is None
     write_fill(unit, row, seen)
     if moved:

@@ -102,6 +102,9 @@ async def test_a_chase_follows_the_price_with_one_order(trader: Trader) -> None:
     (change,) = order["modifications"]
     assert (order["price"], change["price"], change["reason"]) == (3508, 3508, "CHASE")
     assert change["confirmed_at"]
+    lines = (await trader.get(f"/strategy/{strategy_id}/timeline"))["items"]
+    (told,) = [line["text"] for line in lines if line["kind"] == "order_changed"]
+    assert told == "The price ran on: TCS is bought at 3508.00 or less now (change 1 of at most 20)."
     await trader.stop(strategy_id)
     assert len([row for row in await trader.ledger() if row["transaction_type"] == "BUY"]) == 1
 

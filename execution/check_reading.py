@@ -91,7 +91,8 @@ class CheckReading:
     async def _order(self, request: CheckRequest, price: "asyncio.Future[Decimal | None]") -> EntryOrder:
         """Return the order; the last price is waited for only where the order depends on it."""
         known = entry_order(request.strategy, request.last_price, request.tick, request.lot)
-        if known.shares is not None:
+        has_its_limit = request.strategy.terms.entry is None or known.price is not None
+        if known.shares is not None and has_its_limit:
             return known
         return entry_order(request.strategy, await asyncio.shield(price), request.tick, request.lot)
 

@@ -5,6 +5,7 @@ peak was last written, or the first share was filled: what a minute saw before t
 a gap at most its first minute, and the one under way, are missed; from then on the listener watches itself.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,7 +19,7 @@ from domain.watched_strategy import WatchedStrategy
 MINUTE = timedelta(minutes=1)
 EVERY = 1.0
 """Seconds between two questions: Kite answers three a second for history, to all of an account."""
-TRIES = 5
+LOOKS = 5
 
 log = structlog.stdlib.get_logger("watch")
 
@@ -39,7 +40,7 @@ class MissedPeaks:
         self._raised = raised
         self._clock = clock
         self._asked: dict[str, dict[WatchedStrategy, datetime]] = {}
-        self._tries: dict[str, int] = {}
+        self._tries: Counter[str] = Counter()
 
     def ask(self, watched: WatchedStrategy, since: datetime | None) -> None:
         """Look up what was missed of a strategy since an instant, where that is a whole minute or more."""
@@ -70,8 +71,8 @@ class MissedPeaks:
                 self._raised(watched, max(highs))
 
     def _again(self, instrument: str, asked: dict[WatchedStrategy, datetime], error: str) -> None:
-        tries = self._tries[instrument] = self._tries.get(instrument, 0) + 1
-        if tries < TRIES:
+        self._tries[instrument] += 1
+        if self._tries[instrument] < LOOKS:
             self._asked[instrument] = asked | self._asked.get(instrument, {})
             return
         del self._tries[instrument]

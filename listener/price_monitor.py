@@ -249,8 +249,6 @@ class PriceMonitor:
     def on_lost(self, tokens: Collection[int], reason: str) -> None:
         lost = self._named(tokens)
         self._prices.lose(lost)
-        for name in lost:
-            self._alive_since.pop(name, None)
         self._unwatched.lost(lost)
         self._ask_all(lost)
 

@@ -176,8 +176,8 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "an answer of before a gap counts as of now",
         "What happened to the price while the feed was away is not known, and an account is judged by it.",
         "listener/price_monitor.py",
-        "            self._alive_since.pop(name, None)\n",
-        "            pass\n",
+        "        self._alive_since.update(dict.fromkeys(names, self._clock.now()))\n",
+        "",
         (HELD_PRICES,),
     ),
 )

@@ -83,6 +83,8 @@ class PriceMonitor:
         """Instruments with waiting triggers whose prices only REST brings, with the time of the last one."""
         self._watched: dict[UUID, WatchedStrategy] = {}
         self._by_instrument: defaultdict[str, set[UUID]] = defaultdict(set)
+        self._alive_since: dict[str, datetime] = {}
+        """Since when the feed has carried an instrument without a gap."""
         self._gone: dict[UUID, str] = {}
         self._changed: set[str] = set()
         self._conflated_said = (clock.monotonic(), 0)
@@ -122,6 +124,7 @@ class PriceMonitor:
             del self._by_instrument[watched.instrument]
             self._prices.forget(watched.instrument)
             self._changed.discard(watched.instrument)
+            self._alive_since.pop(watched.instrument, None)
             self._tokens.unwant(watched.instrument)
 
     def lost_run(self, watched: WatchedStrategy) -> None:
@@ -195,16 +198,28 @@ class PriceMonitor:
         return any(watched.position is Position.BOUGHT for watched in self._watched.values())
 
     def acting_prices(self, strategy_ids: Collection[UUID]) -> dict[UUID, HeldPrice]:
-        """Return the prices that may act now, of these strategies; one from the feed is true now."""
-        now = self._clock.now()
+        """Return the prices that may act now, of these strategies, and how old they are."""
         prices: dict[UUID, HeldPrice] = {}
         for strategy_id in strategy_ids:
             watched = self._watched.get(strategy_id)
-            seen = self._prices.acting(watched.instrument) if watched is not None else None
-            if seen is not None:
-                age = timedelta() if seen.asked_at is None else now - seen.seen_at
-                prices[strategy_id] = HeldPrice(seen.price, max(age, timedelta()))
+            seen = self._prices.last(watched.instrument) if watched is not None else None
+            if watched is None or seen is None:
+                continue
+            if self._stands(watched.instrument, seen):
+                prices[strategy_id] = HeldPrice(seen.price)
+            elif seen.asked_at is not None:
+                prices[strategy_id] = HeldPrice(seen.price, self._clock.now() - seen.seen_at)
         return prices
+
+    def _stands(self, instrument: str, seen: SeenPrice) -> bool:
+        """Tell whether a price is true now: the feed has carried its instrument since, and brought no other.
+
+        What REST answered stands like a tick, if it was asked since the feed has been there without a gap.
+        """
+        if not self._carried(instrument):
+            return False
+        since = self._alive_since.get(instrument)
+        return seen.asked_at is None or (since is not None and seen.asked_at >= since)
 
     def risen_peaks(self) -> Mapping[UUID, Decimal]:
         """Return, once, the peaks that stops follow and that have risen."""
@@ -252,9 +267,10 @@ class PriceMonitor:
             self._ask_all(anomalies.doubtful)
 
     def on_alive(self, tokens: Collection[int]) -> None:
-        alive = self._named(tokens)
-        self._ask_all(alive)
-        for instrument in alive:
+        names = self._named(tokens)
+        self._alive_since.update(dict.fromkeys(names, self._clock.now()))
+        self._ask_all(names)
+        for instrument in names:
             self._look_up_missed([instrument], self._lost_at.pop(instrument, None))
 
     def on_lost(self, tokens: Collection[int], reason: str) -> None:
@@ -324,7 +340,7 @@ class PriceMonitor:
     def _look_at(self, instruments: Sequence[str], anomalous: Collection[str]) -> None:
         acting = []
         for instrument in instruments:
-            carried = self._carried(instrument)
+            carried = self._note_carried(instrument)
             if carried and instrument not in anomalous and not self._triggers.fired(instrument):
                 continue  # normal: nothing to judge, nothing to ask
             if instrument in self._by_instrument:
@@ -332,6 +348,15 @@ class PriceMonitor:
         # What fired is told again, for as long as it is crossed and armed: a stop is not an edge.
         self._triggers.fire(acting)
         self._dispatcher.hit(self._triggers.crossed(acting))
+
+    def _note_carried(self, instrument: str) -> bool:
+        """Tell whether the feed carries it, and note since when: one that was added made no connection."""
+        carried = self._carried(instrument)
+        if not carried:
+            self._alive_since.pop(instrument, None)
+        elif instrument not in self._alive_since:
+            self._alive_since[instrument] = self._clock.now()
+        return carried
 
     def _look_closely(self, instrument: str, carried: bool) -> list[tuple[str, SeenPrice]]:
         """Ask for what is not known well enough; return the price by which armed stops are judged, if any."""

@@ -385,10 +385,12 @@ async def test_worker_that_died_after_the_row_leaves_the_sales_to_the_others(
     assert found == {account.trades.strategy.strategy_id, account.asks.strategy.strategy_id}
     await account.sql("UPDATE breaches SET at = at - interval '3 seconds'")
     await account.sql("UPDATE strategies SET started_at = started_at - interval '1 minute'")
-    await account.sql("UPDATE strategies SET closes_at = now() + interval '1 hour'")
+    hours = "sell_at = now() + interval '1 hour', closes_at = now() + interval '2 hours'"
+    await account.sql(f"UPDATE strategies SET {hours}")  # noqa: S608 - words of the test
     (standing,) = await PostgresOverdueRuns(as_worker).standing("two")
     assert standing.sale is not None
-    assert (standing.sale.key.strategy_id, standing.sale.bought) == (account.trades.strategy.strategy_id, 10)
+    assert (standing.sale.bought, standing.sale.reason) == (10, Reason.STOP)
+    assert standing.strategy_id == account.trades.strategy.strategy_id
     worker = Worker.on(as_worker, "two")
     worker.knows(account.trades, account.asks)
     await worker.watch.look()

@@ -5,6 +5,7 @@ from tests.planted.bug import LIMITS, Bug
 MODEL = "tests/unit/test_account_day.py"
 WATCH = "tests/unit/test_account_day_watch.py"
 DAYS = "tests/integration/test_day_limits.py"
+HELD_PRICES = "tests/unit/test_held_prices.py"
 HELD_STOPS = "tests/contract/test_held_stops.py"
 
 ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
@@ -162,5 +163,21 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "secs => greatest(seen.age, 0))",
         "secs => 0 * seen.age)",
         (HELD_STOPS,),
+    ),
+    Bug(
+        "a quiet share has no price half of the time",
+        "A share without a tick for ten seconds makes entries wait, and its user is told each time.",
+        "listener/price_monitor.py",
+        "return seen.asked_at is None or (since is not None and seen.asked_at >= since)",
+        "return seen.asked_at is None",
+        (HELD_PRICES,),
+    ),
+    Bug(
+        "an answer of before a gap counts as of now",
+        "What happened to the price while the feed was away is not known, and an account is judged by it.",
+        "listener/price_monitor.py",
+        "        self._alive_since.update(dict.fromkeys(names, self._clock.now()))\n",
+        "",
+        (HELD_PRICES,),
     ),
 )

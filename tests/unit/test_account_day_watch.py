@@ -1,6 +1,7 @@
 """The watch over the limits of accounts' days, on a clock that a test moves."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -64,11 +65,13 @@ class House:
 
 
 @pytest.fixture
-async def house() -> House:
+async def house() -> AsyncIterator[House]:
     made = House()
     made.start("one")
     await made.clock.settle()
-    return made
+    yield made
+    for name in made.workers:
+        await made.kill(name)
 
 
 async def test_open_loss_at_the_limit_sells_within_two_seconds(house: House) -> None:

@@ -33,11 +33,24 @@ def said(house: House, one: WatchedStrategy) -> tuple[Decimal, timedelta]:
 
 async def test_price_of_a_live_feed_is_said_each_second_as_of_now(house: House) -> None:
     one = await judged(house, watched(stop_loss="3000"))
+    house.quotes.prices[TCS] = Decimal(3590)
     await house.tick("3590")
     await house.clock.advance(30)  # a quiet share has an old price that is true
     price, age = said(house, one)
     assert price == 3590
     assert age <= timedelta(seconds=1)
+
+
+async def test_answer_of_rest_from_before_a_gap_is_no_price_of_now(house: House) -> None:
+    one = await judged(house, watched(stop_loss="3000"))
+    await house.clock.advance(25)  # asked for, since the share is quiet
+    assert said(house, one)[1] <= timedelta(seconds=1)
+    house.quotes.prices.pop(TCS)
+    house.feed.lose()
+    await house.clock.advance(0.5)
+    house.feed.reconnect()
+    await house.clock.advance(12)
+    assert said(house, one)[1] > timedelta(seconds=5)
 
 
 async def test_nothing_is_said_of_accounts_without_a_limit(house: House) -> None:
@@ -49,6 +62,7 @@ async def test_nothing_is_said_of_accounts_without_a_limit(house: House) -> None
 async def test_price_grows_old_while_neither_feed_nor_rest_brings_one(house: House) -> None:
     one = await judged(house, watched(stop_loss="3000"))
     await house.tick("3590")
+    await house.clock.advance(2)
     house.quotes.prices.pop(TCS)
     house.feed.lose()
     await house.clock.advance(20)
@@ -66,6 +80,7 @@ async def test_price_of_rest_is_as_old_as_its_answer(house: House) -> None:
 
 async def test_shares_that_are_being_sold_are_still_priced(house: House) -> None:
     one = await judged(house, watched(stop_loss="3000", phase=Phase.EXITING))
+    house.quotes.prices[TCS] = Decimal(3580)
     await house.tick("3580")
     await house.clock.advance(2)
     assert said(house, one)[0] == 3580

@@ -22,6 +22,8 @@ STORE_AWAY = 60.0
 """More where the store is away meanwhile: the end has to be written down."""
 PRICE = Decimal(3500)
 """At buy time."""
+HEARD_WITHIN = 1.0
+"""Seconds in which a word reaches a run that is about to buy."""
 RESTS = 30.0
 """Seconds an entry may rest by its terms."""
 LATE_CANCEL = 40.0
@@ -59,6 +61,9 @@ def one_entry(day: Played) -> Iterator[str]:
         }
         if filled[Side.BUY] > filled[Side.SELL]:
             yield f"bought again at {again.at:.2f} while shares were held"
+        words = [at for at, word in day.events if word.startswith(("STOP", "CANCEL"))]
+        if words and again.at > words[0] + HEARD_WITHIN:
+            yield f"bought again at {again.at:.2f}, and was stopped at {words[0]:.2f}"
 
 
 def an_entry_costs_no_more_than_its_terms(day: Played) -> Iterator[str]:

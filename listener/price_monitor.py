@@ -36,10 +36,8 @@ LIMITS_AGE = timedelta(seconds=60)
 """Circuit limits are relaxed during the day; they are read again this often."""
 AT_A_TIME = 100
 """Instruments looked at before ticks have their turn: less than a millisecond."""
-QUIET_FEED = timedelta(seconds=5)
-"""How long a feed may have said nothing before it counts as lost."""
-ASLEEP = timedelta(seconds=60)
-"""A process that looks at nothing for so long stood still: it missed what came."""
+QUIET_FEED, ASLEEP = timedelta(seconds=5), timedelta(seconds=60)
+"""How long a feed may say nothing before it is lost, and a process look at nothing unless it stood still."""
 CONFLATED_EVERY = 60.0
 JUDGED_WITHIN = 5.0
 """Seconds after which triggers that were not looked at count as watched by nobody: five looks."""

@@ -44,7 +44,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
     Bug(
         "a breach is lifted when the prices come back",
         "A user who was stopped at the limit buys again a minute later.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "        WHEN breach.limit_name IS NOT NULL THEN breach.limit_name\n",
         "",
         (DAYS,),
@@ -60,7 +60,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
     Bug(
         "a breach of another day bars as well",
         "Yesterday's breach bars today.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "WHERE breaches.user_id = judged.user_id AND breaches.trading_day = judged.trading_day\n",
         "WHERE breaches.user_id = judged.user_id\n",
         (DAYS,),
@@ -92,7 +92,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
     Bug(
         "trades are counted for each strategy",
         "A user with a limit of three trades and ten strategies makes thirty.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "(SELECT count(*) FROM counted WHERE (counted.user_id, counted.trading_day)\n"
         "            = (fresh.user_id, fresh.trading_day))",
         "(SELECT count(*) FROM counted WHERE (counted.user_id, counted.strategy_id)\n"
@@ -110,7 +110,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
     Bug(
         "an attempt is a trade",
         "An order that was never placed uses a trade up.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "        SELECT FROM counted WHERE (counted.user_id, counted.strategy_id,",
         "        SELECT FROM counted WHERE false AND (counted.user_id, counted.strategy_id,",
         (DAYS,),
@@ -126,7 +126,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
     Bug(
         "a day is not judged at the claim",
         "Between two looks of the watch, or without one, a loss at the limit bars nothing.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "            THEN 'unjudged'\n",
         "            THEN NULL\n",
         (LIMITS, DAYS),

@@ -10,7 +10,7 @@ DOOR_BUGS: tuple[Bug, ...] = (
     Bug(
         "an entry is claimed whatever its START says",
         "An activity that is scheduled past every run buys what it likes.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "        WHEN NOT EXISTS ({written}) THEN 'unwritten'\n",
         "        WHEN false AND NOT EXISTS ({written}) THEN 'unwritten'\n",
         (CLAIMS,),
@@ -18,7 +18,7 @@ DOOR_BUGS: tuple[Bug, ...] = (
     Bug(
         "an entry's shares are not those of its START",
         "Another symbol is bought in the name of a START that was written down.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "        AND starts.terms ->> 'symbol' = judged.symbol AND",
         "        AND",
         (CLAIMS,),
@@ -26,7 +26,7 @@ DOOR_BUGS: tuple[Bug, ...] = (
     Bug(
         "an entry may be larger than its START",
         "Ten shares were asked for, and five hundred are bought.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "            ELSE CAST(starts.terms ->> 'quantity' AS int) >= judged.quantity END\n",
         "            ELSE true END\n",
         (CLAIMS,),
@@ -34,7 +34,7 @@ DOOR_BUGS: tuple[Bug, ...] = (
     Bug(
         "an entry's account is not that of its START",
         "It is bought in whichever account is named.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "        AND starts.account IN ('', judged.account)\n",
         "",
         (CLAIMS,),
@@ -42,7 +42,7 @@ DOOR_BUGS: tuple[Bug, ...] = (
     Bug(
         "an entry's user is not that of its START",
         "One user's START buys with another's money.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "        AND running.user_id = judged.user_id AND starts.user_id = judged.user_id\n",
         "",
         (CLAIMS,),
@@ -50,7 +50,7 @@ DOOR_BUGS: tuple[Bug, ...] = (
     Bug(
         "an entry's round is not that of its START",
         "Under rounds that nobody started the same terms are bought again and again.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         " AND running.round = judged.round\n",
         "\n",
         (CLAIMS,),
@@ -58,7 +58,7 @@ DOOR_BUGS: tuple[Bug, ...] = (
     Bug(
         "a sale without a written START is refused too",
         "A database that was set back abandons the shares that its runs hold.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "    CROSS JOIN LATERAL ({bars}) AS bar\n    WHERE judged.leg = 'entry'\n",
         "    CROSS JOIN LATERAL ({bars}) AS bar\n",
         (CLAIMS,),

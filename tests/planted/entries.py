@@ -87,7 +87,7 @@ ENTRY_BUGS: tuple[Bug, ...] = (
     Bug(
         "a claim does not look at the limit of its START",
         "A forged message buys at any price.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "            WHEN 'chase' THEN judged.ceiling IS NOT NULL\n",
         "            WHEN 'chase' THEN true\n",
         (STORE,),
@@ -95,7 +95,7 @@ ENTRY_BUGS: tuple[Bug, ...] = (
     Bug(
         "a size is judged by shares alone",
         "A message that was changed buys for more than the amount.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "            WHEN 'amount' THEN judged.quantity * judged.price\n",
         "            WHEN 'amount' THEN judged.price\n",
         (STORE,),

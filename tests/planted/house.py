@@ -6,7 +6,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "a claim that anybody may take",
         "The UPDATE and its lock without WHERE sent_at IS NULL.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "    WHERE orders.sent_at IS NULL AND orders.status = 'planned'\n"
         "    ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}",
         "    ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}",
@@ -15,7 +15,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "the claim's lateness is not judged",
         "Whoever is late buys late.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "      AND (allowed.latest IS NULL OR allowed.now <= allowed.latest)\n",
         "",
         (ORDERS,),
@@ -75,7 +75,7 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "an account sends as fast as it likes",
         "The broker answers 429, and the stop-loss waits behind purchases.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "      AND allowed.in_budget\n",
         "",
         (ARMED,),

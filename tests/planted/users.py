@@ -6,7 +6,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "the kill switch is not asked at the claim",
         "What was held for its second is bought after the user has said stop.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "        WHEN limits.kill_switch THEN 'kill_switch'\n",
         "",
         (LIMITS,),
@@ -14,7 +14,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "limits bar exits too",
         "The user's own loss limit keeps his shares from being sold.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "    WHERE judged.leg = 'entry'\n",
         "",
         (LIMITS,),
@@ -22,7 +22,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a loss that is not known counts as none",
         "A sale without a price yet lets the next entry pass the day's limit.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "            THEN 'loss_unknown'\n",
         "            THEN NULL\n",
         (LIMITS,),

@@ -15,7 +15,7 @@ WORD_BUGS: tuple[Bug, ...] = (
     Bug(
         "what is missed takes a turn from others",
         "A hundred entries of one second: those of the next three are missed as well.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "count(*) FILTER (WHERE due.of_second < :in_time) OVER",
         "count(*) FILTER (WHERE due.of_second < 10 * :in_time) OVER",
         (ARMED,),
@@ -130,7 +130,7 @@ WORD_BUGS: tuple[Bug, ...] = (
     Bug(
         "the turns of one second are by id",
         "Whoever was started first is missed, at random.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "ORDER BY strategies.started_at, strategies.strategy_id\n",
         "ORDER BY strategies.strategy_id\n",
         (ARMED,),
@@ -138,7 +138,7 @@ WORD_BUGS: tuple[Bug, ...] = (
     Bug(
         "a turn is no more than a wish",
         "The last START asks first, and takes the place of the first.",
-        "adapters/postgres/claims.py",
+        "adapters/postgres/claim_statement.py",
         "            ELSE NOT before_turn\n                AND nth_in_second",
         "            ELSE nth_in_second",
         (ARMED,),

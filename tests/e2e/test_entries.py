@@ -110,7 +110,7 @@ async def test_a_chase_follows_the_price_with_one_order(trader: Trader) -> None:
 
 
 async def test_a_chase_ends_at_its_most_and_holds_what_was_filled(trader: Trader) -> None:
-    strategy_id, _ = await chasing(trader, seconds=8)
+    strategy_id, _ = await chasing(trader, seconds=20)
     match = {"user_id": trader.account["user_id"]}
     await trader.product.paper("/_paper/faults", kind="modify_lost", match=match, count=1)
     await price(trader, 3600)

@@ -48,11 +48,6 @@ for i = 1, #ARGV, 2 do
   end
 end
 """
-_SET_STOPS = """
-for i = 1, #KEYS do
-  if redis.call('EXISTS', KEYS[i]) == 1 then redis.call('HSET', KEYS[i], 'stop_loss', ARGV[i]) end
-end
-"""
 _DIFFERING = """
 local found = {}
 for i = 1, #KEYS do
@@ -88,7 +83,6 @@ class RedisRuntimeCache:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._update = redis.register_script(_UPDATE)
-        self._set_stops = redis.register_script(_SET_STOPS)
         self._set_prices = redis.register_script(_SET_PRICES)
         self._differing = redis.register_script(_DIFFERING)
         self._lock = redis.register_script(_LOCK)
@@ -153,14 +147,6 @@ class RedisRuntimeCache:
                 await self._set_prices(
                     keys=[cached_runtime_key(strategy_id) for strategy_id, _ in batch], args=args
                 )
-
-    async def set_stops(self, stops: Mapping[UUID, Decimal]) -> None:
-        """Set where stops stand now, where their strategies' keys exist."""
-        rows = iter(stops.items())
-        async with translated_errors():
-            while batch := list(islice(rows, BATCH)):
-                keys = [strategy_key(strategy_id) for strategy_id, _ in batch]
-                await self._set_stops(keys=keys, args=[format(stop, "f") for _, stop in batch])
 
     async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
         """Return the last prices that are known; a strategy without one is absent."""

@@ -31,11 +31,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "DELETE /auth/totp": {"password": "a wrong one", "code": "123456"},
     "POST /broker/connect": KEYS,
     "POST /strategy/create": STRATEGY | {"exchange": "NSE", "product": "CNC", "on_stop": "exit"},
+    "POST /strategy/check": STRATEGY | {"exchange": "NSE", "product": "CNC", "on_stop": "exit"},
     "PATCH /strategy/{strategy_id}": STRATEGY | {"exchange": "NSE", "product": "CNC", "on_stop": "exit"},
     "POST /strategy/start": {"strategy_id": str(uuid4())},
     "POST /strategy/stop": {"strategy_id": str(uuid4()), "on_stop": "exit"},
     "POST /account/kill-switch": {"on": True, "exits": "keep", "reason": "out"},
-    "PUT /account/limits": {"order_quantity": 1, "order_value": 1, "daily_loss": 1, "symbols": ["TCS"]},
+    "PUT /account/limits": {"order_quantity": 1, "order_value": 1, "daily_loss": 1, "symbols": ["TCS"]}
+    | {"daily_profit": 1, "trades_a_day": 1, "on_breach": "exit"},
     "POST /notices/channels": HOOK | {"tells": ["fill"]},
     "PUT /notices/channels/{channel_id}": {"tells": ["fill"]},
 }

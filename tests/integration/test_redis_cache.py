@@ -137,14 +137,6 @@ async def test_last_prices_come_back_as_they_went_in(cache: RedisRuntimeCache) -
     assert await cache.last_prices([]) == {}
 
 
-async def test_the_hash_says_where_a_stop_stands_now(cache: RedisRuntimeCache, redis: Redis) -> None:
-    known, stopped = strategy(), uuid4()
-    await cache.load(known, Status.RUNNING, Position.BOUGHT)
-    await cache.set_stops({known.strategy_id: Decimal("3575.05"), stopped: Decimal(1)})
-    assert await redis.hget(f"strategy:{known.strategy_id}", "stop_loss") == "3575.05"
-    assert await redis.keys(f"*{stopped}*") == []
-
-
 async def test_more_prices_than_one_script_call_takes_are_all_written(cache: RedisRuntimeCache) -> None:
     many = [strategy() for _ in range(600)]
     await asyncio.gather(*(cache.load(one, Status.RUNNING, Position.NONE) for one in many))

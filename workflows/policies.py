@@ -16,6 +16,9 @@ LOOK_AFTER = timedelta(seconds=0.2)
 LOOK_TURN = timedelta(seconds=0.012)
 """A run looks after its held order a moment after the instant, one after the other where many are due: the
 order is sent and written down without it, and a thousand that look at once keep the server busy for 15 s."""
+FRESH_QUOTE = timedelta(seconds=1.5)
+"""What is bought again at once is bought so much later: quotes are up to a second old, and one of before the
+sale must not pass for the price at which it is bought."""
 ARM_TIMEOUT = timedelta(seconds=2)
 ARM_WITHIN = timedelta(seconds=5)
 ARM_RETRY = RetryPolicy(initial_interval=timedelta(seconds=0.2), backoff_coefficient=1)

@@ -251,7 +251,9 @@ class StrategyRun:
     async def _enter(self) -> None:
         self._writes.move(Move.BUY_DUE)
         if self._start.again is not None:
-            return await self._see_to_entry(entry_order(self._start, self._day, workflow.now()))
+            awaited = awaited_price(self._start, self._day)
+            due_at = workflow.now() + (policies.FRESH_QUOTE if awaited is None else timedelta(0))
+            return await self._see_to_entry(entry_order(self._start, self._day, due_at))
         order = entry_order(self._start, self._day)
         armed = await self._schedule.arm(OrderActivities.arm_entry, order)
         await self._schedule.until_sent(order.due_at, armed)

@@ -3,6 +3,7 @@
 from tests.planted.bug import Bug
 
 REENTRY = "tests/unit/test_reentry.py"
+WAIT = "tests/unit/test_price_wait.py"
 SINGLES = "tests/simulation/test_singles.py"
 STORE = "tests/integration/test_store_rounds.py"
 
@@ -71,5 +72,13 @@ ROUND_BUGS: tuple[Bug, ...] = (
         "    if strategy.bought_quantity == strategy.sold_quantity > 0:\n",
         "    if False:\n",
         (STORE,),
+    ),
+    Bug(
+        "a shared quote of before the sale has it bought again",
+        "After a target it is bought at the target, a second later.",
+        "execution/price_chase.py",
+        "    return quote.last_price if after is None or quote.seen_at > after else None\n",
+        "    return quote.last_price\n",
+        (WAIT,),
     ),
 )

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 
 
 class SharedQuotes(MemoryBroker):
-    """A broker whose quotes are those of the last whole second that another process asked for."""
+    """A broker whose quotes are, for a while, those that another process asked for before."""
 
     stale: Decimal | None = None
     until = NOW
@@ -27,7 +27,7 @@ class SharedQuotes(MemoryBroker):
         found = await super().quotes(instruments)
         if self.stale is None or self.clock.now() >= self.until:
             return found
-        before = self.until - timedelta(seconds=1)
+        before = NOW - timedelta(seconds=0.5)
         return {name: replace(one, last_price=self.stale, seen_at=before) for name, one in found.items()}
 
 
@@ -45,7 +45,7 @@ async def after(clock: ManualClock, seconds: int) -> None:
 async def test_a_quote_of_before_the_sale_buys_nothing() -> None:
     clock = ManualClock(NOW)
     broker = SharedQuotes(clock, price=Decimal(3520))
-    broker.stale, broker.until = Decimal(3500), NOW + timedelta(seconds=1)
+    broker.stale, broker.until = Decimal(3500), NOW + timedelta(seconds=5)
     waits = waiting(broker, clock, above=False)
     await after(clock, 10)
     assert not waits.done()

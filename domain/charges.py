@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from domain.charge_schedule import BSE, NSE, Schedule, TradeKind
+from domain.instrument import is_option
 from domain.money import PAISA
 from domain.order import Side
 from domain.strategy import Product
@@ -78,7 +79,7 @@ def trade_kind(exchange: str, symbol: str, product: Product) -> TradeKind | None
     if exchange in ("NFO", "BFO"):
         if symbol.endswith("FUT"):
             return TradeKind.FUTURES
-        return TradeKind.OPTIONS if symbol.endswith(("CE", "PE")) else None
+        return TradeKind.OPTIONS if is_option(exchange, symbol) else None
     if exchange not in _EXCHANGES:
         return None
     return TradeKind.INTRADAY if product is Product.MIS else TradeKind.DELIVERY

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.entry_price import NO_LIMIT, first_limit
-from domain.entry_size import Buying, is_option, sized, worst_price
+from domain.entry_size import Buying, sized, worst_price
+from domain.instrument import is_option
 from domain.order import Limit
 from domain.strategy import Strategy
 from domain.terms import Entry, EntryKind, Size

@@ -28,7 +28,7 @@ from domain.terms import Distance, Entry, EntryKind
 NO_LIMIT = "no limit on the symbol's tick is above zero at this price"
 MOVES = 20
 """Changes of one order's price at the most; the broker takes 25 (Kite: "Maximum allowed order modifications
-exceeded"), whoever asks for them."""
+exceeded"), the user's own among them."""
 MOVE_EVERY = timedelta(seconds=1)
 """How long at least between two changes: the account's orders of a second are few."""
 UNSHOWN = timedelta(seconds=3)

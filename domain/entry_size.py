@@ -83,11 +83,6 @@ def worst_price(limit: Limit | None, last: Decimal, *, is_option: bool, tick: De
     return tick_above(last + last * percent / HUNDRED, tick)
 
 
-def is_option(exchange: str, symbol: str) -> bool:
-    """Tell whether a symbol is an option, by the broker's names of contracts: `NIFTY26DEC24000CE`."""
-    return exchange in ("NFO", "BFO") and symbol.endswith(("CE", "PE"))
-
-
 def _stop(stop_loss: Decimal | None, how: Buying, worst: Decimal) -> Decimal:
     if stop_loss is not None:
         return stop_loss

@@ -52,3 +52,8 @@ class Instrument:
     @property
     def tradable(self) -> bool:
         return self.segment is not Segment.INDEX
+
+
+def is_option(exchange: str, symbol: str) -> bool:
+    """Tell whether a symbol is an option, by the broker's names of contracts: `NIFTY26DEC24000CE`."""
+    return exchange in ("NFO", "BFO") and symbol.endswith(("CE", "PE"))

@@ -6,8 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from domain.entry_price import NO_LIMIT, first_limit, may_move, next_price, rests_until
-from domain.entry_size import is_option, sized, worst_price
+from domain.entry_size import sized, worst_price
 from domain.failpoint import failpoint
+from domain.instrument import is_option
 from domain.leg import entry_is_absent
 from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder, Limit

@@ -378,7 +378,7 @@ async def test_worker_that_died_after_the_row_leaves_the_sales_to_the_others(
     account = await Account.made(store, as_listener, daily_loss=Decimal(1000), on_breach=OnBreach.EXIT)
     await account.holds("3500")
     await account.priced("3400")
-    barred(await account.may_buy())  # the row is there; whoever wrote it is gone
+    barred(await account.may_buy())  # the row is there; the process that wrote it is gone
     await account.priced("3600")  # the loss is gone as well: the word to sell stands
     async with store.read() as session:
         found = {one.strategy_id for one in await to_sell(session)}

@@ -149,7 +149,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a breach is noted as told before it is",
-        "A worker dies between the two, and nobody is told or sold.",
+        "A worker dies between the two: the user is not told, and nothing is sold.",
         "execution/account_day_watch.py",
         "        if written.breach.sells:\n            await self._sell(written.runs)\n",
         "        await self._days.told(written)\n"

@@ -156,7 +156,7 @@ CHARGE_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a login that ends before the buy is not said",
-        "The morning comes, and nobody has logged in.",
+        "The morning comes, and the user has not logged in.",
         "services/strategies/check.py",
         "            words += login_warnings(login_of(account), now, plan.buy_at, buying=True)\n",
         "            pass\n",
@@ -180,7 +180,7 @@ CHARGE_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a dead login is not noted by a check",
-        "Nobody is told to log in until an order finds it out.",
+        "The user is not told to log in until an order finds it out.",
         "execution/check_reading.py",
         "            async with noting_a_dead_login(self._brokers, user_id, broker):\n",
         "            if True:\n",

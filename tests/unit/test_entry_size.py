@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.entry_size import Buying, is_option, sized, worst_price
+from domain.entry_size import Buying, sized, worst_price
+from domain.instrument import is_option
 from domain.order import Limit
 from domain.terms import Distance, Size, SizeBy, Unit
 

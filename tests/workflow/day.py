@@ -145,6 +145,21 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.02)
 
 
+async def in_activity(run: Run, name: str) -> None:
+    """Wait until the run has an activity of that `name` under way.
+
+    Said by the run's own history, not by what the activity before it did: Temporal's test server loses an
+    update that reaches the run in the task in which it cancels an activity that has just ended.
+    """
+
+    async def there() -> bool:
+        described = await run.describe()
+        pending = described.raw_description.pending_activities
+        return any(each.activity_type.name == name for each in pending)
+
+    await until(there)
+
+
 async def in_phase(run: Run, phase: str) -> None:
     """Wait until the run says it is in `phase`."""
 

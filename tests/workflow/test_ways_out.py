@@ -17,7 +17,7 @@ from domain.run import Release, RunView
 from domain.session import Session, exchange_time
 from domain.strategy import Outcome, Position, Product
 from tests.fakes.broker import Answer
-from tests.workflow.day import Run, TestDay, in_phase, until, worker_for
+from tests.workflow.day import Run, TestDay, in_activity, in_phase, until, worker_for
 from workflows.strategy_run import StrategyRun
 
 HOUR = timedelta(hours=1)
@@ -74,7 +74,7 @@ async def test_kept_when_the_user_says_so_while_the_sale_is_refused(
     async with worker_for(env, day):
         run = await holding(env, day)
         await run.signal(StrategyRun.stop_loss, {"price": "3390"})
-        await until(lambda: _told(day, "exit_refused"))
+        await in_activity(run, "wait_for_lift")
         view = await run.execute_update("stop", {"on_stop": "keep"}, result_type=RunView)
         await run.result()
         await record(run)

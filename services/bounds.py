@@ -23,6 +23,8 @@ class Bounds:
 
     streams: int = 20
     streams_in_all: int = 10_000
+    refused_stream_waits: float = 0.25
+    """Seconds until a stream beyond the bound is refused: the pace of a client that tries again at once."""
     strategies: int = 2_000
     running: int = 1_000
     channels: int = 5

@@ -3,8 +3,12 @@
 A stream beyond the bound is refused as early as its caller is known, and its connection is closed:
 thousands of attempts of one account cost the process little, and take no connection from others. The newest
 is refused, because an older one may be the only one that its owner looks at.
+
+The refusal comes a moment late. A client that tries again as soon as it is refused would take as much of the
+processor as it can get; so it gets a handful of refusals a second (OWASP API4:2023).
 """
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +23,8 @@ from api.http.errors import problem_of, response
 from services.errors import ServiceError, TooMany, TryLater, Unauthorized
 
 AGAIN_SECONDS = 30
+REFUSED_LATE = 16
+"""Refusals of one user that wait at one time; more of them come at once, so that they keep no connection."""
 _STREAM = re.compile(r"/events|/strategy/[^/]+/events")
 
 
@@ -61,6 +67,7 @@ class StreamGate:
         self._app = app
         self._streams = streams
         self._deps = deps
+        self._waiting: Counter[UUID] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         user_id = self._user_of_stream(scope)
@@ -72,9 +79,23 @@ class StreamGate:
             with self._streams.opened(user_id):
                 await self._app(scope, receive, send)
             return
+        if isinstance(refusal, TooMany):
+            await self._wait(user_id)
         problem = problem_of(refusal)
         problem.headers["Connection"] = "close"
         await response(problem)(scope, receive, send)
+
+    async def _wait(self, user_id: UUID) -> None:
+        """Let the refusal of a stream wait, unless many of the user's do."""
+        if self._waiting[user_id] >= REFUSED_LATE:
+            return
+        self._waiting[user_id] += 1
+        try:
+            await asyncio.sleep(self._deps.bounds.refused_stream_waits)
+        finally:
+            self._waiting[user_id] -= 1
+            if not self._waiting[user_id]:
+                del self._waiting[user_id]
 
     def _user_of_stream(self, scope: Scope) -> UUID | None:
         """Return who asks for a stream; None for other requests, and where the route refuses the token."""

@@ -6,6 +6,7 @@ and what is refused.
 
 import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,6 +21,7 @@ from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
 from api.app import create_app
 from api.http.event_notifier import PostgresEventNotifier
+from api.http.stream_gate import REFUSED_LATE
 from api.strategies.live_timelines import KEPT, LiveTimelines
 from services.auth.passwords import Passwords
 from services.bounds import Bounds
@@ -89,7 +91,7 @@ async def until(holds: Any) -> None:
 async def test_streams_beyond_the_bound_are_refused_before_anything_is_read(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = like(world, bounds=Bounds(streams=3), look_every_seconds=3600)
+    world = like(world, bounds=Bounds(streams=3, refused_stream_waits=0), look_every_seconds=3600)
     noisy, other = await world.trader(), await world.trader()
     mine, theirs = await noisy.running(), await other.running()
     async with served(world) as address, open_streams(address, noisy, mine["strategy_id"], 3):
@@ -109,6 +111,23 @@ async def test_streams_beyond_the_bound_are_refused_before_anything_is_read(
         assert refused.headers["x-content-type-options"] == "nosniff"
         async with following(address, other, theirs["strategy_id"]) as events:
             assert (await events.next())["data"]["kind"] == "started"
+
+
+async def test_who_tries_again_at_once_is_refused_at_a_pace(world: World) -> None:
+    waits = 0.2
+    world = like(world, bounds=Bounds(streams=1, refused_stream_waits=waits))
+    noisy = await world.trader()
+    mine = await noisy.running()
+    way = f"/strategy/{mine['strategy_id']}/events"
+    async with served(world) as address, open_streams(address, noisy, mine["strategy_id"], 1):
+        await until(lambda: live(world).streams == 1)
+        async with httpx.AsyncClient(base_url=address, timeout=30, headers=noisy.bearer) as http:
+            began = time.monotonic()
+            one_after_the_other = [(await http.get(way)).status_code for _ in range(3)]
+            assert one_after_the_other == [429] * 3
+            assert time.monotonic() - began >= 3 * waits
+            at_once = await asyncio.gather(*(http.get(way) for _ in range(3 * REFUSED_LATE)))
+    assert {answer.status_code for answer in at_once} == {429}
 
 
 async def test_a_stream_that_is_closed_makes_room(world: World) -> None:

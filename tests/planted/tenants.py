@@ -17,6 +17,14 @@ TENANT_BUGS: tuple[Bug, ...] = (
         (f"{NOISY}::test_streams_beyond_the_bound_are_refused_before_anything_is_read",),
     ),
     Bug(
+        "a refused stream may be tried again at once",
+        "One account takes half of the processor with attempts that are all refused.",
+        "api/http/stream_gate.py",
+        "if self._waiting[user_id] >= REFUSED_LATE:",
+        "if self._waiting[user_id] >= 0:",
+        (f"{NOISY}::test_who_tries_again_at_once_is_refused_at_a_pace",),
+    ),
+    Bug(
         "each stream reads by itself",
         "A line is read once for each stream, and Postgres' connections are all taken.",
         "api/strategies/live_timelines.py",

@@ -55,6 +55,18 @@ def _groups(case: Case) -> int:
     )
 
 
+def _again(case: Case) -> int:
+    """Count the rounds that days bought after one of theirs was sold by its stop or its target."""
+    bought = {
+        (strategy_id, placed["round"])
+        for strategy_id, record in case.played.items()
+        if record["day"]["kind"] == "again"
+        for placed in case.orders[strategy_id]
+        if placed["leg"] == "entry" and placed["filled_quantity"]
+    }
+    return len(bought) - len({strategy_id for strategy_id, _ in bought})
+
+
 def _seconds_bought(case: Case, record: dict[str, Any]) -> Iterator[int]:
     for strategy_id in record["strategies"]:
         for placed in case.rows[strategy_id]:
@@ -90,6 +102,7 @@ async def judged(evidence: Evidence) -> dict[str, Any]:
             "timeline lines": sum(len(lines) for lines in evidence.events.values()),
             "days with nothing in their way": sum(1 for _ in undisturbed(case)),
             "groups bought in one second": _groups(case),
+            "rounds bought again": _again(case),
             "histories replayed": len(evidence.histories),
         },
     }

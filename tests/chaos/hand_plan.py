@@ -20,7 +20,17 @@ from tests.chaos.plan import (
     planned_outcomes,
 )
 
-HELD = ("sell", "stop_loss", "target", "stop_exit", "stop_keep", "two_stops", "cancel_exit", "cancel_keep")
+HELD = (
+    "sell",
+    "stop_loss",
+    "target",
+    "again",
+    "stop_exit",
+    "stop_keep",
+    "two_stops",
+    "cancel_exit",
+    "cancel_keep",
+)
 """Kinds of days that hold shares for a while, by which others can reach for them."""
 SHARE = 0.75
 """Of the days of those kinds; herds are left alone. Of all days, more than a third."""
@@ -53,8 +63,11 @@ def with_hands(plan: Plan) -> Plan:
 def outcomes_of(day: Mapping[str, Any]) -> frozenset[str]:
     """Return the outcomes that a day may have when nothing else is in its way."""
     planned = planned_outcomes(day["kind"])
-    taken = any(hand["action"] in TAKES for hand in day.get("hands", ()))
-    return planned | {"closed_outside"} if taken else planned
+    if not any(hand["action"] in TAKES for hand in day.get("hands", ())):
+        return planned
+    # Where a share was gone, the end of a round is not certain, and nothing is bought again.
+    ends = {"closed_outside"} | ({"stop_loss", "target"} if day["kind"] == "again" else set())
+    return planned | ends
 
 
 def _day(dice: random.Random, day: Day, spared: bool, many: bool) -> Day:

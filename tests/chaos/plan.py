@@ -26,21 +26,8 @@ KINDS: dict[str, tuple[frozenset[str], int]] = {
     "cancel_keep": (frozenset({"kept"}), 3),
     "crossed": (frozenset({"skipped"}), 5),
 }
-BY_TURNS: dict[str, frozenset[str]] = {"target": frozenset({"target"})}
+BY_TURNS: dict[str, frozenset[str]] = {"target": frozenset({"target"}), "again": frozenset({"sold"})}
 """Kinds that others become by turns: without dice, so that a seed's plan is what it was."""
-TERMS: tuple[dict[str, object], ...] = (
-    {"stop_loss": STOP_LOSS},
-    {"stop": {"percent": 5}},
-    {"stop_loss": STOP_LOSS, "trail": {"by": {"points": 55}}},
-    {"stop": {"points": 50}, "lock": [{"after": {"points": 100}, "keep": {"points": 0}}]},
-)
-"""What days say of their stop, by turns: at `CROSSED_PRICE` each is hit, at `CALM_PRICE` none."""
-ENTRIES: tuple[dict[str, object], ...] = (
-    {},
-    {"entry": {"type": "chase", "buffer": {"points": 5}, "most": {"percent": 1}, "for_seconds": 15}},
-    {"entry": {"type": "limit", "price": CALM_PRICE + 10, "for_seconds": 15}},
-)
-"""How days buy, by turns: each is filled at `CALM_PRICE`, and what a fault leaves of it is cancelled."""
 # Faults of the paper exchange at a placement: (count, delay). Delays stay inside the horizons of the run
 # (entry 20 s, exit 6 s), but for two that the books hide longer: an exit for up to 10 s, which must
 # not be sent again, and now and then an entry for up to 30 s, which the reconciler must adopt.
@@ -180,22 +167,13 @@ class Plan:
         made = _with_groups(dice, made)
         if days >= HERDS:
             made = tuple(_in_herd(day) if day.number % HERDS < HERD else day for day in made)
-        made = tuple(_with_target(day) for day in made)
+        made = tuple(_by_turns(day) for day in made)
         return cls(seed, lanes, made, _disturbances(dice, days, tuple(extras)))
 
 
 def planned_outcomes(kind: str) -> frozenset[str]:
     """Return the outcomes that a kind of day has when nothing is in its way."""
     return BY_TURNS[kind] if kind in BY_TURNS else KINDS[kind][0]
-
-
-def terms_of(day: Day) -> dict[str, object]:
-    """Return what a day's strategies say of their entry, their stop, and of a target."""
-    if day.kind == "crossed":
-        return TERMS[0]  # a stop that is measured from the fill bars no purchase
-    target = {"target": {"price": TARGET_PRICE} if day.number % 2 else {"percent": 15}}
-    entry = ENTRIES[day.number % len(ENTRIES)]
-    return TERMS[day.number % len(TERMS)] | entry | (target if day.kind == "target" else {})
 
 
 def fault_free(plan: Plan) -> frozenset[int]:
@@ -257,9 +235,13 @@ def _with_groups(dice: random.Random, days: tuple[Day, ...]) -> tuple[Day, ...]:
     )
 
 
-def _with_target(day: Day) -> Day:
-    """Have every other day that is stopped out sell at a target instead."""
-    return replace(day, kind="target") if day.kind == "stop_loss" and day.number % 2 and not day.herd else day
+def _by_turns(day: Day) -> Day:
+    """Have every other day that is stopped out sell at a target instead; every third of both buys again."""
+    if day.kind != "stop_loss" or day.herd:
+        return day
+    if day.number % 3 == 0:
+        return replace(day, kind="again")
+    return replace(day, kind="target") if day.number % 2 else day
 
 
 def _in_herd(day: Day) -> Day:

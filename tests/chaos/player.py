@@ -12,8 +12,9 @@ import httpx
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from tests.chaos.day_terms import terms_of
 from tests.chaos.other_hands import OtherHands
-from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, TARGET_PRICE, Day, Fault, Hand, terms_of
+from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, TARGET_PRICE, Day, Fault, Hand
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
@@ -27,6 +28,8 @@ COMPANIONS = ("INDIGO", "JIOFIN", "MAXHEALTH", "TATACONSUM")
 """Nobody's own either: their price never falls, so that every lane's groups may hold them."""
 HERD_EVERY = 20
 """Seconds between two instants at which herds buy."""
+BACK_AFTER = 5.0
+"""Seconds after the first end of a day that buys again at which its price is back."""
 FAR_AHEAD = 900
 """A START that came too late for its buy_time is for tomorrow."""
 
@@ -168,7 +171,6 @@ class Player:
                 "symbol": symbol,
                 "buy_time": buy_at.strftime("%H:%M:%S"),
                 "sell_time": sell_at.strftime("%H:%M:%S"),
-                "quantity": day.quantity,
                 "product": day.product,
                 "on_stop": on_stop,
             } | terms_of(day)
@@ -199,6 +201,8 @@ class Player:
             await self._price(record, CROSSED_PRICE)
         elif day.kind == "target":
             await self._price(record, TARGET_PRICE)
+        elif day.kind == "again":
+            await self._out_and_back(day, record)
         elif day.kind in ("stop_exit", "stop_waiting", "stop_entering"):
             await self._stop(record, strategy_id)
         elif day.kind in ("stop_keep", "keep_then_sell"):
@@ -207,6 +211,13 @@ class Player:
             await asyncio.gather(*(self._stop(record, strategy_id) for _ in range(2)))
         elif day.kind in ("cancel_exit", "cancel_keep"):
             await self._cancel(record, strategy_id)
+
+    async def _out_and_back(self, day: Day, record: dict[str, Any]) -> None:
+        """Have it sold by its target or its stop, and the price go back to where it buys again."""
+        at_target = day.number % 2 == 1
+        await self._price(record, TARGET_PRICE if at_target else CROSSED_PRICE)
+        await asyncio.sleep(BACK_AFTER)
+        await self._price(record, CALM_PRICE - 1 if at_target else CALM_PRICE + 1)
 
     async def _start(self, strategy_id: str) -> dict[str, Any]:
         return await self._user.start(strategy_id)

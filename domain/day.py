@@ -250,8 +250,17 @@ class Day:
 
     def _doubt(self) -> str:
         if not (self._unsettled or (self._exited is not None and self._exited.in_doubt)):
-            return ""
+            return self._doubtful_purchase()
         return "; an order to sell them is in doubt, so look at the account at the broker"
+
+    def _doubtful_purchase(self) -> str:
+        """Say that an order of the purchase may yet turn out to be filled, beside those that were."""
+        if self._entered is None or not self._entered.in_doubt:
+            return ""
+        return (
+            "; another order of the purchase is in doubt: it was sent, never answered, and is in no order "
+            "book. Look at the account at the broker; it is watched until the market closes"
+        )
 
     def _sold_for(self) -> tuple[Outcome, str]:
         if not self.sold:
@@ -270,7 +279,8 @@ class Day:
         sold = f"sold {self.sold} {self.start.strategy.symbol}" + (
             f" at {price_text(price)}" if price else ""
         )
-        return f"{sold}; {self._gone_words()}" if self.outside else sold
+        gone = f"; {self._gone_words()}" if self.outside else ""
+        return f"{sold}{gone}{self._doubtful_purchase()}"
 
     def _gone_words(self) -> str:
         were = "was" if self.outside == 1 else "were"
@@ -331,6 +341,7 @@ class Day:
         outcome, detail = self._outcome()
         sold = bool(self.bought) and self.sold == self.bought and not self.outside
         doubt = self._unsettled or self._exited is None or self._exited.in_doubt or bool(self._fault)
+        doubt = doubt or (self._entered is not None and self._entered.in_doubt)
         asked = self._stop_asked or self.start.sell_only
         price = self._entered.average_price if self._entered is not None else None
         return RoundEnd(outcome, detail, price, sold and not doubt and not asked)

@@ -85,12 +85,21 @@ def average_price(attempts: Sequence[Attempt]) -> Decimal | None:
     return None if unknown or not quantity else filled_value(attempts) / quantity
 
 
-def next_step(leg: Leg, attempts: Sequence[Attempt], wanted: int) -> Step:
-    """Return the one thing to do for a leg that wants `wanted` shares in all.
+def is_full_slice(attempts: Sequence[Attempt], most: int | None) -> bool:
+    """Tell whether the newest attempt is filled, and had as many shares as one order may have.
+
+    What the leg wants beyond that goes out as another order at once: it is no second try.
+    """
+    last = attempts[-1] if attempts and most is not None else None
+    return last is not None and last.status is OrderStatus.COMPLETE and last.filled_quantity == most
+
+
+def next_step(leg: Leg, attempts: Sequence[Attempt], wanted: int, most: int | None = None) -> Step:
+    """Return the one thing to do for a leg that wants `wanted` shares in all, `most` of them in one order.
 
     An attempt whose answer is unknown blocks everything: it is looked up first. An entry gets at most
-    `ATTEMPTS` tries, each after proof that the one before was not placed, and none after it was an order;
-    an exit goes on while shares are left.
+    `ATTEMPTS` tries for an order, each after proof that the one before was not placed, and none after it was
+    an order that was not a full slice; an exit goes on while shares are left.
     """
     if not attempts:
         return Plan(1)
@@ -105,15 +114,29 @@ def next_step(leg: Leg, attempts: Sequence[Attempt], wanted: int) -> Step:
         return Send(last) if filled(attempts) < wanted else Done(last)
     if filled(attempts) >= wanted:
         return Done(last)
-    return _after(leg, last)
+    return _after(leg, attempts, most)
 
 
-def _after(leg: Leg, last: Attempt) -> Step:
-    if leg is Leg.EXIT:
+def may_slice(leg: Leg, attempts: Sequence[Attempt], wanted: int, most: int | None) -> bool:
+    """Tell whether the leg's next step is another slice of it."""
+    return is_full_slice(attempts, most) and isinstance(next_step(leg, attempts, wanted, most), Plan)
+
+
+def _after(leg: Leg, attempts: Sequence[Attempt], most: int | None) -> Step:
+    last = attempts[-1]
+    if leg is Leg.EXIT or (last.verdict is None and is_full_slice(attempts, most)):
         return Plan(last.attempt + 1, last)
-    if last.verdict is None and last.status is OrderStatus.NOT_PLACED and last.attempt < ATTEMPTS:
+    if last.verdict is None and last.status is OrderStatus.NOT_PLACED and _refused(attempts) < ATTEMPTS:
         return Plan(last.attempt + 1, last)
     return Done(last)  # an entry that was an order, or may have been one, is never sent again
+
+
+def _refused(attempts: Sequence[Attempt]) -> int:
+    """Return how many of the newest attempts were not placed, one after the other."""
+    return next(
+        (at for at, one in enumerate(reversed(attempts)) if one.status is not OrderStatus.NOT_PLACED),
+        len(attempts),
+    )
 
 
 def found(attempts: Iterable[Attempt], book: Iterable[BrokerOrder]) -> dict[str, BrokerOrder]:

@@ -178,6 +178,13 @@ class OrderTerms:
     product: Product
     account: str = ""
     """The broker account it belongs to (`zerodha:AB1234`): its START's; empty, of an older build: any."""
+    most: int | None = None
+    """The most shares in one order (`domain.freeze`): what is above it goes out as several, one after the
+    other. None: no bound."""
+
+    def slice_of(self, quantity: int) -> int:
+        """Return how many of so many shares the next order has."""
+        return quantity if self.most is None else min(quantity, self.most)
 
     @property
     def instrument(self) -> str:

@@ -93,6 +93,8 @@ class DayPlan:
     """The symbol's price step on that day; None in plans of an older build."""
     lot: int = 1
     """How many of it are traded at once, or a multiple of them."""
+    most: int | None = None
+    """The most of it in one order, whole lots (`domain.freeze`); None where no bound is known."""
 
 
 def exchange_time(instant: datetime) -> datetime:

@@ -4,9 +4,10 @@ None of them bars a START: what only the broker's own rules would refuse is the 
 `POST /strategy/check` gives all of them, START those it can learn in time, a strategy's own answers those
 that can be told without a question to the broker.
 
-Not warned of, because Kite's list of instruments does not say it: an exchange's freeze quantity, and the
-groups of BSE that are traded trade to trade. What the list does say is refused when the strategy is created:
-a quantity that is no whole number of lots, and the series of NSE that are traded trade to trade.
+Not warned of, because Kite's list of instruments does not say it: the freeze quantity of a single share's
+contracts, and the groups of BSE that are traded trade to trade. What the list does say is refused when the
+strategy is created: a quantity that is no whole number of lots, and the series of NSE that are traded trade
+to trade.
 """
 
 from dataclasses import dataclass

@@ -139,7 +139,7 @@ class DegradedExit:
                 sellable = await self._sellable(sale, seen, doubt_ends)
                 if sellable and proof.left() > 0:
                     sending()
-                    return await self._send(sale, request.attempt, sellable, halt)
+                    return await self._send(sale, request.attempt, order.terms.slice_of(sellable), halt)
                 gone = gone + 1 if sellable == 0 else 0
                 if gone == GONE_LOOKS:
                     return sale.exited(seen, order.bought - seen.sold)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from domain.entry_price import NO_LIMIT, first_limit, may_move, next_price, rest
 from domain.entry_size import sized, worst_price
 from domain.failpoint import failpoint
 from domain.instrument import is_option
-from domain.leg import entry_is_absent
+from domain.leg import entry_is_absent, filled
 from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder, Limit
 from domain.ports import Broker, Clock, OrderLog
@@ -22,6 +23,8 @@ from execution.execution_rules import ExecutionRules
 from execution.order_intent import EntryRefused, OrderIntent
 from execution.policy import Permit
 from execution.price_chase import last_price, modify
+
+ALL_BOUGHT = "its money is spent: what was bought before is all of it"
 
 
 class EntryPolicy:
@@ -60,6 +63,16 @@ class EntryPolicy:
         """Check as before any send: what is refused now gets no further attempt."""
         return await self._check(halt) is not None
 
+    def wanted(self, attempts: Sequence[Attempt]) -> int:
+        """Return how many shares are wanted in all.
+
+        What a size comes to is known when it is sent: while all that was bought are full slices, one more.
+        """
+        most, bought = self.intent.terms.most, filled(attempts)
+        if self._order.how.size is None or most is None or not bought or bought % most:
+            return self.intent.wanted
+        return bought + 1
+
     def fill_seconds(self, attempts: Sequence[Attempt]) -> float:
         """Return how long an open order may rest: as its entry says, counted from when it was sent."""
         if self._order.how.entry is None:
@@ -76,10 +89,9 @@ class EntryPolicy:
             return None
         limit = self._limit(cleared.price, attempts)
         price = cleared.price if limit is None else limit.ceiling
-        quantity = (
-            missing if self._order.how.size is None else self._sized(self._order.how.size, limit, cleared)
-        )
-        return Permit(quantity, cleared.account, price, limit=limit)
+        size = self._order.how.size
+        quantity = missing if size is None else self._sized(size, limit, cleared, filled(attempts))
+        return Permit(self.intent.terms.slice_of(quantity), cleared.account, price, limit=limit)
 
     async def resting(self, attempt: Attempt, row: BrokerOrder, account: Broker) -> None:
         """Chase the price: ask for a higher limit where it has run away, each time written down before."""
@@ -96,9 +108,15 @@ class EntryPolicy:
     async def not_in_book(
         self, unknown: Sequence[Attempt], attempts: Sequence[Attempt], book: Listing[BrokerOrder]
     ) -> None:
-        """Give up what has passed its horizon: an entry is never sent again."""
+        """Give up what has passed its horizon: an entry is never sent again.
+
+        Where other slices are filled, their stop and their sale must not wait for the one in doubt.
+        """
+        horizons = self._horizons
+        if filled(attempts):
+            horizons = replace(horizons, entry=min(horizons.entry, horizons.exit_resend))
         for attempt in unknown:
-            if entry_is_absent(attempt, book, self.intent.terms, self._clock.now(), self._horizons):
+            if entry_is_absent(attempt, book, self.intent.terms, self._clock.now(), horizons):
                 await self._log.give_up(attempt, "sent, never answered, and in no order book since")
 
     def _limit(self, last: Decimal, attempts: Sequence[Attempt]) -> Limit | None:
@@ -111,8 +129,11 @@ class EntryPolicy:
         ceiling = min((limit.ceiling, *(one.limit.ceiling for one in attempts if one.limit is not None)))
         return Limit(min(limit.price, ceiling), ceiling)
 
-    def _sized(self, size: Size, limit: Limit | None, cleared: Cleared) -> int:
-        """Return the shares that a size comes to. Raises `EntryRefused` where that is not one lot."""
+    def _sized(self, size: Size, limit: Limit | None, cleared: Cleared, bought: int) -> int:
+        """Return the shares that a size comes to, less those that are bought.
+
+        Raises `EntryRefused` where that is not one lot, or all of it is bought.
+        """
         terms, how = self._order.terms, self._order.how
         option = is_option(terms.exchange, terms.symbol)
         worst = worst_price(limit, cleared.price, is_option=option, tick=how.tick)
@@ -121,7 +142,9 @@ class EntryPolicy:
             raise EntryRefused(
                 Entered(0, outcome=Outcome.SKIPPED, detail=f"nothing was bought: {found.words}")
             )
-        return found.shares
+        if found.shares <= bought:
+            raise EntryRefused(Entered(0, outcome=Outcome.SKIPPED, detail=ALL_BOUGHT))
+        return found.shares - bought
 
     async def _check(self, halt: asyncio.Event) -> Cleared | None:
         """Check once for the execution; None when halted. Raises `EntryRefused`."""

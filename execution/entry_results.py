@@ -25,10 +25,10 @@ _WHY_NOTHING = {
 def entered_by(attempts: Sequence[Attempt]) -> Entered:
     """Return what the attempts of an entry came to, once all are over."""
     bought = filled(attempts)
-    if bought or not attempts:
-        return Entered(bought, average_price(attempts))
-    last = attempts[-1]
     in_doubt = any(attempt.status is OrderStatus.ABSENT for attempt in attempts)
+    if bought or not attempts:
+        return Entered(bought, average_price(attempts), in_doubt=in_doubt)
+    last = attempts[-1]
     if last.verdict is not None:
         return Entered(0, outcome=last.verdict, detail=last.message, in_doubt=in_doubt)
     if last.status is OrderStatus.CANCELLED and last.limit is not None:

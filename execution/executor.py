@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from domain.errors import LoginNeeded
 from domain.failpoint import failpoint
-from domain.leg import Done, Follow, LookUp, Plan, Send, filled, next_step
+from domain.leg import Done, Follow, LookUp, Plan, Send, filled, is_full_slice, next_step
 from domain.order import Attempt, OrderStatus
 from domain.ports import Clock, OrderLog
 from execution.follower import OrderFollower
@@ -41,22 +41,26 @@ class OrderExecutor:
     async def execute(
         self, policy: Policy, halt: asyncio.Event, attempts: Sequence[Attempt], *, may_send: bool = True
     ) -> Execution:
-        """Bring the leg to its end, with one order sent at the most; return how far it came.
+        """Bring the leg to its end, with one order sent at the most, or one slice after the other.
+
+        Returns how far it came.
 
         `attempts` is the leg as its caller read it; a scheduled order's caller gives that order alone, and it
         is claimed without asking what became of it, since the claim answers that. After what was found sent
         already nothing is sent: the caller decides when the next attempt is due. Halted, it sends nothing
         more and cancels what is open. Raises what the policy raises, `TooLate`, `Barred`, `StoreUnavailable`.
         """
-        key, wanted = policy.intent.key, policy.intent.wanted
-        may_send = may_send and not halt.is_set()
+        key, most = policy.intent.key, policy.intent.terms.most
+        may_slice = may_send = may_send and not halt.is_set()  # what follows a full slice is no second try
         if may_send and any(attempt.status is OrderStatus.ABSENT for attempt in attempts):
             await self._follower.count_late(policy, attempts)
             attempts = await self._log.leg(key)
         with self._follower.following(halt) as following:
             while True:
+                may_send = not halt.is_set() and (may_send or (may_slice and is_full_slice(attempts, most)))
+                wanted = policy.wanted(attempts)
                 try:
-                    match next_step(key.leg, attempts, wanted):
+                    match next_step(key.leg, attempts, wanted, most):
                         case Plan() as plan if may_send and await self._planned(plan, policy, attempts, halt):
                             pass
                         case Send(attempt=attempt) if may_send:

@@ -76,6 +76,10 @@ class ExitPolicy:
             return replace(found, wait=max(found.wait, LOOK_AGAIN))
         return replace(found, blocking=orders, wait=max(found.wait, SELDOM)) if orders else pausing(found)
 
+    def wanted(self, attempts: Sequence[Attempt]) -> int:
+        """Return how many shares are to be sold in all."""
+        return self.intent.wanted
+
     def fill_seconds(self, attempts: Sequence[Attempt]) -> float:
         """Return how long a sale may rest before it is cancelled and tried anew."""
         return self._fill_seconds
@@ -93,6 +97,7 @@ class ExitPolicy:
             raise ClosedOutside
         if quantity is None:
             return None
+        quantity = intent.terms.slice_of(quantity)
         return Permit(quantity, account, good_for=Deadline.of(self._clock, SNAPSHOT_LASTS))
 
     async def not_in_book(
@@ -138,7 +143,7 @@ class ScheduledExitPolicy(ExitPolicy):
             opening.add_done_callback(_seen)
             self._at_hand.opening = opening
             await self._due.until_claim(due_at, halt)
-        return Permit(missing, opening)
+        return Permit(self.intent.terms.slice_of(missing), opening)
 
     async def _covered(self, turn: int) -> Broker:
         """Return the account once it was found, just before the instant, to hold what is to be sold.

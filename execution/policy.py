@@ -55,6 +55,10 @@ class Policy(Protocol):
     @property
     def intent(self) -> OrderIntent: ...
 
+    def wanted(self, attempts: Sequence[Attempt]) -> int:
+        """Return how many shares the leg wants in all, as far as its attempts show."""
+        ...
+
     def fill_seconds(self, attempts: Sequence[Attempt]) -> float:
         """Return for how many seconds from now on an open order may rest before it is cancelled."""
         ...

@@ -121,7 +121,7 @@ FROZEN: dict[str, dict[str, tuple[str, ...]]] = {
         # What an intent is: its key, its tag, its account. What becomes of it is the worker's to write.
         "orders": (
             *("order_id", "user_id", "strategy_id", "trading_day", "round", "leg", "attempt", "tag"),
-            *("exchange", "symbol", "product", "account", "side", "created_at"),
+            *("exchange", "symbol", "product", "account", "most", "side", "created_at"),
         ),
         # A new login is a token; the keys are the user's, by the API.
         "broker_keys": ("user_id", "broker", "broker_user_id", "api_key", "api_secret", "login_key"),

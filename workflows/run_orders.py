@@ -61,4 +61,4 @@ def _leg(start: StartRun, day: Day, leg: Leg) -> LegKey:
 
 def _terms(start: StartRun) -> OrderTerms:
     strategy = start.strategy
-    return OrderTerms(strategy.exchange, strategy.symbol, strategy.product, start.account)
+    return OrderTerms(strategy.exchange, strategy.symbol, strategy.product, start.account, start.plan.most)

@@ -21,13 +21,14 @@ WITH asked AS (
     ) AS asked (order_id, quantity, reason, due_at, latest, price, limit_price, ceiling)
 ), locked AS MATERIALIZED (
     SELECT orders.order_id, orders.user_id, orders.leg, orders.strategy_id, orders.trading_day, orders.round,
-        orders.symbol, orders.exchange, orders.product, orders.account
+        orders.symbol, orders.exchange, orders.product, orders.account, orders.most
     FROM orders JOIN asked USING (order_id)
     WHERE orders.sent_at IS NULL AND orders.status = 'planned'
     ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}
 ), judged AS MATERIALIZED (
     SELECT asked.*, locked.user_id, locked.leg, locked.strategy_id, locked.trading_day, locked.round,
-        locked.symbol, locked.exchange, locked.product, locked.account, clock_timestamp() AS now
+        locked.symbol, locked.exchange, locked.product, locked.account, locked.most,
+        clock_timestamp() AS now
     FROM asked JOIN locked USING (order_id)
 ), days AS (
     SELECT * FROM unnest(
@@ -46,6 +47,7 @@ WITH asked AS (
         WHERE breaches.user_id = judged.user_id AND breaches.trading_day = judged.trading_day
         ORDER BY limit_name = 'trades_a_day', at LIMIT 1
     ) AS breach ON true
+    CROSS JOIN LATERAL ({slices}) AS leg
     CROSS JOIN LATERAL ({bars}) AS bar
     WHERE judged.leg = 'entry'
 ), accounts AS MATERIALIZED (
@@ -152,6 +154,25 @@ SELECT allowed.order_id, allowed.now, claimed.order_id IS NOT NULL AS won,
 FROM allowed LEFT JOIN claimed USING (order_id) LEFT JOIN gated USING (order_id)
 LEFT JOIN traded USING (order_id)
 """
+# A leg with a bound on one order goes out in slices. All of them together are what its START says, and the
+# first one is judged by all that is wanted: `bought` counts this order and what is sent or filled before it.
+_SLICES = """
+    SELECT sliced.bought, GREATEST(sliced.bought, coalesce(CASE WHEN judged.most IS NOT NULL THEN (
+        SELECT CAST(starts.terms ->> 'quantity' AS int)
+        FROM strategies AS running JOIN starts USING (start_id)
+        WHERE running.strategy_id = judged.strategy_id
+    ) END, 0)) AS wanted
+    FROM (
+        SELECT judged.quantity + CASE WHEN judged.most IS NULL THEN 0 ELSE (
+            SELECT coalesce(sum(
+                CASE WHEN sent.status IN ('sent', 'open') THEN sent.quantity ELSE sent.filled_quantity END
+            ), 0) FROM orders AS sent
+            WHERE (sent.strategy_id, sent.trading_day, sent.round, sent.leg)
+                = (judged.strategy_id, judged.trading_day, judged.round, 'entry')
+                AND sent.sent_at IS NOT NULL
+        ) END AS bought
+    ) AS sliced
+"""
 # An entry is what its strategy's START says, as it was written down: of the same user, strategy, shares,
 # account, day and round, no more of them (or of their money), not before its time, and not above its limit.
 # One of an older build names no account.
@@ -165,12 +186,12 @@ _WRITTEN = """
         AND starts.terms ->> 'symbol' = judged.symbol AND starts.terms ->> 'exchange' = judged.exchange
         AND starts.terms ->> 'product' = judged.product
         AND CASE starts.terms #>> '{{terms,size,by}}'
-            WHEN 'amount' THEN judged.quantity * judged.price
+            WHEN 'amount' THEN leg.bought * judged.price
                 <= CAST(starts.terms #>> '{{terms,size,rupees}}' AS numeric)
-            WHEN 'risk' THEN coalesce(judged.quantity
+            WHEN 'risk' THEN coalesce(leg.bought
                 * (judged.price - CAST(starts.terms ->> 'stop_loss' AS numeric))
                 <= CAST(starts.terms #>> '{{terms,size,rupees}}' AS numeric), true)
-            ELSE CAST(starts.terms ->> 'quantity' AS int) >= judged.quantity END
+            ELSE CAST(starts.terms ->> 'quantity' AS int) >= leg.bought END
         AND CAST(starts.plan ->> 'buy_at' AS timestamptz) <= judged.due_at
         AND CASE starts.terms #>> '{{terms,entry,kind}}'
             WHEN 'limit' THEN coalesce(judged.ceiling
@@ -186,9 +207,9 @@ _BARS = """
         WHEN coalesce(system.halted, true) THEN 'system'
         WHEN suspended.exits IS NOT NULL THEN 'suspended'
         WHEN limits.kill_switch THEN 'kill_switch'
-        WHEN judged.quantity > limits.order_quantity THEN 'order_quantity'
+        WHEN leg.wanted > limits.order_quantity THEN 'order_quantity'
         WHEN limits.order_value IS NOT NULL
-            AND coalesce(judged.quantity * judged.price > limits.order_value, true) THEN 'order_value'
+            AND coalesce(leg.wanted * judged.price > limits.order_value, true) THEN 'order_value'
         WHEN limits.symbols IS NOT NULL
             AND NOT limits.symbols @> to_jsonb(judged.symbol) THEN 'symbol'
         WHEN breach.limit_name IS NOT NULL THEN breach.limit_name
@@ -202,5 +223,5 @@ _BARS = """
         END AS why
 """
 _BARRED = _BARS.format(written=_WRITTEN)
-CLAIM_FREE = text(_CLAIM.format(skip_locked="SKIP LOCKED", bars=_BARRED))
-CLAIM_WAITING = text(_CLAIM.format(skip_locked="", bars=_BARRED))
+CLAIM_FREE = text(_CLAIM.format(skip_locked="SKIP LOCKED", slices=_SLICES, bars=_BARRED))
+CLAIM_WAITING = text(_CLAIM.format(skip_locked="", slices=_SLICES, bars=_BARRED))

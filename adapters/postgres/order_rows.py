@@ -59,7 +59,7 @@ def last_move(modifications: Sequence[Mapping[str, Any]]) -> Move | None:
 
 def terms_of(row: OrderRow) -> OrderTerms:
     """Return the terms of a row's order."""
-    return OrderTerms(row.exchange, row.symbol, Product(row.product), row.account)
+    return OrderTerms(row.exchange, row.symbol, Product(row.product), row.account, row.most)
 
 
 def planned(key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None, now: datetime) -> OrderRow:
@@ -78,6 +78,7 @@ def planned(key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | Non
         symbol=terms.symbol,
         product=terms.product.value,
         account=terms.account,
+        most=terms.most,
         side=key.leg.side.value,
         status=OrderStatus.PLANNED.value,
         filled_quantity=0,

@@ -222,6 +222,8 @@ class OrderRow(Base):
     product: Mapped[str]
     account: Mapped[str] = mapped_column(server_default="")
     """The broker account it belongs to, `zerodha:AB1234`; empty in rows of before: whichever is connected."""
+    most: Mapped[int | None]
+    """The most shares in one order of its leg (`domain.freeze`)."""
     side: Mapped[str]
     reason: Mapped[str | None]
     quantity: Mapped[int | None]

@@ -288,6 +288,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
                 "name": "TATA CONSULTANCY SERV LT",
                 "tick_size": 0.1,
                 "lot_size": 1,
+                "freeze_quantity": None,
                 "segment": "cash",
                 "products": ["CNC", "MIS"],
             }

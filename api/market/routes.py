@@ -1,7 +1,7 @@
 """Symbols, and whether the market is open."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -13,6 +13,7 @@ from api.http.cursors import Limit
 from api.http.json_answer import json_response
 from api.market.schemas import InstrumentOut, InstrumentPage, MarketOut, SessionOut
 from domain.errors import CalendarUnknown
+from domain.freeze import freeze_quantity
 from domain.instrument import Instrument, Segment
 from domain.session import Session, TradingCalendar, exchange_time, next_session
 from services.errors import FieldError, Invalid
@@ -33,7 +34,9 @@ async def search(
             [FieldError("q", "missing", f"is required: 1 to {LONGEST_QUERY} characters to look for")]
         )
     found = await deps.instruments.search(words, limit)
-    return json_response(InstrumentPage(items=[_instrument(item) for item in found[:limit]], next=None))
+    today = exchange_time(deps.clock.now()).date()
+    items = [_instrument(item, today) for item in found[:limit]]
+    return json_response(InstrumentPage(items=items, next=None))
 
 
 @router.get("/market/status", responses={200: {"model": MarketOut}})
@@ -84,13 +87,14 @@ def _session(session: Session | None) -> SessionOut | None:
     )
 
 
-def _instrument(instrument: Instrument) -> InstrumentOut:
+def _instrument(instrument: Instrument, today: date) -> InstrumentOut:
     return InstrumentOut(
         exchange=instrument.exchange,
         symbol=instrument.symbol,
         name=instrument.name,
         tick_size=instrument.tick_size,
         lot_size=instrument.lot_size,
+        freeze_quantity=freeze_quantity(instrument.exchange, instrument.symbol, today),
         segment=instrument.segment,
         products=list(PRODUCTS[instrument.segment]),
     )

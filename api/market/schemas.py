@@ -8,11 +8,17 @@ from api.http.fields import Money
 
 
 class InstrumentOut(ResponseBody):
+    """`freeze_quantity`: the most in one order at the exchange, null where none is known.
+
+    What is above it is bought and sold in several orders.
+    """
+
     exchange: str
     symbol: str
     name: str
     tick_size: Money
     lot_size: int
+    freeze_quantity: int | None
     segment: str
     products: list[str]
 

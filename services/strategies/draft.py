@@ -103,7 +103,7 @@ class DraftChecks:
 
         Raises `Invalid`, as at its creation.
         """
-        listed = await self._listed(strategy)
+        listed = await self.listed(strategy)
         errors = [
             *_against(listed, draft_of_strategy(strategy)),
             *wrong_terms(strategy.stop_loss, strategy.terms, listed.tick_size),
@@ -122,9 +122,10 @@ class DraftChecks:
 
     async def segment_of(self, strategy: Strategy) -> Segment:
         """Return where the symbol trades today. Raises `Invalid`: it trades no more, or its line is wrong."""
-        return (await self._listed(strategy)).segment
+        return (await self.listed(strategy)).segment
 
-    async def _listed(self, strategy: Strategy) -> Instrument:
+    async def listed(self, strategy: Strategy) -> Instrument:
+        """Return its symbol as it trades today. Raises `Invalid`, as `segment_of`."""
         try:
             instrument = await self.instruments.find(strategy.exchange, strategy.symbol)
         except InstrumentUnreadable as unreadable:

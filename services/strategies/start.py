@@ -20,7 +20,8 @@ from domain.audit import Action
 from domain.entry_turns import MISSED_AFTER, crowd_warning
 from domain.errors import CalendarUnknown
 from domain.failpoint import failpoint
-from domain.instrument import Segment
+from domain.freeze import largest_order
+from domain.instrument import Instrument, Segment
 from domain.ports import Clock
 from domain.run import Release, StartRun
 from domain.session import DayPlan, TradingCalendar, exchange_time, plan_day, plan_sale
@@ -71,7 +72,7 @@ class StrategyStart:
             await self._look_for_left_over(user_id, before.record)
         strategy = before.record.strategy
         listed = await self.drafts.listed_to_buy(strategy)
-        plan = replace(self._plan(strategy, listed.segment), tick=listed.tick_size, lot=listed.lot_size)
+        plan = _with_sizes(self._plan(strategy, listed.segment), listed)
         async with self.store.work(user_id) as session:
             await refuse_start(session, user_id)
             # Before the run, which trades nothing that is not written down; known whatever crashes next.
@@ -91,8 +92,8 @@ class StrategyStart:
         if (await find_strategy(self.store, user_id, strategy.strategy_id)).account is None:
             raise not_connected()
         refuse_without_address(self.egress, user_id)
-        segment = await self.drafts.segment_of(strategy)
-        plan = plan_sale(strategy, self._calendar, segment, self.clock.now())
+        listed = await self.drafts.listed(strategy)
+        plan = _with_sizes(plan_sale(strategy, self._calendar, listed.segment, self.clock.now()), listed)
         async with self.store.work(user_id) as session:
             sale = StartRun(uuid4(), strategy, plan, sell_only=True)
             start = await _write_down(session, sale, self.missed_after)
@@ -169,6 +170,12 @@ class StrategyStart:
                 "next trading day would be after that: nothing is assumed about it. The operator can add "
                 "days, see `stopwatch doctor`.",
             ) from None
+
+
+def _with_sizes(plan: DayPlan, listed: Instrument) -> DayPlan:
+    """Return the plan with the symbol's steps of price and quantity, and the most of it in one order."""
+    most = largest_order(listed.exchange, listed.symbol, listed.lot_size, plan.trading_day)
+    return replace(plan, tick=listed.tick_size, lot=listed.lot_size, most=most)
 
 
 async def _write_down(session: AsyncSession, start: StartRun, missed_after: timedelta) -> StartRun:

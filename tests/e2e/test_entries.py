@@ -241,3 +241,23 @@ async def test_a_killed_worker_loses_no_round(product: Product, trader: Trader) 
     await trader.until(strategy_id, phase="holding")
     assert await bought(trader) == 2
     await trader.stop(strategy_id)
+
+
+async def test_what_is_above_the_freeze_quantity_is_bought_and_sold_in_slices(trader: Trader) -> None:
+    found = (await trader.get("/instruments?q=NIFTY"))["items"]
+    option = next(
+        one for one in found if one["symbol"].startswith("NIFTY2") and one["symbol"].endswith("CE")
+    )
+    lot = option["lot_size"]
+    most = 1800 // lot * lot
+    wanted = 2 * most + lot
+    words = {"symbol": option["symbol"], "exchange": "NFO", "product": "NRML", "quantity": wanted}
+    strategy_id = await started(trader, **words, stop_loss=1)
+    held = await trader.until(strategy_id, phase="holding")
+    assert (held["filled_quantity"], held["position"]) == (wanted, "bought"), held
+    await trader.stop(strategy_id, on_stop="exit")
+    ended = await trader.until(strategy_id, status="stopped")
+    assert (ended["outcome"], ended["position"]) == ("stopped", "sold"), ended
+    placed = [(row["transaction_type"], row["quantity"], row["status"]) for row in await trader.ledger()]
+    sides = [[(side, many, "COMPLETE") for many in (most, most, lot)] for side in ("BUY", "SELL")]
+    assert placed == [*sides[0], *sides[1]]

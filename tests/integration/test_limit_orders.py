@@ -18,7 +18,8 @@ from domain.ports import Claimed, NotClaimed
 from domain.run import EnterOrder
 from domain.scheduled_order import ScheduledOrder
 from domain.terms import Distance, Entry, EntryKind, Size, SizeBy, Terms, Unit
-from tests.store_rows import TERMS, Desk, just_now
+from tests.integration.test_limits import limit
+from tests.store_rows import TERMS, Desk, just_now, seen
 
 LIMITED = Entry(EntryKind.LIMIT, Decimal(3490))
 CHASED = Entry(EntryKind.CHASE, None, Distance(Decimal(1), Unit.POINTS), Distance(Decimal(5), Unit.POINTS))
@@ -134,3 +135,38 @@ async def test_a_worker_that_takes_an_entry_over_buys_it_as_it_was_to_be_bought(
     assert isinstance(taken.order, EnterOrder)
     assert (taken.order.how, taken.order.quantity) == (how, quantity)
     assert taken.order.sell_at == sell_at
+
+
+async def slice_of(desk: Desk, number: int, quantity: int, filled: int) -> Claimed | NotClaimed:
+    """Claim a slice; fill it where its claim was won, and more than nothing is filled of it."""
+    planned = await desk.log.plan(desk.key(), replace(TERMS, most=4), number, just_now())
+    claim = await desk.log.claim(planned, quantity, Reason.BUY, just_now(), None, Decimal(3500))
+    if isinstance(claim, Claimed) and filled:
+        await desk.log.answer(claim.attempt, Accepted(f"B{number}"))
+        await desk.log.saw(claim.attempt, seen(claim.attempt, filled, broker_order_id=f"B{number}"))
+    return claim
+
+
+async def test_all_slices_together_are_no_more_than_the_start_says(store: Store) -> None:
+    desk = await started(store, Terms())
+    assert isinstance(await slice_of(desk, 1, 4, 4), Claimed)
+    assert isinstance(await slice_of(desk, 2, 4, 4), Claimed)
+    over = await slice_of(desk, 3, 4, 0)
+    assert isinstance(over, NotClaimed)
+    assert over.barred is not None
+    assert isinstance(await slice_of(desk, 3, 2, 2), Claimed)
+
+
+async def test_a_slice_whose_answer_is_not_known_counts_as_bought(store: Store) -> None:
+    desk = await started(store, Terms())
+    assert isinstance(await slice_of(desk, 1, 4, 0), Claimed)
+    assert isinstance(await slice_of(desk, 2, 4, 0), Claimed)
+    assert isinstance(await slice_of(desk, 3, 4, 0), NotClaimed)
+
+
+async def test_the_first_slice_is_judged_by_all_that_is_wanted(store: Store) -> None:
+    desk = await started(store, Terms())
+    await limit(desk, order_quantity=9)
+    refused = await slice_of(desk, 1, 4, 0)
+    assert isinstance(refused, NotClaimed)
+    assert "9" in str(refused.barred)

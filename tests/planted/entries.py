@@ -6,6 +6,7 @@ PRICE = "tests/unit/test_entry_price.py"
 ENTRIES = "tests/unit/test_limit_entries.py"
 SIZE = "tests/unit/test_entry_size.py"
 STORE = "tests/integration/test_limit_orders.py"
+SLICES = "tests/unit/test_slices.py"
 LOG = "tests/contract/test_order_log.py"
 SINGLES = (
     "tests/simulation/test_singles.py::test_no_order_twice_lost_or_forgotten_whatever_single_fault_strikes"
@@ -131,5 +132,45 @@ ENTRY_BUGS: tuple[Bug, ...] = (
         "    each = worst if size.by is SizeBy.AMOUNT else worst - _stop(stop_loss, how, worst)\n",
         "    each = worst\n",
         (SIZE,),
+    ),
+    Bug(
+        "a slice that was filled in part is followed by the next",
+        "A purchase whose price has run away is sent again, and again.",
+        "domain/leg.py",
+        "last.status is OrderStatus.COMPLETE and last.filled_quantity == most",
+        "last.filled_quantity > 0",
+        (SLICES, SINGLES),
+    ),
+    Bug(
+        "a stop between two slices ends the purchase for one worker alone",
+        "The worker that holds the entry sends the next slice, and the run has counted already.",
+        "execution/entries.py",
+        "        while may_slice(order.key.leg, attempts, policy.wanted(attempts), order.terms.most):\n",
+        "        while attempts is None:\n",
+        (SLICES, SINGLES),
+    ),
+    Bug(
+        "a sale is not cut",
+        "The exchange freezes it, and the shares are not sold.",
+        "execution/exit_policy.py",
+        "        quantity = intent.terms.slice_of(quantity)\n",
+        "",
+        (SLICES, SINGLES),
+    ),
+    Bug(
+        "a slice is judged by itself",
+        "What is bought in all is no more than nothing: each order is within what START says.",
+        "adapters/postgres/claim_statement.py",
+        "CASE WHEN sent.status IN ('sent', 'open') THEN sent.quantity ELSE sent.filled_quantity END",
+        "0",
+        (f"{STORE}::test_all_slices_together_are_no_more_than_the_start_says",),
+    ),
+    Bug(
+        "a slice in doubt holds up the stop of those that are filled",
+        "They are held for two minutes with nothing to sell them.",
+        "execution/entry_policy.py",
+        "            horizons = replace(horizons, entry=min(horizons.entry, horizons.exit_resend))\n",
+        "            horizons = replace(horizons)\n",
+        (SINGLES,),
     ),
 )

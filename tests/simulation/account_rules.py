@@ -103,7 +103,9 @@ def nothing_forgotten(day: Played) -> Iterator[str]:
         return
     end = day.finished[0]
     kept = end.outcome is Outcome.KEPT and any("keep" in event for _, event in day.events)
-    in_doubt = end.outcome is Outcome.ORDER_FAILED and "in doubt" in end.detail
+    in_doubt = "in doubt" in end.detail and (
+        end.outcome is Outcome.ORDER_FAILED or "another order" in end.detail
+    )
     told = any(_names(alarm, held) for alarm in day.alarms)
     if not (kept or in_doubt or told):
         yield f"{held} shares are held, the outcome is {end.outcome} ({end.detail}), and nobody was told"

@@ -8,8 +8,8 @@ from domain.entry_price import MOVES
 from domain.order import FINAL, Leg, OrderStatus, Side
 from domain.strategy import Outcome
 from tests.simulation.account_rules import ACCOUNT_RULES, FLAT, OUTSIDE, filled, oversold
-from tests.simulation.day import BUY, CHASED, CLOSE, SELL, Played
-from tests.simulation.exchange import Entry
+from tests.simulation.day import BUY, CHASED, CLOSE, MOST, SELL, WANTED, Played
+from tests.simulation.exchange import OURS, Entry
 
 MISSED_AFTER = 5.0
 CLOCK_TOLERANCE = 2.0
@@ -52,6 +52,8 @@ def it_ends(day: Played) -> Iterator[str]:
 def one_entry(day: Played) -> Iterator[str]:
     """One is accepted; another one where the terms have it bought again, and never while shares are held."""
     placed = [entry for entry in day.ledger if entry.what == "placed" and entry.side is Side.BUY]
+    if _is_sliced(day):
+        return
     if len(placed) > 1 + _buys_again(day):
         yield f"{len(placed)} entries were accepted"
     for again in placed[1:]:
@@ -64,6 +66,30 @@ def one_entry(day: Played) -> Iterator[str]:
         words = [at for at, word in day.events if word.startswith(("STOP", "CANCEL"))]
         if words and again.at > words[0] + HEARD_WITHIN:
             yield f"bought again at {again.at:.2f}, and was stopped at {words[0]:.2f}"
+
+
+def slices_go_out_one_after_the_other(day: Played) -> Iterator[str]:
+    """None is above what one order may have, or sent before the last is filled; all of them are the whole."""
+    if not _is_sliced(day):
+        return
+    ours = [entry for entry in day.ledger if entry.what in ("sent", "filled") and entry.account == OURS]
+    yield from (
+        f"an order of {entry.quantity} was sent, {MOST} are the most"
+        for entry in ours
+        if entry.what == "sent" and entry.quantity > MOST
+    )
+    bought = 0
+    for entry in (entry for entry in ours if entry.side is Side.BUY):
+        if entry.what == "filled":
+            bought += entry.quantity
+        elif bought + entry.quantity > WANTED:
+            yield f"{entry.quantity} more were asked for when {bought} of {WANTED} had been bought"
+        elif bought % MOST:
+            yield f"another purchase was sent when {bought} had been bought: the last was no full slice"
+    words = [at for at, word in day.events if word.startswith(("STOP", "CANCEL"))]
+    late = [e.at for e in ours if words and e.what == "sent" and e.side is Side.BUY]
+    if late and late[-1] > words[0] + HEARD_WITHIN:
+        yield f"a slice was bought at {late[-1]:.2f}, and it was stopped at {words[0]:.2f}"
 
 
 def an_entry_costs_no_more_than_its_terms(day: Played) -> Iterator[str]:
@@ -171,7 +197,8 @@ def the_outcome_is_true(day: Played) -> Iterator[str]:
     end = day.finished[0]
     bought, sold = filled(day, Side.BUY), filled(day, Side.SELL)
     known = sum(row.filled_quantity for row in day.rows if row.key.leg is Leg.ENTRY)
-    if end.outcome in FLAT and bought - end.outside != sold and not oversold(day):
+    in_doubt = _is_sliced(day) and _says_doubt(day)
+    if end.outcome in FLAT and bought - end.outside != sold and not oversold(day) and not in_doubt:
         yield f"it says {end.outcome}, but {bought} were bought and {sold} sold"
     if sold and sold == bought and end.outcome not in FLAT and not _says_doubt(day):
         yield f"everything was sold, but it says {end.outcome}: {end.detail}"
@@ -209,6 +236,10 @@ def a_stop_that_fires(day: Played) -> Iterator[str]:
 
 def _buys_again(day: Played) -> bool:
     return any("AGAIN" in fault.action for fault in day.faults)
+
+
+def _is_sliced(day: Played) -> bool:
+    return any("SLICES" in fault.action for fault in day.faults)
 
 
 def _says_doubt(day: Played) -> bool:
@@ -270,6 +301,7 @@ def _happened(day: Played, *words: str) -> bool:
 RULES: tuple[Callable[[Played], Iterator[str]], ...] = (
     it_ends,
     one_entry,
+    slices_go_out_one_after_the_other,
     an_entry_costs_no_more_than_its_terms,
     an_entry_that_waits_is_over_before_its_sale,
     every_order_was_intended,

@@ -72,6 +72,8 @@ ENTRIES = {
 }
 """Ways to buy by a LIMIT order: one that is filled once it has been changed, one whose price never comes."""
 OUTRUNS = 3
+WANTED, MOST = 10, 4
+"""Shares that are bought, and of them that one order may have on a day that goes out in slices."""
 REENTER = Reenter(1, After.STOP, When.AT_ENTRY_PRICE, time(9, 31))
 """Once more after the stop, when the price is back: until twenty seconds before the sale."""
 _ANSWERING = frozenset({"place", "log", "runs", "cache", "read", "cancel", "modify", "before"})
@@ -224,15 +226,15 @@ class _Day:
         }
         self.server = Server(self.loop, EPOCH, activities)
         self.strategy = Strategy(
-            *(UUID(int=1000), UUID(int=7), "TCS", time(9, 30, 20), time(9, 31, 20), STOP_LOSS, 10),
+            *(UUID(int=1000), UUID(int=7), "TCS", time(9, 30, 20), time(9, 31, 20), STOP_LOSS, WANTED),
             terms=Terms(target=Target(price=TARGET)),
         )
+        opened = EPOCH - timedelta(hours=1)
+        self.plan = DayPlan(date(2026, 11, 23), _at(BUY), _at(SELL), opened, _at(CLOSE), tick=Decimal("0.05"))
         for words in (fault.action for fault in self.faults if fault.point == BEFORE):
             self._given(words)
         self.strategy = replace(self.strategy, product=self.exchange.product)
-        opened = EPOCH - timedelta(hours=1)
-        plan = DayPlan(date(2026, 11, 23), _at(BUY), _at(SELL), opened, _at(CLOSE), tick=Decimal("0.05"))
-        self.start = StartRun(UUID(int=5), self.strategy, plan, version=RUN_VERSION, account=OURS)
+        self.start = StartRun(UUID(int=5), self.strategy, self.plan, version=RUN_VERSION, account=OURS)
         self.run = StrategyRun(self.start)
         self.result: asyncio.Task[RunView] | None = None
 
@@ -311,7 +313,7 @@ class _Day:
         return self.runs.phases[-1:] == ["exiting"]
 
     def terms(self) -> OrderTerms:
-        return OrderTerms("NSE", "TCS", self.exchange.product, OURS)
+        return OrderTerms("NSE", "TCS", self.exchange.product, OURS, self.plan.most)
 
     def store_is_down(self) -> bool:
         return self.store_down_until > self.now()
@@ -329,6 +331,8 @@ class _Day:
         for part in words.split(" and "):
             if part == "MIS":
                 self.exchange.product = Product.MIS
+            elif part == "SLICES":
+                self.plan = replace(self.plan, most=MOST)
             elif part == "AGAIN":
                 self.strategy = replace(self.strategy, terms=replace(self.strategy.terms, reenter=REENTER))
             elif part in ENTRIES:

@@ -23,6 +23,8 @@ ENDINGS: dict[str, tuple[Fault, ...]] = {
     "cancel": (Fault("time.holding", 1, "CANCEL"),),
     "chase": (Fault("before.day", 1, "CHASE"),),
     "limit": (Fault("before.day", 1, "LIMIT"),),
+    "slices": (Fault("before.day", 1, "SLICES"),),
+    "slices, stop-loss": (Fault("before.day", 1, "SLICES"), Fault("time.holding", 1, "FALL")),
     "again": (Fault("before.day", 1, "AGAIN"), Fault("time.holding", 1, "DIP")),
 }
 

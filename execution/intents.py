@@ -22,12 +22,15 @@ async def plan_another(log: OrderLog, intent: OrderIntent, last: Attempt, now: d
 async def call_off(
     log: OrderLog, key: LegKey, message: str, verdict: Outcome | None = None
 ) -> Sequence[Attempt]:
-    """Close an intent that was not sent: it will not be, and with a `verdict` nothing else of its leg.
+    """Close what was not sent of a leg: it will not be, and with a `verdict` nothing else of the leg.
 
-    Returns the leg's attempts.
+    Returns the leg's attempts. An intent may be left behind one that was sent without the store, whose number
+    is higher; while it is open, the leg is not over.
     """
     attempts = await log.leg(key)
-    if not attempts or attempts[-1].status not in (OrderStatus.PLANNED, OrderStatus.NOT_PLACED):
-        return attempts
-    await log.deny(attempts[-1], message, verdict)
-    return await log.leg(key)
+    unsent = [attempt for attempt in attempts[:-1] if attempt.status is OrderStatus.PLANNED]
+    if attempts and attempts[-1].status in (OrderStatus.PLANNED, OrderStatus.NOT_PLACED):
+        unsent.append(attempts[-1])
+    for attempt in unsent:
+        await log.deny(attempt, message, verdict)
+    return await log.leg(key) if unsent else attempts

@@ -62,10 +62,13 @@ class Case:
         """
         bought = sold = 0
         last = row["trading_day"], row["round"]
+        before: tuple[Any, int] | None = None
         for placed in self.rows[strategy_id]:
             order = self.by_tag[placed["tag"]]
-            if bought == sold and (order["trading_day"], order["round"]) != last and order["leg"] == "entry":
+            round_ = order["trading_day"], order["round"]
+            if bought == sold and round_ != before and order["leg"] == "entry":
                 bought = sold = 0
+            before = round_
             if placed["transaction_type"] == "BUY":
                 bought += placed["filled_quantity"]
             else:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.chaos.plan import (
     HERDS,
+    REFUSED,
     Day,
     Disturbance,
     Fault,
@@ -43,7 +44,6 @@ AT_SALE = (-0.25, 0.25)
 HELD_LONG, HELD_LONG_SHARE = 100.0, 0.08
 """Seconds; and the share of days on which all is sold long before its sell time: the run must end before."""
 ROWS = ("/orders", "/portfolio/positions", "/quote")
-REFUSED = 1000
 REFUSALS = ("reject_400", "authorise_428")
 """By turns: without dice, so that a seed's plan is what it was."""
 KEEP_AFTER = 12.0

@@ -58,6 +58,8 @@ HIDDEN_LONG = (22.0, 30.0)
 HIDDEN_LONG_SHARE = 0.15
 ADOPTED_IN = 40
 """Seconds within which what a terminated run or a flushed Redis left must be in order again."""
+REFUSED = 1000
+"""Sales that are refused one after the other: as long as the fault lasts."""
 FILLS = ("reject_async", "partial_fill", "partial_then_cancel")
 READS = ("/orders", "/portfolio", "/quote")
 FEED = ("ws_drop", "ws_silent", "ws_garbage", "ws_out_of_order", "ws_duplicate")

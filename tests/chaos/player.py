@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 
 from tests.chaos.day_terms import terms_of
 from tests.chaos.other_hands import OtherHands
-from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, TARGET_PRICE, Day, Fault, Hand
+from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, REFUSED, TARGET_PRICE, Day, Fault, Hand
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
@@ -28,6 +28,8 @@ COMPANIONS = ("INDIGO", "JIOFIN", "MAXHEALTH", "TATACONSUM")
 """Nobody's own either: their price never falls, so that every lane's groups may hold them."""
 HERD_EVERY = 20
 """Seconds between two instants at which herds buy."""
+OVER_AFTER = 5.0
+"""Seconds after the user's word to keep at which the broker refuses sales no more."""
 BACK_AFTER = 5.0
 """Seconds after the first end of a day that buys again at which its price is back."""
 FAR_AHEAD = 900
@@ -86,7 +88,7 @@ class Player:
         for symbol in companions:
             await self._paper("/_paper/price", symbol=symbol, exchange="NSE", price=CALM_PRICE)
         for fault in day.faults:
-            await self._arm(fault, day.lead + day.hold + 30)
+            await self._arm(fault, _lasts(day, fault))
         login = asyncio.create_task(self._lose_login(day, record))
         others = OtherHands(self._user, record["symbol"], lambda what, **more: _did(record, what, **more))
         if day.hands:
@@ -301,6 +303,14 @@ async def paper(product: Product, path: str, **message: object) -> Any:
         except (httpx.TransportError, OSError):
             await asyncio.sleep(0.5)
     raise AssertionError(f"the paper exchange did not answer {path} in {BUSY} s")
+
+
+def _lasts(day: Day, fault: Fault) -> float:
+    """Return the seconds of a fault; a sale that is refused until its user says keep is not the next day's."""
+    kept = [hand.at for hand in day.hands if hand.action == "keep"]
+    if kept and fault.count == REFUSED:
+        return day.lead + kept[0] + OVER_AFTER
+    return day.lead + day.hold + 30
 
 
 async def _until(instant: float) -> None:

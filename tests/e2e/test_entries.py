@@ -245,9 +245,7 @@ async def test_a_killed_worker_loses_no_round(product: Product, trader: Trader) 
 
 async def test_what_is_above_the_freeze_quantity_is_bought_and_sold_in_slices(trader: Trader) -> None:
     found = (await trader.get("/instruments?q=NIFTY"))["items"]
-    option = next(
-        one for one in found if one["symbol"].startswith("NIFTY2") and one["symbol"].endswith("CE")
-    )
+    option = next(one for one in found if one["symbol"].startswith("NIFTY2") and one["symbol"].endswith("CE"))
     lot = option["lot_size"]
     most = 1800 // lot * lot
     wanted = 2 * most + lot

@@ -20,6 +20,14 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         (HELD,),
     ),
     Bug(
+        "an intent that was left behind keeps a sale from ending",
+        "Sold without Postgres and by hand, with an older intent unsent: it tries for ever to sell nothing.",
+        "execution/intents.py",
+        "[attempt for attempt in attempts[:-1] if attempt.status is OrderStatus.PLANNED]",
+        "[attempt for attempt in attempts[:-1] if attempt.status is None]",
+        (GONE,),
+    ),
+    Bug(
         "a START hides what was sold a moment before",
         "Sold by a hand and by a stop, started again: no person is told of the short position.",
         "adapters/postgres/account_findings.py",

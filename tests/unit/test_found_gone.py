@@ -1,13 +1,15 @@
 """A run that is told that its shares are gone looks itself, sends nothing, and never waits for long."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from domain.order import Leg, OrderRequest, OrderStatus, Reason, Side
+from domain.order import Leg, OrderRequest, OrderStatus, Reason, Side, off_books_number
 from domain.run import Exited, ExitOrder
 from domain.sellable import OtherClaims
+from execution.order_intent import NotPlaced
 from execution.order_path import OrderPath
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
@@ -101,3 +103,24 @@ async def test_an_exit_that_was_sent_is_brought_to_its_end_first(house: House) -
     exited = await work
     assert (exited.sold, exited.held, exited.outside) == (10, 0, 0), "it was sold here, not by hand"
     assert house.log.rows[EXIT, 1].status is OrderStatus.COMPLETE
+
+
+async def test_a_sale_ends_though_an_intent_was_left_behind_one_sent_without_postgres(house: House) -> None:
+    await house.broker.place(OrderRequest(INTENT.terms, Side.BUY, 10, KEY.tag(1)), 5, 1)
+    house.broker.sell_by_hand(6)
+    left_behind = await house.log.plan(EXIT, INTENT.terms, 1, NOW)
+    number = off_books_number(0)
+    await house.broker.place(OrderRequest(INTENT.terms, Side.SELL, 4, EXIT.tag(number)), 5, 1)
+    recorded = await house.log.plan(EXIT, INTENT.terms, number, NOW)
+    await house.log.claim(recorded, 10, Reason.STOP, NOW, None)
+    work = asyncio.ensure_future(house.exits.exit(ORDER, asyncio.Event(), "worker"))
+    while not work.done():
+        await house.clock.advance(1)
+    with suppress(NotPlaced):
+        await work
+    again = asyncio.ensure_future(house.exits.exit(ORDER, asyncio.Event(), "worker"))
+    while not again.done():
+        await house.clock.advance(1)
+    exited = await again
+    assert (exited.sold, exited.held, exited.outside) == (4, 0, 6)
+    assert house.log.rows[EXIT, left_behind.attempt].status is OrderStatus.NOT_PLACED

@@ -306,7 +306,7 @@ async def paper(product: Product, path: str, **message: object) -> Any:
 
 
 def _lasts(day: Day, fault: Fault) -> float:
-    """Return the seconds of a fault; a sale that is refused until its user says keep is not the next day's."""
+    """Return the seconds of a fault; sales that are refused until the user says keep are no later day's."""
     kept = [hand.at for hand in day.hands if hand.action == "keep"]
     if kept and fault.count == REFUSED:
         return day.lead + kept[0] + OVER_AFTER

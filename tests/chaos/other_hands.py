@@ -131,9 +131,7 @@ class OtherHands:
         await self._call("/_paper/hand", {"user_id": self._user_id, "action": "login_elsewhere"})
         self._note("hand", action=hand.action, orders=[], moves=[])
         await asyncio.sleep(hand.after)
-        account = await self._user.product.paper("/_paper/accounts", user_id=self._user_id)
-        await self._user.post("/broker/connect", {"access_token": account["access_token"]})
-        self._user.account = account
+        await log_in_again(self._user)
         self._note("login_renewed")
 
     async def _call(self, path: str, message: dict[str, Any]) -> dict[str, Any] | None:
@@ -165,3 +163,16 @@ def _orders(answer: dict[str, Any]) -> list[str]:
         return [order["order_id"] for order in answer["orders"]]
     made = "order_id" in answer and answer["action"] in ("sell", "buy")
     return [answer["order_id"]] if made else []
+
+
+async def log_in_again(user: Trader) -> None:
+    """Give the product the account's newest token; one that another login ends on the way is got anew."""
+    expected = (httpx.codes.OK, httpx.codes.UNPROCESSABLE_ENTITY)
+    for _ in range(TRIES):
+        account = await user.product.paper("/_paper/accounts", user_id=user.account["user_id"])
+        answer = await user.post("/broker/connect", {"access_token": account["access_token"]}, expect=expected)
+        if answer.status_code == httpx.codes.OK:
+            user.account = account
+            return
+        await asyncio.sleep(LOOK_EVERY)
+    raise AssertionError(f"no login was taken: {answer.text}")

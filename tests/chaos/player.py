@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from tests.chaos.day_terms import terms_of
-from tests.chaos.other_hands import OtherHands
+from tests.chaos.other_hands import OtherHands, log_in_again
 from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, REFUSED, TARGET_PRICE, Day, Fault, Hand
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
@@ -32,6 +32,8 @@ OVER_AFTER = 5.0
 """Seconds after the user's word to keep at which the broker refuses sales no more."""
 BACK_AFTER = 5.0
 """Seconds after the first end of a day that buys again at which its price is back."""
+HERD_CALM = 5.0
+"""Seconds before its purchase at which a herd's price stands: the herd before has fallen by then."""
 FAR_AHEAD = 900
 """A START that came too late for its buy_time is for tomorrow."""
 
@@ -95,11 +97,18 @@ class Player:
             await others.look()
         buy_at = await self._instant(day)
         hands = [asyncio.create_task(self._reach(day, hand, record, others, buy_at)) for hand in day.hands]
+        if day.herd:
+            hands.append(asyncio.create_task(self._calm_again(record, buy_at)))
         try:
             symbols = [record["symbol"]] * day.twins + list(companions)
             await asyncio.gather(*(self._one(day, record, symbol, buy_at) for symbol in symbols))
         finally:
             await asyncio.gather(login, *hands)
+
+    async def _calm_again(self, record: dict[str, Any], buy_at: datetime) -> None:
+        """Set the price once more before a herd buys: the one before it may have fallen since."""
+        await _until(buy_at.timestamp() - HERD_CALM)
+        await self._price(record, CALM_PRICE)
 
     async def _reach(
         self, day: Day, hand: Hand, record: dict[str, Any], others: OtherHands, buy_at: datetime
@@ -257,9 +266,7 @@ class Player:
         await self._paper("/_paper/faults", kind="token_expired", match={"user_id": user_id})
         _did(record, "login_died")
         await asyncio.sleep(day.login.after)
-        account = await self._paper("/_paper/accounts", user_id=user_id)
-        await self._user.post("/broker/connect", {"access_token": account["access_token"]})
-        self._user.account = account
+        await log_in_again(self._user)
         _did(record, "login_renewed")
 
     async def _price(self, record: dict[str, Any], price: int) -> None:

@@ -129,7 +129,7 @@ def play(faults: Sequence[Fault]) -> Played:
     """Play one day with these faults, in milliseconds, always the same way."""
     logging.disable(logging.CRITICAL)  # the run says much on such a day; the ledger says what counts
     loop = VirtualLoop()
-    day = _Day(loop, tuple(faults))
+    day = SimulatedDay(loop, tuple(faults))
     failpoint.arm(day.failpoint)
     try:
         loop.run_until_complete(day.live())
@@ -143,7 +143,7 @@ def play(faults: Sequence[Fault]) -> Played:
 class _Clock:
     """Implements `domain.ports.Clock` for the workers, whose clocks may be wrong."""
 
-    def __init__(self, day: "_Day") -> None:
+    def __init__(self, day: "SimulatedDay") -> None:
         self._day = day
 
     def now(self) -> datetime:
@@ -180,7 +180,9 @@ class _TimedAlerts(MemoryAlerts):
 
 
 @dataclass(eq=False)
-class _Day:
+class SimulatedDay:
+    """One day of one strategy, with the faults that strike it."""
+
     loop: VirtualLoop
     faults: tuple[Fault, ...]
     skew: float = 0.0
@@ -234,9 +236,13 @@ class _Day:
         for words in (fault.action for fault in self.faults if fault.point == BEFORE):
             self._given(words)
         self.strategy = replace(self.strategy, product=self.exchange.product)
+        self.prepare()
         self.start = StartRun(UUID(int=5), self.strategy, self.plan, version=RUN_VERSION, account=OURS)
         self.run = StrategyRun(self.start)
         self.result: asyncio.Task[RunView] | None = None
+
+    def prepare(self) -> None:
+        """Change what the day begins with, before its run is made."""
 
     # The day.
 

@@ -54,6 +54,8 @@ class Order:
     account: str = OURS
     status: OrderStatus = OrderStatus.OPEN
     filled: int = 0
+    value: Decimal = Decimal(0)
+    """What was filled has cost, or brought."""
     message: str = ""
     price: Decimal | None = None
     """Its limit as it stands now."""
@@ -187,6 +189,7 @@ class Exchange:
         if order.status in FINAL or quantity <= 0:
             return
         order.filled += quantity
+        order.value += quantity * self.price
         self.position(order.account, order.request.terms.product).add(order.request.side, quantity)
         self.write("filled", order.request, quantity, order.order_id, order.account)
         if order.filled == order.request.quantity:
@@ -205,6 +208,7 @@ class Exchange:
             order.status = OrderStatus.COMPLETE if filled else OrderStatus.CANCELLED
             if filled:
                 order.filled, request = order.request.quantity, order.request
+                order.value = order.filled * self.price
                 self.position(OURS, self.product).add(Side.SELL, request.quantity)
                 entry = Entry(self.stage.now(), "by hand", Side.SELL, "", request.quantity, order.order_id)
                 self.ledger.append(entry)
@@ -357,7 +361,7 @@ class Account:
         now = self.exchange.stage.now()
         orders = (order for order in self.exchange.orders if order.account == self.name)
         shown = (order for order in orders if order.seen_from <= now)
-        return Listing(tuple(_row(order, self.exchange.price) for order in shown), self.exchange.unreadable())
+        return Listing(tuple(_row(order) for order in shown), self.exchange.unreadable())
 
     async def positions(self) -> Listing[BrokerPosition]:
         await self._pass("read.positions")
@@ -441,7 +445,7 @@ class Accounts:
             self.known_dead = max(self.known_dead, broker.login)
 
 
-def _row(order: Order, price: Decimal) -> BrokerOrder:
+def _row(order: Order) -> BrokerOrder:
     request = order.request
     return BrokerOrder(
         broker_order_id=order.order_id,
@@ -452,7 +456,7 @@ def _row(order: Order, price: Decimal) -> BrokerOrder:
         side=request.side,
         quantity=request.quantity,
         filled_quantity=order.filled,
-        average_price=price if order.filled else None,
+        average_price=order.value / order.filled if order.filled else None,
         status=order.status,
         message=order.message,
         order_type="MARKET" if order.price is None else "LIMIT",

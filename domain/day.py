@@ -75,6 +75,7 @@ class Day:
         self._entered: Entered | None = None
         self._exited: Exited | None = None
         self._unsettled = False
+        self._kept = False
         self._fault = ""
 
     # What happened.
@@ -149,6 +150,10 @@ class Day:
     def left_unsettled(self) -> None:
         """Take that it could not be found out what the day's sales came to: one may be under way."""
         self._unsettled = True
+
+    def left(self) -> None:
+        """Take that the exit is over: what is kept now is kept, whatever price comes."""
+        self._kept = self.keeps
 
     def goes_on(self, session: GoesOn) -> None:
         """Take the session in which the day goes on that was slept through."""
@@ -225,7 +230,7 @@ class Day:
         return self.conclusion
 
     def _outcome(self) -> tuple[Outcome, str]:
-        if self.held and self.keeps:
+        if self.held and (self.keeps or self._kept):
             return Outcome.KEPT, self._kept_words()
         if self.held:
             return Outcome.ORDER_FAILED, self._left_over()

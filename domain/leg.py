@@ -117,11 +117,6 @@ def next_step(leg: Leg, attempts: Sequence[Attempt], wanted: int, most: int | No
     return _after(leg, attempts, most)
 
 
-def may_slice(leg: Leg, attempts: Sequence[Attempt], wanted: int, most: int | None) -> bool:
-    """Tell whether the leg's next step is another slice of it."""
-    return is_full_slice(attempts, most) and isinstance(next_step(leg, attempts, wanted, most), Plan)
-
-
 def _after(leg: Leg, attempts: Sequence[Attempt], most: int | None) -> Step:
     last = attempts[-1]
     if leg is Leg.EXIT or (last.verdict is None and is_full_slice(attempts, most)):

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from domain.errors import StoreUnavailable
-from domain.leg import may_slice
 from domain.operator_alerts import foreign_entry_alarm
 from domain.order import Attempt, OrderStatus, Reason
 from domain.ports import Alerts, Brokers, Clock, OrderLog
@@ -18,7 +17,7 @@ from execution.entry_results import entered_by, missed, never_sent
 from execution.execution_rules import RETRY_EVERY, ExecutionRules
 from execution.executor import OrderExecutor
 from execution.halting import halted
-from execution.intents import call_off, plan_another, plan_first
+from execution.intents import call_off, plan_first
 from execution.order_intent import Barred, EntryRefused, Foreign, NotPlaced, OrderIntent, TooLate
 from execution.runtime_lock import RuntimeLock
 
@@ -79,23 +78,16 @@ class Entries:
         if attempts[-1].status is OrderStatus.PLANNED:
             refusal = self._unsent(order, attempts)
             attempts = await call_off(self._log, order.key, refusal.detail, refusal.outcome)
-        attempts = await self._over(policy, attempts)
-        while may_slice(order.key.leg, attempts, policy.wanted(attempts), order.terms.most):
-            # Another worker that holds this entry may send the next slice: it is there, and called off.
-            await plan_another(self._log, policy.intent, attempts[-1], self._clock.now())
-            attempts = await call_off(self._log, order.key, STOPPED_BETWEEN, Outcome.STOPPED)
-            attempts = await self._over(policy, attempts)
+        elif order.terms.most is not None:
+            # Another worker that holds this entry sends no further slice.
+            attempts = await self._log.close(order.key, STOPPED_BETWEEN, Outcome.STOPPED)
+        if not all(attempt.over for attempt in attempts):
+            attempts = (await self._executor.execute(policy, halted(), attempts)).attempts
         entered = entered_by(attempts)
         if not entered.filled:
             # Another worker that holds this entry plans no further attempt of it.
             await call_off(self._log, order.key, entered.detail, entered.outcome)
         return entered
-
-    async def _over(self, policy: EntryPolicy, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-        """Bring what was sent to its end; send nothing."""
-        if all(attempt.over for attempt in attempts):
-            return attempts
-        return (await self._executor.execute(policy, halted(), attempts)).attempts
 
     async def _enter(
         self, order: EnterOrder, halt: asyncio.Event, owner: str, scheduled: Attempt | None

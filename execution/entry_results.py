@@ -29,7 +29,7 @@ def entered_by(attempts: Sequence[Attempt]) -> Entered:
     if bought or not attempts:
         return Entered(bought, average_price(attempts), in_doubt=in_doubt)
     last = attempts[-1]
-    if last.verdict is not None:
+    if last.verdict is not None and last.status is OrderStatus.NOT_PLACED:
         return Entered(0, outcome=last.verdict, detail=last.message, in_doubt=in_doubt)
     if last.status is OrderStatus.CANCELLED and last.limit is not None:
         return Entered(0, outcome=Outcome.SKIPPED, detail=_unfilled(last))

@@ -29,6 +29,31 @@ class Execution:
     done: bool
 
 
+class _Turn:
+    """What one execution may still do: plan an attempt and send it, and the same after each full slice.
+
+    One that was planned and may not be sent, because the day is over, is the last: the loop ends.
+    """
+
+    def __init__(self, may_send: bool, most: int | None) -> None:
+        self.may_send = may_send
+        self.may_plan = may_send
+        self._slices = most if may_send else None
+        self._sliced = 0
+
+    def comes(self, attempts: Sequence[Attempt], halt: asyncio.Event) -> None:
+        """Take the leg as it is now: a full slice may be followed by another, once; a halt ends it all."""
+        if len(attempts) > self._sliced and is_full_slice(attempts, self._slices):
+            self._sliced = len(attempts)
+            self.may_send = self.may_plan = True
+        if halt.is_set():
+            self.is_over()
+
+    def is_over(self) -> None:
+        """Plan and send nothing more, unless a slice turns out full."""
+        self.may_send = self.may_plan = False
+
+
 class OrderExecutor:
     """Plans, sends, looks up, follows and cancels, by the rules of `domain.leg` and a policy."""
 
@@ -50,30 +75,32 @@ class OrderExecutor:
         already nothing is sent: the caller decides when the next attempt is due. Halted, it sends nothing
         more and cancels what is open. Raises what the policy raises, `TooLate`, `Barred`, `StoreUnavailable`.
         """
-        key, most = policy.intent.key, policy.intent.terms.most
-        may_slice = may_send = may_send and not halt.is_set()  # what follows a full slice is no second try
-        if may_send and any(attempt.status is OrderStatus.ABSENT for attempt in attempts):
+        key = policy.intent.key
+        turn = _Turn(may_send and not halt.is_set(), policy.intent.terms.most)
+        if turn.may_send and any(attempt.status is OrderStatus.ABSENT for attempt in attempts):
             await self._follower.count_late(policy, attempts)
             attempts = await self._log.leg(key)
         with self._follower.following(halt) as following:
             while True:
-                may_send = not halt.is_set() and (may_send or (may_slice and is_full_slice(attempts, most)))
-                wanted = policy.wanted(attempts)
+                turn.comes(attempts, halt)
                 try:
-                    match next_step(key.leg, attempts, wanted, most):
-                        case Plan() as plan if may_send and await self._planned(plan, policy, attempts, halt):
-                            pass
-                        case Send(attempt=attempt) if may_send:
+                    match next_step(key.leg, attempts, policy.wanted(attempts), policy.intent.terms.most):
+                        case Plan() as plan if turn.may_plan and await self._planned(
+                            plan, policy, attempts, halt
+                        ):
+                            turn.may_plan = False
+                        case Send(attempt=attempt) if turn.may_send:
                             await failpoint(f"{key.leg}.planned")
-                            permit = await policy.permit(attempts, wanted - filled(attempts), halt)
-                            may_send = False
+                            missing = policy.wanted(attempts) - filled(attempts)
+                            permit = await policy.permit(attempts, missing, halt)
+                            turn.is_over()
                             if permit is not None:
                                 await self._sender.send(policy.intent, attempt, permit)
                         case LookUp():
-                            may_send = False
+                            turn.is_over()
                             await self._follower.look_up(policy, attempts, following)
                         case Follow(attempt=attempt):
-                            may_send = False
+                            turn.is_over()
                             await self._follower.follow(policy, attempt, attempts, following)
                         case step:
                             return Execution(attempts, isinstance(step, Done))

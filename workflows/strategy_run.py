@@ -155,6 +155,7 @@ class StrategyRun:
         """Sell what is held, unless it is to be kept; a day that was slept through may hold on before."""
         while self._day.held and not self._day.keeps and await self._exit.exit():
             await self._hold()
+        self._day.left()
 
     async def _sell_only(self) -> None:
         """Sell what an earlier run left, as soon as the market is open; what is gone needs no opening."""

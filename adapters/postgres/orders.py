@@ -107,6 +107,18 @@ class PostgresOrderLog:
 
         return await self._change(attempt, apply)
 
+    async def close(self, key: LegKey, message: str, verdict: Outcome) -> Sequence[Attempt]:
+        """Have no attempt follow the leg's newest one; deny it where it was never sent."""
+
+        def apply(unit: UnitOfWork) -> Sequence[Attempt]:
+            for row in unit.leg(key)[-1:]:
+                row.verdict = row.verdict or verdict.value
+                if row.status == OrderStatus.PLANNED:
+                    _mark_not_placed(unit, row, message)
+            return [attempt_of(row) for row in unit.leg(key)]
+
+        return await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
+
     async def give_up(self, attempt: Attempt, message: str) -> Attempt:
         """Mark a sent attempt absent; one that turned up is left unchanged."""
 

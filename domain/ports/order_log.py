@@ -111,6 +111,13 @@ class OrderLog(Protocol):
         """
         ...
 
+    async def close(self, key: LegKey, message: str, verdict: Outcome) -> Sequence[Attempt]:
+        """Have no attempt follow the leg's newest one, whatever becomes of it; return the leg's attempts.
+
+        Where that one was never sent, it is denied.
+        """
+        ...
+
     async def give_up(self, attempt: Attempt, message: str) -> Attempt:
         """Mark a sent attempt absent: its horizon has passed."""
         ...

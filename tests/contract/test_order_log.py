@@ -165,6 +165,21 @@ async def test_a_denied_intent_is_never_sent_and_keeps_its_first_verdict(subject
     assert isinstance(await subject.claim(planned), NotClaimed)
 
 
+async def test_nothing_follows_the_newest_attempt_of_a_leg_that_is_closed(subject: Subject) -> None:
+    sent = await subject.sent()
+    (closed,) = await subject.log.close(sent.key, "stopped", Outcome.STOPPED)
+    assert closed == replace(sent, verdict=Outcome.STOPPED)
+    (again,) = await subject.log.close(sent.key, "stopped", Outcome.MISSED)
+    assert again.verdict is Outcome.STOPPED
+
+
+async def test_an_intent_that_was_not_sent_is_denied_when_its_leg_is_closed(subject: Subject) -> None:
+    planned = await subject.planned()
+    (closed,) = await subject.log.close(planned.key, "stopped", Outcome.STOPPED)
+    assert (closed.status, closed.verdict) == (OrderStatus.NOT_PLACED, Outcome.STOPPED)
+    assert isinstance(await subject.claim(planned), NotClaimed)
+
+
 async def test_what_was_sent_is_not_denied(subject: Subject) -> None:
     sent = await subject.sent()
     assert await subject.log.deny(sent, "too late", Outcome.MISSED) == sent

@@ -82,6 +82,10 @@ class MemoryOrderLog:
         async with self._transaction("deny", attempt.key) as rows:
             return rows.denied(attempt, message, verdict)
 
+    async def close(self, key: LegKey, message: str, verdict: Outcome) -> Sequence[Attempt]:
+        async with self._transaction("close", key) as rows:
+            return rows.leg_closed(key, message, verdict)
+
     async def give_up(self, attempt: Attempt, message: str) -> Attempt:
         async with self._transaction("give_up", attempt.key) as rows:
             return rows.given_up(attempt, message)

@@ -130,6 +130,14 @@ class OrderRows:
         verdict = row.verdict or verdict
         return self.move(row, OrderEvent.PROVE_NOT_PLACED, message=message, verdict=verdict)
 
+    def leg_closed(self, key: LegKey, message: str, verdict: Outcome) -> list[Attempt]:
+        for row in self.of(key)[-1:]:
+            if row.status is OrderStatus.PLANNED:
+                self.denied(row, message, verdict)
+            else:
+                self.put(replace(row, verdict=row.verdict or verdict))
+        return self.of(key)
+
     def given_up(self, attempt: Attempt, message: str) -> Attempt:
         row = self.row(attempt)
         if row.status is not OrderStatus.SENT:

@@ -145,8 +145,8 @@ ENTRY_BUGS: tuple[Bug, ...] = (
         "a stop between two slices ends the purchase for one worker alone",
         "The worker that holds the entry sends the next slice, and the run has counted already.",
         "execution/entries.py",
-        "        while may_slice(order.key.leg, attempts, policy.wanted(attempts), order.terms.most):\n",
-        "        while attempts is None:\n",
+        "        elif order.terms.most is not None:\n",
+        "        elif order.terms.most == 0:\n",
         (SLICES, SINGLES),
     ),
     Bug(

@@ -118,7 +118,8 @@ def what_is_closed_outside_is_told(day: Played) -> Iterator[str]:
     if not day.finished:
         return
     end = day.finished[0]
-    if end.outside > taken(day) or (end.outside < taken(day) and end.outside and not given(day)):
+    short = given(day) or oversold(day)  # a first slice may have been sold unread, before the rest was found
+    if end.outside > taken(day) or (end.outside < taken(day) and end.outside and not short):
         yield f"it says {end.outside} were closed outside, but others took {taken(day)}"
     if end.outside and not any(alarm.startswith("closed_outside") for alarm in day.alarms):
         yield f"{end.outside} were closed outside, and nobody was told"

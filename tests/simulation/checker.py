@@ -87,7 +87,7 @@ def slices_go_out_one_after_the_other(day: Played) -> Iterator[str]:
         elif bought % MOST:
             yield f"another purchase was sent when {bought} had been bought: the last was no full slice"
     words = [at for at, word in day.events if word.startswith(("STOP", "CANCEL"))]
-    late = [e.at for e in ours if words and e.what == "sent" and e.side is Side.BUY]
+    late = [e.at for e in ours if words and e.what == "sent" and e.side is Side.BUY][1:]
     if late and late[-1] > words[0] + HEARD_WITHIN:
         yield f"a slice was bought at {late[-1]:.2f}, and it was stopped at {words[0]:.2f}"
 

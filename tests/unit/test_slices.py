@@ -12,10 +12,11 @@ import pytest
 
 from domain.entry_size import Buying
 from domain.leg import Done, Plan, next_step
-from domain.order import Attempt, Leg, LegKey, OrderStatus, OrderTerms, Reason, Side
+from domain.order import Attempt, Leg, LegKey, OrderRequest, OrderStatus, OrderTerms, Reason, Side
 from domain.run import Entered, EnterOrder, ExitOrder
 from domain.strategy import Product
 from domain.terms import Size, SizeBy
+from execution.order_intent import NotPlaced
 from execution.order_path import OrderPath
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
@@ -153,3 +154,24 @@ async def test_a_stop_between_two_slices_ends_the_purchase_for_every_worker() ->
     assert log.settled is not None
     assert log.settled.filled == 4
     assert desk.sent(Side.BUY) == [4]
+
+
+class Over(MemoryOrderLog):
+    """A store that says, once a slice is filled, that the strategy has stopped."""
+
+    async def supersede(self, attempt: Attempt, *words: Any, **more: Any) -> Attempt:
+        self.table.close("the strategy has stopped")
+        return await super().supersede(attempt, *words, **more)
+
+
+async def test_a_sale_of_a_day_that_is_over_plans_no_slice_after_slice() -> None:
+    desk = Desk(Over)
+    await desk.broker.place(OrderRequest(TERMS, Side.BUY, 10, ENTRY.tag(1)), 5, 1)
+    order = ExitOrder(EXIT, TERMS, 10, Reason.SELL, NOW)
+    sale = asyncio.ensure_future(desk.path.exits.exit(order, desk.halt, "worker"))
+    for _ in range(20):
+        await desk.clock.advance(0.25)
+    with pytest.raises(NotPlaced):
+        await sale
+    assert desk.sent(Side.SELL) == [4]
+    assert len(await desk.log.leg(EXIT)) == 2

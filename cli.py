@@ -43,7 +43,10 @@ orders = typer.Typer(no_args_is_help=True, help="Orders that need a person.")
 app.add_typer(orders, name="orders")
 audit = typer.Typer(no_args_is_help=True, help="The audit log: who did what, when, from where, and why.")
 app.add_typer(audit, name="audit")
+calendar = typer.Typer(no_args_is_help=True, help="The trading days, and the operator's word on them.")
+app.add_typer(calendar, name="calendar")
 
+_CALENDAR = "services.market.calendar_command"
 _VERDICTS = {True: "ok  ", False: "FAIL", None: "-   "}
 _DataDir = Annotated[
     Path | None,
@@ -241,6 +244,59 @@ def kill_switch(
         data_dir,
         "services.account.kill_switch_command",
     )
+
+
+@calendar.command()
+def show(
+    first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="Without it: today.")] = None,
+    last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="Without it: 30 days on.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts: one JSON array.")] = False,
+    data_dir: _DataDir = None,
+) -> None:
+    """Show the trading days as they are known, each with its source."""
+    days = [f"{name}={day}" for name, day in (("--from", first), ("--to", last)) if day is not None]
+    _ask_store(["show", *days, *(["--json"] if as_json else [])], data_dir, _CALENDAR)
+
+
+@calendar.command()
+def add(
+    day: Annotated[str, typer.Argument(metavar="DAY", help="2027-01-26")],
+    source: Annotated[str, typer.Option(help="How it is known: the circular, for those who ask.")],
+    closed: Annotated[bool, typer.Option("--closed", help="A holiday.")] = False,
+    ordinary: Annotated[bool, typer.Option("--open", help="A trading day with ordinary hours.")] = False,
+    hours: Annotated[
+        str | None, typer.Option(metavar="HH:MM-HH:MM", help="A session of its own, exchange time.")
+    ] = None,
+    segment: Annotated[str | None, typer.Option(help="Of --hours: one segment. Without it: all.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also where shares are held on that day.")] = False,
+    data_dir: _DataDir = None,
+) -> None:
+    """Say what the published list does not: a holiday, a trading day, a special session."""
+    given = [f"{name}={word}" for name, word in (("--hours", hours), ("--segment", segment)) if word]
+    flags = [name for name, on in (("--closed", closed), ("--open", ordinary), ("--force", force)) if on]
+    _ask_store(["add", f"--source={source}", *given, *flags, "--", day], data_dir, _CALENDAR)
+
+
+@calendar.command("import")
+def import_days(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML or JSON: a year's holidays.")],
+    source: Annotated[str, typer.Option(help="How it is known: the circular, for those who ask.")],
+    force: Annotated[bool, typer.Option("--force", help="Also where shares are held on such a day.")] = False,
+    data_dir: _DataDir = None,
+) -> None:
+    """Take in a year's list, as the exchange has published it."""
+    words = ["import", f"--source={source}", *(["--force"] if force else []), "--", str(file.resolve())]
+    _ask_store(words, data_dir, _CALENDAR)
+
+
+@calendar.command()
+def remove(
+    day: Annotated[str, typer.Argument(metavar="DAY", help="2027-01-26")],
+    force: Annotated[bool, typer.Option("--force", help="Also where shares are held on that day.")] = False,
+    data_dir: _DataDir = None,
+) -> None:
+    """Take back all that was said of a day."""
+    _ask_store(["remove", *(["--force"] if force else []), "--", day], data_dir, _CALENDAR)
 
 
 @orders.command()

@@ -39,6 +39,7 @@ from adapters.notifications.webhook import Webhooks
 from adapters.postgres.account_days import PostgresAccountDays
 from adapters.postgres.account_mails import PostgresAccountMails
 from adapters.postgres.account_reads import PostgresAccountReads
+from adapters.postgres.calendar_days import PostgresOperatorDays
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
@@ -223,8 +224,8 @@ def build_components(
         missed_after=timedelta(seconds=settings.missed_after_seconds),
     )
     log = metrics.order_log(dependencies.store)
-    calendar = open_calendar(settings.calendar, settings.calendar_overrides)
-    days = CalendarTradingDays(calendar, dependencies.clock)
+    word = PostgresOperatorDays(dependencies.store, dependencies.clock)
+    days = CalendarTradingDays(open_calendar(settings.calendar, word.said), word)
     path = OrderPath.on(
         log, dependencies.cache, dependencies.brokers, dependencies.clock, days, alerts, rules
     )

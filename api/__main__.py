@@ -20,6 +20,7 @@ from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import BadEgress, Egress
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import ZERODHA_LOGIN, KiteLogin
+from adapters.postgres.calendar_days import PostgresOperatorDays
 from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
 from adapters.postgres.rls_check import RowSecurityMissing, check_row_security
@@ -56,6 +57,8 @@ from workflows.broker_client import TemporalChecks, TemporalLogins
 from workflows.client import TemporalRuns
 
 DATABASE_CONNECTIONS = 10
+FIRST_READING = 2.0
+"""Seconds for the first reading of the operator's trading days; later ones go on beside the requests."""
 ASK_AGAIN = 0.5
 """Seconds until a Postgres that is away is asked again whether it keeps users apart."""
 GRACE_SECONDS = 3
@@ -172,7 +175,9 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
         clock = SystemClock()
         instruments = KiteInstruments(settings.kite_root, clock)
         notifier = PostgresEventNotifier(NotifyListener(url), EVENT_ADDED)
-        for work in (notifier.listen(), _warm_up(instruments)):
+        word = PostgresOperatorDays(store, clock)
+        await _read_once(word)
+        for work in (notifier.listen(), _warm_up(instruments), word.keep_reading()):
             stack.push_async_callback(_ended, asyncio.create_task(work))
         yield Dependencies(
             store=store,
@@ -183,7 +188,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             missed_after=timedelta(seconds=settings.missed_after_seconds),
             kite=KiteLogin(settings.kite_root, wire, settings.paper_login_page or ZERODHA_LOGIN),
             instruments=instruments,
-            calendar=open_calendar(settings.calendar, settings.calendar_overrides),
+            calendar=open_calendar(settings.calendar, word.said),
             prices=prices,
             event_notifier=notifier,
             clock=clock,
@@ -228,6 +233,13 @@ async def _warm_up(instruments: KiteInstruments) -> None:
     """Read the list of symbols before a request waits for it."""
     with suppress(Unavailable):
         await instruments.refresh()
+
+
+async def _read_once(word: PostgresOperatorDays) -> None:
+    """Read the operator's trading days before the first request, where Postgres answers soon."""
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(FIRST_READING):
+            await word.fresh(0)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

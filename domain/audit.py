@@ -83,6 +83,7 @@ class Action(StrEnum):
     ORDER_RESOLVE = "order_resolve"
     KILL_SWITCH_ON = "kill_switch_on"
     KILL_SWITCH_OFF = "kill_switch_off"
+    CALENDAR_CHANGED = "calendar_changed"
     LIMITS_CHANGED = "limits_changed"
     LIMIT_REACHED = "limit_reached"
     CHANNEL_ADDED = "channel_added"

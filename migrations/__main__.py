@@ -7,6 +7,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import asyncpg
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -15,6 +16,7 @@ from adapters.postgres.failures import unanswered
 from adapters.temporal.connection import address_in
 from adapters.temporal.readiness import ATTRIBUTES
 from migrations import schema
+from migrations.calendar_file import move
 from migrations.migration_errors import MigrationError
 from migrations.roles import Role, make_roles
 from migrations.search_attributes import register
@@ -24,6 +26,8 @@ async def migrate(environment: Mapping[str, str]) -> None:
     """Update everything the settings name, one line a step."""
     url = _owner_url(environment)
     _say(f"Schema: at revision {await schema.upgrade(url)}.")
+    if (path := environment.get("STOPWATCH_CALENDAR_OVERRIDES")) and (moved := await move(url, Path(path))):
+        _say(moved)
     roles = [
         Role.of(purpose, environment[name])
         for purpose in ("api", "worker", "listener")

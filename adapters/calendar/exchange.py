@@ -1,14 +1,15 @@
 """The exchange's calendar: its days in layers, its hours by segment with the date each came into force."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from adapters.calendar import published_days as exchange_days
-from adapters.calendar.overrides import OverrideFile, Overrides
+from adapters.calendar.overrides import OverrideFile
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
+from domain.operator_days import NO_WORD, OperatorDays
 from domain.session import SATURDAY, ClosedDay, DaySource, Session, TradingCalendar, at
 
 AUCTION_FROM = date(2026, 8, 3)
@@ -30,12 +31,13 @@ Found = Session | ClosedDay
 class ExchangeCalendar:
     """NSE and BSE. A day past `last_day` is unknown, never a trading day.
 
-    Three layers, and the first that covers a day decides: the operator's file, the exchange's published list,
+    Three layers, and the first that covers a day decides: the operator's word, the exchange's published list,
     the estimate for the years it has not published yet.
     """
 
-    def __init__(self, overrides: Path | None = None) -> None:
-        self._file = OverrideFile(overrides)
+    def __init__(self, said: Callable[[], OperatorDays] = lambda: NO_WORD) -> None:
+        """`said` returns the operator's word as it is known now. Raises `CalendarUnknown` where it is not."""
+        self._said = said
 
     @property
     def name(self) -> str:
@@ -43,17 +45,17 @@ class ExchangeCalendar:
 
     @property
     def known_to(self) -> date:
-        """Return the last day that is no estimate. Raises `OverridesUnreadable`."""
-        return max(exchange_days.PUBLISHED_TO, self._file.read().last_day or date.min)
+        """Return the last day that is no estimate. Raises `CalendarUnknown`."""
+        return max(exchange_days.PUBLISHED_TO, self._said().last_day or date.min)
 
     @property
     def last_day(self) -> date:
-        """Return the last day it covers. Raises `OverridesUnreadable`."""
-        return max(exchange_days.ESTIMATED_TO, self._file.read().last_day or date.min)
+        """Return the last day it covers. Raises `CalendarUnknown`."""
+        return max(exchange_days.ESTIMATED_TO, self._said().last_day or date.min)
 
     def look_up(self, day: date, segment: Segment) -> Found:
         """Return what is known of `day` now. Raises `CalendarUnknown` outside the data."""
-        return _look_up(day, segment, self._file.read())
+        return _look_up(day, segment, self._said())
 
     def session(self, day: date, segment: Segment) -> Session | None:
         """Return the session of `day`, None on a holiday. Raises `CalendarUnknown` outside the data."""
@@ -62,36 +64,36 @@ class ExchangeCalendar:
 
     def mis_cutoff(self, day: date, segment: Segment) -> datetime | None:
         """Return when the broker squares MIS positions off; None on a holiday."""
-        overrides = self._file.read()
-        found = _look_up(day, segment, overrides)
+        said = self._said()
+        found = _look_up(day, segment, said)
         if isinstance(found, ClosedDay):
             return None
-        if (day, segment) in overrides.sessions:
+        if (day, segment) in said.sessions:
             return found.closes_at - _MIS_MARGIN
         if segment is Segment.CASH_CAS:
             return at(day, _MIS_CUTOFF_WITH_AUCTION if day >= AUCTION_FROM else _MIS_CUTOFF[Segment.CASH])
         return at(day, _MIS_CUTOFF[segment])
 
 
-def _look_up(day: date, segment: Segment, overrides: Overrides) -> Found:
-    found = _by_operator(day, segment, overrides) or _published(day, segment) or _estimated(day, segment)
+def _look_up(day: date, segment: Segment, said: OperatorDays) -> Found:
+    found = _by_operator(day, segment, said) or _published(day, segment) or _estimated(day, segment)
     if found is None:
-        last = max(exchange_days.ESTIMATED_TO, overrides.last_day or date.min)
+        last = max(exchange_days.ESTIMATED_TO, said.last_day or date.min)
         raise CalendarUnknown(
             f"the exchange's days are known or estimated from {exchange_days.FIRST_DAY} to {last}, "
-            f"not for {day}; update the product, or name the days in the file of STOPWATCH_CALENDAR_OVERRIDES"
+            f"not for {day}; update the product, or name the day: `stopwatch calendar add`"
         )
     return found
 
 
-def _by_operator(day: date, segment: Segment, overrides: Overrides) -> Found | None:
-    if hours := overrides.sessions.get((day, segment)):
+def _by_operator(day: date, segment: Segment, said: OperatorDays) -> Found | None:
+    if hours := said.sessions.get((day, segment)):
         return Session(day, at(day, hours.opens), at(day, hours.closes), DaySource.OPERATOR)
-    if day in overrides.closed:
+    if day in said.closed:
         return ClosedDay(day, DaySource.OPERATOR)
-    if day in overrides.open:
+    if day in said.open:
         return _ordinary(day, segment, DaySource.OPERATOR)
-    if overrides.last_day is not None and exchange_days.PUBLISHED_TO < day <= overrides.last_day:
+    if said.last_day is not None and exchange_days.PUBLISHED_TO < day <= said.last_day:
         # The file is complete to there, so what it does not name is an ordinary day.
         return _weekday(day, segment, {}, DaySource.OPERATOR)
     return None
@@ -147,14 +149,14 @@ class AlwaysOpen:
         return None
 
 
-def open_calendar(name: str, overrides: Path | None = None) -> TradingCalendar:
+def open_calendar(name: str, said: Callable[[], OperatorDays] = lambda: NO_WORD) -> TradingCalendar:
     """Return the calendar of the setting `CALENDAR`: `XNSE` or `always-open`."""
-    return AlwaysOpen() if name == "always-open" else ExchangeCalendar(overrides)
+    return AlwaysOpen() if name == "always-open" else ExchangeCalendar(said)
 
 
 def main(words: list[str]) -> int:
     """Print what a calendar knows: `python -m adapters.calendar.exchange XNSE [override file]`."""
-    calendar = open_calendar(words[0], Path(words[1]) if len(words) > 1 else None)
+    calendar = open_calendar(words[0], OverrideFile(Path(words[1]) if len(words) > 1 else None).read)
     try:
         known_to, last_day = calendar.known_to, calendar.last_day
     except CalendarUnknown as unreadable:

@@ -1,4 +1,4 @@
-"""Reads the operator's corrections of the calendar from a file that may be replaced any time.
+"""Reads the operator's corrections of the calendar from a file, to be moved into the database once.
 
     last_day = 2027-12-31            # the file names every holiday to this day: none of them is an estimate
     closed = [2027-01-26]            # holidays that the data does not know, or has wrong
@@ -17,36 +17,18 @@ is left to the exchange's published list and, beyond it, to the estimate.
 
 import json
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
+from domain.operator_days import DayWord, Hours, OperatorDay, OperatorDays
+from domain.session import SATURDAY
 
 
 class OverridesUnreadable(CalendarUnknown):
     """The override file cannot be understood. No day is assumed to trade until it can be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """Opening and closing time of day, exchange time."""
-
-    opens: time
-    closes: time
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """One reading of the file."""
-
-    closed: frozenset[date] = frozenset()
-    open: frozenset[date] = frozenset()
-    sessions: Mapping[tuple[date, Segment], Hours] = field(default_factory=dict)
-    last_day: date | None = None
 
 
 class OverrideFile:
@@ -55,9 +37,9 @@ class OverrideFile:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         # One value, replaced in one step: threads read it side by side.
-        self._known: tuple[tuple[int, int, int] | None, Overrides] = (None, Overrides())
+        self._known: tuple[tuple[int, int, int] | None, OperatorDays] = (None, OperatorDays())
 
-    def read(self) -> Overrides:
+    def read(self) -> OperatorDays:
         """Return what the file says now. Raises `OverridesUnreadable` while it is missing or malformed."""
         seen, overrides = self._known
         if self._path is None:
@@ -69,10 +51,10 @@ class OverrideFile:
                 overrides = _overrides(_table(self._path))
                 self._known = version, overrides
         except (OSError, ValueError, TypeError, KeyError) as error:
-            self._known = (None, Overrides())
+            self._known = (None, OperatorDays())
             raise OverridesUnreadable(
-                f"the calendar's override file {self._path} cannot be read ({_reason(error)}); "
-                "correct it or unset STOPWATCH_CALENDAR_OVERRIDES"
+                f"the calendar file {self._path} cannot be read ({_reason(error)}); correct it, or leave it "
+                "out (STOPWATCH_CALENDAR_OVERRIDES)"
             ) from error
         return overrides
 
@@ -87,7 +69,7 @@ def _table(path: Path) -> dict[str, Any]:
     return table
 
 
-def _overrides(table: dict[str, Any]) -> Overrides:
+def _overrides(table: dict[str, Any]) -> OperatorDays:
     sessions: dict[tuple[date, Segment], Hours] = {}
     for row in table.get("session", []):
         hours = Hours(_time(row["opens"]), _time(row["closes"]))
@@ -101,7 +83,7 @@ def _overrides(table: dict[str, Any]) -> Overrides:
     closed, trading = (frozenset(_day(day) for day in table.get(name, [])) for name in ("closed", "open"))
     if both := closed & trading:
         raise ValueError(f"{min(both)} is both closed and open")
-    return Overrides(
+    return OperatorDays(
         closed=closed,
         open=trading,
         sessions=sessions,
@@ -126,3 +108,23 @@ def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"a session has no {error.args[0]!r}"
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def entries_of(said: OperatorDays, published_to: date, source: str) -> list[OperatorDay]:
+    """Return what a file says as entries, each with this source.
+
+    Of a file that is complete to its `last_day`, the weekdays that it does not name are entries, too.
+    """
+    entries = [OperatorDay(day, DayWord.CLOSED, source) for day in sorted(said.closed)]
+    entries += [OperatorDay(day, DayWord.OPEN, source) for day in sorted(said.open)]
+    entries += [
+        OperatorDay(day, DayWord.HOURS, source, hours, segment)
+        for (day, segment), hours in sorted(said.sessions.items())
+    ]
+    named = {entry.day for entry in entries}
+    day = published_to + timedelta(days=1)
+    while said.last_day is not None and day <= said.last_day:
+        if day not in named and day.weekday() < SATURDAY:
+            entries.append(OperatorDay(day, DayWord.OPEN, source))
+        day += timedelta(days=1)
+    return entries

@@ -1,60 +1,43 @@
-"""Looks days up in a thread, for a process whose event loop must not wait for a file."""
+"""Looks days up for a worker, with the operator's word as of the last second."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import date
+from typing import Protocol
 
-from domain.errors import CalendarUnknown
+from domain.errors import CalendarUnknown, StoreUnavailable
 from domain.instrument import Segment
-from domain.ports import Clock
 from domain.session import ClosedDay, Session, TradingCalendar
 
 FRESH = 1.0
-"""Seconds for which an answer is current: a thousand entries of one second share one look at the file."""
+"""Seconds for which a reading is current: a thousand entries of one second share one."""
 ANSWERS_WITHIN = 1.0
-"""Seconds a look may take; a file on a network drive may never answer."""
-KEPT = 32
+"""Seconds a reading may take."""
 
 Found = Session | ClosedDay
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    begun: float
-    answer: "asyncio.Future[Found]"
+class OperatorsWord(Protocol):
+    """The operator's word, by which the calendar answers."""
+
+    async def fresh(self, seconds: float) -> None:
+        """Have it read within so many seconds. Raises `StoreUnavailable`."""
+        ...
 
 
 class CalendarTradingDays:
-    """Implements `domain.ports.TradingDays` on a calendar, with look-ups in a thread."""
+    """Implements `domain.ports.TradingDays` on a calendar and the word that it goes by."""
 
-    def __init__(self, calendar: TradingCalendar, clock: Clock) -> None:
+    def __init__(self, calendar: TradingCalendar, word: OperatorsWord) -> None:
         self._calendar = calendar
-        self._clock = clock
-        self._looks: dict[tuple[date, Segment], _Look] = {}
+        self._word = word
 
     async def look_up(self, day: date, segment: Segment) -> Found:
         """Return what is known of `day`, as of the last second. Raises `CalendarUnknown`."""
-        look = self._looks.get((day, segment))
-        if look is None or (look.answer.done() and self._clock.monotonic() - look.begun > FRESH):
-            look = self._begin(day, segment)
-        if look.answer.done():
-            return look.answer.result()
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
-                return await asyncio.shield(look.answer)
-        except TimeoutError:
-            raise CalendarUnknown("the calendar's override file cannot be read: it does not answer") from None
-
-    def _begin(self, day: date, segment: Segment) -> _Look:
-        if len(self._looks) >= KEPT:
-            self._looks.clear()
-        answer = asyncio.ensure_future(asyncio.to_thread(self._calendar.look_up, day, segment))
-        answer.add_done_callback(_seen)
-        look = self._looks[day, segment] = _Look(self._clock.monotonic(), answer)
-        return look
-
-
-def _seen(answer: "asyncio.Future[Found]") -> None:
-    """Retrieve a failure that nothing waited for."""
-    if not answer.cancelled():
-        answer.exception()
+                await self._word.fresh(FRESH)
+        except (TimeoutError, StoreUnavailable):
+            raise CalendarUnknown(
+                "the operator's trading days cannot be read: Postgres does not answer"
+            ) from None
+        return self._calendar.look_up(day, segment)

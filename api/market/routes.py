@@ -11,16 +11,28 @@ from api.auth.identity import UserId
 from api.dependencies import DependenciesDep
 from api.http.cursors import Limit
 from api.http.json_answer import json_response
-from api.market.schemas import InstrumentOut, InstrumentPage, MarketOut, SessionOut
+from api.market.schemas import (
+    CalendarDayOut,
+    CalendarOut,
+    InstrumentOut,
+    InstrumentPage,
+    MarketOut,
+    SegmentHoursOut,
+    SessionOut,
+)
 from domain.errors import CalendarUnknown
 from domain.freeze import freeze_quantity
 from domain.instrument import Instrument, Segment
 from domain.session import Session, TradingCalendar, exchange_time, next_session
 from services.errors import FieldError, Invalid
+from services.market.calendar_view import CalendarDay, days
 from services.strategies.draft import PRODUCTS
 
 router = APIRouter(tags=["market"])
 LONGEST_QUERY = 64
+DAYS_SHOWN, MOST_DAYS = 30, 366
+LENGTH_OF_DAY = 10
+EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
 
 
 @router.get("/instruments", responses={200: {"model": InstrumentPage}})
@@ -45,6 +57,62 @@ async def market_status(
 ) -> Response:
     """Whether today trades, whether it is open, and when the next session is."""
     return json_response(market(deps.calendar, Segment(segment), deps.clock.now()))
+
+
+@router.get("/market/calendar", responses={200: {"model": CalendarOut}})
+async def market_calendar(
+    _user_id: UserId,
+    deps: DependenciesDep,
+    first: Annotated[str | None, Query(alias="from")] = None,
+    last: Annotated[str | None, Query(alias="to")] = None,
+) -> Response:
+    """The trading days from `from` (today) to `to` (30 days on): hours by segment, and how they are known."""
+    today = exchange_time(deps.clock.now()).date()
+    begins = _day_of("from", first) or today
+    ends = _day_of("to", last) or begins + timedelta(days=DAYS_SHOWN - 1)
+    if not begins <= ends < begins + timedelta(days=MOST_DAYS):
+        words = f"must be from {begins} to {begins + timedelta(days=MOST_DAYS - 1)}: {MOST_DAYS} days at most"
+        raise Invalid([FieldError("to", "bad_range", words)])
+    calendar = deps.calendar
+    return json_response(
+        CalendarOut(
+            calendar=calendar.name,
+            last_known_day=calendar.known_to,
+            last_estimated_day=calendar.last_day,
+            items=[_calendar_day(day) for day in days(calendar, begins, ends)],
+        )
+    )
+
+
+def _day_of(name: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text) if len(text) == LENGTH_OF_DAY else None
+    except ValueError:
+        day = None
+    if day is None or not EARLIEST <= day <= LATEST:
+        raise Invalid([FieldError(name, "bad_day", f"must be a day from {EARLIEST} to {LATEST}: 2027-01-26")])
+    return day
+
+
+def _calendar_day(found: CalendarDay) -> CalendarDayOut:
+    known = "open" if found.sessions else "closed"
+    return CalendarDayOut(
+        day=found.day,
+        status=known if found.source is not None else "unknown",
+        source=found.source.value if found.source is not None else None,
+        name=found.name,
+        sessions=[
+            SegmentHoursOut(
+                segment=one.segment.value,
+                opens_at=one.opens_at,
+                closes_at=one.closes_at,
+                mis_cutoff=one.mis_cutoff,
+            )
+            for one in found.sessions
+        ],
+    )
 
 
 def market(calendar: TradingCalendar, segment: Segment, now: datetime) -> MarketOut:

@@ -52,3 +52,34 @@ class MarketOut(ResponseBody):
     trading_day: date | None
     session: SessionOut | None
     next_session: SessionOut | None
+
+
+class SegmentHoursOut(ResponseBody):
+    """Continuous trading of one segment. `mis_cutoff`: when the broker squares intraday positions off."""
+
+    segment: Literal["cash", "cash_cas", "derivatives"]
+    opens_at: datetime
+    closes_at: datetime
+    mis_cutoff: datetime | None
+
+
+class CalendarDayOut(ResponseBody):
+    """One day. `status` is `unknown`, and `source` null, where nothing is known of it.
+
+    `source`: `exchange` (its published list), `provisional` (an estimate), `operator`. `name`: the holiday's.
+    """
+
+    day: date
+    status: Literal["open", "closed", "unknown"]
+    source: Literal["operator", "exchange", "provisional"] | None
+    name: str
+    sessions: list[SegmentHoursOut]
+
+
+class CalendarOut(ResponseBody):
+    """The days asked for, in their order."""
+
+    calendar: str
+    last_known_day: date | None
+    last_estimated_day: date | None
+    items: list[CalendarDayOut]

@@ -53,6 +53,8 @@ MAY = {
     "reconciler_round": ("S", "SU", ""),
     "outages": ("", "SI", ""),
     "backups": ("", "S", ""),
+    "calendar_days": ("S", "S", ""),
+    "calendar_imports": ("", "", ""),
     "audit": ("SI", "I", ""),
     "audit_heads": ("", "", ""),
     "used_strategy_ids": ("", "", ""),

@@ -58,7 +58,8 @@ class Case:
     def filled(self, strategy_id: str, row: dict[str, Any]) -> tuple[int, int]:
         """Return what the ledger says was bought and sold since the strategy last held nothing.
 
-        A START that finds nothing held begins anew, and Postgres counts from there.
+        A START that finds nothing held begins anew, and Postgres counts from there. Another round of one
+        START begins with what it buys: until then the round before it counts.
         """
         bought = sold = 0
         last = row["trading_day"], row["round"]
@@ -77,7 +78,15 @@ class Case:
             (order["trading_day"], order["round"]) == last and order["sent_at"]
             for order in self.orders[strategy_id]
         )
+        begun_anew = begun_anew and not self.waits_for_another_round(strategy_id)
         return (0, 0) if begun_anew and bought == sold else (bought, sold)
+
+    def waits_for_another_round(self, strategy_id: str) -> bool:
+        """Tell whether its last run was to buy once more, and bought nothing."""
+        view = self.seen.views.get(strategy_id)
+        again = self.played.get(strategy_id, {}).get("day", {}).get("kind") == "again"
+        sold = any(row["transaction_type"] == "SELL" for row in self.rows[strategy_id])
+        return again and sold and isinstance(view, dict) and view.get("bought") == 0
 
     def story(self, strategy_id: str) -> dict[str, Any]:
         """Return all there is of one strategy, for the reader who looks into a violation."""

@@ -99,6 +99,8 @@ def _run_agrees(case: Case, strategy_id: str, row: dict[str, Any]) -> Found:
     view = case.seen.views.get(strategy_id)
     if not isinstance(view, dict) or "bought" not in view:
         return
+    if case.waits_for_another_round(strategy_id) and view["outcome"] == row["outcome"]:
+        return
     said = (view["outcome"], view["position"], view["bought"], view["sold"])
     written = (row["outcome"], row["position"], row["bought_quantity"], row["sold_quantity"])
     if said != written:

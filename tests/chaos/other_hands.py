@@ -170,7 +170,9 @@ async def log_in_again(user: Trader) -> None:
     expected = (httpx.codes.OK, httpx.codes.UNPROCESSABLE_ENTITY)
     for _ in range(TRIES):
         account = await user.product.paper("/_paper/accounts", user_id=user.account["user_id"])
-        answer = await user.post("/broker/connect", {"access_token": account["access_token"]}, expect=expected)
+        answer = await user.post(
+            "/broker/connect", {"access_token": account["access_token"]}, expect=expected
+        )
         if answer.status_code == httpx.codes.OK:
             user.account = account
             return

@@ -1,67 +1,72 @@
-"""A day that is closed while its run waits: the operator replaces the override file of a running product."""
+"""A day that is closed while its run waits: the operator says so to a running product."""
 
 import asyncio
-import os
+import json
+import subprocess
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
-from tests.e2e.product import Product
+from tests.e2e.product import BIN, Product
 from tests.e2e.trader import INDIA, Trader, soon
 
 A_MOMENT = 1.5
-"""Seconds after which a worker knows a file that was replaced."""
+"""Seconds after which a worker that buys knows a new word."""
 
 
-class Calendar:
-    """The operator's file for today, and tomorrow in case midnight passes."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.open()
-
-    def open(self) -> None:
-        rows = (f"[[session]]\nday = {day}\nopens = 00:00:00\ncloses = 23:59:59\n" for day in self._days())
-        self._write("\n".join(rows))
-
-    def closed(self) -> None:
-        self._write(f"closed = [{', '.join(self._days())}]\n")
-
-    def unreadable(self) -> None:
-        self._write("closed = [")
-
-    @staticmethod
-    def _days() -> list[str]:
-        today = datetime.now(INDIA).date()
-        return [str(today), str(today + timedelta(days=1))]
-
-    def _write(self, text: str) -> None:
-        aside = self.path.with_suffix(".new")
-        aside.write_text(text)
-        os.replace(aside, self.path)
-
-
-@pytest.fixture(scope="module")
-def calendar(tmp_path_factory: pytest.TempPathFactory) -> Calendar:
-    return Calendar(tmp_path_factory.mktemp("calendar") / "calendar.toml")
-
-
-@pytest.fixture(scope="module")
-async def product(calendar: Calendar, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
-    """The product on the exchange's calendar."""
-    running = Product.start(
-        tmp_path_factory.mktemp("stopwatch"),
-        STOPWATCH_CALENDAR="XNSE",
-        STOPWATCH_CALENDAR_OVERRIDES=str(calendar.path),
+def calendar(product: Product, *words: str, expect: int = 0) -> str:
+    """Return what the operator's command says."""
+    done = subprocess.run(
+        [str(BIN / "stopwatch"), "calendar", *words, "--data-dir", "data"],
+        cwd=product.home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
+    assert done.returncode == expect, f"{done.stdout}{done.stderr}"
+    return done.stdout if expect == 0 else done.stderr
+
+
+def days() -> list[str]:
+    """Return today, and tomorrow in case midnight passes."""
+    today = datetime.now(INDIA).date()
+    return [str(today), str(today + timedelta(days=1))]
+
+
+def opened(product: Product) -> None:
+    for day in days():
+        calendar(product, "add", day, "--open", "--source", "a test")
+        calendar(product, "add", day, "--hours", "00:00-23:59:59", "--source", "a test")
+
+
+def closed(product: Product) -> None:
+    for day in days():
+        calendar(product, "remove", day, "--force")
+        calendar(product, "add", day, "--closed", "--source", "a test", "--force")
+
+
+@pytest.fixture(scope="module")
+async def product(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Product]:
+    """The product on the exchange's calendar."""
+    running = Product.start(tmp_path_factory.mktemp("stopwatch"), STOPWATCH_CALENDAR="XNSE")
     try:
         yield await running.ready()
     finally:
         await running.end()
+
+
+async def knows(trader: Trader, status: str) -> None:
+    """Wait until the API knows what the operator said of today: it reads it now and again."""
+    today = days()[0]
+
+    async def read() -> Any:
+        return (await trader.get(f"/market/calendar?from={today}&to={today}"))["items"][0]
+
+    await trader.eventually(read, lambda day: (day["status"], day["source"]) == (status, "operator"))
 
 
 async def armed(product: Product, strategy_id: str) -> bool:
@@ -80,14 +85,15 @@ async def lines(trader: Trader, strategy_id: str) -> list[dict[str, Any]]:
 
 
 async def test_an_armed_entry_is_not_sent_on_a_day_that_the_operator_closes(
-    product: Product, trader: Trader, calendar: Calendar
+    product: Product, trader: Trader
 ) -> None:
-    calendar.open()
-    buy_at = await soon(8)
+    opened(product)
+    await knows(trader, "open")
+    buy_at = await soon(20)
     strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=60))
     await trader.start(strategy_id)
     await trader.eventually(lambda: armed(product, strategy_id), bool)
-    calendar.closed()
+    closed(product)
     ended = await trader.until(strategy_id, status="stopped")
     assert (ended["outcome"], ended["position"]) == ("skipped", "none"), ended
     assert "the exchange is closed on" in ended["outcome_detail"]
@@ -97,32 +103,40 @@ async def test_an_armed_entry_is_not_sent_on_a_day_that_the_operator_closes(
     assert told
 
 
-async def test_nothing_is_bought_while_the_override_file_cannot_be_read(
-    product: Product, trader: Trader, calendar: Calendar
-) -> None:
-    calendar.open()
-    buy_at = await soon(6)
-    strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=60))
-    await trader.start(strategy_id)
-    calendar.unreadable()
-    ended = await trader.until(strategy_id, status="stopped")
-    assert ended["outcome"] == "skipped", ended
-    assert "cannot be read" in ended["outcome_detail"]
-    assert await trader.ledger() == []
-
-
-@pytest.mark.parametrize("state", ["closed", "unreadable"])
 async def test_what_was_bought_is_sold_although_the_day_was_closed_since(
-    product: Product, trader: Trader, calendar: Calendar, state: str
+    product: Product, trader: Trader
 ) -> None:
-    calendar.open()
+    opened(product)
+    await knows(trader, "open")
     buy_at = await soon(3)
-    strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=8))
+    strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=25))
     await trader.start(strategy_id)
     await trader.until(strategy_id, phase="holding")
-    getattr(calendar, state)()
+    refused = calendar(product, "remove", days()[0], expect=1)
+    assert "1 strategy holds shares" in refused
+    assert "--force" in refused
+    closed(product)
     await asyncio.sleep(A_MOMENT)
     ended = await trader.until(strategy_id, status="stopped")
     assert (ended["outcome"], ended["position"]) == ("sold", "sold"), ended
     sides = [(order["transaction_type"], order["filled_quantity"]) for order in await trader.ledger()]
     assert sides == [("BUY", 10), ("SELL", 10)]
+
+
+async def test_the_operator_sees_each_day_with_its_source(product: Product) -> None:
+    opened(product)
+    shown = calendar(product, "show", "--from", days()[0], "--to", days()[0])
+    assert "operator" in shown
+    assert "00:00-23:59" in shown
+    assert "a test" in shown
+    (holiday,) = json.loads(calendar(product, "show", "--from", "2027-01-26", "--to", "2027-01-26", "--json"))
+    assert (holiday["name"], holiday["source"], holiday["sessions"]) == ("Republic Day", "provisional", [])
+    year = product.home / "2027.toml"
+    year.write_text("last_day = 2027-12-31\nclosed = [2027-01-26, 2027-03-22]")
+    assert "entries, by NSE/CMTR/9" in calendar(product, "import", str(year), "--source", "NSE/CMTR/9")
+    lines = calendar(product, "show", "--from", "2027-03-22", "--to", "2027-03-26").splitlines()
+    assert [line.split()[2] for line in lines] == ["operator"] * 5
+    assert "closed" in lines[0]
+    assert "09:15" in lines[4], "Good Friday, which the list does not name"
+    assert "no hours" in calendar(product, "add", "2027-01-26", "--hours", "9", "--source", "x", expect=2)
+    assert "no day" in calendar(product, "remove", "26.1.2027", expect=2)

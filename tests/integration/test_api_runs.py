@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.calendar.exchange import ExchangeCalendar
+from adapters.calendar.overrides import OverrideFile
 from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.read_models import OrderLogReader, TimelineReader
@@ -217,7 +218,7 @@ async def test_left_over_shares_are_sold_although_the_calendar_cannot_be_read(
 ) -> None:
     file = tmp_path / "days.toml"
     file.write_text("")
-    world = new_world(store, passwords, calendar=ExchangeCalendar(file))
+    world = new_world(store, passwords, calendar=ExchangeCalendar(OverrideFile(file).read))
     world.clock.at = MONDAY_0830 + timedelta(hours=1)
     customer = await world.trader()
     running = await bought(world, customer, Outcome.ORDER_FAILED)

@@ -5,6 +5,7 @@ from tests.planted.bug import Bug
 ENTRY_DAY = "tests/unit/test_entry_day.py"
 SESSION = "tests/unit/test_session.py"
 CALENDAR = "tests/unit/test_calendar.py"
+OPERATOR = "tests/integration/test_operator_calendar.py"
 
 CALENDAR_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -44,8 +45,40 @@ CALENDAR_BUGS: tuple[Bug, ...] = (
         "the published list outranks the operator",
         "A holiday announced on short notice is a trading day in the list that was printed before it.",
         "adapters/calendar/exchange.py",
-        "_by_operator(day, segment, overrides) or _published(day, segment) or",
-        "_published(day, segment) or _by_operator(day, segment, overrides) or",
+        "_by_operator(day, segment, said) or _published(day, segment) or",
+        "_published(day, segment) or _by_operator(day, segment, said) or",
         (CALENDAR,),
+    ),
+    Bug(
+        "a word that was not read yet is none",
+        "A process that has just started buys on the holiday that the operator named last night.",
+        "adapters/postgres/calendar_days.py",
+        "        if self._said is None:\n",
+        "        if self._said is None and self._read_at > 0:\n",
+        (f"{OPERATOR}::test_before_the_first_reading_no_day_is_known",),
+    ),
+    Bug(
+        "a word that cannot be read any more is one",
+        "The reading fails, and the entry goes by one of an hour ago.",
+        "adapters/calendar/trading_days.py",
+        "        except (TimeoutError, StoreUnavailable):\n",
+        "        except (TimeoutError, ZeroDivisionError):\n",
+        ("tests/unit/test_trading_days.py",),
+    ),
+    Bug(
+        "a day is closed over what is held",
+        "A slip of the keyboard keeps everybody's shares from being sold.",
+        "services/market/calendar_changes.py",
+        "    if touched.holding and not force:\n",
+        "    if touched.holding < 0 and not force:\n",
+        (f"{OPERATOR}::test_a_day_on_which_shares_are_held_is_closed_with_force_alone",),
+    ),
+    Bug(
+        "a file is moved into the database each time",
+        "A holiday that the operator took back is there again after the next update.",
+        "migrations/calendar_file.py",
+        "            if not await is_first_import(session, digest):\n",
+        "            if not await is_first_import(session, digest) and not entries:\n",
+        (f"{OPERATOR}::test_a_file_is_moved_into_the_database_once",),
     ),
 )

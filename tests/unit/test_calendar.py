@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.calendar.exchange import ExchangeCalendar, main, open_calendar
-from adapters.calendar.overrides import OverridesUnreadable
+from adapters.calendar.overrides import OverrideFile, OverridesUnreadable
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
 from domain.session import ClosedDay, DaySource, Session, TradingCalendar, exchange_time
@@ -25,6 +25,11 @@ NSE_HOLIDAYS_2026 = (
 @pytest.fixture(scope="module")
 def exchange() -> ExchangeCalendar:
     return ExchangeCalendar()
+
+
+def on_file(path: Path) -> ExchangeCalendar:
+    """Return the calendar with the word of a file."""
+    return ExchangeCalendar(OverrideFile(path).read)
 
 
 def hours(calendar: TradingCalendar, day: date, segment: Segment) -> tuple[str, str] | None:
@@ -170,7 +175,7 @@ JSON = """{"last_day": "2027-01-31", "closed": ["2026-11-23", "2027-01-26"],
 @pytest.mark.parametrize(("name", "text"), [("days.toml", TOML), ("days.json", JSON)])
 def test_override_file_adds_what_the_data_does_not_know(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
-    calendar = ExchangeCalendar(tmp_path / name)
+    calendar = on_file(tmp_path / name)
 
     assert hours(calendar, date(2026, 11, 23), Segment.CASH) == ("18:15", "19:15")
     assert hours(calendar, date(2026, 11, 28), Segment.DERIVATIVES) == ("10:00", "11:00")
@@ -190,7 +195,7 @@ def test_what_the_override_file_names_is_no_estimate_and_what_it_does_not_name_s
     tmp_path: Path,
 ) -> None:
     (tmp_path / "days.toml").write_text("closed = [2027-02-08]\nopen = [2027-03-10]")
-    calendar = ExchangeCalendar(tmp_path / "days.toml")
+    calendar = on_file(tmp_path / "days.toml")
     sources = {
         day: calendar.look_up(date(2027, *day), Segment.CASH).source for day in ((2, 8), (3, 10), (3, 11))
     }
@@ -204,7 +209,7 @@ def test_what_the_override_file_names_is_no_estimate_and_what_it_does_not_name_s
 
 def test_a_year_that_the_override_file_completes_has_no_estimate_left(tmp_path: Path) -> None:
     (tmp_path / "days.toml").write_text("last_day = 2027-12-31\nclosed = [2027-01-26]")
-    calendar = ExchangeCalendar(tmp_path / "days.toml")
+    calendar = on_file(tmp_path / "days.toml")
     holi = calendar.look_up(date(2027, 3, 22), Segment.CASH)
     assert isinstance(holi, Session), "the operator named every holiday, and not this one"
     assert holi.source is DaySource.OPERATOR
@@ -214,7 +219,7 @@ def test_a_year_that_the_override_file_completes_has_no_estimate_left(tmp_path: 
 def test_override_file_is_read_again_when_it_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "days.toml"
     path.write_text("closed = []")
-    calendar = ExchangeCalendar(path)
+    calendar = on_file(path)
     assert calendar.session(FRIDAY, Segment.CASH) is not None
 
     aside = tmp_path / "aside"
@@ -244,7 +249,7 @@ def test_malformed_override_file_makes_every_day_unknown_until_it_is_mended(
 ) -> None:
     path = tmp_path / "days.toml"
     path.write_text(text)
-    calendar = ExchangeCalendar(path)
+    calendar = on_file(path)
     for _ in range(2):
         with pytest.raises(OverridesUnreadable, match="STOPWATCH_CALENDAR_OVERRIDES") as refusal:
             calendar.session(FRIDAY, Segment.CASH)
@@ -256,7 +261,7 @@ def test_malformed_override_file_makes_every_day_unknown_until_it_is_mended(
 
 def test_missing_override_file_is_said_by_name(tmp_path: Path) -> None:
     with pytest.raises(OverridesUnreadable, match=r"gone\.toml"):
-        _ = ExchangeCalendar(tmp_path / "gone.toml").last_day
+        _ = on_file(tmp_path / "gone.toml").last_day
 
 
 def test_always_open_trades_from_midnight_to_midnight() -> None:

@@ -1,71 +1,46 @@
-"""A worker asks its calendar in a thread, once a second for all entries, and waits a second at the most."""
+"""A worker asks for the operator's word once a second for all entries, and waits a second at the most."""
 
 import asyncio
-import threading
 from datetime import date
-from pathlib import Path
 
 import pytest
 
-from adapters.calendar.exchange import ExchangeCalendar
+from adapters.calendar import trading_days
 from adapters.calendar.trading_days import CalendarTradingDays
-from domain.errors import CalendarUnknown
+from domain.errors import CalendarUnknown, StoreUnavailable
 from domain.instrument import Segment
-from domain.session import ClosedDay, DaySource, Session
+from domain.session import Session
 from tests.fakes.calendar import Weekdays
-from tests.fakes.manual_clock import ManualClock
 
 FRIDAY = date(2026, 11, 20)
 
 
-class SlowCalendar(Weekdays):
-    """Counts its questions; answers when it is let."""
+class Word:
+    """The operator's word, as far as it can be read."""
 
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.let = threading.Event()
-        self.let.set()
+    def __init__(self, failure: Exception | None = None, never: bool = False) -> None:
+        self.failure = failure
+        self.never = never
+        self.within: list[float] = []
 
-    def look_up(self, day: date, segment: Segment) -> Session | ClosedDay:
-        self.asked.append(threading.current_thread().name)
-        self.let.wait(10)
-        return super().look_up(day, segment)
-
-
-async def test_entries_of_one_second_share_a_look_that_holds_no_event_loop_up() -> None:
-    calendar, clock = SlowCalendar(), ManualClock()
-    days = CalendarTradingDays(calendar, clock)
-    found = await asyncio.gather(*(days.look_up(FRIDAY, Segment.CASH) for _ in range(100)))
-    assert {one.day for one in found} == {FRIDAY}
-    assert len(calendar.asked) == 1
-    assert calendar.asked[0] != threading.current_thread().name
-
-    await clock.advance(1.5)
-    await days.look_up(FRIDAY, Segment.CASH)
-    assert len(calendar.asked) == 2
+    async def fresh(self, seconds: float) -> None:
+        self.within.append(seconds)
+        if self.never:
+            await asyncio.Event().wait()
+        if self.failure is not None:
+            raise self.failure
 
 
-async def test_a_file_that_is_replaced_is_known_a_second_later(tmp_path: Path) -> None:
-    file, clock = tmp_path / "days.toml", ManualClock()
-    file.write_text("")
-    days = CalendarTradingDays(ExchangeCalendar(file), clock)
-    assert isinstance(await days.look_up(FRIDAY, Segment.CASH), Session)
-    file.write_text("closed = [2026-11-20]")
-    await clock.advance(1.5)
-    assert await days.look_up(FRIDAY, Segment.CASH) == ClosedDay(FRIDAY, DaySource.OPERATOR)
-    file.write_text("closed = [")
-    await clock.advance(1.5)
-    with pytest.raises(CalendarUnknown):
-        await days.look_up(FRIDAY, Segment.CASH)
+async def test_a_day_is_looked_up_by_a_word_of_the_last_second() -> None:
+    word = Word()
+    assert isinstance(await CalendarTradingDays(Weekdays(), word).look_up(FRIDAY, Segment.CASH), Session)
+    assert word.within == [1.0]
 
 
-async def test_a_file_that_does_not_answer_leaves_the_day_unknown_and_takes_one_thread() -> None:
-    calendar, clock = SlowCalendar(), ManualClock()
-    calendar.let.clear()
-    days = CalendarTradingDays(calendar, clock)
-    for _ in range(2):
-        with pytest.raises(CalendarUnknown, match="does not answer"):
-            await days.look_up(FRIDAY, Segment.CASH)
-        await clock.advance(5)
-    assert len(calendar.asked) == 1
-    calendar.let.set()
+@pytest.mark.parametrize("word", [Word(StoreUnavailable("away")), Word(never=True)])
+async def test_a_word_that_cannot_be_read_leaves_the_day_unknown(
+    word: Word, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trading_days, "ANSWERS_WITHIN", 0.05)
+    with pytest.raises(CalendarUnknown, match="cannot be read"):
+        await CalendarTradingDays(Weekdays(), word).look_up(FRIDAY, Segment.CASH)

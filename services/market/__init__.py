@@ -1,0 +1,1 @@
+"""The trading calendar: shown, and changed by an operator."""

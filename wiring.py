@@ -23,7 +23,7 @@ from activities.run_activities import run_activities
 from activities.sessions import SessionActivities
 from adapters.alerts.process_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
-from adapters.calendar.trading_days import CalendarTradingDays
+from adapters.calendar.trading_days import CalendarTradingDays, NoWord
 from adapters.kite.brokers import KiteBrokers, KiteCredentials
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import Egress
@@ -225,7 +225,9 @@ def build_components(
     )
     log = metrics.order_log(dependencies.store)
     word = PostgresOperatorDays(dependencies.store, dependencies.clock)
-    days = CalendarTradingDays(open_calendar(settings.calendar, word.said), word)
+    days = CalendarTradingDays(
+        open_calendar(settings.calendar, word.said), NoWord() if settings.calendar == "always-open" else word
+    )
     path = OrderPath.on(
         log, dependencies.cache, dependencies.brokers, dependencies.clock, days, alerts, rules
     )

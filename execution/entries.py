@@ -23,7 +23,7 @@ from execution.runtime_lock import RuntimeLock
 
 STOPPED_BETWEEN = "stopped before the rest was sent"
 AT_LEAST = 1
-"""Shares wanted of an entry whose quantity is computed as it is sent: there is one order of it."""
+"""Shares wanted of an entry whose quantity is computed as it is sent (`EntryPolicy.wanted`)."""
 
 
 class Entries:

@@ -24,6 +24,13 @@ class OperatorsWord(Protocol):
         ...
 
 
+class NoWord:
+    """Nothing is said of a calendar on which every day trades."""
+
+    async def fresh(self, seconds: float) -> None:
+        """Read nothing."""
+
+
 class CalendarTradingDays:
     """Implements `domain.ports.TradingDays` on a calendar and the word that it goes by."""
 

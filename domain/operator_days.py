@@ -1,4 +1,4 @@
-"""What the operator says of the exchange's days. It outranks the published list and the estimate.
+"""Holds what the operator says of the exchange's days: it outranks the published list and the estimate.
 
 A day that is both closed and has hours is a holiday with a special session (Muhurat trading).
 """

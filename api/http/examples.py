@@ -306,5 +306,33 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "session": _SESSION,
         "next_session": _SESSION,
     },
+    "CalendarOut": {
+        "calendar": "XNSE",
+        "last_known_day": "2026-12-31",
+        "last_estimated_day": "2028-12-31",
+        "items": [
+            {
+                "day": "2026-12-24",
+                "status": "open",
+                "source": "exchange",
+                "name": "",
+                "sessions": [
+                    {
+                        "segment": "cash",
+                        "opens_at": "2026-12-24T09:15:00+05:30",
+                        "closes_at": "2026-12-24T15:30:00+05:30",
+                        "mis_cutoff": "2026-12-24T15:20:00+05:30",
+                    }
+                ],
+            },
+            {
+                "day": "2026-12-25",
+                "status": "closed",
+                "source": "exchange",
+                "name": "Christmas Day",
+                "sessions": [],
+            },
+        ],
+    },
 }
 """By the name of the answer's model."""

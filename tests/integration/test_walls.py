@@ -87,6 +87,7 @@ NOTHING_OF_ANYBODY: tuple[Call, ...] = (
     ("POST", "/notices/channels"),
     ("GET", "/instruments"),
     ("GET", "/market/status"),
+    ("GET", "/market/calendar"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/metrics"),

@@ -27,7 +27,7 @@ DOOR_BUGS: tuple[Bug, ...] = (
         "an entry may be larger than its START",
         "Ten shares were asked for, and five hundred are bought.",
         "adapters/postgres/claim_statement.py",
-        "            ELSE CAST(starts.terms ->> 'quantity' AS int) >= judged.quantity END\n",
+        "            ELSE CAST(starts.terms ->> 'quantity' AS int) >= leg.bought END\n",
         "            ELSE true END\n",
         (CLAIMS,),
     ),

@@ -97,7 +97,7 @@ ENTRY_BUGS: tuple[Bug, ...] = (
         "a size is judged by shares alone",
         "A message that was changed buys for more than the amount.",
         "adapters/postgres/claim_statement.py",
-        "            WHEN 'amount' THEN judged.quantity * judged.price\n",
+        "            WHEN 'amount' THEN leg.bought * judged.price\n",
         "            WHEN 'amount' THEN judged.price\n",
         (STORE,),
     ),

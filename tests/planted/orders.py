@@ -45,8 +45,8 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "a second entry after an absent one",
         "An entry in doubt is sent again.",
         "domain/leg.py",
-        "    if last.verdict is None and last.status is OrderStatus.NOT_PLACED and last.attempt < ATTEMPTS:",
-        "    if last.status in (OrderStatus.NOT_PLACED, OrderStatus.ABSENT) and last.attempt < ATTEMPTS:",
+        "last.verdict is None and last.status is OrderStatus.NOT_PLACED and _refused(attempts) < ATTEMPTS:",
+        "last.status in (OrderStatus.NOT_PLACED, OrderStatus.ABSENT) and last.attempt < ATTEMPTS:",
         (LEG,),
     ),
     Bug(

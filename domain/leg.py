@@ -2,6 +2,18 @@
 
 A leg is the row of its attempts, oldest first. The caller reads them, asks `next_step`, does that one thing,
 writes it down and asks again. Every order goes through here, so the rules against sending twice live here.
+
+A leg above what one order may have (`OrderTerms.most`) goes out in slices, one after the other:
+
+| the newest slice of a leg that wants more        | what follows                                      |
+|--------------------------------------------------|---------------------------------------------------|
+| is filled                                        | the next slice, at once                           |
+| was filled in part, cancelled or rejected        | entry: nothing; exit: another try, as of any sale |
+| was not placed                                   | the same again, as often as an order may be tried |
+| has no answer, and is in no order book           | nothing: it is looked for, by an entry of which   |
+|                                                  | others are filled no longer than by a sale        |
+| was sent, and a stop, STOP or sell time comes    | it is brought to its end; the leg is closed       |
+| was to be sent when the day was over             | nothing                                           |
 """
 
 from collections import Counter

@@ -40,14 +40,25 @@ class _Turn:
         self.may_plan = may_send
         self._slices = most if may_send else None
         self._sliced = 0
+        self._planned_on: Sequence[Attempt] | None = None
 
     def comes(self, attempts: Sequence[Attempt], halt: asyncio.Event) -> None:
-        """Take the leg as it is now: a full slice may be followed by another, once; a halt ends it all."""
+        """Take the leg as it is now: a full slice may be followed by another, once; a halt ends it all.
+
+        Where nothing was planned because the leg had moved on, it may be planned on what it is now.
+        """
+        planned_on, self._planned_on = self._planned_on, None
+        if planned_on is not None and len(attempts) == len(planned_on) and list(attempts) != list(planned_on):
+            self.may_plan = True
         if len(attempts) > self._sliced and is_full_slice(attempts, self._slices):
             self._sliced = len(attempts)
             self.may_send = self.may_plan = True
         if halt.is_set():
             self.is_over()
+
+    def planned(self, attempts: Sequence[Attempt]) -> None:
+        """Take that an attempt was to be planned on the leg as it was read."""
+        self.may_plan, self._planned_on = False, attempts
 
     def is_over(self) -> None:
         """Plan and send nothing more, unless a slice turns out full."""
@@ -88,7 +99,7 @@ class OrderExecutor:
                         case Plan() as plan if turn.may_plan and await self._planned(
                             plan, policy, attempts, halt
                         ):
-                            turn.may_plan = False
+                            turn.planned(attempts)
                         case Send(attempt=attempt) if turn.may_send:
                             await failpoint(f"{key.leg}.planned")
                             missing = policy.wanted(attempts) - filled(attempts)

@@ -34,14 +34,17 @@ class NoWord:
 class CalendarTradingDays:
     """Implements `domain.ports.TradingDays` on a calendar and the word that it goes by."""
 
-    def __init__(self, calendar: TradingCalendar, word: OperatorsWord) -> None:
+    def __init__(
+        self, calendar: TradingCalendar, word: OperatorsWord, answers_within: float = ANSWERS_WITHIN
+    ) -> None:
         self._calendar = calendar
         self._word = word
+        self._answers_within = answers_within
 
     async def look_up(self, day: date, segment: Segment) -> Found:
         """Return what is known of `day`, as of the last second. Raises `CalendarUnknown`."""
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN):
+            async with asyncio.timeout(self._answers_within):
                 await self._word.fresh(FRESH)
         except (TimeoutError, StoreUnavailable):
             raise CalendarUnknown(

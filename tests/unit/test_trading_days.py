@@ -5,7 +5,6 @@ from datetime import date
 
 import pytest
 
-from adapters.calendar import trading_days
 from adapters.calendar.trading_days import CalendarTradingDays
 from domain.errors import CalendarUnknown, StoreUnavailable
 from domain.instrument import Segment
@@ -38,9 +37,7 @@ async def test_a_day_is_looked_up_by_a_word_of_the_last_second() -> None:
 
 
 @pytest.mark.parametrize("word", [Word(StoreUnavailable("away")), Word(never=True)])
-async def test_a_word_that_cannot_be_read_leaves_the_day_unknown(
-    word: Word, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trading_days, "ANSWERS_WITHIN", 0.05)
+async def test_a_word_that_cannot_be_read_leaves_the_day_unknown(word: Word) -> None:
+    days = CalendarTradingDays(Weekdays(), word, answers_within=0.05)
     with pytest.raises(CalendarUnknown, match="cannot be read"):
-        await CalendarTradingDays(Weekdays(), word).look_up(FRIDAY, Segment.CASH)
+        await days.look_up(FRIDAY, Segment.CASH)

@@ -7,6 +7,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from api.account import audit_routes
 from api.account import routes as account_routes
 from api.auth import routes as auth_routes
+from api.books import routes as book_routes
 from api.broker import routes as broker_routes
 from api.dependencies import Dependencies
 from api.http import errors, health_routes, openapi, web_page
@@ -49,6 +50,7 @@ def create_app(deps: Dependencies) -> FastAPI:
         broker_routes,
         strategy_routes,
         order_routes,
+        book_routes,
         stream,
         market_routes,
         notice_routes,

@@ -15,6 +15,7 @@ from api.http.ports import Check, EventNotifier, LastPrices
 from domain.entry_turns import MISSED_AFTER
 from domain.ports import Clock, Instruments
 from domain.session import TradingCalendar
+from services.account.books import BookReader
 from services.account.kill_switch import UserKillSwitch
 from services.auth.dependencies import AuthDependencies
 from services.auth.passwords import Passwords
@@ -146,6 +147,10 @@ class Dependencies:
     @property
     def kill_switch(self) -> UserKillSwitch:
         return UserKillSwitch(self.store, self.runs)
+
+    @property
+    def books(self) -> BookReader:
+        return BookReader(self.store)
 
     @property
     def channels(self) -> NotificationChannels:

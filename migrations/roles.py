@@ -47,8 +47,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "USAGE ON SEQUENCE login_versions",
         "SELECT ON orders, events, system_switch, operator_switches, reconciler_round, calendar_days",
         "SELECT, INSERT, UPDATE ON limits",
-        # It shows a breach and lifts none.
-        "SELECT ON breaches",
+        # It shows a breach and lifts none; it shows the books and writes none.
+        "SELECT ON breaches, strategy_days",
         "SELECT, INSERT, UPDATE (tells), DELETE ON notice_channels",
         "SELECT, INSERT ON notices",
         # It asks for mails and reads none: what it asks for names no user.
@@ -77,6 +77,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE, DELETE ON account_reads",
         "EXECUTE ON FUNCTION sent_lately(uuid)",
         "EXECUTE ON FUNCTION rounds_claimed(uuid, date)",
+        "SELECT, INSERT ON strategy_days",
         # What a breach says is written once; who was told of it is noted beside it.
         "SELECT, UPDATE (told_at), INSERT (user_id, trading_day, limit_name, value, net, on_breach) "
         "ON breaches",
@@ -123,6 +124,8 @@ FROZEN: dict[str, dict[str, tuple[str, ...]]] = {
             *("order_id", "user_id", "strategy_id", "trading_day", "round", "leg", "attempt", "tag"),
             *("exchange", "symbol", "product", "account", "most", "side", "created_at"),
         ),
+        # Whose round it is, and its place in the books.
+        "strategy_days": ("strategy_id", "trading_day", "round", "row_id", "user_id", "ended_at"),
         # A new login is a token; the keys are the user's, by the API.
         "broker_keys": ("user_id", "broker", "broker_user_id", "api_key", "api_secret", "login_key"),
     }

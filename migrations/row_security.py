@@ -32,6 +32,7 @@ TABLES = (
     "breaches",
     "price_gaps",
     "peaks",
+    "strategy_days",
     "mail_tokens",
     "audit",
 )

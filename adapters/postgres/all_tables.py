@@ -2,6 +2,7 @@
 
 from adapters.postgres import (
     account_mail_tables,
+    book_tables,
     calendar_tables,
     limit_tables,
     notification_tables,
@@ -14,6 +15,7 @@ from adapters.postgres.table_base import Base
 METADATA = Base.metadata
 for _row in (
     account_mail_tables.AccountMailRow,
+    book_tables.FinishedRoundRow,
     calendar_tables.CalendarDayRow,
     limit_tables.BreachRow,
     notification_tables.NotificationRow,

@@ -9,7 +9,7 @@ from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.unit_of_work import UnitOfWork
 from domain.leg import filled, filled_value
 from domain.order import Attempt, BrokerOrder, Leg
-from domain.strategy import Position
+from domain.strategy import Position, Status
 from domain.timeline import EventKind, filled_text
 
 
@@ -33,10 +33,17 @@ def write_fill(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
         if before.key.leg is Leg.ENTRY and not unit.strategy.bought_quantity:
             unit.strategy.bought_at = unit.now
         _move_position(unit.strategy, before.key.leg, earlier, later)
+    if _may_have_ended(unit.strategy, row):
+        unit.filled_late.add((row.trading_day, row.round))
     if before.key.leg is Leg.ENTRY:
         _plan_exit(unit, row)
     if grown:
         _say(unit, row)
+
+
+def _may_have_ended(strategy: StrategyRow, row: OrderRow) -> bool:
+    newest = (strategy.trading_day, strategy.round) == (row.trading_day, row.round)
+    return not newest or strategy.status == Status.STOPPED
 
 
 def _forget_the_round_before(strategy: StrategyRow) -> None:

@@ -6,6 +6,7 @@ from datetime import date
 
 from adapters.postgres.engine import Store
 from adapters.postgres.fills import position_of
+from adapters.postgres.finished_rounds import finished_round
 from adapters.postgres.order_rows import attempt_of, terms_of
 from adapters.postgres.sale_lines import once_of_sale
 from adapters.postgres.starts import BEGUN, Written, WrittenStarts, start_of_strategy, terms_of_row
@@ -149,6 +150,7 @@ def _activate(unit: UnitOfWork, request: ActivateRun, written: Written | None) -
         _refuse_without_account(request, written)
         _refuse_edited_terms(strategy, request)
         _close_intents(unit, "a newer START took over")
+        _book_unended(unit)
         _begin(unit, request)
     elif strategy.run_id != ref.run_id and request.start.again is not None:
         _begin_round(unit, request, request.start.again)
@@ -171,7 +173,7 @@ def _held(unit: UnitOfWork, request: ActivateRun) -> int:
 
 def _of_its_round(unit: UnitOfWork) -> list[OrderRow]:
     day, round_ = unit.strategy.trading_day, unit.strategy.round
-    return [row for row in unit.orders if (row.trading_day, row.round) == (day, round_)]
+    return unit.of_round(day, round_)
 
 
 def _refuse_another_start(written: StartRun, request: ActivateRun) -> None:
@@ -288,6 +290,7 @@ def _begin_round(unit: UnitOfWork, request: ActivateRun, again: Again) -> None:
         raise ForeignStart(f"START {request.ref.start_id} buys no {again.number + 1} times")
     if strategy.bought_quantity != strategy.sold_quantity or not strategy.bought_quantity:
         raise AnotherRun(f"strategy {strategy.strategy_id} is not known to have sold what it bought")
+    _book(unit, again.after, again.detail, 0)
     strategy.round = _last_round(unit, request.start.plan.trading_day) + 1
     _take_over(strategy, request.ref)
     strategy.phase = Phase.WAITING.value
@@ -334,10 +337,34 @@ def _finish(unit: UnitOfWork, request: FinishRun) -> bool:
     strategy.obstacle = None
     _forget_account(strategy)
     _close_intents(unit, request.detail)
+    if _is_a_round(unit, request):
+        _book(unit, request.outcome, request.detail, request.outside)
     text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
     data = {"outcome": request.outcome.value}
     unit.say(EventKind.STOPPED, text, f"{request.ref.run_id}:stopped", data)
     return True
+
+
+def _is_a_round(unit: UnitOfWork, request: FinishRun) -> bool:
+    """Tell whether the books have a line for what ends.
+
+    One that traded has, and a START that bought nothing. A later round that was never bought has none, nor a
+    run that sold nothing of what an earlier one had left; of shares that are gone there is one.
+    """
+    traded = any(row.filled_quantity for row in _of_its_round(unit))
+    return traded or not unit.strategy.bought_quantity or request.outside > 0
+
+
+def _book_unended(unit: UnitOfWork) -> None:
+    """Write down a round that was ended from outside before it could write its end, if it traded."""
+    strategy = unit.strategy
+    if strategy.status == Status.RUNNING and any(row.filled_quantity for row in _of_its_round(unit)):
+        _book(unit, Outcome.TERMINATED, "ended from outside; a newer START took over", 0)
+
+
+def _book(unit: UnitOfWork, outcome: Outcome, detail: str, outside: int) -> None:
+    """Write the newest round, which ends here, into the books of its user."""
+    unit.ended.append(finished_round(unit.strategy, _of_its_round(unit), outcome, detail, outside))
 
 
 def _close_intents(unit: UnitOfWork, message: str) -> None:

@@ -7,9 +7,10 @@ queries of a session.
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 
 from adapters.postgres.accounts import ACCOUNT_COLUMNS, BrokerAccount
+from adapters.postgres.book_tables import FinishedRoundRow
 from adapters.postgres.engine import Store
 from adapters.postgres.strategies import OF_ITS_RUN, StrategyRecord, record_of
 from adapters.postgres.tables import StrategyRow
@@ -23,6 +24,8 @@ class StrategyViewRow:
 
     record: StrategyRecord
     account: BrokerAccount | None
+    has_days: bool = False
+    """The books have a finished round of it."""
 
 
 async def read_strategy_view(store: Store, user_id: UUID, strategy_id: UUID) -> StrategyViewRow | None:
@@ -33,11 +36,17 @@ async def read_strategy_view(store: Store, user_id: UUID, strategy_id: UUID) -> 
     if row is None:
         return None
     account = BrokerAccount(*row[-len(ACCOUNT_COLUMNS) :])
-    return StrategyViewRow(record_of(row, row.peak), account if account.broker is not None else None)
+    known = account if account.broker is not None else None
+    return StrategyViewRow(record_of(row, row.peak), known, row.has_days)
 
 
 _ONE = (
-    select(*StrategyRow.__table__.columns, PeakRow.price.label("peak"), *ACCOUNT_COLUMNS)
+    select(
+        *StrategyRow.__table__.columns,
+        PeakRow.price.label("peak"),
+        exists().where(FinishedRoundRow.strategy_id == StrategyRow.strategy_id).label("has_days"),
+        *ACCOUNT_COLUMNS,
+    )
     .outerjoin(PeakRow, OF_ITS_RUN)
     .outerjoin(BrokerKeys, BrokerKeys.user_id == StrategyRow.user_id)
     .where(StrategyRow.strategy_id == bindparam("strategy_id"), StrategyRow.user_id == bindparam("user_id"))

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.audit import audit
 from adapters.postgres.engine import Store
+from adapters.postgres.finished_rounds import write_finished, write_late_fills
 from adapters.postgres.tables import EventRow, OrderRow, StrategyRow
 from adapters.postgres.write_batcher import Batcher, Later
 from domain.audit import AuditLine
@@ -38,12 +39,20 @@ class UnitOfWork:
     lines: list[dict[str, Any]] = field(default_factory=list)
     audits: list[AuditLine] = field(default_factory=list)
     """Audit lines for an operator's own act on these rows."""
+    ended: list[dict[str, Any]] = field(default_factory=list)
+    """Rounds that end here, for the books (`adapters.postgres.finished_rounds`)."""
+    filled_late: set[tuple[date, int]] = field(default_factory=set)
+    """Rounds by day and number that may have ended before this fill of theirs was known."""
 
     def leg(self, key: LegKey) -> list[OrderRow]:
         """Return a leg's attempts, oldest first."""
         name = (key.trading_day, key.round, key.leg)
         found = (row for row in self.orders if (row.trading_day, row.round, row.leg) == name)
         return sorted(found, key=lambda row: row.attempt)
+
+    def of_round(self, day: date | None, round_: int) -> list[OrderRow]:
+        """Return both legs' attempts of a round."""
+        return [row for row in self.orders if (row.trading_day, row.round) == (day, round_)]
 
     def order(self, order_id: UUID) -> OrderRow:
         """Return one of the days' orders. Raises `LookupError`: an intent never disappears."""
@@ -176,5 +185,15 @@ async def _save(session: AsyncSession, units: Iterable[UnitOfWork]) -> None:
     await session.flush()
     if lines:
         await session.execute(insert(EventRow).on_conflict_do_nothing(), lines)
+    await _save_books(session, units)
     for line in (line for unit in units for line in unit.audits):
         await audit(session, line)
+
+
+async def _save_books(session: AsyncSession, units: Sequence[UnitOfWork]) -> None:
+    ended = [row for unit in units for row in unit.ended]
+    if ended:
+        await write_finished(session, ended)
+    late = [unit.of_round(day, number) for unit in units for day, number in sorted(unit.filled_late)]
+    if late:
+        await write_late_fills(session, late)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.auth.identity import UserId
 from api.dependencies import DependenciesDep
 from api.http.cursors import Limit
+from api.http.day_range import day_of
 from api.http.json_answer import json_response
 from api.market.schemas import (
     CalendarDayOut,
@@ -31,8 +32,6 @@ from services.strategies.draft import PRODUCTS
 router = APIRouter(tags=["market"])
 LONGEST_QUERY = 64
 DAYS_SHOWN, MOST_DAYS = 30, 366
-LENGTH_OF_DAY = 10
-EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
 
 
 @router.get("/instruments", responses={200: {"model": InstrumentPage}})
@@ -68,8 +67,8 @@ async def market_calendar(
 ) -> Response:
     """The trading days from `from` (today) to `to` (30 days on): hours by segment, and how they are known."""
     today = exchange_time(deps.clock.now()).date()
-    begins = _day_of("from", first) or today
-    ends = _day_of("to", last) or begins + timedelta(days=DAYS_SHOWN - 1)
+    begins = day_of("from", first) or today
+    ends = day_of("to", last) or begins + timedelta(days=DAYS_SHOWN - 1)
     if not begins <= ends < begins + timedelta(days=MOST_DAYS):
         words = f"must be from {begins} to {begins + timedelta(days=MOST_DAYS - 1)}: {MOST_DAYS} days at most"
         raise Invalid([FieldError("to", "bad_range", words)])
@@ -82,18 +81,6 @@ async def market_calendar(
             items=[_calendar_day(day) for day in days(calendar, begins, ends)],
         )
     )
-
-
-def _day_of(name: str, text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        day = date.fromisoformat(text) if len(text) == LENGTH_OF_DAY else None
-    except ValueError:
-        day = None
-    if day is None or not EARLIEST <= day <= LATEST:
-        raise Invalid([FieldError(name, "bad_day", f"must be a day from {EARLIEST} to {LATEST}: 2027-01-26")])
-    return day
 
 
 def _calendar_day(found: CalendarDay) -> CalendarDayOut:

@@ -34,7 +34,9 @@ from api.strategies.schemas import (
 )
 from api.strategies.strategy_id import StrategyId
 from api.strategies.view import shown
+from domain.books import Booked
 from domain.strategy import OnStop
+from services.account.books import last_days
 from services.strategies.deletion import delete_strategy
 from services.strategies.lookup import find_strategy
 
@@ -86,12 +88,15 @@ async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cur
     async with deps.store.read(user_id) as session:
         found = await Strategies(session, user_id).page(limit + 1, spot)
         account = await BrokerAccounts(session, user_id).get()
+        days = await last_days(session, user_id, [record.strategy.strategy_id for record in found])
     records, following = cursors.page(found, limit)
     prices = await known_prices(deps.prices, records)
     now = deps.clock.now()
     live = deps.egress.live
     items = [
-        shown(record, account, now, prices.get(record.strategy.strategy_id), live=live) for record in records
+        shown(record, account, now, prices.get(found_id), last_day=days.get(found_id), live=live)
+        for record in records
+        for found_id in [record.strategy.strategy_id]
     ]
     return json_response(StrategyPage(items=items, next=following))
 
@@ -204,5 +209,23 @@ async def _answer(
     bind_contextvars(strategy_id=str(record.strategy.strategy_id), run_id=record.run_id)
     last = (await known_prices(deps.prices, [record])).get(record.strategy.strategy_id)
     market = await market_price(deps.prices, record) if look_at_market and last is None else None
-    answer = shown(record, stands.account, deps.clock.now(), last, market, told, live=deps.egress.live)
+    answer = shown(
+        record,
+        stands.account,
+        deps.clock.now(),
+        last,
+        market,
+        told,
+        last_day=await _last_day(deps, stands),
+        live=deps.egress.live,
+    )
     return json_response(answer, status)
+
+
+async def _last_day(deps: Dependencies, stands: StrategyViewRow) -> Booked | None:
+    if not stands.has_days:
+        return None
+    strategy = stands.record.strategy
+    async with deps.store.read(strategy.user_id) as session:
+        found = await last_days(session, strategy.user_id, [strategy.strategy_id])
+    return found.get(strategy.strategy_id)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, ValidationError
 
+from api.books.schemas import DayOut
 from api.http.bodies import RequestBody, ResponseBody
 from api.http.fields import ClockTime, Id, Money, Price, Quantity, Symbol
 from api.http.request_json import field_errors
@@ -110,6 +111,8 @@ class StrategyOut(ResponseBody):
     charges: ChargesOut | None
     """Of what was bought and sold so far; null where that, or its rates, are not known."""
     net_pnl: Money | None
+    last_day: DayOut | None
+    """The last round that is over, as `/strategy/{id}/days` has it."""
     mode: Literal["paper", "live"]
     warnings: list[str]
     created_at: datetime

@@ -6,9 +6,11 @@ from decimal import Decimal
 
 from adapters.postgres.accounts import BrokerAccount
 from adapters.postgres.strategies import StrategyRecord
+from api.books.view import day_out
 from api.strategies.charges_schema import charges_out
 from api.strategies.schemas import StrategyOut
 from api.strategies.terms_schema import terms_out
+from domain.books import Booked
 from domain.broker_login import NO_QUOTES
 from domain.charge_schedule import schedule_on
 from domain.charges import Charges, ExecutedOrder, trade_kind
@@ -31,11 +33,13 @@ def shown(
     market_price: Decimal | None = None,
     told: Sequence[str] = (),
     *,
+    last_day: Booked | None = None,
     live: bool = False,
 ) -> StrategyOut:
     """Return the answer. `last_price` is the run's own; `market_price` what else is known of the symbol.
 
-    `told` are warnings of this answer alone; `live`: orders are real.
+    `last_day` is the last round that is over; `told` are warnings of this answer alone; `live`: orders are
+    real.
     """
     strategy = record.strategy
     price = last_price if last_price is not None else market_price
@@ -73,6 +77,7 @@ def shown(
         pnl=won,
         charges=cost and charges_out(cost),
         net_pnl=None if won is None or cost is None else won - cost.in_paise().total,
+        last_day=last_day and day_out(last_day),
         mode="live" if live else "paper",
         warnings=[
             *record.warnings,

@@ -79,6 +79,7 @@ CALLS: Mapping[str, tuple[Rule, Rule | None]] = {
     "POST /account/kill-switch": (Rule(30, 300), None),
     "PUT /account/limits": (Rule(30, 600), Rule(300, 600)),
     "GET /account/audit/export": (Rule(10, 60), Rule(60, 60)),
+    "GET /account/report": (Rule(10, 60), Rule(60, 60)),
     "POST /broker/connect": (Rule(10, 60), Rule(60, 60)),
     "DELETE /broker": (Rule(10, 60), Rule(60, 60)),
     "GET /broker/callback": (Rule(10, 60), Rule(60, 60)),

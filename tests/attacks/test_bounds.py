@@ -23,7 +23,12 @@ from tests.valkey_process import ValkeyProcess
 
 HOOK = {"kind": "webhook", "address": "https://example.com/hook"}
 WRITING = ("post", "put", "patch", "delete")
-ALSO_COUNTED = {"GET /broker/callback", "GET /account/audit/export", "GET /strategy/{strategy_id}/events"}
+ALSO_COUNTED = {
+    "GET /broker/callback",
+    "GET /account/audit/export",
+    "GET /account/report",
+    "GET /strategy/{strategy_id}/events",
+}
 """Calls that only read, and reach the broker or are answered for long."""
 COUNTED_BY_WHAT_THEY_BRING = {
     "POST /auth/register": {"email": "new@example.com", "password": PASSWORD},

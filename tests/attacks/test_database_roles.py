@@ -62,6 +62,7 @@ MAY = {
     "listeners": ("", "", ""),
     "stop_watches": ("", "", ""),
     "peaks": ("S", "S", ""),
+    "strategy_days": ("S", "SIU", ""),
     "breaches": ("S", "SIU", ""),
     "price_gaps": ("", "SID", ""),
     "held_prices": ("", "S", ""),

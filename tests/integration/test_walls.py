@@ -39,6 +39,7 @@ BY_ID: Mapping[Call, Mapping[str, Any] | None] = {
     ("DELETE", "/strategy/{strategy_id}"): None,
     ("GET", "/strategy/{strategy_id}/orders"): None,
     ("GET", "/strategy/{strategy_id}/timeline"): None,
+    ("GET", "/strategy/{strategy_id}/days"): None,
     ("GET", "/strategy/{strategy_id}/events"): None,
     ("POST", "/strategy/start"): {"strategy_id": "{strategy_id}"},
     ("POST", "/strategy/stop"): {"strategy_id": "{strategy_id}"},
@@ -58,6 +59,8 @@ OWN: tuple[Call, ...] = (
     ("GET", "/account"),
     ("GET", "/account/audit"),
     ("GET", "/account/audit/export"),
+    ("GET", "/account/days"),
+    ("GET", "/account/report"),
     ("GET", "/notices"),
     ("GET", "/notices/channels"),
 )

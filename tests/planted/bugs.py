@@ -2,6 +2,7 @@
 
 from tests.planted.account import ACCOUNT_BUGS
 from tests.planted.account_limits import ACCOUNT_LIMIT_BUGS
+from tests.planted.books import BOOK_BUGS
 from tests.planted.bug import Bug
 from tests.planted.calendar import CALENDAR_BUGS
 from tests.planted.charges import CHARGE_BUGS
@@ -53,4 +54,5 @@ BUGS: tuple[Bug, ...] = (
     *WORD_BUGS,
     *CHARGE_BUGS,
     *ACCOUNT_LIMIT_BUGS,
+    *BOOK_BUGS,
 )

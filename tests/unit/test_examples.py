@@ -10,7 +10,7 @@ from api.app import create_app
 from api.http.examples import ANSWERS, REQUESTS
 
 JSON = "application/json"
-FEATURES = ("auth", "broker", "strategies", "orders", "notifications", "account", "market")
+FEATURES = ("auth", "books", "broker", "strategies", "orders", "notifications", "account", "market")
 SCHEMAS = (*(f"{feature}.schemas" for feature in FEATURES), "strategies.check_schema")
 
 

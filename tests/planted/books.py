@@ -1,0 +1,81 @@
+"""Planted in the books: what finished rounds came to, and what each bears of its day's charges."""
+
+from tests.planted.bug import Bug
+
+BOOKS = "tests/unit/test_books.py"
+WRITTEN = "tests/integration/test_books.py"
+
+BOOK_BUGS: tuple[Bug, ...] = (
+    Bug(
+        "what was sold outside counts as nothing lost",
+        "A round whose shares are gone shows a profit of zero, and the year's sum is wrong.",
+        "domain/finished_round.py",
+        "        if self.outside or self.sold > self.quantity or",
+        "        if self.sold > self.quantity or",
+        (BOOKS,),
+    ),
+    Bug(
+        "a price that is not known is zero in the books",
+        "The day of that symbol is settled with a trade left out.",
+        "domain/books.py",
+        "    if kind is None or any(trade.price is None for trade in trades):\n",
+        "    if kind is None:\n",
+        (BOOKS,),
+    ),
+    Bug(
+        "each round pays the depository",
+        "Three sales of one symbol and day show the fee three times.",
+        "domain/books.py",
+        "    known = {found.key: found for found in (*beside, *rounds)}\n    shares = _shares(sorted(",
+        "    known = {found.key: found for found in rounds}\n    shares = _shares(sorted(",
+        (BOOKS,),
+    ),
+    Bug(
+        "two accounts settle one day",
+        "The rupee of one account's tax is shared out to another's.",
+        "domain/books.py",
+        "_SymbolDay(found.account, found.exchange, found.symbol, day)",
+        '_SymbolDay("", found.exchange, found.symbol, day)',
+        (BOOKS,),
+    ),
+    Bug(
+        "a round's parts are rounded one by one",
+        "The rounds of a day add up to some paise more or less than the day.",
+        "domain/books.py",
+        "    return _in_paise(charges_of_day(known, schedule))\n",
+        "    return [charges.in_paise() for charges in charges_of_day(known, schedule)]\n",
+        (BOOKS,),
+    ),
+    Bug(
+        "a fill after the end is not in the books",
+        "A round whose price came late has no result for ever.",
+        "adapters/postgres/fills.py",
+        "    if _may_have_ended(unit.strategy, row):\n",
+        "    if _may_have_ended(unit.strategy, row) and grown:\n",
+        (WRITTEN,),
+    ),
+    Bug(
+        "a round that was bought again is forgotten",
+        "Of a day with five rounds the books have the last.",
+        "adapters/postgres/runs.py",
+        "    _book(unit, again.after, again.detail, 0)\n",
+        "",
+        (WRITTEN,),
+    ),
+    Bug(
+        "a round that was never bought is written down",
+        "The last result of a day is in the books twice.",
+        "adapters/postgres/runs.py",
+        "    return traded or not unit.strategy.bought_quantity or request.outside > 0\n",
+        "    return True\n",
+        (WRITTEN,),
+    ),
+    Bug(
+        "kept shares cost nothing when they are sold",
+        "Their sale shows no result.",
+        "adapters/postgres/finished_rounds.py",
+        ', "entry_price": strategy.entry_price}',
+        "}",
+        (WRITTEN,),
+    ),
+)

@@ -131,17 +131,32 @@ HOUSE_BUGS: tuple[Bug, ...] = (
     Bug(
         "claims of one account do not wait for each other",
         "Two processes at one moment send more than the broker takes in a second: 429.",
-        "migrations/versions/0014_quote_turns.py",
-        "    PERFORM pg_advisory_xact_lock(hashtextextended(whose::text, 0));\n",
-        "",
+        "migrations/versions/0025_limit_entries.py",
+        "    PERFORM pg_advisory_xact_lock(hashtextextended(whose::text, 0));\n"
+        "    SELECT count(*) FILTER (WHERE GREATEST(\n"
+        "            sent_at, acknowledged_at, CASE WHEN status = 'sent' THEN send_before END\n"
+        "        ) > clock_timestamp() - interval '1 second'), count(*)\n"
+        "        INTO in_second, in_minute\n"
+        "        FROM public.orders WHERE user_id = whose AND sent_at > statement_timestamp() - interval "
+        "'1 minute';\n"
+        "    SELECT in_second + ",
+        "    SELECT count(*) FILTER (WHERE GREATEST(\n"
+        "            sent_at, acknowledged_at, CASE WHEN status = 'sent' THEN send_before END\n"
+        "        ) > clock_timestamp() - interval '1 second'), count(*)\n"
+        "        INTO in_second, in_minute\n"
+        "        FROM public.orders WHERE user_id = whose AND sent_at > statement_timestamp() - interval "
+        "'1 minute';\n"
+        "    SELECT in_second + ",
         (ARMED,),
     ),
     Bug(
         "a claim counts what had been sent when it began",
         "It waits for the other claims of the account, and then does not see them.",
-        "migrations/versions/0014_quote_turns.py",
-        "LANGUAGE plpgsql VOLATILE AS",
-        "LANGUAGE plpgsql STABLE AS",
+        "migrations/versions/0025_limit_entries.py",
+        'SENT_LATELY = """\nCREATE OR REPLACE FUNCTION sent_lately(whose uuid, OUT in_second bigint, '
+        "OUT in_minute bigint)\nLANGUAGE plpgsql VOLATILE AS",
+        'SENT_LATELY = """\nCREATE OR REPLACE FUNCTION sent_lately(whose uuid, OUT in_second bigint, '
+        "OUT in_minute bigint)\nLANGUAGE plpgsql STABLE AS",
         (ARMED,),
     ),
 )

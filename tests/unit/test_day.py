@@ -126,6 +126,14 @@ def test_shares_left_are_never_called_stopped() -> None:
     assert "Too many requests" in end.detail
 
 
+def test_a_sale_whose_end_could_not_be_found_out_leaves_a_doubt() -> None:
+    held = holding()
+    held.asked_to_stop(OnStop.KEEP)
+    held.left_unsettled()
+    assert "in doubt" in held.conclude().detail
+    assert not held.round_end().certain
+
+
 def test_sold_shares_only_grow() -> None:
     held = holding()
     held.exited(Exited(10, 0, Decimal(3510), Reason.SELL))

@@ -20,6 +20,7 @@ from activities.logins import LoginActivities
 from activities.notifications import NotificationActivities
 from activities.reconciler import ReconcileActivities
 from activities.run_activities import run_activities
+from activities.series import SeriesActivities
 from activities.sessions import SessionActivities
 from adapters.alerts.process_alerts import open_alerts
 from adapters.calendar.exchange import open_calendar
@@ -51,6 +52,7 @@ from adapters.postgres.read_turns import PostgresReadTurns
 from adapters.postgres.reconciliation import PostgresReconciliation
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
+from adapters.postgres.series import PostgresSeries
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
 from adapters.redis.cache_mark import RedisMark
@@ -82,6 +84,8 @@ from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
 from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
+from execution.series_days import SeriesDays
+from execution.series_rounds import SeriesRounds
 from execution.standing_runs import StandingRuns
 from execution.worker_waking import WorkerWaking
 from settings import Settings
@@ -258,6 +262,9 @@ def build_components(
     )
     logins = LoginActivities(dependencies.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
+    series_store = PostgresSeries(dependencies.store)
+    series_days = SeriesDays(series_store, days, dependencies.clock)
+    series = SeriesActivities(series_days, open_runs, dependencies.cache, alerts)
     reconciling = ReconcileActivities(
         PostgresReconciliation(dependencies.store),
         open_runs,
@@ -270,10 +277,12 @@ def build_components(
         days,
         dependencies.mark,
         Watchers(dependencies.store),
+        SeriesRounds(series_store, series_days, open_runs, dependencies.clock),
     )
     found: list[Callable[..., Any]] = [
         *trading,
         *(exit_waits.wait_for_lift, exit_waits.look_at_account, sessions.next_session),
+        *(series.end_day, series.begin_next, series.plan_anew),
         *(logins.log_in, CheckActivities(CheckReading(readings.brokers)).read_for_check),
         *(reconciling.reconcile, reconciling.tell_people),
         NotificationActivities(

@@ -50,6 +50,7 @@ from domain.session import Session, exchange_time
 from domain.strategy import Status
 from execution.late_orders import LateOrders
 from execution.missing_prices import MissingPrices
+from execution.series_rounds import SeriesRounds
 
 MOST = 500
 """Runs asked for one by one, and adopted, in a round: it has a minute, and the next one goes on."""
@@ -76,6 +77,7 @@ class ReconcileActivities:
         days: TradingDays,
         mark: CacheMark,
         rounds: Rounds,
+        series: SeriesRounds,
     ) -> None:
         self._rows = rows
         self._runs = runs
@@ -86,6 +88,7 @@ class ReconcileActivities:
         self._days = days
         self._mark = mark
         self._rounds = rounds
+        self._series = series
         self._late = LateOrders(runs, log, brokers, alerts)
         self._prices = MissingPrices(log, brokers)
 
@@ -105,6 +108,7 @@ class ReconcileActivities:
         away: list[str] = []
         selling = await self._sell_what_is_killed(away)
         told_sold = await self._tell_what_is_sold()
+        begun = await self._carry_series_on(part, away)
         adopted = await self._adopt_ended(look, away)
         late = await self._late.look_for(await self._rows.doubtful_orders(), away)
         priced = await self._prices.look_for(await self._rows.unpriced_orders(), away)
@@ -118,7 +122,19 @@ class ReconcileActivities:
             selling=tuple(selling),
             told_sold=tuple(told_sold),
             priced=tuple(priced),
+            begun=tuple(begun),
         )
+
+    async def _carry_series_on(self, part: Slice, away: list[str]) -> Sequence[UUID]:
+        try:
+            begun = await self._series.begin_unbegun()
+            await self._series.tell(part)
+        except StoreUnavailable:
+            raise
+        except Unavailable:
+            away.append("temporal")
+            return ()
+        return begun
 
     @activity.defn
     async def tell_people(self) -> int:

@@ -25,6 +25,15 @@ def final() -> Iterator[None]:
         raise ApplicationError(str(why), type=STOOD_DOWN, non_retryable=True) from why
 
 
+async def drop_keys(cache: RuntimeCache, strategy: Strategy) -> bool:
+    """Delete a strategy's runtime keys; False where Redis is down and keys may be left."""
+    try:
+        await cache.drop(strategy)
+    except CacheUnavailable:
+        return False
+    return True
+
+
 class RunActivities:
     """Postgres first, Redis second: Redis is a cache of the run, and its absence stops nothing."""
 
@@ -56,7 +65,7 @@ class RunActivities:
         await failpoint("activate.loaded")
         if not await self._store.owns(request.ref):
             # We stood still while others went on, and it has stopped: its keys are not brought back.
-            await self._drop(request.start.strategy)
+            await drop_keys(self._cache, request.start.strategy)
         return activation
 
     @activity.defn
@@ -85,14 +94,14 @@ class RunActivities:
 
     async def _finish(self, request: FinishRun) -> bool:
         await failpoint("finish.begun")
-        await self._drop(request.strategy)
+        await drop_keys(self._cache, request.strategy)
         await failpoint("finish.dropped")
         with final():
             known = await self._store.finish(request)
         if not known:
             await self._alerts.raise_(unknown_start_alarm(request))
         await failpoint("finish.written")
-        clean = await self._drop(request.strategy)
+        clean = await drop_keys(self._cache, request.strategy)
         alarm = outcome_alarm(request)
         if alarm is not None:
             await self._alerts.raise_(alarm)
@@ -103,13 +112,6 @@ class RunActivities:
         """Delete the Redis keys; fails, and is repeated, until Redis is back."""
         async with alive():
             await self._cache.drop(strategy)
-
-    async def _drop(self, strategy: Strategy) -> bool:
-        try:
-            await self._cache.drop(strategy)
-        except CacheUnavailable:
-            return False
-        return True
 
     @activity.defn
     async def alarm(self, alarm: Alarm) -> None:

@@ -193,6 +193,11 @@ class Day:
         return Position.BOUGHT if self.held else Position.SOLD
 
     @property
+    def stop_asked(self) -> bool:
+        """Whether its end was asked for: by the user, from outside, or by who took it over."""
+        return self._stop_asked
+
+    @property
     def leaving(self) -> bool:
         """Whether the user or the price demands an immediate exit."""
         return self._stop_asked or self._by_price is not None

@@ -128,3 +128,7 @@ class InvalidStrategy(StopwatchError):
         super().__init__(message)
         self.field = field
         self.code = code
+
+
+class PlanIsOld(Exception):
+    """The terms of a series, or its days, have changed since its next day was planned: plan again."""

@@ -86,6 +86,7 @@ class Bar(StrEnum):
     SYSTEM = "system"
     SUSPENDED = "suspended"
     KILL_SWITCH = "kill_switch"
+    SERIES_OVER = "series_over"
     ORDER_QUANTITY = "order_quantity"
     ORDER_VALUE = "order_value"
     SYMBOL = "symbol"
@@ -121,6 +122,7 @@ def why_barred(bar: Bar, limit: Decimal | int | None) -> str:
         Bar.SUSPENDED: "the operator has stopped buying for your account: ask there; what is held is still "
         "watched and sold",
         Bar.KILL_SWITCH: "your kill switch is on: turn it off before the next START",
+        Bar.SERIES_OVER: "the series of days that this belongs to was ended: nothing is bought",
         Bar.ORDER_QUANTITY: f"your limit for one order is {amount} shares: {change}",
         Bar.ORDER_VALUE: f"your limit for the value of one order is {amount}: {change}",
         Bar.SYMBOL: f"the symbol is not on your list of allowed symbols: {change}",

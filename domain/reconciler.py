@@ -163,6 +163,8 @@ class Reconciled:
     """Strategies whose runs were told that nothing is held any more."""
     priced: tuple[UUID, ...] = ()
     """Strategies whose fills have got their price."""
+    begun: tuple[UUID, ...] = ()
+    """Strategies whose next day had no run, and was begun."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ class StartRun:
     """Only with `sell_only`: nothing is sold. Its plan is over, so that an older build sells nothing too."""
     again: Again | None = None
     """Set by the run itself, for a round that follows one that was sold."""
+    series_id: UUID | None = None
+    """The series that it is a day of (`domain.series`); None where a START is one day."""
 
 
 RUN_PREFIX = "strategy-"
@@ -86,6 +88,7 @@ def what_differs(written: StartRun, asked: StartRun) -> tuple[str, ...]:
         "day": _instants(written.plan) == _instants(asked.plan),
         "sell_only": written.sell_only == asked.sell_only,
         "release": written.release == asked.release,
+        "series": written.series_id == asked.series_id,
     }
     return tuple(name for name, equal in same.items() if not equal)
 
@@ -100,6 +103,8 @@ class Activation:
 
     round: int
     held: int = 0
+    series_over: bool = False
+    """It is a day of a series that has ended: nothing is bought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +322,46 @@ class FinishRun:
     position: Position
     outside: int = 0
     """Shares that were gone at the broker before they could be sold here."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndDay:
+    """A day of a series is over. `asked`: its end was asked for, so no day follows."""
+
+    finish: FinishRun
+    start: StartRun
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DayEnded:
+    """The end of a day is written down. `following` is the START that comes next, None where none does.
+
+    `clean`: no key of it is left in Redis.
+    """
+
+    clean: bool
+    following: StartRun | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAnew:
+    """A day of a series waits: is it planned by terms and calendar of now? `binding`: it buys next."""
+
+    ref: RunRef
+    start: StartRun
+    binding: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The START by which the series goes on in place of the one that waits; None where that stays.
+
+    `over`: the series has ended.
+    """
+
+    start: StartRun | None = None
+    over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,7 +133,7 @@ def plan_day(strategy: Strategy, calendar: TradingCalendar, segment: Segment, no
     session = next_session(calendar, segment, day)
     if at(session.day, strategy.buy_time) <= now:
         session = next_session(calendar, segment, session.day + timedelta(days=1))
-    return _plan(strategy, calendar, segment, session)
+    return plan_session(strategy, calendar, segment, session)
 
 
 def plan_sale(strategy: Strategy, calendar: TradingCalendar, segment: Segment, now: datetime) -> DayPlan:
@@ -194,7 +194,10 @@ def _last_moment(
     return min(session.closes_at, cutoff) if cutoff else session.closes_at
 
 
-def _plan(strategy: Strategy, calendar: TradingCalendar, segment: Segment, session: Session) -> DayPlan:
+def plan_session(
+    strategy: Strategy, calendar: TradingCalendar, segment: Segment, session: Session
+) -> DayPlan:
+    """Return the plan of a strategy for one session. Raises `InvalidStrategy` where its times do not fit."""
     buy_at, sell_at = at(session.day, strategy.buy_time), at(session.day, strategy.sell_time)
     last = _last_moment(strategy, calendar, segment, session)
     latest = last - EXIT_MARGIN if calendar.name != "always-open" else last

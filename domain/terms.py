@@ -5,7 +5,7 @@ Percents are of the entry's average price, points are rupees a share.
 """
 
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
 
@@ -135,12 +135,40 @@ class Reenter:
     until: time
 
 
+class Weekday(StrEnum):
+    """A day of the week, Monday first."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+WEEK = tuple(Weekday)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Trade on every trading day among these days of the week, up to and with `until`."""
+
+    days: tuple[Weekday, ...]
+    until: date | None = None
+
+    def has(self, day: date) -> bool:
+        """Tell whether a day is one of them, whatever trades on it."""
+        return WEEK[day.weekday()] in self.days and (self.until is None or day <= self.until)
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The terms of version 2. `stop`: where the stop is measured from the fill, in place of a price.
 
     `entry`: how it is bought, None at the market. `size`: what its shares are computed from, None where the
-    strategy has a quantity. `reenter`: None where it buys once a day.
+    strategy has a quantity. `reenter`: None where it buys once a day. `repeat`: None where a START is one
+    day.
     """
 
     stop: Distance | None = None
@@ -150,6 +178,7 @@ class Terms:
     entry: Entry | None = None
     size: Size | None = None
     reenter: Reenter | None = None
+    repeat: Repeat | None = None
 
     @property
     def moves(self) -> bool:

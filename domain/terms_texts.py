@@ -6,7 +6,7 @@ from decimal import Decimal
 from domain.money import decimal_text, price_text
 from domain.session import clock_text
 from domain.strategy import Strategy
-from domain.terms import After, Distance, Entry, Reenter, Rung, SizeBy, Trail, Unit, When
+from domain.terms import After, Distance, Entry, Reenter, Repeat, Rung, SizeBy, Trail, Unit, When
 
 
 def shares_words(strategy: Strategy) -> str:
@@ -49,6 +49,8 @@ def terms_words(strategy: Strategy, price: Callable[[Decimal], str] = price_text
     words += [f"lock {_rung(rung)}" for rung in terms.lock]
     if terms.reenter is not None:
         words.append(_reenter(terms.reenter))
+    if terms.repeat is not None:
+        words.append(repeat_words(terms.repeat))
     return ", ".join(words)
 
 
@@ -76,6 +78,13 @@ def _reenter(reenter: Reenter) -> str:
     when = "at once" if reenter.when is When.AT_ONCE else "at the entry's price"
     times = "once" if reenter.times == 1 else f"up to {reenter.times} times"
     return f"bought again {when} after {after}, {times}, until {clock_text(reenter.until)}"
+
+
+def repeat_words(repeat: Repeat) -> str:
+    """Return on which days it trades: `every trading day among mon, tue, until 2026-12-31`."""
+    days = ", ".join(day.value for day in repeat.days)
+    until = f", until {repeat.until}" if repeat.until is not None else ""
+    return f"every trading day among {days}{until}"
 
 
 def _rung(rung: Rung) -> str:

@@ -39,7 +39,10 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "INSERT (strategy_id, user_id, symbol, exchange, product, buy_time, sell_time, stop_loss, quantity, "
         "on_stop, terms, warnings) ON strategies",
         # A START is written down, at the time of the server, and stays as it is.
-        "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only, release) ON starts",
+        "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only, release, "
+        "series_id) ON starts",
+        # A series is opened by a START, and ended by STOP and the kill switch; its days are the worker's.
+        "SELECT, INSERT (series_id, strategy_id, user_id), UPDATE (left_out, ended_at, ended_by) ON series",
         # What was asked, of which START; when, is the server's.
         "SELECT, INSERT (strategy_id, user_id, start_id, on_stop), UPDATE (start_id, on_stop, asked_at) "
         "ON stops_asked",
@@ -70,6 +73,10 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "USAGE ON SEQUENCE login_versions",
         "SELECT ON strategies",
         "SELECT ON starts, stops_due",
+        # It ends a series, and opens none. The next day of an open one is written by the owner's function,
+        # which takes account and user from the series, and no terms but the strategy's own.
+        "SELECT, UPDATE (last_day, ended_at, ended_by) ON series",
+        "EXECUTE ON FUNCTION next_start(uuid, uuid, jsonb, jsonb)",
         "SELECT, INSERT ON orders",
         "SELECT, INSERT ON events",
         "SELECT, INSERT, UPDATE, DELETE ON workers",

@@ -33,6 +33,7 @@ TABLES = (
     "price_gaps",
     "peaks",
     "strategy_days",
+    "series",
     "mail_tokens",
     "audit",
 )

@@ -209,6 +209,17 @@ class TemporalOpenRuns:
 
     async def adopt(self, start: StartRun) -> None:
         """Start a run that takes `start` over, unless one is open."""
+        await self._begin(start, f"{summary(start)} · adopted")
+
+    async def begin(self, start: StartRun) -> None:
+        """Start the run of a START that is written down, unless one is open."""
+        await self._begin(start, summary(start))
+
+    async def tell_plan_anew(self, workflow_id: str, run_id: str) -> None:
+        """Tell a run that waits that terms or calendar have changed; one that has ended is skipped."""
+        await _signal(self._client, workflow_id, run_id, "PLAN_ANEW")
+
+    async def _begin(self, start: StartRun, words: str) -> None:
         start = replace(start, version=RUN_VERSION)
         try:
             await self._client.start_workflow(
@@ -220,10 +231,10 @@ class TemporalOpenRuns:
                 task_timeout=policies.TASK_TIMEOUT,
                 priority=policies.fair_to(start.strategy.user_id),
                 search_attributes=_attributes(start),
-                static_summary=f"{summary(start)} · adopted",
+                static_summary=words,
             )
         except AWAY as error:
-            raise TemporalAway("a run could not be adopted") from error
+            raise TemporalAway("a run could not be started") from error
 
 
 async def _told_to_sell(client: Client, workflow_id: str, run_id: str) -> bool:

@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         ActivateRun,
         Activation,
         AwaitPrice,
+        DayEnded,
         Entered,
         EnterOrder,
         FinishRun,
@@ -38,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.run_exit import RunExit
     from workflows.run_orders import awaited_price, entry_order, unknown_entry
     from workflows.run_schedule import RunSchedule, wait
+    from workflows.run_series import RunSeries
     from workflows.run_writes import RunWrites
 
 
@@ -55,6 +57,7 @@ class StrategyRun:
         self._schedule = RunSchedule(self._day)
         self._exit = RunExit(start, self._day, self._writes, self._schedule)
         self._told_sold = False
+        self._series = RunSeries(start, self._day, self._writes)
 
     @workflow.run
     async def run(self, start: StartRun) -> RunView:
@@ -91,11 +94,16 @@ class StrategyRun:
         """The user asks again to sell: what is refused, and waits, is tried at once."""
         self._day.asked_again()
 
+    @workflow.signal(name="PLAN_ANEW")
+    def plan_anew(self, message: Any = None) -> None:
+        """Terms or calendar have changed: a day of a series that waits is planned anew."""
+        self._series.plan_anew()
+
     @workflow.update(name="stop")
     async def stop(self, message: Any = None) -> RunView:
         """Stop: `{on_stop}`; answers when the run is flat (or has kept its shares) and stopped."""
         self._day.asked_to_stop(read_stop(message))
-        await workflow.wait_condition(lambda: self._finished)
+        await workflow.wait_condition(lambda: self._finished or self._series.moved_to is not None)
         return self._day.view()
 
     @workflow.update(name="started")
@@ -128,12 +136,15 @@ class StrategyRun:
     async def _live(self) -> None:
         if not await self._activate():
             self._finished = True
-            return
+            return None
         try:
             await self._trade()
         except Exception as fault:  # a bug of ours must not leave shares unwatched
             await self._rescue(fault)
+        if self._series.moved_to is not None:
+            return await self._series.go_on(self._series.moved_to)
         await self._stop()
+        return None
 
     async def _trade(self) -> None:
         if self._start.adopted is not None:
@@ -178,6 +189,8 @@ class StrategyRun:
             workflow.logger.warning("this run stands down: %s", _cause(stood_down))
             return False
         self._day.activated(activation)
+        if activation.series_over and not activation.held and workflow.now() < self._start.plan.buy_at:
+            self._day.asked_to_stop(None)
         return True
 
     async def _write_start(self, request: ActivateRun) -> Activation:
@@ -220,6 +233,8 @@ class StrategyRun:
     async def _wait_to_buy(self) -> bool:
         """Wait for buy_time, in a later round for its price; False where nothing is bought."""
         if self._start.again is None:
+            if self._start.series_id is not None:
+                return await self._series.wait_to_buy()
             await self._wait_for_buy_time()
             return not self._day.leaving
         awaited = awaited_price(self._start, self._day)
@@ -367,12 +382,19 @@ class StrategyRun:
         request = FinishRun(
             self._writes.ref(), self._start.strategy, end.outcome, end.detail, end.position, outside
         )
-        clean = await self._writes.write(RunActivities.finish, request, f"stop: {end.outcome}")
+        ended = await self._write_end(request)
         self._day.move(Move.END)
         self._writes.show_phase()
         self._finished = True
-        if not clean:
+        if ended.following is not None:
+            await self._series.begin(ended.following)
+        if not ended.clean:
             await self._writes.write(RunActivities.clean_up, self._start.strategy, "delete the Redis keys")
+
+    async def _write_end(self, request: FinishRun) -> DayEnded:
+        if self._start.series_id is not None:
+            return await self._series.end_day(request)
+        return DayEnded(await self._writes.write(RunActivities.finish, request, f"stop: {request.outcome}"))
 
 
 def _cause(failed: FailureError) -> BaseException | None:

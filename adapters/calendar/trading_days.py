@@ -43,6 +43,10 @@ class CalendarTradingDays:
 
     async def look_up(self, day: date, segment: Segment) -> Found:
         """Return what is known of `day`, as of the last second. Raises `CalendarUnknown`."""
+        return (await self.calendar()).look_up(day, segment)
+
+    async def calendar(self) -> TradingCalendar:
+        """Return the calendar, as of the last second. Raises `CalendarUnknown`."""
         try:
             async with asyncio.timeout(self._answers_within):
                 await self._word.fresh(FRESH)
@@ -50,4 +54,4 @@ class CalendarTradingDays:
             raise CalendarUnknown(
                 "the operator's trading days cannot be read: Postgres does not answer"
             ) from None
-        return self._calendar.look_up(day, segment)
+        return self._calendar

@@ -207,6 +207,10 @@ _BARS = """
         WHEN coalesce(system.halted, true) THEN 'system'
         WHEN suspended.exits IS NOT NULL THEN 'suspended'
         WHEN limits.kill_switch THEN 'kill_switch'
+        WHEN EXISTS (
+            SELECT FROM strategies AS running JOIN starts USING (start_id) JOIN series USING (series_id)
+            WHERE running.strategy_id = judged.strategy_id AND series.ended_at IS NOT NULL
+        ) THEN 'series_over'
         WHEN leg.wanted > limits.order_quantity THEN 'order_quantity'
         WHEN limits.order_value IS NOT NULL
             AND coalesce(leg.wanted * judged.price > limits.order_value, true) THEN 'order_value'

@@ -5,15 +5,26 @@ from dataclasses import replace
 from datetime import date
 
 from adapters.postgres.engine import Store
-from adapters.postgres.fills import position_of
-from adapters.postgres.finished_rounds import finished_round
-from adapters.postgres.order_rows import attempt_of, terms_of
+from adapters.postgres.run_ends import (
+    book,
+    book_unended,
+    close_intents,
+    forget_account,
+    of_newest_round,
+    write_end,
+)
 from adapters.postgres.sale_lines import once_of_sale
-from adapters.postgres.starts import BEGUN, Written, WrittenStarts, start_of_strategy, terms_of_row
+from adapters.postgres.starts import (
+    BEGUN,
+    Written,
+    WrittenStarts,
+    start_of_strategy,
+    terms_of_row,
+)
 from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.errors import AnotherRun, ForeignStart
-from domain.order import Leg, OrderEvent, OrderStatus, next_status
+from domain.order import Leg, OrderStatus
 from domain.reentry import Again
 from domain.run import (
     ActivateRun,
@@ -26,14 +37,13 @@ from domain.run import (
     what_differs,
     workflow_id,
 )
-from domain.strategy import Outcome, Phase, Position, Status
+from domain.series import moved_words
+from domain.strategy import Phase, Position, Status
 from domain.timeline import (
     SOLD_ALREADY,
     EventKind,
     adopted_text,
-    not_placed_text,
     started_text,
-    stopped_text,
 )
 
 _UNSETTLED = (OrderStatus.SENT, OrderStatus.ABSENT, OrderStatus.OPEN)
@@ -57,7 +67,13 @@ class PostgresRunStore:
         written = await self._starts.find(ref.start_id)
         if written is not None:
             _refuse_another_start(written.start, request)
-        write = Write(ref.strategy_id, ref.user_id, lambda unit: _activate(unit, request, written), day=day)
+        write = Write(
+            ref.strategy_id,
+            ref.user_id,
+            lambda unit: _activate(unit, request, written),
+            day=day,
+            series=request.start.series_id is not None,
+        )
         try:
             return await self._writer.write(write)
         except LookupError:
@@ -149,8 +165,8 @@ def _activate(unit: UnitOfWork, request: ActivateRun, written: Written | None) -
         _refuse_a_second_run(strategy, ref)
         _refuse_without_account(request, written)
         _refuse_edited_terms(strategy, request)
-        _close_intents(unit, "a newer START took over")
-        _book_unended(unit)
+        close_intents(unit, "a newer START took over")
+        book_unended(unit)
         _begin(unit, request)
     elif strategy.run_id != ref.run_id and request.start.again is not None:
         _begin_round(unit, request, request.start.again)
@@ -160,20 +176,23 @@ def _activate(unit: UnitOfWork, request: ActivateRun, written: Written | None) -
         _take_over(strategy, ref)
         if request.start.adopted is not None:
             unit.say(EventKind.ADOPTED, adopted_text(request.start), f"{ref.run_id}:adopted")
-    return Activation(strategy.round, _held(unit, request))
+    return Activation(strategy.round, _held(unit, request), _series_over(unit, request.start))
+
+
+def _series_over(unit: UnitOfWork, start: StartRun) -> bool:
+    """Tell whether it is a day of a series that has ended: nothing is bought."""
+    series = unit.series
+    if start.series_id is None:
+        return False
+    return series is None or series.series_id != start.series_id or series.ended_at is not None
 
 
 def _held(unit: UnitOfWork, request: ActivateRun) -> int:
     """Return the shares a run begins with; in a new run, earlier sales of its leg count as sold."""
     held = unit.strategy.bought_quantity - unit.strategy.sold_quantity
     if request.start.sell_only:
-        held += sum(row.filled_quantity for row in _of_its_round(unit) if row.leg == Leg.EXIT)
+        held += sum(row.filled_quantity for row in of_newest_round(unit) if row.leg == Leg.EXIT)
     return held
-
-
-def _of_its_round(unit: UnitOfWork) -> list[OrderRow]:
-    day, round_ = unit.strategy.trading_day, unit.strategy.round
-    return unit.of_round(day, round_)
 
 
 def _refuse_another_start(written: StartRun, request: ActivateRun) -> None:
@@ -196,7 +215,7 @@ def _refuse_an_unwritten_start(unit: UnitOfWork, request: ActivateRun) -> None:
     """Raise `ForeignStart`, except for a day begun by a version without stored STARTs."""
     strategy = unit.strategy
     began = start_of_strategy(strategy) if strategy.start_id == request.ref.start_id else None
-    traded = any(row.sent_at is not None for row in _of_its_round(unit))
+    traded = any(row.sent_at is not None for row in of_newest_round(unit))
     if began is None or not (traded or request.start.adopted):
         raise ForeignStart(f"no START {request.ref.start_id} was written down")
     _refuse_another_start(replace(began, sell_only=request.start.sell_only), request)
@@ -221,7 +240,7 @@ def _refuse_what_is_over(unit: UnitOfWork, request: ActivateRun) -> None:
         return
     if request.start.adopted is None:
         raise ForeignStart(f"START {request.ref.start_id} has ended")
-    entries = [row for row in _of_its_round(unit) if row.leg == Leg.ENTRY]
+    entries = [row for row in of_newest_round(unit) if row.leg == Leg.ENTRY]
     in_doubt = any(row.status in _UNSETTLED for row in entries)
     held = strategy.bought_quantity > strategy.sold_quantity
     if strategy.kept or not (in_doubt or held):
@@ -254,12 +273,22 @@ def _refuse_a_second_run(strategy: StrategyRow, ref: RunRef) -> None:
 
 
 def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
-    strategy, start, plan = unit.strategy, request.start, request.start.plan
+    start, plan = request.start, request.start.plan
+    _new_day(unit, start)
+    _take_over(unit.strategy, request.ref)
+    held = unit.strategy.bought_quantity - unit.strategy.sold_quantity
+    text = started_text(start, held)
+    data = {"round": str(unit.strategy.round), "trading_day": plan.trading_day.isoformat()}
+    unit.say(EventKind.STARTED, text, f"{request.ref.start_id}{BEGUN}", data)
+
+
+def _new_day(unit: UnitOfWork, start: StartRun) -> None:
+    """Set the row to the day of a START, whoever carries it out."""
+    strategy, plan = unit.strategy, start.plan
     strategy.round = _last_round(unit, plan.trading_day) + 1
     strategy.trading_day = plan.trading_day
     strategy.tick_size = plan.tick
-    strategy.start_id = request.ref.start_id
-    _take_over(strategy, request.ref)
+    strategy.start_id = start.start_id
     strategy.phase = Phase.WAITING.value
     if start.release is None:  # one that sells nothing leaves the day as it was
         strategy.buy_at, strategy.sell_at, strategy.closes_at = plan.buy_at, plan.sell_at, plan.closes_at
@@ -269,16 +298,30 @@ def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
     strategy.kept = False
     strategy.baseline_holdings = None  # those of an earlier day
     strategy.oversold_quantity = 0
-    _forget_account(strategy)
+    forget_account(strategy)
     if not start.sell_only:
         strategy.position = Position.NONE.value
         strategy.bought_quantity = strategy.sold_quantity = strategy.outside_quantity = 0
         strategy.bought_at = strategy.baseline = None
         strategy.entry_price = strategy.exit_price = None
-    held = strategy.bought_quantity - strategy.sold_quantity
-    text = started_text(start, held)
-    data = {"round": str(strategy.round), "trading_day": plan.trading_day.isoformat()}
-    unit.say(EventKind.STARTED, text, f"{request.ref.start_id}{BEGUN}", data)
+
+
+def begin_next_day(unit: UnitOfWork, start: StartRun, in_place_of: StartRun | None = None) -> None:
+    """Write the next START of a series, and have its day wait for a run.
+
+    `in_place_of`: the START that waited until now, which buys nothing any more.
+    """
+    strategy = unit.strategy
+    unit.next_starts.append(start)
+    close_intents(unit, "the day was planned anew")
+    _new_day(unit, start)
+    strategy.status = Status.RUNNING.value
+    strategy.workflow_id = workflow_id(strategy.strategy_id, start.plan.trading_day)
+    strategy.run_id = strategy.run_began = None
+    strategy.outcome = strategy.outcome_detail = strategy.stopped_at = None
+    text = started_text(start, 0) if in_place_of is None else moved_words(in_place_of, start)
+    data = {"round": str(strategy.round), "trading_day": start.plan.trading_day.isoformat()}
+    unit.say(EventKind.STARTED, text, f"{start.start_id}{BEGUN}", data)
 
 
 def _begin_round(unit: UnitOfWork, request: ActivateRun, again: Again) -> None:
@@ -290,18 +333,12 @@ def _begin_round(unit: UnitOfWork, request: ActivateRun, again: Again) -> None:
         raise ForeignStart(f"START {request.ref.start_id} buys no {again.number + 1} times")
     if strategy.bought_quantity != strategy.sold_quantity or not strategy.bought_quantity:
         raise AnotherRun(f"strategy {strategy.strategy_id} is not known to have sold what it bought")
-    _book(unit, again.after, again.detail, 0)
+    book(unit, again.after, again.detail, 0)
     strategy.round = _last_round(unit, request.start.plan.trading_day) + 1
     _take_over(strategy, request.ref)
     strategy.phase = Phase.WAITING.value
     strategy.obstacle = None
-    _forget_account(strategy)
-
-
-def _forget_account(strategy: StrategyRow) -> None:
-    """Drop the warnings about the account, which is compared for runs only."""
-    strategy.missing_quantity = 0
-    strategy.missing_since = strategy.missing_note = strategy.unread_since = None
+    forget_account(strategy)
 
 
 def _take_over(strategy: StrategyRow, ref: RunRef) -> None:
@@ -324,58 +361,5 @@ def _finish(unit: UnitOfWork, request: FinishRun) -> bool:
     strategy = unit.strategy
     if not _is_current(strategy, request.ref):
         return strategy.start_id == request.ref.start_id
-    held = strategy.bought_quantity - strategy.sold_quantity
-    position = request.position
-    if position is Position.NONE:
-        # An entry that turned up while the run was ending is not forgotten.
-        position = position_of(strategy.bought_quantity, strategy.sold_quantity)
-    strategy.status, strategy.phase = Status.STOPPED.value, Phase.DONE.value
-    strategy.outcome, strategy.outcome_detail = request.outcome.value, request.detail
-    strategy.position, strategy.outside_quantity = position.value, request.outside
-    strategy.kept = request.outcome is Outcome.KEPT and position is Position.BOUGHT
-    strategy.stopped_at = unit.now
-    strategy.obstacle = None
-    _forget_account(strategy)
-    _close_intents(unit, request.detail)
-    if _is_a_round(unit, request):
-        _book(unit, request.outcome, request.detail, request.outside)
-    text = stopped_text(request.outcome, request.detail, held if position is Position.BOUGHT else 0)
-    data = {"outcome": request.outcome.value}
-    unit.say(EventKind.STOPPED, text, f"{request.ref.run_id}:stopped", data)
+    write_end(unit, request)
     return True
-
-
-def _is_a_round(unit: UnitOfWork, request: FinishRun) -> bool:
-    """Tell whether the books have a line for what ends.
-
-    One that traded has, and a START that bought nothing. A later round that was never bought has none, nor a
-    run that sold nothing of what an earlier one had left; of shares that are gone there is one.
-    """
-    traded = any(row.filled_quantity for row in _of_its_round(unit))
-    return traded or not unit.strategy.bought_quantity or request.outside > 0
-
-
-def _book_unended(unit: UnitOfWork) -> None:
-    """Write down a round that was ended from outside before it could write its end, if it traded."""
-    strategy = unit.strategy
-    if strategy.status == Status.RUNNING and any(row.filled_quantity for row in _of_its_round(unit)):
-        _book(unit, Outcome.TERMINATED, "ended from outside; a newer START took over", 0)
-
-
-def _book(unit: UnitOfWork, outcome: Outcome, detail: str, outside: int) -> None:
-    """Write the newest round, which ends here, into the books of its user."""
-    unit.ended.append(finished_round(unit.strategy, _of_its_round(unit), outcome, detail, outside))
-
-
-def _close_intents(unit: UnitOfWork, message: str) -> None:
-    """Close this run's unclaimed intents, so that they can no longer be sent."""
-    for row in unit.orders:
-        if row.status == OrderStatus.NOT_PLACED and row.verdict is None:
-            row.verdict = Outcome.STOPPED.value
-        if row.status == OrderStatus.PLANNED:
-            row.status = next_status(OrderStatus.PLANNED, OrderEvent.PROVE_NOT_PLACED).value
-            row.message = message
-            row.verdict = Outcome.STOPPED.value  # the worker that scheduled it must not plan another
-            if row.due_at is not None:
-                text = not_placed_text(attempt_of(row), terms_of(row), message)
-                unit.say(EventKind.ORDER_NOT_PLACED, text, f"{EventKind.ORDER_NOT_PLACED}:{row.order_id}:")

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import ColumnElement, String, and_, cast, exists, func, literal, select
+from sqlalchemy import ColumnElement, String, and_, cast, exists, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -41,6 +41,7 @@ class Starts:
                 plan=_PLAN.dump_python(start.plan, mode="json"),
                 sell_only=start.sell_only,
                 release=start.release,
+                series_id=start.series_id,
             )
         )
 
@@ -109,6 +110,20 @@ class WrittenStarts:
         return Written(start_of(row), account_name(broker, broker_user_id) if broker else None)
 
 
+_NEXT = text("SELECT next_start(:id, :series_id, CAST(:terms AS jsonb), CAST(:plan AS jsonb))")
+
+
+async def write_next_start(session: AsyncSession, start: StartRun) -> None:
+    """Write the next day of an open series down, in the account of the days before."""
+    written = {
+        "id": start.start_id,
+        "series_id": start.series_id,
+        "terms": _TERMS.dump_json(start.strategy).decode(),
+        "plan": _PLAN.dump_json(start.plan).decode(),
+    }
+    await session.execute(_NEXT, written)
+
+
 def start_of(row: StartRow) -> StartRun:
     """Convert a row to the START it stores."""
     return StartRun(
@@ -118,6 +133,7 @@ def start_of(row: StartRow) -> StartRun:
         row.sell_only,
         account=row.account,
         release=Release(row.release) if row.release else None,
+        series_id=row.series_id,
     )
 
 

@@ -127,7 +127,10 @@ class StartRow(Base):
     """A START, stored before its run, which has to match it. Never changed."""
 
     __tablename__ = "starts"
-    __table_args__ = (Index("ix_starts_user_written", "user_id", "written_at"),)
+    __table_args__ = (
+        Index("ix_starts_user_written", "user_id", "written_at"),
+        Index("ix_starts_series", "series_id", postgresql_where=sql("series_id IS NOT NULL")),
+    )
 
     start_id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"))
@@ -142,6 +145,8 @@ class StartRow(Base):
     sell_only: Mapped[bool]
     release: Mapped[str | None]
     """Why a run of it sells nothing (`domain.run.Release`)."""
+    series_id: Mapped[UUID | None] = mapped_column(ForeignKey("series.series_id"))
+    """The series that it is a day of."""
     written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 

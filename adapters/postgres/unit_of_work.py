@@ -1,6 +1,7 @@
 """Changes a strategy's rows under the lock of its row, so that decisions are made on what is changed.
 
-Locks are taken in one order everywhere: the strategy's row, then its orders, then timeline lines are added.
+Locks are taken in one order everywhere: the strategy's row, then its orders, then its series; then timeline
+lines are added.
 So event ids grow in commit order.
 """
 
@@ -17,11 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.audit import audit
 from adapters.postgres.engine import Store
 from adapters.postgres.finished_rounds import write_finished, write_late_fills
+from adapters.postgres.series_tables import SeriesRow
+from adapters.postgres.starts import write_next_start
 from adapters.postgres.tables import EventRow, OrderRow, StrategyRow
 from adapters.postgres.write_batcher import Batcher, Later
 from domain.audit import AuditLine
 from domain.errors import AnotherRun, ForeignStart, IllegalMove
 from domain.order import LegKey
+from domain.run import StartRun
 
 Result = TypeVar("Result")
 
@@ -36,6 +40,10 @@ class UnitOfWork:
     written: set[str] = field(default_factory=set)
     """The asked `once` keys that the timeline has already."""
     added: list[OrderRow] = field(default_factory=list)
+    next_starts: list[StartRun] = field(default_factory=list)
+    """The next days of its series that are written down here."""
+    series: SeriesRow | None = None
+    """The strategy's newest series, where it was asked for: locked as well."""
     lines: list[dict[str, Any]] = field(default_factory=list)
     audits: list[AuditLine] = field(default_factory=list)
     """Audit lines for an operator's own act on these rows."""
@@ -85,7 +93,8 @@ class UnitOfWork:
 class Write(Generic[Result]):
     """One change to one strategy's rows; `apply` decides before it changes anything, and does no I/O.
 
-    It gets the orders of the newest run's day, and of `day`; `once` is a key to look up in the timeline.
+    It gets the orders of the newest run's day, and of `day`; `once` is a key to look up in the timeline;
+    `series`: the strategy's newest series as well.
     """
 
     strategy_id: UUID
@@ -93,6 +102,7 @@ class Write(Generic[Result]):
     apply: Callable[[UnitOfWork], Result]
     day: date | None = None
     once: str | None = None
+    series: bool = False
 
 
 class StrategyWriter:
@@ -115,6 +125,7 @@ class StrategyWriter:
             units = await _locked(session, writes, wait)
             await _load_orders(session, units, writes)
             await _load_written(session, units, writes)
+            await _load_series(session, units, writes)
             answers = [_apply(units, write, wait) for write in writes]
             await _save(session, units.values())
         return answers
@@ -174,6 +185,22 @@ async def _load_written(
         units[strategy_id].written.add(once)
 
 
+async def _load_series(
+    session: AsyncSession, units: dict[UUID, UnitOfWork], writes: Sequence[Write[Any]]
+) -> None:
+    asked = {write.strategy_id for write in writes if write.series and write.strategy_id in units}
+    if not asked:
+        return
+    query = (
+        select(SeriesRow)
+        .where(SeriesRow.strategy_id.in_(asked))
+        .order_by(SeriesRow.strategy_id, SeriesRow.begun_at, SeriesRow.series_id)
+        .with_for_update()
+    )
+    for row in await session.scalars(query):
+        units[row.strategy_id].series = row
+
+
 async def _save(session: AsyncSession, units: Iterable[UnitOfWork]) -> None:
     lines: list[dict[str, Any]] = []
     units = list(units)
@@ -183,6 +210,8 @@ async def _save(session: AsyncSession, units: Iterable[UnitOfWork]) -> None:
         if session.is_modified(unit.strategy):
             unit.strategy.updated_at = unit.now
     await session.flush()
+    for start in (start for unit in units for start in unit.next_starts):
+        await write_next_start(session, start)
     if lines:
         await session.execute(insert(EventRow).on_conflict_do_nothing(), lines)
     await _save_books(session, units)

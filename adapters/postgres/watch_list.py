@@ -70,7 +70,7 @@ def _watched(row: RowMapping) -> WatchedStrategy:
         phase=Phase(row["phase"]),
         position=Position(row["position"]),
         workflow_id=row["workflow_id"],
-        run_id=row["run_id"],
+        run_id=row["run_id"] or "",  # NULL between two days of a series
         mark=row["mark"],
         terms=read_terms(row["terms"]),
         entry=row["entry_price"],

@@ -32,6 +32,7 @@ _HOLDING = _TERMS | {
         "amount": None,
         "risk": None,
         "reenter": None,
+        "repeat": None,
     },
     "stop_price": 3500,
     "target_price": None,

@@ -1,5 +1,6 @@
 """Defines the terms of version 2 in requests and answers: where stop and target stand, and how they move."""
 
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -20,6 +21,7 @@ from domain.terms import (
     Entry,
     EntryKind,
     Reenter,
+    Repeat,
     Rung,
     Size,
     SizeBy,
@@ -27,10 +29,12 @@ from domain.terms import (
     Terms,
     Trail,
     Unit,
+    Weekday,
     When,
 )
 
 _STORED = Decimal("0.000001")
+DAY_LENGTH = 10
 
 
 def _percent(value: object) -> Decimal:
@@ -98,6 +102,35 @@ def _times(value: object) -> int:
 Times = Annotated[
     int, BeforeValidator(_times), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": AGAIN})
 ]
+
+
+def _days(value: object) -> list[Weekday]:
+    words = {"days": ", ".join(Weekday)}
+    if not isinstance(value, list) or not value or not all(isinstance(day, str) for day in value):
+        raise PydanticCustomError("no_days", "must be a list of days of the week: {days}", words)
+    if not set(value) <= set(Weekday) or len(set(value)) < len(value):
+        raise PydanticCustomError("no_days", "must name each day once, out of: {days}", words)
+    return [Weekday(day) for day in value]
+
+
+def _day(value: object) -> date:
+    try:
+        found = date.fromisoformat(value) if isinstance(value, str) and len(value) == DAY_LENGTH else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise PydanticCustomError("not_a_day", "must be a day, such as 2027-01-26")
+    return found
+
+
+Days = Annotated[
+    list[Weekday],
+    BeforeValidator(_days),
+    WithJsonSchema(
+        {"type": "array", "minItems": 1, "maxItems": 7, "items": {"type": "string", "enum": list(Weekday)}}
+    ),
+]
+Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 
 
 def _one_of(**given: object) -> None:
@@ -218,6 +251,16 @@ class ReenterIn(RequestBody):
         return Reenter(self.times, After(self.after), When(self.when), self.until)
 
 
+class RepeatIn(RequestBody):
+    """Trade on every trading day among these days of the week, up to and with `until`."""
+
+    days: Days
+    until: Day | None = None
+
+    def read(self) -> Repeat:
+        return Repeat(tuple(day for day in Weekday if day in self.days), self.until)
+
+
 class TermsIn(RequestBody):
     """What may be said beside the five fields; `stop` takes the place of `stop_loss`.
 
@@ -232,6 +275,7 @@ class TermsIn(RequestBody):
     amount: Rupees | None = None
     risk: Rupees | None = None
     reenter: ReenterIn | None = None
+    repeat: RepeatIn | None = None
 
 
 TERMS_FIELDS = tuple(TermsIn.model_fields)
@@ -246,6 +290,7 @@ def read_terms_of(
     amount: Decimal | None,
     risk: Decimal | None,
     reenter: ReenterIn | None,
+    repeat: RepeatIn | None,
 ) -> Terms:
     """Return the terms of well-formed fields; None says nothing."""
     sizes = (
@@ -259,6 +304,7 @@ def read_terms_of(
         entry.read() if entry else None,
         next(sizes, None),
         reenter.read() if reenter else None,
+        repeat.read() if repeat else None,
     )
 
 
@@ -279,6 +325,8 @@ def terms_body(terms: Terms) -> dict[str, Any]:
         said[terms.size.by.value] = terms.size.rupees
     if terms.reenter is not None:
         said["reenter"] = reenter_out(terms.reenter).model_dump()
+    if terms.repeat is not None:
+        said["repeat"] = repeat_out(terms.repeat).model_dump(mode="json")
     return {name: words for name, words in said.items() if words}
 
 
@@ -323,6 +371,11 @@ class ReenterOut(ResponseBody):
     until: str
 
 
+class RepeatOut(ResponseBody):
+    days: list[str]
+    until: date | None
+
+
 class TermsOut(ResponseBody):
     """The terms as they were given; null where nothing was said."""
 
@@ -334,6 +387,7 @@ class TermsOut(ResponseBody):
     amount: Money | None
     risk: Money | None
     reenter: ReenterOut | None
+    repeat: RepeatOut | None
 
 
 def terms_out(terms: Terms) -> TermsOut:
@@ -349,6 +403,7 @@ def terms_out(terms: Terms) -> TermsOut:
         amount=_rupees(terms.size, SizeBy.AMOUNT),
         risk=_rupees(terms.size, SizeBy.RISK),
         reenter=terms.reenter and reenter_out(terms.reenter),
+        repeat=terms.repeat and repeat_out(terms.repeat),
     )
 
 
@@ -373,6 +428,11 @@ def reenter_out(reenter: Reenter) -> ReenterOut:
         when=reenter.when.value,
         until=clock_text(reenter.until),
     )
+
+
+def repeat_out(repeat: Repeat) -> RepeatOut:
+    """Return the answer's repetition."""
+    return RepeatOut(days=[day.value for day in repeat.days], until=repeat.until)
 
 
 def _rupees(size: Size | None, by: SizeBy) -> Decimal | None:

@@ -33,6 +33,7 @@ from domain.ports.rounds import Rounds
 from domain.ports.run_store import RunStore
 from domain.ports.runtime_cache import RuntimeCache, RuntimeUpdate
 from domain.ports.scheduled_order_log import ScheduledOrderLog
+from domain.ports.series import Bound, SeriesState, SeriesStore, WaitingDay
 from domain.ports.stop_queue import StopQueue
 from domain.ports.stop_signals import StopSignals
 from domain.ports.trading_days import TradingDays
@@ -44,6 +45,7 @@ __all__ = [
     "AccountMoves",
     "AccountReads",
     "Alerts",
+    "Bound",
     "Broker",
     "Brokers",
     "CacheMark",
@@ -73,8 +75,11 @@ __all__ = [
     "RuntimeCache",
     "RuntimeUpdate",
     "ScheduledOrderLog",
+    "SeriesState",
+    "SeriesStore",
     "StopQueue",
     "StopSignals",
     "TradingDays",
+    "WaitingDay",
     "WatchList",
 ]

@@ -38,3 +38,11 @@ class OpenRuns(Protocol):
     async def adopt(self, start: StartRun) -> None:
         """Start a run that takes `start` over, unless one is open."""
         ...
+
+    async def begin(self, start: StartRun) -> None:
+        """Start the run of a START that is written down, unless one is open."""
+        ...
+
+    async def tell_plan_anew(self, workflow_id: str, run_id: str) -> None:
+        """Tell a run that waits that terms or calendar have changed; one that has ended is skipped."""
+        ...

@@ -7,10 +7,12 @@ from uuid import UUID
 
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import UserLimits
+from adapters.postgres.series import UserSeries
 from domain.audit import Action
 from domain.errors import NoSuchRun, Unavailable
 from domain.limits import KillExits, ToSell
 from domain.run import StopRequest
+from domain.series import SeriesEnd
 from domain.strategy import OnStop
 from services.audit_trail import audit
 from services.ports import Runs
@@ -73,6 +75,9 @@ class UserKillSwitch:
             mine = UserLimits(session, user_id)
             await mine.set_switch(exits, reason)
             running = await mine.running() if exits is KillExits.EXIT else ()
+            if exits is not None:
+                # What waits for its next day is told by the reconciler; it buys nothing from here on.
+                await UserSeries(session, user_id).end_all(SeriesEnd.KILL_SWITCH)
             if exits is None:
                 await audit(session, user_id, Action.KILL_SWITCH_OFF)
             else:

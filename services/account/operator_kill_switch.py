@@ -25,12 +25,14 @@ from adapters.postgres.limits import (
 )
 from adapters.postgres.operator import operator_name
 from adapters.postgres.order_resolution import NotResolved
+from adapters.postgres.series import UserSeries
 from adapters.postgres.tables import StrategyRow
 from adapters.postgres.watchers import Watchers
 from domain.audit import Action, AuditLine, Role
 from domain.errors import StoreUnavailable, Unavailable
 from domain.limits import KillExits, ToSell
 from domain.reconciler import STILL_AFTER
+from domain.series import SeriesEnd
 from domain.strategy import Position, Status
 from services.ports import SellOrders
 
@@ -106,6 +108,8 @@ async def _turned(session: AsyncSession, options: SwitchOptions) -> UUID | None:
         if user_id is None:
             raise NotResolved(f"No user has the e-mail or id {options.user}.")
         await set_operator_switch(session, user_id, options.exits, reason)
+        if options.exits is not None:
+            await UserSeries(session, user_id).end_all(SeriesEnd.KILL_SWITCH)
     action = Action.KILL_SWITCH_ON if options.exits else Action.KILL_SWITCH_OFF
     what = f"exits: {options.exits}" if options.exits else ""
     await audit(session, AuditLine(user_id, action, Role.OPERATOR, operator_name(), what, options.reason))

@@ -19,7 +19,8 @@ from domain.instrument import Instrument
 from domain.limits import Limits
 from domain.margin import Margin
 from domain.ports import Clock
-from domain.session import DayPlan, exchange_time, plan_day
+from domain.series import plan_start
+from domain.session import DayPlan, exchange_time
 from domain.start_warnings import (
     NOT_CONNECTED,
     Login,
@@ -105,7 +106,7 @@ class StrategyCheck:
     ) -> tuple[DayPlan | None, tuple[str, ...]]:
         calendar = self.drafts.calendar
         try:
-            plan = plan_day(strategy, calendar, listed.segment, now)
+            plan = plan_start(strategy, calendar, listed.segment, now)
         except CalendarUnknown:
             return None, (
                 f"The exchange's holidays are known or estimated up to {calendar.last_day}, and the next "

@@ -18,12 +18,13 @@ from domain.errors import (
 from domain.instrument import Instrument, Segment
 from domain.money import decimal_text, on_tick
 from domain.ports import Instruments
-from domain.session import TradingCalendar, check_times, clock_text, plan_day
+from domain.series import plan_start
+from domain.session import TradingCalendar, check_times, clock_text, exchange_time
 from domain.strategy import OnStop, Product, Strategy
 from domain.terms import PLAIN, Terms
 from services.errors import FieldError, Invalid
 from services.ports import SymbolPrices
-from services.strategies.terms_checks import wrong_reentry, wrong_terms
+from services.strategies.terms_checks import wrong_reentry, wrong_repeat, wrong_terms
 
 SUGGESTIONS = 3
 PRODUCTS = {
@@ -71,11 +72,25 @@ class DraftChecks:
         errors += _against(instrument, draft) if instrument else []
         errors += wrong_terms(draft.stop_loss, draft.terms, instrument.tick_size if instrument else None)
         errors += wrong_reentry(draft.stop_loss, draft.terms, draft.buy_time)
+        errors += wrong_repeat(draft.terms.repeat, exchange_time(now).date())
         if instrument is not None and not errors:
             errors += await self._below_one_lot(instrument, draft)
         errors += _times(self.calendar, instrument, draft, now)
+        if instrument is not None and not errors:
+            errors += self._without_a_day(instrument, draft, now)
         if errors:
             raise Invalid(errors)
+
+    def _without_a_day(self, instrument: Instrument, draft: StrategyDraft, now: datetime) -> list[FieldError]:
+        """Name a repetition of which no day is known to trade."""
+        if draft.terms.repeat is None:
+            return []
+        strategy = strategy_of(UUID(int=0), UUID(int=0), draft)
+        try:
+            plan_start(strategy, self.calendar, instrument.segment, now)
+        except InvalidStrategy as error:
+            return [FieldError(error.field, error.code, str(error))]
+        return []
 
     async def _below_one_lot(self, instrument: Instrument, draft: StrategyDraft) -> list[FieldError]:
         """Name a size that buys nothing at the price known now. One that is not known is for buy_time."""
@@ -116,7 +131,7 @@ class DraftChecks:
         """Return what the plan of its next trading day would warn of. Raises `Invalid`, as `segment_of`."""
         segment = await self.segment_of(strategy)
         try:
-            return plan_day(strategy, self.calendar, segment, now).warnings
+            return plan_start(strategy, self.calendar, segment, now).warnings
         except (CalendarUnknown, InvalidStrategy):
             return ()  # START will say it
 

@@ -13,6 +13,7 @@ from adapters.postgres.accounts import BrokerAccounts
 from adapters.postgres.engine import Store
 from adapters.postgres.entries_due import entries_due
 from adapters.postgres.running_count import running_beside
+from adapters.postgres.series import UserSeries
 from adapters.postgres.starts import Starts
 from adapters.postgres.strategies import Strategies, StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
@@ -24,7 +25,8 @@ from domain.freeze import largest_order
 from domain.instrument import Instrument, Segment
 from domain.ports import Clock
 from domain.run import Release, StartRun
-from domain.session import DayPlan, TradingCalendar, exchange_time, plan_day, plan_sale
+from domain.series import plan_start
+from domain.session import DayPlan, TradingCalendar, exchange_time, plan_sale
 from domain.strategy import OnStop, Status, Strategy
 from services.account.start_refusal import refuse_start
 from services.audit_trail import audit
@@ -162,7 +164,7 @@ class StrategyStart:
 
     def _plan(self, strategy: Strategy, segment: Segment) -> DayPlan:
         try:
-            return plan_day(strategy, self._calendar, segment, self.clock.now())
+            return plan_start(strategy, self._calendar, segment, self.clock.now())
         except CalendarUnknown:
             raise Conflict(
                 "calendar_unknown",
@@ -198,6 +200,9 @@ async def _write_down(session: AsyncSession, start: StartRun, missed_after: time
     else:
         start = await _warned_of_a_crowd(session, start, missed_after)
     start = replace(start, account=account)
+    if start.strategy.terms.repeat is not None and not start.sell_only:
+        series = await UserSeries(session, user_id).open(strategy_id, start.start_id)
+        start = replace(start, series_id=series)
     await starts.write(start)
     return start
 

@@ -8,20 +8,24 @@ from typing import TypeVar
 from uuid import UUID
 
 from adapters.postgres.engine import Store
+from adapters.postgres.series import UserSeries
 from adapters.postgres.strategies import Strategies, StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from domain.audit import Action
 from domain.errors import NoSuchRun, StoreUnavailable
 from domain.ports import Clock
 from domain.run import Release, StopRequest
+from domain.series import SeriesEnd
 from domain.strategy import OnStop, Position, Status
 from services.audit_trail import recorded_if_possible
 from services.errors import Conflict, TryLater
 from services.ports import Runs
 from services.strategies.lookup import find_strategy
-from services.strategies.start import StrategyStart
+from services.strategies.start import LOOK_EVERY, StrategyStart
 
 Stopped = TypeVar("Stopped")
+LEAST_WAIT = 0.5
+"""Seconds in which a run takes a stop, however late it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class StrategyStop:
         self, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None
     ) -> tuple[StrategyViewRow, bool]:
         strategy_id = record.strategy.strategy_id
+        if record.strategy.terms.repeat is not None:
+            return await self._stop_series(user_id, record, on_stop)
         if record.workflow_id is None or record.run_id is None:
             raise _run_missing()
         asked = self.runs.stop(record.workflow_id, record.run_id, StopRequest(on_stop), self.wait_seconds)
@@ -71,6 +77,36 @@ class StrategyStop:
             return stands, True
         stands = await find_strategy(self.store, user_id, strategy_id)
         return stands, stands.record.status is Status.STOPPED
+
+    async def _stop_series(
+        self, user_id: UUID, record: StrategyRecord, on_stop: OnStop | None
+    ) -> tuple[StrategyViewRow, bool]:
+        """End the series, then the run that is there: first the row, which every next day must read.
+
+        Between two days no run may be there yet, and one that has just ended may have been followed by the
+        next: then it is the next one that stops.
+        """
+        strategy_id = record.strategy.strategy_id
+        await self._end_series(user_id, strategy_id)
+        deadline = self.clock.monotonic() + self.wait_seconds
+        while True:
+            left = max(deadline - self.clock.monotonic(), LEAST_WAIT)
+            if record.workflow_id is not None and record.run_id is not None:
+                request = StopRequest(on_stop)
+                asked = self.runs.stop(record.workflow_id, record.run_id, request, left)
+                with suppress(NoSuchRun):
+                    await self._with_a_record(user_id, record, on_stop, asked)
+            stands = await find_strategy(self.store, user_id, strategy_id)
+            stopped = stands.record.status is Status.STOPPED
+            if stopped or self.clock.monotonic() >= deadline:
+                return stands, stopped
+            record = stands.record
+            await self.clock.sleep(LOOK_EVERY)
+
+    async def _end_series(self, user_id: UUID, strategy_id: UUID) -> None:
+        with suppress(StoreUnavailable):  # the run hears all the same, and ends it
+            async with self.store.work(user_id) as session:
+                await UserSeries(session, user_id).end(strategy_id, SeriesEnd.STOPPED)
 
     async def _sell_left_over(self, user_id: UUID, record: StrategyRecord) -> tuple[StrategyViewRow, bool]:
         plan = await self.starter.start_sale(user_id, record)

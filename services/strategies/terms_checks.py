@@ -1,13 +1,13 @@
 """Names what is wrong with terms that are well-formed each for itself, with what would be right."""
 
 from collections.abc import Iterator
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from itertools import pairwise
 
 from domain.money import decimal_text, on_tick, tick_above, tick_below
 from domain.session import clock_text
-from domain.terms import After, Distance, Rung, Target, Terms, Unit, When
+from domain.terms import After, Distance, Repeat, Rung, Target, Terms, Unit, When
 from domain.terms_texts import distance_words
 from services.errors import FieldError
 
@@ -29,6 +29,12 @@ def wrong_reentry(stop_loss: Decimal | None, terms: Terms, buy_time: time | None
     if buy_time is not None and reenter.until <= buy_time:
         words = f"until must be after buy_time, {clock_text(buy_time)}"
         yield FieldError("reenter", "until_before_buy", words)
+
+
+def wrong_repeat(repeat: Repeat | None, today: date) -> Iterator[FieldError]:
+    """Yield why days cannot be repeated as they say. `today`: on the exchange's clock."""
+    if repeat is not None and repeat.until is not None and repeat.until < today:
+        yield FieldError("repeat", "until_past", f"until must be today, {today}, or later")
 
 
 def wrong_terms(stop_loss: Decimal | None, terms: Terms, tick: Decimal | None) -> Iterator[FieldError]:

@@ -35,6 +35,7 @@ MAY = {
     "broker_keys": ("SIUD", "SU", ""),
     "strategies": ("SIUD", "SU", ""),
     "starts": ("SI", "S", ""),
+    "series": ("SIU", "SU", ""),
     "stops_asked": ("SIU", "", ""),
     "orders": ("S", "SIU", ""),
     "events": ("S", "SI", ""),
@@ -89,6 +90,7 @@ MAY_CALL = {
     "peaks_seen": {"listener"},
     "prices_seen": {"listener"},
     "rounds_claimed": {"worker"},
+    "next_start": {"worker"},
     "longest_unwatched": {"api", "worker"},
 }
 

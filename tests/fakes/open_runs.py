@@ -22,6 +22,8 @@ class MemoryOpenRuns:
     adopted: list[StartRun] = field(default_factory=list)
     told_to_sell: list[str] = field(default_factory=list)
     told_sold: list[str] = field(default_factory=list)
+    begun: list[StartRun] = field(default_factory=list)
+    told_plan_anew: list[str] = field(default_factory=list)
     deaf: set[str] = field(default_factory=set)
     away: bool = False
 
@@ -57,6 +59,17 @@ class MemoryOpenRuns:
         self._reach()
         self.adopted.append(start)
         self.open.setdefault(id_of(start), self.clock.now())
+
+    async def begin(self, start: StartRun) -> None:
+        self._reach()
+        if id_of(start) not in self.open:
+            self.begun.append(start)
+            self.open[id_of(start)] = self.clock.now()
+
+    async def tell_plan_anew(self, workflow_id: str, run_id: str) -> None:
+        self._reach(workflow_id)
+        if workflow_id in self.open:
+            self.told_plan_anew.append(workflow_id)
 
     def cut_short(self, start: StartRun) -> None:
         """End a run from outside, as an operator would."""

@@ -74,6 +74,7 @@ async def test_created_strategy_is_answered_with_every_field_of_the_contract(
             "risk": None,
             "entry": {"type": "market", "price": None, "buffer": None, "most": None, "for_seconds": None},
             "reenter": None,
+            "repeat": None,
         },
         "stop_price": Decimal("3500.05"),
         "target_price": None,

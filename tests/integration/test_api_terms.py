@@ -12,7 +12,7 @@ from tests.api_world import STRATEGY, Customer, World, json_of, new_world
 from tests.postgres import PostgresServer
 
 MARKET = {"type": "market", "price": None, "buffer": None, "most": None, "for_seconds": None}
-BY_QUANTITY = {"entry": MARKET, "amount": None, "risk": None, "reenter": None}
+BY_QUANTITY = {"entry": MARKET, "amount": None, "risk": None, "reenter": None, "repeat": None}
 PERCENT, POINTS = {"percent": 1.5}, {"points": 12.5}
 
 

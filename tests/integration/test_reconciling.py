@@ -19,6 +19,7 @@ from activities.reconciler import ReconcileActivities
 from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.reconciliation import PostgresReconciliation
+from adapters.postgres.series import PostgresSeries
 from adapters.postgres.tables import StrategyRow
 from adapters.postgres.user_tables import User
 from adapters.postgres.watchers import Watchers
@@ -30,7 +31,10 @@ from domain.reconciler import LIST_EVERY, SETTLING, SLICES, Look, Reconciled, Sl
 from domain.run import StartRun, workflow_id
 from domain.session import DayPlan
 from domain.strategy import Phase, Position, Status, Strategy
+from execution.series_days import SeriesDays
+from execution.series_rounds import SeriesRounds
 from tests.fakes.alerts import MemoryAlerts
+from tests.fakes.trading_days import MemoryTradingDays
 from tests.valkey_process import ValkeyProcess
 from workflows.client import SYMBOL, USER, TemporalOpenRuns
 from workflows.run_writes import PHASE
@@ -189,6 +193,7 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
     cache, mark = RedisRuntimeCache.connect(valkey.url), RedisMark.connect(valkey.url)
     redis = Redis.from_url(valkey.url, decode_responses=True)
     told, runs, clock = MemoryAlerts(), CountedRuns(temporal.client, QUEUE), LaterClock()
+    series = PostgresSeries(store)
     activities = ReconcileActivities(
         PostgresReconciliation(store),
         runs,
@@ -201,6 +206,7 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
         cast("Any", None),
         mark,
         Watchers(store),
+        SeriesRounds(series, SeriesDays(series, MemoryTradingDays(), clock), runs, clock),
     )
     made = House(store, temporal.client, cache, redis, activities, told, runs, clock)
     await made.fill(OTHERS)

@@ -34,6 +34,7 @@ async def test_the_operator_is_told_on_the_morning_that_nothing_will_be_bought(
         MemoryTradingDays(says),
         none,
         none,
+        none,
     )
     await ActivityEnvironment().run(activities.tell_people)
     assert (len(attention.asked), [alarm.kind for alarm in told.raised]) == (asked, alarms)

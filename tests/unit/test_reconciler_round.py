@@ -5,6 +5,8 @@ from uuid import UUID, uuid4
 
 from activities.reconciler import ReconcileActivities
 from domain.reconciler import Look
+from execution.series_days import SeriesDays
+from execution.series_rounds import SeriesRounds
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.cache_mark import MemoryMark
@@ -14,6 +16,7 @@ from tests.fakes.open_runs import MemoryOpenRuns
 from tests.fakes.operator_alerts import MemoryOperatorAlerts
 from tests.fakes.reconciliation import MemoryReconciliation
 from tests.fakes.rounds import MemoryRounds
+from tests.fakes.series import MemorySeries
 from tests.fakes.starts import a_start, a_strategy, id_of
 from tests.fakes.trading_days import MemoryTradingDays
 
@@ -27,6 +30,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.rows, self.runs = MemoryReconciliation(self.clock), MemoryOpenRuns(self.clock)
+        self.series = MemorySeries()
         self.activities = ReconcileActivities(
             self.rows,
             self.runs,
@@ -39,6 +43,12 @@ class House:
             MemoryTradingDays(),
             MemoryMark(),
             self.rounds,
+            SeriesRounds(
+                self.series,
+                SeriesDays(self.series, MemoryTradingDays(), self.clock),
+                self.runs,
+                self.clock,
+            ),
         )
 
     async def run(self, user_id: UUID) -> str:

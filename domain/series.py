@@ -1,0 +1,165 @@
+"""Says how a series of days goes on after one of them, and on which day. No I/O, no clock.
+
+A strategy that repeats is started once, and is a series from then on: a row in the store that is open or has
+ended, and at any time exactly one START, of the day that trades or of the next. What follows a day; the first
+line that holds counts, and an end is never taken back:
+
+| the series had ended: STOP, the kill switch               | it stays ended        |
+| the day was stopped, kept, cancelled, taken over          | it ends with the day  |
+| shares are held that were not kept                        | it halts, and says so |
+| an order of the day is in doubt: it may still buy or sell | it halts, and says so |
+| no trading day of it follows, or none is known            | it ends               |
+| anything else: sold, skipped, missed, refused             | the next day waits    |
+
+While a day waits it may be planned anew: its terms are edited, it is left out, or the calendar has changed.
+The day that waits then is another one, or the same by other terms; the START of before buys nothing any more.
+What a day trades by is fixed when its purchase is due, no earlier.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from domain.errors import InvalidStrategy
+from domain.instrument import Segment
+from domain.run import StartRun
+from domain.session import DayPlan, TradingCalendar, exchange_time, plan_day, plan_session
+from domain.strategy import Outcome, Strategy
+from domain.terms_texts import repeat_words
+
+LONGEST_GAP = 366
+"""Days that are looked through for the next trading day of a series: one that meets only every few years
+(a Sunday) is found by its operator's word first."""
+
+
+class SeriesEnd(StrEnum):
+    """Why a series ended."""
+
+    STOPPED = "stopped"
+    KILL_SWITCH = "kill_switch"
+    TERMINATED = "terminated"
+    LEFT_OVER = "left_over"
+    IN_DOUBT = "in_doubt"
+    COMPLETED = "completed"
+    """Its last day is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayEnd:
+    """How a day of a series ended. `held`: shares that are left; `asked`: its end was asked for."""
+
+    outcome: Outcome
+    held: int
+    in_doubt: bool
+    asked: bool
+
+
+_ASKED = {
+    Outcome.STOPPED: SeriesEnd.STOPPED,
+    Outcome.KEPT: SeriesEnd.STOPPED,
+    Outcome.CANCELLED: SeriesEnd.TERMINATED,
+    Outcome.TERMINATED: SeriesEnd.TERMINATED,
+}
+
+
+def why_it_ends(day: DayEnd) -> SeriesEnd | None:
+    """Return why no day follows this one, None where one does as far as the day is concerned."""
+    if day.outcome in _ASKED:
+        return _ASKED[day.outcome]
+    if day.asked:
+        return SeriesEnd.STOPPED
+    if day.held:
+        return SeriesEnd.LEFT_OVER
+    return SeriesEnd.IN_DOUBT if day.in_doubt else None
+
+
+def next_plan(
+    strategy: Strategy,
+    calendar: TradingCalendar,
+    segment: Segment,
+    after: date | None,
+    left_out: Collection[date],
+    now: datetime,
+) -> DayPlan | None:
+    """Return the plan of the next trading day of a series that comes after a day and is not to be left out.
+
+    None where its last day is over, or no day of it is known to trade within a year. A day on which the
+    strategy's times do not fit (a session in the evening) is passed over.
+    """
+    repeat = strategy.terms.repeat
+    if repeat is None:
+        return None
+    first, last = exchange_time(now).date(), calendar.last_day
+    if after is not None:
+        first = max(first, after + timedelta(days=1))
+    for ahead in range(LONGEST_GAP):
+        day = first + timedelta(days=ahead)
+        if (repeat.until is not None and day > repeat.until) or (last is not None and day > last):
+            return None
+        if not repeat.has(day) or day in left_out:
+            continue
+        plan = _plan_of(strategy, calendar, segment, day)
+        if plan is not None and plan.buy_at > now:
+            return plan
+    return None
+
+
+def plan_start(strategy: Strategy, calendar: TradingCalendar, segment: Segment, now: datetime) -> DayPlan:
+    """Return the plan of the day that a START trades, the first one where it repeats.
+
+    Raises `CalendarUnknown` past the calendar's data, `InvalidStrategy` where no day fits.
+    """
+    if strategy.terms.repeat is None:
+        return plan_day(strategy, calendar, segment, now)
+    plan = next_plan(strategy, calendar, segment, None, (), now)
+    if plan is None:
+        words = f"no day of {repeat_words(strategy.terms.repeat)} is known to trade within a year"
+        raise InvalidStrategy("repeat", "no_trading_day", words)
+    return plan
+
+
+def _plan_of(strategy: Strategy, calendar: TradingCalendar, segment: Segment, day: date) -> DayPlan | None:
+    session = calendar.session(day, segment)
+    if session is None:
+        return None
+    try:
+        return plan_session(strategy, calendar, segment, session)
+    except InvalidStrategy:
+        return None
+
+
+def same_day(plan: DayPlan, other: DayPlan) -> bool:
+    """Tell whether two plans are of one day and of the same instants."""
+    return (plan.trading_day, plan.buy_at, plan.sell_at, plan.closes_at) == (
+        *(other.trading_day, other.buy_at, other.sell_at, other.closes_at),
+    )
+
+
+ENDED_WORDS = {
+    SeriesEnd.STOPPED: "No further day follows: you stopped it.",
+    SeriesEnd.KILL_SWITCH: "No further day follows: the kill switch ended the series. START begins another.",
+    SeriesEnd.TERMINATED: "No further day follows: its run was ended from outside. START begins another.",
+    SeriesEnd.LEFT_OVER: (
+        "No further day follows: shares of this day are still held. Have them sold or keep them, then START."
+    ),
+    SeriesEnd.IN_DOUBT: (
+        "No further day follows: an order of this day is in doubt and may still turn up. Look at the account "
+        "at the broker, then START."
+    ),
+    SeriesEnd.COMPLETED: "No further day follows: this was the last one.",
+}
+
+
+def next_day_words(start: StartRun) -> str:
+    """Say which day waits: `The next day is Tuesday 1 Dec, bought at 09:30.`"""
+    buy_at = exchange_time(start.plan.buy_at)
+    return f"The next day is {buy_at:%A} {buy_at.day} {buy_at:%b}, bought at {buy_at:%H:%M}."
+
+
+def moved_words(before: StartRun, after: StartRun) -> str:
+    """Say that the day that waited is planned anew, and why as far as the plan shows it."""
+    was, now = before.plan.trading_day, after.plan.trading_day
+    if was == now:
+        return f"The day is planned anew by the terms and hours of now. {next_day_words(after)}"
+    return f"{was} is left out. {next_day_words(after)}"

@@ -1,0 +1,95 @@
+"""Carries a series on from one day to the next, and plans a day that waits anew."""
+
+from dataclasses import replace
+from datetime import date
+from uuid import uuid4
+
+from domain.errors import PlanIsOld
+from domain.freeze import largest_order
+from domain.instrument import Segment
+from domain.ports import Bound, Clock, SeriesState, SeriesStore, TradingDays
+from domain.run import EndDay, PlanAnew, Planned, StartRun
+from domain.series import next_plan, same_day
+from domain.session import DayPlan, TradingCalendar
+
+
+class SeriesDays:
+    """Plans the days of series. What the store says is old is planned again, by what is so now."""
+
+    def __init__(self, store: SeriesStore, days: TradingDays, clock: Clock) -> None:
+        self._store = store
+        self._days = days
+        self._clock = clock
+
+    async def end_day(self, request: EndDay) -> StartRun | None:
+        """Write the end of a day down, and the day that follows; return the START that is to begin.
+
+        Raises `CalendarUnknown` while the calendar cannot be read: then nothing is written.
+        """
+        while True:
+            state = None if request.asked else await self._store.state(request.start)
+            following = None
+            if state is not None:
+                following = await self._following(request.start, state, request.start.plan.trading_day)
+            try:
+                return await self._store.end_day(request, following)
+            except PlanIsOld:
+                continue
+
+    async def plan_anew(self, request: PlanAnew) -> Planned:
+        """Plan a day that waits by what is so now; one that is to be bought is bound to it.
+
+        Raises `CalendarUnknown` while the calendar cannot be read.
+        """
+        while True:
+            state = await self._store.state(request.start)
+            if state is None:
+                return Planned(over=True)
+            due = self._clock.now() >= request.start.plan.buy_at
+            if due or await self.stands(request.start, state):
+                bound = await self._store.bind(request) if request.binding else Bound.BOUND
+                if bound is not Bound.EDITED:
+                    return Planned(over=bound is Bound.OVER)
+                if not due:
+                    continue
+            following = await self._following(request.start, state, state.last_day)
+            if following is None:
+                return Planned(over=True)
+            try:
+                return Planned(await self._store.plan_anew(request, following))
+            except PlanIsOld:
+                continue
+
+    async def stands(self, start: StartRun, state: SeriesState) -> bool:
+        """Tell whether a day that waits would be planned the same way now.
+
+        One that no day takes the place of stays as it is: a closed day is skipped when it comes.
+        """
+        if state.strategy != start.strategy:
+            return False
+        plan = self._plan(start, state, state.last_day, await self._days.calendar())
+        return plan is None or same_day(plan, start.plan)
+
+    async def _following(self, start: StartRun, state: SeriesState, after: date | None) -> StartRun | None:
+        plan = self._plan(start, state, after, await self._days.calendar())
+        if plan is None:
+            return None
+        return StartRun(
+            uuid4(),
+            state.strategy,
+            plan,
+            version=start.version,
+            account=start.account,
+            series_id=start.series_id,
+        )
+
+    def _plan(
+        self, start: StartRun, state: SeriesState, after: date | None, calendar: TradingCalendar
+    ) -> DayPlan | None:
+        before, strategy = start.plan, state.strategy
+        segment = before.segment or Segment.CASH
+        plan = next_plan(strategy, calendar, segment, after, state.left_out, self._clock.now())
+        if plan is None:
+            return None
+        most = largest_order(strategy.exchange, strategy.symbol, before.lot, plan.trading_day)
+        return replace(plan, tick=before.tick, lot=before.lot, most=most)

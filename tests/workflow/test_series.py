@@ -1,0 +1,220 @@
+"""A series of days on the real workflow: one run after another, and what ends it."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import date, time, timedelta
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
+
+from activities.series import SeriesActivities
+from domain.instrument import Segment
+from domain.order import Side
+from domain.run import RUN_VERSION, RunView, StartRun, workflow_id
+from domain.series import SeriesEnd, next_plan
+from domain.session import exchange_time
+from domain.strategy import OnStop, Outcome, Strategy
+from domain.terms import WEEK, Repeat, Terms
+from execution.series_days import SeriesDays
+from tests.fakes.series import MemorySeries, SeriesOf
+from tests.fakes.trading_days import SameEveryDay
+from tests.workflow.day import Run, TestDay, in_phase, until
+from workflows.client import TemporalOpenRuns
+from workflows.sandbox import workflow_runner
+from workflows.strategy_run import StrategyRun
+
+DAYS = Terms(repeat=Repeat(WEEK))
+
+
+@dataclass
+class TestSeries(TestDay):
+    """A strategy that repeats, with its runs on the server."""
+
+    env: WorkflowEnvironment | None = None
+    series: MemorySeries = field(default_factory=MemorySeries)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.strategy = Strategy(
+            uuid4(), uuid4(), "TCS", time(9, 30), time(15, 0), Decimal(3400), 10, terms=DAYS
+        )
+        self.series.runs = self.store
+
+    def activities(self) -> Sequence[Callable[..., object]]:
+        assert self.env is not None
+        days = SeriesDays(self.series, self.days, self.clock)
+        runs = TemporalOpenRuns(self.env.client, self.task_queue)
+        series = SeriesActivities(days, runs, self.cache, self.alerts)
+        return [*super().activities(), series.end_day, series.begin_next, series.plan_anew]
+
+    @property
+    def row(self) -> SeriesOf:
+        return self.series.rows[self.strategy.strategy_id]
+
+    def run_of(self, day: date) -> Run:
+        assert self.env is not None
+        return self.env.client.get_workflow_handle_for(
+            StrategyRun.run, workflow_id(self.strategy.strategy_id, day)
+        )
+
+    async def press(self) -> Run:
+        """START: the next day on which 09:30 is ahead."""
+        assert self.env is not None
+        now = await self.env.get_current_time()
+        plan = next_plan(self.strategy, SameEveryDay(), Segment.CASH, None, (), now)
+        assert plan is not None
+        start = StartRun(
+            uuid4(),
+            self.strategy,
+            replace(plan, closes_at=plan.sell_at + timedelta(hours=1)),
+            version=RUN_VERSION,
+            account=self.brokers.connected,
+            series_id=uuid4(),
+        )
+        self.series.started(start)
+        return await self.env.client.start_workflow(
+            StrategyRun.run,
+            start,
+            id=workflow_id(self.strategy.strategy_id, plan.trading_day),
+            task_queue=self.task_queue,
+            execution_timeout=timedelta(days=3),
+        )
+
+    def bought_on(self) -> list[date]:
+        """Return the days on which it bought."""
+        sent = [row.sent_at for row in self.log.rows.values() if row.key.leg == "entry" and row.sent_at]
+        return sorted(exchange_time(instant).date() for instant in sent)
+
+
+@asynccontextmanager
+async def working(env: WorkflowEnvironment) -> AsyncIterator[TestSeries]:
+    series = TestSeries(env=env)
+    async with Worker(
+        env.client,
+        task_queue=series.task_queue,
+        workflows=[StrategyRun],
+        activities=series.activities(),
+        workflow_runner=workflow_runner(),
+        max_heartbeat_throttle_interval=timedelta(seconds=0.2),
+    ):
+        yield series
+
+
+async def over(env: WorkflowEnvironment, run: Run) -> RunView:
+    """Let the time pass until a run is over; return what it came to.
+
+    Not by waiting for its result: the server skips time for who waits, and loses the wait of a second run.
+    """
+    while (await run.describe()).status is WorkflowExecutionStatus.RUNNING:
+        await env.sleep(timedelta(hours=1))
+    return await run.result()
+
+
+async def waiting_for_the_second_day(series: TestSeries) -> Run:
+    """Press START, trade the first day, and return the run that waits for the next."""
+    await (await series.press()).result()
+    second = series.run_of(series.row.start.plan.trading_day)
+    await in_phase(second, "waiting")
+    return second
+
+
+async def test_each_day_has_a_run_of_its_own_that_the_one_before_begins(env: WorkflowEnvironment) -> None:
+    async with working(env) as series:
+        second = await waiting_for_the_second_day(series)
+        first_day = series.row.days[0]
+        view = await over(env, second)
+        third = series.run_of(series.row.start.plan.trading_day)
+        await in_phase(third, "waiting")
+        await third.execute_update(StrategyRun.stop, {"on_stop": None})
+    assert view.outcome is Outcome.SOLD
+    assert series.bought_on() == [first_day, first_day + timedelta(days=1)]
+    assert [order.side for order in series.broker.sent] == [Side.BUY, Side.SELL] * 2
+    assert series.row.ended_by is SeriesEnd.STOPPED
+
+
+async def test_a_stop_between_two_days_ends_the_series(env: WorkflowEnvironment) -> None:
+    async with working(env) as series:
+        second = await waiting_for_the_second_day(series)
+        view = await second.execute_update(StrategyRun.stop, {"on_stop": None})
+    assert view.outcome is Outcome.STOPPED
+    assert (series.row.running, series.row.ended_by) == (False, SeriesEnd.STOPPED)
+    assert len(series.bought_on()) == 1
+
+
+async def test_a_series_that_was_ended_buys_nothing_though_its_run_was_not_told(
+    env: WorkflowEnvironment,
+) -> None:
+    async with working(env) as series:
+        second = await waiting_for_the_second_day(series)
+        series.row.ended_by = SeriesEnd.KILL_SWITCH
+        view = await over(env, second)
+    assert view.outcome is Outcome.STOPPED
+    assert len(series.bought_on()) == 1
+    assert not series.row.running
+
+
+async def test_the_terms_of_then_are_traded_and_not_those_of_the_press(env: WorkflowEnvironment) -> None:
+    async with working(env) as series:
+        second = await waiting_for_the_second_day(series)
+        series.row.strategy = replace(series.row.strategy, quantity=4, on_stop=OnStop.KEEP)
+        await second.signal("PLAN_ANEW")
+
+        async def planned() -> bool:
+            return series.row.start.strategy.quantity == 4 and series.row.start.start_id in {
+                ref.start_id for ref in series.store.running.values()
+            }
+
+        await until(planned)
+        await over(env, series.run_of(series.row.start.plan.trading_day))
+    assert [order.quantity for order in series.broker.sent] == [10, 10, 4, 4]
+
+
+async def test_an_edit_that_no_run_was_told_of_is_found_when_the_day_is_due(env: WorkflowEnvironment) -> None:
+    async with working(env) as series:
+        second = await waiting_for_the_second_day(series)
+        series.row.strategy = replace(series.row.strategy, quantity=4)
+        await over(env, second)
+        await until(lambda: _days(series, 2))
+    assert [order.quantity for order in series.broker.sent] == [10, 10, 4, 4]
+
+
+async def test_a_day_that_is_left_out_is_not_traded(env: WorkflowEnvironment) -> None:
+    async with working(env) as series:
+        second = await waiting_for_the_second_day(series)
+        first_day, left_out = series.row.days[0], series.row.start.plan.trading_day
+        series.row.left_out.add(left_out)
+        await second.signal("PLAN_ANEW")
+        await over(env, second)
+        await over(env, series.run_of(left_out + timedelta(days=1)))
+    assert series.bought_on() == [first_day, left_out + timedelta(days=1)]
+
+
+async def test_a_cancellation_from_outside_ends_the_series(env: WorkflowEnvironment) -> None:
+    async with working(env) as series:
+        second = await waiting_for_the_second_day(series)
+        await second.cancel()
+        with pytest.raises(WorkflowFailureError):
+            await over(env, second)
+    assert (series.row.running, series.row.ended_by) == (False, SeriesEnd.TERMINATED)
+    assert len(series.bought_on()) == 1
+
+
+@pytest.mark.parametrize(("held", "in_doubt"), [(10, False), (0, True)])
+async def test_shares_left_and_orders_in_doubt_halt_the_series(
+    env: WorkflowEnvironment, held: int, in_doubt: bool
+) -> None:
+    async with working(env) as series:
+        run = await series.press()
+        series.row.held, series.row.in_doubt = held, in_doubt
+        await run.result()
+    assert not series.row.running
+    assert series.row.ended_by is (SeriesEnd.LEFT_OVER if held else SeriesEnd.IN_DOUBT)
+
+
+async def _days(series: TestSeries, number: int) -> bool:
+    return len(series.row.days) >= number

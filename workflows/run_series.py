@@ -1,0 +1,83 @@
+"""A day of a series within its run: it waits, is planned anew, ends, and has the next one begin."""
+
+from dataclasses import replace
+from typing import cast
+
+from temporalio import workflow
+
+from activities.series import SeriesActivities
+from domain.day import Day
+from domain.run import Adoption, DayEnded, EndDay, FinishRun, PlanAnew, Planned, StartRun, workflow_id
+from domain.run_texts import clock
+from workflows import policies
+from workflows.run_schedule import wait
+from workflows.run_writes import RunWrites
+
+
+class RunSeries:
+    """Asks for the plan of now when it is told to, and shortly before it buys: then that is fixed."""
+
+    def __init__(self, start: StartRun, day: Day, writes: RunWrites) -> None:
+        self._start = start
+        self._day = day
+        self._writes = writes
+        self._told = False
+        self.moved_to: StartRun | None = None
+        """The START by which the series goes on in place of this one; None while it is this one."""
+
+    def plan_anew(self) -> None:
+        """Take that terms or calendar have changed."""
+        self._told = True
+
+    async def wait_to_buy(self) -> bool:
+        """Wait until shortly before buy_time; False where this START buys nothing."""
+        buy_at = self._start.plan.buy_at
+        wake = policies.wake_at(buy_at, self._start.strategy.strategy_id)
+        while not self._day.leaving:
+            told = await wait(self._is_disturbed, wake, f"until shortly before {clock(buy_at)}")
+            if self._day.leaving:
+                break
+            self._told = False
+            await self._ask(binding=not told)
+            if self.moved_to is not None:
+                return False
+            if not told:
+                return not self._day.leaving
+        return False
+
+    def _is_disturbed(self) -> bool:
+        return self._day.leaving or self._told
+
+    async def _ask(self, *, binding: bool) -> None:
+        request = PlanAnew(self._writes.ref(), self._start, binding)
+        planned = cast(
+            Planned,
+            await self._writes.write(SeriesActivities.plan_anew, request, "plan the day by what is so now"),
+        )
+        self.moved_to = planned.start
+        if planned.over:
+            self._day.asked_to_stop(None)
+
+    async def end_day(self, request: FinishRun) -> DayEnded:
+        """Write the end of the day, and the START that follows it."""
+        ended = EndDay(request, self._start, self._day.stop_asked)
+        return cast(
+            DayEnded,
+            await self._writes.write(SeriesActivities.end_day, ended, f"end the day: {request.outcome}"),
+        )
+
+    async def begin(self, following: StartRun) -> None:
+        """Have the run of the next day begin."""
+        await self._writes.write(
+            SeriesActivities.begin_next, following, f"begin {following.plan.trading_day}"
+        )
+
+    async def go_on(self, following: StartRun) -> None:
+        """Go on by another START of the day, or of another day. One that was cancelled ends with it."""
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._day.cancelled:
+            following = replace(following, adopted=Adoption.TERMINATED)
+        id_ = workflow_id(following.strategy.strategy_id, following.plan.trading_day)
+        if id_ == workflow.info().workflow_id:
+            workflow.continue_as_new(replace(following, version=self._start.version))
+        await self.begin(following)

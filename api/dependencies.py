@@ -30,6 +30,7 @@ from services.strategies.check import StrategyCheck
 from services.strategies.creation import StrategyCreation
 from services.strategies.draft import DraftChecks
 from services.strategies.edit import StrategyEdit
+from services.strategies.skip import StrategySkip
 from services.strategies.start import StrategyStart
 from services.strategies.start_margin import LastAsked, StartMargin
 from services.strategies.stop import StrategyStop
@@ -113,7 +114,11 @@ class Dependencies:
 
     @property
     def editor(self) -> StrategyEdit:
-        return StrategyEdit(self.store, self._drafts, self.clock)
+        return StrategyEdit(self.store, self._drafts, self.clock, self.runs)
+
+    @property
+    def skipper(self) -> StrategySkip:
+        return StrategySkip(self.store, self.runs, self.clock)
 
     @property
     def checker(self) -> StrategyCheck:

@@ -51,13 +51,15 @@ _OWN_LINES = {
     "in_own_name": "FOR INSERT WITH CHECK (user_id IS NOT DISTINCT FROM (SELECT acting_user()))",
 }
 _HOLDS = "status = 'running' OR (position = 'bought' AND NOT kept)"
+# One that repeats may be edited while it waits for its next day; the run is the only writer of the state.
+_WAITS = "status = 'running' AND phase = 'waiting' AND position <> 'bought' AND terms ? 'repeat'"
 _OF_USER = "strategies.user_id = users.user_id"
 _HAS_SUCH = f"EXISTS (SELECT FROM strategies WHERE {_OF_USER} AND ({_HOLDS}))"  # nosec B608
 _BY_STATE = {
     "strategies": {
         "remove": f"FOR DELETE USING ({_ME} AND NOT ({_HOLDS}))",
         # A row may be locked in any state: what is checked is how it is written, with a state of the run's.
-        "change": f"FOR UPDATE USING ({_ME}) WITH CHECK ({_ME} AND NOT ({_HOLDS}))",
+        "change": f"FOR UPDATE USING ({_ME}) WITH CHECK ({_ME} AND (NOT ({_HOLDS}) OR {_WAITS}))",
     },
     "users": {"remove": f"FOR DELETE USING ({_ME} AND NOT {_HAS_SUCH})"},
 }

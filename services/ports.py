@@ -37,6 +37,10 @@ class Runs(SellOrders, Protocol):
         """
         ...
 
+    async def tell_plan_anew(self, workflow_id: str, run_id: str) -> None:
+        """Tell a run that waits that its terms or days have changed; one that has ended is skipped."""
+        ...
+
 
 class BrokerLogins(Protocol):
     """The morning login of a stored account, done by the worker, which can open its secret."""

@@ -148,6 +148,10 @@ class TemporalRuns:
         """Ask the run to stop and sell, without waiting for it; False where it is not open any more."""
         return await _told_to_sell(self._client, workflow_id, run_id)
 
+    async def tell_plan_anew(self, workflow_id: str, run_id: str) -> None:
+        """Tell a run that waits that its terms or days have changed; one that has ended is skipped."""
+        await _signal(self._client, workflow_id, run_id, "PLAN_ANEW")
+
     async def _ask_again(self, workflow_id: str, run_id: str) -> None:
         with suppress(TemporalAway):  # the stop itself, next, says whether Temporal is there
             await _signal(self._client, workflow_id, run_id, "SELL")

@@ -15,7 +15,7 @@ from adapters.postgres.starts import Starts
 from adapters.postgres.strategies import StrategyRecord, record_of, terms_columns
 from adapters.postgres.tables import OrderRow, StrategyRow
 from domain.order import OrderStatus
-from domain.strategy import Status, Strategy
+from domain.strategy import Phase, Position, Status, Strategy
 
 
 class Use(StrEnum):
@@ -59,7 +59,7 @@ class IdleStrategies:
         self, before: Strategy, after: Strategy, warnings: tuple[str, ...]
     ) -> StrategyRecord | None:
         """Give a strategy other terms; None when it has not the terms `before` any more. Raises `InUse`."""
-        row = await self._lock(before.strategy_id)
+        row = await self._lock(before.strategy_id, waiting=after.terms.repeat is not None)
         if row is None or record_of(row).strategy != before:
             return None
         change = update(StrategyRow).where(self._is(before.strategy_id))
@@ -67,11 +67,12 @@ class IdleStrategies:
         changed = (await self._session.execute(change.returning(StrategyRow))).scalar_one()
         return record_of(changed)
 
-    async def _lock(self, strategy_id: UUID) -> StrategyRow | None:
+    async def _lock(self, strategy_id: UUID, *, waiting: bool = False) -> StrategyRow | None:
+        """Lock a strategy that is not in use; `waiting`: one that repeats and waits for a day is not."""
         query = select(StrategyRow).where(self._is(strategy_id)).with_for_update()
         row = (await self._session.execute(query)).scalar_one_or_none()
         if row is not None:
-            use = await self._use_of(row)
+            use = None if waiting and _waits(row) else await self._use_of(row)
             if use is not None:
                 raise InUse(use)
         return row
@@ -100,6 +101,13 @@ class IdleStrategies:
 
     def _is(self, strategy_id: UUID) -> ColumnElement[bool]:
         return and_(StrategyRow.strategy_id == strategy_id, StrategyRow.user_id == self._user_id)
+
+
+def _waits(row: StrategyRow) -> bool:
+    """Tell whether it repeats, and waits for its next day: that is planned by the terms of then."""
+    repeats = record_of(row).strategy.terms.repeat is not None
+    waiting = row.status == Status.RUNNING and row.phase == Phase.WAITING
+    return repeats and waiting and row.position != Position.BOUGHT
 
 
 def _changeable(strategy: Strategy) -> dict[str, object]:

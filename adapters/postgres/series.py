@@ -239,7 +239,7 @@ def _bind(unit: UnitOfWork, request: PlanAnew) -> Bound:
         return Bound.OVER
     if unit.strategy.start_id != request.ref.start_id or unit.strategy.status != Status.RUNNING:
         return Bound.OVER
-    if terms_of_row(unit.strategy) != request.start.strategy:
+    if _is_old(unit, request.start):
         return Bound.EDITED
     unit.strategy.phase = Phase.ENTERING.value
     return Bound.BOUND

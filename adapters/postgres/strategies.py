@@ -1,5 +1,6 @@
 """Stores strategies for the API, which creates and reads them; only a run changes their state."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.failures import broken_constraint
+from adapters.postgres.series_tables import SeriesRow
 from adapters.postgres.tables import USED_IDS_KEY, OrderRow, StopAskedRow, StrategyRow
 from adapters.postgres.terms_json import read_terms, terms_json
 from adapters.postgres.watch_tables import PeakRow
@@ -22,6 +24,8 @@ AT_ONE_MOMENT = 100
 """More strategies of one user than are created in transactions that do not see each other."""
 OF_ITS_RUN = and_(PeakRow.strategy_id == StrategyRow.strategy_id, PeakRow.run_id == StrategyRow.run_id)
 """The peak of a strategy's newest run."""
+ITS_SERIES = and_(SeriesRow.strategy_id == StrategyRow.strategy_id, SeriesRow.ended_at.is_(None))
+"""The open series of a strategy."""
 _ONE_AFTER_THE_OTHER = text("SELECT pg_advisory_xact_lock(hashtextextended(:user_id, 2))")
 
 
@@ -66,6 +70,8 @@ class StrategyRecord:
     tick_size: Decimal | None = None
     peak: Decimal | None = None
     """The highest price that could act since the fill, as last written; only a stop that moves has one."""
+    left_out: frozenset[date] | None = None
+    """The days that its open series leaves out; None where no series is open."""
 
     @property
     def spot(self) -> Spot:
@@ -129,14 +135,15 @@ class Strategies:
 
     async def page(self, limit: int, after: Spot | None) -> list[StrategyRecord]:
         """Return at most `limit` strategies, newest first, from `after` on."""
-        statement = select(StrategyRow, PeakRow.price).outerjoin(PeakRow, OF_ITS_RUN)
+        statement = select(StrategyRow, PeakRow.price, SeriesRow.left_out).outerjoin(PeakRow, OF_ITS_RUN)
+        statement = statement.outerjoin(SeriesRow, ITS_SERIES)
         statement = statement.where(StrategyRow.user_id == self._user_id)
         if after is not None:
             place = tuple_(StrategyRow.created_at, StrategyRow.strategy_id)
             statement = statement.where(place < (after.created_at, after.row_id))
         newest_first = (StrategyRow.created_at.desc(), StrategyRow.strategy_id.desc())
         rows = (await self._session.execute(statement.order_by(*newest_first).limit(limit))).all()
-        return [record_of(row, peak) for row, peak in rows]
+        return [record_of(row, peak, left_out) for row, peak, left_out in rows]
 
     async def hold(self, strategy_id: UUID) -> Strategy | None:
         """Keep a strategy from being deleted or edited until the unit of work ends; None when there is none.
@@ -163,6 +170,16 @@ class Strategies:
                 where=changed,
             )
         )
+
+    async def trades_on(self, strategy_id: UUID, day: date) -> bool:
+        """Tell whether a strategy's run has begun to trade on a day, or has traded on it."""
+        row = StrategyRow
+        begun = and_(row.trading_day == day, row.phase != Phase.WAITING.value)
+        ordered = exists().where(
+            OrderRow.strategy_id == strategy_id, OrderRow.trading_day == day, OrderRow.sent_at.is_not(None)
+        )
+        query = select(exists().where(self._is(strategy_id), or_(begun, ordered)))
+        return bool((await self._session.execute(query)).scalar_one())
 
     async def any_running(self) -> bool:
         running = and_(StrategyRow.user_id == self._user_id, StrategyRow.status == Status.RUNNING)
@@ -192,7 +209,9 @@ def terms_columns(strategy: Strategy) -> dict[str, Any]:
     return same | {"terms": terms_json(strategy.terms)}
 
 
-def record_of(row: Any, peak: Decimal | None = None) -> StrategyRecord:
+def record_of(
+    row: Any, peak: Decimal | None = None, left_out: Sequence[date] | None = None
+) -> StrategyRecord:
     """Convert a row of `strategies`, or its columns, to a record."""
     same: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
     return StrategyRecord(
@@ -215,6 +234,7 @@ def record_of(row: Any, peak: Decimal | None = None) -> StrategyRecord:
         outcome=Outcome(row.outcome) if row.outcome else None,
         warnings=tuple(row.warnings),
         peak=peak,
+        left_out=None if left_out is None else frozenset(left_out),
         **same,
     )
 

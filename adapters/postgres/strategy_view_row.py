@@ -12,7 +12,8 @@ from sqlalchemy import bindparam, exists, select
 from adapters.postgres.accounts import ACCOUNT_COLUMNS, BrokerAccount
 from adapters.postgres.book_tables import FinishedRoundRow
 from adapters.postgres.engine import Store
-from adapters.postgres.strategies import OF_ITS_RUN, StrategyRecord, record_of
+from adapters.postgres.series_tables import SeriesRow
+from adapters.postgres.strategies import ITS_SERIES, OF_ITS_RUN, StrategyRecord, record_of
 from adapters.postgres.tables import StrategyRow
 from adapters.postgres.user_tables import BrokerKeys
 from adapters.postgres.watch_tables import PeakRow
@@ -37,17 +38,19 @@ async def read_strategy_view(store: Store, user_id: UUID, strategy_id: UUID) -> 
         return None
     account = BrokerAccount(*row[-len(ACCOUNT_COLUMNS) :])
     known = account if account.broker is not None else None
-    return StrategyViewRow(record_of(row, row.peak), known, row.has_days)
+    return StrategyViewRow(record_of(row, row.peak, row.left_out), known, row.has_days)
 
 
 _ONE = (
     select(
         *StrategyRow.__table__.columns,
         PeakRow.price.label("peak"),
+        SeriesRow.left_out.label("left_out"),
         exists().where(FinishedRoundRow.strategy_id == StrategyRow.strategy_id).label("has_days"),
         *ACCOUNT_COLUMNS,
     )
     .outerjoin(PeakRow, OF_ITS_RUN)
+    .outerjoin(SeriesRow, ITS_SERIES)
     .outerjoin(BrokerKeys, BrokerKeys.user_id == StrategyRow.user_id)
     .where(StrategyRow.strategy_id == bindparam("strategy_id"), StrategyRow.user_id == bindparam("user_id"))
 )

@@ -23,6 +23,7 @@ from api.strategies.prices import known_prices, market_price
 from api.strategies.schemas import (
     EventOut,
     EventPage,
+    SkipIn,
     StartIn,
     StopIn,
     StrategyChange,
@@ -94,7 +95,15 @@ async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cur
     now = deps.clock.now()
     live = deps.egress.live
     items = [
-        shown(record, account, now, prices.get(found_id), last_day=days.get(found_id), live=live)
+        shown(
+            record,
+            account,
+            now,
+            prices.get(found_id),
+            last_day=days.get(found_id),
+            calendar=deps.calendar,
+            live=live,
+        )
         for record in records
         for found_id in [record.strategy.strategy_id]
     ]
@@ -153,7 +162,7 @@ async def edit(
     strategy_id: StrategyId,
     body: Annotated[dict[str, Any], Depends(read_object)],
 ) -> Response:
-    """Edit the terms of a strategy that is not running; what is absent stays as it is.
+    """Edit the terms of a strategy that is not running, or waits for its next day; the rest stays as it is.
 
     null takes `stop`, `target`, `trail` or `lock` away. `stop` takes the place of `stop_loss`, and the other
     way round. The whole of it is checked as a new strategy is. Idempotent, so it needs no Idempotency-Key.
@@ -172,6 +181,22 @@ async def copy(user_id: UserId, deps: DependenciesDep, strategy_id: StrategyId, 
     """Create a strategy with the same terms. Repeated under its key it is the same copy."""
     copied = await deps.creation.copy(user_id, strategy_id, key)
     return await _answer(deps, copied, 201, look_at_market=True)
+
+
+@router.post(
+    "/{strategy_id}/skip",
+    openapi_extra=documented(SkipIn),
+    responses={200: {"model": StrategyOut}},
+    dependencies=[limited("POST /strategy/{strategy_id}/skip")],
+)
+async def skip(
+    user_id: UserId,
+    deps: DependenciesDep,
+    strategy_id: StrategyId,
+    body: Annotated[SkipIn, Depends(body_of(SkipIn))],
+) -> Response:
+    """Leave a day out of a strategy that repeats. Refused once the day has orders (409 `day_has_orders`)."""
+    return await _answer(deps, await deps.skipper.skip(user_id, strategy_id, body.trading_day))
 
 
 @router.delete("/{strategy_id}", status_code=204, dependencies=[limited("DELETE /strategy/{strategy_id}")])
@@ -217,6 +242,7 @@ async def _answer(
         market,
         told,
         last_day=await _last_day(deps, stands),
+        calendar=deps.calendar,
         live=deps.egress.live,
     )
     return json_response(answer, status)

@@ -11,7 +11,15 @@ from api.http.bodies import RequestBody, ResponseBody
 from api.http.fields import ClockTime, Id, Money, Price, Quantity, Symbol
 from api.http.request_json import field_errors
 from api.strategies.charges_schema import ChargesOut
-from api.strategies.terms_schema import TERMS_FIELDS, TermsIn, TermsOut, read_terms_of, terms_body
+from api.strategies.terms_schema import (
+    TERMS_FIELDS,
+    Day,
+    RepeatOut,
+    TermsIn,
+    TermsOut,
+    read_terms_of,
+    terms_body,
+)
 from domain.session import clock_text
 from domain.strategy import OnStop, Product, Strategy
 from services.errors import FieldError
@@ -75,6 +83,10 @@ class StopIn(RequestBody):
     on_stop: Literal["exit", "keep"] | None = None
 
 
+class SkipIn(RequestBody):
+    trading_day: Day
+
+
 class StrategyOut(ResponseBody):
     strategy_id: UUID
     symbol: str
@@ -111,6 +123,9 @@ class StrategyOut(ResponseBody):
     charges: ChargesOut | None
     """Of what was bought and sold so far; null where that, or its rates, are not known."""
     net_pnl: Money | None
+    repeat: RepeatOut | None
+    next_trading_day: date | None
+    """The next day that it trades, as the calendar is known now; null where none follows."""
     last_day: DayOut | None
     """The last round that is over, as `/strategy/{id}/days` has it."""
     mode: Literal["paper", "live"]

@@ -1,7 +1,7 @@
 """A strategy as its user sees it: with profit, last price, and what to look out for."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from adapters.postgres.accounts import BrokerAccount
@@ -9,16 +9,18 @@ from adapters.postgres.strategies import StrategyRecord
 from api.books.view import day_out
 from api.strategies.charges_schema import charges_out
 from api.strategies.schemas import StrategyOut
-from api.strategies.terms_schema import terms_out
+from api.strategies.terms_schema import repeat_out, terms_out
 from domain.books import Booked
 from domain.broker_login import NO_QUOTES
 from domain.charge_schedule import schedule_on
 from domain.charges import Charges, ExecutedOrder, trade_kind
 from domain.day_charges import charges_of_round
+from domain.instrument import Segment
 from domain.money import PAISA
 from domain.order import Side
 from domain.overdue import STANDS_AFTER, Step, next_step, still_due_words
-from domain.session import clock_text
+from domain.series import next_plan
+from domain.session import TradingCalendar, clock_text
 from domain.standing import Fills, standing
 from domain.start_warnings import login_warnings, moment, price_warnings
 from domain.strategy import Phase, Position, Status
@@ -34,6 +36,7 @@ def shown(
     told: Sequence[str] = (),
     *,
     last_day: Booked | None = None,
+    calendar: TradingCalendar | None = None,
     live: bool = False,
 ) -> StrategyOut:
     """Return the answer. `last_price` is the run's own; `market_price` what else is known of the symbol.
@@ -77,6 +80,8 @@ def shown(
         pnl=won,
         charges=cost and charges_out(cost),
         net_pnl=None if won is None or cost is None else won - cost.in_paise().total,
+        repeat=strategy.terms.repeat and repeat_out(strategy.terms.repeat),
+        next_trading_day=next_trading_day(record, calendar, now),
         last_day=last_day and day_out(last_day),
         mode="live" if live else "paper",
         warnings=[
@@ -93,6 +98,19 @@ def shown(
         started_at=record.started_at,
         stopped_at=record.stopped_at,
     )
+
+
+def next_trading_day(record: StrategyRecord, calendar: TradingCalendar | None, now: datetime) -> date | None:
+    """Return the next day that a strategy trades, as the calendar is known now; None where none follows."""
+    if record.status is not Status.RUNNING:
+        return None
+    if record.phase is Phase.WAITING and record.position is not Position.BOUGHT:
+        return record.trading_day
+    if record.left_out is None or calendar is None:
+        return None
+    strategy, today = record.strategy, record.trading_day
+    plan = next_plan(strategy, calendar, Segment.CASH, today, record.left_out, now)
+    return None if plan is None else plan.trading_day
 
 
 def profit(record: StrategyRecord, last_price: Decimal | None) -> Decimal | None:

@@ -88,6 +88,7 @@ CALLS: Mapping[str, tuple[Rule, Rule | None]] = {
     "POST /strategy/start": (Rule(120, 60), Rule(600, 60)),
     "POST /strategy/stop": (Rule(240, 60), None),
     "POST /strategy/{strategy_id}/copy": (Rule(120, 60), Rule(600, 60)),
+    "POST /strategy/{strategy_id}/skip": (Rule(120, 60), Rule(600, 60)),
     "PATCH /strategy/{strategy_id}": (Rule(120, 60), Rule(600, 60)),
     "DELETE /strategy/{strategy_id}": (Rule(240, 60), Rule(1200, 60)),
     "GET /strategy/{strategy_id}/events": (Rule(240, 60), Rule(2400, 60)),

@@ -1,18 +1,22 @@
-"""Edit the terms of a strategy that is not running; what is not named stays as it is."""
+"""Edit the terms of a strategy that is not running, or waits for its next day; the rest stays as it is."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.postgres.accounts import Accounts, BrokerAccounts
 from adapters.postgres.engine import Store
 from adapters.postgres.idle_strategies import IdleStrategies, InUse
+from adapters.postgres.strategies import StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from domain.audit import Action
+from domain.errors import Unavailable
 from domain.ports import Clock
-from domain.strategy import Strategy
+from domain.strategy import Status, Strategy
 from services.audit_trail import audit
 from services.errors import FieldError, Invalid, NotFound, Unauthorized
+from services.ports import Runs
 from services.strategies.draft import DraftChecks, StrategyDraft, strategy_of
 from services.strategies.in_use import in_use
 from services.strategies.lookup import find_strategy
@@ -39,6 +43,7 @@ class StrategyEdit:
     store: Store
     drafts: DraftChecks
     clock: Clock
+    runs: Runs
 
     async def edit(self, user_id: UUID, strategy_id: UUID, change: Change) -> StrategyViewRow:
         """Check what the strategy would be as its creation is checked, and write it down.
@@ -53,8 +58,15 @@ class StrategyEdit:
             except InUse as why:
                 raise in_use(why.use) from None
             if written is not None:
+                await self._tell(written.record)
                 return written
             # Another edit came between: it is as if this one had been asked for after it.
+
+    async def _tell(self, record: StrategyRecord) -> None:
+        """Tell the run of a day that waits; one that does not hear finds the terms before it buys."""
+        if record.status is Status.RUNNING and record.workflow_id and record.run_id:
+            with suppress(Unavailable):
+                await self.runs.tell_plan_anew(record.workflow_id, record.run_id)
 
     async def _found(self, user_id: UUID, strategy_id: UUID, change: Change) -> Strategy:
         try:

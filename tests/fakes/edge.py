@@ -53,6 +53,7 @@ class RowRuns:
         self.open: dict[str, ActivateRun] = {}
         self.started: list[StartRun] = []
         self.stops: list[StopRequest] = []
+        self.told_plan_anew: list[str] = []
         self.away = False
         self.slow_exit = False
         """The stop goes on for longer than anybody waits."""
@@ -104,6 +105,10 @@ class RowRuns:
     async def sell(self, workflow_id: str, run_id: str) -> bool:
         self._reach()
         return workflow_id in self.open
+
+    async def tell_plan_anew(self, workflow_id: str, run_id: str) -> None:
+        self._reach()
+        self.told_plan_anew.append(workflow_id)
 
     async def finish(self, workflow_id: str, outcome: Outcome = Outcome.SOLD) -> None:
         """End a run, as its workflow would."""

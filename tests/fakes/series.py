@@ -86,7 +86,7 @@ class MemorySeries:
         row = self.rows[request.start.strategy.strategy_id]
         if row.ended_by is not None or not self._is_current(row, request):
             return Bound.OVER
-        if row.strategy != request.start.strategy:
+        if row.strategy != request.start.strategy or request.start.plan.trading_day in row.left_out:
             return Bound.EDITED
         row.waits = False
         return Bound.BOUND

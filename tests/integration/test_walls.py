@@ -36,6 +36,7 @@ BY_ID: Mapping[Call, Mapping[str, Any] | None] = {
     ("GET", "/strategy/{strategy_id}"): None,
     ("PATCH", "/strategy/{strategy_id}"): {"quantity": 20},
     ("POST", "/strategy/{strategy_id}/copy"): None,
+    ("POST", "/strategy/{strategy_id}/skip"): {"trading_day": "2030-01-07"},
     ("DELETE", "/strategy/{strategy_id}"): None,
     ("GET", "/strategy/{strategy_id}/orders"): None,
     ("GET", "/strategy/{strategy_id}/timeline"): None,

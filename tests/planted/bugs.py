@@ -20,6 +20,7 @@ from tests.planted.people import PEOPLE_BUGS
 from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
 from tests.planted.rounds import ROUND_BUGS
+from tests.planted.series import SERIES_BUGS
 from tests.planted.standing import STANDING_BUGS
 from tests.planted.tenants import TENANT_BUGS
 from tests.planted.triggers import TRIGGER_BUGS
@@ -55,4 +56,5 @@ BUGS: tuple[Bug, ...] = (
     *CHARGE_BUGS,
     *ACCOUNT_LIMIT_BUGS,
     *BOOK_BUGS,
+    *SERIES_BUGS,
 )

@@ -1,0 +1,98 @@
+"""Planted at the seam between two days of a series, and in what ends it."""
+
+from tests.planted.bug import Bug
+
+SEAM = "tests/integration/test_series.py"
+API = "tests/integration/test_api_series.py"
+RUN = "tests/workflow/test_series.py"
+
+SERIES_BUGS: tuple[Bug, ...] = (
+    Bug(
+        "a day follows a stop",
+        "STOP comes while the day ends: the strategy buys tomorrow.",
+        "adapters/postgres/series.py",
+        "    if series.ended_by is not None:\n        return SeriesEnd(series.ended_by)\n",
+        "",
+        (SEAM,),
+    ),
+    Bug(
+        "an ended series may still buy",
+        "STOP comes after the day has ended, its next run is not told: it buys at 09:30.",
+        "adapters/postgres/claim_statement.py",
+        "            WHERE running.strategy_id = judged.strategy_id AND series.ended_at IS NOT NULL\n",
+        "            WHERE false\n",
+        (SEAM,),
+    ),
+    Bug(
+        "shares that are left do not halt the series",
+        "The next day buys beside them, and its sale sells both.",
+        "domain/series.py",
+        "    if day.held:\n        return SeriesEnd.LEFT_OVER\n",
+        "",
+        (SEAM,),
+    ),
+    Bug(
+        "an order in doubt does not halt the series",
+        "It turns up on the next day, when nobody looks for it.",
+        "domain/series.py",
+        "    return SeriesEnd.IN_DOUBT if day.in_doubt else None\n",
+        "    return None\n",
+        (SEAM,),
+    ),
+    Bug(
+        "a day that is over comes again",
+        "Its buy_time is edited in the afternoon: it buys twice on one day.",
+        "execution/series_days.py",
+        "            following = await self._following(request.start, state, state.last_day)\n",
+        "            following = await self._following(request.start, state, None)\n",
+        (SEAM,),
+    ),
+    Bug(
+        "the next day is written after the end, not with it",
+        "A worker that dies between the two loses every day that follows.",
+        "adapters/postgres/series.py",
+        "    if goes_on is not None:\n        begin_next_day(unit, goes_on)\n",
+        "    if goes_on is not None:\n        return False\n",
+        (SEAM,),
+    ),
+    Bug(
+        "a day is bought by the terms of before",
+        "An edit of the evening is not in the order of the morning.",
+        "execution/series_days.py",
+        "        if state.strategy != start.strategy:\n            return False\n",
+        "",
+        (SEAM, RUN),
+    ),
+    Bug(
+        "a day that is left out is traded",
+        "The user leaves Friday out, and it buys on Friday.",
+        "domain/series.py",
+        "        if not repeat.has(day) or day in left_out:\n",
+        "        if not repeat.has(day):\n",
+        (SEAM,),
+    ),
+    Bug(
+        "a cancelled day is followed by the next",
+        "tctl cancels the run that waits, and another one buys.",
+        "domain/series.py",
+        "    Outcome.CANCELLED: SeriesEnd.TERMINATED,\n",
+        "",
+        (SEAM, RUN),
+    ),
+    Bug(
+        "the kill switch leaves series open",
+        "It is lifted next week, and last week's strategies buy.",
+        "services/account/kill_switch.py",
+        "                await UserSeries(session, user_id).end_all(SeriesEnd.KILL_SWITCH)\n",
+        "                pass\n",
+        (API,),
+    ),
+    Bug(
+        "a run that was not told buys after the series ended",
+        "The reconciler stood still when the kill switch was turned.",
+        "execution/series_days.py",
+        "            if state is None:\n                return Planned(over=True)\n",
+        "            if state is None:\n                return Planned()\n",
+        (RUN,),
+    ),
+)

@@ -11,15 +11,19 @@ What the account shows (its position; for CNC with what it held before) beyond t
 hold and what others bought since shares were found missing, and what follows:
 
 - all that is held: sell all;
+- nothing at all, of an account that was short by hand before the purchase and is not as the purchase left it:
+  closed outside, as if it showed nothing (the broker squares off what is left of both, and a sale would open
+  a short that it had just closed);
 - less, twice in a row, in books that have settled: sell that much; if it is nothing, it was closed outside;
 - less, while the order book disagrees: look again; when `patience` is over sell that much; nothing is called
   gone before the position has shown the same for a while (a conversion leaves the books at odds for the day);
 - nothing that could be read: look again; when `patience` is over sell all, since an unread book is not an
-  empty one;
+  empty one; but where an attempt before has read less, look until it can be read;
 - a position that shows what was bought today, beside holdings that could not be read: look again; when
   `patience` is over sell what the position shows, and nothing while it shows none.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -29,7 +33,7 @@ from domain.order import BrokerOrder, BrokerPosition, OrderTerms, Reason, Side
 STOP_WAITS = 2.0
 """Seconds a stop-loss waits for the account to be read (design, section 10)."""
 SALE_WAITS = 10.0
-"""The same for a sale at its time."""
+"""The same for a sale at its time or at its target: no loss grows while it waits."""
 STEADY = 15.0
 """Seconds a position must show the same shortfall to be believed against an order book that disagrees.
 
@@ -69,10 +73,11 @@ class Account:
 
     def sellable(self, unsold: int) -> int:
         """Return how many of `unsold` shares of this run are still there to be sold."""
-        left = self.net + self.holdings - self.claims.older - self.claims.later
-        if self.claims.baseline is not None:  # else the user's own cannot be told from the run's
-            left -= self.claims.baseline
-        return max(0, min(unsold, left))
+        shown, others = self.net + self.holdings, self.claims.older + self.claims.later
+        own = self.claims.baseline or 0  # None: the user's own cannot be told from the run's
+        if own < 0 and not shown and own + others + unsold:
+            return 0
+        return max(0, min(unsold, shown - others - own))
 
 
 def net_position(positions: Listing[BrokerPosition], terms: OrderTerms) -> int | None:
@@ -115,14 +120,28 @@ def books_agree(book: Listing[BrokerOrder], positions: Listing[BrokerPosition], 
 def patience(reason: Reason, late: timedelta) -> float | None:
     """Return the seconds a sale waits for the account to be read; None: until it is read.
 
-    A stop-loss and a sale at its time must not be held up for ever by a broker that answers no question.
+    A stop-loss and a sale at its time or target must not be held up for ever by a broker that answers no
+    question.
     Every other sale comes after something else: an outage, a takeover, a person's word.
     """
     if late > LATE:
         return None
-    if reason.by_price:
+    if reason is Reason.STOPLOSS:
         return STOP_WAITS
-    return SALE_WAITS if reason is Reason.SELL else None
+    return SALE_WAITS if reason in (Reason.SELL, Reason.TARGET) else None
+
+
+_SHOWS = "the account shows "
+
+
+def shows_less_text(found: int, wanted: int) -> str:
+    """Say that a look at the account showed less than an attempt was to sell."""
+    return f"{_SHOWS}{found} of the {wanted} that were bought; it is read again"
+
+
+def has_shown_less(messages: Iterable[str]) -> bool:
+    """Tell whether an attempt of a sale was given up because the account showed less, by their messages."""
+    return any(message.startswith(_SHOWS) for message in messages)
 
 
 def _filled(book: Listing[BrokerOrder], terms: OrderTerms, side: Side) -> int:

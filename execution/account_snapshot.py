@@ -11,7 +11,7 @@ from datetime import timedelta
 from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, StopwatchError, StoreUnavailable
 from domain.exit_obstacle import blocking
-from domain.order import BrokerOrder
+from domain.order import BrokerOrder, Reason
 from domain.ports import Broker, Brokers, Clock, OrderLog
 from domain.sellable import (
     STEADY,
@@ -21,6 +21,7 @@ from domain.sellable import (
     books_agree,
     bought_today,
     net_position,
+    shows_less_text,
 )
 from domain.strategy import Product
 from domain.timeline import EventKind
@@ -151,7 +152,7 @@ class AccountSnapshots:
         A stop-loss whose account cannot be read within `STOP_WAITS_CLAIMED` seconds counts as covered.
         """
         until = self._clock.monotonic() + STOP_WAITS_CLAIMED
-        is_stop = intent.reason.by_price
+        is_stop = intent.reason is Reason.STOPLOSS
         while True:
             left = until - self._clock.monotonic() if is_stop else None
             account = await self._read(intent, intent.wanted, broker, left)
@@ -229,4 +230,4 @@ def _by_position(net: int, claims: OtherClaims) -> Account:
 
 def _require_all(found: int, wanted: int) -> None:
     if found < wanted:
-        raise NotCovered(f"the account shows {found} of the {wanted} that were bought; it is read again")
+        raise NotCovered(shows_less_text(found, wanted))

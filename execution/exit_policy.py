@@ -12,6 +12,7 @@ from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder
 from domain.ports import Broker, Brokers, Clock, OrderLog
 from domain.refusal import SELDOM
+from domain.sellable import has_shown_less
 from execution.account_login import LoginAtHand
 from execution.account_snapshot import SNAPSHOT_LASTS, AccountSnapshots
 from execution.due_orders import DueOrders, ask_ahead
@@ -90,8 +91,9 @@ class ExitPolicy:
     async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:
         """Return the permit for what the account still shows. Raises `ClosedOutside`."""
         account = await self.login.account()
-        # After a time without a login the account is read, however long that takes.
-        intent = replace(self.intent, patience=None) if self.login.was_away else self.intent
+        # After a time without a login, and where it showed less, it is read however long that takes.
+        unsure = self.login.was_away or has_shown_less(attempt.message for attempt in attempts)
+        intent = replace(self.intent, patience=None) if unsure else self.intent
         quantity = await self._accounts.sellable(intent, missing, account, halt)
         if quantity == 0:
             raise ClosedOutside

@@ -17,7 +17,7 @@ from adapters.postgres.tables import StartRow, StrategyRow
 from adapters.postgres.terms_json import terms_json
 from adapters.process.clock import SystemClock
 from domain.order import Leg, Reason
-from domain.ports import NotClaimed
+from domain.ports import Bound, NotClaimed
 from domain.run import ActivateRun, EndDay, PlanAnew, RunRef, StartRun, workflow_id
 from domain.series import SeriesEnd
 from domain.session import exchange_time
@@ -160,6 +160,54 @@ async def judge(seam: Seam, order: Sequence[str]) -> None:
     assert (row.outcome, row.position) == (None, "none"), order
     barred = await seam.barred()
     assert ("series" in barred) == bool(ends), f"{order}: {barred or 'nothing'} bars the next purchase"
+
+
+class Meanwhile(PostgresSeries):
+    """Has something happen after a day was planned and before it is written."""
+
+    def __init__(self, store: Store, what: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(store)
+        self._what: Callable[[], Awaitable[object]] | None = what
+
+    async def end_day(self, request: EndDay, following: StartRun | None) -> StartRun | None:
+        await self._happens()
+        return await super().end_day(request, following)
+
+    async def bind(self, request: PlanAnew) -> Bound:
+        await self._happens()
+        return await super().bind(request)
+
+    async def _happens(self) -> None:
+        what, self._what = self._what, None
+        if what is not None:
+            await what()
+
+    def days(self) -> SeriesDays:
+        return SeriesDays(self, MemoryTradingDays(), SystemClock())
+
+
+@pytest.mark.parametrize("word", ["STOP", "kill switch"])
+async def test_a_stop_while_the_next_day_is_planned_ends_the_series(store: Store, word: str) -> None:
+    seam = await Seam.begun(store)
+    days = Meanwhile(store, lambda: EVENTS[word](seam)).days()
+    assert await days.end_day(seam.ending()) is None
+    assert (await seam.desk.row()).status == "stopped"
+
+
+async def test_an_edit_while_the_next_day_is_planned_is_in_it(store: Store) -> None:
+    seam = await Seam.begun(store)
+    following = await Meanwhile(store, lambda: edited(seam, quantity=25)).days().end_day(seam.ending())
+    assert following is not None
+    assert following.strategy.quantity == 25
+
+
+async def test_an_edit_while_a_day_is_bound_is_in_it(store: Store) -> None:
+    seam, waits = await waiting(store)
+    days = Meanwhile(store, lambda: edited(seam, quantity=25)).days()
+    planned = await days.plan_anew(replace(waits, binding=True))
+    assert planned.start is not None
+    assert planned.start.strategy.quantity == 25
+    assert (await seam.desk.row()).phase == "waiting"
 
 
 async def test_the_day_that_waits_is_of_the_next_trading_day_by_the_terms_of_then(store: Store) -> None:

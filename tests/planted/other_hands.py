@@ -4,6 +4,30 @@ from tests.planted.bug import HELD, LEG, MEETS, Bug
 
 HAND_BUGS: tuple[Bug, ...] = (
     Bug(
+        "a reading that showed nothing is forgotten",
+        "The account showed none of the shares, and cannot be read a second later: all are sold short.",
+        "execution/exit_policy.py",
+        "self.login.was_away or has_shown_less(attempt.message for attempt in attempts)",
+        "self.login.was_away",
+        ("tests/simulation/test_hands.py",),
+    ),
+    Bug(
+        "a target is in as much of a hurry as a stop",
+        "It sells what was not read within two of its price, though no loss grows.",
+        "domain/sellable.py",
+        "    if reason is Reason.STOPLOSS:\n        return STOP_WAITS\n",
+        "    if reason.by_price:\n        return STOP_WAITS\n",
+        ("tests/unit/test_sellable.py",),
+    ),
+    Bug(
+        "a short of the user's own hides a square-off",
+        "The broker has closed both: the sale opens a short again.",
+        "domain/sellable.py",
+        "        if own < 0 and not shown and own + others + unsold:\n            return 0\n",
+        "",
+        ("tests/unit/test_sellable.py",),
+    ),
+    Bug(
         "the orders of a run name no account",
         "Another account is connected while the run holds: its sale goes there, and opens a short.",
         "workflows/run_orders.py",

@@ -88,6 +88,14 @@ SERIES_BUGS: tuple[Bug, ...] = (
         (API,),
     ),
     Bug(
+        "an edit while the day is bound is lost",
+        "PATCH answers 200, and the day buys by the terms of before.",
+        "adapters/postgres/series.py",
+        "    if _is_old(unit, request.start):\n        return Bound.EDITED\n",
+        "",
+        (SEAM,),
+    ),
+    Bug(
         "a run that was not told buys after the series ended",
         "The reconciler stood still when the kill switch was turned.",
         "execution/series_days.py",

@@ -115,3 +115,22 @@ def test_a_hand_that_no_look_can_see_is_counted_apart(words: tuple[str, ...], in
 )
 def test_a_day_is_good_when_a_hand_and_a_fault_meet(words: tuple[str, ...]) -> None:
     assert judge(played(*words)) == []
+
+
+@pytest.mark.parametrize("reading", [2, 3])
+@pytest.mark.parametrize("price", ["FALL", "RISE"])
+def test_shares_that_were_read_as_gone_are_not_sold_once_the_books_are_away(price: str, reading: int) -> None:
+    day = played(f"{BEFORE}#1: MIS", f"time.holding: HAND then {price}", f"read.positions#{reading}: down 30")
+    assert judge(day) == []
+    assert day.finished[0].outcome is Outcome.CLOSED_OUTSIDE
+    assert [entry.quantity for entry in day.ledger if entry.what == "sent"] == [10]
+
+
+@pytest.mark.parametrize(
+    ("price", "outcome"), [("RISE", Outcome.CLOSED_OUTSIDE), ("FALL", Outcome.STOP_LOSS)]
+)
+def test_a_target_waits_for_an_account_that_cannot_be_read_and_a_stop_does_not(
+    price: str, outcome: Outcome
+) -> None:
+    day = played(f"{BEFORE}#1: MIS", f"time.holding: HAND then {price}", "read.positions#1: down 7")
+    assert day.finished[0].outcome is outcome

@@ -86,7 +86,7 @@ def test_books_agree_when_both_show_the_same_trades(
 def test_a_stop_waits_two_seconds_for_the_account_a_timed_sale_ten_and_all_else_until_it_is_read() -> None:
     soon, late = timedelta(seconds=1), timedelta(seconds=11)
     assert patience(Reason.STOPLOSS, soon) == 2
-    assert patience(Reason.SELL, soon) == 10
+    assert patience(Reason.SELL, soon) == patience(Reason.TARGET, soon) == 10
     assert patience(Reason.STOP, soon) is None
     assert patience(Reason.SELL, late) is patience(Reason.STOPLOSS, late) is None
 
@@ -100,6 +100,9 @@ def test_a_stop_waits_two_seconds_for_the_account_a_timed_sale_ten_and_all_else_
         (30, 10, 10, 10),  # beside an older strategy
         (20, 10, 10, 0),
         (0, -10, 0, 10),  # bought beside a short of the user's own
+        (-8, -18, 0, 10),  # the same, of a larger one
+        (0, -18, 0, 0),  # both were squared off: a sale would open a short again
+        (-3, -18, 0, 10),  # the user has bought some of it back
         (10, None, 0, 10),
     ],
 )

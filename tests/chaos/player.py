@@ -231,7 +231,14 @@ class Player:
         await self._price(record, CALM_PRICE - 1 if at_target else CALM_PRICE + 1)
 
     async def _start(self, strategy_id: str) -> dict[str, Any]:
-        return await self._user.start(strategy_id)
+        """Press START; a hand that switches accounts at this moment has none connected for an instant."""
+        for _ in range(BUSY * 2):
+            answer = await self._user.post("/strategy/start", {"strategy_id": strategy_id}, expect=(200, 409))
+            if answer.status_code == 200 or answer.json().get("code") != "broker_not_connected":
+                assert answer.status_code == 200, f"START: {answer.status_code} {answer.text}"
+                return dict(answer.json())
+            await asyncio.sleep(0.5)
+        raise AssertionError(f"no account was connected for {BUSY} s")
 
     async def _stop(self, record: dict[str, Any], strategy_id: str, **words: str) -> None:
         asked = time.time()

@@ -30,12 +30,14 @@ async def started(trader: Trader, lasts: float = 4) -> str:
 
 
 async def waiting(trader: Trader, strategy_id: str, ahead: int = 1) -> Answer:
-    """Wait until the next day waits with a run."""
-    found = await trader.eventually(
-        lambda: trader.strategy(strategy_id),
-        lambda one: (one["phase"], one["trading_day"]) == ("waiting", day(ahead)) and bool(one["run_id"]),
-    )
-    return dict(found)
+    """Wait until a day waits with a run, through restarts of the API."""
+    await trader.until(strategy_id, phase="waiting", trading_day=day(ahead))
+
+    async def shown() -> Answer:
+        answer = await trader.http.get(f"/strategy/{strategy_id}")
+        return dict(answer.json()) if answer.status_code == 200 else {}
+
+    return dict(await trader.eventually(shown, lambda one: bool(one.get("run_id"))))
 
 
 async def test_the_next_day_waits_and_may_be_left_out_edited_and_stopped(trader: Trader) -> None:

@@ -13,7 +13,7 @@ HAND_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a target is in as much of a hurry as a stop",
-        "It sells what was not read within two of its price, though no loss grows.",
+        "It sells what was not read within two seconds of its price, though no loss grows.",
         "domain/sellable.py",
         "    if reason is Reason.STOPLOSS:\n        return STOP_WAITS\n",
         "    if reason.by_price:\n        return STOP_WAITS\n",

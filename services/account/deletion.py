@@ -5,7 +5,7 @@
 | a strategy runs or is starting, shares are held but not kept by choice, an order is in doubt | refused |
 | e-mail, password, logins with their addresses, tokens, one-time codes | erased |
 | broker account with name and sealed secrets, notification channels, notifications, mailed links | erased |
-| orders, strategies, timeline, limits | stay, under the user's id, which names no person any more |
+| orders, strategies, books, timeline, limits | stay, under the user's id, which names no person any more |
 | audit lines | stay, without addresses and names; their chain holds (ADR 17, `domain.audit`) |
 
 START and a deletion exclude each other by the row lock of the broker account, as START and `DELETE /broker`

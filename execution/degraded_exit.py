@@ -17,7 +17,15 @@ from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StoreUn
 from domain.exit_obstacle import Obstacle
 from domain.failpoint import failpoint
 from domain.leg import Horizons, exit_may_be_resent, only_converted
-from domain.order import CALL_DEADLINE, FINAL, LEAVE_WITHIN, BrokerOrder, OrderRequest, OrderStatus
+from domain.order import (
+    CALL_DEADLINE,
+    FINAL,
+    LEAVE_WITHIN,
+    BrokerOrder,
+    LegKey,
+    OrderRequest,
+    OrderStatus,
+)
 from domain.outcome import Rejected
 from domain.ports import Broker, Brokers, Clock, NotClaimed, OrderLog
 from domain.refusal import SELDOM, pause_after
@@ -37,6 +45,8 @@ PROOF_LASTS = timedelta(seconds=30)
 """How old the reading of the books may be that a sale is sent by."""
 PROVES_WITHIN = 45.0
 """Seconds after which a sale that nothing is proven for is given back to the run: the store may be back."""
+MOST_KNOWN = 1000
+"""Legs of which it is remembered whose the shares are; few are ever sold without the store."""
 GONE_LOOKS = 3
 """Looks in a row that must show no share left before a sale ends as closed outside."""
 
@@ -101,6 +111,8 @@ class DegradedExit:
         self._clock = clock
         self._horizons = horizons
         self._fill_seconds = fill_seconds
+        self._known: dict[LegKey, OtherClaims] = {}
+        """What the store said last of whose the shares are, by leg; the newest legs."""
 
     async def record(self, record: OffBooksRecord) -> None:
         """Write rows for what was sent without the store: each counts as sent, and is looked up then.
@@ -233,12 +245,17 @@ class DegradedExit:
         return Account(net, held_before, await self._claims(order)).sellable(order.bought - seen.sold)
 
     async def _claims(self, order: ExitOrder) -> OtherClaims:
-        """Return what the user's other strategies hold, where the store says it in time.
+        """Return what is the user's own and what other strategies hold, where the store says it in time.
 
-        Else that is not known, and the account alone counts.
+        Else what it said last: the user's own shares of before the purchase stay the same. Where it never did,
+        that is not known, and the account alone counts.
         """
         try:
             async with asyncio.timeout(STORE_ANSWERS):
-                return await self._log.other_claims(order.key)
+                said = await self._log.other_claims(order.key)
         except (StoreUnavailable, TimeoutError):
-            return OtherClaims()
+            return self._known.get(order.key, OtherClaims())
+        self._known[order.key] = said
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        return said

@@ -4,6 +4,14 @@ from tests.planted.bug import HELD, LEG, MEETS, Bug
 
 HAND_BUGS: tuple[Bug, ...] = (
     Bug(
+        "a sale without the store forgets whose the shares are",
+        "Postgres goes away a second time: the user's own shares are sold.",
+        "execution/degraded_exit.py",
+        "            return self._known.get(order.key, OtherClaims())\n",
+        "            return OtherClaims()\n",
+        ("tests/unit/test_off_books_claims.py",),
+    ),
+    Bug(
         "a reading that showed nothing is forgotten",
         "The account showed none of the shares, and cannot be read a second later: all are sold short.",
         "execution/exit_policy.py",

@@ -27,13 +27,17 @@ class House:
         self.broker = MemoryBroker(self.clock)
         self.log = MemoryOrderLog(self.clock)
 
+        self.exits = DegradedExit(self.log, MemoryBrokers(self.broker), self.clock, Horizons())
+
     async def sold(self) -> Exited:
         for tag in (KEY.tag(1), "ANOTHERSTRATEGY12345"):
             await self.broker.place(OrderRequest(INTENT.terms, Side.BUY, 10, tag), 5, 1)
         self.broker.sell_by_hand(10)
-        exits = DegradedExit(self.log, MemoryBrokers(self.broker), self.clock, Horizons())
+        return await self.exit()
+
+    async def exit(self) -> Exited:
         request = OffBooksExit(ORDER, off_books_number(0), None)
-        work = asyncio.ensure_future(exits.exit(request, asyncio.Event(), lambda: None))
+        work = asyncio.ensure_future(self.exits.exit(request, asyncio.Event(), lambda: None))
         await self.clock.advance(60)
         return await asyncio.wait_for(work, 10)
 
@@ -54,3 +58,12 @@ async def test_what_another_strategy_bought_is_not_sold(house: House, claims: Ot
 async def test_while_postgres_says_nothing_the_account_alone_counts(house: House) -> None:
     house.log.claims, house.log.down = OtherClaims(missing=10, later=10), True
     assert (await house.sold()).sold == 10
+
+
+async def test_what_postgres_said_last_holds_while_it_says_nothing(house: House) -> None:
+    house.log.claims = OtherClaims(baseline=10)
+    assert (await house.sold()).outside == 10, "the ten that are left are the user's own"
+    house.log.down = True
+    exited = await house.exit()
+    assert (exited.sold, exited.outside) == (0, 10)
+    assert [order.side for order in house.broker.sent] == [Side.BUY, Side.BUY]

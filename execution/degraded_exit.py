@@ -247,8 +247,8 @@ class DegradedExit:
     async def _claims(self, order: ExitOrder) -> OtherClaims:
         """Return what is the user's own and what other strategies hold, where the store says it in time.
 
-        Else what it said last: the user's own shares of before the purchase stay the same. Where it never did,
-        that is not known, and the account alone counts.
+        Else what it said last: the user's own shares of before the purchase stay the same. Where it never
+        did, that is not known, and the account alone counts.
         """
         try:
             async with asyncio.timeout(STORE_ANSWERS):

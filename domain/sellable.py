@@ -74,7 +74,9 @@ class Account:
     def sellable(self, unsold: int) -> int:
         """Return how many of `unsold` shares of this run are still there to be sold."""
         shown, others = self.net + self.holdings, self.claims.older + self.claims.later
-        own = self.claims.baseline or 0  # None: the user's own cannot be told from the run's
+        own = self.claims.baseline
+        if own is None:  # the user's own cannot be told from the run's
+            return max(0, min(unsold, shown - others))
         if own < 0 and not shown and own + others + unsold:
             return 0
         return max(0, min(unsold, shown - others - own))

@@ -283,7 +283,7 @@ def _begin(unit: UnitOfWork, request: ActivateRun) -> None:
 
 
 def _new_day(unit: UnitOfWork, start: StartRun) -> None:
-    """Set the row to the day of a START, whoever carries it out."""
+    """Set the row to the day of a START, and leave open which run carries it out."""
     strategy, plan = unit.strategy, start.plan
     strategy.round = _last_round(unit, plan.trading_day) + 1
     strategy.trading_day = plan.trading_day

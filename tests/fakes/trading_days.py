@@ -31,7 +31,7 @@ class MemoryTradingDays:
 
 @dataclass(frozen=True)
 class SameEveryDay:
-    """Implements `domain.session.TradingCalendar` by one word for all days."""
+    """A trading calendar of one word for all days; `Weekdays` is the fake that the contract suite holds."""
 
     says: Word = None
 

@@ -138,11 +138,11 @@ async def own_valkey() -> AsyncIterator[ValkeyProcess]:
 @pytest.fixture(scope="session")
 async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
     """Temporal's time-skipping test server. One run at a time: it is exact only then."""
-    async with await _time_skipping_server() as env:
+    async with await time_skipping_server() as env:
         yield env
 
 
-async def _time_skipping_server(tries: int = 4) -> WorkflowEnvironment:
+async def time_skipping_server(tries: int = 4) -> WorkflowEnvironment:
     """Start it; the SDK gives it five seconds, which are not enough while four products start beside it."""
     server = Path(sys.executable).parent / "temporal-test-server"
     try:
@@ -152,7 +152,7 @@ async def _time_skipping_server(tries: int = 4) -> WorkflowEnvironment:
     except RuntimeError:
         if tries == 1:
             raise
-        return await _time_skipping_server(tries - 1)
+        return await time_skipping_server(tries - 1)
 
 
 @pytest.fixture(scope="session")

@@ -17,14 +17,19 @@ ATTRIBUTES = ("StopwatchUser", "StopwatchSymbol", "StopwatchPhase")
 
 @pytest.fixture(scope="session")
 async def env(time_skipping: WorkflowEnvironment) -> WorkflowEnvironment:
-    """The time-skipping server with our search attributes: without them every start fails."""
-    await time_skipping.client.operator_service.add_search_attributes(
+    """The time-skipping server with our search attributes."""
+    return await with_attributes(time_skipping)
+
+
+async def with_attributes(server: WorkflowEnvironment) -> WorkflowEnvironment:
+    """Give a server our search attributes: without them every start fails."""
+    await server.client.operator_service.add_search_attributes(
         AddSearchAttributesRequest(
-            namespace=time_skipping.client.namespace,
+            namespace=server.client.namespace,
             search_attributes=dict.fromkeys(ATTRIBUTES, IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD),
         )
     )
-    return time_skipping
+    return server
 
 
 @pytest.fixture

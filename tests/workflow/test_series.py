@@ -1,7 +1,7 @@
 """A series of days on the real workflow: one run after another, and what ends it."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError
-from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -22,14 +21,23 @@ from domain.session import exchange_time
 from domain.strategy import OnStop, Outcome, Strategy
 from domain.terms import WEEK, Repeat, Terms
 from execution.series_days import SeriesDays
+from tests.conftest import time_skipping_server
 from tests.fakes.series import MemorySeries, SeriesOf
 from tests.fakes.trading_days import SameEveryDay
+from tests.workflow.conftest import with_attributes
 from tests.workflow.day import Run, TestDay, in_phase, until
 from workflows.client import TemporalOpenRuns
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
 
 DAYS = Terms(repeat=Repeat(WEEK))
+
+
+@pytest.fixture
+async def env() -> AsyncIterator[WorkflowEnvironment]:
+    """A server for each test: it is exact with one run at a time, and a series leaves the next one behind."""
+    async with await time_skipping_server() as server:
+        yield await with_attributes(server)
 
 
 @dataclass
@@ -104,8 +112,6 @@ async def working(env: WorkflowEnvironment) -> AsyncIterator[TestSeries]:
         max_heartbeat_throttle_interval=timedelta(seconds=0.2),
     ):
         yield series
-        with suppress(RPCError):  # what still waits would hold up the server's time for the next test
-            await series.run_of(series.row.start.plan.trading_day).terminate()
 
 
 async def over(env: WorkflowEnvironment, run: Run) -> RunView:

@@ -10,7 +10,7 @@ from adapters.postgres.strategies import IdUsed, Strategies
 from adapters.postgres.strategy_view_row import StrategyViewRow, read_strategy_view
 from domain.audit import Action
 from domain.ports import Clock
-from domain.strategy import Strategy
+from domain.strategy import Status, Strategy
 from services.audit_trail import audit
 from services.bounds import USUAL, too_many_strategies
 from services.errors import FieldError, Unauthorized
@@ -81,4 +81,4 @@ class StrategyCreation:
                     await audit(session, user_id, Action.STRATEGY_CREATE, what, why)
         except IdUsed:
             raise key_used() from None
-        return StrategyViewRow(record, account)
+        return StrategyViewRow(record, account, has_days=record.status is not Status.CREATED)

@@ -59,7 +59,7 @@ class StrategyEdit:
                 raise in_use(why.use) from None
             if written is not None:
                 await self._tell(written.record)
-                return written
+                return await find_strategy(self.store, user_id, strategy_id)
             # Another edit came between: it is as if this one had been asked for after it.
 
     async def _tell(self, record: StrategyRecord) -> None:

@@ -119,6 +119,8 @@ async def test_unknown_foreign_and_malformed_ids_get_the_same_answer_on_every_ca
             body = None if "{strategy_id}" in path else {"strategy_id": strategy_id, "on_stop": "exit"}
             if method == "PATCH":
                 body = {}
+            if path.endswith("/skip"):
+                body = {"trading_day": "2030-01-07"}
             if path == "/strategy/start":
                 body = {"strategy_id": strategy_id}
             if body and strategy_id not in (running["strategy_id"],) and len(strategy_id) != 36:

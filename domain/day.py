@@ -66,6 +66,8 @@ class Day:
         self.sold = 0
         self.gone = 0
         """Shares that were gone at the broker before they could be sold here, as the last exit found."""
+        self.series_over = False
+        """The series that it is a day of had ended before it began, and nothing is held."""
         self.cancelled = False
         self.stop_loss: PriceHit | None = None
         self.target: PriceHit | None = None
@@ -83,6 +85,7 @@ class Day:
     def activated(self, activation: Activation) -> None:
         self.round = activation.round
         self.bought = activation.held
+        self.series_over = activation.series_over and not activation.held
 
     def asked_to_stop(self, on_stop: OnStop | None) -> None:
         """Take the user's STOP; the newest word on the shares counts."""

@@ -5,6 +5,7 @@ from typing import cast
 
 from temporalio import workflow
 
+from activities.runs import RunActivities
 from activities.series import SeriesActivities
 from domain.day import Day
 from domain.run import Adoption, DayEnded, EndDay, FinishRun, PlanAnew, Planned, StartRun, workflow_id
@@ -33,6 +34,8 @@ class RunSeries:
         """Wait until shortly before buy_time; False where this START buys nothing."""
         buy_at = self._start.plan.buy_at
         wake = policies.wake_at(buy_at, self._start.strategy.strategy_id)
+        if self._day.series_over and workflow.now() < buy_at:
+            self._day.asked_to_stop(None)
         while not self._day.leaving:
             told = await wait(self._is_disturbed, wake, f"until shortly before {clock(buy_at)}")
             if self._day.leaving:
@@ -58,8 +61,11 @@ class RunSeries:
         if planned.over:
             self._day.asked_to_stop(None)
 
-    async def end_day(self, request: FinishRun) -> DayEnded:
-        """Write the end of the day, and the START that follows it."""
+    async def write_end(self, request: FinishRun) -> DayEnded:
+        """Write the end of the run: of a day of a series with the START that follows it."""
+        if self._start.series_id is None:
+            words = f"stop: {request.outcome}"
+            return DayEnded(await self._writes.write(RunActivities.finish, request, words))
         ended = EndDay(request, self._start, self._day.stop_asked)
         return cast(
             DayEnded,

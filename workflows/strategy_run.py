@@ -21,7 +21,6 @@ with workflow.unsafe.imports_passed_through():
         ActivateRun,
         Activation,
         AwaitPrice,
-        DayEnded,
         Entered,
         EnterOrder,
         FinishRun,
@@ -136,15 +135,15 @@ class StrategyRun:
     async def _live(self) -> None:
         if not await self._activate():
             self._finished = True
-            return None
+            return
         try:
             await self._trade()
         except Exception as fault:  # a bug of ours must not leave shares unwatched
             await self._rescue(fault)
         if self._series.moved_to is not None:
-            return await self._series.go_on(self._series.moved_to)
-        await self._stop()
-        return None
+            await self._series.go_on(self._series.moved_to)
+        else:
+            await self._stop()
 
     async def _trade(self) -> None:
         if self._start.adopted is not None:
@@ -189,8 +188,6 @@ class StrategyRun:
             workflow.logger.warning("this run stands down: %s", _cause(stood_down))
             return False
         self._day.activated(activation)
-        if activation.series_over and not activation.held and workflow.now() < self._start.plan.buy_at:
-            self._day.asked_to_stop(None)
         return True
 
     async def _write_start(self, request: ActivateRun) -> Activation:
@@ -382,7 +379,7 @@ class StrategyRun:
         request = FinishRun(
             self._writes.ref(), self._start.strategy, end.outcome, end.detail, end.position, outside
         )
-        ended = await self._write_end(request)
+        ended = await self._series.write_end(request)
         self._day.move(Move.END)
         self._writes.show_phase()
         self._finished = True
@@ -390,11 +387,6 @@ class StrategyRun:
             await self._series.begin(ended.following)
         if not ended.clean:
             await self._writes.write(RunActivities.clean_up, self._start.strategy, "delete the Redis keys")
-
-    async def _write_end(self, request: FinishRun) -> DayEnded:
-        if self._start.series_id is not None:
-            return await self._series.end_day(request)
-        return DayEnded(await self._writes.write(RunActivities.finish, request, f"stop: {request.outcome}"))
 
 
 def _cause(failed: FailureError) -> BaseException | None:

@@ -50,7 +50,7 @@ EDIT_BUGS: tuple[Bug, ...] = (
         "the API's role changes the terms of what runs",
         "Whoever takes over the API moves the stop of a running strategy.",
         "migrations/row_security.py",
-        'f"FOR UPDATE USING ({_ME}) WITH CHECK ({_ME} AND NOT ({_HOLDS}))"',
+        'f"FOR UPDATE USING ({_ME}) WITH CHECK ({_ME} AND (NOT ({_HOLDS}) OR {_WAITS}))"',
         'f"FOR UPDATE USING ({_ME}) WITH CHECK ({_ME})"',
         (f"{ROLES}::test_a_role_is_refused",),
     ),

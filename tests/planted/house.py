@@ -60,8 +60,8 @@ HOUSE_BUGS: tuple[Bug, ...] = (
         "A repeated finish stops a strategy that was started again.",
         "adapters/postgres/runs.py",
         "    if not _is_current(strategy, request.ref):\n"
-        "        return strategy.start_id == request.ref.start_id\n    held",
-        "    held",
+        "        return strategy.start_id == request.ref.start_id\n    write_end",
+        "    write_end",
         (RUNS,),
     ),
     Bug(

@@ -126,7 +126,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "the keys go after Postgres says stopped",
         "Who reads stopped finds Redis keys left over.",
         "activities/runs.py",
-        '        await failpoint("finish.begun")\n        await self._drop(request.strategy)\n',
+        '        await failpoint("finish.begun")\n        await drop_keys(self._cache, request.strategy)\n',
         '        await failpoint("finish.begun")\n',
         (SINGLES,),
     ),

@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, String, and_, cast, exists, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import EventRow, StartRow, StrategyRow
@@ -22,6 +23,14 @@ BEGUN = ":started"
 _TERMS, _PLAN = TypeAdapter(Strategy), TypeAdapter(DayPlan)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownStart:
+    """A stored START of a user. `may_begin`: no run of it has begun, and no later START was stored."""
+
+    start: StartRun
+    may_begin: bool
+
+
 class Starts:
     """One user's STARTs: added, and never changed."""
 
@@ -30,9 +39,10 @@ class Starts:
         self._user_id = user_id
 
     async def write(self, start: StartRun) -> None:
-        """Store a START, in the transaction of its request."""
+        """Store a START, in the transaction of its request; one that is stored already stays as it is."""
         await self._session.execute(
-            insert(StartRow).values(
+            insert(StartRow)
+            .values(
                 start_id=start.start_id,
                 user_id=self._user_id,
                 strategy_id=start.strategy.strategy_id,
@@ -43,7 +53,25 @@ class Starts:
                 release=start.release,
                 series_id=start.series_id,
             )
+            .on_conflict_do_nothing(index_elements=[StartRow.start_id])
         )
+
+    async def find(self, start_id: UUID) -> KnownStart | None:
+        """Return a START of the user, None where it was not stored."""
+        later = aliased(StartRow)
+        is_later = and_(
+            later.strategy_id == StartRow.strategy_id,
+            later.written_at > StartRow.written_at,
+            later.user_id == self._user_id,
+        )
+        query = select(StartRow, ~_begun(), ~exists().where(is_later)).where(
+            StartRow.start_id == start_id, StartRow.user_id == self._user_id
+        )
+        found = (await self._session.execute(query)).one_or_none()
+        if found is None:
+            return None
+        row, unbegun, newest = found
+        return KnownStart(start_of(row), unbegun and newest)
 
     async def account_of_newest(self, strategy_id: UUID) -> str:
         """Return the account of the START whose shares a strategy holds; empty where it is unknown."""

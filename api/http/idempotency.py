@@ -1,7 +1,7 @@
-"""`Idempotency-Key`: a phone without an answer sends the same create or copy again, and gets the same one.
+"""`Idempotency-Key`: a phone without an answer sends its create, copy or START again; it happens once.
 
-See `services.strategies.creation_key`. START, STOP, the kill switch and every PUT, PATCH and DELETE need no
-key: sent again they find done what they ask for.
+See `services.strategies.creation_key`. STOP, the kill switch and every PUT, PATCH and DELETE need no key:
+sent again they find done what they ask for. A START does so while its day lasts; with a key, afterwards too.
 """
 
 from typing import Annotated
@@ -19,8 +19,9 @@ async def idempotency_key(
         str | None,
         Header(
             alias=KEY_FIELD,
-            description="A word of your own for this one creation. Repeated, it answers with the same "
-            "strategy; once that was deleted, with 409 `key_used`: take a new word for a new strategy.",
+            description="A word of your own for this one request. Repeated, it answers with the same "
+            "strategy, and nothing is done twice; once the strategy was deleted, a creation answers with 409 "
+            "`key_used`: take a new word for a new strategy.",
             examples=["0f9d8a3e-6a55-4a0a-9d52-3a8e8a4f6d01"],
         ),
     ] = None,

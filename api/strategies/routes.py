@@ -117,14 +117,15 @@ async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cur
     dependencies=[limited("POST /strategy/start")],
 )
 async def start(
-    user_id: UserId, deps: DependenciesDep, body: Annotated[StartIn, Depends(body_of(StartIn))]
+    user_id: UserId, deps: DependenciesDep, key: Key, body: Annotated[StartIn, Depends(body_of(StartIn))]
 ) -> Response:
     """Start the next trading day on which buy_time is still ahead. Idempotent while it runs.
 
+    Sent again under its Idempotency-Key it begins no further day, whatever has ended since.
     Where the broker says in time that funds are missing, `warnings` of this answer says so.
     """
     bind_contextvars(strategy_id=str(body.strategy_id))
-    stands, told = await deps.starter.start(user_id, body.strategy_id)
+    stands, told = await deps.starter.start(user_id, body.strategy_id, key)
     return await _answer(deps, stands, look_at_market=True, told=told)
 
 

@@ -48,6 +48,9 @@ export async function call(method, path, body, { anonymous = false, key = null }
 export const get = (path) => call("GET", path);
 export const post = (path, body) => call("POST", path, body);
 
+/** A word for an Idempotency-Key. `crypto.randomUUID` is not to be had over plain HTTP. */
+export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
 /** Follow the timeline of one strategy until `signal` ends it; `heard` gets each event once. */
 export async function follow(path, signal, heard) {
   let last = null;

@@ -1,6 +1,6 @@
 // A new strategy: symbol, buy time, sell time, stop-loss, quantity.
 
-import { call, get, pause } from "./client.js";
+import { call, get, newKey, pause } from "./client.js";
 import { field, fill, form, h } from "./dom.js";
 
 const PRODUCTS = { CNC: "CNC, delivery", MIS: "MIS, intraday", NRML: "NRML, carried forward" };
@@ -76,4 +76,3 @@ function number(text) {
   return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
 }
 
-const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,6 +1,6 @@
 // One strategy, live: what is next, the price and its stop, what was sent and filled, what happened and why.
 
-import { call, follow, get, pause, post } from "./client.js";
+import { call, follow, get, newKey, pause } from "./client.js";
 import { PriceChart } from "./chart.js";
 import { ask, fill, h, tell } from "./dom.js";
 import { clock, dayWord, entryWords, isoDay, named, nextMoment, rupees, sign, standing, stopWords, targetWords, until } from "./words.js";
@@ -14,7 +14,7 @@ export async function show(view, [id], signal, seen) {
 
 class Page {
   constructor(view, id, signal, seen) {
-    Object.assign(this, { view, id, signal, seen, strategy: null, chart: null, behind: false, newest: 0 });
+    Object.assign(this, { view, id, signal, seen, strategy: null, startKey: null, chart: null, behind: false, newest: 0 });
     this.parts = {
       chip: h("span", { class: "chip" }), next: h("div", {}), facts: h("dl", { class: "facts" }), warnings: h("div", {}),
       acts: h("div", { class: "acts" }), chart: h("div", { class: "chart", role: "img", "aria-label": "Price with the stop, the entry and the exit" }),
@@ -75,6 +75,7 @@ class Page {
   draw() {
     const { chip, warnings, facts, acts } = this.parts;
     const one = this.strategy;
+    if (one.status === "running") this.startKey = null;
     fill(chip, standing(one));
     this.drawNext();
     fill(warnings, ...one.warnings.map((text) => h("p", { class: "notice warn" }, text)));
@@ -138,7 +139,9 @@ class Page {
     const what = one.quantity === null ? named(one) : `${one.quantity} ${one.symbol}`;
     const words = [`It buys ${what} ${when} at ${one.buy_time}${limit} and sells them at ${one.sell_time}, or at once when the price falls to its stop (${stopWords(one)})${targetWords(one) && ` or rises to its target (${targetWords(one)})`}.${again}`];
     if (await ask(`Start ${named(one)}?`, words, [["yes", "START"]])) {
-      await this.send("/strategy/start", {}, (now) => (now.status === "running" ? `Started: buys ${dayWord(now.trading_day)} at ${clock(now.buy_at)}.` : ""));
+      // Pressed again after an answer that was lost, it is the same START, even if its day has ended since.
+      this.startKey ??= newKey();
+      await this.send("/strategy/start", {}, (now) => (now.status === "running" ? `Started: buys ${dayWord(now.trading_day)} at ${clock(now.buy_at)}.` : ""), this.startKey);
     }
   }
 
@@ -170,10 +173,11 @@ class Page {
     }
   }
 
-  async send(path, words, said = null) {
+  async send(path, words, said = null, key = null) {
     for (const button of this.parts.acts.querySelectorAll("button")) button.disabled = true;
     try {
-      this.strategy = await post(path, { strategy_id: this.id, ...words });
+      this.strategy = await call("POST", path, { strategy_id: this.id, ...words }, { key });
+      this.startKey = null;
       tell(said ? said(this.strategy) : "");
     } catch (problem) {
       tell(problem.message, "warn");

@@ -1,8 +1,9 @@
-"""A create or a copy that is repeated under its key creates one strategy.
+"""A create, a copy or a START that is repeated under its key happens once.
 
 The strategy's id is derived from its user and the key (a copy's from the copied one as well), so that two
 requests at one moment are one row too. Nothing else is stored, except that the id was used: a deleted
-strategy does not come back.
+strategy does not come back. A START's id is derived from its strategy and the key in the same way: sent again
+after its day has ended, it does not begin the next day.
 """
 
 from uuid import UUID, uuid4, uuid5
@@ -21,6 +22,11 @@ def strategy_id_for(user_id: UUID, key: str | None) -> UUID:
 def copy_id_for(user_id: UUID, strategy_id: UUID, key: str | None) -> UUID:
     """Return the id of the copy to make of a strategy: the same one for the same key."""
     return uuid4() if key is None else uuid5(strategy_id, f"{user_id}|{key}")
+
+
+def start_id_for(strategy_id: UUID, key: str | None) -> UUID:
+    """Return the id of a START of a strategy: the same one for the same key."""
+    return uuid4() if key is None else uuid5(strategy_id, f"start|{key}")
 
 
 def key_reused() -> Invalid:

@@ -14,7 +14,7 @@ from adapters.postgres.engine import Store
 from adapters.postgres.entries_due import entries_due
 from adapters.postgres.running_count import running_beside
 from adapters.postgres.series import UserSeries
-from adapters.postgres.starts import Starts
+from adapters.postgres.starts import KnownStart, Starts
 from adapters.postgres.strategies import Strategies, StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from domain.audit import Action
@@ -34,6 +34,7 @@ from services.bounds import USUAL, too_many_running
 from services.broker.refusals import not_connected, refuse_without_address
 from services.errors import Conflict, NotFound
 from services.ports import Runs
+from services.strategies.creation_key import start_id_for
 from services.strategies.draft import DraftChecks
 from services.strategies.lookup import find_strategy
 from services.strategies.start_margin import StartMargin
@@ -64,11 +65,17 @@ class StrategyStart:
     missed_after: timedelta = MISSED_AFTER
     most_running: int = USUAL.running
 
-    async def start(self, user_id: UUID, strategy_id: UUID) -> Started:
-        """Start a strategy's next trading day; one that runs already is returned as it is."""
+    async def start(self, user_id: UUID, strategy_id: UUID, key: str | None = None) -> Started:
+        """Start a strategy's next trading day; one that runs already is returned as it is.
+
+        So is one that this START, known by its `key`, has started before.
+        """
         before = await find_strategy(self.store, user_id, strategy_id)
         if before.record.status is Status.RUNNING:
             return Started(before)
+        start_id = start_id_for(strategy_id, key)
+        if key is not None and (known := await self._known(user_id, start_id)) is not None:
+            return await self._again(before, known)
         self._refuse_unready(before, user_id)
         if before.record.left_over:
             await self._look_for_left_over(user_id, before.record)
@@ -78,7 +85,7 @@ class StrategyStart:
         async with self.store.work(user_id) as session:
             await refuse_start(session, user_id)
             # Before the run, which trades nothing that is not written down; known whatever crashes next.
-            start = await _write_down(session, StartRun(uuid4(), strategy, plan), self.missed_after)
+            start = await _write_down(session, StartRun(start_id, strategy, plan), self.missed_after)
             await self._refuse_too_many(session, strategy)
             await audit(session, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
         await failpoint("start.received")
@@ -87,6 +94,21 @@ class StrategyStart:
             await failpoint("start.confirmed")
             started = await find_strategy(self.store, user_id, strategy_id)
             return Started(started, await asking.warnings())
+
+    async def _known(self, user_id: UUID, start_id: UUID) -> KnownStart | None:
+        async with self.store.work(user_id) as session:
+            return await Starts(session, user_id).find(start_id)
+
+    async def _again(self, before: StrategyViewRow, known: KnownStart) -> Started:
+        """Begin the run of a START that was only written down; one that began before stays as it is.
+
+        A run that begins too late says so itself, and buys nothing.
+        """
+        if not known.may_begin:
+            return Started(before)
+        await self.runs.start(known.start)
+        record = before.record.strategy
+        return Started(await find_strategy(self.store, record.user_id, record.strategy_id))
 
     async def start_sale(self, user_id: UUID, record: StrategyRecord) -> DayPlan:
         """Start a run that only sells what an earlier one left; returns its plan."""

@@ -34,7 +34,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /strategy/check": STRATEGY | {"exchange": "NSE", "product": "CNC", "on_stop": "exit"},
     "PATCH /strategy/{strategy_id}": STRATEGY | {"exchange": "NSE", "product": "CNC", "on_stop": "exit"},
     "POST /strategy/start": {"strategy_id": str(uuid4())},
-    "POST /strategy/{strategy_id}/skip": {"date": "2026-12-01"},
+    "POST /strategy/{strategy_id}/skip": {"trading_day": "2026-12-01"},
     "POST /strategy/stop": {"strategy_id": str(uuid4()), "on_stop": "exit"},
     "POST /account/kill-switch": {"on": True, "exits": "keep", "reason": "out"},
     "PUT /account/limits": {"order_quantity": 1, "order_value": 1, "daily_loss": 1, "symbols": ["TCS"]}

@@ -232,8 +232,9 @@ class Player:
 
     async def _start(self, strategy_id: str) -> dict[str, Any]:
         """Press START; a hand that switches accounts at this moment has none connected for an instant."""
+        words, key = {"strategy_id": strategy_id}, uuid4().hex
         for _ in range(BUSY * 2):
-            answer = await self._user.post("/strategy/start", {"strategy_id": strategy_id}, expect=(200, 409))
+            answer = await self._user.post("/strategy/start", words, expect=(200, 409), key=key)
             if answer.status_code == 200 or answer.json().get("code") != "broker_not_connected":
                 assert answer.status_code == 200, f"START: {answer.status_code} {answer.text}"
                 return dict(answer.json())

@@ -101,13 +101,14 @@ class Trader:
         return connected
 
     async def post(
-        self, path: str, message: object = None, expect: int | tuple[int, ...] = 200
+        self, path: str, message: object = None, expect: int | tuple[int, ...] = 200, key: str | None = None
     ) -> httpx.Response:
-        """POST, waiting out the moments in which a part is being restarted."""
+        """POST, waiting out the moments in which a part is being restarted; `key` is its Idempotency-Key."""
         expected = (expect,) if isinstance(expect, int) else expect
+        headers = {} if key is None else {"Idempotency-Key": key}
         for _ in range(PATIENCE * 2):
             try:
-                answer = await self.http.post(path, json=message)
+                answer = await self.http.post(path, json=message, headers=headers)
             except httpx.TransportError:
                 await asyncio.sleep(0.5)
                 continue

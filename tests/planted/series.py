@@ -8,6 +8,14 @@ RUN = "tests/workflow/test_series.py"
 
 SERIES_BUGS: tuple[Bug, ...] = (
     Bug(
+        "a START that is sent again begins the next day",
+        "Its answer was lost and its day has ended since: it buys tomorrow, unasked.",
+        "services/strategies/creation_key.py",
+        'uuid4() if key is None else uuid5(strategy_id, f"start|{key}")',
+        "uuid4()",
+        ("tests/integration/test_start_again.py",),
+    ),
+    Bug(
         "a day follows a stop",
         "STOP comes while the day ends: the strategy buys tomorrow.",
         "adapters/postgres/series.py",

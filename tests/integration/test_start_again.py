@@ -1,0 +1,64 @@
+"""A START that is sent again under its Idempotency-Key happens once, whatever has ended since."""
+
+import asyncio
+
+import pytest
+from httpx import Response
+
+from adapters.postgres.engine import Store
+from services.auth.passwords import Passwords
+from tests.api_world import MONDAY_0830, Customer, World, new_world
+from tests.fakes.calendar import Weekdays
+
+
+@pytest.fixture
+async def exchange(store: Store, passwords: Passwords) -> World:
+    """A Monday morning at the exchange."""
+    opened = new_world(store, passwords, calendar=Weekdays())
+    opened.clock.at = MONDAY_0830
+    return opened
+
+
+async def _press(customer: Customer, strategy_id: str, key: str) -> Response:
+    headers = customer.bearer | {"Idempotency-Key": key}
+    return await customer.http.post("/strategy/start", json={"strategy_id": strategy_id}, headers=headers)
+
+
+async def test_a_start_that_is_sent_again_after_its_day_has_ended_begins_no_other(exchange: World) -> None:
+    customer = await exchange.trader()
+    strategy_id = str((await customer.create())["strategy_id"])
+    assert (await _press(customer, strategy_id, "monday")).json()["status"] == "running"
+    await customer.stop(strategy_id)
+    again = await _press(customer, strategy_id, "monday")
+    assert (again.status_code, again.json()["status"]) == (200, "stopped")
+    assert (await _press(customer, strategy_id, "tuesday")).json()["status"] == "running"
+    assert len(exchange.runs.started) == 2
+    await customer.stop(strategy_id)
+    assert (await _press(customer, strategy_id, "monday")).json()["status"] == "stopped", "an older one"
+
+
+async def test_a_start_whose_run_never_began_begins_when_it_is_sent_again(exchange: World) -> None:
+    customer = await exchange.trader()
+    strategy_id = str((await customer.create())["strategy_id"])
+    exchange.runs.away = True
+    assert (await _press(customer, strategy_id, "monday")).status_code == 503
+    exchange.runs.away = False
+    running = (await _press(customer, strategy_id, "monday")).json()
+    assert running["status"] == "running"
+    [start] = exchange.runs.started
+    assert start.account, "as it was written down"
+
+
+async def test_starts_at_once_under_one_key_are_one(exchange: World) -> None:
+    customer = await exchange.trader()
+    strategy_id = str((await customer.create())["strategy_id"])
+    answers = await asyncio.gather(*(_press(customer, strategy_id, "monday") for _ in range(4)))
+    assert {answer.json()["status"] for answer in answers} == {"running"}
+    assert len({start.start_id for start in exchange.runs.started}) == 1
+
+
+async def test_one_key_starts_each_of_two_strategies(exchange: World) -> None:
+    customer = await exchange.trader()
+    made = [str((await customer.create())["strategy_id"]) for _ in range(2)]
+    for one in made:
+        assert (await _press(customer, one, "monday")).json()["status"] == "running"

@@ -15,8 +15,8 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "what was once bought is sold",
         "After a sale by hand the exit opens a short position.",
         "domain/sellable.py",
-        "        return max(0, min(unsold, shown - others - own))",
-        "        return unsold",
+        "        own = self.claims.baseline\n",
+        "        return unsold\n",
         (HELD,),
     ),
     Bug(

@@ -7,7 +7,13 @@ from activities.runs import drop_keys
 from domain.failpoint import failpoint
 from domain.operator_alerts import outcome_alarm
 from domain.ports import Alerts, OpenRuns, RuntimeCache
-from domain.run import DayEnded, EndDay, PlanAnew, Planned, StartRun
+from domain.run import StartRun
+from domain.series import (
+    DayEnded,
+    EndDay,
+    PlanAnew,
+    Planned,
+)
 from execution.series_days import SeriesDays
 
 

@@ -325,46 +325,6 @@ class FinishRun:
 
 
 @dataclass(frozen=True, slots=True)
-class EndDay:
-    """A day of a series is over. `asked`: its end was asked for, so no day follows."""
-
-    finish: FinishRun
-    start: StartRun
-    asked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class DayEnded:
-    """The end of a day is written down. `following` is the START that comes next, None where none does.
-
-    `clean`: no key of it is left in Redis.
-    """
-
-    clean: bool
-    following: StartRun | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlanAnew:
-    """A day of a series waits: is it planned by terms and calendar of now? `binding`: it buys next."""
-
-    ref: RunRef
-    start: StartRun
-    binding: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """The START by which the series goes on in place of the one that waits; None where that stays.
-
-    `over`: the series has ended.
-    """
-
-    start: StartRun | None = None
-    over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Alarm:
     """Something a person must know now. Without ids it is about a part or a shared feed, not one user."""
 

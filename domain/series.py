@@ -23,7 +23,7 @@ from enum import StrEnum
 
 from domain.errors import InvalidStrategy
 from domain.instrument import Segment
-from domain.run import StartRun
+from domain.run import FinishRun, RunRef, StartRun
 from domain.session import DayPlan, TradingCalendar, exchange_time, plan_day, plan_session
 from domain.strategy import Outcome, Strategy
 from domain.terms_texts import repeat_words
@@ -134,6 +134,46 @@ def same_day(plan: DayPlan, other: DayPlan) -> bool:
     return (plan.trading_day, plan.buy_at, plan.sell_at, plan.closes_at) == (
         *(other.trading_day, other.buy_at, other.sell_at, other.closes_at),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class EndDay:
+    """A day of a series is over. `asked`: its end was asked for, so no day follows."""
+
+    finish: FinishRun
+    start: StartRun
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DayEnded:
+    """The end of a day is written down. `following` is the START that comes next, None where none does.
+
+    `clean`: no key of it is left in Redis.
+    """
+
+    clean: bool
+    following: StartRun | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAnew:
+    """A day of a series waits: is it planned by terms and calendar of now? `binding`: it buys next."""
+
+    ref: RunRef
+    start: StartRun
+    binding: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The START by which the series goes on in place of the one that waits; None where that stays.
+
+    `over`: the series has ended.
+    """
+
+    start: StartRun | None = None
+    over: bool = False
 
 
 ENDED_WORDS = {

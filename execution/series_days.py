@@ -8,8 +8,14 @@ from domain.errors import PlanIsOld
 from domain.freeze import largest_order
 from domain.instrument import Segment
 from domain.ports import Bound, Clock, SeriesState, SeriesStore, TradingDays
-from domain.run import EndDay, PlanAnew, Planned, StartRun
-from domain.series import next_plan, same_day
+from domain.run import StartRun
+from domain.series import (
+    EndDay,
+    PlanAnew,
+    Planned,
+    next_plan,
+    same_day,
+)
 from domain.session import DayPlan, TradingCalendar
 
 

@@ -8,8 +8,19 @@ from temporalio import workflow
 from activities.runs import RunActivities
 from activities.series import SeriesActivities
 from domain.day import Day
-from domain.run import Adoption, DayEnded, EndDay, FinishRun, PlanAnew, Planned, StartRun, workflow_id
+from domain.run import (
+    Adoption,
+    FinishRun,
+    StartRun,
+    workflow_id,
+)
 from domain.run_texts import clock
+from domain.series import (
+    DayEnded,
+    EndDay,
+    PlanAnew,
+    Planned,
+)
 from workflows import policies
 from workflows.run_schedule import wait
 from workflows.run_writes import RunWrites

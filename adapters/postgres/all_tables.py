@@ -2,10 +2,12 @@
 
 from adapters.postgres import (
     account_mail_tables,
+    audit_tables,
     book_tables,
     calendar_tables,
     limit_tables,
     notification_tables,
+    operation_tables,
     series_tables,
     tables,
     user_tables,
@@ -16,10 +18,12 @@ from adapters.postgres.table_base import Base
 METADATA = Base.metadata
 for _row in (
     account_mail_tables.AccountMailRow,
+    audit_tables.AuditRow,
     book_tables.FinishedRoundRow,
     calendar_tables.CalendarDayRow,
     limit_tables.BreachRow,
     notification_tables.NotificationRow,
+    operation_tables.WorkerRow,
     series_tables.SeriesRow,
     tables.StrategyRow,
     user_tables.User,

@@ -11,8 +11,11 @@ from uuid import UUID
 from sqlalchemy import Uuid, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.audit_tables import (
+    AuditHead,
+    AuditRow,
+)
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import AuditHead, AuditRow
 from domain.audit import AuditEntry, AuditLine, Broken, ChainCheck, Erasure, Head
 
 BATCH = 500

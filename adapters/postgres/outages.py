@@ -9,7 +9,15 @@ from sqlalchemy import Row, Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import OutageRow, ReconcilerRound, StartRow, StrategyRow, WorkerRow
+from adapters.postgres.operation_tables import (
+    OutageRow,
+    ReconcilerRound,
+    WorkerRow,
+)
+from adapters.postgres.tables import (
+    StartRow,
+    StrategyRow,
+)
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.outage import LONG, Outage, unwatched_text
 from domain.strategy import Position, Status

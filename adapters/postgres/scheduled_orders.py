@@ -10,9 +10,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
 from adapters.postgres.engine import Store
+from adapters.postgres.operation_tables import WorkerRow
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.strategies import OF_ITS_RUN
-from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
+from adapters.postgres.tables import (
+    OrderRow,
+    StrategyRow,
+)
 from adapters.postgres.terms_json import how_json, read_how, read_terms
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from adapters.postgres.watch_tables import PeakRow

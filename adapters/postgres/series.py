@@ -22,8 +22,17 @@ from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.errors import PlanIsOld
 from domain.order import OrderStatus
 from domain.ports import Bound, SeriesState, WaitingDay
-from domain.run import EndDay, PlanAnew, RunRef, StartRun
-from domain.series import DayEnd, SeriesEnd, why_it_ends
+from domain.run import (
+    RunRef,
+    StartRun,
+)
+from domain.series import (
+    DayEnd,
+    EndDay,
+    PlanAnew,
+    SeriesEnd,
+    why_it_ends,
+)
 from domain.strategy import Phase, Position, Status
 
 _IN_DOUBT = (OrderStatus.SENT, OrderStatus.ABSENT, OrderStatus.OPEN)

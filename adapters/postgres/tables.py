@@ -1,4 +1,4 @@
-"""The tables of trading and its operation: strategies, orders, limits, the timeline and the audit log."""
+"""The tables of trading: strategies, orders, limits, switches, readings of accounts and the timeline."""
 
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -332,76 +332,6 @@ class SystemSwitch(Base):
     halted_at: Mapped[datetime | None]
 
 
-class WorkerRow(Base):
-    """A worker's last heartbeat."""
-
-    __tablename__ = "workers"
-
-    name: Mapped[str] = mapped_column(primary_key=True)
-    alive_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-    build_id: Mapped[str] = mapped_column(server_default=sql("''"))
-    """Its version to Temporal; empty without versions."""
-
-
-class ReconcilerRound(Base):
-    """When the reconciler's last round ended: one row. NULL before the first."""
-
-    __tablename__ = "reconciler_round"
-    __table_args__ = (CheckConstraint("one", name="one_row"),)
-
-    one: Mapped[bool] = mapped_column(primary_key=True, server_default=sql("true"))
-    ended_at: Mapped[datetime | None]
-
-
-class OutageRow(Base):
-    """A time in which no worker lived, as the first one after it found. By the database's clock."""
-
-    __tablename__ = "outages"
-    __table_args__ = (CheckConstraint("began_at < ended_at", name="begins_before_it_ends"),)
-
-    began_at: Mapped[datetime] = mapped_column(primary_key=True)
-    """The last sign of life before it: two workers that start together find the same one."""
-    ended_at: Mapped[datetime]
-
-
-class BackupRow(Base):
-    """A backup that was written and verified, as `deploy/backup.sh` reports it."""
-
-    __tablename__ = "backups"
-    __table_args__ = (
-        CheckConstraint("bytes > 0", name="bytes_positive"),
-        Index("ix_backups_finished_at", "finished_at"),
-    )
-
-    backup_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
-    name: Mapped[str]
-    bytes: Mapped[int] = mapped_column(BigInteger)
-    finished_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
-
-
-class QuoteTurnRow(Base):
-    """The process that may ask the broker for an account's prices, the last answer, and the turns to read it.
-
-    UNLOGGED: nothing in it is valid for longer than a second.
-    """
-
-    __tablename__ = "quote_turns"
-    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012
-
-    account: Mapped[str] = mapped_column(primary_key=True)
-    """A mark of the account's key at the broker, the same for every user."""
-    turn: Mapped[int] = mapped_column(BigInteger)
-    free_at: Mapped[datetime]
-    """From when on the next turn may be taken."""
-    login: Mapped[str | None]
-    """A mark of the login that asked: what it heard is shared with no other."""
-    heard_at: Mapped[datetime | None]
-    """When the answer reached the process that asked, or sooner: never later."""
-    prices: Mapped[dict[str, Any] | None]
-    reads_from: Mapped[datetime | None]
-    """Where the next turn to read the account is, were none given at once (`read_turns.py`)."""
-
-
 class AccountReadRow(Base):
     """When an account that holds something is read next, and how its last reading ended.
 
@@ -452,39 +382,3 @@ class EventRow(Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=sql("'{}'"))
     once: Mapped[str]
     """What keeps a repeated activity from writing the same line twice."""
-
-
-class AuditRow(Base):
-    """A line of the audit log. A trigger sets `chain`, `seq`, `at`, `writer` and the hashes.
-
-    No foreign key: lines of deleted users stay.
-    """
-
-    __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_user_id_seq", "user_id", "seq"),)
-
-    chain: Mapped[str] = mapped_column(primary_key=True)
-    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    user_id: Mapped[UUID | None]
-    at: Mapped[datetime]
-    writer: Mapped[str]
-    role: Mapped[str]
-    actor: Mapped[str]
-    action: Mapped[str]
-    object: Mapped[str]
-    reason: Mapped[str]
-    ip: Mapped[str]
-    agent: Mapped[str]
-    version: Mapped[str]
-    prev_hash: Mapped[bytes]
-    hash: Mapped[bytes]
-
-
-class AuditHead(Base):
-    """The end of a chain of the audit log: reveals that its last line was removed."""
-
-    __tablename__ = "audit_heads"
-
-    chain: Mapped[str] = mapped_column(primary_key=True)
-    seq: Mapped[int] = mapped_column(BigInteger)
-    hash: Mapped[bytes]

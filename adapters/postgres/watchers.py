@@ -7,7 +7,11 @@ from sqlalchemy import Select, func, select, text, update
 
 from adapters.postgres.engine import Store
 from adapters.postgres.held_stops import PostgresHeldStops
-from adapters.postgres.tables import BackupRow, ReconcilerRound, WorkerRow
+from adapters.postgres.operation_tables import (
+    BackupRow,
+    ReconcilerRound,
+    WorkerRow,
+)
 
 ALIVE_WITHIN = timedelta(seconds=10)
 """A worker without a sign of life for so long takes no new run; one that is busy says that it lives."""

@@ -11,14 +11,16 @@ from api.http.bodies import RequestBody, ResponseBody
 from api.http.fields import ClockTime, Id, Money, Price, Quantity, Symbol
 from api.http.request_json import field_errors
 from api.strategies.charges_schema import ChargesOut
+from api.strategies.terms_answer import (
+    RepeatOut,
+    TermsOut,
+    terms_body,
+)
 from api.strategies.terms_schema import (
     TERMS_FIELDS,
     Day,
-    RepeatOut,
     TermsIn,
-    TermsOut,
     read_terms_of,
-    terms_body,
 )
 from domain.session import clock_text
 from domain.strategy import OnStop, Product, Strategy

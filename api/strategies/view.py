@@ -9,7 +9,10 @@ from adapters.postgres.strategies import StrategyRecord
 from api.books.view import day_out
 from api.strategies.charges_schema import charges_out
 from api.strategies.schemas import StrategyOut
-from api.strategies.terms_schema import repeat_out, terms_out
+from api.strategies.terms_answer import (
+    repeat_out,
+    terms_out,
+)
 from domain.books import Booked
 from domain.broker_login import NO_QUOTES
 from domain.charge_schedule import schedule_on

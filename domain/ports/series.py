@@ -7,7 +7,11 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from domain.run import EndDay, PlanAnew, StartRun
+from domain.run import StartRun
+from domain.series import (
+    EndDay,
+    PlanAnew,
+)
 from domain.strategy import Strategy
 
 

@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import update
 
 from adapters.postgres.engine import Store
+from adapters.postgres.operation_tables import WorkerRow
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
-from adapters.postgres.tables import StrategyRow, WorkerRow
+from adapters.postgres.tables import StrategyRow
 from adapters.process.clock import SystemClock
 from domain.order import Attempt, Leg, LegKey, OrderStatus, Reason
 from domain.ports import Claimed, OrderLog, ScheduledOrderLog

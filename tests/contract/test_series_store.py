@@ -11,8 +11,17 @@ from adapters.postgres.engine import Store
 from adapters.postgres.series import PostgresSeries
 from domain.errors import PlanIsOld
 from domain.ports import Bound, SeriesStore
-from domain.run import EndDay, FinishRun, PlanAnew, RunRef, StartRun, workflow_id
-from domain.series import SeriesEnd
+from domain.run import (
+    FinishRun,
+    RunRef,
+    StartRun,
+    workflow_id,
+)
+from domain.series import (
+    EndDay,
+    PlanAnew,
+    SeriesEnd,
+)
 from domain.strategy import Outcome, Position
 from tests.fakes.series import MemorySeries
 from tests.integration.test_series import Seam, edited

@@ -7,8 +7,17 @@ from uuid import UUID
 
 from domain.errors import PlanIsOld
 from domain.ports import Bound, SeriesState, WaitingDay
-from domain.run import EndDay, PlanAnew, StartRun, workflow_id
-from domain.series import DayEnd, SeriesEnd, why_it_ends
+from domain.run import (
+    StartRun,
+    workflow_id,
+)
+from domain.series import (
+    DayEnd,
+    EndDay,
+    PlanAnew,
+    SeriesEnd,
+    why_it_ends,
+)
 from domain.strategy import Strategy
 from tests.fakes.house import MemoryRunStore
 

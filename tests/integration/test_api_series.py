@@ -8,7 +8,11 @@ from sqlalchemy import text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.series import PostgresSeries
-from domain.run import EndDay, FinishRun, StartRun
+from domain.run import (
+    FinishRun,
+    StartRun,
+)
+from domain.series import EndDay
 from domain.session import exchange_time
 from domain.strategy import Outcome, Position
 from execution.series_days import SeriesDays

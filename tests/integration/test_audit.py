@@ -19,10 +19,10 @@ from sqlalchemy.exc import ProgrammingError
 
 from adapters.postgres.audit import AuditCheck, AuditReader, audit
 from adapters.postgres.audit_command import read_anchors, write_anchors
+from adapters.postgres.audit_tables import AuditRow
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.order_resolution import Resolution, Resolving, Verdict
-from adapters.postgres.tables import AuditRow
 from domain.audit import Action, AuditEntry, AuditLine, Broken, hash_of
 from domain.outcome import Unknown
 from migrations.roles import Role, make_roles

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 
 from adapters.postgres.all_tables import METADATA
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import BackupRow
+from adapters.postgres.operation_tables import BackupRow
 from adapters.postgres.watchers import Watchers
 from local.postgres_binaries import readable_binaries
 from local.process_spec import Account

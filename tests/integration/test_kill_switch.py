@@ -12,8 +12,12 @@ import pytest
 from sqlalchemy import func, select, update
 
 from adapters.postgres.engine import Store
+from adapters.postgres.operation_tables import ReconcilerRound
 from adapters.postgres.order_resolution import NotResolved
-from adapters.postgres.tables import ReconcilerRound, StrategyRow, SystemSwitch
+from adapters.postgres.tables import (
+    StrategyRow,
+    SystemSwitch,
+)
 from adapters.postgres.user_tables import User
 from domain.errors import Unavailable
 from domain.limits import KillExits

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import select
 
 from adapters.calendar.exchange import ExchangeCalendar
+from adapters.postgres.audit_tables import AuditRow
 from adapters.postgres.calendar_days import PostgresOperatorDays, entries_from
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import AuditRow
 from adapters.process.clock import SystemClock
 from domain.audit import Action
 from domain.errors import CalendarUnknown, StoreUnavailable

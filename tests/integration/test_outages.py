@@ -9,10 +9,14 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import make_url
 
 from adapters.postgres.engine import Store
+from adapters.postgres.operation_tables import (
+    ReconcilerRound,
+    WorkerRow,
+)
 from adapters.postgres.outages import PostgresOutages
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
-from adapters.postgres.tables import ReconcilerRound, StrategyRow, WorkerRow
+from adapters.postgres.tables import StrategyRow
 from adapters.process.clock import SystemClock
 from domain.errors import StoreUnavailable
 from domain.order import Leg

@@ -18,8 +18,17 @@ from adapters.postgres.terms_json import terms_json
 from adapters.process.clock import SystemClock
 from domain.order import Leg, Reason
 from domain.ports import Bound, NotClaimed
-from domain.run import ActivateRun, EndDay, PlanAnew, RunRef, StartRun, workflow_id
-from domain.series import SeriesEnd
+from domain.run import (
+    ActivateRun,
+    RunRef,
+    StartRun,
+    workflow_id,
+)
+from domain.series import (
+    EndDay,
+    PlanAnew,
+    SeriesEnd,
+)
 from domain.session import exchange_time
 from domain.strategy import Outcome, Position
 from domain.terms import WEEK, Repeat, Terms

@@ -12,11 +12,16 @@ from sqlalchemy.engine import make_url
 
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import set_system_switch
+from adapters.postgres.operation_tables import WorkerRow
 from adapters.postgres.operator import positions
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.strategies import Strategies
-from adapters.postgres.tables import OrderRow, StrategyRow, SystemSwitch, WorkerRow
+from adapters.postgres.tables import (
+    OrderRow,
+    StrategyRow,
+    SystemSwitch,
+)
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
 from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch

@@ -10,9 +10,13 @@ import pytest
 from sqlalchemy import case, func, update
 
 from adapters.postgres.engine import Store
+from adapters.postgres.operation_tables import WorkerRow
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
-from adapters.postgres.tables import OrderRow, StrategyRow, WorkerRow
+from adapters.postgres.tables import (
+    OrderRow,
+    StrategyRow,
+)
 from domain.budget import ENTRIES, EXITS
 from domain.entry_turns import turns
 from domain.order import Attempt, Leg, OrderStatus, Reason

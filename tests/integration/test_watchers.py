@@ -11,9 +11,12 @@ from sqlalchemy import func, insert, update
 from sqlalchemy.engine import make_url
 
 from adapters.postgres.engine import Store
+from adapters.postgres.operation_tables import (
+    BackupRow,
+    ReconcilerRound,
+)
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.overdue_runs import PostgresOverdueRuns
-from adapters.postgres.tables import BackupRow, ReconcilerRound
 from adapters.postgres.watchers import Watchers
 from adapters.telemetry.operations_metrics import OperationsMetrics, OperationsWatch
 from adapters.telemetry.round_watch import RoundWatch

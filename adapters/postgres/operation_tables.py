@@ -1,0 +1,80 @@
+"""The tables of operation: workers, the reconciler, outages, backups and the turns to ask the broker."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, func
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.table_base import Base
+
+
+class WorkerRow(Base):
+    """A worker's last heartbeat."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    alive_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    build_id: Mapped[str] = mapped_column(server_default=sql("''"))
+    """Its version to Temporal; empty without versions."""
+
+
+class ReconcilerRound(Base):
+    """When the reconciler's last round ended: one row. NULL before the first."""
+
+    __tablename__ = "reconciler_round"
+    __table_args__ = (CheckConstraint("one", name="one_row"),)
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=sql("true"))
+    ended_at: Mapped[datetime | None]
+
+
+class OutageRow(Base):
+    """A time in which no worker lived, as the first one after it found. By the database's clock."""
+
+    __tablename__ = "outages"
+    __table_args__ = (CheckConstraint("began_at < ended_at", name="begins_before_it_ends"),)
+
+    began_at: Mapped[datetime] = mapped_column(primary_key=True)
+    """The last sign of life before it: two workers that start together find the same one."""
+    ended_at: Mapped[datetime]
+
+
+class BackupRow(Base):
+    """A backup that was written and verified, as `deploy/backup.sh` reports it."""
+
+    __tablename__ = "backups"
+    __table_args__ = (
+        CheckConstraint("bytes > 0", name="bytes_positive"),
+        Index("ix_backups_finished_at", "finished_at"),
+    )
+
+    backup_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    finished_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class QuoteTurnRow(Base):
+    """The process that may ask the broker for an account's prices, the last answer, and the turns to read it.
+
+    UNLOGGED: nothing in it is valid for longer than a second.
+    """
+
+    __tablename__ = "quote_turns"
+    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    """A mark of the account's key at the broker, the same for every user."""
+    turn: Mapped[int] = mapped_column(BigInteger)
+    free_at: Mapped[datetime]
+    """From when on the next turn may be taken."""
+    login: Mapped[str | None]
+    """A mark of the login that asked: what it heard is shared with no other."""
+    heard_at: Mapped[datetime | None]
+    """When the answer reached the process that asked, or sooner: never later."""
+    prices: Mapped[dict[str, Any] | None]
+    reads_from: Mapped[datetime | None]
+    """Where the next turn to read the account is, were none given at once (`read_turns.py`)."""

@@ -2,7 +2,7 @@
 
 It reads the exchange's ledger, Postgres, Redis and Temporal after everything has come to rest, and from the
 runner only what was *asked*: when, of whom, at which prices. The invariants are in docs/reliability.md, their
-rules in order_rules.py, day_rules.py, isolation.py and account_rules.py.
+rules in order_rules.py, day_rules.py, isolation.py, account_rules.py and series_rules.py.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from tests.chaos.evidence import Evidence, arguments, gathered
 from tests.chaos.isolation import as_planned, isolation, undisturbed
 from tests.chaos.order_rules import OFF_BOOKS, intents, quantities
 from tests.chaos.plan import GROUP
+from tests.chaos.series_rules import series
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
 
@@ -43,7 +44,7 @@ async def replays(case: Case) -> list[Violation]:
     return found
 
 
-INVARIANTS = (intents, quantities, moments, agreement, isolation, words, *ACCOUNT_INVARIANTS)
+INVARIANTS = (intents, quantities, moments, agreement, isolation, words, *ACCOUNT_INVARIANTS, series)
 
 
 def _groups(case: Case) -> int:
@@ -65,6 +66,10 @@ def _again(case: Case) -> int:
         if placed["leg"] == "entry" and placed["filled_quantity"]
     }
     return len(bought) - len({strategy_id for strategy_id, _ in bought})
+
+
+def _seams(case: Case) -> int:
+    return len(case.seen.starts) - len({start["series_id"] for start in case.seen.starts})
 
 
 def _seconds_bought(case: Case, record: dict[str, Any]) -> Iterator[int]:
@@ -103,6 +108,7 @@ async def judged(evidence: Evidence) -> dict[str, Any]:
             "days with nothing in their way": sum(1 for _ in undisturbed(case)),
             "groups bought in one second": _groups(case),
             "rounds bought again": _again(case),
+            "days that followed one of a series": _seams(case),
             "histories replayed": len(evidence.histories),
         },
     }

@@ -1,5 +1,6 @@
 """What the strategies of a chaos day say, by turns: their size, their entry, their stop, their target."""
 
+from domain.terms import WEEK
 from tests.chaos.plan import CALM_PRICE, STOP_LOSS, TARGET_PRICE, Day
 
 STOPS: tuple[dict[str, object], ...] = (
@@ -26,9 +27,11 @@ LOSS = 100
 
 def terms_of(day: Day) -> dict[str, object]:
     """Return what a day's strategies say of their size, entry, stop, target, and of buying again."""
+    repeats: dict[str, object] = {"repeat": {"days": list(WEEK)}} if day.repeats else {}
     if day.kind == "crossed":
-        return STOPS[0] | _size(day)  # a stop that is measured from the fill bars no purchase
-    return STOPS[day.number % len(STOPS)] | ENTRIES[day.number % len(ENTRIES)] | _size(day) | _end(day)
+        return STOPS[0] | _size(day) | repeats  # a stop that is measured from the fill bars no purchase
+    stop, entry = STOPS[day.number % len(STOPS)], ENTRIES[day.number % len(ENTRIES)]
+    return stop | entry | _size(day) | _end(day) | repeats
 
 
 def _size(day: Day) -> dict[str, object]:

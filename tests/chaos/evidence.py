@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ class Evidence:
     open_runs: list[str]
     views: dict[str, Any] = field(default_factory=dict)
     histories: list[WorkflowHistory] = field(default_factory=list)
+    series: list[dict[str, Any]] = field(default_factory=list)
+    starts: list[dict[str, Any]] = field(default_factory=list)
+    """The STARTs that became days of series, oldest first."""
 
 
 async def gathered(asked: argparse.Namespace) -> Evidence:
@@ -48,6 +52,8 @@ async def gathered(asked: argparse.Namespace) -> Evidence:
     await asyncio.sleep(2)  # a row is written right after its run's last word
     ledger, refused = await _paper(endpoints["paper"])
     strategies, orders, events = await _postgres(endpoints["postgres"])
+    series, starts, rounds = await _series(endpoints["postgres"])
+    strategies |= first_days(strategies, starts, rounds)
     runs = [run async for run in temporal.list_workflows("WorkflowType = 'StrategyRun'")]
     return Evidence(
         script,
@@ -60,6 +66,8 @@ async def gathered(asked: argparse.Namespace) -> Evidence:
         open_runs,
         await _views(temporal, strategies),
         await _histories(temporal, [(run.id, run.run_id) for run in runs]),
+        series,
+        starts,
     )
 
 
@@ -101,6 +109,62 @@ async def _postgres(
     return strategies, orders, events
 
 
+async def _series(
+    url: str,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    connection = await connected(url)
+    try:
+        series = await connection.fetch("SELECT * FROM series")
+        starts = await connection.fetch(
+            "SELECT start_id, strategy_id, series_id, (plan->>'trading_day')::date AS trading_day "
+            "FROM starts WHERE series_id IS NOT NULL AND EXISTS (SELECT FROM events "
+            "WHERE events.strategy_id = starts.strategy_id AND once = start_id::text || ':started') "
+            "ORDER BY written_at"
+        )
+        rounds = await connection.fetch("SELECT * FROM strategy_days ORDER BY trading_day, round")
+    finally:
+        await connection.close()
+    return [dict(row) for row in series], [dict(row) for row in starts], [dict(row) for row in rounds]
+
+
+def first_days(
+    strategies: dict[str, dict[str, Any]], starts: list[dict[str, Any]], rounds: list[dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return the rows of strategies whose next day was begun as they stood at the end of the day before.
+
+    Their user ended the series while that next day waited: what was traded is in the books alone.
+    """
+    newest = {str(start["strategy_id"]): start for start in starts}
+    return {
+        strategy_id: row | _as_it_ended(of_day[-1])
+        for strategy_id, row in strategies.items()
+        if (start := newest.get(strategy_id)) is not None and row["trading_day"] == start["trading_day"]
+        for of_day in [_rounds_before(rounds, strategy_id, start["trading_day"])]
+        if of_day
+    }
+
+
+def _rounds_before(rounds: list[dict[str, Any]], strategy_id: str, day: date) -> list[dict[str, Any]]:
+    return [one for one in rounds if str(one["strategy_id"]) == strategy_id and one["trading_day"] < day]
+
+
+def _as_it_ended(last: dict[str, Any]) -> dict[str, Any]:
+    bought, sold, outside = last["quantity"], last["sold"], last["outside"]
+    left = bought - sold - outside
+    return {
+        "trading_day": last["trading_day"],
+        "round": last["round"],
+        "outcome": last["outcome"],
+        "outcome_detail": last["outcome_detail"],
+        "bought_quantity": bought,
+        "sold_quantity": sold,
+        "outside_quantity": outside,
+        "position": "none" if not bought else "bought" if left > 0 else "sold",
+        "workflow_id": f"strategy-{last['strategy_id']}-{last['trading_day']}",
+        "run_id": None,
+    }
+
+
 async def _redis(url: str) -> list[str]:
     async with Redis.from_url(url, decode_responses=True) as redis:
         return [key async for key in redis.scan_iter("*", count=1000)]
@@ -110,7 +174,7 @@ async def _views(temporal: Client, strategies: dict[str, dict[str, Any]]) -> dic
     """Return what the last run of each strategy answered; a cancelled run has no answer."""
     limit = asyncio.Semaphore(16)
 
-    async def view(strategy_id: str, workflow_id: str, run_id: str) -> tuple[str, Any]:
+    async def view(strategy_id: str, workflow_id: str, run_id: str | None) -> tuple[str, Any]:
         async with limit:
             handle = temporal.get_workflow_handle(workflow_id, run_id=run_id)
             if (await handle.describe()).status is None:
@@ -124,7 +188,7 @@ async def _views(temporal: Client, strategies: dict[str, dict[str, Any]]) -> dic
     rows = [
         (strategy_id, row["workflow_id"], row["run_id"])
         for strategy_id, row in strategies.items()
-        if row["run_id"]
+        if row["workflow_id"] and row["started_at"]
     ]
     return dict(await asyncio.gather(*(view(*row) for row in rows)))
 

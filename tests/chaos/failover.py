@@ -142,7 +142,8 @@ class Failover:
             await player.play(day)
         await player.close()
 
-    async def _ended(self, strategy_id: str) -> dict[str, Any]:
+    async def _ended(self, strategy_id: str, repeats: bool = False) -> dict[str, Any]:
+        assert not repeats, "no day of this run is one of a series"
         while True:
             found = (await self._states.of([strategy_id])).get(strategy_id)
             if found is not None and found["status"] == "stopped":

@@ -108,3 +108,20 @@ def good() -> Evidence:
 
 async def invariants(evidence: Evidence) -> set[str]:
     return {violation["invariant"] for violation in (await judged(evidence))["violations"]}
+
+
+def in_series(seen: Evidence) -> None:
+    """Let the day have been the first of a series, whose next day its user called off."""
+    first, second = (
+        {
+            "start_id": f"start-{day}",
+            "strategy_id": SOLD,
+            "series_id": "start-20",
+            "trading_day": date(2026, 11, day),
+        }
+        for day in (20, 23)
+    )
+    seen.starts.extend((first, second))
+    seen.series.append(
+        {"series_id": "start-20", "strategy_id": SOLD, "ended_at": SELL_AT, "ended_by": "stopped"}
+    )

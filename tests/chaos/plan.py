@@ -64,6 +64,8 @@ FILLS = ("reject_async", "partial_fill", "partial_then_cancel")
 READS = ("/orders", "/portfolio", "/quote")
 FEED = ("ws_drop", "ws_silent", "ws_garbage", "ws_out_of_order", "ws_duplicate")
 KILLED = ("worker", "listener", "api", "redis", "temporal", "postgres")
+REPEATS_EVERY = 4
+"""Every so many days its strategies repeat, where nothing else is said."""
 LINKS = ("kite", "redis", "temporal", "postgres")
 TROUBLES = ("latency", "black_hole", "drop_answer", "reset", "refuse")
 
@@ -125,6 +127,8 @@ class Day:
     login: Login | None = None
     hands: tuple[Hand, ...] = ()
     product: str = "CNC"
+    repeats: bool = False
+    """Its strategies trade every day: what ends a day by itself begins the next, until its user says STOP."""
     afterwards: str = ""
     """What its user does when it is over: `switch` accounts, or delete and `recreate` under the same key."""
 
@@ -156,7 +160,14 @@ class Plan:
     disturbances: tuple[Disturbance, ...]
 
     @classmethod
-    def made(cls, seed: int, days: int, lanes: int, extras: Iterable[str] = ()) -> "Plan":
+    def made(
+        cls,
+        seed: int,
+        days: int,
+        lanes: int,
+        extras: Iterable[str] = (),
+        repeats_every: int = REPEATS_EVERY,
+    ) -> "Plan":
         """Return the plan of a seed; `extras`: disturbances that are optional (paper)."""
         dice = random.Random(seed)  # noqa: S311 - a plan that comes back with its seed is the point
         lanes = min(lanes, days)
@@ -170,6 +181,7 @@ class Plan:
         if days >= HERDS:
             made = tuple(_in_herd(day) if day.number % HERDS < HERD else day for day in made)
         made = tuple(_by_turns(day) for day in made)
+        made = tuple(replace(day, repeats=not day.herd and not day.number % repeats_every) for day in made)
         return cls(seed, lanes, made, _disturbances(dice, days, tuple(extras)))
 
 

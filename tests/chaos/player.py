@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import uuid4
 
 import httpx
@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 
 from tests.chaos.day_terms import terms_of
 from tests.chaos.other_hands import OtherHands, log_in_again
-from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, REFUSED, TARGET_PRICE, Day, Fault, Hand
+from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, REFUSED, REPEATS_EVERY, TARGET_PRICE, Day, Fault, Hand
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
@@ -37,7 +37,14 @@ HERD_CALM = 5.0
 FAR_AHEAD = 900
 """A START that came too late for its buy_time is for tomorrow."""
 
-Ended = Callable[[str], Awaitable[dict[str, Any]]]
+SEAM = 9
+"""Seconds after the end of a day within which its user says STOP to the next ones, by turns."""
+
+
+class Ended(Protocol):
+    """Waits for the end of a strategy, or of its day where it repeats."""
+
+    def __call__(self, strategy_id: str, repeats: bool = False, /) -> Awaitable[dict[str, Any]]: ...
 
 
 class Player:
@@ -157,11 +164,20 @@ class Player:
         strategy_id, buy_at, sell_at = await self._started(day, record, symbol, first)
         await self._act(day, strategy_id, buy_at, record)
         async with asyncio.timeout(max(0, sell_at.timestamp() - time.time()) + LONGEST):
-            await self._ended(strategy_id)
+            over = await self._ended(strategy_id, day.repeats)
+        if over["status"] != "stopped":
+            await self._end_series(day, record, strategy_id)
         if day.kind == "keep_then_sell":
             await self._stop(record, strategy_id, on_stop="exit")
             async with asyncio.timeout(LONGEST):
                 await self._ended(strategy_id)
+
+    async def _end_series(self, day: Day, record: dict[str, Any], strategy_id: str) -> None:
+        """Say STOP at a moment of the seam between two days, or soon after it."""
+        await asyncio.sleep(day.number // REPEATS_EVERY % SEAM)
+        await self._stop(record, strategy_id)
+        async with asyncio.timeout(LONGEST):
+            await self._ended(strategy_id)
 
     async def _instant(self, day: Day) -> datetime:
         """Return the second in which all strategies of the day buy."""

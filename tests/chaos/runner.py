@@ -17,10 +17,10 @@ from rich.console import Console
 
 from tests.chaos.breaker import Breaker
 from tests.chaos.hand_plan import with_hands
-from tests.chaos.plan import ADOPTED_IN, Plan, fault_free, is_calm
+from tests.chaos.plan import ADOPTED_IN, REPEATS_EVERY, Plan, fault_free, is_calm
 from tests.chaos.player import Player
 from tests.chaos.report import show
-from tests.chaos.rows import States
+from tests.chaos.rows import States, next_day_waits
 from tests.chaos.world import SETTINGS, World
 
 LANES = 40
@@ -51,6 +51,7 @@ class Wish:
     out: Path | None = None
     extras: tuple[str, ...] = ()
     keep: bool = False
+    repeats_every: int = REPEATS_EVERY
 
 
 class Run:
@@ -62,6 +63,8 @@ class Run:
         self._console = console
         self._states = States(world.product.endpoints["postgres"])
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._repeating: set[str] = set()
+        """Those of them of which the end of a day is waited for, whether or not the next one waits then."""
         self._began = 0
         self._records: list[dict[str, Any]] = []
         self._struck: dict[str, int] = {}
@@ -117,8 +120,12 @@ class Run:
         left = max(max(hidden, default=0) + ADOPTED_IN / 2, max(moved, default=0) + TOLD_WITHIN) - time.time()
         await asyncio.sleep(max(0, left))
 
-    async def _ended(self, strategy_id: str) -> dict[str, Any]:
-        """Wait until Postgres says that the strategy has stopped."""
+    async def _ended(self, strategy_id: str, repeats: bool = False) -> dict[str, Any]:
+        """Wait until Postgres says that the strategy has stopped; if it repeats, that its next day waits."""
+        if repeats:
+            self._repeating.add(strategy_id)
+        else:
+            self._repeating.discard(strategy_id)
         future = self._waiting.setdefault(strategy_id, asyncio.get_running_loop().create_future())
         return await asyncio.shield(future)
 
@@ -131,7 +138,7 @@ class Run:
                 self._console.print(f"Postgres could not be read: {odd!r}", highlight=False)
                 continue
             for strategy_id, row in found.items():
-                if row["status"] == "stopped":
+                if row["status"] == "stopped" or (strategy_id in self._repeating and next_day_waits(row)):
                     future = self._waiting.pop(strategy_id)
                     if not future.done():
                         future.set_result(row)
@@ -240,11 +247,20 @@ def arguments() -> Wish:
     parser.add_argument("--lanes", type=int, default=LANES, help="users that trade at the same time")
     parser.add_argument("--out", type=Path, default=Path("bench/chaos.json"))
     parser.add_argument("--with", dest="extras", action="append", default=[], choices=("paper",))
+    parser.add_argument("--series", action="store_true", help="every day's strategies repeat")
     parser.add_argument("--keep", action="store_true", help="keep the data directory of a good run too")
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(1_000_000)
     lanes = min(asked.lanes, len(SYMBOLS))
-    return Wish(asked.days, seed, lanes, asked.out, extras=tuple(asked.extras), keep=asked.keep)
+    return Wish(
+        asked.days,
+        seed,
+        lanes,
+        asked.out,
+        extras=tuple(asked.extras),
+        keep=asked.keep,
+        repeats_every=1 if asked.series else REPEATS_EVERY,
+    )
 
 
 def main() -> int:
@@ -252,7 +268,7 @@ def main() -> int:
     wish, console = arguments(), Console()
     console.print(f"Chaos: {wish.days} days, {wish.lanes} at a time, seed {wish.seed}", highlight=False)
     home = Path(tempfile.mkdtemp(prefix="stopwatch-chaos-"))
-    plan = with_hands(Plan.made(wish.seed, wish.days, wish.lanes, wish.extras))
+    plan = with_hands(Plan.made(wish.seed, wish.days, wish.lanes, wish.extras, wish.repeats_every))
     result = asyncio.run(run(plan, home, console))
     show(result, console)
     if wish.out is not None:

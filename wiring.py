@@ -17,6 +17,7 @@ from temporalio.client import Client
 from activities.checks import CheckActivities
 from activities.exit_waits import ExitWaitActivities
 from activities.logins import LoginActivities
+from activities.morning import MorningActivities
 from activities.notifications import NotificationActivities
 from activities.reconciler import ReconcileActivities
 from activities.run_activities import run_activities
@@ -82,6 +83,7 @@ from execution.check_reading import CheckReading
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
+from execution.morning_funds import MorningFunds
 from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
 from execution.series_days import SeriesDays
@@ -273,18 +275,23 @@ def build_components(
         dependencies.brokers,
         alerts,
         dependencies.clock,
-        PostgresOperatorAlerts(dependencies.store),
-        days,
         dependencies.mark,
         Watchers(dependencies.store),
         SeriesRounds(series_store, series_days, open_runs, dependencies.clock),
+    )
+    morning = MorningActivities(
+        PostgresOperatorAlerts(dependencies.store),
+        days,
+        MorningFunds(dependencies.brokers),
+        alerts,
+        dependencies.clock,
     )
     found: list[Callable[..., Any]] = [
         *trading,
         *(exit_waits.wait_for_lift, exit_waits.look_at_account, sessions.next_session),
         *(series.end_day, series.begin_next, series.plan_anew),
         *(logins.log_in, CheckActivities(CheckReading(readings.brokers)).read_for_check),
-        *(reconciling.reconcile, reconciling.tell_people),
+        *(reconciling.reconcile, morning.tell_people),
         NotificationActivities(
             notifiers.outbox, notifiers.courier, dependencies.clock, notifiers.mails
         ).deliver_notices,

@@ -12,13 +12,10 @@ from temporalio import activity
 from activities.heartbeat import alive
 from domain.errors import (
     CacheUnavailable,
-    CalendarUnknown,
     StoreUnavailable,
     Unavailable,
 )
-from domain.instrument import Segment
 from domain.limits import ToSell
-from domain.operator_alerts import calendar_alarm, left_over_alarm, login_alarm
 from domain.order import Leg
 from domain.ports import (
     Alerts,
@@ -26,13 +23,11 @@ from domain.ports import (
     CacheMark,
     Clock,
     OpenRuns,
-    OperatorAlerts,
     OrderLog,
     Reconciliation,
     Rounds,
     RuntimeCache,
     RuntimeUpdate,
-    TradingDays,
 )
 from domain.reconciler import (
     ENDED_WITHIN,
@@ -46,7 +41,6 @@ from domain.reconciler import (
     SoldRow,
 )
 from domain.run import Adoption, Alarm, StartRun
-from domain.session import Session, exchange_time
 from domain.strategy import Status
 from execution.late_orders import LateOrders
 from execution.missing_prices import MissingPrices
@@ -73,8 +67,6 @@ class ReconcileActivities:
         brokers: Brokers,
         alerts: Alerts,
         clock: Clock,
-        attention: OperatorAlerts,
-        days: TradingDays,
         mark: CacheMark,
         rounds: Rounds,
         series: SeriesRounds,
@@ -84,8 +76,6 @@ class ReconcileActivities:
         self._cache = cache
         self._alerts = alerts
         self._clock = clock
-        self._attention = attention
-        self._days = days
         self._mark = mark
         self._rounds = rounds
         self._series = series
@@ -135,25 +125,6 @@ class ReconcileActivities:
             away.append("temporal")
             return ()
         return begun
-
-    @activity.defn
-    async def tell_people(self) -> int:
-        """On a trading day, alert for strategies that need a login, and for shares left over."""
-        now = self._clock.now()
-        if not await self._trades(now):
-            return 0
-        alarms = [login_alarm(needed) for needed in await self._attention.logins_needed(now)]
-        alarms += [left_over_alarm(left) for left in await self._attention.left_over()]
-        for alarm in alarms:
-            await self._alerts.raise_(alarm)
-        return len(alarms)
-
-    async def _trades(self, now: datetime) -> bool:
-        try:
-            return isinstance(await self._days.look_up(exchange_time(now).date(), Segment.CASH), Session)
-        except CalendarUnknown as unknown:
-            await self._alerts.raise_(calendar_alarm(unknown))
-            return True  # better told on a holiday than not told at all
 
     async def _sell_what_is_killed(self, away: list[str]) -> list[UUID]:
         """Tell the runs of each kill switch that sells, again each round until they have stopped.

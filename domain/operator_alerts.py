@@ -7,12 +7,17 @@ from uuid import UUID
 
 from domain.errors import AccountNotConnected, CalendarUnknown, ForeignStart
 from domain.exit_obstacle import Obstacle
+from domain.margin import Margin
+from domain.money import price_text
 from domain.order import BrokerOrder, Leg, OrderStatus
 from domain.reconciler import DoubtfulOrder
-from domain.run import ActivateRun, Alarm, EnterOrder, ExitOrder, FinishRun
+from domain.run import ActivateRun, Alarm, EnterOrder, ExitOrder, FinishRun, StartRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome, Position, Status
 from domain.terms_texts import times_words
+
+_NAMED = 5
+"""Purchases that an alarm names; of more it says how many."""
 
 
 class Due(StrEnum):
@@ -34,6 +39,15 @@ class LoginNeeded:
     due_at: datetime
     ends_at: datetime | None
     """When the stored login ends; None when it has ended, is dead, or was never there."""
+
+
+@dataclass(frozen=True, slots=True)
+class FundsShort:
+    """Purchases of today, soonest first, for which an account has too little money."""
+
+    user_id: UUID
+    entries: tuple[StartRun, ...]
+    margin: Margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +176,23 @@ def login_alarm(needed: LoginNeeded) -> Alarm:
         needed.user_id,
         needed.strategy_id,
         {"due_at": needed.due_at.isoformat(), "due": needed.due.value},
+    )
+
+
+def funds_alarm(short: FundsShort) -> Alarm:
+    """Return the morning's alarm for an account whose money does not cover the purchases of today."""
+    first, margin = short.entries[0], short.margin
+    named = [f"{one.strategy.symbol} at {_clock(one.plan.buy_at)}" for one in short.entries[:_NAMED]]
+    more = f" and {len(short.entries) - _NAMED} more" if len(short.entries) > _NAMED else ""
+    return Alarm(
+        "funds_short",
+        f"What is to be bought today ({', '.join(named)}{more}) needs {price_text(margin.required)} rupees "
+        f"at Zerodha if all of it is held at once, and {price_text(margin.available)} are available: "
+        f"{price_text(margin.short)} are missing. Add funds before {_clock(first.plan.buy_at)}, or Zerodha "
+        "may refuse a purchase.",
+        short.user_id,
+        first.strategy.strategy_id,
+        {"required": str(margin.required), "available": str(margin.available)},
     )
 
 

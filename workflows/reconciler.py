@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.morning import MorningActivities
     from activities.reconciler import ReconcileActivities
     from domain.reconciler import Look, Looked, due_alerts
     from workflows import policies
@@ -31,7 +32,7 @@ class Reconciler:
             )
             now = workflow.now()
             if due_alerts(since, now):
-                await self._attempt(ReconcileActivities.tell_people, "tell who must act")
+                await self._attempt(MorningActivities.tell_people, "tell who must act")
             since = now
             await workflow.sleep(timedelta(seconds=policies.RECONCILE_EVERY), summary="until the next round")
         workflow.continue_as_new(Looked(since), initial_versioning_behavior=policies.NEWEST_VERSION)

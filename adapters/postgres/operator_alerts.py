@@ -17,10 +17,12 @@ from sqlalchemy import (
 )
 
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import LEFT, UNSETTLED, EventRow, OrderRow, StrategyRow
+from adapters.postgres.starts import start_of
+from adapters.postgres.tables import LEFT, UNSETTLED, EventRow, OrderRow, StartRow, StrategyRow
 from adapters.postgres.user_tables import BrokerKeys, User
 from domain.operator_alerts import Differing, Due, InDoubt, LeftOver, LoginNeeded
 from domain.order import Leg, OrderStatus
+from domain.run import StartRun
 from domain.session import exchange_time
 from domain.strategy import Position, Status
 from domain.timeline import EventKind
@@ -59,6 +61,23 @@ class PostgresOperatorAlerts:
         async with self._store.read() as session:
             rows = (await session.execute(query)).all()
         return [_login_needed(row, email, due, ends) for row, email, due, ends in rows]
+
+    async def entries_due(self, now: datetime) -> list[StartRun]:
+        """Return the STARTs of today (exchange time) whose purchase is still ahead, soonest first."""
+        query = (
+            select(StartRow)
+            .join(StrategyRow, StrategyRow.start_id == StartRow.start_id)
+            .where(
+                StrategyRow.status == Status.RUNNING.value,
+                StrategyRow.position == Position.NONE.value,
+                StrategyRow.trading_day == exchange_time(now).date(),
+                StrategyRow.buy_at > now,
+                ~StartRow.sell_only,
+            )
+            .order_by(StrategyRow.buy_at, StrategyRow.strategy_id)
+        )
+        async with self._store.read() as session:
+            return [start_of(row) for row in await session.scalars(query)]
 
     async def left_over(self) -> list[LeftOver]:
         """Return the stopped strategies that hold shares without the user having chosen so, oldest first."""

@@ -31,6 +31,7 @@ KINDS = (
         "limits_unpriced",
         "oversold",
         "login_needed",
+        "funds_short",
         "run_terminated",
         "late_entry",
         "late_exit",

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.operator_alerts import LeftOver, LoginNeeded
+from domain.run import StartRun
 
 
 class OperatorAlerts(Protocol):
@@ -12,6 +13,10 @@ class OperatorAlerts(Protocol):
 
     async def logins_needed(self, now: datetime) -> Sequence[LoginNeeded]:
         """Return the strategies that are due while their user's broker login is dead."""
+        ...
+
+    async def entries_due(self, now: datetime) -> Sequence[StartRun]:
+        """Return the STARTs of today whose purchase is still ahead, soonest first."""
         ...
 
     async def left_over(self) -> Sequence[LeftOver]:

@@ -14,6 +14,7 @@ from domain.operator_alerts import Due, LeftOver, LoginNeeded
 from domain.ports import OperatorAlerts
 from domain.strategy import Outcome, Position
 from tests.fakes.operator_alerts import MemoryOperatorAlerts
+from tests.fakes.starts import a_start, a_strategy
 from tests.store_rows import NOWHERE, Desk
 
 BUYS_AT = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -41,6 +42,8 @@ class InMemory:
     async def without_login(self) -> UUID:
         needed = LoginNeeded(uuid4(), "a@example.com", uuid4(), "TCS", Due.BUY, BUYS_AT, None)
         self._alerts.needed.append(needed)
+        start = a_start(a_strategy(needed.user_id, needed.strategy_id), BUYS_AT - timedelta(hours=2))
+        self._alerts.entries.append(start)
         return needed.strategy_id
 
     async def with_left_over(self, quantity: int) -> UUID:
@@ -99,6 +102,7 @@ def subject(request: pytest.FixtureRequest) -> Subject:
 async def test_where_all_is_well_nothing_is_to_be_done(subject: Subject) -> None:
     assert list(await subject.alerts.logins_needed(EARLY)) == []
     assert list(await subject.alerts.left_over()) == []
+    assert list(await subject.alerts.entries_due(EARLY)) == []
 
 
 async def test_a_login_is_needed_until_the_order_it_is_for_was_due(subject: Subject) -> None:
@@ -107,6 +111,13 @@ async def test_a_login_is_needed_until_the_order_it_is_for_was_due(subject: Subj
     assert (needed.strategy_id, needed.symbol, needed.due) == (strategy_id, "TCS", Due.BUY)
     assert (needed.due_at, needed.ends_at) == (BUYS_AT, None)
     assert list(await subject.alerts.logins_needed(BUYS_AT)) == []
+
+
+async def test_an_entry_is_due_until_it_was_due(subject: Subject) -> None:
+    strategy_id = await subject.users.without_login()
+    (due,) = await subject.alerts.entries_due(EARLY)
+    assert (due.strategy.strategy_id, due.strategy.symbol, due.plan.buy_at) == (strategy_id, "TCS", BUYS_AT)
+    assert list(await subject.alerts.entries_due(BUYS_AT)) == []
 
 
 async def test_shares_left_over_are_told_oldest_first(subject: Subject) -> None:
@@ -126,4 +137,6 @@ async def test_a_store_that_is_away_does_not_say_that_all_is_well() -> None:
             await alerts.logins_needed(EARLY)
         with pytest.raises(StoreUnavailable):
             await alerts.left_over()
+        with pytest.raises(StoreUnavailable):
+            await alerts.entries_due(EARLY)
     await gone.close()

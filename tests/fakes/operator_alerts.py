@@ -6,6 +6,7 @@ from datetime import datetime
 
 from domain.errors import StoreUnavailable
 from domain.operator_alerts import LeftOver, LoginNeeded
+from domain.run import StartRun
 
 
 @dataclass
@@ -14,6 +15,7 @@ class MemoryOperatorAlerts:
 
     needed: list[LoginNeeded] = field(default_factory=list)
     left: list[LeftOver] = field(default_factory=list)
+    entries: list[StartRun] = field(default_factory=list)
     asked: list[datetime] = field(default_factory=list)
     away: bool = False
 
@@ -21,6 +23,10 @@ class MemoryOperatorAlerts:
         self._reach()
         self.asked.append(now)
         return sorted((one for one in self.needed if one.due_at > now), key=lambda one: one.due_at)
+
+    async def entries_due(self, now: datetime) -> Sequence[StartRun]:
+        self._reach()
+        return sorted((one for one in self.entries if one.plan.buy_at > now), key=lambda one: one.plan.buy_at)
 
     async def left_over(self) -> Sequence[LeftOver]:
         self._reach()

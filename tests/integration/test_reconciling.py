@@ -202,8 +202,6 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
         cast("Any", None),  # no entry is in doubt here, so no broker is asked
         told,
         clock,
-        cast("Any", None),
-        cast("Any", None),
         mark,
         Watchers(store),
         SeriesRounds(series, SeriesDays(series, MemoryTradingDays(), clock), runs, clock),

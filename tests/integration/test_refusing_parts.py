@@ -249,7 +249,7 @@ async def test_what_redis_refused_is_written_when_it_is_back(
     assert not await mark.stands(), "all of it is looked at again, not a sixteenth"
     rows = cast("Any", Rows(strategy))
     nothing = cast("Any", None)
-    others = (nothing, cache, nothing, alerts, SystemClock(), nothing, nothing, mark, nothing, nothing)
+    others = (nothing, cache, nothing, alerts, SystemClock(), mark, nothing, nothing)
     restored = await ReconcileActivities(rows, nothing, *others)._restore(EVERYTHING, [])
     assert restored == [strategy.strategy_id]
     assert await redis.hmget(key, "position", "last_buy_order") == ["bought", "1001"]

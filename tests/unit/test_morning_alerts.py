@@ -1,14 +1,14 @@
 """What the reconciler tells people on the morning of a trading day."""
 
-from typing import Any, cast
-
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.reconciler import ReconcileActivities
+from activities.morning import MorningActivities
 from domain.errors import CalendarUnknown
 from domain.session import ClosedDay, DaySource
+from execution.morning_funds import MorningFunds
 from tests.fakes.alerts import MemoryAlerts
+from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.operator_alerts import MemoryOperatorAlerts
 from tests.fakes.trading_days import MemoryTradingDays
@@ -25,16 +25,9 @@ from tests.fakes.trading_days import MemoryTradingDays
 async def test_the_operator_is_told_on_the_morning_that_nothing_will_be_bought(
     says: ClosedDay | CalendarUnknown | None, asked: int, alarms: list[str]
 ) -> None:
-    attention, told, none = MemoryOperatorAlerts(), MemoryAlerts(), cast("Any", None)
-    activities = ReconcileActivities(
-        *(none, none, none, none, none),
-        told,
-        ManualClock(),
-        attention,
-        MemoryTradingDays(says),
-        none,
-        none,
-        none,
+    attention, told, clock = MemoryOperatorAlerts(), MemoryAlerts(), ManualClock()
+    activities = MorningActivities(
+        attention, MemoryTradingDays(says), MorningFunds(MemoryBrokers(MemoryBroker(clock))), told, clock
     )
     await ActivityEnvironment().run(activities.tell_people)
     assert (len(attention.asked), [alarm.kind for alarm in told.raised]) == (asked, alarms)

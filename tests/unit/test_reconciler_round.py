@@ -13,7 +13,6 @@ from tests.fakes.cache_mark import MemoryMark
 from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.open_runs import MemoryOpenRuns
-from tests.fakes.operator_alerts import MemoryOperatorAlerts
 from tests.fakes.reconciliation import MemoryReconciliation
 from tests.fakes.rounds import MemoryRounds
 from tests.fakes.series import MemorySeries
@@ -39,8 +38,6 @@ class House:
             MemoryBrokers(MemoryBroker(self.clock)),
             MemoryAlerts(),
             self.clock,
-            MemoryOperatorAlerts(),
-            MemoryTradingDays(),
             MemoryMark(),
             self.rounds,
             SeriesRounds(

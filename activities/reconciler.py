@@ -216,7 +216,7 @@ class ReconcileActivities:
     async def _load_differing(self, part: Slice, started_before: datetime) -> list[UUID]:
         restored: list[UUID] = []
         owned = await self._rows.owned(part, started_before)
-        # A few at a time: whoever sends an order in this process meanwhile is not kept waiting.
+        # A few at a time, so that an order sent by this process does not wait.
         for group in _groups(owned, GROUP):
             found = await self._cache.differing({row.strategy_id: row.position for row in group})
             rows = await self._rows.running(found)

@@ -50,7 +50,7 @@ class Reason(StrEnum):
 
 class OrderStatus(StrEnum):
     PLANNED = "planned"
-    """The intent is written; nobody has claimed the right to send it."""
+    """The intent is written; no caller has claimed the right to send it."""
     SENT = "sent"
     """Claimed. Whatever happened since, it counts as sent and its answer as unknown."""
     OPEN = "open"
@@ -129,7 +129,7 @@ def is_foreign(tags: Collection[str]) -> bool:
 OFF_BOOKS_BLOCK = 1000
 """Attempts that were sent without a store are numbered 1000, 2000, …; ordinary ones count on between them."""
 NUMBERS = tuple(block * OFF_BOOKS_BLOCK + number for block in range(21) for number in range(31))
-"""Attempts whose tags are looked for where nobody can say which there are."""
+"""Attempts whose tags are looked for where the store cannot say which there are."""
 
 
 def off_books_number(tries: int) -> int:

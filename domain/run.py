@@ -192,7 +192,7 @@ class Entered:
     outcome: Outcome | None = None
     detail: str = ""
     in_doubt: bool = False
-    """It was sent, and nobody can say that it was not placed."""
+    """It was sent, and may have been placed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,7 @@ class Exited:
     held: int
     average_price: Decimal | None = None
     reason: Reason | None = None
-    """The reason of the order that was sent first: whoever won the race."""
+    """The reason of the order that was sent first."""
     detail: str = ""
     sent_off_books: bool = False
     """An order left while Postgres was away; its row is still to be written."""

@@ -17,7 +17,7 @@ from execution.scheduled_orders import ScheduledOrders
 AGAIN = 0.5
 """Seconds after which the queue is asked again when a part is away."""
 SAY_EVERY = 60.0
-"""Seconds between two log lines about dropped events: whoever floods the queue does not flood the log."""
+"""Seconds between two log lines about dropped events: a flooded queue does not flood the log."""
 
 Count = Callable[[Dropped, int], None]
 

@@ -40,7 +40,7 @@ QUIET_FEED, ASLEEP = timedelta(seconds=5), timedelta(seconds=60)
 """How long a feed may say nothing before it is lost, and a process look at nothing unless it stood still."""
 CONFLATED_EVERY = 60.0
 JUDGED_WITHIN = 5.0
-"""Seconds after which triggers that were not looked at count as watched by nobody: five looks."""
+"""Seconds after which triggers that were not looked at count as unwatched: five looks."""
 
 Owned = Callable[[WatchedStrategy], bool]
 

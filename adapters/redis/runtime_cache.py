@@ -57,7 +57,7 @@ return found
 """
 # The server's own clock decides about an expiry: hosts disagree. Without the key (flushed, stopped) the lock
 # is granted and nothing is written: the lock only spares work, and a stopped strategy must not come back. An
-# expiry further ahead than any lock lasts was not written by this script, and binds nobody.
+# expiry further ahead than any lock lasts was not written by this script and does not count.
 _LOCK = """
 local state = redis.call('HGET', KEYS[1], 'lock_state')
 if not state then return 1 end

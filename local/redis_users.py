@@ -6,7 +6,7 @@
     listener  runtime:*                              runtime:*, queue:orders (adds)   its own scripts
     operator  everything                             everything                       a person's, no process'
     health    nothing                                nothing                          PING, without a password
-    default   off: a client without a user is refused
+    default   off: a client without a user is refused; the server itself reads its file back as this one
 
 Only the listener and the operator add to `queue:orders`: what is added there sells. The keys' names
 are those of `adapters/redis/keys.py`; tests/attacks/test_redis_users.py runs the adapters as these users, so
@@ -64,7 +64,9 @@ _ALL = "~* &* +@all"
 
 def access_list(passwords: Mapping[str, str]) -> str:
     """Return the server's file of users; `passwords` by the names of `WITH_PASSWORD`."""
-    lines = ["user default off", "user health on nopass resetkeys resetchannels -@all +ping"]
+    # Off: no client can be it. Its rights are for the server itself, which reads its append-only file back as
+    # this user, and would leave out every transaction in it (seen in Valkey 8.1).
+    lines = [f"user default off {_ALL}", "user health on nopass resetkeys resetchannels -@all +ping"]
     lines += [_line(name, user, passwords[name]) for name, user in USERS.items()]
     lines.append(f"user operator on #{_hash(passwords['operator'])} {_ALL}")
     return "\n".join(lines) + "\n"

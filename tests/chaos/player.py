@@ -37,6 +37,9 @@ HERD_CALM = 5.0
 FAR_AHEAD = 900
 """A START that came too late for its buy_time is for tomorrow."""
 
+DELETED = (httpx.codes.NO_CONTENT, httpx.codes.NOT_FOUND)
+"""Answers to a deletion; the latter to one that is repeated, since the first answer was lost."""
+STOPPED = (httpx.codes.OK, httpx.codes.ACCEPTED)
 SEAM = 9
 """Seconds after the end of a day within which its user says STOP to the next ones, by turns."""
 
@@ -125,7 +128,8 @@ class Player:
         if hand.action != "keep":
             return await others.act(day, hand)
         for strategy_id in list(record["strategies"]):
-            await self._stop(record, strategy_id, on_stop="keep")
+            # A START that has not come through is none yet: then there is nothing to keep.
+            await self._stop(record, strategy_id, answers=(*STOPPED, httpx.codes.CONFLICT), on_stop="keep")
         return None
 
     async def _afterwards(self, day: Day, record: dict[str, Any]) -> None:
@@ -140,7 +144,7 @@ class Player:
         for strategy_id, (key, words) in list(record.pop("created").items()):
             tags = [row["tag"] for row in await self._orders_of(strategy_id) if row["tag"]]
             deleted = await self._repeated(lambda of=strategy_id: self._user.http.delete(f"/strategy/{of}"))  # type: ignore[misc]
-            if deleted.status_code != httpx.codes.NO_CONTENT:
+            if deleted.status_code not in DELETED:
                 continue
             record["strategies"].remove(strategy_id)
             record["deleted"] = [*record.get("deleted", []), strategy_id]
@@ -257,13 +261,19 @@ class Player:
             await asyncio.sleep(0.5)
         raise AssertionError(f"no account was connected for {BUSY} s")
 
-    async def _stop(self, record: dict[str, Any], strategy_id: str, **words: str) -> None:
+    async def _stop(
+        self,
+        record: dict[str, Any],
+        strategy_id: str,
+        answers: tuple[int, ...] = STOPPED,
+        **words: str,
+    ) -> None:
         asked = time.time()
         answer = await self._repeated(lambda: self._user.stop(strategy_id, **words))
         _did(
             record, "stop", strategy_id, asked=asked, answer=answer.status_code, on_stop=words.get("on_stop")
         )
-        assert answer.status_code in (200, 202), f"STOP: {answer.status_code} {answer.text}"
+        assert answer.status_code in answers, f"STOP: {answer.status_code} {answer.text}"
 
     async def _cancel(self, record: dict[str, Any], strategy_id: str) -> None:
         workflow_id = (await self._repeated(lambda: self._user.http.get(f"/strategy/{strategy_id}"))).json()[

@@ -49,6 +49,28 @@ async def test_a_start_whose_run_never_began_begins_when_it_is_sent_again(exchan
     assert start.account, "as it was written down"
 
 
+async def test_a_start_that_is_sent_again_beside_another_that_has_not_begun_begins(exchange: World) -> None:
+    customer = await exchange.trader()
+    strategy_id = str((await customer.create())["strategy_id"])
+    exchange.runs.away = True
+    for key in ("one finger", "another"):
+        assert (await _press(customer, strategy_id, key)).status_code == 503
+    exchange.runs.away = False
+    assert (await _press(customer, strategy_id, "one finger")).json()["status"] == "running"
+
+
+async def test_a_start_that_never_began_does_not_begin_after_a_later_one_has_ended(exchange: World) -> None:
+    customer = await exchange.trader()
+    strategy_id = str((await customer.create())["strategy_id"])
+    exchange.runs.away = True
+    assert (await _press(customer, strategy_id, "monday")).status_code == 503
+    exchange.runs.away = False
+    await _press(customer, strategy_id, "once more")
+    await customer.stop(strategy_id)
+    assert (await _press(customer, strategy_id, "monday")).json()["status"] == "stopped"
+    assert len(exchange.runs.started) == 1
+
+
 async def test_starts_at_once_under_one_key_are_one(exchange: World) -> None:
     customer = await exchange.trader()
     strategy_id = str((await customer.create())["strategy_id"])

@@ -84,10 +84,15 @@ class Entries:
         if not all(attempt.over for attempt in attempts):
             attempts = (await self._executor.execute(policy, halted(), attempts)).attempts
         entered = entered_by(attempts)
-        if not entered.filled:
-            # Another worker that holds this entry plans no further attempt of it.
-            await call_off(self._log, order.key, entered.detail, entered.outcome)
-        return entered
+        if entered.filled:
+            return entered
+        # Another worker that holds this entry plans no further attempt of it; one that it planned a moment
+        # before may be on its way, or filled.
+        known = len(attempts)
+        attempts = await call_off(self._log, order.key, entered.detail, entered.outcome)
+        if len(attempts) == known:
+            return entered
+        return entered_by((await self._executor.execute(policy, halted(), attempts)).attempts)
 
     async def _enter(
         self, order: EnterOrder, halt: asyncio.Event, owner: str, scheduled: Attempt | None

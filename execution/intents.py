@@ -25,12 +25,20 @@ async def call_off(
     """Close what was not sent of a leg: it will not be, and with a `verdict` nothing else of the leg.
 
     Returns the leg's attempts. An intent may be left behind one that was sent without the store, whose number
-    is higher; while it is open, the leg is not over.
+    is higher; while it is open, the leg is not over. What another worker plans beside this is called off too.
     """
     attempts = await log.leg(key)
+    while unsent := _unsent(attempts):
+        for attempt in unsent:
+            await log.deny(attempt, message, verdict)
+        before, attempts = attempts, await log.leg(key)
+        if len(attempts) == len(before):
+            break
+    return attempts
+
+
+def _unsent(attempts: Sequence[Attempt]) -> list[Attempt]:
     unsent = [attempt for attempt in attempts[:-1] if attempt.status is OrderStatus.PLANNED]
     if attempts and attempts[-1].status in (OrderStatus.PLANNED, OrderStatus.NOT_PLACED):
         unsent.append(attempts[-1])
-    for attempt in unsent:
-        await log.deny(attempt, message, verdict)
-    return await log.leg(key) if unsent else attempts
+    return unsent

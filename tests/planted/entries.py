@@ -4,6 +4,7 @@ from tests.planted.bug import Bug
 
 PRICE = "tests/unit/test_entry_price.py"
 ENTRIES = "tests/unit/test_limit_entries.py"
+SETTLED = "tests/unit/test_entry_settled.py"
 SIZE = "tests/unit/test_entry_size.py"
 STORE = "tests/integration/test_limit_orders.py"
 SLICES = "tests/unit/test_slices.py"
@@ -140,6 +141,22 @@ ENTRY_BUGS: tuple[Bug, ...] = (
         "last.status is OrderStatus.COMPLETE and last.filled_quantity == most",
         "last.filled_quantity > 0",
         (SLICES, SINGLES),
+    ),
+    Bug(
+        "what another worker buys as an entry is called off is forgotten",
+        "STOP comes between two tries: the shares are held, unwatched and untold.",
+        "execution/entries.py",
+        "        if len(attempts) == known:\n",
+        "        if known:\n",
+        (SETTLED,),
+    ),
+    Bug(
+        "what another worker plans as an entry is called off is left open",
+        "It is sent a moment later: the run has ended, and says that nothing was bought.",
+        "execution/intents.py",
+        "        if len(attempts) == len(before):\n",
+        "        if before:\n",
+        (SETTLED,),
     ),
     Bug(
         "a stop between two slices ends the purchase for one worker alone",

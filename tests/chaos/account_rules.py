@@ -20,7 +20,7 @@ WINDOW, DISTURBED_WINDOW = 1.0, 10.0
 """Seconds before our order within which a hand may not have been seen; the latter while something fails."""
 WITHIN = 60.0
 """Seconds within which a run ends whose shares are gone, and within which what is due is sent or told."""
-CREATED = 201
+OK, CREATED = 200, 201
 TELLS = {"alert", "emergency", "waiting", "adopted", "late", "missed", "skipped"}
 UNREAD = "could not be read at the broker"
 
@@ -74,9 +74,10 @@ def gone(case: Case) -> Found:
 def accounts(case: Case) -> Found:
     """10: each order is in the account of its START, and nothing that is deleted comes back."""
     for strategy_id, record in case.played.items():
+        connected = _connected_until_start(record, strategy_id)
         for placed in case.rows[strategy_id]:
-            if placed["user_id"] != record["user"]:
-                what = f"{placed['order_id']} is in {placed['user_id']}, its START was in {record['user']}"
+            if placed["user_id"] not in connected:
+                what = f"{placed['order_id']} is in {placed['user_id']}, its START was in {connected}"
                 yield Violation("10", what, strategy_id)
     used = Counter(row["tag"] for row in case.seen.ledger if row["tag"] in case.deleted_tags)
     for tag, times in used.items():
@@ -100,6 +101,22 @@ def due(case: Case) -> Found:
             continue
         for order in case.orders[strategy_id]:
             yield from _stood_still(case, strategy_id, order)
+
+
+def _connected_until_start(record: dict[str, Any], strategy_id: str) -> set[str]:
+    """Return the accounts of a day that were connected by the time its START was answered.
+
+    Mostly one; a START that waits while its user switches accounts may be in either.
+    """
+    started = [
+        act["at"] for act in record["acts"] if act["what"] == "start" and act["strategy_id"] == strategy_id
+    ]
+    switched = {
+        act["to"]
+        for act in record["acts"]
+        if act["what"] == "connected another" and act["answer"] == OK and act["at"] <= max(started, default=0)
+    }
+    return {record["user"], *switched}
 
 
 ACCOUNT_INVARIANTS = (account, gone, accounts, due)
@@ -138,14 +155,26 @@ class _Short:
 
 
 def _shorts(case: Case) -> Iterator[_Short]:
+    """Yield the sales that made an account shorter than it was before the purchase of what they sold.
+
+    A short of before is nothing of ours, as long as no hand has closed it since.
+    """
     for place, moves in _moves(case).items():
         there, taken = 0, 0.0
+        before: dict[str, int] = {}
         for move in moves:
+            if move.strategy is not None and move.quantity > 0:
+                before.setdefault(move.strategy, there)
             there += move.quantity
             if move.strategy is None:
                 taken = move.at if move.quantity < 0 else taken
-            elif move.quantity < 0 and there < 0 and taken and move.strategy != DELETED:
+                before = dict.fromkeys(before, 0) if not there else before
+            elif _is_shorter(move, there, before) and taken and move.strategy != DELETED:
                 yield _Short(place, move, there, taken)
+
+
+def _is_shorter(move: Move, there: int, before: dict[str, int]) -> bool:
+    return move.quantity < 0 and there < min(0, before.get(move.strategy or "", 0))
 
 
 def _moves(case: Case) -> dict[Place, list[Move]]:

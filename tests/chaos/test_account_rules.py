@@ -61,6 +61,18 @@ def gone_and_not_said(seen: Evidence) -> None:
     seen.strategies[SOLD] |= {"outcome": "stopped", "outside_quantity": 0}
 
 
+def short_and_sold_what_was_gone(seen: Evidence) -> None:
+    """The account was short by hand before, and more is taken while it holds."""
+    hand(seen, BUY_AT - timedelta(seconds=60), -3)
+    hand(seen, HOLDING, -4)
+
+
+def closed_and_opened_again(seen: Evidence) -> None:
+    """The broker squares off what is left of a short by hand and the purchase; the sale opens it again."""
+    hand(seen, BUY_AT - timedelta(seconds=60), -3)
+    hand(seen, HOLDING, -7)
+
+
 def in_another_account(seen: Evidence) -> None:
     seen.script["days"].append(seen.script["days"][0] | {"user": "U2", "strategies": []})
     seen.ledger[1]["user_id"] = "U2"
@@ -89,6 +101,8 @@ def stood_still(seen: Evidence) -> None:
         (sold_more_than_was_left, "8"),
         (sold_what_was_converted, "8"),
         (oversold_in_silence, "8"),
+        (short_and_sold_what_was_gone, "8"),
+        (closed_and_opened_again, "8"),
         (gone_and_never_ended, "9"),
         (gone_and_ended_late, "9"),
         (gone_and_not_said, "9"),
@@ -110,6 +124,22 @@ async def test_a_violation_is_found_when_an_account_is_not_ours_alone(
 def told(seen: Evidence) -> None:
     oversold_in_silence(seen)
     seen.strategies[SOLD]["oversold_quantity"] = 10
+
+
+def short_by_hand_before(seen: Evidence) -> None:
+    """The sale leaves the short that was there before the purchase."""
+    hand(seen, BUY_AT - timedelta(seconds=60), -3)
+
+
+def switched_before_its_start(seen: Evidence) -> None:
+    acts = seen.script["days"][0]["acts"]
+    acts.append({"what": "connected another", "at": BUY_AT.timestamp() - 9, "answer": 200, "to": "U2"})
+    acts.append(
+        {"what": "start", "at": BUY_AT.timestamp() - 5, "strategy_id": SOLD, "buy_at": BUY_AT.timestamp()}
+    )
+    for row in seen.ledger:
+        row["user_id"] = "U2"
+    seen.script["days"].append(seen.script["days"][0] | {"user": "U2", "strategies": [], "acts": []})
 
 
 def bought_by_hand(seen: Evidence) -> None:
@@ -146,7 +176,7 @@ def deleted(seen: Evidence) -> None:
     "move",
     [
         *(told, bought_by_hand, sold_by_hand_afterwards, told_that_it_waits, gone_and_ended_in_time, deleted),
-        bought_by_a_strategy_that_was_deleted,
+        *(bought_by_a_strategy_that_was_deleted, short_by_hand_before, switched_before_its_start),
     ],
 )
 async def test_no_invariant_is_violated_by_what_others_do(move: Callable[[Evidence], None]) -> None:

@@ -101,6 +101,14 @@ def stopped_text(outcome: Outcome, detail: str, held: int) -> str:
     return f"{said} {held} shares are still held." if held else said
 
 
+def left_unwatched_text(held: int, symbol: str) -> str:
+    """Say that shares were bought that the run, as it ended, did not know of."""
+    return (
+        f"{held} {symbol} were bought in the moment in which the run ended: no stop is watched, and nothing "
+        'sells them. Stop the strategy again with on_stop "exit", or keep them with "keep".'
+    )
+
+
 def accepted_text(attempt: Attempt, terms: OrderTerms) -> str:
     """Say that the broker gave an order a number."""
     return f"The broker took {_order(attempt, terms)}: {attempt.broker_order_id}{_sent(attempt)}."

@@ -9,7 +9,7 @@ from domain.order import OrderEvent, OrderStatus, next_status
 from domain.run import FinishRun, StartRun
 from domain.series import ENDED_WORDS, SeriesEnd, next_day_words
 from domain.strategy import Outcome, Phase, Position, Status
-from domain.timeline import EventKind, not_placed_text, stopped_text
+from domain.timeline import EventKind, left_unwatched_text, not_placed_text, stopped_text
 
 
 def of_newest_round(unit: UnitOfWork) -> list[OrderRow]:
@@ -47,6 +47,8 @@ def write_end(unit: UnitOfWork, request: FinishRun, more: str = "") -> None:
     data = {"outcome": request.outcome.value}
     text = f"{text} {more}".strip()
     unit.say(EventKind.STOPPED, text, f"{request.ref.run_id}:stopped", data)
+    if position is Position.BOUGHT and request.position is Position.NONE and not strategy.kept:
+        unit.say(EventKind.ALERT, left_unwatched_text(held, strategy.symbol), f"{request.ref.run_id}:left")
 
 
 def _is_a_round(unit: UnitOfWork, request: FinishRun) -> bool:

@@ -185,6 +185,8 @@ async def test_an_entry_found_while_the_run_ended_stays_a_position(desk: Desk) -
     await desk.bought()
     await desk.runs.finish(desk.end(start, Outcome.ORDER_FAILED, Position.NONE))
     assert (await desk.row()).position == "bought"
+    last = (await desk.lines())[-1]
+    assert (last.kind, "10 TCS were bought" in last.text) == ("alert", True), "and it is said"
 
 
 async def test_a_phase_does_not_come_back_when_an_old_activity_is_repeated(desk: Desk) -> None:

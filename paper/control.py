@@ -139,7 +139,8 @@ class ControlRoutes:
         return bare({"struck": dict(sorted(self._exchange.faults.struck.items()))})
 
     def clear_faults(self, call: Call) -> Answer:
-        self._exchange.faults.clear()
+        """Forget the faults that wait: all of them, or with `?user_id=` those that name this account."""
+        self._exchange.faults.clear(next(iter(call.params.get("user_id", ())), None))
         return bare({"cleared": True})
 
     def add_row(self, call: Call) -> Answer:

@@ -123,8 +123,9 @@ class Faults:
         self._faults.append(fault)
         return fault
 
-    def clear(self) -> None:
-        self._faults.clear()
+    def clear(self, user_id: str | None = None) -> None:
+        """Forget the faults that wait; with an account those that wait for it alone."""
+        self._faults = [fault for fault in self._faults if user_id is not None and fault.user_id != user_id]
 
     def take(self, group: str, request: Request, kind: str | None = None) -> Fault | None:
         """Return the oldest matching fault of a group, of one kind or any, and use up one of its count."""

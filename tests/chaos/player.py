@@ -96,6 +96,7 @@ class Player:
 
     async def _play(self, day: Day, record: dict[str, Any]) -> None:
         record["symbol"] = HERD_SYMBOL if day.herd else self._symbol
+        await self._forget_faults()
         companions = COMPANIONS[: day.group - 1]
         await self._price(record, CROSSED_PRICE if day.kind == "crossed" else CALM_PRICE)
         for symbol in companions:
@@ -321,6 +322,13 @@ class Player:
             fraction=fault.fraction,
         )
 
+    async def _forget_faults(self) -> None:
+        """What the day before did not meet is not this one's."""
+        async with httpx.AsyncClient(base_url=self._product.endpoints["paper"], timeout=10) as client:
+            await through_restarts(
+                lambda: client.delete("/_paper/faults", params={"user_id": self._user.account["user_id"]})
+            )
+
     async def _paper(self, path: str, **message: object) -> Any:
         return await paper(self._product, path, **message)
 
@@ -339,12 +347,17 @@ class Player:
 
 async def paper(product: Product, path: str, **message: object) -> Any:
     """Call the paper exchange's control, through its restarts."""
+    return await through_restarts(lambda: product.paper(path, **message))
+
+
+async def through_restarts(call: Callable[[], Awaitable[Any]]) -> Any:
+    """Call the paper exchange until it answers."""
     for _ in range(BUSY * 2):
         try:
-            return await product.paper(path, **message)
+            return await call()
         except (httpx.TransportError, OSError):
             await asyncio.sleep(0.5)
-    raise AssertionError(f"the paper exchange did not answer {path} in {BUSY} s")
+    raise AssertionError(f"the paper exchange did not answer in {BUSY} s")
 
 
 def _lasts(day: Day, fault: Fault) -> float:

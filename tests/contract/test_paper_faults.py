@@ -266,6 +266,19 @@ def test_count_is_used_up_and_delete_takes_faults_back(paper: PaperProcess, kite
     assert len(placed(paper, "counted")) == 2
 
 
+def test_delete_with_an_account_takes_back_its_own_faults(paper: PaperProcess, kite: KiteConnect) -> None:
+    account = paper.account()
+    other = KiteConnect(account.api_key, account.access_token, root=paper.url, timeout=1)
+    mine = kite.profile()["user_id"]
+    for user_id in (mine, account.user_id):
+        paper.fault("reject_400", count=9, match={"user_id": user_id})
+    answer = requests.delete(f"{paper.url}/_paper/faults", params={"user_id": mine}, timeout=5)
+    assert answer.json() == {"cleared": True}
+    assert buy(kite, "mine")
+    with pytest.raises(kite_errors.InputException):
+        buy(other, "others")
+
+
 @pytest.mark.parametrize(
     "spec", [{"kind": "nonsense"}, {"kind": "slow", "count": 0}, {"kind": "slow", "match": {"colour": "red"}}]
 )

@@ -66,6 +66,8 @@ def gone(case: Case) -> Found:
             late = "never" if stopped is None else f"{stopped - at:.1f} s later"
             yield Violation("9", f"its shares were gone, and it ended {late}", strategy_id)
         elif stopped > at + WINDOW and not _says_outside(case, strategy_id, row):
+            if _is_told_unread(case, strategy_id):
+                continue  # sold all the same, which is told; 8 counts it
             if row["outcome"] == "kept" and _is_disturbed(case, strategy_id, stopped - WITHIN, stopped):
                 continue  # `keep` is answered within a minute, whether the account can be read or not
             yield Violation("9", f"its shares were gone, but it says {row['outcome']}", strategy_id)
@@ -218,7 +220,11 @@ def _inside(case: Case, sale: _Short) -> bool:
 
 def _was_unread(case: Case, sale: _Short) -> bool:
     """Tell whether the sale went out unread, and its user was told so: the books could not be had in time."""
-    return any(UNREAD in event["text"] for event in case.seen.events.get(sale.move.strategy or "", ()))
+    return _is_told_unread(case, sale.move.strategy or "")
+
+
+def _is_told_unread(case: Case, strategy_id: str) -> bool:
+    return any(UNREAD in event["text"] for event in case.seen.events.get(strategy_id, ()))
 
 
 def _oversold_is_told(case: Case, sale: _Short) -> bool:
@@ -288,7 +294,7 @@ def _stood_still(case: Case, strategy_id: str, order: dict[str, Any]) -> Found:
         return
     lines = case.seen.events.get(strategy_id, ())
     told = any(_is_between(event["at"], at - 1, until) and event["kind"] in TELLS for event in lines)
-    over = _stopped_at(case, strategy_id, at - WITHIN)
+    over = _stopped_at(case, strategy_id, order["created_at"].timestamp())
     is_over = over is not None and over <= until
     if not (told or is_over) and not _is_disturbed(case, strategy_id, at, until):
         yield Violation(

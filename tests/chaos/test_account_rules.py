@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.checker import judged
 from tests.chaos.evidence import Evidence
-from tests.chaos.good_day import BUY_AT, SELL_AT, SOLD, good, hand, invariants, line, placed
+from tests.chaos.good_day import BUY_AT, SELL_AT, SOLD, good, hand, invariants, line, order, placed
 from tests.chaos.hand_plan import with_hands
 from tests.chaos.plan import Plan, fault_free
 
@@ -163,6 +163,23 @@ def bought_by_a_strategy_that_was_deleted(seen: Evidence) -> None:
     hand(seen, BUY_AT - timedelta(seconds=20), -10)
 
 
+def called_off_before_it_was_due(seen: Evidence) -> None:
+    """The next day of a series waited, with its entry scheduled, and its user said STOP."""
+    tomorrow = BUY_AT + timedelta(days=1)
+    after = SELL_AT + timedelta(seconds=5)
+    seen.orders.append(
+        order(
+            "entry", "B2", tomorrow, status="not_placed", sent_at=None, created_at=SELL_AT, message="stopped"
+        )
+    )
+    seen.events[SOLD] += [line("started", SELL_AT), line("stopped", after)]
+
+
+def gone_and_sold_unread(seen: Evidence) -> None:
+    hand(seen, HOLDING, -10)
+    seen.events[SOLD].insert(1, line("alert", SELL_AT, "TCS could not be read at the broker: 10 are sold."))
+
+
 def gone_and_ended_in_time(seen: Evidence) -> None:
     closed_outside(seen, HOLDING + timedelta(seconds=50))
 
@@ -177,6 +194,7 @@ def deleted(seen: Evidence) -> None:
     [
         *(told, bought_by_hand, sold_by_hand_afterwards, told_that_it_waits, gone_and_ended_in_time, deleted),
         *(bought_by_a_strategy_that_was_deleted, short_by_hand_before, switched_before_its_start),
+        *(called_off_before_it_was_due, gone_and_sold_unread),
     ],
 )
 async def test_no_invariant_is_violated_by_what_others_do(move: Callable[[Evidence], None]) -> None:

@@ -1,5 +1,6 @@
 """Tells people on the morning of a trading day what they have to see to before it begins."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from temporalio import activity
@@ -7,7 +8,7 @@ from temporalio import activity
 from activities.heartbeat import alive
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
-from domain.operator_alerts import calendar_alarm, funds_alarm, left_over_alarm, login_alarm
+from domain.operator_alerts import FundsShort, calendar_alarm, funds_alarm, left_over_alarm, login_alarm
 from domain.ports import Alerts, Clock, OperatorAlerts, TradingDays
 from domain.session import Session, exchange_time
 from execution.morning_funds import MorningFunds
@@ -40,13 +41,20 @@ class MorningActivities:
             now = self._clock.now()
             if not await self._trades(now):
                 return 0
-            due = await self._attention.entries_due(now)
-            alarms = [funds_alarm(short) for short in await self._funds.short(due)]
+            alarms = [funds_alarm(short) for short in await self._short_of_funds(now)]
             alarms += [login_alarm(needed) for needed in await self._attention.logins_needed(now)]
             alarms += [left_over_alarm(left) for left in await self._attention.left_over()]
             for alarm in alarms:
                 await self._alerts.raise_(alarm)
             return len(alarms)
+
+    async def _short_of_funds(self, now: datetime) -> Sequence[FundsShort]:
+        due = await self._attention.entries_due(now)
+        try:
+            return await self._funds.short(due)
+        except Exception:  # whatever is wrong with one answer of a broker, logins are told all the same
+            activity.logger.exception("the funds of this morning could not be looked at")
+            return ()
 
     async def _trades(self, now: datetime) -> bool:
         try:

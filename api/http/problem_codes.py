@@ -51,6 +51,7 @@ OF_CALL: Mapping[str, Mapping[int, tuple[str, ...]]] = {
         503: ("broker_unavailable", "run_missing"),
     },
     "POST /strategy/{strategy_id}/copy": {409: ("key_used", "too_many_strategies")},
+    "POST /strategy/{strategy_id}/skip": {409: ("day_has_orders", "not_repeating")},
     "PATCH /strategy/{strategy_id}": {409: _IN_USE},
     "DELETE /strategy/{strategy_id}": {409: _IN_USE},
     "GET /strategy/{strategy_id}/events": {429: ("too_many_streams",), 503: ("too_many_streams",)},

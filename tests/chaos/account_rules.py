@@ -68,6 +68,8 @@ def gone(case: Case) -> Found:
         elif stopped > at + WINDOW and not _says_outside(case, strategy_id, row):
             if _is_told_unread(case, strategy_id):
                 continue  # sold all the same, which is told; 8 counts it
+            if _a_twin_says_outside(case, strategy_id, row):
+                continue  # the twin bought a moment later: whose shares were gone, the account does not show
             if row["outcome"] == "kept" and _is_disturbed(case, strategy_id, stopped - WITHIN, stopped):
                 continue  # `keep` is answered within a minute, whether the account can be read or not
             yield Violation("9", f"its shares were gone, but it says {row['outcome']}", strategy_id)
@@ -284,6 +286,15 @@ def _says_outside(case: Case, strategy_id: str, row: dict[str, Any]) -> bool:
     return outside and case.says(strategy_id, {"alert", "stopped"})
 
 
+def _a_twin_says_outside(case: Case, strategy_id: str, row: dict[str, Any]) -> bool:
+    """Tell whether another strategy of the day in the same shares says that they were gone."""
+    twins = case.played[strategy_id]["strategies"] if strategy_id in case.played else ()
+    rows = {twin: case.seen.strategies[twin] for twin in twins if twin != strategy_id}
+    return any(
+        other["symbol"] == row["symbol"] and _says_outside(case, twin, other) for twin, other in rows.items()
+    )
+
+
 def _stood_still(case: Case, strategy_id: str, order: dict[str, Any]) -> Found:
     """Judge the first attempt of a leg: the others are due when the one before them was over."""
     if order["attempt"] != 1 or order["due_at"] is None:
@@ -294,7 +305,7 @@ def _stood_still(case: Case, strategy_id: str, order: dict[str, Any]) -> Found:
         return
     lines = case.seen.events.get(strategy_id, ())
     told = any(_is_between(event["at"], at - 1, until) and event["kind"] in TELLS for event in lines)
-    over = _stopped_at(case, strategy_id, order["created_at"].timestamp())
+    over = _stopped_at(case, strategy_id, min(at, order["created_at"].timestamp()) - WITHIN)
     is_over = over is not None and over <= until
     if not (told or is_over) and not _is_disturbed(case, strategy_id, at, until):
         yield Violation(

@@ -168,9 +168,7 @@ def called_off_before_it_was_due(seen: Evidence) -> None:
     tomorrow = BUY_AT + timedelta(days=1)
     after = SELL_AT + timedelta(seconds=5)
     seen.orders.append(
-        order(
-            "entry", "B2", tomorrow, status="not_placed", sent_at=None, created_at=SELL_AT, message="stopped"
-        )
+        order("entry", "B2", tomorrow, status="not_placed", sent_at=None, created_at=after, message="stopped")
     )
     seen.events[SOLD] += [line("started", SELL_AT), line("stopped", after)]
 

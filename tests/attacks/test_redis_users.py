@@ -304,9 +304,9 @@ async def test_what_was_written_in_one_go_is_there_after_a_kill() -> None:
         server.kill()
         await server.start()
         assert await _held(server) == before
-        async with Redis.from_url(server.url, decode_responses=True) as nobody:
+        async with Redis.from_url(server.url, decode_responses=True) as stranger:
             with pytest.raises(AuthenticationError):
-                await nobody.get(keys.runtime_key(one.strategy_id))
+                await stranger.get(keys.runtime_key(one.strategy_id))
         await cache.close()
 
 

@@ -34,7 +34,7 @@ def _seam(case: Case, row: dict[str, Any], days: list[Any]) -> Found:
 
 
 def _should_go_on(case: Case, row: dict[str, Any]) -> bool:
-    """Tell whether the day ended by itself, with nothing left, and nobody had ended the series by then."""
+    """Tell whether the day ended by itself, with nothing left, in a series that was open."""
     strategy_id = _strategy(row)
     ended = case.seen.strategies[strategy_id]
     left = ended["bought_quantity"] - ended["sold_quantity"] - ended.get("outside_quantity", 0)

@@ -74,7 +74,7 @@ async def test_what_another_worker_has_only_planned_is_called_off() -> None:
     assert len([order for order in desk.broker.sent if order.side is Side.BUY]) == 1
 
 
-async def test_what_nobody_tries_again_stays_as_it_was() -> None:
+async def test_an_entry_without_another_try_stays_as_it_was() -> None:
     desk, log = await refused_once()
     assert (await settled(desk)).filled == 0
     [only] = await log.leg(ENTRY)

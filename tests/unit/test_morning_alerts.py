@@ -40,7 +40,7 @@ async def test_the_operator_is_told_on_the_morning_that_nothing_will_be_bought(
 
 
 class Broken(MorningFunds):
-    """Meets what nobody thought of."""
+    """Fails with an error that no rule knows."""
 
     async def short(self, entries: Sequence[StartRun]) -> list[FundsShort]:
         raise ZeroDivisionError

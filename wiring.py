@@ -44,6 +44,7 @@ from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.calendar_days import PostgresOperatorDays
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
+from adapters.postgres.noted_closes import PostgresNotedCloses
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.outages import PostgresOutages
 from adapters.postgres.outbox import PostgresOutbox
@@ -80,6 +81,7 @@ from domain.ports import AccountMails, Alerts, Clock, Courier, Outbox
 from execution.account_day_watch import AccountDayWatch
 from execution.account_watch import AccountWatch
 from execution.check_reading import CheckReading
+from execution.closing_prices import ClosingPrices
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
@@ -161,13 +163,14 @@ def _by_turns(
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """The parts of a worker: activities, scheduled orders, fast exits of hit stops, stalled runs, waking."""
+    """The parts of a worker: activities, scheduled orders, fast exits, stalled runs, waking, closes."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders
     fast: FastExits
     waking: WorkerWaking
     standing: StandingRuns
+    closes: ClosingPrices
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +268,10 @@ def build_components(
     logins = LoginActivities(dependencies.logins)
     open_runs = TemporalOpenRuns(client, settings.temporal_task_queue)
     series_store = PostgresSeries(dependencies.store)
-    series_days = SeriesDays(series_store, days, dependencies.clock)
+    closes = ClosingPrices(
+        PostgresNotedCloses(readings.store), readings.brokers, days, alerts, dependencies.clock
+    )
+    series_days = SeriesDays(series_store, days, dependencies.clock, closes)
     series = SeriesActivities(series_days, open_runs, dependencies.cache, alerts)
     reconciling = ReconcileActivities(
         PostgresReconciliation(dependencies.store),
@@ -305,7 +311,7 @@ def build_components(
         dependencies.clock,
         dependencies.name,
     )
-    return WorkerComponents(found, scheduled_orders, fast, waking, standing)
+    return WorkerComponents(found, scheduled_orders, fast, waking, standing, closes)
 
 
 def account_watch(dependencies: Dependencies, readings: Readings, alerts: Alerts) -> AccountWatch:

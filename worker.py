@@ -113,6 +113,7 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(_running(held.run()))
         await stack.enter_async_context(_worker(settings, work.activities, client))
         await stack.enter_async_context(_background_orders(settings, work))
+        await stack.enter_async_context(_running(work.closes.run()))
         accounts = account_watch(dependencies, readings, notifiers.alerts)
         await stack.enter_async_context(_running(accounts.run()))
         days = account_day_watch(settings, dependencies, client, notifiers.alerts, stack)

@@ -130,6 +130,7 @@ def notification_of(event: str, data: Mapping[str, str]) -> NotificationKind | N
 
 _LOGIN_ALARMS = frozenset({"login_needed", "exit_needs_login", "exit_needs_account"})
 _FUNDS_ALARMS = frozenset({"funds_short"})
+_PRICE_ALARMS = frozenset({"prices_adjusted"})
 _DANGER_ALARMS = frozenset(
     {
         "position_left",
@@ -163,6 +164,8 @@ def notification_of_alarm(alarm: Alarm, now: datetime) -> AlarmNotification | No
         return AlarmNotification(NotificationKind.LOGIN_NEEDED, f"{alarm.kind}:{slot}")
     if alarm.kind in _FUNDS_ALARMS:
         return AlarmNotification(NotificationKind.ORDER_FAILED, f"{alarm.kind}:{slot}")
+    if alarm.kind in _PRICE_ALARMS:
+        return AlarmNotification(NotificationKind.MISSED, f"{alarm.kind}:{alarm.strategy_id}:{slot}")
     if alarm.kind in _DANGER_ALARMS:
         return AlarmNotification(NotificationKind.EMERGENCY, f"{alarm.kind}:{alarm.strategy_id}:{slot}")
     return None

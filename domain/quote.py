@@ -15,13 +15,16 @@ The age of the last trade does not matter: a quiet share has an old price that i
 class Quote:
     """A last price with the circuit limits the broker states now; `seen_at` is when it arrived (aware).
 
-    A limit of None means that the broker states none (indices).
+    A limit of None means that the broker states none (indices). `previous_close` is that of the trading day
+    before, as the exchange adjusts it for a split or a bonus; None where it is not stated, or the quote was
+    read by another process.
     """
 
     last_price: Decimal
     lower_circuit: Decimal | None
     upper_circuit: Decimal | None
     seen_at: datetime
+    previous_close: Decimal | None = None
 
     def fresh(self, now: datetime) -> bool:
         return now - self.seen_at <= FRESH

@@ -169,11 +169,12 @@ class PlanAnew:
 class Planned:
     """The START by which the series goes on in place of the one that waits; None where that stays.
 
-    `over`: the series has ended.
+    `over`: the series has ended. `skipped` says why the day that waits buys nothing, empty where it buys.
     """
 
     start: StartRun | None = None
     over: bool = False
+    skipped: str = ""
 
 
 ENDED_WORDS = {

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 from uuid import uuid4
 
+from domain.adjusted_price import asked_words
 from domain.errors import PlanIsOld
 from domain.freeze import largest_order
 from domain.instrument import Segment
@@ -17,15 +18,17 @@ from domain.series import (
     same_day,
 )
 from domain.session import DayPlan, TradingCalendar
+from execution.closing_prices import ClosingPrices
 
 
 class SeriesDays:
     """Plans the days of series. What the store says is old is planned again, by what is so now."""
 
-    def __init__(self, store: SeriesStore, days: TradingDays, clock: Clock) -> None:
+    def __init__(self, store: SeriesStore, days: TradingDays, clock: Clock, closes: ClosingPrices) -> None:
         self._store = store
         self._days = days
         self._clock = clock
+        self._closes = closes
 
     async def end_day(self, request: EndDay) -> StartRun | None:
         """Write the end of a day down, and the day that follows; return the START that is to begin.
@@ -47,6 +50,8 @@ class SeriesDays:
 
         Raises `CalendarUnknown` while the calendar cannot be read.
         """
+        if request.binding and request.start.series_id is not None:
+            await self._closes.compare_one(request.start.series_id)
         while True:
             state = await self._store.state(request.start)
             if state is None:
@@ -54,6 +59,8 @@ class SeriesDays:
             due = self._clock.now() >= request.start.plan.buy_at
             if due or await self.stands(request.start, state):
                 bound = await self._store.bind(request) if request.binding else Bound.BOUND
+                if bound is Bound.IN_QUESTION:
+                    return Planned(skipped=await self._in_question(request.start))
                 if bound is not Bound.EDITED:
                     return Planned(over=bound is Bound.OVER)
                 if not due:
@@ -65,6 +72,11 @@ class SeriesDays:
                 return Planned(await self._store.plan_anew(request, following))
             except PlanIsOld:
                 continue
+
+    async def _in_question(self, start: StartRun) -> str:
+        state = await self._store.state(start)
+        since = state.asked_on if state is not None else None
+        return asked_words(start.strategy.symbol, since or start.plan.trading_day)
 
     async def stands(self, start: StartRun, state: SeriesState) -> bool:
         """Tell whether a day that waits would be planned the same way now.

@@ -41,8 +41,10 @@ GRANTS: dict[str, tuple[str, ...]] = {
         # A START is written down, at the time of the server, and stays as it is.
         "SELECT, INSERT (start_id, user_id, strategy_id, account, terms, plan, sell_only, release, "
         "series_id) ON starts",
-        # A series is opened by a START, and ended by STOP and the kill switch; its days are the worker's.
-        "SELECT, INSERT (series_id, strategy_id, user_id), UPDATE (left_out, ended_at, ended_by) ON series",
+        # A series is opened by a START, and ended by STOP and the kill switch; its days are the worker's. An
+        # edit of its prices forgets the close that they were compared with.
+        "SELECT, INSERT (series_id, strategy_id, user_id), "
+        "UPDATE (left_out, ended_at, ended_by, asked_on, close_day) ON series",
         # What was asked, of which START; when, is the server's.
         "SELECT, INSERT (strategy_id, user_id, start_id, on_stop), UPDATE (start_id, on_stop, asked_at) "
         "ON stops_asked",
@@ -75,7 +77,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT ON starts, stops_due",
         # It ends a series, and opens none. The next day of an open one is written by the owner's function,
         # which takes account and user from the series, and no terms but the strategy's own.
-        "SELECT, UPDATE (last_day, ended_at, ended_by) ON series",
+        "SELECT, UPDATE (last_day, ended_at, ended_by, close_day, close_price, close_asked_at, compared_on, "
+        "asked_on) ON series",
         "EXECUTE ON FUNCTION next_start(uuid, uuid, jsonb, jsonb)",
         "SELECT, INSERT ON orders",
         "SELECT, INSERT ON events",

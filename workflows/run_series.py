@@ -10,6 +10,7 @@ from activities.series import SeriesActivities
 from domain.day import Day
 from domain.run import (
     Adoption,
+    Entered,
     FinishRun,
     StartRun,
     workflow_id,
@@ -21,6 +22,7 @@ from domain.series import (
     PlanAnew,
     Planned,
 )
+from domain.strategy import Outcome
 from workflows import policies
 from workflows.run_schedule import wait
 from workflows.run_writes import RunWrites
@@ -34,6 +36,7 @@ class RunSeries:
         self._day = day
         self._writes = writes
         self._told = False
+        self._skipped = False
         self.moved_to: StartRun | None = None
         """The START by which the series goes on in place of this one; None while it is this one."""
 
@@ -53,7 +56,7 @@ class RunSeries:
                 break
             self._told = False
             await self._ask(binding=not told)
-            if self.moved_to is not None:
+            if self.moved_to is not None or self._skipped:
                 return False
             if not told:
                 return not self._day.leaving
@@ -71,6 +74,9 @@ class RunSeries:
         self.moved_to = planned.start
         if planned.over:
             self._day.asked_to_stop(None)
+        if planned.skipped:
+            self._skipped = True
+            self._day.entered(Entered(0, outcome=Outcome.SKIPPED, detail=planned.skipped))
 
     async def write_end(self, request: FinishRun) -> DayEnded:
         """Write the end of the run: of a day of a series with the START that follows it."""

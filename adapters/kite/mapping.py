@@ -293,7 +293,17 @@ def _quote(row: dict[str, Any], seen_at: datetime) -> Quote:
         lower_circuit=price_or_none(row, "lower_circuit_limit"),  # 0 or absent for indices
         upper_circuit=price_or_none(row, "upper_circuit_limit"),
         seen_at=seen_at,
+        previous_close=_previous_close(row),
     )
+
+
+def _previous_close(row: dict[str, Any]) -> Decimal | None:
+    """Return `ohlc.close`: during a day the close of the one before. None where it is absent, 0 or odd."""
+    ohlc = row.get("ohlc")
+    try:
+        return price_or_none(ohlc, "close") if isinstance(ohlc, dict) else None
+    except Malformed:
+        return None
 
 
 def _tags(row: dict[str, Any]) -> Iterator[str]:

@@ -183,7 +183,7 @@ def _packed(prices: Mapping[str, Quote]) -> str:
 def _unpacked(prices: Mapping[str, Sequence[str | None]], seen_at: datetime) -> dict[str, Quote]:
     return {
         name: Quote(Decimal(str(last)), _number(lower), _number(upper), seen_at)
-        for name, (last, lower, upper) in prices.items()
+        for name, (last, lower, upper, *_) in prices.items()  # a newer build may say more
     }
 
 

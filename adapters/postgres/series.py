@@ -72,6 +72,11 @@ class UserSeries:
         statement = update(row).where(self._open(strategy_id)).values(left_out=days).returning(row.series_id)
         return (await self._session.execute(statement)).first() is not None
 
+    async def confirm_prices(self, strategy_id: UUID) -> None:
+        """Take a user's word on the prices of a series: they are no longer in question."""
+        change = update(SeriesRow).where(self._open(strategy_id))
+        await self._session.execute(change.values(asked_on=None, close_day=None))
+
     async def left_out(self, strategy_id: UUID) -> Sequence[date] | None:
         """Return the days that an open series leaves out; None where none is open."""
         query = select(SeriesRow.left_out).where(self._open(strategy_id))
@@ -184,7 +189,7 @@ def _waiting(strategy: StrategyRow, start: StartRow, series: SeriesRow) -> Waiti
 
 
 def _state(strategy: StrategyRow, series: SeriesRow) -> SeriesState:
-    return SeriesState(terms_of_row(strategy), frozenset(series.left_out), series.last_day)
+    return SeriesState(terms_of_row(strategy), frozenset(series.left_out), series.last_day, series.asked_on)
 
 
 def _end_day(unit: UnitOfWork, request: EndDay, following: StartRun | None) -> bool:
@@ -250,6 +255,8 @@ def _bind(unit: UnitOfWork, request: PlanAnew) -> Bound:
         return Bound.OVER
     if _is_old(unit, request.start):
         return Bound.EDITED
+    if unit.series is not None and unit.series.asked_on is not None:
+        return Bound.IN_QUESTION
     unit.strategy.phase = Phase.ENTERING.value
     return Bound.BOUND
 

@@ -1,6 +1,7 @@
 """Maps the table of series: a strategy that repeats, from its START to its end."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import ARRAY, CheckConstraint, Date, ForeignKey, Index, func
@@ -31,6 +32,15 @@ class SeriesRow(Base):
     """Days that its user leaves out."""
     last_day: Mapped[date | None]
     """Its last day that is over: none of it comes again."""
+    close_day: Mapped[date | None]
+    close_price: Mapped[Decimal | None]
+    """The symbol's last price on the trading day `close_day`, read after its close."""
+    close_asked_at: Mapped[datetime | None]
+    """When its account was last asked for it, or for what is compared with it."""
+    compared_on: Mapped[date | None]
+    """The day on which the close was compared with what the broker states."""
+    asked_on: Mapped[date | None]
+    """Since when its prices are in question: it buys nothing until they are edited or confirmed."""
     begun_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     ended_at: Mapped[datetime | None]
     ended_by: Mapped[str | None]

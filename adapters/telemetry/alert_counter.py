@@ -32,6 +32,7 @@ KINDS = (
         "oversold",
         "login_needed",
         "funds_short",
+        "prices_adjusted",
         "run_terminated",
         "late_entry",
         "late_exit",

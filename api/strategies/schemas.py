@@ -29,6 +29,8 @@ from services.strategies.draft import StrategyDraft
 from services.strategies.edit import Change
 
 STOPS, SIZES = ("stop_loss", "stop"), ("quantity", "amount", "risk")
+PRICES = (*STOPS, "target", "entry")
+"""What may be at one price of a share."""
 """Fields of which a strategy has exactly one."""
 MISSING_SIZE = "is missing: give quantity (shares), or amount or risk (rupees)"
 MISSING_STOP = "is missing: give stop_loss (a price) or stop (measured from the fill)"
@@ -197,7 +199,11 @@ def change_of(body: dict[str, Any]) -> Change:
         StrategyChange.model_validate(body)
     except ValidationError as error:
         errors = field_errors(error)
-    return Change(lambda strategy: draft_of(_body_of(strategy, without=_replaced(body)) | body), errors)
+    return Change(
+        lambda strategy: draft_of(_body_of(strategy, without=_replaced(body)) | body),
+        errors,
+        names_prices=any(name in body for name in PRICES),
+    )
 
 
 def _replaced(body: dict[str, Any]) -> set[str]:

@@ -20,6 +20,7 @@ from domain.ports.held_stops import HeldStops
 from domain.ports.instruments import Instruments
 from domain.ports.logins import Logins
 from domain.ports.membership import ListenerState, Membership
+from domain.ports.noted_closes import NotedCloses
 from domain.ports.open_runs import OpenRuns
 from domain.ports.operator_alerts import OperatorAlerts
 from domain.ports.order_log import Claimed, NotClaimed, OrderLog
@@ -60,6 +61,7 @@ __all__ = [
     "Logins",
     "Membership",
     "NotClaimed",
+    "NotedCloses",
     "OpenRuns",
     "OperatorAlerts",
     "OrderLog",

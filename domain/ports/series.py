@@ -19,12 +19,14 @@ from domain.strategy import Strategy
 class SeriesState:
     """An open series: the terms that its strategy has now, and the days that its user leaves out.
 
-    `last_day`: the last one that is over, None before the first.
+    `last_day`: the last one that is over, None before the first. `asked_on`: since when its prices are in
+    question, None while they are not.
     """
 
     strategy: Strategy
     left_out: frozenset[date] = frozenset()
     last_day: date | None = None
+    asked_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Bound(StrEnum):
     """Its terms are others by now: it is to be planned anew."""
     OVER = "over"
     """Its series has ended."""
+    IN_QUESTION = "in_question"
+    """Its prices are in question: the day buys nothing."""
 
 
 class SeriesStore(Protocol):

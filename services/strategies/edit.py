@@ -8,6 +8,7 @@ from uuid import UUID
 from adapters.postgres.accounts import Accounts, BrokerAccounts
 from adapters.postgres.engine import Store
 from adapters.postgres.idle_strategies import IdleStrategies, InUse
+from adapters.postgres.series import UserSeries
 from adapters.postgres.strategies import StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from domain.audit import Action
@@ -29,11 +30,13 @@ class Change:
     """What is to change of a strategy.
 
     `applied` returns what the strategy would be, and what is malformed then; `malformed` is what is so of
-    any strategy.
+    any strategy. `names_prices`: it names a stop, a target or an entry, which answers the question whether
+    they are still right.
     """
 
     applied: Callable[[Strategy], tuple[StrategyDraft, Sequence[FieldError]]]
     malformed: Sequence[FieldError] = ()
+    names_prices: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class StrategyEdit:
             before = await self._found(user_id, strategy_id, change)
             after, warnings = await self._checked(before, change)
             try:
-                written = await self._write(before, after, warnings)
+                written = await self._write(before, after, warnings, change)
             except InUse as why:
                 raise in_use(why.use) from None
             if written is not None:
@@ -84,7 +87,7 @@ class StrategyEdit:
         return after, await self.drafts.warnings(after, now)
 
     async def _write(
-        self, before: Strategy, after: Strategy, warnings: tuple[str, ...]
+        self, before: Strategy, after: Strategy, warnings: tuple[str, ...], change: Change
     ) -> StrategyViewRow | None:
         user_id = before.user_id
         async with self.store.work(user_id) as session:
@@ -93,6 +96,8 @@ class StrategyEdit:
             record = await IdleStrategies(session, user_id, START_LASTS).edit(before, after, warnings)
             if record is None:
                 return None
+            if change.names_prices:
+                await UserSeries(session, user_id).confirm_prices(before.strategy_id)
             account = await BrokerAccounts(session, user_id).get()
             if after != before:  # a change that is sent again changes nothing
                 what = str(before.strategy_id)

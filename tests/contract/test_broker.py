@@ -23,7 +23,8 @@ from tests.fakes.broker import Answer, MemoryBroker
 from tests.paper_process import PaperProcess
 
 INFY = OrderTerms("NSE", "INFY", Product.CNC)
-PRICE = Decimal(1500)
+PRICE, CLOSE = Decimal(1500), Decimal(1540)
+"""What it costs now, and cost at the close of the day before."""
 _tags = itertools.count()
 
 FAULTS: dict[Answer, tuple[str, dict[str, float]]] = {
@@ -83,7 +84,7 @@ def paper() -> Iterator[PaperProcess]:
 
 @pytest.fixture
 def in_memory() -> Subject:
-    broker = MemoryBroker(SystemClock(), PRICE)
+    broker = MemoryBroker(SystemClock(), PRICE, CLOSE)
     return Subject(broker, broker.script.append, 0)
 
 
@@ -185,6 +186,7 @@ async def test_quotes_have_a_price_and_its_limits(subject: Subject) -> None:
     quote = found["NSE:INFY"]
     limits = (Decimal(1200), Decimal(1800))
     assert (quote.last_price, (quote.lower_circuit, quote.upper_circuit)) == (PRICE, limits)
+    assert quote.previous_close == CLOSE
     assert dict(await subject.broker.quotes([])) == {}
 
 

@@ -69,6 +69,23 @@ def test_prices_are_read_as_they_are_written() -> None:
     assert (quote.lower_circuit, quote.upper_circuit) == (Decimal("3150.1"), Decimal(3850))
 
 
+@pytest.mark.parametrize(
+    ("ohlc", "close"),
+    [
+        ({"close": 3501.25}, "3501.25"),
+        ({"close": 0}, None),  # the first day of a listing
+        ({}, None),
+        ({"close": "high"}, None),
+        ([3501.25], None),
+        (None, None),
+    ],
+)
+def test_the_previous_close_is_read_where_it_is_stated(ohlc: object, close: str | None) -> None:
+    quote = rows.quotes({"NSE:TCS": {**QUOTE_ROW, "ohlc": ohlc}}, SEEN)["NSE:TCS"]
+    assert quote.previous_close == (None if close is None else Decimal(close))
+    assert quote.last_price == Decimal("3500.05"), "an odd close takes no price away"
+
+
 @pytest.mark.parametrize("limits", [{}, {"lower_circuit_limit": 0, "upper_circuit_limit": 0}])
 def test_an_index_has_no_limits(limits: dict[str, int]) -> None:
     quote = rows.quotes({"NSE:NIFTY 50": {"last_price": 26001.5, **limits}}, SEEN)["NSE:NIFTY 50"]

@@ -50,6 +50,7 @@ class MemoryBroker:
 
     clock: Clock
     price: Decimal = Decimal("3500")
+    previous_close: Decimal | None = None
     script: deque[Answer] = field(default_factory=deque)
     book: list[BrokerOrder] = field(default_factory=list)
     sent: list[OrderRequest] = field(default_factory=list)
@@ -173,7 +174,8 @@ class MemoryBroker:
 
     async def quotes(self, instruments: Sequence[str]) -> Mapping[str, Quote]:
         low, high = self.price * Decimal("0.8"), self.price * Decimal("1.2")
-        return {name: Quote(self.price, low, high, self.clock.now()) for name in instruments}
+        now = self.clock.now()
+        return {name: Quote(self.price, low, high, now, self.previous_close) for name in instruments}
 
     async def margins(self) -> Decimal:
         self._reach_margins()

@@ -20,6 +20,7 @@ from domain.series import (
 )
 from domain.strategy import Strategy
 from tests.fakes.house import MemoryRunStore
+from tests.fakes.noted_closes import MemoryNotedCloses
 
 
 @dataclass
@@ -46,10 +47,14 @@ class SeriesOf:
 
 @dataclass
 class MemorySeries:
-    """Implements `domain.ports.SeriesStore`. `runs`: the store that its runs write to, where any run."""
+    """Implements `domain.ports.SeriesStore`. `runs`: the store that its runs write to, where any run.
+
+    `closes`: what is noted of its series, where anything is.
+    """
 
     rows: dict[UUID, SeriesOf] = field(default_factory=dict)
     runs: MemoryRunStore | None = None
+    closes: MemoryNotedCloses | None = None
 
     def started(self, start: StartRun) -> SeriesOf:
         """Have a START of a series be written down, and its run not begun."""
@@ -60,7 +65,7 @@ class MemorySeries:
         row = self.rows[start.strategy.strategy_id]
         if row.ended_by is not None or row.start.series_id != start.series_id:
             return None
-        return SeriesState(row.strategy, frozenset(row.left_out), row.last_day)
+        return SeriesState(row.strategy, frozenset(row.left_out), row.last_day, self._asked_on(row))
 
     async def end_day(self, request: EndDay, following: StartRun | None) -> StartRun | None:
         row = self.rows[request.start.strategy.strategy_id]
@@ -97,6 +102,8 @@ class MemorySeries:
             return Bound.OVER
         if row.strategy != request.start.strategy or request.start.plan.trading_day in row.left_out:
             return Bound.EDITED
+        if self._asked_on(row) is not None:
+            return Bound.IN_QUESTION
         row.waits = False
         return Bound.BOUND
 
@@ -119,6 +126,12 @@ class MemorySeries:
             for strategy_id, row in self.rows.items()
             if first <= strategy_id <= last and row.running and row.waits and row.run_id is not None
         ]
+
+    def _asked_on(self, row: SeriesOf) -> date | None:
+        series_id = row.start.series_id
+        if self.closes is None or series_id is None or series_id not in self.closes.rows:
+            return None
+        return self.closes.rows[series_id].asked_on
 
     def _is_current(self, row: SeriesOf, request: PlanAnew) -> bool:
         return row.running and row.start.start_id == request.ref.start_id

@@ -19,6 +19,7 @@ from execution.series_days import SeriesDays
 from services.auth.passwords import Passwords
 from tests.api_world import STRATEGY, Customer, World, json_of, new_world
 from tests.fakes.calendar import Weekdays
+from tests.fakes.noted_closes import comparing_nothing
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.store_rows import just_now
 
@@ -43,7 +44,7 @@ def tomorrow(ahead: int = 1) -> date:
 async def next_day_of(world: World, start: StartRun) -> StartRun:
     """End the day of a START as its run would, and begin the run of the next."""
     series = PostgresSeries(world.store)
-    days = SeriesDays(series, MemoryTradingDays(), world.clock)
+    days = SeriesDays(series, MemoryTradingDays(), world.clock, comparing_nothing(world.clock))
     (request,) = [one for one in world.runs.open.values() if one.start.start_id == start.start_id]
     finish = FinishRun(request.ref, start.strategy, Outcome.SKIPPED, "for the test", Position.NONE)
     following = await days.end_day(EndDay(finish, start, asked=False))
@@ -139,6 +140,22 @@ async def test_it_is_edited_while_it_waits_and_its_run_is_told(world: World, cus
     assert edited.status_code == 200, edited.text
     assert (json_of(edited)["quantity"], json_of(edited)["status"]) == (25, "running")
     assert len(world.runs.told_plan_anew) == 1
+
+
+@pytest.mark.parametrize(("change", "answers"), [({"stop_loss": 3400}, True), ({"quantity": 25}, False)])
+async def test_prices_that_are_in_question_are_confirmed_by_sending_them_again(
+    world: World, customer: Customer, change: dict[str, int], answers: bool
+) -> None:
+    started = await customer.running(**{**REPEATED, "stop_loss": 3400})
+    following = await next_day_of(world, world.runs.started[-1])
+    async with world.store.work() as session:
+        await session.execute(text("UPDATE series SET asked_on = current_date, close_day = current_date"))
+    path = f"/strategy/{started['strategy_id']}"
+    edited = await customer.http.patch(path, json=change, headers=customer.bearer)
+    assert edited.status_code == 200, edited.text
+    state = await PostgresSeries(world.store).state(following)
+    assert state is not None
+    assert (state.asked_on is None) is answers
 
 
 async def test_it_is_not_edited_once_its_day_has_begun_nor_out_of_its_series(

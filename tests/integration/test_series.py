@@ -33,9 +33,11 @@ from domain.session import exchange_time
 from domain.strategy import Outcome, Position
 from domain.terms import WEEK, Repeat, Terms
 from execution.series_days import SeriesDays
+from tests.fakes.noted_closes import comparing_nothing
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.store_rows import TERMS, Desk, just_now, seen
 
+CLOCK = SystemClock()
 EVERY_DAY = Terms(repeat=Repeat(WEEK))
 
 
@@ -53,8 +55,9 @@ class Seam:
     @classmethod
     async def begun(cls, store: Store, terms: Terms = EVERY_DAY) -> "Seam":
         made = await Desk.made(store)
-        await made._set(terms=terms_json(terms))
-        desk = replace(made, strategy=replace(made.strategy, terms=terms))
+        stop_loss = made.strategy.stop_loss if terms.stop is None else None
+        await made._set(terms=terms_json(terms), stop_loss=stop_loss)
+        desk = replace(made, strategy=replace(made.strategy, terms=terms, stop_loss=stop_loss))
         start = desk.start(exchange_time(just_now()).date())
         async with store.work(desk.strategy.user_id) as session:
             series_id = await UserSeries(session, desk.strategy.user_id).open(
@@ -64,7 +67,9 @@ class Seam:
             await Starts(session, desk.strategy.user_id).write(start.start)
         await desk.runs.activate(start)
         series = PostgresSeries(store)
-        return cls(desk, start, series, SeriesDays(series, MemoryTradingDays(), SystemClock()))
+        return cls(
+            desk, start, series, SeriesDays(series, MemoryTradingDays(), CLOCK, comparing_nothing(CLOCK))
+        )
 
     def ending(self, outcome: Outcome = Outcome.SOLD, *, asked: bool = False) -> EndDay:
         return EndDay(self.desk.end(self.start, outcome), self.start.start, asked)
@@ -192,7 +197,7 @@ class Interrupted(PostgresSeries):
             await what()
 
     def days(self) -> SeriesDays:
-        return SeriesDays(self, MemoryTradingDays(), SystemClock())
+        return SeriesDays(self, MemoryTradingDays(), CLOCK, comparing_nothing(CLOCK))
 
 
 @pytest.mark.parametrize("word", ["STOP", "kill switch"])

@@ -5,6 +5,7 @@ from tests.planted.bug import Bug
 SEAM = "tests/integration/test_series.py"
 API = "tests/integration/test_api_series.py"
 RUN = "tests/workflow/test_series.py"
+CLOSES = "tests/unit/test_closing_prices.py"
 
 SERIES_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -94,6 +95,39 @@ SERIES_BUGS: tuple[Bug, ...] = (
         "                await UserSeries(session, user_id).end_all(SeriesEnd.KILL_SWITCH)\n",
         "                pass\n",
         (API,),
+    ),
+    Bug(
+        "a series buys at prices of before a split",
+        "The stop lies at 3,400, the share trades at 350 since its split: bought and sold at once, each day.",
+        "adapters/postgres/series.py",
+        "    if unit.series is not None and unit.series.asked_on is not None:\n"
+        "        return Bound.IN_QUESTION\n",
+        "",
+        ("tests/contract/test_noted_closes.py",),
+    ),
+    Bug(
+        "a market that falls is taken for a split",
+        "The share opens a tenth lower, and the series does not trade.",
+        "execution/closing_prices.py",
+        "        noted, stated = series.noted, quote.previous_close\n",
+        "        noted, stated = series.noted, quote.last_price\n",
+        (CLOSES,),
+    ),
+    Bug(
+        "the close of last week is compared with that of yesterday",
+        "A week of ordinary moves is taken for a split.",
+        "adapters/postgres/noted_closes.py",
+        "    return and_(SeriesRow.close_day == before, SeriesRow",
+        "    return and_(SeriesRow.close_day.is_not(None), SeriesRow",
+        ("tests/contract/test_noted_closes.py",),
+    ),
+    Bug(
+        "a day is bound without a look at its prices",
+        "The login comes at 09:10, the look of nine found none: the day buys at prices of before.",
+        "execution/series_days.py",
+        "            await self._closes.compare_one(request.start.series_id)\n",
+        "            pass\n",
+        (RUN,),
     ),
     Bug(
         "an edit while the day is bound is lost",

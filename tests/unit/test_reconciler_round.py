@@ -12,6 +12,7 @@ from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.cache_mark import MemoryMark
 from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.noted_closes import comparing_nothing
 from tests.fakes.open_runs import MemoryOpenRuns
 from tests.fakes.reconciliation import MemoryReconciliation
 from tests.fakes.rounds import MemoryRounds
@@ -42,7 +43,7 @@ class House:
             self.rounds,
             SeriesRounds(
                 self.series,
-                SeriesDays(self.series, MemoryTradingDays(), self.clock),
+                SeriesDays(self.series, MemoryTradingDays(), self.clock, comparing_nothing(self.clock)),
                 self.runs,
                 self.clock,
             ),

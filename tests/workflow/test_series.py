@@ -13,6 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.series import SeriesActivities
+from domain.adjusted_price import NotedClose
 from domain.instrument import Segment
 from domain.order import Side
 from domain.run import RUN_VERSION, RunView, StartRun, workflow_id
@@ -20,8 +21,10 @@ from domain.series import SeriesEnd, next_plan
 from domain.session import exchange_time
 from domain.strategy import OnStop, Outcome, Strategy
 from domain.terms import WEEK, Repeat, Terms
+from execution.closing_prices import ClosingPrices
 from execution.series_days import SeriesDays
 from tests.conftest import time_skipping_server
+from tests.fakes.noted_closes import MemoryNotedCloses
 from tests.fakes.series import MemorySeries, SeriesOf
 from tests.fakes.trading_days import SameEveryDay
 from tests.workflow.conftest import with_attributes
@@ -46,6 +49,7 @@ class TestSeries(TestDay):
 
     env: WorkflowEnvironment | None = None
     series: MemorySeries = field(default_factory=MemorySeries)
+    noted: MemoryNotedCloses = field(default_factory=MemoryNotedCloses)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -54,9 +58,13 @@ class TestSeries(TestDay):
         )
         self.series.runs = self.store
 
+    def closing_prices(self) -> ClosingPrices:
+        self.series.closes = self.noted
+        return ClosingPrices(self.noted, self.brokers, self.days, self.alerts, self.clock)
+
     def activities(self) -> Sequence[Callable[..., object]]:
         assert self.env is not None
-        days = SeriesDays(self.series, self.days, self.clock)
+        days = SeriesDays(self.series, self.days, self.clock, self.closing_prices())
         runs = TemporalOpenRuns(self.env.client, self.task_queue)
         series = SeriesActivities(days, runs, self.cache, self.alerts)
         return [*super().activities(), series.end_day, series.begin_next, series.plan_anew]
@@ -203,6 +211,28 @@ async def test_a_day_that_is_left_out_is_not_traded(env: WorkflowEnvironment) ->
         await over(env, second)
         await over(env, series.run_of(left_out + timedelta(days=1)))
     assert series.bought_on() == [first_day, left_out + timedelta(days=1)]
+
+
+async def test_a_day_whose_prices_are_in_question_is_skipped_until_they_are_confirmed(
+    env: WorkflowEnvironment,
+) -> None:
+    async with working(env) as series:
+        second = await waiting_for_the_second_day(series)
+        first_day, series_id = series.row.days[0], series.row.start.series_id
+        assert series_id is not None
+        closes = series.noted.opened(series_id, series.strategy, series.brokers.connected)
+        closes.series = replace(closes.series, noted=NotedClose(first_day, series.broker.price * 2))
+        series.broker.previous_close = series.broker.price
+        view = await over(env, second)
+        third = series.run_of(series.row.start.plan.trading_day)
+        await in_phase(third, "waiting")
+        still = await over(env, third)
+        series.noted.confirmed(series_id)
+        await over(env, series.run_of(series.row.start.plan.trading_day))
+    assert (view.outcome, still.outcome) == (Outcome.SKIPPED, Outcome.SKIPPED)
+    assert "adjusted" in (view.detail or "")
+    assert [alarm.kind for alarm in series.alerts.raised].count("prices_adjusted") == 1
+    assert series.bought_on() == [first_day, first_day + timedelta(days=3)]
 
 
 async def test_a_cancellation_from_outside_ends_the_series(env: WorkflowEnvironment) -> None:

@@ -277,6 +277,21 @@ def add(
     _ask_store(["add", f"--source={source}", *given, *flags, "--", day], data_dir, _CALENDAR)
 
 
+@calendar.command()
+def hours(
+    day: Annotated[str, typer.Argument(metavar="DAY", help="The first day with these hours: 2027-04-01")],
+    segment: Annotated[str, typer.Option(help="cash, cash_cas, derivatives or index.")],
+    span: Annotated[str, typer.Option("--hours", metavar="HH:MM-HH:MM", help="Continuous trading.")],
+    mis_cutoff: Annotated[str, typer.Option(metavar="HH:MM", help="When MIS is squared off.")],
+    source: Annotated[str, typer.Option(help="How it is known: the circular, for those who ask.")],
+    force: Annotated[bool, typer.Option("--force", help="Also where shares are held on such a day.")] = False,
+    data_dir: _DataDir = None,
+) -> None:
+    """Say from which day on a segment's ordinary days have other hours, or MIS another cut-off."""
+    words = [f"--segment={segment}", f"--hours={span}", f"--mis-cutoff={mis_cutoff}", f"--source={source}"]
+    _ask_store(["hours", *words, *(["--force"] if force else []), "--", day], data_dir, _CALENDAR)
+
+
 @calendar.command("import")
 def import_days(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML or JSON: a year's holidays.")],

@@ -5,11 +5,12 @@ A day that is both closed and has hours is a holiday with a special session (Muh
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, time
+from datetime import date
 from enum import StrEnum
 from typing import Self
 
 from domain.instrument import Segment
+from domain.segment_hours import Hours, HoursRule
 
 
 class DayWord(StrEnum):
@@ -20,14 +21,6 @@ class DayWord(StrEnum):
     """A trading day with ordinary hours."""
     HOURS = "hours"
     """A session of its own: Muhurat, a Saturday, a late opening."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """Opening and closing time of day, exchange time."""
-
-    opens: time
-    closes: time
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +45,19 @@ class OperatorDay:
 
 @dataclass(frozen=True, slots=True)
 class OperatorDays:
-    """All entries, by day. `last_day`: up to there every day is named, and none is an estimate."""
+    """All entries, by day. `last_day`: up to there every day is named, and none is an estimate.
+
+    `rules`: the hours of ordinary days, from the day on that each names.
+    """
 
     closed: frozenset[date] = frozenset()
     open: frozenset[date] = frozenset()
     sessions: Mapping[tuple[date, Segment], Hours] = field(default_factory=dict)
     last_day: date | None = None
+    rules: tuple[HoursRule, ...] = ()
 
     @classmethod
-    def of(cls, entries: Iterable[OperatorDay]) -> Self:
+    def of(cls, entries: Iterable[OperatorDay], rules: Iterable[HoursRule] = ()) -> Self:
         """Sort entries; hours of one segment outrank those of all."""
         closed, trading, sessions = set[date](), set[date](), dict[tuple[date, Segment], Hours]()
         for entry in sorted(entries, key=lambda one: one.segment is not None):
@@ -71,7 +68,7 @@ class OperatorDays:
             elif entry.hours is not None:
                 segments = list(Segment) if entry.segment is None else [entry.segment]
                 sessions |= {(entry.day, segment): entry.hours for segment in segments}
-        return cls(frozenset(closed), frozenset(trading), sessions)
+        return cls(frozenset(closed), frozenset(trading), sessions, rules=tuple(rules))
 
 
 NO_WORD = OperatorDays()

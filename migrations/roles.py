@@ -50,7 +50,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "ON stops_asked",
         "SELECT ON workers, peaks",
         "USAGE ON SEQUENCE login_versions",
-        "SELECT ON orders, events, system_switch, operator_switches, reconciler_round, calendar_days",
+        "SELECT ON orders, events, system_switch, operator_switches, reconciler_round, calendar_days, "
+        "calendar_hours",
         "SELECT, INSERT, UPDATE ON limits",
         # It shows a breach and lifts none; it shows the books and writes none.
         "SELECT ON breaches, strategy_days",
@@ -94,7 +95,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT (user_id), DELETE ON price_gaps",
         "SELECT ON held_prices",
         "SELECT, UPDATE (worker, until) ON limits_watch",
-        "SELECT ON limits, operator_switches, system_switch, calendar_days",
+        "SELECT ON limits, operator_switches, system_switch, calendar_days, calendar_hours",
         # Whoever inserts a notice locks its channel meanwhile.
         "SELECT, UPDATE (gone_at) ON notice_channels",
         "SELECT, INSERT, UPDATE, DELETE ON notices",

@@ -7,21 +7,13 @@ from pathlib import Path
 
 from adapters.calendar import published_days as exchange_days
 from adapters.calendar.overrides import OverrideFile
+from adapters.calendar.published_hours import RULES
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
 from domain.operator_days import NO_WORD, OperatorDays
+from domain.segment_hours import rule_of
 from domain.session import SATURDAY, ClosedDay, DaySource, Session, TradingCalendar, at
 
-AUCTION_FROM = date(2026, 8, 3)
-"""SEBI's closing auction: shares with derivatives stop at 15:15 from here on, derivatives run to 15:40."""
-
-_OPENS = time(9, 15)
-_CLOSES = time(15, 30)
-_CLOSES_WITH_AUCTION = {Segment.CASH_CAS: time(15, 15), Segment.DERIVATIVES: time(15, 40)}
-_MIS_CUTOFF = {Segment.CASH: time(15, 20), Segment.INDEX: time(15, 20), Segment.DERIVATIVES: time(15, 25)}
-"""When Zerodha squares intraday positions off (support article, older than the closing auction)."""
-_MIS_CUTOFF_WITH_AUCTION = time(15, 10)
-"""Shares with derivatives: the new time is not published; be flat before continuous trading ends at 15:15."""
 _MIS_MARGIN = timedelta(minutes=15)
 """Before the end of a special session: the widest distance the broker keeps on ordinary days."""
 
@@ -70,13 +62,12 @@ class ExchangeCalendar:
             return None
         if (day, segment) in said.sessions:
             return found.closes_at - _MIS_MARGIN
-        if segment is Segment.CASH_CAS:
-            return at(day, _MIS_CUTOFF_WITH_AUCTION if day >= AUCTION_FROM else _MIS_CUTOFF[Segment.CASH])
-        return at(day, _MIS_CUTOFF[segment])
+        return at(day, rule_of(day, segment, RULES, said.rules).mis_cutoff)
 
 
 def _look_up(day: date, segment: Segment, said: OperatorDays) -> Found:
-    found = _by_operator(day, segment, said) or _published(day, segment) or _estimated(day, segment)
+    layers = (_by_operator, _published, _estimated)
+    found = next((found for layer in layers if (found := layer(day, segment, said)) is not None), None)
     if found is None:
         last = max(exchange_days.ESTIMATED_TO, said.last_day or date.min)
         raise CalendarUnknown(
@@ -92,36 +83,38 @@ def _by_operator(day: date, segment: Segment, said: OperatorDays) -> Found | Non
     if day in said.closed:
         return ClosedDay(day, DaySource.OPERATOR)
     if day in said.open:
-        return _ordinary(day, segment, DaySource.OPERATOR)
+        return _ordinary(day, segment, DaySource.OPERATOR, said)
     if said.last_day is not None and exchange_days.PUBLISHED_TO < day <= said.last_day:
         # The file is complete to there, so what it does not name is an ordinary day.
-        return _weekday(day, segment, {}, DaySource.OPERATOR)
+        return _weekday(day, segment, {}, DaySource.OPERATOR, said)
     return None
 
 
-def _published(day: date, segment: Segment) -> Found | None:
+def _published(day: date, segment: Segment, said: OperatorDays) -> Found | None:
     if not exchange_days.FIRST_DAY <= day <= exchange_days.PUBLISHED_TO:
         return None
-    return _weekday(day, segment, exchange_days.PUBLISHED, DaySource.EXCHANGE)
+    return _weekday(day, segment, exchange_days.PUBLISHED, DaySource.EXCHANGE, said)
 
 
-def _estimated(day: date, segment: Segment) -> Found | None:
+def _estimated(day: date, segment: Segment, said: OperatorDays) -> Found | None:
     if not exchange_days.PUBLISHED_TO < day <= exchange_days.ESTIMATED_TO:
         return None
-    return _weekday(day, segment, exchange_days.ESTIMATED, DaySource.PROVISIONAL)
+    return _weekday(day, segment, exchange_days.ESTIMATED, DaySource.PROVISIONAL, said)
 
 
-def _weekday(day: date, segment: Segment, closed: Mapping[date, str], source: DaySource) -> Found:
+def _weekday(
+    day: date, segment: Segment, closed: Mapping[date, str], source: DaySource, said: OperatorDays
+) -> Found:
     if day.weekday() >= SATURDAY:
         return ClosedDay(day, source, f"{day:%A}")
     if day in closed:
         return ClosedDay(day, source, closed[day])
-    return _ordinary(day, segment, source)
+    return _ordinary(day, segment, source, said)
 
 
-def _ordinary(day: date, segment: Segment, source: DaySource) -> Session:
-    closes = _CLOSES_WITH_AUCTION.get(segment, _CLOSES) if day >= AUCTION_FROM else _CLOSES
-    return Session(day, at(day, _OPENS), at(day, closes), source)
+def _ordinary(day: date, segment: Segment, source: DaySource, said: OperatorDays) -> Session:
+    hours = rule_of(day, segment, RULES, said.rules).hours
+    return Session(day, at(day, hours.opens), at(day, hours.closes), source)
 
 
 class AlwaysOpen:

@@ -23,7 +23,8 @@ from typing import Any
 
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
-from domain.operator_days import DayWord, Hours, OperatorDay, OperatorDays
+from domain.operator_days import DayWord, OperatorDay, OperatorDays
+from domain.segment_hours import Hours
 from domain.session import SATURDAY
 
 

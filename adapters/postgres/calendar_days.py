@@ -9,12 +9,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.postgres.calendar_tables import CalendarDayRow, CalendarImportRow
+from adapters.postgres.calendar_tables import CalendarDayRow, CalendarHoursRow, CalendarImportRow
 from adapters.postgres.engine import Store
 from domain.errors import CalendarUnknown, StoreUnavailable
 from domain.instrument import Segment
-from domain.operator_days import DayWord, Hours, OperatorDay, OperatorDays
+from domain.operator_days import DayWord, OperatorDay, OperatorDays
 from domain.ports import Clock
+from domain.segment_hours import Hours, HoursRule
 
 READ_EVERY = 20.0
 """Seconds between two readings of a process that does not ask by itself: a new word is known in a minute."""
@@ -58,8 +59,34 @@ class PostgresOperatorDays:
     async def _read(self) -> None:
         begun = self._clock.monotonic()
         async with self._store.read() as session:
-            entries = await entries_from(session)
-        self._said, self._read_at = OperatorDays.of(entries), begun
+            said = await word_from(session)
+        self._said, self._read_at = said, begun
+
+
+async def word_from(session: AsyncSession) -> OperatorDays:
+    """Return all that the operator says."""
+    return OperatorDays.of(await entries_from(session), await rules_from(session))
+
+
+async def rules_from(session: AsyncSession) -> Sequence[HoursRule]:
+    """Return the hours of ordinary days, by the day from which they are in force."""
+    rows = select(CalendarHoursRow).order_by(CalendarHoursRow.since, CalendarHoursRow.segment)
+    return [_rule(row) for row in await session.scalars(rows)]
+
+
+async def write_rule(session: AsyncSession, rule: HoursRule, operator: str) -> None:
+    """Write the hours of a segment from a day on, in the place of those that were said of that day."""
+    row = CalendarHoursRow(
+        since=rule.since,
+        segment=rule.segment.value,
+        opens=rule.hours.opens,
+        closes=rule.hours.closes,
+        mis_cutoff=rule.mis_cutoff,
+        source=rule.source,
+        operator=operator,
+    )
+    await session.merge(row)
+    await session.flush()
 
 
 async def entries_from(session: AsyncSession, since: date | None = None) -> Sequence[OperatorDay]:
@@ -82,11 +109,11 @@ async def write_entries(session: AsyncSession, entries: Iterable[OperatorDay], o
 
 
 async def remove_entries(session: AsyncSession, day: date) -> int:
-    """Remove all that is said of a day; return how many entries that were."""
-    removed = await session.execute(
-        delete(CalendarDayRow).where(CalendarDayRow.day == day).returning(CalendarDayRow.word)
-    )
-    return len(removed.all())
+    """Remove all that is said of a day, and of hours from it on; return how many entries that were."""
+    days, hours = CalendarDayRow, CalendarHoursRow
+    removed = await session.execute(delete(days).where(days.day == day).returning(days.word))
+    rules = await session.execute(delete(hours).where(hours.since == day).returning(hours.segment))
+    return len(removed.all()) + len(rules.all())
 
 
 async def is_first_import(session: AsyncSession, digest: str) -> bool:
@@ -99,6 +126,11 @@ def _entry(row: CalendarDayRow) -> OperatorDay:
     hours = Hours(row.opens, row.closes) if row.opens is not None and row.closes is not None else None
     segment = Segment(row.segment) if row.segment else None
     return OperatorDay(row.day, DayWord(row.word), row.source, hours, segment)
+
+
+def _rule(row: CalendarHoursRow) -> HoursRule:
+    hours = Hours(row.opens, row.closes)
+    return HoursRule(row.since, Segment(row.segment), hours, row.mis_cutoff, row.source)
 
 
 def _row(entry: OperatorDay, operator: str) -> CalendarDayRow:

@@ -31,6 +31,25 @@ class CalendarDayRow(Base):
     written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
+class CalendarHoursRow(Base):
+    """A segment's ordinary hours from a day on, as the operator says (`domain.segment_hours`)."""
+
+    __tablename__ = "calendar_hours"
+    __table_args__ = (
+        CheckConstraint("opens < closes", name="opens_first"),
+        CheckConstraint("mis_cutoff > opens AND mis_cutoff <= closes", name="cutoff_in_hours"),
+    )
+
+    since: Mapped[date] = mapped_column(primary_key=True)
+    segment: Mapped[str] = mapped_column(primary_key=True)
+    opens: Mapped[time]
+    closes: Mapped[time]
+    mis_cutoff: Mapped[time]
+    source: Mapped[str]
+    operator: Mapped[str]
+    written_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
 class CalendarImportRow(Base):
     """A calendar file that was moved into the table: it is read once."""
 

@@ -1,5 +1,6 @@
 """Changes the operator's word on a trading day: writes it down with its source, in the audit log too."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -9,12 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.calendar.exchange import ExchangeCalendar
 from adapters.postgres.audit import audit
-from adapters.postgres.calendar_days import entries_from, remove_entries, write_entries
+from adapters.postgres.calendar_days import remove_entries, word_from, write_entries, write_rule
 from adapters.postgres.tables import StrategyRow
 from domain.audit import Action, AuditLine, Role
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
-from domain.operator_days import OperatorDay, OperatorDays
+from domain.operator_days import OperatorDay
+from domain.segment_hours import Hours, HoursRule
 from domain.session import ClosedDay, Session
 from domain.strategy import Position, Status
 from services.market.calendar_view import SEGMENTS
@@ -57,6 +59,18 @@ async def add_all(
     return f"{len(entries)} entries, by {source}. {words}{REACHES}"
 
 
+async def add_hours(session: AsyncSession, rule: HoursRule, operator: str, *, force: bool) -> str:
+    """Write the hours of a segment's ordinary days from a day on. Raises `NotChanged`."""
+    before = await _calendar(session)
+    await write_rule(session, rule, operator)
+    words = ""
+    for day in await _days_that_run(session, rule.since):
+        words += await _judged(session, before, day, force=force)
+    what = f"from {rule.since} on{_span(rule.hours)} of {rule.segment}, MIS to {rule.mis_cutoff:%H:%M}"
+    await _note(session, operator, what, rule.source)
+    return f"{what[0].upper()}{what[1:]}, by {rule.source}. {words}{REACHES}"
+
+
 async def remove(session: AsyncSession, day: date, operator: str, *, force: bool) -> str:
     """Remove all that is said of a day; return what it means, in words. Raises `NotChanged`."""
     before = await _calendar(session)
@@ -68,7 +82,7 @@ async def remove(session: AsyncSession, day: date, operator: str, *, force: bool
 
 
 async def _calendar(session: AsyncSession) -> ExchangeCalendar:
-    said = OperatorDays.of(await entries_from(session))
+    said = await word_from(session)
     return ExchangeCalendar(lambda: said)
 
 
@@ -109,6 +123,13 @@ def _found(calendar: ExchangeCalendar, day: date, segment: Segment) -> Session |
         return None
 
 
+async def _days_that_run(session: AsyncSession, since: date) -> Sequence[date]:
+    """Return the days, from one on, on which strategies run."""
+    row = StrategyRow
+    days = select(row.trading_day).where(row.status == Status.RUNNING, row.trading_day >= since)
+    return sorted(day for day in await session.scalars(days.distinct()) if day is not None)
+
+
 async def _touched(session: AsyncSession, day: date) -> Touched:
     holds = StrategyRow.position == Position.BOUGHT
     counts = select(func.count().filter(holds), func.count().filter(StrategyRow.position == Position.NONE))
@@ -129,13 +150,18 @@ def _hours(entry: OperatorDay) -> str:
     if entry.hours is None:
         return ""
     segment = f" of {entry.segment}" if entry.segment is not None else ""
-    return f" {entry.hours.opens:%H:%M:%S} to {entry.hours.closes:%H:%M:%S}{segment}"
+    return f"{_span(entry.hours)}{segment}"
 
 
-def says(entries: Sequence[OperatorDay]) -> dict[date, str]:
-    """Return the sources of what is said of each day, in words."""
-    found: dict[date, str] = {}
+def _span(hours: Hours) -> str:
+    return f" {hours.opens:%H:%M:%S} to {hours.closes:%H:%M:%S}"
+
+
+def says(entries: Sequence[OperatorDay], rules: Sequence[HoursRule]) -> dict[date, str]:
+    """Return the sources of what is said of each day, in words; of hours on the day they begin."""
+    found: defaultdict[date, list[str]] = defaultdict(list)
     for entry in entries:
-        words = f"{entry.word}{_hours(entry)}: {entry.source}"
-        found[entry.day] = f"{found[entry.day]}; {words}" if entry.day in found else words
-    return found
+        found[entry.day].append(f"{entry.word}{_hours(entry)}: {entry.source}")
+    for rule in rules:
+        found[rule.since].append(f"from here on{_span(rule.hours)} of {rule.segment}: {rule.source}")
+    return {day: "; ".join(words) for day, words in found.items()}

@@ -1,4 +1,4 @@
-"""`stopwatch calendar show | add | import | remove`: the trading days, and the operator's word on them."""
+"""`stopwatch calendar show | add | hours | import | remove`: trading days, and the word on them."""
 
 import argparse
 import asyncio
@@ -11,16 +11,17 @@ from pathlib import Path
 from adapters.calendar.exchange import ExchangeCalendar
 from adapters.calendar.overrides import OverrideFile, OverridesUnreadable, entries_of
 from adapters.calendar.published_days import PUBLISHED_TO
-from adapters.postgres.calendar_days import entries_from
+from adapters.postgres.calendar_days import entries_from, rules_from
 from adapters.postgres.engine import Store
 from adapters.postgres.named_database import ADDRESS, named_database
 from adapters.postgres.operator import operator_name, reason_words
 from adapters.process.leaving import leave
 from domain.errors import StoreUnavailable
 from domain.instrument import Segment
-from domain.operator_days import DayWord, Hours, OperatorDay, OperatorDays
+from domain.operator_days import DayWord, OperatorDay, OperatorDays
+from domain.segment_hours import Hours, HoursRule
 from domain.session import EXCHANGE_ZONE
-from services.market.calendar_changes import NotChanged, add, add_all, remove, says
+from services.market.calendar_changes import NotChanged, add, add_all, add_hours, remove, says
 from services.market.calendar_view import CalendarDay, SegmentHours, days
 
 SHOWN = 30
@@ -36,6 +37,8 @@ async def _carry_out(asked: argparse.Namespace, address: str) -> int:
         async with store.work() as session:
             if asked.what == "add":
                 words = await add(session, _entry(asked), operator_name(), force=asked.force)
+            elif asked.what == "hours":
+                words = await add_hours(session, _rule(asked), operator_name(), force=asked.force)
             elif asked.what == "import":
                 entries = entries_of(OverrideFile(asked.file).read(), PUBLISHED_TO, asked.source)
                 words = await add_all(session, entries, operator_name(), asked.source, force=asked.force)
@@ -51,10 +54,10 @@ async def _shown(store: Store, asked: argparse.Namespace) -> str:
     first = asked.first or datetime.now(EXCHANGE_ZONE).date()
     last = asked.last or first + timedelta(days=SHOWN - 1)
     async with store.read() as session:
-        entries = await entries_from(session)
-    said = OperatorDays.of(entries)
+        entries, rules = await entries_from(session), await rules_from(session)
+    said = OperatorDays.of(entries, rules)
     found = list(days(ExchangeCalendar(lambda: said), first, last))
-    why = says(entries)
+    why = says(entries, rules)
     if asked.json:
         return json.dumps([_row(day, why.get(day.day, "")) for day in found], default=str) + "\n"
     return "".join(f"{_line(day, why.get(day.day, ''))}\n" for day in found)
@@ -93,6 +96,13 @@ def _entry(asked: argparse.Namespace) -> OperatorDay:
     return OperatorDay(asked.day, word, asked.source, asked.hours, segment)
 
 
+def _rule(asked: argparse.Namespace) -> HoursRule:
+    segment, hours, cutoff = Segment(asked.segment), asked.hours, asked.mis_cutoff
+    if not hours.opens < cutoff <= hours.closes:
+        raise NotChanged(f"--mis-cutoff {cutoff:%H:%M} does not lie within the hours.")
+    return HoursRule(asked.day, segment, hours, cutoff, asked.source)
+
+
 def main(words: Sequence[str]) -> int:
     """Carry out; return the exit status: 1 where nothing was changed, 2 for one that says too little."""
     parser = _parser()
@@ -125,13 +135,18 @@ def _parser() -> argparse.ArgumentParser:
     word.add_argument("--hours", type=_hours)
     added.add_argument("--segment", choices=[segment.value for segment in Segment])
     added.add_argument("--source", type=reason_words, required=True)
+    ordinary = kinds.add_parser("hours")
+    ordinary.add_argument("--hours", type=_hours, required=True)
+    ordinary.add_argument("--segment", choices=[segment.value for segment in Segment], required=True)
+    ordinary.add_argument("--mis-cutoff", type=_moment, required=True)
+    ordinary.add_argument("--source", type=reason_words, required=True)
     imported = kinds.add_parser("import")
     imported.add_argument("file", type=Path)
     imported.add_argument("--source", type=reason_words, required=True)
     removed = kinds.add_parser("remove")
-    for one in (added, removed):
+    for one in (added, ordinary, removed):
         one.add_argument("day", type=_day)
-    for one in (added, removed, imported):
+    for one in (added, ordinary, removed, imported):
         one.add_argument("--force", action="store_true")
     return calendar
 
@@ -141,6 +156,13 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is no day: write 2027-01-26") from None
+
+
+def _moment(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no time of day: write 15:10") from None
 
 
 def _hours(text: str) -> Hours:

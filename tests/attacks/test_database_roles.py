@@ -55,6 +55,7 @@ MAY = {
     "outages": ("", "SI", ""),
     "backups": ("", "S", ""),
     "calendar_days": ("S", "S", ""),
+    "calendar_hours": ("S", "S", ""),
     "calendar_imports": ("", "", ""),
     "audit": ("SI", "I", ""),
     "audit_heads": ("", "", ""),

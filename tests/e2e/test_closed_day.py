@@ -138,5 +138,12 @@ async def test_the_operator_sees_each_day_with_its_source(product: Product) -> N
     assert [line.split()[2] for line in lines] == ["operator"] * 5
     assert "closed" in lines[0]
     assert "09:15" in lines[4], "Good Friday, which the list does not name"
+    rule = ("--segment", "cash", "--hours", "09:15-16:00", "--mis-cutoff", "15:45", "--source", "SEBI/9")
+    assert "MIS to 15:45, by SEBI/9" in calendar(product, "hours", "2027-04-01", *rule)
+    (after,) = json.loads(calendar(product, "show", "--from", "2027-04-01", "--to", "2027-04-01", "--json"))
+    assert after["sessions"][0]["closes_at"] == "2027-04-01T16:00:00+05:30"
+    assert "from here on" in after["said"]
+    outside = (*rule[:5], "16:30", *rule[6:])
+    assert "does not lie within" in calendar(product, "hours", "2027-05-03", *outside, expect=1)
     assert "no hours" in calendar(product, "add", "2027-01-26", "--hours", "9", "--source", "x", expect=2)
     assert "no day" in calendar(product, "remove", "26.1.2027", expect=2)

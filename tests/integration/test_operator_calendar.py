@@ -14,12 +14,13 @@ from adapters.process.clock import SystemClock
 from domain.audit import Action
 from domain.errors import CalendarUnknown, StoreUnavailable
 from domain.instrument import Segment
-from domain.operator_days import DayWord, Hours, OperatorDay
-from domain.session import ClosedDay, DaySource, Session
+from domain.operator_days import DayWord, OperatorDay
+from domain.segment_hours import Hours, HoursRule
+from domain.session import ClosedDay, DaySource, Session, at
 from migrations.calendar_file import move
 from migrations.migration_errors import MigrationError
 from services.auth.passwords import Passwords
-from services.market.calendar_changes import NotChanged, add, remove
+from services.market.calendar_changes import NotChanged, add, add_hours, remove
 from tests.api_world import World, new_world
 from tests.store_rows import TODAY, Desk, seen
 
@@ -101,6 +102,48 @@ async def test_a_day_on_which_shares_are_held_is_closed_with_force_alone(store: 
     words = await added(store, CLOSED, force=True)
     assert "1 strategy holds shares on that day" in words
     assert isinstance(await looked_up(store, TODAY), ClosedDay)
+
+
+LATER = HoursRule(TODAY, Segment.CASH, Hours(time(9, 0), time(16, 0)), time(15, 45), "SEBI/2027/1")
+SHORTER = HoursRule(TODAY, Segment.CASH, Hours(time(9, 15), time(14)), time(13, 50), "SEBI/2027/2")
+
+
+async def with_hours(store: Store, rule: HoursRule, *, force: bool = False) -> str:
+    async with store.work() as session:
+        return await add_hours(session, rule, "anna", force=force)
+
+
+async def test_ordinary_hours_change_from_a_day_on_for_one_segment(store: Store) -> None:
+    words = await with_hours(store, LATER)
+    assert words.startswith("From 2026-11-23 on 09:00:00 to 16:00:00 of cash, MIS to 15:45, by SEBI/2027/1.")
+    word = PostgresOperatorDays(store, SystemClock())
+    await word.fresh(0)
+    calendar = ExchangeCalendar(word.said)
+    for day in (TODAY, date(2027, 6, 1)):
+        session = calendar.session(day, Segment.CASH)
+        assert session is not None
+        assert (session.opens_at, session.closes_at) == (at(day, time(9, 0)), at(day, time(16, 0)))
+        assert calendar.mis_cutoff(day, Segment.CASH) == at(day, time(15, 45))
+    before, other = date(2026, 11, 20), calendar.session(TODAY, Segment.DERIVATIVES)
+    assert calendar.session(before, Segment.CASH) == Session(
+        before, at(before, time(9, 15)), at(before, time(15, 30))
+    )
+    assert other is not None
+    assert other.closes_at == at(TODAY, time(15, 40))
+    assert "as the exchange has published it" in await removed(store, TODAY)
+    again = await looked_up(store, TODAY)
+    assert isinstance(again, Session)
+    assert again.closes_at == at(TODAY, time(15, 30))
+
+
+async def test_hours_that_end_before_a_held_share_is_sold_need_force(store: Store) -> None:
+    desk = await Desk.started(store)
+    sent = await desk.sent(desk.key())
+    await desk.log.saw(sent, seen(sent, 10))
+    with pytest.raises(NotChanged, match="1 strategy holds"):
+        await with_hours(store, SHORTER)
+    assert "1 strategy holds" in await with_hours(store, SHORTER, force=True)
+    assert "holds" not in await with_hours(store, LATER), "longer hours keep nothing from being sold"
 
 
 async def test_it_says_how_many_wait_to_buy_on_the_day_that_is_closed(store: Store) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from adapters.calendar.exchange import ExchangeCalendar
 from domain.instrument import Segment
-from domain.operator_days import DayWord, Hours, OperatorDay, OperatorDays
+from domain.operator_days import DayWord, OperatorDay, OperatorDays
+from domain.segment_hours import Hours
 from domain.session import ClosedDay, DaySource, Session, exchange_time
 
 FRIDAY, SUNDAY = date(2026, 11, 20), date(2026, 11, 22)

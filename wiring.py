@@ -44,6 +44,7 @@ from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.calendar_days import PostgresOperatorDays
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
+from adapters.postgres.isins import PostgresIsins
 from adapters.postgres.noted_closes import PostgresNotedCloses
 from adapters.postgres.operator_alerts import PostgresOperatorAlerts
 from adapters.postgres.outages import PostgresOutages
@@ -316,7 +317,8 @@ def build_components(
 
 def account_watch(dependencies: Dependencies, readings: Readings, alerts: Alerts) -> AccountWatch:
     """Wire the account watch."""
-    return AccountWatch(PostgresAccountReads(readings.store), readings.brokers, alerts, dependencies.clock)
+    reads, isins = PostgresAccountReads(readings.store), PostgresIsins(readings.store)
+    return AccountWatch(reads, readings.brokers, alerts, isins, dependencies.clock)
 
 
 def account_day_watch(

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from domain.held_shares import Share
 from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, LegKey, OrderTerms
-
-Share = tuple[str, str]
-"""Exchange and symbol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +72,15 @@ class AccountState:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading of the account. `holdings` are those asked for and readable; `orders` None: not asked."""
+    """One reading of the account. `holdings` are those asked for and readable; `orders` None: not asked.
+
+    `isins`: of all shares that its holdings list with one; nothing that is decided depends on them.
+    """
 
     positions: Listing[BrokerPosition]
     holdings: Mapping[Share, int] = field(default_factory=dict)
     orders: Listing[BrokerOrder] | None = None
+    isins: Mapping[Share, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from domain.account_alerts import noted
-from domain.account_state import AccountState, Claim, Finding, Reading, Share, Shown, Verdict, WaitingEntry
+from domain.account_state import AccountState, Claim, Finding, Reading, Shown, Verdict, WaitingEntry
+from domain.held_shares import Share
 from domain.listing import Listing
 from domain.order import BrokerPosition, OrderTerms
 from domain.sellable import STEADY, Account, OtherClaims, books_agree, net_position

@@ -36,11 +36,13 @@ class _SymbolDay(NamedTuple):
 class Booked:
     """A finished round and what it cost, in rupees to the paisa.
 
-    `charges` and `net` are None where a price, or the rates of a day, are not known.
+    `charges` and `net` are None where a price, or the rates of a day, are not known. `isin` is of its last
+    day, None where it is not known; only a report asks for it.
     """
 
     round: FinishedRound
     charges: Charges | None
+    isin: str | None = None
 
     @property
     def net(self) -> Decimal | None:

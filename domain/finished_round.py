@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from domain.charges import NOTHING
+from domain.held_shares import Share
 from domain.money import PAISA
 from domain.order import Side
 from domain.strategy import Outcome, Product
@@ -72,6 +73,11 @@ class FinishedRound:
         if self.outside or self.sold > self.quantity or prices[0] is None or prices[1] is None:
             return None
         return ((prices[1] - prices[0]) * self.sold).quantize(PAISA)
+
+    @property
+    def share(self) -> Share:
+        """Return what it traded: exchange and symbol."""
+        return self.exchange, self.symbol
 
     @property
     def days(self) -> tuple[date, ...]:

@@ -27,7 +27,8 @@ from domain.account_watch import (
     unread,
 )
 from domain.errors import StopwatchError, StoreUnavailable
-from domain.ports import AccountReads, Alerts, Broker, Brokers, Clock, ReadTurn
+from domain.ports import AccountReads, Alerts, Broker, Brokers, Clock, Isins, ReadTurn
+from execution.isin_notes import IsinNotes
 from execution.order_book import noting_a_dead_login
 from execution.task_end import ended
 
@@ -48,8 +49,11 @@ log = logging.getLogger("account")
 class AccountWatch:
     """Takes turns to read accounts, one reading a turn."""
 
-    def __init__(self, reads: AccountReads, brokers: Brokers, alerts: Alerts, clock: Clock) -> None:
+    def __init__(
+        self, reads: AccountReads, brokers: Brokers, alerts: Alerts, isins: Isins, clock: Clock
+    ) -> None:
         self._reads = reads
+        self._isins = IsinNotes(isins, clock)
         self._brokers = brokers
         self._alerts = alerts
         self._clock = clock
@@ -106,6 +110,7 @@ class AccountWatch:
             await self._failed(turn, state, why, turn.shown)
         else:
             await self._conclude(turn, state, reading)
+            await self._isins.note(reading.isins)
 
     async def _conclude(self, turn: ReadTurn, state: AccountState, reading: Reading) -> None:
         pending = await self._store_baselines(turn, state, reading)
@@ -133,7 +138,8 @@ class AccountWatch:
             reading = Reading(await broker.positions())
             shares = shares_to_look_up(state, reading.positions)
             if shares:
-                reading = replace(reading, holdings=await broker.holdings_of(shares))
+                held = await broker.holdings_of(shares)
+                reading = replace(reading, holdings=held.sellable, isins=held.isins)
             return await self._with_orders(state, reading, broker)
 
     @staticmethod

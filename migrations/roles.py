@@ -54,7 +54,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "calendar_hours",
         "SELECT, INSERT, UPDATE ON limits",
         # It shows a breach and lifts none; it shows the books and writes none.
-        "SELECT ON breaches, strategy_days",
+        "SELECT ON breaches, strategy_days, isins",
         "SELECT, INSERT, UPDATE (tells), DELETE ON notice_channels",
         "SELECT, INSERT ON notices",
         # It asks for mails and reads none: what it asks for names no user.
@@ -89,6 +89,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "EXECUTE ON FUNCTION sent_lately(uuid)",
         "EXECUTE ON FUNCTION rounds_claimed(uuid, date)",
         "SELECT, INSERT ON strategy_days",
+        # What holdings show, day after day; which share it is of stays.
+        "SELECT, INSERT, UPDATE (first_seen, last_seen) ON isins",
         # What a breach says is written once; who was told of it is noted beside it.
         "SELECT, UPDATE (told_at), INSERT (user_id, trading_day, limit_name, value, net, on_breach) "
         "ON breaches",

@@ -11,6 +11,7 @@ from adapters.kite.client import KiteClient
 from adapters.kite.paced_quotes import Pace, PacedQuotes
 from adapters.kite.shared_reads import ReadPace, SharedRead
 from adapters.kite.unread_rows import UnreadRows
+from domain.held_shares import HeldShares, Share
 from domain.listing import Listing
 from domain.margin import MarginOrder
 from domain.market_data import Minute
@@ -105,8 +106,8 @@ class KiteBroker:
     async def _read_holdings(self) -> Any:
         return await self._read(routes.HOLDINGS)
 
-    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
-        """Return the same of several shares by one question; absent is what could not be read."""
+    async def holdings_of(self, shares: Collection[Share]) -> HeldShares:
+        """Return the same of several shares by one question, absent what could not be read; and all ISINs."""
         return mapping.holdings_of(await self._holdings.get(), shares)
 
     async def minutes(self, token: int, since: datetime, until: datetime) -> Sequence[Minute]:

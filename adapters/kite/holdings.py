@@ -18,15 +18,21 @@ so it is not subtracted here a second time. Pledged shares (`collateral_quantity
 yet are not told apart: the broker's refusal says what to do about them.
 """
 
-from collections.abc import Sequence
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from adapters.kite.fields import Malformed, an_object, quantity, text, text_or_empty
 from adapters.kite.instrument_list import SHARES
 from domain.errors import BrokerUnavailable
+from domain.held_shares import Share
+from domain.isin import is_isin
 
 DELIVERED = frozenset({"", "CNC"})
+_SYMBOL = re.compile(r"[A-Z0-9&*-]{1,40}")
+"""How Kite writes the symbols of shares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,20 @@ def sellable_holdings(data: Any, exchange: str, symbol: str) -> int:
         raise BrokerUnavailable(f"a row of the broker's holdings that may be of {symbol} could not be read")
     own = [row for row in rows if (row.exchange, row.symbol) == (exchange, symbol)]
     return sum(row.sellable for row in rows if row in own or _counts(row, own, exchange, symbol, isins))
+
+
+def named_isins(data: Sequence[Any]) -> Mapping[Share, str]:
+    """Return the ISINs that the rows state, by exchange and symbol as they are listed.
+
+    Left out are a row without a valid one, and a share of which two rows state different ones.
+    """
+    named: defaultdict[Share, set[str]] = defaultdict(set)
+    for row in data:
+        if isinstance(row, dict) and is_isin(isin := text_or_empty(row, "isin")):
+            exchange, symbol = text_or_empty(row, "exchange"), text_or_empty(row, "tradingsymbol")
+            if exchange in SHARES and _SYMBOL.fullmatch(symbol):
+                named[exchange, symbol].add(isin)
+    return {share: isins.pop() for share, isins in named.items() if len(isins) == 1}
 
 
 def _read(data: Sequence[Any]) -> tuple[list[Holding], list[Any]]:

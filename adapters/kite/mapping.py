@@ -32,9 +32,10 @@ from adapters.kite.fields import (
     text_or_empty,
     whole,
 )
-from adapters.kite.holdings import sellable_holdings
+from adapters.kite.holdings import named_isins, sellable_holdings
 from adapters.kite.refusal_texts import kind_of, plain
 from domain.errors import BrokerUnavailable
+from domain.held_shares import HeldShares, Share
 from domain.listing import Listing
 from domain.market_data import Minute
 from domain.money import price_of
@@ -78,18 +79,18 @@ def holdings(data: Any, exchange: str, symbol: str) -> int:
     return sellable_holdings(data, exchange, symbol)
 
 
-def holdings_of(data: Any, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
-    """Read the same of several shares; absent is one of which a row could not be read.
+def holdings_of(data: Any, shares: Collection[Share]) -> HeldShares:
+    """Read the same of several shares, absent one of which a row could not be read; and all ISINs.
 
     Raises `BrokerUnavailable` where the answer is no list.
     """
     if not isinstance(data, list):
         raise BrokerUnavailable("the broker's holdings could not be understood: they are not a list")
-    found: dict[tuple[str, str], int] = {}
+    found: dict[Share, int] = {}
     for exchange, symbol in shares:
         with suppress(BrokerUnavailable):
             found[exchange, symbol] = holdings(data, exchange, symbol)
-    return found
+    return HeldShares(found, named_isins(data))
 
 
 def quotes(data: Any, seen_at: datetime) -> Mapping[str, Quote]:

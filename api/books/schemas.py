@@ -41,6 +41,8 @@ class ReportRowOut(DayOut):
 
     account: str
     exchange: str
+    isin: str | None
+    """Null until the broker's holdings have shown this share: no list of its has ISINs."""
     product: str
     kind: str
     sold_quantity: int

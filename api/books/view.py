@@ -22,7 +22,8 @@ from domain.order import Side
 from domain.report import Report, Sum, turnover
 
 COLUMNS = (
-    *("trading_day", "round", "strategy_id", "account", "exchange", "symbol", "product", "kind", "outcome"),
+    *("trading_day", "round", "strategy_id", "account", "exchange", "symbol", "isin"),
+    *("product", "kind", "outcome"),
     *("quantity", "buy_date", "buy_price", "buy_value"),
     *("sold_quantity", "sell_date", "sell_price", "sell_value", "turnover", "gross"),
     *("brokerage", "stt", "exchange_charges", "sebi", "stamp", "gst", "dp", "charges", "net", "schedule"),
@@ -42,6 +43,7 @@ def row_out(booked: Booked) -> ReportRowOut:
         **_day(booked),
         account=found.account,
         exchange=found.exchange,
+        isin=booked.isin,
         product=found.product,
         kind=booked.kind,
         sold_quantity=found.sold,
@@ -93,8 +95,8 @@ def _cells(booked: Booked) -> Sequence[str]:
         )
     )
     cells = (
-        *(row.trading_day, row.round, row.strategy_id, row.account, row.exchange, row.symbol, row.product),
-        *(row.kind, row.outcome, row.quantity, row.buy_date, row.entry_price, row.buy_value),
+        *(row.trading_day, row.round, row.strategy_id, row.account, row.exchange, row.symbol, row.isin),
+        *(row.product, row.kind, row.outcome, row.quantity, row.buy_date, row.entry_price, row.buy_value),
         *(row.sold_quantity, row.sell_date, row.exit_price, row.sell_value, row.turnover, row.gross),
         *parts,
         row.net,

@@ -103,6 +103,7 @@ _DAY = {
 _DAY_IN_REPORT = _DAY | {
     "account": "zerodha:AB1234",
     "exchange": "NSE",
+    "isin": "INE467B01029",
     "product": "CNC",
     "kind": "intraday",
     "sold_quantity": 10,

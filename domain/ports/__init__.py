@@ -18,6 +18,7 @@ from domain.ports.courier import Courier
 from domain.ports.fast_stops import FastStops
 from domain.ports.held_stops import HeldStops
 from domain.ports.instruments import Instruments
+from domain.ports.isins import Isins
 from domain.ports.logins import Logins
 from domain.ports.membership import ListenerState, Membership
 from domain.ports.noted_closes import NotedCloses
@@ -57,6 +58,7 @@ __all__ = [
     "FastStops",
     "HeldStops",
     "Instruments",
+    "Isins",
     "ListenerState",
     "Logins",
     "Membership",

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from domain.held_shares import HeldShares, Share
 from domain.listing import Listing
 from domain.margin import MarginOrder
 from domain.market_data import Minute
@@ -54,8 +55,8 @@ class Broker(Protocol):
         """
         ...
 
-    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
-        """Return `holdings` of several shares (exchange, symbol) by one question.
+    async def holdings_of(self, shares: Collection[Share]) -> HeldShares:
+        """Return `holdings` of several shares by one question, and the ISINs of all that it lists.
 
         Absent is a share of which a row could not be read.
         """

@@ -1,7 +1,7 @@
 """Read a user's books: their finished rounds, with what each cost."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -10,9 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.books import Books
 from adapters.postgres.engine import Store
+from adapters.postgres.isins import seen_isins
 from adapters.postgres.strategies import Spot
 from domain.books import Booked, booked
 from domain.finished_round import FinishedRound
+from domain.isin import isin_on
 
 AT_ONCE = timedelta(days=31)
 """A report is read so many days at a time, however long it is: a month of rounds is in memory."""
@@ -67,6 +69,7 @@ class BookReader:
             async with self.store.read(user_id) as session:
                 books = Books(session, user_id)
                 found = await _booked(books, await books.between(first, until))
+                found = await _with_isins(session, found)
             if found:
                 yield found
             first = until + timedelta(days=1)
@@ -79,6 +82,16 @@ async def last_days(
     books = Books(session, user_id)
     newest = await books.newest(strategy_ids)
     return {one.round.key.strategy_id: one for one in await _booked(books, list(newest.values()))}
+
+
+async def _with_isins(session: AsyncSession, found: Sequence[Booked]) -> list[Booked]:
+    """Return rounds with the ISIN of each, as of the last day on which it traded."""
+    seen = await seen_isins(session, {one.round.share for one in found})
+    return [replace(one, isin=isin_on(_last_day(one.round), seen.get(one.round.share, ()))) for one in found]
+
+
+def _last_day(found: FinishedRound) -> date:
+    return found.days[-1] if found.days else found.key.trading_day
 
 
 async def _booked(books: Books, found: Sequence[FinishedRound]) -> list[Booked]:

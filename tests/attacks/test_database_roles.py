@@ -65,6 +65,7 @@ MAY = {
     "stop_watches": ("", "", ""),
     "peaks": ("S", "S", ""),
     "strategy_days": ("S", "SIU", ""),
+    "isins": ("S", "SIU", ""),
     "breaches": ("S", "SIU", ""),
     "price_gaps": ("", "SID", ""),
     "held_prices": ("", "S", ""),

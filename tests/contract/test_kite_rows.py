@@ -129,6 +129,30 @@ def test_a_share_is_held_under_whichever_exchange_it_is_listed(
 
 
 @pytest.mark.parametrize(
+    ("listed", "isins"),
+    [
+        ([HOLDING_ROW], {}),
+        ([{**HOLDING_ROW, **ISIN}], {("NSE", "TCS"): "INE467B01029"}),
+        ([{**HOLDING_ROW, **ISIN, "quantity": None}], {("NSE", "TCS"): "INE467B01029"}),
+        (
+            [{**HOLDING_ROW, **ISIN}, {**BSE_ROW, **ISIN}],
+            dict.fromkeys([("NSE", "TCS"), ("BSE", "TCS")], "INE467B01029"),
+        ),
+        ([{**HOLDING_ROW, "isin": "INE467B01028"}], {}),  # its check digit is wrong
+        ([{**HOLDING_ROW, "isin": "INE467B0102"}], {}),
+        ([{**HOLDING_ROW, "isin": 467}, None, "TCS"], {}),
+        ([{**HOLDING_ROW, **ISIN}, {**HOLDING_ROW, "isin": "INE009A01021"}], {}),  # one of them is wrong
+        ([{**HOLDING_ROW, **ISIN, "exchange": "NFO"}], {}),
+        ([{**HOLDING_ROW, **ISIN, "tradingsymbol": "T\x00S"}], {}),
+    ],
+)
+def test_holdings_state_isins_and_none_is_made_up(
+    listed: list[Any], isins: dict[tuple[str, str], str]
+) -> None:
+    assert rows.holdings_of(listed, []).isins == isins
+
+
+@pytest.mark.parametrize(
     "bad",
     [
         {**BSE_ROW, "quantity": None},

@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.held_shares import HeldShares, Share
 from domain.listing import Listing
 from domain.margin import MarginOrder
 from domain.market_data import Minute
@@ -73,6 +74,8 @@ class MemoryBroker:
     unread_positions: frozenset[str | None] = frozenset()
     """Symbols of rows that cannot be read; None for a row that says none."""
     cash: Decimal = Decimal(1_000_000)
+    isins: dict[Share, str] = field(default_factory=dict)
+    """What its holdings list, with their ISINs."""
 
     async def place(self, order: OrderRequest, timeout: float, leave_within: float) -> PlaceOutcome:
         outcome = self._take(order)
@@ -161,9 +164,10 @@ class MemoryBroker:
         self._reach()
         return self.held_before
 
-    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+    async def holdings_of(self, shares: Collection[Share]) -> HeldShares:
         self._reach()
-        return {share: self.held_before for share in shares if share[1] not in self.unread_positions}
+        found = {share: self.held_before for share in shares if share[1] not in self.unread_positions}
+        return HeldShares(found, self.isins)
 
     def _reach(self) -> None:
         if self.reads_fail:

@@ -14,6 +14,7 @@ from sqlalchemy import insert, select, text
 
 from adapters.postgres.book_tables import FinishedRoundRow
 from adapters.postgres.engine import Store
+from adapters.postgres.isins import PostgresIsins
 from adapters.postgres.terms_json import terms_json
 from domain.order import Leg
 from domain.reentry import Again
@@ -304,6 +305,30 @@ async def test_a_report_as_csv_has_one_row_for_each_round(world: World) -> None:
         "917.28",
     )
     assert (rows[1]["gross"], rows[1]["net"]) == ("", "")
+
+
+async def test_a_report_states_the_isin_that_a_share_had_on_its_day(world: World) -> None:
+    symbol = uuid4().hex[:12].upper()  # of this test alone: ISINs are the same for everybody
+    old, new = "INE467B01029", "INE009A01021"
+    isins = PostgresIsins(world.store)
+    await isins.learn({("NSE", symbol): old}, date(2026, 11, 23))
+    await isins.learn({("NSE", symbol): new}, date(2026, 11, 26))
+    customer = await world.customer()
+    days = [date(2026, 11, day) for day in (23, 25, 26)]
+    shown = [{"symbol": symbol, "trading_day": day} for day in days]
+    await written(world, customer, *shown, {"symbol": symbol, "exchange": "BSE"})
+    isin = {
+        (item["exchange"], item["trading_day"]): item["isin"]
+        for item in json_of(await customer.get("/account/report"))["items"]
+    }
+    assert isin == {
+        ("NSE", "2026-11-23"): old,
+        ("NSE", "2026-11-25"): None,  # split on one of the days between
+        ("NSE", "2026-11-26"): new,
+        ("BSE", "2026-11-23"): None,  # it may be another company's
+    }
+    rows = csv.DictReader(io.StringIO((await customer.get("/account/report?format=csv")).text))
+    assert {(row["exchange"], row["trading_day"]): row["isin"] or None for row in rows} == isin
 
 
 async def test_an_empty_report_is_a_report(world: World) -> None:

@@ -4,6 +4,8 @@ from tests.planted.bug import Bug
 
 BOOKS = "tests/unit/test_books.py"
 WRITTEN = "tests/integration/test_books.py"
+ISINS = "tests/unit/test_isin.py"
+KITE_ROWS = "tests/contract/test_kite_rows.py"
 
 BOOK_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -77,5 +79,37 @@ BOOK_BUGS: tuple[Bug, ...] = (
         ', "entry_price": strategy.entry_price}',
         "}",
         (WRITTEN,),
+    ),
+    Bug(
+        "an isin with a wrong digit is stored",
+        "A tax return names a share that does not exist.",
+        "adapters/kite/holdings.py",
+        'is_isin(isin := text_or_empty(row, "isin")):',
+        '(isin := text_or_empty(row, "isin")):',
+        (KITE_ROWS,),
+    ),
+    Bug(
+        "a share keeps its isin when it is split",
+        "What was traded afterwards is reported under a number that is gone.",
+        "domain/isin.py",
+        "        return before[-1].isin\n",
+        "        return before[0].isin\n",
+        (ISINS,),
+    ),
+    Bug(
+        "a day between two isins is given the first",
+        "Nobody saw on which day the share was split, and the report says it.",
+        "domain/isin.py",
+        "    if before and (not after or day <= before[-1].last_seen):\n",
+        "    if before:\n",
+        (ISINS,),
+    ),
+    Bug(
+        "two rows with two isins are taken for one share",
+        "Whichever comes first is reported.",
+        "adapters/kite/holdings.py",
+        " for share, isins in named.items() if len(isins) == 1}",
+        " for share, isins in named.items()}",
+        (KITE_ROWS,),
     ),
 )

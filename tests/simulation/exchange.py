@@ -14,6 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.held_shares import HeldShares, Share
 from domain.listing import Listing
 from domain.margin import MarginOrder
 from domain.market_data import Minute
@@ -381,9 +382,9 @@ class Account:
         await self._pass("read.holdings")
         return self.exchange.own
 
-    async def holdings_of(self, shares: Collection[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+    async def holdings_of(self, shares: Collection[Share]) -> HeldShares:
         await self._pass("read.holdings")
-        return dict.fromkeys(shares, 0)
+        return HeldShares(dict.fromkeys(shares, 0))
 
     async def margins(self) -> Decimal:
         raise BrokerUnavailable("no order of a day asks for margins")

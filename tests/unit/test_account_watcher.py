@@ -19,6 +19,7 @@ from execution.account_watch import LOOK_EVERY, AccountWatch
 from tests.fakes.account_reads import MemoryAccountReads
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
+from tests.fakes.isins import MemoryIsins
 from tests.fakes.manual_clock import ManualClock
 
 USER = UUID(int=7)
@@ -50,10 +51,11 @@ class House:
         self.brokers = MemoryBrokers(self.broker)
         self.reads = MemoryAccountReads(self.clock, {ACCOUNT: AccountState((HELD,))})
         self.alerts = MemoryAlerts()
+        self.isins = MemoryIsins()
         self.task = asyncio.ensure_future(self.watch().run())
 
     def watch(self) -> AccountWatch:
-        return AccountWatch(self.reads, self.brokers, self.alerts, self.clock)
+        return AccountWatch(self.reads, self.brokers, self.alerts, self.isins, self.clock)
 
     @property
     def kinds(self) -> list[str]:
@@ -230,3 +232,36 @@ async def test_the_watch_goes_on_when_the_store_was_away(house: House) -> None:
     house.reads.down = False
     await house.clock.advance(EVERY.total_seconds())
     assert house.claim.noted.missing == 10
+
+
+@pytest.fixture
+async def delivering(house: House) -> House:
+    """The strategy bought with CNC, and the account shows less than it holds: the holdings are read."""
+    terms = OrderTerms("NSE", "TCS", Product.CNC)
+    house.reads.states[ACCOUNT] = AccountState((replace(HELD, terms=terms),))
+    house.broker.book = []
+    house.broker.held_before = 10
+    house.broker.isins = {("NSE", "TCS"): "INE467B01029"}
+    return house
+
+
+async def test_a_reading_of_holdings_notes_their_isins_once_a_day(delivering: House) -> None:
+    await delivering.clock.advance(90)
+    (seen,) = delivering.isins.of(("NSE", "TCS"))
+    assert (seen.isin, delivering.isins.writes) == ("INE467B01029", 1)
+    await delivering.clock.advance(86_400)
+    (seen,) = delivering.isins.of(("NSE", "TCS"))
+    assert seen.last_seen > seen.first_seen
+    assert delivering.isins.writes == 2
+
+
+async def test_an_isin_that_cannot_be_noted_costs_no_reading_and_is_noted_later(delivering: House) -> None:
+    delivering.isins.down = True
+    await delivering.clock.advance(90)
+    read = delivering.broker.asked
+    assert read > 1
+    assert delivering.reads.rows[ACCOUNT].failed_since is None
+    delivering.isins.down = False
+    await delivering.clock.advance(31)
+    assert delivering.broker.asked > read
+    assert delivering.isins.of(("NSE", "TCS")) != []

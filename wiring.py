@@ -42,6 +42,7 @@ from adapters.postgres.account_days import PostgresAccountDays
 from adapters.postgres.account_mails import PostgresAccountMails
 from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.calendar_days import PostgresOperatorDays
+from adapters.postgres.charge_checks import PostgresChargeChecks
 from adapters.postgres.credentials import Credentials
 from adapters.postgres.engine import Store
 from adapters.postgres.isins import PostgresIsins
@@ -81,6 +82,7 @@ from domain.leg import Horizons
 from domain.ports import AccountMails, Alerts, Clock, Courier, Outbox
 from execution.account_day_watch import AccountDayWatch
 from execution.account_watch import AccountWatch
+from execution.charge_check import ChargeCheck
 from execution.check_reading import CheckReading
 from execution.closing_prices import ClosingPrices
 from execution.degraded_exit import DegradedExit
@@ -319,6 +321,11 @@ def account_watch(dependencies: Dependencies, readings: Readings, alerts: Alerts
     """Wire the account watch."""
     reads, isins = PostgresAccountReads(readings.store), PostgresIsins(readings.store)
     return AccountWatch(reads, readings.brokers, alerts, isins, dependencies.clock)
+
+
+def charge_check(dependencies: Dependencies, readings: Readings, alerts: Alerts) -> ChargeCheck:
+    """Wire the check of charges, which asks with the logins of readings."""
+    return ChargeCheck(PostgresChargeChecks(readings.store), readings.brokers, alerts, dependencies.clock)
 
 
 def account_day_watch(

@@ -49,6 +49,7 @@ from wiring import (
     account_watch,
     build_components,
     build_dependencies,
+    charge_check,
     dependency_watch,
     open_notifiers,
     open_readings,
@@ -116,6 +117,8 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(_running(work.closes.run()))
         accounts = account_watch(dependencies, readings, notifiers.alerts)
         await stack.enter_async_context(_running(accounts.run()))
+        charges = charge_check(dependencies, readings, notifiers.alerts)
+        await stack.enter_async_context(_running(charges.run()))
         days = account_day_watch(settings, dependencies, client, notifiers.alerts, stack)
         await stack.enter_async_context(_running(days.run()))
         watching = asyncio.create_task(watch.run())

@@ -86,14 +86,18 @@ def _shares(rounds: Sequence[FinishedRound]) -> Mapping[RoundKey, list[Charges |
             together[_SymbolDay(found.account, found.exchange, found.symbol, day)].append(found)
     shares: defaultdict[RoundKey, list[Charges | None]] = defaultdict(list)
     for name, group in together.items():
-        for found, share in zip(group, _settled(group, name.day), strict=True):
+        for found, share in zip(group, charges_on(group, name.day), strict=True):
             shares[found.key].append(share)
     return shares
 
 
-def _settled(group: Sequence[FinishedRound], day: date) -> Sequence[Charges | None]:
+def charges_on(group: Sequence[FinishedRound], day: date) -> Sequence[Charges | None]:
+    """Return each round's share of what a day cost, of one account's rounds in one symbol, oldest first.
+
+    None for all of them where a price or the rates of that day are not known.
+    """
     schedule = schedule_on(day)
-    orders = [_executed(found, day) for found in group]
+    orders = [executed_on(found, day) for found in group]
     known = [of_round for of_round in orders if of_round is not None]
     if schedule is None or len(known) < len(orders):
         return [None] * len(group)
@@ -118,7 +122,8 @@ def _whole_paise(owed: Sequence[Decimal]) -> Decimal:
     return sum(owed, NOTHING).quantize(PAISA, ROUND_HALF_UP)
 
 
-def _executed(found: FinishedRound, day: date) -> tuple[ExecutedOrder, ...] | None:
+def executed_on(found: FinishedRound, day: date) -> tuple[ExecutedOrder, ...] | None:
+    """Return what a round traded on a day; None where a price or its kind is not known."""
     kind = trade_kind(found.exchange, found.symbol, found.product)
     trades: list[Trade] = [trade for trade in found.trades if trade.day == day]
     if kind is None or any(trade.price is None for trade in trades):

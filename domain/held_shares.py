@@ -1,4 +1,4 @@
-"""What one reading of an account's holdings says: how many shares may be sold, and their ISINs."""
+"""Holds one reading of an account's holdings: how many shares may be sold, and their ISINs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -25,10 +25,12 @@ FEES = {
 }
 
 
-def charges(instrument: Instrument, product: str, side: str, quantity: int, price: int) -> dict[str, Any]:
-    """Return Kite's `charges` object."""
+def charges(
+    instrument: Instrument, product: str, side: str, quantity: int, price: int | Decimal
+) -> dict[str, Any]:
+    """Return Kite's `charges` object; `price` in paise, an average in parts of them."""
     kind = _kind(instrument, product)
-    turnover = Decimal(quantity * price) / 100
+    turnover = quantity * Decimal(price) / 100
     on_buys, on_sells, stamp = RATES[kind]
     fee = FEES[kind][instrument.exchange in ("BSE", "BFO")]
     tax = turnover * (on_buys if side == "BUY" else on_sells)

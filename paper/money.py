@@ -20,6 +20,12 @@ def paise(value: object) -> int | None:
     return None if number is None else int((number * HUNDRED).to_integral_value())
 
 
+def exact_paise(value: object) -> Decimal | None:
+    """Read rupees as paise with their parts, as averages have them; None when it is not a finite number."""
+    number = _decimal(value)
+    return None if number is None else number * HUNDRED
+
+
 def on_tick(value: object, tick: int) -> int | None:
     """Read rupees as paise on the tick grid, None when off it by more than 0.000001 rupee."""
     number = _decimal(value)

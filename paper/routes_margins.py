@@ -8,7 +8,7 @@ from paper.exchange import Exchange
 from paper.instruments import Instrument
 from paper.kite_error import bad_input
 from paper.margins import additional, components
-from paper.money import paise, rupees
+from paper.money import exact_paise, paise, rupees
 from paper.web import Answer, Call, Route, Routes, data
 
 SUMMED = ("span", "exposure", "option_premium", "var", "total")
@@ -46,9 +46,8 @@ class MarginRoutes:
         out = []
         for asked in _asked(call):
             instrument, side, product, quantity = self._read(asked)
-            price = paise(asked.get("average_price") or asked.get("price") or 0) or self._exchange.last(
-                instrument
-            )
+            stated = asked.get("average_price") or asked.get("price") or 0
+            price = exact_paise(stated) or self._exchange.last(instrument)
             out.append(
                 {
                     "transaction_type": side,
@@ -58,7 +57,7 @@ class MarginRoutes:
                     "product": product,
                     "order_type": asked.get("order_type", "LIMIT"),
                     "quantity": quantity,
-                    "price": rupees(price),
+                    "price": float(price) / 100,
                     "charges": charges(instrument, product, side, quantity, price),
                 }
             )

@@ -8,9 +8,11 @@ from typing import Any
 
 from adapters.kite import mapping, outcomes, routes
 from adapters.kite.client import KiteClient
+from adapters.kite.order_charges import order_charges
 from adapters.kite.paced_quotes import Pace, PacedQuotes
 from adapters.kite.shared_reads import ReadPace, SharedRead
 from adapters.kite.unread_rows import UnreadRows
+from domain.broker_charges import BrokerCharges, ChargedOrder
 from domain.held_shares import HeldShares, Share
 from domain.listing import Listing
 from domain.margin import MarginOrder
@@ -147,6 +149,11 @@ class KiteBroker:
         """Return the rupees that each order would block, at its turn."""
         await self._reads.turn()
         return mapping.order_margins(await self._read(routes.order_margins(orders)), len(orders))
+
+    async def order_charges(self, orders: Sequence[ChargedOrder]) -> Sequence[BrokerCharges]:
+        """Return what each executed order cost, at its turn."""
+        await self._reads.turn()
+        return order_charges(await self._read(routes.order_charges(orders)), orders)
 
     def close(self) -> None:
         """Close idle connections."""

@@ -14,6 +14,7 @@ from urllib.parse import quote, quote_plus, urlencode
 from kiteconnect import KiteConnect
 from kiteconnect.__version__ import __title__, __version__
 
+from domain.broker_charges import ChargedOrder
 from domain.margin import MarginOrder
 from domain.money import decimal_text
 from domain.order import OrderRequest
@@ -112,6 +113,26 @@ def _margin_row(order: MarginOrder) -> dict[str, object]:
         "quantity": order.quantity,
         "price": 0 if order.price is None else float(order.price),
         "trigger_price": 0,
+    }
+
+
+def order_charges(orders: Sequence[ChargedOrder]) -> KiteRequest:
+    """Return `get_virtual_contract_note`. Charges do not depend on an order's number: its place will do."""
+    asked = [_charged_row(number, order) for number, order in enumerate(orders, start=1)]
+    return KiteRequest("POST", ROUTES["order.contract_note"], json=json.dumps(asked))
+
+
+def _charged_row(number: int, order: ChargedOrder) -> dict[str, object]:
+    return {
+        "order_id": str(number),
+        "exchange": order.exchange,
+        "tradingsymbol": order.symbol,
+        "transaction_type": order.side.value,
+        "variety": KiteConnect.VARIETY_REGULAR,
+        "product": order.product.value,
+        "order_type": KiteConnect.ORDER_TYPE_MARKET,
+        "quantity": order.quantity,
+        "average_price": float(order.average_price),
     }
 
 

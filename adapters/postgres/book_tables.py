@@ -28,6 +28,8 @@ class FinishedRoundRow(Base):
             "last_day",
             postgresql_where=sql("last_day IS NOT NULL"),
         ),
+        # Whose charges are checked that evening.
+        Index("ix_strategy_days_last", "last_day", postgresql_where=sql("last_day IS NOT NULL")),
     )
 
     strategy_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -55,3 +57,7 @@ class FinishedRoundRow(Base):
     last_day: Mapped[date | None]
     """The first and the last day on which it traded; NULL where it traded nothing."""
     ended_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    charge_tries: Mapped[int] = mapped_column(server_default=sql("0"))
+    charge_tried_at: Mapped[datetime | None]
+    charges_agree: Mapped[bool | None]
+    """Whether the broker's own charges of its last day agree with these; NULL while that is unchecked."""

@@ -46,14 +46,14 @@ class Books:
         if after is not None:
             statement = statement.where(tuple_(row.ended_at, row.row_id) < (after.created_at, after.row_id))
         statement = statement.order_by(row.ended_at.desc(), row.row_id.desc()).limit(limit)
-        return [_round(found) for found in await self._session.scalars(statement)]
+        return [finished_round_of(found) for found in await self._session.scalars(statement)]
 
     async def between(self, first: date, last: date) -> list[FinishedRound]:
         """Return the rounds of some trading days, the oldest first."""
         row = FinishedRoundRow
         statement = select(row).where(*self._between(first, last))
         statement = statement.order_by(row.trading_day, row.ended_at, row.row_id)
-        return [_round(found) for found in await self._session.scalars(statement)]
+        return [finished_round_of(found) for found in await self._session.scalars(statement)]
 
     async def beside(self, rounds: Sequence[FinishedRound]) -> list[FinishedRound]:
         """Return every round that traded in the symbols of these, on their days: they share charges."""
@@ -67,7 +67,7 @@ class Books:
             row.first_day <= max(days),
             row.symbol.in_({found.symbol for found in rounds}),
         )
-        return [_round(found) for found in await self._session.scalars(statement)]
+        return [finished_round_of(found) for found in await self._session.scalars(statement)]
 
     async def newest(self, strategy_ids: Collection[UUID]) -> Mapping[UUID, FinishedRound]:
         """Return the last finished round of each strategy that has one."""
@@ -78,7 +78,9 @@ class Books:
             .ext(distinct_on(row.strategy_id))
             .order_by(row.strategy_id, row.trading_day.desc(), row.round.desc())
         )
-        return {found.strategy_id: _round(found) for found in await self._session.scalars(statement)}
+        return {
+            found.strategy_id: finished_round_of(found) for found in await self._session.scalars(statement)
+        }
 
     async def span(self, first: date | None, last: date | None) -> tuple[date, date] | None:
         """Return the first and the last trading day that the books have within bounds; None without any."""
@@ -97,7 +99,8 @@ class Books:
         return [and_(*bounds)]
 
 
-def _round(row: FinishedRoundRow) -> FinishedRound:
+def finished_round_of(row: FinishedRoundRow) -> FinishedRound:
+    """Return a row of the books as the domain has it."""
     same: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
     return FinishedRound(
         key=RoundKey(row.strategy_id, row.trading_day, row.round),

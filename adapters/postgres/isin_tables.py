@@ -1,4 +1,4 @@
-"""Maps the table of ISINs: what the broker's holdings showed of shares, whoever held them."""
+"""Maps the table of ISINs: those that holdings at the broker showed, of all users together."""
 
 from datetime import date
 

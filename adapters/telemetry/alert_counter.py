@@ -39,6 +39,7 @@ KINDS = (
         "run_fault",
         "run_overdue",
         "calendar_unknown",
+        "charges_differ",
     ),
 )
 """Every kind, as docs/operations.md lists them: there from the first scrape on, so that the first alarm of a

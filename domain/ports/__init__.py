@@ -13,6 +13,7 @@ from domain.ports.alerts import Alerts
 from domain.ports.broker import Broker
 from domain.ports.brokers import Brokers
 from domain.ports.cache_mark import CacheMark
+from domain.ports.charge_checks import ChargeChecks
 from domain.ports.clock import Clock
 from domain.ports.courier import Courier
 from domain.ports.fast_stops import FastStops
@@ -51,6 +52,7 @@ __all__ = [
     "Broker",
     "Brokers",
     "CacheMark",
+    "ChargeChecks",
     "Claimed",
     "Clock",
     "Courier",

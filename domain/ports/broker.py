@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from domain.broker_charges import BrokerCharges, ChargedOrder
 from domain.held_shares import HeldShares, Share
 from domain.listing import Listing
 from domain.margin import MarginOrder
@@ -79,4 +80,8 @@ class Broker(Protocol):
 
     async def order_margins(self, orders: Sequence[MarginOrder]) -> Sequence[Decimal]:
         """Return the rupees that each order would block if it were placed alone now, before charges."""
+        ...
+
+    async def order_charges(self, orders: Sequence[ChargedOrder]) -> Sequence[BrokerCharges]:
+        """Return what the broker says that each executed order cost, without the depository's fee."""
         ...

@@ -13,6 +13,7 @@ from adapters.kite.broker import KiteBroker
 from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.process.clock import SystemClock
+from domain.broker_charges import ChargedOrder
 from domain.errors import BrokerRefused, LoginNeeded
 from domain.margin import MarginOrder
 from domain.order import BrokerOrder, OrderRequest, OrderStatus, OrderTerms, Side
@@ -197,6 +198,37 @@ async def test_what_an_order_would_block_and_what_is_free(subject: Subject) -> N
     assert list(await subject.broker.order_margins([limit])) == [Decimal(14905)]
     assert await subject.broker.margins() == Decimal(1_000_000)
     assert list(await subject.broker.orders()) == []
+
+
+WORKED = [
+    # Product, side, rupees of value, then brokerage, STT, exchange, SEBI, stamp, GST: NSE, FY 2026-27.
+    (Product.CNC, Side.BUY, 100_000, "0 100 3.07 0.1 15 0.5706"),
+    (Product.CNC, Side.SELL, 101_000, "0 101 3.1007 0.101 0 0.576306"),
+    (Product.MIS, Side.BUY, 100_000, "20 0 3.07 0.1 3 4.1706"),
+    (Product.MIS, Side.SELL, 101_000, "20 25.25 3.1007 0.101 0 4.176306"),
+]
+
+
+async def test_the_charges_of_orders_are_unrounded_and_by_part(subject: Subject) -> None:
+    orders = [
+        ChargedOrder("NSE", "INFY", product, side, 64, Decimal(value) / 64)
+        for product, side, value, _ in WORKED
+    ]
+    for answer, (*_, worked) in zip(await subject.broker.order_charges(orders), WORKED, strict=True):
+        parts = (answer.brokerage, answer.stt, answer.exchange, answer.sebi, answer.stamp, answer.gst)
+        expected = [Decimal(part) for part in worked.split()]
+        assert [round(part, 6) for part in parts] == expected
+        assert round(answer.total, 6) == sum(expected)
+    assert list(await subject.broker.orders()) == []
+
+
+async def test_charges_that_the_broker_does_not_answer_are_an_error(subject: Subject) -> None:
+    subject.script(Answer.DEAD_LOGIN)
+    await subject.place()
+    if isinstance(subject.broker, MemoryBroker):
+        subject.broker.login_is_dead = True
+    with pytest.raises(LoginNeeded):
+        await subject.broker.order_charges([ChargedOrder("NSE", "INFY", Product.CNC, Side.BUY, 1, PRICE)])
 
 
 async def test_shares_that_were_bought_leave_less_for_the_next_order(subject: Subject) -> None:

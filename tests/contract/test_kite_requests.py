@@ -22,6 +22,7 @@ from adapters.kite.login import KiteLogin
 from adapters.kite.reply import Reply
 from adapters.kite.routes import HOLDINGS, placement
 from adapters.process.clock import SystemClock
+from domain.broker_charges import ChargedOrder
 from domain.errors import BrokerUnavailable
 from domain.margin import MarginOrder
 from domain.order import OrderRequest, OrderTerms, Side
@@ -101,6 +102,29 @@ def their_margins(kite: KiteConnect) -> Any:
     )
 
 
+def their_charges(kite: KiteConnect) -> Any:
+    return kite.get_virtual_contract_note(
+        [
+            {
+                "order_id": str(number),
+                "exchange": terms.exchange,
+                "tradingsymbol": terms.symbol,
+                "transaction_type": "SELL",
+                "variety": kite.VARIETY_REGULAR,
+                "product": terms.product.value,
+                "order_type": kite.ORDER_TYPE_MARKET,
+                "quantity": 5,
+                "average_price": 3500.05,
+            }
+            for number, terms in enumerate(TERMS, start=1)
+        ]
+    )
+
+
+CHARGED = [
+    ChargedOrder(terms.exchange, terms.symbol, terms.product, Side.SELL, 5, Decimal("3500.05"))
+    for terms in TERMS
+]
 SINCE = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
 NAMES = ["NSE:TCS", "NSE:NIFTY 50", "NSE:M&M"]
 CALLS: dict[str, tuple[Ours, Theirs]] = {
@@ -125,6 +149,7 @@ CALLS: dict[str, tuple[Ours, Theirs]] = {
         ),
         their_margins,
     ),
+    "charges": (lambda broker, _: broker.order_charges(CHARGED), their_charges),
     "minutes": (
         lambda broker, _: broker.minutes(256265, SINCE, SINCE + timedelta(minutes=9)),
         lambda kite: kite.historical_data(256265, "2026-11-23 09:30:00", "2026-11-23 09:39:00", "minute"),

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 
 from adapters.kite import mapping as rows
+from adapters.kite.order_charges import order_charges
 from adapters.kite.unread_rows import UnreadRows
+from domain.broker_charges import BrokerCharges, ChargedOrder
 from domain.errors import BrokerUnavailable
 from domain.listing import Listing
-from domain.order import OrderStatus
+from domain.order import OrderStatus, Side
+from domain.strategy import Product
 from tests.fakes.manual_clock import ManualClock
 
 SEEN = datetime(2026, 11, 20, 5, tzinfo=UTC)
@@ -430,3 +433,54 @@ def test_the_margin_of_an_order_is_its_total() -> None:
 def test_order_margins_that_cannot_be_read_are_unknown_and_not_zero(data: Any) -> None:
     with pytest.raises(BrokerUnavailable):
         rows.order_margins(data, 1)
+
+
+CHARGED = ChargedOrder("NSE", "TCS", Product.CNC, Side.BUY, 10, Decimal("3500.05"))
+CHARGES_ROW: dict[str, Any] = {
+    "transaction_type": "BUY",
+    "tradingsymbol": "TCS",
+    "exchange": "NSE",
+    "variety": "regular",
+    "product": "CNC",
+    "order_type": "MARKET",
+    "quantity": 10,
+    "price": 3500.05,
+    "charges": {
+        "transaction_tax": 35.0005,
+        "transaction_tax_type": "stt",
+        "exchange_turnover_charge": 1.0745,
+        "sebi_turnover_charge": 0.035,
+        "brokerage": 0.01,
+        "stamp_duty": 5,
+        "gst": {"igst": 0.2, "cgst": 0, "sgst": 0, "total": 0.2},
+        "total": 41.32,
+    },
+}
+
+
+def test_charges_are_read_by_part_as_they_are_written() -> None:
+    [found] = order_charges([CHARGES_ROW], [CHARGED])
+    written = ("0.01", "35.0005", "1.0745", "0.035", "5", "0.2", "41.32")
+    assert found == BrokerCharges(*map(Decimal, written))
+
+
+def _with_charges(**changed: Any) -> dict[str, Any]:
+    return {**CHARGES_ROW, "charges": {**CHARGES_ROW["charges"], **changed}}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(None, {}, [], [None], [CHARGES_ROW, CHARGES_ROW], [{**CHARGES_ROW, "charges": None}]),
+        [{**CHARGES_ROW, "tradingsymbol": "INFY"}],
+        [{**CHARGES_ROW, "transaction_type": "SELL"}],
+        [{**CHARGES_ROW, "quantity": 11}],
+        *([_with_charges(transaction_tax=odd)] for odd in (None, "35", -1, True, float("nan"), 1e30)),
+        [_with_charges(gst={"igst": 0.2})],
+        [_with_charges(gst=0.2)],
+        [_with_charges(total=None)],
+    ],
+)
+def test_charges_that_cannot_be_read_are_unknown_and_not_zero(data: Any) -> None:
+    with pytest.raises(BrokerUnavailable):
+        order_charges(data, [CHARGED])

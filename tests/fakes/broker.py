@@ -9,6 +9,9 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from domain.broker_charges import BrokerCharges, ChargedOrder
+from domain.charge_schedule import FY_2026_27, Schedule
+from domain.charges import ExecutedOrder, charges_of, trade_kind
 from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.held_shares import HeldShares, Share
 from domain.listing import Listing
@@ -74,6 +77,10 @@ class MemoryBroker:
     unread_positions: frozenset[str | None] = frozenset()
     """Symbols of rows that cannot be read; None for a row that says none."""
     cash: Decimal = Decimal(1_000_000)
+    rates: Schedule = FY_2026_27
+    charged: list[tuple[ChargedOrder, ...]] = field(default_factory=list)
+    """The orders whose charges it was asked for, question by question."""
+    refuses_charges: bool = False
     isins: dict[Share, str] = field(default_factory=dict)
     """What its holdings list, with their ISINs."""
 
@@ -189,6 +196,21 @@ class MemoryBroker:
         self._reach_margins()
         share = {Product.CNC: Decimal(1), Product.MIS: Decimal("0.2"), Product.NRML: Decimal("0.15")}
         return [(order.price or self.price) * order.quantity * share[order.product] for order in orders]
+
+    async def order_charges(self, orders: Sequence[ChargedOrder]) -> Sequence[BrokerCharges]:
+        self._reach_margins()
+        self.charged.append(tuple(orders))
+        if self.refuses_charges:
+            raise BrokerRefused("Invalid `tradingsymbol`.")
+        return [self._cost(order) for order in orders]
+
+    def _cost(self, order: ChargedOrder) -> BrokerCharges:
+        kind = trade_kind(order.exchange, order.symbol, order.product)
+        assert kind is not None
+        executed = ExecutedOrder(kind, order.exchange, order.side, order.quantity, order.average_price)
+        cost = charges_of([executed], self.rates)
+        parts = (cost.brokerage, cost.stt, cost.exchange, cost.sebi, cost.stamp, cost.gst)
+        return BrokerCharges(*parts, total=cost.total)
 
     def _reach_margins(self) -> None:
         if self.login_is_dead:

@@ -7,6 +7,8 @@ DAY_CHARGES = "tests/unit/test_day_charges.py"
 CHECK = "tests/integration/test_api_check.py"
 READING = "tests/unit/test_check_reading.py"
 KITE_ROWS = "tests/contract/test_kite_rows.py"
+BROKERS_OWN = "tests/unit/test_charge_check.py"
+CHECKS = "tests/contract/test_charge_checks.py"
 
 CHARGE_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -185,5 +187,77 @@ CHARGE_BUGS: tuple[Bug, ...] = (
         "            async with noting_a_dead_login(self._brokers, user_id, broker):\n",
         "            if True:\n",
         (READING,),
+    ),
+    Bug(
+        "the depository's fee is a difference to the broker",
+        "Every sale from holdings wakes the operator.",
+        "domain/charge_check.py",
+        '(booked.dp if part == "total" else NOTHING)',
+        "NOTHING",
+        (BROKERS_OWN,),
+    ),
+    Bug(
+        "a broker that charges more than the books agrees",
+        "A tax that was raised is shown at its old rate, and nobody hears of it.",
+        "domain/charge_check.py",
+        "        if abs(ours - theirs) > slack[part]:\n",
+        "        if ours - theirs > slack[part]:\n",
+        (BROKERS_OWN,),
+    ),
+    Bug(
+        "rounding explains five rupees of tax",
+        "Small rounds agree with any rate.",
+        "domain/charge_check.py",
+        '    slack["stt"] += RUPEE / 2\n',
+        '    slack["stt"] += RUPEE * 5\n',
+        (BROKERS_OWN,),
+    ),
+    Bug(
+        "the broker is asked about delivery where the books have intraday",
+        "Every CNC round of one day differs by its tax.",
+        "domain/charge_check.py",
+        "_PRODUCTS.get(order.kind, found.product)",
+        "found.product",
+        (BROKERS_OWN,),
+    ),
+    Bug(
+        "a part that the broker leaves out is zero",
+        "An answer that could not be read is told as a difference.",
+        "adapters/kite/order_charges.py",
+        "    owed = rupees(charges, name)\n",
+        "    owed = rupees(charges, name) if name in charges else Decimal(0)\n",
+        (KITE_ROWS,),
+    ),
+    Bug(
+        "charges are asked for while the market is open",
+        "The questions count against the same limits as those of orders.",
+        "execution/charge_check.py",
+        "        if now.time() < EVENING:\n",
+        "        if False:\n",
+        (BROKERS_OWN,),
+    ),
+    Bug(
+        "each symbol that differs is an alarm",
+        "A rate that has changed wakes the operator a thousand times an evening.",
+        "execution/charge_check.py",
+        "        if not await self._checks.differed(of.day):\n",
+        "        if True:\n",
+        (BROKERS_OWN,),
+    ),
+    Bug(
+        "each worker asks about each round",
+        "A round is told as differing as often as there are workers.",
+        "adapters/postgres/charge_checks.py",
+        "SET charge_tries = charge_tries + 1, charge_tried_at = clock_timestamp()",
+        "SET charge_tries = charge_tries + 1",
+        (CHECKS,),
+    ),
+    Bug(
+        "what cannot be checked is asked for all evening",
+        "An account without a login is opened every twenty minutes.",
+        "adapters/postgres/charge_checks.py",
+        '"tries": TRIES,',
+        '"tries": 10_000,',
+        (CHECKS,),
     ),
 )

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
+from domain.broker_charges import BrokerCharges, ChargedOrder
 from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.held_shares import HeldShares, Share
 from domain.listing import Listing
@@ -391,6 +392,9 @@ class Account:
 
     async def order_margins(self, orders: Sequence[MarginOrder]) -> Sequence[Decimal]:
         raise BrokerUnavailable("no order of a day asks for margins")
+
+    async def order_charges(self, orders: Sequence[ChargedOrder]) -> Sequence[BrokerCharges]:
+        raise BrokerUnavailable("no order of a day asks for charges")
 
     async def minutes(self, token: int, since: datetime, until: datetime) -> Sequence[Minute]:
         return ()

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
@@ -14,6 +15,7 @@ from adapters.kite.client import KiteClient
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.process.clock import SystemClock
 from domain.broker_charges import ChargedOrder
+from domain.charge_check import AccountRounds, differences, to_check
 from domain.errors import BrokerRefused, LoginNeeded
 from domain.margin import MarginOrder
 from domain.order import BrokerOrder, OrderRequest, OrderStatus, OrderTerms, Side
@@ -22,6 +24,7 @@ from domain.ports import Broker
 from domain.strategy import Product
 from tests.fakes.broker import Answer, MemoryBroker
 from tests.paper_process import PaperProcess
+from tests.unit.test_books import MONDAY, finished, trade
 
 INFY = OrderTerms("NSE", "INFY", Product.CNC)
 PRICE, CLOSE = Decimal(1500), Decimal(1540)
@@ -220,6 +223,21 @@ async def test_the_charges_of_orders_are_unrounded_and_by_part(subject: Subject)
         assert [round(part, 6) for part in parts] == expected
         assert round(answer.total, 6) == sum(expected)
     assert list(await subject.broker.orders()) == []
+
+
+@pytest.mark.parametrize("product", [Product.CNC, Product.MIS])
+@pytest.mark.parametrize("exchange", ["NSE", "BSE"])
+async def test_the_books_agree_with_what_the_broker_charges(
+    subject: Subject, exchange: str, product: Product
+) -> None:
+    """The paper exchange computes by a table of its own."""
+    trades = (trade(Side.BUY, 301, "1500.123333"), trade(Side.SELL, 120, "1499.05"))
+    one = finished(*trades, symbol="INFY", exchange=exchange, product=product)
+    of = AccountRounds(uuid4(), one.account, MONDAY, (one,), frozenset({one.key}))
+    (group,) = to_check(of)
+    answers = await subject.broker.order_charges(group.orders)
+    assert differences(group.booked, group.orders, answers) == ()
+    assert group.booked.total > 0
 
 
 async def test_charges_that_the_broker_does_not_answer_are_an_error(subject: Subject) -> None:

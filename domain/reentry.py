@@ -11,6 +11,8 @@ A round is over once nothing of it is held. What follows, as a table; all of the
 | ended before `until`, and before the sale is due                       | the day ends with its outcome   |
 | has an entry price that is known, where `when` asks for it             | the day ends with its outcome   |
 
+Before each such purchase the account is read: it must not be short of the shares (`execution.flat_check`).
+
 Then a new run of the same START waits: for the price, or for nothing; until `until`. It buys by the same
 terms, as a round of its own with orders and tags of its own.
 """

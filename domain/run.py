@@ -172,6 +172,8 @@ class EnterOrder:
     target: Decimal | None = None
     """A target at one price: nothing is bought where the price has reached it."""
     how: Buying = AT_THE_MARKET
+    again: bool = False
+    """It follows a round of the same START: nothing is bought while the account is short of these shares."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from execution.due_orders import DueOrders, ask_ahead
 from execution.entry_day import EntryDay
 from execution.entry_results import missed
 from execution.execution_rules import RETRY_EVERY
+from execution.flat_check import FlatCheck
 from execution.halting import wait_until
 from execution.order_book import noting_a_dead_login
 from execution.runtime_lock import RuntimeLock
@@ -49,6 +50,7 @@ class EntryChecks:
         self._due = due
         self._clock = clock
         self._day = EntryDay(days, clock)
+        self._flat = FlatCheck(brokers, clock)
 
     async def check(
         self, order: EnterOrder, latest: datetime, halt: asyncio.Event, owner: str
@@ -73,6 +75,8 @@ class EntryChecks:
             return priced
         if (reached := _reached(order, priced.price)) is not None:
             return _skipped(f"{order.terms.symbol} was at {price_text(priced.price)} at buy time, {reached}")
+        if (short := await self._flat.refusal(order, priced.account, latest, halt)) is not None:
+            return _skipped(short)
         if (refused := await self._day.refusal(order, latest, halt)) is not None:
             return None if halt.is_set() else refused
         if not await self._lock.take(order.key.strategy_id, owner, latest):

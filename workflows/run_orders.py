@@ -25,6 +25,7 @@ def entry_order(start: StartRun, day: Day, due_at: datetime | None = None) -> En
         plan.sell_at,
         strategy.terms.target.price if strategy.terms.target is not None else None,
         Buying(strategy.terms.entry, strategy.terms.size, strategy.terms.stop, plan.tick, plan.lot),
+        again=start.again is not None,
     )
 
 

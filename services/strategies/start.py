@@ -19,7 +19,7 @@ from adapters.postgres.strategies import Strategies, StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from domain.audit import Action
 from domain.entry_turns import MISSED_AFTER, crowd_warning
-from domain.errors import CalendarUnknown
+from domain.errors import CalendarUnknown, Unavailable
 from domain.failpoint import failpoint
 from domain.freeze import largest_order
 from domain.instrument import Instrument, Segment
@@ -41,6 +41,8 @@ from services.strategies.start_margin import StartMargin
 
 LOOK_EVERY = 0.25
 """Seconds between looks at a run that is waited for."""
+BEGINS_WITHIN, BEGIN_AGAIN = 3.0, 0.05
+"""Seconds in which a run of before has to close that has written its end, and between two tries."""
 LOOK_SECONDS = 30.0
 """How long a START waits for a look at the account: what is gone there bars no START."""
 
@@ -75,7 +77,7 @@ class StrategyStart:
             return Started(before)
         start_id = start_id_for(strategy_id, key)
         if key is not None and (known := await self._known(user_id, start_id)) is not None:
-            return await self._again(before, known)
+            return await self._again(known)
         self._refuse_unready(before, user_id)
         if before.record.left_over:
             await self._look_for_left_over(user_id, before.record)
@@ -90,25 +92,43 @@ class StrategyStart:
             await audit(session, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
         await failpoint("start.received")
         async with self.margin.asking(strategy, listed, plan) as asking:
+            started = await self._begin(start)
+            return Started(started, await asking.warnings())
+
+    async def _begin(self, start: StartRun) -> StrategyViewRow:
+        """Begin the run of a START that is written down; return how its strategy stands then.
+
+        A run of before that has written its end, and is not closed at Temporal yet, answers in place of the
+        new one: then it is asked for again. Raises `Unavailable`.
+        """
+        strategy = start.strategy
+        deadline = self.clock.monotonic() + BEGINS_WITHIN
+        while True:
             await self.runs.start(start)
             await failpoint("start.confirmed")
-            started = await find_strategy(self.store, user_id, strategy_id)
-            return Started(started, await asking.warnings())
+            stands = await find_strategy(self.store, strategy.user_id, strategy.strategy_id)
+            if stands.record.status is Status.RUNNING:
+                return stands
+            known = await self._known(strategy.user_id, start.start_id)
+            if known is None or not known.may_begin:
+                return stands
+            if self.clock.monotonic() >= deadline:
+                raise Unavailable("the run of before has not ended yet, so this one could not begin")
+            await self.clock.sleep(BEGIN_AGAIN)
 
     async def _known(self, user_id: UUID, start_id: UUID) -> KnownStart | None:
         async with self.store.work(user_id) as session:
             return await Starts(session, user_id).find(start_id)
 
-    async def _again(self, before: StrategyViewRow, known: KnownStart) -> Started:
+    async def _again(self, known: KnownStart) -> Started:
         """Begin the run of a START that was only written down; one that began before stays as it is.
 
         A run that begins too late says so itself, and buys nothing.
         """
-        if not known.may_begin:
-            return Started(before)
-        await self.runs.start(known.start)
-        record = before.record.strategy
-        return Started(await find_strategy(self.store, record.user_id, record.strategy_id))
+        strategy = known.start.strategy
+        if not known.may_begin:  # its run may have begun since this call did
+            return Started(await find_strategy(self.store, strategy.user_id, strategy.strategy_id))
+        return Started(await self._begin(known.start))
 
     async def start_sale(self, user_id: UUID, record: StrategyRecord) -> DayPlan:
         """Start a run that only sells what an earlier one left; returns its plan."""
@@ -123,7 +143,7 @@ class StrategyStart:
             start = await _write_down(session, sale, self.missed_after)
             what, how = str(strategy.strategy_id), f"on_stop {OnStop.EXIT.value}"
             await audit(session, user_id, Action.STRATEGY_STOP, what, how)
-        await self.runs.start(start)
+        await self._begin(start)
         return plan
 
     async def release(
@@ -144,7 +164,7 @@ class StrategyStart:
             what, how = str(strategy.strategy_id), f"on_stop {OnStop.KEEP.value}"
             if release is Release.KEEP:
                 await audit(session, user_id, Action.STRATEGY_STOP, what, how)
-        await self.runs.start(start)
+        await self._begin(start)
         return await self.until_stopped(user_id, record, seconds)
 
     async def until_stopped(

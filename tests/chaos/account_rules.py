@@ -110,7 +110,8 @@ def due(case: Case) -> Found:
 def _connected_until_start(record: dict[str, Any], strategy_id: str) -> set[str]:
     """Return the accounts of a day that were connected by the time its START was answered.
 
-    Mostly one; a START that waits while its user switches accounts may be in either.
+    Mostly one; a START that waits while its user switches accounts may be in either, one that comes after it
+    is in the other.
     """
     started = [
         act["at"] for act in record["acts"] if act["what"] == "start" and act["strategy_id"] == strategy_id
@@ -118,7 +119,9 @@ def _connected_until_start(record: dict[str, Any], strategy_id: str) -> set[str]
     switched = {
         act["to"]
         for act in record["acts"]
-        if act["what"] == "connected another" and act["answer"] == OK and act["at"] <= max(started, default=0)
+        if act["what"] in ("switched", "connected another")
+        and act.get("answer", OK) == OK
+        and act["at"] <= max(started, default=0)
     }
     return {record["user"], *switched}
 

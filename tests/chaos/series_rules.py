@@ -39,7 +39,13 @@ def _should_go_on(case: Case, row: dict[str, Any]) -> bool:
     ended = case.seen.strategies[strategy_id]
     left = ended["bought_quantity"] - ended["sold_quantity"] - ended.get("outside_quantity", 0)
     in_doubt = any(order["status"] in IN_DOUBT for order in case.orders[strategy_id])
+    in_doubt = in_doubt or (row["ended_by"] == "in_doubt" and _was_in_doubt(case, strategy_id))
     return ended["outcome"] in GOES_ON and not left and not in_doubt and not _was_ended(case, row)
+
+
+def _was_in_doubt(case: Case, strategy_id: str) -> bool:
+    """Tell whether an order was given up as absent, though it has turned up since."""
+    return any(line["kind"] == "order_absent" for line in case.seen.events.get(strategy_id, ()))
 
 
 def _was_ended(case: Case, row: dict[str, Any]) -> bool:

@@ -142,6 +142,16 @@ def switched_before_its_start(seen: Evidence) -> None:
     seen.script["days"].append(seen.script["days"][0] | {"user": "U2", "strategies": [], "acts": []})
 
 
+def forgotten_and_connected_before_its_start(seen: Evidence) -> None:
+    switched_before_its_start(seen)
+    acts = seen.script["days"][0]["acts"]
+    acts[acts.index(next(act for act in acts if act["what"] == "connected another"))] = {
+        "what": "switched",
+        "at": BUY_AT.timestamp() - 9,
+        "to": "U2",
+    }
+
+
 def bought_by_hand(seen: Evidence) -> None:
     hand(seen, HOLDING, 10)
 
@@ -192,6 +202,7 @@ def deleted(seen: Evidence) -> None:
     [
         *(told, bought_by_hand, sold_by_hand_afterwards, told_that_it_waits, gone_and_ended_in_time, deleted),
         *(bought_by_a_strategy_that_was_deleted, short_by_hand_before, switched_before_its_start),
+        forgotten_and_connected_before_its_start,
         *(called_off_before_it_was_due, gone_and_sold_unread),
     ],
 )

@@ -57,6 +57,8 @@ class RowRuns:
         self.away = False
         self.slow_exit = False
         """The stop goes on for longer than anybody waits."""
+        self.closing = 0
+        """So many STARTs are answered by the run of before, which has ended and is not closed yet."""
         self.ends_before_stop = False
         """The run ends by itself before the stop reaches it."""
         self.position = Position.NONE
@@ -65,6 +67,9 @@ class RowRuns:
 
     async def start(self, start: StartRun) -> RunView:
         self._reach()
+        if self.closing:
+            self.closing -= 1
+            return self._view(Status.STOPPED, Phase.DONE)
         workflow_id = f"strategy-{start.strategy.strategy_id}-{start.plan.trading_day}"
         if workflow_id not in self.open:
             ref = RunRef(

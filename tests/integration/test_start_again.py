@@ -79,6 +79,25 @@ async def test_starts_at_once_under_one_key_are_one(exchange: World) -> None:
     assert len({start.start_id for start in exchange.runs.started}) == 1
 
 
+async def test_a_start_right_after_a_stop_begins_though_the_run_before_is_open(exchange: World) -> None:
+    customer = await exchange.trader()
+    strategy_id = str((await customer.running())["strategy_id"])
+    await customer.stop(strategy_id)
+    exchange.runs.closing = 3
+    assert (await _press(customer, strategy_id, "once more")).json()["status"] == "running"
+    assert len(exchange.runs.started) == 2
+
+
+async def test_a_start_whose_run_does_not_begin_is_no_success(exchange: World) -> None:
+    customer = await exchange.trader()
+    strategy_id = str((await customer.running())["strategy_id"])
+    await customer.stop(strategy_id)
+    exchange.runs.closing = 1_000_000
+    assert (await _press(customer, strategy_id, "once more")).status_code == 503
+    exchange.runs.closing = 0
+    assert (await _press(customer, strategy_id, "once more")).json()["status"] == "running"
+
+
 async def test_one_key_starts_each_of_two_strategies(exchange: World) -> None:
     customer = await exchange.trader()
     made = [str((await customer.create())["strategy_id"]) for _ in range(2)]

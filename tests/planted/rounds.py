@@ -9,6 +9,15 @@ STORE = "tests/integration/test_store_rounds.py"
 
 ROUND_BUGS: tuple[Bug, ...] = (
     Bug(
+        "it is bought again in an account that is short",
+        "A hand sells at the moment of the target: the next purchase closes the short, unseen and untold.",
+        "execution/entry_checks.py",
+        "        if (short := await self._flat.refusal(order, priced.account, latest, halt)) is not None:\n"
+        "            return _skipped(short)\n",
+        "",
+        ("tests/unit/test_entry_checks.py",),
+    ),
+    Bug(
         "it buys again while a sale is in doubt",
         "The first round's shares are still there: twice as many are held.",
         "domain/reentry.py",

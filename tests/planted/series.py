@@ -17,6 +17,14 @@ SERIES_BUGS: tuple[Bug, ...] = (
         ("tests/integration/test_start_again.py",),
     ),
     Bug(
+        "a START joins the run that has just ended",
+        "STOP, then START at once: 200, and nothing runs.",
+        "services/strategies/start.py",
+        "            if known is None or not known.may_begin:\n",
+        "            if known is not None:\n",
+        ("tests/integration/test_start_again.py",),
+    ),
+    Bug(
         "a day follows a stop",
         "STOP comes while the day ends: the strategy buys tomorrow.",
         "adapters/postgres/series.py",

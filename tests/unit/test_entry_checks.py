@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from domain.errors import StoreUnavailable
-from domain.order import Leg, LegKey, OrderTerms
+from domain.order import Leg, LegKey, OrderRequest, OrderTerms, Side
 from domain.quote import Quote
 from domain.run import Entered, EnterOrder
 from domain.strategy import Outcome, Product
@@ -80,3 +80,18 @@ async def test_an_entry_waits_for_the_store_where_its_turn_to_ask_is_written() -
         StoreUnavailable
     ):  # the caller tries again until it is too late: no word of "no price"
         await checks.check(order, clock.now() + LATEST, asyncio.Event(), "a worker")
+
+
+async def test_a_purchase_that_follows_a_round_needs_an_account_that_is_not_short() -> None:
+    clock = ManualClock()
+    broker = MemoryBroker(clock)
+    terms = OrderTerms("NSE", "TCS", Product.MIS)
+    await broker.place(OrderRequest(terms, Side.SELL, 4, "a hand"), 1, 1)
+    key = LegKey(uuid4(), uuid4(), clock.now().date(), 2, Leg.ENTRY)
+    order = EnterOrder(key, terms, 10, Decimal(3400), clock.now(), again=True)
+    refusal = await checks_on(MemoryBrokers(broker), clock).check(
+        order, clock.now() + LATEST, asyncio.Event(), "a worker"
+    )
+    assert isinstance(refusal, Entered)
+    assert refusal.outcome is Outcome.SKIPPED
+    assert "short of 4 TCS" in refusal.detail

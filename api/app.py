@@ -10,6 +10,9 @@ from api.auth import routes as auth_routes
 from api.books import routes as book_routes
 from api.broker import routes as broker_routes
 from api.dependencies import Dependencies
+from api.events import routes as event_routes
+from api.events.feeds import Feeds
+from api.events.touch import FeedTouch
 from api.http import errors, health_routes, openapi, web_page
 from api.http.metrics import Metrics
 from api.http.middleware import RequestMiddleware
@@ -42,6 +45,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     app.state.metrics = Metrics()
     app.state.streams = OpenStreams(deps)
     app.state.live_timelines = LiveTimelines(deps)
+    app.state.feeds = Feeds(deps)
     app.state.metrics.show_dropped(lambda: deps.event_notifier.dropped)
     for routes in (
         auth_routes,
@@ -52,6 +56,7 @@ def create_app(deps: Dependencies) -> FastAPI:
         order_routes,
         book_routes,
         stream,
+        event_routes,
         market_routes,
         notice_routes,
         health_routes,
@@ -60,6 +65,7 @@ def create_app(deps: Dependencies) -> FastAPI:
         app.include_router(routes.router)
     errors.install(app)
     openapi.complete(app)
+    app.add_middleware(FeedTouch, feeds=app.state.feeds, deps=deps)
     app.add_middleware(StreamGate, streams=app.state.streams, deps=deps)
     if deps.cors_origins:
         app.add_middleware(

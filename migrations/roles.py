@@ -50,6 +50,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "ON stops_asked",
         "SELECT ON workers, peaks",
         "USAGE ON SEQUENCE login_versions",
+        # Whether a client has lines that a restored database does not have.
+        "SELECT ON SEQUENCE events_event_id_seq",
         "SELECT ON orders, events, system_switch, operator_switches, reconciler_round, calendar_days, "
         "calendar_hours",
         "SELECT, INSERT, UPDATE ON limits",

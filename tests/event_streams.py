@@ -54,12 +54,15 @@ class Stream:
 
 @asynccontextmanager
 async def following(
-    address: str, customer: Customer, strategy_id: str, last: str | None = None
+    address: str, customer: Customer, strategy_id: str | None, last: str | None = None
 ) -> AsyncIterator[Stream]:
+    """Follow a strategy; None: all of the customer's."""
     headers = customer.bearer | ({"Last-Event-ID": last} if last else {})
     async with (
         httpx.AsyncClient(base_url=address, timeout=15) as http,
-        http.stream("GET", f"/strategy/{strategy_id}/events", headers=headers) as response,
+        http.stream(
+            "GET", f"/strategy/{strategy_id}/events" if strategy_id else "/events", headers=headers
+        ) as response,
     ):
         yield Stream(response)
 

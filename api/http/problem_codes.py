@@ -54,6 +54,7 @@ OF_CALL: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     "POST /strategy/{strategy_id}/skip": {409: ("day_has_orders", "not_repeating")},
     "PATCH /strategy/{strategy_id}": {409: _IN_USE},
     "DELETE /strategy/{strategy_id}": {409: _IN_USE},
+    "GET /events": {429: ("too_many_streams",), 503: ("too_many_streams",)},
     "GET /strategy/{strategy_id}/events": {429: ("too_many_streams",), 503: ("too_many_streams",)},
     "POST /notices/channels": {409: ("too_many_channels",)},
 }

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from services.errors import NotFound
 
@@ -52,6 +52,13 @@ _FILES = {path.name: File.read(path) for path in (*sorted(WEB.iterdir()), _chart
 async def shell(request: Request) -> Response:
     """The app's one page; the broker's login page sends the browser back here."""
     return _answer(request, _FILES["index.html"])
+
+
+@router.get("/")
+@router.get("/app/")
+async def leads_to_the_app() -> Response:
+    """A browser that knows the address alone."""
+    return RedirectResponse("/app")
 
 
 @router.get("/app/{name}")

@@ -18,8 +18,9 @@ from api.http.idempotency import Key
 from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented, read_object
+from api.strategies.answer import strategy_out
 from api.strategies.check_schema import CheckOut, check_out
-from api.strategies.prices import known_prices, market_price
+from api.strategies.prices import known_prices
 from api.strategies.schemas import (
     EventOut,
     EventPage,
@@ -35,7 +36,6 @@ from api.strategies.schemas import (
 )
 from api.strategies.strategy_id import StrategyId
 from api.strategies.view import shown
-from domain.books import Booked
 from domain.strategy import OnStop
 from services.account.books import last_days
 from services.strategies.deletion import delete_strategy
@@ -233,26 +233,4 @@ async def _answer(
     record = stands.record
     # The request's last line names what it was about, a new strategy and a new run included.
     bind_contextvars(strategy_id=str(record.strategy.strategy_id), run_id=record.run_id)
-    last = (await known_prices(deps.prices, [record])).get(record.strategy.strategy_id)
-    market = await market_price(deps.prices, record) if look_at_market and last is None else None
-    answer = shown(
-        record,
-        stands.account,
-        deps.clock.now(),
-        last,
-        market,
-        told,
-        last_day=await _last_day(deps, stands),
-        calendar=deps.calendar,
-        live=deps.egress.live,
-    )
-    return json_response(answer, status)
-
-
-async def _last_day(deps: Dependencies, stands: StrategyViewRow) -> Booked | None:
-    if not stands.has_days:
-        return None
-    strategy = stands.record.strategy
-    async with deps.store.read(strategy.user_id) as session:
-        found = await last_days(session, strategy.user_id, [strategy.strategy_id])
-    return found.get(strategy.strategy_id)
+    return json_response(await strategy_out(deps, stands, look_at_market=look_at_market, told=told), status)

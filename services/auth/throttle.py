@@ -91,6 +91,7 @@ CALLS: Mapping[str, tuple[Rule, Rule | None]] = {
     "POST /strategy/{strategy_id}/skip": (Rule(120, 60), Rule(600, 60)),
     "PATCH /strategy/{strategy_id}": (Rule(120, 60), Rule(600, 60)),
     "DELETE /strategy/{strategy_id}": (Rule(240, 60), Rule(1200, 60)),
+    "GET /events": (Rule(240, 60), Rule(2400, 60)),
     "GET /strategy/{strategy_id}/events": (Rule(240, 60), Rule(2400, 60)),
     "POST /notices/channels": (Rule(10, 60), Rule(60, 60)),
     "PUT /notices/channels/{channel_id}": (Rule(30, 60), Rule(300, 60)),

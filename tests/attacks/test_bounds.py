@@ -27,6 +27,7 @@ ALSO_COUNTED = {
     "GET /broker/callback",
     "GET /account/audit/export",
     "GET /account/report",
+    "GET /events",
     "GET /strategy/{strategy_id}/events",
 }
 """Calls that only read, and reach the broker or are answered for long."""

@@ -31,6 +31,7 @@ def routes_of_the_app() -> set[str]:
     from api.account import routes as account
     from api.auth import routes as auth
     from api.broker import routes as broker
+    from api.events import routes as events
     from api.http import health_routes, web_page
     from api.market import routes as market
     from api.notifications import routes as notifications
@@ -38,7 +39,8 @@ def routes_of_the_app() -> set[str]:
     from api.strategies import event_stream
     from api.strategies import routes as strategies
 
-    modules = (auth, account, audit_routes, broker, strategies, orders, event_stream, market, notifications)
+    streams = (event_stream, events)
+    modules = (auth, account, audit_routes, broker, strategies, orders, *streams, market, notifications)
     routers = [module.router for module in (*modules, health_routes, web_page)]
     return {route.path for router in routers for route in router.routes if isinstance(route, APIRoute)}
 

@@ -2,6 +2,7 @@
 
 from tests.planted.bug import Bug
 
+FEED = "tests/integration/test_api_feed.py"
 NOISY = "tests/attacks/test_noisy_tenant.py"
 BOUNDS = "tests/attacks/test_bounds.py"
 LOCKOUT = "tests/attacks/test_lockout.py"
@@ -23,6 +24,22 @@ TENANT_BUGS: tuple[Bug, ...] = (
         "if self._waiting[user_id] >= REFUSED_LATE:",
         "if self._waiting[user_id] >= 0:",
         (f"{NOISY}::test_who_tries_again_at_once_is_refused_at_a_pace",),
+    ),
+    Bug(
+        "the largest id is taken for a client's place",
+        "Of two strategies the later line is committed first: the other one is never told.",
+        "api/events/cursor.py",
+        "        self.floor = settled(self.sent, self.floor)\n",
+        "        self.floor = max(self.sent)\n",
+        (FEED,),
+    ),
+    Bug(
+        "all users follow one feed",
+        "A stream shows what others trade.",
+        "api/events/feeds.py",
+        "self._of.setdefault(caller.user_id, Feed(caller.user_id))",
+        "next(iter(self._of.values()), None) or self._of.setdefault(caller.user_id, Feed(caller.user_id))",
+        (f"{FEED}::test_another_users_strategies_are_in_no_stream_but_theirs",),
     ),
     Bug(
         "each stream reads by itself",

@@ -1,0 +1,1 @@
+"""`/events`: all strategies of the caller in one stream."""

@@ -1,0 +1,246 @@
+"""Keeps the feeds of all users who have a stream open in this process, by one reader for all of them.
+
+| when | what is read |
+|---|---|
+| a stream begins | its user's strategies, and the lines after its Last-Event-ID, a page at a time |
+| Postgres announces a line | that user's new lines, and the strategies that have changed |
+| every `PRICES_EVERY` seconds | the last prices of all running strategies, in one question to Redis |
+| every `ROUND_EVERY` seconds | each user in turn, with pauses: edits are not announced, news may be lost |
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+from uuid import UUID
+
+import structlog
+
+from adapters.postgres.account_events import AccountEvents
+from adapters.postgres.strategies import StrategyRecord
+from api.dependencies import Dependencies
+from api.events.cursor import SETTLED, Place
+from api.events.feed import Feed, Follower, Line, event_text
+from api.events.schemas import price_out
+from api.strategies.answer import strategy_out
+from domain.errors import CacheUnavailable, StoreUnavailable
+from domain.strategy import Status
+from services.auth.tokens import Caller
+from services.errors import NotFound
+from services.strategies.lookup import find_strategy
+
+PAGE = 200
+OPENING, READERS = 4, 4
+PRICES_EVERY, ROUND_EVERY = 1.0, 5.0
+REST = 3.0
+"""A pause after each look of the round, in times of what the look took."""
+AFTER_A_FAULT = 1.0
+_log = structlog.get_logger(__name__)
+
+
+class Feeds:
+    """The feeds of a process; it reads while there is one."""
+
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+        self._of: dict[UUID, Feed] = {}
+        self._owner: dict[UUID, UUID] = {}
+        self._told: dict[UUID, None] = {}
+        self._news = asyncio.Event()
+        self._running: ExitStack | None = None
+        self._turns = asyncio.Semaphore(OPENING)
+
+    @property
+    def open(self) -> bool:
+        """Tell whether any stream is open."""
+        return bool(self._of)
+
+    @contextmanager
+    def follow(self, caller: Caller, place: Place) -> Iterator[Follower]:
+        """Give a place in the caller's feed, which is read while the context lasts."""
+        feed = self._of.setdefault(caller.user_id, Feed(caller.user_id))
+        follower = Follower(caller, place, states=dict(feed.states), prices=dict(feed.prices))
+        feed.followers.add(follower)
+        self._begin()
+        self.touch(caller.user_id)
+        try:
+            yield follower
+        finally:
+            feed.followers.discard(follower)
+            if not feed.followers:
+                self._leave(feed)
+
+    def touch(self, user_id: UUID) -> None:
+        """Have a user's strategies be looked at, where a stream follows them."""
+        if user_id in self._of:
+            self._told[user_id] = None
+            self._news.set()
+
+    async def ended(self, caller: Caller) -> bool:
+        """Tell whether the caller's token has expired or their login has ended."""
+        if self._deps.clock.now() >= caller.expires_at:
+            return True
+        try:
+            return await self._deps.revoked_logins.has(caller.login_id)
+        except StoreUnavailable:
+            return False  # while Postgres is away there is nothing to read here either
+
+    async def catch_up(self, follower: Follower) -> AsyncIterator[bytes]:
+        """Yield the lines that a stream has to read itself, a page at a time."""
+        begun = False
+        while follower.behind:
+            follower.behind = False
+            more = True
+            while more:
+                lines = await self._page(follower)
+                if not lines and not begun and await self._is_set_back(follower):
+                    follower.place = Place()
+                    yield b": beginning anew: there is no event of that id any more\n\n"
+                    continue
+                begun, more = True, len(lines) == PAGE
+                yield b"".join(follower.sent(line) for line in lines)
+
+    async def _page(self, follower: Follower) -> list[Line]:
+        place, user_id = follower.place, follower.caller.user_id
+        async with self._turns, self._deps.store.read(user_id) as session:
+            found = await AccountEvents(session, user_id).after(place.floor, place.sent, PAGE)
+        return [Line.of(event) for event in found]
+
+    async def _is_set_back(self, follower: Follower) -> bool:
+        """Tell whether the database is older than the client's place."""
+        user_id = follower.caller.user_id
+        async with self._turns, self._deps.store.read(user_id) as session:
+            return await AccountEvents(session, user_id).last_given() < follower.place.floor
+
+    def _begin(self) -> None:
+        if self._running is None:
+            self._running = ExitStack()
+            self._running.enter_context(self._deps.event_notifier.subscribed(self._heard))
+            for work in (self._round, self._follow_prices, *[self._follow_news] * READERS):
+                self._running.callback(asyncio.create_task(_kept_up(work)).cancel)
+
+    def _leave(self, feed: Feed) -> None:
+        del self._of[feed.user_id]
+        for strategy_id in feed.stamps:
+            self._owner.pop(strategy_id, None)
+        if not self._of and self._running is not None:
+            self._running.close()
+            self._running = None
+
+    def _heard(self, strategy_id: UUID | None) -> None:
+        if strategy_id is None:
+            self._told.update(dict.fromkeys(self._of))
+        elif strategy_id in self._owner:
+            self._told[self._owner[strategy_id]] = None
+        if self._told:
+            self._news.set()
+
+    async def _follow_news(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._told:
+                user_id = next(iter(self._told))
+                del self._told[user_id]
+                await self._look(user_id)
+
+    async def _round(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            for user_id, feed in list(self._of.items()):
+                at = loop.time()
+                await self._look(user_id)
+                await self._end_followers(feed)
+                await asyncio.sleep(REST * (loop.time() - at))
+            await asyncio.sleep(max(0.0, began + ROUND_EVERY - loop.time()))
+
+    async def _end_followers(self, feed: Feed) -> None:
+        """Wake the streams that are to end."""
+        for follower in list(feed.followers):
+            if await self.ended(follower.caller):
+                follower.wake()
+
+    async def _look(self, user_id: UUID) -> None:
+        feed = self._of.get(user_id)
+        if feed is None:
+            return
+        async with feed.reading:
+            with suppress(StoreUnavailable):
+                await self._read(feed)
+
+    async def _read(self, feed: Feed) -> None:
+        async with self._deps.store.read(feed.user_id) as session:
+            reader = AccountEvents(session, feed.user_id)
+            if feed.floor is None:
+                feed.floor = await reader.settled(SETTLED)
+            elif feed.floor > await reader.last_given():
+                self._begin_anew(feed)
+                return
+            stamps = await reader.stamps()
+            events = await reader.after(feed.floor, feed.recent, PAGE)
+        feed.add(events)
+        said = {event.strategy_id for event in events}
+        for strategy_id in feed.stamps.keys() - stamps.keys():
+            feed.gone(strategy_id)
+            self._owner.pop(strategy_id, None)
+        changed = [one for one, stamp in stamps.items() if feed.stamps.get(one) != stamp or one in said]
+        feed.stamps = dict(stamps)
+        self._owner.update(dict.fromkeys(stamps, feed.user_id))
+        for strategy_id in changed:
+            await self._show(feed, strategy_id)
+        if len(events) == PAGE:
+            self.touch(feed.user_id)
+
+    def _begin_anew(self, feed: Feed) -> None:
+        """End the streams of a user: the database was set back behind what they have."""
+        feed.floor, feed.recent = None, {}
+        for follower in feed.followers:
+            follower.lost = True
+            follower.wake()
+
+    async def _show(self, feed: Feed, strategy_id: UUID) -> None:
+        try:
+            stands = await find_strategy(self._deps.store, feed.user_id, strategy_id)
+        except NotFound:
+            return  # deleted since; the next look finds it gone
+        shown = await strategy_out(self._deps, stands)
+        feed.changed(strategy_id, stands.record, event_text("strategy", shown))
+
+    async def _follow_prices(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            with suppress(CacheUnavailable):
+                await self._price_all()
+            await asyncio.sleep(max(0.0, began + PRICES_EVERY - loop.time()))
+
+    async def _price_all(self) -> None:
+        running = {
+            strategy_id: (feed, record)
+            for feed in self._of.values()
+            for strategy_id, record in feed.records.items()
+            if record.status is Status.RUNNING
+        }
+        if not running:
+            return
+        for strategy_id, last in (await self._deps.prices.last_prices(running)).items():
+            feed, record = running[strategy_id]
+            if feed.last.get(strategy_id) != last:
+                feed.priced(strategy_id, last, event_text("price", price_out(record, last)))
+                self._look_at_peak(feed, record)
+
+    def _look_at_peak(self, feed: Feed, record: StrategyRecord) -> None:
+        """Have a stop that moves be looked at with its price."""
+        if record.strategy.terms.moves:
+            self.touch(feed.user_id)
+
+
+async def _kept_up(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do it until cancelled, again after whatever goes wrong in it."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            _log.error("reading for event streams failed; it is tried again", exc_info=error)
+        await asyncio.sleep(AFTER_A_FAULT)

@@ -1,0 +1,24 @@
+"""What the events of `/events` hold beside a timeline's lines and a strategy."""
+
+from decimal import Decimal
+from uuid import UUID
+
+from adapters.postgres.strategies import StrategyRecord
+from api.http.bodies import ResponseBody
+from api.strategies.view import charges, profit
+
+
+class PriceOut(ResponseBody):
+    """A running strategy's last price, and what it is worth at that; null where it is not known."""
+
+    strategy_id: UUID
+    last_price: Decimal
+    pnl: Decimal | None
+    net_pnl: Decimal | None
+
+
+def price_out(record: StrategyRecord, last: Decimal) -> PriceOut:
+    """Return what a strategy has won or lost at a price, before and after charges."""
+    won, cost = profit(record, last), charges(record)
+    net = None if won is None or cost is None else won - cost.in_paise().total
+    return PriceOut(strategy_id=record.strategy.strategy_id, last_price=last, pnl=won, net_pnl=net)

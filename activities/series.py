@@ -53,4 +53,7 @@ class SeriesActivities:
     async def plan_anew(self, request: PlanAnew) -> Planned:
         """Say by which START the series goes on in place of the one that waits, if by another."""
         async with alive():
-            return await self._days.plan_anew(request)
+            await failpoint("plan_anew.begun")
+            planned = await self._days.plan_anew(request)
+            await failpoint("plan_anew.written")
+            return planned

@@ -43,6 +43,16 @@ CHASE_STEPS = (
 )
 """Passed by an entry that chases the price, and by no other."""
 
+SERIES_STEPS = (
+    "end_day.begun",
+    "end_day.written",  # the day's end and the next START are committed, the run does not know
+    "begin_next.begun",
+    "begin_next.begun_it",  # the next run is open, the one before it does not know
+    "plan_anew.begun",
+    "plan_anew.written",  # the day that waits is bound, or another START is in its place
+)
+"""Passed between two days of a strategy that repeats, and by no other."""
+
 _action: list[Action] = []
 
 

@@ -6,6 +6,7 @@ SEAM = "tests/integration/test_series.py"
 API = "tests/integration/test_api_series.py"
 RUN = "tests/workflow/test_series.py"
 CLOSES = "tests/unit/test_closing_prices.py"
+SIMULATED = "tests/simulation/test_seam.py"
 
 SERIES_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -152,5 +153,21 @@ SERIES_BUGS: tuple[Bug, ...] = (
         "            if state is None:\n                return Planned(over=True)\n",
         "            if state is None:\n                return Planned()\n",
         (RUN,),
+    ),
+    Bug(
+        "a day whose run was lost is never begun",
+        "A worker dies between two days: the strategy waits for ever, and says that it runs.",
+        "execution/series_rounds.py",
+        "        unbegun = await self._store.all_pending(UNBEGUN)\n",
+        "        unbegun: list[StartRun] = []\n",
+        (SIMULATED,),
+    ),
+    Bug(
+        "a run that was terminated at the end of its day is followed by the next",
+        "An operator ends it, and it buys on the next morning.",
+        "execution/series_rounds.py",
+        "            if start.strategy.strategy_id in cut_short:\n",
+        "            if False:\n",
+        (SIMULATED,),
     ),
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import ClassVar
 from uuid import UUID
 
 from activities.degraded_exit import DegradedExitActivities
@@ -19,6 +20,7 @@ from activities.sessions import SessionActivities
 from domain import failpoint
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.order import Attempt, OrderTerms, Reason
+from domain.ports import Clock
 from domain.run import RUN_VERSION, Alarm, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Product, Strategy
@@ -204,8 +206,7 @@ class SimulatedDay:
         self.armed = {(fault.point, fault.nth): fault.action for fault in self.faults}
         self.exchange = Exchange(self, EPOCH)
         self.brokers = Accounts(self.exchange)
-        self.orders = Orders(self)
-        self.runs = Runs(self, self.orders)
+        self.orders, self.runs = self.house()
         self.cache = Cache(self, self.now)
         self.others = Others(self, self.exchange)
         self.alerts = _TimedAlerts(now=self.now)
@@ -222,11 +223,14 @@ class SimulatedDay:
         off_books = DegradedExitActivities(DegradedExit(self.orders, self.brokers, clock, RULES.horizons))
         activities = {
             name: getattr(room, name)
-            for room in (orders, runs, off_books, waits, sessions, ReentryActivities(path.prices))
+            for room in (
+                *(orders, runs, off_books, waits, sessions, ReentryActivities(path.prices)),
+                *self.more_rooms(clock),
+            )
             for name in dir(room)
             if hasattr(getattr(room, name), "__temporal_activity_definition")
         }
-        self.server = Server(self.loop, EPOCH, activities)
+        self.server = self.runtime(self.loop, EPOCH, activities)
         self.strategy = Strategy(
             *(UUID(int=1000), UUID(int=7), "TCS", time(9, 30, 20), time(9, 31, 20), STOP_LOSS, WANTED),
             terms=Terms(target=Target(price=TARGET)),
@@ -240,6 +244,17 @@ class SimulatedDay:
         self.start = StartRun(UUID(int=5), self.strategy, self.plan, version=RUN_VERSION, account=OURS)
         self.run = StrategyRun(self.start)
         self.result: asyncio.Task[RunView] | None = None
+
+    runtime: ClassVar[type[Server]] = Server
+
+    def house(self) -> tuple[Orders, Runs]:
+        """Make the order log and the run store."""
+        orders = Orders(self)
+        return orders, Runs(self, orders)
+
+    def more_rooms(self, clock: Clock) -> Sequence[object]:
+        """Return the objects that hold further activities."""
+        return ()
 
     def prepare(self) -> None:
         """Change what the day begins with, before its run is made."""

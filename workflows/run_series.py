@@ -90,17 +90,22 @@ class RunSeries:
         )
 
     async def begin(self, following: StartRun) -> None:
-        """Have the run of the next day begin."""
+        """Have the run of the next day begin. A stop that came too late for the end of this one ends it."""
+        following = self._heard(following)
         await self._writes.write(
             SeriesActivities.begin_next, following, f"begin {following.plan.trading_day}"
         )
 
     async def go_on(self, following: StartRun) -> None:
-        """Go on by another START of the day, or of another day. One that was cancelled ends with it."""
+        """Go on by another START of the day, or of another day. One that was to stop ends with it."""
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if self._day.cancelled:
-            following = replace(following, adopted=Adoption.TERMINATED)
+        following = self._heard(following)
         id_ = workflow_id(following.strategy.strategy_id, following.plan.trading_day)
         if id_ == workflow.info().workflow_id:
             workflow.continue_as_new(replace(following, version=self._start.version))
         await self.begin(following)
+
+    def _heard(self, following: StartRun) -> StartRun:
+        # A stop by the API ends the row of the series first; a cancellation, or a stop by another client of
+        # Temporal, is known to this run alone.
+        return replace(following, adopted=Adoption.TERMINATED) if self._day.stop_asked else following

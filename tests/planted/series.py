@@ -155,6 +155,14 @@ SERIES_BUGS: tuple[Bug, ...] = (
         (RUN,),
     ),
     Bug(
+        "a cancellation that comes as the day ends is lost",
+        "The run is shown as cancelled, and the next day buys.",
+        "workflows/run_series.py",
+        "adopted=Adoption.TERMINATED) if self._day.stop_asked else following\n",
+        "adopted=Adoption.TERMINATED) if False else following\n",
+        (SIMULATED,),
+    ),
+    Bug(
         "a day whose run was lost is never begun",
         "A worker dies between two days: the strategy waits for ever, and says that it runs.",
         "execution/series_rounds.py",

@@ -12,7 +12,7 @@ from tests.simulation.faults import CRASH, STORE, Fault
 from tests.simulation.seam import DAYS, Series, play_series
 from tests.simulation.seam_rules import judge
 
-WORDS = ("STOP", "KILL SWITCH", "TERMINATE", "EDIT", "SKIP")
+WORDS = ("STOP", "KILL SWITCH", "TERMINATE", "CANCEL", "EDIT", "SKIP")
 FREEZES = ("freeze 2.6", "freeze 30")
 STEPS = ("end_day", "begin_next", "plan_anew", "temporal", "activate")
 STORES = ("series", "runs")
@@ -83,7 +83,7 @@ FIRST = {
     "series": ("commit lost", "down 40"),
 }
 """What strikes first: a worker is gone, or the store is."""
-SECOND = ("STOP", "KILL SWITCH", "TERMINATE", "SKIP", "crash")
+SECOND = ("STOP", "KILL SWITCH", "TERMINATE", "CANCEL", "SKIP", "crash")
 PARTS = 4
 
 

@@ -6,7 +6,11 @@ SEAM = "tests/integration/test_series.py"
 API = "tests/integration/test_api_series.py"
 RUN = "tests/workflow/test_series.py"
 CLOSES = "tests/unit/test_closing_prices.py"
-SIMULATED = "tests/simulation/test_seam.py"
+SIMULATED = (
+    "tests/simulation/test_seam.py::"
+    "test_no_day_twice_none_lost_and_none_after_the_end_whatever_single_fault_strikes"
+)
+FORTNIGHT = "tests/integration/test_two_weeks.py"
 
 SERIES_BUGS: tuple[Bug, ...] = (
     Bug(

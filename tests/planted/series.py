@@ -182,4 +182,12 @@ SERIES_BUGS: tuple[Bug, ...] = (
         "            if False:\n",
         (SIMULATED,),
     ),
+    Bug(
+        "a word on the calendar does not move the day that waits",
+        "A special Sunday is lost, and a new holiday stands in the books as a day.",
+        "execution/series_days.py",
+        "        return plan is None or same_day(plan, start.plan)\n",
+        "        return True\n",
+        (FORTNIGHT,),
+    ),
 )

@@ -53,11 +53,15 @@ class Alone:
         await self.stage.quiet()
         return bought, await self._fall()
 
-    async def enter(self) -> tuple[Samples, list[str]]:
-        """Buy a second apart; return each lateness in ms, and the strategies in the order of their users."""
+    async def enter(self, first: datetime | None = None) -> tuple[Samples, list[str]]:
+        """Buy a second apart; return each lateness in ms, and the strategies in the order of their users.
+
+        `first` is when the first one is due; soon, where it is not given.
+        """
         for symbol in self.symbols:
             await self.people.price(symbol, PRICE)
-        first = await soon(AHEAD + len(self.users) * 0.2, LENGTH)
+        if first is None:
+            first = await soon(AHEAD + len(self.users) * 0.2, LENGTH)
         self.tell(f"{len(self.users)} single BUYs from {first:%H:%M:%S}, a second apart")
         dues = [first + timedelta(seconds=number) for number in range(len(self.users))]
         work = [partial(self._start, *one) for one in zip(self.users, self.symbols, dues, strict=True)]

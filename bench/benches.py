@@ -10,6 +10,7 @@ from bench.alone import SYMBOLS
 from bench.baseline.measure import measured
 from bench.figures import GOALS, Figure, rounded
 from bench.neighbours import disturb
+from bench.next_day import end_together
 from bench.noisy_tenant import press
 from bench.outcome import BASELINE, SIGNALS, Outcome, Scene
 from bench.same_user import together
@@ -108,6 +109,14 @@ BENCHES: Sequence[Bench] = (
     ),
     Bench("order_call", (), order_call, 90, "bench.order_call"),
     Bench("paint", ("first_paint_p95_ms",), paint, 150, "tests.browser.paint", asked_for=True),
+    Bench(
+        "next_day",
+        ("next_day_p99_s", "next_day_cpu_ms", "next_day_entry_lateness_p99_ms"),
+        end_together,
+        1200,
+        "bench.next_day",
+        asked_for=True,
+    ),
     Bench("sleepers", ("sleepers", "start_p99_ms", "read_p99_ms"), sleepers, 600, "bench.sleepers"),
 )
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -45,7 +45,19 @@ class Herd:
 class Crowd:
     """The same users, round after round, on one product."""
 
-    def __init__(self, stage: Stage, people: People, users: Sequence[User], pace: Pace, tell: Tell) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        people: People,
+        users: Sequence[User],
+        pace: Pace,
+        tell: Tell,
+        lasts: float | None = None,
+        **terms: object,
+    ) -> None:
+        """`lasts`: seconds from purchase to sale, without it the rest of the day; `terms`: of each."""
+        self._lasts = lasts
+        self._terms = terms
         self._stage = stage
         self._people = people
         self._users = users
@@ -96,7 +108,8 @@ class Crowd:
         return [after(sold.get(user), tick_at) for user in bought]
 
     async def _start(self, user: User, due: datetime) -> tuple[str, str]:
-        made = await self._people.create(user, due, SELL_TIME, symbol=SYMBOL, stop_loss=STOP)
+        sells = SELL_TIME if self._lasts is None else f"{due + timedelta(seconds=self._lasts):%H:%M:%S}"
+        made = await self._people.create(user, due, sells, symbol=SYMBOL, stop_loss=STOP, **self._terms)
         started = await self._people.start(user, made)
         if datetime.fromisoformat(started["buy_at"]) != due:
             raise RuntimeError("START came after the second it was for")

@@ -87,6 +87,19 @@ GOALS = {
     "sleepers": Goal(
         "started and waiting; worker ≤ 300 MB, idle ≤ 5 % of a core", "strategies", at_least=10_000
     ),
+    "next_day_p99_s": Goal(
+        "1,000 series sold in one second, 10,000 more asleep: from the end of a day until its next one waits",
+        *("s", 60),
+    ),
+    "next_day_cpu_ms": Goal(
+        "processor time of workers, API and listener for one of them, beyond that of a day without a next",
+        *("ms", 60),
+    ),
+    "next_day_entry_lateness_p99_ms": Goal(
+        "20 BUYs of others, due a second apart from a second after that sale on: received by the exchange",
+        *("ms", 100),
+        ratio_to="with nothing beside them",
+    ),
     "start_p99_ms": Goal("START at 20/s, open loop", "ms", 150),
     "read_p99_ms": Goal("GET strategy at 300/s, open loop", "ms", 25),
 }

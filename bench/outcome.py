@@ -10,6 +10,7 @@ from bench.people import Pace, User
 from bench.spread import Samples
 
 OURS, SIGNALS, BASELINE = "Stopwatch", "the signal path alone", "the baseline"
+QUIET, ONCE, SEAM = "with nothing beside them", "beside the sale alone", "beside the sale and the next day"
 """Names of curves."""
 
 

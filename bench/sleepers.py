@@ -40,7 +40,7 @@ Rows: TypeAlias = Any
 """A connection to Postgres as the schema's owner."""
 _INDIA = ZoneInfo("Asia/Kolkata")
 _AS_CREATED = (
-    "user_id, symbol, exchange, product, buy_time, sell_time, stop_loss, quantity, on_stop, warnings"
+    "user_id, symbol, exchange, product, buy_time, sell_time, stop_loss, quantity, on_stop, warnings, terms"
 )
 _AFTER_IT = f"""
     INSERT INTO strategies (strategy_id, {_AS_CREATED})
@@ -58,12 +58,13 @@ class Person:
     started: list[str] = field(default_factory=list)
 
 
-class Crowd:
-    """Users over REST; many connections, as from many phones."""
+class Sleepers:
+    """Users over REST; many connections, as from many phones. `terms` are those of their strategies."""
 
-    def __init__(self, product: Product, http: aiohttp.ClientSession) -> None:
+    def __init__(self, product: Product, http: aiohttp.ClientSession, **terms: object) -> None:
         self._product = product
         self._http = http
+        self._terms = terms
         self.people: list[Person] = []
 
     async def join(self, count: int) -> None:
@@ -90,7 +91,7 @@ class Crowd:
             "stop_loss": 1,
             "quantity": 1,
         }
-        return str((await self._post(person, "/strategy/create", words))["strategy_id"])
+        return str((await self._post(person, "/strategy/create", words | self._terms))["strategy_id"])
 
     async def many(self, person: Person, rows: Rows, symbol: str, count: int) -> list[str]:
         """Create one, and as many as are wanted after it in Postgres; return their ids."""
@@ -139,7 +140,7 @@ async def measure(
             connector = aiohttp.TCPConnector(limit=200)
             async with aiohttp.ClientSession(product.endpoints["api"], connector=connector) as http:
                 rows = await asyncpg.connect(product.endpoints["postgres"])
-                figures = await _figures(product, Crowd(product, http), rows, count)
+                figures = await _figures(product, Sleepers(product, http), rows, count)
                 await rows.close()
             if hold is not None:
                 await hold(product)
@@ -148,14 +149,14 @@ async def measure(
     return figures
 
 
-async def _figures(product: Product, crowd: Crowd, rows: Rows, count: int) -> dict[str, Any]:
+async def _figures(product: Product, crowd: Sleepers, rows: Rows, count: int) -> dict[str, Any]:
     await crowd.join(USERS)
     parts = parts_of(product.endpoints)
     await asyncio.sleep(SETTLES_IN / 2)
     empty = await watched(parts, IDLE_SECONDS)
     first, _ = await _starts(crowd, parts, STARTS)
     began = time.monotonic()
-    filling = await _fill(crowd, rows, max(count - STARTS, 0))
+    filling = await fill(crowd, rows, max(count - STARTS, 0))
     filled_in = time.monotonic() - began
     await asyncio.sleep(SETTLES_IN)
     idle = await watched(parts, IDLE_SECONDS)
@@ -178,7 +179,7 @@ async def _figures(product: Product, crowd: Crowd, rows: Rows, count: int) -> di
     }
 
 
-async def _fill(crowd: Crowd, rows: Rows, count: int) -> list[float]:
+async def fill(crowd: Sleepers, rows: Rows, count: int) -> list[float]:
     """Start `count` strategies as fast as the API takes them; return each START's seconds.
 
     They are made in Postgres after one of each user's that was created over REST: creating ten thousand is no
@@ -206,7 +207,7 @@ async def _fill(crowd: Crowd, rows: Rows, count: int) -> list[float]:
     return taken
 
 
-async def _starts(crowd: Crowd, parts: Parts, count: int) -> tuple[Latencies, dict[str, float]]:
+async def _starts(crowd: Sleepers, parts: Parts, count: int) -> tuple[Latencies, dict[str, float]]:
     made = []
     for person, symbol in islice(zip(cycle(crowd.people), cycle(SYMBOLS), strict=False), count):
         made.append((person, await crowd.create(person, symbol)))
@@ -225,7 +226,7 @@ async def _starts(crowd: Crowd, parts: Parts, count: int) -> tuple[Latencies, di
         return await at_rate([call(*one) for one in made], STARTS_A_SECOND), cost
 
 
-async def _reads(crowd: Crowd, parts: Parts, count: int) -> tuple[Latencies, dict[str, float]]:
+async def _reads(crowd: Sleepers, parts: Parts, count: int) -> tuple[Latencies, dict[str, float]]:
     owned = [(person, strategy_id) for person in crowd.people for strategy_id in person.started]
     calls = [
         (lambda person=person, strategy_id=strategy_id: crowd.read(person, strategy_id))

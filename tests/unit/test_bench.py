@@ -3,8 +3,10 @@
 import asyncio
 import math
 import time
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +17,7 @@ from bench.benches import BENCHES, chosen, compare
 from bench.charts import Curves, draw
 from bench.crowd import after, first_received
 from bench.figures import GOALS, Figure, of_samples
+from bench.next_day import WAITS, Seam, took
 from bench.open_loop import at_rate
 from bench.outcome import Outcome, Size
 from bench.spread import count_over, missing, most, percentile, ratio, steps
@@ -104,7 +107,7 @@ def test_every_figure_of_the_table_is_given_by_one_bench() -> None:
 
 def test_names_choose_benches_by_their_own_name_or_a_figures() -> None:
     assert {bench.name for bench in BENCHES} - {bench.name for bench in chosen([])} == {
-        *("neighbours", "noisy_tenant", "telling", "paint")
+        *("neighbours", "noisy_tenant", "telling", "paint", "next_day")
     }
     assert [bench.name for bench in chosen(["notice_p99_ms"])] == ["telling"]
     assert [bench.name for bench in chosen(["stop_burst_p99_ms", "baseline"])] == ["baseline", "trading"]
@@ -130,6 +133,18 @@ def test_orders_count_by_user_and_side_from_the_first_after_an_instant() -> None
     assert first_received(ledger, "BUY", 10.0) == {"A": 10.5}
     assert after(10.5, 10.0) == 500
     assert after(None, 10.0) is None
+
+
+def test_a_next_day_that_never_waits_is_later_than_all() -> None:
+    due = datetime(2026, 11, 30, 9, 30, tzinfo=UTC)
+    at = due.timestamp()
+    nowhere: Any = None
+    seam = Seam(nowhere, ["a", "b"], due, WAITS, {"a": at + 3}, {"a": at + 1, "b": at + 1})
+    assert not seam.over
+    assert (took(seam, seam, 10).value, took(seam, seam, 10).also["never"]) == (None, 1)
+    seam.seen["b"] = at + 4
+    figure = took(seam, seam, 10)
+    assert (figure.value, figure.also["from_the_sale_p99_s"], seam.over) == (3, 4, True)
 
 
 # --- the open loop -------------------------------------------------------------------------------------

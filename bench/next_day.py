@@ -145,7 +145,7 @@ class Seam:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The second in which everybody sells, time after time, with the purchases of others beside it."""
+    """The second in which all users sell, round after round, with the purchases of others beside it."""
 
     scene: Scene
     here: Stage
@@ -154,7 +154,7 @@ class Close:
     alone: Alone
 
     async def sell(self, query: str, **terms: object) -> tuple[Seam, Samples]:
-        """Buy with everybody, and sell in one second; return what came of it, and the others' lateness."""
+        """Buy for all users, and sell in one second; return what came of it, and the others' lateness."""
         crowd = Crowd(self.here, self.people, self.users, self.scene.pace, self.scene.tell, HOLDS, **terms)
         herd = await crowd.gather()
         await crowd.enter(herd)

@@ -7,6 +7,8 @@ it are hidden behind those of the schema `public`, which is first in the search 
 
 import asyncio
 import heapq
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, Self
@@ -47,10 +49,10 @@ async def moved_database(postgres: PostgresServer) -> str:
 
 
 class MovedTime(Interceptor):
-    """Implements `domain.ports.Clock`, and keeps Postgres at its time."""
+    """The product's clock, which follows the server, and which Postgres is told of (`tell`)."""
 
-    def __init__(self, rows: "asyncpg.Connection[asyncpg.Record]") -> None:
-        self._rows = rows
+    def __init__(self, tell: Callable[[timedelta], Awaitable[object]]) -> None:
+        self._tell = tell
         self._ahead = timedelta(0)
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._numbers = count()
@@ -58,14 +60,17 @@ class MovedTime(Interceptor):
         self._writing = asyncio.Lock()
 
     @classmethod
-    async def of(cls, url: str) -> Self:
+    @asynccontextmanager
+    async def of(cls, url: str) -> AsyncIterator[Self]:
         """Move the time of a database."""
-        return cls(await asyncpg.connect(url))
-
-    async def close(self) -> None:
-        if self._waking is not None:
-            self._waking.cancel()
-        await self._rows.close()
+        rows = await asyncpg.connect(url)
+        time = cls(lambda ahead: rows.execute("UPDATE public.moved_time SET ahead = $1", ahead))
+        try:
+            yield time
+        finally:
+            if time._waking is not None:
+                time._waking.cancel()
+            await rows.close()
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
@@ -88,13 +93,8 @@ class MovedTime(Interceptor):
         async with self._writing:
             ahead = instant - datetime.now(UTC)
             if ahead > self._ahead:
-                await self._rows.execute("UPDATE public.moved_time SET ahead = $1", ahead)
+                await self._tell(ahead)
                 self._ahead = ahead
-
-    @property
-    def asleep(self) -> int:
-        """Return how many of the product's sleeps are not over."""
-        return sum(not awake.done() for _, _, awake in self._sleepers)
 
     async def _wake(self) -> None:
         while self._sleepers:

@@ -10,11 +10,20 @@ from domain.ports import Clock
 from tests.fakes.clock import ElasticClock
 from tests.fakes.edge import SetClock
 from tests.fakes.manual_clock import ManualClock
+from tests.moved_time import MovedTime
 
 SHORT = timedelta(milliseconds=30)
 
 
-@pytest.fixture(params=[SystemClock, ManualClock, ElasticClock, SetClock])
+async def nothing(ahead: timedelta) -> None:
+    """Keep a moved time to itself."""
+
+
+def moved() -> MovedTime:
+    return MovedTime(nothing)
+
+
+@pytest.fixture(params=[SystemClock, ManualClock, ElasticClock, SetClock, moved])
 def clock(request: pytest.FixtureRequest) -> Clock:
     made: Clock = request.param()
     return made

@@ -123,9 +123,8 @@ async def fortnight(
     postgres: PostgresServer, own_valkey: ValkeyProcess, passwords: Passwords
 ) -> AsyncIterator[Fortnight]:
     url = await moved_database(postgres)
-    clock, store = await MovedTime.of(url), Store.open(url)
-    cache = RedisRuntimeCache.connect(own_valkey.url)
-    async with await time_skipping_server() as env:
+    store, cache = Store.open(url), RedisRuntimeCache.connect(own_valkey.url)
+    async with await time_skipping_server() as env, MovedTime.of(url) as clock:
         await with_attributes(env)
         try:
             async with trading(env, clock, store, cache, passwords) as made:
@@ -133,7 +132,6 @@ async def fortnight(
         finally:
             await cache.close()
             await store.close()
-            await clock.close()
     await postgres.drop(url)
 
 

@@ -28,6 +28,7 @@ NO_SUITE_YET = {
 SIMULATED = {
     "_Clock": "a worker's clock that may be wrong, on the day's own time",
     "Accounts": "accounts at an exchange that loses answers and kills logins, as a day's plan says",
+    "SimulatedRuns": "runs of the product's own workflow, which an operator ends at any step of a series",
     "_Log": "each worker process of a day sees its own, over one log that the contract suite holds",
 }
 """Parts of the simulated day that stand for a port beside its fake: the day's faults strike in them."""

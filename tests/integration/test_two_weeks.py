@@ -31,9 +31,10 @@ from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from adapters.postgres.series import PostgresSeries
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from domain.leg import Horizons
-from domain.operator_days import DayWord, Hours, OperatorDay
+from domain.operator_days import DayWord, OperatorDay
 from domain.order import Side
 from domain.reconciler import EVERYTHING
+from domain.segment_hours import Hours
 from domain.session import EXCHANGE_ZONE
 from execution.degraded_exit import DegradedExit
 from execution.order_path import OrderPath
@@ -46,6 +47,7 @@ from tests.api_world import Customer, World, json_of, new_world
 from tests.conftest import time_skipping_server
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.edge import KnownLogin
+from tests.fakes.noted_closes import comparing_nothing
 from tests.moved_exchange import MovedExchange, exchange_on
 from tests.moved_time import MovedTime, moved_database
 from tests.postgres import PostgresServer
@@ -142,7 +144,7 @@ async def trading(
     word = PostgresOperatorDays(store, clock)
     calendar = open_calendar("XNSE", word.said)
     series, runs = PostgresSeries(store), TemporalOpenRuns(env.client, QUEUE)
-    days = SeriesDays(series, CalendarTradingDays(calendar, word), clock)
+    days = SeriesDays(series, CalendarTradingDays(calendar, word), clock, comparing_nothing(clock))
     exchange = exchange_on(clock)
     worker = Worker(
         env.client,

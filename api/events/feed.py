@@ -1,4 +1,4 @@
-"""What the streams of one user share: the newest lines of all timelines, the strategies, their prices."""
+"""Holds what the streams of one user share: the newest lines of all timelines, strategies, and prices."""
 
 import asyncio
 from collections import deque

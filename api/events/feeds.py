@@ -9,12 +9,9 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
 from uuid import UUID
-
-import structlog
 
 from adapters.postgres.account_events import AccountEvents
 from adapters.postgres.strategies import StrategyRecord
@@ -22,6 +19,7 @@ from api.dependencies import Dependencies
 from api.events.cursor import SETTLED, Place
 from api.events.feed import Feed, Follower, Line, event_text
 from api.events.schemas import price_out
+from api.http.reader_tasks import REST, kept_up
 from api.strategies.answer import strategy_out
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.strategy import Status
@@ -32,10 +30,6 @@ from services.strategies.lookup import find_strategy
 PAGE = 200
 OPENING, READERS = 4, 4
 PRICES_EVERY, ROUND_EVERY = 1.0, 5.0
-REST = 3.0
-"""A pause after each look of the round, in times of what the look took."""
-AFTER_A_FAULT = 1.0
-_log = structlog.get_logger(__name__)
 
 
 class Feeds:
@@ -117,7 +111,7 @@ class Feeds:
             self._running = ExitStack()
             self._running.enter_context(self._deps.event_notifier.subscribed(self._heard))
             for work in (self._round, self._follow_prices, *[self._follow_news] * READERS):
-                self._running.callback(asyncio.create_task(_kept_up(work)).cancel)
+                self._running.callback(asyncio.create_task(kept_up(work)).cancel)
 
     def _leave(self, feed: Feed) -> None:
         del self._of[feed.user_id]
@@ -234,13 +228,3 @@ class Feeds:
         """Have a stop that moves be looked at with its price."""
         if record.strategy.terms.moves:
             self.touch(feed.user_id)
-
-
-async def _kept_up(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Do it until cancelled, again after whatever goes wrong in it."""
-    while True:
-        try:
-            await work()
-        except Exception as error:
-            _log.error("reading for event streams failed; it is tried again", exc_info=error)
-        await asyncio.sleep(AFTER_A_FAULT)

@@ -1,4 +1,4 @@
-"""What the events of `/events` hold beside a timeline's lines and a strategy."""
+"""Describes the events of `/events` that are neither a timeline's lines nor a strategy."""
 
 from decimal import Decimal
 from uuid import UUID

@@ -18,7 +18,7 @@ async def strategy_out(
     look_at_market: bool = False,
     told: Sequence[str] = (),
 ) -> StrategyOut:
-    """Return the answer. `look_at_market`: where the run has no price, that of whoever watches the symbol.
+    """Return the answer. `look_at_market`: where the run has no price, that of another run of the symbol.
 
     `told` are warnings of this answer alone.
     """

@@ -14,16 +14,14 @@ up another, and memory grows with timelines, not with what slow clients have not
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
-
-import structlog
 
 from adapters.postgres.read_models import EventRecord, TimelineReader
 from api.dependencies import Dependencies
+from api.http.reader_tasks import REST, kept_up
 from domain.errors import StoreUnavailable
 from services.auth.tokens import Caller
 
@@ -32,10 +30,6 @@ BATCH = 100
 KEPT = 200
 OPENING = 4
 READERS = 4
-REST = 3.0
-"""A pause after each look of the round, in times of what the look took: the round is for safety alone."""
-AFTER_A_FAULT = 1.0
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -177,7 +171,7 @@ class LiveTimelines:
             self._running = ExitStack()
             self._running.enter_context(self._deps.event_notifier.subscribed(self._heard))
             for work in (self._round, self._watch_logins, *[self._follow_news] * READERS):
-                self._running.callback(asyncio.create_task(_kept_up(work)).cancel)
+                self._running.callback(asyncio.create_task(kept_up(work)).cancel)
 
     def _leave(self, timeline: Timeline) -> None:
         del self._by_strategy[timeline.strategy_id]
@@ -258,13 +252,3 @@ class LiveTimelines:
             return
         for follower in timeline.followers:
             follower.wake()
-
-
-async def _kept_up(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Do it until cancelled, again after whatever goes wrong in it."""
-    while True:
-        try:
-            await work()
-        except Exception as error:
-            _log.error("reading timelines failed; it is tried again", exc_info=error)
-        await asyncio.sleep(AFTER_A_FAULT)

@@ -79,6 +79,11 @@ class Feeds:
         except StoreUnavailable:
             return False  # while Postgres is away there is nothing to read here either
 
+    async def place_of_now(self, caller: Caller) -> Place:
+        """Return the place of a client that wants no line of before. Raises `StoreUnavailable`."""
+        async with self._turns, self._deps.store.read(caller.user_id) as session:
+            return Place(await AccountEvents(session, caller.user_id).last_given())
+
     async def catch_up(self, follower: Follower) -> AsyncIterator[bytes]:
         """Yield the lines that a stream has to read itself, a page at a time."""
         begun = False

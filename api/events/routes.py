@@ -1,9 +1,9 @@
 """`/events`: all strategies of the caller, live, as Server-Sent Events."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
@@ -29,18 +29,23 @@ async def events(
     found: CallerDep,
     deps: DependenciesDep,
     last_event_id: Annotated[str | None, Header()] = None,
+    since: Annotated[Literal["beginning", "now"], Query()] = "beginning",
 ) -> Response:
     """All your strategies in one stream: their timelines' lines, their state, and their prices.
 
-    It begins with each strategy as it stands and with all lines, or those after Last-Event-ID. Then come
+    It begins with each strategy as it stands and with all lines, or those after Last-Event-ID; with
+    `since=now` and without a Last-Event-ID only with lines that are written from now on. Then come
     timeline events (named by their kind, with an id), `event: strategy` when a field of a strategy has
     changed, `event: price` `{strategy_id, last_price, pnl, net_pnl}` at most once a second for each, and
     `event: deleted` `{strategy_id}`. Only timeline events have ids; an id is one word to be sent back as it
     is. The stream ends as that of one strategy does, and counts among your streams.
     """
+    feeds: Feeds = request.app.state.feeds
     place = Place.of(last_event_id)
+    if since == "now" and not last_event_id:
+        place = await feeds.place_of_now(found)
     return EventSourceResponse(
-        _counted(request, _chunks(request.app.state.feeds, found, place, deps)),
+        _counted(request, _chunks(feeds, found, place, deps)),
         ping=PING_SECONDS,
         ping_message_factory=lambda: ServerSentEvent(comment="ping"),
         sep="\n",

@@ -346,6 +346,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
                 "freeze_quantity": None,
                 "segment": "cash",
                 "products": ["CNC", "MIS"],
+                "last_price": 3521.4,
             }
         ],
         "next": None,
@@ -360,6 +361,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "trading_day": "2026-11-30",
         "session": _SESSION,
         "next_session": _SESSION,
+        "mode": "paper",
     },
     "CalendarOut": {
         "calendar": "XNSE",

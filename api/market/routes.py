@@ -1,7 +1,9 @@
 """Symbols, and whether the market is open."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -12,6 +14,7 @@ from api.dependencies import DependenciesDep
 from api.http.cursors import Limit
 from api.http.day_range import day_of
 from api.http.json_answer import json_response
+from api.http.ports import LastPrices
 from api.market.schemas import (
     CalendarDayOut,
     CalendarOut,
@@ -21,7 +24,7 @@ from api.market.schemas import (
     SegmentHoursOut,
     SessionOut,
 )
-from domain.errors import CalendarUnknown
+from domain.errors import CacheUnavailable, CalendarUnknown
 from domain.freeze import freeze_quantity
 from domain.instrument import Instrument, Segment
 from domain.session import Session, TradingCalendar, exchange_time, next_session
@@ -32,6 +35,8 @@ from services.strategies.draft import PRODUCTS
 router = APIRouter(tags=["market"])
 LONGEST_QUERY = 64
 DAYS_SHOWN, MOST_DAYS = 30, 366
+PRICED = 20
+"""Symbols of a search whose last prices are looked up."""
 
 
 @router.get("/instruments", responses={200: {"model": InstrumentPage}})
@@ -46,7 +51,8 @@ async def search(
         )
     found = await deps.instruments.search(words, limit)
     today = exchange_time(deps.clock.now()).date()
-    items = [_instrument(item, today) for item in found[:limit]]
+    prices = await _last_prices(deps.prices, found[:PRICED])
+    items = [_instrument(item, today, prices.get(item.key)) for item in found[:limit]]
     return json_response(InstrumentPage(items=items, next=None))
 
 
@@ -55,7 +61,7 @@ async def market_status(
     _user_id: UserId, deps: DependenciesDep, segment: Literal["cash", "cash_cas", "derivatives"] = "cash"
 ) -> Response:
     """Whether today trades, whether it is open, and when the next session is."""
-    return json_response(market(deps.calendar, Segment(segment), deps.clock.now()))
+    return json_response(market(deps.calendar, Segment(segment), deps.clock.now(), live=deps.egress.live))
 
 
 @router.get("/market/calendar", responses={200: {"model": CalendarOut}})
@@ -102,7 +108,7 @@ def _calendar_day(found: CalendarDay) -> CalendarDayOut:
     )
 
 
-def market(calendar: TradingCalendar, segment: Segment, now: datetime) -> MarketOut:
+def market(calendar: TradingCalendar, segment: Segment, now: datetime, *, live: bool) -> MarketOut:
     """Return where the market of one segment stands; what the calendar does not know is null."""
     today = exchange_time(now).date()
     session = _known(lambda: calendar.session(today, segment))
@@ -121,7 +127,17 @@ def market(calendar: TradingCalendar, segment: Segment, now: datetime) -> Market
         trading_day=session.day if session else None,
         session=_session(session),
         next_session=_session(following),
+        mode="live" if live else "paper",
     )
+
+
+async def _last_prices(prices: LastPrices, found: Sequence[Instrument]) -> Mapping[str, Decimal]:
+    """Return the last prices of those that a running strategy watches, by exchange and symbol."""
+    try:
+        known = await asyncio.gather(*(prices.of_symbol(one.exchange, one.symbol) for one in found))
+    except CacheUnavailable:
+        return {}
+    return {one.key: price for one, price in zip(found, known, strict=True) if price is not None}
 
 
 def _known(look: Callable[[], Session | None]) -> Session | None:
@@ -142,7 +158,7 @@ def _session(session: Session | None) -> SessionOut | None:
     )
 
 
-def _instrument(instrument: Instrument, today: date) -> InstrumentOut:
+def _instrument(instrument: Instrument, today: date, last_price: Decimal | None) -> InstrumentOut:
     return InstrumentOut(
         exchange=instrument.exchange,
         symbol=instrument.symbol,
@@ -150,6 +166,7 @@ def _instrument(instrument: Instrument, today: date) -> InstrumentOut:
         tick_size=instrument.tick_size,
         lot_size=instrument.lot_size,
         freeze_quantity=freeze_quantity(instrument.exchange, instrument.symbol, today),
+        last_price=last_price,
         segment=instrument.segment,
         products=list(PRODUCTS[instrument.segment]),
     )

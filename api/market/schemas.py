@@ -10,7 +10,8 @@ from api.http.fields import Money
 class InstrumentOut(ResponseBody):
     """`freeze_quantity`: the most in one order at the exchange, null where none is known.
 
-    What is above it is bought and sold in several orders.
+    What is above it is bought and sold in several orders. `last_price`: while a running strategy watches the
+    symbol, else null.
     """
 
     exchange: str
@@ -21,6 +22,7 @@ class InstrumentOut(ResponseBody):
     freeze_quantity: int | None
     segment: str
     products: list[str]
+    last_price: Money | None = None
 
 
 class InstrumentPage(ResponseBody):
@@ -40,6 +42,8 @@ class SessionOut(ResponseBody):
 class MarketOut(ResponseBody):
     """`trading_day` is today where today trades, else null. The hours are those of `segment`.
 
+    `mode`: whether orders are real ones, in rupees, or those of a paper exchange.
+
     Days after `last_known_day`, to `last_estimated_day`, are estimates; null where every day is known.
     """
 
@@ -52,6 +56,7 @@ class MarketOut(ResponseBody):
     trading_day: date | None
     session: SessionOut | None
     next_session: SessionOut | None
+    mode: Literal["paper", "live"]
 
 
 class SegmentHoursOut(ResponseBody):

@@ -1,6 +1,6 @@
 // The way between the screens, and what is true on all of them: signed in or not, online or not.
 
-import { signedIn } from "./client.js";
+import { get, pause, signedIn } from "./client.js";
 import { fill, h, tell } from "./dom.js";
 import { clock } from "./words.js";
 
@@ -26,6 +26,8 @@ const BROKER = {
   broker_not_connected: "No broker account is connected yet: connect one first.",
 };
 
+const AGAIN_EVERY = 5000;
+
 let current = new AbortController();
 let lastSeen = null;
 let reached = true;
@@ -39,6 +41,7 @@ async function go() {
   const { signal } = current;
   const view = document.getElementById("view");
   mark(hash);
+  showMode();
   const [pattern, load] = SCREENS.find(([one]) => one.test(hash)) ?? SCREENS.at(-1);
   const fresh = h("div", {});
   try {
@@ -48,10 +51,18 @@ async function go() {
     await screen.show(fresh, (pattern.exec(hash) ?? []).slice(1), signal, seen);
   } catch (problem) {
     if (signal.aborted) return;
+    if (problem.status === 0 || problem.status >= 500) comeBack(signal);
     fill(view, h("h1", { tabindex: -1 }, problem.status === 404 ? "Not found" : "This did not work"),
       h("p", {}, problem.message), h("p", {}, h("button", { onclick: go }, "Try again")));
   }
   if (!signal.aborted) fresh.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+/** Show the screen again as soon as the server answers: nobody has to ask for it. */
+async function comeBack(signal) {
+  const online = new Promise((resolve) => window.addEventListener("online", resolve, { once: true, signal }));
+  await Promise.race([online, pause(AGAIN_EVERY, signal)]);
+  if (!signal.aborted) go();
 }
 
 function mark(hash) {
@@ -61,6 +72,18 @@ function mark(hash) {
     if (link.getAttribute("href") === hash) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+}
+
+/** Paper or real money: always there, once it is known. */
+async function showMode() {
+  const badge = document.getElementById("mode");
+  if (!signedIn() || !badge.hidden) return;
+  try {
+    const { mode } = await get("/market/status");
+    badge.textContent = mode === "live" ? "Real money" : "Paper money";
+    badge.className = mode === "live" ? "chip live" : "chip";
+    badge.hidden = false;
+  } catch { /* the next screen asks again */ }
 }
 
 /** The charting library is 160 kB: only who looks at a price waits for it. */

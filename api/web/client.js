@@ -51,7 +51,7 @@ export const post = (path, body) => call("POST", path, body);
 /** A word for an Idempotency-Key. `crypto.randomUUID` is not to be had over plain HTTP. */
 export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Follow the timeline of one strategy until `signal` ends it; `heard` gets each event once. */
+/** Follow a stream of events until `signal` ends it; `heard` gets each event's data and name once. */
 export async function follow(path, signal, heard) {
   let last = null;
   while (!signal.aborted) {
@@ -123,6 +123,7 @@ async function readEvents(path, signal, last, heard) {
   const headers = { Authorization: `Bearer ${access}` };
   if (last !== null) headers["Last-Event-ID"] = last;
   const answer = await fetch(path, { headers, signal });
+  window.dispatchEvent(new Event("reached"));
   if (answer.status === 401) access = null;
   if (!answer.ok) throw new Problem("The live timeline cannot be read.", { status: answer.status });
   const lines = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -134,11 +135,10 @@ async function readEvents(path, signal, last, heard) {
       const blocks = (waiting + value.replaceAll("\r", "")).split("\n\n");
       waiting = blocks.pop();
       for (const block of blocks) {
-        const data = block.split("\n").find((line) => line.startsWith("data:"));
-        if (!data) continue;
-        const event = JSON.parse(data.slice(5));
-        last = String(event.event_id);
-        heard(event);
+        const fields = Object.fromEntries(block.split("\n").map((line) => line.split(/: ?(.*)/s)));
+        if (!fields.data) continue;
+        if (fields.id) last = fields.id;
+        heard(JSON.parse(fields.data), fields.event);
       }
     }
   } catch {

@@ -17,8 +17,11 @@ export async function show(view, _parameters, signal) {
   symbol.querySelector("input").addEventListener("input", async (event) => {
     const words = event.target.value.trim();
     const mine = ++asked;
-    const chosen = listed.find((one) => one.symbol === words.toUpperCase());
-    if (chosen) return choose(chosen);
+    const chosen = listed.find((one) => keyOf(one) === words.toUpperCase());
+    if (chosen) {
+      event.target.value = chosen.symbol;
+      return choose(chosen);
+    }
     await pause(200, signal);
     if (mine !== asked || !words) return;
     try {
@@ -26,8 +29,13 @@ export async function show(view, _parameters, signal) {
     } catch {
       return; // without the list a symbol is typed in full; create says when it is not one
     }
-    fill(found, ...listed.map((one) => h("option", { value: one.symbol }, `${one.name} · ${one.exchange}`)));
+    fill(found, ...listed.map((one) => h("option", { value: keyOf(one) }, `${one.name} · ${one.exchange}`)));
   });
+
+  /** One symbol may be listed at two exchanges: what is not NSE's names its own. */
+  function keyOf(one) {
+    return one.exchange === "NSE" || listed.filter(({ symbol: same }) => same === one.symbol).length === 1 ? one.symbol : `${one.symbol} · ${one.exchange}`;
+  }
 
   function choose(one) {
     exchange.querySelector("select").value = one.exchange;

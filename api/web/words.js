@@ -4,11 +4,13 @@ const ZONE = "Asia/Kolkata";
 const CLOCK = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const DAY = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, weekday: "long", day: "numeric", month: "long" });
 const ISO_DAY = new Intl.DateTimeFormat("en-CA", { timeZone: ZONE });
+const PERCENT = new Intl.NumberFormat("en-IN", { style: "percent", minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const RUPEES = new Intl.NumberFormat("en-IN", { style: "currency", currency: "INR" });
 
 export const clock = (instant) => CLOCK.format(new Date(instant));
 export const isoDay = (instant) => ISO_DAY.format(new Date(instant));
 export const rupees = (amount) => (amount === null || amount === undefined ? "–" : RUPEES.format(amount));
+export const percent = (share) => PERCENT.format(share);
 export const day = (date) => DAY.format(new Date(`${date}T12:00:00+05:30`));
 
 /** "today", "tomorrow" or "Monday, 30 November", as the exchange counts days. */
@@ -50,7 +52,7 @@ export function nextMoment(strategy) {
   return null;
 }
 
-export const named = (strategy) => `${strategy.symbol} ${sizeWords(strategy)}`;
+export const named = (strategy) => `${strategy.symbol}${strategy.exchange === "NSE" ? "" : ` · ${strategy.exchange}`} ${sizeWords(strategy)}`;
 
 /** Return how much is bought: "×10", "for ₹50,000.00", "risking ₹500.00". */
 export function sizeWords(strategy) {

@@ -86,6 +86,7 @@ class Phone:
     async def registered(self) -> None:
         await self.open()
         await self.tap("Create an account")
+        await self.is_at("Create an account")  # the screen before has a field of the same name
         await self.type("E-mail", self.email)
         await self.type("Password", PASSWORD)
         await self.tap("Create account")

@@ -57,7 +57,7 @@ async def test_every_screen_is_usable_by_everybody(browser: Browser, product: Pr
             await phone.connected()
             strategy = await phone.created()
             for place, title in (
-                ("#/", "Strategies"),
+                ("#/", "Today"),
                 ("#/broker", "Broker"),
                 ("#/new", "New strategy"),
                 (f"#/s/{strategy}", "TCS ×10"),
@@ -136,6 +136,46 @@ async def test_wrong_words_are_said_at_their_fields(phone: Phone) -> None:
     assert await phone.page.locator(".wrong:not(:empty)").count() >= 2
 
 
+async def test_a_symbol_of_two_exchanges_is_bought_where_it_was_picked(phone: Phone) -> None:
+    await phone.registered()
+    await phone.connected()
+    await phone.page.get_by_label("Symbol").press_sequentially("RELIANCE")
+    picked = phone.page.locator("datalist option[value='RELIANCE · BSE']")
+    await picked.wait_for(state="attached")
+    await phone.type("Symbol", "RELIANCE · BSE")
+    await expect(phone.page.get_by_label("Symbol")).to_have_value("RELIANCE")
+    await phone.type("Buy at", "00:00:05")
+    await phone.type("Sell at", "00:00:06")
+    await phone.type("Stop-loss", "1000")
+    await phone.type("Quantity", "1")
+    await phone.tap("Create")
+    await phone.is_at("RELIANCE · BSE ×1")
+
+
+async def test_today_shows_the_money_and_whose_it_is_live(phone: Phone) -> None:
+    await phone.registered()
+    await phone.connected()
+    await phone.open("/app")
+    await phone.is_at("Today")
+    await phone.sees("Paper money")
+    await phone.open("/app#/new")
+    buy_at = await soon(8)
+    await phone.created(f"{buy_at:%H:%M:%S}", f"{buy_at + timedelta(seconds=300):%H:%M:%S}")
+    await phone.tap("START")
+    await phone.page.get_by_role("dialog").get_by_role("button", name="START").tap()
+    await phone.open("/app")
+    await phone.sees("Running (1)")  # it waited when the page was opened
+    await phone.sees("below the price")
+    await phone.sees("1 strategy holds shares")
+    assert await phone.flaws() == []
+    assert await phone.page.evaluate("document.documentElement.scrollWidth") <= 360
+    await phone.picture("11-today")
+    await phone.tap("Sell everything now")
+    await phone.page.get_by_role("dialog").get_by_role("button", name="Sell everything").tap()
+    await phone.sees("Ended (1)")
+    assert phone.complaints == []
+
+
 async def test_sell_everything_stops_what_runs_and_buying_can_be_allowed_again(phone: Phone) -> None:
     await phone.registered()
     await phone.connected()
@@ -170,7 +210,7 @@ async def test_a_login_outlives_the_page_and_a_new_password(phone: Phone) -> Non
     await phone.type("E-mail", phone.email)
     await phone.type("Password", "another horse battery")
     await phone.tap("Log in")
-    await phone.is_at("Strategies")
+    await phone.is_at("Today")
     await phone.sees("Connect your broker first")
 
 
@@ -183,8 +223,7 @@ async def test_offline_the_shell_opens_and_says_so(phone: Phone) -> None:
     await phone.sees("What was started goes on by itself on the server.")
     await phone.sees("The server cannot be reached")
     await phone.page.context.set_offline(False)
-    await phone.tap("Try again")
-    await phone.is_at("Broker")
+    await phone.is_at("Broker")  # by itself
 
 
 async def test_the_morning_login_is_one_tap_and_comes_back(phone: Phone) -> None:

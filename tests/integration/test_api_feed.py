@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import text
 
@@ -142,6 +143,24 @@ async def test_a_place_beyond_all_lines_begins_anew(world: World) -> None:
     await customer.running()
     async with served(world) as address, following(address, customer, None, "999999999") as stream:
         await until(stream, "started")
+
+
+async def test_a_client_may_begin_with_what_is_written_from_now_on(world: World) -> None:
+    customer = await world.trader()
+    running = await customer.running()
+    async with served(world) as address:
+        headers = customer.bearer
+        async with (
+            httpx.AsyncClient(base_url=address, timeout=15) as http,
+            http.stream("GET", "/events?since=now", headers=headers) as response,
+        ):
+            stream = Stream(response)
+            assert (await stream.next())["event"] == "strategy"
+            await say(world, running, "new")
+            line = await stream.next()
+            while line["event"] == "strategy":
+                line = await stream.next()
+    assert line["data"]["text"] == "new"
 
 
 async def test_a_deletion_is_no_new_beginning(world: World) -> None:

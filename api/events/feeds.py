@@ -10,17 +10,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from uuid import UUID
 
 from adapters.postgres.account_events import AccountEvents
 from adapters.postgres.strategies import StrategyRecord
+from api.auth.stream_end import has_ended
 from api.dependencies import Dependencies
 from api.events.cursor import SETTLED, Place
 from api.events.feed import Feed, Follower, Line, event_text
 from api.events.schemas import price_out
-from api.http.reader_tasks import REST, kept_up
+from api.http.user_looks import UserLooks
 from api.strategies.answer import strategy_out
+from api.strategies.live_timelines import OPENING
 from domain.errors import CacheUnavailable, StoreUnavailable
 from domain.strategy import Status
 from services.auth.tokens import Caller
@@ -28,7 +30,6 @@ from services.errors import NotFound
 from services.strategies.lookup import find_strategy
 
 PAGE = 200
-OPENING, READERS = 4, 4
 PRICES_EVERY, ROUND_EVERY = 1.0, 5.0
 
 
@@ -39,9 +40,14 @@ class Feeds:
         self._deps = deps
         self._of: dict[UUID, Feed] = {}
         self._owner: dict[UUID, UUID] = {}
-        self._told: dict[UUID, None] = {}
-        self._news = asyncio.Event()
-        self._running: ExitStack | None = None
+        self._looks = UserLooks(
+            deps.event_notifier,
+            self._look,
+            lambda: self._of,
+            self._owner.get,
+            ROUND_EVERY,
+            (self._follow_prices,),
+        )
         self._turns = asyncio.Semaphore(OPENING)
 
     @property
@@ -55,7 +61,7 @@ class Feeds:
         feed = self._of.setdefault(caller.user_id, Feed(caller.user_id))
         follower = Follower(caller, place, states=dict(feed.states), prices=dict(feed.prices))
         feed.followers.add(follower)
-        self._begin()
+        self._looks.begin()
         self.touch(caller.user_id)
         try:
             yield follower
@@ -67,17 +73,11 @@ class Feeds:
     def touch(self, user_id: UUID) -> None:
         """Have a user's strategies be looked at, where a stream follows them."""
         if user_id in self._of:
-            self._told[user_id] = None
-            self._news.set()
+            self._looks.touch(user_id)
 
     async def ended(self, caller: Caller) -> bool:
         """Tell whether the caller's token has expired or their login has ended."""
-        if self._deps.clock.now() >= caller.expires_at:
-            return True
-        try:
-            return await self._deps.revoked_logins.has(caller.login_id)
-        except StoreUnavailable:
-            return False  # while Postgres is away there is nothing to read here either
+        return await has_ended(self._deps, caller)
 
     async def place_of_now(self, caller: Caller) -> Place:
         """Return the place of a client that wants no line of before. Raises `StoreUnavailable`."""
@@ -111,48 +111,12 @@ class Feeds:
         async with self._turns, self._deps.store.read(user_id) as session:
             return await AccountEvents(session, user_id).last_given() < follower.place.floor
 
-    def _begin(self) -> None:
-        if self._running is None:
-            self._running = ExitStack()
-            self._running.enter_context(self._deps.event_notifier.subscribed(self._heard))
-            for work in (self._round, self._follow_prices, *[self._follow_news] * READERS):
-                self._running.callback(asyncio.create_task(kept_up(work)).cancel)
-
     def _leave(self, feed: Feed) -> None:
         del self._of[feed.user_id]
         for strategy_id in feed.stamps:
             self._owner.pop(strategy_id, None)
-        if not self._of and self._running is not None:
-            self._running.close()
-            self._running = None
-
-    def _heard(self, strategy_id: UUID | None) -> None:
-        if strategy_id is None:
-            self._told.update(dict.fromkeys(self._of))
-        elif strategy_id in self._owner:
-            self._told[self._owner[strategy_id]] = None
-        if self._told:
-            self._news.set()
-
-    async def _follow_news(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._told:
-                user_id = next(iter(self._told))
-                del self._told[user_id]
-                await self._look(user_id)
-
-    async def _round(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            began = loop.time()
-            for user_id, feed in list(self._of.items()):
-                at = loop.time()
-                await self._look(user_id)
-                await self._end_followers(feed)
-                await asyncio.sleep(REST * (loop.time() - at))
-            await asyncio.sleep(max(0.0, began + ROUND_EVERY - loop.time()))
+        if not self._of:
+            self._looks.end()
 
     async def _end_followers(self, feed: Feed) -> None:
         """Wake the streams that are to end."""
@@ -167,6 +131,7 @@ class Feeds:
         async with feed.reading:
             with suppress(StoreUnavailable):
                 await self._read(feed)
+        await self._end_followers(feed)
 
     async def _read(self, feed: Feed) -> None:
         async with self._deps.store.read(feed.user_id) as session:

@@ -15,13 +15,14 @@ up another, and memory grows with timelines, not with what slow clients have not
 import asyncio
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from adapters.postgres.read_models import EventRecord, TimelineReader
+from api.auth.stream_end import has_ended
 from api.dependencies import Dependencies
-from api.http.reader_tasks import REST, kept_up
+from api.http.user_looks import UserLooks
 from domain.errors import StoreUnavailable
 from services.auth.tokens import Caller
 
@@ -29,7 +30,6 @@ BATCH = 100
 """Lines that a stream reads and sends before it reads again."""
 KEPT = 200
 OPENING = 4
-READERS = 4
 
 
 @dataclass(eq=False, slots=True)
@@ -99,9 +99,14 @@ class LiveTimelines:
         self._by_strategy: dict[UUID, Timeline] = {}
         self._by_user: dict[UUID, dict[UUID, Timeline]] = {}
         self._locks: dict[UUID, asyncio.Lock] = {}
-        self._told: dict[UUID, None] = {}
-        self._news = asyncio.Event()
-        self._running: ExitStack | None = None
+        self._looks = UserLooks(
+            deps.event_notifier,
+            self._look,
+            lambda: self._by_user,
+            self._owner_of,
+            deps.look_every_seconds,
+            (self._watch_logins,),
+        )
         self.turns = asyncio.Semaphore(OPENING)
         """For what a stream reads itself: other calls find free connections to Postgres at any time."""
 
@@ -118,7 +123,7 @@ class LiveTimelines:
         self._by_strategy[strategy_id] = timeline
         self._by_user.setdefault(caller.user_id, {})[strategy_id] = timeline
         timeline.followers.add(follower)
-        self._begin()
+        self._looks.begin()
         try:
             yield follower
         finally:
@@ -128,12 +133,7 @@ class LiveTimelines:
 
     async def ended(self, caller: Caller) -> bool:
         """Tell whether the caller's token has expired or their login has ended."""
-        if self._deps.clock.now() >= caller.expires_at:
-            return True
-        try:
-            return await self._deps.revoked_logins.has(caller.login_id)
-        except StoreUnavailable:
-            return False  # while Postgres is away there is nothing to read here either
+        return await has_ended(self._deps, caller)
 
     async def next_lines(self, follower: Follower) -> tuple[Sequence[EventRecord], bool]:
         """Return what comes after the follower's place, and whether its timeline begins anew.
@@ -166,13 +166,6 @@ class LiveTimelines:
         follower.caught_up = len(lines) < BATCH
         return lines, False
 
-    def _begin(self) -> None:
-        if self._running is None:
-            self._running = ExitStack()
-            self._running.enter_context(self._deps.event_notifier.subscribed(self._heard))
-            for work in (self._round, self._watch_logins, *[self._follow_news] * READERS):
-                self._running.callback(asyncio.create_task(kept_up(work)).cancel)
-
     def _leave(self, timeline: Timeline) -> None:
         del self._by_strategy[timeline.strategy_id]
         mine = self._by_user[timeline.user_id]
@@ -180,36 +173,12 @@ class LiveTimelines:
         if not mine:
             del self._by_user[timeline.user_id]
             self._locks.pop(timeline.user_id, None)
-        if not self._by_user and self._running is not None:
-            self._running.close()
-            self._running = None
+        if not self._by_user:
+            self._looks.end()
 
-    def _heard(self, strategy_id: UUID | None) -> None:
-        if strategy_id is None:
-            self._told.update(dict.fromkeys(self._by_user))
-        elif strategy_id in self._by_strategy:
-            self._told[self._by_strategy[strategy_id].user_id] = None
-        if self._told:
-            self._news.set()
-
-    async def _follow_news(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._told:
-                user_id = next(iter(self._told))
-                del self._told[user_id]
-                await self._look(user_id)
-
-    async def _round(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            began = loop.time()
-            for user_id in list(self._by_user):
-                at = loop.time()
-                await self._look(user_id)
-                await asyncio.sleep(REST * (loop.time() - at))
-            await asyncio.sleep(max(0.0, began + self._deps.look_every_seconds - loop.time()))
+    def _owner_of(self, strategy_id: UUID) -> UUID | None:
+        timeline = self._by_strategy.get(strategy_id)
+        return None if timeline is None else timeline.user_id
 
     async def _watch_logins(self) -> None:
         """Wake the streams that are to end, and those that could not read."""
@@ -244,7 +213,7 @@ class LiveTimelines:
         elif newest > timeline.newest:
             lines = await reader.after(strategy_id, timeline.newest, KEPT)
             if len(lines) == KEPT:
-                self._heard(strategy_id)  # there may be more
+                self._looks.heard(strategy_id)  # there may be more
             new = [line for line in lines if line.event_id > timeline.newest]
             if new:
                 timeline.add(new)

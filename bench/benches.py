@@ -15,6 +15,7 @@ from bench.noisy_tenant import press
 from bench.outcome import BASELINE, SIGNALS, Outcome, Scene
 from bench.same_user import together
 from bench.spread import percentile
+from bench.streams import follow_all
 from bench.telling import tell
 from bench.trading import lose_a_worker, trade
 
@@ -97,6 +98,14 @@ BENCHES: Sequence[Bench] = (
         press,
         240,
         "bench.noisy_tenant",
+        asked_for=True,
+    ),
+    Bench(
+        "streams",
+        ("streams_cpu_percent", "streams_read_p99_ms"),
+        follow_all,
+        300,
+        "bench.streams",
         asked_for=True,
     ),
     Bench("telling", ("notice_p99_ms",), tell, 150, asked_for=True),

@@ -39,18 +39,18 @@ async def press(scene: Scene, found: Outcome) -> None:
         for user in readers:
             await _stream_path(people, user)
         await here.quiet()
-        await _reads(people, readers)  # a product that is just up is slow by itself
-        quiet = await _reads(people, readers)
+        await reads(people, readers)  # a product that is just up is slow by itself
+        quiet = await reads(people, readers)
         scene.tell(f"quiet p99 {quiet.ms(0.99)} ms; one account tries {STREAMS} streams")
         async with _flood(here, [(noisy[0].access_token, paths[0])] * STREAMS) as said:
-            beside = await _reads(people, readers)
+            beside = await reads(people, readers)
             await said()
         found.figures.append(_ratio("noisy_tenant_attempts_ratio", quiet, beside, await said()))
         scene.tell(f"p99 {beside.ms(0.99)} ms; {ACCOUNTS} accounts hold {STREAMS} streams")
         each = [(user.access_token, path) for user, path in zip(noisy, paths, strict=True)]
         async with _flood(here, list(islice(cycle(each), STREAMS))) as said:
             opened = await said()
-            beside = await _reads(people, readers)
+            beside = await reads(people, readers)
         found.figures.append(_ratio("noisy_tenant_streams_ratio", quiet, beside, opened))
         scene.tell(f"p99 {beside.ms(0.99)} ms")
 
@@ -61,7 +61,9 @@ async def _stream_path(people: People, user: User) -> str:
     return f"/strategy/{made}/events"
 
 
-async def _reads(people: People, readers: Sequence[User]) -> Latencies:
+async def reads(people: People, readers: Sequence[User]) -> Latencies:
+    """Read the strategy lists of users in turn, a hundred a second."""
+
     def call(user: User) -> Callable[[], Awaitable[bool]]:
         async def read() -> bool:
             try:

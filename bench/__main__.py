@@ -1,8 +1,8 @@
 """`make bench`: every figure on real parts, one table, `bench/results.json`.
 
 `python -m bench` runs what is about orders, `python -m bench NAME …` some, by their own name or a figure's;
-`neighbours`, `noisy_tenant`, `streams`, `telling`, `paint`, `next_day` want to be named. Smaller loads (`--accounts`,
-`--sleepers`) write to another directory, so that they never pass for the real figures.
+`neighbours`, `noisy_tenant`, `streams`, `telling`, `paint`, `next_day` want to be named. Smaller loads
+(`--accounts`, `--sleepers`) write to another directory, so that they never pass for the real figures.
 """
 
 import argparse

@@ -73,7 +73,11 @@ class TemporalRuns:
         self._task_queue = task_queue
 
     async def start(self, start: StartRun) -> RunView:
-        """Start the run, or join the one that is open; return once its start is written down."""
+        """Start the run, or join the one that is open; return once its start is written down.
+
+        The update has an id of its own each time: under one of before, a run that is closed by now would
+        answer what it said then, and no run would begin.
+        """
         start = replace(start, version=RUN_VERSION)
         operation = WithStartWorkflowOperation(
             StrategyRun.run,
@@ -90,7 +94,6 @@ class TemporalRuns:
             view: RunView = await self._client.execute_update_with_start_workflow(
                 "started",
                 result_type=RunView,
-                id=f"started-{start.start_id}",
                 start_workflow_operation=operation,
                 rpc_timeout=START_DEADLINE,
             )

@@ -39,12 +39,14 @@ SELECT mine.strategy_id, mine.user_id, mine.start_id, mine.exchange, mine.symbol
             AND sent.sent_at > statement_timestamp() - interval '1 day' AND sent.status IN ('sent', 'open')
     ) AS in_flight
 FROM strategies AS mine LEFT JOIN starts ON starts.start_id = mine.start_id
-    -- A START begins a round that has sold nothing: what the round before it sold is watched all the same.
+    -- A START, or the next day of a series, begins a round that has sold nothing: what the round before it
+    -- sold is watched all the same, also when the new one is stopped before it buys.
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(gone.filled_quantity), 0) AS quantity FROM orders AS gone
         WHERE gone.strategy_id = mine.strategy_id AND gone.leg = 'exit'
             AND gone.filled_at > statement_timestamp() - CAST(:watched AS interval)
-            AND mine.status = 'running' AND mine.sold_quantity = 0
+            AND mine.sold_quantity = 0
+            AND (mine.status = 'running' OR mine.stopped_at IS NOT NULL)
             AND mine.started_at > statement_timestamp() - CAST(:watched AS interval)
     ) AS lately
 WHERE mine.user_id = :user_id AND coalesce(starts.account, '') = :account

@@ -38,7 +38,7 @@ WITH wanted AS MATERIALIZED (
         OR (strategies.sold_quantity > 0
             AND strategies.stopped_at > statement_timestamp() - CAST(:watched AS interval)
             AND strategies.stopped_at < statement_timestamp() - CAST(:settles AS interval))
-        OR (strategies.status = 'running'
+        OR ((strategies.status = 'running' OR strategies.stopped_at IS NOT NULL)
             AND strategies.started_at > statement_timestamp() - CAST(:watched AS interval)
             AND strategies.started_at < statement_timestamp() - CAST(:settles AS interval)
             AND EXISTS (

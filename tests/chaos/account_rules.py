@@ -169,9 +169,12 @@ def _shorts(case: Case) -> Iterator[_Short]:
     for place, moves in _moves(case).items():
         there, taken = 0, 0.0
         before: dict[str, int] = {}
+        held = Counter[str]()
         for move in moves:
             if move.strategy is not None and move.quantity > 0:
-                before.setdefault(move.strategy, there)
+                before.setdefault(move.strategy, there - held.total())  # the user's own alone
+            if move.strategy is not None:
+                held[move.strategy] += move.quantity
             there += move.quantity
             if move.strategy is None:
                 taken = move.at if move.quantity < 0 else taken

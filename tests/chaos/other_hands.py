@@ -97,11 +97,15 @@ class OtherHands:
             return None
 
     async def _there(self, product: str) -> int | None:
-        """Return how many shares the account has beyond those of before the day, None where none."""
+        """Return how many shares the account has beyond those of before the day, None where none.
+
+        Of an account that is short nothing is sold or converted: the broker would take the short for it.
+        """
         found = await self.positions()
         if found is None or self._before is None:
             return None
-        more = found.get(product, 0) - self._before.get(product, 0)
+        now = found.get(product, 0)
+        more = min(now, now - self._before.get(product, 0))
         return more if more > 0 else None
 
     async def _open_order(self) -> str | None:

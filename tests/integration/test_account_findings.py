@@ -185,6 +185,24 @@ async def test_what_was_sold_is_watched_though_the_strategy_was_started_again_at
     assert (await desk.row()).oversold_quantity == 10
 
 
+async def test_what_was_sold_is_watched_though_the_next_round_was_stopped_before_it_bought(
+    store: Store, desk: Desk, reads: PostgresAccountReads
+) -> None:
+    await desk.bought()
+    await sold(desk)
+    await desk.runs.finish(desk.end(await newest_start(desk)))
+    again = desk.start()
+    await desk.runs.activate(again)
+    await desk.runs.finish(desk.end(again, Outcome.STOPPED))
+    await change(desk, started_at=just_now() - timedelta(seconds=5))
+    await reads.note_holders()
+    (turn,) = await reads.take(LIMIT)
+    (claim,) = (await reads.state(turn)).claims
+    assert (claim.held, claim.sold, claim.running) == (0, 10, False)
+    await reads.note(claim, Finding(oversold=10))
+    assert (await desk.row()).oversold_quantity == 10
+
+
 async def test_an_account_is_watched_for_two_minutes_after_its_last_sale(
     store: Store, desk: Desk, reads: PostgresAccountReads
 ) -> None:

@@ -30,6 +30,22 @@ SERIES_BUGS: tuple[Bug, ...] = (
         ("tests/integration/test_start_again.py",),
     ),
     Bug(
+        "a closed run answers for a new START",
+        "STOP, then START at once: nothing runs, however often it is pressed.",
+        "workflows/client.py",
+        '                "started",\n',
+        '                "started",\n                id=f"started-{start.start_id}",\n',
+        ("tests/integration/test_start_anew.py",),
+    ),
+    Bug(
+        "what a series sold is forgotten with its next day",
+        "More was sold than the account had, STOP comes, and nobody is told of the short position.",
+        "adapters/postgres/account_findings.py",
+        "            AND (mine.status = 'running' OR mine.stopped_at IS NOT NULL)\n",
+        "            AND mine.status = 'running'\n",
+        ("tests/integration/test_account_findings.py",),
+    ),
+    Bug(
         "a day follows a stop",
         "STOP comes while the day ends: the strategy buys tomorrow.",
         "adapters/postgres/series.py",

@@ -459,7 +459,7 @@ async def test_one_run_when_start_is_pressed_twice_at_once(env: WorkflowEnvironm
     runs = TemporalRuns(env.client, day.task_queue)
     async with worker_for(env, day):
         views = await asyncio.gather(*(runs.start(press(day, plan)) for _ in range(2)))
-        run = _run_of(env, day, plan)
+        run = run_of(env, day, plan)
         await in_phase(run, "holding")
         await all_asked(run, day, ("exit",))
         await run.result()
@@ -474,7 +474,7 @@ async def test_start_joins_the_ending_run_when_pressed_while_it_stops(env: Workf
     runs = TemporalRuns(env.client, day.task_queue)
     async with worker_for(env, day):
         await runs.start(press(day, plan))
-        run = _run_of(env, day, plan)
+        run = run_of(env, day, plan)
         await in_phase(run, "holding")
         answers = await all_asked(run, day, ("exit",))
         await until(sent(day, Side.SELL))
@@ -488,34 +488,12 @@ async def test_start_joins_the_ending_run_when_pressed_while_it_stops(env: Workf
     assert finish.outcome is Outcome.STOPPED
 
 
-async def test_start_that_joined_an_ending_run_begins_one_when_it_is_asked_for_again(
-    env: WorkflowEnvironment,
-) -> None:
-    """What an update of before has answered, under its id, is answered again by the closed run."""
-    day, plan = TestDay(), await plan_for(env)
-    later = replace(plan, buy_at=plan.buy_at + HOUR)
-    runs = TemporalRuns(env.client, day.task_queue)
-    async with worker_for(env, day):
-        await runs.start(press(day, later))
-        run = _run_of(env, day, later)
-        first, second = (await run.describe()).run_id, press(day, later)
-        await runs.start(second)  # joins the first one
-        await all_asked(run, day, ("exit",))
-        await run.result()
-        view = await runs.start(second)
-        again = (await run.describe()).run_id
-        await all_asked(run, day, ("exit",))
-    assert view.status == "running"
-    assert again != first
-    assert [one.start.start_id for one in day.store.activations][1:] == [second.start_id]
-
-
 async def test_two_stops_are_one_when_pressed_at_once(env: WorkflowEnvironment) -> None:
     day, plan = TestDay(), await plan_for(env)
     runs = TemporalRuns(env.client, day.task_queue)
     async with worker_for(env, day):
         await runs.start(press(day, plan))
-        run = _run_of(env, day, plan)
+        run = run_of(env, day, plan)
         await in_phase(run, "holding")
         run_id = (await run.describe()).run_id
         stops = (StopRequest(OnStop.EXIT), StopRequest(None))
@@ -527,7 +505,8 @@ async def test_two_stops_are_one_when_pressed_at_once(env: WorkflowEnvironment) 
     assert traded(day) == (10, 10)
 
 
-def _run_of(env: WorkflowEnvironment, day: TestDay, plan: DayPlan) -> Run:
+def run_of(env: WorkflowEnvironment, day: TestDay, plan: DayPlan) -> Run:
+    """Return the handle of the day's run."""
     workflow_id = f"strategy-{day.strategy.strategy_id}-{plan.trading_day}"
     return env.client.get_workflow_handle_for(StrategyRun.run, workflow_id)
 

@@ -15,6 +15,7 @@ from domain.errors import StoreUnavailable, Unavailable
 from domain.limits import ToSell
 from domain.ports import AccountDays, Alerts, Clock, OpenRuns
 from domain.session import exchange_time
+from execution.look_loop import look_on
 
 LOOK_EVERY = 1.0
 TELL_TOGETHER = 100
@@ -35,14 +36,7 @@ class AccountDayWatch:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreUnavailable:
-                pass  # the dependency watch tells; entries wait, and the next second tries again
-            except Exception:
-                log.exception("judging the days of accounts failed; retrying")
-            await self._clock.sleep(LOOK_EVERY)
+        await look_on(self.look, self._clock, LOOK_EVERY, log)
 
     async def look(self) -> None:
         """Judge every day that has a limit, and carry out what is written. Raises `StoreUnavailable`."""

@@ -21,6 +21,7 @@ from domain.charge_check import (
 from domain.errors import BrokerRefused, StopwatchError, StoreUnavailable
 from domain.ports import Alerts, Broker, Brokers, ChargeChecks, Clock
 from domain.session import exchange_time
+from execution.look_loop import look_on
 from execution.order_book import noting_a_dead_login
 
 LOOK_EVERY = 60.0
@@ -45,14 +46,7 @@ class ChargeCheck:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreUnavailable:
-                pass  # the dependency watch tells; a later look takes what is left
-            except Exception:
-                log.exception("looking for charges to be checked failed; retrying")
-            await self._clock.sleep(LOOK_EVERY)
+        await look_on(self.look, self._clock, LOOK_EVERY, log)
 
     async def look(self) -> None:
         """Check some accounts of today, once the day's trading is over. Raises `StoreUnavailable`."""

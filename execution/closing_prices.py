@@ -17,11 +17,12 @@ from domain.adjusted_price import (
     may_note,
     trading_day_before,
 )
-from domain.errors import CalendarUnknown, StopwatchError, StoreUnavailable
+from domain.errors import StopwatchError
 from domain.instrument import Segment
 from domain.ports import Alerts, Brokers, Clock, NotedCloses, TradingDays
 from domain.quote import Quote
 from domain.session import Session, exchange_time
+from execution.look_loop import look_on
 from execution.morning_funds import AT_ONCE
 from execution.order_book import noting_a_dead_login
 
@@ -55,14 +56,7 @@ class ClosingPrices:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except (StoreUnavailable, CalendarUnknown):
-                pass  # the dependency watch tells; the next look tries again
-            except Exception:  # of any kind: closes are read on
-                log.exception("the closes of series could not be looked at; retrying")
-            await self._clock.sleep(LOOK_EVERY)
+        await look_on(self.look, self._clock, LOOK_EVERY, log)
 
     async def look(self) -> None:
         """Note or compare what is due now. Raises `StoreUnavailable` and `CalendarUnknown`."""

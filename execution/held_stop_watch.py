@@ -7,9 +7,9 @@ import logging
 from datetime import timedelta
 from uuid import UUID
 
-from domain.errors import StoreUnavailable
 from domain.held_stop import UNWATCHED_AFTER, unwatched_alarm, why_unwatched
 from domain.ports import Alerts, Clock, HeldStops
+from execution.look_loop import look_on
 
 LOOK_EVERY = 2.0
 _LATE = UNWATCHED_AFTER + timedelta(seconds=1)
@@ -32,14 +32,7 @@ class HeldStopWatch:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            try:
-                await self.look()
-            except StoreUnavailable:
-                pass  # the dependency watch tells; what was told stays told
-            except Exception:
-                log.exception("looking for unwatched stops failed; retrying")
-            await self._clock.sleep(LOOK_EVERY)
+        await look_on(self.look, self._clock, LOOK_EVERY, log)
 
     async def look(self) -> None:
         """Alarm for what is newly unwatched. Raises `StoreUnavailable`."""

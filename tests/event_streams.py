@@ -9,9 +9,13 @@ from typing import Any
 import httpx
 import uvicorn
 
+from adapters.postgres.engine import Store
+from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
 from adapters.postgres.runs import PostgresRunStore
+from api.http.event_notifier import PostgresEventNotifier
 from domain.run import RunRef
-from tests.api_world import Customer, World
+from services.auth.passwords import Passwords
+from tests.api_world import Customer, World, new_world
 
 
 @asynccontextmanager
@@ -28,6 +32,19 @@ async def served(world: World) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await serving
+
+
+@asynccontextmanager
+async def announced(store: Store, database: str, passwords: Passwords) -> AsyncIterator[World]:
+    """Give a world whose streams hear Postgres' own announcements."""
+    notifier = PostgresEventNotifier(NotifyListener(database), EVENT_ADDED)
+    listening = asyncio.create_task(notifier.listen())
+    try:
+        yield new_world(store, passwords, event_notifier=notifier)
+    finally:
+        while not listening.done():  # asyncio.wait_for of Python 3.11 may lose a cancellation
+            listening.cancel()
+            await asyncio.wait([listening], timeout=0.5)
 
 
 class Stream:

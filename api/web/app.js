@@ -58,7 +58,7 @@ async function go() {
   if (!signal.aborted) fresh.querySelector("h1")?.focus({ preventScroll: true });
 }
 
-/** Show the screen again as soon as the server answers: nobody has to ask for it. */
+/** Show the screen again as soon as the server answers, without a tap. */
 async function comeBack(signal) {
   const online = new Promise((resolve) => window.addEventListener("online", resolve, { once: true, signal }));
   await Promise.race([online, pause(AGAIN_EVERY, signal)]);

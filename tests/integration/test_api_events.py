@@ -9,23 +9,17 @@ import pytest
 from sqlalchemy import text
 
 from adapters.postgres.engine import Store
-from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
 from api.app import create_app
-from api.http.event_notifier import PostgresEventNotifier
 from api.strategies.live_timelines import LiveTimelines
 from services.auth.passwords import Passwords
 from tests.api_world import World, new_world
-from tests.event_streams import following, say, served
+from tests.event_streams import announced, following, say, served
 
 
 @pytest.fixture
 async def world(store: Store, database: str, passwords: Passwords) -> AsyncIterator[World]:
-    notifier = PostgresEventNotifier(NotifyListener(database), EVENT_ADDED)
-    listening = asyncio.create_task(notifier.listen())
-    yield new_world(store, passwords, event_notifier=notifier)
-    while not listening.done():  # asyncio.wait_for of Python 3.11 may lose a cancellation
-        listening.cancel()
-        await asyncio.wait([listening], timeout=0.5)
+    async with announced(store, database, passwords) as world:
+        yield world
 
 
 async def test_stream_ends_soon_after_its_login_does(world: World) -> None:

@@ -1,6 +1,5 @@
 """All strategies of a user in one live stream: over a real server, on Postgres' own notices."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -10,21 +9,15 @@ import pytest
 from sqlalchemy import text
 
 from adapters.postgres.engine import Store
-from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
-from api.http.event_notifier import PostgresEventNotifier
 from services.auth.passwords import Passwords
-from tests.api_world import World, new_world
-from tests.event_streams import Stream, following, say, served
+from tests.api_world import World
+from tests.event_streams import Stream, announced, following, say, served
 
 
 @pytest.fixture
 async def world(store: Store, database: str, passwords: Passwords) -> AsyncIterator[World]:
-    notifier = PostgresEventNotifier(NotifyListener(database), EVENT_ADDED)
-    listening = asyncio.create_task(notifier.listen())
-    yield new_world(store, passwords, event_notifier=notifier)
-    while not listening.done():  # asyncio.wait_for of Python 3.11 may lose a cancellation
-        listening.cancel()
-        await asyncio.wait([listening], timeout=0.5)
+    async with announced(store, database, passwords) as world:
+        yield world
 
 
 async def until(stream: Stream, name: str, **fields: Any) -> dict[str, Any]:

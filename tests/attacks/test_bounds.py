@@ -16,6 +16,7 @@ from api.app import create_app
 from services.auth.passwords import Passwords
 from services.auth.throttle import CALLS, REGISTRATION_FROM_ADDRESS, REGISTRATIONS_AROUND, Throttle
 from services.bounds import Bounds
+from services.strategies import start
 from settings import Settings
 from tests.api_world import KEYS, PASSWORD, STRATEGY, Customer, World, new_world
 from tests.attacks.tenants import Doorman, client_at, customer_at, quick_passwords
@@ -272,17 +273,21 @@ async def test_running_strategies_are_bounded_and_a_stop_makes_room(
     assert (await customer.start(made[2]["strategy_id"])).status_code == 200
 
 
-async def test_starts_whose_runs_have_not_begun_count_as_running(store: Store, passwords: Passwords) -> None:
+async def test_starts_whose_runs_have_not_begun_count_as_running(
+    store: Store, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "BEGINS_WITHIN", 0.1)
     world = bounded(new_world(store, passwords), running=2)
     customer = await world.trader()
     made = [await customer.create() for _ in range(6)]
 
-    async def slow(start: Any) -> None:  # Temporal has taken it; its run has not written itself down yet
+    async def slow(_start: Any) -> None:  # Temporal has taken it; its run has not written itself down yet
         await asyncio.sleep(0)
 
     world.runs.start = slow  # type: ignore[method-assign,assignment]
     answers = await asyncio.gather(*(customer.start(one["strategy_id"]) for one in made))
-    assert Counter(answer.status_code for answer in answers) == {200: 2, 409: 4}
+    # What was taken and has not begun is no success yet: the same START may be sent again.
+    assert Counter(answer.status_code for answer in answers) == {503: 2, 409: 4}
     async with world.store.read() as session:
         counted = await session.scalar(text("SELECT count(*) FROM starts"))
     assert counted == 2  # a START that was refused is not written down

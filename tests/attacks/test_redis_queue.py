@@ -26,6 +26,7 @@ from domain.run import EnterOrder, ExitOrder
 from domain.scheduled_order import ScheduledOrder
 from execution.fast_exits import FastExits
 from execution.scheduled_orders import ScheduledOrders
+from execution.task_end import ended
 from tests.fakes.armed import MemoryScheduledOrderLog
 from tests.fakes.house import MemoryOrderLog
 from tests.fakes.starts import a_strategy
@@ -100,8 +101,7 @@ class Desk:
                     assert not reading.done(), reading
                     await asyncio.sleep(0.02)
         finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            await ended([reading])
             await queue.close()
 
     def _count(self, why: Dropped, count: int) -> None:

@@ -62,6 +62,11 @@ GOALS = {
         "others' GET /strategy beside 2,000 event streams of 100 accounts: p99, in times of the quiet one",
         *("×", 2),
     ),
+    "streams_cpu_percent": Goal(
+        "5,000 event streams of 500 users, a price a second in each: the API's processor time, of one core",
+        *("%", 60),
+    ),
+    "streams_read_p99_ms": Goal("GET /strategy beside them: p99", *("ms", 50)),
     "notice_p99_ms": Goal(
         "one BUY: order received by the exchange, and filled → signed webhook at its user's own server",
         *("ms", 2000),

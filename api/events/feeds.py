@@ -41,11 +41,11 @@ class Feeds:
         self._of: dict[UUID, Feed] = {}
         self._owner: dict[UUID, UUID] = {}
         self._looks = UserLooks(
-            deps.event_notifier,
+            deps,
             self._look,
             lambda: self._of,
             self._owner.get,
-            ROUND_EVERY,
+            lambda: ROUND_EVERY,
             (self._follow_prices,),
         )
         self._turns = asyncio.Semaphore(OPENING)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from api.http.ports import EventNotifier
+from api.dependencies import Dependencies
 
 READERS = 4
 REST = 3.0
@@ -22,19 +22,19 @@ class UserLooks:
     """The looks of a process, from `begin` to `end`.
 
     `owner_of` returns whose an announced strategy is, None for that of a user without a stream. `beside` is
-    done as long.
+    done as long. `every` returns the seconds between two rounds.
     """
 
     def __init__(
         self,
-        notifier: EventNotifier,
+        deps: Dependencies,
         look: Callable[[UUID], Awaitable[None]],
         users: Callable[[], Iterable[UUID]],
         owner_of: Callable[[UUID], UUID | None],
-        every: float,
+        every: Callable[[], float],
         beside: Sequence[Work],
     ) -> None:
-        self._notifier = notifier
+        self._deps = deps
         self._look = look
         self._users = users
         self._owner_of = owner_of
@@ -48,7 +48,7 @@ class UserLooks:
         """Begin, unless it has."""
         if self._running is None:
             self._running = ExitStack()
-            self._running.enter_context(self._notifier.subscribed(self.heard))
+            self._running.enter_context(self._deps.event_notifier.subscribed(self.heard))
             for work in (self._round, *self._beside, *[self._follow_news] * READERS):
                 self._running.callback(asyncio.create_task(_kept_up(work)).cancel)
 
@@ -89,7 +89,7 @@ class UserLooks:
                 at = loop.time()
                 await self._look(user_id)
                 await asyncio.sleep(REST * (loop.time() - at))
-            await asyncio.sleep(max(0.0, began + self._every - loop.time()))
+            await asyncio.sleep(max(0.0, began + self._every() - loop.time()))
 
 
 async def _kept_up(work: Work) -> None:

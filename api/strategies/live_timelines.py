@@ -100,11 +100,11 @@ class LiveTimelines:
         self._by_user: dict[UUID, dict[UUID, Timeline]] = {}
         self._locks: dict[UUID, asyncio.Lock] = {}
         self._looks = UserLooks(
-            deps.event_notifier,
+            deps,
             self._look,
             lambda: self._by_user,
             self._owner_of,
-            deps.look_every_seconds,
+            lambda: deps.look_every_seconds,
             (self._watch_logins,),
         )
         self.turns = asyncio.Semaphore(OPENING)

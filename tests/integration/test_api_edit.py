@@ -246,7 +246,7 @@ async def test_a_start_that_begins_after_an_edit_trades_nothing(world: World, cu
         begun.append(start)
 
     begin, world.runs.start = world.runs.start, lost  # type: ignore[method-assign,assignment]
-    assert (await customer.start(created["strategy_id"])).status_code == 200
+    assert (await customer.start(created["strategy_id"])).status_code == 503
     async with world.store.work() as session:
         await session.execute(text("UPDATE starts SET written_at = written_at - interval '1 minute'"))
     await edited(customer, created["strategy_id"], stop_loss=3400)

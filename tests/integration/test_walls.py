@@ -92,6 +92,7 @@ NOTHING_OF_ANYBODY: tuple[Call, ...] = (
     ("GET", "/instruments"),
     ("GET", "/market/status"),
     ("GET", "/market/calendar"),
+    ("GET", "/events"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/metrics"),

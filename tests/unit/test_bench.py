@@ -107,7 +107,7 @@ def test_every_figure_of_the_table_is_given_by_one_bench() -> None:
 
 def test_names_choose_benches_by_their_own_name_or_a_figures() -> None:
     assert {bench.name for bench in BENCHES} - {bench.name for bench in chosen([])} == {
-        *("neighbours", "noisy_tenant", "telling", "paint", "next_day")
+        *("neighbours", "noisy_tenant", "streams", "telling", "paint", "next_day")
     }
     assert [bench.name for bench in chosen(["notice_p99_ms"])] == ["telling"]
     assert [bench.name for bench in chosen(["stop_burst_p99_ms", "baseline"])] == ["baseline", "trading"]

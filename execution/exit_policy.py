@@ -141,14 +141,14 @@ class ScheduledExitPolicy(ExitPolicy):
         due_at = self.intent.due_at
         with self._due.waiting(due_at) as turn:
             await self._clock.sleep_until(due_at - WARM_AHEAD)
-            opening = asyncio.ensure_future(self._covered(turn))
+            opening = asyncio.ensure_future(self._covered(turn, missing))
             opening.add_done_callback(_seen)
             self._at_hand.opening = opening
             await self._due.until_claim(due_at, halt)
         return Permit(self.intent.terms.slice_of(missing), opening)
 
-    async def _covered(self, turn: int) -> Broker:
-        """Return the account once it was found, just before the instant, to hold what is to be sold.
+    async def _covered(self, turn: int, missing: int) -> Broker:
+        """Return the account once it was found, just before the instant, to hold what is still to be sold.
 
         Raises `NotCovered` where it does not.
         """
@@ -156,7 +156,7 @@ class ScheduledExitPolicy(ExitPolicy):
         if self._clock.now() < self.intent.due_at:
             await account.warm()
             await self._clock.sleep_until(self.intent.due_at - ask_ahead(turn))
-        await self._accounts.ensure_covered(self.intent, account)
+        await self._accounts.ensure_covered(replace(self.intent, wanted=missing), account)
         return account
 
 

@@ -9,6 +9,14 @@ STORE = "tests/integration/test_store_rounds.py"
 
 ROUND_BUGS: tuple[Bug, ...] = (
     Bug(
+        "each slice looks for all that was bought",
+        "The first slice is sold at the stop; the others seem not to be covered, and leave seconds later.",
+        "execution/exit_policy.py",
+        "ensure_covered(replace(self.intent, wanted=missing), account)",
+        "ensure_covered(self.intent, account)",
+        ("tests/unit/test_slices.py",),
+    ),
+    Bug(
         "it is bought again in an account that is short",
         "A hand sells at the moment of the target: the next purchase closes the short, unseen and untold.",
         "execution/entry_checks.py",

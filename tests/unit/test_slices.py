@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -109,6 +109,20 @@ async def test_slices_are_bought_and_sold_as_one() -> None:
     exited = await sale
     assert (exited.sold, exited.held) == (10, 0)
     assert desk.sent(Side.SELL) == [4, 4, 2]
+
+
+async def test_slices_of_a_stop_leave_one_right_after_the_other() -> None:
+    """Each looks at the account for what is still to be sold, and not for all that was bought."""
+    desk = Desk()
+    await desk.buy()
+    planned = await desk.log.plan(EXIT, TERMS, 1, desk.clock.now())
+    order = ExitOrder(EXIT, TERMS, 10, Reason.STOPLOSS, desk.clock.now(), STOP)
+    began = desk.clock.now()
+    sale = asyncio.ensure_future(desk.path.exits.sell_scheduled(order, planned))
+    while not sale.done():
+        await desk.clock.advance(0.05)
+    assert desk.sent(Side.SELL) == [4, 4, 2]
+    assert desk.clock.now() - began < timedelta(seconds=1)
 
 
 async def test_a_slice_that_is_filled_in_part_ends_the_purchase() -> None:

@@ -45,7 +45,7 @@ WITH words AS MATERIALIZED (SELECT strategy_id, due_at, on_stop FROM stops_due),
     WHERE status = 'running' AND position = 'none' AND buy_at < now() - CAST(:stands AS interval)
         AND NOT EXISTS (SELECT FROM orders AS e WHERE e.strategy_id = s.strategy_id
             AND e.trading_day = s.trading_day AND e.round = s.round AND e.leg = 'entry'
-            AND e.status IN ('sent', 'open'))
+            AND (e.status IN ('sent', 'open') OR e.looked_up_at > now() - CAST(:stands AS interval)))
     UNION ALL
     SELECT strategy_id, 'end', updated_at FROM strategies
     WHERE status = 'running' AND position = 'sold' AND updated_at < now() - CAST(:ends AS interval)

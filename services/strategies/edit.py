@@ -21,6 +21,7 @@ from services.ports import Runs
 from services.strategies.draft import DraftChecks, StrategyDraft, strategy_of
 from services.strategies.in_use import in_use
 from services.strategies.lookup import find_strategy
+from services.strategies.replanned import has_old_times, until_planned
 from services.strategies.start_window import START_LASTS
 from services.strategies.terms_line import terms_line
 
@@ -62,7 +63,7 @@ class StrategyEdit:
                 raise in_use(why.use) from None
             if written is not None:
                 await self._tell(written.record)
-                return await find_strategy(self.store, user_id, strategy_id)
+                return await until_planned(self.store, self.clock, user_id, strategy_id, has_old_times)
             # Another edit came between: it is as if this one had been asked for after it.
 
     async def _tell(self, record: StrategyRecord) -> None:

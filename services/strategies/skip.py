@@ -18,6 +18,7 @@ from services.audit_trail import audit
 from services.errors import Conflict, FieldError, Invalid
 from services.ports import Runs
 from services.strategies.lookup import find_strategy
+from services.strategies.replanned import until_planned
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,9 @@ class StrategySkip:
         if record.phase is Phase.WAITING and record.workflow_id and record.run_id:
             with suppress(Unavailable):  # it is found before the day buys
                 await self.runs.tell_plan_anew(record.workflow_id, record.run_id)
-        return stands
+        return await until_planned(
+            self.store, self.clock, user_id, strategy_id, lambda now: now.trading_day == day
+        )
 
 
 def _not_repeating() -> Conflict:

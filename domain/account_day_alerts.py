@@ -1,6 +1,7 @@
 """Words the alerts and timeline lines about the limits of an account's day."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -24,6 +25,18 @@ def breach_text(written: WrittenBreach) -> str:
     come = "" if breach.net is None else f": the day has come to {_signed(breach.net)}, after charges"
     then = _SOLD if breach.on_breach is OnBreach.EXIT else _KEPT
     return f"Your limit for a day's {kind}, {price_text(breach.value)}, is reached{come}. {_BLOCKED} {then}"
+
+
+def bar_warnings(written: WrittenBreach | None, day: date) -> list[str]:
+    """Return the warning that a limit, reached before, bars a purchase of a day; none where it does not."""
+    if written is None or written.day != day:
+        return []
+    name = {
+        LimitName.TRADES_A_DAY: "trades in one day",
+        LimitName.DAILY_LOSS: "a day's loss",
+        LimitName.DAILY_PROFIT: "a day's profit",
+    }[written.breach.limit]
+    return [f"Your limit for {name} was reached on {day}: nothing is bought on that day any more."]
 
 
 def breach_alarm(written: WrittenBreach) -> Alarm:

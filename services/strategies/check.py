@@ -12,6 +12,8 @@ from adapters.postgres.accounts import BrokerAccount, BrokerAccounts
 from adapters.postgres.engine import Store
 from adapters.postgres.entries_due import entries_seen
 from adapters.postgres.limits import UserLimits
+from domain.account_day import WrittenBreach
+from domain.account_day_alerts import bar_warnings
 from domain.broker_login import NO_QUOTES
 from domain.entry_turns import MISSED_AFTER, crowd_warning
 from domain.errors import CacheUnavailable, CalendarUnknown, Unavailable
@@ -59,6 +61,7 @@ class _Standing(NamedTuple):
     due: Sequence[datetime]
     limits: Limits
     refusal: str
+    breach: WrittenBreach | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +122,13 @@ class StrategyCheck:
         async with self.store.read(user_id) as session:
             account = await BrokerAccounts(session, user_id).get()
             due = [] if plan is None else await entries_seen(session, user_id, plan.buy_at, UUID(int=0))
-            limits = await UserLimits(session, user_id).limits()
+            mine = UserLimits(session, user_id)
+            limits, breach = await mine.limits(), await mine.last_breach()
             try:
                 await refuse_start(session, user_id)
             except Conflict as barred:
                 refusal = barred.detail
-        return _Standing(account, due, limits, refusal)
+        return _Standing(account, due, limits, refusal, breach)
 
     async def _read(
         self, strategy: Strategy, listed: Instrument, account: BrokerAccount | None, now: datetime
@@ -163,6 +167,8 @@ class StrategyCheck:
             words += login_warnings(login_of(account), now, plan.buy_at, buying=True)
         if account is not None and account.has_quotes is False:
             words.append(NO_QUOTES)
+        if plan is not None:
+            words += bar_warnings(stands.breach, plan.trading_day)
         words += price_warnings(strategy, found.last_price)
         words += margin_warnings(found.margin)
         if account is not None and found.margin is None:

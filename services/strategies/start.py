@@ -12,11 +12,13 @@ from adapters.kite.egress import Egress
 from adapters.postgres.accounts import BrokerAccounts
 from adapters.postgres.engine import Store
 from adapters.postgres.entries_due import entries_due
+from adapters.postgres.limits import UserLimits
 from adapters.postgres.running_count import running_beside
 from adapters.postgres.series import UserSeries
 from adapters.postgres.starts import KnownStart, Starts
 from adapters.postgres.strategies import Strategies, StrategyRecord
 from adapters.postgres.strategy_view_row import StrategyViewRow
+from domain.account_day_alerts import bar_warnings
 from domain.audit import Action
 from domain.entry_turns import MISSED_AFTER, crowd_warning
 from domain.errors import CalendarUnknown, Unavailable
@@ -89,11 +91,13 @@ class StrategyStart:
             # Before the run, which trades nothing that is not written down; known whatever crashes next.
             start = await _write_down(session, StartRun(start_id, strategy, plan), self.missed_after)
             await self._refuse_too_many(session, strategy)
+            breach = await UserLimits(session, user_id).last_breach()
             await audit(session, user_id, Action.STRATEGY_START, str(strategy_id), f"for {plan.trading_day}")
         await failpoint("start.received")
         async with self.margin.asking(strategy, listed, plan) as asking:
             started = await self._begin(start)
-            return Started(started, await asking.warnings())
+            barred = bar_warnings(breach, plan.trading_day)
+            return Started(started, [*barred, *await asking.warnings()])
 
     async def _begin(self, start: StartRun) -> StrategyViewRow:
         """Begin the run of a START that is written down; return how its strategy stands then.

@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 from httpx import Response
+from sqlalchemy import text
 
 from adapters.postgres.engine import Store
 from services.auth.passwords import Passwords
-from tests.api_world import MONDAY_0830, Customer, World, new_world
+from tests.api_world import MONDAY_0830, STRATEGY, Customer, World, new_world
 from tests.fakes.calendar import Weekdays
 
 
@@ -103,3 +104,18 @@ async def test_one_key_starts_each_of_two_strategies(exchange: World) -> None:
     made = [str((await customer.create())["strategy_id"]) for _ in range(2)]
     for one in made:
         assert (await _press(customer, one, "monday")).json()["status"] == "running"
+
+
+async def test_a_start_and_a_check_say_that_a_limit_bars_the_day(exchange: World) -> None:
+    customer = await exchange.trader()
+    created = await customer.create()
+    add = (
+        "INSERT INTO breaches (user_id, trading_day, limit_name, value, net, on_breach) "
+        "VALUES (:user_id, :day, 'daily_loss', 50, -85, 'block')"
+    )
+    async with exchange.store.work() as session:
+        await session.execute(text(add), {"user_id": await customer.id(), "day": MONDAY_0830.date()})
+    checked = (await customer.post("/strategy/check", STRATEGY)).json()
+    started = (await _press(customer, str(created["strategy_id"]), "monday")).json()
+    for answer in (checked, started):
+        assert any("Your limit for a day's loss was reached" in words for words in answer["warnings"]), answer

@@ -229,8 +229,8 @@ def exit_overdue_alarm(order: ExitOrder, seconds: float) -> Alarm:
         "exit_overdue",
         order,
         f"Selling {order.bought} {order.terms.symbol} ({order.reason}) has taken {seconds:g} s so far: the "
-        "broker has not answered, its books do not agree, or nobody buys. It goes on by itself; look at the "
-        "order book at the broker.",
+        "broker has not answered, what it says of positions and orders cannot be read or does not agree, or "
+        "there is no buyer. It goes on by itself; if it must be now, sell at the broker.",
     )
 
 

@@ -203,4 +203,6 @@ def moved_words(before: StartRun, after: StartRun) -> str:
     was, now = before.plan.trading_day, after.plan.trading_day
     if was == now:
         return f"The day is planned anew by the terms and hours of now. {next_day_words(after)}"
-    return f"{was} is left out. {next_day_words(after)}"
+    if now < was:
+        return f"An earlier day fits by the terms of now. {next_day_words(after)}"
+    return f"Nothing is bought on {was}: you left it out, or the exchange is closed. {next_day_words(after)}"

@@ -343,7 +343,7 @@ class RunExit:
         if rounds % policies.EMERGENCY_ALERT_EVERY == 0:
             await self._writes.alarm(
                 "emergency_exit",
-                f"selling {self._day.held} {self._start.strategy.symbol} failed ({failed.cause}); "
+                f"selling {self._day.held} {self._start.strategy.symbol} failed ({_words_of(failed)}); "
                 f"it is tried again in {pause.total_seconds():g} s, and on, until it is sold, the market "
                 "closes, or you stop it and keep the shares.",
                 EventKind.EMERGENCY,
@@ -375,3 +375,8 @@ def _held_up(failed: ActivityError) -> _HeldUp | None:
         return None
     refusal, attempt, seconds, is_others = cause.details
     return _HeldUp(Refusal(refusal), int(attempt), float(seconds), bool(is_others))
+
+
+def _words_of(failed: ActivityError) -> str:
+    """Return why it failed, without the name of its class."""
+    return failed.cause.message if isinstance(failed.cause, ApplicationError) else str(failed.cause)

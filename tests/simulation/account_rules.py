@@ -136,7 +136,8 @@ def ends_when_its_shares_are_gone(day: Played) -> Iterator[str]:
     ended = until if day.finished_at is None else day.finished_at
     if ended > until:
         yield f"its shares were gone at {gone:.2f}, and it ended at {ended:.2f}"
-    if gone < ended - FROZEN and not end.outside:
+    told_short = "the account is short of" in end.detail  # sold inside the window, and not bought again
+    if gone < ended - FROZEN and not (end.outside or told_short):
         yield f"its shares were gone at {gone:.2f}, but it says {end.outcome}: {end.detail}"
 
 

@@ -230,7 +230,8 @@ def exit_overdue_alarm(order: ExitOrder, seconds: float) -> Alarm:
         order,
         f"Selling {order.bought} {order.terms.symbol} ({order.reason}) has taken {seconds:g} s so far: the "
         "broker has not answered, what it says of positions and orders cannot be read or does not agree, or "
-        "there is no buyer. It goes on by itself; if it must be now, sell at the broker.",
+        "there is no buyer. It goes on by itself; look at the order book at the broker, and sell there if it "
+        "must be now.",
     )
 
 

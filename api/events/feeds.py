@@ -31,6 +31,8 @@ from services.strategies.lookup import find_strategy
 
 PAGE = 200
 PRICES_EVERY, ROUND_EVERY = 1.0, 5.0
+TOGETHER, SPREAD = 10, 0.8
+"""Prices given at one moment, and the seconds over which all are spread: other calls come between."""
 
 
 class Feeds:
@@ -188,11 +190,14 @@ class Feeds:
         }
         if not running:
             return
-        for strategy_id, last in (await self._deps.prices.last_prices(running)).items():
-            feed, record = running[strategy_id]
-            if feed.last.get(strategy_id) != last:
-                feed.priced(strategy_id, last, event_text("price", price_out(record, last)))
-                self._look_at_peak(feed, record)
+        found = list((await self._deps.prices.last_prices(running)).items())
+        for first in range(0, len(found), TOGETHER):
+            for strategy_id, last in found[first : first + TOGETHER]:
+                feed, record = running[strategy_id]
+                if feed.last.get(strategy_id) != last:
+                    feed.priced(strategy_id, last, event_text("price", price_out(record, last)))
+                    self._look_at_peak(feed, record)
+            await asyncio.sleep(SPREAD * TOGETHER / max(len(found), TOGETHER))
 
     def _look_at_peak(self, feed: Feed, record: StrategyRecord) -> None:
         """Have a stop that moves be looked at with its price."""

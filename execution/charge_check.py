@@ -38,11 +38,19 @@ log = logging.getLogger("charges")
 class ChargeCheck:
     """Asks the broker about the unchecked rounds of the day."""
 
-    def __init__(self, checks: ChargeChecks, brokers: Brokers, alerts: Alerts, clock: Clock) -> None:
+    def __init__(
+        self,
+        checks: ChargeChecks,
+        brokers: Brokers,
+        alerts: Alerts,
+        clock: Clock,
+        one_within: float = ONE_WITHIN,
+    ) -> None:
         self._checks = checks
         self._brokers = brokers
         self._alerts = alerts
         self._clock = clock
+        self._one_within = one_within
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -75,7 +83,7 @@ class ChargeCheck:
                     log.info("charges in %s stay unchecked for now: %s", group.symbol, why)
 
     async def _compare(self, of: AccountRounds, group: SymbolRounds, broker: Broker) -> None:
-        async with asyncio.timeout(ONE_WITHIN):
+        async with asyncio.timeout(self._one_within):
             answers = await broker.order_charges(group.orders)
         found = differences(group.booked, group.orders, answers)
         if found:

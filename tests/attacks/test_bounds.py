@@ -16,7 +16,6 @@ from api.app import create_app
 from services.auth.passwords import Passwords
 from services.auth.throttle import CALLS, REGISTRATION_FROM_ADDRESS, REGISTRATIONS_AROUND, Throttle
 from services.bounds import Bounds
-from services.strategies import start
 from settings import Settings
 from tests.api_world import KEYS, PASSWORD, STRATEGY, Customer, World, new_world
 from tests.attacks.tenants import Doorman, client_at, customer_at, quick_passwords
@@ -273,10 +272,7 @@ async def test_running_strategies_are_bounded_and_a_stop_makes_room(
     assert (await customer.start(made[2]["strategy_id"])).status_code == 200
 
 
-async def test_starts_whose_runs_have_not_begun_count_as_running(
-    store: Store, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(start, "BEGINS_WITHIN", 0.1)
+async def test_starts_whose_runs_have_not_begun_count_as_running(store: Store, passwords: Passwords) -> None:
     world = bounded(new_world(store, passwords), running=2)
     customer = await world.trader()
     made = [await customer.create() for _ in range(6)]

@@ -98,7 +98,7 @@ BOOK_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a day between two isins is given the first",
-        "Nobody saw on which day the share was split, and the report says it.",
+        "The day of the split is not known, and the report says it.",
         "domain/isin.py",
         "    if before and (not after or day <= before[-1].last_seen):\n",
         "    if before:\n",

@@ -198,7 +198,7 @@ CHARGE_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a broker that charges more than the books agrees",
-        "A tax that was raised is shown at its old rate, and nobody hears of it.",
+        "A tax that was raised is shown at its old rate, and no alarm says so.",
         "domain/charge_check.py",
         "        if abs(ours - theirs) > slack[part]:\n",
         "        if ours - theirs > slack[part]:\n",

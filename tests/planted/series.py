@@ -39,7 +39,7 @@ SERIES_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "what a series sold is forgotten with its next day",
-        "More was sold than the account had, STOP comes, and nobody is told of the short position.",
+        "More was sold than the account had, STOP comes, and no alarm tells of the short position.",
         "adapters/postgres/account_findings.py",
         "            AND (mine.status = 'running' OR mine.stopped_at IS NOT NULL)\n",
         "            AND mine.status = 'running'\n",

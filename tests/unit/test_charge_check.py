@@ -17,7 +17,6 @@ from domain.charge_schedule import FY_2026_27, Rates, Schedule, TradeKind
 from domain.finished_round import FinishedRound
 from domain.order import Side
 from domain.strategy import Product
-from execution import charge_check
 from execution.charge_check import LOOK_EVERY, ChargeCheck
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
@@ -194,12 +193,12 @@ class Hanging(MemoryBroker):
         raise AssertionError
 
 
-async def test_a_question_that_hangs_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(charge_check, "ONE_WITHIN", 0.01)
+async def test_a_question_that_hangs_ends() -> None:
     house = House(round_trip())
     house.brokers.broker = Hanging(house.clock)
+    check = ChargeCheck(house.checks, house.brokers, house.alerts, house.clock, one_within=0.01)
     async with asyncio.timeout(30):
-        await house.check.look()
+        await check.look()
     assert house.agrees == [None]
 
 

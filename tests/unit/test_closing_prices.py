@@ -102,7 +102,7 @@ async def test_a_market_that_falls_asks_nothing(house: House) -> None:
 async def test_an_old_close_is_compared_with_nothing(house: House) -> None:
     await house.look(FRIDAY, 16)
     house.broker.previous_close = house.broker.price / 2
-    await house.look(MONDAY + timedelta(days=1), 9)  # nobody could read it on Monday
+    await house.look(MONDAY + timedelta(days=1), 9)  # the account could not be read on Monday
     assert house.row.compared_on is None
 
 

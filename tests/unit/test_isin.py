@@ -35,7 +35,7 @@ def test_each_share_of_the_paper_exchange_has_one() -> None:
         (date(2026, 11, 1), OLD.isin),
         (date(2026, 11, 2), OLD.isin),
         (date(2026, 11, 6), OLD.isin),
-        (date(2026, 11, 7), None),  # the shares were split in between, on a day that nobody saw
+        (date(2026, 11, 7), None),  # the shares were split in between, on a day that is not known
         (date(2026, 11, 15), None),
         (date(2026, 11, 16), NEW.isin),
         (date(2026, 11, 30), NEW.isin),

@@ -21,6 +21,7 @@ from api.market import routes as market_routes
 from api.notifications import routes as notice_routes
 from api.orders import routes as order_routes
 from api.strategies import event_stream as stream
+from api.strategies import minutes as minute_routes
 from api.strategies import routes as strategy_routes
 from api.strategies.live_timelines import LiveTimelines
 
@@ -53,6 +54,7 @@ def create_app(deps: Dependencies) -> FastAPI:
         audit_routes,
         broker_routes,
         strategy_routes,
+        minute_routes,
         order_routes,
         book_routes,
         stream,

@@ -34,6 +34,7 @@ from adapters.process.garbage_collection import set_aside
 from adapters.process.hardening import no_core_dumps, untraceable
 from adapters.process.leaving import leave
 from adapters.redis.fast_stops import RedisFastStops
+from adapters.redis.minute_prices import RedisMinutePrices
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.secrets.feed_credentials import FeedCredentials
 from adapters.secrets.process_keys import opening
@@ -85,6 +86,8 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
     stack.push_async_callback(store.close)
     cache = RedisRuntimeCache.connect(settings.need_redis("listener"))
     stack.push_async_callback(cache.close)
+    minutes = RedisMinutePrices.connect(settings.need_redis("listener"))
+    stack.push_async_callback(minutes.close)
     stops = await _fast_stops(settings, stack)
     # A connection of their own: no lease runs out behind a watch list of ten thousand strategies.
     leases = Store.open(database, pool_size=1, application="stopwatch listener, leases")
@@ -112,6 +115,7 @@ async def _listener(settings: Settings, stack: AsyncExitStack, metrics: Listener
         PostgresMembers(leases),
         _name(clock),
         cache,
+        minutes,
         CountedAlerts(alerts, metrics.registry),
         clock,
         PostgresAccountMoves(store),

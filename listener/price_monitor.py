@@ -12,13 +12,15 @@ import structlog
 
 from domain.held_stop import HeldPrice
 from domain.market_data import MarketData, Ticks
+from domain.minute_price import MinutePrice
 from domain.order import is_foreign
 from domain.ports import Alerts, Clock, Instruments
 from domain.quote import Quote
-from domain.strategy import Phase, Position
+from domain.strategy import Position
 from domain.watched_strategy import WatchedStrategy
 from listener.dispatcher import Dispatcher
 from listener.feed_alerts import Outage
+from listener.guarded import is_guarded, is_sold_by_others
 from listener.last_prices import LastPrices
 from listener.missed_peaks import MissedPeaks
 from listener.price_table import PriceTable
@@ -101,13 +103,13 @@ class PriceMonitor:
             self._changed.add(watched.instrument)
             self._tokens.want(watched.instrument)
             self._quote_requests.ask([watched.instrument])
-        if _guarded(watched) and self._gone.get(watched.strategy_id) != watched.run_id:
+        if is_guarded(watched) and self._gone.get(watched.strategy_id) != watched.run_id:
             if before is not None and before.run_id != watched.run_id:
                 self._triggers.disarm(watched.strategy_id)  # what fired for another run fires anew
             self._arm(watched)
         else:
             self._triggers.disarm(watched.strategy_id)
-            if not _sold_by_others(watched):
+            if not is_sold_by_others(watched):
                 self._dispatcher.drop(watched.strategy_id)
 
     def leave(self, watched: WatchedStrategy) -> None:
@@ -189,6 +191,15 @@ class PriceMonitor:
             else:
                 self._changed.add(instrument)
         return prices
+
+    def minutes(self, at: datetime, owned: Owned) -> dict[UUID, MinutePrice]:
+        """Return the price and the stop of each strategy that is `owned`, as they stand at `at`."""
+        found: dict[UUID, MinutePrice] = {}
+        for strategy_id, watched in self._watched.items():
+            seen = self._prices.last(watched.instrument)
+            if seen is not None and owned(watched):
+                found[strategy_id] = MinutePrice(at, seen.price, self._triggers.stop_of(strategy_id))
+        return found
 
     @property
     def holds(self) -> bool:
@@ -387,14 +398,3 @@ class PriceMonitor:
 
     def _held(self) -> list[WatchedStrategy]:
         return [watched for strategy_id, watched in self._watched.items() if strategy_id in self._triggers]
-
-
-def _guarded(watched: WatchedStrategy) -> bool:
-    """Tell whether triggers are still to fire: shares are held, and no exit has begun."""
-    return watched.armed and watched.phase not in (Phase.EXITING, Phase.DONE)
-
-
-def _sold_by_others(watched: WatchedStrategy) -> bool:
-    """Tell whether the fast path has sold while the run does not know yet: its signal is still due."""
-    # Entering as well: a price that falls in the first instants sells before the run has said that it holds.
-    return watched.position is Position.SOLD and watched.phase in (Phase.ENTERING, Phase.HOLDING)

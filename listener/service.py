@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from uuid import UUID
 
 from domain.held_stop import HeldPrice
+from domain.minute_price import MinutePrice
 from domain.ports import (
     AccountMoves,
     Alerts,
@@ -26,6 +28,7 @@ from listener.dispatcher import Dispatcher
 from listener.foreign_orders import ForeignOrders
 from listener.held_price_writer import HeldPriceWriter
 from listener.metrics import MarketNumbers
+from listener.minute_writer import MinutePrices, MinuteWriter
 from listener.peak_writer import PeakWriter
 from listener.price_monitor import PriceMonitor
 from listener.restarting import steadily
@@ -54,6 +57,7 @@ class Listener:
         membership: Membership,
         me: str,
         cache: PriceCache,
+        minutes: MinutePrices,
         alerts: Alerts,
         clock: Clock,
         moves: AccountMoves,
@@ -71,6 +75,7 @@ class Listener:
         self._peaks = PeakWriter(held_stops, self._risen, clock)
         self._held_prices = HeldPriceWriter(held_stops, self._acting, self._holds, clock)
         self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
+        self._minutes = MinuteWriter(minutes, self._minute, clock)
         # One account's connections are all there is: further listeners stand by.
         self._shards = Shards(membership, me, self._covered, self._share_anew, clock, accounts.connections)
         self._known: dict[UUID, WatchedStrategy] = {}
@@ -92,6 +97,7 @@ class Listener:
                 group.create_task(steadily("peaks", self._peaks.run, self._clock))
                 group.create_task(steadily("held prices", self._held_prices.run, self._clock))
                 group.create_task(steadily("last prices", self._writer.run, self._clock))
+                group.create_task(steadily("minutes", self._minutes.run, self._clock))
         finally:
             await ended(self._running.values())
 
@@ -204,6 +210,12 @@ class Listener:
         for monitor in self._monitors.values():
             prices.update(monitor.changed_prices(self._owns))
         return prices
+
+    def _minute(self, at: datetime) -> Mapping[UUID, MinutePrice]:
+        minutes: dict[UUID, MinutePrice] = {}
+        for monitor in self._monitors.values():
+            minutes.update(monitor.minutes(at, self._owns))
+        return minutes
 
     def _risen(self) -> Mapping[UUID, Decimal]:
         risen: dict[UUID, Decimal] = {}

@@ -134,6 +134,11 @@ class TriggerIndex:
         self._risen.discard(number)
         self._moved.add(name)
 
+    def stop_of(self, strategy_id: UUID) -> Decimal | None:
+        """Return where a strategy's stop stands; None while none is watched."""
+        armed = self._armed.get(strategy_id.int)
+        return armed.stop if armed is not None else None
+
     def armed(self, instrument: str) -> bool:
         """Tell whether any trigger of this instrument is watched."""
         return instrument in self._waiting or instrument in self._fired

@@ -1,9 +1,9 @@
 """The users of Redis: one for each process, with the commands and keys it needs and no others.
 
     user      reads                                  writes                           how
-    api       runtime:*, symbol:*:strategies         throttle*, stopwatch:probe       its own scripts
+    api       runtime:*, minutes:*, symbol:*:strat…  throttle*, stopwatch:probe       its own scripts
     worker    strategy:*, runtime:*, queue:orders    the same, symbol:*, stopwatch:*  its own scripts
-    listener  runtime:*                              runtime:*, queue:orders (adds)   its own scripts
+    listener  runtime:*                              runtime:*, minutes:*, queue:…    its own scripts
     operator  everything                             everything                       a person's, no process'
     health    nothing                                nothing                          PING, without a password
     default   off: a client without a user is refused; the server itself reads its file back as this one
@@ -38,10 +38,10 @@ class RedisUser:
 
 USERS: Mapping[str, RedisUser] = {
     "api": RedisUser(
-        ("%R~runtime:*", "%R~symbol:*:strategies", "~throttle*", "~stopwatch:probe"),
+        ("%R~runtime:*", "%R~minutes:*", "%R~symbol:*:strategies", "~throttle*", "~stopwatch:probe"),
         (
             *(*_CONNECT, *_SCRIPTS),
-            *("hget", "srandmember", "set"),
+            *("hget", "hgetall", "srandmember", "set"),
             *("lindex", "lpush", "ltrim", "expire", "del"),
         ),
     ),
@@ -54,8 +54,8 @@ USERS: Mapping[str, RedisUser] = {
         ),
     ),
     "listener": RedisUser(
-        ("~runtime:*", "~queue:orders", "~stopwatch:probe"),
-        (*_CONNECT, *_SCRIPTS, "exists", "hset", "xadd", "set"),
+        ("~runtime:*", "~minutes:*", "~queue:orders", "~stopwatch:probe"),
+        (*_CONNECT, *_SCRIPTS, "exists", "hset", "expire", "xadd", "set"),
     ),
 }
 """What each process is allowed."""

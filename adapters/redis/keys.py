@@ -28,6 +28,11 @@ def runtime_key(strategy_id: UUID) -> str:
     return f"runtime:{strategy_id}"
 
 
+def minutes_key(strategy_id: UUID) -> str:
+    """Return a key of the id's digits alone: keys that spell a strategy's id end with its stop (contract)."""
+    return f"minutes:{strategy_id.hex}"
+
+
 @lru_cache(maxsize=50_000)
 def cached_runtime_key(strategy_id: UUID) -> str:
     """Return the strategy's key, cached: formatting an id costs more than remembering it."""

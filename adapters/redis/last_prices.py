@@ -8,7 +8,9 @@ from redis.asyncio import Redis
 
 from adapters.redis.connection import ANSWER_SECONDS, connect, translated_errors
 from adapters.redis.keys import symbol_key
+from adapters.redis.minute_prices import RedisMinutePrices
 from adapters.redis.runtime_cache import RedisRuntimeCache
+from domain.minute_price import MinutePrice
 
 LOOKED_AT = 5
 """Strategies of one symbol that are asked for its price: any of them has it."""
@@ -20,6 +22,7 @@ class RedisLastPrices:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._cache = RedisRuntimeCache(redis)
+        self._minutes = RedisMinutePrices(redis)
 
     @classmethod
     def connect(cls, url: str) -> "RedisLastPrices":
@@ -36,6 +39,10 @@ class RedisLastPrices:
     async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
         """Return the last prices of running strategies."""
         return await self._cache.last_prices(strategy_ids)
+
+    async def minutes_of(self, strategy_id: UUID) -> list[MinutePrice]:
+        """Return a strategy's minutes of the day, oldest first."""
+        return await self._minutes.of_strategy(strategy_id)
 
     async def of_symbol(self, exchange: str, symbol: str) -> Decimal | None:
         """Return the last price of a symbol that a running strategy watches."""

@@ -330,6 +330,13 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "OrderPage": {"items": [_BOUGHT], "next": None},
     "EventPage": {"items": [_EVENT], "next": None},
+    "MinutePage": {
+        "items": [
+            {"at": "2026-11-30T09:31:00+05:30", "price": 3561.4, "stop_price": 3500.05},
+            {"at": "2026-11-30T09:32:00+05:30", "price": 3563.0, "stop_price": 3500.05},
+        ],
+        "next": None,
+    },
     "ChannelMade": _CHANNEL | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
     "ChannelOut": _CHANNEL,
     "ChannelPage": {"items": [_CHANNEL], "next": None},

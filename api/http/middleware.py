@@ -16,7 +16,7 @@ _log = structlog.get_logger(__name__)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _APP_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; worker-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 )
 _DOCS_POLICY = (

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
+from domain.minute_price import MinutePrice
 from services.ports import SymbolPrices
 
 
@@ -13,6 +14,10 @@ class LastPrices(SymbolPrices, Protocol):
     """The last prices the listener wrote down. Raises `CacheUnavailable`; what is not known is absent."""
 
     async def last_prices(self, strategy_ids: Iterable[UUID]) -> Mapping[UUID, Decimal]: ...
+
+    async def minutes_of(self, strategy_id: UUID) -> list[MinutePrice]:
+        """Return a strategy's price and stop of each minute that is kept, oldest first."""
+        ...
 
 
 Heard = Callable[[UUID | None], None]

@@ -19,13 +19,15 @@ _TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".txt": "text/plain; charset=utf-8",
     ".webmanifest": "application/manifest+json",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of the app, read once: there are a dozen, 250 kB in all."""
+    """A file of the app, read once: there are some forty, 450 kB in all."""
 
     content: bytes
     media_type: str
@@ -45,7 +47,11 @@ def _charts() -> Path:
     return Path(found.origin).parent / "js" / CHARTS
 
 
-_FILES = {path.name: File.read(path) for path in (*sorted(WEB.iterdir()), _charts()) if path.suffix in _TYPES}
+_FILES = {
+    path.relative_to(WEB).as_posix(): File.read(path)
+    for path in sorted(WEB.rglob("*"))
+    if path.suffix in _TYPES
+} | {CHARTS: File.read(_charts())}
 
 
 @router.get("/app")
@@ -61,7 +67,7 @@ async def leads_to_the_app() -> Response:
     return RedirectResponse("/app")
 
 
-@router.get("/app/{name}")
+@router.get("/app/{name:path}")
 async def part(request: Request, name: str) -> Response:
     """A file of the app."""
     if name not in _FILES:

@@ -1,21 +1,27 @@
-// The way between the screens, and what is true on all of them: signed in or not, online or not.
+// The way between the screens, and what is true on all of them: signed in or not, paper or real, online or not.
 
-import { get, pause, signedIn } from "./client.js";
-import { fill, h, tell } from "./dom.js";
+import { book, open } from "./book.js";
+import { signedIn } from "./client.js";
+import { html, Question, render, tell, told, Unread, useEffect, useRead, useState, useStore } from "./ui.js";
 import { clock } from "./words.js";
 
+const ID = "([0-9a-f-]{36})";
+/** @type {[RegExp, () => Promise<any>, string?][]} address, what draws it, and the place that it belongs to */
 const SCREENS = [
-  [/^#\/login$/, () => import("./sign_in.js").then((screen) => ({ show: (view) => screen.show(view, false) }))],
-  [/^#\/register$/, () => import("./sign_in.js").then((screen) => ({ show: (view) => screen.show(view, true) }))],
-  [/^#\/forgot$/, () => import("./recover.js").then((screen) => ({ show: screen.forgot }))],
-  [/^#\/reset(?:\/([\w-]{1,128}))?$/, () => import("./recover.js").then((screen) => ({ show: screen.reset }))],
-  [/^#\/verify(?:\/([\w-]{1,128}))?$/, () => import("./recover.js").then((screen) => ({ show: screen.verify }))],
-  [/^#\/broker$/, () => import("./broker.js")],
-  [/^#\/new$/, () => import("./create.js")],
-  [/^#\/account$/, () => import("./account.js")],
-  [/^#\/s\/([0-9a-f-]{36})$/, () => withCharts(() => import("./strategy.js"))],
-  [/^#?\/?$/, () => import("./list.js")],
+  [/^#\/login$/, () => import("./sign_in.js").then((found) => found.LogIn)],
+  [/^#\/register$/, () => import("./sign_in.js").then((found) => found.Register)],
+  [/^#\/forgot$/, () => import("./recover.js").then((found) => found.Forgot)],
+  [/^#\/reset(?:\/([\w-]{1,128}))?$/, () => import("./recover.js").then((found) => found.Reset)],
+  [/^#\/verify(?:\/([\w-]{1,128}))?$/, () => import("./recover.js").then((found) => found.Verify)],
+  [/^#\/new$/, () => import("./create.js").then((found) => found.New), "#/new"],
+  [new RegExp(`^#/edit/${ID}$`), () => import("./create.js").then((found) => found.Edit), "#/"],
+  [new RegExp(`^#/s/${ID}$`), () => import("./strategy.js").then((found) => found.StrategyPage), "#/"],
+  [new RegExp(`^#/days(?:/${ID})?$`), () => import("./days.js").then((found) => found.Days), "#/days"],
+  [/^#\/broker$/, () => import("./broker.js").then((found) => found.BrokerPage), "#/account"],
+  [/^#\/account$/, () => import("./account.js").then((found) => found.Account), "#/account"],
+  [/^#?\/?$/, () => import("./today.js").then((found) => found.Today), "#/"],
 ];
+const PLACES = [["#/", "Today"], ["#/new", "New"], ["#/days", "Days"], ["#/account", "Account"]];
 const FOR_STRANGERS = new Set(["#/login", "#/register", "#/forgot"]);
 const MAILED = /^#\/(reset|verify)(\/|$)/; // links of mails, opened on whatever device reads them
 const BROKER = {
@@ -26,91 +32,90 @@ const BROKER = {
   broker_not_connected: "No broker account is connected yet: connect one first.",
 };
 
-const AGAIN_EVERY = 5000;
-
-let current = new AbortController();
-let lastSeen = null;
-let reached = true;
-
-async function go() {
+/** Return the address to show: who is not signed in sees the first screen, who is does not. */
+function place() {
   const hash = location.hash || "#/";
-  if (!signedIn() && !FOR_STRANGERS.has(hash) && !MAILED.test(hash)) return location.replace("#/login");
-  if (signedIn() && FOR_STRANGERS.has(hash)) return location.replace("#/");
-  current.abort();
-  current = new AbortController();
-  const { signal } = current;
-  const view = document.getElementById("view");
-  mark(hash);
-  showMode();
-  const [pattern, load] = SCREENS.find(([one]) => one.test(hash)) ?? SCREENS.at(-1);
-  const fresh = h("div", {});
-  try {
-    const screen = await load();
-    if (signal.aborted) return;
-    fill(view, fresh);
-    await screen.show(fresh, (pattern.exec(hash) ?? []).slice(1), signal, seen);
-  } catch (problem) {
-    if (signal.aborted) return;
-    if (problem.status === 0 || problem.status >= 500) comeBack(signal);
-    fill(view, h("h1", { tabindex: -1 }, problem.status === 404 ? "Not found" : "This did not work"),
-      h("p", {}, problem.message), h("p", {}, h("button", { onclick: go }, "Try again")));
+  if (!signedIn() && !FOR_STRANGERS.has(hash) && !MAILED.test(hash)) return "#/login";
+  if (signedIn() && FOR_STRANGERS.has(hash)) return "#/";
+  return hash;
+}
+
+function useHash() {
+  const [hash, set] = useState(place());
+  useEffect(() => {
+    const moved = () => {
+      const next = place();
+      if (next !== (location.hash || "#/")) history.replaceState(null, "", next);
+      if (!told.get().stays) tell("");
+      else told.set({ ...told.get(), stays: false });
+      set(next);
+    };
+    window.addEventListener("hashchange", moved);
+    return () => window.removeEventListener("hashchange", moved);
+  }, []);
+  return hash;
+}
+
+function App() {
+  const hash = useHash();
+  const [pattern, load, tab] = SCREENS.find(([one]) => one.test(hash)) ?? SCREENS[SCREENS.length - 1];
+  const words = (pattern.exec(hash) ?? []).slice(1);
+  const inside = signedIn() && !FOR_STRANGERS.has(hash) && !MAILED.test(hash);
+  return html`
+    <a class="skip" href="#view" onClick=${skip}>Skip to the content</a>
+    <${Bar} tab=${tab} inside=${inside} />
+    <${Connection} />
+    <${Told} />
+    <main id="view" tabindex="-1"><${Screen} key=${hash} load=${load} words=${words} inside=${inside} /></main>
+    <${Question} />`;
+}
+
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("view")?.focus();
+}
+
+/** One screen: its file first, and for who is signed in the account's book. */
+function Screen({ load, words, inside }) {
+  const state = useRead(async () => {
+    const [part] = await Promise.all([load(), inside ? open() : null]);
+    return part;
+  });
+  if (!state.data) {
+    return html`${state.problem && html`<h1 tabindex="-1">${state.problem.status === 404 ? "Not found" : "This did not work"}</h1>`}<${Unread} of=${state} />`;
   }
-  if (!signal.aborted) fresh.querySelector("h1")?.focus({ preventScroll: true });
+  return html`<${state.data} words=${words} />`;
 }
 
-/** Show the screen again as soon as the server answers, without a tap. */
-async function comeBack(signal) {
-  const online = new Promise((resolve) => window.addEventListener("online", resolve, { once: true, signal }));
-  await Promise.race([online, pause(AGAIN_EVERY, signal)]);
-  if (!signal.aborted) go();
+function Bar({ tab, inside }) {
+  const { mode } = useStore(book);
+  return html`<header class="bar">
+    <a class="brand" href="#/" aria-label="Stopwatch, today"><img src="/app/icon.svg" alt="" width="28" height="28" /><span>Stopwatch</span></a>
+    ${inside && mode ? html`<span class=${mode === "live" ? "chip live" : "chip paper"}>${mode === "live" ? "Real money" : "Paper money"}</span>` : null}
+    ${inside ? html`<nav class="tabs" aria-label="Places">${PLACES.map(([to, name]) =>
+      html`<a key=${to} href=${to} aria-current=${tab === to ? "page" : null}>${name}</a>`)}</nav>` : null}
+  </header>`;
 }
 
-function mark(hash) {
-  const places = document.getElementById("places");
-  places.hidden = !signedIn();
-  for (const link of places.querySelectorAll("a")) {
-    if (link.getAttribute("href") === hash) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
+/** What is known, and since when, while the server or the network is away. */
+function Connection() {
+  const { answers, seenAt } = useStore(book);
+  const [online, set] = useState(navigator.onLine);
+  useEffect(() => {
+    const look = () => set(navigator.onLine);
+    window.addEventListener("online", look);
+    window.addEventListener("offline", look);
+    return () => { window.removeEventListener("online", look); window.removeEventListener("offline", look); };
+  }, []);
+  if (online && answers) return null;
+  const why = online ? "The server does not answer." : "You are offline.";
+  const since = seenAt ? ` What you see is of ${clock(seenAt)}.` : "";
+  return html`<p class="notice warn" role="status">${`${why}${since} What was started goes on by itself on the server.`}</p>`;
 }
 
-/** Paper or real money: always there, once it is known. */
-async function showMode() {
-  const badge = document.getElementById("mode");
-  if (!signedIn() || !badge.hidden) return;
-  try {
-    const { mode } = await get("/market/status");
-    badge.textContent = mode === "live" ? "Real money" : "Paper money";
-    badge.className = mode === "live" ? "chip live" : "chip";
-    badge.hidden = false;
-  } catch { /* the next screen asks again */ }
-}
-
-/** The charting library is 160 kB: only who looks at a price waits for it. */
-async function withCharts(load) {
-  if (!window.LightweightCharts) {
-    await new Promise((resolve, reject) => {
-      const script = h("script", { src: "/app/lightweight-charts.js" });
-      script.onload = resolve;
-      script.onerror = () => reject(new Error("The chart could not be loaded: try again when you are online."));
-      document.head.append(script);
-    });
-  }
-  return load();
-}
-
-function seen() {
-  lastSeen = Date.now();
-  online();
-}
-
-function online() {
-  const line = document.getElementById("offline");
-  line.hidden = navigator.onLine && reached;
-  if (line.hidden) return;
-  const why = navigator.onLine ? "The server does not answer." : "You are offline.";
-  const since = lastSeen ? ` What you see is of ${clock(lastSeen)}.` : "";
-  line.textContent = `${why}${since} What was started goes on by itself on the server.`;
+function Told() {
+  const { text, kind } = useStore(told);
+  return html`<p class=${`notice ${kind}`} role="status" hidden=${!text}>${text}</p>`;
 }
 
 /** Zerodha's login page sends the browser back with one word. */
@@ -118,17 +123,11 @@ function cameBack() {
   const word = new URLSearchParams(location.search).get("broker");
   if (word === null) return;
   history.replaceState(null, "", `/app${word === "connected" ? "#/" : "#/broker"}`);
-  tell(BROKER[word] ?? "The login at Zerodha did not work: try again.", word === "connected" ? "" : "warn");
+  tell(BROKER[word] ?? "The login at Zerodha did not work: try again.", word === "connected" ? "" : "warn", true);
 }
 
 cameBack();
-window.addEventListener("hashchange", () => { tell(""); go(); });
 window.addEventListener("signed-out", () => { sessionStorage.setItem("stopwatch:signed-out", "1"); location.hash = "#/login"; });
-for (const [event, answered] of [["reached", true], ["unreachable", false]]) {
-  window.addEventListener(event, () => { reached = answered; online(); });
-}
-window.addEventListener("online", online);
-window.addEventListener("offline", online);
-online();
-go();
+history.replaceState(null, "", place());
+render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("app")));
 if ("serviceWorker" in navigator) navigator.serviceWorker.register("/app/sw.js", { scope: "/app" }).catch(() => {});

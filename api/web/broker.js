@@ -1,81 +1,57 @@
 // The broker account: connect it once, log in every morning by one tap, forget it.
 
+import { book } from "./book.js";
 import { call, get, post } from "./client.js";
-import { ask, field, fill, form, h, tell } from "./dom.js";
+import { Act, ask, Field, Form, html, tell, Title, useStore } from "./ui.js";
 import { clock, dayWord, isoDay } from "./words.js";
 
-export async function show(view) {
-  const place = h("div", {});
-  view.append(h("h1", { tabindex: -1 }, "Broker"), place);
-  await draw(place);
+export function BrokerPage() {
+  const { broker } = useStore(book);
+  return html`<${Title}>Broker<//>${broker.status === "none" ? html`<${Connect} />` : html`<article><${BrokerCard} broker=${broker} /></article>`}`;
 }
 
-async function draw(place) {
-  const account = await get("/broker");
-  if (account.status === "none") fill(place, ...first(place));
-  else fill(place, ...connected(place, account));
-}
+const put = (broker) => book.set({ ...book.get(), broker });
 
-function first(place) {
-  const send = async (values) => {
-    await post("/broker/connect", values);
+function Connect() {
+  const send = async (words) => {
+    put(await post("/broker/connect", words));
     tell("Your Zerodha account is connected.", "", true);
     location.hash = "#/new";
   };
-  return [
-    h("p", {}, "Connect your Zerodha account with the keys of your Kite Connect app. The key, the secret and the token are " +
-      "sealed: this server's web side cannot read them back."),
-    form(
-      [
-        field("api_key", "API key", { autocomplete: "off", spellcheck: "false", required: true }),
-        field("api_secret", "Secret key", { type: "password", autocomplete: "off", required: true }),
-        field("access_token", "Access token", { type: "password", autocomplete: "off", required: true }, "Today's: it ends at 06:00 tomorrow. After this first time you log in by one tap."),
-      ],
-      "Connect",
-      send,
-    ),
-  ];
+  return html`
+    <p>Connect your Zerodha account with the keys of your Kite Connect app. The key, the secret and the token are sealed: this server's web side cannot read them back.</p>
+    <${Form} submit="Connect" send=${send}>
+      <${Field} name="api_key" label="API key" autocomplete="off" spellcheck="false" required />
+      <${Field} name="api_secret" label="Secret key" type="password" autocomplete="off" required />
+      <${Field} name="access_token" label="Access token" type="password" autocomplete="off" hint="Today's: it ends at 06:00 tomorrow. After this first time you log in by one tap." required />
+    <//>`;
 }
 
-function connected(place, account) {
-  const alive = account.status === "connected";
-  const ends = account.token_expires_at;
-  const login = async () => {
-    try {
-      location.assign((await get("/broker/login-url")).url);
-    } catch (problem) {
-      tell(problem.message, "warn");
-    }
-  };
-  const token = async (values) => {
-    await post("/broker/connect", values);
+/** Whose account it is, until when the login lasts, and the way to log in again. */
+export function BrokerCard({ broker }) {
+  if (!broker || broker.status === "none") return html`<p>No account is connected: nothing can be bought.</p><a role="button" href="#/broker">Connect your broker</a>`;
+  const alive = broker.status === "connected";
+  const ends = broker.token_expires_at;
+  const until = alive && ends ? `The login lasts until ${clock(ends)} ${dayWord(isoDay(ends))}.`
+    : "Zerodha ends every login at 06:00. Nothing is bought, and no sale is sent, before you log in again.";
+  const login = async () => location.assign((await get("/broker/login-url")).url);
+  const token = async (words) => {
+    put(await post("/broker/connect", words));
     tell("Logged in at Zerodha.");
-    await draw(place);
   };
-  return [
-    h("section", { class: "card" },
-      h("div", { class: "row" },
-        h("strong", {}, account.user_name ?? "Zerodha"),
-        h("span", { class: `chip ${alive ? "good" : "bad"}` }, alive ? "Logged in" : "Login needed")),
-      h("p", { class: "quiet" }, `Account ${account.broker_user_id}. `,
-        alive && ends ? `The login lasts until ${clock(ends)} ${dayWord(isoDay(ends))}.`
-          : "Zerodha ends every login at 06:00. Nothing is bought, and no sale is sent, before you log in again."),
-      h("div", { class: "acts" },
-        h("button", { onclick: login, class: alive ? "plain" : "" }, alive ? "Log in again at Zerodha" : "Log in at Zerodha"))),
-    h("details", {}, h("summary", {}, "Log in with a token instead"),
-      form([field("access_token", "Access token", { type: "password", autocomplete: "off", required: true })], "Use this token", token)),
-    h("button", { class: "danger", onclick: () => forget(place) }, "Forget this account"),
-  ];
+  return html`
+    <div class="row"><strong>${broker.user_name ?? "Zerodha"}</strong><span class=${`chip ${alive ? "good" : "bad"}`}>${alive ? "Logged in" : "Login needed"}</span></div>
+    <p class="quiet">Account ${broker.broker_user_id}. ${until}</p>
+    <${Act} class=${alive ? "outline" : ""} does=${login}>${alive ? "Log in again at Zerodha" : "Log in at Zerodha"}<//>
+    <details><summary>Log in with a token instead, or forget this account</summary>
+      <${Form} submit="Use this token" look="outline" send=${token}><${Field} name="access_token" label="Access token" type="password" autocomplete="off" required /><//>
+      <${Act} class="outline danger" does=${forget}>Forget this account<//>
+    </details>`;
 }
 
-async function forget(place) {
-  const chosen = await ask("Forget this account?", "Its keys are deleted here. Strategies cannot trade until an account is connected again.", [["yes", "Forget it", "danger"]]);
-  if (!chosen) return;
-  try {
-    await call("DELETE", "/broker");
-    tell("The account and its keys are deleted.");
-    await draw(place);
-  } catch (problem) {
-    tell(problem.message, "warn");
-  }
+async function forget() {
+  if (!(await ask("Forget this account?", "Its keys are deleted here. Strategies cannot trade until an account is connected again.", [["yes", "Forget it", "danger"]]))) return;
+  await call("DELETE", "/broker");
+  put(await get("/broker"));
+  tell("The account and its keys are deleted.");
 }

@@ -5,9 +5,12 @@ let access = null; // kept in memory only; the refresh token outlives the page, 
 
 /** What the API, or the way to it, refused; `message` is a sentence for a person. */
 export class Problem extends Error {
+  /** @param {string} message @param {{status?: number, code?: string, errors?: {field: string, code: string, message: string}[]}} [known] */
   constructor(message, { status = 0, code = "offline", errors = [] } = {}) {
     super(message);
-    Object.assign(this, { status, code, errors });
+    this.status = status;
+    this.code = code;
+    this.errors = errors;
   }
 }
 
@@ -34,7 +37,14 @@ export async function logOut() {
   }
 }
 
-/** Call the API; return its answer, null where it has none. Throws `Problem`. */
+/**
+ * Call the API; return its answer, null where it has none. Throws `Problem`.
+ * @param {string} method
+ * @param {string} path
+ * @param {any} [body]
+ * @param {{anonymous?: boolean, key?: string | null}} [how] `key`: of a call that may be sent again
+ * @returns {Promise<any>}
+ */
 export async function call(method, path, body, { anonymous = false, key = null } = {}) {
   if (!anonymous && access === null) await renew();
   let answer = await send(method, path, body, anonymous ? null : access, key);
@@ -45,25 +55,62 @@ export async function call(method, path, body, { anonymous = false, key = null }
   return read(answer);
 }
 
+/** @param {string} path */
 export const get = (path) => call("GET", path);
+/** @param {string} path @param {any} [body] */
 export const post = (path, body) => call("POST", path, body);
+
+/** Read all pages of a list. @param {string} path */
+export async function getAll(path) {
+  const items = [];
+  let next = null;
+  do {
+    const page = await get(`${path}${path.includes("?") ? "&" : "?"}limit=200${next ? `&cursor=${encodeURIComponent(next)}` : ""}`);
+    items.push(...page.items);
+    next = page.next;
+  } while (next);
+  return items;
+}
+
+/** Save a file of the API, which needs the login, on this device. @param {string} path @param {string} name */
+export async function download(path, name) {
+  if (access === null) await renew();
+  let answer = await send("GET", path, undefined, access);
+  if (answer.status === 401) {
+    await renew();
+    answer = await send("GET", path, undefined, access);
+  }
+  if (!answer.ok) await read(answer);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
 
 /** A word for an Idempotency-Key. `crypto.randomUUID` is not to be had over plain HTTP. */
 export const newKey = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** Follow a stream of events until `signal` ends it; `heard` gets each event's data and name once. */
+/**
+ * Follow a stream of events until `signal` ends it; `heard` gets each event's data and name once.
+ * @param {string} path
+ * @param {AbortSignal} signal
+ * @param {(data: any, name?: string) => void} heard
+ */
 export async function follow(path, signal, heard) {
   let last = null;
   while (!signal.aborted) {
     try {
       last = await readEvents(path, signal, last, heard);
     } catch (problem) {
-      if (problem.status === 404) return;
+      if (problem.status === 404 || problem.status === 401) return;
+      if (!problem.status && !signal.aborted) window.dispatchEvent(new Event("unreachable"));
     }
     await pause(1000, signal);
   }
 }
 
+/** @param {number} milliseconds @param {AbortSignal} [signal] @returns {Promise<void>} */
 export function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
@@ -71,7 +118,9 @@ export function pause(milliseconds, signal) {
   });
 }
 
+/** @param {string} method @param {string} path @param {any} body @param {string | null} token @param {string | null} [key] */
 async function send(method, path, body, token = access, key = null) {
+  /** @type {Record<string, string>} */
   const headers = {};
   if (key) headers["Idempotency-Key"] = key;
   if (token) headers.Authorization = `Bearer ${token}`;
@@ -97,6 +146,7 @@ async function read(answer) {
 
 // Without TLS a browser has no locks (a phone that tries a laptop's address): then one at a time in this page.
 let renewed = Promise.resolve();
+/** @param {() => Promise<void>} work */
 const alone = (work) => (navigator.locks ? navigator.locks.request("stopwatch:renew", work) : (renewed = renewed.then(work, work)));
 
 /** Renew the access token, one at a time over all tabs: a refresh token is good once. */
@@ -126,6 +176,7 @@ async function readEvents(path, signal, last, heard) {
   window.dispatchEvent(new Event("reached"));
   if (answer.status === 401) access = null;
   if (!answer.ok) throw new Problem("The live timeline cannot be read.", { status: answer.status });
+  if (!answer.body) return last;
   const lines = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let waiting = "";
   try {
@@ -133,7 +184,7 @@ async function readEvents(path, signal, last, heard) {
       const { done, value } = await lines.read();
       if (done) return last;
       const blocks = (waiting + value.replaceAll("\r", "")).split("\n\n");
-      waiting = blocks.pop();
+      waiting = blocks.pop() ?? "";
       for (const block of blocks) {
         const fields = Object.fromEntries(block.split("\n").map((line) => line.split(/: ?(.*)/s)));
         if (!fields.data) continue;

@@ -1,86 +1,121 @@
-// A new strategy: symbol, buy time, sell time, stop-loss, quantity.
+// A new strategy, and a changed one: what, when, the stop, how much; and live what a START would come to.
 
-import { call, get, newKey, pause } from "./client.js";
-import { field, fill, form, h } from "./dom.js";
+import { book, take } from "./book.js";
+import { call, get, newKey, post } from "./client.js";
+import { Answer } from "./check.js";
+import { Again, Entry, Repeat, Stop, Target } from "./terms_fields.js";
+import { find, instrumentWords, SymbolBox } from "./symbol_box.js";
+import { bodyOf, changeOf, isWhole, NEW, termsOf } from "./terms.js";
+import { Field, Form, html, Title, Unread, useEffect, useRead, useRef, useState, useStore } from "./ui.js";
+import { clock, named } from "./words.js";
 
 const PRODUCTS = { CNC: "CNC, delivery", MIS: "MIS, intraday", NRML: "NRML, carried forward" };
+const SIZES = [["quantity", "Shares"], ["amount", "Rupees to spend"], ["risk", "Rupees to risk"]];
+const ON_STOP = [["exit", "Sell the shares"], ["keep", "Keep the shares"]];
+const CHECK_AFTER = 500;
 
-export async function show(view, _parameters, signal) {
-  const symbol = field("symbol", "Symbol", { autocomplete: "off", autocapitalize: "characters", spellcheck: "false", list: "symbols", required: true }, "Type a symbol or a company's name.");
-  const found = h("datalist", { id: "symbols" });
-  const product = field("product", "Product", { options: Object.entries(PRODUCTS).slice(0, 2) });
-  const exchange = field("exchange", "Exchange", { options: ["NSE", "BSE", "NFO", "BFO"].map((name) => [name, name]) });
-  const sent = { words: null, key: null };
-  let listed = [];
-
-  let asked = 0;
-  symbol.querySelector("input").addEventListener("input", async (event) => {
-    const words = event.target.value.trim();
-    const mine = ++asked;
-    const chosen = listed.find((one) => keyOf(one) === words.toUpperCase());
-    if (chosen) {
-      event.target.value = chosen.symbol;
-      return choose(chosen);
-    }
-    await pause(200, signal);
-    if (mine !== asked || !words) return;
-    try {
-      listed = (await get(`/instruments?limit=12&q=${encodeURIComponent(words)}`)).items;
-    } catch {
-      return; // without the list a symbol is typed in full; create says when it is not one
-    }
-    fill(found, ...listed.map((one) => h("option", { value: keyOf(one) }, `${one.name} · ${one.exchange}`)));
-  });
-
-  /** One symbol may be listed at two exchanges: what is not NSE's names its own. */
-  function keyOf(one) {
-    return one.exchange === "NSE" || listed.filter(({ symbol: same }) => same === one.symbol).length === 1 ? one.symbol : `${one.symbol} · ${one.exchange}`;
-  }
-
-  function choose(one) {
-    exchange.querySelector("select").value = one.exchange;
-    const select = product.querySelector("select");
-    const before = select.value;
-    fill(select, ...one.products.map((value) => h("option", { value }, PRODUCTS[value] ?? value)));
-    if (one.products.includes(before)) select.value = before;
-  }
-
-  const send = async (values) => {
-    const wanted = {
-      ...values, symbol: values.symbol.toUpperCase(), stop_loss: number(values.stop_loss), quantity: number(values.quantity),
-    };
+export function New() {
+  const key = useRef({ words: "", key: "" });
+  const send = async (body) => {
     // Pressed again after an answer that was lost, the same words are the same strategy.
-    const words = JSON.stringify(wanted);
-    if (words !== sent.words) Object.assign(sent, { words, key: newKey() });
-    const strategy = await call("POST", "/strategy/create", wanted, { key: sent.key });
-    location.hash = `#/s/${strategy.strategy_id}`;
+    const words = JSON.stringify(body);
+    if (words !== key.current.words) key.current = { words, key: newKey() };
+    const made = await call("POST", "/strategy/create", body, { key: key.current.key });
+    take(made);
+    location.hash = `#/s/${made.strategy_id}`;
   };
-
-  view.append(
-    h("h1", { tabindex: -1 }, "New strategy"),
-    form(
-      [
-        symbol, found,
-        h("div", { class: "pair" },
-          field("buy_time", "Buy at", { type: "time", step: 1, required: true }),
-          field("sell_time", "Sell at", { type: "time", step: 1, required: true })),
-        h("p", { class: "hint" }, "Exchange time (IST), to the second."),
-        h("div", { class: "pair" },
-          field("stop_loss", "Stop-loss, ₹", { inputmode: "decimal", autocomplete: "off", required: true }),
-          field("quantity", "Quantity", { inputmode: "numeric", autocomplete: "off", required: true })),
-        h("details", {}, h("summary", {}, "More: exchange, product, on STOP"),
-          h("div", { class: "fields" }, exchange, product,
-            field("on_stop", "When it is stopped by hand", { options: [["exit", "Sell the shares"], ["keep", "Keep the shares"]] }))),
-      ],
-      "Create",
-      send,
-    ),
-    h("p", { class: "quiet" }, "Nothing is bought before you press START on the next screen."),
-  );
+  return html`<${Title}>New strategy<//>
+    <${TermsForm} first=${NEW} submit="Create" send=${send} />
+    <p class="quiet">Nothing is bought before you press START on the next screen.</p>`;
 }
 
-/** A number as JSON wants it; what is none is sent as it was typed, so that the server says what is wrong. */
-function number(text) {
-  return /^\d+(\.\d+)?$/.test(text) ? Number(text) : text;
+export function Edit({ words: [id] }) {
+  const before = useStore(book).strategies.get(id);
+  const missing = useRead(async () => (before ? null : take(await get(`/strategy/${id}`))), [id]);
+  if (!before) return html`<${Title}>Change<//><${Unread} of=${missing} />`;
+  const send = async (body) => {
+    take(await call("PATCH", `/strategy/${id}`, changeOf(before, body)));
+    location.hash = `#/s/${id}`;
+  };
+  return html`<${Title}>Change ${named(before)}<//>
+    <${TermsForm} first=${termsOf(before)} submit="Save" send=${send} />`;
 }
 
+function TermsForm({ first, submit, send }) {
+  const [terms, set] = useState(first);
+  const [chosen, choose] = useState(/** @type {any} */ (null));
+  const put = (words) => set((before) => ({ ...before, ...words }));
+  const on = (name) => (event) => put({ [name]: event.target.value });
+  const take = (one) => {
+    choose(one);
+    put({ symbol: one.symbol, exchange: one.exchange, product: one.products.includes(terms.product) ? terms.product : one.products[0] });
+  };
+  useEffect(() => { if (first.symbol) find(first.symbol).then((found) => choose(same(found, first))); }, []);
+  const products = chosen?.products ?? ["CNC", "MIS"];
+  const check = useCheck(terms);
+  const typed = (symbol) => { put({ symbol }); if (symbol.toUpperCase() !== chosen?.symbol) choose(null); };
+  const whole = async () => send(bodyOf(await listed(terms, chosen)));
+  return html`<div class="wide"><${Form} submit=${submit} send=${whole}>
+    <${Field} name="symbol" label="Symbol" hint=${chosen ? instrumentWords(chosen) : "Type a symbol or a company's name, and choose."}>
+      ${(common) => html`<${SymbolBox} ...${common} symbol=${terms.symbol} type=${typed} choose=${take} />`}
+    <//>
+    <fieldset class="pair">
+      <${Field} name="buy_time" label="Buy at" type="time" step="1" value=${terms.buyTime} onInput=${on("buyTime")} required />
+      <${Field} name="sell_time" label="Sell at" type="time" step="1" value=${terms.sellTime} onInput=${on("sellTime")} required />
+    </fieldset>
+    <${Hours} />
+    <${Stop} terms=${terms} on=${on} check=${check.data} />
+    <${Target} terms=${terms} on=${on} put=${put} check=${check.data} />
+    <fieldset class="pair">
+      <${Field} name=${terms.sizeBy} label=${SIZE_LABELS[terms.sizeBy]} inputmode="decimal" autocomplete="off" value=${terms.size} onInput=${on("size")} required />
+      <${Field} name="size_by" label="Size by" options=${SIZES} value=${terms.sizeBy} onChange=${on("sizeBy")} />
+    </fieldset>
+    <${Repeat} terms=${terms} on=${on} put=${put} />
+    <details><summary>More: exchange, product, limit, buying again</summary>
+      <fieldset class="pair">
+        <${Field} name="exchange" label="Exchange" options=${["NSE", "BSE", "NFO", "BFO"].map((one) => [one, one])} value=${terms.exchange} onChange=${on("exchange")} />
+        <${Field} name="product" label="Product" options=${products.map((one) => [one, PRODUCTS[one] ?? one])} value=${terms.product} onChange=${on("product")} />
+      </fieldset>
+      <${Entry} terms=${terms} on=${on} />
+      <${Again} terms=${terms} on=${on} />
+      <${Field} name="on_stop" label="When it is stopped by hand" options=${ON_STOP} value=${terms.onStop} onChange=${on("onStop")} />
+    </details>
+  <//>
+  <${Answer} check=${check} whole=${isWhole(terms)} /></div>`;
+}
+
+const SIZE_LABELS = { quantity: "Quantity", amount: "Amount, ₹", risk: "Risk, ₹" };
+
+const same = (found, terms) => found?.find((one) => one.symbol === terms.symbol.trim().toUpperCase() && one.exchange === terms.exchange) ?? null;
+
+/** A symbol that was typed in full and not chosen is the one of its exchange, else the only one of its name. */
+async function listed(terms, chosen) {
+  if (chosen || !terms.symbol.trim()) return terms;
+  const named = (await find(terms.symbol.trim()))?.filter((one) => one.symbol === terms.symbol.trim().toUpperCase()) ?? [];
+  const one = named.find(({ exchange }) => exchange === terms.exchange) ?? named[0];
+  return one ? { ...terms, exchange: one.exchange, product: one.products.includes(terms.product) ? terms.product : one.products[0] } : terms;
+}
+
+/** The session's bounds, so that nobody has to know them. */
+function Hours() {
+  const market = useRead(() => get("/market/status"));
+  const session = market.data?.session ?? market.data?.next_session;
+  const hours = session ? ` Continuous trading is from ${clock(session.opens_at)} to ${clock(session.closes_at)}.` : "";
+  return html`<p class="hint">${`Exchange time (IST), 24 hours, to the second.${hours}`}</p>`;
+}
+
+/** Ask what a START of these terms would come to, once nothing was typed for a moment. */
+function useCheck(terms) {
+  const [state, set] = useState(/** @type {{data: any, problem: any}} */ ({ data: null, problem: null }));
+  const words = isWhole(terms) ? JSON.stringify(bodyOf(terms)) : "";
+  useEffect(() => {
+    if (!words) return void set({ data: null, problem: null });
+    let alive = true;
+    const timer = setTimeout(() => post("/strategy/check", JSON.parse(words)).then(
+      (data) => alive && set({ data, problem: null }),
+      (problem) => alive && set({ data: null, problem }),
+    ), CHECK_AFTER);
+    return () => { alive = false; clearTimeout(timer); };
+  }, [words]);
+  return state;
+}

@@ -1,16 +1,23 @@
 // How things are said: exchange time, rupees, phases and outcomes in words.
 
+/** @typedef {import("api-types").components["schemas"]["StrategyOut"]} Strategy */
+
 const ZONE = "Asia/Kolkata";
 const CLOCK = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const DAY = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, weekday: "long", day: "numeric", month: "long" });
 const ISO_DAY = new Intl.DateTimeFormat("en-CA", { timeZone: ZONE });
+const MONTH = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, month: "long", year: "numeric" });
+const SHORT_DAY = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, weekday: "short", day: "numeric", month: "short" });
 const PERCENT = new Intl.NumberFormat("en-IN", { style: "percent", minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const RUPEES = new Intl.NumberFormat("en-IN", { style: "currency", currency: "INR" });
 
 export const clock = (instant) => CLOCK.format(new Date(instant));
 export const isoDay = (instant) => ISO_DAY.format(new Date(instant));
+/** @param {number | null | undefined} amount */
 export const rupees = (amount) => (amount === null || amount === undefined ? "–" : RUPEES.format(amount));
 export const percent = (share) => PERCENT.format(share);
+export const month = (yearMonth) => MONTH.format(new Date(`${yearMonth}-15T12:00:00+05:30`));
+export const shortDay = (date) => SHORT_DAY.format(new Date(`${date}T12:00:00+05:30`));
 export const day = (date) => DAY.format(new Date(`${date}T12:00:00+05:30`));
 
 /** "today", "tomorrow" or "Monday, 30 November", as the exchange counts days. */
@@ -22,7 +29,7 @@ export function dayWord(date, now = Date.now()) {
 
 /** "2 d 03:04:05", "03:04:05": what is left until an instant; empty once it has passed. */
 export function until(instant, now = Date.now()) {
-  const left = Math.ceil((new Date(instant) - now) / 1000);
+  const left = Math.ceil((new Date(instant).getTime() - now) / 1000);
   if (left <= 0) return "";
   const two = (number) => String(number).padStart(2, "0");
   const days = Math.floor(left / 86_400);
@@ -37,14 +44,17 @@ const OUTCOMES = {
   closed_outside: "sold or moved at the broker", rejected: "the broker rejected it", cancelled: "cancelled", terminated: "ended from outside",
 };
 
-/** Return where a strategy stands, in few words. */
+/** Return where a strategy stands, in few words. @param {Strategy} strategy */
 export function standing(strategy) {
   if (strategy.status === "running") return PHASES[strategy.phase] ?? "starting";
   if (strategy.status === "created") return "not started";
   return OUTCOMES[strategy.outcome] ?? "stopped";
 }
 
-/** Return the next moment of a running strategy: what happens, and when; null when nothing is ahead. */
+/**
+ * Return the next moment of a running strategy: what happens, and when; null when nothing is ahead.
+ * @param {Strategy} strategy
+ */
 export function nextMoment(strategy) {
   if (strategy.status !== "running") return null;
   if (strategy.phase === "waiting" && strategy.position !== "sold") return { what: "Buys", at: strategy.buy_at };
@@ -52,34 +62,74 @@ export function nextMoment(strategy) {
   return null;
 }
 
-export const named = (strategy) => `${strategy.symbol}${strategy.exchange === "NSE" ? "" : ` · ${strategy.exchange}`} ${sizeWords(strategy)}`;
+/** "TCS", "RELIANCE · BSE". */
+export const symbolOf = (strategy) => `${strategy.symbol}${strategy.exchange === "NSE" ? "" : ` · ${strategy.exchange}`}`;
 
-/** Return how much is bought: "×10", "for ₹50,000.00", "risking ₹500.00". */
+/** @param {Strategy} strategy */
+export const named = (strategy) => `${symbolOf(strategy)} ${sizeWords(strategy)}`;
+
+/** Return how much is bought: "×10", "for ₹50,000.00", "risking ₹500.00". @param {Strategy} strategy */
 export function sizeWords(strategy) {
   const { amount, risk } = strategy.terms;
   if (amount !== null) return `for ${rupees(amount)}`;
   return risk !== null ? `risking ${rupees(risk)}` : `×${strategy.quantity}`;
 }
 
-/** Return how it is bought where that is not at the market: " at ₹99.50 or less", and how often it is bought again. */
-export function entryWords(strategy) {
-  const { entry, reenter } = strategy.terms;
-  const limit = entry.type === "limit" ? ` at ${rupees(entry.price)} or less` : entry.type === "chase" ? `, at most ${far(entry.most)} above the price then,` : "";
-  return { limit, again: reenter === null ? "" : ` It is bought again up to ${reenter.times === 1 ? "once" : `${reenter.times} times`} until ${reenter.until}.` };
+/** Return how it is bought where that is not at the market: " at ₹99.50 or less". @param {Strategy} strategy */
+export function entryWords({ terms: { entry } }) {
+  if (entry.type === "limit") return ` at ${rupees(entry.price)} or less`;
+  return entry.type === "chase" ? `, at most ${far(entry.most)} above the price then,` : "";
+}
+
+/** Return how often it is bought again; empty where it is not. @param {Strategy} strategy */
+export function againWords({ terms: { reenter } }) {
+  if (reenter === null) return "";
+  return `It is bought again up to ${reenter.times === 1 ? "once" : `${reenter.times} times`} until ${reenter.until}.`;
 }
 
 export const sign = (amount) => (amount > 0 ? "good" : amount < 0 ? "bad" : "");
 
 const far = (distance) => (distance.percent !== null ? `${distance.percent} %` : rupees(distance.points));
 
-/** Return where the stop stands, or from what it will be measured: "₹3,500.00", "1 % below the purchase". */
+/** Return where the stop stands, or from what it will be measured. @param {Strategy} strategy */
 export function stopWords(strategy) {
   if (strategy.stop_price !== null) return rupees(strategy.stop_price);
   return strategy.terms.stop ? `${far(strategy.terms.stop)} below the purchase` : "–";
 }
 
-/** The same of the target; empty where there is none. */
+/** The same of the target; empty where there is none. @param {Strategy} strategy */
 export function targetWords(strategy) {
   if (strategy.target_price !== null) return rupees(strategy.target_price);
   return strategy.terms.target ? `${far(strategy.terms.target)} above the purchase` : "";
 }
+
+/** Return how the stop moves; empty where it stands still. @param {Strategy} strategy */
+export function trailWords({ terms: { trail, lock } }) {
+  const steps = trail?.every ? `${far(trail.by)} for each ${far(trail.every)} of rise` : trail ? `${far(trail.by)} below the highest price` : "";
+  const begins = trail?.after ? `, once it is ${far(trail.after)} up` : "";
+  const locked = lock.map((rung) => `${far(rung.after)} up: at least ${far(rung.keep)} above the purchase`);
+  return [steps && `Follows ${steps}${begins}.`, ...locked.map((words) => `${words}.`)].filter(Boolean).join(" ");
+}
+
+/** Return the rupees between the last price and the stop; null where either is not known. @param {Strategy} one */
+export function atRisk(one) {
+  if (one.last_price === null || one.stop_price === null) return null;
+  return Math.max(0, (one.last_price - one.stop_price) * one.filled_quantity);
+}
+
+/** Return profit or loss as a share of what was paid; null where it is not known. @param {Strategy} one */
+export function gainShare(one) {
+  const spent = one.entry_price === null ? 0 : one.entry_price * one.filled_quantity;
+  return one.pnl === null || !spent ? null : one.pnl / spent;
+}
+
+const WEEKDAYS = { mon: "Mon", tue: "Tue", wed: "Wed", thu: "Thu", fri: "Fri", sat: "Sat", sun: "Sun" };
+
+/** "every trading day, Mon to Fri"; empty where it does not repeat. */
+export function repeatWords(repeat) {
+  if (!repeat) return "";
+  const days = repeat.days.map((one) => WEEKDAYS[one]).join(", ");
+  return `Every trading day among ${days}${repeat.until ? ` until ${shortDay(repeat.until)}` : ", until you stop it"}.`;
+}
+
+export const outcomeWords = (outcome) => OUTCOMES[outcome] ?? "stopped";

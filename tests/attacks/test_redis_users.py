@@ -20,16 +20,27 @@ from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 import adapters.redis
-from adapters.redis import cache_mark, fast_stops, keys, last_prices, rate_limiter, runtime_cache, stop_queue
+from adapters.redis import (
+    cache_mark,
+    fast_stops,
+    keys,
+    last_prices,
+    minute_prices,
+    rate_limiter,
+    runtime_cache,
+    stop_queue,
+)
 from adapters.redis.cache_mark import RedisMark
 from adapters.redis.fast_stops import RedisFastStops
 from adapters.redis.last_prices import RedisLastPrices
+from adapters.redis.minute_prices import RedisMinutePrices
 from adapters.redis.rate_limiter import Allowance, Limiter
 from adapters.redis.runtime_cache import RedisRuntimeCache
 from adapters.redis.stop_queue import RedisStopQueue
 from adapters.secrets.stop_signatures import StopSignatures
 from domain.errors import CacheUnavailable
 from domain.hit_stop import HitStop
+from domain.minute_price import MinutePrice
 from domain.ports import RuntimeUpdate
 from domain.strategy import Position, Status
 from local import valkey
@@ -44,6 +55,7 @@ from tests.valkey_process import ValkeyProcess
 PASSWORDS = {user: secrets.token_hex(24) for user in WITH_PASSWORD}
 SIGNATURES = StopSignatures("-" * 43)
 SOMEBODY = UUID("0198a7c2-3f5e-7d44-8c61-5b1f2a9e4c10")
+MINUTE = MinutePrice(datetime(2026, 11, 23, 4, 0, tzinfo=UTC), Decimal("3600.5"), Decimal(3500))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +79,7 @@ async def as_api(url: str) -> Sequence[str]:
     await prices.ping()
     assert await prices.last_prices([SOMEBODY]) == {SOMEBODY: Decimal("3600.5")}
     assert await prices.of_symbol("NSE", "TCS") == Decimal("3600.5")
+    assert await prices.minutes_of(SOMEBODY) == [MINUTE]
     one = Allowance("login", "asha@example.com", 2, 60)
     found = [await limiter.take([one]) for _ in range(3)]
     assert found[:2] == [None, None]
@@ -76,7 +89,7 @@ async def as_api(url: str) -> Sequence[str]:
     assert limiter._away_until == 0, "Redis refused the limiter, which then counts for itself"
     await prices.close()
     await limiter.close()
-    return ["RedisLastPrices.*", "Limiter.*"]
+    return ["RedisLastPrices.*", "RedisMinutePrices.of_strategy", "Limiter.*"]
 
 
 async def as_worker(url: str) -> Sequence[str]:
@@ -115,11 +128,14 @@ async def as_listener(url: str) -> Sequence[str]:
     cache, stops = RedisRuntimeCache.connect(url), RedisFastStops.connect(url, SIGNATURES)
     await cache.ping()
     await cache.set_last_prices({SOMEBODY: Decimal("3600.5")})
+    minutes = RedisMinutePrices.connect(url)
+    await minutes.add({SOMEBODY: MINUTE})
+    await minutes.close()
     await stops.warm()
     await stops.put([HitStop(SOMEBODY, Decimal(3490), datetime.now(UTC))])
     await cache.close()
     await stops.close()
-    return ["RedisRuntimeCache.set_last_prices", "RedisFastStops.*"]
+    return ["RedisRuntimeCache.set_last_prices", "RedisMinutePrices.add", "RedisFastStops.*"]
 
 
 WORK: dict[str, Callable[[str], Awaitable[Sequence[str]]]] = {
@@ -146,7 +162,10 @@ def _names(name: str, full: str) -> bool:
 
 def methods() -> set[str]:
     """Return the calls of every adapter of Redis."""
-    modules = (cache_mark, fast_stops, last_prices, rate_limiter, runtime_cache, stop_queue)
+    modules = (
+        *(cache_mark, fast_stops, last_prices, minute_prices),
+        *(rate_limiter, runtime_cache, stop_queue),
+    )
     files = {Path(str(module.__file__)).stem for module in modules}
     room = Path(str(adapters.redis.__file__)).parent
     assert {path.stem for path in room.glob("*.py")} - files == {

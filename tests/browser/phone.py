@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import uuid4
 
 from axe_playwright_python.async_playwright import Axe
@@ -14,6 +14,8 @@ from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 from tests.e2e.product import Product
 
 SMALL = ViewportSize(width=360, height=740)
+SIZES = (SMALL, ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900))
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PICTURES = os.environ.get("STOPWATCH_PICTURES")
 """A directory to keep the pictures of the journey in, for the README."""
 PATIENCE = 30_000
@@ -83,6 +85,25 @@ class Phone:
             if one["impact"] in ("serious", "critical")
         ]
 
+    async def usable(self, what: str) -> None:
+        """Fail unless the screen as it is can be used by everybody: on each size, light and dark."""
+        for size in SIZES:
+            await self.page.set_viewport_size(size)
+            width = await self.page.evaluate("document.documentElement.scrollWidth")
+            assert width <= size["width"], f"{what}: {width} wide on {size['width']}"
+            for scheme in SCHEMES:
+                await self.page.emulate_media(color_scheme=scheme)
+                assert await self.flaws() == [], f"{what}, {size['width']}, {scheme}"
+            if PICTURES:
+                name = "".join(letter if letter.isalnum() else "-" for letter in what)
+                await self.picture(f"state-{name}-{size['width']}")
+        await self.page.set_viewport_size(SMALL)
+        await self.page.emulate_media(color_scheme="light")
+
+    async def answer(self, words: str) -> None:
+        """Tap a button of the open question."""
+        await self.page.get_by_role("dialog").get_by_role("button", name=words).first.tap()
+
     async def registered(self) -> None:
         await self.open()
         await self.tap("Create an account")
@@ -111,6 +132,7 @@ class Phone:
         await self.type("Symbol", "TCS")
         await self.type("Buy at", buy_time)
         await self.type("Sell at", sell_time)
+        await self.page.get_by_label("Stop in").select_option("price")
         await self.type("Stop-loss", "3000")
         await self.type("Quantity", "10")
         await self.tap("Create")

@@ -20,6 +20,7 @@ from domain.errors import (
     NoSuchRun,
     Unavailable,
 )
+from domain.minute_price import MinutePrice
 from domain.run import ActivateRun, FinishRun, Release, RunRef, RunView, StartRun, StopRequest
 from domain.strategy import OnStop, Outcome, Phase, Position, Status
 from domain.strategy_check import CheckRequest, CheckResult
@@ -211,6 +212,11 @@ class MemoryPrices:
 
     price: Decimal | None = None
     away: bool = False
+    minutes: dict[UUID, list[MinutePrice]] = field(default_factory=dict)
+
+    async def minutes_of(self, strategy_id: UUID) -> list[MinutePrice]:
+        self._reach()
+        return self.minutes.get(strategy_id, [])
 
     async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:
         self._reach()

@@ -9,6 +9,7 @@ from uuid import UUID
 from adapters.kite.ticks import Tick, Ticks, places
 from domain.errors import BrokerUnavailable, CacheUnavailable, StoreUnavailable, Unavailable
 from domain.market_data import Minute, PriceReceiver
+from domain.minute_price import MinutePrice
 from domain.ports import Clock, ListenerState
 from domain.quote import Quote
 from domain.run import PriceHit
@@ -201,6 +202,20 @@ class MemoryMembers:
         if self.away:
             raise StoreUnavailable("Postgres did not answer")
         self._leases.pop(member, None)
+
+
+class MemoryMinutes:
+    """Minutes of charts as Redis would have them."""
+
+    def __init__(self) -> None:
+        self.kept: dict[UUID, list[MinutePrice]] = {}
+        self.away = False
+
+    async def add(self, minutes: Mapping[UUID, MinutePrice]) -> None:
+        if self.away:
+            raise CacheUnavailable("Redis did not answer (ConnectionError)")
+        for strategy_id, minute in minutes.items():
+            self.kept.setdefault(strategy_id, []).append(minute)
 
 
 class MemoryPriceCache:

@@ -20,7 +20,7 @@ from domain.strategy import Phase, Position
 from listener.accounts import OneForAll
 from listener.service import Listener
 from tests.fakes.alerts import MemoryAlerts
-from tests.fakes.feed import MemoryMembers, MemoryMoves, MemoryPriceCache, MemorySignals
+from tests.fakes.feed import MemoryMembers, MemoryMinutes, MemoryMoves, MemoryPriceCache, MemorySignals
 from tests.fakes.held_stops import MemoryHeldStops
 from tests.fakes.stops import MemoryFastStops
 from tests.fakes.watch_list import MemoryWatchList, watched
@@ -60,6 +60,7 @@ class Floor:
             MemoryMembers(self.clock),
             "the only one",
             self.cache,
+            MemoryMinutes(),
             self.alerts,
             self.clock,
             MemoryMoves(),

@@ -40,6 +40,7 @@ BY_ID: Mapping[Call, Mapping[str, Any] | None] = {
     ("DELETE", "/strategy/{strategy_id}"): None,
     ("GET", "/strategy/{strategy_id}/orders"): None,
     ("GET", "/strategy/{strategy_id}/timeline"): None,
+    ("GET", "/strategy/{strategy_id}/minutes"): None,
     ("GET", "/strategy/{strategy_id}/days"): None,
     ("GET", "/strategy/{strategy_id}/events"): None,
     ("POST", "/strategy/start"): {"strategy_id": "{strategy_id}"},

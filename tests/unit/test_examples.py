@@ -11,7 +11,7 @@ from api.http.examples import ANSWERS, REQUESTS
 
 JSON = "application/json"
 FEATURES = ("auth", "books", "broker", "strategies", "orders", "notifications", "account", "market")
-SCHEMAS = (*(f"{feature}.schemas" for feature in FEATURES), "strategies.check_schema")
+SCHEMAS = (*(f"{feature}.schemas" for feature in FEATURES), "strategies.check_schema", "strategies.minutes")
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.feed import (
     MemoryFeed,
     MemoryMembers,
+    MemoryMinutes,
     MemoryMoves,
     MemoryPriceCache,
     MemoryQuotes,
@@ -39,6 +40,7 @@ class House:
         self.fast = MemoryFastStops(self.clock)
         self.instruments = EveryInstrument("DELISTED")
         self.cache = MemoryPriceCache()
+        self.minutes = MemoryMinutes()
         self.alerts = MemoryAlerts()
         self.moves = MemoryMoves()
         self.stops = MemoryHeldStops(self.clock)
@@ -54,6 +56,7 @@ class House:
             MemoryMembers(self.clock),
             "the only one",
             self.cache,
+            self.minutes,
             self.alerts,
             self.clock,
             self.moves,

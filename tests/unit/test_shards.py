@@ -14,6 +14,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.feed import (
     MemoryFeed,
     MemoryMembers,
+    MemoryMinutes,
     MemoryMoves,
     MemoryPriceCache,
     MemoryQuotes,
@@ -47,6 +48,7 @@ class One:
             hall.members,
             name,
             self.cache,
+            MemoryMinutes(),
             MemoryAlerts(),
             hall.clock,
             MemoryMoves(),

@@ -1,0 +1,68 @@
+// Who can get into the account: two-factor login, logins on other devices, the password.
+
+import { call, get, keep, post } from "./client.js";
+import { Act, Field, Form, html, tell, Unread, useRead, useState } from "./ui.js";
+import { clock, dayWord, isoDay } from "./words.js";
+
+/** One-time codes: off, being set up, or on. */
+export function TwoFactor({ on, changed }) {
+  const [begun, begin] = useState(/** @type {any} */ (null));
+  const [recovery, show] = useState(/** @type {string[] | null} */ (null));
+  if (recovery) return html`<p>One-time codes are on. These recovery codes are shown only now; each works once, where your phone is lost:</p>
+    <p class="codes">${recovery.map((code) => html`<code key=${code}>${code}</code>`)}</p>
+    <button onClick=${() => { show(null); changed(); }}>I have kept them</button>`;
+  if (on) return html`<${TurnOff} changed=${changed} />`;
+  if (begun) return html`<${Confirm} begun=${begun} done=${(codes) => { begin(null); show(codes); }} />`;
+  const start = async ({ totp_password: password }) => begin(await post("/auth/totp", { password }));
+  return html`<p>A code of your phone is asked for at each login, beside your password.</p>
+    <${Form} submit="Set up" look="outline" send=${start}>
+      <${Field} name="totp_password" label="Your password, to set it up" type="password" autocomplete="current-password" required />
+    <//>`;
+}
+
+function Confirm({ begun, done }) {
+  const send = async ({ code }) => done((await post("/auth/totp/confirm", { code })).recovery_codes);
+  return html`
+    <p>Add this to your authenticator app: on this phone by <a href=${begun.otpauth_uri}>opening it there</a>, else by typing the key</p>
+    <p><code>${begun.secret}</code></p>
+    <${Form} submit="Turn on" send=${send}>
+      <${Field} name="code" label="The code that the app shows" inputmode="numeric" autocomplete="one-time-code" required />
+    <//>`;
+}
+
+function TurnOff({ changed }) {
+  const send = async ({ off_password: password, off_code: code }) => {
+    await call("DELETE", "/auth/totp", { password, code });
+    tell("One-time codes are off.");
+    changed();
+  };
+  return html`<p>On: a code of your phone is asked for at each login.</p>
+    <details><summary>Turn it off</summary><${Form} submit="Turn off" look="outline danger" send=${send}>
+      <${Field} name="off_password" label="Your password, to turn it off" type="password" autocomplete="current-password" required />
+      <${Field} name="off_code" label="A code of the app, or a recovery code" inputmode="numeric" autocomplete="one-time-code" required />
+    <//></details>`;
+}
+
+export function Sessions() {
+  const logins = useRead(() => get("/auth/sessions"));
+  if (!logins.data) return html`<${Unread} of=${logins} />`;
+  const end = (one) => async () => {
+    await call("DELETE", `/auth/sessions/${one.id}`);
+    logins.again();
+  };
+  return html`<ul class="cards">${logins.data.items.map((one) => html`<li key=${one.id} class="row">
+    <span>${one.user_agent?.slice(0, 60) ?? "An unknown device"}<br /><span class="quiet">${one.ip ?? ""} · used ${dayWord(isoDay(one.last_used_at))} at ${clock(one.last_used_at)}</span></span>
+    ${one.current ? html`<span class="chip">this one</span>` : html`<${Act} class="outline" does=${end(one)}>End<//>`}
+  </li>`)}</ul>`;
+}
+
+export function Password() {
+  const send = async ({ current_password, new_password }) => {
+    keep(await post("/auth/password", { current_password, new_password }));
+    tell("The password is changed. Every other login has ended.");
+  };
+  return html`<${Form} submit="Change password" look="outline" send=${send}>
+    <${Field} name="current_password" label="Current password" type="password" autocomplete="current-password" required />
+    <${Field} name="new_password" label="New password" type="password" autocomplete="new-password" hint="At least 8 characters." required />
+  <//>`;
+}

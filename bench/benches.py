@@ -70,7 +70,9 @@ async def ticks(scene: Scene, found: Outcome) -> None:
 
 async def paint(scene: Scene, found: Outcome) -> None:
     """Open every page of the app in a real browser."""
-    found.figures.append(_given("first_paint_p95_ms", await apart.called("tests.browser.paint", "measure")))
+    measured = await apart.called("tests.browser.paint", "measure")
+    shown = {"price_shown_p95_ms": measured.pop("price_shown_p95_ms")}
+    found.figures += [_given("first_paint_p95_ms", measured), _given("price_shown_p95_ms", shown)]
 
 
 async def order_call(scene: Scene, found: Outcome) -> None:
@@ -117,7 +119,14 @@ BENCHES: Sequence[Bench] = (
         "bench.ticks",
     ),
     Bench("order_call", (), order_call, 90, "bench.order_call"),
-    Bench("paint", ("first_paint_p95_ms",), paint, 150, "tests.browser.paint", asked_for=True),
+    Bench(
+        "paint",
+        ("first_paint_p95_ms", "price_shown_p95_ms"),
+        paint,
+        180,
+        "tests.browser.paint",
+        asked_for=True,
+    ),
     Bench(
         "next_day",
         ("next_day_p99_s", "next_day_cpu_ms", "next_day_entry_lateness_p99_ms"),

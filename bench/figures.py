@@ -75,6 +75,9 @@ GOALS = {
         "the slowest page of the app, as a phone of 360 pixels sees it in Chromium: until something is shown",
         *("ms", 1000),
     ),
+    "price_shown_p95_ms": Goal(
+        "a price changes at the exchange until the strategy's page shows it", *("ms", 1500)
+    ),
     "ticks_per_second": Goal(
         "decoded and evaluated against 100,000 triggers of mixed kinds on 3,000 symbols, one core",
         "1/s",

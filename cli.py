@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -36,6 +37,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Buys at a time, sells at a time, and watches the stop in between.",
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"stopwatch {metadata.version('stopwatch-trading')}")
+        raise typer.Exit
+
+
+@app.callback()
+def stopwatch(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is."),
+    ] = False,
+) -> None:
+    """Buys at a time, sells at a time, and watches the stop in between."""
+
 
 keys = typer.Typer(no_args_is_help=True, help="The secrets of a deployment.")
 app.add_typer(keys, name="keys")

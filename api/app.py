@@ -13,9 +13,10 @@ from api.dependencies import Dependencies
 from api.events import routes as event_routes
 from api.events.feeds import Feeds
 from api.events.touch import FeedTouch
-from api.http import errors, health_routes, openapi, web_page
+from api.http import docs_page, errors, health_routes, openapi, web_page
 from api.http.metrics import Metrics
 from api.http.middleware import RequestMiddleware
+from api.http.operations import operation_id
 from api.http.stream_gate import OpenStreams, StreamGate
 from api.market import routes as market_routes
 from api.notifications import routes as notice_routes
@@ -36,9 +37,10 @@ def create_app(deps: Dependencies) -> FastAPI:
         title="Stopwatch",
         description=ABOUT,
         version="1",
-        docs_url="/docs" if deps.docs else None,
+        docs_url=None,  # the framework's own page loads from another host: ours is docs_page
         openapi_url="/openapi.json" if deps.docs else None,
         redoc_url=None,
+        generate_unique_id_function=operation_id,
         # A redirect to the address without its slash would be built from the Host header.
         redirect_slashes=False,
     )
@@ -65,6 +67,8 @@ def create_app(deps: Dependencies) -> FastAPI:
         web_page,
     ):
         app.include_router(routes.router)
+    if deps.docs:
+        app.include_router(docs_page.router)
     errors.install(app)
     openapi.complete(app)
     app.add_middleware(FeedTouch, feeds=app.state.feeds, deps=deps)

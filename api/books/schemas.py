@@ -7,6 +7,7 @@ from pydantic import Field
 
 from api.http.bodies import ResponseBody
 from api.http.fields import Money
+from api.http.words import ExchangeWord, OutcomeWord, ProductWord
 from api.strategies.charges_schema import ChargesOut
 
 
@@ -18,7 +19,7 @@ class DayOut(ResponseBody):
     trading_day: date
     round: int
     """Counted from 1 within the trading day."""
-    outcome: str
+    outcome: OutcomeWord
     outcome_detail: str
     quantity: int
     entry_price: Money | None
@@ -40,10 +41,10 @@ class ReportRowOut(DayOut):
     """A round as accountants need it. `kind`: intraday, delivery, both, futures or options."""
 
     account: str
-    exchange: str
+    exchange: ExchangeWord
     isin: str | None
     """Null until the broker's holdings have shown this share: no list of its has ISINs."""
-    product: str
+    product: ProductWord
     kind: str
     sold_quantity: int
     buy_date: date | None

@@ -1,6 +1,7 @@
-"""JSON as it leaves: decimals as exact numbers, instants with an offset, unknown as null."""
+"""JSON as it leaves: decimals as exact numbers, instants in exchange time, unknown as null."""
 
 from collections.abc import Mapping
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,11 +11,12 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from domain.money import decimal_text
+from domain.session import exchange_time
 
 
 def to_json(value: object) -> bytes:
     """Return `value` as JSON; a Decimal becomes a JSON number with exactly its digits."""
-    return orjson.dumps(value, default=_plain)
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
 def json_response(
@@ -29,6 +31,10 @@ def json_response(
 
 
 def _plain(value: Any) -> object:
+    if isinstance(value, datetime):
+        return exchange_time(value).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise TypeError("a price that is not finite has no JSON number")

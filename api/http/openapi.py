@@ -75,16 +75,29 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas["Problem"] = problem | {"title": "Problem"}
     for name, example in ANSWERS.items():
         schemas[name]["examples"] = [example]
+    for schema in schemas.values():
+        # Answers grow: a client that is made from today's document must not fail at tomorrow's field.
+        schema.pop("additionalProperties", None)
     for path, calls in document["paths"].items():
         for method, call in calls.items():
             if method in _METHODS:
+                for content in call.get("requestBody", {}).get("content", {}).values():
+                    _hoist(content, schemas)
                 _describe(call, path, method)
     return document
 
 
+def _hoist(content: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Make a body's schema, and the parts of it, components of the document, with an example."""
+    schema = content["schema"]
+    name = schema["title"]
+    schemas |= schema.pop("$defs", {})
+    schemas[name] = schema
+    content["schema"] = {"$ref": f"#/components/schemas/{name}"}
+    content["example"] = REQUESTS[name]
+
+
 def _describe(call: dict[str, Any], path: str, method: str) -> None:
-    for content in call.get("requestBody", {}).get("content", {}).values():
-        content["example"] = REQUESTS[content["schema"]["title"]]
     answers = call["responses"]
     answers.get("201", {}).update(_links(path))
     for parameter in call.get("parameters", []):

@@ -68,21 +68,9 @@ def field_errors(error: ValidationError) -> list[FieldError]:
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
-    """Return what OpenAPI says of a body that `body_of` reads."""
-    schema = model.model_json_schema()
-    content = {"application/json": {"schema": _inlined(schema, schema.pop("$defs", {}))}}
-    return {"requestBody": {"required": True, "content": content}}
-
-
-def _inlined(schema: Any, parts: dict[str, Any]) -> Any:
-    """Put each part in the place where it is referred to: within a document `#/$defs` is nowhere."""
-    if isinstance(schema, list):
-        return [_inlined(item, parts) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    named = str(schema.get("$ref", "")).removeprefix("#/$defs/")
-    here = {name: _inlined(value, parts) for name, value in schema.items() if name != "$ref"}
-    return _inlined(parts[named], parts) | here if named else here
+    """Return what OpenAPI says of a body that `body_of` reads; `api.http.openapi` places its parts."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 async def _read(request: Request) -> bytes:

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field, StrictStr, StringConstraints
 
 from api.http.bodies import RequestBody, ResponseBody
+from api.http.words import ChannelKindWord, NoticeKindWord, NoticeStatusWord
 
 LONGEST_ADDRESS = 500
 Told = Literal["fill", "stop_loss", "target", "missed", "order_failed", "login_needed", "emergency"]
@@ -32,7 +33,7 @@ class ChannelOut(ResponseBody):
     """`shown`: a host, a service's name, an e-mail address. The rest of the address is never shown again."""
 
     channel_id: UUID
-    kind: str
+    kind: ChannelKindWord
     shown: str
     tells: list[str]
     created_at: datetime
@@ -56,10 +57,10 @@ class NoticeOut(ResponseBody):
     notice_id: UUID
     channel_id: UUID
     strategy_id: UUID | None
-    kind: str
+    kind: NoticeKindWord
     text: str
     at: datetime
-    status: str
+    status: NoticeStatusWord
     attempts: int
     ended_at: datetime | None
     message: str

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from api.http.bodies import ResponseBody
 from api.http.fields import Money
+from api.http.words import LegWord, OrderStatusWord, ReasonWord, SideWord
 
 
 class ModificationOut(ResponseBody):
@@ -20,14 +21,14 @@ class ModificationOut(ResponseBody):
 class OrderOut(ResponseBody):
     order_id: UUID
     strategy_id: UUID
-    leg: str
-    reason: str | None
+    leg: LegWord
+    reason: ReasonWord | None
     attempt: int
-    side: str
+    side: SideWord
     quantity: int | None
     filled_quantity: int
     average_price: Money | None
-    status: str
+    status: OrderStatusWord
     order_type: str
     price: Money | None
     """Of a LIMIT order, as it stands; null at the market."""

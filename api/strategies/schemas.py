@@ -10,6 +10,16 @@ from api.books.schemas import DayOut
 from api.http.bodies import RequestBody, ResponseBody
 from api.http.fields import ClockTime, Id, Money, Price, Quantity, Symbol
 from api.http.request_json import field_errors
+from api.http.words import (
+    EventKindWord,
+    ExchangeWord,
+    OnStopWord,
+    OutcomeWord,
+    PhaseWord,
+    PositionWord,
+    ProductWord,
+    StatusWord,
+)
 from api.strategies.charges_schema import ChargesOut
 from api.strategies.terms_answer import (
     RepeatOut,
@@ -94,24 +104,24 @@ class SkipIn(RequestBody):
 class StrategyOut(ResponseBody):
     strategy_id: UUID
     symbol: str
-    exchange: str
-    product: str
+    exchange: ExchangeWord
+    product: ProductWord
     buy_time: str
     sell_time: str
     stop_loss: Money | None
     quantity: int | None
     """null where `amount` or `risk` has it computed at buy_time."""
-    on_stop: str
+    on_stop: OnStopWord
     terms: TermsOut
     stop_price: Money | None
     """Where the stop stands now; null before the fill where it is measured from it."""
     target_price: Money | None
     peak_price: Money | None
     """The highest price that could act since the fill, where the stop follows it."""
-    status: str
-    phase: str | None
-    position: str
-    outcome: str | None
+    status: StatusWord
+    phase: PhaseWord | None
+    position: PositionWord
+    outcome: OutcomeWord | None
     outcome_detail: str | None
     trading_day: date | None
     buy_at: datetime | None
@@ -148,8 +158,8 @@ class EventOut(ResponseBody):
     event_id: int
     at: datetime
     strategy_id: UUID
-    kind: str
-    phase: str | None
+    kind: EventKindWord
+    phase: PhaseWord | None
     text: str
     data: dict[str, Any]
 

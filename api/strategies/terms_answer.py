@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from api.http.bodies import ResponseBody
 from api.http.fields import Money
+from api.http.words import AfterWord, WeekdayWord, WhenWord
 from domain.session import clock_text
 from domain.terms import Distance, Entry, Reenter, Repeat, Size, SizeBy, Terms
 
@@ -68,13 +69,13 @@ class EntryOut(ResponseBody):
 
 class ReenterOut(ResponseBody):
     times: int
-    after: str
-    when: str
+    after: AfterWord
+    when: WhenWord
     until: str
 
 
 class RepeatOut(ResponseBody):
-    days: list[str]
+    days: list[WeekdayWord]
     until: date | None
 
 

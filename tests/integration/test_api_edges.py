@@ -264,15 +264,18 @@ async def test_docs_are_off_unless_asked_for(world: World) -> None:
 
 async def test_openapi_says_that_prices_are_numbers_and_bodies_are_closed(world: World) -> None:
     document = (await call(world, "GET", "/openapi.json")).json()
-    body = document["paths"]["/strategy/create"]["post"]["requestBody"]["content"]["application/json"][
-        "schema"
-    ]
+    schemas = document["components"]["schemas"]
+    sent = document["paths"]["/strategy/create"]["post"]["requestBody"]["content"]["application/json"]
+    assert sent["schema"] == {"$ref": "#/components/schemas/StrategyIn"}
+    body = schemas["StrategyIn"]
     assert {"type": "number", "exclusiveMinimum": 0} in body["properties"]["stop_loss"]["anyOf"]
     assert body["additionalProperties"] is False
-    assert "$defs" not in str(body)
-    distance, _ = body["properties"]["stop"]["anyOf"]
+    assert "$defs" not in str(document)
+    distance = schemas["DistanceIn"]
     assert (set(distance["properties"]), distance["additionalProperties"]) == ({"percent", "points"}, False)
-    answer = document["components"]["schemas"]["StrategyOut"]["properties"]
+    assert all("additionalProperties" not in one for name, one in schemas.items() if name.endswith("Out"))
+    answer = schemas["StrategyOut"]["properties"]
+    assert answer["status"]["enum"] == ["created", "running", "stopped"]
     assert {"type": "number"} in answer["stop_loss"]["anyOf"]
     assert {"type": "number"} in answer["pnl"]["anyOf"]
 

@@ -3,16 +3,14 @@
 import json
 import warnings
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from api.app import create_app
-from tests.browser.types.npm import NoNpm, installed, ran
+from tests.clients.document import write_document
+from tests.clients.npm import NoNpm, installed, ran
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(400)]
-WEB = Path(__file__).parents[3] / "api" / "web"
+WEB = Path(__file__).parents[2] / "api" / "web"
 VENDORED = {
     "preact.js": "preact/dist/preact.mjs",
     "hooks.js": "preact/hooks/dist/hooks.mjs",
@@ -57,8 +55,7 @@ def compiler(packages: Path, *sources: Path) -> str:
 @pytest.fixture(scope="module")
 def typed(packages: Path) -> Path:
     """The packages, with the types of today's API beside them."""
-    deps = SimpleNamespace(docs=True, cors_origins=(), trusted_proxies=(), tracer=None)
-    (packages / "openapi.json").write_text(json.dumps(create_app(cast("Any", deps)).openapi()))
+    write_document(packages / "openapi.json")
     assert ran(packages, "openapi-typescript", "openapi.json", "--output", "api-types.d.ts") == ""
     return packages
 

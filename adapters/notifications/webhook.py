@@ -4,73 +4,28 @@
 body. Receivers verify it with the specification's own libraries.
 """
 
-import ssl
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Self
 
-import aiohttp
 import orjson
 from standardwebhooks import Webhook
 
-from adapters.notifications.outside_sockets import socket_to_outside
-from adapters.notifications.public_address import (
-    CONNECT_SECONDS,
-    NotOutside,
-    NoWebhook,
-    PortRefused,
-    called_url,
-    judged_url,
-)
-from domain.notification import Arrival, Delivery, Notification, title_of
+from adapters.notifications.outside_calls import AGENT, OutsideCalls, answered
+from domain.notification import Delivery, Notification, title_of
 from domain.ports import Clock
 
-ANSWER_SECONDS = 5.0
-_CONNECTIONS = 64
-_ARRIVED, _GONE = range(200, 300), 410
-_NOT_YET = frozenset({408, 409, 425, 429, 500, 503})
-"""The receiver says itself that it has not taken it."""
-_MAYBE = frozenset({502, 504})
-"""A gateway got no answer from what is behind it, which may have taken it."""
 
-
-class Webhooks:
-    """Calls users' own servers; each call on a new connection, without following redirects.
-
-    A kept connection may be closed by the server while a notification is being sent, with an unknown outcome.
-    """
+class Webhooks(OutsideCalls):
+    """Calls users' own servers."""
 
     def __init__(self, clock: Clock, *, anywhere: bool = False) -> None:
-        connector = aiohttp.TCPConnector(
-            # Where it is certain: whatever a name resolves to now, and a number that is not resolved at all.
-            socket_factory=None if anywhere else socket_to_outside,
-            limit=_CONNECTIONS,
-            force_close=True,
-            use_dns_cache=False,
-        )
-        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS + CONNECT_SECONDS, sock_connect=CONNECT_SECONDS)
-        self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False)
-        self._anywhere = anywhere
+        super().__init__(anywhere=anywhere)
         self._clock = clock
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._session.close()
-
     async def post(self, notification: Notification, address: str, secret: str) -> Delivery:
-        """Send it once and return what is known of it. The stored address is judged again."""
+        """Send it once and return what is known of it."""
         body = orjson.dumps(content(notification))
         headers = signed(notification, body, secret, self._clock.now())
-        try:
-            url = called_url(address) if self._anywhere else judged_url(address)
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
-                return answered(answer.status)
-        except (NotOutside, NoWebhook, aiohttp.ClientError, OSError, ssl.SSLError) as error:
-            return _failed(error)
+        return await self._call(address, body, headers, answered)
 
 
 def content(notification: Notification) -> dict[str, object]:
@@ -92,35 +47,8 @@ def signed(notification: Notification, body: bytes, secret: str, now: datetime) 
     signature = Webhook(secret).sign(str(notification.notice_id), now.astimezone(UTC), body.decode())
     return {
         "Content-Type": "application/json",
-        "User-Agent": "Stopwatch-Notices/1",
+        "User-Agent": AGENT,
         "webhook-id": str(notification.notice_id),
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": signature,
     }
-
-
-def answered(status: int) -> Delivery:
-    """Return the outcome for an HTTP status."""
-    if status in _ARRIVED:
-        return Delivery(Arrival.ARRIVED)
-    if status == _GONE:
-        return Delivery(Arrival.GONE, "The receiver answered 410, gone: the channel is switched off.")
-    if status in _NOT_YET:
-        return Delivery(Arrival.NOT_YET, f"The receiver answered {status}.")
-    if status in _MAYBE:
-        return Delivery(Arrival.UNKNOWN, f"A gateway answered {status}: it may or may not have arrived.")
-    return Delivery(Arrival.REFUSED, f"The receiver answered {status}, which will not change.")
-
-
-def _failed(error: Exception) -> Delivery:
-    # aiohttp wraps what was raised at the socket.
-    causes = (error, getattr(error, "os_error", None), error.__cause__)
-    if any(isinstance(cause, PortRefused) for cause in causes):
-        return Delivery(Arrival.REFUSED, "The address is at a port to which nothing is sent.")
-    if any(isinstance(cause, NotOutside) for cause in causes):
-        return Delivery(Arrival.REFUSED, "The address is in a private network: nothing is sent there.")
-    if isinstance(error, aiohttp.InvalidURL | NoWebhook):
-        return Delivery(Arrival.REFUSED, "The address cannot be called.")
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return Delivery(Arrival.NOT_YET, "The receiver could not be reached.")
-    return Delivery(Arrival.UNKNOWN, "No answer came: it may or may not have arrived.")

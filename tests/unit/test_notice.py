@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.notifications.outside_calls import answered
 from adapters.notifications.public_address import is_outside, may_be_called
 from adapters.notifications.services import SERVICES, BadAddress, refusal, service_of
-from adapters.notifications.webhook import answered
 from api.notifications.schemas import Told
 from domain.notification import (
     CHOICES,

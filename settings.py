@@ -33,8 +33,10 @@ AS_FILES = (
     "payload_keys",
     "egress_proxies",
     "mail_url",
+    "push_private_key",
+    "push_public_key",
 )
-"""What may be given as a file: everything secret, and the public key that comes with the private ones."""
+"""What may be given as a file: everything secret, and the public keys that come with the private ones."""
 
 ZERODHA_ROOT = "https://api.kite.trade"
 ZERODHA_WS_ROOT = "wss://ws.kite.trade"
@@ -187,6 +189,12 @@ class Settings(BaseSettings):
     """The mail server for notifications, as Apprise writes it: mailtos://user:password@host?from=…"""
     public_url: str = Field(default="", pattern=r"^(https?://[^\s#?]+)?$")
     """Where users reach the app (https://trade.example.com): links in mails lead there; empty: none."""
+    push_private_key: SecretStr | None = None
+    """The worker's: signs notifications to browsers (VAPID); without it browsers are sent nothing."""
+    push_public_key: str | None = None
+    """The API's: its public half, by which browsers subscribe."""
+    push_contact: str = Field(default="", pattern=r"^(mailto:[^\s@]+@[^\s@]+|https://[^\s/]+)?$")
+    """Whom a push service may write to about this server; empty: the address users reach the app at."""
     notices_private: Literal["on", "off"] = "off"
     """On: webhooks may lead into private networks and need no TLS; for a product on one machine."""
 
@@ -194,6 +202,12 @@ class Settings(BaseSettings):
     def mail(self) -> str | None:
         """Return the mail server's address, None where there is none."""
         return self.mail_url.get_secret_value() if self.mail_url else None
+
+    @property
+    def push_sender(self) -> str:
+        """Return the contact that push services are shown; empty where there is none."""
+        public = self.public_url.rstrip("/") if self.public_url.startswith("https://") else ""
+        return self.push_contact or public
 
     log_level: str = "INFO"
     log_format: Literal["console", "json"] = "console"

@@ -37,6 +37,8 @@ from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
 from adapters.notifications.mail import Mailer
 from adapters.notifications.services import Services
+from adapters.notifications.vapid import PushKey
+from adapters.notifications.web_push import WebPushes
 from adapters.notifications.webhook import Webhooks
 from adapters.postgres.account_days import PostgresAccountDays
 from adapters.postgres.account_mails import PostgresAccountMails
@@ -350,6 +352,8 @@ async def open_notifiers(
     stack.push_async_callback(store.close)
     anywhere = settings.notices_private == "on"
     webhooks = await stack.enter_async_context(Webhooks(dependencies.clock, anywhere=anywhere))
+    pushes = WebPushes(dependencies.clock, _push_key(settings), anywhere=anywhere)
+    await stack.enter_async_context(pushes)
     services, mailer = Services(anywhere=anywhere), Mailer(settings.mail)
     stack.callback(services.close)
     stack.callback(mailer.close)
@@ -357,8 +361,13 @@ async def open_notifiers(
     mails = MailedAccounts(PostgresAccountMails(store), mailer, settings.public_url)
     alerts = await stack.enter_async_context(open_alerts(settings.cloudwatch_namespace, "worker"))
     user_alerts = NotificationAlerts(metrics.alerts(alerts), outbox, dependencies.clock)
-    courier = ChannelCourier(dependencies.opener, webhooks, services, mailer)
+    courier = ChannelCourier(dependencies.opener, webhooks, services, mailer, pushes)
     return Notifiers(user_alerts, outbox, courier, mails)
+
+
+def _push_key(settings: Settings) -> PushKey | None:
+    key = settings.push_private_key
+    return PushKey(key.get_secret_value(), settings.push_sender) if key is not None else None
 
 
 def dependency_watch(

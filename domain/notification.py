@@ -42,6 +42,8 @@ class ChannelKind(StrEnum):
     EMAIL = "email"
     SERVICE = "service"
     """Telegram and the like, by Apprise."""
+    PUSH = "push"
+    """A browser, by its maker's push service."""
 
 
 def sealed_name(channel_id: UUID, column: str) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from local.redis_users import WITH_PASSWORD
 
@@ -18,6 +20,7 @@ class LocalKeys:
 
     jwt_secret: str = field(repr=False)
     encryption_keys: str = field(repr=False)
+    push_private_key: str = field(repr=False)
     database_passwords: dict[str, str] = field(repr=False)
     redis_passwords: dict[str, str] = field(repr=False)
 
@@ -27,6 +30,7 @@ def kept_in(directory: Path) -> LocalKeys:
     return LocalKeys(
         jwt_secret=_kept(directory / "jwt_secret", _random),
         encryption_keys=_kept(directory / "encryption_keys", _private_key),
+        push_private_key=_kept(directory / "push_private_key", _push_key),
         database_passwords={
             role: _kept(directory / f"database_password_{role}", _password)
             for role in ("owner", "api", "worker", "listener")
@@ -39,12 +43,14 @@ def kept_in(directory: Path) -> LocalKeys:
 
 def fresh() -> dict[str, str]:
     """Generate the secrets of a new deployment, by the names of their settings."""
-    private = _private_key()
+    private, push = _private_key(), _push_key()
     return {
         "STOPWATCH_JWT_SECRET": _random(),
         "STOPWATCH_ENCRYPTION_KEYS": private,
         "STOPWATCH_SEAL_KEY": seal_key(private),
         "STOPWATCH_PAYLOAD_KEYS": _text(secrets.token_bytes(32)),
+        "STOPWATCH_PUSH_PRIVATE_KEY": push,
+        "STOPWATCH_PUSH_PUBLIC_KEY": push_public_key(push),
     }
 
 
@@ -82,6 +88,16 @@ def seal_key(encryption_keys: str) -> str:
     return _text(X25519PrivateKey.from_private_bytes(raw).public_key().public_bytes_raw())
 
 
+def push_public_key(private: str) -> str:
+    """Return the public half of the key that signs notifications to browsers: an uncompressed point.
+
+    Raises `ValueError` for a malformed key.
+    """
+    raw = base64.urlsafe_b64decode(private + "=" * (-len(private) % 4))
+    key = ec.derive_private_key(int.from_bytes(raw), ec.SECP256R1())
+    return _text(key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint))
+
+
 def write_secret(path: Path, text: str) -> None:
     """Replace a file atomically; only its owner can read it at any moment."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -106,6 +122,11 @@ def _random() -> str:
 
 def _private_key() -> str:
     return _text(X25519PrivateKey.generate().private_bytes_raw())
+
+
+def _push_key() -> str:
+    number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+    return _text(number.to_bytes(32))
 
 
 def _password() -> str:

@@ -22,6 +22,7 @@ _SECRET = (
     *_REDIS,
     *_TRADING,
     *("JWT_SECRET", "ENCRYPTION_KEYS", "SEAL_KEY", "FEED_API_KEY", "FEED_ACCESS_TOKEN"),
+    *("PUSH_PRIVATE_KEY", "PUSH_PUBLIC_KEY"),
 )
 
 
@@ -38,6 +39,7 @@ class Processes:
     settings: Mapping[str, str] = field(repr=False)
 
     def api(self, port: int) -> ProcessSpec:
+        needs = ("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY", "PUSH_PUBLIC_KEY", *_TRADING)
         return ProcessSpec(
             name="api",
             command=python("api", "--host", "127.0.0.1", "--port", str(port)),
@@ -45,11 +47,11 @@ class Processes:
             # Whether its dependencies answer is asked once, by `up`; started again while one of them is down,
             # the API is up all the same.
             ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/health/live"),
-            environment=self._for("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY", *_TRADING, kind="api"),
+            environment=self._for(*needs, kind="api"),
         )
 
     def worker(self, number: int, of: int) -> ProcessSpec:
-        needs = ("DATABASE_URL_WORKER", "ENCRYPTION_KEYS", "SEAL_KEY", *_TRADING)
+        needs = ("DATABASE_URL_WORKER", "ENCRYPTION_KEYS", "SEAL_KEY", "PUSH_PRIVATE_KEY", *_TRADING)
         # It finishes what it is sending, for which it gives itself 8 s.
         return self._without_port("worker", number, of, needs, grace_seconds=9.0)
 

@@ -128,6 +128,7 @@ class Run:
 
     async def _settings(self, found: Endpoints) -> dict[str, str]:
         encryption_keys = self._given.get("ENCRYPTION_KEYS") or self._keys.encryption_keys
+        push_key = self._given.get("PUSH_PRIVATE_KEY") or self._keys.push_private_key
         made = {
             "REDIS_URL": found.redis,
             **self._redis_urls,
@@ -135,6 +136,8 @@ class Run:
             "JWT_SECRET": self._keys.jwt_secret,
             "ENCRYPTION_KEYS": encryption_keys,
             "SEAL_KEY": keys.seal_key(encryption_keys),
+            "PUSH_PRIVATE_KEY": push_key,
+            "PUSH_PUBLIC_KEY": keys.push_public_key(push_key),
             "DOCS": "1",
             "TRACEABLE": "1",
             "DISK": str(self._data.root),

@@ -1,1 +1,1 @@
-"""Sends notifications to users: signed webhooks, mail, and services such as Telegram."""
+"""Sends notifications to users: signed webhooks, mail, Web Push, and services such as Telegram."""

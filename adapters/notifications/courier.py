@@ -4,6 +4,7 @@ import structlog
 
 from adapters.notifications.mail import NO_MAIL, Mailer
 from adapters.notifications.services import Services
+from adapters.notifications.web_push import WebPushes
 from adapters.notifications.webhook import Webhooks
 from adapters.secrets.vault import Opener
 from domain.account_mail import MailWords
@@ -22,9 +23,12 @@ from domain.notification import (
 class ChannelCourier:
     """Implements `domain.ports.Courier`."""
 
-    def __init__(self, opener: Opener, webhooks: Webhooks, services: Services, mailer: Mailer) -> None:
+    def __init__(
+        self, opener: Opener, webhooks: Webhooks, services: Services, mailer: Mailer, pushes: WebPushes
+    ) -> None:
         self._opener = opener
         self._webhooks = webhooks
+        self._pushes = pushes
         self._services = services
         self._mailer = mailer
 
@@ -53,6 +57,8 @@ class ChannelCourier:
             return await self._webhooks.post(notification, address, secret)
         if notification.channel_kind is ChannelKind.EMAIL:
             return await self._mailed(notification, address)
+        if notification.channel_kind is ChannelKind.PUSH:
+            return await self._pushes.send(notification, address)
         return await self._services.send(notification, address)
 
     async def _mailed(self, notification: Notification, address: str) -> Delivery:

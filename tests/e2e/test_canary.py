@@ -25,7 +25,13 @@ from tests.e2e.product import BIN, Product
 from tests.e2e.trader import Trader, soon
 
 MADE_BY_UP = (
-    *("jwt_secret", "encryption_keys", "database_password_owner", "database_password_api"),
+    *(
+        "jwt_secret",
+        "encryption_keys",
+        "push_private_key",
+        "database_password_owner",
+        "database_password_api",
+    ),
     *("database_password_worker", "database_password_listener"),
     *("redis_password_api", "redis_password_worker", "redis_password_listener", "redis_password_operator"),
 )

@@ -16,6 +16,8 @@ from adapters.notifications.alert_notifications import NotificationAlerts
 from adapters.notifications.courier import ChannelCourier
 from adapters.notifications.mail import Mailer
 from adapters.notifications.services import Service, Services
+from adapters.notifications.vapid import PushKey
+from adapters.notifications.web_push import TTL_SECONDS, WebPushes
 from adapters.notifications.webhook import Webhooks
 from adapters.postgres.channels import Channels, NewChannel, SentNotification, SentNotifications
 from adapters.postgres.engine import Store
@@ -29,10 +31,12 @@ from domain.notification import CHOICES, ChannelKind, NotificationKind, sealed_n
 from domain.run import Alarm
 from local.keys import fresh
 from migrations.roles import Role, make_roles
+from tests.browsers import Browser, push_service, senders
 from tests.fakes.alerts import MemoryAlerts
 from tests.receivers import hook, mailbox
 
 OPENER = Opener.local(fresh()["STOPWATCH_ENCRYPTION_KEYS"])
+PUSH_KEY = PushKey(fresh()["STOPWATCH_PUSH_PRIVATE_KEY"], "mailto:ops@example.com")
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 LATER = timedelta(hours=1)
 
@@ -44,6 +48,7 @@ class House:
     store: Store
     outbox: PostgresOutbox
     webhooks: Webhooks
+    pushes: WebPushes
     activities: NotificationActivities
     user_id: UUID
     strategy_id: UUID
@@ -83,12 +88,17 @@ class House:
         services: Services | None = None,
         webhooks: Webhooks | None = None,
         mailer: Mailer | None = None,
+        pushes: WebPushes | None = None,
     ) -> None:
         """Go round until nothing is due any more."""
         activities = self.activities
-        if services or webhooks or mailer:
+        if services or webhooks or mailer or pushes:
             courier = ChannelCourier(
-                OPENER, webhooks or self.webhooks, services or Services(), mailer or Mailer(None)
+                OPENER,
+                webhooks or self.webhooks,
+                services or Services(),
+                mailer or Mailer(None),
+                pushes or self.pushes,
             )
             activities = NotificationActivities(self.outbox, courier, SystemClock())
         await self.outbox.gather()
@@ -134,12 +144,14 @@ async def house(store: Store, worker: Store) -> AsyncIterator[House]:
         session.add(a_strategy(user_id, strategy_id))
     services = Services()
     clock = SystemClock()
-    async with Webhooks(clock, anywhere=True) as webhooks:
+    async with (
+        Webhooks(clock, anywhere=True) as webhooks,
+        WebPushes(clock, PUSH_KEY, anywhere=True) as pushes,
+    ):
         outbox = PostgresOutbox(worker)
-        courier = ChannelCourier(OPENER, webhooks, services, Mailer(None))
-        yield House(
-            store, outbox, webhooks, NotificationActivities(outbox, courier, clock), user_id, strategy_id
-        )
+        courier = ChannelCourier(OPENER, webhooks, services, Mailer(None), pushes)
+        activities = NotificationActivities(outbox, courier, clock)
+        yield House(store, outbox, webhooks, pushes, activities, user_id, strategy_id)
     services.close()
 
 
@@ -359,6 +371,125 @@ async def test_service_is_told_by_apprise_and_a_service_that_is_away_later(house
     await house.deliver(services)
     services.close()
     assert [one.status for one in await house.notices()] == ["sent", "waiting"]
+
+
+async def test_browser_is_told_encrypted_and_its_push_service_knows_the_sender(house: House) -> None:
+    async with push_service() as (browser, service):
+        await house.channel(browser.stored, ChannelKind.PUSH)
+        await house.happens("bought", "Bought 10 TCS at 3561.10.")
+        await house.happens("stop_loss", "Stop hit.")
+        await house.deliver()
+    first, second = browser.shown(service)
+    assert (first["title"], first["place"]) == ("Stopwatch: Filled", f"#/s/{house.strategy_id}")
+    assert first["body"].startswith("Bought 10 TCS at 3561.10.\n")
+    assert second["title"] == "Stopwatch: Stop hit"
+    assert {claims["sub"] for claims in senders(service, PUSH_KEY.public_key)} == {"mailto:ops@example.com"}
+    headers = [headers for headers, _ in service.requests]
+    assert [one["urgency"] for one in headers] == ["normal", "high"]
+    assert {(one["ttl"], one["content-encoding"]) for one in headers} == {(str(TTL_SECONDS), "aes128gcm")}
+    assert not [body for _, body in service.requests if b"TCS" in body]
+    notices = await house.notices()
+    assert [notice.status for notice in notices] == ["sent", "sent"]
+    assert [first["tag"], second["tag"]] == [str(notice.notice_id) for notice in notices]
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_browser_that_its_push_service_no_longer_knows_is_left_in_peace(
+    house: House, status: int
+) -> None:
+    async def gone(_: int) -> int:
+        return status
+
+    async with push_service() as (browser, service):
+        service.behave = gone
+        await house.channel(browser.stored, ChannelKind.PUSH)
+        for _ in range(2):
+            await house.happens()
+            await house.deliver()
+    assert len(service.requests) == 1
+    async with house.store.read() as session:
+        assert await session.scalar(select(ChannelRow.gone_at)) is not None
+
+
+async def test_push_service_that_is_busy_hears_of_it_later_and_once(house: House) -> None:
+    async def behave(before: int) -> int:
+        return (503, 429, 201)[before]
+
+    async with push_service() as (browser, service):
+        service.behave = behave
+        await house.channel(browser.stored, ChannelKind.PUSH)
+        await house.happens()
+        for _ in range(3):
+            await house.deliver()
+            await house.time_passes()
+    (notice,) = await house.notices()
+    assert (notice.status, notice.attempts) == ("sent", 3)
+    assert {shown["tag"] for shown in browser.shown(service)} == {str(notice.notice_id)}
+
+
+async def test_push_that_is_not_answered_may_have_arrived_and_is_not_sent_again(house: House) -> None:
+    heard = 0
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal heard
+        heard += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    await house.channel(Browser(f"http://127.0.0.1:{port}/push").stored, ChannelKind.PUSH)
+    await house.happens()
+    for _ in range(2):
+        await house.deliver()
+        await house.time_passes()
+    server.close()
+    (notice,) = await house.notices()
+    assert (notice.status, heard) == ("unknown", 1)
+
+
+async def test_browser_is_told_where_the_servers_key_is_not_known(house: House) -> None:
+    async def refused(_: int) -> int:
+        return 403
+
+    async with push_service() as (browser, service):
+        service.behave = refused
+        await house.channel(browser.stored, ChannelKind.PUSH)
+        await house.happens()
+        await house.deliver()
+    (notice,) = await house.notices()
+    assert notice.status == "failed"
+    assert "off and on again" in notice.message
+
+
+async def test_browser_without_a_key_of_the_operator_says_so(house: House) -> None:
+    async with push_service() as (browser, service), WebPushes(SystemClock(), None, anywhere=True) as keyless:
+        await house.channel(browser.stored, ChannelKind.PUSH)
+        await house.happens()
+        await house.deliver(pushes=keyless)
+    (notice,) = await house.notices()
+    assert (notice.status, service.requests) == ("failed", [])
+    assert "STOPWATCH_PUSH_PRIVATE_KEY" in notice.message
+
+
+@pytest.mark.parametrize("stored", ["https://fcm.googleapis.com/", '{"endpoint": "https://x/", "keys": {}}'])
+async def test_stored_subscription_that_is_none_is_not_called(house: House, stored: str) -> None:
+    await house.channel(stored, ChannelKind.PUSH)
+    await house.happens()
+    await house.deliver()
+    (notice,) = await house.notices()
+    assert (notice.status, notice.attempts) == ("failed", 1)
+    assert stored not in notice.message
+
+
+async def test_push_into_a_private_network_is_never_called_whatever_the_channel_says(house: House) -> None:
+    async with WebPushes(SystemClock(), PUSH_KEY) as strict:
+        await house.channel(Browser("https://127.0.0.1:1/").stored, ChannelKind.PUSH)
+        await house.happens()
+        await house.deliver(pushes=strict)
+    (notice,) = await house.notices()
+    assert notice.status == "failed"
+    assert notice.message == "The address is in a private network: nothing is sent there."
 
 
 async def test_alarm_for_a_user_reaches_his_channels_once(house: House) -> None:

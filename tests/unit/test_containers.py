@@ -161,10 +161,10 @@ def test_the_check_notices_what_is_taken_away(compose: Compose, change: Callable
 def test_each_process_sees_the_secrets_it_needs_and_no_others(compose: Compose) -> None:
     services = compose["services"]
     trading = {"payload_keys", "egress_proxies"}
-    api = {"database_url_api", "redis_url_api", "jwt_secret", "seal_key"}
+    api = {"database_url_api", "redis_url_api", "jwt_secret", "seal_key", "push_public_key"}
     assert set(services["api"]["secrets"]) == api | trading
-    for name in ("worker", "listener"):
-        own = {f"database_url_{name}", f"redis_url_{name}", "encryption_keys"}
+    for name, more in (("worker", {"push_private_key"}), ("listener", set())):
+        own = {f"database_url_{name}", f"redis_url_{name}", "encryption_keys"} | more
         assert set(services[name]["secrets"]) == own | trading
     assert {name for name, one in services.items() if "redis_users" in one.get("secrets", [])} == {"redis"}
     assert not [name for name, one in services.items() if "redis_url_operator" in one.get("secrets", [])]

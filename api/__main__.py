@@ -20,6 +20,7 @@ from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import BadEgress, Egress
 from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import ZERODHA_LOGIN, KiteLogin
+from adapters.notifications.vapid import checked_public_key
 from adapters.postgres.calendar_days import PostgresOperatorDays
 from adapters.postgres.engine import Store
 from adapters.postgres.notify_listener import EVENT_ADDED, NotifyListener
@@ -157,6 +158,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
         jwt_secret = settings.need("jwt_secret")
         tokens = Tokens(jwt_secret)
         sealer = Sealer(settings.need("seal_key"))
+        push_key = checked_public_key(settings.push_public_key) if settings.push_public_key else None
         url = settings.need("database_url_api")
         prices = RedisLastPrices.connect(settings.need_redis("api"))
         stack.push_async_callback(prices.close)
@@ -214,6 +216,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             trusted_proxies=settings.proxies,
             docs=settings.docs,
             private_webhooks=settings.notices_private == "on",
+            push_key=push_key,
             tracer=tracing.tracer,
         )
 

@@ -67,6 +67,8 @@ class Dependencies:
     docs: bool = False
     private_webhooks: bool = False
     """Webhooks may lead into private networks: on one machine, and in tests."""
+    push_key: str | None = None
+    """What browsers subscribe with; None where nothing is sent to browsers."""
     egress: Egress = field(default_factory=Egress)
     """By which address each user's calls reach the broker."""
     tracer: "Tracer | None" = None
@@ -166,6 +168,7 @@ class Dependencies:
             self.private_webhooks,
             self.test_wait_seconds,
             self.bounds.channels,
+            self.push_key,
         )
 
     @property

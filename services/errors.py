@@ -6,6 +6,7 @@ ServiceError
 ├── Conflict         change what the words name, then ask again
 ├── Invalid          correct the fields it carries
 ├── NotFound         nothing: the id is unknown, or another user's
+├── NotSetUp         nothing: this server lacks what its operator has to set up
 ├── BrokerRejected   log in at the broker again
 ├── TooMany          wait `seconds`: it was tried too often
 └── TryLater         wait `seconds`: a part is busy or does not answer
@@ -75,6 +76,10 @@ class NotFound(ServiceError):
 
     def __init__(self, what: str = "strategy") -> None:
         super().__init__("not_found", f"You have no {what} with this id.")
+
+
+class NotSetUp(ServiceError):
+    """The operator has not set up what is asked for."""
 
 
 class BrokerRejected(ServiceError):

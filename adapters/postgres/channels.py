@@ -27,6 +27,8 @@ class NewChannel:
     address: bytes = field(repr=False)
     secret: bytes | None = field(repr=False)
     tells: Sequence[NotificationKind]
+    digest: bytes | None = field(default=None, repr=False)
+    """Of a browser's subscription, by which it is known again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,16 @@ class Channels:
     async def add(self, channel: NewChannel, most: int) -> Channel | None:
         """Store a channel and return it; None when the user has `most` of them.
 
-        Each gets a row of its own for every notification.
+        A browser's subscription that is stored already is returned as it is, under its own id. Each channel
+        gets a row of its own for every notification.
         """
         # Two at one moment take turns at the user's row, and the second counts the first.
         await self._session.execute(
             select(User.user_id).where(User.user_id == self._user_id).with_for_update()
         )
+        known = await self._of_digest(channel.digest) if channel.digest is not None else None
+        if known is not None:
+            return known
         count = await self._session.execute(select(func.count()).where(self._mine))
         if count.scalar_one() >= most:
             return None
@@ -88,9 +94,15 @@ class Channels:
             "address": channel.address,
             "secret": channel.secret,
             "tells": [kind.value for kind in channel.tells],
+            "digest": channel.digest,
         }
         made = await self._session.execute(insert(ChannelRow).values(values).returning(*_CHANNEL))
         return Channel(*made.one())
+
+    async def _of_digest(self, digest: bytes) -> Channel | None:
+        found = await self._session.execute(select(*_CHANNEL).where(self._mine, ChannelRow.digest == digest))
+        row = found.one_or_none()
+        return Channel(*row) if row is not None else None
 
     async def all(self) -> list[Channel]:
         """Return them, the oldest first."""

@@ -15,6 +15,7 @@ class ChannelRow(Base):
     """Where a user is notified. Address and secret are sealed to the server's public key."""
 
     __tablename__ = "notice_channels"
+    __table_args__ = (UniqueConstraint("user_id", "digest"),)
 
     channel_id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.user_id", ondelete="CASCADE"), index=True)
@@ -28,6 +29,8 @@ class ChannelRow(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     gone_at: Mapped[datetime | None]
     """When its receiver said that it no longer exists: nothing is sent from then on."""
+    digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """The hash of a browser's subscription: set up twice, it is one channel. NULL for the other kinds."""
 
 
 class NotificationRow(Base):

@@ -339,6 +339,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "ChannelMade": _CHANNEL | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"},
     "ChannelOut": _CHANNEL,
+    "PushKeyOut": {
+        "key": "BGsX0fLhLEJH-Lzm5WOkQPJ3A32BLeszoPShOUXYmMKWT-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU"
+    },
     "ChannelPage": {"items": [_CHANNEL], "next": None},
     "NoticeOut": _NOTICE,
     "NoticePage": {"items": [_NOTICE], "next": None},

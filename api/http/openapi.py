@@ -24,7 +24,7 @@ _METHODS = (*_BODY_METHODS, "get", "delete")
 _MEANINGS = {
     400: "The broker did not confirm the login, or the link is not ours or has expired.",
     401: "Who is calling is not known: log in, or refresh the token.",
-    404: "Unknown, or somebody else's: the same answer.",
+    404: "Unknown, or somebody else's: the same answer; or not set up on this server, by its own code.",
     408: "The rest of the request did not arrive in time.",
     409: "What is there now does not allow it; `code` says what.",
     413: "The request is larger than any honest one.",
@@ -147,7 +147,7 @@ def _escaped(path: str) -> str:
 def _problems(call: dict[str, Any], path: str, method: str) -> Iterator[int]:
     if call.get("security") or path.startswith("/auth/"):
         yield 401
-    if "{" in path or path in ("/strategy/start", "/strategy/stop"):
+    if "{" in path or path in ("/strategy/start", "/strategy/stop", "/notices/push-key"):
         yield 404
     if method != "get" or path == "/broker/login-url":
         yield 409

@@ -56,11 +56,15 @@ OF_CALL: Mapping[str, Mapping[int, tuple[str, ...]]] = {
     "DELETE /strategy/{strategy_id}": {409: _IN_USE},
     "GET /events": {429: ("too_many_streams",), 503: ("too_many_streams",)},
     "GET /strategy/{strategy_id}/events": {429: ("too_many_streams",), 503: ("too_many_streams",)},
-    "POST /notices/channels": {409: ("too_many_channels",)},
+    "POST /notices/channels": {409: ("push_not_set_up", "too_many_channels")},
+    "GET /notices/push-key": {404: ("push_not_set_up",)},
 }
 """What a call has beside that."""
+_NAMES_NOTHING = frozenset({("GET /notices/push-key", 404)})
+"""Calls without an id, whose 404 is never `not_found`."""
 
 
 def codes_of(call: str, status: int) -> list[str]:
     """Return the codes that a call ("POST /auth/login") can answer with under a status."""
-    return sorted({*OF_STATUS.get(status, ()), *OF_CALL.get(call, {}).get(status, ())})
+    usual = () if (call, status) in _NAMES_NOTHING else OF_STATUS.get(status, ())
+    return sorted({*usual, *OF_CALL.get(call, {}).get(status, ())})

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
+from adapters.notifications.push_subscription import PushSubscription
 from adapters.postgres.channels import Channels, SentNotification, SentNotifications
 from api.auth.identity import UserId
 from api.dependencies import DependenciesDep
@@ -22,9 +23,12 @@ from api.notifications.schemas import (
     ChannelPage,
     NoticeOut,
     NoticePage,
+    PushKeyOut,
+    SubscriptionIn,
     TellsIn,
 )
 from domain.notification import ChannelKind
+from services.notifications.channels import AskedChannel
 
 router = APIRouter(prefix="/notices", tags=["notices"])
 
@@ -56,19 +60,30 @@ async def channels(user_id: UserId, deps: DependenciesDep) -> Response:
     return json_response(ChannelPage(items=[ChannelOut(**asdict(channel)) for channel in found], next=None))
 
 
+@router.get("/push-key", responses={200: {"model": PushKeyOut}})
+async def push_key(user_id: UserId, deps: DependenciesDep) -> Response:
+    """The key that a browser subscribes with; 404 `push_not_set_up` where nothing is sent to browsers."""
+    return json_response(PushKeyOut(key=deps.channels.public_push_key()))
+
+
 @router.post(
     "/channels",
     status_code=201,
     openapi_extra=documented(ChannelIn),
-    responses={201: {"model": ChannelMade}},
+    responses={200: {"model": ChannelMade}, 201: {"model": ChannelMade}},
     dependencies=[limited("POST /notices/channels")],
 )
 async def add(
     user_id: UserId, deps: DependenciesDep, body: Annotated[ChannelIn, Depends(body_of(ChannelIn))]
 ) -> Response:
-    """Set a channel up: a webhook of yours, mail to your account's address, or a service such as Telegram."""
-    channel, secret = await deps.channels.add(user_id, ChannelKind(body.kind), body.address, body.tells)
-    return json_response(ChannelMade(**asdict(channel), secret=secret), 201)
+    """Set a channel up: a webhook of yours, mail, a service such as Telegram, or this browser.
+
+    200 for a browser that is set up already: the channel it has, as it is.
+    """
+    asked = AskedChannel(ChannelKind(body.kind), body.address, _subscription(body.subscription), body.tells)
+    added = await deps.channels.add(user_id, asked)
+    made = ChannelMade(**asdict(added.channel), secret=added.secret)
+    return json_response(made, 201 if added.is_new else 200)
 
 
 @router.put(
@@ -107,6 +122,12 @@ async def remove(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) 
 async def test(user_id: UserId, deps: DependenciesDep, channel_id: ChannelId) -> Response:
     """Send a test message, and tell what became of it within some seconds."""
     return json_response(_shown(await deps.channels.test(user_id, channel_id)))
+
+
+def _subscription(given: SubscriptionIn | None) -> PushSubscription | None:
+    if given is None:
+        return None
+    return PushSubscription(given.endpoint, given.keys.p256dh, given.keys.auth)
 
 
 def _shown(notice: SentNotification) -> NoticeOut:

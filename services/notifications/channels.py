@@ -4,10 +4,11 @@ import asyncio
 import secrets
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from adapters.notifications.mail_address import BadMailAddress, receiver_of
+from adapters.notifications.push_subscription import PushSubscription
 from adapters.postgres.accounts import Accounts
 from adapters.postgres.channels import (
     Channel,
@@ -24,12 +25,42 @@ from domain.ports import Clock
 from services.audit_trail import audit
 from services.auth.mail_links import ask_if_possible
 from services.bounds import USUAL, too_many_channels
-from services.errors import NotFound, Unauthorized
-from services.notifications.addresses import ChannelAddress, bad_address, service_address, webhook_address
+from services.errors import Conflict, NotFound, NotSetUp, Unauthorized
+from services.notifications.addresses import (
+    ChannelAddress,
+    bad_address,
+    bad_subscription,
+    push_address,
+    service_address,
+    webhook_address,
+)
 
 _LOOK_EVERY = 0.2
 _SECRET_BYTES = 24
+_NO_PUSH = (
+    "push_not_set_up",
+    "This server sends no notifications to browsers: its operator has not set a key for it.",
+)
 _OVER = frozenset({NotificationStatus.SENT, NotificationStatus.FAILED, NotificationStatus.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class AskedChannel:
+    """A channel as its user asks for it, unchecked."""
+
+    kind: ChannelKind
+    address: str | None = field(default=None, repr=False)
+    subscription: PushSubscription | None = None
+    tells: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddedChannel:
+    """A channel that is set up, with its secret, which is not shown again."""
+
+    channel: Channel
+    secret: str | None = field(repr=False)
+    is_new: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +73,35 @@ class NotificationChannels:
     anywhere: bool
     test_wait_seconds: float
     most: int = USUAL.channels
+    push_key: str | None = None
+    """The public key by which browsers subscribe; None where nothing is sent to browsers."""
 
-    async def add(
-        self, user_id: UUID, kind: ChannelKind, address: str | None, tells: Sequence[str] | None = None
-    ) -> tuple[Channel, str | None]:
-        """Set a channel up; return it and its secret, which is not shown again.
+    def public_push_key(self) -> str:
+        """Return the key that a browser subscribes with. Raises `NotSetUp`."""
+        if self.push_key is None:
+            raise NotSetUp(*_NO_PUSH)
+        return self.push_key
 
-        Raises `Invalid` for the address, and `Conflict` where there are too many channels.
+    async def add(self, user_id: UUID, asked: AskedChannel) -> AddedChannel:
+        """Set a channel up. A browser that is set up already keeps the channel it has.
+
+        Raises `Invalid` for the address, and `Conflict` where there are too many channels or no key for
+        browsers.
         """
-        checked = await self._address(user_id, kind, address)
-        secret = _new_secret() if kind is ChannelKind.WEBHOOK else None
-        new = self._sealed(user_id, kind, checked, secret, tells)
+        checked = await self._address(user_id, asked)
+        secret = _new_secret() if asked.kind is ChannelKind.WEBHOOK else None
+        new = self._sealed(user_id, asked, checked, secret)
         async with self.store.work(user_id) as session:
             channel = await Channels(session, user_id).add(new, self.most)
             if not await Accounts(session).hold(user_id):
                 raise Unauthorized
             if channel is None:
                 raise too_many_channels(self.most)
-            why = _named(kind, checked.shown)
-            await audit(session, user_id, Action.CHANNEL_ADDED, str(new.channel_id), why)
-        return channel, secret
+            is_new = channel.channel_id == new.channel_id
+            if is_new:
+                why = _named(asked.kind, checked.shown)
+                await audit(session, user_id, Action.CHANNEL_ADDED, str(new.channel_id), why)
+        return AddedChannel(channel, secret, is_new)
 
     async def choose(self, user_id: UUID, channel_id: UUID, tells: Sequence[str]) -> Channel:
         """Choose what a channel tells of. Raises `NotFound`."""
@@ -99,17 +139,30 @@ class NotificationChannels:
                 return notice
             await asyncio.sleep(_LOOK_EVERY)
 
-    async def _address(self, user_id: UUID, kind: ChannelKind, given: str | None) -> ChannelAddress:
-        if kind is ChannelKind.EMAIL:
-            if given is not None:
+    async def _address(self, user_id: UUID, asked: AskedChannel) -> ChannelAddress:
+        if asked.kind is ChannelKind.PUSH:
+            return self._browser(asked)
+        if asked.subscription is not None:
+            raise bad_subscription("is given for a browser only, with the kind push")
+        if asked.kind is ChannelKind.EMAIL:
+            if asked.address is not None:
                 raise bad_address("is not given for mail: it goes to the e-mail address of your account")
             own = await self._own_email(user_id)
             return ChannelAddress(own, own)
-        if given is None:
+        if asked.address is None:
             raise bad_address("is required")
-        if kind is ChannelKind.SERVICE:
-            return await service_address(given.strip())
-        return webhook_address(given.strip(), anywhere=self.anywhere)
+        if asked.kind is ChannelKind.SERVICE:
+            return await service_address(asked.address.strip())
+        return webhook_address(asked.address.strip(), anywhere=self.anywhere)
+
+    def _browser(self, asked: AskedChannel) -> ChannelAddress:
+        if asked.address is not None:
+            raise bad_address("is not given for a browser: its subscription has it")
+        if asked.subscription is None:
+            raise bad_subscription("is required")
+        if self.push_key is None:
+            raise Conflict(*_NO_PUSH)
+        return push_address(asked.subscription, anywhere=self.anywhere)
 
     async def _own_email(self, user_id: UUID) -> str:
         async with self.store.work(user_id) as session:
@@ -124,10 +177,9 @@ class NotificationChannels:
     def _sealed(
         self,
         user_id: UUID,
-        kind: ChannelKind,
+        asked: AskedChannel,
         checked: ChannelAddress,
         secret: str | None,
-        tells: Sequence[str] | None,
     ) -> NewChannel:
         channel_id = uuid4()
 
@@ -136,11 +188,12 @@ class NotificationChannels:
 
         return NewChannel(
             channel_id=channel_id,
-            kind=kind,
+            kind=asked.kind,
             shown=checked.shown[:200],
             address=seal(checked.address, "address"),
             secret=seal(secret, "secret") if secret is not None else None,
-            tells=_chosen(tells),
+            tells=_chosen(asked.tells),
+            digest=checked.digest,
         )
 
 

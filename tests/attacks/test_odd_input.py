@@ -14,6 +14,7 @@ from api.http.numbers import LARGEST_ID, whole_number
 from services.auth.passwords import Passwords
 from tests.api_world import KEYS, PASSWORD, STRATEGY, Customer, World, new_world
 from tests.attacks.tenants import client_at, quick_passwords
+from tests.browsers import Browser
 
 HOOK = {"kind": "webhook", "address": "https://example.com/hook"}
 BODIES: dict[str, dict[str, Any]] = {
@@ -39,7 +40,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /account/kill-switch": {"on": True, "exits": "keep", "reason": "out"},
     "PUT /account/limits": {"order_quantity": 1, "order_value": 1, "daily_loss": 1, "symbols": ["TCS"]}
     | {"daily_profit": 1, "trades_a_day": 1, "on_breach": "exit"},
-    "POST /notices/channels": HOOK | {"tells": ["fill"]},
+    "POST /notices/channels": HOOK
+    | {"tells": ["fill"], "subscription": Browser(HOOK["address"]).subscription},
     "PUT /notices/channels/{channel_id}": {"tells": ["fill"]},
 }
 """Of each call with a body: one with every field."""

@@ -14,15 +14,21 @@ import requests
 
 from adapters.notifications.outside_sockets import outside_only, socket_to_outside
 from adapters.notifications.public_address import NotOutside, PortRefused, is_outside, is_port_outside
+from adapters.notifications.push_subscription import PushSubscription
 from adapters.notifications.services import Service, Services
+from adapters.notifications.vapid import PushKey
+from adapters.notifications.web_push import WebPushes
 from adapters.notifications.webhook import Webhooks
 from adapters.process.clock import SystemClock
 from domain.notification import Arrival, ChannelKind, Notification, NotificationKind
+from local.keys import fresh
 from services.errors import Invalid
-from services.notifications.addresses import webhook_address
+from services.notifications.addresses import push_address, webhook_address
+from tests.browsers import Browser
 from tests.receivers import hook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+PUSH_KEY = PushKey(fresh()["STOPWATCH_PUSH_PRIVATE_KEY"])
 INSIDE = (
     *("fec0::1", "feff::1", "fd00:ec2::254", "fe80::1", "::1", "::", "::127.0.0.1", "ff02::1", "5f00::1"),
     *("192.0.0.192", "192.0.0.8", "192.0.0.170", "192.88.99.1", "198.18.0.1", "168.63.129.16"),
@@ -95,6 +101,24 @@ async def test_stored_webhook_that_is_this_machine_in_disguise_is_never_connecte
         delivery = await webhooks.post(a_notification(), f"https://{host}:{neighbour.port}/", SECRET)
     assert delivery.arrival is not Arrival.ARRIVED
     assert neighbour.connections == 0, delivery
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+async def test_stored_browser_that_is_this_machine_in_disguise_is_never_connected_to(
+    neighbour: Neighbour, host: str
+) -> None:
+    stored = Browser(f"https://{host}:{neighbour.port}/").stored
+    async with WebPushes(SystemClock(), PUSH_KEY) as pushes:
+        delivery = await pushes.send(a_notification(ChannelKind.PUSH), stored)
+    assert delivery.arrival is not Arrival.ARRIVED
+    assert neighbour.connections == 0, delivery
+
+
+@pytest.mark.parametrize("host", AS_NUMBERS)
+def test_browser_of_this_machine_is_not_even_set_up_where_its_number_shows(host: str) -> None:
+    keys = Browser("").subscription["keys"]
+    with pytest.raises(Invalid):
+        push_address(PushSubscription(f"https://{host}/", **keys), anywhere=False)
 
 
 @pytest.mark.parametrize("host", AS_NUMBERS)

@@ -128,7 +128,11 @@ async def test_no_part_starts_without_its_setting(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("jwt_secret", "changeme"), ("seal_key", "short"), ("seal_key", "?" * 43)]
+    ("name", "value"),
+    [
+        *(("jwt_secret", "changeme"), ("seal_key", "short"), ("seal_key", "?" * 43)),
+        *(("push_public_key", "short"), ("push_public_key", "?" * 87)),
+    ],
 )
 async def test_weak_or_malformed_key_is_refused_without_being_shown(name: str, value: str) -> None:
     with pytest.raises((WeakSecret, BadKey), match=f"STOPWATCH_{name.upper()}") as refusal:

@@ -90,6 +90,7 @@ NOTHING_OF_ANYBODY: tuple[Call, ...] = (
     ("POST", "/account/kill-switch"),
     ("PUT", "/account/limits"),
     ("POST", "/notices/channels"),
+    ("GET", "/notices/push-key"),
     ("GET", "/instruments"),
     ("GET", "/market/status"),
     ("GET", "/market/calendar"),

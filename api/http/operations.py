@@ -58,6 +58,7 @@ NAMES: Mapping[str, str] = {
     "GET /market/status": "get_market_status",
     "GET /market/calendar": "get_market_calendar",
     "GET /notices": "list_notices",
+    "GET /notices/push-key": "get_push_key",
     "GET /notices/channels": "list_channels",
     "POST /notices/channels": "add_channel",
     "PUT /notices/channels/{channel_id}": "change_channel",

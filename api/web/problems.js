@@ -28,6 +28,7 @@ const BY_CODE = {
   not_started: "It has not been started yet.",
   account_in_use: "Something runs or is held: stop and sell it first, then delete the account.",
   day_has_orders: "This day has orders already: it cannot be left out any more.",
+  push_not_set_up: "This server cannot tell browsers: choose another way below.",
   not_repeating: "It trades on one day only: stop it instead.",
 };
 

@@ -34,10 +34,10 @@ async function answer(request, pathname) {
   }
 }
 
-/** A notice of the server: `{title, body, place}`; `place` is where a tap leads to in the app. */
+/** A notice of the server: `{title, body, place, tag}`; `place` is where a tap leads to, and one tag is shown once. */
 self.addEventListener("push", (event) => {
-  const { title = "Stopwatch", body = "Something happened: open the app.", place = "#/" } = event.data?.json() ?? {};
-  event.waitUntil(self.registration.showNotification(title, { body, icon: "/app/icon-192.png", badge: "/app/icon-192.png", data: { place } }));
+  const { title = "Stopwatch", body = "Something happened: open the app.", place = "#/", tag } = event.data?.json() ?? {};
+  event.waitUntil(self.registration.showNotification(title, { body, tag, icon: "/app/icon-192.png", badge: "/app/icon-192.png", data: { place } }));
 });
 
 self.addEventListener("notificationclick", (event) => {

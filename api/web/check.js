@@ -30,5 +30,5 @@ function Coming({ check }) {
 /** What is wrong with the terms, each once; it is said at its field when they are sent. */
 function refused(problem) {
   if (!problem.errors?.length) return problemWords(problem);
-  return problem.errors.map(wordsOfField).join(" ");
+  return problem.errors.map((error) => wordsOfField(error)).join(" ");
 }

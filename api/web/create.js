@@ -5,13 +5,15 @@ import { call, get, newKey, post } from "./client.js";
 import { Answer } from "./check.js";
 import { Again, Entry, Repeat, Stop, Target } from "./terms_fields.js";
 import { find, instrumentWords, SymbolBox } from "./symbol_box.js";
-import { bodyOf, changeOf, isWhole, NEW, termsOf } from "./terms.js";
+import { bodyOf, changeOf, isWhole, NEW, termsOf, timeOf } from "./terms.js";
 import { Field, Form, html, Title, Unread, useEffect, useRead, useRef, useState, useStore } from "./ui.js";
 import { clock, named } from "./words.js";
 
 const PRODUCTS = { CNC: "CNC, delivery", MIS: "MIS, intraday", NRML: "NRML, carried forward" };
 const SIZES = [["quantity", "Shares"], ["amount", "Rupees to spend"], ["risk", "Rupees to risk"]];
 const ON_STOP = [["exit", "Sell the shares"], ["keep", "Keep the shares"]];
+// Not an input of type "time": in India's locale that asks for AM and PM, and cuts them off on a small phone.
+const TIME = { inputmode: "numeric", autocomplete: "off", placeholder: "hh:mm:ss", maxlength: "8" };
 const CHECK_AFTER = 500;
 
 export function New() {
@@ -60,8 +62,8 @@ function TermsForm({ first, submit, send }) {
       ${(common) => html`<${SymbolBox} ...${common} symbol=${terms.symbol} type=${typed} choose=${take} />`}
     <//>
     <fieldset class="pair">
-      <${Field} name="buy_time" label="Buy at" type="time" step="1" value=${terms.buyTime} onInput=${on("buyTime")} required />
-      <${Field} name="sell_time" label="Sell at" type="time" step="1" value=${terms.sellTime} onInput=${on("sellTime")} required />
+      <${Field} name="buy_time" label="Buy at" ...${TIME} value=${terms.buyTime} onInput=${on("buyTime")} onBlur=${() => put({ buyTime: timeOf(terms.buyTime) })} required />
+      <${Field} name="sell_time" label="Sell at" ...${TIME} value=${terms.sellTime} onInput=${on("sellTime")} onBlur=${() => put({ sellTime: timeOf(terms.sellTime) })} required />
     </fieldset>
     <${Hours} />
     <${Stop} terms=${terms} on=${on} check=${check.data} />

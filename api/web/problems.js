@@ -62,10 +62,10 @@ export function problemWords(problem) {
   return BY_CODE[problem.code] ?? plain(problem.message);
 }
 
-/** Return what is wrong with one field, as a whole sentence. */
-export function wordsOfField({ field, message }) {
+/** Return what is wrong with one field, as a whole sentence; `label` is the field's own on the screen. */
+export function wordsOfField({ field, message }, label = "") {
   // "is required", "must be above 0": said of the field; whole sentences stand as they are.
-  const name = LABELS[field.split(".")[0]] ?? "this";
-  const said = /^[a-z]/.test(message) ? `The ${name} ${message}` : message;
+  const name = label || `The ${LABELS[field.split(".")[0]] ?? field}`;
+  const said = /^[a-z]/.test(message) ? `${name} ${message}` : message;
   return plain(said).replace(/([^.])$/, "$1.");
 }

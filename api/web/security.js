@@ -16,7 +16,7 @@ export function TwoFactor({ on, changed }) {
   const start = async ({ totp_password: password }) => begin(await post("/auth/totp", { password }));
   return html`<p>A code of your phone is asked for at each login, beside your password.</p>
     <${Form} submit="Set up" look="outline" send=${start}>
-      <${Field} name="totp_password" label="Your password, to set it up" type="password" autocomplete="current-password" required />
+      <${Field} name="totp_password" label="Password, to set codes up" type="password" autocomplete="current-password" required />
     <//>`;
 }
 
@@ -38,7 +38,7 @@ function TurnOff({ changed }) {
   };
   return html`<p>On: a code of your phone is asked for at each login.</p>
     <details><summary>Turn it off</summary><${Form} submit="Turn off" look="outline danger" send=${send}>
-      <${Field} name="off_password" label="Your password, to turn it off" type="password" autocomplete="current-password" required />
+      <${Field} name="off_password" label="Password, to turn codes off" type="password" autocomplete="current-password" required />
       <${Field} name="off_code" label="A code of the app, or a recovery code" inputmode="numeric" autocomplete="one-time-code" required />
     <//></details>`;
 }

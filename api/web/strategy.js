@@ -45,6 +45,7 @@ function Standing({ one }) {
   return html`
     ${traded ? html`<p class=${`big ${sign(result)}`}>${rupees(result)}${gainShare(one) === null ? "" : ` (${percent(gainShare(one))})`}</p>
       <p class="quiet">${one.net_pnl === null ? "before charges" : one.status === "stopped" ? "after charges" : `before charges; ${rupees(one.net_pnl)} after those known so far`}</p>` : null}
+    ${one.position === "bought" ? html`<p class="number">${`Stop ${stopWords(one)}: ${rupees(atRisk(one))} can be lost from here down to it.`}</p>` : null}
     ${next ? html`<p class="quiet">${`${next.what} ${dayWord(isoDay(next.at))} at ${clock(next.at)}`}</p>
       <p class=${traded ? "number" : "big"} role="timer">${until(next.at) || "now"}</p>` : null}
     ${!next && !traded ? html`<p class="big">${standing(one)}</p>` : null}
@@ -57,7 +58,6 @@ function Facts({ one }) {
     ["Last price", rupees(one.last_price)],
     ["Stop", stopWords(one)],
     ...(targetWords(one) ? [["Target", targetWords(one)]] : []),
-    ...(held ? [["At risk from here", rupees(atRisk(one))]] : []),
     ["Bought", one.filled_quantity ? `${one.filled_quantity} at ${rupees(one.entry_price)}` : "–"],
     ["Sold", one.exit_price !== null ? `at ${rupees(one.exit_price)}` : "–"],
     ["Charges", rupees(one.charges?.total)],

@@ -20,6 +20,12 @@ export const NEW = {
 /** A number as JSON wants it; what is none is sent as it was typed, so that the server says what is wrong. */
 export const number = (text) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : text);
 
+/** A time of day as the API takes it: "930", "0930", "09.30" and "093000" are typed as well. */
+export function timeOf(text) {
+  const found = /^(\d{1,2})[:. ]?(\d{2})(?:[:. ]?(\d{2}))?$/.exec(text.trim());
+  return found ? `${found[1].padStart(2, "0")}:${found[2]}${found[3] ? `:${found[3]}` : ""}` : text.trim();
+}
+
 const distance = (by, text) => ({ [by]: number(text) });
 
 /** Return the body of create, check and change. @param {Terms} terms @returns {Record<string, any>} */
@@ -28,14 +34,14 @@ export function bodyOf(terms) {
   return {
     ...terms.kept,
     symbol: terms.symbol.trim().toUpperCase(), exchange: terms.exchange, product: terms.product, on_stop: terms.onStop,
-    buy_time: terms.buyTime, sell_time: terms.sellTime,
+    buy_time: timeOf(terms.buyTime), sell_time: timeOf(terms.sellTime),
     ...(stopBy === "price" ? { stop_loss: number(terms.stop) } : { stop: distance(stopBy, terms.stop) }),
     ...(targetBy ? { target: distance(targetBy, terms.target) } : {}),
     ...(trailBy ? { trail: trailOf(terms) } : {}),
     ...(terms.entry === "market" ? {} : { entry: entryOf(terms) }),
     [sizeBy]: number(terms.size),
     ...(terms.days.length ? { repeat: { days: terms.days, ...(terms.until ? { until: terms.until } : {}) } } : {}),
-    ...(terms.again ? { reenter: { times: number(terms.againTimes), after: terms.again, when: terms.againWhen, until: terms.againUntil } } : {}),
+    ...(terms.again ? { reenter: { times: number(terms.againTimes), after: terms.again, when: terms.againWhen, until: timeOf(terms.againUntil) } } : {}),
   };
 }
 

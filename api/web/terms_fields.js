@@ -3,8 +3,8 @@
 import { Field, html } from "./ui.js";
 import { rupees } from "./words.js";
 
-const STOPS = [["percent", "% below the purchase"], ["points", "₹ below the purchase"], ["price", "₹, a fixed price"]];
-const TARGETS = [["", "No target"], ["percent", "% above the purchase"], ["points", "₹ above the purchase"], ["price", "₹, a fixed price"]];
+const STOPS = [["percent", "% below"], ["points", "₹ below"], ["price", "₹ fixed"]];
+const TARGETS = [["", "No target"], ["percent", "% above"], ["points", "₹ above"], ["price", "₹ fixed"]];
 const TRAILS = [["", "Stands still"], ["percent", "Follows the highest price, %"], ["points", "Follows the highest price, ₹"]];
 const ENTRIES = [["market", "At the market's price"], ["limit", "At a price or less (limit)"], ["chase", "Near the last price, followed"]];
 const AGAIN = [["", "No"], ["stop", "After its stop"], ["target", "After its target"], ["both", "After stop or target"]];
@@ -14,7 +14,7 @@ const DECIMAL = { inputmode: "decimal", autocomplete: "off" };
 
 export function Stop({ terms, on, check }) {
   const fixed = terms.stopBy === "price";
-  const comes = !fixed && check?.stop_price ? `About ${rupees(check.stop_price)} at the last price.` : "";
+  const comes = fixed ? "A price of the share." : check?.stop_price ? `Below the purchase: about ${rupees(check.stop_price)}.` : "Below the purchase.";
   return html`
     <fieldset class="pair">
       <${Field} name=${fixed ? "stop_loss" : "stop"} label="Stop-loss" hint=${comes} ...${DECIMAL} value=${terms.stop} onInput=${on("stop")} required />
@@ -28,7 +28,7 @@ export function Stop({ terms, on, check }) {
 }
 
 export function Target({ terms, on, check }) {
-  const comes = terms.targetBy && terms.targetBy !== "price" && check?.target_price ? `About ${rupees(check.target_price)} at the last price.` : "";
+  const comes = terms.targetBy && terms.targetBy !== "price" && check?.target_price ? `Above the purchase: about ${rupees(check.target_price)}.` : "";
   return html`<fieldset class="pair">
     <${Field} name="target_by" label="Sell with profit at" options=${TARGETS} value=${terms.targetBy} onChange=${on("targetBy")} />
     ${terms.targetBy ? html`<${Field} name="target" label="Target" hint=${comes} ...${DECIMAL} value=${terms.target} onInput=${on("target")} />` : null}
@@ -64,7 +64,7 @@ export function Again({ terms, on }) {
     <${Field} name="reenter" label="Buy again the same day" options=${AGAIN} value=${terms.again} onChange=${on("again")} />
     ${terms.again ? html`<fieldset class="pair">
       <${Field} name="again_times" label="How often, at most" inputmode="numeric" value=${terms.againTimes} onInput=${on("againTimes")} />
-      <${Field} name="again_until" label="Not after" type="time" value=${terms.againUntil} onInput=${on("againUntil")} />
+      <${Field} name="again_until" label="Not after" inputmode="numeric" autocomplete="off" placeholder="hh:mm" value=${terms.againUntil} onInput=${on("againUntil")} />
     </fieldset>
     <${Field} name="again_when" label="When" options=${WHEN} value=${terms.againWhen} onChange=${on("againWhen")} />` : null}`;
 }

@@ -218,7 +218,7 @@ function saidAtFields(form, errors) {
   const said = {};
   for (const error of errors) {
     const name = [error.field, error.field.split(".")[0]].find((one) => names.has(one));
-    if (name && !said[name]) said[name] = wordsOfField(error);
+    if (name && !said[name]) said[name] = wordsOfField(error, form.elements[name].labels?.[0]?.firstChild?.textContent);
   }
   return said;
 }

@@ -5,6 +5,7 @@ Usable: no serious finding of axe (text contrast of 4.5 among them), and nothing
 
 import asyncio
 import json
+from functools import partial
 from typing import Any
 
 import pytest
@@ -86,6 +87,10 @@ async def test_what_loads_says_so_and_what_fails_says_why(phone: Phone) -> None:
     await phone.sees("No finished day here yet")  # by itself
 
 
+async def answered(answer: dict[str, Any], route: Route) -> None:
+    await route.fulfill(**answer)
+
+
 async def test_a_refusal_is_said_in_the_apps_words(phone: Phone) -> None:
     await phone.registered()
     await phone.connected()
@@ -94,7 +99,7 @@ async def test_a_refusal_is_said_in_the_apps_words(phone: Phone) -> None:
         problem = {"type": "about:blank", "title": "No", "status": status, "code": code}
         body = json.dumps(problem | {"detail": "POST /broker/connect: wait a minute."})
         answer = {"status": status, "body": body, "content_type": "application/problem+json"}
-        await phone.page.route("**/strategy/start", lambda route, answer=answer: route.fulfill(**answer))
+        await phone.page.route("**/strategy/start", partial(answered, answer))
         await phone.open(f"/app#/s/{strategy}")
         await phone.tap("START")
         await phone.answer("START")

@@ -29,6 +29,7 @@ from adapters.calendar.trading_days import CalendarTradingDays, NoWord
 from adapters.kite.brokers import KiteBrokers, KiteCredentials
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress import Egress
+from adapters.kite.instruments import KiteInstruments
 from adapters.kite.login import KiteLogin
 from adapters.kite.shared_quotes import asker, shared
 from adapters.kite.shared_reads import TurnPace
@@ -90,6 +91,7 @@ from execution.closing_prices import ClosingPrices
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
+from execution.listed_today import ListedToday
 from execution.morning_funds import MorningFunds
 from execution.order_path import OrderPath
 from execution.scheduled_orders import ScheduledOrders
@@ -168,7 +170,7 @@ def _by_turns(
 
 @dataclass(frozen=True, slots=True)
 class WorkerComponents:
-    """The parts of a worker: activities, scheduled orders, fast exits, stalled runs, waking, closes."""
+    """The parts of a worker: activities, scheduled orders, fast exits, stalled runs, waking, looks."""
 
     activities: Sequence[Callable[..., Any]]
     scheduled_orders: ScheduledOrders
@@ -176,6 +178,7 @@ class WorkerComponents:
     waking: WorkerWaking
     standing: StandingRuns
     closes: ClosingPrices
+    listed: ListedToday
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +279,9 @@ def build_components(
     closes = ClosingPrices(
         PostgresNotedCloses(readings.store), readings.brokers, days, alerts, dependencies.clock
     )
-    series_days = SeriesDays(series_store, days, dependencies.clock, closes)
+    instruments = KiteInstruments(settings.kite_root, dependencies.clock)
+    listed = ListedToday(instruments, dependencies.clock)
+    series_days = SeriesDays(series_store, days, dependencies.clock, closes, listed)
     series = SeriesActivities(series_days, open_runs, dependencies.cache, alerts)
     reconciling = ReconcileActivities(
         PostgresReconciliation(dependencies.store),
@@ -316,7 +321,7 @@ def build_components(
         dependencies.clock,
         dependencies.name,
     )
-    return WorkerComponents(found, scheduled_orders, fast, waking, standing, closes)
+    return WorkerComponents(found, scheduled_orders, fast, waking, standing, closes, listed)
 
 
 def account_watch(dependencies: Dependencies, readings: Readings, alerts: Alerts) -> AccountWatch:

@@ -115,6 +115,7 @@ async def serve(settings: Settings) -> None:
         await stack.enter_async_context(_worker(settings, work.activities, client))
         await stack.enter_async_context(_background_orders(settings, work))
         await stack.enter_async_context(_running(work.closes.run()))
+        await stack.enter_async_context(_running(work.listed.run()))
         accounts = account_watch(dependencies, readings, notifiers.alerts)
         await stack.enter_async_context(_running(accounts.run()))
         charges = charge_check(dependencies, readings, notifiers.alerts)

@@ -43,10 +43,15 @@ def first_limit(entry: Entry, last: Decimal, tick: Decimal | None) -> Limit | No
     `last`: the price at buy_time.
     """
     if entry.kind is EntryKind.LIMIT:
-        return None if entry.price is None else Limit(entry.price, entry.price)
+        return None if entry.price is None else _at_most(entry.price, tick)
     ceiling = tick_below(last + _of(entry.most, last), tick)
     price = min(ceiling, tick_below(last + _of(entry.buffer, last), tick))
     return Limit(price, ceiling) if price > 0 else None
+
+
+def _at_most(price: Decimal, tick: Decimal | None) -> Limit | None:
+    price = tick_below(price, tick)
+    return Limit(price, price) if price > 0 else None
 
 
 def may_move(entry: Entry, attempt: Attempt, row: BrokerOrder, now: datetime) -> bool:

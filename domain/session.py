@@ -95,6 +95,8 @@ class DayPlan:
     """How many of it are traded at once, or a multiple of them."""
     most: int | None = None
     """The most of it in one order, whole lots (`domain.freeze`); None where no bound is known."""
+    listed: bool = False
+    """Tick, lot and most are those of the broker's list of that very day: it is not asked again."""
 
 
 def exchange_time(instant: datetime) -> datetime:

@@ -12,7 +12,8 @@ It is never above the peak. The *entry* is the average price of what was filled;
 price that could act since the first fill. Both only ever raise a stop once the entry has ended: then the
 average stays, and a peak does not fall.
 
-Prices are rounded to the tick so that the user is never worse off: stops up, targets down.
+Prices are rounded to the tick so that the user is never worse off: stops up, targets down. So are those that
+the terms name: a series outlives the tick by which it was written.
 """
 
 from collections.abc import Iterator
@@ -79,9 +80,9 @@ class Measured:
     def of(cls, stop_loss: Decimal | None, terms: Terms, entry: Decimal | None, tick: Decimal | None) -> Self:
         """Measure terms from the average price of what was filled; None while it is not known."""
         target = _target(terms, entry, tick)
+        first = None if stop_loss is None else tick_above(stop_loss, tick)
         if entry is None:
-            return cls(stop_loss, target, tick)
-        first = stop_loss
+            return cls(first, target, tick)
         if first is None and terms.stop is not None:
             first = tick_above(entry - terms.stop.of(entry), tick)
         rungs = tuple((entry + rung.after.of(entry), entry + rung.keep.of(entry)) for rung in terms.lock)
@@ -124,5 +125,5 @@ class Measured:
 def _target(terms: Terms, entry: Decimal | None, tick: Decimal | None) -> Decimal | None:
     target = terms.target
     if target is None or target.distance is None:
-        return None if target is None else target.price
+        return None if target is None or target.price is None else tick_below(target.price, tick)
     return None if entry is None else tick_below(entry + target.distance.of(entry), tick)

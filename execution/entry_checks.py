@@ -14,7 +14,7 @@ from domain.errors import (
     Unavailable,
 )
 from domain.failpoint import failpoint
-from domain.money import price_text
+from domain.money import price_text, tick_above, tick_below
 from domain.ports import Broker, Brokers, Clock, TradingDays
 from domain.quote import Quote, believable
 from domain.run import Entered, EnterOrder
@@ -121,10 +121,12 @@ def _is_believable(quote: Quote) -> bool:
 
 def _reached(order: EnterOrder, price: Decimal) -> str | None:
     """Say which trigger is hit already; None where none is, or they are measured from the fill."""
-    if order.stop_loss is not None and stop_at(order.stop_loss).is_hit(price):
-        return f"at or below the stop {price_text(order.stop_loss)}"
-    if order.target is not None and target_at(order.target).is_hit(price):
-        return f"at or above the target {price_text(order.target)}"
+    stop = None if order.stop_loss is None else tick_above(order.stop_loss, order.how.tick)
+    target = None if order.target is None else tick_below(order.target, order.how.tick)
+    if stop is not None and stop_at(stop).is_hit(price):
+        return f"at or below the stop {price_text(stop)}"
+    if target is not None and target_at(target).is_hit(price):
+        return f"at or above the target {price_text(target)}"
     return None
 
 

@@ -23,8 +23,8 @@ from domain.audit import Action
 from domain.entry_turns import MISSED_AFTER, crowd_warning
 from domain.errors import CalendarUnknown, Unavailable
 from domain.failpoint import failpoint
-from domain.freeze import largest_order
-from domain.instrument import Instrument, Segment
+from domain.instrument import Segment
+from domain.listed_day import as_pressed, with_sizes
 from domain.ports import Clock
 from domain.run import Release, StartRun
 from domain.series import plan_start
@@ -85,7 +85,7 @@ class StrategyStart:
             await self._look_for_left_over(user_id, before.record)
         strategy = before.record.strategy
         listed = await self.drafts.listed_to_buy(strategy)
-        plan = _with_sizes(self._plan(strategy, listed.segment), listed)
+        plan = as_pressed(with_sizes(self._plan(strategy, listed.segment), listed), self.clock.now())
         async with self.store.work(user_id) as session:
             await refuse_start(session, user_id)
             # Before the run, which trades nothing that is not written down; known whatever crashes next.
@@ -141,7 +141,7 @@ class StrategyStart:
             raise not_connected()
         refuse_without_address(self.egress, user_id)
         listed = await self.drafts.listed(strategy)
-        plan = _with_sizes(plan_sale(strategy, self._calendar, listed.segment, self.clock.now()), listed)
+        plan = with_sizes(plan_sale(strategy, self._calendar, listed.segment, self.clock.now()), listed)
         async with self.store.work(user_id) as session:
             sale = StartRun(uuid4(), strategy, plan, sell_only=True)
             start = await _write_down(session, sale, self.missed_after)
@@ -218,12 +218,6 @@ class StrategyStart:
                 "next trading day would be after that: nothing is assumed about it. The operator can add "
                 "days, see `stopwatch doctor`.",
             ) from None
-
-
-def _with_sizes(plan: DayPlan, listed: Instrument) -> DayPlan:
-    """Return the plan with the symbol's steps of price and quantity, and the most of it in one order."""
-    most = largest_order(listed.exchange, listed.symbol, listed.lot_size, plan.trading_day)
-    return replace(plan, tick=listed.tick_size, lot=listed.lot_size, most=most)
 
 
 async def _write_down(session: AsyncSession, start: StartRun, missed_after: timedelta) -> StartRun:

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 from domain.errors import BrokerUnavailable, InstrumentUnreadable
 from domain.instrument import Instrument, Segment
+from execution.listed_today import ListedToday
+from tests.fakes.manual_clock import ManualClock
 
 
 def instrument(
@@ -58,6 +60,13 @@ class MemoryInstruments:
     def _reach(self) -> None:
         if self.away:
             raise BrokerUnavailable("no instrument list")
+
+
+def listing_nothing() -> ListedToday:
+    """Return a look at a list that cannot be read: series go by the sizes they know."""
+    unread = MemoryInstruments()
+    unread.away = True
+    return ListedToday(unread, ManualClock())
 
 
 class EveryInstrument(MemoryInstruments):

@@ -19,6 +19,7 @@ from execution.series_days import SeriesDays
 from services.auth.passwords import Passwords
 from tests.api_world import STRATEGY, Customer, World, json_of, new_world
 from tests.fakes.calendar import Weekdays
+from tests.fakes.instruments import listing_nothing
 from tests.fakes.noted_closes import comparing_nothing
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.store_rows import just_now
@@ -44,7 +45,9 @@ def tomorrow(ahead: int = 1) -> date:
 async def next_day_of(world: World, start: StartRun) -> StartRun:
     """End the day of a START as its run would, and begin the run of the next."""
     series = PostgresSeries(world.store)
-    days = SeriesDays(series, MemoryTradingDays(), world.clock, comparing_nothing(world.clock))
+    days = SeriesDays(
+        series, MemoryTradingDays(), world.clock, comparing_nothing(world.clock), listing_nothing()
+    )
     (request,) = [one for one in world.runs.open.values() if one.start.start_id == start.start_id]
     finish = FinishRun(request.ref, start.strategy, Outcome.SKIPPED, "for the test", Position.NONE)
     following = await days.end_day(EndDay(finish, start, asked=False))

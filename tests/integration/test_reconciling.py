@@ -34,6 +34,7 @@ from domain.strategy import Phase, Position, Status, Strategy
 from execution.series_days import SeriesDays
 from execution.series_rounds import SeriesRounds
 from tests.fakes.alerts import MemoryAlerts
+from tests.fakes.instruments import listing_nothing
 from tests.fakes.noted_closes import comparing_nothing
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.valkey_process import ValkeyProcess
@@ -206,7 +207,10 @@ async def house(postgres: Any, temporal: WorkflowEnvironment, valkey: ValkeyProc
         mark,
         Watchers(store),
         SeriesRounds(
-            series, SeriesDays(series, MemoryTradingDays(), clock, comparing_nothing(clock)), runs, clock
+            series,
+            SeriesDays(series, MemoryTradingDays(), clock, comparing_nothing(clock), listing_nothing()),
+            runs,
+            clock,
         ),
     )
     made = House(store, temporal.client, cache, redis, activities, told, runs, clock)

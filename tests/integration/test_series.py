@@ -33,6 +33,7 @@ from domain.session import exchange_time
 from domain.strategy import Outcome, Position
 from domain.terms import WEEK, Repeat, Terms
 from execution.series_days import SeriesDays
+from tests.fakes.instruments import listing_nothing
 from tests.fakes.noted_closes import comparing_nothing
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.store_rows import TERMS, Desk, just_now, seen
@@ -68,7 +69,10 @@ class Seam:
         await desk.runs.activate(start)
         series = PostgresSeries(store)
         return cls(
-            desk, start, series, SeriesDays(series, MemoryTradingDays(), CLOCK, comparing_nothing(CLOCK))
+            desk,
+            start,
+            series,
+            SeriesDays(series, MemoryTradingDays(), CLOCK, comparing_nothing(CLOCK), listing_nothing()),
         )
 
     def ending(self, outcome: Outcome = Outcome.SOLD, *, asked: bool = False) -> EndDay:
@@ -197,7 +201,7 @@ class Interrupted(PostgresSeries):
             await what()
 
     def days(self) -> SeriesDays:
-        return SeriesDays(self, MemoryTradingDays(), CLOCK, comparing_nothing(CLOCK))
+        return SeriesDays(self, MemoryTradingDays(), CLOCK, comparing_nothing(CLOCK), listing_nothing())
 
 
 @pytest.mark.parametrize("word", ["STOP", "kill switch"])

@@ -47,6 +47,7 @@ from tests.api_world import Customer, World, json_of, new_world
 from tests.conftest import time_skipping_server
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.edge import KnownLogin
+from tests.fakes.instruments import listing_nothing
 from tests.fakes.noted_closes import comparing_nothing
 from tests.moved_exchange import MovedExchange, exchange_on
 from tests.moved_time import MovedTime, moved_database
@@ -144,7 +145,9 @@ async def trading(
     word = PostgresOperatorDays(store, clock)
     calendar = open_calendar("XNSE", word.said)
     series, runs = PostgresSeries(store), TemporalOpenRuns(env.client, QUEUE)
-    days = SeriesDays(series, CalendarTradingDays(calendar, word), clock, comparing_nothing(clock))
+    days = SeriesDays(
+        series, CalendarTradingDays(calendar, word), clock, comparing_nothing(clock), listing_nothing()
+    )
     exchange = exchange_on(clock)
     worker = Worker(
         env.client,

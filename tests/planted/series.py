@@ -6,6 +6,7 @@ SEAM = "tests/integration/test_series.py"
 API = "tests/integration/test_api_series.py"
 RUN = "tests/workflow/test_series.py"
 CLOSES = "tests/unit/test_closing_prices.py"
+LISTED = "tests/unit/test_listed_day.py"
 SIMULATED = (
     "tests/simulation/test_seam.py::"
     "test_no_day_twice_none_lost_and_none_after_the_end_whatever_single_fault_strikes"
@@ -81,8 +82,8 @@ SERIES_BUGS: tuple[Bug, ...] = (
         "a day that is over comes again",
         "Its buy_time is edited in the afternoon: it buys twice on one day.",
         "execution/series_days.py",
-        "            following = await self._following(request.start, state, state.last_day)\n",
-        "            following = await self._following(request.start, state, None)\n",
+        "            following = await self._following(request.start, state, state.last_day, listed)\n",
+        "            following = await self._following(request.start, state, None, listed)\n",
         (SEAM,),
     ),
     Bug(
@@ -202,8 +203,48 @@ SERIES_BUGS: tuple[Bug, ...] = (
         "a word on the calendar does not move the day that waits",
         "A special Sunday is lost, and a new holiday stands in the books as a day.",
         "execution/series_days.py",
-        "        return plan is None or same_day(plan, start.plan)\n",
+        "        return same_day(plan, start.plan) and (not listed.known or same_sizes(plan, start.plan))\n",
         "        return True\n",
         (FORTNIGHT,),
+    ),
+    Bug(
+        "a lot of before is bought",
+        "The exchange has changed the lot: the order is refused at 09:30, and nothing says what to edit.",
+        "domain/listed_day.py",
+        "    if quantity is None or not quantity % lot:\n",
+        "    if True:\n",
+        (LISTED,),
+    ),
+    Bug(
+        "an expired contract waits for its next day",
+        "Its series goes on for ever, and each day fails.",
+        "execution/series_days.py",
+        "            if state is not None and not await self._has_expired(state):\n",
+        "            if state is not None:\n",
+        (LISTED,),
+    ),
+    Bug(
+        "a day goes by the lot and tick of its series' first",
+        "What an amount buys is counted in lots of before, and stops stand where no price can be.",
+        "execution/series_days.py",
+        "replace(with_sizes(plan, found), listed=plan.trading_day == exchange_time(now).date())\n",
+        "plan\n",
+        (LISTED,),
+    ),
+    Bug(
+        "a fixed stop off the tick is rounded down",
+        "The stop acts one tick later than its user has asked.",
+        "domain/standing.py",
+        "        first = None if stop_loss is None else tick_above(stop_loss, tick)\n",
+        "        first = None if stop_loss is None else tick_below(stop_loss, tick)\n",
+        (LISTED,),
+    ),
+    Bug(
+        "a limit off the tick is rounded up",
+        "More is paid than the user has allowed.",
+        "domain/entry_price.py",
+        "    price = tick_below(price, tick)\n",
+        "    price = price if tick is None else tick_below(price + tick, tick)\n",
+        (LISTED,),
     ),
 )

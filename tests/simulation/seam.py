@@ -22,6 +22,7 @@ from execution.series_days import SeriesDays
 from execution.series_rounds import SeriesRounds
 from tests.fakes.cache_mark import MemoryMark
 from tests.fakes.calendar import Weekdays
+from tests.fakes.instruments import listing_nothing
 from tests.fakes.noted_closes import comparing_nothing
 from tests.fakes.rounds import MemoryRounds
 from tests.fakes.trading_days import MemoryTradingDays
@@ -122,7 +123,13 @@ class SimulatedSeries(SimulatedDay):
         return orders, runs
 
     def more_rooms(self, clock: Clock) -> Sequence[object]:
-        days = SeriesDays(self.series, MemoryTradingDays(trades=Weekdays()), clock, comparing_nothing(clock))
+        days = SeriesDays(
+            self.series,
+            MemoryTradingDays(trades=Weekdays()),
+            clock,
+            comparing_nothing(clock),
+            listing_nothing(),
+        )
         rows = SeriesReconciliation(clock, series=self.series, orders=self.orders)  # type: ignore[arg-type]
         reconciler = ReconcileActivities(
             *(rows, self.temporal, self.orders, self.cache, self.brokers, self.alerts, clock),

@@ -11,6 +11,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.cache_mark import MemoryMark
 from tests.fakes.house import MemoryCache, MemoryOrderLog
+from tests.fakes.instruments import listing_nothing
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.noted_closes import comparing_nothing
 from tests.fakes.open_runs import MemoryOpenRuns
@@ -43,7 +44,13 @@ class House:
             self.rounds,
             SeriesRounds(
                 self.series,
-                SeriesDays(self.series, MemoryTradingDays(), self.clock, comparing_nothing(self.clock)),
+                SeriesDays(
+                    self.series,
+                    MemoryTradingDays(),
+                    self.clock,
+                    comparing_nothing(self.clock),
+                    listing_nothing(),
+                ),
                 self.runs,
                 self.clock,
             ),

@@ -24,6 +24,7 @@ from domain.terms import WEEK, Repeat, Terms
 from execution.closing_prices import ClosingPrices
 from execution.series_days import SeriesDays
 from tests.conftest import time_skipping_server
+from tests.fakes.instruments import listing_nothing
 from tests.fakes.noted_closes import MemoryNotedCloses
 from tests.fakes.series import MemorySeries, SeriesOf
 from tests.fakes.trading_days import SameEveryDay
@@ -64,7 +65,7 @@ class TestSeries(TestDay):
 
     def activities(self) -> Sequence[Callable[..., object]]:
         assert self.env is not None
-        days = SeriesDays(self.series, self.days, self.clock, self.closing_prices())
+        days = SeriesDays(self.series, self.days, self.clock, self.closing_prices(), listing_nothing())
         runs = TemporalOpenRuns(self.env.client, self.task_queue)
         series = SeriesActivities(days, runs, self.cache, self.alerts)
         return [*super().activities(), series.end_day, series.begin_next, series.plan_anew]

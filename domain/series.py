@@ -204,5 +204,5 @@ def moved_words(before: StartRun, after: StartRun) -> str:
     if was == now:
         return f"The day is planned anew by the terms and hours of now. {next_day_words(after)}"
     if now < was:
-        return f"An earlier day fits by the terms of now. {next_day_words(after)}"
+        return f"An earlier day fits by the terms and the calendar of now. {next_day_words(after)}"
     return f"Nothing is bought on {was}: you left it out, or the exchange is closed. {next_day_words(after)}"

@@ -33,9 +33,10 @@ from domain.session import exchange_time
 from domain.strategy import Outcome, Position
 from domain.terms import WEEK, Repeat, Terms
 from execution.series_days import SeriesDays
+from tests.fakes.calendar import ClosedOn
 from tests.fakes.instruments import listing_nothing
 from tests.fakes.noted_closes import comparing_nothing
-from tests.fakes.trading_days import MemoryTradingDays
+from tests.fakes.trading_days import MemoryTradingDays, SameEveryDay
 from tests.store_rows import TERMS, Desk, just_now, seen
 
 CLOCK = SystemClock()
@@ -335,6 +336,26 @@ async def test_a_day_that_is_left_out_gives_way_to_the_next(store: Store) -> Non
     assert planned.start is not None
     assert planned.start.plan.trading_day == day + timedelta(days=1)
     assert (await seam.desk.row()).trading_day == day + timedelta(days=1)
+
+
+async def test_a_day_that_was_closed_by_mistake_is_begun_after_all(store: Store) -> None:
+    calendar = ClosedOn(SameEveryDay())
+    seam, waits = await waiting(store)
+    day = waits.start.plan.trading_day
+    days = SeriesDays(
+        seam.store, MemoryTradingDays(trades=calendar), CLOCK, comparing_nothing(CLOCK), listing_nothing()
+    )
+    calendar.closed.add(day)
+    moved = (await days.plan_anew(waits)).start
+    assert moved is not None
+    put_off = seam.activation(moved)
+    await seam.desk.runs.activate(put_off)
+    calendar.closed.clear()
+    back = (await days.plan_anew(PlanAnew(put_off.ref, moved))).start
+    assert back is not None
+    activation = await seam.desk.runs.activate(seam.activation(back))
+    row = await seam.desk.row()
+    assert (activation.round, row.trading_day, row.phase) == (1, day, "waiting")
 
 
 async def test_a_day_that_is_over_does_not_come_again_by_an_edit(store: Store) -> None:

@@ -208,6 +208,14 @@ SERIES_BUGS: tuple[Bug, ...] = (
         (FORTNIGHT,),
     ),
     Bug(
+        "a series never comes back to a day",
+        "A holiday is entered by mistake and taken back: the day is lost all the same.",
+        "execution/series_days.py",
+        "self._following(request.start, state, state.last_day, listed)\n",
+        "self._following(request.start, state, request.start.plan.trading_day, listed)\n",
+        ("tests/unit/test_reopened_day.py",),
+    ),
+    Bug(
         "a lot of before is bought",
         "The exchange has changed the lot: the order is refused at 09:30, and nothing says what to edit.",
         "domain/listed_day.py",

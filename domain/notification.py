@@ -23,7 +23,7 @@ class NotificationKind(StrEnum):
     STOP_LOSS = "stop_loss"
     TARGET = "target"
     MISSED = "missed"
-    """Nothing was bought: too late, below the stop, no price, a limit."""
+    """Nothing was bought, or will be: too late, below the stop, no price, a limit, a holiday."""
     ORDER_FAILED = "order_failed"
     LOGIN_NEEDED = "login_needed"
     EMERGENCY = "emergency"
@@ -110,6 +110,7 @@ _OF_EVENTS = {
     EventKind.TARGET: NotificationKind.TARGET,
     EventKind.EMERGENCY: NotificationKind.EMERGENCY,
     EventKind.ORDER_TWICE: NotificationKind.EMERGENCY,
+    EventKind.CALENDAR: NotificationKind.MISSED,
 }
 _OF_OUTCOMES = {
     Outcome.MISSED: NotificationKind.MISSED,

@@ -48,6 +48,8 @@ class EventKind(StrEnum):
     EMERGENCY = "emergency"
     ADOPTED = "adopted"
     REPAIRED = "repaired"
+    CALENDAR = "calendar"
+    """The day that waits turns out closed, or is open after all."""
     RESOLVED = "resolved"
     """A person has settled an order in doubt by hand."""
     ALERT = "alert"

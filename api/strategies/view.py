@@ -18,6 +18,7 @@ from domain.broker_login import NO_QUOTES
 from domain.charge_schedule import schedule_on
 from domain.charges import Charges, ExecutedOrder, trade_kind
 from domain.day_charges import charges_of_round
+from domain.errors import CalendarUnknown
 from domain.instrument import Segment
 from domain.money import PAISA
 from domain.order import Side
@@ -27,6 +28,7 @@ from domain.session import TradingCalendar, clock_text
 from domain.standing import Fills, standing
 from domain.start_warnings import login_warnings, moment, price_warnings
 from domain.strategy import Phase, Position, Status
+from domain.trading_day import unfit_words, why_unfit, widest_segment
 from services.strategies.check import login_of
 
 
@@ -89,6 +91,7 @@ def shown(
         mode="live" if live else "paper",
         warnings=[
             *record.warnings,
+            *_day_warnings(record, calendar),
             *_account_warnings(record),
             *_overdue_warnings(record, now),
             *_login_warnings(record, account, now),
@@ -160,6 +163,21 @@ def charges(record: StrategyRecord) -> Charges | None:
 def _obstacles(record: StrategyRecord) -> list[str]:
     """Return what keeps the sale of a running strategy from being sent."""
     return [record.obstacle] if record.obstacle and record.status is Status.RUNNING else []
+
+
+def _day_warnings(record: StrategyRecord, calendar: TradingCalendar | None) -> list[str]:
+    """Return that the day that waits turns out closed, or cut short. A series goes over to another day."""
+    strategy, waits = record.strategy, record.phase is Phase.WAITING and record.position is Position.NONE
+    if record.status is not Status.RUNNING or not waits or strategy.terms.repeat is not None:
+        return []
+    if calendar is None or record.trading_day is None or record.buy_at is None:
+        return []
+    try:
+        found = calendar.look_up(record.trading_day, widest_segment(strategy.exchange))
+    except CalendarUnknown:
+        return []
+    why = why_unfit(found, strategy.symbol, record.buy_at, record.sell_at)
+    return [unfit_words(why)] if why else []
 
 
 def _account_warnings(record: StrategyRecord) -> list[str]:

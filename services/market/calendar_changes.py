@@ -20,6 +20,7 @@ from domain.segment_hours import Hours, HoursRule
 from domain.session import ClosedDay, Session
 from domain.strategy import Position, Status
 from services.market.calendar_view import SEGMENTS
+from services.market.told_days import tell_waiting
 
 REACHES = "Every process knows it within a minute."
 
@@ -89,6 +90,7 @@ async def _calendar(session: AsyncSession) -> ExchangeCalendar:
 async def _judged(session: AsyncSession, before: ExchangeCalendar, day: date, *, force: bool) -> str:
     """Return what it does to the strategies of that day. Raises `NotChanged` where it needs `force`."""
     after = await _calendar(session)
+    await tell_waiting(session, before, after, day)
     if not any(_closes(before, after, day, segment) for segment in SEGMENTS):
         return ""
     touched = await _touched(session, day)

@@ -14,9 +14,11 @@ from adapters.process.clock import SystemClock
 from domain.audit import Action
 from domain.errors import CalendarUnknown, StoreUnavailable
 from domain.instrument import Segment
+from domain.notification import NotificationKind, notification_of
 from domain.operator_days import DayWord, OperatorDay
 from domain.segment_hours import Hours, HoursRule
 from domain.session import ClosedDay, DaySource, Session, at
+from domain.timeline import EventKind
 from migrations.calendar_file import move
 from migrations.migration_errors import MigrationError
 from services.auth.passwords import Passwords
@@ -150,6 +152,20 @@ async def test_it_says_how_many_wait_to_buy_on_the_day_that_is_closed(store: Sto
     await Desk.started(store)
     words = await added(store, CLOSED)
     assert "1 that wait to buy on that day buy nothing; their users are told" in words
+
+
+async def test_the_user_of_a_day_that_waits_is_told_when_it_is_closed_and_when_it_opens_again(
+    store: Store,
+) -> None:
+    desk = await Desk.started(store)
+    await added(store, CLOSED)
+    await removed(store, TODAY)
+    told = [line for line in await desk.lines() if line.kind == EventKind.CALENDAR]
+    assert [line.text[:60] for line in told] == [
+        "Nothing will be bought: the exchange is closed on 2026-11-23",
+        "The exchange trades on 2026-11-23 after all: it is bought at",
+    ]
+    assert {notification_of(line.kind, {}) for line in told} == {NotificationKind.MISSED}
 
 
 async def test_before_the_first_reading_no_day_is_known(store: Store) -> None:

@@ -89,4 +89,20 @@ CALENDAR_BUGS: tuple[Bug, ...] = (
         "            if not await is_first_import(session, digest) and not entries:\n",
         (f"{OPERATOR}::test_a_file_is_moved_into_the_database_once",),
     ),
+    Bug(
+        "a day that is closed the evening before is told on its morning",
+        "The user finds out at 09:30 that nothing is bought.",
+        "api/strategies/view.py",
+        "    return [unfit_words(why)] if why else []\n",
+        "    return []\n",
+        ("tests/unit/test_strategy_view.py",),
+    ),
+    Bug(
+        "a day that is opened again is not told",
+        "Its user believes that nothing is bought, and it buys.",
+        "services/market/told_days.py",
+        "if now else fits_again_words(start.plan.trading_day, start.plan.buy_at)\n",
+        'if now else ""\n',
+        ("tests/unit/test_strategy_view.py",),
+    ),
 )

@@ -9,7 +9,12 @@ import pytest
 
 from adapters.postgres.strategies import StrategyRecord
 from api.strategies.view import charges, profit, shown
+from domain.session import at
 from domain.strategy import Outcome, Phase, Position, Status, Strategy
+from domain.terms import PLAIN, WEEK, Repeat, Terms
+from services.market.told_days import changed_words
+from tests.fakes.calendar import ClosedOn, Weekdays
+from tests.fakes.starts import a_start
 
 STRATEGY = Strategy(UUID(int=1), UUID(int=2), "TCS", time(9, 30), time(15), Decimal(3400), 10)
 RECORD = StrategyRecord(
@@ -103,3 +108,44 @@ def test_charges_that_are_not_known_are_null_and_never_zero(unknown: dict[str, o
 @pytest.mark.parametrize(("live", "mode"), [(True, "live"), (False, "paper")])
 def test_an_answer_says_whether_its_orders_are_real(live: bool, mode: str) -> None:
     assert shown(TRADED, None, datetime(2026, 11, 30, 10, tzinfo=UTC), live=live).mode == mode
+
+
+def waiting_for(day: date, terms: Terms = PLAIN) -> StrategyRecord:
+    return replace(
+        RECORD,
+        strategy=replace(STRATEGY, terms=terms),
+        status=Status.RUNNING,
+        phase=Phase.WAITING,
+        position=Position.NONE,
+        outcome=None,
+        bought_quantity=0,
+        sold_quantity=0,
+        trading_day=day,
+        buy_at=at(day, time(9, 30)),
+        sell_at=at(day, time(15)),
+    )
+
+
+def test_a_day_that_turns_out_closed_is_a_warning_the_evening_before() -> None:
+    day, evening = date(2026, 12, 2), datetime(2026, 12, 1, 12, tzinfo=UTC)
+    calendar = ClosedOn(Weekdays(), {day})
+    assert shown(waiting_for(day), None, evening, calendar=calendar).warnings == [
+        "Nothing will be bought: the exchange is closed on 2026-12-02, by the operator's calendar. STOP it, "
+        "then START it for its next trading day."
+    ]
+    series = waiting_for(day, Terms(repeat=Repeat(WEEK)))
+    assert shown(series, None, evening, calendar=calendar).warnings == []
+    calendar.closed.clear()
+    assert shown(waiting_for(day), None, evening, calendar=calendar).warnings == []
+
+
+def test_what_an_operators_word_means_for_a_day_that_waits_is_said() -> None:
+    day = date(2026, 12, 2)
+    start = a_start(STRATEGY, datetime(2026, 12, 2, 2, tzinfo=UTC))
+    start = replace(start, plan=replace(start.plan, trading_day=day))
+    opened, closed = ClosedOn(Weekdays()), ClosedOn(Weekdays(), {day})
+    assert "closed on 2026-12-02" in changed_words(start, opened, closed)
+    assert changed_words(start, closed, opened) == (
+        "The exchange trades on 2026-12-02 after all: it is bought at 09:30, unless you stop it."
+    )
+    assert changed_words(start, closed, closed) == changed_words(start, opened, opened) == ""

@@ -156,7 +156,7 @@ class ReconcileActivities:
 
     async def _told_to_sell(self, one: ToSell) -> bool:
         try:
-            await self._runs.sell(one.workflow_id, one.run_id)
+            await self._runs.sell(one.workflow_id, one.run_id, one.limit)
         except Unavailable:
             return False
         return True

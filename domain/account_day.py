@@ -26,15 +26,7 @@ from uuid import UUID
 from domain.account_charges import charges_of_rounds
 from domain.charges import NOTHING
 from domain.day_round import DayRound
-from domain.limits import Limits, OnBreach, ToSell
-
-
-class LimitName(StrEnum):
-    """A limit of a day, as its field is called."""
-
-    DAILY_LOSS = "daily_loss"
-    DAILY_PROFIT = "daily_profit"
-    TRADES_A_DAY = "trades_a_day"
+from domain.limits import LimitName, Limits, OnBreach, ToSell
 
 
 class DayState(StrEnum):

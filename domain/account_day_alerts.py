@@ -5,9 +5,9 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from domain.account_day import LimitName, WrittenBreach
+from domain.account_day import WrittenBreach
 from domain.day_round import DayRound
-from domain.limits import OnBreach
+from domain.limits import LimitName, OnBreach, limit_name
 from domain.money import price_text
 from domain.quote import FRESH
 from domain.run import Alarm
@@ -31,11 +31,7 @@ def bar_warnings(written: WrittenBreach | None, day: date) -> list[str]:
     """Return the warning that a limit, reached before, bars a purchase of a day; none where it does not."""
     if written is None or written.day != day:
         return []
-    name = {
-        LimitName.TRADES_A_DAY: "trades in one day",
-        LimitName.DAILY_LOSS: "a day's loss",
-        LimitName.DAILY_PROFIT: "a day's profit",
-    }[written.breach.limit]
+    name = limit_name(written.breach.limit)
     return [f"Your limit for {name} was reached on {day}: nothing is bought on that day any more."]
 
 

@@ -7,6 +7,7 @@ the stop-loss first, then the target, then the user's request, then the clock.
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain.limits import LimitName, limit_words
 from domain.money import price_text
 from domain.order import Reason
 from domain.reentry import Again, RoundEnd
@@ -69,6 +70,8 @@ class Day:
         self.series_over = False
         """The series that it is a day of had ended before it began, and nothing is held."""
         self.cancelled = False
+        self.limit: LimitName | None = None
+        """The limit of the account that has stopped it; None where a person has, or nothing."""
         self.stop_loss: PriceHit | None = None
         self.target: PriceHit | None = None
         self.conclusion: Conclusion | None = None
@@ -87,8 +90,10 @@ class Day:
         self.bought = activation.held
         self.series_over = activation.series_over and not activation.held
 
-    def asked_to_stop(self, on_stop: OnStop | None) -> None:
-        """Take the user's STOP; the newest word on the shares counts."""
+    def asked_to_stop(self, on_stop: OnStop | None, limit: LimitName | None = None) -> None:
+        """Take the user's STOP, or that of a limit of the account; the newest word on the shares counts."""
+        if not self._stop_asked:
+            self.limit = limit
         self._stop_asked = True
         self._on_stop = on_stop or self._on_stop
         self.words += 1
@@ -285,6 +290,8 @@ class Day:
             return Outcome.CANCELLED, f"cancelled; {self._sold_words()}"
         if reason.by_price:
             return _OUTCOME_OF[reason], f"{self.price_words(reason)}; {self._sold_words()}"
+        if reason is Reason.STOP and self.limit is not None:
+            return _OUTCOME_OF[reason], f"{limit_words(self.limit)}; {self._sold_words()}"
         return _OUTCOME_OF[reason], self._sold_words()
 
     def _sold_words(self) -> str:
@@ -327,6 +334,8 @@ class Day:
             return self._entered.outcome, self._entered.detail
         if self._stop_asked:
             outcome = Outcome.CANCELLED if self.cancelled else Outcome.STOPPED
+            if self.limit is not None and not self.cancelled:
+                return outcome, f"{limit_words(self.limit)} before anything was bought"
             return outcome, "stopped before anything was bought"
         if self._by_price is not None:
             return Outcome.SKIPPED, f"{self.price_words(self._by_price)}, before anything was bought"
@@ -335,9 +344,10 @@ class Day:
     def _not_bought_again(self, again: Again) -> tuple[Outcome, str]:
         """Return the outcome of a day whose last round was sold, and that bought no more."""
         if self._stop_asked:
+            stopped = limit_words(self.limit) if self.limit is not None else "stopped"
             return (
                 Outcome.CANCELLED if self.cancelled else Outcome.STOPPED,
-                f"stopped; before, {again.detail}",
+                f"{stopped}; before, {again.detail}",
             )
         why = self._fault or (self._entered.detail if self._entered else "")
         return again.after, f"{again.detail}; not bought again{f': {why}' if why else ''}"

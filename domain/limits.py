@@ -31,6 +31,28 @@ class OnBreach(StrEnum):
     EXIT = "exit"
 
 
+class LimitName(StrEnum):
+    """A limit of a day, as its field is called."""
+
+    DAILY_LOSS = "daily_loss"
+    DAILY_PROFIT = "daily_profit"
+    TRADES_A_DAY = "trades_a_day"
+
+
+def limit_name(limit: LimitName) -> str:
+    """Return what it limits: `a day's loss`."""
+    return {
+        LimitName.DAILY_LOSS: "a day's loss",
+        LimitName.DAILY_PROFIT: "a day's profit",
+        LimitName.TRADES_A_DAY: "trades in one day",
+    }[limit]
+
+
+def limit_words(limit: LimitName) -> str:
+    """Say that a limit of the account, and no person, has stopped the strategy."""
+    return f"the account's limit for {limit_name(limit)} was reached"
+
+
 @dataclass(frozen=True, slots=True)
 class Switch:
     """A kill switch; `exits` and `since` are None while it is off."""
@@ -52,13 +74,14 @@ class Switches:
 
 @dataclass(frozen=True, slots=True)
 class ToSell:
-    """A running strategy whose user's kill switch says to sell."""
+    """A running strategy that is to sell, by a kill switch or, where one is named, by a limit."""
 
     strategy_id: UUID
     workflow_id: str
     run_id: str
     held: bool = False
     """It holds shares now."""
+    limit: LimitName | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ that does not fit its type is dropped by the worker while the sender sees succes
 from collections.abc import Mapping
 from datetime import datetime
 
+from domain.limits import LimitName
 from domain.money import price_of
 from domain.run import PriceHit
 from domain.strategy import OnStop
@@ -28,6 +29,15 @@ def read_stop(message: object) -> OnStop | None:
     word = message.get("on_stop") if isinstance(message, Mapping) else message
     try:
         return OnStop(str(word)) if word is not None else None
+    except ValueError:
+        return None
+
+
+def read_limit(message: object) -> LimitName | None:
+    """Return the limit of the account in `{limit}` that stops a run, None where a person does."""
+    word = message.get("limit") if isinstance(message, Mapping) else None
+    try:
+        return LimitName(str(word)) if word is not None else None
     except ValueError:
         return None
 

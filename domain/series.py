@@ -178,7 +178,7 @@ class Planned:
 
 
 ENDED_WORDS = {
-    SeriesEnd.STOPPED: "No further day follows: you stopped it.",
+    SeriesEnd.STOPPED: "No further day follows: it was stopped.",
     SeriesEnd.KILL_SWITCH: "No further day follows: the kill switch ended the series. START begins another.",
     SeriesEnd.TERMINATED: "No further day follows: its run was ended from outside. START begins another.",
     SeriesEnd.LEFT_OVER: (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from domain.account_day import AccountDay, WrittenBreach, judge
 from domain.account_day_alerts import breach_alarm, breach_text, gap_alarm
 from domain.errors import StoreUnavailable, Unavailable
-from domain.limits import ToSell
+from domain.limits import LimitName, ToSell
 from domain.ports import AccountDays, Alerts, Clock, OpenRuns
 from domain.session import exchange_time
 from execution.look_loop import look_on
@@ -64,18 +64,18 @@ class AccountDayWatch:
     async def _carry_out(self, written: WrittenBreach) -> None:
         """Sell, tell the user, then note it: what is not noted is told again, never not at all."""
         if written.breach.sells:
-            await self._sell(written.runs)
+            await self._sell(written.runs, written.breach.limit)
         await self._days.tell(written, breach_text(written))
         await self._alerts.raise_(breach_alarm(written))
         await self._days.told(written)
 
-    async def _sell(self, runs: Sequence[ToSell]) -> None:
+    async def _sell(self, runs: Sequence[ToSell], limit: LimitName) -> None:
         at_once = asyncio.Semaphore(TELL_TOGETHER)
 
         async def told(one: ToSell) -> None:
             async with at_once:
                 try:
-                    await self._runs.sell(one.workflow_id, one.run_id)
+                    await self._runs.sell(one.workflow_id, one.run_id, limit)
                 except Unavailable as away:
                     log.warning("a run was not told to sell, and is told again: %s", away)
 

@@ -25,6 +25,7 @@ from temporalio.common import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import NoSuchRun, Unavailable
+from domain.limits import LimitName
 from domain.reconciler import Slice
 from domain.run import RUN_PREFIX, RUN_VERSION, PriceHit, RunView, StartRun, StopRequest, workflow_id
 from domain.run_texts import summary
@@ -206,9 +207,9 @@ class TemporalOpenRuns:
             raise TemporalAway("a run could not be looked up") from error
         return found.status is WorkflowExecutionStatus.RUNNING
 
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
+    async def sell(self, workflow_id: str, run_id: str, limit: LimitName | None = None) -> bool:
         """Ask a run to stop and sell, without waiting for it; False where none is open any more."""
-        return await _told_to_sell(self._client, workflow_id, run_id)
+        return await _told_to_sell(self._client, workflow_id, run_id, limit)
 
     async def tell_sold(self, workflow_id: str, run_id: str) -> None:
         """Tell a run that nothing is held any more; one that has ended is skipped."""
@@ -244,7 +245,9 @@ class TemporalOpenRuns:
             raise TemporalAway("a run could not be started") from error
 
 
-async def _told_to_sell(client: Client, workflow_id: str, run_id: str) -> bool:
+async def _told_to_sell(
+    client: Client, workflow_id: str, run_id: str, limit: LimitName | None = None
+) -> bool:
     """Return True once the run has accepted the sale; False where none is open. Raises `TemporalAway`."""
     for goes_on in (run_id, None):
         at = goes_on or await _goes_on_in(client, workflow_id, run_id)
@@ -254,7 +257,7 @@ async def _told_to_sell(client: Client, workflow_id: str, run_id: str) -> bool:
         try:
             await handle.start_update(
                 "stop",
-                {"on_stop": OnStop.EXIT},
+                {"on_stop": OnStop.EXIT, "limit": limit},
                 wait_for_stage=WorkflowUpdateStage.ACCEPTED,
                 id=f"stop-{at}",
                 rpc_timeout=SIGNAL_DEADLINE,

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.reentry import ReentryActivities
     from activities.runs import RunActivities
     from domain.day import Day
-    from domain.messages import read_hit, read_stop
+    from domain.messages import read_hit, read_limit, read_stop
     from domain.order import Reason
     from domain.reentry import again_words, buys_again
     from domain.run import (
@@ -100,8 +100,8 @@ class StrategyRun:
 
     @workflow.update(name="stop")
     async def stop(self, message: Any = None) -> RunView:
-        """Stop: `{on_stop}`; answers when the run is flat (or has kept its shares) and stopped."""
-        self._day.asked_to_stop(read_stop(message))
+        """Stop: `{on_stop, limit}`; answers when the run is flat (or has kept its shares) and stopped."""
+        self._day.asked_to_stop(read_stop(message), read_limit(message))
         await workflow.wait_condition(lambda: self._finished or self._series.moved_to is not None)
         return self._day.view()
 

@@ -21,13 +21,12 @@ from domain.account_day import (
     AccountDay,
     Breach,
     DayVerdict,
-    LimitName,
     WrittenBreach,
     judge,
 )
 from domain.audit import Action, AuditLine, Role
 from domain.day_round import DayFill, DayRound
-from domain.limits import Limits, OnBreach, ToSell
+from domain.limits import LimitName, Limits, OnBreach, ToSell
 from domain.money import decimal_text
 from domain.order import Leg, Side
 from domain.session import at

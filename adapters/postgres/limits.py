@@ -5,15 +5,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, or_, select, update
+from sqlalchemy import bindparam, case, delete, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.limit_tables import BreachRow
 from adapters.postgres.tables import LimitsRow, OperatorSwitch, StrategyRow, SystemSwitch
 from adapters.postgres.user_tables import User
-from domain.account_day import Breach, LimitName, WrittenBreach
-from domain.limits import KillExits, Limits, OnBreach, Switch, Switches, ToSell
+from domain.account_day import Breach, WrittenBreach
+from domain.limits import KillExits, LimitName, Limits, OnBreach, Switch, Switches, ToSell
 from domain.strategy import Position, Status
 
 BREACH_SELLS_FOR = timedelta(days=7)
@@ -128,26 +128,24 @@ async def set_operator_switch(
 async def to_sell(session: AsyncSession) -> Sequence[ToSell]:
     """Return every running strategy whose shares a kill switch or a breach of its day orders to be sold.
 
-    A breach is a word to the strategies of its day that were started before it.
+    A breach is a word to the strategies of its day that were started before it. It is named where no switch
+    says the same.
     """
     everybody = select(SystemSwitch.one).where(SystemSwitch.halted, SystemSwitch.exits == KillExits.EXIT)
     theirs = select(LimitsRow.user_id).where(LimitsRow.kill_switch, LimitsRow.kill_exits == KillExits.EXIT)
     suspended = select(OperatorSwitch.user_id).where(OperatorSwitch.exits == KillExits.EXIT)
-    breached = select(BreachRow.user_id).where(
+    breached = select(BreachRow.limit_name).where(
         BreachRow.on_breach == OnBreach.EXIT,
         BreachRow.user_id == StrategyRow.user_id,
         BreachRow.at > func.now() - BREACH_SELLS_FOR,
         BreachRow.trading_day >= StrategyRow.trading_day,
         BreachRow.at >= StrategyRow.started_at,
     )
-    whose = or_(
-        everybody.exists(),
-        StrategyRow.user_id.in_(theirs),
-        StrategyRow.user_id.in_(suspended),
-        breached.exists(),
-    )
-    query = _RUNNING.where(whose)
-    return [_of(row) for row in await session.execute(query)]
+    killed = or_(everybody.exists(), StrategyRow.user_id.in_(theirs), StrategyRow.user_id.in_(suspended))
+    first = breached.order_by(BreachRow.at).limit(1).scalar_subquery()
+    limit = case((killed, null()), else_=first).label("limit_name")
+    query = _RUNNING.add_columns(limit).where(or_(killed, breached.exists()))
+    return [_of(row, row.limit_name) for row in await session.execute(query)]
 
 
 async def user_named(session: AsyncSession, name: str) -> UUID | None:
@@ -159,8 +157,9 @@ async def user_named(session: AsyncSession, name: str) -> UUID | None:
     return (await session.execute(select(User.user_id).where(condition))).scalar_one_or_none()
 
 
-def _of(row: Any) -> ToSell:
-    return ToSell(row.strategy_id, row.workflow_id, row.run_id, row.position == Position.BOUGHT)
+def _of(row: Any, limit: str | None = None) -> ToSell:
+    named = LimitName(limit) if limit is not None else None
+    return ToSell(row.strategy_id, row.workflow_id, row.run_id, row.position == Position.BOUGHT, named)
 
 
 def _switch(on: bool | None, exits: str | None, reason: str | None, since: datetime | None) -> Switch:

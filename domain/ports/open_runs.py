@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from domain.limits import LimitName
 from domain.reconciler import Slice
 from domain.run import StartRun
 
@@ -27,8 +28,11 @@ class OpenRuns(Protocol):
         """Tell for certain whether a workflow of that id is open."""
         ...
 
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
-        """Ask a run to stop and sell, without waiting for it; False where none is open any more."""
+    async def sell(self, workflow_id: str, run_id: str, limit: LimitName | None = None) -> bool:
+        """Ask a run to stop and sell, without waiting for it; False where none is open any more.
+
+        `limit`: the limit of its account that says so, in place of a person.
+        """
         ...
 
     async def tell_sold(self, workflow_id: str, run_id: str) -> None:

@@ -12,10 +12,10 @@ from sqlalchemy import text
 from adapters.postgres.account_days import PostgresAccountDays
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import UserLimits
-from domain.account_day import Breach, LimitName
+from domain.account_day import Breach
 from domain.day_round import DayFill, DayRound
 from domain.errors import StoreUnavailable
-from domain.limits import Limits, OnBreach, ToSell
+from domain.limits import LimitName, Limits, OnBreach, ToSell
 from domain.order import Side
 from domain.ports import AccountDays
 from domain.strategy import Product

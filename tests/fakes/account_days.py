@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from domain.account_day import AccountDay, Breach, LimitName, WrittenBreach
+from domain.account_day import AccountDay, Breach, WrittenBreach
 from domain.day_round import DayRound
 from domain.errors import StoreUnavailable
-from domain.limits import Limits, ToSell
+from domain.limits import LimitName, Limits, ToSell
 from domain.ports import Clock
 
 LEASE = timedelta(seconds=4)

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.errors import Unavailable
+from domain.limits import LimitName
 from domain.ports import Clock
 from domain.reconciler import Slice
 from domain.run import RUN_PREFIX, StartRun
@@ -21,6 +22,8 @@ class MemoryOpenRuns:
     ended: dict[UUID, datetime] = field(default_factory=dict)
     adopted: list[StartRun] = field(default_factory=list)
     told_to_sell: list[str] = field(default_factory=list)
+    limits: dict[str, LimitName] = field(default_factory=dict)
+    """The limit by which a run was told to sell, by workflow id."""
     told_sold: list[str] = field(default_factory=list)
     begun: list[StartRun] = field(default_factory=list)
     told_plan_anew: list[str] = field(default_factory=list)
@@ -43,11 +46,13 @@ class MemoryOpenRuns:
         self._reach()
         return workflow_id in self.open
 
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
+    async def sell(self, workflow_id: str, run_id: str, limit: LimitName | None = None) -> bool:
         self._reach(workflow_id)
         if workflow_id not in self.open:
             return False
         self.told_to_sell.append(workflow_id)
+        if limit is not None:
+            self.limits[workflow_id] = limit
         return True
 
     async def tell_sold(self, workflow_id: str, run_id: str) -> None:

@@ -11,8 +11,8 @@ from adapters.postgres.account_days import PostgresAccountDays
 from adapters.postgres.engine import Store
 from adapters.postgres.limits import set_operator_switch, set_system_switch
 from api.account.view import shown as account_shown
-from domain.account_day import Breach, LimitName
-from domain.limits import KillExits, OnBreach
+from domain.account_day import Breach
+from domain.limits import KillExits, LimitName, OnBreach
 from domain.session import at, exchange_time
 from domain.strategy import OnStop
 from services.auth.passwords import Passwords

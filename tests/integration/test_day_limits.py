@@ -19,10 +19,9 @@ from adapters.postgres.held_stops import PostgresHeldStops
 from adapters.postgres.limits import UserLimits, to_sell
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.overdue_runs import PostgresOverdueRuns
-from domain.account_day import LimitName
 from domain.errors import StoreUnavailable
 from domain.held_stop import HeldPrice
-from domain.limits import KillExits, Limits, OnBreach
+from domain.limits import KillExits, LimitName, Limits, OnBreach
 from domain.order import Leg, Reason
 from domain.ports import Claimed, NotClaimed
 from execution.account_day_watch import AccountDayWatch

@@ -1,6 +1,6 @@
 """Planted in the limits of an account's day: what it has come to, what follows, and that it stands."""
 
-from tests.planted.bug import LIMITS, Bug
+from tests.planted.bug import DAY, LIMITS, Bug
 
 MODEL = "tests/unit/test_account_day.py"
 WATCH = "tests/unit/test_account_day_watch.py"
@@ -69,8 +69,8 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "a restart forgets what a breach was to sell",
         "A worker dies between the row and the sales, and everything is held on.",
         "adapters/postgres/limits.py",
-        "        breached.exists(),\n",
-        "",
+        "or_(killed, breached.exists())",
+        "killed",
         (DAYS,),
     ),
     Bug(
@@ -151,9 +151,9 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "a breach is noted as told before it is",
         "A worker dies between the two: the user is not told, and nothing is sold.",
         "execution/account_day_watch.py",
-        "        if written.breach.sells:\n            await self._sell(written.runs)\n",
+        "        if written.breach.sells:\n            await self._sell(",
         "        await self._days.told(written)\n"
-        "        if written.breach.sells:\n            await self._sell(written.runs)\n",
+        "        if written.breach.sells:\n            await self._sell(",
         (WATCH,),
     ),
     Bug(
@@ -179,5 +179,21 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "        self._alive_since.update(dict.fromkeys(names, self._clock.now()))\n",
         "",
         (HELD_PRICES,),
+    ),
+    Bug(
+        "a stop by a limit of the account is its user's",
+        "What was held is sold in a crash, and the books say that its user did it.",
+        "domain/day.py",
+        "        if not self._stop_asked:\n            self.limit = limit\n",
+        "",
+        (DAY,),
+    ),
+    Bug(
+        "runs are not told which limit stops them",
+        "What was held is sold in a crash, and the books say that its user did it.",
+        "execution/account_day_watch.py",
+        "self._runs.sell(one.workflow_id, one.run_id, limit)",
+        "self._runs.sell(one.workflow_id, one.run_id)",
+        (WATCH,),
     ),
 )

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 from uuid import UUID
 
+from domain.limits import LimitName
 from domain.reconciler import Slice
 from domain.run import RUN_VERSION, RunView, StartRun, workflow_id
 from tests.simulation.loop import VirtualLoop
@@ -150,7 +151,7 @@ class SimulatedRuns:
     async def is_open(self, workflow_id: str) -> bool:
         return self._open(workflow_id) is not None
 
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
+    async def sell(self, workflow_id: str, run_id: str, limit: LimitName | None = None) -> bool:
         run = self._open(workflow_id)
         if run is not None:
             self.stage.loop.create_task(self._stopped(run), context=self._within(run))

@@ -15,13 +15,12 @@ from domain.account_day import (
     Breach,
     DayEvent,
     DayState,
-    LimitName,
     come_to,
     judge,
     next_state,
 )
 from domain.day_round import DayFill, DayRound
-from domain.limits import Limits, OnBreach
+from domain.limits import LimitName, Limits, OnBreach
 from domain.order import Side
 from domain.strategy import Product
 

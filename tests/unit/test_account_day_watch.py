@@ -9,9 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.account_day import LimitName
 from domain.day_round import DayFill, DayRound
-from domain.limits import Limits, OnBreach, ToSell
+from domain.limits import LimitName, Limits, OnBreach, ToSell
 from domain.order import Side
 from domain.strategy import Product
 from execution.account_day_watch import AccountDayWatch
@@ -83,6 +82,7 @@ async def test_open_loss_at_the_limit_sells_within_two_seconds(house: House) -> 
     await house.clock.advance(2)
     assert house.runs.told_to_sell == [house.days.runs[user_id][0].workflow_id]
     assert house.kinds == ["limit_reached"]
+    assert set(house.runs.limits.values()) == {LimitName.DAILY_LOSS}
     assert house.alerts.raised[0].user_id == user_id
     assert [key[0] for key in house.days.breaches] == [user_id]
     assert other not in {key[0] for key in house.days.breaches}
@@ -94,6 +94,7 @@ async def test_profit_at_its_limit_sells_as_well(house: House) -> None:
     await house.clock.advance(2)
     assert [key[2] for key in house.days.breaches] == [LimitName.DAILY_PROFIT]
     assert len(house.runs.told_to_sell) == 1
+    assert set(house.runs.limits.values()) == {LimitName.DAILY_PROFIT}
 
 
 async def test_nothing_is_told_twice_while_the_loss_stays(house: House) -> None:

@@ -9,13 +9,15 @@ import pytest
 
 from domain.day import Day
 from domain.errors import IllegalMove
-from domain.messages import read_hit, read_stop
+from domain.limits import LimitName
+from domain.messages import read_hit, read_limit, read_stop
 from domain.order import Reason
 from domain.run import Activation, Entered, Exited, PriceHit, StartRun
-from domain.run_texts import day_in_brief, summary
+from domain.run_texts import day_in_brief, exit_words, summary
 from domain.session import DayPlan
 from domain.strategy import Move, OnStop, Outcome, Phase, Position, Strategy, next_phase
 from domain.terms import Distance, Target, Terms, Trail, Unit
+from domain.timeline import EventKind
 from domain.trigger import TriggerKind
 
 BUY_AT = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -117,6 +119,31 @@ def test_cancellation_is_told_from_stop() -> None:
     assert sold(held, Reason.STOP).conclude().outcome is Outcome.CANCELLED
 
 
+@pytest.mark.parametrize(
+    ("limit", "words"), [(LimitName.DAILY_LOSS, "a day's loss"), (LimitName.DAILY_PROFIT, "a day's profit")]
+)
+def test_a_stop_by_a_limit_of_the_account_names_the_limit(limit: LimitName, words: str) -> None:
+    held, waits = holding(), day()
+    for one in (held, waits):
+        one.asked_to_stop(OnStop.EXIT, limit)
+        one.asked_to_stop(None)  # a STOP that comes later changes nothing about why it is sold
+    assert exit_words(held, Reason.STOP) == (
+        EventKind.STOP_ASKED,
+        f"The account's limit for {words} was reached: selling 10 TCS.",
+    )
+    end, unbought = sold(held, Reason.STOP).conclude(), waits.conclude()
+    assert (end.outcome, unbought.outcome) == (Outcome.STOPPED, Outcome.STOPPED)
+    assert end.detail == f"the account's limit for {words} was reached; sold 10 TCS at 3510.00"
+    assert unbought.detail == f"the account's limit for {words} was reached before anything was bought"
+
+
+def test_a_limit_that_comes_after_the_users_stop_takes_no_credit() -> None:
+    held = holding()
+    held.asked_to_stop(OnStop.EXIT)
+    held.asked_to_stop(OnStop.EXIT, LimitName.DAILY_LOSS)
+    assert sold(held, Reason.STOP).conclude().detail == "sold 10 TCS at 3510.00"
+
+
 def test_shares_left_are_never_called_stopped() -> None:
     held = holding()
     held.exited(Exited(4, 6, Decimal(3510), Reason.SELL, "Too many requests"))
@@ -204,6 +231,20 @@ def test_stop_loss_message_is_read_tolerantly(message: object, price: Decimal | 
 )
 def test_stop_message_is_read_tolerantly(message: object, on_stop: OnStop | None) -> None:
     assert read_stop(message) is on_stop
+    assert read_limit(message) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "limit"),
+    [
+        ({"on_stop": "exit", "limit": "daily_loss"}, LimitName.DAILY_LOSS),
+        ({"limit": 7}, None),
+        ({"limit": None}, None),
+        (7, None),
+    ],
+)
+def test_the_limit_in_a_stop_is_read_tolerantly(message: object, limit: LimitName | None) -> None:
+    assert read_limit(message) is limit
 
 
 MEASURED = Terms(

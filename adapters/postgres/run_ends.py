@@ -11,6 +11,8 @@ from domain.series import ENDED_WORDS, SeriesEnd, next_day_words
 from domain.strategy import Outcome, Phase, Position, Status
 from domain.timeline import EventKind, left_unwatched_text, not_placed_text, stopped_text
 
+_ENDED = (Outcome.STOPPED, Outcome.CANCELLED, Outcome.TERMINATED)
+
 
 def of_newest_round(unit: UnitOfWork) -> list[OrderRow]:
     day, round_ = unit.strategy.trading_day, unit.strategy.round
@@ -54,11 +56,18 @@ def write_end(unit: UnitOfWork, request: FinishRun, more: str = "") -> None:
 def _is_a_round(unit: UnitOfWork, request: FinishRun) -> bool:
     """Tell whether the books have a line for what ends.
 
-    One that traded has, and a START that bought nothing. A later round that was never bought has none, nor a
-    run that sold nothing of what an earlier one had left; of shares that are gone there is one.
+    One that traded has, and a START that bought nothing on its day. A later round that was never bought has
+    none, nor a run that sold nothing of what an earlier one had left; of shares that are gone there is one.
     """
-    traded = any(row.filled_quantity for row in of_newest_round(unit))
-    return traded or not unit.strategy.bought_quantity or request.outside > 0
+    if any(row.filled_quantity for row in of_newest_round(unit)) or request.outside > 0:
+        return True
+    return not unit.strategy.bought_quantity and not _was_ended_ahead(unit, request)
+
+
+def _was_ended_ahead(unit: UnitOfWork, request: FinishRun) -> bool:
+    """Tell whether a START was ended before its purchase was due: its day never came."""
+    buy_at = unit.strategy.buy_at
+    return request.outcome in _ENDED and buy_at is not None and unit.now < buy_at
 
 
 def book_unended(unit: UnitOfWork) -> None:

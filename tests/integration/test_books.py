@@ -85,6 +85,28 @@ async def test_a_day_without_a_purchase_is_in_the_books(store: Store) -> None:
     assert (row.outcome, row.quantity, row.trades, row.last_day) == ("skipped", 0, [], None)
 
 
+@pytest.mark.parametrize("outcome", [Outcome.STOPPED, Outcome.CANCELLED, Outcome.TERMINATED])
+async def test_a_day_that_was_ended_before_it_came_is_not_in_the_books(
+    store: Store, outcome: Outcome
+) -> None:
+    desk = await Desk.made(store)
+    start = desk.start()
+    await desk.runs.activate(start)
+    await desk._set(buy_at=just_now() + timedelta(hours=12))
+    await desk.runs.finish(desk.end(start, outcome))
+    assert await books(desk) == []
+    assert (await desk.row()).outcome == outcome.value
+
+
+async def test_a_day_that_is_skipped_shortly_before_it_buys_is_in_the_books(store: Store) -> None:
+    desk = await Desk.made(store)
+    start = desk.start()
+    await desk.runs.activate(start)
+    await desk._set(buy_at=just_now() + timedelta(seconds=20))
+    await desk.runs.finish(desk.end(start, Outcome.SKIPPED))
+    assert [row.outcome for row in await books(desk)] == ["skipped"]
+
+
 async def test_a_price_that_comes_after_the_end_is_added(store: Store) -> None:
     desk = await Desk.made(store)
     start = desk.start()

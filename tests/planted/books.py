@@ -68,8 +68,8 @@ BOOK_BUGS: tuple[Bug, ...] = (
         "a round that was never bought is written down",
         "The last result of a day is in the books twice.",
         "adapters/postgres/run_ends.py",
-        "    return traded or not unit.strategy.bought_quantity or request.outside > 0\n",
-        "    return True\n",
+        "    return not unit.strategy.bought_quantity and not _was",
+        "    return not _was",
         (WRITTEN,),
     ),
     Bug(
@@ -111,5 +111,13 @@ BOOK_BUGS: tuple[Bug, ...] = (
         " for share, isins in named.items() if len(isins) == 1}",
         " for share, isins in named.items()}",
         (KITE_ROWS,),
+    ),
+    Bug(
+        "a day that was stopped before it came is in the books",
+        "STOP on Friday evening: Monday stands in the report, and is the last day of the strategy.",
+        "adapters/postgres/run_ends.py",
+        " and not _was_ended_ahead(unit, request)\n",
+        "\n",
+        ("tests/unit/test_run_ends.py",),
     ),
 )

@@ -100,9 +100,18 @@ def awaited(reenter: Reenter, plan: DayPlan, again: Again) -> AwaitedPrice | Non
 def again_words(reenter: Reenter, plan: DayPlan, again: Again) -> str:
     """Return the timeline's line: what was sold, and when it is bought again."""
     waits = awaited(reenter, plan, again)
-    when = "at once"
-    if waits is not None:
-        side = "above" if waits.above else "below"
-        when = f"when the price is at or {side} {price_text(waits.price)}"
+    when = "at once" if waits is None else f"when {_reached(waits)}"
     last = clock_text(reenter.until)
     return f"{again.detail}. Bought again {when}, until {last} (number {again.number} of {reenter.times})."
+
+
+def due_words(reenter: Reenter, plan: DayPlan, again: Again) -> str:
+    """Say of a purchase that is due why it is made now: `at once, after the stop (number 1 of 2)`."""
+    waits = awaited(reenter, plan, again)
+    after = "stop" if again.after is Outcome.STOP_LOSS else "target"
+    why = f"at once, after the {after}" if waits is None else f"now that {_reached(waits)}"
+    return f"{why} (number {again.number} of {reenter.times})"
+
+
+def _reached(waits: AwaitedPrice) -> str:
+    return f"the price is at or {'above' if waits.above else 'below'} {price_text(waits.price)}"

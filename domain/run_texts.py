@@ -7,6 +7,7 @@ from domain.day import Day
 from domain.limits import limit_words
 from domain.money import decimal_text, price_text
 from domain.order import Reason
+from domain.reentry import due_words
 from domain.run import StartRun
 from domain.session import clock_text, exchange_time
 from domain.strategy import OnStop, Phase
@@ -37,19 +38,14 @@ def summary(start: StartRun) -> str:
 
 def entry_summary(start: StartRun) -> str:
     """Return what a run's purchase is called in the Web UI: `buy 10 TCS at 09:30`."""
-    strategy = start.strategy
-    return f"buy {shares_words(strategy)} {strategy.symbol} at {clock(start.plan.buy_at)}"
+    return f"buy {_purchase(start)}"
 
 
 def phase_words(day: Day) -> PhaseWords:
     """Return the timeline's line for the phase the day has just entered."""
     strategy = day.start.strategy
     if day.phase is Phase.ENTERING:
-        buy_at = clock(day.start.plan.buy_at)
-        return (
-            EventKind.PHASE,
-            f"Getting ready to buy {shares_words(strategy)} {strategy.symbol} at {buy_at}.",
-        )
+        return EventKind.PHASE, f"Getting ready to buy {_purchase(day.start)}."
     if day.phase is Phase.HOLDING:
         return (
             EventKind.PHASE,
@@ -96,6 +92,16 @@ def day_in_brief(day: Day) -> str:
     if end is not None:
         lines.append(f"- ended: **{end.outcome}** – {end.detail}")
     return "\n".join(lines)
+
+
+def _purchase(start: StartRun) -> str:
+    """Name a purchase: of a round that follows another one with its reason, since buy_time is long over."""
+    strategy, plan = start.strategy, start.plan
+    what = f"{shares_words(strategy)} {strategy.symbol}"
+    reenter = strategy.terms.reenter
+    if start.again is None or reenter is None:
+        return f"{what} at {clock(plan.buy_at)}"
+    return f"{what} again, {due_words(reenter, plan, start.again)}"
 
 
 def _levels(day: Day) -> str:

@@ -74,7 +74,9 @@ class EntryChecks:
         if not isinstance(priced, Cleared):
             return priced
         if (reached := _reached(order, priced.price)) is not None:
-            return _skipped(f"{order.terms.symbol} was at {price_text(priced.price)} at buy time, {reached}")
+            return _skipped(
+                f"{order.terms.symbol} was at {price_text(priced.price)} {_when(order)}, {reached}"
+            )
         if (short := await self._flat.refusal(order, priced.account, latest, halt)) is not None:
             return _skipped(short)
         if (refused := await self._day.refusal(order, latest, halt)) is not None:
@@ -90,7 +92,8 @@ class EntryChecks:
         """Ask until `latest` for a price that may act: a dead login or a silent broker may mend in time."""
         if self._clock.now() > latest:
             return missed(order, (), self._clock.now(), latest)
-        refusal = _skipped(f"no price for {order.terms.symbol} at buy time")
+        no_price = f"no price for {order.terms.symbol} {_when(order)}"
+        refusal = _skipped(no_price)
         while not halt.is_set() and self._clock.now() <= latest:
             try:
                 priced = await self._ask(order)
@@ -99,11 +102,11 @@ class EntryChecks:
             except AccountNotConnected as other:
                 refusal = Entered(0, outcome=Outcome.MISSED, detail=f"nothing was bought: {other}")
             except (LoginNeeded, BrokerNotConnected):
-                refusal = Entered(0, outcome=Outcome.MISSED, detail=_no_login(latest))
+                refusal = Entered(0, outcome=Outcome.MISSED, detail=_no_login(order, latest))
             except StoreUnavailable:
                 raise  # nothing can be claimed either: the caller waits for it
             except (Unavailable, BrokerRefused) as error:
-                refusal = _skipped(f"no price for {order.terms.symbol} at buy time: {error}")
+                refusal = _skipped(f"{no_price}: {error}")
             await self._clock.sleep(RETRY_EVERY)
         return None if halt.is_set() else refusal
 
@@ -134,6 +137,11 @@ def _skipped(detail: str) -> Entered:
     return Entered(0, outcome=Outcome.SKIPPED, detail=detail)
 
 
-def _no_login(latest: datetime) -> str:
+def _when(order: EnterOrder) -> str:
+    return "when it was to be bought again" if order.again else "at buy time"
+
+
+def _no_login(order: EnterOrder, latest: datetime) -> str:
     until = clock_text(exchange_time(latest).timetz())
-    return f"the broker login had expired, and there was no new one by {until}: log in before buy time"
+    expired = f"the broker login had expired, and there was no new one by {until}"
+    return f"{expired}: log in again" if order.again else f"{expired}: log in before buy time"

@@ -95,3 +95,19 @@ async def test_a_purchase_that_follows_a_round_needs_an_account_that_is_not_shor
     assert isinstance(refusal, Entered)
     assert refusal.outcome is Outcome.SKIPPED
     assert "short of 4 TCS" in refusal.detail
+
+
+@pytest.mark.parametrize(
+    ("again", "when"), [(False, "at buy time"), (True, "when it was to be bought again")]
+)
+async def test_a_refused_purchase_says_when_it_was_due(again: bool, when: str) -> None:
+    clock = ManualClock()
+    broker = MemoryBroker(clock)
+    key = LegKey(uuid4(), uuid4(), clock.now().date(), 2, Leg.ENTRY)
+    terms = OrderTerms("NSE", "TCS", Product.CNC)
+    order = EnterOrder(key, terms, 10, broker.price, clock.now(), again=again)
+    refusal = await checks_on(MemoryBrokers(broker), clock).check(
+        order, clock.now() + LATEST, asyncio.Event(), "a worker"
+    )
+    assert isinstance(refusal, Entered)
+    assert f"{when}, at or below the stop" in refusal.detail

@@ -1,15 +1,21 @@
 """When a strategy buys again: every combination of what must hold, and the price that is waited for."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import product
+from uuid import UUID
 
 import pytest
 
+from domain.day import Day
 from domain.reentry import Again, AwaitedPrice, RoundEnd, again_words, awaited, buys_again, until
+from domain.run import StartRun
+from domain.run_texts import entry_summary, phase_words
 from domain.session import DayPlan
-from domain.strategy import Outcome
-from domain.terms import After, Reenter, When
+from domain.strategy import Move, Outcome
+from domain.terms import After, Reenter, Terms, When
+from tests.fakes.starts import a_strategy
 
 DAY = date(2026, 11, 23)
 BUY = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 09:30 in India
@@ -94,6 +100,37 @@ def test_the_line_says_what_came_before_and_what_is_waited_for() -> None:
         "sold 10 TCS at 3450.00. Bought again when the price is at or above 3500.05, until 13:00 "
         "(number 1 of 2)."
     )
+
+
+@pytest.mark.parametrize(
+    ("after", "when", "why"),
+    [
+        (Outcome.STOP_LOSS, When.AT_ONCE, "at once, after the stop (number 1 of 2)"),
+        (Outcome.TARGET, When.AT_ONCE, "at once, after the target (number 1 of 2)"),
+        (
+            Outcome.STOP_LOSS,
+            When.AT_ENTRY_PRICE,
+            "now that the price is at or above 3500.05 (number 1 of 2)",
+        ),
+        (Outcome.TARGET, When.AT_ENTRY_PRICE, "now that the price is at or below 3500.05 (number 1 of 2)"),
+    ],
+)
+def test_the_line_of_a_purchase_that_follows_a_round_says_why_it_is_made_now(
+    after: Outcome, when: When, why: str
+) -> None:
+    terms = Terms(reenter=reenter(when=when))
+    start = StartRun(UUID(int=1), replace(a_strategy(), terms=terms), PLAN)
+    again = replace(start, again=Again(1, after, ENTRY, "sold 10 TCS"))
+    assert said(start) == "Getting ready to buy 10 TCS at 09:30."
+    assert said(again) == f"Getting ready to buy 10 TCS again, {why}."
+    assert entry_summary(again) == f"buy 10 TCS again, {why}"
+
+
+def said(start: StartRun) -> str:
+    """Return the line of the purchase that a START is about to make."""
+    day = Day(start)
+    day.move(Move.BUY_DUE)
+    return phase_words(day)[1]
 
 
 def test_a_price_that_is_awaited_has_an_end() -> None:

@@ -105,8 +105,13 @@ def _average(orders: Sequence[OrderRow]) -> Decimal | None:
 
 
 def _lateness(orders: Sequence[OrderRow]) -> int | None:
-    """Return by how much the first order that was sent was late, in milliseconds."""
-    for order in orders:
-        if order.sent_at is not None and order.due_at is not None:
-            return round((order.sent_at - order.due_at).total_seconds() * 1000)
-    return None
+    """Return by how much the first order that was sent was late, of slices the latest; in milliseconds."""
+    slices = [order for order in orders if order.filled_quantity]
+    late = [
+        round((order.sent_at - order.due_at).total_seconds() * 1000)
+        for order in (slices if len(slices) > 1 else orders)
+        if order.sent_at is not None and order.due_at is not None
+    ]
+    if not late:
+        return None
+    return max(late) if len(slices) > 1 else late[0]

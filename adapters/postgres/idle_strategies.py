@@ -22,6 +22,8 @@ class Use(StrEnum):
     """What keeps a strategy from being deleted or edited."""
 
     RUNNING = "running"
+    REPEATING = "repeating"
+    """It waits for its next day, and what is to be taken away is that it repeats."""
     STARTING = "starting"
     POSITION_OPEN = "position_open"
     IN_DOUBT = "in_doubt"
@@ -59,7 +61,9 @@ class IdleStrategies:
         self, before: Strategy, after: Strategy, warnings: tuple[str, ...]
     ) -> StrategyRecord | None:
         """Give a strategy other terms; None when it has not the terms `before` any more. Raises `InUse`."""
-        row = await self._lock(before.strategy_id, waiting=after.terms.repeat is not None)
+        row = await self._lock(before.strategy_id, waiting=True)
+        if row is not None and _waits(row) and after.terms.repeat is None:
+            raise InUse(Use.REPEATING)
         if row is None or record_of(row).strategy != before:
             return None
         change = update(StrategyRow).where(self._is(before.strategy_id))

@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.http.field_words import in_words
 from api.http.json_answer import json_response
 from domain.errors import CalendarUnknown, InvalidStrategy, LoginNeeded, Unavailable
 from services.errors import (
@@ -153,7 +154,7 @@ async def _login_needed(_request: Request, _error: Exception) -> Response:
 
 async def _invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    found = [FieldError(str(item["loc"][-1]), str(item["type"]), str(item["msg"])) for item in error.errors()]
+    found = [in_words(item, str(item["loc"][-1])) for item in error.errors()]
     return response(problem_of(Invalid(found)))
 
 

@@ -9,9 +9,9 @@ from typing import Any, NoReturn, TypeVar
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 
 from api.http.errors import TooLarge, TooSlow
+from api.http.field_words import BAD_CHARACTERS, in_words
 from api.http.numbers import whole_number
 from services.errors import FieldError, Invalid
 
@@ -21,7 +21,6 @@ SECONDS = 10.0
 """From the end of the headers to the end of the body."""
 _NOT_JSON = FieldError("body", "invalid_json", "must be one JSON object in which each name comes once")
 _CLOSE = {"Connection": "close"}
-_BAD_CHARACTERS = ("bad_characters", "has characters that do not belong there, or none at all")
 _HALF_A_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
@@ -41,7 +40,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     if wrong is None:
         raise Invalid([_NOT_JSON])
     if wrong:
-        raise Invalid([FieldError(name, *_BAD_CHARACTERS) for name in wrong])
+        raise Invalid([FieldError(name, *BAD_CHARACTERS) for name in wrong])
     return dict(value)
 
 
@@ -64,7 +63,8 @@ def parsed(model: type[Model], value: dict[str, Any]) -> Model:
 
 def field_errors(error: ValidationError) -> list[FieldError]:
     """Return what is wrong in the words of the one who sent it; values are not repeated."""
-    return [_in_words(item) for item in error.errors(include_url=False, include_input=False)]
+    errors = error.errors(include_url=False, include_input=False)
+    return [in_words(item, str(item["loc"][0]) if item["loc"] else "body") for item in errors]
 
 
 def documented(model: type[BaseModel]) -> dict[str, Any]:
@@ -133,27 +133,3 @@ def _each_name_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _not_a_number(word: str) -> NoReturn:
     raise ValueError(word)
-
-
-def _in_words(item: ErrorDetails) -> FieldError:
-    field = str(item["loc"][0]) if item["loc"] else "body"
-    code = item["type"]
-    if code not in _WORDS:
-        return FieldError(field, code, item["msg"])
-    name, words = _WORDS[code]
-    return FieldError(field, name, words.format(**item.get("ctx", {})))
-
-
-_WORDS = {
-    "missing": ("missing", "is required"),
-    "extra_forbidden": ("unknown_field", "is not a field of this call"),
-    "string_type": ("not_text", "must be text"),
-    "string_unicode": ("not_text", "must be valid text"),
-    "string_too_short": ("too_short", "must have at least {min_length} characters"),
-    "string_too_long": ("too_long", "must have at most {max_length} characters"),
-    "string_pattern_mismatch": _BAD_CHARACTERS,
-    "literal_error": ("not_a_choice", "must be {expected}"),
-    "int_type": ("not_a_number", "must be a whole number"),
-    "greater_than": ("too_small", "must be above {gt}"),
-    "less_than_equal": ("too_large", "must be at most {le}"),
-}

@@ -11,6 +11,11 @@ def in_use(use: Use) -> Conflict:
 
 _WORDS = {
     Use.RUNNING: ("strategy_running", "This strategy is running: stop it first."),
+    Use.REPEATING: (
+        "strategy_running",
+        "This strategy waits for its next day, and while it does it goes on repeating: stop it first, which "
+        "ends its series, and then take repeat away. Its other terms can be edited now.",
+    ),
     Use.STARTING: (
         "strategy_running",
         "This strategy is being started: stop it first, or try again in a few seconds.",

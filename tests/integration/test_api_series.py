@@ -168,6 +168,7 @@ async def test_it_is_not_edited_once_its_day_has_begun_nor_out_of_its_series(
     path = f"/strategy/{started['strategy_id']}"
     taken = await customer.http.patch(path, json={"repeat": None}, headers=customer.bearer)
     assert (taken.status_code, taken.json()["code"]) == (409, "strategy_running")
+    assert "which ends its series" in taken.json()["detail"]
     await _in_phase(world, started["strategy_id"], "entering")
     late = await customer.http.patch(path, json={"quantity": 25}, headers=customer.bearer)
     assert (late.status_code, late.json()["code"]) == (409, "strategy_running")

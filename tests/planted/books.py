@@ -120,4 +120,12 @@ BOOK_BUGS: tuple[Bug, ...] = (
         "\n",
         ("tests/unit/test_run_ends.py",),
     ),
+    Bug(
+        "a sale in slices is as late as its first",
+        "Three seconds of an exit above the freeze quantity are shown as four milliseconds.",
+        "adapters/postgres/finished_rounds.py",
+        "    return max(late) if len(slices) > 1 else late[0]\n",
+        "    return late[0]\n",
+        ("tests/unit/test_slice_lateness.py",),
+    ),
 )

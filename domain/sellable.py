@@ -24,7 +24,7 @@ hold and what others bought since shares were found missing, and what follows:
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from domain.listing import Listing
@@ -94,6 +94,17 @@ def net_position(positions: Listing[BrokerPosition], terms: OrderTerms) -> int |
         for row in positions
         if (row.exchange, row.symbol, row.product) == (terms.exchange, terms.symbol, terms.product)
     )
+
+
+def position_to_sell(positions: Listing[BrokerPosition], terms: OrderTerms) -> int | None:
+    """Return the same for a sale, which a row that names no symbol must not hold up for ever.
+
+    The broker lists a symbol and product once: where its own row was read, such a row is another's. Without
+    one the shares may be in that row, and the position stays unknown.
+    """
+    named = replace(positions, unreadable=positions.unreadable - {None})
+    is_there = any(_is_of(terms, row) and row.product == terms.product for row in positions)
+    return net_position(named if is_there else positions, terms)
 
 
 def bought_today(positions: Listing[BrokerPosition], terms: OrderTerms) -> int:

@@ -20,7 +20,7 @@ from domain.sellable import (
     OtherClaims,
     books_agree,
     bought_today,
-    net_position,
+    position_to_sell,
     shows_less_text,
 )
 from domain.strategy import Product
@@ -131,7 +131,7 @@ class AccountSnapshots:
                 positions = await broker.positions()
         except (BrokerUnavailable, BrokerRefused, TimeoutError):
             return None
-        net = net_position(positions, intent.terms)
+        net = position_to_sell(positions, intent.terms)
         if net is None or bought_today(positions, intent.terms) < unsold:
             return None
         return _by_position(net, claims).sellable(unsold)
@@ -193,7 +193,7 @@ class AccountSnapshots:
 
     async def _account(self, intent: OrderIntent, unsold: int, broker: Broker) -> Account | None:
         claims = await self._log.other_claims(intent.key)
-        net = net_position(await broker.positions(), intent.terms)
+        net = position_to_sell(await broker.positions(), intent.terms)
         if net is None:
             return None
         if intent.terms.product is not Product.CNC:
@@ -213,7 +213,7 @@ class AccountSnapshots:
                 book, positions = await broker.orders(), await broker.positions()
         except (BrokerUnavailable, BrokerRefused):
             return False
-        same = net_position(positions, intent.terms) == account.net
+        same = position_to_sell(positions, intent.terms) == account.net
         return same and books_agree(book, positions, intent.terms)
 
     def _noting(self, intent: OrderIntent, broker: Broker) -> AbstractAsyncContextManager[None]:

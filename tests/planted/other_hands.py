@@ -115,4 +115,20 @@ HAND_BUGS: tuple[Bug, ...] = (
         "    return ours[Side.SELL] >= others[Side.BUY] > 0 and",
         (LEG,),
     ),
+    Bug(
+        "a row without a name holds up a stop",
+        "One row of the broker's that makes no sense, and nothing is sold in any symbol until it is gone.",
+        "domain/sellable.py",
+        "    named = replace(positions, unreadable=positions.unreadable - {None})\n",
+        "    named = positions\n",
+        ("tests/unit/test_unread_positions.py",),
+    ),
+    Bug(
+        "a position that may be in a row without a name is nothing",
+        "Shares that are there are taken for sold by hand, and are held on.",
+        "domain/sellable.py",
+        "    return net_position(named if is_there else positions, terms)\n",
+        "    return net_position(named, terms)\n",
+        ("tests/unit/test_unread_positions.py", "tests/unit/test_sellable.py"),
+    ),
 )

@@ -7,7 +7,7 @@ import pytest
 
 from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderStatus, OrderTerms, Reason, Side
-from domain.sellable import Account, OtherClaims, books_agree, net_position, patience
+from domain.sellable import Account, OtherClaims, books_agree, net_position, patience, position_to_sell
 from domain.strategy import Product
 
 TCS = OrderTerms("NSE", "TCS", Product.MIS)
@@ -60,6 +60,26 @@ def test_only_rows_of_the_symbol_and_the_product_count_as_its_position() -> None
 def test_an_unread_row_is_not_a_position_of_zero(unread: str | None) -> None:
     assert net_position(Listing((position(10),), frozenset({unread})), TCS) is None
     assert net_position(Listing((position(10),), frozenset({"INFY"})), TCS) == 10
+
+
+@pytest.mark.parametrize(
+    ("rows", "unread", "known"),
+    [
+        ((position(10),), {None}, 10),  # its own row was read: the other one is another's
+        ((position(10),), {None, "INFY"}, 10),
+        ((position(10),), {"TCS"}, None),
+        ((position(10),), {None, "TCS"}, None),
+        ((position(10, product="CNC"),), {None}, None),  # its own row may be the one without a name
+        ((position(10, symbol="INFY"),), {None}, None),
+        ((), {None}, None),
+        ((), {"INFY"}, 0),
+        ((position(0),), {None}, 0),
+    ],
+)
+def test_a_sale_is_not_held_up_by_a_row_that_cannot_be_its_own(
+    rows: tuple[BrokerPosition, ...], unread: set[str | None], known: int | None
+) -> None:
+    assert position_to_sell(Listing(rows, frozenset(unread)), TCS) == known
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ import typer
 
 from cli_settings import (
     addresses_in,
+    calendar_name,
     database_address,
     given_settings,
     leave,
@@ -381,6 +382,7 @@ def _ask_store(
         **os.environ,
         **temporal_environment(data_dir),
         "STOPWATCH_DATABASE_URL": database_address(data_dir),
+        "STOPWATCH_CALENDAR": calendar_name(data_dir),
     }
     command = [sys.executable, "-P", "-m", module, *words]
     os.execve(sys.executable, command, environment)  # noqa: S606

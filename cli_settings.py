@@ -130,6 +130,17 @@ def database_address(data_dir: Path | None) -> str:
     return found
 
 
+def calendar_name(data_dir: Path | None) -> str:
+    """Return which calendar is traded by, from the settings or from the product that runs in a directory."""
+    from local.endpoints import calendar_of
+
+    settings = read_settings()
+    given = settings.database_url or settings.database_url_worker
+    if given is not None and given.get_secret_value() and data_dir is None:
+        return settings.calendar
+    return calendar_of(data_dir or Path(".stopwatch")) or settings.calendar
+
+
 def leave(status: int) -> NoReturn:
     """End this process at once, with what it said so far."""
     # The interpreter's own end would put the default signal handlers back while it works.

@@ -22,6 +22,8 @@ class Endpoints:
     redis: str = field(repr=False)
     paper: str | None
     paper_ws: str | None
+    calendar: str
+    """Not an address: which days trade there, for the commands that speak of them."""
 
     def write(self, path: Path, pids: Mapping[str, int | None]) -> None:
         """Replace the file; it holds a database password, so only its owner may read it."""
@@ -38,6 +40,7 @@ class Endpoints:
             "redis": self.redis,
             "paper": self.paper,
             "paper_ws": self.paper_ws,
+            "calendar": self.calendar,
         }
 
 
@@ -49,6 +52,11 @@ def postgres_of(directory: Path) -> str | None:
 def temporal_of(directory: Path) -> str | None:
     """Return the address of that product's Temporal, None when none runs."""
     return _one_of(directory, "temporal")
+
+
+def calendar_of(directory: Path) -> str | None:
+    """Return the name of that product's calendar, None when none runs."""
+    return _one_of(directory, "calendar")
 
 
 def _one_of(directory: Path, name: str) -> str | None:

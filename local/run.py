@@ -53,6 +53,7 @@ class Run:
             temporal_ui=temporal_address[1],
             paper=kite,
             paper_ws=kite and kite.replace("http://", "ws://", 1),
+            calendar=self._given.get("CALENDAR") or ("always-open" if kite else "XNSE"),
         )
         own = processes.Processes(self._data, self._environment, await self._settings(found))
         await self._migrate(own)
@@ -147,7 +148,7 @@ class Run:
         }
         if found.paper is not None and found.paper_ws is not None:
             made |= {"KITE_ROOT": found.paper, "KITE_WS_ROOT": found.paper_ws}
-            made |= {"CALENDAR": "always-open", "THROTTLE": "off", "NOTICES_PRIVATE": "on"}
+            made |= {"CALENDAR": found.calendar, "THROTTLE": "off", "NOTICES_PRIVATE": "on"}
             if self._given.get("FEED_API_KEY") is None:
                 made |= await feed_account.opened(found.paper)
         return {**made, **{name: value for name, value in self._given.settings.items() if value}}

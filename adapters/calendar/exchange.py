@@ -113,8 +113,10 @@ def _weekday(
 
 
 def _ordinary(day: date, segment: Segment, source: DaySource, said: OperatorDays) -> Session:
-    hours = rule_of(day, segment, RULES, said.rules).hours
-    return Session(day, at(day, hours.opens), at(day, hours.closes), source)
+    rule = rule_of(day, segment, RULES, said.rules)
+    if source is DaySource.EXCHANGE and rule in said.rules:
+        source = DaySource.OPERATOR  # an estimate stays one: that the day trades is still not known
+    return Session(day, at(day, rule.hours.opens), at(day, rule.hours.closes), source)
 
 
 class AlwaysOpen:

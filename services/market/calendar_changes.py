@@ -23,6 +23,7 @@ from services.market.calendar_view import SEGMENTS
 from services.market.told_days import tell_waiting
 
 REACHES = "Every process knows it within a minute."
+NO_EFFECT = "It changes nothing here: by STOPWATCH_CALENDAR always-open every second of every day trades."
 
 
 class NotChanged(Exception):
@@ -37,54 +38,75 @@ class Touched:
     waiting: int
 
 
-async def add(session: AsyncSession, entry: OperatorDay, operator: str, *, force: bool) -> str:
-    """Write an entry; return what it means, in words. Raises `NotChanged`."""
+async def add(
+    session: AsyncSession, entry: OperatorDay, operator: str, *, force: bool, counts: bool = True
+) -> str:
+    """Write an entry; return what it means, in words. Raises `NotChanged`.
+
+    `counts`: the product trades by this word; by the calendar that is always open it does not.
+    """
     before = await _calendar(session)
     await write_entries(session, [entry], operator)
-    words = await _judged(session, before, entry.day, force=force)
+    words = await _meaning(session, before, [entry.day], force=force, counts=counts)
     what = f"{entry.day} {entry.word}{_hours(entry)}"
     await _note(session, operator, what, entry.source)
-    return f"{what}, by {entry.source}. {words}{REACHES}"
+    return f"{what}, by {entry.source}. {words}"
 
 
 async def add_all(
-    session: AsyncSession, entries: Sequence[OperatorDay], operator: str, source: str, *, force: bool
+    session: AsyncSession,
+    entries: Sequence[OperatorDay],
+    operator: str,
+    source: str,
+    *,
+    force: bool,
+    counts: bool = True,
 ) -> str:
     """Write the entries of a file; return what they mean, in words. Raises `NotChanged`."""
     before = await _calendar(session)
     await write_entries(session, entries, operator)
-    words = ""
-    for day in sorted({entry.day for entry in entries}):
-        words += await _judged(session, before, day, force=force)
+    days = sorted({entry.day for entry in entries})
+    words = await _meaning(session, before, days, force=force, counts=counts)
     await _note(session, operator, f"{len(entries)} entries", source)
-    return f"{len(entries)} entries, by {source}. {words}{REACHES}"
+    return f"{len(entries)} entries, by {source}. {words}"
 
 
-async def add_hours(session: AsyncSession, rule: HoursRule, operator: str, *, force: bool) -> str:
+async def add_hours(
+    session: AsyncSession, rule: HoursRule, operator: str, *, force: bool, counts: bool = True
+) -> str:
     """Write the hours of a segment's ordinary days from a day on. Raises `NotChanged`."""
     before = await _calendar(session)
     await write_rule(session, rule, operator)
-    words = ""
-    for day in await _days_that_run(session, rule.since):
-        words += await _judged(session, before, day, force=force)
+    days = await _days_that_run(session, rule.since)
+    words = await _meaning(session, before, days, force=force, counts=counts)
     what = f"from {rule.since} on{_span(rule.hours)} of {rule.segment}, MIS to {rule.mis_cutoff:%H:%M}"
     await _note(session, operator, what, rule.source)
-    return f"{what[0].upper()}{what[1:]}, by {rule.source}. {words}{REACHES}"
+    return f"{what[0].upper()}{what[1:]}, by {rule.source}. {words}"
 
 
-async def remove(session: AsyncSession, day: date, operator: str, *, force: bool) -> str:
+async def remove(session: AsyncSession, day: date, operator: str, *, force: bool, counts: bool = True) -> str:
     """Remove all that is said of a day; return what it means, in words. Raises `NotChanged`."""
     before = await _calendar(session)
     if not await remove_entries(session, day):
         raise NotChanged(f"Nothing is said of {day}: `stopwatch calendar show` lists what is.")
-    words = await _judged(session, before, day, force=force)
+    words = await _meaning(session, before, [day], force=force, counts=counts)
     await _note(session, operator, f"{day} as published", "removed")
-    return f"{day} is again as the exchange has published it, or as it is estimated. {words}{REACHES}"
+    return f"{day} is again as the exchange has published it, or as it is estimated. {words}"
 
 
 async def _calendar(session: AsyncSession) -> ExchangeCalendar:
     said = await word_from(session)
     return ExchangeCalendar(lambda: said)
+
+
+async def _meaning(
+    session: AsyncSession, before: ExchangeCalendar, days: Sequence[date], *, force: bool, counts: bool
+) -> str:
+    """Return what a change of these days does, and from when on. Raises `NotChanged` as `_judged`."""
+    if not counts:
+        return NO_EFFECT
+    words = [await _judged(session, before, day, force=force) for day in days]
+    return f"{''.join(words)}{REACHES}"
 
 
 async def _judged(session: AsyncSession, before: ExchangeCalendar, day: date, *, force: bool) -> str:

@@ -3,10 +3,13 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.calendar.exchange import ExchangeCalendar
 from adapters.calendar.overrides import OverrideFile, OverridesUnreadable, entries_of
@@ -24,6 +27,7 @@ from domain.session import EXCHANGE_ZONE
 from services.market.calendar_changes import NotChanged, add, add_all, add_hours, remove, says
 from services.market.calendar_view import CalendarDay, SegmentHours, days
 
+CALENDAR, ALWAYS_OPEN = "STOPWATCH_CALENDAR", "always-open"
 SHOWN = 30
 """Days that are shown where no last one is named."""
 
@@ -35,19 +39,23 @@ async def _carry_out(asked: argparse.Namespace, address: str) -> int:
             sys.stdout.write(await _shown(store, asked))
             return 0
         async with store.work() as session:
-            if asked.what == "add":
-                words = await add(session, _entry(asked), operator_name(), force=asked.force)
-            elif asked.what == "hours":
-                words = await add_hours(session, _rule(asked), operator_name(), force=asked.force)
-            elif asked.what == "import":
-                entries = entries_of(OverrideFile(asked.file).read(), PUBLISHED_TO, asked.source)
-                words = await add_all(session, entries, operator_name(), asked.source, force=asked.force)
-            else:
-                words = await remove(session, asked.day, operator_name(), force=asked.force)
+            words = await _changed(session, asked)
         sys.stdout.write(f"{words}\n")
         return 0
     finally:
         await store.close()
+
+
+async def _changed(session: AsyncSession, asked: argparse.Namespace) -> str:
+    name, force, counts = operator_name(), asked.force, os.environ.get(CALENDAR) != ALWAYS_OPEN
+    if asked.what == "add":
+        return await add(session, _entry(asked), name, force=force, counts=counts)
+    if asked.what == "hours":
+        return await add_hours(session, _rule(asked), name, force=force, counts=counts)
+    if asked.what == "import":
+        entries = entries_of(OverrideFile(asked.file).read(), PUBLISHED_TO, asked.source)
+        return await add_all(session, entries, name, asked.source, force=force, counts=counts)
+    return await remove(session, asked.day, name, force=force, counts=counts)
 
 
 async def _shown(store: Store, asked: argparse.Namespace) -> str:

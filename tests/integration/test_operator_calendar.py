@@ -22,7 +22,7 @@ from domain.timeline import EventKind
 from migrations.calendar_file import move
 from migrations.migration_errors import MigrationError
 from services.auth.passwords import Passwords
-from services.market.calendar_changes import NotChanged, add, add_hours, remove
+from services.market.calendar_changes import NO_EFFECT, NotChanged, add, add_hours, remove
 from tests.api_world import World, new_world
 from tests.store_rows import TODAY, Desk, seen
 
@@ -132,6 +132,8 @@ async def test_ordinary_hours_change_from_a_day_on_for_one_segment(store: Store)
     )
     assert other is not None
     assert other.closes_at == at(TODAY, time(15, 40))
+    changed = await looked_up(store, TODAY)
+    assert (changed.source, other.source) == (DaySource.OPERATOR, DaySource.EXCHANGE)
     assert "as the exchange has published it" in await removed(store, TODAY)
     again = await looked_up(store, TODAY)
     assert isinstance(again, Session)
@@ -152,6 +154,20 @@ async def test_it_says_how_many_wait_to_buy_on_the_day_that_is_closed(store: Sto
     await Desk.started(store)
     words = await added(store, CLOSED)
     assert "1 that wait to buy on that day buy nothing; their users are told" in words
+
+
+async def test_under_the_calendar_that_is_always_open_a_word_says_that_it_changes_nothing(
+    store: Store,
+) -> None:
+    desk = await Desk.started(store)
+    async with store.work() as session:
+        words = await add(session, CLOSED, "anna", force=False, counts=False)
+        hours = await add_hours(session, SHORTER, "anna", force=False, counts=False)
+        back = await remove(session, TODAY, "anna", force=False, counts=False)
+    for said in (words, hours, back):
+        assert said.endswith(NO_EFFECT)
+        assert "within a minute" not in said
+    assert EventKind.CALENDAR not in {line.kind for line in await desk.lines()}
 
 
 async def test_the_user_of_a_day_that_waits_is_told_when_it_is_closed_and_when_it_opens_again(

@@ -105,4 +105,20 @@ CALENDAR_BUGS: tuple[Bug, ...] = (
         'if now else ""\n',
         ("tests/unit/test_strategy_view.py",),
     ),
+    Bug(
+        "hours that an operator entered are the exchange's own",
+        "A typing error in them is looked for at the exchange.",
+        "adapters/calendar/exchange.py",
+        "    if source is DaySource.EXCHANGE and rule in said.rules:\n",
+        "    if source is DaySource.OPERATOR and rule in said.rules:\n",
+        (CALENDAR,),
+    ),
+    Bug(
+        "an estimated day is certain once its hours are known",
+        "Nobody is warned that a day of next year may be a holiday.",
+        "adapters/calendar/exchange.py",
+        "    if source is DaySource.EXCHANGE and rule in said.rules:\n",
+        "    if rule in said.rules:\n",
+        (CALENDAR,),
+    ),
 )

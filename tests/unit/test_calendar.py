@@ -7,13 +7,19 @@ from datetime import date, time, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.calendar.exchange import ExchangeCalendar, main, open_calendar
 from adapters.calendar.overrides import OverrideFile, OverridesUnreadable
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
+from domain.operator_days import OperatorDays
+from domain.segment_hours import Hours, HoursRule
 from domain.session import ClosedDay, DaySource, Session, TradingCalendar, exchange_time
 from local import exchange_days as exchange_days_tool
+from local.endpoints import Endpoints, calendar_of
+from services.market.calendar_changes import NO_EFFECT, _meaning
+from services.market.calendar_view import days
 
 FRIDAY = date(2026, 11, 20)
 NSE_HOLIDAYS_2026 = (
@@ -262,6 +268,41 @@ def test_malformed_override_file_makes_every_day_unknown_until_it_is_mended(
 def test_missing_override_file_is_said_by_name(tmp_path: Path) -> None:
     with pytest.raises(OverridesUnreadable, match=r"gone\.toml"):
         _ = on_file(tmp_path / "gone.toml").last_day
+
+
+RULE = HoursRule(date(2026, 12, 1), Segment.CASH, Hours(time(9), time(16)), time(15, 45), "SEBI/2026/1")
+
+
+@pytest.mark.parametrize(
+    ("day", "segment", "source"),
+    [
+        (date(2026, 12, 1), Segment.CASH, DaySource.OPERATOR),
+        (date(2026, 12, 1), Segment.DERIVATIVES, DaySource.EXCHANGE),
+        (date(2026, 11, 30), Segment.CASH, DaySource.EXCHANGE),
+        (date(2026, 12, 25), Segment.CASH, DaySource.EXCHANGE),  # a holiday has no hours
+        (date(2027, 2, 1), Segment.CASH, DaySource.PROVISIONAL),  # that it trades is an estimate still
+    ],
+)
+def test_hours_that_the_operator_entered_are_the_operators(
+    day: date, segment: Segment, source: DaySource
+) -> None:
+    said = OperatorDays.of((), [RULE])
+    assert ExchangeCalendar(lambda: said).look_up(day, segment).source is source
+    shown = next(days(ExchangeCalendar(lambda: said), day, day))
+    assert shown.source is (source if segment is Segment.CASH else DaySource.OPERATOR)
+
+
+def test_a_product_says_by_which_calendar_it_trades(tmp_path: Path) -> None:
+    assert calendar_of(tmp_path) is None
+    urls = ("http://api", "t", None, "postgres", "redis", None, None)
+    Endpoints(*urls, calendar="always-open").write(tmp_path / "endpoints.json", {})
+    assert calendar_of(tmp_path) == "always-open"
+
+
+async def test_under_the_calendar_that_is_always_open_nothing_is_judged() -> None:
+    session = AsyncSession()  # that of no database: it is not asked
+    words = await _meaning(session, ExchangeCalendar(), [FRIDAY], force=False, counts=False)
+    assert words == NO_EFFECT
 
 
 def test_always_open_trades_from_midnight_to_midnight() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.browsers import push_service, senders
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 from tests.receivers import Hook, hook
@@ -24,6 +25,20 @@ async def test_test_message_arrives_while_its_user_looks(product: Product, trade
         assert (answer["status"], answer["message"]) == ("sent", "")
         receiver.verify(channel["secret"])
         assert receiver.notices[0]["type"] == "test"
+
+
+async def test_browser_is_told_by_the_key_that_up_has_made(product: Product, trader: Trader) -> None:
+    key = (await trader.get("/notices/push-key"))["key"]
+    async with push_service() as (browser, service):
+        words = {"kind": "push", "subscription": browser.subscription}
+        channel = (await trader.post("/notices/channels", words, expect=201)).json()
+        assert channel["shown"] == "This browser (127.0.0.1)"
+        answer = (await trader.post(f"/notices/channels/{channel['channel_id']}/test")).json()
+        assert (answer["status"], answer["message"]) == ("sent", "")
+        (shown,) = browser.shown(service)
+        assert (shown["title"], shown["place"]) == ("Stopwatch: Test", "#/account")
+        assert shown["tag"] == answer["notice_id"]
+        assert len(senders(service, key)) == 1
 
 
 async def test_a_day_is_told_fill_by_fill_signed_and_without_a_secret(

@@ -151,7 +151,9 @@ def test_private_key_that_is_none_is_refused_by_the_name_of_its_setting(private:
     assert not private or private not in str(refused.value)
 
 
-@pytest.mark.parametrize("public", ["short", "?" * 87, PRIVATE, base64url(b"\x04" + b"\x01" * 64)])
+@pytest.mark.parametrize(
+    "public", ["short", "?" * 87, PRIVATE, base64url(b"\x04" + b"\x01" * 64)], ids=range(4)
+)
 def test_public_key_that_is_none_is_refused_by_the_name_of_its_setting(public: str) -> None:
     with pytest.raises(BadKey, match="STOPWATCH_PUSH_PUBLIC_KEY"):
         checked_public_key(public)

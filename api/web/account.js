@@ -5,6 +5,7 @@ import { download, forget, get, logOut, post, call } from "./client.js";
 import { BrokerCard } from "./broker.js";
 import { Limits } from "./limits.js";
 import { Notices } from "./notices.js";
+import { unsubscribe } from "./push.js";
 import { Password, Sessions, TwoFactor } from "./security.js";
 import { Advice, sellEverything } from "./today.js";
 import { Act, ask, Field, Form, html, tell, Title, Unread, useRead, useStore } from "./ui.js";
@@ -80,6 +81,7 @@ function Deletion({ coded }) {
 }
 
 async function leave() {
+  await unsubscribe().catch(() => {});
   await logOut().catch(() => {}); // signed out here in any case; the login ends by itself on the server
   signOut();
 }

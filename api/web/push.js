@@ -20,6 +20,13 @@ export async function subscribe() {
   }
 }
 
+/** End this browser's subscription: whoever logs in next must not see the notices of who leaves. */
+export async function unsubscribe() {
+  if (!canPush()) return;
+  const worker = await navigator.serviceWorker.getRegistration("/app");
+  await (await worker?.pushManager.getSubscription())?.unsubscribe();
+}
+
 /** Base64url to bytes, as the browser wants the server's key. */
 function bytes(text) {
   const plain = atob(text.replaceAll("-", "+").replaceAll("_", "/"));

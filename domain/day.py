@@ -76,6 +76,8 @@ class Day:
         self.target: PriceHit | None = None
         self.conclusion: Conclusion | None = None
         self._stop_asked = start.adopted is not None or start.release is Release.KEEP
+        self._ended = self._stop_asked
+        """Somebody has ended it: a limit of the account stops a day, not the days that follow."""
         self._on_stop: OnStop | None = OnStop.KEEP if start.release is Release.KEEP else None
         self._entered: Entered | None = None
         self._exited: Exited | None = None
@@ -94,6 +96,7 @@ class Day:
         """Take the user's STOP, or that of a limit of the account; the newest word on the shares counts."""
         if not self._stop_asked:
             self.limit = limit
+        self._ended = self._ended or limit is None
         self._stop_asked = True
         self._on_stop = on_stop or self._on_stop
         self.words += 1
@@ -104,7 +107,7 @@ class Day:
 
     def cancel_asked(self) -> None:
         """Take a cancellation from outside: a stop by the strategy's own on_stop."""
-        self._stop_asked = self.cancelled = True
+        self._stop_asked = self._ended = self.cancelled = True
         self.words += 1
 
     def hit(self, hit: PriceHit, kind: TriggerKind = TriggerKind.STOP, *, entry_is_due: bool) -> bool:
@@ -199,6 +202,11 @@ class Day:
         if not self.bought:
             return Position.NONE
         return Position.BOUGHT if self.held else Position.SOLD
+
+    @property
+    def limited(self) -> bool:
+        """Tell whether it was stopped by a limit of the account alone: a series goes on with its next day."""
+        return self._stop_asked and not self._ended
 
     @property
     def stop_asked(self) -> bool:

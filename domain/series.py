@@ -47,12 +47,17 @@ class SeriesEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DayEnd:
-    """How a day of a series ended. `held`: shares that are left; `asked`: its end was asked for."""
+    """How a day of a series ended. `held`: shares that are left; `asked`: its end was asked for.
+
+    `limited`: a limit of the account has stopped it, and nobody else (contract: a breach lasts until the next
+    trading day).
+    """
 
     outcome: Outcome
     held: int
     in_doubt: bool
     asked: bool
+    limited: bool = False
 
 
 _ASKED = {
@@ -65,7 +70,7 @@ _ASKED = {
 
 def why_it_ends(day: DayEnd) -> SeriesEnd | None:
     """Return why no day follows this one, None where one does as far as the day is concerned."""
-    if day.outcome in _ASKED:
+    if day.outcome in _ASKED and not (day.limited and day.outcome is Outcome.STOPPED):
         return _ASKED[day.outcome]
     if day.asked:
         return SeriesEnd.STOPPED
@@ -138,11 +143,15 @@ def same_day(plan: DayPlan, other: DayPlan) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class EndDay:
-    """A day of a series is over. `asked`: its end was asked for, so no day follows."""
+    """A day of a series is over. `asked`: its end was asked for, so no day follows.
+
+    `limited`: a limit of the account alone has stopped it. An older build's day says nothing of that.
+    """
 
     finish: FinishRun
     start: StartRun
     asked: bool
+    limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

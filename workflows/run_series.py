@@ -83,7 +83,8 @@ class RunSeries:
         if self._start.series_id is None:
             words = f"stop: {request.outcome}"
             return DayEnded(await self._writes.write(RunActivities.finish, request, words))
-        ended = EndDay(request, self._start, self._day.stop_asked)
+        asked, limited = self._asked(), self._day.limited
+        ended = EndDay(request, self._start, asked, limited)
         return cast(
             DayEnded,
             await self._writes.write(SeriesActivities.end_day, ended, f"end the day: {request.outcome}"),
@@ -108,4 +109,7 @@ class RunSeries:
     def _heard(self, following: StartRun) -> StartRun:
         # A stop by the API ends the row of the series first; a cancellation, or a stop by another client of
         # Temporal, is known to this run alone.
-        return replace(following, adopted=Adoption.TERMINATED) if self._day.stop_asked else following
+        return replace(following, adopted=Adoption.TERMINATED) if self._asked() else following
+
+    def _asked(self) -> bool:
+        return self._day.stop_asked and not self._day.limited

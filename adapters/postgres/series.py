@@ -226,6 +226,7 @@ def _why_it_ends(unit: UnitOfWork, request: EndDay) -> SeriesEnd | None:
             strategy.bought_quantity - strategy.sold_quantity - request.finish.outside,
             any(row.status in _IN_DOUBT for row in orders),
             request.asked or request.start.adopted is not None,
+            request.limited,
         )
     )
 

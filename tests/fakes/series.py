@@ -78,6 +78,7 @@ class MemorySeries:
                     row.held,
                     row.in_doubt,
                     request.asked or request.start.adopted is not None,
+                    request.limited,
                 )
             )
             if why is None and following is not None:

@@ -55,6 +55,14 @@ SERIES_BUGS: tuple[Bug, ...] = (
         (SEAM,),
     ),
     Bug(
+        "a limit of one day ends the series",
+        "The loss of Monday was reached: nothing is bought on Tuesday either, or ever.",
+        "domain/series.py",
+        "    if day.outcome in _ASKED and not (day.limited and day.outcome is Outcome.STOPPED):\n",
+        "    if day.outcome in _ASKED:\n",
+        (RUN, "tests/unit/test_day.py"),
+    ),
+    Bug(
         "an ended series may still buy",
         "STOP comes after the day has ended, its next run is not told: it buys at 09:30.",
         "adapters/postgres/claim_statement.py",

@@ -14,6 +14,7 @@ from domain.messages import read_hit, read_limit, read_stop
 from domain.order import Reason
 from domain.run import Activation, Entered, Exited, PriceHit, StartRun
 from domain.run_texts import day_in_brief, exit_words, summary
+from domain.series import DayEnd, SeriesEnd, why_it_ends
 from domain.session import DayPlan
 from domain.strategy import Move, OnStop, Outcome, Phase, Position, Strategy, next_phase
 from domain.terms import Distance, Target, Terms, Trail, Unit
@@ -135,6 +136,31 @@ def test_a_stop_by_a_limit_of_the_account_names_the_limit(limit: LimitName, word
     assert (end.outcome, unbought.outcome) == (Outcome.STOPPED, Outcome.STOPPED)
     assert end.detail == f"the account's limit for {words} was reached; sold 10 TCS at 3510.00"
     assert unbought.detail == f"the account's limit for {words} was reached before anything was bought"
+
+
+def test_a_limit_ends_a_day_and_a_person_the_series() -> None:
+    limited, stopped, cancelled = holding(), holding(), holding()
+    for one in (limited, stopped, cancelled):
+        one.asked_to_stop(OnStop.EXIT, LimitName.DAILY_LOSS)
+    stopped.asked_to_stop(None)
+    cancelled.cancel_asked()
+    assert [one.limited for one in (limited, stopped, cancelled, holding())] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("day_end", "ends"),
+    [
+        (DayEnd(Outcome.STOPPED, 0, in_doubt=False, asked=False, limited=True), None),
+        (DayEnd(Outcome.STOPPED, 0, in_doubt=False, asked=True), SeriesEnd.STOPPED),
+        (DayEnd(Outcome.STOPPED, 4, in_doubt=False, asked=False, limited=True), SeriesEnd.LEFT_OVER),
+        (DayEnd(Outcome.KEPT, 4, in_doubt=False, asked=False, limited=True), SeriesEnd.STOPPED),
+        (DayEnd(Outcome.SOLD, 0, in_doubt=True, asked=False, limited=True), SeriesEnd.IN_DOUBT),
+    ],
+)
+def test_what_a_day_that_a_limit_has_stopped_leaves_of_its_series(
+    day_end: DayEnd, ends: SeriesEnd | None
+) -> None:
+    assert why_it_ends(day_end) is ends
 
 
 def test_a_limit_that_comes_after_the_users_stop_takes_no_credit() -> None:

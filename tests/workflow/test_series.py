@@ -166,6 +166,22 @@ async def test_a_stop_between_two_days_ends_the_series(env: WorkflowEnvironment)
     assert len(series.bought_on()) == 1
 
 
+async def test_a_day_that_a_limit_has_stopped_is_followed_by_the_next_one(env: WorkflowEnvironment) -> None:
+    """Contract: a breach lasts until the next trading day; it ends no series."""
+    async with working(env) as series:
+        first = await series.press()
+        await in_phase(first, "waiting")
+        stopped = {"on_stop": "exit", "limit": "daily_loss"}
+        view = await first.execute_update("stop", stopped, result_type=RunView)
+        await over(env, first)
+        second = series.run_of(series.row.start.plan.trading_day)
+        await in_phase(second, "waiting")
+        await over(env, second)
+    assert view.outcome is Outcome.STOPPED
+    assert len(series.bought_on()) == 1
+    assert series.row.ended_by is None
+
+
 async def test_a_series_that_was_ended_buys_nothing_though_its_run_was_not_told(
     env: WorkflowEnvironment,
 ) -> None:

@@ -252,7 +252,7 @@ def calls(draw: st.DrawFn, game: Game) -> tuple[Person, str, str, httpx.Request]
         headers.append((b"Authorization", (b"Bearer " + draw(header_values)).strip()))  # as h11 sends it
     content = None
     if "requestBody" in call:
-        title = call["requestBody"]["content"]["application/json"]["schema"]["title"]
+        title = call["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
         example = dict(REQUESTS[title])
         if "strategy_id" in example:
             example["strategy_id"] = some_known_id()

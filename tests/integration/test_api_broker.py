@@ -32,8 +32,8 @@ async def test_connect_checks_at_the_broker_and_shows_whose_account_it_is(world:
         "broker_user_id": "AB1234",
         "user_name": "Asha Rao",
         "status": "connected",
-        "connected_at": "2026-11-23T03:00:00+00:00",
-        "token_expires_at": "2026-11-24T00:30:00+00:00",
+        "connected_at": "2026-11-23T08:30:00+05:30",
+        "token_expires_at": "2026-11-24T06:00:00+05:30",
         "warnings": [],
     }
     assert (await customer.get("/broker")).json() == answer.json()

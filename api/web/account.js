@@ -1,7 +1,7 @@
 // The account: the morning login, sell everything, notices, limits, security, data, the end.
 
 import { book } from "./book.js";
-import { download, forget, get, logOut, post, call } from "./client.js";
+import { call, download, forget, get, logOut, post } from "./client.js";
 import { BrokerCard } from "./broker.js";
 import { Limits } from "./limits.js";
 import { Notices } from "./notices.js";
@@ -9,7 +9,6 @@ import { unsubscribe } from "./push.js";
 import { Password, Sessions, TwoFactor } from "./security.js";
 import { Advice, sellEverything } from "./today.js";
 import { Act, ask, Field, Form, html, tell, Title, Unread, useRead, useStore } from "./ui.js";
-import { clock, dayWord, isoDay } from "./words.js";
 
 export function Account() {
   const { broker, account } = useStore(book);
@@ -29,7 +28,7 @@ export function Account() {
     <article><h2>Logins</h2><${Sessions} /></article>
     <article><h2>Password</h2><${Password} /></article>
     <article><h2>Your data</h2>
-      <p>Every round with its charges, and every line of the audit log about your account, with the hashes to check it.</p>
+      <p>Every round with its charges, and every line of the audit log about your account, which can be checked without this server.</p>
       <div class="acts">
         <${Act} class="outline" does=${() => download("/account/report?format=csv", "stopwatch-report.csv")}>Save the report (CSV)<//>
         <${Act} class="outline" does=${() => download("/account/audit/export", "stopwatch-audit.jsonl")}>Save the audit log<//>
@@ -39,15 +38,7 @@ export function Account() {
 }
 
 function KillSwitch({ account }) {
-  const { kill_switch: known } = account;
-  const allow = async () => {
-    book.set({ ...book.get(), account: await post("/account/kill-switch", { on: false }) });
-    tell("Buying is allowed again.");
-  };
-  if (known.on) {
-    return html`<p>${`On since ${clock(known.since)} ${dayWord(isoDay(known.since))}: nothing is bought. Strategies that were stopped stay stopped.`}</p>
-      <${Act} does=${allow}>Allow buying again<//>`;
-  }
+  if (account.kill_switch.on) return html`<p>You stopped all buying: see above. What is held is still watched.</p>`;
   return html`<p>One tap and one question: all running strategies stop, what they hold is sold, nothing more is bought.</p>
     <${Act} class="danger" does=${sellEverything}>Sell everything now<//>`;
 }

@@ -113,9 +113,17 @@ function Connection() {
   return html`<p class="notice warn" role="status">${`${why}${since} What was started goes on by itself on the server.`}</p>`;
 }
 
+const TOLD_MS = 8000;
+
+/** What was just said: over the screen, wherever one has scrolled to. A warning stays until it is tapped. */
 function Told() {
   const { text, kind } = useStore(told);
-  return html`<p class=${`notice ${kind}`} role="status" hidden=${!text}>${text}</p>`;
+  useEffect(() => {
+    if (!text || kind) return undefined;
+    const timer = setTimeout(() => tell(""), TOLD_MS);
+    return () => clearTimeout(timer);
+  }, [text, kind]);
+  return html`<div class="told" role="status">${text ? html`<p class=${`notice ${kind}`}>${text} <button class="close" aria-label="Close" onClick=${() => tell("")}>×</button></p>` : null}</div>`;
 }
 
 /** Zerodha's login page sends the browser back with one word. */

@@ -2,19 +2,22 @@
 
 import { follow, get, getAll } from "./client.js";
 import { store } from "./ui.js";
+import { isoDay } from "./words.js";
 
 /**
  * @typedef {import("./words.js").Strategy} Strategy
  * @typedef {import("api-types").components["schemas"]["EventOut"]} Line
  * @typedef {{strategies: Map<string, Strategy>, lines: Map<string, Line[]>, known: boolean, seenAt: number | null,
- *   answers: boolean, mode: string | null, broker: any, account: any}} Book
+ *   answers: boolean, mode: string | null, broker: any, account: any, rounds: any[], today: string}} Book
  */
 
 /** How long what is heard waits to be drawn with what comes next, in milliseconds. */
 const TOGETHER = 200;
+/** The broker's login ends in the morning and the day at midnight, whether or not an event tells of it. */
+const AGAIN_EVERY = 60_000;
 
 /** @type {Book} */
-const NOTHING = { strategies: new Map(), lines: new Map(), known: false, seenAt: null, answers: true, mode: null, broker: null, account: null };
+const NOTHING = { strategies: new Map(), lines: new Map(), known: false, seenAt: null, answers: true, mode: null, broker: null, account: null, rounds: [], today: "" };
 export const book = store(NOTHING);
 
 /** @type {AbortController | null} */
@@ -34,7 +37,7 @@ export function open() {
 async function begin() {
   const { signal } = (following = new AbortController());
   try {
-    await Promise.all([readStrategies(), readPlaces()]);
+    await Promise.all([readStrategies(), readPlaces(), readRounds()]);
   } catch (problem) {
     if (!signal.aborted) opening = null; // the screen that asks tries again
     throw problem;
@@ -60,6 +63,17 @@ export async function readPlaces() {
   put({ broker, account, mode: market.mode });
 }
 
+/** Read what the exchange's day has come to so far: the rounds that are over. */
+async function readRounds() {
+  const today = isoDay(Date.now());
+  put({ rounds: await getAll(`/account/days?from=${today}&to=${today}`), today });
+}
+
+/** Read once more what no event tells; it may have changed while nobody looked. A failure is tried again in a while. */
+function refresh() {
+  if (opening && !document.hidden) Promise.all([readPlaces(), readRounds()]).catch(() => {});
+}
+
 /** Take an answer of the API before the stream tells of it. @param {Strategy} strategy */
 export function take(strategy) {
   put({ strategies: new Map(book.get().strategies).set(strategy.strategy_id, strategy) });
@@ -81,7 +95,10 @@ export function keepLines(strategyId, lines) {
 function heard(data, name) {
   const { strategies, lines } = book.get();
   const known = strategies.get(data.strategy_id);
-  if (name === "strategy") strategies.set(data.strategy_id, data);
+  if (name === "strategy") {
+    if (known && isOver(known, data)) setTimeout(refresh, TOGETHER);
+    strategies.set(data.strategy_id, data);
+  }
   else if (name === "deleted") strategies.delete(data.strategy_id);
   else if (name === "price") { if (known) strategies.set(data.strategy_id, { ...known, ...data }); }
   else hear(lines, data);
@@ -97,6 +114,9 @@ function hear(lines, line) {
   if (known) lines.set(line.strategy_id, [...known.filter((one) => one.event_id < line.event_id), line]);
 }
 
+/** A round is over with the run, or with the next day or purchase of one that goes on. */
+const isOver = (before, now) => before.status !== now.status || before.phase !== now.phase || before.last_day?.trading_day !== now.last_day?.trading_day;
+
 function draw() {
   waiting = 0;
   const { strategies, lines } = book.get();
@@ -106,4 +126,7 @@ function draw() {
 for (const [event, answers] of [["reached", true], ["unreachable", false]]) {
   window.addEventListener(/** @type {string} */ (event), () => { if (book.get().answers !== answers) put({ answers: Boolean(answers) }); });
 }
+setInterval(refresh, AGAIN_EVERY);
+document.addEventListener("visibilitychange", refresh);
+window.addEventListener("online", refresh);
 for (const event of ["signed-out", "left"]) window.addEventListener(event, close);

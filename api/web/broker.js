@@ -19,13 +19,22 @@ function Connect() {
     location.hash = "#/new";
   };
   return html`
-    <p>Connect your Zerodha account with the keys of your Kite Connect app. The key, the secret and the token are sealed: this server's web side cannot read them back.</p>
+    ${book.get().mode === "paper" ? html`<p class="notice">This server trades with paper money: the keys are those of an account of its paper exchange, not of your Zerodha account.</p>` : null}
+    <ol class="steps">
+      <li>At developers.kite.trade create an app (Zerodha may charge for it).</li>
+      <li>As its redirect URL give <code>${`${location.origin}/broker/callback`}</code></li>
+      <li>Copy its API key and secret here, and an access token of today. From tomorrow on you log in by one tap.</li>
+    </ol>
+    <p class="quiet">They are stored encrypted, and never shown again.</p>
     <${Form} submit="Connect" send=${send}>
       <${Field} name="api_key" label="API key" autocomplete="off" spellcheck="false" required />
       <${Field} name="api_secret" label="Secret key" type="password" autocomplete="off" required />
       <${Field} name="access_token" label="Access token" type="password" autocomplete="off" hint="Today's: it ends at 06:00 tomorrow. After this first time you log in by one tap." required />
     <//>`;
 }
+
+/** The morning login: Zerodha's page, which leads back here. */
+export const logIn = async () => location.assign((await get("/broker/login-url")).url);
 
 /** Whose account it is, until when the login lasts, and the way to log in again. */
 export function BrokerCard({ broker }) {
@@ -34,7 +43,6 @@ export function BrokerCard({ broker }) {
   const ends = broker.token_expires_at;
   const until = alive && ends ? `The login lasts until ${clock(ends)} ${dayWord(isoDay(ends))}.`
     : "Zerodha ends every login at 06:00. Nothing is bought, and no sale is sent, before you log in again.";
-  const login = async () => location.assign((await get("/broker/login-url")).url);
   const token = async (words) => {
     put(await post("/broker/connect", words));
     tell("Logged in at Zerodha.");
@@ -42,7 +50,7 @@ export function BrokerCard({ broker }) {
   return html`
     <div class="row"><strong>${broker.user_name ?? "Zerodha"}</strong><span class=${`chip ${alive ? "good" : "bad"}`}>${alive ? "Logged in" : "Login needed"}</span></div>
     <p class="quiet">Account ${broker.broker_user_id}. ${until}</p>
-    <${Act} class=${alive ? "outline" : ""} does=${login}>${alive ? "Log in again at Zerodha" : "Log in at Zerodha"}<//>
+    <${Act} class=${alive ? "outline" : ""} does=${logIn}>${alive ? "Log in again at Zerodha" : "Log in at Zerodha"}<//>
     <details><summary>Log in with a token instead, or forget this account</summary>
       <${Form} submit="Use this token" look="outline" send=${token}><${Field} name="access_token" label="Access token" type="password" autocomplete="off" required /><//>
       <${Act} class="outline danger" does=${forget}>Forget this account<//>

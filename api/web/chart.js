@@ -1,6 +1,7 @@
 // The day's price with the stop as it moved, the purchase, the target and the sale: TradingView's Lightweight Charts.
 
 const IST = 19_800; // the library draws UTC: seconds are moved so that its axis reads exchange time
+const FAR = 0.04;
 const second = (instant) => Math.floor(new Date(instant).getTime() / 1000) + IST;
 
 /** The library is 160 kB: only who looks at a price waits for it. @returns {Promise<any>} */
@@ -36,11 +37,17 @@ export class DayChart {
     this.prices = this.chart.addLineSeries({ color: this.colours.price, lineWidth: 2, priceLineVisible: false });
     this.stops = this.chart.addLineSeries({
       color: this.colours.bad, lineWidth: 1, lineStyle: 2, lineType: 1, title: "stop", priceLineVisible: false, crosshairMarkerVisible: false,
+      // A stop far away would press the price to a line: it is in the picture where it is near.
+      autoscaleInfoProvider: () => this.#near(this.stop),
     });
+    this.stop = null;
+    this.last = null;
   }
 
   /** Draw what is known of the day: `minutes` as the API has them, and its filled orders. */
   begin(minutes, orders) {
+    const newest = minutes[minutes.length - 1];
+    if (newest) [this.last, this.stop] = [newest.price, newest.stop_price];
     const priced = minutes.filter((one) => second(one.at) > this.newest);
     this.prices.setData(priced.map((one) => ({ time: second(one.at), value: one.price })));
     this.stops.setData(priced.filter((one) => one.stop_price !== null).map((one) => ({ time: second(one.at), value: one.stop_price })));
@@ -66,6 +73,7 @@ export class DayChart {
     this.#line("target", strategy.target_price, this.colours.good);
     this.#line("bought", strategy.entry_price, this.colours.quiet);
     if (strategy.status !== "running") return;
+    [this.last, this.stop] = [strategy.last_price ?? this.last, strategy.stop_price ?? this.stop];
     const now = second(Date.now());
     if (now < this.newest) return;
     this.newest = now;
@@ -78,10 +86,15 @@ export class DayChart {
     this.chart.remove();
   }
 
+  #near(price) {
+    if (price === null || this.last === null || Math.abs(price - this.last) > FAR * this.last) return null;
+    return { priceRange: { minValue: Math.min(price, this.last), maxValue: Math.max(price, this.last) } };
+  }
+
   #line(title, price, color) {
     if (price === null) return;
     const known = this.lines[title];
     if (known) known.applyOptions({ price });
-    else this.lines[title] = this.prices.createPriceLine({ title, price, color, lineWidth: 1, lineStyle: 3, axisLabelVisible: true });
+    else this.lines[title] = this.prices.createPriceLine({ title, price, color, lineWidth: 1, lineStyle: 3, axisLabelVisible: title !== "bought" });
   }
 }

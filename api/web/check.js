@@ -4,11 +4,19 @@ import { plain, problemWords, wordsOfField } from "./problems.js";
 import { html } from "./ui.js";
 import { clock, dayWord, isoDay, rupees } from "./words.js";
 
-export function Answer({ check: { data, problem }, whole }) {
-  return html`<article class="answer" aria-live="polite"><h2>What it would do</h2>
+/** `stale`: the answer is of other terms than those on the screen. */
+export function Answer({ check: { data, problem, stale }, whole }) {
+  return html`<article class=${stale ? "answer stale" : "answer"} aria-busy=${stale ? "true" : null}><h2>What it would do</h2>
+    <p class="number" role="status">${stale ? "Asking …" : data ? inShort(data) : ""}</p>
     ${data ? html`<${Coming} check=${data} />` : problem ? html`<p class="warned">${refused(problem)}</p>`
-      : html`<p class="quiet">${whole ? "Asking …" : "Fill in the fields: what it would cost and risk is shown here."}</p>`}
+      : whole ? null : html`<p class="quiet">Fill in the fields: what it would cost and risk is shown here.</p>`}
   </article>`;
+}
+
+/** "₹35,609.00 · lost at the stop-loss ₹356.09, and about ₹38.21 of charges". */
+function inShort({ amount, risk, charges_estimate: charges }) {
+  const parts = [amount === null ? "" : rupees(amount), risk === null ? "" : `lost at the stop-loss ${rupees(risk)}`];
+  return `${parts.filter(Boolean).join(" · ")}${charges ? `, and about ${rupees(charges.total)} of charges` : ""}`;
 }
 
 function Coming({ check }) {
@@ -17,13 +25,12 @@ function Coming({ check }) {
   const facts = [
     ["Buys", when(check.buy_at)], ["Sells", when(check.sell_at)], ["Last price", rupees(check.last_price)],
     ["Shares", check.quantity === null ? "–" : String(check.quantity)], ["Amount", rupees(check.amount)],
-    ["Stop", rupees(check.stop_price)], ...(check.target_price === null ? [] : [["Target", rupees(check.target_price)]]),
+    ["Stop-loss", rupees(check.stop_price)], ...(check.target_price === null ? [] : [["Target", rupees(check.target_price)]]),
     ["Lost at the stop", rupees(check.risk)], ["Charges, about", rupees(check.charges_estimate?.total)],
-    ...(margin ? [["Zerodha asks for", rupees(margin.required)], ["In your account", rupees(margin.available)]] : []),
+    ...(margin ? [["Needed at Zerodha", rupees(margin.required)], ["Available", rupees(margin.available)]] : []),
   ];
   return html`
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
-    ${margin && margin.short > 0 ? html`<p class="notice warn">${`${rupees(margin.short)} are missing in your account: Zerodha would reject the order.`}</p>` : null}
     ${check.warnings.map((text) => html`<p key=${text} class="notice warn">${plain(text)}</p>`)}`;
 }
 

@@ -1,6 +1,8 @@
 // The REST API as its every other client sees it: JSON, a bearer token, problems in sentences.
 
 const KEPT = "stopwatch:login";
+/** A stream pings every 15 s: one that says nothing for so long is a connection that is gone. */
+const SILENCE = 40_000;
 let access = null; // kept in memory only; the refresh token outlives the page, so that an installed app opens
 
 /** What the API, or the way to it, refused; `message` is a sentence for a person. */
@@ -103,7 +105,7 @@ export async function follow(path, signal, heard) {
     try {
       last = await readEvents(path, signal, last, heard);
     } catch (problem) {
-      if (problem.status === 404 || problem.status === 401) return;
+      if (problem.status === 404 || !signedIn()) return;
       if (!problem.status && !signal.aborted) window.dispatchEvent(new Event("unreachable"));
     }
     await pause(1000, signal);
@@ -174,14 +176,17 @@ async function readEvents(path, signal, last, heard) {
   if (last !== null) headers["Last-Event-ID"] = last;
   const answer = await fetch(path, { headers, signal });
   window.dispatchEvent(new Event("reached"));
-  if (answer.status === 401) access = null;
+  if (answer.status === 401) access = null; // ended, with its stream: the next turn renews it
   if (!answer.ok) throw new Problem("The live timeline cannot be read.", { status: answer.status });
   if (!answer.body) return last;
   const lines = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let waiting = "";
+  let silent = 0;
   try {
     for (;;) {
+      silent = setTimeout(() => lines.cancel().catch(() => {}), SILENCE);
       const { done, value } = await lines.read();
+      clearTimeout(silent);
       if (done) return last;
       const blocks = (waiting + value.replaceAll("\r", "")).split("\n\n");
       waiting = blocks.pop() ?? "";
@@ -194,5 +199,8 @@ async function readEvents(path, signal, last, heard) {
     }
   } catch {
     return last;
+  } finally {
+    clearTimeout(silent);
+    lines.cancel().catch(() => {});
   }
 }

@@ -7,7 +7,7 @@ import { Again, Entry, Repeat, Stop, Target } from "./terms_fields.js";
 import { find, instrumentWords, SymbolBox } from "./symbol_box.js";
 import { bodyOf, changeOf, isWhole, NEW, termsOf, timeOf } from "./terms.js";
 import { Field, Form, html, Title, Unread, useEffect, useRead, useRef, useState, useStore } from "./ui.js";
-import { clock, named } from "./words.js";
+import { clock, named as nameOf } from "./words.js";
 
 const PRODUCTS = { CNC: "CNC, delivery", MIS: "MIS, intraday", NRML: "NRML, carried forward" };
 const SIZES = [["quantity", "Shares"], ["amount", "Rupees to spend"], ["risk", "Rupees to risk"]];
@@ -27,8 +27,9 @@ export function New() {
     location.hash = `#/s/${made.strategy_id}`;
   };
   return html`<${Title}>New strategy<//>
-    <${TermsForm} first=${NEW} submit="Create" send=${send} />
-    <p class="quiet">Nothing is bought before you press START on the next screen.</p>`;
+    <${TermsForm} first=${NEW} submit="Create" send=${send}>
+      <p class="quiet">Nothing is bought before you press START on the next screen.</p>
+    <//>`;
 }
 
 export function Edit({ words: [id] }) {
@@ -39,63 +40,64 @@ export function Edit({ words: [id] }) {
     take(await call("PATCH", `/strategy/${id}`, changeOf(before, body)));
     location.hash = `#/s/${id}`;
   };
-  return html`<${Title}>Change ${named(before)}<//>
+  return html`<${Title}>Change ${nameOf(before)}<//>
     <${TermsForm} first=${termsOf(before)} submit="Save" send=${send} />`;
 }
 
-function TermsForm({ first, submit, send }) {
+function TermsForm({ first, submit, send, children = null }) {
   const [terms, set] = useState(first);
   const [chosen, choose] = useState(/** @type {any} */ (null));
   const put = (words) => set((before) => ({ ...before, ...words }));
   const on = (name) => (event) => put({ [name]: event.target.value });
   const take = (one) => {
+    if (!one) return;
     choose(one);
     put({ symbol: one.symbol, exchange: one.exchange, product: one.products.includes(terms.product) ? terms.product : one.products[0] });
   };
-  useEffect(() => { if (first.symbol) find(first.symbol).then((found) => choose(same(found, first))); }, []);
+  useEffect(() => { resolve(terms.exchange); }, []);
   const products = chosen?.products ?? ["CNC", "MIS"];
   const check = useCheck(terms);
+  // A symbol that was typed in full is looked up when its field is left, or when another exchange is chosen for it.
+  const resolve = async (exchange) => { if (terms.symbol.trim()) take(named(await find(terms.symbol.trim()), terms.symbol, exchange)); };
+  const exchanged = (event) => { choose(null); put({ exchange: event.target.value }); resolve(event.target.value); };
   const typed = (symbol) => { put({ symbol }); if (symbol.toUpperCase() !== chosen?.symbol) choose(null); };
-  const whole = async () => send(bodyOf(await listed(terms, chosen)));
-  return html`<div class="wide"><${Form} submit=${submit} send=${whole}>
+  const whole = async () => send(bodyOf(terms));
+  return html`<${Form} submit=${submit} send=${whole}>
     <${Field} name="symbol" label="Symbol" hint=${chosen ? instrumentWords(chosen) : "Type a symbol or a company's name, and choose."}>
-      ${(common) => html`<${SymbolBox} ...${common} symbol=${terms.symbol} type=${typed} choose=${take} />`}
+      ${(common) => html`<${SymbolBox} ...${common} symbol=${terms.symbol} type=${typed} choose=${take} left=${() => chosen ?? resolve(terms.exchange)} />`}
     <//>
-    <fieldset class="pair">
+    <div class="pair">
       <${Field} name="buy_time" label="Buy at" ...${TIME} value=${terms.buyTime} onInput=${on("buyTime")} onBlur=${() => put({ buyTime: timeOf(terms.buyTime) })} required />
       <${Field} name="sell_time" label="Sell at" ...${TIME} value=${terms.sellTime} onInput=${on("sellTime")} onBlur=${() => put({ sellTime: timeOf(terms.sellTime) })} required />
-    </fieldset>
+    </div>
     <${Hours} />
     <${Stop} terms=${terms} on=${on} check=${check.data} />
     <${Target} terms=${terms} on=${on} put=${put} check=${check.data} />
-    <fieldset class="pair">
+    <div class="pair">
       <${Field} name=${terms.sizeBy} label=${SIZE_LABELS[terms.sizeBy]} inputmode="decimal" autocomplete="off" value=${terms.size} onInput=${on("size")} required />
       <${Field} name="size_by" label="Size by" options=${SIZES} value=${terms.sizeBy} onChange=${on("sizeBy")} />
-    </fieldset>
+    </div>
     <${Repeat} terms=${terms} on=${on} put=${put} />
     <details><summary>More: exchange, product, limit, buying again</summary>
-      <fieldset class="pair">
-        <${Field} name="exchange" label="Exchange" options=${["NSE", "BSE", "NFO", "BFO"].map((one) => [one, one])} value=${terms.exchange} onChange=${on("exchange")} />
+      <div class="pair">
+        <${Field} name="exchange" label="Exchange" options=${["NSE", "BSE", "NFO", "BFO"].map((one) => [one, one])} value=${terms.exchange} onChange=${exchanged} />
         <${Field} name="product" label="Product" options=${products.map((one) => [one, PRODUCTS[one] ?? one])} value=${terms.product} onChange=${on("product")} />
-      </fieldset>
+      </div>
       <${Entry} terms=${terms} on=${on} />
       <${Again} terms=${terms} on=${on} />
-      <${Field} name="on_stop" label="When it is stopped by hand" options=${ON_STOP} value=${terms.onStop} onChange=${on("onStop")} />
+      <${Field} name="on_stop" label="If I end it myself" options=${ON_STOP} value=${terms.onStop} onChange=${on("onStop")} />
     </details>
-  <//>
-  <${Answer} check=${check} whole=${isWhole(terms)} /></div>`;
+    <${Answer} check=${check} whole=${isWhole(terms)} />
+    ${children}
+  <//>`;
 }
 
 const SIZE_LABELS = { quantity: "Quantity", amount: "Amount, ₹", risk: "Risk, ₹" };
 
-const same = (found, terms) => found?.find((one) => one.symbol === terms.symbol.trim().toUpperCase() && one.exchange === terms.exchange) ?? null;
-
-/** A symbol that was typed in full and not chosen is the one of its exchange, else the only one of its name. */
-async function listed(terms, chosen) {
-  if (chosen || !terms.symbol.trim()) return terms;
-  const named = (await find(terms.symbol.trim()))?.filter((one) => one.symbol === terms.symbol.trim().toUpperCase()) ?? [];
-  const one = named.find(({ exchange }) => exchange === terms.exchange) ?? named[0];
-  return one ? { ...terms, exchange: one.exchange, product: one.products.includes(terms.product) ? terms.product : one.products[0] } : terms;
+/** Return what is listed under exactly this symbol: at the exchange where it is there, else the only other one. */
+function named(found, symbol, exchange) {
+  const same = found?.filter((one) => one.symbol === symbol.trim().toUpperCase()) ?? [];
+  return same.find((one) => one.exchange === exchange) ?? (same.length === 1 ? same[0] : null);
 }
 
 /** The session's bounds, so that nobody has to know them. */
@@ -108,16 +110,16 @@ function Hours() {
 
 /** Ask what a START of these terms would come to, once nothing was typed for a moment. */
 function useCheck(terms) {
-  const [state, set] = useState(/** @type {{data: any, problem: any}} */ ({ data: null, problem: null }));
+  const [state, set] = useState(/** @type {{data: any, problem: any, of: string}} */ ({ data: null, problem: null, of: "" }));
   const words = isWhole(terms) ? JSON.stringify(bodyOf(terms)) : "";
   useEffect(() => {
-    if (!words) return void set({ data: null, problem: null });
+    if (!words) return void set({ data: null, problem: null, of: "" });
     let alive = true;
     const timer = setTimeout(() => post("/strategy/check", JSON.parse(words)).then(
-      (data) => alive && set({ data, problem: null }),
-      (problem) => alive && set({ data: null, problem }),
+      (data) => alive && set({ data, problem: null, of: words }),
+      (problem) => alive && set({ data: null, problem, of: words }),
     ), CHECK_AFTER);
     return () => { alive = false; clearTimeout(timer); };
   }, [words]);
-  return state;
+  return { ...state, stale: state.of !== words };
 }

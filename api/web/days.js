@@ -2,8 +2,9 @@
 
 import { download, get } from "./client.js";
 import { plain } from "./problems.js";
-import { Act, Field, html, Title, Unread, useRead, useState } from "./ui.js";
-import { day, isoDay, month, outcomeWords, rupees, shortDay, sign } from "./words.js";
+import { book } from "./book.js";
+import { Act, Field, html, Title, Unread, useRead, useState, useStore } from "./ui.js";
+import { day, gain, isoDay, month, outcomeWords, rupees, shortDay, sign } from "./words.js";
 
 const WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
@@ -12,9 +13,11 @@ export function Days({ words: [strategyId] }) {
   const first = `${Number(today.slice(0, 4)) - 1}${today.slice(4, 7)}-01`;
   const [shown, show] = useState(today.slice(0, 7));
   const [picked, pick] = useState("");
-  const read = useRead(() => get(`/account/report?from=${first}&to=${today}&format=json`));
+  const { strategies: own, rounds: over } = useStore(book);
+  const read = useRead(() => get(`/account/report?from=${first}&to=${today}&format=json`), [over.length]);
   if (!read.data) return html`<${Title}>Days<//><${Unread} of=${read} />`;
   const strategies = new Map(read.data.items.map((one) => [one.strategy_id, `${one.symbol}${one.exchange === "NSE" ? "" : ` · ${one.exchange}`}`]));
+  for (const [id, one] of own) if (strategies.has(id) || id === strategyId) strategies.set(id, `${one.symbol} ${one.buy_time}–${one.sell_time}`);
   const rounds = strategyId ? read.data.items.filter((one) => one.strategy_id === strategyId) : read.data.items;
   const months = monthsOf(rounds);
   const inMonth = rounds.filter((one) => one.trading_day.startsWith(shown));
@@ -26,16 +29,16 @@ export function Days({ words: [strategyId] }) {
       onChange=${(event) => { location.hash = event.target.value ? `#/days/${event.target.value}` : "#/days"; }} />` : null}
     <div class="wide">
       <article>
-        <div class="row month"><button class="outline secondary" aria-label="The month before" onClick=${() => turn(-1)}>‹</button>
+        <div class="row month"><button class="outline secondary" aria-label="The month before" disabled=${shown <= first.slice(0, 7)} onClick=${() => turn(-1)}>‹</button>
           <h2>${month(shown)}</h2>
           <button class="outline secondary" aria-label="The month after" disabled=${shown >= today.slice(0, 7)} onClick=${() => turn(1)}>›</button></div>
         <${Total} rounds=${inMonth} />
         <${MonthGrid} month=${shown} rounds=${inMonth} picked=${picked} pick=${(one) => pick(one === picked ? "" : one)} />
-        ${months.length ? html`<details><summary>Month by month</summary><dl class="facts">${months.map(([one, net]) => html`<div key=${one}><dt>${month(one)}</dt><dd class=${sign(net)}>${rupees(net)}</dd></div>`)}</dl></details>` : null}
-        <${Act} class="outline" does=${() => download(`/account/report?from=${first}&to=${today}&format=csv`, `stopwatch-${first}-${today}.csv`)}>Save the report as CSV<//>
+        ${months.length ? html`<details><summary>Month by month</summary><dl class="facts">${months.map(([one, net]) => html`<div key=${one}><dt>${month(one)}</dt><dd class=${sign(net)}>${gain(net)}</dd></div>`)}</dl></details>` : null}
+        <${Act} class="outline" does=${() => download(`/account/report?from=${first}&to=${today}&format=csv`, `stopwatch-${first}-${today}.csv`)}>Save all trades since ${shortDay(first)} ${first.slice(0, 4)} as CSV<//>
       </article>
       <section>
-        <h2>${picked ? day(picked) : "Rounds"}</h2>
+        <h2>${picked ? day(picked) : "Trades"}</h2>
         ${listed.length ? html`<ul class="cards">${listed.map((one) => html`<${Round} key=${`${one.strategy_id} ${one.trading_day} ${one.round}`} one=${one} />`)}</ul>`
           : html`<p class="quiet">No finished day here yet. What is bought and sold is listed here with its charges, and stays when a strategy is deleted.</p>`}
       </section>
@@ -62,8 +65,8 @@ function Total({ rounds }) {
   const won = traded.filter((one) => one.net > 0).length;
   const unknown = rounds.filter((one) => one.quantity > 0 && one.net === null).length;
   return html`
-    <p class=${`big ${sign(net)}`}>${rupees(net)}</p>
-    <p class="quiet">${traded.length ? `after charges; ${won} of ${traded.length} rounds won` : "nothing traded"}${unknown ? `; ${unknown} without a known result` : ""}</p>`;
+    <p class=${`big ${sign(net)}`}>${gain(net)}</p>
+    <p class="quiet">${traded.length ? `after charges; ${won} of ${traded.length} trades won` : "nothing traded"}${unknown ? `; ${unknown} without a known result` : ""}</p>`;
 }
 
 function MonthGrid({ month: shown, rounds, picked, pick }) {
@@ -82,7 +85,7 @@ function Cell({ date, rounds, picked, pick }) {
   const number = Number(date.slice(8));
   if (!rounds.length) return html`<span class="day quiet">${number}</span>`;
   const net = sum(rounds);
-  return html`<button class=${`day ${net === null ? "" : net < 0 ? "lost" : "won"}`} aria-pressed=${String(picked)} aria-label=${`${day(date)}: ${rupees(net)}, ${rounds.length} rounds`} onClick=${() => pick(date)}>
+  return html`<button class=${`day ${!net ? "" : net < 0 ? "lost" : "won"}`} aria-pressed=${String(picked)} aria-label=${`${day(date)}: ${rupees(net)}, ${rounds.length === 1 ? "1 trade" : `${rounds.length} trades`}`} onClick=${() => pick(date)}>
     ${number}<small>${net === null ? "–" : short(net)}</small></button>`;
 }
 
@@ -90,13 +93,13 @@ function Cell({ date, rounds, picked, pick }) {
 function short(amount) {
   const size = Math.abs(amount);
   const said = size >= 10_000_000 ? `${(size / 10_000_000).toFixed(1)}cr` : size >= 100_000 ? `${(size / 100_000).toFixed(1)}L` : size >= 1000 ? `${(size / 1000).toFixed(size < 10_000 ? 1 : 0)}k` : String(Math.round(size));
-  return `${amount < 0 ? "−" : "+"}${said}`;
+  return `${amount < 0 ? "-" : "+"}${said}`;
 }
 
 function Round({ one }) {
   const prices = one.entry_price === null ? "" : `${one.quantity} at ${rupees(one.entry_price)}${one.exit_price === null ? "" : `, sold at ${rupees(one.exit_price)}`}`;
   return html`<li class="card">
-    <div class="row"><strong>${one.symbol}${one.exchange === "NSE" ? "" : ` · ${one.exchange}`}</strong><span class=${`number ${sign(one.net)}`}>${rupees(one.net)}</span></div>
+    <div class="row"><strong>${one.symbol}${one.exchange === "NSE" ? "" : ` · ${one.exchange}`}</strong><span class=${`number ${sign(one.net)}`}>${gain(one.net)}</span></div>
     <p>${`${shortDay(one.trading_day)}${one.round > 1 ? `, round ${one.round}` : ""}: ${outcomeWords(one.outcome)}`}</p>
     ${prices ? html`<p class="quiet number">${`${prices} · charges ${rupees(one.charges?.total)}`}</p>` : one.outcome_detail ? html`<p class="quiet">${plain(one.outcome_detail)}</p>` : null}
   </li>`;

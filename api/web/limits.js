@@ -26,21 +26,21 @@ export function Limits({ account: { limits, breach } }) {
   return html`
     ${breach ? html`<p class="notice warn">${breachWords(breach)}</p>` : null}
     <${Form} submit="Save limits" send=${send}>
-      <fieldset class="pair">
+      <div class="pair">
         <${Field} name="daily_loss" label="Loss in one day, ₹" inputmode="decimal" value=${shown(limits.daily_loss)} hint="Of all strategies, realised and open, after charges. Empty is no limit." />
         <${Field} name="daily_profit" label="Profit in one day, ₹" inputmode="decimal" value=${shown(limits.daily_profit)} hint="Counted in the same way." />
-      </fieldset>
+      </div>
       <${Field} name="on_breach" label="When loss or profit is reached" options=${BREACH} value=${limits.on_breach} />
-      <fieldset class="pair">
+      <div class="pair">
         <${Field} name="order_quantity" label="Shares in one order" inputmode="numeric" value=${shown(limits.order_quantity)} />
         <${Field} name="order_value" label="Value of one order, ₹" inputmode="decimal" value=${shown(limits.order_value)} />
-      </fieldset>
+      </div>
       <${Field} name="trades_a_day" label="Trades in one day" inputmode="numeric" value=${shown(limits.trades_a_day)} hint="Rounds of all strategies together." />
-      <${Field} name="symbols" label="Only these symbols" autocapitalize="characters" value=${(limits.symbols ?? []).join(", ")} hint="By commas; empty is every symbol." />
+      <${Field} name="symbols" label="Only these symbols" autocapitalize="characters" value=${(limits.symbols ?? []).join(", ")} hint="Separate by commas. Leave empty for all." />
     <//>`;
 }
 
-function breachWords(breach) {
+export function breachWords(breach) {
   const value = breach.limit === "trades_a_day" ? breach.value : rupees(breach.value);
   const until = breach.until ? `until ${dayWord(breach.until)}` : "until the next trading day";
   return `Your limit of ${value} for the ${NAMES[breach.limit]} was reached at ${clock(breach.since)}: nothing more is bought ${until}, whatever the limits are changed to.`;

@@ -51,9 +51,17 @@ export function Sessions() {
     logins.again();
   };
   return html`<ul class="cards">${logins.data.items.map((one) => html`<li key=${one.id} class="row">
-    <span>${one.user_agent?.slice(0, 60) ?? "An unknown device"}<br /><span class="quiet">${one.ip ?? ""} · used ${dayWord(isoDay(one.last_used_at))} at ${clock(one.last_used_at)}</span></span>
+    <span>${deviceOf(one.user_agent)}<br /><span class="quiet">${one.ip ?? ""} · used ${dayWord(isoDay(one.last_used_at))} at ${clock(one.last_used_at)}</span></span>
     ${one.current ? html`<span class="chip">this one</span>` : html`<${Act} class="outline" does=${end(one)}>End<//>`}
   </li>`)}</ul>`;
+}
+
+/** "Chrome on Linux"; what is not known by its words is shown as it calls itself. */
+function deviceOf(agent) {
+  if (!agent) return "An unknown device";
+  const browser = ["Edg", "Firefox", "Chrome", "Safari"].find((name) => agent.includes(name));
+  const system = ["Android", "iPhone", "iPad", "Windows", "Mac OS", "Linux"].find((name) => agent.includes(name));
+  return browser && system ? `${browser === "Edg" ? "Edge" : browser} on ${system}` : agent.slice(0, 60);
 }
 
 export function Password() {

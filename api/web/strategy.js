@@ -7,7 +7,7 @@ import { plain } from "./problems.js";
 import { Acts } from "./strategy_acts.js";
 import { Orders } from "./strategy_orders.js";
 import { html, Title, Unread, useEffect, useRead, useRef, useSeconds, useStore } from "./ui.js";
-import { againWords, atRisk, clock, dayWord, gainShare, isoDay, named, nextMoment, percent, repeatWords, rupees, sign, standing, stopWords, targetWords, trailWords, until } from "./words.js";
+import { againWords, atRisk, clock, dayWord, gain, gainWords, isoDay, named, nextMoment, repeatWords, result, rupees, sign, standing, stopWords, targetWords, trailWords, until } from "./words.js";
 
 export function StrategyPage({ words: [id] }) {
   const { strategies, lines } = useStore(book);
@@ -41,12 +41,11 @@ function Standing({ one }) {
   useSeconds();
   const next = nextMoment(one);
   const traded = one.pnl !== null && (one.position === "bought" || one.status === "stopped");
-  const result = one.status === "stopped" ? (one.net_pnl ?? one.pnl) : one.pnl;
   return html`
-    ${traded ? html`<p class=${`big ${sign(result)}`}>${rupees(result)}${gainShare(one) === null ? "" : ` (${percent(gainShare(one))})`}</p>
-      <p class="quiet">${one.net_pnl === null ? "before charges" : one.status === "stopped" ? "after charges" : `before charges; ${rupees(one.net_pnl)} after those known so far`}</p>` : null}
-    ${one.position === "bought" ? html`<p class="number">${`Stop ${stopWords(one)}: ${rupees(atRisk(one))} can be lost from here down to it.`}</p>` : null}
-    ${next ? html`<p class="quiet">${`${next.what} ${dayWord(isoDay(next.at))} at ${clock(next.at)}`}</p>
+    ${traded ? html`<p class=${`big ${sign(result(one))}`}>${gainWords(one)}</p>
+      <p class="quiet">${one.net_pnl === null ? "before charges" : `after charges · ${gain(one.pnl)} before`}</p>` : null}
+    ${one.position === "bought" ? html`<p class="number">${`Stop-loss ${stopWords(one)}: ${rupees(atRisk(one))} can be lost from here down to it, or more if the price jumps.`}</p>` : null}
+    ${next ? html`<p class="number">${`${next.what} ${dayWord(isoDay(next.at))} at ${clock(next.at)}`}</p>
       <p class=${traded ? "number" : "big"} role="timer">${until(next.at) || "now"}</p>` : null}
     ${!next && !traded ? html`<p class="big">${standing(one)}</p>` : null}
     ${one.outcome_detail && one.status === "stopped" ? html`<p class="quiet">${plain(one.outcome_detail)}</p>` : null}`;
@@ -56,7 +55,7 @@ function Facts({ one }) {
   const held = one.position === "bought";
   const facts = [
     ["Last price", rupees(one.last_price)],
-    ["Stop", stopWords(one)],
+    ["Stop-loss", stopWords(one)],
     ...(targetWords(one) ? [["Target", targetWords(one)]] : []),
     ["Bought", one.filled_quantity ? `${one.filled_quantity} at ${rupees(one.entry_price)}` : "–"],
     ["Sold", one.exit_price !== null ? `at ${rupees(one.exit_price)}` : "–"],
@@ -67,15 +66,17 @@ function Facts({ one }) {
   return html`
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
     ${said.map((words) => html`<p key=${words} class="quiet">${words}</p>`)}
-    ${one.status === "running" && held ? html`<p class="quiet">The stop is watched by this server: it sells at the market's price when the price is there.</p>` : null}`;
+    ${one.status === "running" && held ? html`<p class="quiet">The stop-loss is watched by this server: it sells at the market's price when the price is there.</p>` : null}`;
 }
 
 /** The day's minutes with stop, purchase, target and sale. */
 function Day({ one, orders }) {
   const place = useRef(/** @type {any} */ (null));
   const chart = useRef(/** @type {DayChart | null} */ (null));
-  const minutes = useRead(() => Promise.all([loadCharts(), get(`/strategy/${one.strategy_id}/minutes`)]), [one.strategy_id, one.run_id]);
-  const drawn = minutes.data && (minutes.data[1].items.length || one.last_price !== null);
+  const minutes = useRead(() => Promise.all([loadCharts(), get(`/strategy/${one.strategy_id}/minutes`)]), [one.strategy_id, one.run_id, one.status]);
+  const seen = useRef(false); // what was drawn is not taken away by the end of the day
+  const drawn = minutes.data && (seen.current || minutes.data[1].items.length > 0 || one.last_price !== null);
+  seen.current = Boolean(drawn);
   useEffect(() => {
     if (!drawn || !minutes.data) return undefined;
     const [charts, { items }] = minutes.data;
@@ -87,7 +88,7 @@ function Day({ one, orders }) {
   useEffect(() => chart.current?.mark(orders), [orders]);
   useEffect(() => chart.current?.add(one), [one]);
   if (minutes.problem) return html`<p class="quiet">The chart cannot be drawn at the moment.</p>`;
-  if (!drawn) return html`<p class="quiet">The day's prices are drawn here from START on.</p>`;
+  if (!drawn) return html`<p class="quiet">${one.status === "stopped" ? "No prices of this day are kept any more." : "The day's prices are drawn here from START on."}</p>`;
   return html`<div class="chart" ref=${place} role="img" aria-label=${chartWords(one)}></div>
     <p class="source">Chart: <a href="https://www.tradingview.com/" rel="noreferrer">TradingView</a> Lightweight Charts</p>`;
 }
@@ -96,6 +97,9 @@ const chartWords = (one) => `The day's price of ${one.symbol}, last ${rupees(one
 
 function Story({ lines }) {
   if (!lines.length) return html`<p class="quiet">Nothing yet.</p>`;
-  return html`<ol class="story" aria-live="polite">${[...lines].reverse().map((line) => html`<li key=${line.event_id}>
-    <time datetime=${line.at} title=${dayWord(isoDay(line.at))}>${clock(line.at)}</time><span>${plain(line.text)}</span></li>`)}</ol>`;
+  const newest = [...lines].reverse();
+  const day = (line) => isoDay(line.at);
+  return html`<ol class="story" aria-live="polite">${newest.map((line, at) => html`
+    ${at === 0 || day(newest[at - 1]) !== day(line) ? html`<li key=${day(line)} class="dated">${dayWord(day(line))}</li>` : null}
+    <li key=${line.event_id}><time datetime=${line.at}>${clock(line.at)}</time><span>${plain(line.text)}</span></li>`)}</ol>`;
 }

@@ -1,6 +1,6 @@
 // What can be done with a strategy: START with what it will do, STOP, sell, change, copy, leave a day out, delete.
 
-import { book, drop, take } from "./book.js";
+import { drop, take } from "./book.js";
 import { call, newKey, post } from "./client.js";
 import { plain } from "./problems.js";
 import { bodyOf, termsOf } from "./terms.js";
@@ -27,8 +27,9 @@ export function Acts({ one }) {
 
 async function start(one, startKey) {
   const check = await post("/strategy/check", bodyOf(termsOf(one))).catch(unchecked);
-  const live = check.mode === "live";
-  const chosen = await ask(`Start ${named(one)}?`, willDo(one, check), [["yes", live ? "START with real money" : "START", live ? "danger" : ""]]);
+  const mode = check.mode ?? one.mode;
+  const live = mode === "live";
+  const chosen = await ask(`Start ${named(one)}?`, willDo(one, { ...check, mode }), [["yes", live ? "START with real money" : "START", live ? "danger" : ""]]);
   if (!chosen) return;
   // Pressed again after an answer that was lost, it is the same START, even if its day has ended since.
   startKey.current ??= newKey();
@@ -42,22 +43,23 @@ async function start(one, startKey) {
 function unchecked(problem) {
   if (problem.status === 422) throw problem;
   const warnings = ["It could not be asked what this takes: your money and your limits are looked at when it buys."];
-  return { mode: book.get().mode, buy_at: null, amount: null, quantity: null, risk: null, margin: null, warnings };
+  return { mode: null, buy_at: null, amount: null, quantity: null, risk: null, margin: null, warnings };
 }
 
 /** Say what START will do, with whose money, what it takes and what can be lost. */
 function willDo(one, check) {
-  const size = one.quantity === null ? `${symbolOf(one)} ${sizeWords(one)}` : `${one.quantity} ${symbolOf(one)}`;
+  const size = one.quantity !== null ? `${one.quantity} ${symbolOf(one)}` : check.quantity === null ? `${symbolOf(one)} ${sizeWords(one)}` : `about ${check.quantity} ${symbolOf(one)}`;
   const when = check.buy_at ? `${dayWord(isoDay(check.buy_at))} at ${clock(check.buy_at)}` : `at ${one.buy_time} of the next trading day`;
   const target = targetWords(one);
-  const about = check.amount === null ? "" : `That is about ${rupees(check.amount)}${check.quantity === null || one.quantity !== null ? "" : ` for ${check.quantity} shares`}`;
-  const risk = check.risk === null ? "" : `${about ? "; at" : "At"} its stop about ${rupees(check.risk)} is lost, before charges`;
-  const needs = check.margin ? `Zerodha asks for ${rupees(check.margin.required)}, ${rupees(check.margin.available)} is there.` : "";
+  const about = check.amount === null ? "" : `That is about ${rupees(check.amount)}. `;
+  const charges = check.charges_estimate ? ` and about ${rupees(check.charges_estimate.total)} of charges` : "";
+  const risk = check.risk === null ? "" : `At its stop-loss about ${rupees(check.risk)} is lost, or more if the price jumps${charges}.`;
+  const needs = check.margin ? `Needed at Zerodha ${rupees(check.margin.required)}; available ${rupees(check.margin.available)}.` : "";
   return [
     check.mode === "live" ? "This is real money: the orders go to your Zerodha account." : "This is paper money: no order reaches the exchange.",
-    `It buys ${size} ${when}${entryWords(one)} and sells them at ${one.sell_time}, or at once when the price falls to its stop (${stopWords(one)})${target && ` or rises to its target (${target})`}.`,
+    `It buys ${size} ${when}${entryWords(one)} and sells them at ${one.sell_time}, or at once when the price falls to its stop-loss (${stopWords(one)})${target && ` or rises to its target (${target})`}.`,
     [againWords(one), repeatWords(one.repeat)].filter(Boolean).join(" "),
-    about || risk ? `${about}${risk}.` : "",
+    `${about}${risk}`,
     needs,
     ...check.warnings.map((text) => `⚠ ${plain(text)}`),
   ].filter(Boolean);
@@ -70,7 +72,7 @@ async function stop(one) {
     if (await ask(`Stop ${named(one)}?`, `Nothing is held. What has not been bought yet is called off.${more}`, [["yes", "STOP", "danger"]])) await send({});
     return;
   }
-  const chosen = await ask(`Stop ${named(one)}?`, "It holds shares. Sell them now at the market's price, or keep them? Kept shares are watched by no stop any more.", [["exit", "Sell now", "danger"], ["keep", "Keep the shares", "outline"]]);
+  const chosen = await ask(`Stop ${named(one)}?`, `It holds shares. Sell them now at the market's price, or keep them? Kept shares are watched by no stop-loss any more.${one.product === "MIS" ? " Zerodha sells intraday positions itself before the close." : ""}`, [["exit", "Sell now", "danger"], ["keep", "Keep the shares", "outline"]]);
   if (chosen) await send({ on_stop: chosen });
 }
 

@@ -3,22 +3,22 @@
 /**
  * @typedef {{symbol: string, exchange: string, product: string, buyTime: string, sellTime: string, onStop: string,
  *   stop: string, stopBy: string, target: string, targetBy: string, trail: string, trailBy: string, trailAfter: string, trailAfterBy: string,
- *   entry: string, entryPrice: string, entrySeconds: string, chaseBuffer: string, chaseMost: string,
+ *   entry: string, entryPrice: string, entrySeconds: string, chaseBuffer: string, chaseBufferBy: string, chaseMost: string, chaseMostBy: string,
  *   size: string, sizeBy: string, days: string[], until: string,
- *   again: string, againTimes: string, againWhen: string, againUntil: string, kept: Record<string, any>}} Terms
+ *   again: string, againTimes: string, againWhen: string, againUntil: string, kept: Record<string, any>, steps: Record<string, any>}} Terms
  */
 
 /** @type {Terms} */
 export const NEW = {
   symbol: "", exchange: "NSE", product: "CNC", buyTime: "", sellTime: "", onStop: "exit",
   stop: "", stopBy: "percent", target: "", targetBy: "", trail: "", trailBy: "", trailAfter: "", trailAfterBy: "percent",
-  entry: "market", entryPrice: "", entrySeconds: "60", chaseBuffer: "0.1", chaseMost: "0.5",
+  entry: "market", entryPrice: "", entrySeconds: "60", chaseBuffer: "0.1", chaseBufferBy: "percent", chaseMost: "0.5", chaseMostBy: "percent",
   size: "", sizeBy: "quantity", days: [], until: "",
-  again: "", againTimes: "1", againWhen: "at_entry_price", againUntil: "", kept: {},
+  again: "", againTimes: "1", againWhen: "at_entry_price", againUntil: "", kept: {}, steps: {},
 };
 
-/** A number as JSON wants it; what is none is sent as it was typed, so that the server says what is wrong. */
-export const number = (text) => (/^\d+(\.\d+)?$/.test(text) ? Number(text) : text);
+/** A number as JSON wants it, "1,00,000" too; what is none is sent as it was typed, so that the server says what is wrong. */
+export const number = (text) => (/^[\d,]*\d(\.\d+)?$/.test(text) ? Number(text.replaceAll(",", "")) : text);
 
 /** A time of day as the API takes it: "930", "0930", "09.30" and "093000" are typed as well. */
 export function timeOf(text) {
@@ -47,13 +47,13 @@ export function bodyOf(terms) {
 
 function trailOf(terms) {
   const after = terms.trailAfter ? { after: distance(terms.trailAfterBy, terms.trailAfter) } : {};
-  return { by: distance(terms.trailBy, terms.trail), ...after, ...(terms.kept.every ? { every: terms.kept.every } : {}) };
+  return { by: distance(terms.trailBy, terms.trail), ...after, ...terms.steps };
 }
 
 function entryOf(terms) {
   const seconds = { for_seconds: number(terms.entrySeconds) };
   if (terms.entry === "limit") return { type: "limit", price: number(terms.entryPrice), ...seconds };
-  return { type: "chase", buffer: { percent: number(terms.chaseBuffer) }, most: { percent: number(terms.chaseMost) }, ...seconds };
+  return { type: "chase", buffer: distance(terms.chaseBufferBy, terms.chaseBuffer), most: distance(terms.chaseMostBy, terms.chaseMost), ...seconds };
 }
 
 /** Tell whether all that is needed was typed. @param {Terms} terms */
@@ -70,6 +70,7 @@ export function isWhole(terms) {
 export function termsOf(strategy) {
   const { stop, target, trail, lock, entry, reenter, repeat, amount, risk } = strategy.terms;
   const chosen = sides(target), trailed = sides(trail?.by), after = sides(trail?.after);
+  const every = trail?.every ? { every: given(trail.every) } : {};
   const kept = lock.length ? { lock: lock.map((rung) => ({ after: given(rung.after), keep: given(rung.keep) })) } : {};
   return {
     ...NEW,
@@ -79,12 +80,17 @@ export function termsOf(strategy) {
     target: chosen.text, targetBy: chosen.by, trail: trailed.text, trailBy: trailed.by,
     trailAfter: after.text, trailAfterBy: after.by || "percent",
     entry: entry.type, entryPrice: text(entry.price), entrySeconds: text(entry.for_seconds) || NEW.entrySeconds,
-    chaseBuffer: text(entry.buffer?.percent) || NEW.chaseBuffer, chaseMost: text(entry.most?.percent) || NEW.chaseMost,
+    ...chaseOf(entry),
     size: text(amount ?? risk ?? strategy.quantity), sizeBy: amount !== null ? "amount" : risk !== null ? "risk" : "quantity",
     days: repeat?.days ?? [], until: repeat?.until ?? "",
     again: reenter?.after ?? "", againTimes: text(reenter?.times) || "1", againWhen: reenter?.when ?? NEW.againWhen, againUntil: reenter?.until ?? "",
-    kept,
+    kept, steps: every,
   };
+}
+
+function chaseOf(entry) {
+  const buffer = sides(entry.buffer), most = sides(entry.most);
+  return buffer.by ? { chaseBuffer: buffer.text, chaseBufferBy: buffer.by, chaseMost: most.text, chaseMostBy: most.by } : {};
 }
 
 /** Return what takes away from a strategy the terms that a body does not name any more. */

@@ -4,17 +4,21 @@ import { book } from "./book.js";
 import { post } from "./client.js";
 import { Act, ask, html, tell, Title, useSeconds, useState, useStore } from "./ui.js";
 import { plain } from "./problems.js";
-import { atRisk, clock, dayWord, gainShare, isoDay, nextMoment, percent, rupees, shortDay, sign, sizeWords, standing, stopWords, symbolOf, targetWords, until } from "./words.js";
+import { breachWords } from "./limits.js";
+import { logIn } from "./broker.js";
+import { atRisk, clock, dayWord, gain, gainWords, isoDay, nextMoment, percent, result, rupees, shortDay, sign, sizeWords, standing, stopWords, symbolOf, targetWords, until } from "./words.js";
 
+const isOver = (one) => one.status === "stopped" && one.position !== "bought";
 /** @type {[string, (one: import("./words.js").Strategy) => boolean][]} */
 const SECTIONS = [
   ["Running", (one) => one.status === "running" && (one.phase !== "waiting" || one.position === "bought")],
   ["Waiting", (one) => one.status === "running" && one.phase === "waiting" && one.position !== "bought"],
   ["Shares left", (one) => one.status === "stopped" && one.position === "bought"],
-  ["Ended", (one) => one.status === "stopped" && one.position !== "bought"],
+  ["Ended", (one) => isOver(one) && one.trading_day === isoDay(Date.now())],
+  ["Earlier", (one) => isOver(one) && one.trading_day !== isoDay(Date.now())],
   ["Not started", (one) => one.status === "created"],
 ];
-const ENDED_SHOWN = 10;
+const SHOWN = { Ended: 10, Earlier: 3 };
 
 export function Today() {
   const { strategies, broker, account } = useStore(book);
@@ -39,7 +43,7 @@ function byNext(one, other) {
 function Section({ title, found }) {
   const [all, showAll] = useState(false);
   if (!found.length) return null;
-  const shown = title === "Ended" && !all ? found.slice(0, ENDED_SHOWN) : found;
+  const shown = all ? found : found.slice(0, SHOWN[title] ?? found.length);
   return html`<section>
     <h2>${`${title} (${found.length})`}</h2>
     <ul class="cards">${shown.map((one) => html`<${Card} key=${one.strategy_id} one=${one} />`)}</ul>
@@ -47,20 +51,23 @@ function Section({ title, found }) {
   </section>`;
 }
 
-/** What all of today's strategies have come to, what can be lost from here, and the way out of all of them. */
+/** What the day has come to, what can be lost from here, and the way out of all of it. */
 function Sums({ found }) {
-  const today = isoDay(Date.now());
-  const traded = found.filter((one) => one.trading_day === today && one.pnl !== null);
+  const { rounds } = useStore(book);
+  const open = found.filter((one) => one.status === "running" && one.filled_quantity > 0 && one.phase !== "waiting");
   const holding = found.filter((one) => one.position === "bought" && one.status === "running");
-  if (!traded.length && !holding.length) return null;
-  const total = (name) => added(traded.map((one) => one[name]));
+  const traded = rounds.filter((one) => one.quantity > 0);
+  if (!traded.length && !open.length) return null;
+  const known = [...traded.map((one) => one.net), ...open.map(result)];
+  const unknown = known.filter((one) => one === null).length;
   const risk = added(holding.map(atRisk));
   return html`<article class="sums">
     <p class="quiet">Today, after charges</p>
-    <p class=${`big ${sign(total("net_pnl"))}`}>${rupees(total("net_pnl"))}</p>
-    <p class="quiet number">${`${rupees(total("pnl"))} before charges`}</p>
+    <p class=${`big ${sign(added(known))}`}>${gain(added(known))}</p>
+    ${unknown ? html`<p class="warned">${`The result of ${unknown} of ${known.length} trades is not known: no price, or no fill of the broker's.`}</p>` : null}
+    <p class="quiet number">${`${traded.length} ${traded.length === 1 ? "trade is" : "trades are"} over, ${open.length} ${open.length === 1 ? "is" : "are"} open`}</p>
     ${holding.length ? html`
-      <p class="number">${`${holding.length === 1 ? "1 strategy holds" : `${holding.length} strategies hold`} shares. From here ${risk === null ? "an unknown amount" : rupees(risk)} can be lost down to ${holding.length === 1 ? "its stop" : "their stops"}.`}</p>
+      <p class="number">${`${holding.length === 1 ? "1 strategy holds" : `${holding.length} strategies hold`} shares. From here ${risk === null ? "an unknown amount" : rupees(risk)} can be lost down to ${holding.length === 1 ? "its stop-loss" : "their stop-losses"}, or more if a price jumps.`}</p>
       <${Act} class="danger" does=${sellEverything}>Sell everything now<//>` : null}
   </article>`;
 }
@@ -69,11 +76,25 @@ function Sums({ found }) {
 const added = (numbers) => numbers.reduce((sum, one) => (sum === null || one === null ? null : sum + one), 0);
 
 export async function sellEverything() {
-  const chosen = await ask("Sell everything now?", "Every running strategy is stopped, and what it holds is sold at the market's price. Nothing more is bought until you allow it again.", [["yes", "Sell everything", "danger"]]);
+  const chosen = await ask("Sell everything now?", whatIsSold([...book.get().strategies.values()]), [["yes", "Sell everything", "danger"]]);
   if (!chosen) return;
   const now = await post("/account/kill-switch", { on: true, exits: "exit", reason: "sold everything from the app" });
   book.set({ ...book.get(), account: now });
   tell(soldWords(now), "warn");
+}
+
+/** Say what the question is about: what is sold, what is called off, and what is not touched. */
+function whatIsSold(found) {
+  const running = found.filter((one) => one.status === "running");
+  const held = running.filter((one) => one.position === "bought");
+  const left = found.filter((one) => one.status === "stopped" && one.position === "bought").length;
+  const what = held.map((one) => `${one.filled_quantity} ${symbolOf(one)}`).join(", ");
+  return [
+    held.length ? `Sold at the market's price: ${what}, now ${gain(added(held.map(result)))} after charges.` : "Nothing is held by a running strategy.",
+    running.length > held.length ? `Called off: ${running.length - held.length} that wait, also for later days.` : "",
+    left ? `Not included: shares left of ${left} that ended. Sell those one by one.` : "",
+    "Nothing more is bought until you allow it again.",
+  ].filter(Boolean);
 }
 
 function soldWords(now) {
@@ -82,14 +103,21 @@ function soldWords(now) {
   return now.untold ? `${said} ${counted(now.untold)} could not be told: this is tried again every few seconds. Watch your positions, or sell at your broker.` : said;
 }
 
-/** What is in the way of buying or selling, each with what to do. */
+/** What is in the way of buying or selling, each with what to do about it. */
 export function Advice({ broker, account }) {
   const lines = [];
-  if (broker?.status === "login_needed") lines.push(html`The login at Zerodha has ended: <a href="#/broker">log in again</a>, or nothing is bought or sold.`);
+  if (broker?.status === "login_needed") lines.push(html`You are logged out at Zerodha: nothing is bought, and no stop-loss can sell. <${Act} does=${logIn}>Log in at Zerodha<//>`);
+  if (broker?.status === "none") lines.push(html`No Zerodha account is connected: nothing can be bought. <a href="#/broker">Connect it</a>`);
+  if (account?.breach) lines.push(breachWords(account.breach));
   if (account?.system.on) lines.push("Buying is stopped for everybody by the operator. What is held is still watched.");
   if (account?.operator.on) lines.push("The operator has stopped buying for your account. What is held is still watched.");
-  if (account?.kill_switch.on) lines.push(html`Your kill switch is on: nothing is bought. <a href="#/account">Turn it off</a>`);
+  if (account?.kill_switch.on) lines.push(html`${`You stopped all buying ${dayWord(isoDay(account.kill_switch.since))} at ${clock(account.kill_switch.since)}. Strategies that were stopped stay stopped. `}<${Act} class="outline" does=${allowBuying}>Allow buying again<//>`);
   return lines.map((line, at) => html`<p key=${at} class="notice warn">${line}</p>`);
+}
+
+export async function allowBuying() {
+  book.set({ ...book.get(), account: await post("/account/kill-switch", { on: false }) });
+  tell("Buying is allowed again.");
 }
 
 function Empty({ broker }) {
@@ -102,10 +130,10 @@ function Empty({ broker }) {
 /** One that holds shares: the money first, then where the stop lies, then what comes next. */
 function Card({ one }) {
   const held = one.position === "bought";
-  const result = held ? one.pnl : one.status === "stopped" ? (one.net_pnl ?? one.pnl) : null;
+  const traded = one.pnl !== null && (held || one.status === "stopped");
   return html`<li><a class="card" href=${`#/s/${one.strategy_id}`}>
     <div class="row"><strong>${symbolOf(one)} <span class="size">${sizeWords(one)}</span></strong><span class="chip">${standing(one)}</span></div>
-    ${held || result !== null ? html`<p class=${`${held ? "big" : "result"} ${sign(result)}`}>${rupees(result)}${held && gainShare(one) !== null ? ` (${percent(gainShare(one))})` : ""}</p>` : null}
+    ${held || traded ? html`<p class=${`${held ? "big" : "result"} ${sign(result(one))}`}>${gainWords(one)} <span class="note">${one.net_pnl === null ? "before charges" : "after charges"}</span></p>` : null}
     <p class="quiet number">${detail(one)}</p>
     ${after(one) ? html`<p class="number">${after(one)}</p>` : null}
     ${one.status !== "stopped" && one.warnings.length ? html`<p class="warned">${plain(one.warnings[0])}</p>` : null}
@@ -117,7 +145,7 @@ function detail(one) {
   const below = one.position !== "bought" || one.last_price === null || one.stop_price === null ? "" : `, ${percent((one.last_price - one.stop_price) / one.last_price)} below the price`;
   const target = targetWords(one);
   const times = one.position === "bought" ? "" : `${one.buy_time}–${one.sell_time} · `;
-  return `${times}Stop ${stopWords(one)}${below}${target ? ` · target ${target}` : ""}`;
+  return `${times}Stop-loss ${stopWords(one)}${below}${target ? ` · target ${target}` : ""}`;
 }
 
 /** "Buys today at 09:30:00, in 00:04:12"; empty where nothing is ahead. */

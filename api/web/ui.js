@@ -102,7 +102,10 @@ export function Unread({ of: { problem, again } }) {
 /** A screen's title, which has the focus when the screen is new. */
 export function Title({ children }) {
   const at = useRef(/** @type {any} */ (null));
-  useEffect(() => at.current?.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    at.current?.focus({ preventScroll: true });
+    document.title = `${at.current?.textContent} – Stopwatch`;
+  }, []);
   return html`<h1 tabindex="-1" ref=${at}>${children}</h1>`;
 }
 
@@ -130,18 +133,35 @@ export const asked = store(/** @type {{title: string, body: string[], choices: [
 export const ask = (title, body, choices) =>
   new Promise((resolve) => asked.set({ title, body: [body].flat(), choices, resolve }));
 
+/** For so long a question takes no answer: the second tap of a double one was meant for what was there before. */
+const UNANSWERED_MS = 500;
+
 /** The one question that is open. */
 export function Question() {
   const open = /** @type {any} */ (useStore(asked));
   const dialog = useRef(/** @type {any} */ (null));
-  useEffect(() => { if (open && !dialog.current.open) dialog.current.showModal(); }, [open]);
+  const heading = useRef(/** @type {any} */ (null));
+  const from = useRef(/** @type {any} */ (null));
+  const since = useRef(0);
+  useEffect(() => {
+    if (!open || dialog.current.open) return;
+    from.current = document.activeElement;
+    since.current = performance.now();
+    dialog.current.showModal();
+    heading.current.focus(); // no choice has the focus: a key that repeats confirms nothing
+  }, [open]);
   if (!open) return null;
-  const closed = () => { asked.set(null); open.resolve(dialog.current.returnValue || null); };
+  const early = (event) => { if (performance.now() - since.current < UNANSWERED_MS) event.preventDefault(); };
+  const closed = () => {
+    asked.set(null);
+    from.current?.focus?.();
+    open.resolve(dialog.current.returnValue || null);
+  };
   return html`<dialog ref=${dialog} onClose=${closed} aria-labelledby="ask-title">
     <article>
-      <h2 id="ask-title">${open.title}</h2>
+      <h2 id="ask-title" tabindex="-1" ref=${heading}>${open.title}</h2>
       ${open.body.map((line) => html`<p key=${line}>${line}</p>`)}
-      <form method="dialog" class="choices">
+      <form method="dialog" class="choices" onSubmit=${early}>
         ${open.choices.map(([value, words, look]) => html`<button key=${value} value=${value} class=${look ?? ""}>${words}</button>`)}
         <button value="" class="secondary outline">Back</button>
       </form>
@@ -153,6 +173,7 @@ export function Question() {
 export function Act({ does, children, ...rest }) {
   const [busy, set] = useState(false);
   const act = async () => {
+    if (busy) return;
     set(true);
     try {
       await does();
@@ -162,7 +183,7 @@ export function Act({ does, children, ...rest }) {
       set(false);
     }
   };
-  return html`<button type="button" ...${rest} disabled=${busy || rest.disabled} onClick=${act}>${children}</button>`;
+  return html`<button type="button" ...${rest} aria-disabled=${busy ? "true" : null} onClick=${act}>${children}</button>`;
 }
 
 const Wrong = createContext(/** @type {Record<string, string>} */ ({}));
@@ -170,16 +191,18 @@ const Wrong = createContext(/** @type {Record<string, string>} */ ({}));
 /**
  * A labelled input or choice; `hint` is a sentence under its label. What is wrong with it is said below.
  * A child that is a function draws an input of its own from the attributes that this one would have.
+ * @param {any} properties
  */
 export function Field({ name, label, hint = "", options = null, children = null, ...rest }) {
   const wrong = useContext(Wrong)[name];
   const id = rest.id ?? name;
-  const common = { ...rest, id, name, "aria-describedby": `${id}-wrong`, ...(wrong ? { "aria-invalid": "true" } : {}) };
+  const common = { ...rest, id, name, "aria-describedby": `${id}-hint ${id}-wrong`, ...(wrong ? { "aria-invalid": "true" } : {}) };
   const input = options
     ? html`<select ...${common}>${options.map(([value, text]) => html`<option key=${value} value=${value} selected=${rest.value === value}>${text}</option>`)}</select>`
     : html`<input ...${common} />`;
   return html`<div class="field">
-    <label for=${id}>${label}${hint ? html`<small>${hint}</small>` : null}</label>
+    <label for=${id}>${label}</label>
+    <small class="hint" id=${`${id}-hint`}>${hint}</small>
     ${typeof children === "function" ? children(common) : input}
     <small class="wrong" id=${`${id}-wrong`}>${wrong ?? ""}</small>
   </div>`;
@@ -190,9 +213,15 @@ export function Form({ submit, send, children, look = "", busyWords = "" }) {
   const [busy, setBusy] = useState(false);
   const [wrong, setWrong] = useState({});
   const form = useRef(/** @type {any} */ (null));
-  useEffect(() => { form.current.querySelector("[aria-invalid=true]")?.focus(); }, [wrong]);
+  useEffect(() => {
+    const first = form.current.querySelector("[aria-invalid=true]");
+    const folded = first?.closest("details");
+    if (folded) folded.open = true;
+    first?.focus();
+  }, [wrong]);
   const sent = async (event) => {
     event.preventDefault();
+    if (busy) return;
     setBusy(true);
     setWrong({});
     tell("");
@@ -208,16 +237,17 @@ export function Form({ submit, send, children, look = "", busyWords = "" }) {
   };
   return html`<form ref=${form} onSubmit=${sent} novalidate class="fields"><${Wrong.Provider} value=${wrong}>
     ${children}
-    <button type="submit" class=${look} disabled=${busy}>${busy && busyWords ? busyWords : submit}</button>
+    <button type="submit" class=${look} aria-disabled=${busy ? "true" : null}>${busy && busyWords ? busyWords : submit}</button>
   <//></form>`;
 }
 
-/** Return what is wrong by the form's own fields: an error within `stop.percent` is one of `stop`. */
+/** Return what is wrong by the form's own fields: an error in `entry.price` is one of `entry_price`, or of `entry`. */
 function saidAtFields(form, errors) {
   const names = new Set([...form.elements].map((input) => input.name).filter(Boolean));
   const said = {};
   for (const error of errors) {
-    const name = [error.field, error.field.split(".")[0]].find((one) => names.has(one));
+    const parts = error.field.split(".");
+    const name = [error.field, parts.slice(0, 2).join("_"), parts[1], parts[0]].find((one) => one && names.has(one));
     if (name && !said[name]) said[name] = wordsOfField(error, form.elements[name].labels?.[0]?.firstChild?.textContent);
   }
   return said;

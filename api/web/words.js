@@ -8,13 +8,16 @@ const DAY = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, weekday: "long", 
 const ISO_DAY = new Intl.DateTimeFormat("en-CA", { timeZone: ZONE });
 const MONTH = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, month: "long", year: "numeric" });
 const SHORT_DAY = new Intl.DateTimeFormat("en-IN", { timeZone: ZONE, weekday: "short", day: "numeric", month: "short" });
-const PERCENT = new Intl.NumberFormat("en-IN", { style: "percent", minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const PERCENT = new Intl.NumberFormat("en-IN", { style: "percent", minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "negative" });
+const GAIN = new Intl.NumberFormat("en-IN", { style: "currency", currency: "INR", signDisplay: "exceptZero" });
 const RUPEES = new Intl.NumberFormat("en-IN", { style: "currency", currency: "INR" });
 
 export const clock = (instant) => CLOCK.format(new Date(instant));
 export const isoDay = (instant) => ISO_DAY.format(new Date(instant));
 /** @param {number | null | undefined} amount */
 export const rupees = (amount) => (amount === null || amount === undefined ? "–" : RUPEES.format(amount));
+/** What was won or lost: "+₹3.00", "-₹39.27". @param {number | null | undefined} amount */
+export const gain = (amount) => (amount === null || amount === undefined ? "–" : GAIN.format(amount));
 export const percent = (share) => PERCENT.format(share);
 export const month = (yearMonth) => MONTH.format(new Date(`${yearMonth}-15T12:00:00+05:30`));
 export const shortDay = (date) => SHORT_DAY.format(new Date(`${date}T12:00:00+05:30`));
@@ -46,6 +49,7 @@ const OUTCOMES = {
 
 /** Return where a strategy stands, in few words. @param {Strategy} strategy */
 export function standing(strategy) {
+  if (strategy.status === "running" && strategy.phase === "waiting" && strategy.position === "sold") return "waiting to buy again";
   if (strategy.status === "running") return PHASES[strategy.phase] ?? "starting";
   if (strategy.status === "created") return "not started";
   return OUTCOMES[strategy.outcome] ?? "stopped";
@@ -117,10 +121,14 @@ export function atRisk(one) {
   return Math.max(0, (one.last_price - one.stop_price) * one.filled_quantity);
 }
 
-/** Return profit or loss as a share of what was paid; null where it is not known. @param {Strategy} one */
-export function gainShare(one) {
+/** Return what a strategy has won or lost: after charges where those are known. @param {Strategy} one */
+export const result = (one) => one.net_pnl ?? one.pnl;
+
+/** "+₹120.40 (0.34%)": what was won or lost, and its share of what was paid. @param {Strategy} one */
+export function gainWords(one) {
   const spent = one.entry_price === null ? 0 : one.entry_price * one.filled_quantity;
-  return one.pnl === null || !spent ? null : one.pnl / spent;
+  const won = result(one);
+  return won === null || !spent ? gain(won) : `${gain(won)} (${percent(won / spent)})`;
 }
 
 const WEEKDAYS = { mon: "Mon", tue: "Tue", wed: "Wed", thu: "Thu", fri: "Fri", sat: "Sat", sun: "Sun" };

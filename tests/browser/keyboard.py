@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from playwright.async_api import Page, expect
 
+from tests.browser.phone import READING
+
 _FOCUSED = """() => {
   const one = document.activeElement;
   const label = one.labels?.[0]?.firstChild?.textContent ?? one.getAttribute("aria-label");
@@ -43,5 +45,6 @@ class Keyboard:
         """Choose a button of the open question."""
         dialog = self.page.get_by_role("dialog")
         await expect(dialog).to_be_visible()
+        await self.page.wait_for_timeout(READING)
         await self.press(words)
         await expect(dialog).to_be_hidden()

@@ -19,6 +19,8 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PICTURES = os.environ.get("STOPWATCH_PICTURES")
 """A directory to keep the pictures of the journey in, for the README."""
 PATIENCE = 30_000
+READING = 600
+"""A question takes no answer for half a second, in which nobody has read it."""
 PASSWORD = "correct horse battery"
 
 
@@ -101,7 +103,9 @@ class Phone:
         await self.page.emulate_media(color_scheme="light")
 
     async def answer(self, words: str) -> None:
-        """Tap a button of the open question."""
+        """Tap a button of the open question, once it takes an answer."""
+        await self.page.get_by_role("dialog").wait_for()
+        await self.page.wait_for_timeout(READING)
         await self.page.get_by_role("dialog").get_by_role("button", name=words).first.tap()
 
     async def registered(self) -> None:

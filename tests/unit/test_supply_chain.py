@@ -91,7 +91,8 @@ def test_the_image_gets_what_was_tested_and_none_of_the_tools() -> None:
 
 
 def test_the_bill_of_materials_lists_the_image_package_by_package_with_its_hashes() -> None:
-    subprocess.run(["make", "--no-print-directory", "-o", ".venv/ready", "-o", ".venv/tools", "sbom"], cwd=ROOT, check=True)
+    made = ["-o", ".venv/ready", "-o", ".venv/tools"]
+    subprocess.run(["make", "--no-print-directory", *made, "sbom"], cwd=ROOT, check=True)
     bill = json.loads((ROOT / "build" / "sbom.json").read_text())
     listed = {
         f"{part['name']}=={part['version']}": {

@@ -95,7 +95,8 @@ class Phone:
             assert width <= size["width"], f"{what}: {width} wide on {size['width']}"
             for scheme in SCHEMES:
                 await self.page.emulate_media(color_scheme=scheme)
-                assert await self.flaws() == [], f"{what}, {size['width']}, {scheme}"
+                flaws = await self.flaws()
+                assert flaws == [], f"{what}, {size['width']}, {scheme}: {flaws}"
             if PICTURES:
                 name = "".join(letter if letter.isalnum() else "-" for letter in what)
                 await self.picture(f"state-{name}-{size['width']}")

@@ -1,4 +1,4 @@
-"""What a strategy's chart shows of a minute: the price, and where its stop stood."""
+"""Holds what a strategy's chart shows of a minute: the price, and where its stop stood."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -49,8 +49,8 @@ class SeriesEnd(StrEnum):
 class DayEnd:
     """How a day of a series ended. `held`: shares that are left; `asked`: its end was asked for.
 
-    `limited`: a limit of the account has stopped it, and nobody else (contract: a breach lasts until the next
-    trading day).
+    `limited`: it was stopped by a limit of the account and by no person (contract: a breach lasts until the
+    next trading day).
     """
 
     outcome: Outcome

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StrictInt, StrictStr, StringConstraints, WithJsonSchema
+from pydantic import BeforeValidator, Field, StrictStr, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from api.http.bodies import RequestBody, ResponseBody
 from api.http.words import ChannelKindWord, NoticeKindWord, NoticeStatusWord
@@ -14,8 +15,16 @@ LONGEST_ADDRESS = 500
 LONGEST_ENDPOINT = 1000
 Told = Literal["fill", "stop_loss", "target", "missed", "order_failed", "login_needed", "emergency"]
 """The events a channel can tell of: `domain.notification.CHOICES`."""
-Fraction = Annotated[Decimal, Field(strict=True), WithJsonSchema({"type": "number"})]
 Tells = Annotated[list[Told], Field(min_length=1, max_length=7)]
+
+
+def _milliseconds(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise PydanticCustomError("not_a_number", "must be a number, as the browser wrote it")
+    return Decimal(value)
+
+
+Milliseconds = Annotated[Decimal, BeforeValidator(_milliseconds), WithJsonSchema({"type": "number"})]
 
 
 class SubscriptionKeys(RequestBody):
@@ -31,7 +40,7 @@ class SubscriptionIn(RequestBody):
     endpoint: Annotated[StrictStr, StringConstraints(min_length=1, max_length=LONGEST_ENDPOINT)] = Field(
         repr=False
     )
-    expirationTime: StrictInt | Fraction | None = None
+    expirationTime: Milliseconds | None = None
     keys: SubscriptionKeys
 
 

@@ -286,7 +286,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
     Bug(
         "a stop that sold while the run was entering is dropped",
         "The price falls in the first instants after the fill: sold, and the run never told.",
-        "listener/price_monitor.py",
+        "listener/guarded.py",
         "watched.phase in (Phase.ENTERING, Phase.HOLDING)",
         "watched.phase is Phase.HOLDING",
         ("tests/unit/test_listener.py",),

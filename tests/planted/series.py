@@ -187,7 +187,7 @@ SERIES_BUGS: tuple[Bug, ...] = (
         "a cancellation that comes as the day ends is lost",
         "The run is shown as cancelled, and the next day buys.",
         "workflows/run_series.py",
-        "adopted=Adoption.TERMINATED) if self._day.stop_asked else following\n",
+        "adopted=Adoption.TERMINATED) if self._asked() else following\n",
         "adopted=Adoption.TERMINATED) if False else following\n",
         (SIMULATED,),
     ),

@@ -72,7 +72,7 @@ USER_BUGS: tuple[Bug, ...] = (
     Bug(
         "a name that leads into our own network is called",
         "A webhook's host is checked as it is written, not as it is resolved.",
-        "adapters/notifications/webhook.py",
+        "adapters/notifications/outside_calls.py",
         "socket_factory=None if anywhere else socket_to_outside,",
         "socket_factory=None,",
         (NOTICES,),

@@ -58,7 +58,7 @@ async function readStrategies() {
 }
 
 /** Read what no event tells: the broker's login, the account's switches, paper or real money. */
-export async function readPlaces() {
+async function readPlaces() {
   const [broker, account, market] = await Promise.all([get("/broker"), get("/account"), get("/market/status")]);
   put({ broker, account, mode: market.mode });
 }

@@ -7,7 +7,7 @@ import { rupees } from "./words.js";
 /** @typedef {import("api-types").components["schemas"]["InstrumentOut"]} Instrument */
 
 const SHOWN = 12;
-export const keyOf = (one) => `${one.exchange}:${one.symbol}`;
+const keyOf = (one) => `${one.exchange}:${one.symbol}`;
 
 /** Return what is listed under some words; null where it could not be asked. @returns {Promise<Instrument[] | null>} */
 export const find = (words) => get(`/instruments?limit=${SHOWN}&q=${encodeURIComponent(words)}`).then((page) => page.items, () => null);

@@ -115,7 +115,7 @@ export function Advice({ broker, account }) {
   return lines.map((line, at) => html`<p key=${at} class="notice warn">${line}</p>`);
 }
 
-export async function allowBuying() {
+async function allowBuying() {
   book.set({ ...book.get(), account: await post("/account/kill-switch", { on: false }) });
   tell("Buying is allowed again.");
 }

@@ -118,7 +118,7 @@ export function tell(text, kind = "", stays = false) {
 }
 
 /** Say what was refused, in the app's words. */
-export const tellProblem = (problem) => tell(problemWords(problem), "warn");
+const tellProblem = (problem) => tell(problemWords(problem), "warn");
 
 /** The question that is open. */
 export const asked = store(/** @type {{title: string, body: string[], choices: [string, string, string?][], resolve: (chosen: string | null) => void} | null} */ (null));

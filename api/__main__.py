@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 
@@ -98,8 +98,9 @@ def main() -> int:
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
     async with wired(settings) as deps:
+        app = create_app(deps)
         config = uvicorn.Config(
-            create_app(deps),
+            app,
             http=protocol(most_connections()),
             log_config=None,
             access_log=False,
@@ -113,23 +114,27 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         )
         server = uvicorn.Server(config)
         loop = asyncio.get_running_loop()
+
+        def end(number: int) -> None:
+            app.state.stream_keeper.end()
+            server.handle_exit(number, None)
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            # Through the server's own handler: the event streams hear of the end by it.
-            loop.add_signal_handler(number, server.handle_exit, number, None)
+            loop.add_signal_handler(number, end, number)
         set_aside()
-        async with _guarded(server, deps.store):
+        async with _guarded(end, deps.store):
             # Not `serve`: it raises the signal again when it is done, before our parts are closed.
             await server._serve([listener])
 
 
 @asynccontextmanager
-async def _guarded(server: uvicorn.Server, store: Store) -> AsyncIterator[None]:
+async def _guarded(end: Callable[[int], None], store: Store) -> AsyncIterator[None]:
     """End the server where Postgres would not keep users apart. Raises `RowSecurityMissing`.
 
     Postgres may be away at the start; then it serves no user either, and it is asked until it answers.
     """
     asking = asyncio.create_task(_until_checked(store))
-    asking.add_done_callback(lambda done: server.handle_exit(signal.SIGTERM, None) if _failed(done) else None)
+    asking.add_done_callback(lambda done: end(signal.SIGTERM) if _failed(done) else None)
     try:
         yield
     finally:

@@ -18,6 +18,7 @@ from api.http.metrics import Metrics
 from api.http.middleware import RequestMiddleware
 from api.http.operations import operation_id
 from api.http.stream_gate import OpenStreams, StreamGate
+from api.http.stream_response import StreamKeeper
 from api.market import routes as market_routes
 from api.notifications import routes as notice_routes
 from api.orders import routes as order_routes
@@ -47,6 +48,7 @@ def create_app(deps: Dependencies) -> FastAPI:
     app.state.deps = deps
     app.state.metrics = Metrics()
     app.state.streams = OpenStreams(deps)
+    app.state.stream_keeper = StreamKeeper()
     app.state.live_timelines = LiveTimelines(deps)
     app.state.feeds = Feeds(deps)
     app.state.metrics.show_dropped(lambda: deps.event_notifier.dropped)

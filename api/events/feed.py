@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
@@ -11,8 +11,8 @@ from adapters.postgres.account_events import Stamp
 from adapters.postgres.read_models import EventRecord
 from adapters.postgres.strategies import StrategyRecord
 from api.events.cursor import Place, settled
-from api.http.json_answer import to_json
-from api.strategies.schemas import EventOut
+from api.http.stream_response import event_text
+from api.strategies.event_stream import line_text
 from services.auth.tokens import Caller
 
 KEPT = 500
@@ -28,12 +28,7 @@ class Line:
 
     @classmethod
     def of(cls, event: EventRecord) -> "Line":
-        return cls(event, event_text(event.kind, EventOut.model_validate(event, from_attributes=True)))
-
-
-def event_text(name: str, data: object) -> bytes:
-    """Return an event without an id, as it is sent."""
-    return b"event: %s\ndata: %s\n\n" % (name.encode(), to_json(data))
+        return cls(event, line_text(event))
 
 
 @dataclass(eq=False, slots=True)
@@ -42,6 +37,8 @@ class Follower:
 
     caller: Caller
     place: Place
+    wake: Callable[[], None]
+    """Called when something waits."""
     lines: deque[Line] = field(default_factory=deque)
     states: dict[UUID, bytes] = field(default_factory=dict)
     prices: dict[UUID, bytes] = field(default_factory=dict)
@@ -49,14 +46,16 @@ class Follower:
     """It reads the lines itself: it has just begun, or was too slow."""
     lost: bool = False
     """What it follows has become another: its client is to begin anew."""
-    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    is_reading: bool = False
+    """It has begun to read the lines and is not through."""
 
     def take(self) -> bytes:
         """Return all that waits, as it is sent; empty where nothing does."""
-        lines, states, prices = self.lines, self.states, self.prices
-        self.lines, self.states, self.prices = deque(), {}, {}
-        text = [self.sent(line) for line in lines if not self.place.has(line.event.event_id)]
-        return b"".join([*text, *states.values(), *prices.values()])
+        text = [self.sent(line) for line in self.lines if not self.place.has(line.event.event_id)]
+        whole = b"".join([*text, *self.states.values(), *self.prices.values()])
+        for waiting in (self.lines, self.states, self.prices):
+            waiting.clear()
+        return whole
 
     def sent(self, line: Line) -> bytes:
         """Return a line with the client's place once it has it."""
@@ -69,14 +68,6 @@ class Follower:
             self.behind = True
             self.lines.clear()
         self.lines.append(line)
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    async def wait(self) -> None:
-        """Return when something has come since the last wait."""
-        await self._woken.wait()
-        self._woken.clear()
 
 
 @dataclass(eq=False, slots=True)

@@ -9,7 +9,7 @@
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from uuid import UUID
 
@@ -18,8 +18,9 @@ from adapters.postgres.strategies import StrategyRecord
 from api.auth.stream_end import has_ended
 from api.dependencies import Dependencies
 from api.events.cursor import SETTLED, Place
-from api.events.feed import Feed, Follower, Line, event_text
+from api.events.feed import Feed, Follower, Line
 from api.events.schemas import price_out
+from api.http.stream_response import BEGINS_ANEW, event_text
 from api.http.user_looks import UserLooks
 from api.strategies.answer import strategy_out
 from api.strategies.live_timelines import OPENING
@@ -30,6 +31,7 @@ from services.errors import NotFound
 from services.strategies.lookup import find_strategy
 
 PAGE = 200
+READ_AGAIN = 1.0
 PRICES_EVERY, ROUND_EVERY = 1.0, 5.0
 TOGETHER, SPREAD = 10, 0.8
 """Prices given at one moment, and the seconds over which all are spread: other calls come between."""
@@ -58,10 +60,13 @@ class Feeds:
         return bool(self._of)
 
     @contextmanager
-    def follow(self, caller: Caller, place: Place) -> Iterator[Follower]:
-        """Give a place in the caller's feed, which is read while the context lasts."""
+    def follow(self, caller: Caller, place: Place, wake: Callable[[], None]) -> Iterator[Follower]:
+        """Give a place in the caller's feed, which is read while the context lasts.
+
+        `wake` is called when something waits for the stream.
+        """
         feed = self._of.setdefault(caller.user_id, Feed(caller.user_id))
-        follower = Follower(caller, place, states=dict(feed.states), prices=dict(feed.prices))
+        follower = Follower(caller, place, wake, states=dict(feed.states), prices=dict(feed.prices))
         feed.followers.add(follower)
         self._looks.begin()
         self.touch(caller.user_id)
@@ -86,20 +91,31 @@ class Feeds:
         async with self._turns, self._deps.store.read(caller.user_id) as session:
             return Place(await AccountEvents(session, caller.user_id).last_given())
 
-    async def catch_up(self, follower: Follower) -> AsyncIterator[bytes]:
-        """Yield the lines that a stream has to read itself, a page at a time."""
-        begun = False
-        while follower.behind:
-            follower.behind = False
-            more = True
-            while more:
-                lines = await self._page(follower)
-                if not lines and not begun and await self._is_set_back(follower):
-                    follower.place = Place()
-                    yield b": beginning anew: there is no event of that id any more\n\n"
-                    continue
-                begun, more = True, len(lines) == PAGE
-                yield b"".join(follower.sent(line) for line in lines)
+    async def next_chunk(self, follower: Follower) -> bytes | None:
+        """Return what a stream is to send now; None at its end."""
+        if follower.lost or await self.ended(follower.caller):
+            return None
+        if not follower.behind:
+            return follower.take()
+        try:
+            lines = await self._catch_up(follower)
+        except StoreUnavailable:
+            follower.behind = True
+            await self._deps.clock.sleep(READ_AGAIN)
+            follower.wake()
+            return follower.take()
+        return lines if follower.behind else lines + follower.take()
+
+    async def _catch_up(self, follower: Follower) -> bytes:
+        """Return the next page of the lines that a stream has to read itself."""
+        follower.behind = False
+        lines = await self._page(follower)
+        if not (lines or follower.is_reading) and await self._is_set_back(follower):
+            follower.place, follower.behind = Place(), True
+            return BEGINS_ANEW
+        follower.is_reading = len(lines) == PAGE
+        follower.behind |= follower.is_reading
+        return b"".join(follower.sent(line) for line in lines)
 
     async def _page(self, follower: Follower) -> list[Line]:
         place, user_id = follower.place, follower.caller.user_id

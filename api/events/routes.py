@@ -1,33 +1,28 @@
 """`/events`: all strategies of the caller, live, as Server-Sent Events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Query, Request
-from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from api.auth.identity import CallerDep
-from api.dependencies import Dependencies, DependenciesDep
 from api.events.cursor import Place
-from api.events.feed import Follower
 from api.events.feeds import Feeds
 from api.http.limits import limited
-from api.strategies.event_stream import PING_SECONDS, SEND_SECONDS
-from domain.errors import StoreUnavailable
+from api.http.metrics import Metrics
+from api.http.stream_response import Next, StreamResponse
 from services.auth.tokens import Caller
-
-READ_AGAIN = 1.0
-_BEGINS = b": following\nretry: 1000\n\n"
 
 router = APIRouter(tags=["strategy"])
 
 
-@router.get("/events", response_class=EventSourceResponse, dependencies=[limited("GET /events")])
+@router.get("/events", response_class=StreamResponse, dependencies=[limited("GET /events")])
 async def events(
     request: Request,
     found: CallerDep,
-    deps: DependenciesDep,
     last_event_id: Annotated[str | None, Header()] = None,
     since: Annotated[Literal["beginning", "now"], Query()] = "beginning",
 ) -> Response:
@@ -44,39 +39,13 @@ async def events(
     place = Place.of(last_event_id)
     if since == "now" and not last_event_id:
         place = await feeds.place_of_now(found)
-    return EventSourceResponse(
-        _counted(request, _chunks(feeds, found, place, deps)),
-        ping=PING_SECONDS,
-        ping_message_factory=lambda: ServerSentEvent(comment="ping"),
-        sep="\n",
-        send_timeout=SEND_SECONDS,
-    )
+    source = partial(_followed, request.app.state.metrics, feeds, found, place)
+    return StreamResponse(request.app.state.stream_keeper, source)
 
 
-async def _chunks(feeds: Feeds, caller: Caller, place: Place, deps: Dependencies) -> AsyncIterator[bytes]:
-    yield _BEGINS
-    with feeds.follow(caller, place) as follower:
-        while not (follower.lost or await feeds.ended(caller)):
-            if follower.behind:
-                async for chunk in _caught_up(feeds, follower, deps):
-                    yield chunk
-            if chunk := follower.take():
-                yield chunk
-            elif not follower.behind:
-                await follower.wait()
-
-
-async def _caught_up(feeds: Feeds, follower: Follower, deps: Dependencies) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in feeds.catch_up(follower):
-            if chunk:
-                yield chunk
-    except StoreUnavailable:
-        follower.behind = True
-        await deps.clock.sleep(READ_AGAIN)
-
-
-async def _counted(request: Request, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    with request.app.state.metrics.stream():
-        async for chunk in chunks:
-            yield chunk
+@contextmanager
+def _followed(
+    metrics: Metrics, feeds: Feeds, caller: Caller, place: Place, wake: Callable[[], None]
+) -> Iterator[Next]:
+    with metrics.stream(), feeds.follow(caller, place, wake) as follower:
+        yield partial(feeds.next_chunk, follower)

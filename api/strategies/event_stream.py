@@ -1,36 +1,34 @@
 """`/strategy/{id}/events`: the timeline, live, as Server-Sent Events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
-from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from adapters.postgres.read_models import EventRecord
 from api.auth.identity import CallerDep
 from api.dependencies import DependenciesDep
 from api.http.cursors import event_id_of
-from api.http.json_answer import to_json
 from api.http.limits import limited
-from api.strategies.live_timelines import LiveTimelines
+from api.http.metrics import Metrics
+from api.http.stream_response import BEGINS_ANEW, Next, StreamResponse, event_text
+from api.strategies.live_timelines import Follower, LiveTimelines
 from api.strategies.schemas import EventOut
 from api.strategies.strategy_id import StrategyId
 from services.auth.tokens import Caller
 from services.errors import FieldError, Invalid
 from services.strategies.lookup import find_strategy
 
-PING_SECONDS = 15
-SEND_SECONDS = 30
-"""A client that takes nothing for this long is gone."""
-
 router = APIRouter(tags=["strategy"])
 
 
 @router.get(
     "/strategy/{strategy_id}/events",
-    response_class=EventSourceResponse,
+    response_class=StreamResponse,
     dependencies=[limited("GET /strategy/{strategy_id}/events")],
 )
 async def events(
@@ -50,41 +48,36 @@ async def events(
     live: LiveTimelines = request.app.state.live_timelines
     async with live.turns:
         await find_strategy(deps.store, found.user_id, strategy_id)
-    return EventSourceResponse(
-        _counted(request, _lines(live, found, strategy_id, after)),
-        ping=PING_SECONDS,
-        ping_message_factory=lambda: ServerSentEvent(comment="ping"),
-        sep="\n",
-        send_timeout=SEND_SECONDS,
-    )
+    source = partial(_followed, request.app.state.metrics, live, found, strategy_id, after)
+    return StreamResponse(request.app.state.stream_keeper, source)
 
 
-async def _lines(
-    live: LiveTimelines, caller: Caller, strategy_id: UUID, after: int
-) -> AsyncIterator[ServerSentEvent]:
-    yield ServerSentEvent(comment="following", retry=1000)
-    with live.follow(caller, strategy_id, after) as place:
-        while not await live.ended(caller):
-            lines, begins_anew = await live.next_lines(place)
-            if begins_anew:
-                yield ServerSentEvent(comment="beginning anew: there is no event of that id any more")
-                continue
-            for event in lines:
-                place.after = event.event_id
-                yield _line(event)
-            if not lines:
-                await place.wait()
+@contextmanager
+def _followed(
+    metrics: Metrics,
+    live: LiveTimelines,
+    caller: Caller,
+    strategy_id: UUID,
+    after: int,
+    wake: Callable[[], None],
+) -> Iterator[Next]:
+    with metrics.stream(), live.follow(caller, strategy_id, after, wake) as follower:
+        yield partial(_next_chunk, live, follower)
 
 
-async def _counted(request: Request, lines: AsyncIterator[ServerSentEvent]) -> AsyncIterator[ServerSentEvent]:
-    with request.app.state.metrics.stream():
-        async for line in lines:
-            yield line
+def line_text(event: EventRecord) -> bytes:
+    """Return a line of a timeline as it is sent, without its id."""
+    return event_text(event.kind, EventOut.model_validate(event, from_attributes=True))
 
 
-def _line(event: EventRecord) -> ServerSentEvent:
-    data = to_json(EventOut.model_validate(event, from_attributes=True)).decode()
-    return ServerSentEvent(data, event=event.kind, id=str(event.event_id))
+async def _next_chunk(live: LiveTimelines, follower: Follower) -> bytes | None:
+    if await live.ended(follower.caller):
+        return None
+    lines, begins_anew = await live.next_lines(follower)
+    if begins_anew:
+        return BEGINS_ANEW
+    follower.after = lines[-1].event_id if lines else follower.after
+    return b"".join(b"id: %d\n%s" % (event.event_id, line_text(event)) for event in lines)
 
 
 def _after(last_event_id: str | None) -> int:

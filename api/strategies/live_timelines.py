@@ -14,7 +14,7 @@ up another, and memory grows with timelines, not with what slow clients have not
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -77,18 +77,11 @@ class Follower:
     caller: Caller
     timeline: Timeline
     after: int
+    wake: Callable[[], None]
+    """Called when something new is there."""
     caught_up: bool = False
     """Whether it has read everything that was there when it began."""
     begun_anew: int = 0
-    _woken: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    async def wait(self) -> None:
-        """Return when something has come since the last wait."""
-        await self._woken.wait()
-        self._woken.clear()
 
 
 class LiveTimelines:
@@ -116,10 +109,15 @@ class LiveTimelines:
         return sum(len(timeline.followers) for timeline in self._by_strategy.values())
 
     @contextmanager
-    def follow(self, caller: Caller, strategy_id: UUID, after: int) -> Iterator[Follower]:
-        """Give a place in a timeline of the caller's; its lines are read while the context lasts."""
+    def follow(
+        self, caller: Caller, strategy_id: UUID, after: int, wake: Callable[[], None]
+    ) -> Iterator[Follower]:
+        """Give a place in a timeline of the caller's; its lines are read while the context lasts.
+
+        `wake` is called when there may be new ones.
+        """
         timeline = self._by_strategy.get(strategy_id) or Timeline(caller.user_id, strategy_id)
-        follower = Follower(caller, timeline, after, begun_anew=timeline.begun_anew)
+        follower = Follower(caller, timeline, after, wake, begun_anew=timeline.begun_anew)
         self._by_strategy[strategy_id] = timeline
         self._by_user.setdefault(caller.user_id, {})[strategy_id] = timeline
         timeline.followers.add(follower)

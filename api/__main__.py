@@ -6,9 +6,10 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
 import uvicorn
@@ -28,7 +29,7 @@ from adapters.postgres.rls_check import RowSecurityMissing, check_row_security
 from adapters.postgres.watchers import Watchers
 from adapters.process.clock import SystemClock
 from adapters.process.failpoints import BadFailpoint, arm_from
-from adapters.process.garbage_collection import set_aside
+from adapters.process.garbage_collection import collect_in_parts
 from adapters.process.hardening import no_core_dumps, untraceable
 from adapters.process.leaving import leave
 from adapters.redis.last_prices import RedisLastPrices
@@ -121,10 +122,19 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end, number)
-        set_aside()
-        async with _guarded(end, deps.store):
+        async with _guarded(end, deps.store), _beside(collect_in_parts()):
             # Not `serve`: it raises the signal again when it is done, before our parts are closed.
             await server._serve([listener])
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Do some work while the context lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        await _ended(task)
 
 
 @asynccontextmanager

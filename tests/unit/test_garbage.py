@@ -1,12 +1,22 @@
-"""A worker collects all its garbage when no order is due, and otherwise only where there is too much."""
+"""A worker collects all its garbage when no order is due, and otherwise only where there is too much.
+
+An API process is never quiet: it looks at what is new, and sets the rest aside.
+"""
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 
 import pytest
 
-from adapters.process.garbage_collection import ENOUGH, TOO_MANY, collect_when_quiet, is_due
+from adapters.process.garbage_collection import (
+    ENOUGH,
+    TOO_MANY,
+    collect_in_parts,
+    collect_when_quiet,
+    is_due,
+)
 
 
 @pytest.fixture
@@ -64,3 +74,38 @@ async def test_what_has_aged_is_collected_in_the_next_quiet_moment(thawed: None)
     collecting.cancel()
     await asyncio.gather(collecting, return_exceptions=True)
     assert gc.get_threshold() == before
+
+
+@asynccontextmanager
+async def collecting_in_parts() -> AsyncIterator[None]:
+    """Have each collection count as a long one; whatever lives is set aside when the context begins."""
+    before = gc.get_threshold()
+    collecting = asyncio.create_task(collect_in_parts(0.001, few=1, long=0))
+    await asyncio.sleep(0)
+    yield
+    collecting.cancel()
+    await asyncio.gather(collecting, return_exceptions=True)
+    assert gc.get_threshold() == before
+
+
+async def grown_old(holds: Callable[[], bool]) -> None:
+    """Age what there is until something holds; the collector tells nobody."""
+    while not holds():
+        age(1)
+        await asyncio.sleep(0.001)
+
+
+async def test_what_lives_long_is_set_aside_where_collecting_takes_long(thawed: None) -> None:
+    async with collecting_in_parts():
+        frozen, living = gc.get_freeze_count(), [[number] for number in range(1000)]
+        await grown_old(lambda: gc.get_freeze_count() >= frozen + len(living))
+
+
+async def test_garbage_among_what_was_set_aside_is_found_in_the_end(thawed: None) -> None:
+    async with collecting_in_parts():
+        frozen, knot, some = gc.get_freeze_count(), Knot(), [[number] for number in range(1000)]
+        await grown_old(lambda: gc.get_freeze_count() >= frozen + len(some))
+        del knot
+        gc.collect()
+        assert Knot.alive == 1
+        await grown_old(lambda: not Knot.alive)

@@ -1,14 +1,15 @@
 """Reads what a stream of all strategies of one user follows: new timeline lines, and what has changed."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.engine import Store
 from adapters.postgres.read_models import EventRecord
 from adapters.postgres.strategies import OF_ITS_RUN
 from adapters.postgres.tables import EventRow, StrategyRow
@@ -19,10 +20,30 @@ _COLUMNS = tuple(EventRecord.__dataclass_fields__)
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """By what it shows that a strategy is not as it was."""
+    """By what it shows that a strategy is not as it was. `newest` is the id of its newest line, 0 without."""
 
     updated_at: datetime
     peak: Decimal | None
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stamps:
+    """All strategies of a user, and the last id that the database has given to a line of any user."""
+
+    last_given: int = 0
+    of: dict[UUID, Stamp] = field(default_factory=dict)
+
+
+async def read_stamps(store: Store, user_id: UUID) -> Stamps:
+    """Return what says whether anything of a user's is new: the read that each round makes for each user.
+
+    One statement, its text and its key made once, on a bare connection.
+    """
+    async with store.look(user_id) as connection:
+        rows = (await connection.execute(_STAMPS, {"user_id": user_id})).all()
+    known = {row.strategy_id: Stamp(row.updated_at, row.peak, row.newest) for row in rows if row.strategy_id}
+    return Stamps(rows[0].last_given, known)
 
 
 class AccountEvents:
@@ -66,17 +87,29 @@ class AccountEvents:
         """Return the last id that the database has given to a line, of any user: none beyond it exists."""
         return int((await self._session.execute(_LAST_GIVEN)).scalar_one())
 
-    async def stamps(self) -> Mapping[UUID, Stamp]:
-        """Return all strategies, each with what changes when it does."""
-        query = (
-            select(StrategyRow.strategy_id, StrategyRow.updated_at, PeakRow.price)
-            .outerjoin(PeakRow, OF_ITS_RUN)
-            .where(StrategyRow.user_id == self._user_id)
-        )
-        found = await self._session.execute(query)
-        return {strategy_id: Stamp(updated_at, peak) for strategy_id, updated_at, peak in found}
-
 
 _LAST_GIVEN = text("SELECT last_value FROM events_event_id_seq")
 _ALWAYS = func.coalesce(True)
 """A condition of a lateral join that holds for each of its rows."""
+_GIVEN = (
+    text("SELECT last_value AS last_given FROM events_event_id_seq")
+    .columns(last_given=EventRow.event_id.type)
+    .subquery("given")
+)
+_NEWEST = (
+    select(func.coalesce(func.max(EventRow.event_id), 0))
+    .where(EventRow.strategy_id == StrategyRow.strategy_id, EventRow.user_id == StrategyRow.user_id)
+    .scalar_subquery()
+)
+_STAMPS = (
+    select(
+        _GIVEN.c.last_given,
+        StrategyRow.strategy_id,
+        StrategyRow.updated_at,
+        PeakRow.price.label("peak"),
+        _NEWEST.label("newest"),
+    )
+    .select_from(_GIVEN)
+    .outerjoin(StrategyRow, StrategyRow.user_id == bindparam("user_id"))
+    .outerjoin(PeakRow, OF_ITS_RUN)
+)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from uuid import UUID
 
-from adapters.postgres.account_events import AccountEvents
+from adapters.postgres.account_events import AccountEvents, read_stamps
 from adapters.postgres.strategies import StrategyRecord
 from api.auth.stream_end import has_ended
 from api.dependencies import Dependencies
@@ -152,27 +152,32 @@ class Feeds:
         await self._end_followers(feed)
 
     async def _read(self, feed: Feed) -> None:
+        stamps = await read_stamps(self._deps.store, feed.user_id)
+        if feed.floor is not None and feed.floor > stamps.last_given:
+            self._begin_anew(feed)
+            return
+        changed = [one for one, stamp in stamps.of.items() if feed.stamps.get(one) != stamp]
+        if changed or feed.floor is None:
+            await self._read_lines(feed)
+        for strategy_id in feed.stamps.keys() - stamps.of.keys():
+            del feed.stamps[strategy_id]
+            feed.gone(strategy_id)
+            self._owner.pop(strategy_id, None)
+        self._owner.update(dict.fromkeys(changed, feed.user_id))
+        for strategy_id in changed:
+            await self._show(feed, strategy_id)
+            feed.stamps[strategy_id] = stamps.of[strategy_id]
+
+    async def _read_lines(self, feed: Feed) -> None:
         async with self._deps.store.read(feed.user_id) as session:
             reader = AccountEvents(session, feed.user_id)
             if feed.floor is None:
                 feed.floor = await reader.settled(SETTLED)
-            elif feed.floor > await reader.last_given():
-                self._begin_anew(feed)
-                return
-            stamps = await reader.stamps()
-            events = await reader.after(feed.floor, feed.recent, PAGE)
-        feed.add(events)
-        said = {event.strategy_id for event in events}
-        for strategy_id in feed.stamps.keys() - stamps.keys():
-            feed.gone(strategy_id)
-            self._owner.pop(strategy_id, None)
-        changed = [one for one, stamp in stamps.items() if feed.stamps.get(one) != stamp or one in said]
-        feed.stamps = dict(stamps)
-        self._owner.update(dict.fromkeys(stamps, feed.user_id))
-        for strategy_id in changed:
-            await self._show(feed, strategy_id)
-        if len(events) == PAGE:
-            self.touch(feed.user_id)
+            more = True
+            while more:
+                events = await reader.after(feed.floor, feed.recent, PAGE)
+                feed.add(events)
+                more = len(events) == PAGE
 
     def _begin_anew(self, feed: Feed) -> None:
         """End the streams of a user: the database was set back behind what they have."""

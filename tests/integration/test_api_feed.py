@@ -1,5 +1,6 @@
 """All strategies of a user in one live stream: over a real server, on Postgres' own notices."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,11 @@ import pytest
 from sqlalchemy import text
 
 from adapters.postgres.engine import Store
+from adapters.postgres.strategy_view_row import StrategyViewRow
+from api.events import feeds
+from domain.errors import StoreUnavailable
 from services.auth.passwords import Passwords
+from services.strategies.lookup import find_strategy
 from tests.api_world import World
 from tests.event_streams import Stream, announced, following, say, served
 
@@ -174,3 +179,71 @@ async def test_what_is_no_id_of_a_line_is_refused(world: World, odd: str) -> Non
     customer = await world.trader()
     answer = await customer.http.get("/events", headers=customer.bearer | {"Last-Event-ID": odd})
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "bad_event_id")
+
+
+async def test_a_state_that_could_not_be_read_is_shown_by_the_next_look(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = await world.trader()
+    running = await customer.running()
+    refusals = iter([StoreUnavailable("away for a moment")])
+
+    async def refusing(*asked: Any) -> StrategyViewRow:
+        for refusal in refusals:
+            raise refusal
+        return await find_strategy(*asked)
+
+    monkeypatch.setattr(feeds, "find_strategy", refusing)
+    async with served(world) as address, following(address, customer, None) as stream:
+        await until(stream, "started")
+        feed: feeds.Feeds = world.app.state.feeds
+        feed.touch(await customer.id())
+        await until(stream, "strategy", strategy_id=running["strategy_id"])
+
+
+async def test_a_look_at_which_nothing_is_new_is_one_small_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each round looks at each user: with five hundred, a full one each took a quarter of a core."""
+    customer = await world.trader()
+    await customer.running()
+    monkeypatch.setattr(feeds, "ROUND_EVERY", 0.01)
+    async with served(world) as address, following(address, customer, None) as stream:
+        await until(stream, "strategy")
+        looks, reads = (
+            noted(world.deps.store, "look", monkeypatch),
+            noted(world.deps.store, "read", monkeypatch),
+        )
+        async with asyncio.timeout(20):
+            while len(looks) < 5:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert reads == []
+
+
+def noted(store: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return the list in which each call of a method of the store is noted from here on."""
+    made: list[object] = []
+    method = getattr(store, name)
+
+    def noting(user_id: Any = None) -> Any:
+        made.append(user_id)
+        return method(user_id)
+
+    monkeypatch.setattr(store, name, noting)
+    return made
+
+
+async def test_a_stream_far_behind_gets_all_lines_a_page_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customer = await world.trader()
+    running = await customer.running()
+    monkeypatch.setattr(feeds, "PAGE", 3)
+    for number in range(7):
+        await say(world, running, f"before {number}")
+    async with served(world) as address, following(address, customer, None) as stream:
+        found = [(await until(stream, "note"))["data"]["text"] for _ in range(7)]
+        for number in range(7):
+            await say(world, running, f"beside {number}")
+        found += [(await until(stream, "note"))["data"]["text"] for _ in range(7)]
+    assert found == [f"{when} {number}" for when in ("before", "beside") for number in range(7)]

@@ -4,12 +4,12 @@
 |---|---|
 | a stream begins | its user's strategies, and the lines after its Last-Event-ID, a page at a time |
 | Postgres announces a line | that user's new lines, and the strategies that have changed |
-| every `PRICES_EVERY` seconds | the last prices of all running strategies, in one question to Redis |
+| every `PRICES_EVERY` seconds | the last prices of all running strategies, `TOGETHER` at a time |
 | every `ROUND_EVERY` seconds | each user in turn, with pauses: edits are not announced, news may be lost |
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from uuid import UUID
 
@@ -33,8 +33,10 @@ from services.strategies.lookup import find_strategy
 PAGE = 200
 READ_AGAIN = 1.0
 PRICES_EVERY, ROUND_EVERY = 1.0, 5.0
-TOGETHER, SPREAD = 10, 0.8
-"""Prices given at one moment, and the seconds over which all are spread: other calls come between."""
+SPREAD, SLOTS = 0.8, 50
+"""Over so many seconds of each, in so many slots, all prices are spread: other calls come between."""
+TOGETHER = 10
+"""Prices that are asked for, and given, at one moment."""
 
 
 class Feeds:
@@ -203,22 +205,30 @@ class Feeds:
             await asyncio.sleep(max(0.0, began + PRICES_EVERY - loop.time()))
 
     async def _price_all(self) -> None:
-        running = {
-            strategy_id: (feed, record)
-            for feed in self._of.values()
-            for strategy_id, record in feed.records.items()
-            if record.status is Status.RUNNING
-        }
-        if not running:
-            return
-        found = list((await self._deps.prices.last_prices(running)).items())
-        for first in range(0, len(found), TOGETHER):
-            for strategy_id, last in found[first : first + TOGETHER]:
-                feed, record = running[strategy_id]
-                if feed.last.get(strategy_id) != last:
-                    feed.priced(strategy_id, last, event_text("price", price_out(record, last)))
-                    self._look_at_peak(feed, record)
-            await asyncio.sleep(SPREAD * TOGETHER / max(len(found), TOGETHER))
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for slot, running in self._running():
+            await asyncio.sleep(max(0.0, began + SPREAD * slot / SLOTS - loop.time()))
+            for first in range(0, len(running), TOGETHER):
+                await self._price(running[first : first + TOGETHER])
+
+    def _running(self) -> list[tuple[int, list[tuple[Feed, StrategyRecord]]]]:
+        """Return the running strategies by slot; each keeps its own, so its prices are a second apart."""
+        slots: dict[int, list[tuple[Feed, StrategyRecord]]] = {}
+        for feed in self._of.values():
+            for strategy_id, record in feed.records.items():
+                if record.status is Status.RUNNING:
+                    slots.setdefault(strategy_id.int % SLOTS, []).append((feed, record))
+        return sorted(slots.items())
+
+    async def _price(self, running: Sequence[tuple[Feed, StrategyRecord]]) -> None:
+        ids = [record.strategy.strategy_id for _, record in running]
+        found = await self._deps.prices.last_prices(ids)
+        for strategy_id, (feed, record) in zip(ids, running, strict=True):
+            last = found.get(strategy_id)
+            if last is not None and feed.last.get(strategy_id) != last and strategy_id in feed.records:
+                feed.priced(strategy_id, last, event_text("price", price_out(record, last)))
+                self._look_at_peak(feed, record)
 
     def _look_at_peak(self, feed: Feed, record: StrategyRecord) -> None:
         """Have a stop that moves be looked at with its price."""

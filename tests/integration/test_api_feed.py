@@ -247,3 +247,16 @@ async def test_a_stream_far_behind_gets_all_lines_a_page_at_a_time(
             await say(world, running, f"beside {number}")
         found += [(await until(stream, "note"))["data"]["text"] for _ in range(7)]
     assert found == [f"{when} {number}" for when in ("before", "beside") for number in range(7)]
+
+
+async def test_prices_are_spread_by_strategy_over_the_second(world: World) -> None:
+    """Given all at one moment, five thousand held up every other call for a second."""
+    customer = await world.trader()
+    running = [await customer.running() for _ in range(12)]
+    async with served(world) as address, following(address, customer, None) as stream:
+        for _ in running:
+            await until(stream, "strategy")
+        found = world.app.state.feeds._running()
+    slots = {record.strategy.strategy_id: slot for slot, some in found for _, record in some}
+    assert {str(one) for one in slots} == {one["strategy_id"] for one in running}
+    assert slots == {one: one.int % feeds.SLOTS for one in slots}, "whatever else is followed"

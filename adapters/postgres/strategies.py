@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -132,18 +132,6 @@ class Strategies:
     async def _count(self) -> int:
         query = select(func.count()).where(StrategyRow.user_id == self._user_id)
         return int((await self._session.execute(query)).scalar_one())
-
-    async def page(self, limit: int, after: Spot | None) -> list[StrategyRecord]:
-        """Return at most `limit` strategies, newest first, from `after` on."""
-        statement = select(StrategyRow, PeakRow.price, SeriesRow.left_out).outerjoin(PeakRow, OF_ITS_RUN)
-        statement = statement.outerjoin(SeriesRow, ITS_SERIES)
-        statement = statement.where(StrategyRow.user_id == self._user_id)
-        if after is not None:
-            place = tuple_(StrategyRow.created_at, StrategyRow.strategy_id)
-            statement = statement.where(place < (after.created_at, after.row_id))
-        newest_first = (StrategyRow.created_at.desc(), StrategyRow.strategy_id.desc())
-        rows = (await self._session.execute(statement.order_by(*newest_first).limit(limit))).all()
-        return [record_of(row, peak, left_out) for row, peak, left_out in rows]
 
     async def hold(self, strategy_id: UUID) -> Strategy | None:
         """Keep a strategy from being deleted or edited until the unit of work ends; None when there is none.

@@ -1,6 +1,7 @@
-"""The answer that shows a strategy, with what is known of its price and its last day."""
+"""The answers that show strategies, with what is known of their prices and their last days."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from api.dependencies import Dependencies
@@ -32,16 +33,36 @@ async def strategy_out(
         last,
         market,
         told,
-        last_day=await _last_day(deps, stands),
+        last_day=(await _last_days(deps, [stands])).get(record.strategy.strategy_id),
         calendar=deps.calendar,
         live=deps.egress.live,
     )
 
 
-async def _last_day(deps: Dependencies, stands: StrategyViewRow) -> Booked | None:
-    if not stands.has_days:
-        return None
-    strategy = stands.record.strategy
-    async with deps.store.read(strategy.user_id) as session:
-        found = await last_days(session, strategy.user_id, [strategy.strategy_id])
-    return found.get(strategy.strategy_id)
+async def strategies_out(deps: Dependencies, page: Sequence[StrategyViewRow]) -> list[StrategyOut]:
+    """Return the answers of a page of one user's strategies."""
+    records = [stands.record for stands in page]
+    prices = await known_prices(deps.prices, records)
+    days = await _last_days(deps, page)
+    now = deps.clock.now()
+    return [
+        shown(
+            stands.record,
+            stands.account,
+            now,
+            prices.get(stands.record.strategy.strategy_id),
+            last_day=days.get(stands.record.strategy.strategy_id),
+            calendar=deps.calendar,
+            live=deps.egress.live,
+        )
+        for stands in page
+    ]
+
+
+async def _last_days(deps: Dependencies, page: Sequence[StrategyViewRow]) -> Mapping[UUID, Booked]:
+    with_days = [stands.record.strategy for stands in page if stands.has_days]
+    if not with_days:
+        return {}
+    user_id = with_days[0].user_id
+    async with deps.store.read(user_id) as session:
+        return await last_days(session, user_id, [strategy.strategy_id for strategy in with_days])

@@ -7,10 +7,8 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 from structlog.contextvars import bind_contextvars
 
-from adapters.postgres.accounts import BrokerAccounts
 from adapters.postgres.read_models import TimelineReader
-from adapters.postgres.strategies import Strategies
-from adapters.postgres.strategy_view_row import StrategyViewRow
+from adapters.postgres.strategy_view_row import StrategyViewRow, read_strategy_page
 from api.auth.identity import UserId
 from api.dependencies import Dependencies, DependenciesDep
 from api.http.cursors import Cursor, Cursors, Limit
@@ -18,9 +16,8 @@ from api.http.idempotency import Key
 from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented, read_object
-from api.strategies.answer import strategy_out
+from api.strategies.answer import strategies_out, strategy_out
 from api.strategies.check_schema import CheckOut, check_out
-from api.strategies.prices import known_prices
 from api.strategies.schemas import (
     EventOut,
     EventPage,
@@ -35,9 +32,7 @@ from api.strategies.schemas import (
     draft_of,
 )
 from api.strategies.strategy_id import StrategyId
-from api.strategies.view import shown
 from domain.strategy import OnStop
-from services.account.books import last_days
 from services.strategies.deletion import delete_strategy
 from services.strategies.lookup import find_strategy
 
@@ -86,27 +81,9 @@ async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cur
     """Your strategies, newest first."""
     cursors = Cursors(user_id, "strategies")
     spot = cursors.spot(cursor)
-    async with deps.store.read(user_id) as session:
-        found = await Strategies(session, user_id).page(limit + 1, spot)
-        account = await BrokerAccounts(session, user_id).get()
-        days = await last_days(session, user_id, [record.strategy.strategy_id for record in found])
-    records, following = cursors.page(found, limit)
-    prices = await known_prices(deps.prices, records)
-    now = deps.clock.now()
-    live = deps.egress.live
-    items = [
-        shown(
-            record,
-            account,
-            now,
-            prices.get(found_id),
-            last_day=days.get(found_id),
-            calendar=deps.calendar,
-            live=live,
-        )
-        for record in records
-        for found_id in [record.strategy.strategy_id]
-    ]
+    found = await read_strategy_page(deps.store, user_id, limit + 1, spot)
+    rows, following = cursors.page(found, limit)
+    items = await strategies_out(deps, rows)
     return json_response(StrategyPage(items=items, next=following))
 
 

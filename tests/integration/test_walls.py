@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from adapters.postgres.engine import Store, act_as
 from adapters.postgres.rls_check import RowSecurityMissing, check_row_security
-from adapters.postgres.strategies import Strategies
+from adapters.postgres.strategy_view_row import read_strategy_page
 from adapters.postgres.user_tables import User
 from migrations import row_security
 from services.auth.passwords import Passwords
@@ -332,9 +332,9 @@ async def test_no_row_is_anothers_however_requests_are_cut_short(neighbours: Nei
         me = users[number % len(users)]
         async with narrow.read(me) as session:
             found = (await session.execute(text("SELECT user_id FROM users"))).scalars().all()
-            records = await Strategies(session, me).page(10, None)
+        page = await read_strategy_page(narrow, me, 10, None)
         foreign.extend(one for one in found if one != me)
-        foreign.extend(one for one in records if one.strategy.user_id != me)
+        foreign.extend(one for one in page if one.record.strategy.user_id != me)
         done += 1
 
     for start in range(0, 1000, 20):

@@ -43,14 +43,14 @@ def _no_collection() -> Iterator[None]:
 async def at_rate(calls: Sequence[Callable[[], Awaitable[bool]]], per_second: float) -> Latencies:
     """Make the calls, one every 1/per_second s; a call says whether it got the answer it wanted."""
     loop = asyncio.get_running_loop()
-    first = loop.time() + 0.05
 
-    async def one(number: int, call: Callable[[], Awaitable[bool]]) -> tuple[float, bool]:
-        due = first + number / per_second
+    async def one(due: float, call: Callable[[], Awaitable[bool]]) -> tuple[float, bool]:
         await asyncio.sleep(due - loop.time())
         wanted = await call()
         return loop.time() - due, wanted
 
     with _no_collection():
-        answers = await asyncio.gather(*(one(number, call) for number, call in enumerate(calls)))
+        first = loop.time() + 0.05  # after the collection that comes before: its pause is no answer's
+        due = (first + number / per_second for number in range(len(calls)))
+        answers = await asyncio.gather(*(one(at, call) for at, call in zip(due, calls, strict=True)))
     return Latencies(tuple(seconds for seconds, _ in answers), sum(not wanted for _, wanted in answers))

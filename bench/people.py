@@ -146,6 +146,10 @@ class People:
         said: dict[str, Any] = await self._control("POST", "price", words)
         return said
 
+    async def path(self, symbol: str, points: Sequence[tuple[float, float]]) -> None:
+        """Let a symbol trade at each price from its second on, counted from now."""
+        await self._control("POST", "path", {"symbol": symbol, "points": points})
+
     async def fault(self, kind: str, user: User, **words: object) -> None:
         """Let the exchange treat one user's calls in this way."""
         await self._control(

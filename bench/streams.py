@@ -18,6 +18,10 @@ from bench.stage import Stage, stage
 
 USERS, EACH = 500, 10
 WATCHED = 30.0
+PRICE, TICK = 800.0, 0.05
+MOVES, MOVE_EVERY, LENGTH = 40, 0.25, 2 * WATCHED
+"""The path goes up by so many ticks, one each quarter of a second, and begins anew: whatever second of it the
+listener writes, and the API reads, its price is another one than that of the second before."""
 AT_ONCE = 16
 PATH = "/events?since=now"
 
@@ -33,6 +37,9 @@ async def follow_all(scene: Scene, found: Outcome) -> None:
         await here.quiet()
         scene.tell(f"{USERS} users watch a price each; {USERS * EACH} streams open")
         async with _readers(here, users) as ask:
+            await people.path(SYMBOL, path())
+            await asyncio.sleep(1)
+            await reads(people, users)  # of calls that were never made the first ones are slow by themselves
             await ask()
             cost, told, read = await asyncio.gather(
                 watched(parts_of(here.endpoints), WATCHED), _count(ask), reads(people, users)
@@ -51,6 +58,12 @@ async def follow_all(scene: Scene, found: Outcome) -> None:
         Figure("streams_cpu_percent", rounded(api["cpu_percent"]), also, holds=holds),
         Figure("streams_read_p99_ms", rounded(read.ms(0.99)), also, holds=holds),
     ]
+
+
+def path() -> list[tuple[float, float]]:
+    """Return prices of which none comes again within seconds."""
+    steps = range(int(LENGTH / MOVE_EVERY))
+    return [(step * MOVE_EVERY, round(PRICE + step % MOVES * TICK, 2)) for step in steps]
 
 
 async def _start_one_each(people: People, users: Sequence[User]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import apart, documents, million, report, results
+from bench import apart, documents, million, report, results, streams
 from bench.benches import BENCHES, chosen, compare
 from bench.charts import Curves, draw
 from bench.crowd import after, first_received
@@ -303,3 +303,13 @@ async def test_what_fails_apart_says_so() -> None:
 def test_a_module_that_is_not_there_is_known_to_be_missing() -> None:
     assert apart.is_there("bench.spread")
     assert not apart.is_there("bench.no_such_module")
+
+
+# --- streams -------------------------------------------------------------------------------------------
+
+
+def test_each_second_has_another_price_to_give() -> None:
+    """The looks of the listener and of the API are a second apart each: two seconds at the most lie between."""
+    prices = [price for _, price in streams.path()]
+    looks = range(round(1 / streams.MOVE_EVERY), round(2 / streams.MOVE_EVERY) + 1)
+    assert all(a != b for later in looks for a, b in zip(prices, prices[later:], strict=False))

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from adapters.postgres.engine import Store
 from adapters.postgres.read_models import TimelineReader
 from adapters.postgres.reconciliation import PostgresReconciliation
-from adapters.postgres.strategies import Strategies
+from adapters.postgres.strategy_view_row import read_strategy_page
 from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.process.clock import SystemClock
 from api.strategies.view import profit
@@ -64,9 +64,8 @@ class Day:
         return len(await self.rows.unpriced_orders())
 
     async def profit(self) -> Decimal | None:
-        async with self.desk.store.read(self.desk.strategy.user_id) as session:
-            [record] = await Strategies(session, self.desk.strategy.user_id).page(1, None)
-        return profit(record, None)
+        [found] = await read_strategy_page(self.desk.store, self.desk.strategy.user_id, 1, None)
+        return profit(found.record, None)
 
 
 @pytest.fixture

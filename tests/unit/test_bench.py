@@ -309,7 +309,7 @@ def test_a_module_that_is_not_there_is_known_to_be_missing() -> None:
 
 
 def test_each_second_has_another_price_to_give() -> None:
-    """The looks of the listener and of the API are a second apart each: two seconds at the most lie between."""
+    """The looks of the listener and of the API are a second apart each: at most two seconds lie between."""
     prices = [price for _, price in streams.path()]
     looks = range(round(1 / streams.MOVE_EVERY), round(2 / streams.MOVE_EVERY) + 1)
     assert all(a != b for later in looks for a, b in zip(prices, prices[later:], strict=False))

@@ -42,11 +42,13 @@ async def collect_when_quiet(is_quiet: Callable[[], bool], look_every: float = L
                 gc.collect()
 
 
-async def collect_in_parts(look_every: float = LOOK_EVERY, few: int = FEW, long: float = LONG) -> None:
+async def collect_in_parts(
+    look_every: float = LOOK_EVERY, few: int = FEW, long: float = LONG, again: float = AGAIN
+) -> None:
     """Set aside what is loaded, then collect garbage without long pauses, until cancelled.
 
     Where a collection takes `long`, much of what it looks at lives: that is set aside as well. There may be
-    garbage in it one day, so all is looked at again, after collections of `AGAIN` times what that takes.
+    garbage in it one day, so all is looked at again, after collections of `again` times what that takes.
     """
     whole, since = _collected(), 0.0
     gc.freeze()
@@ -57,7 +59,7 @@ async def collect_in_parts(look_every: float = LOOK_EVERY, few: int = FEW, long:
                 continue
             gc.freeze()
             since += took
-            if since > AGAIN * whole:
+            if since > again * whole:
                 gc.unfreeze()
                 whole, since = _collected(), 0.0
                 gc.freeze()

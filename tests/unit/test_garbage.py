@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from adapters.process.garbage_collection import (
+    AGAIN,
     ENOUGH,
     TOO_MANY,
     collect_in_parts,
@@ -77,10 +78,13 @@ async def test_what_has_aged_is_collected_in_the_next_quiet_moment(thawed: None)
 
 
 @asynccontextmanager
-async def collecting_in_parts() -> AsyncIterator[None]:
-    """Have each collection count as a long one; whatever lives is set aside when the context begins."""
+async def collecting_in_parts(again: float = AGAIN) -> AsyncIterator[None]:
+    """Have each collection count as a long one; whatever lives is set aside when the context begins.
+
+    `again`: as it is, a look at all of a suite's own heap would be due after minutes.
+    """
     before = gc.get_threshold()
-    collecting = asyncio.create_task(collect_in_parts(0.001, few=1, long=0))
+    collecting = asyncio.create_task(collect_in_parts(0.001, few=1, long=0, again=again))
     await asyncio.sleep(0)
     yield
     collecting.cancel()
@@ -102,7 +106,7 @@ async def test_what_lives_long_is_set_aside_where_collecting_takes_long(thawed: 
 
 
 async def test_garbage_among_what_was_set_aside_is_found_in_the_end(thawed: None) -> None:
-    async with collecting_in_parts():
+    async with collecting_in_parts(again=0.01):
         frozen, knot, some = gc.get_freeze_count(), Knot(), [[number] for number in range(1000)]
         await grown_old(lambda: gc.get_freeze_count() >= frozen + len(some))
         del knot

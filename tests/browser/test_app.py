@@ -151,7 +151,7 @@ async def test_today_shows_the_money_and_whose_it_is_live(phone: Phone) -> None:
     await phone.is_at("Today")
     await phone.sees("Paper money")
     await phone.open("/app#/new")
-    buy_at = await soon(8)
+    buy_at = await soon(16)
     await phone.created(f"{buy_at:%H:%M:%S}", f"{buy_at + timedelta(seconds=300):%H:%M:%S}")
     await phone.tap("START")
     await phone.answer("START")

@@ -46,6 +46,7 @@ export class DayChart {
 
   /** Draw what is known of the day: `minutes` as the API has them, and its filled orders. */
   begin(minutes, orders) {
+    this.newest = 0;
     const newest = minutes[minutes.length - 1];
     if (newest) [this.last, this.stop] = [newest.price, newest.stop_price];
     const priced = minutes.filter((one) => second(one.at) > this.newest);

@@ -78,16 +78,16 @@ function Day({ one, orders }) {
   const drawn = minutes.data && (seen.current || minutes.data[1].items.length > 0 || one.last_price !== null);
   seen.current = Boolean(drawn);
   useEffect(() => {
-    if (!drawn || !minutes.data) return undefined;
+    if (!drawn || !minutes.data) return;
     const [charts, { items }] = minutes.data;
-    const made = (chart.current = new DayChart(charts, place.current));
-    made.begin(items, orders);
-    made.add(one);
-    return () => { chart.current = null; made.remove(); };
+    chart.current ??= new DayChart(charts, place.current);
+    if (items.length || !chart.current.newest) chart.current.begin(items, orders);
+    chart.current.add(one);
   }, [minutes.data, Boolean(drawn)]);
+  useEffect(() => () => { chart.current?.remove(); chart.current = null; }, []);
   useEffect(() => chart.current?.mark(orders), [orders]);
   useEffect(() => chart.current?.add(one), [one]);
-  if (minutes.problem) return html`<p class="quiet">The chart cannot be drawn at the moment.</p>`;
+  if (minutes.problem && !seen.current) return html`<p class="quiet">The chart cannot be drawn at the moment.</p>`;
   if (!drawn) return html`<p class="quiet">${one.status === "stopped" ? "No prices of this day are kept any more." : "The day's prices are drawn here from START on."}</p>`;
   return html`<div class="chart" ref=${place} role="img" aria-label=${chartWords(one)}></div>
     <p class="source">Chart: <a href="https://www.tradingview.com/" rel="noreferrer">TradingView</a> Lightweight Charts</p>`;

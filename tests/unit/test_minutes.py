@@ -1,5 +1,6 @@
 """The minutes of a chart: what the listener keeps of each, and what happens while it cannot."""
 
+from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
@@ -12,8 +13,10 @@ MINUTE = 60
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+async def house() -> AsyncIterator[House]:
+    house = House()
+    yield house
+    await house.end()
 
 
 async def test_each_minute_keeps_the_price_and_the_stop_of_what_is_watched(house: House) -> None:

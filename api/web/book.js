@@ -25,6 +25,8 @@ let following = null;
 /** @type {Promise<void> | null} */
 let opening = null;
 let waiting = 0;
+/** How often the stream has told of each strategy. @type {Map<string, number>} */
+const told = new Map();
 
 /** @param {Partial<Book>} words */
 const put = (words) => book.set({ ...book.get(), ...words });
@@ -79,6 +81,19 @@ export function take(strategy) {
   put({ strategies: new Map(book.get().strategies).set(strategy.strategy_id, strategy) });
 }
 
+/**
+ * Take what a call answers about a strategy, unless the stream told of it meanwhile: the answer may be the older
+ * of the two, and what has changed since the stream tells by itself. Return the strategy as the call answered.
+ * @param {string} strategyId
+ * @param {Promise<Strategy>} answer
+ */
+export async function takeAnswer(strategyId, answer) {
+  const before = told.get(strategyId);
+  const strategy = await answer;
+  if (told.get(strategyId) === before) take(strategy);
+  return strategy;
+}
+
 /** @param {string} strategyId */
 export function drop(strategyId) {
   const strategies = new Map(book.get().strategies);
@@ -98,6 +113,7 @@ function heard(data, name) {
   if (name === "strategy") {
     if (known && isOver(known, data)) setTimeout(refresh, TOGETHER);
     strategies.set(data.strategy_id, data);
+    told.set(data.strategy_id, (told.get(data.strategy_id) ?? 0) + 1);
   }
   else if (name === "deleted") strategies.delete(data.strategy_id);
   else if (name === "price") { if (known) strategies.set(data.strategy_id, { ...known, ...data }); }

@@ -1,6 +1,6 @@
 // A new strategy, and a changed one: what, when, the stop, how much; and live what a START would come to.
 
-import { book, take } from "./book.js";
+import { book, take, takeAnswer } from "./book.js";
 import { call, get, newKey, post } from "./client.js";
 import { Answer } from "./check.js";
 import { Again, Entry, Repeat, Stop, Target } from "./terms_fields.js";
@@ -34,10 +34,10 @@ export function New() {
 
 export function Edit({ words: [id] }) {
   const before = useStore(book).strategies.get(id);
-  const missing = useRead(async () => (before ? null : take(await get(`/strategy/${id}`))), [id]);
+  const missing = useRead(async () => (before ? null : takeAnswer(id, get(`/strategy/${id}`))), [id]);
   if (!before) return html`<${Title}>Change<//><${Unread} of=${missing} />`;
   const send = async (body) => {
-    take(await call("PATCH", `/strategy/${id}`, changeOf(before, body)));
+    await takeAnswer(id, call("PATCH", `/strategy/${id}`, changeOf(before, body)));
     location.hash = `#/s/${id}`;
   };
   return html`<${Title}>Change ${nameOf(before)}<//>

@@ -1,6 +1,6 @@
 // One strategy, live: the money, what is next, the day as a chart, its orders, what happened and why.
 
-import { book, keepLines, take } from "./book.js";
+import { book, keepLines, takeAnswer } from "./book.js";
 import { get, getAll } from "./client.js";
 import { DayChart, loadCharts } from "./chart.js";
 import { plain } from "./problems.js";
@@ -14,7 +14,7 @@ export function StrategyPage({ words: [id] }) {
   const one = strategies.get(id);
   const story = lines.get(id);
   const newest = story?.length ? story[story.length - 1].event_id : 0;
-  const missing = useRead(async () => (one ? null : take(await get(`/strategy/${id}`))), [id]);
+  const missing = useRead(async () => (one ? null : takeAnswer(id, get(`/strategy/${id}`))), [id]);
   const told = useRead(async () => keepLines(id, await getAll(`/strategy/${id}/timeline`)), [id]);
   // An order changes with a line of the story; the story is what says that there is something to read.
   const orders = useRead(() => getAll(`/strategy/${id}/orders`), [id, newest]);

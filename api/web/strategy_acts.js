@@ -1,6 +1,6 @@
 // What can be done with a strategy: START with what it will do, STOP, sell, change, copy, leave a day out, delete.
 
-import { drop, take } from "./book.js";
+import { drop, take, takeAnswer } from "./book.js";
 import { call, newKey, post } from "./client.js";
 import { plain } from "./problems.js";
 import { bodyOf, termsOf } from "./terms.js";
@@ -33,9 +33,8 @@ async function start(one, startKey) {
   if (!chosen) return;
   // Pressed again after an answer that was lost, it is the same START, even if its day has ended since.
   startKey.current ??= newKey();
-  const now = await call("POST", "/strategy/start", { strategy_id: one.strategy_id }, { key: startKey.current });
+  const now = await takeAnswer(one.strategy_id, call("POST", "/strategy/start", { strategy_id: one.strategy_id }, { key: startKey.current }));
   startKey.current = null;
-  take(now);
   tell(now.status === "running" ? `Started: buys ${dayWord(now.trading_day)} at ${clock(now.buy_at)}.` : "");
 }
 
@@ -66,7 +65,7 @@ function willDo(one, check) {
 }
 
 async function stop(one) {
-  const send = async (words) => take(await post("/strategy/stop", { strategy_id: one.strategy_id, ...words }));
+  const send = async (words) => takeAnswer(one.strategy_id, post("/strategy/stop", { strategy_id: one.strategy_id, ...words }));
   if (one.position !== "bought") {
     const more = one.repeat ? " It does not trade on later days either." : "";
     if (await ask(`Stop ${named(one)}?`, `Nothing is held. What has not been bought yet is called off.${more}`, [["yes", "STOP", "danger"]])) await send({});
@@ -78,12 +77,12 @@ async function stop(one) {
 
 async function sellHeld(one) {
   if (!(await ask(`Sell ${named(one)}?`, "The shares are sold at the market's price: at once while the market is open, else at its next opening.", [["yes", "Sell now", "danger"]]))) return;
-  take(await post("/strategy/stop", { strategy_id: one.strategy_id, on_stop: "exit" }));
+  await takeAnswer(one.strategy_id, post("/strategy/stop", { strategy_id: one.strategy_id, on_stop: "exit" }));
 }
 
 async function skip(one) {
   if (!(await ask(`Leave ${dayWord(one.trading_day)} out?`, `Nothing is bought on ${day(one.trading_day)}. It goes on with its next day.`, [["yes", "Leave it out"]]))) return;
-  take(await post(`/strategy/${one.strategy_id}/skip`, { trading_day: one.trading_day }));
+  await takeAnswer(one.strategy_id, post(`/strategy/${one.strategy_id}/skip`, { trading_day: one.trading_day }));
 }
 
 async function copy(one) {

@@ -87,6 +87,27 @@ async def test_what_loads_says_so_and_what_fails_says_why(phone: Phone) -> None:
     await phone.sees("No finished day here yet")  # by itself
 
 
+async def test_a_late_answer_does_not_hide_what_the_stream_told_meanwhile(phone: Phone) -> None:
+    """START answers with the row as it was written; the run may have gone on before the answer is here."""
+    await phone.registered()
+    await phone.connected()
+    await phone.created()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await expect(phone.page.get_by_text("waiting to buy")).to_be_visible()
+        older = await answer.json() | {"phase": None}
+        await route.fulfill(response=answer, json=older)
+
+    await phone.page.route("**/strategy/start", late)
+    await phone.tap("START")
+    await phone.answer("START")
+    await phone.sees("Started: buys")  # the answer is here
+    await phone.page.wait_for_timeout(500)
+    await phone.sees("waiting to buy")
+    assert phone.complaints == []
+
+
 async def answered(answer: dict[str, Any], route: Route) -> None:
     await route.fulfill(**answer)
 

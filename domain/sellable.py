@@ -5,7 +5,8 @@ several strategies of one user may hold the same shares. A sale of what was once
 still there, opens a short position.
 
 The shares that the user had before a run's purchase, its `baseline`, are never sold: a sale by hand takes the
-run's shares first, the newest run's before an older one's.
+run's shares first, the newest run's before an older one's. An entry that was found long after it was sent was
+watched by nobody meanwhile: its run counts as newer than any that bought before it was looked at.
 
 What the account shows (its position; for CNC with what it held before) beyond the baseline, what older runs
 hold and what others bought since shares were found missing, and what follows:
@@ -25,7 +26,7 @@ hold and what others bought since shares were found missing, and what follows:
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderTerms, Reason, Side
@@ -39,6 +40,10 @@ STEADY = 15.0
 
 A conversion leaves the two at odds for the rest of the day; a position book that lags catches up in a second.
 """
+FOUND_LATE = timedelta(seconds=10)
+"""An entry that is found so long after it was sent may have been sold again by another hand meanwhile."""
+LOOKED_AT_WITHIN = timedelta(seconds=60)
+"""The account is compared so often: by then what an entry that was found late still has is known."""
 LATE = timedelta(seconds=10)
 """A sale that is later than this comes after an outage: much may have happened at the broker."""
 
@@ -47,10 +52,10 @@ LATE = timedelta(seconds=10)
 class OtherClaims:
     """Claims on the same shares in the same product that come before this strategy's.
 
-    `older`: unsold shares of the user's strategies that bought before this one. `in_flight`: an order of
-    another strategy is on its way, so the account and the order log may disagree for a moment. `baseline`:
-    shares that were in the account before this strategy's purchase and no strategy's, negative for a short;
-    None where the account could not be read then. `holdings`: those of before the day, as they were read with
+    `older`: unsold shares of the user's strategies whose claim is older than this one's. `in_flight`: an order
+    of another strategy is on its way, so the account and the order log may disagree for a moment.
+    `baseline`: shares that were in the account before this strategy's purchase and no strategy's, negative
+    for a short; None where the account could not be read then. `holdings`: those of before the day, as they were read with
     the baseline. `missing`: shares of this strategy that the account does not show, as `domain.account_watch`
     has found it. `later`: shares that others bought since that was found: they replace none of it.
     """
@@ -80,6 +85,17 @@ class Account:
         if own < 0 and not shown and own + others + unsold:
             return 0
         return max(0, min(unsold, shown - others - own))
+
+
+def claims_from(sent_at: datetime | None, found_at: datetime) -> datetime | None:
+    """Return since when an entry's claim counts, by when it was found at the broker; None: its first fill.
+
+    An entry in doubt may turn up after the broker has squared it off. A strategy that buys the same shares
+    before the account is looked at again would hide that, and have its own sold as the other's.
+    """
+    if sent_at is None or found_at - sent_at <= FOUND_LATE:
+        return None
+    return found_at + LOOKED_AT_WITHIN
 
 
 def net_position(positions: Listing[BrokerPosition], terms: OrderTerms) -> int | None:

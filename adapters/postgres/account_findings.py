@@ -55,7 +55,7 @@ WHERE mine.user_id = :user_id AND coalesce(starts.account, '') = :account
             OR mine.stopped_at > statement_timestamp() - CAST(:watched AS interval)))
         OR (mine.oversold_quantity > 0
             AND mine.trading_day = date(timezone('Asia/Kolkata', statement_timestamp()))))
-ORDER BY mine.bought_at, mine.strategy_id
+ORDER BY coalesce(mine.claims_from, mine.bought_at), mine.strategy_id
 """
 )
 _ENTRIES = text(

@@ -9,6 +9,7 @@ from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.unit_of_work import UnitOfWork
 from domain.leg import filled, filled_value
 from domain.order import Attempt, BrokerOrder, Leg
+from domain.sellable import claims_from
 from domain.strategy import Position, Status
 from domain.timeline import EventKind, filled_text
 
@@ -32,6 +33,7 @@ def write_fill(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
             _forget_the_round_before(unit.strategy)
         if before.key.leg is Leg.ENTRY and not unit.strategy.bought_quantity:
             unit.strategy.bought_at = unit.now
+            unit.strategy.claims_from = claims_from(row.sent_at, row.acknowledged_at or unit.now)
         _move_position(unit.strategy, before.key.leg, earlier, later)
     if _may_have_ended(unit.strategy, row):
         unit.filled_late.add((row.trading_day, row.round))
@@ -51,7 +53,7 @@ def _forget_the_round_before(strategy: StrategyRow) -> None:
     if strategy.bought_quantity == strategy.sold_quantity > 0:
         strategy.bought_quantity = strategy.sold_quantity = strategy.outside_quantity = 0
         strategy.entry_price = strategy.exit_price = None
-        strategy.bought_at = strategy.baseline = None
+        strategy.bought_at = strategy.claims_from = strategy.baseline = None
 
 
 def position_of(bought: int, sold: int) -> Position:

@@ -11,12 +11,13 @@ from adapters.postgres.write_batcher import Batcher
 from domain.order import LegKey
 from domain.sellable import OtherClaims
 
-# Who bought first has the first claim. Kept shares are the user's own.
+# Who bought first has the first claim, unless its entry was found late. Kept shares are the user's own.
 _CLAIMS = text(
     """
 SELECT mine.strategy_id, mine.baseline, mine.baseline_holdings, mine.missing_quantity,
     coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
-        WHERE (other.bought_at, other.strategy_id) < (mine.bought_at, mine.strategy_id)), 0) AS older,
+        WHERE (coalesce(other.claims_from, other.bought_at), other.strategy_id)
+            < (coalesce(mine.claims_from, mine.bought_at), mine.strategy_id)), 0) AS older,
     coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
         WHERE mine.missing_quantity > 0 AND other.bought_at > mine.missing_since), 0) AS later,
     EXISTS (

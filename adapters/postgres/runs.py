@@ -302,7 +302,7 @@ def _new_day(unit: UnitOfWork, start: StartRun) -> None:
     if not start.sell_only:
         strategy.position = Position.NONE.value
         strategy.bought_quantity = strategy.sold_quantity = strategy.outside_quantity = 0
-        strategy.bought_at = strategy.baseline = None
+        strategy.bought_at = strategy.claims_from = strategy.baseline = None
         strategy.entry_price = strategy.exit_price = None
 
 

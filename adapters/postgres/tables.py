@@ -97,6 +97,8 @@ class StrategyRow(Base):
     """Shares of it that were gone at the broker before they could be sold."""
     bought_at: Mapped[datetime | None]
     """When its first share was filled: of two strategies on one symbol the earlier has the first claim."""
+    claims_from: Mapped[datetime | None]
+    """Since when its claim counts where its entry was found late (`domain.sellable.claims_from`), or NULL."""
     baseline: Mapped[int | None]
     """The user's own shares before its purchase; NULL where the account could not be read then."""
     baseline_holdings: Mapped[int | None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import update
 
 from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.engine import Store
-from adapters.postgres.tables import StrategyRow
+from adapters.postgres.tables import OrderRow, StrategyRow
 from domain.order import Leg, OrderStatus
 from domain.ports import ReadTurn
 from domain.sellable import OtherClaims
@@ -128,3 +129,21 @@ async def test_what_others_bought_since_shares_were_found_missing_is_named(
     turn = ReadTurn(first.strategy.user_id, "", 0, 0)
     read = (await PostgresAccountReads(first.store).state(turn)).claims
     assert [claim.later for claim in read] == [later, 0, 0]
+
+
+async def test_an_entry_that_was_found_late_counts_as_newer_than_what_was_bought_after_it(
+    first: Desk, another: Another
+) -> None:
+    """The broker may have squared it off while nobody knew of it: the other's shares are not sold as its."""
+    second = await another()
+    lost = await first.sent(first.key())
+    async with first.store.work() as session:
+        row = update(OrderRow).where(OrderRow.strategy_id == first.strategy.strategy_id)
+        await session.execute(row.values(sent_at=just_now() - timedelta(seconds=40)))
+    await first.log.saw(lost, seen(lost, 10, broker_order_id="1001"))
+    await second.bought()
+    assert (await claims(first)).older == 10
+    assert (await claims(second)).older == 0
+    turn = ReadTurn(first.strategy.user_id, "", 0, 0)
+    read = (await PostgresAccountReads(first.store).state(turn)).claims
+    assert [claim.strategy_id for claim in read] == [second.strategy.strategy_id, first.strategy.strategy_id]

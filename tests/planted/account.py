@@ -68,6 +68,14 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         ("tests/integration/test_other_claims.py",),
     ),
     Bug(
+        "an entry that was found late claims as if it had been watched",
+        "It was squared off before anybody knew of it: the shares of a strategy that bought since are sold.",
+        "domain/sellable.py",
+        "    return found_at + LOOKED_AT_WITHIN\n",
+        "    return None\n",
+        ("tests/unit/test_found_late.py", "tests/integration/test_other_claims.py"),
+    ),
+    Bug(
         "the user's own shares are sold",
         "The strategy's shares were sold by hand: the user's own ones are sold in their place.",
         "domain/sellable.py",

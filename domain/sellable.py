@@ -52,12 +52,13 @@ LATE = timedelta(seconds=10)
 class OtherClaims:
     """Claims on the same shares in the same product that come before this strategy's.
 
-    `older`: unsold shares of the user's strategies whose claim is older than this one's. `in_flight`: an order
-    of another strategy is on its way, so the account and the order log may disagree for a moment.
+    `older`: unsold shares of the user's strategies whose claim is older than this one's. `in_flight`: an
+    order of another strategy is on its way, so the account and the order log may disagree for a moment.
     `baseline`: shares that were in the account before this strategy's purchase and no strategy's, negative
-    for a short; None where the account could not be read then. `holdings`: those of before the day, as they were read with
-    the baseline. `missing`: shares of this strategy that the account does not show, as `domain.account_watch`
-    has found it. `later`: shares that others bought since that was found: they replace none of it.
+    for a short; None where the account could not be read then. `holdings`: those of before the day, as they
+    were read with the baseline. `missing`: shares of this strategy that the account does not show, as
+    `domain.account_watch` has found it. `later`: shares that others bought since that was found: they
+    replace none of it.
     """
 
     older: int = 0

@@ -17,6 +17,7 @@ from domain.day_charges import charges_of_day, shared
 from domain.finished_round import FinishedRound, RoundKey, Trade
 from domain.money import PAISA
 from domain.order import Side
+from domain.session import EXCHANGE_ZONE
 
 _PARTS = ("brokerage", "stt", "exchange", "sebi", "stamp", "gst", "dp")
 NO_SCHEDULE = ""
@@ -36,8 +37,8 @@ class _SymbolDay(NamedTuple):
 class Booked:
     """A finished round and what it cost, in rupees to the paisa.
 
-    `charges` and `net` are None where a price, or the rates of a day, are not known. `isin` is of its last
-    day, None where it is not known; only a report asks for it.
+    `charges` and `net` are None where a price, a day's rates, or what became of its shares is not known.
+    `isin` is of its last day, None where it is not known; only a report asks for it.
     """
 
     round: FinishedRound
@@ -54,10 +55,12 @@ class Booked:
     def kind(self) -> str:
         """Return how it was traded: intraday, delivery, both of them, futures or options.
 
-        Shares bought and sold on one day are intraday, whatever their product.
+        Shares bought and sold on one day are intraday, whatever their product; empty where that is not known.
         """
         found = self.round
         kind = trade_kind(found.exchange, found.symbol, found.product)
+        if _may_be_either(found):
+            return ""
         if kind is not TradeKind.DELIVERY or not found.trades:
             return "" if kind is None else kind.value
         both = {side: sum(trade.quantity for trade in found.trades if trade.side is side) for side in Side}
@@ -138,12 +141,24 @@ def executed_on(found: FinishedRound, day: date) -> tuple[ExecutedOrder, ...] | 
 def _charges(shares: Sequence[Charges | None], found: FinishedRound) -> Charges | None:
     if not found.trades:
         return NO_CHARGES
+    if _may_be_either(found):
+        return None
     total = NO_CHARGES
     for share in shares:
         if share is None:
             return None
         total = _sum(total, share)
     return total
+
+
+def _may_be_either(found: FinishedRound) -> bool:
+    """Tell whether shares of CNC were gone on the day of their purchase: sold by hand they are intraday.
+
+    Moved to another product, or out of the account, they were delivered: who took them is not known here.
+    """
+    kind = trade_kind(found.exchange, found.symbol, found.product)
+    ended = found.ended_at.astimezone(EXCHANGE_ZONE).date()
+    return kind is TradeKind.DELIVERY and found.outside > 0 and found.day_of(Side.BUY) == ended
 
 
 def _sum(first: Charges, second: Charges) -> Charges:

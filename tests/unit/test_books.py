@@ -147,6 +147,19 @@ def test_what_is_not_known_is_not_zero(one: FinishedRound) -> None:
     assert alone(one).net is None
 
 
+def test_shares_that_were_gone_on_the_day_they_were_bought_may_have_been_intraday() -> None:
+    """Sold by hand they are; moved out of the account they are not: a number would be a guess."""
+    bought = trade(Side.BUY, 10, "1000")
+    same_day = alone(finished(bought, outside=10))
+    assert (same_day.charges, same_day.kind) == (None, "")
+    next_day = alone(replace(finished(bought, outside=10), ended_at=ENDED + timedelta(days=1)))
+    assert next_day.charges is not None
+    assert next_day.kind == "delivery"
+    of_mis = alone(finished(bought, outside=10, product=Product.MIS))
+    assert of_mis.charges is not None
+    assert of_mis.kind == "intraday"
+
+
 def test_charges_are_unknown_before_the_oldest_rates_and_for_an_unknown_kind() -> None:
     of_before = finished(trade(Side.BUY, 1, "100", date(2026, 3, 31)))
     assert alone(of_before).charges is None

@@ -25,9 +25,9 @@ setup: $(READY)
 # What tests, checks and benches need beside what runs: once anything asks for it.
 tools: $(TOOLS)
 
-# `make run PORT=8001` serves on another port.
+# `make run PORT=8001` serves on another port, `make run HOST=0.0.0.0` for a phone in this network as well.
 run: $(READY)
-	@$(BIN)/stopwatch up --demo $(if $(PORT),--port $(PORT))
+	@$(BIN)/stopwatch up --demo $(if $(PORT),--port $(PORT)) $(if $(HOST),--host $(HOST))
 
 test: $(TOOLS)
 	$(BIN)/pytest -m "not proof"

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from importlib import metadata
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -65,6 +66,7 @@ app.add_typer(audit, name="audit")
 calendar = typer.Typer(no_args_is_help=True, help="The trading days, and the operator's word on them.")
 app.add_typer(calendar, name="calendar")
 
+_HERE = IPv4Address("127.0.0.1")
 _CALENDAR = "services.market.calendar_command"
 _VERDICTS = {True: "ok  ", False: "FAIL", None: "-   "}
 _DataDir = Annotated[
@@ -78,6 +80,14 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_op
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="Play two strategies once everything runs.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The API's port.")] = 8000,
+    host: Annotated[
+        IPv4Address,
+        typer.Option(
+            parser=IPv4Address,
+            metavar="ADDRESS",
+            help="Where the API listens. 0.0.0.0: at each of this machine's, for a phone.",
+        ),
+    ] = _HERE,
     data_dir: Annotated[Path, typer.Option(help="Where data, logs and secrets are kept.")] = Path(
         ".stopwatch"
     ),
@@ -95,6 +105,7 @@ def up(
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     options = Options(
         data_dir=data_dir,
+        host=str(host),
         port=port,
         workers=workers,
         listeners=listeners,

@@ -66,10 +66,8 @@ async def run_to_end(
 async def end(process: Process, first: signal.Signals, grace_seconds: float) -> None:
     """Ask the process to end; after the grace, kill it and everything left in its session."""
     if process.returncode is None and grace_seconds > 0:
-        with suppress(ProcessLookupError):
-            process.send_signal(first)
-            # A stopped process would not receive it.
-            process.send_signal(signal.SIGCONT)
+        tell(process, first)
+        tell(process, signal.SIGCONT)  # a stopped process would not receive the other one
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
                 await process.wait()
@@ -77,6 +75,16 @@ async def end(process: Process, first: signal.Signals, grace_seconds: float) -> 
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
+
+
+def tell(process: Process, number: signal.Signals) -> None:
+    """Send a signal to a process that may have ended.
+
+    Not by its own `send_signal`: that asks first whether it has ended, and asyncio, which waits for the same,
+    then finds nobody and says so on the terminal ("Unknown child process").
+    """
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, number)
 
 
 def how_it_ended(process: Process) -> str:

@@ -11,6 +11,10 @@ from typing import Any
 import aiohttp
 
 Json = dict[str, Any]
+_TOO_MANY = 429
+_TRIES = 5
+_QUOTE_EVERY = 1.0
+"""Seconds: Kite answers an account one quote in a second."""
 
 
 class DemoFailed(Exception):
@@ -32,16 +36,23 @@ class Caller:
         return await self._call("POST", path, body)
 
     async def _call(self, method: str, path: str, body: Json | None) -> Any:
+        for _ in range(_TRIES):
+            status, text = await self._send(method, path, body)
+            if status != _TOO_MANY:
+                break
+            await asyncio.sleep(_QUOTE_EVERY)  # the API has asked the same account's one quote of this second
+        if status >= 300:
+            raise DemoFailed(f"{method} {path} was answered with {status}: {_reason(text)}")
+        return json.loads(text, parse_float=Decimal) if text else None
+
+    async def _send(self, method: str, path: str, body: Json | None) -> tuple[int, str]:
         try:
             async with self._http.request(
                 method, f"{self._root}{path}", data=_body(body), headers=self.headers
             ) as answer:
-                text = await answer.text()
+                return answer.status, await answer.text()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise DemoFailed(f"{method} {path} got no answer ({type(error).__name__})") from error
-        if answer.status >= 300:
-            raise DemoFailed(f"{method} {path} was answered with {answer.status}: {_reason(text)}")
-        return json.loads(text, parse_float=Decimal) if text else None
 
     async def events(self, path: str) -> AsyncGenerator[Json, None]:
         """Read Server-Sent Events for ever, resuming a broken stream where it broke."""

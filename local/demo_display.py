@@ -1,5 +1,6 @@
 """Displays the demo: a timeline that scrolls, and below it the state of both strategies."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -39,6 +40,26 @@ class Board:
         line = Text.assemble(f"  {clock}  ", (f"{symbol:<6}", _STYLES.get(symbol, "")), f"  {text}")
         self._terminal.console.print(line, soft_wrap=True)
 
+    def say(self, text: str) -> None:
+        """Print a sentence of the story."""
+        self._terminal.line(text)
+
+    def killed(self, pid: int) -> None:
+        """Tell that the worker is gone, and what that would mean elsewhere."""
+        self._terminal.alert(
+            f"The worker, which would sell them, is killed: kill -9 {pid}. Another one starts and goes on."
+        )
+
+    def ledger(self, orders: Sequence[Json]) -> None:
+        """Tell what the exchange's own book says of the account's orders, which it keeps without us."""
+        counted = Counter(
+            (one["tradingsymbol"], one["transaction_type"], one["filled_quantity"]) for one in orders
+        )
+        words = [
+            f"{number} × {side} {quantity} {symbol}" for (symbol, side, quantity), number in counted.items()
+        ]
+        self._terminal.line(f"The exchange's own book: {', '.join(sorted(words))}.")
+
     def show_strategies(self, strategies: Sequence[Json]) -> None:
         """Replace the live line."""
         if self._live is not None:
@@ -47,7 +68,7 @@ class Board:
     def summary(self, strategies: Sequence[Json], orders: Mapping[str, Sequence[Json]]) -> None:
         """The end of the story, one row a strategy."""
         table = Table(title="What happened", title_justify="left")
-        for name in ("symbol", "outcome", "bought at", "sold at", "profit", "BUY late", "exit late"):
+        for name in ("symbol", "outcome", "bought at", "sold at", "after charges", "BUY late", "SELL late"):
             table.add_column(name, justify="left" if name in ("symbol", "outcome") else "right")
         for strategy in strategies:
             legs = {order["leg"]: order for order in reversed(orders[strategy["strategy_id"]])}
@@ -56,13 +77,15 @@ class Board:
                 str(strategy["outcome"] or f"still {strategy['phase']}"),
                 _money(strategy["entry_price"]),
                 _money(strategy["exit_price"]),
-                _signed(strategy["pnl"]),
+                _signed(strategy["net_pnl"]),
                 _milliseconds(legs.get("entry")),
                 _milliseconds(legs.get("exit")),
             )
-        total = sum((Decimal(str(one["pnl"] or 0)) for one in strategies), Decimal(0))
         self._terminal.console.print(table)
-        self._terminal.line(f"  Profit before charges: {_signed(total)} rupees of paper money.")
+        profits = [one["net_pnl"] for one in strategies]
+        if None not in profits:
+            total = sum((Decimal(str(profit)) for profit in profits), Decimal(0))
+            self._terminal.line(f"Both together: {_signed(total)} rupees of paper money, after charges.")
 
 
 def _standing(strategy: Json) -> Text:

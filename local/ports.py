@@ -1,4 +1,4 @@
-"""Reserves ports on 127.0.0.1 from the first start of a process to its last restart."""
+"""Reserves ports of this machine from the first start of a process to its last restart."""
 
 import errno
 import random
@@ -12,6 +12,7 @@ from local.start_errors import CannotStart
 # client that tries again and again would otherwise be given the process's own port, and connect to itself.
 _RANGE = range(20_000, 32_000)
 _ATTEMPTS = 500
+_HERE = "127.0.0.1"
 
 
 class HeldPort:
@@ -25,7 +26,7 @@ class HeldPort:
     def free(cls) -> Self:
         for number in random.sample(_RANGE, _ATTEMPTS):  # nosec B311
             try:
-                return cls._hold(number, shared_before_bind=False)
+                return cls._hold(number, _HERE, shared_before_bind=False)
             except OSError:
                 continue
         raise CannotStart(
@@ -33,21 +34,21 @@ class HeldPort:
         )
 
     @classmethod
-    def named(cls, number: int) -> Self:
-        """Reserve the requested port; a port in use ends the start."""
+    def named(cls, number: int, host: str = _HERE) -> Self:
+        """Reserve the requested port of an IPv4 address of this machine; a port in use ends the start."""
         try:
             with _tcp_socket(shared=True) as probe:
-                probe.bind(("127.0.0.1", number))
+                probe.bind((host, number))
                 probe.listen()
-            return cls._hold(number, shared_before_bind=True)
+            return cls._hold(number, host, shared_before_bind=True)
         except OSError as error:
-            raise CannotStart(_refusal(number, error)) from error
+            raise CannotStart(_refusal(number, host, error)) from error
 
     @classmethod
-    def _hold(cls, number: int, *, shared_before_bind: bool) -> Self:
+    def _hold(cls, number: int, host: str, *, shared_before_bind: bool) -> Self:
         holder = _tcp_socket(shared=shared_before_bind)
         try:
-            holder.bind(("127.0.0.1", number))
+            holder.bind((host, number))
         except OSError:
             holder.close()
             raise
@@ -71,9 +72,9 @@ def _tcp_socket(*, shared: bool) -> socket.socket:
     return made
 
 
-def _refusal(number: int, error: OSError) -> str:
+def _refusal(number: int, host: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {number} on 127.0.0.1 is in use by another program: end it, or choose another with --port."
-        )
-    return f"Port {number} on 127.0.0.1 cannot be used ({error.strerror}): choose another with --port."
+        return f"Port {number} on {host} is in use by another program: end it, or choose another with --port."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine: --host takes one that is, or 0.0.0.0 for all of them."
+    return f"Port {number} on {host} cannot be used ({error.strerror}): choose another with --port."

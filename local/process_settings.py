@@ -23,6 +23,8 @@ class Options:
     """The arguments of `stopwatch up`."""
 
     data_dir: Path
+    host: str
+    """The IPv4 address of this machine at which the API listens."""
     port: int
     workers: int
     listeners: int

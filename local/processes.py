@@ -11,6 +11,7 @@ from pathlib import Path
 
 from local import probes
 from local.data_dir import DataDir
+from local.listening import Listening
 from local.process_spec import ProcessSpec
 
 _OWN = ("DATABASE_URL", "DATABASE_URL_API", "DATABASE_URL_WORKER", "DATABASE_URL_LISTENER")
@@ -38,15 +39,15 @@ class Processes:
     environment: Mapping[str, str] = field(repr=False)
     settings: Mapping[str, str] = field(repr=False)
 
-    def api(self, port: int) -> ProcessSpec:
+    def api(self, listening: Listening) -> ProcessSpec:
         needs = ("DATABASE_URL_API", "JWT_SECRET", "SEAL_KEY", "PUSH_PUBLIC_KEY", *_TRADING)
         return ProcessSpec(
             name="api",
-            command=python("api", "--host", "127.0.0.1", "--port", str(port)),
+            command=python("api", "--host", listening.host, "--port", str(listening.port)),
             log=self.data.log("api"),
             # Whether its dependencies answer is asked once, by `up`; started again while one of them is down,
             # the API is up all the same.
-            ready=lambda: probes.http_ok(f"http://127.0.0.1:{port}/health/live"),
+            ready=lambda: probes.http_ok(f"{listening.from_here}/health/live"),
             environment=self._for(*needs, kind="api"),
         )
 

@@ -10,6 +10,7 @@ import aiohttp
 from local import child, feed_account, keys, probes, processes, redis_users, temporal, valkey
 from local.data_dir import DataDir
 from local.endpoints import Endpoints
+from local.listening import Listening
 from local.ports import HeldPort
 from local.postgres import EmbeddedPostgres
 from local.process_settings import Options
@@ -30,7 +31,7 @@ class Run:
         self._options = options
         self._given = options.given
         self._data = data
-        self._api_port = api_port
+        self.listening = Listening(options.host, api_port.number)
         # Kept for as long as the run, so that a process comes back on its port.
         self._ports: list[HeldPort] = []
         self._terminal = terminal
@@ -46,7 +47,7 @@ class Run:
             self._postgres(), self._redis(), self._temporal(), self._paper()
         )
         found = Endpoints(
-            api=f"http://127.0.0.1:{self._api_port.number}",
+            api=self.listening.from_here,
             postgres=postgres,
             redis=redis,
             temporal=temporal_address[0],
@@ -71,7 +72,7 @@ class Run:
     def _own_processes(self, own: processes.Processes) -> list[ProcessSpec]:
         options = self._options
         return [
-            own.api(self._api_port.number),
+            own.api(self.listening),
             *(own.worker(number, options.workers) for number in range(1, options.workers + 1)),
             *(own.listener(number, options.listeners) for number in range(1, options.listeners + 1)),
         ]
@@ -142,7 +143,7 @@ class Run:
             "DOCS": "1",
             "TRACEABLE": "1",
             "DISK": str(self._data.root),
-            "PUBLIC_URL": found.api,
+            "PUBLIC_URL": self.listening.from_outside if self.listening.is_open else found.api,
             "DATABASE_URL": found.postgres,
             **role_urls(found.postgres, self._keys.database_passwords),
         }

@@ -1,6 +1,7 @@
 """Keeps one process running: starts it, probes it until it answers, restarts it when it dies."""
 
 import asyncio
+import signal
 import time
 from asyncio.subprocess import Process
 from collections.abc import Callable, Coroutine
@@ -58,9 +59,9 @@ class SupervisedProcess:
             self.up.cancel()
 
     def kill(self) -> None:
-        """Cut short the grace of a stop under way."""
+        """Kill it where it runs; unless it is being stopped it is started again."""
         if self._process is not None and self._process.returncode is None:
-            self._process.kill()
+            child.tell(self._process, signal.SIGKILL)
 
     async def _run(self) -> None:
         try:

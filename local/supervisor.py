@@ -33,6 +33,14 @@ class Supervisor:
         """Return the pid of every process, in the order they were started."""
         return {supervised.spec.name: supervised.pid for supervised in self._processes}
 
+    def kill(self, kind: str) -> int | None:
+        """Kill a process of a kind, as a crash would; return its pid, None where none runs."""
+        for supervised in self._processes:
+            if supervised.spec.kind == kind and (pid := supervised.pid) is not None:
+                supervised.kill()
+                return pid
+        return None
+
     async def stop(self, order: Sequence[str] = STOP_ORDER) -> None:
         """End every process, kind by kind; kill what does not end in its time."""
         deadline = time.monotonic() + _STOP_SECONDS

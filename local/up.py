@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 
-from local import data_dir
+from local import data_dir, phone
 from local.data_dir import DataDir
 from local.demo import play
 from local.endpoints import Endpoints
@@ -62,7 +62,7 @@ class StopSignals:
 
 
 async def _up(options: Options, data: DataDir, terminal: Terminal, signals: StopSignals) -> int:
-    port = HeldPort.named(options.port)
+    port = HeldPort.named(options.port, options.host)
     terminal.line(f"Stopwatch starts; its data and logs are in {data.root}")
     run = Run(options, data, port, terminal)
     stop = asyncio.Event()
@@ -89,10 +89,15 @@ async def _up(options: Options, data: DataDir, terminal: Terminal, signals: Stop
 
 async def _work(options: Options, run: Run, terminal: Terminal) -> None:
     endpoints = await run.bring_up()
-    _tell_where(endpoints, terminal)
     if options.demo:
-        await play(endpoints, terminal)
+        login = await play(endpoints, terminal, lambda: run.supervisor.kill("worker"))
         _tell_where(endpoints, terminal)
+        if login is not None:
+            terminal.line(f"  The app's login for all of that: {login.email}, password {login.password}")
+    else:
+        _tell_where(endpoints, terminal)
+    if run.listening.is_open:
+        phone.tell(run.listening, terminal)
     await asyncio.Event().wait()
 
 

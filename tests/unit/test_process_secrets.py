@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from local.data_dir import DataDir
+from local.listening import Listening
 from local.processes import _SECRET, Processes
 
 SETTINGS = {name: f"the {name}" for name in _SECRET}
@@ -25,7 +26,7 @@ def test_private_halves_of_keys_go_to_those_that_use_them(
 ) -> None:
     made = Processes(DataDir(tmp_path), {}, SETTINGS)
     environments = {
-        "api": made.api(8000).environment,
+        "api": made.api(Listening("127.0.0.1", 8000)).environment,
         "worker": made.worker(1, 1).environment,
         "listener": made.listener(1, 1).environment,
         "migrate": made.migration()[1],

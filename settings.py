@@ -100,29 +100,49 @@ class _SecretFiles(PydanticBaseSettingsSource):
 
 
 class Settings(BaseSettings):
-    """Every setting of contract section 2. Secrets have no default and print as stars."""
+    """Every setting; what is said of each is on the page docs/settings.md and in the error that misses it.
+
+    Secrets have no default and print as stars.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", hide_input_in_errors=True
+        env_prefix=PREFIX,
+        env_file=".env",
+        extra="ignore",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
     )
 
     database_url: SecretStr | None = None
+    """The Postgres address of the schema's owner, for migrations: postgresql://user:password@host:port/name"""
     database_url_api: SecretStr | None = None
+    """The Postgres address of the API's role; `stopwatch migrate` makes the role."""
     database_url_worker: SecretStr | None = None
+    """The Postgres address of the worker's role; `stopwatch migrate` makes the role."""
     database_url_listener: SecretStr | None = None
+    """The Postgres address of the listener's role; `stopwatch migrate` makes the role."""
     redis_url: SecretStr | None = None
+    """The address of Redis or Valkey, redis://host:port/0, of each process that has none of its own."""
     redis_url_api: SecretStr | None = None
+    """The address of Redis with the API's own user."""
     redis_url_worker: SecretStr | None = None
+    """The address of Redis with the worker's own user."""
     redis_url_listener: SecretStr | None = None
-    """Each process' own user of Redis; without it the process takes `redis_url`."""
+    """The address of Redis with the listener's own user."""
     temporal_address: str | None = None
+    """The address of the Temporal server, host:port."""
     temporal_namespace: str = "default"
+    """The namespace at Temporal in which the runs are."""
     temporal_task_queue: str = "stopwatch"
+    """The task queue that the workers serve."""
     temporal_tls_cert: Path | None = None
+    """The client's certificate for Temporal, a PEM file; together with its key."""
     temporal_tls_key: Path | None = None
+    """The key of that certificate, a PEM file."""
     temporal_tls_ca: Path | None = None
     """Whom the server's certificate must come from; without it, an authority that the system trusts."""
     temporal_api_key: SecretStr | None = None
+    """The API key of a managed Temporal."""
     build_id: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
     """The version this worker is of, to Temporal: a day stays with the one that began it. Empty: with any."""
     payload_keys: SecretStr | None = None
@@ -130,7 +150,9 @@ class Settings(BaseSettings):
     payload_plain: Literal["refused", "taken"] = "refused"
     """With payload keys, what comes in clear; taken only while days run that began before there were keys."""
     kite_root: str = ZERODHA_ROOT
+    """Where orders go: Zerodha, or a paper exchange."""
     kite_ws_root: str = ZERODHA_WS_ROOT
+    """Where prices come from, by WebSocket."""
     egress_proxies: SecretStr | None = None
     """Each user's own way out to the broker: JSON, or the path of a file (`adapters/kite/egress.py`)."""
 
@@ -146,19 +168,31 @@ class Settings(BaseSettings):
         return self.egress_proxies.get_secret_value() if self.egress_proxies else None
 
     feed_api_key: SecretStr | None = None
+    """The API key of an account whose prices the listeners read for everybody."""
     feed_access_token: SecretStr | None = None
+    """That account's access token of the day."""
     jwt_secret: SecretStr | None = None
+    """The secrets that sign access tokens, at least 32 random bytes each, by commas; the first is current."""
     encryption_keys: SecretStr | None = None
+    """The private keys that open broker secrets, by commas; the first is current."""
     seal_key: str | None = None
+    """The public half of the first encryption key; broker secrets are sealed to it."""
     calendar: Literal["XNSE", "always-open"] = "XNSE"
+    """The trading days: those of the exchange, or every day at all hours, for paper."""
     calendar_overrides: Path | None = None
+    """A file of trading days of an older version: `stopwatch migrate` moves it into the database, once."""
     missed_after_seconds: float = Field(default=5, gt=0)
+    """An entry that is later than this is not sent any more."""
     entry_fill_seconds: float = Field(default=10, gt=0)
+    """How long a purchase at the market may take to be filled; what is not filled then is cancelled."""
     entry_horizon_seconds: float = Field(default=120, gt=0)
+    """How long a purchase that was sent and never answered is looked for in the order book."""
     exit_resend_after_seconds: float = Field(default=20, gt=0)
+    """How long a sale that was sent and never answered is looked for before it may be sent again."""
     fast_path: Literal["on", "off"] = "on"
     """Off: stops go by their signals alone; for comparison, the orders are the same."""
     throttle: Literal["on", "off"] = "on"
+    """Bounds on how often a user and an address may call; off under `up`, where everybody is the same one."""
     max_streams: int = Field(default=20, ge=1)
     """Open event streams of one user, in each API process."""
     max_strategies: int = Field(default=2_000, ge=1)
@@ -172,8 +206,11 @@ class Settings(BaseSettings):
     trusted_proxies: str = ""
     """Addresses and networks, by commas, whose X-Forwarded-For is believed; others' is not."""
     docs: bool = False
+    """Serve /docs, the API's page to read and try."""
     cloudwatch_namespace: str = Field(default="", max_length=255, pattern=r"^[A-Za-z0-9_.\-/#:]*$")
+    """Where the worker puts its numbers at Amazon CloudWatch; empty: nowhere."""
     cors_origins: str = ""
+    """Other origins whose pages may call the API, by commas."""
     traceable: bool = False
     """A debugger of the same user may look into the process; on under `up`, where one user owns all."""
     disk: Path = Path()
@@ -181,6 +218,7 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Where worker and listener serve /metrics and /health, as the API does on its own; None: nowhere."""
     metrics_host: str = "127.0.0.1"
+    """The address at which they are served."""
     temporal_metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Where Temporal's SDK serves its own numbers, on the same host; None: nowhere."""
     otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
@@ -210,10 +248,15 @@ class Settings(BaseSettings):
         return self.push_contact or public
 
     log_level: str = "INFO"
+    """What is logged: DEBUG, INFO, WARNING or ERROR, and what is graver."""
     log_format: Literal["console", "json"] = "console"
+    """Lines for people, or for a collector."""
     ready_file: Path | None = None
+    """A file that worker and listener write once they are ready."""
     failpoints: str = ""
+    """For tests: where a process is to die or to stand still."""
     failpoints_log: Path | None = None
+    """For tests: where it writes that it was there."""
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -250,7 +293,8 @@ class Settings(BaseSettings):
         value = getattr(self, name)
         text = value.get_secret_value() if isinstance(value, SecretStr) else str(value or "")
         if not text:
-            raise MissingSetting(f"STOPWATCH_{name.upper()} is not set: {_PURPOSES[name]}")
+            purpose = type(self).model_fields[name].description
+            raise MissingSetting(f"STOPWATCH_{name.upper()} is not set. {purpose}")
         return text
 
     def need_redis(self, process: str) -> str:
@@ -264,16 +308,3 @@ class Settings(BaseSettings):
 
 def _words(value: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in value.split(",") if word.strip())
-
-
-_PURPOSES = {
-    "database_url": "the Postgres address of the schema's owner (postgresql://user:password@host:port/name).",
-    "database_url_api": "the Postgres address of the API's role; `stopwatch migrate` makes it.",
-    "database_url_worker": "the Postgres address of the worker's role; `stopwatch migrate` makes it.",
-    "database_url_listener": "the Postgres address of the listener's role; `stopwatch migrate` makes it.",
-    "redis_url": "the address of Redis or Valkey (redis://host:port/0).",
-    "temporal_address": "the address of the Temporal server (host:port).",
-    "jwt_secret": "the secret that signs access tokens, at least 32 random bytes; the first is current.",
-    "encryption_keys": "the private keys that open broker secrets; the first is current.",
-    "seal_key": "the public half of the first encryption key; broker secrets are sealed to it.",
-}

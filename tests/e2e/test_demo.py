@@ -94,10 +94,10 @@ def story(told: str) -> list[str]:
 
 
 def patterns(lines: Iterable[str]) -> set[str]:
-    """Return the lines without what differs from run to run: numbers, widths, and the order of lines.
+    """Return the lines without what differs from run to run: numbers, widths, the order of lines.
 
-    Of a line of the timeline its symbol and its first word: whether the broker's answer or its order book tells
-    first of an order differs as well.
+    Of a line of the timeline its symbol and its first word: whether the broker's answer or its order book
+    tells first of an order differs as well.
     """
     found = {re.sub(r"[+-]?\d[\d,.:]*", "0", line.rstrip()) for line in lines}
     found = {re.sub(r"^ +0 +(\w+) +(\w+).*", r"\1 \2", line).replace("Found", "The") for line in found}

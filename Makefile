@@ -16,7 +16,7 @@ DAYS ?= 1000
 SEED ?=
 NAMES ?=
 
-.PHONY: setup tools run test proof check chaos bench lock sbom
+.PHONY: setup tools run test proof check docs chaos bench lock sbom
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -46,8 +46,13 @@ check: $(TOOLS)
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive domain workflows activities execution services api listener adapters \
 		paper local migrations cli.py cli_settings.py settings.py wiring.py worker.py
 	$(BIN)/python -P -m local.links
+	$(BIN)/python -P -m local.docs_site
 	$(BIN)/python -P -m local.secret_scan
 	$(BIN)/python -P -m local.audit
+
+# The documentation as a site, in build/site.
+docs: $(TOOLS)
+	$(BIN)/python -P -m local.docs_site
 
 chaos: $(TOOLS)
 	$(BIN)/python -m tests.chaos --days $(DAYS) $(if $(SEED),--seed $(SEED))

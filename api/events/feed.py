@@ -11,6 +11,7 @@ from adapters.postgres.account_events import Stamp
 from adapters.postgres.read_models import EventRecord
 from adapters.postgres.strategies import StrategyRecord
 from api.events.cursor import Place, settled
+from api.events.schemas import DeletedOut
 from api.http.stream_response import event_text
 from api.strategies.event_stream import line_text
 from services.auth.tokens import Caller
@@ -113,7 +114,7 @@ class Feed:
         """Tell all streams that a strategy was deleted."""
         for known in (self.records, self.states, self.last, self.prices):
             known.pop(strategy_id, None)
-        state = event_text("deleted", {"strategy_id": strategy_id})
+        state = event_text("deleted", DeletedOut(strategy_id=strategy_id))
         for follower in self.followers:
             follower.states[strategy_id] = state
             follower.wake()

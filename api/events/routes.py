@@ -11,15 +11,29 @@ from starlette.responses import Response
 from api.auth.identity import CallerDep
 from api.events.cursor import Place
 from api.events.feeds import Feeds
+from api.events.schemas import DeletedOut, PriceOut
 from api.http.limits import limited
 from api.http.metrics import Metrics
 from api.http.stream_response import Next, StreamResponse
+from api.http.stream_schema import StreamItem, stream_of
+from api.strategies.event_stream import TIMELINE
+from api.strategies.schemas import StrategyOut
 from services.auth.tokens import Caller
 
 router = APIRouter(tags=["strategy"])
 
 
-@router.get("/events", response_class=StreamResponse, dependencies=[limited("GET /events")])
+@router.get(
+    "/events",
+    response_class=StreamResponse,
+    responses=stream_of(
+        TIMELINE,
+        StreamItem(["strategy"], StrategyOut),
+        StreamItem(["price"], PriceOut),
+        StreamItem(["deleted"], DeletedOut),
+    ),
+    dependencies=[limited("GET /events")],
+)
 async def events(
     request: Request,
     found: CallerDep,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from adapters.postgres.strategies import StrategyRecord
 from api.http.bodies import ResponseBody
+from api.http.fields import Money
 from api.strategies.view import charges, profit
 
 
@@ -12,9 +13,15 @@ class PriceOut(ResponseBody):
     """A running strategy's last price, and what it is worth at that; null where it is not known."""
 
     strategy_id: UUID
-    last_price: Decimal
-    pnl: Decimal | None
-    net_pnl: Decimal | None
+    last_price: Money
+    pnl: Money | None
+    net_pnl: Money | None
+
+
+class DeletedOut(ResponseBody):
+    """A strategy that is gone."""
+
+    strategy_id: UUID
 
 
 def price_out(record: StrategyRecord, last: Decimal) -> PriceOut:

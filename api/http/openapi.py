@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from api.http.errors import MEDIA_TYPE
 from api.http.examples import ANSWERS, REQUESTS
 from api.http.problem_codes import codes_of
+from api.http.stream_schema import hoist
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 _NEEDS_NOBODY = ("/health/live", "/metrics")
@@ -73,6 +74,8 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
     problem = TypeAdapter(ProblemOut).json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs")
     schemas["Problem"] = problem | {"title": "Problem"}
+    for calls in document["paths"].values():
+        hoist(calls.get("get", {}).get("responses", {}).get("200", {}), schemas)
     for name, example in ANSWERS.items():
         schemas[name]["examples"] = [example]
     for schema in schemas.values():

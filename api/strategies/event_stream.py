@@ -16,19 +16,24 @@ from api.http.cursors import event_id_of
 from api.http.limits import limited
 from api.http.metrics import Metrics
 from api.http.stream_response import BEGINS_ANEW, Next, StreamResponse, event_text
+from api.http.stream_schema import StreamItem, stream_of
 from api.strategies.live_timelines import Follower, LiveTimelines
 from api.strategies.schemas import EventOut
 from api.strategies.strategy_id import StrategyId
+from domain.timeline import EventKind
 from services.auth.tokens import Caller
 from services.errors import FieldError, Invalid
 from services.strategies.lookup import find_strategy
 
 router = APIRouter(tags=["strategy"])
+TIMELINE = StreamItem([kind.value for kind in EventKind], EventOut, has_id=True)
+"""A line of a timeline in a stream, named by its kind."""
 
 
 @router.get(
     "/strategy/{strategy_id}/events",
     response_class=StreamResponse,
+    responses=stream_of(TIMELINE),
     dependencies=[limited("GET /strategy/{strategy_id}/events")],
 )
 async def events(

@@ -11,7 +11,12 @@ from api.http.examples import ANSWERS, REQUESTS
 
 JSON = "application/json"
 FEATURES = ("auth", "books", "broker", "strategies", "orders", "notifications", "account", "market")
-SCHEMAS = (*(f"{feature}.schemas" for feature in FEATURES), "strategies.check_schema", "strategies.minutes")
+SCHEMAS = (
+    *(f"{feature}.schemas" for feature in FEATURES),
+    "events.schemas",
+    "strategies.check_schema",
+    "strategies.minutes",
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,3 +58,19 @@ def test_every_call_that_takes_or_gives_json_shows_an_example(document: dict[str
                 content = answer.get("content", {}).get(JSON) if status.startswith("2") else None
                 if content and (name := content["schema"].get("$ref", "").rpartition("/")[2]):
                     assert document["components"]["schemas"][name].get("examples"), f"{method} {path}"
+
+
+def test_what_the_streams_carry_is_described(document: dict[str, Any]) -> None:
+    """A generator makes types of it, and a program knows which event has an id to come back with."""
+    for path, carried in {
+        "/events": {"EventOut", "StrategyOut", "PriceOut", "DeletedOut"},
+        "/strategy/{strategy_id}/events": {"EventOut"},
+    }.items():
+        item = document["paths"][path]["get"]["responses"]["200"]["content"]["text/event-stream"][
+            "itemSchema"
+        ]
+        items = item.get("oneOf", [item])
+        refs = {one["properties"]["data"]["contentSchema"]["$ref"].rsplit("/")[-1] for one in items}
+        assert refs == carried
+        assert refs <= document["components"]["schemas"].keys()
+        assert [one for one in items if "id" in one["required"]] == items[:1]

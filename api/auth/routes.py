@@ -6,6 +6,7 @@ What changes something is POST or DELETE, and asks for a bearer token.
 from typing import Annotated
 from uuid import UUID
 
+import segno
 from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
@@ -206,7 +207,8 @@ async def begin_totp(
     """Make a secret for an authenticator app. It counts once a code of it has confirmed it."""
     account = await logins.confirmed(deps.auth, user_id, body.password)
     begun = await second_factor.begin(deps.auth, account)
-    return json_response(TotpOut(secret=begun.secret, otpauth_uri=begun.otpauth_uri))
+    picture = segno.make(begun.otpauth_uri).svg_data_uri(scale=4, light="white")
+    return json_response(TotpOut(secret=begun.secret, otpauth_uri=begun.otpauth_uri, picture=picture))
 
 
 @router.post(

@@ -102,6 +102,8 @@ class LoginPage(ResponseBody):
 class TotpOut(ResponseBody):
     secret: str = Field(repr=False)
     otpauth_uri: str = Field(repr=False)
+    picture: str = Field(repr=False)
+    """The same as a QR code to scan: a `data:` address of an SVG, dark on white."""
 
 
 class RecoveryOut(ResponseBody):

@@ -63,6 +63,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "TotpOut": {
         "secret": "JBSWY3DPEHPK3PXP",
         "otpauth_uri": "otpauth://totp/Stopwatch:asha%40example.com?secret=JBSWY3DPEHPK3PXP&issuer=Stopwatch",
+        "picture": "data:image/svg+xml;charset=utf-8,%3Csvg%20xmlns=…",
     },
     "RecoveryOut": {"recovery_codes": ["k7wq-2m9d-x4tp", "3hvn-8rcz-q5ls"]},
     "AccountOut": {

@@ -23,7 +23,8 @@ export function TwoFactor({ on, changed }) {
 function Confirm({ begun, done }) {
   const send = async ({ code }) => done((await post("/auth/totp/confirm", { code })).recovery_codes);
   return html`
-    <p>Add this to your authenticator app: on this phone by <a href=${begun.otpauth_uri}>opening it there</a>, else by typing the key</p>
+    <p>Add this to your authenticator app: scan the picture, on this phone <a href=${begun.otpauth_uri}>open it there</a>, or type the key.</p>
+    <p><img src=${begun.picture} alt="A QR code of the key below" width="220" height="220" /></p>
     <p><code>${begun.secret}</code></p>
     <${Form} submit="Turn on" send=${send}>
       <${Field} name="code" label="The code that the app shows" inputmode="numeric" autocomplete="one-time-code" required />

@@ -2,7 +2,8 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
+from xml.etree import ElementTree
 
 import httpx
 import pyotp
@@ -58,6 +59,10 @@ async def test_secret_comes_with_an_address_that_authenticator_apps_read(world: 
     assert (uri.scheme, uri.netloc) == ("otpauth", "totp")
     assert parse_qs(uri.query) == {"secret": [made["secret"]], "issuer": ["Stopwatch"]}
     assert len(made["secret"]) >= 32
+    kind, picture = made["picture"].split(",", 1)
+    assert kind.startswith("data:image/svg+xml")
+    drawn = ElementTree.fromstring(unquote(picture))  # noqa: S314 - our own
+    assert drawn.get("width") == drawn.get("height"), "a square"
 
 
 async def test_nothing_is_asked_for_before_a_code_has_confirmed_the_secret(world: World) -> None:

@@ -152,9 +152,9 @@ def _charges(shares: Sequence[Charges | None], found: FinishedRound) -> Charges 
 
 
 def _may_be_either(found: FinishedRound) -> bool:
-    """Tell whether shares of CNC were gone on the day of their purchase: sold by hand they are intraday.
+    """Tell whether shares of CNC were gone on the day of their purchase, which leaves their charges open.
 
-    Moved to another product, or out of the account, they were delivered: who took them is not known here.
+    Sold by hand they were intraday; moved to another product, or out of the account, they were delivered.
     """
     kind = trade_kind(found.exchange, found.symbol, found.product)
     ended = found.ended_at.astimezone(EXCHANGE_ZONE).date()

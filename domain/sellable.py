@@ -5,8 +5,9 @@ several strategies of one user may hold the same shares. A sale of what was once
 still there, opens a short position.
 
 The shares that the user had before a run's purchase, its `baseline`, are never sold: a sale by hand takes the
-run's shares first, the newest run's before an older one's. An entry that was found long after it was sent was
-watched by nobody meanwhile: its run counts as newer than any that bought before it was looked at.
+run's shares first, the newest run's before an older one's. Until an entry
+that was sent long ago is found, its shares are not watched: its run counts as newer than any that buys before
+the account is looked at again.
 
 What the account shows (its position; for CNC with what it held before) beyond the baseline, what older runs
 hold and what others bought since shares were found missing, and what follows:

@@ -80,8 +80,8 @@ async def end(process: Process, first: signal.Signals, grace_seconds: float) -> 
 def tell(process: Process, number: signal.Signals) -> None:
     """Send a signal to a process that may have ended.
 
-    Not by its own `send_signal`: that asks first whether it has ended, and asyncio, which waits for the same,
-    then finds nobody and says so on the terminal ("Unknown child process").
+    Not by its own `send_signal`: that asks first whether the process has ended. Asyncio, which waits for the
+    same answer, then gets none, and says "Unknown child process" on the terminal.
     """
     with suppress(ProcessLookupError):
         os.kill(process.pid, number)

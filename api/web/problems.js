@@ -58,7 +58,7 @@ export function plain(text) {
 
 /** Return what a person reads about a refused call. */
 export function problemWords(problem) {
-  if (problem.code === "unknown" || !problem.code) return problem.message || BY_CODE.internal_error;
+  if (problem.code === "unknown" || !problem.code) return problem.message || BY_CODE.internal;
   return BY_CODE[problem.code] ?? plain(problem.message);
 }
 

@@ -7,6 +7,8 @@ import { bodyOf, termsOf } from "./terms.js";
 import { Act, ask, html, tell, useRef } from "./ui.js";
 import { againWords, clock, day, dayWord, entryWords, isoDay, named, repeatWords, rupees, sizeWords, stopWords, symbolOf, targetWords } from "./words.js";
 
+const SOLD = "Sold, they go at the market's price: at once while the market is open, else at its next opening.";
+
 export function Acts({ one }) {
   const startKey = useRef(/** @type {string | null} */ (null));
   if (one.status === "running") startKey.current = null;
@@ -15,7 +17,7 @@ export function Acts({ one }) {
   const change = one.status !== "running" ? !held || one.outcome === "kept" : waits && one.repeat;
   return html`<div class="acts">
     ${one.status === "running" ? html`<${Act} class="danger" does=${() => stop(one)}>STOP<//>` : null}
-    ${held ? html`<${Act} class="danger" does=${() => sellHeld(one)}>Sell the shares<//>` : null}
+    ${held ? html`<${Act} class="danger" does=${() => (one.outcome === "kept" ? sellKept(one) : sellOrKeep(one))}>Sell the shares<//>` : null}
     ${one.status !== "running" && (!held || one.outcome === "kept") ? html`<${Act} does=${() => start(one, startKey)}>START<//>` : null}
     ${waits && one.repeat && one.trading_day ? html`<${Act} class="outline" does=${() => skip(one)}>Leave ${dayWord(one.trading_day)} out<//>` : null}
     ${change ? html`<a role="button" class="outline" href=${`#/edit/${one.strategy_id}`}>Change</a>` : null}
@@ -75,9 +77,14 @@ async function stop(one) {
   if (chosen) await send({ on_stop: chosen });
 }
 
-async function sellHeld(one) {
-  if (!(await ask(`Sell ${named(one)}?`, "The shares are sold at the market's price: at once while the market is open, else at its next opening.", [["yes", "Sell now", "danger"]]))) return;
+async function sellKept(one) {
+  if (!(await ask(`Sell ${named(one)}?`, SOLD, [["yes", "Sell now", "danger"]]))) return;
   await takeAnswer(one.strategy_id, post("/strategy/stop", { strategy_id: one.strategy_id, on_stop: "exit" }));
+}
+
+async function sellOrKeep(one) {
+  const chosen = await ask(`Sell ${named(one)}, or keep them?`, [SOLD, "Kept, they are yours alone: no stop-loss watches them, and it can be started again."], [["exit", "Sell now", "danger"], ["keep", "Keep the shares", "outline"]]);
+  if (chosen) await takeAnswer(one.strategy_id, post("/strategy/stop", { strategy_id: one.strategy_id, on_stop: chosen }));
 }
 
 async function skip(one) {

@@ -268,6 +268,9 @@ def _refuse_a_second_run(strategy: StrategyRow, ref: RunRef) -> None:
     # its own until they are dealt with.
     if strategy.status != Status.RUNNING:
         return
+    if strategy.run_id is None:
+        # A START that was pressed twice, and planned the day after: the series has come to it by itself.
+        raise AnotherRun(f"the next day of strategy {ref.strategy_id} waits for a run of its own")
     if strategy.workflow_id != ref.workflow_id or strategy.bought_quantity > strategy.sold_quantity:
         raise AnotherRun(f"strategy {ref.strategy_id} is running already, as {strategy.workflow_id}")
 

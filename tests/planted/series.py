@@ -39,6 +39,14 @@ SERIES_BUGS: tuple[Bug, ...] = (
         ("tests/integration/test_start_anew.py",),
     ),
     Bug(
+        "a START that was pressed twice takes the day that waits",
+        "The series has two STARTs for one day, and tells of it twice.",
+        "adapters/postgres/runs.py",
+        "    if strategy.run_id is None:\n",
+        "    if False:\n",
+        (SEAM,),
+    ),
+    Bug(
         "what a series sold is forgotten with its next day",
         "More was sold than the account had, STOP comes, and no alarm tells of the short position.",
         "adapters/postgres/account_findings.py",

@@ -168,7 +168,7 @@ class Settings(BaseSettings):
         return self.egress_proxies.get_secret_value() if self.egress_proxies else None
 
     feed_api_key: SecretStr | None = None
-    """The API key of an account whose prices the listeners read for everybody."""
+    """The API key of an account whose prices the listeners read for all users."""
     feed_access_token: SecretStr | None = None
     """That account's access token of the day."""
     jwt_secret: SecretStr | None = None
@@ -192,7 +192,7 @@ class Settings(BaseSettings):
     fast_path: Literal["on", "off"] = "on"
     """Off: stops go by their signals alone; for comparison, the orders are the same."""
     throttle: Literal["on", "off"] = "on"
-    """Bounds on how often a user and an address may call; off under `up`, where everybody is the same one."""
+    """Bounds on how often a user and an address may call; off under `up`, where all callers are one."""
     max_streams: int = Field(default=20, ge=1)
     """Open event streams of one user, in each API process."""
     max_strategies: int = Field(default=2_000, ge=1)
@@ -222,7 +222,7 @@ class Settings(BaseSettings):
     temporal_metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """Where Temporal's SDK serves its own numbers, on the same host; None: nowhere."""
     otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
-    """Who collects traces (http://host:4318); empty: there are none."""
+    """The collector of traces (http://host:4318); empty: there are none."""
     mail_url: SecretStr | None = None
     """The mail server for notifications, as Apprise writes it: mailtos://user:password@host?from=…"""
     public_url: str = Field(default="", pattern=r"^(https?://[^\s#?]+)?$")
@@ -254,7 +254,7 @@ class Settings(BaseSettings):
     ready_file: Path | None = None
     """A file that worker and listener write once they are ready."""
     failpoints: str = ""
-    """For tests: where a process is to die or to stand still."""
+    """For tests: where a process is to die or to stall."""
     failpoints_log: Path | None = None
     """For tests: where it writes that it was there."""
 

@@ -4,7 +4,7 @@ The pages keep their places, so that their links hold on both sides: README.md i
 A warning of the builder ends it with 1.
 """
 
-import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +13,7 @@ from pathlib import Path
 from local.links import BESIDE
 
 SOURCE = Path("build/pages")
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _MORE = ("bench/baseline/README.md",)
 """Pages elsewhere that a page links to."""
 
@@ -21,12 +22,10 @@ def main() -> int:
     """Build it; return 1 where a page has a fault."""
     collect(Path(), SOURCE)
     command = (str(Path(sys.executable).parent / "zensical"), "build", "--strict", "--clean")
-    done = subprocess.run(  # noqa: S603 - our own environment's tool on our own pages
-        command, capture_output=True, text=True, check=False, env={**os.environ, "NO_COLOR": "1"}
-    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own tool
     if done.returncode:
         sys.stderr.write(
-            f"{done.stdout}{done.stderr}\nThe site is not built: mend what is named, then make docs.\n"
+            f"{_COLOUR.sub('', done.stdout + done.stderr)}\nThe site is not built: mend what is named, then make docs.\n"
         )
         return 1
     sys.stdout.write("The documentation is built: open build/site/index.html.\n")

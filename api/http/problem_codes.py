@@ -96,7 +96,7 @@ MEANINGS: Mapping[str, str] = {
     "run_missing": "The run did not answer: ask again in a few seconds.",
     "strategy_running": "It runs: stop it first.",
     "suspended": "The operator has stopped buying for this user.",
-    "system_halted": "The operator has stopped buying for everybody.",
+    "system_halted": "The operator has stopped buying for all users.",
     "terms_changed": "It was changed, started or deleted in the same moment: read it again.",
     "too_large": "The body is larger than the call takes.",
     "too_many_attempts": "The call was made too often: wait for `Retry-After` seconds.",

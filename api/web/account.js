@@ -1,4 +1,4 @@
-// The account: the morning login, sell everything, notices, limits, security, data, the end.
+// The account: the morning login, sell everything, notifications, limits, security, data, the end.
 
 import { book } from "./book.js";
 import { call, download, forget, get, logOut, post } from "./client.js";
@@ -22,7 +22,7 @@ export function Account() {
     <${Advice} broker=${broker} account=${account} />
     <article><h2>Zerodha</h2><${BrokerCard} broker=${broker} /></article>
     <article><h2>Sell everything now</h2><${KillSwitch} account=${account} /></article>
-    <article><h2>Notices</h2><${Notices} user=${user} /></article>
+    <article><h2>Notifications</h2><${Notices} user=${user} /></article>
     <article><h2>Limits</h2><${Limits} account=${account} /></article>
     <article><h2>Two-factor login</h2><${TwoFactor} on=${user.totp} changed=${me.again} /></article>
     <article><h2>Logins</h2><${Sessions} /></article>

@@ -22,7 +22,7 @@ const BY_CODE = {
   strategy_running: "It is running: stop it first.",
   kill_switch: "You stopped all buying: allow it again under Account.",
   suspended: "The operator has stopped buying for your account. What is held is still watched.",
-  system_halted: "The operator has stopped buying for everybody. What is held is still watched.",
+  system_halted: "The operator has stopped buying for all users. What is held is still watched.",
   terms_changed: "It was changed somewhere else meanwhile: look at it again.",
   run_missing: "It did not answer: look again in a few seconds.",
   not_started: "It has not been started yet.",

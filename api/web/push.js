@@ -1,4 +1,4 @@
-// Notices on this device, by the browser's own push service (Web Push), without another app.
+// Notifications on this device, by the browser's own push service (Web Push), without another app.
 
 import { get, Problem } from "./client.js";
 
@@ -9,7 +9,7 @@ export const canPush = () => "serviceWorker" in navigator && "PushManager" in wi
 export async function subscribe() {
   const { key } = await get("/notices/push-key");
   if ((await Notification.requestPermission()) !== "granted") {
-    throw new Problem("This browser may not show notices: allow them for this page in its settings, then try again.", { status: 1, code: "unknown" });
+    throw new Problem("This browser may not show notifications: allow them for this page in its settings, then try again.", { status: 1, code: "unknown" });
   }
   const worker = await navigator.serviceWorker.ready;
   try {
@@ -20,7 +20,7 @@ export async function subscribe() {
   }
 }
 
-/** End this browser's subscription: whoever logs in next must not see the notices of who leaves. */
+/** End this browser's subscription: the next user must not see the notifications of the one who leaves. */
 export async function unsubscribe() {
   if (!canPush()) return;
   const worker = await navigator.serviceWorker.getRegistration("/app");

@@ -53,7 +53,7 @@ export function Verify({ words: [token] }) {
   return html`
     <${Title}>Confirm your e-mail address<//>
     ${token ? html`
-      <p>Notices can be mailed to it from then on, and a link if you forget your password.</p>
+      <p>Notifications can be mailed to it from then on, and a link if you forget your password.</p>
       <${Form} submit="Confirm this address" send=${confirm} />` : html`<${OpenAgain} />`}`;
 }
 

@@ -1,4 +1,4 @@
-// The shell opens without a network; prices, orders and accounts are never stored. Notices are shown.
+// The shell opens without a network; prices, orders and accounts are never stored. Notifications are shown.
 
 const SHELL = "stopwatch-shell-2";
 const FILES = [
@@ -34,7 +34,7 @@ async function answer(request, pathname) {
   }
 }
 
-/** A notice of the server: `{title, body, place, tag}`; `place` is where a tap leads to, and one tag is shown once. */
+/** A notification of the server: `{title, body, place, tag}`; `place` is where a tap leads to, and one tag is shown once. */
 self.addEventListener("push", (event) => {
   const { title = "Stopwatch", body = "Something happened: open the app.", place = "#/", tag } = event.data?.json() ?? {};
   event.waitUntil(self.registration.showNotification(title, { body, tag, icon: "/app/icon-192.png", badge: "/app/icon-192.png", data: { place } }));

@@ -109,7 +109,7 @@ export function Advice({ broker, account }) {
   if (broker?.status === "login_needed") lines.push(html`You are logged out at Zerodha: nothing is bought, and no stop-loss can sell. <${Act} does=${logIn}>Log in at Zerodha<//>`);
   if (broker?.status === "none") lines.push(html`No Zerodha account is connected: nothing can be bought. <a href="#/broker">Connect it</a>`);
   if (account?.breach) lines.push(breachWords(account.breach));
-  if (account?.system.on) lines.push("Buying is stopped for everybody by the operator. What is held is still watched.");
+  if (account?.system.on) lines.push("Buying is stopped for all users by the operator. What is held is still watched.");
   if (account?.operator.on) lines.push("The operator has stopped buying for your account. What is held is still watched.");
   if (account?.kill_switch.on) lines.push(html`${`You stopped all buying ${dayWord(isoDay(account.kill_switch.since))} at ${clock(account.kill_switch.since)}. Strategies that were stopped stay stopped. `}<${Act} class="outline" does=${allowBuying}>Allow buying again<//>`);
   return lines.map((line, at) => html`<p key=${at} class="notice warn">${line}</p>`);

@@ -24,9 +24,8 @@ def main() -> int:
     command = (str(Path(sys.executable).parent / "zensical"), "build", "--strict", "--clean")
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own tool
     if done.returncode:
-        sys.stderr.write(
-            f"{_COLOUR.sub('', done.stdout + done.stderr)}\nThe site is not built: mend what is named, then make docs.\n"
-        )
+        sys.stderr.write(_COLOUR.sub("", done.stdout + done.stderr))
+        sys.stderr.write("The site is not built: mend what is named, then make docs.\n")
         return 1
     sys.stdout.write("The documentation is built: open build/site/index.html.\n")
     return 0

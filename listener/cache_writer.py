@@ -1,4 +1,4 @@
-"""Writes last prices to Redis, for scripts and the app: the newest of each strategy, once a second."""
+"""Writes last prices to Redis, for scripts and the app: the newest of each strategy, twice a second."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -11,7 +11,8 @@ from domain.errors import CacheUnavailable
 from domain.ports import Alerts, Clock
 from domain.run import Alarm
 
-EVERY = 1.0
+EVERY = 0.5
+"""Seconds. The API looks once a second: a price is on the screen within a second and a half."""
 
 log = structlog.stdlib.get_logger("cache")
 
@@ -25,7 +26,7 @@ class PriceCache(Protocol):
 
 
 class CacheWriter:
-    """Takes what `changed` returns once a second. Redis away costs nothing but the prices on a screen."""
+    """Takes what `changed` returns twice a second. Redis away costs nothing but the prices on a screen."""
 
     def __init__(
         self,

@@ -2,15 +2,18 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.start_errors import CannotStart
+from local.start_errors import CannotStart, words_of
 
 VERSION = 1
 _LONG_LOG = 20_000_000
+_CLOSED = ("postgres", "redis", "secrets", "temporal", "paper")
+"""Directories with keys, orders and accounts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,11 @@ def opened(root: Path) -> Iterator[DataDir]:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(root / "up.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise CannotStart(
-            f"The data directory {root} cannot be used ({error.strerror}): choose another with --data-dir."
-        ) from error
+        raise CannotStart(words_of(error, root)) from error
     try:
         _take(lock, root)
         _check_version(root)
+        _refuse_open_doors(root)
         # What an `up` that was killed left behind names processes that are gone.
         (root / "endpoints.json").unlink(missing_ok=True)
         _turn_logs(root / "logs")
@@ -71,6 +73,18 @@ def _take(lock: int, root: Path) -> None:
         ) from None
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+
+
+def _refuse_open_doors(root: Path) -> None:
+    """Refuse a directory with keys or data that other users of the machine can get into."""
+    for path in (root / name for name in _CLOSED if (root / name).is_dir()):
+        mode = path.stat().st_mode
+        if mode & 0o077:
+            raise CannotStart(
+                f"Other users of this machine can get into {path} (mode {stat.S_IMODE(mode):o}), where keys "
+                f"and data are: close it with chmod 700 {path}, then start again. If one of them has read "
+                "it, make new keys: `stopwatch keys new`."
+            )
 
 
 def _check_version(root: Path) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 
 Json = dict[str, Any]
-_TOO_MANY = 429
-_TRIES = 5
+_ONE_A_SECOND = 429
+_QUOTE_TRIES = 5
 _QUOTE_EVERY = 1.0
 """Seconds: Kite answers an account one quote in a second."""
 
@@ -36,9 +36,9 @@ class Caller:
         return await self._call("POST", path, body)
 
     async def _call(self, method: str, path: str, body: Json | None) -> Any:
-        for _ in range(_TRIES):
+        for _ in range(_QUOTE_TRIES):
             status, text = await self._send(method, path, body)
-            if status != _TOO_MANY:
+            if status != _ONE_A_SECOND:
                 break
             await asyncio.sleep(_QUOTE_EVERY)  # the API has asked the same account's one quote of this second
         if status >= 300:

@@ -12,7 +12,7 @@ from local.endpoints import Endpoints
 from local.ports import HeldPort
 from local.process_settings import Options
 from local.run import Run
-from local.start_errors import LocalError
+from local.start_errors import LocalError, words_of
 from local.terminal import Terminal
 
 
@@ -26,8 +26,7 @@ def up(options: Options, terminal: Terminal) -> int:
         terminal.line(str(error), style="red")
         return error.status
     except OSError as error:
-        # A full disk, a file system that went away: nothing of ours to name, but no traceback either.
-        terminal.line(f"Stopwatch cannot go on: {error}.", style="red")
+        terminal.line(words_of(error, options.data_dir.absolute()), style="red")
         return 1
 
 

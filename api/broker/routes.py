@@ -1,8 +1,9 @@
 """`/broker`: the user's own account at the broker. Secrets go in and never come out."""
 
 from typing import Annotated
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import RedirectResponse, Response
 
 from api.auth.identity import CallerDep, UserId
@@ -11,7 +12,7 @@ from api.broker.view import shown
 from api.dependencies import DependenciesDep
 from api.http.client_info import ClientInfoDep
 from api.http.errors import BadRequest
-from api.http.fields import is_broker_word
+from api.http.fields import BrokerWord, is_broker_word
 from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented
@@ -53,10 +54,17 @@ async def forget(user_id: UserId, deps: DependenciesDep) -> Response:
 
 
 @router.get("/login-url", responses={200: {"model": LoginUrlOut}})
-async def login_url(found: CallerDep, deps: DependenciesDep) -> Response:
-    """The broker's login page for the morning login; it comes back to /broker/callback."""
+async def login_url(
+    found: CallerDep, deps: DependenciesDep, api_key: Annotated[BrokerWord | None, Query()] = None
+) -> Response:
+    """The broker's login page for the morning login; it comes back to /broker/callback.
+
+    With the `api_key` of a Kite Connect app it is the page of a first connection, where none is connected
+    yet: the app then gets the request token at /app#/broker/REQUEST_TOKEN, and sends it with key and secret
+    to POST /broker/connect.
+    """
     state, expires_at = deps.tokens.login_state(found.user_id, found.login_id)
-    url = await deps.broker.login_url(found.user_id, state)
+    url = await deps.broker.login_url(found.user_id, state, api_key)
     return json_response(LoginUrlOut(url=url, expires_at=expires_at))
 
 
@@ -75,6 +83,9 @@ async def callback(
     await deps.throttle.call("GET /broker/callback", found.user_id, client)
     if not is_broker_word(request_token) or status != "success":
         raise BadRequest("login_failed", "The broker did not confirm the login: start it again.")
+    if await account_of(deps.store, found.user_id) is None:
+        # The secret is not here yet: the app has it. Behind the #, so that it is in no log and no Referer.
+        return RedirectResponse(f"/app#/broker/{quote(request_token, safe='')}", 303)
     try:
         await deps.broker.renew(found.user_id, LoginKind.REQUEST_TOKEN, request_token)
     except ServiceError as refusal:

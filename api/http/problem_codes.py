@@ -80,7 +80,7 @@ MEANINGS: Mapping[str, str] = {
     "invalid_link": "The link of a mail was used, or is too old.",
     "invalid_refresh_token": "The refresh token was used before, has expired or was revoked: log in again.",
     "invalid_state": "The broker's login page was not opened by this server, or too long ago.",
-    "key_used": "The Idempotency-Key was sent before with another body.",
+    "key_used": "The strategy that was made with this Idempotency-Key was deleted: nothing is made.",
     "kill_switch": "The user has stopped all buying.",
     "login_failed": "The broker did not confirm the login.",
     "login_needed": "The broker's login of the day has ended.",

@@ -17,7 +17,7 @@ const SCREENS = [
   [new RegExp(`^#/edit/${ID}$`), () => import("./create.js").then((found) => found.Edit), "#/"],
   [new RegExp(`^#/s/${ID}$`), () => import("./strategy.js").then((found) => found.StrategyPage), "#/"],
   [new RegExp(`^#/days(?:/${ID})?$`), () => import("./days.js").then((found) => found.Days), "#/days"],
-  [/^#\/broker$/, () => import("./broker.js").then((found) => found.BrokerPage), "#/account"],
+  [/^#\/broker(?:\/([^/]{1,800}))?$/, () => import("./broker.js").then((found) => found.BrokerPage), "#/account"],
   [/^#\/account$/, () => import("./account.js").then((found) => found.Account), "#/account"],
   [/^#?\/?$/, () => import("./today.js").then((found) => found.Today), "#/"],
 ];

@@ -2,34 +2,73 @@
 
 import { book } from "./book.js";
 import { call, get, post } from "./client.js";
-import { Act, ask, Field, Form, html, tell, Title, useStore } from "./ui.js";
+import { problemWords } from "./problems.js";
+import { Act, ask, Field, Form, html, tell, Title, useEffect, useRead, useState, useStore } from "./ui.js";
 import { clock, dayWord, isoDay } from "./words.js";
 
-export function BrokerPage() {
+/** Key and secret wait here while the first login is under way at Zerodha: in this tab, and no longer than that. */
+const CONNECTING = "stopwatch:connecting";
+
+/** Behind the address may be the token with which Zerodha's login page has come back. */
+export function BrokerPage({ words: [token] }) {
   const { broker } = useStore(book);
-  return html`<${Title}>Broker<//>${broker.status === "none" ? html`<${Connect} />` : html`<article><${BrokerCard} broker=${broker} /></article>`}`;
+  const connected = broker.status !== "none";
+  return html`<${Title}>Broker<//>${connected ? html`<article><${BrokerCard} broker=${broker} /></article>` : token ? html`<${Back} token=${decodeURIComponent(token)} />` : html`<${Connect} />`}`;
 }
 
 const put = (broker) => book.set({ ...book.get(), broker });
 
+async function connect(words) {
+  put(await post("/broker/connect", words));
+  tell(book.get().mode === "paper" ? "Your paper account is connected." : "Your Zerodha account is connected.", "", true);
+  location.hash = "#/new";
+}
+
 function Connect() {
-  const send = async (words) => {
-    put(await post("/broker/connect", words));
-    tell("Your Zerodha account is connected.", "", true);
-    location.hash = "#/new";
+  const send = async ({ access_token, ...keys }) => {
+    if (access_token) return connect({ ...keys, access_token });
+    const { url } = await get(`/broker/login-url?api_key=${encodeURIComponent(keys.api_key)}`);
+    sessionStorage.setItem(CONNECTING, JSON.stringify(keys));
+    location.assign(url);
   };
   return html`
-    ${book.get().mode === "paper" ? html`<p class="notice">This server trades with paper money: the keys are those of an account of its paper exchange, not of your Zerodha account.</p>` : null}
-    <ol class="steps">
-      <li>At developers.kite.trade create an app (Zerodha may charge for it).</li>
+    ${book.get().mode === "paper" ? html`<p class="notice">This server trades with paper money. Ask whoever runs it for the API key and the secret of a paper account; nothing has to be made or paid for at Zerodha.</p>` : html`<ol class="steps">
+      <li>At developers.kite.trade create an app with market data (Zerodha charges for it).</li>
       <li>As its redirect URL give <code>${`${location.origin}/broker/callback`}</code></li>
-      <li>Copy its API key and secret here, and an access token of today. From tomorrow on you log in by one tap.</li>
-    </ol>
+      <li>Copy its API key and secret here. Then Zerodha asks you to log in, as on every trading day from now on.</li>
+    </ol>`}
     <p class="quiet">They are stored encrypted, and never shown again.</p>
     <${Form} submit="Connect" send=${send}>
       <${Field} name="api_key" label="API key" autocomplete="off" spellcheck="false" required />
       <${Field} name="api_secret" label="Secret key" type="password" autocomplete="off" required />
-      <${Field} name="access_token" label="Access token" type="password" autocomplete="off" hint="Today's: it ends at 06:00 tomorrow. After this first time you log in by one tap." required />
+      <${Field} name="access_token" label="Access token" type="password" autocomplete="off" hint="Leave it empty: you log in on the next page. A token of today, where you have one, spares that." />
+    <//>`;
+}
+
+/** Connect; a token works once, so a refusal may mean that the answer to the call before was lost. */
+async function finish(kept, token) {
+  if (!kept) return;
+  try {
+    await connect({ ...kept, request_token: token });
+  } catch (problem) {
+    const broker = await get("/broker");
+    if (broker.status === "none") throw problem;
+    put(broker);
+  }
+}
+
+/** Finish the first connection with the token that came back; its keys are asked for where this tab has none. */
+function Back({ token }) {
+  const [kept] = useState(() => JSON.parse(sessionStorage.getItem(CONNECTING) ?? "null"));
+  useEffect(() => sessionStorage.removeItem(CONNECTING), []);
+  const done = useRead(() => finish(kept, token));
+  if (kept && !done.problem) return html`<p>Connecting your account …</p>`;
+  const send = (keys) => connect({ ...keys, request_token: token });
+  return html`
+    ${done.problem ? html`<p class="notice warn">${problemWords(done.problem)} <a href="#/broker">Begin again</a></p>` : html`<p>You are logged in at Zerodha. Type the keys of your app once more to finish.</p>`}
+    <${Form} submit="Connect" send=${send}>
+      <${Field} name="api_key" label="API key" autocomplete="off" spellcheck="false" required />
+      <${Field} name="api_secret" label="Secret key" type="password" autocomplete="off" required />
     <//>`;
 }
 

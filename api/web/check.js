@@ -27,7 +27,7 @@ function Coming({ check }) {
     ["Shares", check.quantity === null ? "–" : String(check.quantity)], ["Amount", rupees(check.amount)],
     ["Stop-loss", rupees(check.stop_price)], ...(check.target_price === null ? [] : [["Target", rupees(check.target_price)]]),
     ["Lost at the stop", rupees(check.risk)], ["Charges, about", rupees(check.charges_estimate?.total)],
-    ...(margin ? [["Needed at Zerodha", rupees(margin.required)], ["Available", rupees(margin.available)]] : []),
+    ...(margin ? [[check.mode === "live" ? "Needed at Zerodha" : "Needed", rupees(margin.required)], ["Available", rupees(margin.available)]] : []),
   ];
   return html`
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>

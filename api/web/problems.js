@@ -49,6 +49,9 @@ const PHRASES = [
   [/begin with POST \/auth\/totp/g, "begin again"],
   [/; GET \/instruments\?q= finds symbols/g, "; choose one from the list"],
   [/\bSTOPLOSS\b/g, "stop"],
+  [/: \d{12,20}(?=[,.])/g, ""], // the broker's number of an order
+  [/, \d{1,3} ms after \d\d:\d\d:\d\d/g, ""], // on time
+  [/\b(bought|sold) (\d+) (.+?) \(asked \2\)/gi, "$1 $2 $3"],
 ];
 
 /** Return a sentence of the server without its field names and calls. */

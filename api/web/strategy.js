@@ -88,7 +88,7 @@ function Day({ one, orders }) {
   useEffect(() => chart.current?.mark(orders), [orders]);
   useEffect(() => chart.current?.add(one), [one]);
   if (minutes.problem && !seen.current) return html`<p class="quiet">The chart cannot be drawn at the moment.</p>`;
-  if (!drawn) return html`<p class="quiet">${one.status === "stopped" ? "No prices of this day are kept any more." : "The day's prices are drawn here from START on."}</p>`;
+  if (!drawn) return html`<p class="quiet">${one.status === "stopped" ? "No prices of this day are kept any more." : "The day's prices are drawn here once the first one comes."}</p>`;
   return html`<div class="chart" ref=${place} role="img" aria-label=${chartWords(one)}></div>
     <p class="source">Chart: <a href="https://www.tradingview.com/" rel="noreferrer">TradingView</a> Lightweight Charts</p>`;
 }

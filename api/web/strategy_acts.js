@@ -5,7 +5,7 @@ import { call, newKey, post } from "./client.js";
 import { plain } from "./problems.js";
 import { bodyOf, termsOf } from "./terms.js";
 import { Act, ask, html, tell, useRef } from "./ui.js";
-import { againWords, clock, day, dayWord, entryWords, isoDay, named, repeatWords, rupees, sizeWords, stopWords, symbolOf, targetWords } from "./words.js";
+import { againWords, clock, day, dayWord, entryWords, gain, isoDay, named, repeatWords, rupees, sizeWords, stopWords, symbolOf, targetWords } from "./words.js";
 
 const SOLD = "Sold, they go at the market's price: at once while the market is open, else at its next opening.";
 
@@ -52,10 +52,11 @@ function willDo(one, check) {
   const size = one.quantity !== null ? `${one.quantity} ${symbolOf(one)}` : check.quantity === null ? `${symbolOf(one)} ${sizeWords(one)}` : `about ${check.quantity} ${symbolOf(one)}`;
   const when = check.buy_at ? `${dayWord(isoDay(check.buy_at))} at ${clock(check.buy_at)}` : `at ${one.buy_time} of the next trading day`;
   const target = targetWords(one);
-  const about = check.amount === null ? "" : `That is about ${rupees(check.amount)}. `;
-  const charges = check.charges_estimate ? ` and about ${rupees(check.charges_estimate.total)} of charges` : "";
-  const risk = check.risk === null ? "" : `At its stop-loss about ${rupees(check.risk)} is lost, or more if the price jumps${charges}.`;
-  const needs = check.margin ? `Needed at Zerodha ${rupees(check.margin.required)}; available ${rupees(check.margin.available)}.` : "";
+  const about = check.amount === null ? "" : `That costs about ${rupees(check.amount)}. `;
+  const charges = check.charges_estimate ? ` Charges come on top: about ${rupees(check.charges_estimate.total)}.` : "";
+  const risk = check.risk === null ? "" : `At its stop-loss about ${rupees(check.risk)} is lost, or more if the price jumps.${charges}`;
+  const where = check.mode === "live" ? "at Zerodha" : "on the paper account";
+  const needs = check.margin ? `Needed ${where} ${rupees(check.margin.required)}; available ${rupees(check.margin.available)}.` : "";
   return [
     check.mode === "live" ? "This is real money: the orders go to your Zerodha account." : "This is paper money: no order reaches the exchange.",
     `It buys ${size} ${when}${entryWords(one)} and sells them at ${one.sell_time}, or at once when the price falls to its stop-loss (${stopWords(one)})${target && ` or rises to its target (${target})`}.`,
@@ -73,7 +74,7 @@ async function stop(one) {
     if (await ask(`Stop ${named(one)}?`, `Nothing is held. What has not been bought yet is called off.${more}`, [["yes", "STOP", "danger"]])) await send({});
     return;
   }
-  const chosen = await ask(`Stop ${named(one)}?`, `It holds shares. Sell them now at the market's price, or keep them? Kept shares are watched by no stop-loss any more.${one.product === "MIS" ? " Zerodha sells intraday positions itself before the close." : ""}`, [["exit", "Sell now", "danger"], ["keep", "Keep the shares", "outline"]]);
+  const chosen = await ask(`Stop ${named(one)}?`, `It holds ${one.filled_quantity} shares${one.net_pnl === null ? "" : `, now ${gain(one.net_pnl)} after charges`}: ${one.mode === "live" ? "real" : "paper"} money. Sell them now at the market's price, or keep them? Kept shares are watched by no stop-loss any more.${one.product === "MIS" ? " Zerodha sells intraday positions itself before the close." : ""}`, [["exit", "Sell now", "danger"], ["keep", "Keep the shares", "outline"]]);
   if (chosen) await send({ on_stop: chosen });
 }
 

@@ -33,6 +33,6 @@ function filled(order) {
 
 function timing(order) {
   if (!order.sent_at) return order.due_at ? `due ${clock(order.due_at)}` : "not sent";
-  const late = order.lateness_ms === null ? "" : `, ${order.lateness_ms.toLocaleString("en-IN")} ms after its moment`;
+  const late = order.lateness_ms === null ? "" : order.lateness_ms < 1000 ? ", on time" : `, ${(order.lateness_ms / 1000).toFixed(1)} s late`;
   return `sent ${clock(order.sent_at)}${late}`;
 }

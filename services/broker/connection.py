@@ -88,8 +88,13 @@ class BrokerConnection:
         await self._reseal_login_key(user_id, account)
         return await account_of(self.store, user_id) or account
 
-    async def login_url(self, user_id: UUID, state: str) -> str:
-        """Return the broker's login page, which comes back with `state`. Raises `Conflict`."""
+    async def login_url(self, user_id: UUID, state: str, api_key: str | None = None) -> str:
+        """Return the broker's login page, which comes back with `state`. Raises `Conflict`.
+
+        `api_key`: of an app that is connected for the first time; else that of the connected account.
+        """
+        if api_key is not None:
+            return self.kite.login_url(api_key, state)
         account = await account_of(self.store, user_id)
         if account is None:
             raise not_connected()

@@ -118,18 +118,23 @@ class Phone:
         await self.tap("Create account")
         await self.is_at("Broker")
 
-    async def connected(self) -> dict[str, Any]:
-        """Connect a new paper account by typing its keys; return it."""
+    async def paper_account(self) -> dict[str, Any]:
+        """Return a new account of the paper exchange, whose login page leads back to the product."""
         back = f"{self.product.endpoints['api']}/broker/callback"
         account: dict[str, Any] = await self.product.paper(
             "/_paper/accounts", cash=10_000_000, redirect_url=back
         )
+        return account
+
+    async def connected(self) -> dict[str, Any]:
+        """Connect a new paper account by typing its keys; return it."""
+        account = await self.paper_account()
         await self.type("API key", account["api_key"])
         await self.type("Secret key", account["api_secret"])
         await self.type("Access token", account["access_token"])
         await self.tap("Connect")
         await self.is_at("New strategy")
-        await self.sees("Your Zerodha account is connected.")
+        await self.sees("Your paper account is connected.")
         return account
 
     async def created(self, buy_time: str = "00:00:05", sell_time: str = "00:00:06") -> str:

@@ -125,7 +125,7 @@ async def test_what_a_start_would_cost_and_risk_is_shown_while_typing(phone: Pho
     await phone.page.get_by_label("Size by").select_option("amount")
     await phone.type("Amount", "9000000")
     await phone.sees("Lost at the stop")
-    await phone.sees("Needed at Zerodha")
+    await phone.sees("Needed")
     await phone.page.get_by_label("Target in").select_option("percent")
     await phone.page.get_by_label("Target").last.fill("3")
     await phone.sees("Above the purchase: about ₹")
@@ -303,6 +303,19 @@ async def test_the_morning_login_is_one_tap_and_comes_back(phone: Phone) -> None
     await phone.open("/app#/broker")
     await phone.tap("Log in again at Zerodha")
     await phone.sees("You are logged in at Zerodha for today.")
+
+
+async def test_the_first_connection_needs_no_token_but_a_login(phone: Phone) -> None:
+    await phone.registered()
+    account = await phone.paper_account()
+    await phone.type("API key", account["api_key"])
+    await phone.type("Secret key", account["api_secret"])
+    await phone.tap("Connect")
+    await phone.is_at("New strategy")
+    await phone.sees("Your paper account is connected.")
+    kept = await phone.page.evaluate("JSON.stringify({...sessionStorage}) + location.href")
+    assert account["api_secret"] not in kept
+    assert phone.complaints == []
 
 
 async def test_it_can_be_installed_and_asks_no_other_host(phone: Phone) -> None:

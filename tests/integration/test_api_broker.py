@@ -264,6 +264,20 @@ async def test_login_link_brings_the_browser_back_connected(world: World) -> Non
     assert world.logins.asked[0][0] == await customer.id()
 
 
+async def test_a_first_login_brings_its_token_to_the_app_which_has_the_secret(world: World) -> None:
+    customer = await world.customer()
+    answer = await customer.get("/broker/login-url?api_key=kite-key")
+    query = parse_qs(urlparse(answer.json()["url"]).query)
+    assert query["api_key"] == ["kite-key"]
+    back = {"state": query["state"][0], "request_token": "one/time", "status": "success"}
+    answer = await world.http.get("/broker/callback", params=back)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/app#/broker/one%2Ftime")
+    assert world.logins.asked == [], "nothing is stored that a worker could open"
+    assert (await customer.get("/broker/login-url")).json()["code"] == "broker_not_connected"
+    wrong = await customer.get("/broker/login-url?api_key=a%20b")
+    assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "api_key")
+
+
 @pytest.mark.parametrize("state", ["", "x", "access"])
 async def test_callback_is_refused_when_the_state_is_not_ours(world: World, state: str) -> None:
     customer = await world.trader()

@@ -1,7 +1,7 @@
 // The broker account: connect it once, log in every morning by one tap, forget it.
 
 import { book } from "./book.js";
-import { call, get, post } from "./client.js";
+import { call, get, post, Problem } from "./client.js";
 import { problemWords } from "./problems.js";
 import { Act, ask, Field, Form, html, tell, Title, useEffect, useRead, useState, useStore } from "./ui.js";
 import { clock, dayWord, isoDay } from "./words.js";
@@ -26,6 +26,8 @@ async function connect(words) {
 
 function Connect() {
   const send = async ({ access_token, ...keys }) => {
+    const missing = ["api_key", "api_secret"].filter((field) => !keys[field]);
+    if (missing.length) throw new Problem("Please correct what is marked.", { status: 422, code: "invalid", errors: missing.map((field) => ({ field, code: "missing", message: "is required" })) });
     if (access_token) return connect({ ...keys, access_token });
     const { url } = await get(`/broker/login-url?api_key=${encodeURIComponent(keys.api_key)}`);
     sessionStorage.setItem(CONNECTING, JSON.stringify(keys));

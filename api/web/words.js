@@ -47,8 +47,12 @@ const OUTCOMES = {
   closed_outside: "sold or moved at the broker", rejected: "the broker rejected it", cancelled: "cancelled", terminated: "ended from outside",
 };
 
+/** The run gets ready up to half a minute before its time, and is said to buy from that time on. */
+const getsReady = (strategy) => strategy.phase === "entering" && strategy.buy_at !== null && Date.parse(strategy.buy_at) > Date.now();
+
 /** Return where a strategy stands, in few words. @param {Strategy} strategy */
 export function standing(strategy) {
+  if (strategy.status === "running" && getsReady(strategy)) return PHASES.waiting;
   if (strategy.status === "running" && strategy.phase === "waiting" && strategy.position === "sold") return "waiting to buy again";
   if (strategy.status === "running") return PHASES[strategy.phase] ?? "starting";
   if (strategy.status === "created") return "not started";
@@ -61,7 +65,7 @@ export function standing(strategy) {
  */
 export function nextMoment(strategy) {
   if (strategy.status !== "running") return null;
-  if (strategy.phase === "waiting" && strategy.position !== "sold") return { what: "Buys", at: strategy.buy_at };
+  if ((strategy.phase === "waiting" && strategy.position !== "sold") || getsReady(strategy)) return { what: "Buys", at: strategy.buy_at };
   if (strategy.phase === "holding") return { what: "Sells", at: strategy.sell_at };
   return null;
 }

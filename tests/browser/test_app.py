@@ -95,7 +95,7 @@ async def test_wrong_words_are_said_at_their_fields(phone: Phone) -> None:
     await phone.type("Quantity", "10")
     await phone.tap("Create")
     await phone.page.locator("#symbol[aria-invalid=true]").wait_for()
-    assert await phone.page.evaluate("document.activeElement.id") == "symbol"
+    await expect(phone.page.locator("#symbol")).to_be_focused()
     assert await phone.page.locator(".wrong:not(:empty)").count() >= 2
 
 

@@ -439,7 +439,7 @@ async def test_stop_between_two_prices_that_came_together_is_hit(house: House) -
     await house.start(high, low)
     await house.tick("3600", "3499", "3480", "3610")
     assert house.stopped() == [high]
-    await house.clock.advance(1)
+    await house.clock.advance(0.5)
     assert house.cache.prices[high.strategy_id] == Decimal(3610)
 
 

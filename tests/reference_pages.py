@@ -1,4 +1,4 @@
-"""Writes the documentation pages that are made from the code: the settings, and the codes of problems."""
+"""Writes the documentation pages that are made from the code: settings, codes of problems, rate limits."""
 
 import re
 from collections import defaultdict
@@ -10,6 +10,18 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from api.http.problem_codes import MEANINGS, OF_CALL, OF_STATUS
+from services.auth.throttle import (
+    CALLS,
+    FORGOTTEN,
+    FORGOTTEN_FROM_ADDRESS,
+    LINK_FROM_ADDRESS,
+    LOGIN_BY_STRANGERS,
+    LOGIN_FROM_ADDRESS,
+    LOGIN_HERE,
+    REGISTRATION_FROM_ADDRESS,
+    RENEWAL,
+    Rule,
+)
 from settings import AS_FILES, PREFIX, Settings
 
 ANYWHERE: dict[str, int] = {
@@ -21,6 +33,16 @@ ANYWHERE: dict[str, int] = {
     "too_many_connections": 503,
 }
 """Codes of any call that no call names."""
+_OF_STRANGERS: tuple[tuple[str, tuple[Rule | None, Rule | None]], ...] = (
+    ("POST /auth/register", (None, REGISTRATION_FROM_ADDRESS)),
+    ("POST /auth/login, an e-mail from one network", (LOGIN_HERE, LOGIN_FROM_ADDRESS)),
+    ("POST /auth/login, an e-mail from wherever it was never used", (LOGIN_BY_STRANGERS, None)),
+    ("POST /auth/refresh, a login", (RENEWAL, None)),
+    ("POST /auth/forgot, an e-mail", (FORGOTTEN, FORGOTTEN_FROM_ADDRESS)),
+    ("POST /auth/reset", (None, LINK_FROM_ADDRESS)),
+    ("POST /auth/verify", (None, LINK_FROM_ADDRESS)),
+)
+"""Of calls without a token."""
 _SETTINGS_HEAD = """# Settings
 
 <!-- Made from the code by tests/unit/test_reference_pages.py. -->
@@ -29,6 +51,15 @@ Each is an environment variable, also read from a file `.env` where the process 
 set. Those with a mark may be given as a file, whose path a setting with `_FILE` at its end names
 (`STOPWATCH_JWT_SECRET_FILE`). `stopwatch doctor` checks them; what each process needs is in
 [Growing](growing.md).
+"""
+_LIMITS_HEAD = """# Rate limits
+
+<!-- Made from the code by tests/unit/test_reference_pages.py. -->
+
+How often a call may be made: by a user, and by an address with all of its users (an IPv6 address counts with
+its network). Beyond that the answer is 429 `too_many_attempts` with `Retry-After`. Calls that are not listed
+have no limit of their own. STOP, the kill switch and the end of a login have none by address, since other
+users of the address could use it up. `STOPWATCH_THROTTLE=off`, as under `stopwatch up`, counts by user only.
 """
 _CODES_HEAD = """# Error codes
 
@@ -42,10 +73,8 @@ are in `errors`, each with a message; of a single wrong field its code is the pr
 
 def pages() -> dict[Path, str]:
     """Return each page and its text."""
-    return {
-        Path("docs/settings.md"): "\n".join(_settings()),
-        Path("docs/error-codes.md"): "\n".join(_codes()),
-    }
+    made = {"settings": _settings(), "error-codes": _codes(), "rate-limits": _limits()}
+    return {Path(f"docs/{name}.md"): "\n".join(lines) for name, lines in made.items()}
 
 
 def _settings() -> Iterator[str]:
@@ -93,3 +122,22 @@ def _codes() -> Iterator[str]:
         where = "any" if code in everywhere else ", ".join(f"`{call}`" for call in named)
         yield f"| `{code}` | {', '.join(map(str, found))} | {meaning} | {where} |"
     yield ""
+
+
+def _limits() -> Iterator[str]:
+    yield _LIMITS_HEAD
+    yield from ("| call | a user | an address |", "| --- | --- | --- |")
+    for call, (by_user, by_address) in (*CALLS.items(), *_OF_STRANGERS):
+        yield f"| {_marked(call)} | {_rate(by_user)} | {_rate(by_address)} |"
+    yield ""
+
+
+def _marked(call: str) -> str:
+    """Return a call as code, and what is said of it behind a comma as words."""
+    name, comma, words = call.partition(",")
+    return f"`{name}`{comma}{words}"
+
+
+def _rate(rule: Rule | None) -> str:
+    span = {60: "a minute", 300: "5 minutes", 600: "10 minutes", 900: "15 minutes", 3600: "an hour"}
+    return "" if rule is None else f"{rule.amount:,} in {span[rule.seconds]}"

@@ -1,6 +1,7 @@
 """A user with a phone in the hand: taps, words on the screen, and whatever the browser complains of."""
 
 import os
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ SIZES = (SMALL, ViewportSize(width=390, height=844), ViewportSize(width=1280, he
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PICTURES = os.environ.get("STOPWATCH_PICTURES")
 """A directory to keep the pictures of the journey in, for the README."""
+SHOWN = Path("docs/pictures")
+_FIXED = """() => [...document.querySelectorAll("h1, h2, button, label, summary, dt, nav a")]
+  .filter((one) => one.checkVisibility()).map((one) => one.innerText.trim()).filter(Boolean)"""
 PATIENCE = 30_000
 READING = 600
 """A question takes no answer for half a second, in which nobody has read it."""
@@ -74,9 +78,22 @@ class Phone:
         await expect(self.page.get_by_role("heading", level=1, name=title)).to_be_visible(timeout=PATIENCE)
 
     async def picture(self, name: str) -> None:
-        """Keep what the screen shows, where pictures are kept."""
+        """Keep what the screen shows, where pictures are kept; else see that a kept one still shows the same.
+
+        Beside a picture lie the words of its screen that do not depend on the day: titles, buttons, labels.
+        """
+        words = await self._fixed_words()
         if PICTURES:
             await self.page.screenshot(path=Path(PICTURES) / f"{name}.png")
+            (Path(PICTURES) / f"{name}.txt").write_text(words)
+            return
+        kept = SHOWN / f"{name}.txt"
+        if kept.exists():
+            assert kept.read_text() == words, f"{name}.png is stale: take it with STOPWATCH_PICTURES={SHOWN}"
+
+    async def _fixed_words(self) -> str:
+        found: list[str] = await self.page.evaluate(_FIXED)
+        return "".join(f"{line}\n" for line in sorted({re.sub(r"[₹×]?[\d.,:]+", "0", one) for one in found}))
 
     async def flaws(self) -> list[str]:
         """Return what axe finds serious on this screen, in words."""

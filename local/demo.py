@@ -39,7 +39,7 @@ async def play(endpoints: Endpoints, terminal: Terminal, kill_worker: Kill) -> L
             )
             await _play(api, paper, Board(terminal), kill_worker)
     except DemoFailed as failure:
-        terminal.alert(f"The demo stopped: {failure}. The product keeps running.")
+        terminal.alert(f"The demo stopped: {str(failure).rstrip('.')}. The product keeps running.")
     except (KeyError, TypeError, ValueError) as error:
         terminal.alert(
             f"The demo stopped: it could not read an answer ({error!r}). The product keeps running."

@@ -141,6 +141,8 @@ class SupervisedProcess:
         if not self.up.done():
             self.up.set_result(now - self._started_at)
             return
+        if not self._died_at:
+            return  # its first answer, to a start that was given up
         self._say(f"{self.spec.name} is back after {now - self._died_at:.1f} s (pid {self.pid}).")
         self._came_back()
 

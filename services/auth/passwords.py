@@ -65,4 +65,7 @@ class Passwords:
 
 def _step_back() -> None:
     if sys.platform == "linux":  # elsewhere a niceness is the whole process's
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        thread = threading.get_native_id()
+        # A process that was started with less priority than that may not get more (`nice make run`).
+        lowest = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, lowest)

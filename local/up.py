@@ -1,6 +1,8 @@
 """Implements `stopwatch up`: runs the product in one terminal, from the first line to the last process."""
 
 import asyncio
+import errno
+import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +26,8 @@ def up(options: Options, terminal: Terminal) -> int:
             return asyncio.run(_up(options, data, terminal, stop))
     except LocalError as error:
         terminal.line(str(error), style="red")
+        if os.strerror(errno.ENOSPC) in str(error):  # what a part's log says of it
+            terminal.line(words_of(OSError(errno.ENOSPC, ""), options.data_dir.absolute()), style="red")
         return error.status
     except OSError as error:
         terminal.line(words_of(error, options.data_dir.absolute()), style="red")

@@ -67,6 +67,8 @@ calendar = typer.Typer(no_args_is_help=True, help="The trading days, and the ope
 app.add_typer(calendar, name="calendar")
 
 _HERE = IPv4Address("127.0.0.1")
+_LISTENS = "Where the API listens. 0.0.0.0: at each of this machine's, for a phone."
+_Host = Annotated[IPv4Address, typer.Option(parser=IPv4Address, metavar="ADDRESS", help=_LISTENS)]
 _CALENDAR = "services.market.calendar_command"
 _VERDICTS = {True: "ok  ", False: "FAIL", None: "-   "}
 _DataDir = Annotated[
@@ -80,14 +82,7 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_op
 def up(
     demo: Annotated[bool, typer.Option("--demo", help="Play two strategies once everything runs.")] = False,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The API's port.")] = 8000,
-    host: Annotated[
-        IPv4Address,
-        typer.Option(
-            parser=IPv4Address,
-            metavar="ADDRESS",
-            help="Where the API listens. 0.0.0.0: at each of this machine's, for a phone.",
-        ),
-    ] = _HERE,
+    host: _Host = _HERE,
     data_dir: Annotated[Path, typer.Option(help="Where data, logs and secrets are kept.")] = Path(
         ".stopwatch"
     ),

@@ -16,7 +16,6 @@ from adapters.postgres.starts import Starts
 from adapters.postgres.tables import StartRow, StrategyRow
 from adapters.postgres.terms_json import terms_json
 from adapters.process.clock import SystemClock
-from domain.errors import AnotherRun
 from domain.order import Leg, Reason
 from domain.ports import Bound, NotClaimed
 from domain.run import (
@@ -38,7 +37,7 @@ from tests.fakes.calendar import ClosedOn
 from tests.fakes.instruments import listing_nothing
 from tests.fakes.noted_closes import comparing_nothing
 from tests.fakes.trading_days import MemoryTradingDays, SameEveryDay
-from tests.store_rows import TERMS, Desk, just_now, seen, write_start
+from tests.store_rows import TERMS, Desk, just_now, seen
 
 CLOCK = SystemClock()
 EVERY_DAY = Terms(repeat=Repeat(WEEK))
@@ -180,31 +179,6 @@ async def judge(seam: Seam, order: Sequence[str]) -> None:
     assert (row.outcome, row.position) == (None, "none"), order
     barred = await seam.barred()
     assert ("series" in barred) == bool(ends), f"{order}: {barred or 'nothing'} bars the next purchase"
-
-
-@pytest.mark.parametrize("begins", ["before the next day's run", "never"])
-async def test_a_start_that_was_pressed_twice_does_not_take_the_day_that_waits(
-    store: Store, begins: str
-) -> None:
-    """The second one planned tomorrow, since buy_time had passed, and could not begin beside today's run."""
-    seam = await Seam.begun(store)
-    plan, day = seam.start.start.plan, timedelta(days=1)
-    tomorrow = replace(plan, trading_day=plan.trading_day + day, buy_at=plan.buy_at + day)
-    twin = replace(seam.start.start, start_id=uuid4(), plan=tomorrow)
-    await write_start(store, twin)
-    await seam.end(Outcome.MISSED)
-    if begins == "before the next day's run":
-        with pytest.raises(AnotherRun):
-            await seam.desk.runs.activate(seam.activation(twin))
-    await seam.begin()
-    row = await seam.desk.row()
-    assert (row.status, row.trading_day, row.run_id) == (
-        "running",
-        tomorrow.trading_day,
-        seam.runs[-1].run_id,
-    )
-    told = [line for line in await seam.desk.lines() if line.kind == "started"]
-    assert len(told) == 2, "each day is told once"
 
 
 class Interrupted(PostgresSeries):

@@ -210,13 +210,13 @@ class Promise:
 
 
 API_TAKEN_OVER = (
-    "it cannot open stored secrets, move a run's rows, or change an order, a timeline or an audit line"
+    "it cannot open stored secrets, change a run's rows, or change an order, a timeline or an audit line"
 )
 NOT_RUNNING = "delete those that do not run"
 AUDIT = "no role may change, remove or backdate one, or write in another's name"
-LISTENER = "It reads running strategies, and can write to no table"
+LISTENER = "it reads running strategies, and can write to no table"
 WORKER = "the worker's role reads no password, login or second factor"
-BREACH = "no role lifts, changes or backdates one"
+BREACH = "no role can lift, change or backdate one"
 TERMS = "changes no term of a strategy, no key or tag of an order and no key of a broker account"
 PROMISES = (
     *(
@@ -377,7 +377,7 @@ PROMISES = (
         "VALUES ('{asha}', current_date, 'daily_loss', 1, 'exit')",
     ),
     *(
-        Promise(role, "price by which a day is judged comes from a listener alone", tried)
+        Promise(role, "The prices for the day's result come only from listeners", tried)
         for role in ("api", "worker")
         for tried in (
             "INSERT INTO held_prices VALUES ('{running}', 1, now())",
@@ -385,7 +385,7 @@ PROMISES = (
         )
     ),
     *(
-        Promise(role, "no role may make a table, a temporary one or a role", tried)
+        Promise(role, "no process's role may create a table, a temporary table or a role", tried)
         for role in ROLES
         for tried in (
             "CREATE TABLE mine ()",

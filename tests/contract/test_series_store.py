@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -22,6 +22,7 @@ from domain.series import (
     PlanAnew,
     SeriesEnd,
 )
+from domain.session import EXCHANGE_ZONE
 from domain.strategy import Outcome, Position
 from tests.fakes.series import MemorySeries
 from tests.integration.test_series import Seam, edited
@@ -45,11 +46,9 @@ class Subject:
         return EndDay(finish, self.start, asked)
 
     def following(self, ahead: int = 1) -> StartRun:
-        plan, days = self.start.plan, timedelta(days=ahead)
-        buy_at = plan.buy_at.replace(hour=9, minute=30, second=0, microsecond=0) + days
-        moved = replace(
-            plan, trading_day=plan.trading_day + days, buy_at=buy_at, sell_at=buy_at + timedelta(hours=5)
-        )
+        day = self.start.plan.trading_day + timedelta(days=ahead)
+        buy_at = datetime.combine(day, time(9, 30), EXCHANGE_ZONE)
+        moved = replace(self.start.plan, trading_day=day, buy_at=buy_at, sell_at=buy_at + timedelta(hours=5))
         return replace(self.start, start_id=uuid4(), plan=moved)
 
 

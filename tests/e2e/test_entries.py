@@ -36,11 +36,14 @@ async def last(trader: Trader, strategy_id: str) -> float:
 
 
 async def entry_of(trader: Trader, strategy_id: str) -> Answer:
-    """Return the one order of a strategy's entry, once it was sent."""
+    """Return the one order of a strategy's entry, once the broker has it.
+
+    A worker that is killed between the claim and the sending leaves an order in doubt for two minutes.
+    """
 
     async def entries() -> list[Answer]:
         orders = (await trader.get(f"/strategy/{strategy_id}/orders"))["items"]
-        return [order for order in orders if order["leg"] == "entry" and order["sent_at"]]
+        return [order for order in orders if order["leg"] == "entry" and order["broker_order_id"]]
 
     (order,) = await trader.eventually(entries, bool)
     return dict(order)

@@ -212,7 +212,7 @@ class Promise:
 API_TAKEN_OVER = (
     "it cannot open stored secrets, change a run's rows, or change an order, a timeline or an audit line"
 )
-NOT_RUNNING = "delete those that do not run"
+NOT_RUNNING = "delete strategies that do not run"
 AUDIT = "no role may change, remove or backdate one, or write in another's name"
 LISTENER = "it reads running strategies, and can write to no table"
 WORKER = "the worker's role reads no password, login or second factor"

@@ -42,7 +42,7 @@ STEADY = 15.0
 A conversion leaves the two at odds for the rest of the day; a position book that lags catches up in a second.
 """
 FOUND_LATE = timedelta(seconds=10)
-"""An entry that is found so long after it was sent may have been sold again by another hand meanwhile."""
+"""An entry that is found so long after it was sent may have been sold by hand or squared off before."""
 LOOKED_AT_WITHIN = timedelta(seconds=60)
 """The account is compared so often: by then what an entry that was found late still has is known."""
 LATE = timedelta(seconds=10)

@@ -5,7 +5,7 @@ import socket
 from dataclasses import dataclass
 
 _ELSEWHERE = ("192.0.2.1", 9)
-"""Nobody's address (RFC 5737): nothing is sent there, but the system says from which of ours it would be."""
+"""An address of no machine (RFC 5737): nothing is sent, but the system says from where it would be."""
 
 
 @dataclass(frozen=True, slots=True)

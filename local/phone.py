@@ -15,7 +15,7 @@ def tell(listening: Listening, terminal: Terminal) -> None:
     for line in picture(address):
         terminal.line(f"  {line}", style="bright_white on black")
     terminal.alert(
-        "  Everybody in this network can reach it, and passwords cross the network unencrypted: do this in a "
+        "  Every device in this network can reach it, and passwords cross it unencrypted: do this in a "
         "network of your own, with paper money only. Real money wants TLS before it (docs/growing.md)."
     )
 

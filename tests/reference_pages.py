@@ -36,7 +36,7 @@ ANYWHERE: dict[str, int] = {
 _OF_STRANGERS: tuple[tuple[str, tuple[Rule | None, Rule | None]], ...] = (
     ("POST /auth/register", (None, REGISTRATION_FROM_ADDRESS)),
     ("POST /auth/login, an e-mail from one network", (LOGIN_HERE, LOGIN_FROM_ADDRESS)),
-    ("POST /auth/login, an e-mail from wherever it was never used", (LOGIN_BY_STRANGERS, None)),
+    ("POST /auth/login, an e-mail from networks where it was never used", (LOGIN_BY_STRANGERS, None)),
     ("POST /auth/refresh, a login", (RENEWAL, None)),
     ("POST /auth/forgot, an e-mail", (FORGOTTEN, FORGOTTEN_FROM_ADDRESS)),
     ("POST /auth/reset", (None, LINK_FROM_ADDRESS)),

@@ -82,8 +82,8 @@ export function take(strategy) {
 }
 
 /**
- * Take what a call answers about a strategy, unless the stream told of it meanwhile: the answer may be the older
- * of the two, and what has changed since the stream tells by itself. Return the strategy as the call answered.
+ * Take what a call answers about a strategy, unless the stream told of it while the call was under way: the
+ * answer may be the older of the two, and what has changed since the stream tells by itself. Return the strategy as the call answered.
  * @param {string} strategyId
  * @param {Promise<Strategy>} answer
  */

@@ -24,6 +24,10 @@ async function connect(words) {
   location.hash = "#/new";
 }
 
+const Keys = () => html`
+  <${Field} name="api_key" label="API key" autocomplete="off" spellcheck="false" required />
+  <${Field} name="api_secret" label="Secret key" type="password" autocomplete="off" required />`;
+
 function Connect() {
   const send = async ({ access_token, ...keys }) => {
     const missing = ["api_key", "api_secret"].filter((field) => !keys[field]);
@@ -34,15 +38,14 @@ function Connect() {
     location.assign(url);
   };
   return html`
-    ${book.get().mode === "paper" ? html`<p class="notice">This server trades with paper money. Ask whoever runs it for the API key and the secret of a paper account; nothing has to be made or paid for at Zerodha.</p>` : html`<ol class="steps">
+    ${book.get().mode === "paper" ? html`<p class="notice">This server trades with paper money. Ask its operator for the API key and the secret of a paper account; nothing has to be made or paid for at Zerodha.</p>` : html`<ol class="steps">
       <li>At developers.kite.trade create an app with market data (Zerodha charges for it).</li>
       <li>As its redirect URL give <code>${`${location.origin}/broker/callback`}</code></li>
       <li>Copy its API key and secret here. Then Zerodha asks you to log in, as on every trading day from now on.</li>
     </ol>`}
     <p class="quiet">They are stored encrypted, and never shown again.</p>
     <${Form} submit="Connect" send=${send}>
-      <${Field} name="api_key" label="API key" autocomplete="off" spellcheck="false" required />
-      <${Field} name="api_secret" label="Secret key" type="password" autocomplete="off" required />
+      <${Keys} />
       <${Field} name="access_token" label="Access token" type="password" autocomplete="off" hint="Leave it empty: you log in on the next page. A token of today, where you have one, spares that." />
     <//>`;
 }
@@ -69,8 +72,7 @@ function Back({ token }) {
   return html`
     ${done.problem ? html`<p class="notice warn">${problemWords(done.problem)} <a href="#/broker">Begin again</a></p>` : html`<p>You are logged in at Zerodha. Type the keys of your app once more to finish.</p>`}
     <${Form} submit="Connect" send=${send}>
-      <${Field} name="api_key" label="API key" autocomplete="off" spellcheck="false" required />
-      <${Field} name="api_secret" label="Secret key" type="password" autocomplete="off" required />
+      <${Keys} />
     <//>`;
 }
 

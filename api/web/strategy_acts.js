@@ -8,6 +8,7 @@ import { Act, ask, html, tell, useRef } from "./ui.js";
 import { againWords, clock, day, dayWord, entryWords, gain, isoDay, named, repeatWords, rupees, sizeWords, stopWords, symbolOf, targetWords } from "./words.js";
 
 const SOLD = "Sold, they go at the market's price: at once while the market is open, else at its next opening.";
+const KEPT = "Kept, they are yours alone: no stop-loss watches them, and it can be started again.";
 
 export function Acts({ one }) {
   const startKey = useRef(/** @type {string | null} */ (null));
@@ -17,7 +18,7 @@ export function Acts({ one }) {
   const change = one.status !== "running" ? !held || one.outcome === "kept" : waits && one.repeat;
   return html`<div class="acts">
     ${one.status === "running" ? html`<${Act} class="danger" does=${() => stop(one)}>STOP<//>` : null}
-    ${held ? html`<${Act} class="danger" does=${() => (one.outcome === "kept" ? sellKept(one) : sellOrKeep(one))}>Sell the shares<//>` : null}
+    ${held ? html`<${Act} class="danger" does=${() => sellLeft(one)}>Sell the shares<//>` : null}
     ${one.status !== "running" && (!held || one.outcome === "kept") ? html`<${Act} does=${() => start(one, startKey)}>START<//>` : null}
     ${waits && one.repeat && one.trading_day ? html`<${Act} class="outline" does=${() => skip(one)}>Leave ${dayWord(one.trading_day)} out<//>` : null}
     ${change ? html`<a role="button" class="outline" href=${`#/edit/${one.strategy_id}`}>Change</a>` : null}
@@ -78,13 +79,13 @@ async function stop(one) {
   if (chosen) await send({ on_stop: chosen });
 }
 
-async function sellKept(one) {
-  if (!(await ask(`Sell ${named(one)}?`, SOLD, [["yes", "Sell now", "danger"]]))) return;
-  await takeAnswer(one.strategy_id, post("/strategy/stop", { strategy_id: one.strategy_id, on_stop: "exit" }));
-}
-
-async function sellOrKeep(one) {
-  const chosen = await ask(`Sell ${named(one)}, or keep them?`, [SOLD, "Kept, they are yours alone: no stop-loss watches them, and it can be started again."], [["exit", "Sell now", "danger"], ["keep", "Keep the shares", "outline"]]);
+/** Sell what a stopped strategy still holds; what its user has not kept yet they may keep. */
+async function sellLeft(one) {
+  const kept = one.outcome === "kept";
+  /** @type {[string, string, string?][]} */
+  const choices = [["exit", "Sell now", "danger"]];
+  if (!kept) choices.push(["keep", "Keep the shares", "outline"]);
+  const chosen = await ask(`Sell ${named(one)}${kept ? "" : ", or keep them"}?`, kept ? SOLD : [SOLD, KEPT], choices);
   if (chosen) await takeAnswer(one.strategy_id, post("/strategy/stop", { strategy_id: one.strategy_id, on_stop: chosen }));
 }
 

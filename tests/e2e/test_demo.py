@@ -76,7 +76,7 @@ def test_what_is_printed_before_the_story_is_short(told: str) -> None:
 
 
 def test_the_picture_in_the_readme_shows_what_is_printed(told: str) -> None:
-    """Both have the same lines, whatever the numbers in them. `STOPWATCH_PICTURES=1` draws it anew."""
+    """Both have the same lines, but for the numbers in them. `STOPWATCH_PICTURES=1` draws it anew."""
     if os.environ.get("STOPWATCH_PICTURES"):
         draw(story(told))
     by_line: defaultdict[int, str] = defaultdict(str)

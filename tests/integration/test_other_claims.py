@@ -134,7 +134,7 @@ async def test_what_others_bought_since_shares_were_found_missing_is_named(
 async def test_an_entry_that_was_found_late_counts_as_newer_than_what_was_bought_after_it(
     first: Desk, another: Another
 ) -> None:
-    """The broker may have squared it off while nobody knew of it: the other's shares are not sold as its."""
+    """The broker may have squared it off before it was found: the other's shares are not sold as its."""
     second = await another()
     lost = await first.sent(first.key())
     async with first.store.work() as session:

@@ -1,4 +1,4 @@
-"""Passwords are hashed beside everything else, whatever priority the process was started with."""
+"""Passwords are hashed beside everything else, at each priority that a process can be started with."""
 
 import os
 import threading
@@ -10,7 +10,7 @@ from services.auth.passwords import NICENESS, _step_back
 
 @pytest.mark.parametrize(("niceness", "then"), [(0, NICENESS), (19, 19)])
 def test_a_thread_that_hashes_never_asks_for_more_priority_than_it_has(niceness: int, then: int) -> None:
-    """The system lets nobody but root have more: under `nice make run` every registration would fail."""
+    """The system lets root alone have more: under `nice make run` every registration would fail."""
     found: list[int] = []
 
     def hashes() -> None:

@@ -18,10 +18,14 @@ log = structlog.stdlib.get_logger("cache")
 
 
 class PriceCache(Protocol):
-    """Where last prices go."""
+    """Where last prices go, and stops that have moved."""
 
     async def set_last_prices(self, prices: Mapping[UUID, Decimal]) -> None:
         """Write them where the strategy's keys exist. Raises `CacheUnavailable`."""
+        ...
+
+    async def set_stops(self, stops: Mapping[UUID, Decimal]) -> None:
+        """Write where stops stand, where the strategy's keys exist. Raises `CacheUnavailable`."""
         ...
 
 

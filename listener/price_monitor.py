@@ -74,8 +74,8 @@ class PriceMonitor:
         self._tokens = Tokens(instruments, self._listed, clock)
         self._quote_requests = QuoteRequests(account.quotes, self._answered, clock)
         self._missed = MissedPeaks(account.minutes, self._tokens.token, self._raise_peak, clock)
-        self._triggers = TriggerIndex()
-        self._table = PriceTable(self._triggers, account.places)
+        self.triggers = TriggerIndex()
+        self._table = PriceTable(self.triggers, account.places)
         self._prices = LastPrices(self._table, clock, self._carried)
         self._outage = Outage(alerts, clock)
         self._unwatched = UnwatchedStops(alerts, clock)
@@ -105,16 +105,16 @@ class PriceMonitor:
             self._quote_requests.ask([watched.instrument])
         if is_guarded(watched) and self._gone.get(watched.strategy_id) != watched.run_id:
             if before is not None and before.run_id != watched.run_id:
-                self._triggers.disarm(watched.strategy_id)  # what fired for another run fires anew
+                self.triggers.disarm(watched.strategy_id)  # what fired for another run fires anew
             self._arm(watched)
         else:
-            self._triggers.disarm(watched.strategy_id)
+            self.triggers.disarm(watched.strategy_id)
             if not is_sold_by_others(watched):
                 self._dispatcher.drop(watched.strategy_id)
 
     def leave(self, watched: WatchedStrategy) -> None:
         """Forget a strategy that does not run any more."""
-        self._triggers.disarm(watched.strategy_id)
+        self.triggers.disarm(watched.strategy_id)
         self._dispatcher.drop(watched.strategy_id)
         self._gone.pop(watched.strategy_id, None)
         self._watched.pop(watched.strategy_id, None)
@@ -130,7 +130,7 @@ class PriceMonitor:
     def lost_run(self, watched: WatchedStrategy) -> None:
         """Stop signalling a run that does not exist; its strategy's next run is watched again."""
         self._gone[watched.strategy_id] = watched.run_id
-        self._triggers.disarm(watched.strategy_id)
+        self.triggers.disarm(watched.strategy_id)
 
     def share(self, sockets: int, listeners: int) -> None:
         """Have so many of the account's connections, and ask over REST as one of so many."""
@@ -140,7 +140,7 @@ class PriceMonitor:
     @property
     def covered(self) -> bool:
         """Tell whether each armed trigger has a price to be judged by, and hears of the next one."""
-        armed = (name for name in self._by_instrument if self._triggers.armed(name))
+        armed = (name for name in self._by_instrument if self.triggers.armed(name))
         return self.attempted and all(
             self._carried(name) and self._prices.acting(name) is not None for name in armed
         )
@@ -148,11 +148,6 @@ class PriceMonitor:
     @property
     def idle(self) -> bool:
         return not self._watched
-
-    @property
-    def stops(self) -> int:
-        """Return how many strategies have armed triggers."""
-        return len(self._triggers)
 
     @property
     def watching(self) -> Collection[UUID]:
@@ -198,7 +193,7 @@ class PriceMonitor:
         for strategy_id, watched in self._watched.items():
             seen = self._prices.last(watched.instrument)
             if seen is not None and owned(watched):
-                found[strategy_id] = MinutePrice(at, seen.price, self._triggers.stop_of(strategy_id))
+                found[strategy_id] = MinutePrice(at, seen.price, self.triggers.stop_of(strategy_id))
         return found
 
     @property
@@ -230,13 +225,9 @@ class PriceMonitor:
         since = self._alive_since.get(instrument)
         return seen.asked_at is None or (since is not None and seen.asked_at >= since)
 
-    def risen_peaks(self) -> Mapping[UUID, Decimal]:
-        """Return, once, the peaks that stops follow and that have risen."""
-        return self._triggers.risen()
-
     def _arm(self, watched: WatchedStrategy) -> None:
-        new = watched.strategy_id not in self._triggers
-        self._triggers.arm(watched)
+        new = watched.strategy_id not in self.triggers
+        self.triggers.arm(watched)
         if not new:
             return
         self._missed.ask(watched, watched.peak_since)
@@ -254,10 +245,10 @@ class PriceMonitor:
     def _raise_peak(self, asked: WatchedStrategy, peak: Decimal) -> None:
         """Have a stop follow a peak that was missed, and judge it by the price that acts now."""
         known = self._watched.get(asked.strategy_id)
-        if known is None or known.run_id != asked.run_id or asked.strategy_id not in self._triggers:
+        if known is None or known.run_id != asked.run_id or asked.strategy_id not in self.triggers:
             return
-        self._triggers.arm(replace(known, peak=peak))
-        self._triggers.tell_peak(known.strategy_id)
+        self.triggers.arm(replace(known, peak=peak))
+        self.triggers.tell_peak(known.strategy_id)
         if (seen := self._prices.acting(known.instrument)) is not None:
             self._judge(known.instrument, seen)
 
@@ -305,14 +296,14 @@ class PriceMonitor:
 
     def _judge(self, instrument: str, seen: SeenPrice) -> None:
         """Tell of the triggers that this price fires."""
-        self._dispatcher.hit(self._triggers.fire([(instrument, seen)]))
+        self._dispatcher.hit(self.triggers.fire([(instrument, seen)]))
 
     def _named(self, tokens: Iterable[int]) -> list[str]:
         return [name for name in map(self._tokens.name, tokens) if name is not None]
 
     def _ask_all(self, instruments: Iterable[str]) -> None:
         for instrument in instruments:
-            self._quote_requests.ask([instrument], urgent=self._triggers.armed(instrument))
+            self._quote_requests.ask([instrument], urgent=self.triggers.armed(instrument))
 
     def _carried(self, instrument: str) -> bool:
         token = self._tokens.token(instrument)
@@ -350,13 +341,13 @@ class PriceMonitor:
         acting = []
         for instrument in instruments:
             carried = self._note_carried(instrument)
-            if carried and instrument not in anomalous and not self._triggers.fired(instrument):
+            if carried and instrument not in anomalous and not self.triggers.fired(instrument):
                 continue  # normal: nothing to judge, nothing to ask
             if instrument in self._by_instrument:
                 acting += self._look_closely(instrument, carried)
         # What fired is told again, for as long as it is crossed and armed: a stop is not an edge.
-        self._triggers.fire(acting)
-        self._dispatcher.hit(self._triggers.crossed(acting))
+        self.triggers.fire(acting)
+        self._dispatcher.hit(self.triggers.crossed(acting))
 
     def _note_carried(self, instrument: str) -> bool:
         """Tell whether the feed carries it, and note since when: one that was added made no connection."""
@@ -369,10 +360,10 @@ class PriceMonitor:
 
     def _look_closely(self, instrument: str, carried: bool) -> list[tuple[str, SeenPrice]]:
         """Ask for what is not known well enough; return the price by which armed stops are judged, if any."""
-        armed, seen = self._triggers.armed(instrument), self._prices.last(instrument)
+        armed, seen = self.triggers.armed(instrument), self._prices.last(instrument)
         age = timedelta.max if seen is None else self._clock.now() - seen.seen_at
         unproven = not carried or self._unwatched.lately_lost(instrument)
-        if unproven and self._triggers.waits(instrument):
+        if unproven and self.triggers.waits(instrument):
             self._asked_for[instrument] = seen.seen_at if seen else None
         quiet = age >= (QUIET if armed else LIMITS_AGE)
         if not carried or quiet or self._prices.limits_age(instrument) >= LIMITS_AGE:
@@ -397,4 +388,4 @@ class PriceMonitor:
             self._conflated_said = now, count
 
     def _held(self) -> list[WatchedStrategy]:
-        return [watched for strategy_id, watched in self._watched.items() if strategy_id in self._triggers]
+        return [watched for strategy_id, watched in self._watched.items() if strategy_id in self.triggers]

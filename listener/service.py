@@ -34,6 +34,7 @@ from listener.price_monitor import PriceMonitor
 from listener.restarting import steadily
 from listener.shards import Shards, sockets
 from listener.sold_positions import SoldPositions
+from listener.stop_writer import StopWriter
 from listener.watch_list_reader import Watcher
 from listener.watch_report import WatchReport
 
@@ -75,6 +76,7 @@ class Listener:
         self._peaks = PeakWriter(held_stops, self._risen, clock)
         self._held_prices = HeldPriceWriter(held_stops, self._acting, self._holds, clock)
         self._writer = CacheWriter(cache, self._changed_prices, alerts, clock)
+        self._stops = StopWriter(cache, self._moved_stops, clock)
         self._minutes = MinuteWriter(minutes, self._minute, clock)
         # One account's connections are all there is: further listeners stand by.
         self._shards = Shards(membership, me, self._covered, self._share_anew, clock, accounts.connections)
@@ -97,6 +99,7 @@ class Listener:
                 group.create_task(steadily("peaks", self._peaks.run, self._clock))
                 group.create_task(steadily("held prices", self._held_prices.run, self._clock))
                 group.create_task(steadily("last prices", self._writer.run, self._clock))
+                group.create_task(steadily("stops shown", self._stops.run, self._clock))
                 group.create_task(steadily("minutes", self._minutes.run, self._clock))
         finally:
             await ended(self._running.values())
@@ -111,11 +114,11 @@ class Listener:
     def numbers(self) -> MarketNumbers:
         """Return how things stand now, for the metrics and the health check."""
         monitors = self._monitors.values()
-        guarding = [monitor for monitor in monitors if monitor.stops]
+        guarding = [monitor for monitor in monitors if monitor.triggers]
         ages = [monitor.feed_age for monitor in guarding]
         return MarketNumbers(
             strategies=len(self._followed),
-            stops=sum(monitor.stops for monitor in monitors),
+            stops=sum(len(monitor.triggers) for monitor in monitors),
             unsignalled=self._dispatcher.waiting,
             feeds=sum(monitor.feed_age is not None for monitor in monitors),
             stale=sum(monitor.feed_down is not None for monitor in guarding),
@@ -220,8 +223,14 @@ class Listener:
     def _risen(self) -> Mapping[UUID, Decimal]:
         risen: dict[UUID, Decimal] = {}
         for monitor in self._monitors.values():
-            risen.update(monitor.risen_peaks())
+            risen.update(monitor.triggers.risen())
         return risen
+
+    def _moved_stops(self, again: bool) -> Mapping[UUID, Decimal]:
+        stops: dict[UUID, Decimal] = {}
+        for monitor in self._monitors.values():
+            stops.update(monitor.triggers.moved_stops(again=again))
+        return stops
 
     def _acting(self, strategy_ids: Collection[UUID]) -> Mapping[UUID, HeldPrice]:
         prices: dict[UUID, HeldPrice] = {}

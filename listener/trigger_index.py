@@ -47,6 +47,11 @@ class _Armed:
         now = (watched.instrument, watched.terms.moves, peak, triggers)
         return now == (self.watched.instrument, self.watched.terms.moves, self.peak, self.triggers)
 
+    @property
+    def stop_moved(self) -> bool:
+        """Tell whether the stop stands elsewhere than at the price that the strategy names."""
+        return self.stop is not None and self.stop != self.watched.stop_loss
+
     def crossing(self, seen: SeenPrice) -> Crossing | None:
         """Return what this price hits, the stop before the target; None where it hits nothing."""
         hit = next((trigger for trigger in self.triggers if trigger.is_hit(seen.price)), None)
@@ -93,6 +98,7 @@ class TriggerIndex:
         self._fired: defaultdict[str, set[int]] = defaultdict(set)
         self._moved: set[str] = set()
         self._risen: set[int] = set()
+        self._stops_moved: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._armed)
@@ -132,6 +138,7 @@ class TriggerIndex:
         else:
             self._take(armed)
         self._risen.discard(number)
+        self._stops_moved.discard(number)
         self._moved.add(name)
 
     def stop_of(self, strategy_id: UUID) -> Decimal | None:
@@ -172,6 +179,15 @@ class TriggerIndex:
         risen, self._risen = self._risen, set()
         found = [self._armed[number] for number in risen]
         return {armed.watched.strategy_id: armed.peak for armed in found if armed.peak is not None}
+
+    def moved_stops(self, *, again: bool) -> Mapping[UUID, Decimal]:
+        """Return where stops stand that are not at the price their strategy names.
+
+        Those that have moved since the last call; with `again` all of them.
+        """
+        moved, self._stops_moved = self._stops_moved, set()
+        found = self._armed.values() if again else [self._armed[number] for number in moved]
+        return {one.watched.strategy_id: one.stop for one in found if one.stop is not None and one.stop_moved}
 
     def tell_peak(self, strategy_id: UUID) -> None:
         """Have `risen` return a strategy's peak: it is known from elsewhere than a price that came."""
@@ -235,6 +251,7 @@ class TriggerIndex:
             if armed.stop != before:
                 moved[number] = armed.stop
         if moved:
+            self._stops_moved.update(moved)
             stay = [entry for entry in waiting.stops if entry[1] not in moved]
             stay += [(stop, number) for number, stop in moved.items() if stop is not None]
             waiting.stops = sorted(stay)
@@ -242,6 +259,7 @@ class TriggerIndex:
     def _put(self, armed: _Armed) -> None:
         number, name = armed.number, armed.watched.instrument
         self._armed[number] = armed
+        self._stops_moved.add(number)
         waiting = self._waiting.setdefault(name, _Waiting([], [], []))
         for levels, level in _places(armed, waiting):
             insort(levels, (level, number))

@@ -3,7 +3,7 @@
     user      reads                                  writes                           how
     api       runtime:*, minutes:*, symbol:*:strat…  throttle*, stopwatch:probe       its own scripts
     worker    strategy:*, runtime:*, queue:orders    the same, symbol:*, stopwatch:*  its own scripts
-    listener  runtime:*                              runtime:*, minutes:*, queue:…    its own scripts
+    listener  runtime:*                              runtime:*, strategy:*, …         its own scripts
     operator  everything                             everything                       a person's, no process'
     health    nothing                                nothing                          PING, without a password
     default   off: a client without a user is refused; the server itself reads its file back as this one
@@ -54,7 +54,7 @@ USERS: Mapping[str, RedisUser] = {
         ),
     ),
     "listener": RedisUser(
-        ("~runtime:*", "~minutes:*", "~queue:orders", "~stopwatch:probe"),
+        ("%W~strategy:*", "~runtime:*", "~minutes:*", "~queue:orders", "~stopwatch:probe"),
         (*_CONNECT, *_SCRIPTS, "exists", "hset", "expire", "xadd", "set"),
     ),
 }

@@ -1,15 +1,17 @@
 """Stores the runtime state in Redis or Valkey, with the seed's keys. No order is decided by it.
 
-strategy:{id} hash symbol, buy_time, sell_time, stop_loss, quantity, status, user_id runtime:{id} hash
-position, last_price, lock_state, last_buy_order, last_sell_order symbol:{symbol}:strategies set ids; other
-exchanges than NSE: symbol:BSE:TCS:strategies
+    strategy:{id}               hash  symbol, buy_time, sell_time, stop_loss, quantity, status, user_id
+    runtime:{id}                hash  position, last_price, lock_state, last_buy_order, last_sell_order
+    symbol:{symbol}:strategies  set   ids; other exchanges than NSE: symbol:BSE:TCS:strategies
 
-An unknown value is an empty string. `lock_state` is `false`, or `owner|epoch milliseconds of expiry`.
+`stop_loss` is the price at which the stop stands now: the worker writes the one that was given, the listener
+where it has moved to since. An unknown value is an empty string. `lock_state` is `false`, or `owner|epoch
+milliseconds of expiry`.
 """
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -37,6 +39,15 @@ _UPDATE = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 return 1
+"""
+# ARGV: the key that is written and the stop, again and again. It is no declared key, which the server would ask
+# the right to read for: the listener, which calls this, may write these and not read them.
+_SET_STOPS = """
+for at = 1, #KEYS do
+  if redis.call('EXISTS', KEYS[at]) == 1 then
+    redis.call('HSET', ARGV[2 * at - 1], 'stop_loss', ARGV[2 * at])
+  end
+end
 """
 # ARGV: how many keys in a row have a price, and the price, again and again.
 _SET_PRICES = """
@@ -84,6 +95,7 @@ class RedisRuntimeCache:
         self._redis = redis
         self._update = redis.register_script(_UPDATE)
         self._set_prices = redis.register_script(_SET_PRICES)
+        self._set_stops = redis.register_script(_SET_STOPS)
         self._differing = redis.register_script(_DIFFERING)
         self._lock = redis.register_script(_LOCK)
         self._unlock = redis.register_script(_UNLOCK)
@@ -146,6 +158,17 @@ class RedisRuntimeCache:
                     args += [sum(1 for _ in run), format(price, "f")]
                 await self._set_prices(
                     keys=[cached_runtime_key(strategy_id) for strategy_id, _ in batch], args=args
+                )
+
+    async def set_stops(self, stops: Mapping[UUID, Decimal]) -> None:
+        """Set `stop_loss` of many strategies, where their keys exist."""
+        rows = iter(stops.items())
+        async with translated_errors():
+            while batch := list(islice(rows, BATCH)):
+                written = [(strategy_key(strategy_id), format(stop, "f")) for strategy_id, stop in batch]
+                await self._set_stops(
+                    keys=[cached_runtime_key(strategy_id) for strategy_id, _ in batch],
+                    args=[*chain.from_iterable(written)],
                 )
 
     async def last_prices(self, strategy_ids: Iterable[UUID]) -> dict[UUID, Decimal]:

@@ -128,6 +128,7 @@ async def as_listener(url: str) -> Sequence[str]:
     cache, stops = RedisRuntimeCache.connect(url), RedisFastStops.connect(url, SIGNATURES)
     await cache.ping()
     await cache.set_last_prices({SOMEBODY: Decimal("3600.5")})
+    await cache.set_stops({SOMEBODY: Decimal("3550.5")})
     minutes = RedisMinutePrices.connect(url)
     await minutes.add({SOMEBODY: MINUTE})
     await minutes.close()
@@ -135,7 +136,10 @@ async def as_listener(url: str) -> Sequence[str]:
     await stops.put([HitStop(SOMEBODY, Decimal(3490), datetime.now(UTC))])
     await cache.close()
     await stops.close()
-    return ["RedisRuntimeCache.set_last_prices", "RedisMinutePrices.add", "RedisFastStops.*"]
+    return [
+        *("RedisRuntimeCache.set_last_prices", "RedisRuntimeCache.set_stops"),
+        *("RedisMinutePrices.add", "RedisFastStops.*"),
+    ]
 
 
 WORK: dict[str, Callable[[str], Awaitable[Sequence[str]]]] = {
@@ -150,6 +154,7 @@ BY_OTHERS = {"RedisRuntimeCache.last_prices"}
 
 async def test_each_user_may_do_what_its_process_does(server: ValkeyProcess, operator: Redis) -> None:
     await operator.hset(keys.runtime_key(SOMEBODY), "last_price", "0")
+    await operator.hset(keys.strategy_key(SOMEBODY), "stop_loss", "0")
     await operator.sadd(keys.symbol_key("NSE", "TCS"), str(SOMEBODY))
     done = [name for user, work in WORK.items() for name in await work(server.url_of(user))]
     assert list(WORK.keys() - USERS.keys()) == []
@@ -244,7 +249,7 @@ REFUSED: dict[str, tuple[list[str], ...]] = {
         ["DEL", keys.QUEUE],
         ["DEL", keys.runtime_key(SOMEBODY)],
         ["HGETALL", keys.runtime_key(SOMEBODY)],
-        ["HSET", keys.strategy_key(SOMEBODY), "stop_loss", "1"],
+        ["DEL", keys.strategy_key(SOMEBODY)],
         ["HGETALL", keys.strategy_key(SOMEBODY)],
         ["SREM", keys.symbol_key("NSE", "TCS"), str(SOMEBODY)],
         ["SET", keys.WHOLE, "whole|x"],

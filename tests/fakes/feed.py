@@ -219,10 +219,11 @@ class MemoryMinutes:
 
 
 class MemoryPriceCache:
-    """Last prices as Redis would have them."""
+    """Last prices, and stops that have moved, as Redis would have them."""
 
     def __init__(self) -> None:
         self.prices: dict[UUID, Decimal] = {}
+        self.stops: dict[UUID, Decimal] = {}
         self.writes = 0
         self.away = False
 
@@ -231,3 +232,8 @@ class MemoryPriceCache:
             raise CacheUnavailable("Redis did not answer (ConnectionError)")
         self.writes += 1
         self.prices.update(prices)
+
+    async def set_stops(self, stops: Mapping[UUID, Decimal]) -> None:
+        if self.away:
+            raise CacheUnavailable("Redis did not answer (ConnectionError)")
+        self.stops.update(stops)

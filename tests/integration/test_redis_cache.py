@@ -137,6 +137,17 @@ async def test_last_prices_come_back_as_they_went_in(cache: RedisRuntimeCache) -
     assert await cache.last_prices([]) == {}
 
 
+async def test_stop_that_moved_is_shown_where_it_stands_and_brings_nothing_back(
+    cache: RedisRuntimeCache, redis: Redis
+) -> None:
+    tcs, stopped = strategy(), uuid4()
+    await cache.load(tcs, Status.RUNNING, Position.NONE)
+    await cache.set_stops({tcs.strategy_id: Decimal("3512.50"), stopped: Decimal(1)})
+    assert await redis.hget(f"strategy:{tcs.strategy_id}", "stop_loss") == "3512.50"
+    assert await redis.keys("strategy:*") == [f"strategy:{tcs.strategy_id}"]
+    await cache.set_stops({})
+
+
 async def test_more_prices_than_one_script_call_takes_are_all_written(cache: RedisRuntimeCache) -> None:
     many = [strategy() for _ in range(600)]
     await asyncio.gather(*(cache.load(one, Status.RUNNING, Position.NONE) for one in many))

@@ -40,8 +40,8 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 redis.call('HSET', KEYS[1], unpack(ARGV))
 return 1
 """
-# ARGV: the key that is written and the stop, again and again. That key is not declared, since the server would
-# want the right to read it: the listener, which calls this, may write these keys and not read them.
+# ARGV: the key that is written and the stop, again and again. That key is not declared, since the server
+# would want the right to read it: the listener, which calls this, may write these keys and not read them.
 _SET_STOPS = """
 for at = 1, #KEYS do
   if redis.call('EXISTS', KEYS[at]) == 1 then

@@ -1,14 +1,14 @@
 // The account: the morning login, sell everything, notifications, limits, security, data, the end.
 
 import { book } from "./book.js";
-import { call, download, forget, get, logOut, post } from "./client.js";
+import { call, download, forget, get, getAll, logOut, post, save } from "./client.js";
 import { BrokerCard } from "./broker.js";
 import { Limits } from "./limits.js";
 import { Notices } from "./notices.js";
 import { unsubscribe } from "./push.js";
 import { Password, Sessions, TwoFactor } from "./security.js";
 import { Advice, sellEverything } from "./today.js";
-import { Act, ask, Field, Form, html, tell, Title, Unread, useRead, useStore } from "./ui.js";
+import { Act, ask, Field, Folded, Form, html, tell, Title, Unread, useRead, useStore } from "./ui.js";
 
 export function Account() {
   const { broker, account } = useStore(book);
@@ -22,19 +22,28 @@ export function Account() {
     <${Advice} broker=${broker} account=${account} />
     <article><h2>Zerodha</h2><${BrokerCard} broker=${broker} /></article>
     <article><h2>Sell everything now</h2><${KillSwitch} account=${account} /></article>
-    <article><h2>Notifications</h2><${Notices} user=${user} /></article>
-    <article><h2>Limits</h2><${Limits} account=${account} /></article>
-    <article><h2>Two-factor login</h2><${TwoFactor} on=${user.totp} changed=${me.again} /></article>
-    <article><h2>Logins</h2><${Sessions} /></article>
-    <article><h2>Password</h2><${Password} /></article>
-    <article><h2>Your data</h2>
-      <p>Every round with its charges, and every line of the audit log about your account, which can be checked without this server.</p>
+    <${Folded} title="Notifications"><${Notices} user=${user} /><//>
+    <${Folded} title="Limits" open=${Boolean(account.breach)}><${Limits} account=${account} /><//>
+    <${Folded} title="Two-factor login"><${TwoFactor} on=${user.totp} changed=${me.again} /><//>
+    <${Folded} title="Logins"><${Sessions} /><//>
+    <${Folded} title="Password"><${Password} /><//>
+    <${Folded} title="Your data">
+      <p>Your strategies with all they say, every round with its charges, and every line of the audit log about your account, which can be checked without this server.</p>
       <div class="acts">
+        <${Act} class="outline" does=${saveStrategies}>Save the strategies (JSON)<//>
         <${Act} class="outline" does=${() => download("/account/report?format=csv", "stopwatch-report.csv")}>Save the report (CSV)<//>
         <${Act} class="outline" does=${() => download("/account/audit/export", "stopwatch-audit.jsonl")}>Save the audit log<//>
-      </div></article>
-    <button class="outline danger" onClick=${leave}>Log out</button>
-    <article><h2>Delete account</h2><${Deletion} coded=${user.totp} /></article>`;
+      </div><//>
+    <${Folded} title="Delete account"><${Deletion} coded=${user.totp} /><//>
+    <button class="outline danger" onClick=${leave}>Log out</button>`;
+}
+
+/** Save all strategies, each with its orders. */
+async function saveStrategies() {
+  const found = await getAll("/strategy");
+  const whole = [];
+  for (const one of found) whole.push({ ...one, orders: await getAll(`/strategy/${one.strategy_id}/orders`) });
+  save(new Blob([JSON.stringify(whole, null, 1)], { type: "application/json" }), "stopwatch-strategies.json");
 }
 
 function KillSwitch({ account }) {

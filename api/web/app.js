@@ -2,8 +2,8 @@
 
 import { book, open } from "./book.js";
 import { signedIn } from "./client.js";
-import { html, Question, render, tell, told, Unread, useEffect, useRead, useState, useStore } from "./ui.js";
-import { clock } from "./words.js";
+import { html, Question, render, tell, told, Unread, useEffect, useRead, useRef, useState, useStore } from "./ui.js";
+import { clock, named, standing } from "./words.js";
 
 const ID = "([0-9a-f-]{36})";
 /** @type {[RegExp, () => Promise<any>, string?][]} address, what draws it, and the place that it belongs to */
@@ -67,7 +67,22 @@ function App() {
     <${Connection} />
     <${Told} />
     <main id="view" tabindex="-1"><${Screen} key=${hash} load=${load} words=${words} inside=${inside} /></main>
-    <${Question} />`;
+    <${Question} />
+    ${inside ? html`<${Changes} />` : null}`;
+}
+
+/** Tells screen readers what has become of a strategy, wherever in the app they are. */
+function Changes() {
+  const { strategies } = useStore(book);
+  const known = useRef(/** @type {Map<string, string>} */ (new Map()));
+  const [said, say] = useState("");
+  useEffect(() => {
+    const all = [...strategies.values()];
+    const changed = all.filter((one) => known.current.has(one.strategy_id) && known.current.get(one.strategy_id) !== standing(one));
+    known.current = new Map(all.map((one) => [one.strategy_id, standing(one)]));
+    if (changed.length) say(changed.map((one) => `${named(one)}: ${standing(one)}.`).join(" "));
+  }, [strategies]);
+  return html`<p class="unseen" role="status">${said}</p>`;
 }
 
 function skip(event) {

@@ -83,8 +83,13 @@ export async function download(path, name) {
     answer = await send("GET", path, undefined, access);
   }
   if (!answer.ok) await read(answer);
+  save(await answer.blob(), name);
+}
+
+/** Save a file on this device. @param {Blob} file @param {string} name */
+export function save(file, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await answer.blob());
+  link.href = URL.createObjectURL(file);
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);

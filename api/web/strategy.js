@@ -7,7 +7,7 @@ import { plain } from "./problems.js";
 import { Acts } from "./strategy_acts.js";
 import { Orders } from "./strategy_orders.js";
 import { html, Title, Unread, useEffect, useRead, useRef, useSeconds, useStore } from "./ui.js";
-import { againWords, atRisk, clock, dayWord, gain, gainWords, isoDay, named, nextMoment, repeatWords, result, rupees, sign, standing, stopWords, targetWords, trailWords, until } from "./words.js";
+import { againWords, atRisk, clock, dayWord, gain, gainWords, isoDay, named, nextMoment, repeatWords, result, riskAhead, rupees, sign, standing, stopWords, targetWords, trailWords, until } from "./words.js";
 
 export function StrategyPage({ words: [id] }) {
   const { strategies, lines } = useStore(book);
@@ -45,10 +45,18 @@ function Standing({ one }) {
     ${traded ? html`<p class=${`big ${sign(result(one))}`}>${gainWords(one)}</p>
       <p class="quiet">${one.net_pnl === null ? "before charges" : `after charges · ${gain(one.pnl)} before`}</p>` : null}
     ${one.position === "bought" ? html`<p class="number">${`Stop-loss ${stopWords(one)}: ${rupees(atRisk(one))} can be lost from here down to it, or more if the price jumps.`}</p>` : null}
+    ${ahead(one) ? html`<p class="quiet">${ahead(one)}</p>` : null}
     ${next ? html`<p class="number">${`${next.what} ${dayWord(isoDay(next.at))} at ${clock(next.at)}`}</p>
       <p class=${traded ? "number" : "big"} role="timer">${until(next.at) || "now"}</p>` : null}
     ${!next && !traded ? html`<p class="big">${standing(one)}</p>` : null}
     ${one.outcome_detail && one.status === "stopped" ? html`<p class="quiet">${plain(one.outcome_detail)}</p>` : null}`;
+}
+
+/** What can be lost once it has bought; empty where it holds shares, is over, or the price is not known. */
+function ahead(one) {
+  const risk = standing(one) === "waiting to buy" ? riskAhead(one) : null;
+  if (risk === null) return "";
+  return `About ${rupees(risk)} can be lost down to its stop-loss once it has bought, or more if the price jumps.`;
 }
 
 function Facts({ one }) {

@@ -99,6 +99,11 @@ export function Unread({ of: { problem, again } }) {
   </article>`;
 }
 
+/** A part of a screen that is opened by a tap; its title is one among the others. */
+export function Folded({ title, open = false, children }) {
+  return html`<details class="part" open=${open}><summary><h2>${title}</h2></summary>${children}</details>`;
+}
+
 /** A screen's title, which has the focus when the screen is new. */
 export function Title({ children }) {
   const at = useRef(/** @type {any} */ (null));

@@ -125,6 +125,19 @@ export function atRisk(one) {
   return Math.max(0, (one.last_price - one.stop_price) * one.filled_quantity);
 }
 
+/**
+ * Return the rupees that can be lost down to the stop if it buys at today's price; null where it cannot be told.
+ * @param {Strategy} one
+ */
+export function riskAhead({ last_price: price, stop_loss: fixed, quantity, terms: { stop, amount, risk } }) {
+  if (risk !== null) return risk;
+  if (price === null) return null;
+  const fall = fixed !== null ? price - fixed : !stop ? null : stop.percent !== null ? (price * stop.percent) / 100 : stop.points;
+  if (fall === null) return null;
+  const shares = quantity ?? (amount === null ? null : amount / price);
+  return shares === null ? null : Math.max(0, fall * shares);
+}
+
 /** Return what a strategy has won or lost: after charges where those are known. @param {Strategy} one */
 export const result = (one) => one.net_pnl ?? one.pnl;
 

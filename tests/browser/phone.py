@@ -68,6 +68,10 @@ class Phone:
         named = self.button(words).or_(self.page.get_by_role("link", name=words, exact=True))
         await named.first.tap()
 
+    async def unfold(self, title: str) -> None:
+        """Open a part of the screen that is folded."""
+        await self.page.locator("summary", has_text=title).first.tap()
+
     async def type(self, label: str, words: str) -> None:
         await self.page.get_by_label(label, exact=False).first.fill(words)
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Browser, Route, ViewportSize, expect
 
-from tests.browser.phone import PASSWORD, Phone
+from tests.browser.phone import PASSWORD, PATIENCE, Phone
 from tests.browser.rest import Rest
 from tests.e2e.product import Product
 from tests.e2e.trader import soon
@@ -32,6 +32,7 @@ async def test_a_user_goes_from_register_to_sold_by_taps_alone(phone: Phone) -> 
     await phone.picture("4-start")
     await phone.answer("START")
     await phone.sees(f"Buys today at {buy_at:%H:%M:%S}")
+    await phone.sees("can be lost down to its stop-loss once it has bought")
     await phone.picture("5-waiting")
     await phone.page.get_by_text("holding", exact=True).wait_for()
     await phone.page.get_by_text("BUY", exact=True).wait_for()
@@ -54,6 +55,7 @@ async def test_an_account_is_deleted_after_a_question(phone: Phone) -> None:
     await phone.registered()
     await phone.open("/app#/account")
     await phone.is_at("Account")
+    await phone.unfold("Delete account")
     await phone.type("Your password", PASSWORD)
     await phone.tap("Delete account")
     await phone.sees("This cannot be undone.")
@@ -160,12 +162,33 @@ async def test_today_shows_the_money_and_whose_it_is_live(phone: Phone) -> None:
     await phone.sees("Running (1)")  # it waited when the page was opened
     await phone.sees("below the price")
     await phone.sees("1 strategy holds shares")
+    heard = phone.page.locator("p[role=status].unseen")
+    await expect(heard).to_have_text("TCS ×10: holding.", timeout=PATIENCE)
     assert await phone.flaws() == []
     assert await phone.page.evaluate("document.documentElement.scrollWidth") <= 360
     await phone.picture("11-today")
     await phone.tap("Sell everything now")
     await phone.answer("Sell everything")
     await phone.sees("Ended (1)")
+    assert phone.complaints == []
+
+
+async def test_shares_that_were_kept_can_be_sold_later(phone: Phone) -> None:
+    await phone.registered()
+    account = await phone.connected()
+    buy_at = await soon(12)
+    await phone.created(f"{buy_at:%H:%M:%S}", f"{buy_at + timedelta(seconds=300):%H:%M:%S}")
+    await phone.tap("START")
+    await phone.answer("START")
+    await phone.page.get_by_text("holding", exact=True).wait_for()
+    await phone.tap("STOP")
+    await phone.answer("Keep the shares")
+    await phone.tap("Sell the shares")
+    await phone.sees("Sold, they go at the market's price: at once while the market is open")
+    await phone.answer("Sell now")
+    await expect(phone.button("Sell the shares")).to_have_count(0)
+    sides = [order["transaction_type"] for order in await phone.product.ledger(account["user_id"])]
+    assert sides == ["BUY", "SELL"]
     assert phone.complaints == []
 
 
@@ -272,6 +295,7 @@ async def test_a_login_outlives_the_page_and_a_new_password(phone: Phone) -> Non
     await phone.page.reload()
     await phone.is_at("Broker")
     await phone.open("/app#/account")
+    await phone.unfold("Password")
     await phone.type("Current password", PASSWORD)
     await phone.type("New password", "another horse battery")
     await phone.tap("Change password")
@@ -344,6 +368,7 @@ async def test_a_channel_is_set_up_tested_and_removed_by_taps(phone: Phone) -> N
     await phone.registered()
     await phone.open("/app#/account")
     await phone.is_at("Account")
+    await phone.unfold("Notifications")
     async with hook() as receiver:
         await phone.page.get_by_label("Tell me by").select_option("webhook")
         await phone.page.locator("#webhook_address").fill("not an address")

@@ -11,6 +11,7 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(180)]
 async def test_two_factor_is_set_up_by_a_picture_and_asked_for_at_the_next_login(phone: Phone) -> None:
     await phone.registered()
     await phone.open("/app#/account")
+    await phone.unfold("Two-factor login")
     await phone.type("Password, to set codes up", PASSWORD)
     await phone.tap("Set up")
     picture = phone.page.get_by_alt_text("A QR code of the key below")

@@ -33,6 +33,7 @@ async def test_an_empty_account(phone: Phone) -> None:
     ):
         await phone.open(f"/app{place}")
         await phone.is_at(title)
+        await phone.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         await phone.usable(place)
     await phone.open("/app#/days")
     await phone.sees("No finished day here yet")

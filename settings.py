@@ -201,6 +201,8 @@ class Settings(BaseSettings):
     """Running strategies of one user."""
     max_channels: int = Field(default=5, ge=1)
     """Notification channels of one user."""
+    registration: Literal["open", "closed"] = "open"
+    """Closed: no new account can be created. Existing users log in as before."""
     registrations_an_hour: int = Field(default=30, ge=1)
     """From one address; networks around it may have a multiple (`services/auth/throttle.py`)."""
     trusted_proxies: str = ""

@@ -214,6 +214,7 @@ async def wired(settings: Settings) -> AsyncIterator[Dependencies]:
             throttle=Throttle(
                 limiter, on=settings.throttle == "on", registrations=settings.registrations_an_hour
             ),
+            registration=settings.registration == "open",
             bounds=_bounds(settings),
             passwords=passwords,
             sealer=sealer,

@@ -76,15 +76,15 @@ class Dependencies:
     margins_asked: LastAsked = field(default_factory=LastAsked)
     missed_after: timedelta = MISSED_AFTER
     """How late an entry may be sent."""
+    registration: bool = True
+    """Whether accounts can be created."""
     bounds: Bounds = USUAL
     """How much one user may have at one time."""
     stop_wait_seconds: float = 20.0
     test_wait_seconds: float = 12.0
     """How long a test message is waited for."""
     look_every_seconds: float = 2.0
-    """Timelines that are followed are looked at this often: a safety net under Postgres' announcements,
-    which may be
-    lost."""
+    """Timelines that are followed are looked at this often: Postgres' announcements may be lost."""
 
     @property
     def auth(self) -> AuthDependencies:
@@ -96,6 +96,7 @@ class Dependencies:
             throttle=self.throttle,
             passwords=self.passwords,
             totp_secrets=self.totp_secrets,
+            registration=self.registration,
         )
 
     @property

@@ -17,7 +17,7 @@ OF_STATUS: Mapping[int, tuple[str, ...]] = {
 _ACCOUNT = ("broker_not_connected", "broker_other_user", "login_needed", "no_own_address")
 _IN_USE = ("strategy_running", "position_open", "order_in_doubt")
 OF_CALL: Mapping[str, Mapping[int, tuple[str, ...]]] = {
-    "POST /auth/register": {409: ("email_taken",), 503: ("busy",)},
+    "POST /auth/register": {409: ("email_taken", "registration_closed"), 503: ("busy",)},
     "POST /auth/login": {401: ("wrong_login", "code_needed", "wrong_code"), 503: ("busy",)},
     "POST /auth/refresh": {401: ("invalid_refresh_token",)},
     "POST /auth/password": {401: ("wrong_login",), 503: ("busy",)},
@@ -93,6 +93,7 @@ MEANINGS: Mapping[str, str] = {
     "order_in_doubt": "An order may still be at the broker: it is looked for.",
     "position_open": "Shares of an earlier run are still held: sell or keep them first.",
     "push_not_set_up": "The server has no key for browser notifications.",
+    "registration_closed": "The server takes no new accounts.",
     "run_missing": "The run did not answer: ask again in a few seconds.",
     "strategy_running": "It runs: stop it first.",
     "suspended": "The operator has stopped buying for this user.",

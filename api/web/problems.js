@@ -11,6 +11,7 @@ const BY_CODE = {
   wrong_code: "This one-time code is wrong or used: type the one that your app shows now.",
   invalid_link: "This link is used or too old: ask for another one.",
   email_taken: "There is an account with this address already: log in with it, or choose a new password.",
+  registration_closed: "This server takes no new accounts. Ask its operator for one.",
   broker_not_connected: "No Zerodha account is connected: connect one under Account first.",
   broker_rejected: "Zerodha did not accept these keys or this login: check them, or log in at Zerodha again.",
   broker_other_user: "This login belongs to another Zerodha account than the connected one: log in with that one, or forget it first.",

@@ -13,7 +13,10 @@ from services.auth.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class AuthDependencies:
-    """Built once at the entry point, and handed to every use case of logins."""
+    """Built once at the entry point, and handed to every use case of logins.
+
+    `registration`: whether accounts can be created.
+    """
 
     store: Store
     clock: Clock
@@ -22,3 +25,4 @@ class AuthDependencies:
     throttle: Throttle
     passwords: Passwords
     totp_secrets: TotpBox
+    registration: bool = True

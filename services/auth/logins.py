@@ -52,7 +52,9 @@ class _Opened:
 
 
 async def register(deps: AuthDependencies, client: ClientInfo, email: str, password: str) -> IssuedTokens:
-    """Create a user and log it in. Raises `Conflict` when the e-mail is taken."""
+    """Create a user and log them in. Raises `Conflict`: e-mail taken, registration closed."""
+    if not deps.registration:
+        raise Conflict("registration_closed", "This server takes no new accounts. Ask its operator for one.")
     refuse_easy(password, email, "password")
     await deps.throttle.register(client)
     hashed = await deps.passwords.hash(password)

@@ -56,6 +56,19 @@ async def test_email_is_taken_whatever_its_case(world: World) -> None:
     assert answer.json()["code"] == "email_taken"
 
 
+async def test_nobody_registers_where_it_is_closed_and_who_has_an_account_logs_in(
+    store: Store, passwords: Passwords
+) -> None:
+    customer = await new_world(store, passwords).customer()
+    closed = new_world(store, passwords, registration=False)
+    body = {"email": "somebody@example.com", "password": PASSWORD}
+    answer = await closed.http.post("/auth/register", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "registration_closed")
+    again = await closed.http.post("/auth/login", json={"email": customer.email, "password": PASSWORD})
+    assert again.status_code == 200
+    assert (await closed.http.post("/auth/login", json=body)).status_code == 401
+
+
 async def test_login_with_wrong_password_and_unknown_email_look_the_same(world: World) -> None:
     customer = await world.customer()
     wrong = await world.http.post("/auth/login", json={"email": customer.email, "password": "not this one"})

@@ -20,7 +20,7 @@ from bench.stage import Stage, stage
 
 WORKERS = "2"
 EVERY_DAY = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}
-HOLDS = 30.0
+HOLDS = 120.0
 """Seconds from the purchase to the sale: everything is held, and at rest, when the sale is due."""
 SINGLES_AHEAD = 15.0
 """Seconds before the sale at which those that are due beside it are started."""

@@ -1,8 +1,8 @@
 """Opens event streams as fast as the API takes them, in a process of its own, and holds those that it gets.
 
-`python -m bench.stream_flood` reads one JSON object from standard input: `api`, `streams` as `[[token,
-path], …]` and `at_once`. It writes `{"opened": …, "refused": …}` when each was tried, and ends when its
-input does.
+`python -m bench.stream_flood` writes `ready`, reads one JSON object from standard input: `api`, `streams` as
+`[[token, path], …]` and `at_once`. It writes `{"opened": …, "refused": …}` when each was tried, and ends when
+its input does.
 """
 
 import asyncio
@@ -50,6 +50,7 @@ class Flood:
 
 
 async def main() -> None:
+    print("ready", flush=True)
     asked: dict[str, Any] = json.loads(await asyncio.to_thread(sys.stdin.readline))
     allow_open_files()
     flood = Flood(asked["api"])

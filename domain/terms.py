@@ -162,6 +162,13 @@ class Repeat:
         return WEEK[day.weekday()] in self.days and (self.until is None or day <= self.until)
 
 
+class Protect(StrEnum):
+    """Where the stop lies: with this server, or as an order at the exchange."""
+
+    SERVER = "server"
+    EXCHANGE = "exchange"
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The terms of version 2. `stop`: where the stop is measured from the fill, in place of a price.
@@ -179,6 +186,7 @@ class Terms:
     size: Size | None = None
     reenter: Reenter | None = None
     repeat: Repeat | None = None
+    protect: Protect = Protect.SERVER
 
     @property
     def moves(self) -> bool:

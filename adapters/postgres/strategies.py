@@ -65,6 +65,8 @@ class StrategyRecord:
     kept: bool
     started_at: datetime | None
     stopped_at: datetime | None
+    bought_at: datetime | None
+    """When the first share of this round was filled."""
     obstacle: str | None = None
     """What keeps its sale from being sent, in the user's words."""
     tick_size: Decimal | None = None
@@ -252,5 +254,6 @@ _SAME = (
     "tick_size",
     "started_at",
     "stopped_at",
+    "bought_at",
 )
 """Columns a record shows as they are."""

@@ -11,7 +11,7 @@ from pydantic import WithJsonSchema
 from domain.notification import ChannelKind, NotificationKind, NotificationStatus
 from domain.order import Leg, OrderStatus, Reason, Side
 from domain.strategy import OnStop, Outcome, Phase, Position, Product, Status
-from domain.terms import After, Weekday, When
+from domain.terms import After, Protect, Weekday, When
 from domain.timeline import EventKind
 
 
@@ -36,6 +36,7 @@ SideWord = Annotated[str, _of(Side)]
 OrderStatusWord = Annotated[str, _of(OrderStatus)]
 AfterWord = Annotated[str, _of(After)]
 WhenWord = Annotated[str, _of(When)]
+ProtectWord = Annotated[str, _of(Protect)]
 WeekdayWord = Annotated[str, _of(Weekday)]
 ChannelKindWord = Annotated[str, _of(ChannelKind)]
 NoticeKindWord = Annotated[str, _of(NotificationKind)]

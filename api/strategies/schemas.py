@@ -18,6 +18,7 @@ from api.http.words import (
     PhaseWord,
     PositionWord,
     ProductWord,
+    ProtectWord,
     StatusWord,
 )
 from api.strategies.charges_schema import ChargesOut
@@ -101,6 +102,17 @@ class SkipIn(RequestBody):
     trading_day: Day
 
 
+class ProtectionOut(ResponseBody):
+    """Where the stop of held shares lies now; `order_id` and `trigger_price` of an order that rests."""
+
+    where: ProtectWord
+    order_id: str | None = None
+    trigger_price: Money | None = None
+    since: datetime
+    why: str | None = None
+    """Why it does not lie where the terms say; null where it does."""
+
+
 class StrategyOut(ResponseBody):
     strategy_id: UUID
     symbol: str
@@ -118,6 +130,8 @@ class StrategyOut(ResponseBody):
     target_price: Money | None
     peak_price: Money | None
     """The highest price that could act since the fill, where the stop follows it."""
+    protection: ProtectionOut | None
+    """Where the stop lies; null while no shares are watched."""
     status: StatusWord
     phase: PhaseWord | None
     position: PositionWord

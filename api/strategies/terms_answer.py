@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from api.http.bodies import ResponseBody
 from api.http.fields import Money
-from api.http.words import AfterWord, WeekdayWord, WhenWord
+from api.http.words import AfterWord, ProtectWord, WeekdayWord, WhenWord
 from domain.session import clock_text
-from domain.terms import Distance, Entry, Reenter, Repeat, Size, SizeBy, Terms
+from domain.terms import Distance, Entry, Protect, Reenter, Repeat, Size, SizeBy, Terms
 
 
 def terms_body(terms: Terms) -> dict[str, Any]:
@@ -30,6 +30,8 @@ def terms_body(terms: Terms) -> dict[str, Any]:
         said["reenter"] = reenter_out(terms.reenter).model_dump()
     if terms.repeat is not None:
         said["repeat"] = repeat_out(terms.repeat).model_dump(mode="json")
+    if terms.protect is not Protect.SERVER:
+        said["protect"] = terms.protect.value
     return {name: words for name, words in said.items() if words}
 
 
@@ -91,6 +93,7 @@ class TermsOut(ResponseBody):
     risk: Money | None
     reenter: ReenterOut | None
     repeat: RepeatOut | None
+    protect: ProtectWord
 
 
 def terms_out(terms: Terms) -> TermsOut:
@@ -107,6 +110,7 @@ def terms_out(terms: Terms) -> TermsOut:
         risk=_rupees(terms.size, SizeBy.RISK),
         reenter=terms.reenter and reenter_out(terms.reenter),
         repeat=terms.repeat and repeat_out(terms.repeat),
+        protect=terms.protect.value,
     )
 
 

@@ -19,6 +19,7 @@ from domain.terms import (
     Distance,
     Entry,
     EntryKind,
+    Protect,
     Reenter,
     Repeat,
     Rung,
@@ -275,6 +276,7 @@ class TermsIn(RequestBody):
     risk: Rupees | None = None
     reenter: ReenterIn | None = None
     repeat: RepeatIn | None = None
+    protect: Literal["server", "exchange"] | None = None
 
 
 TERMS_FIELDS = tuple(TermsIn.model_fields)
@@ -290,6 +292,7 @@ def read_terms_of(
     risk: Decimal | None,
     reenter: ReenterIn | None,
     repeat: RepeatIn | None,
+    protect: Literal["server", "exchange"] | None,
 ) -> Terms:
     """Return the terms of well-formed fields; None says nothing."""
     sizes = (
@@ -304,4 +307,5 @@ def read_terms_of(
         next(sizes, None),
         reenter.read() if reenter else None,
         repeat.read() if repeat else None,
+        Protect(protect) if protect else Protect.SERVER,
     )

@@ -8,7 +8,7 @@ from adapters.postgres.accounts import BrokerAccount
 from adapters.postgres.strategies import StrategyRecord
 from api.books.view import day_out
 from api.strategies.charges_schema import charges_out
-from api.strategies.schemas import StrategyOut
+from api.strategies.schemas import ProtectionOut, StrategyOut
 from api.strategies.terms_answer import (
     repeat_out,
     terms_out,
@@ -28,6 +28,7 @@ from domain.session import TradingCalendar, clock_text
 from domain.standing import Fills, standing
 from domain.start_warnings import login_warnings, moment, price_warnings
 from domain.strategy import Phase, Position, Status
+from domain.terms import Protect
 from domain.trading_day import unfit_words, why_unfit, widest_segment
 from services.strategies.check import login_of
 
@@ -66,6 +67,7 @@ def shown(
         stop_price=stands.stop,
         target_price=stands.target,
         peak_price=record.peak,
+        protection=protection(record),
         quantity=strategy.quantity,
         on_stop=strategy.on_stop,
         status=record.status,
@@ -104,6 +106,14 @@ def shown(
         started_at=record.started_at,
         stopped_at=record.stopped_at,
     )
+
+
+def protection(record: StrategyRecord) -> ProtectionOut | None:
+    """Return where the stop lies: with the server, from the first filled share to the last one sold."""
+    held = record.status is Status.RUNNING and record.position is Position.BOUGHT
+    if not held or record.bought_at is None:
+        return None
+    return ProtectionOut(where=Protect.SERVER.value, since=record.bought_at)
 
 
 def next_trading_day(record: StrategyRecord, calendar: TradingCalendar | None, now: datetime) -> date | None:

@@ -24,7 +24,7 @@ from domain.strategy import OnStop, Product, Strategy
 from domain.terms import PLAIN, Terms
 from services.errors import FieldError, Invalid
 from services.ports import SymbolPrices
-from services.strategies.terms_checks import wrong_reentry, wrong_repeat, wrong_terms
+from services.strategies.terms_checks import wrong_protection, wrong_reentry, wrong_repeat, wrong_terms
 
 SUGGESTIONS = 3
 PRODUCTS = {
@@ -72,6 +72,7 @@ class DraftChecks:
         errors += _against(instrument, draft) if instrument else []
         errors += wrong_terms(draft.stop_loss, draft.terms, instrument.tick_size if instrument else None)
         errors += wrong_reentry(draft.stop_loss, draft.terms, draft.buy_time)
+        errors += wrong_protection(draft.terms)
         errors += wrong_repeat(draft.terms.repeat, exchange_time(now).date())
         if instrument is not None and not errors:
             errors += await self._below_one_lot(instrument, draft)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from domain.money import decimal_text, on_tick, tick_above, tick_below
 from domain.session import clock_text
-from domain.terms import After, Distance, Repeat, Rung, Target, Terms, Unit, When
+from domain.terms import After, Distance, Protect, Repeat, Rung, Target, Terms, Unit, When
 from domain.terms_texts import distance_words
 from services.errors import FieldError
 
@@ -35,6 +35,13 @@ def wrong_repeat(repeat: Repeat | None, today: date) -> Iterator[FieldError]:
     """Yield why days cannot be repeated as they say. `today`: on the exchange's clock."""
     if repeat is not None and repeat.until is not None and repeat.until < today:
         yield FieldError("repeat", "until_past", f"until must be today, {today}, or later")
+
+
+def wrong_protection(terms: Terms) -> Iterator[FieldError]:
+    """Yield why the stop cannot lie where the terms want it."""
+    if terms.protect is Protect.EXCHANGE:
+        words = "this server keeps the stop itself, and places no order for it at the exchange: say server"
+        yield FieldError("protect", "not_offered", words)
 
 
 def wrong_terms(stop_loss: Decimal | None, terms: Terms, tick: Decimal | None) -> Iterator[FieldError]:

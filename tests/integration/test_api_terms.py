@@ -12,7 +12,14 @@ from tests.api_world import STRATEGY, Customer, World, json_of, new_world
 from tests.postgres import PostgresServer
 
 MARKET = {"type": "market", "price": None, "buffer": None, "most": None, "for_seconds": None}
-BY_QUANTITY = {"entry": MARKET, "amount": None, "risk": None, "reenter": None, "repeat": None}
+BY_QUANTITY = {
+    "entry": MARKET,
+    "amount": None,
+    "risk": None,
+    "reenter": None,
+    "repeat": None,
+    "protect": "server",
+}
 PERCENT, POINTS = {"percent": 1.5}, {"points": 12.5}
 
 
@@ -185,6 +192,8 @@ async def test_a_repeated_create_is_compared_with_its_terms(customer: Customer) 
         ({"reenter": REENTER | {"times": 21}}, "reenter", "out_of_range"),
         ({"reenter": REENTER | {"after": "never"}}, "reenter", None),
         ({"reenter": {"times": 1}}, "reenter", None),
+        ({"protect": "exchange"}, "protect", "not_offered"),
+        ({"protect": "nowhere"}, "protect", None),
         ({"stop_loss": None}, "stop_loss", "missing"),
         ({"stop_loss": None, "stop": {}}, "stop", "not_exactly_one"),
         ({"stop_loss": None, "stop": PERCENT | POINTS}, "stop", "not_exactly_one"),

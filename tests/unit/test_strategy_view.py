@@ -42,6 +42,7 @@ RECORD = StrategyRecord(
     kept=False,
     started_at=None,
     stopped_at=None,
+    bought_at=None,
 )
 
 
@@ -61,6 +62,16 @@ def test_what_is_held_counts_at_the_last_price() -> None:
     held = replace(RECORD, position=Position.BOUGHT, sold_quantity=0, exit_price=None)
     assert profit(held, Decimal(90)) == -100
     assert profit(held, None) is None
+
+
+def test_stop_of_held_shares_lies_with_the_server_from_the_first_fill_on() -> None:
+    bought_at = datetime(2026, 11, 23, 4, tzinfo=UTC)
+    held = replace(RECORD, status=Status.RUNNING, position=Position.BOUGHT, bought_at=bought_at)
+    said = shown(held, None, bought_at).protection
+    assert said is not None
+    assert (said.where, said.since, said.order_id) == ("server", bought_at, None)
+    for other in (RECORD, replace(held, status=Status.STOPPED), replace(held, position=Position.SOLD)):
+        assert shown(other, None, bought_at).protection is None
 
 
 def test_what_the_account_shows_else_is_a_warning() -> None:

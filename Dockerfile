@@ -23,7 +23,7 @@ FROM python:3.11.13-slim-bookworm
 
 # Nothing of the image is writable to it, and it may become nobody else: see docker-compose.yml for the rest.
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin stopwatch \
-    && install --directory --owner=10001 --group=10001 /var/lib/paper
+    && install --directory --owner=10001 --group=10001 /var/lib/paper /var/lib/ops
 COPY --from=build --chown=root:root /opt/venv /opt/venv
 COPY --from=build --chown=root:root /opt/stopwatch /opt/stopwatch
 ENV PATH="/opt/venv/bin:$PATH" PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp STOPWATCH_LOG_FORMAT=json

@@ -5,6 +5,7 @@
     worker    strategy:*, runtime:*, queue:orders    the same, symbol:*, stopwatch:*  its own scripts
     listener  runtime:*                              runtime:*, strategy:*, …         its own scripts
     operator  everything                             everything                       a person's, no process'
+    monitor   nothing                                nothing                          INFO, to an exporter
     health    nothing                                nothing                          PING, without a password
     default   off: a client without a user is refused; the server itself reads its file back as this one
 
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 
 PROCESSES = ("api", "worker", "listener")
 """Users of processes, each with a password of its own."""
-WITH_PASSWORD = (*PROCESSES, "operator")
+WITH_PASSWORD = (*PROCESSES, "operator", "monitor")
 _CONNECT = ("ping", "select", "client|setinfo", "client|setname", "client|id")
 _SCRIPTS = ("eval", "evalsha", "script|load", "script|exists")
 _TRANSACTIONS = ("multi", "exec", "discard")
@@ -60,6 +61,9 @@ USERS: Mapping[str, RedisUser] = {
 }
 """What each process is allowed."""
 _ALL = "~* &* +@all"
+_NUMBERS = RedisUser(
+    (), ("ping", "info", "select", "client|setname", "client|setinfo", "slowlog|len", "latency|latest")
+)
 
 
 def access_list(passwords: Mapping[str, str]) -> str:
@@ -68,6 +72,7 @@ def access_list(passwords: Mapping[str, str]) -> str:
     # this user, and would leave out every transaction in it (seen in Valkey 8.1).
     lines = [f"user default off {_ALL}", "user health on nopass resetkeys resetchannels -@all +ping"]
     lines += [_line(name, user, passwords[name]) for name, user in USERS.items()]
+    lines.append(_line("monitor", _NUMBERS, passwords["monitor"]))
     lines.append(f"user operator on #{_hash(passwords['operator'])} {_ALL}")
     return "\n".join(lines) + "\n"
 

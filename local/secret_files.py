@@ -1,5 +1,6 @@
 """Writes the secrets of a container deployment as the files that `docker-compose.yml` mounts."""
 
+import json
 import secrets
 from pathlib import Path
 
@@ -46,8 +47,11 @@ def _texts() -> dict[str, str]:
         **roles,
         "redis_users": access_list(passwords),
         **redis,
-        # For a person with valkey-cli; no container sees it.
+        # For an operator: `stopwatch doctor`, or valkey-cli.
         "redis_url_operator": address("operator", passwords["operator"], "redis:6379"),
+        # For the exporters of deploy/production.yml: a role's password, and a user's in the exporter's form.
+        "postgres_monitor_password": secrets.token_hex(24),
+        "redis_monitor": json.dumps({"redis://monitor@redis:6379": passwords["monitor"]}),
         **ours,
         "egress_proxies": "{}",  # none yet: live trading needs an address per user
     }

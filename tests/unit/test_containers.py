@@ -1,6 +1,7 @@
 """The containers of a real deployment: what each of them may do, read from the files that make them."""
 
 import copy
+import json
 import re
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -17,9 +18,14 @@ from settings import AS_FILES
 ROOT = Path(__file__).parent.parent.parent
 Compose = dict[str, Any]
 
-WRITABLE_ROOT = {"temporal", "temporal-ui"}
-"""Images of others that write their own configuration when they start."""
 STORES = {"postgres", "redis", "temporal"}
+WHOSE = {
+    "redis_users": {"redis"},
+    "redis_url_operator": {"ops"},
+    "encryption_keys": {"worker", "listener", "ops"},
+    "database_url": {"migrate", "ops"},
+}
+"""`ops` is a person's: it does nothing until somebody types a command in it."""
 TEXT_SECRETS = {"STOPWATCH_FEED_API_KEY", "STOPWATCH_FEED_ACCESS_TOKEN"}
 """Optional, so no file can be promised for them; empty where there is no feed account."""
 
@@ -50,7 +56,7 @@ def _faults_of(name: str, service: Compose, networks: Compose) -> Iterator[str]:
         yield "it may gain privileges"
     if any("unconfined" in option for option in service.get("security_opt", [])):
         yield "its seccomp profile is off"
-    if not service.get("read_only") and name not in WRITABLE_ROOT:
+    if not service.get("read_only"):
         yield "its root can be written to"
     mounts = [str(mount).split(":") for mount in service.get("tmpfs", [])]
     if not any(where == "/tmp" and "noexec" in how for where, how in mounts):  # noqa: S108
@@ -58,6 +64,8 @@ def _faults_of(name: str, service: Compose, networks: Compose) -> Iterator[str]:
     yield from (
         f"it has no {limit}" for limit in ("pids_limit", "mem_limit", "cpus") if not service.get(limit)
     )
+    if not service.get("logging", {}).get("options"):
+        yield "its log has no bound"
     if service.get("ulimits", {}).get("core") != 0:
         yield "it may write core dumps, with the keys in them"
     for host in ("network_mode", "pid", "ipc", "userns_mode", "devices"):
@@ -140,6 +148,7 @@ def _set(*path: str, to: Any) -> Callable[[Compose], None]:
         _set("services", "listener", "cpus", to=None),
         _set("services", "api", "ulimits", to={}),
         _set("services", "api", "tmpfs", to=[]),
+        _set("services", "api", "logging", to={}),
         _set("services", "api", "volumes", to=["/var/run/docker.sock:/var/run/docker.sock"]),
         _set("services", "api", "ports", to=["8000:8000"]),
         _set("services", "temporal", "ports", to=["127.0.0.1:7233:7233"]),
@@ -150,7 +159,7 @@ def _set(*path: str, to: Any) -> Callable[[Compose], None]:
         _set("services", "worker", "secrets", to=["database_url_worker"]),
         _set("networks", "store", "internal", to=False),
     ],
-    ids=range(20),
+    ids=range(21),
 )
 def test_the_check_notices_what_is_taken_away(compose: Compose, change: Callable[[Compose], None]) -> None:
     weaker = copy.deepcopy(compose)
@@ -166,17 +175,16 @@ def test_each_process_sees_the_secrets_it_needs_and_no_others(compose: Compose) 
     for name, more in (("worker", {"push_private_key"}), ("listener", set())):
         own = {f"database_url_{name}", f"redis_url_{name}", "encryption_keys"} | more
         assert set(services[name]["secrets"]) == own | trading
-    assert {name for name, one in services.items() if "redis_users" in one.get("secrets", [])} == {"redis"}
-    assert not [name for name, one in services.items() if "redis_url_operator" in one.get("secrets", [])]
-    opening = {name for name, service in services.items() if "encryption_keys" in service.get("secrets", [])}
-    assert opening == {"worker", "listener"}
-    assert {name for name, one in services.items() if "database_url" in one.get("secrets", [])} == {"migrate"}
+    for secret, whose in WHOSE.items():
+        seen = {name.removesuffix("-2") for name, one in services.items() if secret in one.get("secrets", [])}
+        assert seen == whose, secret
 
 
 def test_the_files_that_are_mounted_are_those_the_command_makes(compose: Compose, tmp_path: Path) -> None:
     written = write_files(tmp_path / "secrets")
     assert set(written) == set(compose["secrets"])
-    assert set(written) - {"postgres_password", "redis_users", "redis_url_operator"} <= set(AS_FILES)
+    others = {"postgres_password", "redis_users", "redis_url_operator", "postgres_monitor_password"}
+    assert set(written) - others - {"redis_monitor"} <= set(AS_FILES)
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     owner = (tmp_path / "secrets" / "postgres_password").read_text().strip()
     assert owner in (tmp_path / "secrets" / "database_url").read_text()
@@ -185,6 +193,9 @@ def test_the_files_that_are_mounted_are_those_the_command_makes(compose: Compose
         url = make_url((tmp_path / "secrets" / f"redis_url_{name}").read_text().strip())
         assert url.username == name
         assert f"user {name} on #{sha256(str(url.password).encode()).hexdigest()}" in users
+    ((server, password),) = json.loads((tmp_path / "secrets" / "redis_monitor").read_text()).items()
+    assert server == "redis://monitor@redis:6379"
+    assert f"user monitor on #{sha256(password.encode()).hexdigest()}" in users
     with pytest.raises(AlreadyThere, match="database_url"):
         write_files(tmp_path / "secrets")
     assert owner == (tmp_path / "secrets" / "postgres_password").read_text().strip()

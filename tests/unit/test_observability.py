@@ -15,7 +15,8 @@ from adapters.telemetry.worker_metrics import WorkerMetrics
 from api.http.metrics import Metrics
 from listener.metrics import ListenerMetrics
 from tests.fakes.alerts import MemoryAlerts
-from tests.unit.test_containers import ROOT
+from tests.unit.compose_files import BASE, NEEDED, PRODUCTION, ROOT, Compose, merged
+from tests.unit.image_facts import IMAGES
 
 DESK = ROOT / "deploy" / "observability"
 PAGE = (ROOT / "docs" / "metrics.md").read_text()
@@ -24,7 +25,7 @@ RULES = [
     rule for group in yaml.safe_load((DESK / "rules.yml").read_text())["groups"] for rule in group["rules"]
 ]
 DASHBOARD: dict[str, Any] = json.loads((DESK / "grafana" / "desk.json").read_text())
-_NAME = re.compile(r"\b(?:stopwatch|temporal|process)_\w+|\bup\b")
+_NAME = re.compile(r"\b(?:stopwatch|temporal|process|traefik)_\w+|\bup\b")
 _SERIES = re.compile(r"_(bucket|count|sum)$")
 
 
@@ -134,10 +135,11 @@ def test_every_panel_shows_something_and_asks_the_datasource_that_is_there() -> 
 
 
 def test_compose_gives_the_files_to_whoever_reads_them() -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    compose = merged(BASE, PRODUCTION, environment=NEEDED)
     services, configs = compose["services"], compose["configs"]
-    files = {ROOT / config["file"] for config in configs.values()}
-    assert files == {path for path in DESK.rglob("*") if path.is_file()}
+    mounts = [str(mount).split(":")[0] for one in services.values() for mount in one.get("volumes", [])]
+    files = {(ROOT / path).resolve() for path in (*(one["file"] for one in configs.values()), *mounts)}
+    assert {path for path in DESK.rglob("*") if path.is_file()} <= files
     mounted = {
         name: {one["target"]: configs[one["source"]]["file"] for one in services[name]["configs"]}
         for name in ("prometheus", "grafana")
@@ -145,17 +147,22 @@ def test_compose_gives_the_files_to_whoever_reads_them() -> None:
     config = yaml.safe_load((DESK / "prometheus.yml").read_text())
     assert set(config["rule_files"]) <= mounted["prometheus"].keys()
     (provider,) = yaml.safe_load((DESK / "grafana" / "dashboards.yml").read_text())["providers"]
-    assert f"{provider['options']['path']}/desk.json" in mounted["grafana"]
+    path = provider["options"]["path"]
+    assert {f"{path}/desk.json", f"{path}/logs.json"} <= mounted["grafana"].keys()
 
 
 def test_prometheus_asks_each_process_where_it_serves() -> None:
-    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    services = merged(BASE, PRODUCTION, environment=NEEDED)["services"]
     config = yaml.safe_load((DESK / "prometheus.yml").read_text())
-    for job in config["scrape_configs"]:
-        (source,) = job["dns_sd_configs"]
+    (alerts,) = config["alerting"]["alertmanagers"]
+    for source in (one for job in (*config["scrape_configs"], alerts) for one in job["dns_sd_configs"]):
         (name,) = source["names"]
-        service = compose[name]
-        assert "metrics" in service["networks"], name
-        environment = service["environment"]
-        ports = {environment.get(f"STOPWATCH_{kind}METRICS_PORT") for kind in ("", "TEMPORAL_")}
-        assert str(source["port"]) in ports or (name, source["port"]) == ("api", 8000)
+        assert "metrics" in services[name]["networks"], name
+        assert source["port"] in listens(services[name]), name
+
+
+def listens(service: Compose) -> set[int]:
+    """Return the ports of a service: its image's, and those that its command or its file names."""
+    named = re.findall(r"address=:(\d+)", str(service.get("command")))
+    own = {24224, 2020} if str(service["image"]).startswith("fluent/") else set()
+    return set(IMAGES[service["image"]].ports) | {int(port) for port in named} | own

@@ -8,38 +8,26 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.unit.test_containers import ROOT, Compose, _faults_of
+from tests.unit.compose_files import BASE, PRODUCTION, ROOT, Compose, written
+from tests.unit.image_facts import IMAGES
+from tests.unit.test_containers import _faults_of
 
 PUBLISHED = {"proxy"}
 """What the internet may reach."""
 OWNERS = "owners"
 """The one container that is root: it gives volumes away, and ends."""
-IMAGES: dict[str, dict[str, int]] = {
-    "postgres:17.12-bookworm": {"/var/lib/postgresql/data": 999, "/var/lib/postgresql": 999},
-    "valkey/valkey:8.1.8": {"/data": 999},
-    "prom/prometheus:v3.5.0": {"/prometheus": 65534},
-    "traefik:3.6.19": {},
-    "stopwatch:0.1.0": {"/var/lib/paper": 10001},
-}
-"""Which directories an image has, and whose they are: what Docker makes of a new volume in their place. From
-the images' own Dockerfiles; where there is no such directory the volume is root's."""
-
-
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no types here
-    """Reads Compose's own tags as what they stand for."""
-
-
-_Loader.add_constructor("!reset", lambda loader, node: loader.construct_sequence(node))
+MONITORS = {"host-numbers": {"/proc:/host/proc:ro", "/sys:/host/sys:ro"}}
+"""What counts the machine sees the machine's counters, and may not write to them."""
 
 
 @pytest.fixture
 def base() -> Compose:
-    return dict(yaml.safe_load((ROOT / "docker-compose.yml").read_text()))
+    return written(BASE)
 
 
 @pytest.fixture
 def overlay() -> Compose:
-    return dict(yaml.load((ROOT / "deploy" / "production.yml").read_text(), Loader=_Loader))  # noqa: S506 - safe
+    return written(PRODUCTION)
 
 
 def added(base: Compose, overlay: Compose) -> dict[str, Any]:
@@ -53,8 +41,9 @@ def added(base: Compose, overlay: Compose) -> dict[str, Any]:
 def test_what_it_adds_is_as_hard_as_the_rest(base: Compose, overlay: Compose) -> None:
     networks = base["networks"] | overlay["networks"]
     for name, service in added(base, overlay).items():
-        own = [mount for mount in service.get("volumes", []) if mount.startswith("./deploy/")]
+        own = {mount for mount in service.get("volumes", []) if mount.startswith("./deploy/")}
         assert all(mount.endswith(":ro") and Path(ROOT, mount.split(":")[0]).exists() for mount in own), name
+        own |= MONITORS.get(name, set())
         ports = service.get("ports", []) if name in PUBLISHED else []
         rest = service | {
             "volumes": [mount for mount in service.get("volumes", []) if mount not in own],
@@ -66,20 +55,16 @@ def test_what_it_adds_is_as_hard_as_the_rest(base: Compose, overlay: Compose) ->
 
 def test_only_the_proxy_is_reached_from_outside(base: Compose, overlay: Compose) -> None:
     for name, service in overlay["services"].items():
-        assert bool(service.get("ports")) == (name in PUBLISHED), name
+        open_ = [port for port in service.get("ports", []) if not port.startswith("127.0.0.1:")]
+        assert bool(open_) == (name in PUBLISHED), name
     assert overlay["services"]["proxy"]["ports"] == ["80:8080", "443:8443"]
     assert overlay["services"]["api"]["ports"] == []  # two of them cannot both be this machine's port 8000
-    assert set(overlay["services"]["proxy"]["networks"]) == {"public"}
+    assert set(overlay["services"]["proxy"]["networks"]) == {"public", "metrics"}
 
 
 def test_the_api_believes_the_proxys_address_alone(overlay: Compose) -> None:
     proxy = overlay["services"]["proxy"]["networks"]["public"]["ipv4_address"]
     assert overlay["services"]["api"]["environment"]["STOPWATCH_TRUSTED_PROXIES"] == proxy
-
-
-def test_every_process_that_trades_is_there_twice(overlay: Compose) -> None:
-    for name in ("api", "worker", "listener"):
-        assert overlay["services"][name]["deploy"]["replicas"] >= 2
 
 
 def test_backups_are_made_by_the_servers_own_version(base: Compose, overlay: Compose) -> None:
@@ -100,7 +85,8 @@ def test_what_decides_who_is_sent_requests_asks_whether_a_process_lives(
             if "healthcheck" in one and str(one.get("image", "")).startswith("stopwatch:")
         }
         assert all("/health/live" in check for check in checks.values()), checks
-        assert compose is overlay or set(checks) == {"api", "worker", "listener"}
+        pairs = {f"{name}{second}" for name in ("api", "worker", "listener") for second in ("", "-2")}
+        assert compose is overlay or set(checks) == pairs
 
 
 def writers(compose: Compose) -> Iterator[tuple[str, str, str, int]]:
@@ -129,7 +115,7 @@ def unwritable(base: Compose, overlay: Compose) -> list[str]:
             if name == OWNERS:
                 continue
             service = compose["services"][name]
-            owner = IMAGES[service["image"]].get(place, 0)
+            owner = IMAGES[service["image"]].owns.get(place, 0)
             if OWNERS in service.get("depends_on", {}):
                 owner = given.get(volume, owner)
             if owner != uid:
@@ -148,9 +134,9 @@ def test_the_check_notices_a_volume_that_nobody_gives_away(base: Compose, overla
     assert unwritable(base, overlay) == ["backup runs as 999 and backups at /backups is 0's"]
 
 
-def test_the_images_directory_is_ours_in_the_dockerfile() -> None:
+def test_the_images_directories_are_ours_in_the_dockerfile() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
-    assert "--owner=10001 --group=10001 /var/lib/paper" in dockerfile
+    assert "--owner=10001 --group=10001 /var/lib/paper /var/lib/ops" in dockerfile
 
 
 def test_the_one_container_that_is_root_can_give_away_and_nothing_else(overlay: Compose) -> None:

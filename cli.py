@@ -24,14 +24,13 @@ from cli_settings import (
     leave,
     read_settings,
     temporal_environment,
+    unset_secrets,
     with_dotenv,
     with_files,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -231,7 +230,10 @@ def doctor() -> None:
     from local.doctor import examine
 
     settings = read_settings()
-    _tell_secrets(settings)
+    # Not a failure: no process needs all of them, and the API must not have the keys that open.
+    missing = unset_secrets(settings)
+    verdict = f"not set here: {', '.join(missing)}" if missing else "all set"
+    typer.echo(f"{_VERDICTS[None if missing else True]}  {'Secrets':<22} {verdict}")
     findings = asyncio.run(examine(addresses_in(settings)))
     for finding in findings:
         typer.echo(f"{_VERDICTS[finding.well]}  {finding.what:<22} {finding.detail}")
@@ -365,19 +367,17 @@ def verify(
     _ask_store(words, data_dir, module="adapters.postgres.audit_command")
 
 
+@app.command("restore-drill", context_settings=_PASSED_ON)
+def restore_drill(context: typer.Context) -> None:
+    """Restore the newest backup into a scratch server; check schema, audit log, orders, and how old it is."""
+    from local.postgres import with_programs
+
+    os.environ["PATH"] = with_programs(os.environ.get("PATH", os.defpath))
+    _ask_store(context.args, None, "migrations.restore_drill")
+
+
 def main() -> None:
     app()
-
-
-def _tell_secrets(settings: "Settings") -> None:
-    # Not a failure: no process needs all of them, and the API must not have the keys that open.
-    missing = [
-        f"STOPWATCH_{name.upper()}"
-        for name in ("jwt_secret", "seal_key", "encryption_keys")
-        if not getattr(settings, name)
-    ]
-    verdict = f"not set here: {', '.join(missing)}" if missing else "all set"
-    typer.echo(f"{_VERDICTS[None if missing else True]}  {'Secrets':<22} {verdict}")
 
 
 def _ask_store(

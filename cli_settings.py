@@ -90,6 +90,12 @@ def addresses_in(settings: "Settings") -> "Addresses":
     )
 
 
+def unset_secrets(settings: "Settings") -> list[str]:
+    """Return the names of the secrets that are not set."""
+    names = ("jwt_secret", "seal_key", "encryption_keys")
+    return [f"STOPWATCH_{name.upper()}" for name in names if not getattr(settings, name)]
+
+
 def temporal_environment(data_dir: Path | None) -> dict[str, str]:
     """Return Temporal's address, from the settings or from the product that runs in a directory."""
     from local.endpoints import temporal_of

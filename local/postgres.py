@@ -166,6 +166,14 @@ def _check_named(uid: int) -> None:
         ) from None
 
 
+def with_programs(path: str) -> str:
+    """Return a PATH that has the Postgres programs we bring as well, after the machine's own."""
+    try:
+        return f"{path}:{readable_binaries(unprivileged_account())}"
+    except ProcessFailed:
+        return path  # a scratch server elsewhere needs none; one here says what it misses
+
+
 def _give(account: Account | None, *paths: Path) -> None:
     if account is not None:
         for path in paths:

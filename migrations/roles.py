@@ -110,7 +110,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, UPDATE (ended_at) ON reconciler_round",
         "SELECT, INSERT ON outages",
         _AUDIT,
-        "SELECT ON backups, stops_held, peaks",
+        "SELECT ON backups, wal_archive, restore_drills, stops_held, peaks",
         "EXECUTE ON FUNCTION longest_unwatched()",
     ),
     "listener": (

@@ -43,7 +43,7 @@ class PostgresServer:
 
     def __init__(self, home: Path, binaries: Path, account: Account | None) -> None:
         self.port = _free_port()
-        self._home = home
+        self.home = home
         self._binaries = binaries
         self._account = account
         self._process: subprocess.Popen[bytes] | None = None
@@ -103,9 +103,9 @@ class PostgresServer:
             for item in {**_SETTINGS, "port": self.port}.items()
             for word in ("-c", "{}={}".format(*item))
         ]
-        with (self._home / "log").open("ab") as log:
+        with (self.home / "log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 - forks at once, nothing to wait for
-                [self._binaries / "postgres", "-D", self._home / "data", *options],
+                [self._binaries / "postgres", "-D", self.home / "data", *options],
                 stdout=log,
                 stderr=log,
                 cwd="/",
@@ -131,15 +131,15 @@ class PostgresServer:
     async def close(self) -> None:
         """End the server and remove its data."""
         await self.stop()
-        shutil.rmtree(self._home, ignore_errors=True)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def _run_initdb(self) -> None:
-        (self._home / "password").write_text(PASSWORD)
+        (self.home / "password").write_text(PASSWORD)
         subprocess.run(
             [
                 self._binaries / "initdb",
-                *("--pgdata", self._home / "data", "--username", OWNER, "--auth=scram-sha-256"),
-                *("--pwfile", self._home / "password"),
+                *("--pgdata", self.home / "data", "--username", OWNER, "--auth=scram-sha-256"),
+                *("--pwfile", self.home / "password"),
                 *("--encoding=UTF8", "--locale=C", "--no-sync"),
             ],
             check=True,

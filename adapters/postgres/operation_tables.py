@@ -1,9 +1,9 @@
-"""The tables of operation: workers, the reconciler, outages, backups and the turns to ask the broker."""
+"""The tables of operation: workers, the reconciler, outages, backups, drills, turns to ask the broker."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, func
+from sqlalchemy import ARRAY, BigInteger, CheckConstraint, Identity, Index, String, func
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -43,17 +43,48 @@ class OutageRow(Base):
 
 
 class BackupRow(Base):
-    """A backup that was written and verified, as `deploy/backup.sh` reports it."""
+    """A backup that was written and verified, as `deploy/backup.sh` or `deploy/base-backup.sh` reports it."""
 
     __tablename__ = "backups"
     __table_args__ = (
         CheckConstraint("bytes > 0", name="bytes_positive"),
+        CheckConstraint("kind IN ('dump', 'base')", name="kind_known"),
         Index("ix_backups_finished_at", "finished_at"),
     )
 
     backup_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     name: Mapped[str]
     bytes: Mapped[int] = mapped_column(BigInteger)
+    finished_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    kind: Mapped[str] = mapped_column(server_default=sql("'dump'"))
+    """A dump of one database, or a base backup of the whole server, which the WAL archive goes on from."""
+
+
+class WalArchiveRow(Base):
+    """How far the WAL archive is, as `deploy/wal-archive.sh` reports it: one row."""
+
+    __tablename__ = "wal_archive"
+    __table_args__ = (CheckConstraint("one", name="one_row"),)
+
+    one: Mapped[bool] = mapped_column(primary_key=True, server_default=sql("true"))
+    marked_at: Mapped[datetime | None]
+    """When the newest mark was set."""
+    marked_lsn: Mapped[str | None]
+    """Where in the WAL that was: the archive reaches the mark once it has everything before it."""
+    archived_until: Mapped[datetime | None]
+    """What was committed before this instant is in the archive. NULL before the first mark was reached."""
+
+
+class RestoreDrillRow(Base):
+    """A restore of the newest backup into a scratch server, and what was wrong with what came out."""
+
+    __tablename__ = "restore_drills"
+
+    drill_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    backup: Mapped[str]
+    restored_to: Mapped[datetime | None]
+    """The newest commit that came back; NULL where nothing could be restored."""
+    faults: Mapped[list[str]] = mapped_column(ARRAY(String), server_default=sql("'{}'"))
     finished_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 

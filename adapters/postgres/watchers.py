@@ -1,4 +1,4 @@
-"""Stores when reconciler and backup last ran; returns their ages, and which workers are alive."""
+"""Stores when the reconciler last ran; returns its age and those of backups, and which workers are alive."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,6 +10,8 @@ from adapters.postgres.held_stops import PostgresHeldStops
 from adapters.postgres.operation_tables import (
     BackupRow,
     ReconcilerRound,
+    RestoreDrillRow,
+    WalArchiveRow,
     WorkerRow,
 )
 
@@ -49,8 +51,21 @@ class Watchers:
         return await self._age(select(func.clock_timestamp() - func.max(ReconcilerRound.ended_at)))
 
     async def backup_age(self) -> timedelta | None:
-        """Return how old the newest backup is; None when there is none."""
-        return await self._age(select(func.clock_timestamp() - func.max(BackupRow.finished_at)))
+        """Return how old the newest dump is; None when there is none."""
+        return await self._backup_age("dump")
+
+    async def base_backup_age(self) -> timedelta | None:
+        """Return how old the newest base backup of the server is; None when there is none."""
+        return await self._backup_age("base")
+
+    async def wal_archive_age(self) -> timedelta | None:
+        """Return how much of the newest past is not in the WAL archive; None where there is no archive."""
+        return await self._age(select(func.clock_timestamp() - func.max(WalArchiveRow.archived_until)))
+
+    async def drill_age(self) -> timedelta | None:
+        """Return how long ago a backup was last restored without a fault; None when none ever was."""
+        newest = func.max(RestoreDrillRow.finished_at).filter(RestoreDrillRow.faults == [])
+        return await self._age(select(func.clock_timestamp() - newest))
 
     async def account_age(self) -> timedelta | None:
         """Return for how long the account was not read that waits longest; None where none holds shares."""
@@ -61,6 +76,10 @@ class Watchers:
     async def watch_age(self) -> timedelta | None:
         """Return how long ago the held stop was watched that waits longest; None where none is held."""
         return await PostgresHeldStops(self._store).longest()
+
+    async def _backup_age(self, kind: str) -> timedelta | None:
+        newest = func.max(BackupRow.finished_at).filter(BackupRow.kind == kind)
+        return await self._age(select(func.clock_timestamp() - newest))
 
     async def _age(self, query: Select[Any]) -> timedelta | None:
         async with self._store.read() as session:

@@ -65,6 +65,18 @@ class OperationsMetrics:
         self.backup_age = gauge(
             "backup_age_seconds", "Seconds since the newest checked backup was written; infinite: never"
         )
+        self.base_backup_age = gauge(
+            "base_backup_age_seconds",
+            "Seconds since the newest base backup was written and verified; infinite: never",
+        )
+        self.wal_archive_age = gauge(
+            "wal_archive_age_seconds",
+            "Seconds of the newest past that are not in the WAL archive; infinite: there is none",
+        )
+        self.drill_age = gauge(
+            "restore_drill_age_seconds",
+            "Seconds since a backup was last restored without a fault; infinite: never",
+        )
         self.queued = gauge("queue_depth", "Hit stops on the stream queue:orders that no worker has taken")
         self.read_at = gauge("desk_read_timestamp_seconds", "When these were last read in full, epoch")
         self.read_at.set(0)  # never: as old as can be, so that the alert fires
@@ -120,6 +132,9 @@ class OperationsWatch:
             await self._read(numbers.account_age, self._account_age),
             await self._read(numbers.watch_age, self._watch_age),
             await self._read(numbers.backup_age, self._backup_age),
+            await self._read(numbers.base_backup_age, self._base_backup_age),
+            await self._read(numbers.wal_archive_age, self._wal_archive_age),
+            await self._read(numbers.drill_age, self._drill_age),
             await self._read_overdue(),
         ]
         if all(read):
@@ -152,6 +167,15 @@ class OperationsWatch:
 
     async def _backup_age(self) -> float:
         return _seconds(await self._watchers.backup_age())
+
+    async def _base_backup_age(self) -> float:
+        return _seconds(await self._watchers.base_backup_age())
+
+    async def _wal_archive_age(self) -> float:
+        return _seconds(await self._watchers.wal_archive_age())
+
+    async def _drill_age(self) -> float:
+        return _seconds(await self._watchers.drill_age())
 
     async def _read_overdue(self) -> bool:
         numbers, now = self._numbers, self._clock.now()

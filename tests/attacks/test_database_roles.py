@@ -54,6 +54,8 @@ MAY = {
     "reconciler_round": ("S", "SU", ""),
     "outages": ("", "SI", ""),
     "backups": ("", "S", ""),
+    "wal_archive": ("", "S", ""),
+    "restore_drills": ("", "S", ""),
     "calendar_days": ("S", "S", ""),
     "calendar_hours": ("S", "S", ""),
     "calendar_imports": ("", "", ""),

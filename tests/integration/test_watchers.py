@@ -132,7 +132,8 @@ async def test_the_ages_are_numbers_and_never_is_infinite(store: Store, worker: 
     assert math.isnan(read(registry, "reconciler_age_seconds")), "nothing was read yet"
     await watch.look()
     assert read(registry, "reconciler_age_seconds") == math.inf
-    assert read(registry, "backup_age_seconds") == math.inf
+    for name in ("backup", "base_backup", "wal_archive", "restore_drill"):
+        assert read(registry, f"{name}_age_seconds") == math.inf
     assert watch.still is None, "it has just begun to watch"
 
     await went_round(store, timedelta(seconds=120))
@@ -158,7 +159,7 @@ class Silent(Watchers):
     async def round_age(self) -> timedelta | None:
         raise StoreUnavailable("no answer")
 
-    backup_age = round_age
+    backup_age = base_backup_age = wal_archive_age = drill_age = round_age
 
 
 async def test_an_age_that_cannot_be_read_is_unknown(store: Store) -> None:
@@ -174,7 +175,8 @@ async def test_an_age_that_cannot_be_read_is_unknown(store: Store) -> None:
     )
     await watch.look()
     assert math.isnan(read(registry, "reconciler_age_seconds"))
-    assert math.isnan(read(registry, "backup_age_seconds"))
+    for name in ("backup", "base_backup", "wal_archive", "restore_drill"):
+        assert math.isnan(read(registry, f"{name}_age_seconds"))
     assert read(registry, "desk_read_timestamp_seconds") == 0, "so that DeskNotRead tells of it"
 
 

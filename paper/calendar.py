@@ -10,6 +10,7 @@ OPEN = time(9, 15)
 SHARE_CLOSE = time(15, 30)
 # SEBI's closing auction (2026-08-03): shares with derivatives leave continuous trading at 15:15.
 AUCTION_SHARE_CLOSE = time(15, 15)
+AUCTION_END = time(15, 35)
 DERIVATIVE_CLOSE = time(15, 40)
 # Holidays announced at short notice, which no computation knows: elections, mourning, a feast that was moved.
 AD_HOC = frozenset(
@@ -27,6 +28,8 @@ class Calendar(Protocol):
 
     def is_open(self, now: float, instrument: Instrument) -> bool: ...
 
+    def in_auction(self, now: float, instrument: Instrument) -> bool: ...
+
     def next_open(self, now: float) -> float: ...
 
 
@@ -37,6 +40,9 @@ class AlwaysOpen:
 
     def is_open(self, now: float, instrument: Instrument) -> bool:
         return True
+
+    def in_auction(self, now: float, instrument: Instrument) -> bool:
+        return False
 
     def next_open(self, now: float) -> float:
         """The next midnight: a trading day runs from 00:00:00 to 23:59:59."""
@@ -59,6 +65,16 @@ class Xnse:
     def is_open(self, now: float, instrument: Instrument) -> bool:
         moment = ist(now)
         return self.is_session(moment.date()) and OPEN <= moment.time() < closing_time(instrument)
+
+    def in_auction(self, now: float, instrument: Instrument) -> bool:
+        """Tell whether the share is in its closing auction."""
+        moment = ist(now)
+        return (
+            instrument.has_derivatives
+            and not instrument.is_derivative
+            and AUCTION_SHARE_CLOSE <= moment.time() < AUCTION_END
+            and self.is_session(moment.date())
+        )
 
     def is_session(self, day: date) -> bool:
         """Tell whether a day trades; by an estimate in years without a published list."""

@@ -7,8 +7,9 @@ import orjson
 
 from paper.accounts import Account
 from paper.exchange import Exchange
+from paper.faults import Request
 from paper.instruments import Instrument
-from paper.kite_error import KiteError, bad_input
+from paper.kite_error import NEEDS_AUTHORISATION, KiteError, bad_input
 from paper.money import paise, rupees
 from paper.order_service import OrderService
 from paper.orders import REJECTED, stamp
@@ -17,9 +18,12 @@ from paper.tape import Tape
 ACTIVE = "active"
 TRIGGERED = "triggered"
 DELETED = "deleted"
+EXPIRED = "expired"
 YEAR = 365 * 86_400
 LEGS = {"single": 1, "two-leg": 2}
 LEG_KEYS = ("transaction_type", "quantity", "order_type", "product", "price")
+# No intraday product: a trigger lives for a year.
+PRODUCTS = ("CNC", "NRML")
 MOST_ACTIVE = 500
 # The closest a trigger may be to the price when it is set.
 NEAREST_PERCENT = 0.25
@@ -117,6 +121,9 @@ class Gtts:
     def printed(self, tape: Tape) -> None:
         """Fire the triggers that a price meets."""
         for gtt in list(self._by_token.get(tape.instrument.token, {}).values()):
+            if self._exchange.clock.now() >= gtt.created_at + YEAR:
+                self._end(gtt, EXPIRED)
+                continue
             leg = gtt.met(tape.last)
             if leg is not None and self._exchange.calendar.is_open(
                 self._exchange.clock.now(), gtt.instrument
@@ -142,6 +149,7 @@ class Gtts:
         form = {name: str(spec[name]) for name in ("exchange", "tradingsymbol", *LEG_KEYS)}
         result = {"status": "success", "order_id": "", "rejection_reason": ""}
         try:
+            self._check_authorised(gtt, form)
             ticket = self._order_service.check(account, form, "regular")
             order = self._order_service.place(account, ticket, self._exchange.clock.wall())
             order.answered = True
@@ -152,6 +160,13 @@ class Gtts:
             result |= {"status": "failed", "rejection_reason": error.message}
         gtt.results[leg] = _result(gtt, leg, tape.last, self._exchange.clock.wall(), result)
         self._end(gtt, TRIGGERED)
+
+    def _check_authorised(self, gtt: Gtt, form: dict[str, str]) -> None:
+        """Refuse a sale that the depository has not authorised, where a fault asks for that."""
+        faults, side = self._exchange.faults, form["transaction_type"]
+        placed = Request(gtt.user_id, "/orders/regular", True, side, gtt.instrument.symbol)
+        if side == "SELL" and faults.any and faults.take("answer", placed, "authorise_428"):
+            raise KiteError(428, "", NEEDS_AUTHORISATION)
 
     def _end(self, gtt: Gtt, status: str) -> None:
         gtt.status, gtt.updated_at = status, self._exchange.clock.wall()
@@ -225,6 +240,8 @@ def _leg(leg: Any, instrument: Instrument) -> dict[str, Any]:
         raise bad_input("Every order needs transaction_type, quantity, order_type, product and price.")
     if leg["order_type"] != "LIMIT":
         raise bad_input("Only LIMIT orders can be triggered.")
+    if leg["product"] not in PRODUCTS:
+        raise bad_input(f"{leg['product']} is not allowed for triggers. Use CNC or NRML.")
     names = {"exchange": instrument.exchange, "tradingsymbol": instrument.symbol}
     return names | {name: leg[name] for name in LEG_KEYS}
 

@@ -2,6 +2,8 @@
 
 import orjson
 
+NEEDS_AUTHORISATION = "10 quantity needs authorisation at depository."
+
 
 class KiteError(Exception):
     """A refusal in Kite's own envelope."""

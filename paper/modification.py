@@ -20,7 +20,7 @@ from paper.limits import MODIFICATIONS, too_many_modifications
 from paper.matching import UPDATE, waits_for_trigger
 from paper.orders import AMO_RECEIVED, OPEN, TRIGGER_PENDING, Order
 from paper.protection import protect
-from paper.stops import STOPS, check_kind, check_stop
+from paper.stops import STOPS, check_auction, check_kind, check_stop
 from paper.ticket import (
     NO_PROTECTION,
     ORDER_TYPES,
@@ -94,6 +94,8 @@ def _check(exchange: Exchange, account: Account, order: Order, change: Change) -
     check_quantity(change.quantity, change.disclosed, instrument)
     if change.quantity <= order.filled:
         raise bad_input("Quantity cannot be below what is already filled.")
+    if order.status != AMO_RECEIVED and exchange.calendar.in_auction(exchange.clock.now(), instrument):
+        check_auction(change.order_type, change.validity, change.disclosed)
     check_circuit(change.price, tape, "price")
     check_circuit(change.trigger, tape, "trigger price")
     _check_type(order, change, lenient=exchange.lenient)

@@ -1,5 +1,6 @@
 """Places, modifies and cancels orders, from the request to the book."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paper.accounts import Account
@@ -53,12 +54,18 @@ class OrderService:
         return ticket
 
     def place(
-        self, account: Account, ticket: Ticket, received_at: float, faults: OrderFaults = NO_FAULTS
+        self,
+        account: Account,
+        ticket: Ticket,
+        received_at: float,
+        faults: OrderFaults = NO_FAULTS,
+        marks: Sequence[str] = (),
     ) -> Order:
-        """Give a checked placement its id and send it to the book."""
+        """Give a checked placement its id and send it to the book; `marks` are tags of Kite's own."""
         exchange = self._exchange
         tape = exchange.market.tape(ticket.instrument)
         order = self._order(account, ticket, received_at, tape)
+        order.tags += marks
         exchange.ledger.add(order)
         self._apply_faults(order, faults)
         order.move(RECEIVED, exchange.clock.wall())

@@ -10,7 +10,7 @@ from aiohttp import web
 from paper.control_guard import check_caller
 from paper.exchange import Exchange
 from paper.faults import Fault, Request
-from paper.kite_error import KiteError, token_dead
+from paper.kite_error import NEEDS_AUTHORISATION, KiteError, token_dead
 from paper.response_writer import GONE, write
 from paper.web import HTML, Answer, Call, Connection, Route, Routes
 
@@ -35,7 +35,7 @@ NOT_PLACED = {
     ),
     # As it was seen: no error type.
     "authorise_428": Answer(
-        b'{"status":"error","message":"10 quantity needs authorisation at depository.","data":null}', 428
+        orjson.dumps({"status": "error", "message": NEEDS_AUTHORISATION, "data": None}), 428
     ),
 }
 Socket = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

@@ -1,13 +1,16 @@
 """Orders and trades."""
 
+from typing import Any
+
 import orjson
 
 from paper.exchange import Exchange
 from paper.faults import Request
-from paper.kite_error import order_not_found
+from paper.kite_error import KiteError, order_not_found
 from paper.order_service import NO_FAULTS, OrderFaults, OrderService
 from paper.orders import Order, history_rows, row
-from paper.ticket import Ticket
+from paper.slices import refused_child, slices
+from paper.ticket import Form, Ticket
 from paper.trades import trade_row
 from paper.web import JSON, Answer, Call, Route, Routes, data
 
@@ -32,14 +35,37 @@ class OrderRoutes:
         routes.add("DELETE", "/orders/{}/{}", Route(self.cancel, "change"))
 
     def place(self, call: Call) -> Answer:
-        account = call.user
-        ticket = self._order_service.check(account, call.form, call.args[0])
-        faults = self._order_faults(call, ticket) if self._exchange.faults.any else NO_FAULTS
-        call.order = self._order_service.place(account, ticket, call.received_at, faults)
-        order_id = call.order.order_id
         if call.form.get("autoslice") == "true":
-            return data({"order_id": order_id, "children": [{"order_id": order_id}]})
-        return Answer(b'{"status":"success","data":{"order_id":"' + order_id.encode() + b'"}}')
+            return self._place_slices(call)
+        call.order = self._place(call, call.form)
+        return Answer(b'{"status":"success","data":{"order_id":"' + call.order.order_id.encode() + b'"}}')
+
+    def _place(self, call: Call, form: Form, parent_id: str = "") -> Order:
+        ticket = self._order_service.check(call.user, form, call.args[0])
+        faults = self._order_faults(call, ticket) if self._exchange.faults.any else NO_FAULTS
+        marks = ["autoslice", f"autoslice:{parent_id}"] if parent_id else []
+        return self._order_service.place(call.user, ticket, call.received_at, faults, marks)
+
+    def _place_slices(self, call: Call) -> Answer:
+        """Place the orders that one becomes; what is refused is named among the children."""
+        parent_id = self._exchange.ids.order()
+        children: list[dict[str, Any]] = []
+        forms = slices(call.form, self._exchange.market)
+        for form in forms:
+            try:
+                order = self._place(call, form, parent_id)
+            except KiteError as error:
+                if len(forms) == 1:
+                    raise
+                children.append(refused_child(error))
+                continue
+            # Faults on the answer are those of the first; the others count as answered.
+            if call.order is None:
+                call.order = order
+            else:
+                self._exchange.answered(order)
+            children.append({"order_id": order.order_id})
+        return data({"order_id": parent_id, "children": children})
 
     def modify(self, call: Call) -> Answer:
         return data({"order_id": self._order_service.modify(call.user, call.args[1], call.form)})

@@ -19,6 +19,7 @@ STOPS = frozenset({"SL", "SL-M"})
 LOW_PRICE = 5_000
 LOW_GAP, LOW_GAP_OPTIONS = 150, 1_000
 PERCENT, PERCENT_OPTIONS = 3, 20
+NO_MARKET = "Market orders are currently not allowed."
 TOO_WIDE = (
     "The difference between the limit price and trigger price for SL orders is over the exchange "
     "permissible range"
@@ -37,6 +38,18 @@ def check_kind(instrument: Instrument, order_type: str, validity: str) -> None:
         raise bad_input(f"SL-M orders are not allowed in {what}. Use an SL order with a limit price.")
     if validity != "DAY":
         raise bad_input(f"Validity {validity} is not allowed for {order_type} orders. Use DAY.")
+
+
+def check_auction(order_type: str, validity: str, disclosed: int) -> None:
+    """Refuse what a share's closing auction does not take: stops, market and IOC orders, hidden quantities.
+
+    Raises KiteError 400.
+    """
+    if order_type == "MARKET":
+        raise bad_order(NO_MARKET)
+    if order_type in STOPS or validity == "IOC" or disclosed:
+        what = order_type if order_type in STOPS else "IOC" if validity == "IOC" else "Disclosed quantity"
+        raise bad_order(f"{what} orders are not allowed in the closing auction.")
 
 
 def check_stop(

@@ -7,7 +7,7 @@ from paper.instruments import Instrument
 from paper.kite_error import KiteError, bad_input, bad_order
 from paper.market import Market
 from paper.money import on_tick, rupees
-from paper.stops import STOPS, check_kind, check_stop
+from paper.stops import STOPS, check_auction, check_kind, check_stop
 from paper.tape import Tape
 
 VARIETIES = ("regular", "amo", "co", "iceberg", "auction")
@@ -132,6 +132,8 @@ def check_hours(ticket: Ticket, calendar: Calendar, now: float) -> None:
     """
     if ticket.variety == "amo" or calendar.is_open(now, ticket.instrument):
         return
+    if calendar.in_auction(now, ticket.instrument):
+        check_auction(ticket.order_type, ticket.validity, ticket.disclosed)
     raise bad_order(
         f"{ticket.product} orders are blocked as the markets are not open for trading. "
         "Try placing an AMO order."

@@ -5,6 +5,7 @@ from tests.planted.bug import Bug
 CONTROL = "tests/contract/test_paper_control.py"
 HANDS = "tests/contract/test_paper_hands.py"
 STOPS = "tests/contract/test_paper_stops.py"
+RESTING = "tests/contract/test_paper_resting_rules.py"
 
 PAPER_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -62,5 +63,21 @@ PAPER_BUGS: tuple[Bug, ...] = (
         "    if instrument.freeze and quantity > instrument.freeze:\n",
         "    if False:\n",
         (STOPS,),
+    ),
+    Bug(
+        "the closing auction takes market orders",
+        "A product that sells at 15:16 at the market passes every test.",
+        "paper/stops.py",
+        '    if order_type == "MARKET":\n',
+        '    if order_type == "NONE":\n',
+        (RESTING,),
+    ),
+    Bug(
+        "the paper exchange's triggers take intraday orders",
+        "A stop by GTT seems to work for MIS, which Kite refuses.",
+        "paper/gtts.py",
+        '    if leg["product"] not in PRODUCTS:\n',
+        "    if False:\n",
+        (RESTING,),
     ),
 )

@@ -22,6 +22,8 @@ PICTURES = os.environ.get("STOPWATCH_PICTURES")
 SHOWN = Path("docs/pictures")
 _FIXED = """() => [...document.querySelectorAll("h1, h2, button, label, summary, dt, nav a")]
   .filter((one) => one.checkVisibility()).map((one) => one.innerText.trim()).filter(Boolean)"""
+_VARIES = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|[₹×]?[\d.,:]+")
+"""Ids, amounts and times: they are other ones each time."""
 PATIENCE = 30_000
 READING = 600
 """A question takes no answer for half a second, in which nobody has read it."""
@@ -97,7 +99,8 @@ class Phone:
 
     async def _fixed_words(self) -> str:
         found: list[str] = await self.page.evaluate(_FIXED)
-        return "".join(f"{line}\n" for line in sorted({re.sub(r"[₹×]?[\d.,:]+", "0", one) for one in found}))
+        lines = {_VARIES.sub("0", one) for one in found}
+        return "".join(f"{line}\n" for line in sorted(lines))
 
     async def flaws(self) -> list[str]:
         """Return what axe finds serious on this screen, in words."""

@@ -63,11 +63,14 @@ IMAGES: Mapping[str, Image] = {
     "fluent/fluent-bit:4.0.8": Image(None, programs=frozenset({"/fluent-bit/bin/fluent-bit"})),
     # traefik/traefik-library-image: Alpine, root unless told; its ports are those of its command.
     "traefik:3.6.19": Image(None, programs=_BUSYBOX | {"traefik"}),
-    # Ours: the Dockerfile. 9464 and 9465 where the environment says.
+    # Ours: the Dockerfile, which deploy/try-image.sh builds. 9464 and 9465 where the environment says.
     "stopwatch:0.1.0": Image(
         10001,
         frozenset({8000, 8100, 9464, 9465}),
         {"/var/lib/paper": 10001, "/var/lib/ops": 10001},
-        _DEBIAN | {"python", "stopwatch", "temporal"},
+        _DEBIAN | {"python", "stopwatch"},
+    ),
+    "stopwatch-ops:0.1.0": Image(
+        10001, owns={"/var/lib/ops": 10001}, programs=_DEBIAN | {"python", "stopwatch", "temporal"}
     ),
 }

@@ -203,8 +203,11 @@ def test_the_files_that_are_mounted_are_those_the_command_makes(compose: Compose
 
 def test_the_image_runs_as_nobody_who_owns_what_he_runs() -> None:
     lines = (ROOT / "Dockerfile").read_text().splitlines()
-    bases = [line.split()[1] for line in lines if line.startswith("FROM")]
+    stages = [line.split() for line in lines if line.startswith("FROM")]
+    named = {stage[3] for stage in stages if len(stage) == 4}
+    bases = [stage[1] for stage in stages if stage[1] not in named]
     assert bases
+    assert stages[-1] == ["FROM", "product"]  # what is built where no stage is named
     assert all(re.fullmatch(r"python:\d+\.\d+\.\d+-slim-[a-z]+", base) for base in bases)
     users = [line.split()[1] for line in lines if line.startswith("USER")]
     assert users[-1:] == ["10001:10001"]

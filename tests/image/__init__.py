@@ -1,0 +1,1 @@
+"""The image, built by deploy/try-image.sh, with a process of each kind in it."""

@@ -111,6 +111,12 @@ class Town:
             return [tuple(row) for row in await session.execute(text(statement))]
 
 
+async def refresh_status(town: Town, customer: Customer) -> int:
+    """Return what a refresh with the customer's token is answered."""
+    body = {"refresh_token": customer.tokens["refresh_token"]}
+    return (await town.http.post("/auth/refresh", json=body)).status_code
+
+
 def body_of(mail: str) -> str:
     """Return a mail's text as its reader sees it."""
     return str(message_from_string(mail, policy=policy.default).get_content())

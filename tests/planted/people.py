@@ -2,7 +2,9 @@
 
 from tests.planted.bug import Bug
 
-PEOPLE = "tests/attacks/test_people.py"
+FORGOTTEN = "tests/attacks/test_forgotten_passwords.py"
+LINKS = "tests/attacks/test_mailed_links.py"
+DELETION = "tests/attacks/test_account_deletion.py"
 ADDRESSES = "tests/attacks/test_outgoing_addresses.py"
 
 PEOPLE_BUGS: tuple[Bug, ...] = (
@@ -12,7 +14,7 @@ PEOPLE_BUGS: tuple[Bug, ...] = (
         "services/auth/mail_links.py",
         "    if email != owner.email or not await MailTokens(session).use_up(token_hash, purpose):\n",
         "    if email != owner.email:\n",
-        (f"{PEOPLE}::test_link_used_by_six_at_once_is_used_by_one",),
+        (f"{LINKS}::test_link_used_by_six_at_once_is_used_by_one",),
     ),
     Bug(
         "every link but the one that was used goes on working",
@@ -20,7 +22,7 @@ PEOPLE_BUGS: tuple[Bug, ...] = (
         "services/auth/mail_links.py",
         "        await tokens.end_all(owner.user_id)\n",
         "        assert tokens\n",
-        (f"{PEOPLE}::test_every_other_link_dies_with_the_first_that_is_used",),
+        (f"{LINKS}::test_every_other_link_dies_with_the_first_that_is_used",),
     ),
     Bug(
         "a new password leaves logins open",
@@ -28,7 +30,7 @@ PEOPLE_BUGS: tuple[Bug, ...] = (
         "services/auth/mail_links.py",
         "        ended = await UserLogins(session, owner.user_id).end_all(deps.clock.now())\n",
         "        ended: list[UUID] = [] if UserLogins else []\n",
-        (f"{PEOPLE}::test_link_sets_a_new_password_once_and_ends_every_login",),
+        (f"{LINKS}::test_link_sets_a_new_password_once_and_ends_every_login",),
     ),
     Bug(
         "an address that nobody confirmed is mailed a way in",
@@ -36,7 +38,7 @@ PEOPLE_BUGS: tuple[Bug, ...] = (
         "domain/account_mail.py",
         "    if not asked.verified:\n        return MailPurpose.VERIFY\n",
         "",
-        (f"{PEOPLE}::test_table_of_what_is_mailed",),
+        (f"{FORGOTTEN}::test_table_of_what_is_mailed",),
     ),
     Bug(
         "an account is deleted while it holds",
@@ -44,7 +46,7 @@ PEOPLE_BUGS: tuple[Bug, ...] = (
         "adapters/postgres/strategies.py",
         "        busy = or_(StrategyRow.status == Status.RUNNING, left, unanswered)\n",
         "        busy = or_(StrategyRow.status == Status.RUNNING, and_(left, unanswered))\n",
-        (f"{PEOPLE}::test_account_is_not_deleted_while_shares_of_a_failed_exit_are_held",),
+        (f"{DELETION}::test_account_is_not_deleted_while_shares_of_a_failed_exit_are_held",),
     ),
     Bug(
         "what is left of erased audit lines is not proven",
@@ -52,7 +54,7 @@ PEOPLE_BUGS: tuple[Bug, ...] = (
         "domain/audit.py",
         "entry.reason == self._erasure.proof():",
         "entry.reason:",
-        (f"{PEOPLE}::test_what_is_left_of_a_deleted_accounts_lines_cannot_be_changed_unseen",),
+        (f"{DELETION}::test_what_is_left_of_a_deleted_accounts_lines_cannot_be_changed_unseen",),
     ),
     Bug(
         "a stored address of a service is believed",

@@ -14,7 +14,7 @@ NO_SUITE_YET = {
     "AccountMoves": "one call; test_account_reads.py holds the real one, as the listener's role",
     "Logins": "no test needs a fake: a login is tried through the worker, by the whole product's tests",
     "QuoteTurns": "no test needs a fake; test_quote_turns.py holds the real one, in several processes",
-    "AccountMails": "no test needs a fake; test_people.py holds the real one with a mail server",
+    "AccountMails": "no test needs a fake; test_mailed_links.py holds the real one with a mail server",
     "ReadTurns": "one call; test_read_turns.py holds the real one, by four processes at once",
     "Courier": "no test needs a fake; test_notices.py holds the real one with servers that receive",
     "Outages": "the fake says what a test tells it; test_outages.py holds the real one",

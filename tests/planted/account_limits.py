@@ -5,6 +5,8 @@ from tests.planted.bug import DAY, LIMITS, Bug
 MODEL = "tests/unit/test_account_day.py"
 WATCH = "tests/unit/test_account_day_watch.py"
 DAYS = "tests/integration/test_day_limits.py"
+TRADES = "tests/integration/test_trades_a_day.py"
+DAY_WATCH = "tests/integration/test_day_limit_watch.py"
 HELD_PRICES = "tests/unit/test_held_prices.py"
 HELD_STOPS = "tests/contract/test_held_stops.py"
 
@@ -71,7 +73,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "adapters/postgres/limits.py",
         "or_(killed, breached.exists())",
         "killed",
-        (DAYS,),
+        (DAY_WATCH,),
     ),
     Bug(
         "a run that does not hear is not sold for a breach",
@@ -79,7 +81,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "migrations/versions/0026_account_limits.py",
         "    WHERE b.on_breach = 'exit' AND b.at > now()",
         "    WHERE b.on_breach = 'never' AND b.at > now()",
-        (DAYS,),
+        (DAY_WATCH,),
     ),
     Bug(
         "a breach sells what was started after it",
@@ -87,7 +89,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "adapters/postgres/limits.py",
         "        BreachRow.at >= StrategyRow.started_at,\n",
         "",
-        (DAYS,),
+        (DAY_WATCH,),
     ),
     Bug(
         "trades are counted for each strategy",
@@ -97,7 +99,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "            = (fresh.user_id, fresh.trading_day))",
         "(SELECT count(*) FROM counted WHERE (counted.user_id, counted.strategy_id)\n"
         "            = (fresh.user_id, fresh.strategy_id))",
-        (DAYS,),
+        (TRADES,),
     ),
     Bug(
         "trades are counted as they were before the account's lock",
@@ -105,7 +107,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "migrations/versions/0026_account_limits.py",
         "LANGUAGE plpgsql VOLATILE AS $$",
         "LANGUAGE plpgsql STABLE AS $$",
-        (DAYS,),
+        (TRADES,),
     ),
     Bug(
         "an attempt is a trade",
@@ -113,7 +115,7 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "adapters/postgres/claim_statement.py",
         "        SELECT FROM counted WHERE (counted.user_id, counted.strategy_id,",
         "        SELECT FROM counted WHERE false AND (counted.user_id, counted.strategy_id,",
-        (DAYS,),
+        (TRADES,),
     ),
     Bug(
         "a day's profit is not looked at",

@@ -1,6 +1,6 @@
 """Planted in what keeps users apart, within their limits, and told."""
 
-from tests.planted.bug import CREATION, LIMITS, NOTICES, WALLS, Bug
+from tests.planted.bug import CREATION, DELIVERY, LIMITS, NOTICES, WALLS, Bug
 
 USER_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -49,7 +49,7 @@ USER_BUGS: tuple[Bug, ...] = (
         "adapters/postgres/outbox.py",
         "        status=NotificationStatus.UNKNOWN,\n        ended_at=NOW,",
         "        status=NotificationStatus.WAITING,\n        ended_at=None,",
-        (NOTICES,),
+        (DELIVERY,),
     ),
     Bug(
         "a notice is sent again on a timeout",
@@ -59,7 +59,7 @@ USER_BUGS: tuple[Bug, ...] = (
         "    pause = again_after(attempts) if delivery.arrival is Arrival.NOT_YET else None\n",
         "    unsure = (Arrival.NOT_YET, Arrival.UNKNOWN)\n"
         "    pause = again_after(attempts) if delivery.arrival in unsure else None\n",
-        (NOTICES,),
+        (DELIVERY,),
     ),
     Bug(
         "the cursor of notices runs ahead of what is committed",
@@ -75,7 +75,7 @@ USER_BUGS: tuple[Bug, ...] = (
         "adapters/notifications/outside_calls.py",
         "socket_factory=None if anywhere else socket_to_outside,",
         "socket_factory=None,",
-        (NOTICES,),
+        (DELIVERY,),
     ),
     Bug(
         "shares that cannot be sold today are bought",

@@ -16,7 +16,7 @@ NO_SUITE_YET = {
     "QuoteTurns": "no test needs a fake; test_quote_turns.py holds the real one, in several processes",
     "AccountMails": "no test needs a fake; test_mailed_links.py holds the real one with a mail server",
     "ReadTurns": "one call; test_read_turns.py holds the real one, by four processes at once",
-    "Courier": "no test needs a fake; test_notices.py holds the real one with servers that receive",
+    "Courier": "no test needs a fake; test_notice_delivery.py holds the real one with servers that receive",
     "Outages": "the fake says what a test tells it; test_outages.py holds the real one",
     "Outbox": "no test needs a fake; test_notices.py holds the real one",
     "PriceReceiver": "the listener itself",

@@ -27,9 +27,9 @@ from tests.fakes.held_stops import MemoryHeldStops
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.watch_list import watched
 from tests.listener_house import House, holding, listener_house, until
+from tests.listener_in_memory import House as Room
 from tests.paper_process import PaperProcess
 from tests.store_rows import Desk
-from tests.unit.test_listener import House as Room
 
 TOLD_WITHIN = 15.0
 """Seconds from the last word of a listener to the alarm."""

@@ -201,7 +201,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "listener/price_monitor.py",
         "        if is_foreign(tags):\n",
         "        if False:\n",
-        ("tests/unit/test_listener.py",),
+        ("tests/unit/test_listener_accounts.py",),
     ),
     Bug(
         "a foreign order during a reading is forgotten",
@@ -297,7 +297,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "listener/guarded.py",
         "watched.phase in (Phase.ENTERING, Phase.HOLDING)",
         "watched.phase is Phase.HOLDING",
-        ("tests/unit/test_listener.py",),
+        ("tests/unit/test_listener_signals.py",),
     ),
     Bug(
         "a run believes that its shares are sold",

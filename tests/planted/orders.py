@@ -306,7 +306,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "listener/price_monitor.py",
         "            self._asked_for[instrument] = seen.seen_at if seen else None\n",
         "            self._asked_for[instrument] = self._clock.now()\n",
-        ("tests/unit/test_listener.py",),
+        ("tests/unit/test_listener_gaps.py",),
     ),
     Bug(
         "a silent feed that reconnects counts as watching",
@@ -314,7 +314,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "listener/price_monitor.py",
         "        unproven = not carried or self._unwatched.lately_lost(instrument)\n",
         "        unproven = not carried\n",
-        ("tests/unit/test_listener.py",),
+        ("tests/unit/test_listener_gaps.py",),
     ),
     Bug(
         "a lot of zero can be traded",

@@ -9,7 +9,7 @@ import pytest
 from domain.strategy import Phase, Position
 from domain.watched_strategy import WatchedStrategy
 from tests.fakes.watch_list import watched
-from tests.unit.test_listener import TCS, House
+from tests.listener_in_memory import TCS, House
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from domain.scheduled_order import ScheduledOrder
 from domain.strategy import Phase, Product
 from execution.scheduled_orders import ScheduledOrders
 from tests.fakes.watch_list import watched
+from tests.listener_in_memory import House
 from tests.unit.test_executor import KEY, NOW
-from tests.unit.test_listener import House
 
 WHOSE = {"user_id": str(KEY.user_id), "strategy_id": str(KEY.strategy_id)}
 ENTRY = EnterOrder(KEY, OrderTerms("NSE", "TCS", Product.CNC), 10, Decimal(3500), NOW)

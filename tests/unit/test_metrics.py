@@ -25,8 +25,8 @@ from listener.metrics import ListenerMetrics, MarketNumbers
 from tests.e2e.product import free_port
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.watch_list import watched
+from tests.listener_in_memory import House
 from tests.unit.test_executor import KEY, NOW
-from tests.unit.test_listener import House
 
 SENT = Attempt(uuid4(), KEY, 1, "TAG", OrderStatus.SENT, due_at=NOW, sent_at=NOW + timedelta(seconds=0.3))
 

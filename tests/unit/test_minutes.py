@@ -7,7 +7,7 @@ import pytest
 
 from domain.strategy import Phase, Position
 from tests.fakes.watch_list import watched
-from tests.unit.test_listener import TCS, House
+from tests.listener_in_memory import TCS, House
 
 MINUTE = 60
 

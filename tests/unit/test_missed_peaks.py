@@ -11,7 +11,7 @@ from domain.market_data import Minute
 from domain.terms import Distance, Terms, Trail, Unit
 from domain.watched_strategy import WatchedStrategy
 from tests.fakes.watch_list import watched
-from tests.unit.test_listener import TCS, House
+from tests.listener_in_memory import TCS, House
 
 TRAIL = Terms(trail=Trail(by=Distance(Decimal(20), Unit.POINTS)))
 

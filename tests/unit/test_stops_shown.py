@@ -9,7 +9,7 @@ import pytest
 from domain.terms import Distance, Terms, Trail, Unit
 from domain.watched_strategy import WatchedStrategy
 from tests.fakes.watch_list import watched
-from tests.unit.test_listener import TCS, House
+from tests.listener_in_memory import TCS, House
 
 TWENTY = Distance(Decimal(20), Unit.POINTS)
 TRAIL = Terms(trail=Trail(by=TWENTY))

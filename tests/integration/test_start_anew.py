@@ -9,7 +9,7 @@ from temporalio.testing import WorkflowEnvironment
 from adapters.temporal.connection import DATA_CONVERTER
 from domain.run import RunView
 from tests.workflow.day import TestDay, worker_for
-from tests.workflow.test_races import HOUR, plan_for, press, run_of
+from tests.workflow.races import HOUR, plan_for, press, run_of
 from workflows.client import SYMBOL, USER, TemporalRuns
 from workflows.run_writes import PHASE
 

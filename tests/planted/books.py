@@ -1,11 +1,10 @@
 """Planted in the books: what finished rounds came to, and what each bears of its day's charges."""
 
-from tests.planted.bug import Bug
+from tests.planted.bug import HOLDING_ROWS, Bug
 
 BOOKS = "tests/unit/test_books.py"
 WRITTEN = "tests/integration/test_books.py"
 ISINS = "tests/unit/test_isin.py"
-KITE_ROWS = "tests/contract/test_kite_rows.py"
 
 BOOK_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -86,7 +85,7 @@ BOOK_BUGS: tuple[Bug, ...] = (
         "adapters/kite/holdings.py",
         'is_isin(isin := text_or_empty(row, "isin")):',
         '(isin := text_or_empty(row, "isin")):',
-        (KITE_ROWS,),
+        (HOLDING_ROWS,),
     ),
     Bug(
         "a share keeps its isin when it is split",
@@ -110,7 +109,7 @@ BOOK_BUGS: tuple[Bug, ...] = (
         "adapters/kite/holdings.py",
         " for share, isins in named.items() if len(isins) == 1}",
         " for share, isins in named.items()}",
-        (KITE_ROWS,),
+        (HOLDING_ROWS,),
     ),
     Bug(
         "a day that was stopped before it came is in the books",

@@ -1,12 +1,11 @@
 """Planted in what trades cost, and in what is foreseen of a START."""
 
-from tests.planted.bug import Bug
+from tests.planted.bug import QUOTE_ROWS, Bug
 
 CHARGES = "tests/unit/test_charges.py"
 DAY_CHARGES = "tests/unit/test_day_charges.py"
 CHECK = "tests/integration/test_api_check.py"
 READING = "tests/unit/test_check_reading.py"
-KITE_ROWS = "tests/contract/test_kite_rows.py"
 BROKERS_OWN = "tests/unit/test_charge_check.py"
 CHECKS = "tests/contract/test_charge_checks.py"
 
@@ -146,7 +145,7 @@ CHARGE_BUGS: tuple[Bug, ...] = (
         "adapters/kite/mapping.py",
         '        return rupees(an_object(data), "net")\n',
         '        return rupees(an_object(an_object(data).get("available")), "cash")\n',
-        (KITE_ROWS,),
+        (QUOTE_ROWS,),
     ),
     Bug(
         "a target that the price has passed is not said",
@@ -226,7 +225,7 @@ CHARGE_BUGS: tuple[Bug, ...] = (
         "adapters/kite/order_charges.py",
         "    owed = rupees(charges, name)\n",
         "    owed = rupees(charges, name) if name in charges else Decimal(0)\n",
-        (KITE_ROWS,),
+        (QUOTE_ROWS,),
     ),
     Bug(
         "charges are asked for while the market is open",

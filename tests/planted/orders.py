@@ -1,6 +1,17 @@
 """Planted in what an order goes through: when it may be sent, what became of it, how much is sold."""
 
-from tests.planted.bug import EXECUTOR, LATE, LEG, OUTCOMES, REFUSALS, ROWS, SINGLES, TOGETHER, Bug
+from tests.planted.bug import (
+    EXECUTOR,
+    LATE,
+    LEG,
+    OUTCOMES,
+    QUOTE_ROWS,
+    REFUSALS,
+    ROWS,
+    SINGLES,
+    TOGETHER,
+    Bug,
+)
 
 ORDER_BUGS: tuple[Bug, ...] = (
     Bug(
@@ -258,7 +269,7 @@ ORDER_BUGS: tuple[Bug, ...] = (
         "adapters/kite/mapping.py",
         "        with suppress(Malformed):\n            found[name] = _quote(an_object(row), seen_at)\n",
         "        found[name] = _quote(an_object(row), seen_at)\n",
-        (ROWS,),
+        (QUOTE_ROWS,),
     ),
     Bug(
         "an unread row is an absent one",

@@ -1,6 +1,6 @@
 """Planted in what the broker says, and in how many orders it takes at once."""
 
-from tests.planted.bug import ARMED, ROWS, Bug
+from tests.planted.bug import ARMED, HOLDING_ROWS, ROWS, Bug
 
 INSTRUMENTS = "tests/contract/test_kite_instruments.py"
 PRICED = "tests/integration/test_prices_that_come_late.py"
@@ -51,7 +51,7 @@ WORD_BUGS: tuple[Bug, ...] = (
         "adapters/kite/holdings.py",
         "    return row.isin in isins or (row.symbol == symbol and not own)\n",
         "    return False\n",
-        (ROWS,),
+        (HOLDING_ROWS,),
     ),
     Bug(
         "another company's shares are this one's",
@@ -59,7 +59,7 @@ WORD_BUGS: tuple[Bug, ...] = (
         "adapters/kite/holdings.py",
         "row.symbol == symbol and not own)",
         "row.symbol == symbol)",
-        (ROWS,),
+        (HOLDING_ROWS,),
     ),
     Bug(
         "an order with the product's tag is dropped with its row",

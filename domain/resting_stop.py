@@ -139,7 +139,9 @@ class RestingOrder:
         """Return how many shares it may still sell, as far as nothing proves that it cannot."""
         if not (self.is_open or self.is_unanswered):
             return 0
-        quantity = (self.attempt.quantity or 0) if self.seen is None else self.seen.quantity
+        quantity = self.attempt.quantity if self.seen is None else self.seen.quantity
+        if quantity is None:
+            raise ValueError(f"attempt {self.attempt.attempt} was sent, and has no quantity")
         return quantity - self.attempt.filled_quantity
 
     @property

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -281,6 +281,8 @@ class BrokerOrder:
     order_type: str = ""
     price: Decimal | None = None
     """Its limit; None where it has none, or none that can be read."""
+    updated_at: datetime | None = field(default=None, compare=False)
+    """When it last changed, to the second; None where that cannot be read."""
 
     @property
     def event(self) -> OrderEvent:

@@ -19,18 +19,20 @@ hold and what others bought since shares were found missing, and what follows:
 - less, twice in a row, in books that have settled: sell that much; if it is nothing, it was closed outside;
 - less, while the order book disagrees: look again; when `patience` is over sell that much; nothing is called
   gone before the position has shown the same for a while (a conversion leaves the books at odds for the day);
-- nothing that could be read: look again; when `patience` is over sell all, since an unread book is not an
-  empty one; but where an attempt before has read less, look until it can be read;
+- nothing that could be read: look again; when `patience` is over sell what is left as far as is known, since
+  an unread book is not an empty one: all, less what the account was found to miss when it was last read,
+  or what the order book shows that others have sold since the purchase, whichever is more; but where that
+  leaves nothing, or an attempt before has read less, look until it can be read;
 - a position that shows what was bought today, beside holdings that could not be read: look again; when
   `patience` is over sell what the position shows, and nothing while it shows none.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from domain.listing import Listing
-from domain.order import BrokerOrder, BrokerPosition, OrderTerms, Reason, Side
+from domain.order import BrokerOrder, BrokerPosition, OrderTerms, Reason, Side, is_foreign
 
 STOP_WAITS = 2.0
 """Seconds a stop-loss waits for the account to be read (design, section 10)."""
@@ -45,6 +47,8 @@ FOUND_LATE = timedelta(seconds=10)
 """An entry that is found so long after it was sent may have been sold by hand or squared off before."""
 LOOKED_AT_WITHIN = timedelta(seconds=60)
 """The account is compared so often: by then what an entry that was found late still has is known."""
+FILL_IS_KNOWN = timedelta(seconds=10)
+"""A fill is written down so long after it happened, at the most, as long as the order book can be read."""
 LATE = timedelta(seconds=10)
 """A sale that is later than this comes after an outage: much may have happened at the broker."""
 
@@ -59,7 +63,7 @@ class OtherClaims:
     for a short; None where the account could not be read then. `holdings`: those of before the day, as they
     were read with the baseline. `missing`: shares of this strategy that the account does not show, as
     `domain.account_watch` has found it. `later`: shares that others bought since that was found: they
-    replace none of it.
+    replace none of it. `since`: when this strategy's first share was filled.
     """
 
     older: int = 0
@@ -68,6 +72,7 @@ class OtherClaims:
     holdings: int | None = None
     missing: int = 0
     later: int = 0
+    since: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,38 @@ class Account:
         if own < 0 and not shown and own + others + unsold:
             return 0
         return max(0, min(unsold, shown - others - own))
+
+
+def left_unread(
+    unsold: int, claims: OtherClaims, book: Listing[BrokerOrder] | None, terms: OrderTerms
+) -> int:
+    """Return how many of `unsold` shares may be sold of a position that cannot be read.
+
+    An order book that cannot be read (None), or not for the symbol, says nothing about sales by others.
+    """
+    gone = [claims.missing]
+    if book is not None and book.covers(terms.symbol):
+        gone.append(sold_by_others(book, terms, claims.since))
+    return max(0, unsold - max(gone))
+
+
+def sold_by_others(book: Iterable[BrokerOrder], terms: OrderTerms, since: datetime | None) -> int:
+    """Return how many shares more others sold than bought, in the symbol and product, since an instant.
+
+    An order whose time is not known counts. So do those of the seconds before: a fill is known a moment after
+    it happened.
+    """
+    from_then = None if since is None else since - FILL_IS_KNOWN
+    others = [
+        row
+        for row in book
+        if _is_of(terms, row)
+        and row.product == terms.product
+        and is_foreign(row.tags)
+        and (from_then is None or row.updated_at is None or row.updated_at >= from_then)
+    ]
+    traded = {side: sum(row.filled_quantity for row in others if row.side is side) for side in Side}
+    return max(0, traded[Side.SELL] - traded[Side.BUY])
 
 
 def claims_from(sent_at: datetime | None, found_at: datetime) -> datetime | None:

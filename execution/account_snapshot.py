@@ -5,12 +5,13 @@ Rules are in `domain.sellable`; this asks the broker and the order log for what 
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, StopwatchError, StoreUnavailable
 from domain.exit_obstacle import blocking
+from domain.listing import Listing
 from domain.order import BrokerOrder, Reason
 from domain.ports import Broker, Brokers, Clock, OrderLog
 from domain.sellable import (
@@ -20,11 +21,13 @@ from domain.sellable import (
     OtherClaims,
     books_agree,
     bought_today,
+    left_unread,
     position_to_sell,
     shows_less_text,
 )
 from domain.strategy import Product
 from domain.timeline import EventKind
+from execution.book_beside import BookBeside
 from execution.order_book import noting_a_dead_login
 from execution.order_intent import OrderIntent
 
@@ -33,12 +36,25 @@ LOOK_EVERY = 0.5
 STOP_WAITS_CLAIMED = 1.5
 """Seconds a stop-loss waits for the account beside its claim, which lasts two; or behind its run's look."""
 LOOK_SOON = 0.1
+LOOK_COVER = 0.3
+"""Seconds for the last look of a stop-loss whose claim is running: then it leaves, or never does."""
 SNAPSHOT_LASTS = timedelta(seconds=60)
 """How old a reading may be that a sale is sent by: much may have happened at the broker since."""
 
 
 class NotCovered(StopwatchError):
     """The account shows fewer shares than a sale asks for, or could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftUnread:
+    """How many shares are left of an account that could not be read.
+
+    `shown`: what its position shows, where that alone could be read.
+    """
+
+    left: int
+    shown: int | None
 
 
 class AccountSnapshots:
@@ -54,11 +70,17 @@ class AccountSnapshots:
     ) -> int | None:
         """Return how many of `unsold` shares are still there; 0: they are gone. None: halted first.
 
-        An account that cannot be read covers everything once `intent.patience` is over; where its position
-        can, and shows what was bought today, what that shows. One that was read and shows less never covers
-        more: what it shows is sold then, and nothing is called gone before the books have settled or shown
-        the same for `STEADY` seconds. Raises `LoginNeeded`, `StoreUnavailable`.
+        An account that cannot be read covers what is known to be left of it once `intent.patience` is over;
+        where its position can, and shows what was bought today, what that shows. One that was read and shows
+        less never covers more: what it shows is sold then, and nothing is called gone before the books have
+        settled or shown the same for `STEADY` seconds. Raises `LoginNeeded`, `StoreUnavailable`.
         """
+        async with self._beside(intent, broker).begun() as book:
+            return await self._sellable(intent, unsold, broker, halt, book)
+
+    async def _sellable(
+        self, intent: OrderIntent, unsold: int, broker: Broker, halt: asyncio.Event, book: BookBeside
+    ) -> int | None:
         began = since = self._clock.monotonic()
         shown: int | None = None
         while not halt.is_set():
@@ -66,10 +88,10 @@ class AccountSnapshots:
             account = await self._read(intent, unsold, broker, left)
             now = self._clock.monotonic()
             if account is None and left is not None and left <= LOOK_EVERY:
-                known = await self._known(intent, unsold, broker, LOOK_EVERY)
-                if known != 0:
-                    await self._say_unread(intent, known or unsold)
-                    return known or unsold
+                known = (await self._left_unread(intent, unsold, broker, book, LOOK_EVERY)).left
+                if known:
+                    await self._say_unread(intent, known, unsold)
+                    return known
                 intent = replace(intent, patience=None)  # nothing is there that could be sold at once
             if account is not None:
                 found = account.sellable(unsold)
@@ -118,7 +140,30 @@ class AccountSnapshots:
         left = self._left(intent, began)
         return left is not None and left <= LOOK_EVERY
 
-    async def _known(self, intent: OrderIntent, unsold: int, broker: Broker, seconds: float) -> int | None:
+    async def _left_unread(
+        self, intent: OrderIntent, unsold: int, broker: Broker, book: BookBeside, seconds: float
+    ) -> LeftUnread:
+        """Return how many shares are left of an account that could not be read, as far as is known."""
+        claims = await self._log.other_claims(intent.key)
+        shown, orders = await asyncio.gather(
+            self._shown(intent, unsold, broker, claims, seconds), book.known(seconds)
+        )
+        left = left_unread(unsold, claims, orders, intent.terms)
+        return LeftUnread(left if shown is None else min(left, shown), shown)
+
+    def _beside(self, intent: OrderIntent, broker: Broker) -> BookBeside:
+        async def read() -> Listing[BrokerOrder] | None:
+            try:
+                async with self._noting(intent, broker):
+                    return await broker.orders()
+            except (BrokerUnavailable, BrokerRefused):
+                return None
+
+        return BookBeside(read, self._clock)
+
+    async def _shown(
+        self, intent: OrderIntent, unsold: int, broker: Broker, claims: OtherClaims, seconds: float
+    ) -> int | None:
         """Return how many delivery shares the position shows, where only the holdings cannot be read.
 
         None: the position is not known, or they were not bought today and only the holdings could show them.
@@ -127,7 +172,6 @@ class AccountSnapshots:
             return None
         try:
             async with self._noting(intent, broker), asyncio.timeout(seconds):
-                claims = await self._log.other_claims(intent.key)
                 positions = await broker.positions()
         except (BrokerUnavailable, BrokerRefused, TimeoutError):
             return None
@@ -136,12 +180,13 @@ class AccountSnapshots:
             return None
         return _by_position(net, claims).sellable(unsold)
 
-    async def _say_unread(self, intent: OrderIntent, quantity: int) -> None:
+    async def _say_unread(self, intent: OrderIntent, quantity: int, unsold: int) -> None:
         """Tell the user that shares are sold without a look at the whole account."""
         symbol = intent.terms.symbol
+        sold = f"{quantity} are sold" if quantity == unsold else f"{quantity} of {unsold} are sold"
         text = (
-            f"The position in {symbol} could not be read at the broker for {intent.patience:g} s: "
-            f"{quantity} are sold. If you sold some by hand, look at the account now."
+            f"The position in {symbol} could not be read at the broker for {intent.patience:g} s: {sold}, "
+            "as far as is known. If you sold some by hand, look at the account now."
         )
         with suppress(StoreUnavailable):  # the line is for the timeline; the sale does not wait for it
             await self._log.say(intent.key, EventKind.ALERT, text, f"unread:{intent.due_at}")
@@ -151,6 +196,10 @@ class AccountSnapshots:
 
         A stop-loss whose account cannot be read within `STOP_WAITS_CLAIMED` seconds counts as covered.
         """
+        async with self._beside(intent, broker).begun() as book:
+            await self._ensure_covered(intent, broker, book)
+
+    async def _ensure_covered(self, intent: OrderIntent, broker: Broker, book: BookBeside) -> None:
         until = self._clock.monotonic() + STOP_WAITS_CLAIMED
         is_stop = intent.reason is Reason.STOPLOSS
         while True:
@@ -161,15 +210,17 @@ class AccountSnapshots:
             if not is_stop:
                 raise NotCovered("the position at the broker could not be read; it is read again")
             if self._clock.monotonic() + LOOK_SOON >= until:
-                return await self._cover_unread(intent, broker)
+                return await self._cover_unread(intent, broker, book)
             await self._clock.sleep(LOOK_SOON)
 
-    async def _cover_unread(self, intent: OrderIntent, broker: Broker) -> None:
-        """Let an unread stop-loss go, and say so. Raises `NotCovered` where the position shows less."""
-        known = await self._known(intent, intent.wanted, broker, LOOK_SOON)
-        if known is not None:
-            _require_all(known, intent.wanted)
-        await self._say_unread(intent, intent.wanted)
+    async def _cover_unread(self, intent: OrderIntent, broker: Broker, book: BookBeside) -> None:
+        """Let an unread stop-loss go, and say so. Raises `NotCovered` where less is known to be left."""
+        known = await self._left_unread(intent, intent.wanted, broker, book, LOOK_COVER)
+        if known.shown is not None:
+            _require_all(known.shown, intent.wanted)
+        if known.left < intent.wanted:
+            raise NotCovered(f"{known.left} of the {intent.wanted} are left, as far as is known")
+        await self._say_unread(intent, intent.wanted, intent.wanted)
 
     async def shows_none(self, intent: OrderIntent, unsold: int, broker: Broker) -> bool:
         """Tell whether the account, read once, shows none of `unsold` shares that were found gone before.

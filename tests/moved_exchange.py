@@ -55,6 +55,9 @@ class Floor:
     def now(self) -> float:
         return (self.clock.now() - self.epoch).total_seconds()
 
+    def store_now(self) -> datetime:
+        return self.clock.now()
+
     def intent_is_written(self, tag: str) -> bool:
         return True
 

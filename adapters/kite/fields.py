@@ -3,8 +3,11 @@
 Numbers have bounds: one that no exchange can mean would overflow a column or a calculation further on.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+from domain.session import EXCHANGE_ZONE
 
 LARGEST_QUANTITY = 2**31 - 1
 """Shares; more than any column holds, and than any company has on one account."""
@@ -88,3 +91,12 @@ def _finite(value: object, name: str, most: Decimal) -> Decimal:
 def price_or_none(row: dict[str, Any], name: str) -> Decimal | None:
     """Return a price, None where it is missing or 0."""
     return number(row, name) or None
+
+
+def moment_or_none(row: dict[str, Any], name: str) -> datetime | None:
+    """Return an instant, which Kite writes as exchange time without a zone; None where it is none."""
+    try:
+        found = datetime.fromisoformat(text_or_empty(row, name))
+    except ValueError:
+        return None
+    return found.replace(tzinfo=EXCHANGE_ZONE) if found.tzinfo is None else found

@@ -24,6 +24,7 @@ from adapters.kite.fields import (
     Malformed,
     an_object,
     id_text,
+    moment_or_none,
     number,
     price_or_none,
     quantity,
@@ -215,6 +216,7 @@ def _order(row: dict[str, Any]) -> BrokerOrder:
         refusal=kind_of(None, message) if status is OrderStatus.REJECTED else None,
         order_type=plain(text_or_empty(row, "order_type")),
         price=_known_price(row, "price"),
+        updated_at=moment_or_none(row, "order_timestamp"),
     )
 
 

@@ -14,7 +14,7 @@ from domain.sellable import OtherClaims
 # Who bought first has the first claim, unless its entry was found late. Kept shares are the user's own.
 _CLAIMS = text(
     """
-SELECT mine.strategy_id, mine.baseline, mine.baseline_holdings, mine.missing_quantity,
+SELECT mine.strategy_id, mine.baseline, mine.baseline_holdings, mine.missing_quantity, mine.bought_at,
     coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
         WHERE (coalesce(other.claims_from, other.bought_at), other.strategy_id)
             < (coalesce(mine.claims_from, mine.bought_at), mine.strategy_id)), 0) AS older,
@@ -62,4 +62,5 @@ def _claims(row: Row[Any]) -> OtherClaims:
         row.baseline_holdings,
         row.missing_quantity,
         int(row.later),
+        row.bought_at,
     )

@@ -257,3 +257,17 @@ async def test_nothing_is_sold_when_a_stranger_writes_to_the_queue(product: Prod
     assert (await trader.strategy(strategy_id))["phase"] == "holding"
     assert await net(trader) == 10
     await trader.stop(strategy_id)
+
+
+async def test_a_stop_with_a_book_that_cannot_be_read_sells_what_a_hand_has_left(
+    product: Product, trader: Trader
+) -> None:
+    strategy_id, _ = await holding(trader, 300)
+    await by_hand(trader, "sell", quantity=4)
+    user_id = trader.account["user_id"]
+    match = {"user_id": user_id, "path": "/portfolio"}
+    await product.paper("/_paper/faults", kind="http_503", match=match, seconds=20)
+    await fall(product)
+    await trader.until(strategy_id, status="stopped")
+    assert await net(trader) == 0
+    assert [order["quantity"] for order in await trader.ledger() if order["tag"]] == [10, 6]

@@ -8,6 +8,7 @@ WATCH = "tests/unit/test_account_watch.py"
 WATCHER = "tests/unit/test_account_watcher.py"
 READS = "tests/contract/test_account_reads.py"
 FINDINGS = "tests/integration/test_account_findings.py"
+UNREAD = "tests/unit/test_unread_account.py"
 GONE = "tests/unit/test_found_gone.py"
 
 ACCOUNT_BUGS: tuple[Bug, ...] = (
@@ -18,6 +19,30 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "        own = self.claims.baseline\n",
         "        return unsold\n",
         (HELD,),
+    ),
+    Bug(
+        "what the account was found to miss is forgotten where it cannot be read",
+        "Sold by hand, told to the user, and then the book goes away: the stop opens a short position.",
+        "domain/sellable.py",
+        "    gone = [claims.missing]\n",
+        "    gone = [0]\n",
+        (SELLABLE, UNREAD),
+    ),
+    Bug(
+        "sales by others count for nothing where the position cannot be read",
+        "The order book shows the sale by hand; the stop sells what was once bought.",
+        "execution/account_snapshot.py",
+        "left_unread(unsold, claims, orders, intent.terms)",
+        "left_unread(unsold, claims, None, intent.terms)",
+        (UNREAD,),
+    ),
+    Bug(
+        "a sale of before the purchase counts as one of its shares",
+        "Whoever sold shares of their own in the morning has no stop while a book cannot be read.",
+        "domain/sellable.py",
+        "row.updated_at >= from_then",
+        "row.updated_at is not None",
+        (SELLABLE,),
     ),
     Bug(
         "an intent that was left behind keeps a sale from ending",
@@ -255,7 +280,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "an unread account is an empty one",
         "The position cannot be read for a while: the shares are called gone, and their stop with them.",
         "execution/account_snapshot.py",
-        "return known or unsold\n                intent",
+        "return known\n                intent",
         "return 0\n                intent",
         (SINGLES,),
     ),

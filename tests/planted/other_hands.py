@@ -95,7 +95,7 @@ HAND_BUGS: tuple[Bug, ...] = (
         "holdings that cannot be read stand for what was sold by hand",
         "Four of ten are sold by hand: ten are sold all the same, though the position shows six.",
         "execution/account_snapshot.py",
-        "                    return known or unsold\n",
+        "                    return known\n",
         "                    return unsold\n",
         (MEETS,),
     ),

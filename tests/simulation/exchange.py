@@ -42,6 +42,8 @@ class Stage(Protocol):
 
     def now(self) -> float: ...
 
+    def store_now(self) -> datetime: ...
+
     def intent_is_written(self, tag: str) -> bool: ...
 
 
@@ -360,10 +362,11 @@ class Account:
 
     async def orders(self) -> Listing[BrokerOrder]:
         await self._pass("read.orders")
-        now = self.exchange.stage.now()
+        now, stage_now = self.exchange.stage.now(), self.exchange.stage.store_now()
         orders = (order for order in self.exchange.orders if order.account == self.name)
         shown = (order for order in orders if order.seen_from <= now)
-        return Listing(tuple(_row(order) for order in shown), self.exchange.unreadable())
+        rows = (_row(order, stage_now - timedelta(seconds=now - order.placed_at)) for order in shown)
+        return Listing(tuple(rows), self.exchange.unreadable())
 
     async def positions(self) -> Listing[BrokerPosition]:
         await self._pass("read.positions")
@@ -450,7 +453,7 @@ class Accounts:
             self.known_dead = max(self.known_dead, broker.login)
 
 
-def _row(order: Order) -> BrokerOrder:
+def _row(order: Order, placed_at: datetime) -> BrokerOrder:
     request = order.request
     return BrokerOrder(
         broker_order_id=order.order_id,
@@ -466,4 +469,5 @@ def _row(order: Order) -> BrokerOrder:
         message=order.message,
         order_type="MARKET" if order.price is None else "LIMIT",
         price=order.price,
+        updated_at=placed_at,
     )

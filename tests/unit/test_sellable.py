@@ -1,13 +1,22 @@
 """What an exit may sell: the table of `domain.sellable`, row by row."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
 
 from domain.listing import Listing
 from domain.order import BrokerOrder, BrokerPosition, OrderStatus, OrderTerms, Reason, Side
-from domain.sellable import Account, OtherClaims, books_agree, net_position, patience, position_to_sell
+from domain.sellable import (
+    Account,
+    OtherClaims,
+    books_agree,
+    left_unread,
+    net_position,
+    patience,
+    position_to_sell,
+)
 from domain.strategy import Product
 
 TCS = OrderTerms("NSE", "TCS", Product.MIS)
@@ -143,3 +152,47 @@ def test_what_others_bought_since_shares_went_missing_replaces_none_of_them(
     net: int, later: int, left: int
 ) -> None:
     assert Account(net, 0, OtherClaims(missing=10, later=later)).sellable(10) == left
+
+
+BOUGHT_AT = datetime(2026, 11, 30, 4, 0, 0, 500_000, tzinfo=UTC)
+BEFORE, AFTER = BOUGHT_AT - timedelta(minutes=1), BOUGHT_AT + timedelta(minutes=1)
+
+
+def others(side: Side, filled: int, at: datetime | None = AFTER, **row: str) -> BrokerOrder:
+    return replace(order(side, filled, **row), updated_at=at)
+
+
+@pytest.mark.parametrize(
+    ("missing", "book", "left"),
+    [
+        (0, None, 10),  # neither book can be read: an unread book is not an empty one
+        (4, None, 6),  # what the account was last found to miss is known all the same
+        (10, None, 0),
+        (12, None, 0),
+        (0, [], 10),
+        (0, [others(Side.SELL, 4)], 6),  # sold by hand
+        (4, [others(Side.SELL, 4)], 6),  # the same four
+        (2, [others(Side.SELL, 10)], 0),
+        (0, [others(Side.SELL, 4), others(Side.BUY, 4)], 10),
+        (0, [others(Side.BUY, 4)], 10),
+        (0, [others(Side.SELL, 4, BEFORE)], 10),  # before the purchase: of shares of the user's own
+        (0, [others(Side.SELL, 4, BOUGHT_AT - timedelta(seconds=2))], 6),  # a fill is known a moment later
+        (0, [others(Side.SELL, 4, None)], 6),  # nobody knows when
+        (0, [others(Side.SELL, 4, product="CNC")], 10),
+        (0, [others(Side.SELL, 4, symbol="INFY")], 10),
+    ],
+)
+def test_what_is_left_of_a_position_that_cannot_be_read(
+    missing: int, book: list[BrokerOrder] | None, left: int
+) -> None:
+    read = None if book is None else Listing(tuple(book))
+    claims = OtherClaims(missing=missing, since=BOUGHT_AT)
+    assert left_unread(10, claims, read, TCS) == left
+
+
+def test_own_sales_are_no_sales_by_others_and_an_unread_row_proves_none() -> None:
+    claims = OtherClaims(since=BOUGHT_AT)
+    own = replace(others(Side.SELL, 4), tags=frozenset({"ABCDEFGHIJKLMNOPQRST"}))
+    assert left_unread(6, claims, Listing((own,)), TCS) == 6
+    sold = Listing((others(Side.SELL, 4),), frozenset({"TCS"}))
+    assert left_unread(10, claims, sold, TCS) == 10

@@ -61,8 +61,16 @@ class QuoteRequests:
     async def _until_our_turn(self, began: float) -> None:
         await self._clock.sleep(max(0.0, began + BETWEEN - self._clock.monotonic()))
         # Looked at again and again: turns come sooner when a listener that shares has died.
-        while (left := began + BETWEEN * self.sharing - self._clock.monotonic()) > 0:
+        while (left := began + BETWEEN * self._turns - self._clock.monotonic()) > 0:
             await self._clock.sleep(min(left, _LOOK))
+
+    @property
+    def _turns(self) -> int:
+        """Return how many seconds a turn takes: one more after a refusal that another one may have caused.
+
+        Two that ask every other second, in the same seconds, would have one of them refused each time.
+        """
+        return self.sharing + (self.failing and self.sharing > 1)
 
     def _next_batch(self) -> list[str]:
         batch = list({**self._urgent, **self._ordinary})[:MOST]

@@ -36,6 +36,8 @@ CHANGES = 25
 """Modifications of one order that Kite takes. At most `MOVES` move its trigger; the rest are the exit's."""
 MARKET_TRIES = 3
 """How often an order is asked to become a market order before it is cancelled instead."""
+ALL_THERE_IS = 10**9
+"""How many shares an order of unknown quantity may sell."""
 ASKED_AGAIN = timedelta(seconds=1)
 """A look at the order book so long after a change was asked for shows it, or the change is lost."""
 ANSWERED = timedelta(seconds=CALL_DEADLINE)
@@ -140,9 +142,7 @@ class RestingOrder:
         if not (self.is_open or self.is_unanswered):
             return 0
         quantity = self.attempt.quantity if self.seen is None else self.seen.quantity
-        if quantity is None:
-            raise ValueError(f"attempt {self.attempt.attempt} was sent, and has no quantity")
-        return quantity - self.attempt.filled_quantity
+        return ALL_THERE_IS if quantity is None else quantity - self.attempt.filled_quantity
 
     @property
     def at_market(self) -> bool:

@@ -19,6 +19,7 @@ from tests.planted.paper import PAPER_BUGS
 from tests.planted.people import PEOPLE_BUGS
 from tests.planted.ports import PORT_BUGS
 from tests.planted.prices import PRICE_BUGS
+from tests.planted.resting import RESTING_BUGS
 from tests.planted.rounds import ROUND_BUGS
 from tests.planted.series import SERIES_BUGS
 from tests.planted.standing import STANDING_BUGS
@@ -51,6 +52,7 @@ BUGS: tuple[Bug, ...] = (
     *PEOPLE_BUGS,
     *PORT_BUGS,
     *STANDING_BUGS,
+    *RESTING_BUGS,
     *TRIGGER_BUGS,
     *WORD_BUGS,
     *CHARGE_BUGS,

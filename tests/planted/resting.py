@@ -4,7 +4,6 @@ from tests.planted.bug import Bug
 
 RESTING = "tests/simulation/test_resting_stop.py"
 SINGLE = f"{RESTING}::test_no_share_is_sold_twice_or_left_whatever_single_fault_strikes"
-PAIR = f"{RESTING}::test_no_share_is_sold_twice_or_left_whatever_two_faults_strike"
 STEP = "domain/protected_step.py"
 STOP = "domain/resting_stop.py"
 EXIT = "domain/protected_exit.py"
@@ -25,7 +24,7 @@ RESTING_BUGS: tuple[Bug, ...] = (
         "        return not self.triggers if self.seen is None else self.seen.at_market\n",
         "        asked = self.change is not None and self.change.trigger is None\n"
         "        return asked or (not self.triggers if self.seen is None else self.seen.at_market)\n",
-        (SINGLE, "tests/unit/test_protected_step.py"),
+        (f"{RESTING}::test_a_sale_asks_again_soon_where_its_change_was_lost",),
     ),
     Bug(
         "the tag of a stop is used twice",
@@ -81,7 +80,7 @@ RESTING_BUGS: tuple[Bug, ...] = (
         STOP,
         "    return given_up and sent_at is not None and now - sent_at < horizons.entry\n",
         "    return given_up and sent_at is None\n",
-        (SINGLE,),
+        (f"{RESTING}::test_an_order_that_shows_90_seconds_late_is_looked_for_when_everything_is_sold",),
     ),
     Bug(
         "shares that are kept keep their stop",

@@ -14,6 +14,7 @@ from tests.simulation.resting_facts import ABOVE, NOW, Facts, Row, exit_of
 from tests.simulation.resting_rules import oversold, unprotected, wrong
 from tests.simulation.resting_world import World, goes_on, may_go_wrong
 
+MOST_STATES = 1000
 Came = dict[World, tuple[World | None, str]]
 """From where each state was reached, and by what."""
 
@@ -133,3 +134,26 @@ def is_protected_before(start: World) -> bool:
     while len(world.script) >= len(ending):
         before, world = world, goes_on(world)
     return not unprotected(before)
+
+
+def play(start: World, faults: Sequence[str]) -> Sequence[World]:
+    """Play one day: each fault strikes as soon as it may, after the one before. Returns its states."""
+    world, waiting, states = start, list(faults), [start]
+    while not world.done and len(states) < MOST_STATES:
+        struck = dict(may_go_wrong(world)).get(waiting[0]) if waiting else None
+        if struck is not None:
+            waiting.pop(0)
+        world = goes_on(world) if struck is None else struck
+        states.append(world)
+    return states
+
+
+def slowest(start: World, fault: str) -> int:
+    """Return the tenths of a second that a sale takes at the most where this fault strikes once."""
+    world, tenths = start, 0
+    while not world.done:
+        struck = dict(may_go_wrong(world)).get(fault)
+        if struck is not None and world.facts.aim is Aim.SELL:
+            tenths = max(tenths, -play(struck, ())[-1].facts.since)
+        world = goes_on(world)
+    return max(tenths, -world.facts.since)

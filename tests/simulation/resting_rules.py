@@ -14,9 +14,9 @@ from domain.protected_exit import (
     ToMarket,
     Wait,
 )
-from domain.resting_stop import Ended, may_trade
+from domain.resting_stop import Ended
 from tests.simulation.resting_exchange import NEVER, WAITS
-from tests.simulation.resting_facts import BETWEEN, Facts, exit_of, sold
+from tests.simulation.resting_facts import BETWEEN, Facts, Row, sold
 from tests.simulation.resting_world import World, decided
 
 MOST_ATTEMPTS = 20
@@ -53,9 +53,10 @@ def _too_much(world: World) -> str:
 @lru_cache(maxsize=500_000)
 def _decided_wrongly(facts: Facts) -> str:
     """Check a decision against what was known when it was made."""
-    action, exit_ = decided(facts), exit_of(facts)
-    can_trade = may_trade(exit_.slices)
-    allowed = exit_.allowed
+    action = decided(facts)
+    can_trade = sum(_left(row) for row in facts.rows)
+    unsold = facts.bought - sold(facts.rows)
+    allowed = unsold if facts.account is None else min(unsold, facts.account)
     if isinstance(action, Place | SellRest) and can_trade + action.quantity > allowed:
         return f"{action} although {can_trade} of {allowed} may be sold already"
     asked = any(row.is_open and row.cancel != NEVER for row in facts.rows)
@@ -80,6 +81,13 @@ def _decided_wrongly(facts: Facts) -> str:
     if isinstance(action, Wait | Follow | Done) and _exchange_was_left_first(facts):
         return "waits for the exchange above its trigger"
     return ""
+
+
+def _left(row: Row) -> int:
+    """Return what an attempt may still sell, as far as the book has shown: counted here anew."""
+    if row.status not in (OrderStatus.OPEN, OrderStatus.SENT):
+        return 0
+    return (row.quantity if row.seen is None else row.seen[2]) - row.filled
 
 
 def _exchange_was_left_first(facts: Facts) -> bool:

@@ -5,7 +5,8 @@ from functools import cache
 import pytest
 
 from domain.resting_stop import State
-from tests.simulation.resting_explore import Explored, begin, explore, is_protected_before
+from tests.simulation.resting_explore import Explored, begin, explore, is_protected_before, play, slowest
+from tests.simulation.resting_rules import wrong
 from tests.simulation.resting_world import CALL_FAULTS, World
 
 DAYS: dict[str, World] = {
@@ -61,6 +62,21 @@ def test_every_state_of_the_table_is_met_and_every_fault_strikes() -> None:
 def test_only_a_hand_that_sells_the_same_shares_leaves_more_sold_than_was_there() -> None:
     assert explored("stopped at the exchange", 0).oversold == 0
     assert explored("stopped at the exchange", 1).oversold > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "tenths"), [("none", 5), ("change: lost", 25), ("change: refused", 8), ("change: late", 30)]
+)
+def test_a_sale_asks_again_soon_where_its_change_was_lost(fault: str, tenths: int) -> None:
+    assert 0 < slowest(DAYS["sold at its time"], fault) <= tenths
+
+
+def test_an_order_that_shows_90_seconds_late_is_looked_for_when_everything_is_sold() -> None:
+    states = play(DAYS["sold at its time"], ("place: beyond", "sell now"))
+    assert [why for state in states if (why := wrong(state))] == []
+    assert states[-1].done
+    assert states[-1].beyond
+    assert any(state.exchange.may_sell and not state.exchange.held for state in states), "it was there"
 
 
 @pytest.mark.proof

@@ -76,7 +76,7 @@ class World(NamedTuple):
     away: int = 0
     store_away: int = 0
     by_hand: int = 0
-    """Shares that were sold by hand."""
+    """Shares that were sold or converted by hand."""
     unknown: int = 0
     """Of these, how many no worker has heard of."""
     beyond: bool = False
@@ -344,6 +344,10 @@ def _others(world: World) -> Iterator[tuple[str, World]]:
             known = None if facts.account is None else max(0, facts.account - shares)
             yield f"a hand sells {shares}", hand._replace(facts=facts._replace(account=known))
             yield f"a hand sells {shares}, unheard", hand._replace(unknown=world.unknown + shares)
+    if exchange.held > 0:
+        away = exchange._replace(held=exchange.held - 1)
+        # No order of it is in the book, and no update tells of it: only the account shows it.
+        yield "a hand converts 1", world._replace(exchange=away, by_hand=world.by_hand + 1)
     alive = [order for order in exchange.orders if order.left]
     for order in alive[:1]:
         yield "a hand cancels", world._replace(exchange=exchange.cancelled(order))

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from domain.errors import IllegalMove
 from domain.refusal import Refusal
+from domain.stop_prices import StopPrices
 from domain.strategy import Outcome, Product
 
 TAG_LENGTH = 20
@@ -193,13 +194,14 @@ class OrderTerms:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """One order as the broker is asked for it: at the market, or at a limit of `price` rupees."""
+    """One order as the broker is asked for it: at the market, at a limit of `price` rupees, or as a stop."""
 
     terms: OrderTerms
     side: Side
     quantity: int
     tag: str
     price: Decimal | None = None
+    stop: StopPrices | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +285,10 @@ class BrokerOrder:
     """Its limit; None where it has none, or none that can be read."""
     updated_at: datetime | None = field(default=None, compare=False)
     """When it last changed, to the second; None where that cannot be read."""
+    trigger: Decimal | None = None
+    """Of a stop; None where it has none, or none that can be read."""
+    waiting: bool = False
+    """A stop that the exchange has not triggered yet."""
 
     @property
     def event(self) -> OrderEvent:

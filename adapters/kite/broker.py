@@ -21,6 +21,7 @@ from domain.order import LEAVE_WITHIN, BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.ports import Clock
 from domain.quote import Quote
+from domain.stop_prices import StopPrices
 
 READ_SECONDS = 5.0
 QUOTES_AT_ONCE = 500
@@ -79,6 +80,13 @@ class KiteBroker:
         It leaves within `LEAVE_WITHIN` seconds or never does, as an order.
         """
         await self._read(routes.modification(broker_order_id, price), LEAVE_WITHIN)
+
+    async def modify_stop(self, broker_order_id: str, stop: StopPrices | None) -> None:
+        """Ask for new prices of a stop, or, with None, that it becomes a market order; its quantity stays.
+
+        Whatever the answer, the order book decides. It leaves within `LEAVE_WITHIN` seconds or never does.
+        """
+        await self._read(routes.stop_modification(broker_order_id, stop), LEAVE_WITHIN)
 
     async def orders(self) -> Listing[BrokerOrder]:
         """Return today's order book: the rows that could be read, and the symbols of those that could not."""

@@ -42,6 +42,7 @@ from domain.market_data import Minute
 from domain.money import price_of
 from domain.order import FINAL, TAG_LENGTH, BrokerOrder, BrokerPosition, OrderStatus, Side
 from domain.quote import Quote
+from domain.stop_prices import OrderKind
 
 FINAL_STATUSES = {
     "COMPLETE": OrderStatus.COMPLETE,
@@ -217,7 +218,15 @@ def _order(row: dict[str, Any]) -> BrokerOrder:
         order_type=plain(text_or_empty(row, "order_type")),
         price=_known_price(row, "price"),
         updated_at=moment_or_none(row, "order_timestamp"),
+        trigger=_known_price(row, "trigger_price"),
+        waiting=_waits_for_trigger(row, status, is_ours),
     )
+
+
+def _waits_for_trigger(row: dict[str, Any], status: OrderStatus, is_ours: bool) -> bool:
+    """Tell whether a stop is not triggered yet: the exchange shows a triggered one as OPEN."""
+    is_stop = text_or_empty(row, "order_type").upper() in (OrderKind.SL, OrderKind.SL_M)
+    return is_stop and status is OrderStatus.OPEN and _status(row, is_ours) != "OPEN"
 
 
 Field = TypeVar("Field")

@@ -19,6 +19,7 @@ from domain.margin import MarginOrder
 from domain.money import decimal_text
 from domain.order import OrderRequest
 from domain.session import EXCHANGE_ZONE
+from domain.stop_prices import OrderKind, StopPrices
 
 ROUTES: dict[str, str] = KiteConnect._routes
 KITE_VERSION: str = KiteConnect.kite_header_version
@@ -47,11 +48,14 @@ _REGULAR = f"variety={KiteConnect.VARIETY_REGULAR}"
 
 
 def placement(order: OrderRequest) -> KiteRequest:
-    """Return `place_order` of an order for today: at the market, or at its limit."""
+    """Return `place_order` of an order for today: at the market, at its limit, or as a stop."""
     terms = order.terms
     kind, protected = _MARKET, _PROTECTED
     if order.price is not None:
         kind, protected = _limit(order.price), ""
+    if order.stop is not None:
+        kind = _stop(order.stop)
+        protected = _PROTECTED if order.stop.kind is OrderKind.SL_M else ""
     form = (
         f"{_REGULAR}&exchange={_quoted(terms.exchange)}&tradingsymbol={_quoted(terms.symbol)}"
         f"&transaction_type={order.side.value}&quantity={order.quantity}&product={terms.product.value}"
@@ -62,10 +66,21 @@ def placement(order: OrderRequest) -> KiteRequest:
 
 def modification(broker_order_id: str, price: Decimal) -> KiteRequest:
     """Return `modify_order` of the price alone: a quantity would be the new total."""
+    return _modification(broker_order_id, f"price={decimal_text(price)}")
+
+
+def stop_modification(broker_order_id: str, stop: StopPrices | None) -> KiteRequest:
+    """Return `modify_order` of a stop's prices alone; with None to a market order."""
+    if stop is None:
+        return _modification(broker_order_id, f"order_type={KiteConnect.ORDER_TYPE_MARKET}{_PROTECTED}")
+    limit = "" if stop.limit is None else f"price={decimal_text(stop.limit)}&"
+    return _modification(broker_order_id, f"{limit}trigger_price={decimal_text(stop.trigger)}")
+
+
+def _modification(broker_order_id: str, change: str) -> KiteRequest:
     order_id = quote(broker_order_id, safe="")
     target = ROUTES["order.modify"].format(variety=KiteConnect.VARIETY_REGULAR, order_id=order_id)
-    form = f"{_REGULAR}&order_id={order_id}&price={decimal_text(price)}"
-    return KiteRequest("PUT", target, form, "order_id")
+    return KiteRequest("PUT", target, f"{_REGULAR}&order_id={order_id}&{change}", "order_id")
 
 
 def cancellation(broker_order_id: str) -> KiteRequest:
@@ -148,6 +163,14 @@ def _limit(price: Decimal) -> str:
     return (
         f"order_type={KiteConnect.ORDER_TYPE_LIMIT}&price={decimal_text(price)}"
         f"&validity={KiteConnect.VALIDITY_DAY}"
+    )
+
+
+def _stop(stop: StopPrices) -> str:
+    limit = "" if stop.limit is None else f"&price={decimal_text(stop.limit)}"
+    return (
+        f"order_type={stop.kind.value}{limit}&validity={KiteConnect.VALIDITY_DAY}"
+        f"&trigger_price={decimal_text(stop.trigger)}"
     )
 
 

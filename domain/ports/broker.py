@@ -13,6 +13,7 @@ from domain.market_data import Minute
 from domain.order import BrokerOrder, BrokerPosition, OrderRequest
 from domain.outcome import PlaceOutcome
 from domain.quote import Quote
+from domain.stop_prices import StopPrices
 
 
 class Broker(Protocol):
@@ -38,6 +39,13 @@ class Broker(Protocol):
 
     async def modify(self, broker_order_id: str, price: Decimal) -> None:
         """Ask for a new price of a LIMIT order. Whatever the answer, the order book decides."""
+        ...
+
+    async def modify_stop(self, broker_order_id: str, stop: StopPrices | None) -> None:
+        """Ask for new prices of a stop, or, with None, that it becomes a market order; its quantity stays.
+
+        Whatever the answer, the order book decides.
+        """
         ...
 
     async def orders(self) -> Listing[BrokerOrder]:

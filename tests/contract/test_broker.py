@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import uuid4
 
@@ -21,6 +21,7 @@ from domain.margin import MarginOrder
 from domain.order import BrokerOrder, OrderRequest, OrderStatus, OrderTerms, Side
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
+from domain.stop_prices import OrderKind, StopPrices
 from domain.strategy import Product
 from tests.fakes.broker import Answer, MemoryBroker
 from tests.paper_process import PaperProcess
@@ -305,4 +306,51 @@ async def test_what_is_over_cannot_be_changed_and_is_not(subject: Subject) -> No
     await subject.seen(asked, OrderStatus.CANCELLED)
     with contextlib.suppress(BrokerRefused):
         await subject.broker.modify(row.broker_order_id, Decimal(1510))
+    assert (await subject.seen(asked, OrderStatus.CANCELLED)).filled_quantity == 0
+
+
+def kept_stop(trigger: str, limit: str | None = None) -> StopPrices:
+    kind = OrderKind.SL_M if limit is None else OrderKind.SL
+    return StopPrices(kind, Decimal(trigger), None if limit is None else Decimal(limit))
+
+
+async def protect(subject: Subject, stop: StopPrices) -> tuple[OrderRequest, BrokerOrder]:
+    """Buy ten shares and place their stop; return it as the order book shows it."""
+    await subject.place()
+    asked = OrderRequest(INFY, Side.SELL, 10, tag(), stop=stop)
+    assert isinstance(await subject.broker.place(asked, 5, 5), Accepted)
+    return asked, await subject.seen(asked, OrderStatus.OPEN)
+
+
+@pytest.mark.parametrize("stop", [kept_stop("1480"), kept_stop("1480", "1443")])
+async def test_a_stop_rests_with_its_trigger_is_moved_and_sold_by_one_order(
+    subject: Subject, stop: StopPrices
+) -> None:
+    asked, row = await protect(subject, stop)
+    assert (row.order_type, row.waiting, row.trigger) == (stop.kind, True, Decimal(1480))
+    assert (row.price, row.filled_quantity) == (stop.limit, 0)
+    higher = replace(stop, trigger=Decimal(1490), limit=stop.limit and Decimal(1453))
+    await subject.broker.modify_stop(row.broker_order_id, higher)
+    row = await subject.seen(asked, OrderStatus.OPEN)
+    assert (row.waiting, row.trigger, row.price, row.quantity) == (True, Decimal(1490), higher.limit, 10)
+    await subject.broker.modify_stop(row.broker_order_id, None)
+    sold = await subject.seen(asked, OrderStatus.COMPLETE)
+    assert (sold.broker_order_id, sold.filled_quantity) == (row.broker_order_id, 10)
+    assert (sold.waiting, sold.trigger) == (False, None)
+    assert [row.quantity for row in await subject.broker.positions()] == [0]
+
+
+async def test_a_stop_at_the_price_is_refused_and_in_no_book(subject: Subject) -> None:
+    await subject.place()
+    asked = OrderRequest(INFY, Side.SELL, 10, tag(), stop=kept_stop("1500"))
+    assert isinstance(await subject.broker.place(asked, 5, 5), Rejected)
+    assert all(asked.tag not in row.tags for row in await subject.broker.orders())
+
+
+async def test_a_stop_that_was_cancelled_is_changed_no_more(subject: Subject) -> None:
+    asked, row = await protect(subject, kept_stop("1480"))
+    await subject.broker.cancel(row.broker_order_id)
+    await subject.seen(asked, OrderStatus.CANCELLED)
+    with contextlib.suppress(BrokerRefused):
+        await subject.broker.modify_stop(row.broker_order_id, None)
     assert (await subject.seen(asked, OrderStatus.CANCELLED)).filled_quantity == 0

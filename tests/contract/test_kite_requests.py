@@ -26,6 +26,7 @@ from domain.broker_charges import ChargedOrder
 from domain.errors import BrokerUnavailable
 from domain.margin import MarginOrder
 from domain.order import OrderRequest, OrderTerms, Side
+from domain.stop_prices import OrderKind, StopPrices
 from domain.strategy import Product
 from tests.scripted_server import Script, ScriptedServer, answer, raw, send
 
@@ -47,6 +48,45 @@ Theirs = Callable[[KiteConnect], Any]
 
 
 LIMIT = OrderRequest(TERMS[1], Side.BUY, 5, "ABCDEFGHIJKLMNOPQRST", Decimal("1234.5"))
+
+
+STOPS = [
+    OrderRequest(TERMS[1], Side.SELL, 5, "ABCDEFGHIJKLMNOPQRST", stop=stop)
+    for stop in (
+        StopPrices(OrderKind.SL, Decimal("1234.5"), Decimal("1203.6")),
+        StopPrices(OrderKind.SL_M, Decimal("1234.5")),
+    )
+]
+
+
+def placing_stop(order: OrderRequest) -> tuple[Ours, Theirs]:
+    stop = order.stop
+    assert stop is not None
+    protection = -1 if stop.kind is OrderKind.SL_M else None
+    return (lambda broker, _: broker.place(order, 5, 5)), lambda kite: kite.place_order(
+        variety=kite.VARIETY_REGULAR,
+        exchange=order.terms.exchange,
+        tradingsymbol=order.terms.symbol,
+        transaction_type=order.side.value,
+        quantity=order.quantity,
+        product=order.terms.product.value,
+        order_type=stop.kind.value,
+        price=stop.limit,
+        trigger_price=stop.trigger,
+        validity=kite.VALIDITY_DAY,
+        tag=order.tag,
+        market_protection=protection,
+    )
+
+
+def modifying_stop(stop: StopPrices | None) -> tuple[Ours, Theirs]:
+    changed: dict[str, Any] = {"order_type": "MARKET", "market_protection": -1}
+    if stop is not None:
+        changed = {"price": stop.limit, "trigger_price": stop.trigger}
+    return (
+        lambda broker, _: broker.modify_stop("2042130686722629633", stop),
+        lambda kite: kite.modify_order(kite.VARIETY_REGULAR, "2042130686722629633", **changed),
+    )
 
 
 def theirs_at_a_limit(order: OrderRequest) -> Theirs:
@@ -134,6 +174,8 @@ CALLS: dict[str, tuple[Ours, Theirs]] = {
         lambda broker, _: broker.modify("2042130686722629633", Decimal("1234.55")),
         lambda kite: kite.modify_order(kite.VARIETY_REGULAR, "2042130686722629633", price=Decimal("1234.55")),
     ),
+    **{f"place {order.stop}": (placing_stop(order)) for order in STOPS},
+    **{f"modify a stop to {stop}": modifying_stop(stop) for stop in (*(one.stop for one in STOPS), None)},
     "cancel": (
         lambda broker, _: broker.cancel("2042130686722629633"),
         lambda kite: kite.cancel_order(kite.VARIETY_REGULAR, "2042130686722629633"),

@@ -22,9 +22,11 @@ from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker, Clock
 from domain.quote import Quote
 from domain.refusal import Refusal
+from domain.stop_prices import StopPrices
 from domain.strategy import Product
 
 AUTHORISATION = "10 quantity needs authorisation at depository."
+TRIGGER_TOO_HIGH = "Trigger price for stoploss sell orders should be lower than the last traded price"
 PENDING = "Insufficient stock holding or there are pending sell orders for this stock. Check the orderbook"
 
 
@@ -59,6 +61,8 @@ class MemoryBroker:
     book: list[BrokerOrder] = field(default_factory=list)
     sent: list[OrderRequest] = field(default_factory=list)
     reads_fail: bool = False
+    stop_moves: list[StopPrices | None] = field(default_factory=list)
+    """What stops were to be changed to; None: to a market order."""
     moves: list[Decimal] = field(default_factory=list)
     """The prices that resting orders were to be changed to."""
     move_script: deque[Answer] = field(default_factory=deque)
@@ -101,6 +105,8 @@ class MemoryBroker:
             return Rejected(Cause.FINAL, "Insufficient funds")
         if answer is Answer.AUTHORISE:
             return Rejected(Cause.FINAL, AUTHORISATION, Refusal.AUTHORISE)
+        if order.stop is not None and order.stop.trigger >= self.price:
+            return Rejected(Cause.FINAL, TRIGGER_TOO_HIGH)
         if self.blocked_by(order):
             return Rejected(Cause.FINAL, PENDING, Refusal.PENDING_SALE)
         if answer is Answer.DEAD_LOGIN:
@@ -138,14 +144,50 @@ class MemoryBroker:
         if answer in (Answer.LOSE_ANSWER, Answer.LOSE_ORDER):
             raise BrokerUnavailable("read timed out")
 
+    async def modify_stop(self, broker_order_id: str, stop: StopPrices | None) -> None:
+        self.stop_moves.append(stop)
+        answer = self.move_script.popleft() if self.move_script else Answer.FILL
+        if answer is Answer.REFUSE:
+            raise BrokerRefused("Order cannot be modified as it is being processed. Try later.")
+        if answer is not Answer.LOSE_ORDER:
+            self.book = [
+                self._moved(row, stop)
+                if row.broker_order_id == broker_order_id and row.status not in FINAL
+                else row
+                for row in self.book
+            ]
+            self.trade_at(self.price)
+        if answer in (Answer.LOSE_ANSWER, Answer.LOSE_ORDER):
+            raise BrokerUnavailable("read timed out")
+
+    def _moved(self, row: BrokerOrder, stop: StopPrices | None) -> BrokerOrder:
+        if stop is not None:
+            return replace(row, trigger=stop.trigger, price=stop.limit) if row.waiting else row
+        return replace(row, order_type="LIMIT", trigger=None, waiting=False, price=self.price)
+
     def trade_at(self, price: Decimal) -> None:
-        """Let the price be this one: resting LIMIT orders that it reaches are filled."""
+        """Let the price be this one: LIMIT orders and stops that it reaches are filled."""
         self.price = price
         self.book = [self._matched(row) for row in self.book]
 
     def _matched(self, row: BrokerOrder) -> BrokerOrder:
-        if row.status in FINAL or row.price is None or row.side is not Side.BUY or row.price < self.price:
+        if row.status in FINAL:
             return row
+        if row.side is Side.SELL:
+            return self._stopped(row)
+        if row.price is None or row.side is not Side.BUY or row.price < self.price:
+            return row
+        return self._filled(row)
+
+    def _stopped(self, row: BrokerOrder) -> BrokerOrder:
+        """Trigger a stop that the price reaches, and fill what its limit lets."""
+        if row.waiting and row.trigger is not None and self.price <= row.trigger:
+            row = replace(row, waiting=False)
+        elif row.waiting or row.order_type == "MARKET":
+            return row
+        return row if row.price is not None and self.price < row.price else self._filled(row)
+
+    def _filled(self, row: BrokerOrder) -> BrokerOrder:
         return replace(
             row, status=OrderStatus.COMPLETE, filled_quantity=row.quantity, average_price=self.price
         )
@@ -265,6 +307,8 @@ class MemoryBroker:
         return BrokerPosition(exchange, symbol, product, bought - sold, bought, sold)
 
     def _row(self, order: OrderRequest, answer: Answer) -> BrokerOrder:
+        if order.stop is not None and answer is Answer.FILL:
+            answer = Answer.REST
         if answer is Answer.FILL and order.price is not None and order.price < self.price:
             answer = Answer.REST
         status, filled = {
@@ -284,9 +328,17 @@ class MemoryBroker:
             average_price=self.price if filled else None,
             status=status,
             message="RMS: margin exceeds" if answer is Answer.REJECT_LATER else "",
-            order_type="MARKET" if order.price is None else "LIMIT",
-            price=order.price,
+            order_type=_kind(order),
+            price=order.price if order.stop is None else order.stop.limit,
+            trigger=None if order.stop is None else order.stop.trigger,
+            waiting=order.stop is not None and status is OrderStatus.OPEN,
         )
+
+
+def _kind(order: OrderRequest) -> str:
+    if order.stop is not None:
+        return order.stop.kind.value
+    return "MARKET" if order.price is None else "LIMIT"
 
 
 @dataclass

@@ -24,6 +24,7 @@ from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
 from domain.quote import Quote
 from domain.refusal import Refusal
+from domain.stop_prices import StopPrices
 from domain.strategy import Product
 from tests.simulation.server import Attempt, attempt_now
 
@@ -359,6 +360,9 @@ class Account:
         if action in ("lost", "lost nothing"):
             await asyncio.sleep(CALL_TIMEOUT)
             raise BrokerUnavailable("read timed out")
+
+    async def modify_stop(self, broker_order_id: str, stop: StopPrices | None) -> None:
+        raise BrokerRefused("This exchange has no orders that rest until a trigger.")
 
     async def orders(self) -> Listing[BrokerOrder]:
         await self._pass("read.orders")

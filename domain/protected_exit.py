@@ -40,6 +40,8 @@ class Bar(StrEnum):
     BROKER = "broker"
     UNREAD = "unread"
     """The account could not be read."""
+    PLACING = "placing"
+    """It is being placed, or what rests there is being sold or cancelled."""
 
 
 @dataclass(frozen=True, slots=True)

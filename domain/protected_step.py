@@ -121,6 +121,20 @@ def bar(exit: ProtectedExit, now: datetime) -> Wait | None:
     return _paused(exit, now) or _while_filling(exit, now)
 
 
+def protection(exit: ProtectedExit, now: datetime) -> Bar | None:
+    """Return why the server's stop is alone for some of the shares; None where the exchange has all of them.
+
+    Only what the order book has shown to wait for its trigger counts.
+    """
+    resting = sum(order.may_trade for order in _open(exit) if order.seen is not None and order.seen.waiting)
+    if resting >= exit.allowed:
+        return None
+    barred = bar(exit, now) if exit.reachable else Wait(Bar.BROKER)
+    if barred is None and _next_attempt(exit.slices)[1] > PLACED:
+        return Bar.TOO_OFTEN
+    return Bar.PLACING if barred is None else barred.why
+
+
 def _while_filling(exit: ProtectedExit, now: datetime) -> Wait | None:
     """Return what bars the stop of a later fill: while fills come, one is placed for several of them."""
     if not exit.entry_open or not exit.slices:

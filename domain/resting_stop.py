@@ -29,7 +29,7 @@ from enum import StrEnum
 
 from domain.entry_price import MOVES
 from domain.leg import Horizons
-from domain.order import CALL_DEADLINE, Attempt, OrderStatus
+from domain.order import CALL_DEADLINE, Attempt, BrokerOrder, OrderStatus
 from domain.stop_prices import OrderKind
 
 CHANGES = 25
@@ -241,6 +241,16 @@ def why_ended(message: str, asked: bool, swept: bool) -> Ended:
     if swept:
         return Ended.SWEPT
     return Ended.OTHER if words else Ended.HAND
+
+
+def seen_in(row: BrokerOrder, read_at: datetime) -> Seen:
+    """Return what a row of the order book shows of an open order.
+
+    An order type that is not known is told by its trigger: one that has none trades at once.
+    """
+    known = row.order_type in set(OrderKind)
+    kind = OrderKind(row.order_type) if known else OrderKind.SL if row.trigger else OrderKind.LIMIT
+    return Seen(kind, row.waiting, row.trigger, row.quantity, read_at)
 
 
 def sold(slices: Iterable[Slice]) -> int:

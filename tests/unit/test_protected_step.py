@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from domain.order import Attempt, Leg, LegKey, OrderStatus
+from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, Side
 from domain.protected_exit import (
     Aim,
     Bar,
@@ -23,8 +23,17 @@ from domain.protected_exit import (
     ToMarket,
     Wait,
 )
-from domain.protected_step import bar, next_action
-from domain.resting_stop import Change, Ended, RestingOrder, Seen, State, state_of, why_ended
+from domain.protected_step import bar, next_action, protection
+from domain.resting_stop import (
+    Change,
+    Ended,
+    RestingOrder,
+    Seen,
+    State,
+    seen_in,
+    state_of,
+    why_ended,
+)
 from domain.stop_prices import OrderKind, StopPrices
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -215,3 +224,40 @@ def test_without_the_broker_it_waits_until_the_day_is_over() -> None:
 )
 def test_why_an_order_was_cancelled(message: str, asked: bool, swept: bool, ended: Ended) -> None:
     assert why_ended(message, asked, swept) is ended
+
+
+def test_a_stop_lies_at_the_exchange_once_the_book_shows_all_of_it_waiting() -> None:
+    assert protection(held(order()), NOW) is None
+    assert protection(held(replace(order(), seen=None)), NOW) is Bar.PLACING
+    assert protection(replace(held(order(), account=14), bought=14), NOW) is Bar.PLACING
+    assert protection(held(stop=None), NOW) is Bar.PRICE
+    assert protection(held(reachable=False), NOW) is Bar.BROKER
+    by_hand = order(OrderStatus.CANCELLED, ended=Ended.HAND, ended_at=ago(1))
+    assert protection(held(by_hand), NOW) is Bar.HAND
+    often = order(OrderStatus.CANCELLED, number=6, ended=Ended.SELF_TRADE, ended_at=ago(60))
+    assert protection(held(often), NOW) is Bar.TOO_OFTEN
+
+
+@pytest.mark.parametrize(
+    ("order_type", "trigger", "waiting", "kind"),
+    [
+        ("SL", "100", True, OrderKind.SL),
+        ("SL-M", "100", True, OrderKind.SL_M),
+        ("LIMIT", None, False, OrderKind.LIMIT),
+        ("", "100", True, OrderKind.SL),
+        ("ODD", None, False, OrderKind.LIMIT),
+    ],
+)
+def test_a_row_of_the_book_is_seen_as_what_can_trade(
+    order_type: str, trigger: str | None, waiting: bool, kind: OrderKind
+) -> None:
+    level = None if trigger is None else Decimal(trigger)
+    row = BrokerOrder(
+        *("1", frozenset({"TAG"}), "NSE", "TCS", "MIS", Side.SELL, 10, 0, None, OrderStatus.OPEN),
+        order_type=order_type,
+        trigger=level,
+        waiting=waiting,
+    )
+    seen = seen_in(row, NOW)
+    assert seen == Seen(kind, waiting, level, 10, NOW)
+    assert seen.at_market is (kind is OrderKind.LIMIT)

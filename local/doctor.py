@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 from redis.asyncio import Redis
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 _SECONDS = 5.0
 STILL_AFTER = 90
@@ -22,6 +22,7 @@ DISK_LOW_SHARE = 0.1
 """As in the alerts DiskFull and DiskFilling."""
 BACKUP_OLD_AFTER = 26 * 3600
 """Seconds, as in the alert BackupOld: one every night, and two hours to make it."""
+_STANDBY = "It is a standby, or in a failover: see that the address leads to the primary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ def _reason(error: Exception) -> str:
         return error.strerror
     known = {
         "InvalidPasswordError": "the password is refused",
+        "InvalidAuthorizationSpecificationError": "the login is refused: there is no such user",
+        "AuthenticationError": "the login is refused: its password or its user is wrong",
         "InvalidCatalogNameError": "there is no such database",
         "ClientConnectorError": "it cannot be reached",
         "ConnectionError": "it cannot be reached",
@@ -101,14 +104,18 @@ async def _postgres(url: str) -> str:
     try:
         version = await connection.fetchval("SHOW server_version")
         schema = await connection.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
+        read_only = await connection.fetchval("SHOW transaction_read_only")
     finally:
         await connection.close()
+    if read_only == "on":
+        raise _NotWell(f"Postgres {version} refuses what is to be written: it is read-only. {_STANDBY}")
     return f"Postgres {version}" + ("" if schema else ", without the schema")
 
 
 async def _redis(url: str) -> str:
     client = Redis.from_url(url, socket_connect_timeout=_SECONDS)
     try:
+        await _written(client)
         about = await client.info("server")
     except NoPermissionError:  # a user that may not ask for that; it was let in
         return "answers"
@@ -116,6 +123,26 @@ async def _redis(url: str) -> str:
         await client.aclose()
     version = about.get("valkey_version") or about.get("redis_version", "")
     return f"answers ({about.get('server_name', 'redis')} {version})"
+
+
+async def _written(client: Redis) -> None:
+    """Return when Redis takes what is written. Raises `_NotWell` with why it refuses."""
+    try:
+        await client.set("stopwatch:probe", "1", px=60_000)
+    except OutOfMemoryError:
+        raise _NotWell(
+            "refuses what is to be written: its memory is full. Give it more (maxmemory)"
+        ) from None
+    except ReadOnlyError:
+        raise _NotWell(f"refuses what is to be written: it is read-only. {_STANDBY}") from None
+    except NoPermissionError:
+        raise
+    except ResponseError as error:
+        if not str(error).startswith("MISCONF"):
+            raise
+        raise _NotWell(
+            "refuses what is to be written: it cannot write to its disk. Free space there, or give it more"
+        ) from None
 
 
 async def _temporal(address: str, addresses: Addresses) -> str:

@@ -12,14 +12,18 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from adapters.postgres.failures import unanswered
+from adapters.postgres.failures import refusal_of, state_of, unanswered
 from adapters.temporal.connection import address_in
 from adapters.temporal.readiness import ATTRIBUTES
+from domain.part_refusal import help_with, refused
 from migrations import schema
 from migrations.calendar_file import move
 from migrations.migration_errors import MigrationError
 from migrations.roles import Role, make_roles
 from migrations.search_attributes import register
+
+_MAY_NOT = "42501"
+"""Postgres' state for a right that is missing."""
 
 
 async def migrate(environment: Mapping[str, str]) -> None:
@@ -77,6 +81,13 @@ def _refusal(error: Exception) -> str:
     reason = f"{type(error).__name__}: {str(error).splitlines()[0]}" if str(error) else type(error).__name__
     if isinstance(error, ArgumentError):
         return "STOPWATCH_DATABASE_URL is not an address: write postgresql://user:password@host:port/name."
+    if (refusal := refusal_of(error)) is not None:
+        return f"Postgres {refused(refusal)} ({reason}). {help_with(refusal)} Then migrate again."
+    if state_of(error) == _MAY_NOT:
+        return (
+            f"The owner's role may not do a step ({reason}): it needs CREATEROLE, for the roles of the "
+            "processes, and to own the database. As an administrator: ALTER ROLE … CREATEROLE; then again."
+        )
     if unanswered(error):
         return (
             f"The database did not let us in ({reason}): check that it runs and that STOPWATCH_DATABASE_URL "

@@ -31,8 +31,13 @@ _UNANSWERED_STATES = (
     "XX",  # internal errors
 )
 
-_REFUSALS = {"53100": PartRefusal.DISK, "53200": PartRefusal.MEMORY, "25006": PartRefusal.READ_ONLY}
-"""States in which Postgres answers, and writes nothing."""
+_REFUSALS = {
+    "53100": PartRefusal.DISK,
+    "53200": PartRefusal.MEMORY,
+    "25006": PartRefusal.READ_ONLY,
+    "28": PartRefusal.LOGIN,
+}
+"""States in which Postgres answers, and lets nobody in or writes nothing; by how they begin."""
 
 
 @asynccontextmanager
@@ -46,9 +51,19 @@ async def translated() -> AsyncIterator[None]:
         raise
 
 
+def refusal_of(error: BaseException) -> PartRefusal | None:
+    """Return why Postgres refuses, where it answered and said so."""
+    state = state_of(error)
+    return next((why for begins, why in _REFUSALS.items() if state.startswith(begins)), None)
+
+
+def state_of(error: BaseException) -> str:
+    """Return the state that Postgres gave (SQLSTATE), empty where it gave none."""
+    return next((found for found in map(_state, _chain(error)) if found), "")
+
+
 def _unavailable(error: BaseException) -> StoreUnavailable:
-    state = next((found for found in map(_state, _chain(error)) if found), "")
-    refusal = next((why for begins, why in _REFUSALS.items() if state.startswith(begins)), None)
+    refusal = refusal_of(error)
     if refusal is not None:
         return StoreUnavailable(f"Postgres {refused(refusal)} ({_name(error)})", refusal=refusal)
     return StoreUnavailable(f"Postgres did not answer ({_name(error)})")

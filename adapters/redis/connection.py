@@ -6,7 +6,14 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    ConnectionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from domain.errors import CacheUnavailable
 from domain.part_refusal import PartRefusal, refused
@@ -71,6 +78,8 @@ def unavailable(error: Exception) -> CacheUnavailable:
 def _refusal(error: Exception) -> PartRefusal | None:
     if isinstance(error, OutOfMemoryError):
         return PartRefusal.MEMORY
+    if isinstance(error, AuthenticationError):
+        return PartRefusal.LOGIN
     if isinstance(error, ReadOnlyError):
         return PartRefusal.READ_ONLY
     words = str(error).split(maxsplit=1) if isinstance(error, ResponseError) else ()

@@ -3,6 +3,7 @@
 from tests.planted.bug import Bug
 
 EDIT = "tests/integration/test_api_edit.py"
+COPY = "tests/integration/test_api_copy.py"
 ROLES = "tests/attacks/test_database_roles.py"
 
 EDIT_BUGS: tuple[Bug, ...] = (
@@ -60,6 +61,6 @@ EDIT_BUGS: tuple[Bug, ...] = (
         "services/strategies/creation_key.py",
         'return uuid4() if key is None else uuid5(strategy_id, f"{user_id}|{key}")',
         "return uuid4()",
-        (f"{EDIT}::test_a_copy_under_its_key_is_the_same_one",),
+        (f"{COPY}::test_a_copy_under_its_key_is_the_same_one",),
     ),
 )

@@ -3,6 +3,7 @@
 from tests.planted.bug import Bug
 
 USERS = "tests/attacks/test_redis_users.py"
+ACCESS_LIST = "tests/attacks/test_redis_access_list.py"
 ROLES = "tests/attacks/test_database_roles.py"
 WATCHING = "tests/attacks/test_watching.py"
 
@@ -29,7 +30,7 @@ OWN_KEY_BUGS: tuple[Bug, ...] = (
         "local/redis_users.py",
         'f"user default off {_ALL}"',
         '"user default off"',
-        (f"{USERS}::test_what_was_written_in_one_go_is_there_after_a_kill",),
+        (f"{ACCESS_LIST}::test_what_was_written_in_one_go_is_there_after_a_kill",),
     ),
     Bug(
         "a lease lasts as long as was asked for",

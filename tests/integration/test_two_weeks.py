@@ -52,7 +52,7 @@ from tests.fakes.noted_closes import comparing_nothing
 from tests.moved_exchange import MovedExchange, exchange_on
 from tests.moved_time import MovedTime, moved_database
 from tests.postgres import PostgresServer
-from tests.simulation.exchange import Accounts
+from tests.simulation.accounts import Accounts
 from tests.unit.test_charges_oracle import oracle
 from tests.valkey_process import ValkeyProcess
 from tests.workflow.conftest import with_attributes

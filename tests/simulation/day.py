@@ -33,7 +33,8 @@ from execution.order_path import OrderPath
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.outages import MemoryOutages
 from tests.fakes.trading_days import MemoryTradingDays
-from tests.simulation.exchange import OURS, Accounts, Entry, Exchange
+from tests.simulation.accounts import Accounts
+from tests.simulation.exchange import OURS, Entry, Exchange
 from tests.simulation.faults import Fault
 from tests.simulation.hands import Hands
 from tests.simulation.house import Cache, Orders, Runs

@@ -1,28 +1,17 @@
-"""An exchange and broker in memory, with a ledger of its own that nothing of the product ever reads.
+"""An exchange in memory, with a ledger of its own that nothing of the product ever reads.
 
 Orders are real the moment they are placed; what the order book shows of them may come later. What happens to
-an order is the answer that a fault chose for it, else it fills at once. Its accounts have other hands on them
-too: `tests.simulation.others`.
+an order is the answer that a fault chose for it (`tests.simulation.accounts`), else it fills at once. Its
+accounts have other hands on them too: `tests.simulation.others`.
 """
 
-import asyncio
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
-from uuid import UUID
 
-from domain.broker_charges import BrokerCharges, ChargedOrder
-from domain.errors import AccountNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
-from domain.held_shares import HeldShares, Share
-from domain.listing import Listing
-from domain.margin import MarginOrder
-from domain.market_data import Minute
-from domain.order import FINAL, BrokerOrder, BrokerPosition, Leg, OrderRequest, OrderStatus, Side
-from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
-from domain.ports import Broker
-from domain.quote import Quote
+from domain.order import FINAL, OrderRequest, OrderStatus, Side
+from domain.outcome import Cause, Rejected
 from domain.refusal import Refusal
 from domain.stop_prices import StopPrices
 from domain.strategy import Product
@@ -30,8 +19,6 @@ from tests.simulation.server import Attempt, attempt_now
 
 OURS, ANOTHER = "zerodha:OURS", "zerodha:ANOTHER"
 """The account that is connected at START, and one that the user may connect in its place."""
-LATENCY = 0.02
-CALL_TIMEOUT = 5.0
 
 
 class Stage(Protocol):

@@ -10,9 +10,9 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 from tests.simulation.checker import judge
-from tests.simulation.day import play
 from tests.simulation.explore import ENDINGS, FIRST_HANDS, FIRST_OF_ALL, FIRST_USUAL, USUAL, Explored, pairs
 from tests.simulation.faults import Fault
+from tests.simulation.play import play
 
 PARTS = 64
 

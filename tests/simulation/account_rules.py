@@ -14,9 +14,10 @@ from itertools import accumulate
 
 from domain.order import Side
 from domain.strategy import Outcome
-from tests.simulation.day import CLOSE, SELL, Played
+from tests.simulation.day_terms import CLOSE, SELL
 from tests.simulation.exchange import OURS, Entry
 from tests.simulation.faults import Fault
+from tests.simulation.played import Played
 
 OUTSIDE = frozenset({"by hand", "converted", "squared off"})
 """What others did to the account, in the ledger's words."""

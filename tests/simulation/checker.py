@@ -8,8 +8,9 @@ from domain.entry_price import MOVES
 from domain.order import FINAL, Leg, OrderStatus, Side
 from domain.strategy import Outcome
 from tests.simulation.account_rules import ACCOUNT_RULES, FLAT, OUTSIDE, filled, oversold
-from tests.simulation.day import BUY, CHASED, CLOSE, MOST, SELL, WANTED, Played
+from tests.simulation.day_terms import BUY, CHASED, CLOSE, MOST, SELL, WANTED
 from tests.simulation.exchange import OURS, Entry
+from tests.simulation.played import Played
 
 MISSED_AFTER = 5.0
 CLOCK_TOLERANCE = 2.0

@@ -2,11 +2,10 @@
 
 import asyncio
 import contextvars
-import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import ClassVar
 from uuid import UUID
@@ -17,169 +16,55 @@ from activities.orders import OrderActivities
 from activities.reentry import ReentryActivities
 from activities.runs import RunActivities
 from activities.sessions import SessionActivities
-from domain import failpoint
 from domain.errors import CacheUnavailable, StoreUnavailable
-from domain.order import Attempt, OrderTerms, Reason
+from domain.order import OrderTerms, Reason
 from domain.ports import Clock
-from domain.run import RUN_VERSION, Alarm, FinishRun, RunView, StartRun
+from domain.run import RUN_VERSION, RunView, StartRun
 from domain.session import DayPlan
 from domain.strategy import Product, Strategy
-from domain.terms import After, Distance, EntryKind, Reenter, Target, Terms, Unit, When
-from domain.terms import Entry as EntryTerms
+from domain.terms import Target, Terms
 from domain.trigger import TriggerKind
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.order_path import OrderPath
-from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.outages import MemoryOutages
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.simulation.accounts import Accounts
-from tests.simulation.exchange import OURS, Entry, Exchange
+from tests.simulation.day_clock import DayClock, TimedAlerts, alive
+from tests.simulation.day_terms import (
+    AFTERWARDS,
+    BEFORE,
+    BUY,
+    CLOSE,
+    ENTRIES,
+    EPOCH,
+    GARBAGE,
+    HIT,
+    MOMENTS,
+    MOST,
+    OUTRUNS,
+    PATROLS,
+    REACHED,
+    REENTER,
+    SELL,
+    STOP_LOSS,
+    TARGET,
+    WANTED,
+    at,
+)
+from tests.simulation.exchange import OURS, Exchange
 from tests.simulation.faults import Fault
 from tests.simulation.hands import Hands
 from tests.simulation.house import Cache, Orders, Runs
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.others import Others
+from tests.simulation.played import Played
 from tests.simulation.server import GoesOn, Killed, Server, attempt_now
 from workflows.strategy_run import StrategyRun
 
 RULES = ExecutionRules()
-EPOCH = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-BUY, SELL, CLOSE = 20.0, 80.0, 400.0
-"""Seconds into the day."""
-AFTERWARDS = 60.0
-"""Seconds that are still watched after the run has ended: for zombies, and for orders that come late."""
-MOMENTS = {
-    "time.started": 0.5,
-    "time.before_buy": BUY - 1,
-    "time.buy": BUY,
-    "time.holding": BUY + 30,
-    "time.before_sale": SELL - 3,
-    "time.sale": SELL,
-    "time.selling": SELL + 0.03,
-    "time.after": SELL + 15,
-    "time.later": SELL + 60,
-}
-BEFORE = "before.day"
-"""The point at which it is given what the day begins with: another product, shares of the user's own."""
-PATROLS = (BUY - 1, BUY + 0.45, BUY + 0.95, SELL - 1, SELL + 0.45, SELL + 0.95)
-"""When the living look after what others hold; and after each death, once it is seen and as a lease ends."""
-STOP_LOSS, TARGET = Decimal(3400), Decimal(3700)
-CHASED = Decimal(12)
-"""Rupees above the price at buy time that a chase may cost."""
-ENTRIES = {
-    "CHASE": EntryTerms(
-        *(EntryKind.CHASE, None, Distance(Decimal(1), Unit.POINTS), Distance(CHASED, Unit.POINTS), 30)
-    ),
-    "LIMIT": EntryTerms(EntryKind.LIMIT, Decimal(3490), for_seconds=30),
-}
-"""Ways to buy by a LIMIT order: one that is filled once it has been changed, one whose price never comes."""
-OUTRUNS = 3
-WANTED, MOST = 10, 4
-"""Shares that are bought, and of them that one order may have on a day that goes out in slices."""
-REENTER = Reenter(1, After.STOP, When.AT_ENTRY_PRICE, time(9, 31))
-"""Once more after the stop, when the price is back: until twenty seconds before the sale."""
 _ANSWERING = frozenset({"place", "log", "runs", "cache", "read", "cancel", "modify", "before"})
 """Points that ask what is to happen there: it is answered, and no event of the day."""
-HIT = {"price": "3400", "tick_at": None, "seen_at": None}
-REACHED = {"price": "3700"}
-GARBAGE: tuple[object, ...] = (
-    None,
-    "rubbish",
-    {},
-    {"price": "NaN"},
-    {"price": -1},
-    [1],
-    {"price": "3500", "tick_at": 7},
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """What a day left behind: all a checker may look at."""
-
-    faults: tuple[Fault, ...]
-    ledger: Sequence[Entry]
-    rows: Sequence[Attempt]
-    finished: Sequence[FinishRun]
-    finished_at: float | None
-    stopped_at: float | None
-    """When Postgres said that it had stopped; its run may have had something to clean up after that."""
-    view: RunView | None
-    alarms: Sequence[str]
-    alarmed: Sequence[float]
-    """When each alarm was raised."""
-    lines: Sequence[str]
-    """What was said in the timeline, in its own words, by those that send orders."""
-    product: Product
-    own: int
-    """Shares that were the user's own before the day."""
-    left: int
-    """Shares of our product that are in the account at the end."""
-    events: Sequence[tuple[float, str]]
-    crossed: Sequence[tuple[float, float]]
-    """When the price stood at the stop: from, until."""
-    store_was_down: bool
-    keys_left: bool
-    stopped_with_keys: bool
-    broken: str
-    trace: Sequence[tuple[str, int]]
-    triggered: Sequence[int]
-    """Where in the trace the faults struck."""
-
-
-def play(faults: Sequence[Fault]) -> Played:
-    """Play one day with these faults, in milliseconds, always the same way."""
-    logging.disable(logging.CRITICAL)  # the run says much on such a day; the ledger says what counts
-    loop = VirtualLoop()
-    day = SimulatedDay(loop, tuple(faults))
-    failpoint.arm(day.failpoint)
-    try:
-        loop.run_until_complete(day.live())
-        return day.played()
-    finally:
-        loop.run_until_complete(day.end())
-        failpoint.disarm()
-        logging.disable(logging.NOTSET)
-
-
-class _Clock:
-    """Implements `domain.ports.Clock` for the workers, whose clocks may be wrong."""
-
-    def __init__(self, day: "SimulatedDay") -> None:
-        self._day = day
-
-    def now(self) -> datetime:
-        return self._day.store_now() + timedelta(seconds=self._day.skew)
-
-    def monotonic(self) -> float:
-        return self._day.now()
-
-    async def sleep(self, seconds: float) -> None:
-        _alive()
-        await asyncio.sleep(max(0.0, seconds))
-        await self._thawed()
-        _alive()
-
-    async def _thawed(self) -> None:
-        attempt = attempt_now.get()
-        if attempt is not None and attempt.worker.frozen_until > self._day.now():
-            await asyncio.sleep(attempt.worker.frozen_until - self._day.now())
-
-    async def sleep_until(self, instant: datetime) -> None:
-        await self.sleep((instant - self.now()).total_seconds())
-
-
-@dataclass
-class _TimedAlerts(MemoryAlerts):
-    """Alarms, with the moments at which they were raised."""
-
-    now: Callable[[], float] = lambda: 0.0
-    at: list[float] = field(default_factory=list)
-
-    async def raise_(self, alarm: Alarm) -> None:
-        self.at.append(self.now())
-        await super().raise_(alarm)
 
 
 @dataclass(eq=False)
@@ -210,9 +95,9 @@ class SimulatedDay:
         self.orders, self.runs = self.house()
         self.cache = Cache(self, self.now)
         self.others = Others(self, self.exchange)
-        self.alerts = _TimedAlerts(now=self.now)
+        self.alerts = TimedAlerts(now=self.now)
         self.outside = contextvars.copy_context()
-        clock = _Clock(self)
+        clock = DayClock(self)
         path = OrderPath.on(
             self.orders, self.cache, self.brokers, clock, MemoryTradingDays(), self.alerts, RULES
         )
@@ -237,7 +122,7 @@ class SimulatedDay:
             terms=Terms(target=Target(price=TARGET)),
         )
         opened = EPOCH - timedelta(hours=1)
-        self.plan = DayPlan(date(2026, 11, 23), _at(BUY), _at(SELL), opened, _at(CLOSE), tick=Decimal("0.05"))
+        self.plan = DayPlan(date(2026, 11, 23), at(BUY), at(SELL), opened, at(CLOSE), tick=Decimal("0.05"))
         for words in (fault.action for fault in self.faults if fault.point == BEFORE):
             self._given(words)
         self.strategy = replace(self.strategy, product=self.exchange.product)
@@ -329,7 +214,7 @@ class SimulatedDay:
         return self.loop.time()
 
     def store_now(self) -> datetime:
-        return _at(self.now())
+        return at(self.now())
 
     def is_leaving(self) -> bool:
         return self.runs.phases[-1:] == ["exiting"]
@@ -373,7 +258,7 @@ class SimulatedDay:
     async def passing(self, point: str) -> str:
         if self.over:
             raise Killed
-        _alive()
+        alive()
         self.counts[point] += 1
         here = point, self.counts[point]
         self.trace.append(here)
@@ -417,7 +302,7 @@ class SimulatedDay:
             raise Killed
         if word == "freeze":
             await self.server.freeze(float(number))
-            _alive()
+            alive()
         elif word == "clock":
             self.skew = float(number)
         elif word == "dead login" and room == "read":
@@ -503,13 +388,3 @@ class SimulatedDay:
             if bought and "exiting" not in self.runs.phases:
                 self._signal(message, kind)
             await asyncio.sleep(5)
-
-
-def _alive() -> None:
-    attempt = attempt_now.get()
-    if attempt is not None and attempt.worker.dead:
-        raise Killed
-
-
-def _at(seconds: float) -> datetime:
-    return EPOCH + timedelta(seconds=seconds)

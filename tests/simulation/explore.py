@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from tests.simulation.account_rules import inside_the_window
 from tests.simulation.checker import judge
-from tests.simulation.day import Played, play
 from tests.simulation.faults import Fault, actions_at, chosen_at, everything_at, hands_at
+from tests.simulation.play import play
+from tests.simulation.played import Played
 
 ENDINGS: dict[str, tuple[Fault, ...]] = {
     "sell time": (),

@@ -13,7 +13,7 @@ from fractions import Fraction
 from domain.order import Reason
 from domain.strategy import Outcome
 from domain.terms import After, Distance, Size, SizeBy, Unit, When
-from tests.simulation.day import BUY, SELL
+from tests.simulation.day_terms import BUY, SELL
 from tests.simulation.priced_day import (
     REENTER_UNTIL,
     SEGMENT,

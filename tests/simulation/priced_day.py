@@ -31,7 +31,8 @@ from domain.trigger import TriggerKind
 from listener.seen_price import SeenPrice
 from listener.trigger_index import TriggerIndex
 from tests.fakes.watch_list import watched
-from tests.simulation.day import BUY, EPOCH, SELL, SimulatedDay
+from tests.simulation.day import SimulatedDay
+from tests.simulation.day_terms import BUY, EPOCH, SELL
 from tests.simulation.loop import VirtualLoop
 
 SEGMENT, SEGMENTS = 6.0, 10

@@ -26,7 +26,8 @@ from tests.fakes.instruments import listing_nothing
 from tests.fakes.noted_closes import comparing_nothing
 from tests.fakes.rounds import MemoryRounds
 from tests.fakes.trading_days import MemoryTradingDays
-from tests.simulation.day import BUY, EPOCH, SELL, SimulatedDay
+from tests.simulation.day import SimulatedDay
+from tests.simulation.day_terms import BUY, EPOCH, SELL
 from tests.simulation.exchange import OURS
 from tests.simulation.faults import Fault
 from tests.simulation.house import Orders, Runs

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 
 from domain.series import SeriesEnd
-from tests.simulation.day import BUY, WANTED
+from tests.simulation.day_terms import BUY, WANTED
 from tests.simulation.seam import BETWEEN, DAY, DAYS, EDITED, Series
 
 HEARD_WITHIN = {"STOP": 1.0, "KILL SWITCH": 1.0, "CANCEL": 1.0, "TERMINATE": 10.0}

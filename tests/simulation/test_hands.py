@@ -5,9 +5,11 @@ import pytest
 from domain.strategy import Outcome, Product
 from tests.simulation.account_rules import inside_the_window, taken
 from tests.simulation.checker import judge
-from tests.simulation.day import BEFORE, Played, play
+from tests.simulation.day_terms import BEFORE
 from tests.simulation.explore import ENDINGS, FIRST_HANDS, HANDS, singles
 from tests.simulation.faults import Fault
+from tests.simulation.play import play
+from tests.simulation.played import Played
 
 PRODUCTS = {"CNC": (), "MIS": (Fault(BEFORE, 1, "MIS"),)}
 

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.simulation.checker import judge
-from tests.simulation.day import play
 from tests.simulation.explore import ENDINGS, pairs
 from tests.simulation.faults import Fault
+from tests.simulation.play import play
 
 LONG = ("sell time", "chase", "again")
 """Endings whose days differ from the first fault on: there are thousands of pairs on the way to each."""

@@ -7,9 +7,9 @@ import pytest
 from domain.failpoint import CHASE_STEPS, STEPS
 from domain.strategy import Outcome
 from tests.simulation.checker import judge
-from tests.simulation.day import play
 from tests.simulation.explore import ENDINGS, Explored, singles
 from tests.simulation.faults import Fault
+from tests.simulation.play import play
 
 WITH_RUN = tuple(step for step in STEPS if not step.startswith(("start.", "stop.")))
 """The steps a run passes; the others are the API's and the listener's."""

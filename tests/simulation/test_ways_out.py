@@ -5,9 +5,11 @@ import pytest
 from domain.order import Side
 from domain.strategy import Outcome
 from tests.simulation.checker import judge
-from tests.simulation.day import CLOSE, SELL, Played, play
+from tests.simulation.day_terms import CLOSE, SELL
 from tests.simulation.explore import singles
 from tests.simulation.faults import Fault
+from tests.simulation.play import play
+from tests.simulation.played import Played
 
 AFTER, LATER = SELL + 15, SELL + 60
 REFUSED = "place.exit#1: authorise"

@@ -17,6 +17,7 @@ from domain.order import FINAL, BrokerOrder, BrokerPosition, Leg, OrderRequest, 
 from domain.outcome import Accepted, Cause, PlaceOutcome, Rejected, Unknown
 from domain.ports import Broker
 from domain.quote import Quote
+from domain.stop_prices import StopPrices
 from tests.simulation.exchange import OURS, Exchange, Look, Order
 from tests.simulation.server import attempt_now
 
@@ -126,12 +127,16 @@ class Account:
             await asyncio.sleep(CALL_TIMEOUT)
             raise BrokerUnavailable("read timed out")
 
+    async def modify_stop(self, broker_order_id: str, stop: StopPrices | None) -> None:
+        raise BrokerRefused("This exchange has no orders that rest until a trigger.")
+
     async def orders(self) -> Listing[BrokerOrder]:
         await self._pass("read.orders")
-        now = self.exchange.stage.now()
+        now, stage_now = self.exchange.stage.now(), self.exchange.stage.store_now()
         orders = (order for order in self.exchange.orders if order.account == self.name)
         shown = (order for order in orders if order.seen_from <= now)
-        return Listing(tuple(_row(order) for order in shown), self.exchange.unreadable())
+        rows = (_row(order, stage_now - timedelta(seconds=now - order.placed_at)) for order in shown)
+        return Listing(tuple(rows), self.exchange.unreadable())
 
     async def positions(self) -> Listing[BrokerPosition]:
         await self._pass("read.positions")
@@ -218,7 +223,7 @@ class Accounts:
             self.known_dead = max(self.known_dead, broker.login)
 
 
-def _row(order: Order) -> BrokerOrder:
+def _row(order: Order, placed_at: datetime) -> BrokerOrder:
     request = order.request
     return BrokerOrder(
         broker_order_id=order.order_id,
@@ -234,4 +239,5 @@ def _row(order: Order) -> BrokerOrder:
         message=order.message,
         order_type="MARKET" if order.price is None else "LIMIT",
         price=order.price,
+        updated_at=placed_at,
     )

@@ -21,6 +21,7 @@ class BookBeside:
         self._read = read
         self._clock = clock
         self._task: asyncio.Task[Listing[BrokerOrder]] | None = None
+        self._has_failed = False
 
     @asynccontextmanager
     async def begun(self) -> AsyncIterator["BookBeside"]:
@@ -33,10 +34,11 @@ class BookBeside:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def known(self, seconds: float) -> Listing[BrokerOrder] | None:
-        """Return the book, waiting so long for it at the most; None where it could not be read."""
+        """Return the book, waiting so long for a first answer at the most; None where it could not be read."""
         if self._task is None:
             return None
-        await asyncio.wait({self._task}, timeout=seconds)
+        if not self._has_failed:
+            await asyncio.wait({self._task}, timeout=seconds)
         failed = not self._task.done() or self._task.cancelled() or self._task.exception() is not None
         return None if failed else self._task.result()
 
@@ -46,3 +48,4 @@ class BookBeside:
             book = await self._read()
             if book is not None:
                 return book
+            self._has_failed = True

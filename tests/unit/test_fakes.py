@@ -26,7 +26,7 @@ NO_SUITE_YET = {
 """Ports without a row, each with the reason. A port that gets its suite leaves this list."""
 
 SIMULATED = {
-    "_Clock": "a worker's clock that may be wrong, on the day's own time",
+    "DayClock": "a worker's clock that may be wrong, on the day's own time",
     "Accounts": "accounts at an exchange that loses answers and kills logins, as a day's plan says",
     "SimulatedRuns": "runs of the product's own workflow, which an operator ends at any step of a series",
     "_Log": "each worker process of a day sees its own, over one log that the contract suite holds",

@@ -34,7 +34,7 @@ class BookBeside:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def known(self, seconds: float) -> Listing[BrokerOrder] | None:
-        """Return the book, waiting so long for a first answer at the most; None where it could not be read."""
+        """Return the book, waiting so long for a first answer at the most; None where it was not read."""
         if self._task is None:
             return None
         if not self._has_failed:

@@ -1,8 +1,8 @@
 """Replaces every process while days begin and end: `python -m tests.operations.noon_deploy`.
 
 Two workers, two listeners and two APIs of a version `one`, under a day a second. After a while of that
-deploy/noon.sh is typed; when it has ended, nothing of `one` is left. Says how late the orders were before and
-meanwhile, and whether one was lost.
+deploy/noon.sh is typed; when it has ended, nothing of `one` is left. Says how late the orders were before it and
+during it, and whether one was lost.
 """
 
 import asyncio
@@ -112,7 +112,7 @@ def main() -> int:
     sys.stdout.write(
         f"{deployed.said}\n{deployed.days} days, {len(deployed.orders)} orders; the deploy took "
         f"{deployed.ended - deployed.began:.0f} s\nbefore it, ms late:\n{figures(deployed.before)}\n"
-        f"meanwhile:\n{figures(deployed.during)}\nlost: {deployed.lost or 'none'}\n"
+        f"during it, ms late:\n{figures(deployed.during)}\nlost: {deployed.lost or 'none'}\n"
         f"later than before by more than {MOST * 1000:.0f} ms: {deployed.late or 'none'}\n"
         f"falls that no listener had asked for: {deployed.unseen or 'none'}\n"
         f"left of the old version: {deployed.left or 'nothing'}\n"

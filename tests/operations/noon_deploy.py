@@ -1,8 +1,8 @@
 """Replaces every process while days begin and end: `python -m tests.operations.noon_deploy`.
 
 Two workers, two listeners and two APIs of a version `one`, under a day a second. After a while of that
-deploy/noon.sh is typed; when it has ended, nothing of `one` is left. Says how late the orders were before it and
-during it, and whether one was lost.
+deploy/noon.sh is typed; when it has ended, nothing of `one` is left. Says how late the orders were before it
+and during it, and whether one was lost.
 """
 
 import asyncio

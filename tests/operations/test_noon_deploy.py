@@ -1,6 +1,6 @@
 """A deploy at noon: the script that the page names replaces every process while days begin and end.
 
-How late its orders are is measured by `python -m tests.operations.noon_deploy`, on a machine that does nothing else.
+How late its orders are is measured by `python -m tests.operations.noon_deploy`, on an idle machine.
 """
 
 import os

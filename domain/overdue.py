@@ -10,6 +10,16 @@ has to do next follows from its rows alone, so that nothing it depends on is nee
     kill switch sells, not ending     STOP  when it was turned  30 s        sells what is not to be kept
     day's limit sells, not ending     STOP  when it was reached 30 s        sells what is not to be kept
     all sold, run not ended           END   when it was sold    60 s        nothing: nothing is held
+    all sold, to be bought again      AGAIN at once             60 s        nothing: nothing is held
+    the same, waiting for its price   AGAIN `until` of `reenter` 60 s       nothing: nothing is held
+
+A run that waits for a price, or for what its own order comes to, is not stalled:
+
+    its rows say                                  nothing of it is told
+    entry sent or open, nothing filled            BUY, AGAIN: before a STOP it is followed to its end
+    entry cancelled, that could rest              BUY, AGAIN: until `STANDS_AFTER` after it was to be over
+    entry sent, no answer, STOP asked             STOP: while it is looked for (`IN_DOUBT_FOR`)
+    what came of the entry was found after STOP   STOP: until `STANDS_AFTER` after it was found
 
 The user's word "keep" holds: what is to be kept is not sold at sell_at either. A run that is ending (phase
 exiting) sells by itself; its sale is taken over only where nothing of it was sent, or nothing of it has moved
@@ -22,6 +32,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from domain.leg import Horizons
 from domain.run import Alarm, EnterOrder, ExitOrder, SaleLine
 from domain.session import clock_text, exchange_time
 from domain.strategy import Position
@@ -30,6 +41,8 @@ from domain.timeline import EventKind
 STANDS_AFTER = timedelta(seconds=30)
 """How long after its instant a step that was not taken is told of: an entry takes five, a sale one."""
 END_STANDS_AFTER = timedelta(seconds=60)
+IN_DOUBT_FOR = Horizons().entry
+"""How long a run looks for an entry that was never answered, from when it was sent."""
 UNHEARD_AFTER = timedelta(seconds=1)
 """A run takes a STOP within a tenth of a second; one that has not by then does not hear it."""
 AT_ONCE_WITHIN = timedelta(seconds=2)
@@ -50,11 +63,16 @@ class Step(StrEnum):
     SALE = "sale"
     STOP = "stop"
     END = "end"
+    AGAIN = "again"
+    """To buy again after a round of it was sold, or to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class OverdueRun:
-    """A run whose step is overdue. `held` shares are still there; `exiting`: its own sale goes on."""
+    """A run whose step is overdue. `held` shares are still there; `exiting`: its own sale goes on.
+
+    `buying`: an order of its purchase was sent, and is not known to be over.
+    """
 
     strategy_id: UUID
     user_id: UUID
@@ -68,6 +86,9 @@ class OverdueRun:
     due_at: datetime
     held: int
     exiting: bool = False
+    buying: bool = False
+    again: bool = False
+    """All of a round is sold, and the next one has bought nothing yet."""
 
     @property
     def once(self) -> str:
@@ -129,17 +150,34 @@ def overdue_words(run: OverdueRun) -> str:
         return f"{run.symbol} was to be bought at {at}, and {_STANDS}. Nothing is bought any more."
     if run.step is Step.END:
         return f"All {run.symbol} is sold since {at}, and {_STANDS}. It ends when it goes on."
+    if run.step is Step.AGAIN:
+        return (
+            f"All {run.symbol} is sold. It was to be bought again, or to end, by {at}, and {_STANDS}. "
+            "It does so when it goes on."
+        )
     asked = (
         "were to be sold"
         if run.step is Step.SALE
         else "were to be sold by STOP, a kill switch or a limit of the day"
     )
     if not run.held:
-        return f"{run.symbol} was to be stopped at {at}, and {_STANDS}. Nothing is bought for it any more."
+        return f"{run.symbol} was to be stopped at {at}, and {_unstopped(run)}"
     what = f"{run.held} {run.symbol} {asked} at {at} and are still held"
     if run.exiting:
         return f"{what}: their sale goes on, see the timeline."
     return f"{what}: {_STANDS}. A worker sells them without it, while the market is open."
+
+
+def _unstopped(run: OverdueRun) -> str:
+    """Say of a run that holds nothing why it has not stopped, and what it may still come to hold."""
+    if run.buying:
+        return (
+            f"what came of its order to buy is not known yet: the broker does not say, or {_STANDS}. "
+            "What that order buys is sold, unless it is to be kept. Look at the order book at the broker."
+        )
+    if run.again:
+        return f"{_STANDS}. It stops when it goes on."
+    return f"{_STANDS}. Nothing is bought for it any more."
 
 
 def overdue_alarm(run: OverdueRun) -> Alarm:

@@ -14,6 +14,7 @@ from domain.order import Leg, LegKey, OrderTerms, Reason
 from domain.overdue import (
     AT_ONCE_WITHIN,
     END_STANDS_AFTER,
+    IN_DOUBT_FOR,
     QUIET,
     SALE_TURN,
     STANDS_AFTER,
@@ -26,7 +27,9 @@ from domain.overdue import (
 )
 from domain.run import EnterOrder, ExitOrder
 from domain.scheduled_order import LEASE
+from domain.session import EXCHANGE_ZONE
 from domain.strategy import Product
+from domain.terms import RESTS, When
 from domain.timeline import EventKind
 
 AT_ONCE = 200
@@ -35,26 +38,50 @@ AT_ONCE = 200
 # Each branch in the words of an index, so that ten thousand sleeping strategies are not read every second.
 # `stops_due` holds the newest word to stop of each running strategy: its user's or a kill switch's.
 # `now()` and not `clock_timestamp()`: an index is used for nothing that may change within the statement.
+# What came of the round's entry is asked for only where the instant of a step has passed. When an order was
+# cancelled is not written: one that could rest had rested for as long as its terms say, or less.
 _OVERDUE = text(
     """
-WITH words AS MATERIALIZED (SELECT strategy_id, due_at, on_stop FROM stops_due), due AS (
+WITH words AS MATERIALIZED (SELECT strategy_id, due_at, on_stop FROM stops_due), past AS (
     SELECT strategy_id, 'sale' AS step, sell_at AS due_at FROM strategies
     WHERE status = 'running' AND position = 'bought' AND sell_at < now() - CAST(:stands AS interval)
     UNION ALL
-    SELECT strategy_id, 'buy', buy_at FROM strategies AS s
+    SELECT strategy_id, 'buy', buy_at FROM strategies
     WHERE status = 'running' AND position = 'none' AND buy_at < now() - CAST(:stands AS interval)
-        AND NOT EXISTS (SELECT FROM orders AS e WHERE e.strategy_id = s.strategy_id
-            AND e.trading_day = s.trading_day AND e.round = s.round AND e.leg = 'entry'
-            AND (e.status IN ('sent', 'open') OR e.looked_up_at > now() - CAST(:stands AS interval)))
     UNION ALL
-    SELECT strategy_id, 'end', updated_at FROM strategies
-    WHERE status = 'running' AND position = 'sold' AND updated_at < now() - CAST(:ends AS interval)
+    SELECT strategy_id, 'end', due_at FROM (
+        SELECT strategy_id, CASE WHEN phase = 'waiting' AND terms -> 'reenter' ->> 'when' = :at_entry_price
+            THEN LEAST(
+                sell_at, (trading_day + CAST(terms -> 'reenter' ->> 'until' AS time)) AT TIME ZONE :zone)
+            ELSE updated_at END AS due_at
+        FROM strategies WHERE status = 'running' AND position = 'sold') AS sold
+    WHERE due_at < now() - CAST(:ends AS interval)
     UNION ALL
     SELECT strategy_id, 'stop', due_at FROM words WHERE due_at < now() - CAST(:stands AS interval)
+), due AS (
+    SELECT strategy_id, CASE WHEN step = 'end' AND again THEN 'again' ELSE step END AS step, due_at, again,
+        buying
+    FROM past JOIN strategies AS s USING (strategy_id) CROSS JOIN LATERAL (
+        SELECT s.position = 'sold' AND s.phase IN ('waiting', 'entering')
+                AND NOT coalesce(bool_or(e.filled_quantity > 0), false) AS again,
+            coalesce(bool_or(e.status IN ('sent', 'open')), false) AS buying,
+            coalesce(bool_or(e.looked_up_at > now() - CAST(:stands AS interval)
+                OR e.status = 'cancelled' AND s.terms -> 'entry' IS NOT NULL
+                    AND e.sent_at > now() - CAST(:stands AS interval) - make_interval(
+                        secs => coalesce(CAST(s.terms -> 'entry' ->> 'for_seconds' AS int), :rests))
+                ), false) AS over_lately,
+            coalesce(bool_or(CASE e.status
+                WHEN 'sent' THEN e.sent_at > now() - CAST(:in_doubt AS interval)
+                ELSE GREATEST(e.looked_up_at, e.acknowledged_at, e.filled_at)
+                    > now() - CAST(:stands AS interval) END), false) AS sought_or_found
+        FROM orders AS e WHERE e.strategy_id = s.strategy_id AND e.trading_day = s.trading_day
+            AND e.round = s.round AND e.leg = 'entry') AS entry
+    WHERE CASE WHEN step = 'stop' THEN NOT sought_or_found
+        WHEN step = 'buy' OR (step = 'end' AND again) THEN NOT (buying OR over_lately) ELSE true END
 )
 SELECT DISTINCT ON (due.due_at, s.strategy_id) s.strategy_id, s.user_id, s.start_id, s.workflow_id,
     users.email, s.exchange, s.symbol, s.product, due.step, due.due_at,
-    s.bought_quantity - s.sold_quantity AS held, s.phase = 'exiting' AS exiting
+    s.bought_quantity - s.sold_quantity AS held, s.phase = 'exiting' AS exiting, due.again, due.buying
 FROM due JOIN strategies AS s USING (strategy_id) JOIN users USING (user_id)
 WHERE s.start_id IS NOT NULL AND NOT EXISTS (
     SELECT FROM due AS earlier WHERE earlier.strategy_id = due.strategy_id
@@ -115,7 +142,15 @@ class PostgresOverdueRuns:
 
     async def overdue(self) -> Sequence[OverdueRun]:
         """Return the runs whose step is overdue, the longest first."""
-        words = {"stands": STANDS_AFTER, "ends": END_STANDS_AFTER, "most": AT_ONCE}
+        words = {
+            "stands": STANDS_AFTER,
+            "ends": END_STANDS_AFTER,
+            "in_doubt": IN_DOUBT_FOR,
+            "rests": RESTS,
+            "at_entry_price": When.AT_ENTRY_PRICE.value,
+            "zone": EXCHANGE_ZONE.key,
+            "most": AT_ONCE,
+        }
         async with self._store.statement() as connection:
             rows = (await connection.execute(_OVERDUE, words)).all()
         return [_overdue(row) for row in rows]
@@ -169,6 +204,8 @@ def _overdue(row: Row[Any]) -> OverdueRun:
         due_at=row.due_at,
         held=row.held,
         exiting=bool(row.exiting),
+        buying=row.buying,
+        again=row.again,
     )
 
 

@@ -1,6 +1,6 @@
 """Planted in what sells without a run, in what is said of it, and in what a part is called down for."""
 
-from tests.planted.bug import CAUSES, READINESS, REFUSING, STANDING, SUSPEND, Bug
+from tests.planted.bug import CAUSES, READINESS, REFUSING, STANDING, SUSPEND, WAITING, Bug
 
 _SPOKEN = (
     "CREATE OR REPLACE VIEW stops_due AS\nSELECT DISTINCT ON (strategy_id) strategy_id, due_at, on_stop\n"
@@ -65,6 +65,54 @@ STANDING_BUGS: tuple[Bug, ...] = (
         "READINGS = 2\n",
         "READINGS = 1\n",
         ("tests/unit/test_standing_runs.py",),
+    ),
+    Bug(
+        "a run that waits for its price stands still",
+        "Every strategy that buys again at its price alarms a minute after its stop.",
+        "adapters/postgres/overdue_runs.py",
+        "CASE WHEN phase = 'waiting' AND terms",
+        "CASE WHEN phase = 'nowhere' AND terms",
+        (WAITING,),
+    ),
+    Bug(
+        "a wait for a price is never over",
+        "A run that stands still in it is told of at no time.",
+        "adapters/postgres/overdue_runs.py",
+        "            THEN LEAST(\n                sell_at, (trading_day",
+        "            THEN GREATEST(\n                sell_at, (trading_day",
+        (WAITING,),
+    ),
+    Bug(
+        "a stopped run that looks for its entry stands still",
+        "Nothing is bought for it any more, it is said; then it buys.",
+        "adapters/postgres/overdue_runs.py",
+        "WHEN step = 'stop' THEN NOT sought_or_found",
+        "WHEN step = 'stop' THEN true",
+        (WAITING,),
+    ),
+    Bug(
+        "an entry is looked for without end",
+        "A stopped run that stands still is told of at no time, as long as its entry is in doubt.",
+        "adapters/postgres/overdue_runs.py",
+        "WHEN 'sent' THEN e.sent_at > now() - CAST(:in_doubt AS interval)",
+        "WHEN 'sent' THEN true",
+        (WAITING,),
+    ),
+    Bug(
+        "an order that rested ended when it was sent",
+        "A run that has just cancelled its limit order is said to stand still.",
+        "adapters/postgres/overdue_runs.py",
+        "OR e.status = 'cancelled' AND s.terms",
+        "OR e.status = 'nothing' AND s.terms",
+        (WAITING,),
+    ),
+    Bug(
+        "nothing is bought of an order that is in doubt",
+        "A user who reads so does not look at the account.",
+        "domain/overdue.py",
+        "    if run.buying:\n",
+        "    if run.buying and run.held:\n",
+        (WAITING,),
     ),
     Bug(
         "every worker alarms for one run that stands still",

@@ -154,6 +154,12 @@ async def test_it_is_told_once_by_all_workers(floor: Floor) -> None:
         ),
         (Step.STOP, 0, False, "TCS was to be stopped at 15:15"),
         (Step.END, 0, False, "All TCS is sold since 15:15"),
+        (
+            Step.AGAIN,
+            0,
+            False,
+            "All TCS is sold. It was to be bought again, or to end, by 15:15, and its run",
+        ),
     ],
 )
 def test_what_is_said_of_a_run_is_what_is_so(step: Step, held: int, exiting: bool, words: str) -> None:
@@ -161,6 +167,13 @@ def test_what_is_said_of_a_run_is_what_is_so(step: Step, held: int, exiting: boo
         ID, USER, START, "strategy-1", "a@b.example", "NSE", "TCS", "MIS", step, NOW, held, exiting
     )
     assert overdue_words(run).startswith(words)
+
+
+def test_nothing_is_promised_of_a_stopped_run_that_may_still_buy() -> None:
+    stopped = replace(LATE, step=Step.STOP, held=0)
+    assert "Nothing is bought" in overdue_words(stopped)
+    for may_buy in (replace(stopped, buying=True), replace(stopped, again=True)):
+        assert "Nothing is bought" not in overdue_words(may_buy)
 
 
 def test_the_user_is_told_what_to_do() -> None:

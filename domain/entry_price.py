@@ -77,14 +77,9 @@ def next_price(
     return wanted if wanted > row.price else None
 
 
-def rests_until(entry: Entry, attempt: Attempt, sell_at: datetime | None) -> datetime | None:
-    """Return when an open order is cancelled: `for_seconds` after it was sent, and before the sale is due.
-
-    None where it was not sent.
-    """
-    if attempt.sent_at is None:
-        return None
-    until = attempt.sent_at + timedelta(seconds=entry.for_seconds)
+def rests_until(entry: Entry, sent_at: datetime, sell_at: datetime | None) -> datetime:
+    """Return when an open order is cancelled: `for_seconds` after it was sent, and before the sale is due."""
+    until = sent_at + timedelta(seconds=entry.for_seconds)
     return until if sell_at is None else min(until, sell_at - BEFORE_SALE)
 
 

@@ -111,14 +111,25 @@ class StandingRun:
 
 @dataclass(frozen=True, slots=True)
 class DueStep:
-    """What a running strategy has to do next, and when."""
+    """What a running strategy has to do next, and when. `rests`: its order to buy ends by then."""
 
     step: Step
     due_at: datetime
+    rests: bool = False
 
 
-def next_step(position: Position, buy_at: datetime | None, sell_at: datetime | None) -> DueStep | None:
-    """Return a running strategy's next step by the clock; None where none is known, or nothing is left."""
+def next_step(
+    position: Position,
+    buy_at: datetime | None,
+    sell_at: datetime | None,
+    rests_until: datetime | None = None,
+) -> DueStep | None:
+    """Return a running strategy's next step by the clock; None where none is known, or nothing is left.
+
+    `rests_until`: until when its order to buy may rest, once the broker has it; None: there is none.
+    """
+    if position is Position.NONE and rests_until is not None:
+        return DueStep(Step.BUY, rests_until, rests=True)
     if position is Position.NONE and buy_at is not None:
         return DueStep(Step.BUY, buy_at)
     if position is Position.BOUGHT and sell_at is not None:
@@ -126,10 +137,15 @@ def next_step(position: Position, buy_at: datetime | None, sell_at: datetime | N
     return None
 
 
-def still_due_words(step: Step, symbol: str, held: int, due_at: datetime) -> str:
+def still_due_words(due: DueStep, symbol: str, held: int) -> str:
     """Warn the user of a step that is overdue."""
-    at = clock_text(exchange_time(due_at).timetz().replace(microsecond=0))
-    if step is Step.BUY:
+    at = clock_text(exchange_time(due.due_at).timetz().replace(microsecond=0))
+    if due.rests:
+        return (
+            f"The order to buy {symbol} was to be filled or cancelled by {at}, and its run has not said yet "
+            "what came of it. Look at the order book at the broker."
+        )
+    if due.step is Step.BUY:
         return f"{symbol} was to be bought at {at}, and what came of it is not known yet."
     return (
         f"{held} {symbol} were to be sold at {at} and are still held. Their sale is tried on, with or "

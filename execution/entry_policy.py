@@ -75,11 +75,10 @@ class EntryPolicy:
 
     def fill_seconds(self, attempts: Sequence[Attempt]) -> float:
         """Return how long an open order may rest: as its entry says, counted from when it was sent."""
-        if self._order.how.entry is None:
+        sent_at = attempts[-1].sent_at
+        if self._order.how.entry is None or sent_at is None:
             return self._fill_seconds
-        until = rests_until(self._order.how.entry, attempts[-1], self._order.sell_at)
-        if until is None:
-            return self._fill_seconds
+        until = rests_until(self._order.how.entry, sent_at, self._order.sell_at)
         return (until - self._clock.now()).total_seconds()
 
     async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:

@@ -74,6 +74,8 @@ class StrategyRecord:
     """The highest price that could act since the fill, as last written; only a stop that moves has one."""
     left_out: frozenset[date] | None = None
     """The days that its open series leaves out; None where no series is open."""
+    entry_rests_since: datetime | None = None
+    """When its round's entry was sent, where the broker has it, or cancelled it, and nothing is filled."""
 
     @property
     def spot(self) -> Spot:
@@ -200,7 +202,10 @@ def terms_columns(strategy: Strategy) -> dict[str, Any]:
 
 
 def record_of(
-    row: Any, peak: Decimal | None = None, left_out: Sequence[date] | None = None
+    row: Any,
+    peak: Decimal | None = None,
+    left_out: Sequence[date] | None = None,
+    entry_rests_since: datetime | None = None,
 ) -> StrategyRecord:
     """Convert a row of `strategies`, or its columns, to a record."""
     same: dict[str, Any] = {name: getattr(row, name) for name in _SAME}
@@ -225,6 +230,7 @@ def record_of(
         warnings=tuple(row.warnings),
         peak=peak,
         left_out=None if left_out is None else frozenset(left_out),
+        entry_rests_since=entry_rests_since,
         **same,
     )
 

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, exists, select, tuple_
+from sqlalchemy import BigInteger, and_, bindparam, case, exists, func, select, tuple_
 
 from adapters.postgres.accounts import ACCOUNT_COLUMNS, BrokerAccount
 from adapters.postgres.book_tables import FinishedRoundRow
 from adapters.postgres.engine import Store
 from adapters.postgres.series_tables import SeriesRow
 from adapters.postgres.strategies import ITS_SERIES, OF_ITS_RUN, Spot, StrategyRecord, record_of
-from adapters.postgres.tables import StrategyRow
+from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.user_tables import BrokerKeys
 from adapters.postgres.watch_tables import PeakRow
+from domain.order import Leg, OrderStatus
+from domain.strategy import Position, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,33 @@ async def read_strategy_page(
 def _view_row(row: Any) -> StrategyViewRow:
     account = BrokerAccount(*row[-len(ACCOUNT_COLUMNS) :])
     known = account if account.broker is not None else None
-    return StrategyViewRow(record_of(row, row.peak, row.left_out), known, row.has_days)
+    return StrategyViewRow(record_of(row, row.peak, row.left_out, row.entry_rests_since), known, row.has_days)
 
 
+_SENT_AT = (
+    select(func.max(OrderRow.sent_at))
+    .where(
+        OrderRow.strategy_id == StrategyRow.strategy_id,
+        OrderRow.trading_day == StrategyRow.trading_day,
+        OrderRow.round == StrategyRow.round,
+        OrderRow.leg == Leg.ENTRY.value,
+        OrderRow.status.in_((OrderStatus.OPEN.value, OrderStatus.CANCELLED.value)),
+    )
+    .scalar_subquery()
+)
+_BUYS = and_(
+    StrategyRow.status == Status.RUNNING.value,
+    StrategyRow.position == Position.NONE.value,
+    StrategyRow.buy_at < func.now(),
+)
+"""Its orders are looked at where one of them may rest: of few strategies, for a minute a day."""
 _ALL = (
     select(
         *StrategyRow.__table__.columns,
         PeakRow.price.label("peak"),
         SeriesRow.left_out.label("left_out"),
         exists().where(FinishedRoundRow.strategy_id == StrategyRow.strategy_id).label("has_days"),
+        case((_BUYS, _SENT_AT)).label("entry_rests_since"),
         *ACCOUNT_COLUMNS,
     )
     .outerjoin(PeakRow, OF_ITS_RUN)

@@ -18,6 +18,7 @@ from domain.broker_login import NO_QUOTES
 from domain.charge_schedule import schedule_on
 from domain.charges import Charges, ExecutedOrder, trade_kind
 from domain.day_charges import charges_of_round
+from domain.entry_price import rests_until
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
 from domain.money import PAISA
@@ -209,12 +210,19 @@ def _price_warnings(record: StrategyRecord, price: Decimal | None) -> list[str]:
 def _overdue_warnings(record: StrategyRecord, now: datetime) -> list[str]:
     if record.status is not Status.RUNNING:
         return []
-    step = next_step(record.position, record.buy_at, record.sell_at)
-    if step is None or step.due_at + STANDS_AFTER > now:
+    due = next_step(record.position, record.buy_at, record.sell_at, _rests_until(record))
+    if due is None or due.due_at + STANDS_AFTER > now:
         return []
     held = record.bought_quantity - record.sold_quantity
-    words = still_due_words(step.step, record.strategy.symbol, held, step.due_at)
-    return [words] if step.step is Step.SALE or record.phase in (Phase.WAITING, Phase.ENTERING) else []
+    words = still_due_words(due, record.strategy.symbol, held)
+    return [words] if due.step is Step.SALE or record.phase in (Phase.WAITING, Phase.ENTERING) else []
+
+
+def _rests_until(record: StrategyRecord) -> datetime | None:
+    entry = record.strategy.terms.entry
+    if entry is None or record.entry_rests_since is None:
+        return None
+    return rests_until(entry, record.entry_rests_since, record.sell_at)
 
 
 def _login_warnings(record: StrategyRecord, account: BrokerAccount | None, now: datetime) -> list[str]:

@@ -1,7 +1,7 @@
 """A run that waits for a price, or for what its own order comes to, is not told to stand still."""
 
 from dataclasses import replace
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +11,10 @@ from sqlalchemy import text, update
 from adapters.postgres.engine import Store
 from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.strategies import Strategies
+from adapters.postgres.strategy_view_row import read_strategy_view
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.terms_json import terms_json
+from api.strategies.view import shown
 from domain.order import Attempt, Leg, LegKey, OrderStatus
 from domain.overdue import IN_DOUBT_FOR, OverdueRun, Step, overdue_words
 from domain.reentry import Again
@@ -181,3 +183,39 @@ async def test_an_order_that_rested_and_was_cancelled_just_now_is_no_run_that_st
     await set_order(attempt, desk, sent_at=sent_at)
     await desk._set(buy_at=sent_at, phase="entering", terms=terms_json(Terms(entry=RESTS)))
     assert await steps(desk) == told
+
+
+async def warnings(desk: Desk, sent_at: datetime, after: int) -> list[str]:
+    """Return what the API warns of, so many seconds after the order was sent."""
+    found = await read_strategy_view(desk.store, desk.strategy.user_id, desk.strategy.strategy_id)
+    assert found is not None
+    return shown(found.record, None, sent_at + timedelta(seconds=after)).warnings
+
+
+@pytest.mark.parametrize("status", [OrderStatus.OPEN, OrderStatus.CANCELLED])
+async def test_an_order_that_may_rest_is_no_warning_before_its_seconds_are_over(
+    store: Store, status: OrderStatus
+) -> None:
+    desk, start = await started(store, Terms())
+    attempt = await desk.accepted(leg(desk, start))
+    await desk.log.saw(attempt, seen(attempt, 0, status=status))
+    sent_at = just_now() - timedelta(seconds=5)
+    await set_order(attempt, desk, sent_at=sent_at)
+    await desk._set(buy_at=sent_at, phase="entering", terms=terms_json(Terms(entry=RESTS)))
+    for after in (31, 59, 89):
+        assert await warnings(desk, sent_at, after) == []
+    (told,) = await warnings(desk, sent_at, 91)
+    assert told.startswith("The order to buy TCS was to be filled or cancelled by")
+
+
+@pytest.mark.parametrize("terms", [Terms(), Terms(entry=RESTS)])
+async def test_an_entry_of_which_the_broker_has_said_nothing_is_a_warning_after_30_seconds(
+    store: Store, terms: Terms
+) -> None:
+    desk, start = await started(store, Terms())
+    await desk.sent(leg(desk, start))
+    sent_at = just_now() - timedelta(seconds=5)
+    await desk._set(buy_at=sent_at, phase="entering", terms=terms_json(terms))
+    assert await warnings(desk, sent_at, 29) == []
+    (told,) = await warnings(desk, sent_at, 31)
+    assert told.startswith("TCS was to be bought at")

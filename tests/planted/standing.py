@@ -107,6 +107,22 @@ STANDING_BUGS: tuple[Bug, ...] = (
         (WAITING,),
     ),
     Bug(
+        "an order that may rest is due at once",
+        "Each limit order that rests is a warning after 30 s, though the broker has it.",
+        "api/strategies/view.py",
+        "record.sell_at, _rests_until(record))",
+        "record.sell_at, None)",
+        (WAITING,),
+    ),
+    Bug(
+        "an order of which the broker has said nothing rests",
+        "An entry in doubt is a warning a minute late.",
+        "adapters/postgres/strategy_view_row.py",
+        "(OrderStatus.OPEN.value, OrderStatus.CANCELLED.value)",
+        "(OrderStatus.OPEN.value, OrderStatus.SENT.value)",
+        (WAITING,),
+    ),
+    Bug(
         "nothing is bought of an order that is in doubt",
         "A user who reads so does not look at the account.",
         "domain/overdue.py",

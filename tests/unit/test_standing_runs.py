@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from domain.order import Leg, LegKey, OrderRequest, OrderTerms, Reason, Side
-from domain.overdue import OverdueRun, StandingRun, Step, overdue_words, still_due_words
+from domain.overdue import DueStep, OverdueRun, StandingRun, Step, overdue_words, still_due_words
 from domain.run import EnterOrder, ExitOrder
 from domain.strategy import Product
 from execution.order_path import OrderPath
@@ -177,6 +177,6 @@ def test_nothing_is_promised_of_a_stopped_run_that_may_still_buy() -> None:
 
 
 def test_the_user_is_told_what_to_do() -> None:
-    words = still_due_words(Step.SALE, "TCS", 10, NOW + timedelta(seconds=5))
+    words = still_due_words(DueStep(Step.SALE, NOW + timedelta(seconds=5)), "TCS", 10)
     assert words.startswith("10 TCS were to be sold at 15:15:05 and are still held.")
     assert "sell them at the broker" in words

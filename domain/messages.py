@@ -12,6 +12,9 @@ from domain.money import price_of
 from domain.run import PriceHit
 from domain.strategy import OnStop
 
+LONGEST_ECHO = 60
+"""Characters of a refused message that its refusal repeats."""
+
 
 def read_hit(message: object) -> PriceHit | None:
     """Return the hit in `{price, tick_at, seen_at, peak}`, None where there is no valid trade price."""
@@ -31,6 +34,40 @@ def read_stop(message: object) -> OnStop | None:
         return OnStop(str(word)) if word is not None else None
     except ValueError:
         return None
+
+
+def stop_fault(message: object) -> str | None:
+    """Return why a stop must not be carried out, in words; None where it says clearly what is wanted.
+
+    Clear are nothing at all, which leaves the shares to the strategy's own on_stop, and `{on_stop, limit}` of
+    known words, of which each may be left out. What is misspelt would sell what its sender wants to keep.
+    """
+    if message is None:
+        return None
+    if not isinstance(message, Mapping):
+        return _stop_refused(f"{_shortened(message)} is none of these")
+    odd = [str(field) for field in message if field not in ("on_stop", "limit")]
+    if odd:
+        return _stop_refused(f"it has no field {_shortened(odd[0])}")
+    word, limit = message.get("on_stop"), message.get("limit")
+    if word is not None and word not in tuple(OnStop):
+        return _stop_refused(f"on_stop cannot be {_shortened(word)}")
+    if limit is not None and limit not in tuple(LimitName):
+        return _stop_refused(f"limit cannot be {_shortened(limit)}")
+    return None
+
+
+def _stop_refused(why: str) -> str:
+    return (
+        'not stopped: the update "stop" takes {"on_stop": "exit"}, which sells what is held, '
+        '{"on_stop": "keep"}, which keeps it, or no input, which does what the strategy\'s own on_stop says; '
+        f"{why}"
+    )
+
+
+def _shortened(value: object) -> str:
+    words = repr(value)
+    return words if len(words) <= LONGEST_ECHO else f"{words[:LONGEST_ECHO]}…"
 
 
 def read_limit(message: object) -> LimitName | None:

@@ -9,12 +9,11 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.failure_types import STOOD_DOWN
     from activities.orders import OrderActivities
     from activities.reentry import ReentryActivities
     from activities.runs import RunActivities
     from domain.day import Day
-    from domain.messages import read_hit, read_limit, read_stop
+    from domain.messages import read_hit, read_limit, read_stop, stop_fault
     from domain.order import Reason
     from domain.reentry import again_words, buys_again
     from domain.run import (
@@ -36,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.trigger import TriggerKind
     from workflows import policies
     from workflows.run_exit import RunExit
+    from workflows.run_failures import STOP_REFUSED, cause_of, is_stood_down
     from workflows.run_orders import awaited_price, entry_order, unknown_entry
     from workflows.run_schedule import RunSchedule, wait
     from workflows.run_series import RunSeries
@@ -104,6 +104,13 @@ class StrategyRun:
         self._day.asked_to_stop(read_stop(message), read_limit(message))
         await workflow.wait_condition(lambda: self._finished or self._series.moved_to is not None)
         return self._day.view()
+
+    @stop.validator
+    def refuse_stop(self, message: Any = None) -> None:
+        """Refuse a stop that does not say clearly what is wanted; no replay asks this again."""
+        fault = stop_fault(message)
+        if fault is not None:
+            raise ApplicationError(fault, type=STOP_REFUSED, non_retryable=True)
 
     @workflow.update(name="started")
     async def started(self) -> RunView:
@@ -185,7 +192,7 @@ class StrategyRun:
         try:
             activation = await self._write_start(request)
         except FailureError as stood_down:
-            workflow.logger.warning("this run stands down: %s", _cause(stood_down))
+            workflow.logger.warning("this run stands down: %s", cause_of(stood_down))
             return False
         self._day.activated(activation)
         return True
@@ -205,7 +212,7 @@ class StrategyRun:
                     summary="write the start down",
                 )
             except FailureError as failed:  # the SDK raises now the cause alone, now wrapped
-                if _stood_down(failed):
+                if is_stood_down(failed):
                     raise
         return cast(
             Activation, await self._writes.write(RunActivities.activate, request, "write the start down")
@@ -387,12 +394,3 @@ class StrategyRun:
             await self._series.begin(ended.following)
         if not ended.clean:
             await self._writes.write(RunActivities.clean_up, self._start.strategy, "delete the Redis keys")
-
-
-def _cause(failed: FailureError) -> BaseException | None:
-    return failed.cause if isinstance(failed, ActivityError) else failed
-
-
-def _stood_down(failed: FailureError) -> bool:
-    cause = _cause(failed)
-    return isinstance(cause, ApplicationError) and cause.type == STOOD_DOWN

@@ -1,6 +1,6 @@
 """Planted in the ways out of an exit: refusals, orders in the way, words, closes and outages."""
 
-from tests.planted.bug import Bug
+from tests.planted.bug import DAY, Bug
 
 WAYS = "tests/simulation/test_ways_out.py"
 PLAYED = f"{WAYS}::test_a_refused_sale_leaves_nothing_forgotten_whatever_single_fault_strikes"
@@ -162,5 +162,21 @@ WAYS_OUT_BUGS: tuple[Bug, ...] = (
         "StrategyRow.closes_at.is_(None), StrategyRow.closes_at > func.now()",
         "StrategyRow.closes_at.is_(None), StrategyRow.closes_at.is_not(None)",
         (f"{OUTAGES}::test_a_stop_that_is_seen_after_the_close_sells_nothing",),
+    ),
+    Bug(
+        "a misspelt stop is carried out",
+        "An operator sends KEEP for keep, and the shares are sold.",
+        "workflows/strategy_run.py",
+        "        if fault is not None:\n            raise ApplicationError",
+        "        if fault is None and message == 0:\n            raise ApplicationError",
+        (f"{ON_TEMPORAL}::test_a_stop_that_is_misspelt_is_refused_and_sells_nothing",),
+    ),
+    Bug(
+        "a field that the stop does not know is passed over",
+        "An operator sends onstop for on_stop, and the shares are sold.",
+        "domain/messages.py",
+        "    if odd:\n",
+        "    if len(odd) > 9:\n",
+        (DAY,),
     ),
 )

@@ -10,7 +10,7 @@ import pytest
 from domain.day import Day
 from domain.errors import IllegalMove
 from domain.limits import LimitName
-from domain.messages import read_hit, read_limit, read_stop
+from domain.messages import read_hit, read_limit, read_stop, stop_fault
 from domain.order import Reason
 from domain.run import Activation, Entered, Exited, PriceHit, StartRun
 from domain.run_texts import day_in_brief, exit_words, summary
@@ -271,6 +271,49 @@ def test_stop_message_is_read_tolerantly(message: object, on_stop: OnStop | None
 )
 def test_the_limit_in_a_stop_is_read_tolerantly(message: object, limit: LimitName | None) -> None:
     assert read_limit(message) is limit
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        {},
+        {"on_stop": "exit"},
+        {"on_stop": "keep"},
+        {"on_stop": None},
+        {"on_stop": OnStop.EXIT, "limit": LimitName.DAILY_LOSS},
+        {"on_stop": "exit", "limit": None},
+    ],
+)
+def test_a_stop_that_says_what_is_wanted_is_carried_out(message: object) -> None:
+    assert stop_fault(message) is None
+
+
+@pytest.mark.parametrize(
+    ("message", "named"),
+    [
+        ({"on_stop": "KEEP"}, "'KEEP'"),
+        ({"onstop": "keep"}, "'onstop'"),
+        ({"on_stop": "keep", "note": 1}, "'note'"),
+        ({"on_stop": ["keep"]}, "['keep']"),
+        ({"on_stop": True}, "True"),
+        ({"on_stop": ""}, "''"),
+        ({"on_stop": "exit", "limit": "rain"}, "'rain'"),
+        ("foo", "'foo'"),
+        ("keep", "'keep'"),
+        ("", "''"),
+        ([], "[]"),
+        (0, "0"),
+        ("x" * 1000, "…"),
+    ],
+)
+def test_a_stop_that_may_mean_another_thing_is_refused_in_words(message: object, named: str) -> None:
+    fault = stop_fault(message)
+    assert fault is not None
+    assert named in fault
+    assert '{"on_stop": "exit"}' in fault
+    assert '{"on_stop": "keep"}' in fault
+    assert len(fault) < 300
 
 
 MEASURED = Terms(

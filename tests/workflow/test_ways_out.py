@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from temporalio.client import WorkflowUpdateFailedError
 from temporalio.testing import WorkflowEnvironment
 
 from domain.order import Leg, Side
 from domain.outage import Outage
 from domain.run import Release, RunView
 from domain.session import Session, exchange_time
-from domain.strategy import Outcome, Position, Product
+from domain.strategy import Outcome, Phase, Position, Product
 from tests.fakes.broker import Answer
 from tests.workflow.day import Run, TestDay, in_activity, in_phase, until, worker_for
 from workflows.strategy_run import StrategyRun
@@ -79,6 +80,23 @@ async def test_kept_when_the_user_says_so_while_the_sale_is_refused(
         await run.result()
         await record(run)
     assert (view.outcome, view.position) == (Outcome.KEPT, Position.BOUGHT)
+
+
+@pytest.mark.parametrize("message", [{"on_stop": "KEEP"}, {"onstop": "keep"}, "foo"])
+async def test_a_stop_that_is_misspelt_is_refused_and_sells_nothing(
+    env: WorkflowEnvironment, message: object
+) -> None:
+    day = TestDay()
+    async with worker_for(env, day):
+        run = await holding(env, day)
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await run.execute_update("stop", message, result_type=RunView)
+        assert '{"on_stop": "keep"}, which keeps it' in str(refused.value.cause)
+        view = await run.query(StrategyRun.view)
+        assert (view.phase, view.held, sales(day)) == (Phase.HOLDING, 10, 0)
+        view = await run.execute_update("stop", result_type=RunView)
+        await run.result()
+    assert (view.outcome, sales(day)) == (Outcome.STOPPED, 1), "no input is the strategy's own on_stop"
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ the price at buy_time and `most`.
 | (complete, cancelled, refused)| any                  | nothing: it is over                                 |
 
 An answer to a change proves nothing, a lost one neither: the order book says at what price the order rests.
+Of changes to the same price that it shows, the newest was made: those before it were waited for in vain.
 A change carries a price and no quantity, so none of it can buy more shares; and there is one order, whose
 price changes: never two that are alive. Whatever is lost, late or doubled, its price is at most the ceiling.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -75,6 +77,14 @@ def next_price(
         return None
     wanted = min(attempt.limit.ceiling, tick_below(last + _of(entry.buffer, last), tick))
     return wanted if wanted > row.price else None
+
+
+def newest_to(price: Decimal, asked: Sequence[Decimal]) -> int | None:
+    """Return which of the changes `asked` for, oldest first, is proven by an order book that shows `price`.
+
+    None where none of them is.
+    """
+    return max((at for at, wanted in enumerate(asked) if wanted == price), default=None)
 
 
 def rests_until(entry: Entry, sent_at: datetime, sell_at: datetime | None) -> datetime:

@@ -219,6 +219,8 @@ class Move:
     number: int
     price: Decimal
     asked_at: datetime
+    made: int = 0
+    """How many of the order's changes its order book has shown: an answer proves none of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,9 +150,10 @@ def cancelled_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:
 
 def changed_text(attempt: Attempt, terms: OrderTerms) -> str:
     """Say at what price an open order rests now, and how often that was changed."""
-    number = 0 if attempt.move is None else attempt.move.number
+    made, asked = (0, 0) if attempt.move is None else (attempt.move.made, attempt.move.number)
+    count = f"{made} of at most {MOVES}" if made == asked else f"{made}; {asked} of at most {MOVES} asked for"
     price = "" if attempt.limit is None else f" at {price_text(attempt.limit.price)} or less"
-    return f"The price ran on: {terms.symbol} is bought{price} now (change {number} of at most {MOVES})."
+    return f"The price ran on: {terms.symbol} is bought{price} now (change {count})."
 
 
 def absent_text(attempt: Attempt, terms: OrderTerms, message: str) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.leg import average_price, filled
 from domain.money import price_text
-from domain.order import Attempt, OrderStatus
+from domain.order import Attempt, Move, OrderStatus
 from domain.run import Entered, EnterOrder
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome
@@ -39,10 +39,22 @@ def entered_by(attempts: Sequence[Attempt]) -> Entered:
 
 def _unfilled(last: Attempt) -> str:
     limit = "" if last.limit is None else f" at {price_text(last.limit.price)}"
-    changes = "" if last.move is None else f", after {last.move.number} changes of its price"
+    changes = "" if last.move is None else f", after {_changes(last.move)}"
     return (
         f"nothing was filled{limit} in its time{changes}, so the order was cancelled {last.message}".strip()
     )
+
+
+def _changes(move: Move) -> str:
+    """Say how often a price was changed, as the order book has shown it: what was asked for may be lost."""
+    if move.made == move.number:
+        return f"{move.made} {_plural(move.made)} of its price"
+    asked = f"{move.number} {_plural(move.number)} of its price asked for"
+    return f"{asked}, of which the order book has shown {move.made or 'none'}"
+
+
+def _plural(number: int) -> str:
+    return "change" if number == 1 else "changes"
 
 
 def never_sent(attempts: Sequence[Attempt]) -> bool:

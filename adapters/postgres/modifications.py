@@ -12,6 +12,7 @@ from sqlalchemy import text
 from adapters.postgres.engine import Store
 from adapters.postgres.tables import OrderRow
 from domain.budget import ENTRIES
+from domain.entry_price import newest_to
 from domain.order import Attempt, BrokerOrder
 
 REASON = "CHASE"
@@ -61,15 +62,19 @@ class Modifications:
 
 
 def shown(row: OrderRow, seen: BrokerOrder, now: datetime) -> bool:
-    """Write at what price the order book shows a LIMIT order; tell whether that confirms a change of it."""
+    """Write at what price the order book shows a LIMIT order; tell whether that confirms a change of it.
+
+    It confirms the newest change to that price, and no other: one that was asked for before, to the same
+    price or a lower one, may have been lost.
+    """
     if row.ceiling is None or seen.price is None:
         return False
-    waiting = sum(change["confirmed_at"] is None for change in row.modifications)
     row.price = seen.price
+    made = newest_to(seen.price, [Decimal(change["price"]) for change in row.modifications])
+    if made is None or row.modifications[made]["confirmed_at"] is not None:
+        return False
     row.modifications = [
-        {**change, "confirmed_at": now.isoformat()}
-        if change["confirmed_at"] is None and Decimal(change["price"]) <= seen.price
-        else change
-        for change in row.modifications
+        {**change, "confirmed_at": now.isoformat()} if at == made else change
+        for at, change in enumerate(row.modifications)
     ]
-    return sum(change["confirmed_at"] is None for change in row.modifications) < waiting
+    return True

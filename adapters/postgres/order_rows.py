@@ -54,7 +54,8 @@ def last_move(modifications: Sequence[Mapping[str, Any]]) -> Move | None:
     if not modifications:
         return None
     last = modifications[-1]
-    return Move(len(modifications), Decimal(last["price"]), datetime.fromisoformat(last["sent_at"]))
+    made = sum(change["confirmed_at"] is not None for change in modifications)
+    return Move(len(modifications), Decimal(last["price"]), datetime.fromisoformat(last["sent_at"]), made)
 
 
 def terms_of(row: OrderRow) -> OrderTerms:

@@ -361,6 +361,20 @@ async def test_the_price_of_an_order_is_what_the_order_book_shows(subject: Subje
     assert shown.limit == replace(LIMIT, price=Decimal(103))
 
 
+async def test_a_change_counts_as_made_once_the_order_book_shows_its_price(subject: Subject) -> None:
+    order = await resting(subject)
+    counted: list[tuple[int, int]] = []
+    looks = (("102", "101"), ("103", "101"), ("103", "103"), (None, "103"), ("105", "103"))
+    for asked, shows in looks:
+        if asked is not None:
+            assert await subject.log.move(order, Decimal(asked))
+        row = replace(seen(order, 0, None), order_type="LIMIT", price=Decimal(shows), status=OrderStatus.OPEN)
+        order = await subject.log.saw(order, row)
+        assert order.move is not None
+        counted.append((order.move.number, order.move.made))
+    assert counted == [(1, 0), (2, 0), (3, 1), (3, 1), (4, 1)], "those that were lost never count"
+
+
 async def test_an_order_that_is_over_is_not_changed(subject: Subject) -> None:
     order = await resting(subject)
     over = await subject.log.saw(order, seen(order, 10, "101"))

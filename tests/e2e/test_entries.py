@@ -123,6 +123,9 @@ async def test_a_chase_ends_at_its_most_and_holds_what_was_filled(trader: Trader
     assert (order["status"], order["price"]) == ("cancelled", 3515)
     assert {change["price"] for change in order["modifications"]} == {3515}
     assert len(order["modifications"]) >= 2, "the one that was lost was asked for again"
+    made = [change for change in order["modifications"] if change["confirmed_at"]]
+    (placed,) = [row for row in await trader.ledger() if row["transaction_type"] == "BUY"]
+    assert len(made) == placed["modifications"] == 1, "a lost one is never confirmed"
     await trader.stop(strategy_id)
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+from domain.entry_price import newest_to
 from domain.leg import filled
 from domain.limits import Bar, why_barred
 from domain.order import (
@@ -41,6 +42,9 @@ class OrderRows:
     rows: dict[tuple[LegKey, int], Attempt] = field(default_factory=dict)
     closed: bool = False
     unwritten: set[UUID] = field(default_factory=set)
+    changes: dict[UUID, dict[int, Decimal]] = field(default_factory=dict)
+    """The prices that orders were to be changed to, by number; those shown are in `confirmed`."""
+    confirmed: dict[UUID, set[int]] = field(default_factory=dict)
 
     def new_id(self) -> UUID:
         return uuid4()
@@ -101,8 +105,18 @@ class OrderRows:
             return False
         if row.limit is None or price > row.limit.ceiling:
             return False
-        self.put(replace(row, move=Move(number + 1, price, now)))
+        self.changes.setdefault(row.order_id, {})[number] = price
+        made = row.move.made if row.move else 0
+        self.put(replace(row, move=Move(number + 1, price, now, made)))
         return True
+
+    def priced(self, row: Attempt, limit: Limit, price: Decimal) -> Attempt:
+        asked, confirmed = self.changes.get(row.order_id, {}), self.confirmed.setdefault(row.order_id, set())
+        made = newest_to(price, [asked[at] for at in sorted(asked)])
+        if made is not None:
+            confirmed.add(made)
+        move = None if row.move is None else replace(row.move, made=len(confirmed))
+        return self.put(replace(row, limit=replace(limit, price=price), move=move))
 
     def answered(self, attempt: Attempt, outcome: PlaceOutcome) -> Attempt:
         row = self.row(attempt)
@@ -163,7 +177,7 @@ class OrderRows:
             quantity=seen.quantity if row.quantity is None else row.quantity,
         )
         if row.limit is not None and seen.price is not None:
-            row = self.put(replace(row, limit=replace(row.limit, price=seen.price)))
+            row = self.priced(row, row.limit, seen.price)
         grown = seen.filled_quantity > row.filled_quantity
         priced = seen.filled_quantity == row.filled_quantity and row.average_price is None
         if grown or (priced and seen.average_price is not None):

@@ -111,6 +111,22 @@ ENTRY_BUGS: tuple[Bug, ...] = (
         (LOG,),
     ),
     Bug(
+        "a change that was lost counts as made",
+        "Its time and its line say that the price was raised, and the exchange never heard of it.",
+        "adapters/postgres/modifications.py",
+        "if at == made else change\n",
+        "if at <= made else change\n",
+        (f"{LOG}::test_a_change_counts_as_made_once_the_order_book_shows_its_price",),
+    ),
+    Bug(
+        "a change counts as made because it was asked for",
+        "The user reads of four changes of a price that never moved.",
+        "execution/entry_results.py",
+        '    if move.made == move.number:\n        return f"{move.made} {_plural(move.made)} of its price"\n',
+        '    if move.number:\n        return f"{move.number} {_plural(move.number)} of its price"\n',
+        (ENTRIES,),
+    ),
+    Bug(
         "an amount is rounded up to a lot",
         "It buys for more than it was given.",
         "domain/entry_size.py",

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import pytest
+
 from domain.entry_size import Buying
 from domain.errors import BrokerRefused
 from domain.order import Leg, LegKey, OrderStatus, OrderTerms
@@ -157,7 +159,7 @@ async def test_a_chase_follows_the_price_and_never_passes_its_ceiling() -> None:
     assert buying.broker.moves == [Decimal(103), Decimal(105)]
     entered = await buying.ended()
     assert (entered.filled, entered.outcome) == (0, Outcome.SKIPPED)
-    assert "changes of its price" in entered.detail
+    assert "after 2 changes of its price, so" in entered.detail
     assert len(buying.broker.sent) == 1, "never two orders"
 
 
@@ -171,6 +173,21 @@ async def test_a_change_whose_answer_was_lost_is_looked_up_before_the_next() -> 
     assert buying.broker.moves[:2] == [Decimal(104), Decimal(104)], "not shown in its time: asked again"
     await buying.for_seconds(2)
     assert (await buying.ended()).filled == 10
+
+
+@pytest.mark.parametrize("answer", [Answer.LOSE_ORDER, Answer.REFUSE])
+async def test_changes_that_were_lost_are_not_said_to_be_made(answer: Answer) -> None:
+    buying = Purchase(chase(1, 5, 10))
+    buying.broker.move_script.extend([answer] * 20)
+    await resting(buying, "103")
+    await buying.for_seconds(13)
+    entered = await buying.ended()
+    assert len(buying.broker.moves) == 3
+    assert (entered.filled, entered.outcome) == (0, Outcome.SKIPPED)
+    assert entered.detail == (
+        "nothing was filled at 101.00 in its time, after 3 changes of its price asked for, of which the "
+        "order book has shown none, so the order was cancelled"
+    )
 
 
 async def test_it_changes_its_price_twenty_times_at_most() -> None:

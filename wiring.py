@@ -314,7 +314,7 @@ def build_components(
     ]
     waking = WorkerWaking(outages, dependencies.clock, dependencies.name)
     standing = StandingRuns(
-        PostgresOverdueRuns(dependencies.store),
+        PostgresOverdueRuns(dependencies.store, rules.horizons.entry),
         path.entries,
         path.exits,
         alerts,

@@ -104,7 +104,7 @@ async def serve(settings: Settings) -> None:
             stuck,
             dependencies.clock,
             Watchers(counting),
-            PostgresOverdueRuns(counting),
+            PostgresOverdueRuns(counting, timedelta(seconds=settings.entry_horizon_seconds)),
         )
         held = HeldStopWatch(PostgresHeldStops(counting), notifiers.alerts, dependencies.clock)
         shown = metrics.served(

@@ -1,6 +1,7 @@
 """Reads which runs have not taken a step in time, from the rows alone, and says so once."""
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -134,10 +135,11 @@ _RUNNING = select(StrategyRow.strategy_id).where(
 
 
 class PostgresOverdueRuns:
-    """Implements `domain.ports.OverdueRuns`."""
+    """Implements `domain.ports.OverdueRuns`. `in_doubt_for`: how long a run looks for its entry."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, in_doubt_for: timedelta = IN_DOUBT_FOR) -> None:
         self._store = store
+        self._in_doubt_for = in_doubt_for
         self._writer = StrategyWriter(store)
 
     async def overdue(self) -> Sequence[OverdueRun]:
@@ -145,7 +147,7 @@ class PostgresOverdueRuns:
         words = {
             "stands": STANDS_AFTER,
             "ends": END_STANDS_AFTER,
-            "in_doubt": IN_DOUBT_FOR,
+            "in_doubt": self._in_doubt_for,
             "rests": RESTS,
             "at_entry_price": When.AT_ENTRY_PRICE.value,
             "zone": EXCHANGE_ZONE.key,

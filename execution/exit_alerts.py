@@ -14,6 +14,7 @@ from domain.operator_alerts import (
 )
 from domain.ports import Alerts, OrderLog
 from domain.run import Alarm, ExitOrder
+from domain.session import exchange_time
 from domain.timeline import EventKind
 
 OVERDUE = 30.0
@@ -52,8 +53,17 @@ class ExitAlerts:
             await self._alerts.raise_(alarm)
 
     async def _overdue(self, order: ExitOrder) -> None:
+        """Tell of it once for each round, reason and day: several workers may be at one sale."""
         await asyncio.sleep(self._overdue_after)
-        await self._tell(order, exit_overdue_alarm(order, self._overdue_after))
+        alarm, key = exit_overdue_alarm(order, self._overdue_after), order.key
+        day = exchange_time(order.due_at).date()
+        once = f"{alarm.kind}:{key.trading_day}:{key.round}:{order.reason}:{day}"
+        try:
+            new = await self._log.say(key, EventKind.WAITING, alarm.text, once)
+        except StoreUnavailable:
+            new = True  # it is told twice rather than not at all
+        if new:
+            await self._alerts.raise_(alarm)
 
     async def _tell(self, order: ExitOrder, alarm: Alarm) -> None:
         await self._alerts.raise_(alarm)

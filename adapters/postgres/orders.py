@@ -148,12 +148,15 @@ class PostgresOrderLog:
         """Return what the user's other strategies hold of the same shares in the same product."""
         return await self._other_claims.read(key)
 
-    async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
-        """Add a line to the timeline unless its `once` exists."""
-        line = Write(
-            key.strategy_id, key.user_id, lambda unit: unit.say(kind, text, once), day=key.trading_day
-        )
-        await self._writer.write(line)
+    async def say(self, key: LegKey, kind: str, text: str, once: str) -> bool:
+        """Add a line to the timeline unless its `once` exists; tell whether it is new."""
+
+        def apply(unit: UnitOfWork) -> bool:
+            unit.say(kind, text, once)
+            return once not in unit.written
+
+        line = Write(key.strategy_id, key.user_id, apply, day=key.trading_day, once=once)
+        return await self._writer.write(line)
 
     async def held_up(self, key: LegKey, kind: str, text: str, once: str) -> bool:
         """Write what keeps the sale from being sent; tell whether its line is a new one."""

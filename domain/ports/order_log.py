@@ -145,6 +145,6 @@ class OrderLog(Protocol):
         """
         ...
 
-    async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
-        """Add a line to the strategy's timeline; `once` prevents duplicates."""
+    async def say(self, key: LegKey, kind: str, text: str, once: str) -> bool:
+        """Add a line to the strategy's timeline; `once` prevents duplicates. Tells whether it is new."""
         ...

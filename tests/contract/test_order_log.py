@@ -379,3 +379,8 @@ async def test_an_order_that_is_over_is_not_changed(subject: Subject) -> None:
     order = await resting(subject)
     over = await subject.log.saw(order, seen(order, 10, "101"))
     assert not await subject.log.move(over, Decimal(103))
+
+
+async def test_a_line_is_written_once_and_its_writer_knows(subject: Subject) -> None:
+    key = (await resting(subject)).key
+    assert [await subject.log.say(key, "waiting", text, "overdue") for text in ("a", "b")] == [True, False]

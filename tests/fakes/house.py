@@ -108,9 +108,11 @@ class MemoryOrderLog:
             self.lines.setdefault(once, text)
             return new
 
-    async def say(self, key: LegKey, kind: str, text: str, once: str) -> None:
+    async def say(self, key: LegKey, kind: str, text: str, once: str) -> bool:
         async with self._transaction("say", key):
+            new = once not in self.lines
             self.lines.setdefault(once, text)
+            return new
 
     @asynccontextmanager
     async def _transaction(self, call: str, key: LegKey) -> AsyncIterator[OrderRows]:

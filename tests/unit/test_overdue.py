@@ -1,7 +1,8 @@
 """An exit that takes long is told to a person, with what it waits for; one that does not, is not."""
 
 import asyncio
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 from domain.errors import AccountNotConnected
@@ -31,6 +32,25 @@ async def test_an_exit_that_is_not_over_is_told_once_and_stands_in_the_timeline(
         await asyncio.sleep(0.05)
     assert [(alarm.kind, alarm.user_id) for alarm in alerts.raised] == [("exit_overdue", ORDER.key.user_id)]
     assert "order book" in next(iter(log.lines.values()))
+
+
+async def test_it_is_told_once_though_two_workers_sell() -> None:
+    """Its run's worker was killed; another one goes on with the sale, and one sells without the run."""
+    log, alerts = MemoryOrderLog(ElasticClock()), MemoryAlerts()
+    again = replace(ORDER, due_at=ORDER.due_at + timedelta(seconds=12.5))
+    first, second = (ExitAlerts(log, alerts, overdue=0.01) for _ in range(2))
+    async with first.over(ORDER), second.over(again):
+        await asyncio.sleep(0.1)
+    assert [alarm.kind for alarm in alerts.raised] == ["exit_overdue"]
+    assert len(log.lines) == 1
+
+
+async def test_an_exit_that_takes_long_is_told_though_postgres_is_away() -> None:
+    log, alerts = MemoryOrderLog(ElasticClock(), down=True), MemoryAlerts()
+    async with ExitAlerts(log, alerts, overdue=0.01).over(ORDER):
+        while not alerts.raised:  # noqa: ASYNC110 - the alarm comes by its own timer
+            await asyncio.sleep(0.01)
+    assert alerts.raised[0].kind == "exit_overdue"
 
 
 async def test_nobody_is_told_of_an_exit_that_is_over_in_time() -> None:

@@ -18,10 +18,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from domain.leg import filled
 from domain.money import price_text
 from domain.order import Attempt, BrokerOrder, LegKey, OrderStatus, OrderTerms, Side
 from domain.refusal import RULES, SELDOM, LiftedBy, Refusal, pause_after
 
+NO_REASON = "the broker did not take its last order, and gave no reason"
 _ENDED = frozenset({OrderStatus.REJECTED, OrderStatus.NOT_PLACED})
 
 
@@ -64,6 +66,22 @@ class Obstacle:
             f"{why}{advice} It is tried again every {minutes} minutes, and at once when you stop the "
             "strategy and have it sell."
         )
+
+
+_UNSAID = {
+    OrderStatus.COMPLETE: "its last order has sold all it was for",
+    OrderStatus.CANCELLED: "its last order was cancelled before all of it was filled",
+    OrderStatus.REJECTED: NO_REASON,
+    OrderStatus.NOT_PLACED: NO_REASON,
+    OrderStatus.ABSENT: "its last order is in no order book",
+}
+
+
+def left_words(attempts: Sequence[Attempt], bought: int) -> str:
+    """Say how much a sale has sold whose last order left shares, and why: `4 of 10 sold: no funds`."""
+    sold, last = filled(attempts), attempts[-1]
+    why = last.message or _UNSAID.get(last.status, "what came of its last order is not known yet")
+    return f"{sold or 'none'} of {bought} sold: {why}"
 
 
 def order_words(order: BrokerOrder) -> str:

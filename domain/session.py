@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from math import ceil
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -187,6 +188,12 @@ def provisional_text(day: date) -> str:
 def clock_text(moment: time) -> str:
     """Return `09:30` or `09:30:05`: seconds only where there are any."""
     return moment.strftime("%H:%M:%S" if moment.second else "%H:%M")
+
+
+def span_text(span: timedelta) -> str:
+    """Return `5 s` or `20 min`, as people say a span: rounded up, and never nothing."""
+    seconds = max(1, ceil(span.total_seconds()))
+    return f"{seconds} s" if seconds < 120 else f"{ceil(seconds / 60)} min"
 
 
 def _last_moment(

@@ -14,7 +14,7 @@ from typing import Self
 
 from domain.deadline import Deadline
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded, StoreUnavailable
-from domain.exit_obstacle import Obstacle
+from domain.exit_obstacle import NO_REASON, Obstacle
 from domain.failpoint import failpoint
 from domain.leg import Horizons, exit_may_be_resent, only_converted
 from domain.order import (
@@ -181,7 +181,7 @@ class DegradedExit:
         if isinstance(outcome, Rejected):
             if pause_after(outcome.kind, 1) == SELDOM:
                 raise HeldUp(Obstacle(outcome.kind, number, SELDOM, outcome.message))
-            raise NotPlaced(f"not placed: {outcome.message}")
+            raise NotPlaced(outcome.message or NO_REASON)
         doubtful = self._clock.now() + self._horizons.exit_resend
         while True:  # sent, or perhaps sent: only the order book says what became of it
             if self._clock.now() >= doubtful:

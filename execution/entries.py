@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from domain.errors import StoreUnavailable
+from domain.exit_obstacle import NO_REASON
 from domain.operator_alerts import foreign_entry_alarm
 from domain.order import Attempt, OrderStatus, Reason
 from domain.ports import Alerts, Brokers, Clock, OrderLog
@@ -119,7 +120,7 @@ class Entries:
         if halt.is_set():
             return await self.settle(order)
         if not execution.done:
-            raise NotPlaced(f"not placed: {execution.attempts[-1].message}")
+            raise NotPlaced(execution.attempts[-1].message or NO_REASON)
         return entered_by(execution.attempts)
 
     async def _called_off(self, policy: EntryPolicy, refusal: Entered, halt: asyncio.Event) -> Entered:

@@ -70,7 +70,7 @@ def missed(
     `why`: what it waited for.
     """
     due = clock_text(exchange_time(order.due_at).timetz())
-    allowed = f"{(latest - order.due_at).total_seconds():g} s"
+    allowed = f"{round((latest - order.due_at).total_seconds(), 1):g} s"
     if len(attempts) > 1:
         detail = f"refused until {allowed} after {due} had passed: {attempts[-2].message}"
         return Entered(0, outcome=Outcome.ORDER_FAILED, detail=detail)

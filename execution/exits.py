@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from domain.errors import BrokerNotConnected, BrokerUnavailable, LoginNeeded, Unavailable
+from domain.exit_obstacle import left_words
 from domain.failpoint import failpoint
 from domain.leg import average_price, filled
 from domain.order import Attempt, OrderStatus
@@ -148,7 +149,7 @@ class Exits:
         except TooLate:
             return
         if not execution.done:
-            raise NotPlaced(f"still holding: {execution.attempts[-1].message}")
+            raise NotPlaced(left_words(execution.attempts, order.bought))
 
     async def sell_at_once(self, order: ExitOrder) -> None:
         """Sell now what nothing was sent for: claimed within a second or not at all, and not tried again."""
@@ -170,7 +171,7 @@ class Exits:
             return await self._closed_outside(order, policy)
         if not halt.is_set() and filled(execution.attempts) < order.bought:
             await self._raise_held_up(order, policy, execution.attempts)
-            raise NotPlaced(f"still holding: {execution.attempts[-1].message}")
+            raise NotPlaced(left_words(execution.attempts, order.bought))
         return _exited(order, execution.attempts)
 
     async def _raise_held_up(self, order: ExitOrder, policy: ExitPolicy, attempts: Sequence[Attempt]) -> None:
@@ -183,7 +184,7 @@ class Exits:
             return
         if found.is_others:
             await self._alerts.held_up(order, found)
-        raise HeldUp(found)
+        raise HeldUp(found, left_words(attempts, order.bought))
 
     async def _closed_outside(self, order: ExitOrder, policy: ExitPolicy) -> Exited:
         """Call off what was planned for shares that are gone; bring to its end what another caller sent."""
@@ -191,7 +192,7 @@ class Exits:
         if not all(attempt.over for attempt in attempts):
             attempts = (await self._executor.execute(policy, halted(), attempts)).attempts
             if filled(attempts) < order.bought:
-                raise NotPlaced(f"looked at again: {attempts[-1].message}")
+                raise NotPlaced(left_words(attempts, order.bought))
         exited = _exited(order, attempts)
         return replace(exited, held=0, outside=exited.held)
 

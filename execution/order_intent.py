@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.exit_obstacle import Obstacle
+from domain.exit_obstacle import NO_REASON, Obstacle
 from domain.order import LegKey, OrderTerms, Reason
 from domain.run import Entered, SaleLine
 
@@ -42,10 +42,13 @@ class NotPlaced(Exception):
 
 
 class HeldUp(Exception):
-    """A sale was refused, and another try is not due yet. `obstacle` says why, and for how long."""
+    """A sale was refused, and another try is not due yet. `obstacle` says why, and for how long.
 
-    def __init__(self, obstacle: Obstacle) -> None:
-        super().__init__(f"still holding: {obstacle.message}")
+    `words`: what the sale has come to, where that is known.
+    """
+
+    def __init__(self, obstacle: Obstacle, words: str = "") -> None:
+        super().__init__(words or obstacle.message or NO_REASON)
         self.obstacle = obstacle
 
 

@@ -44,6 +44,7 @@ from domain.run import (
     StartRun,
 )
 from domain.run_texts import clock, slept_words
+from domain.session import span_text
 from domain.strategy import OnStop, Phase
 from domain.timeline import EventKind
 from workflows import policies
@@ -343,9 +344,9 @@ class RunExit:
         if rounds % policies.EMERGENCY_ALERT_EVERY == 0:
             await self._writes.alarm(
                 "emergency_exit",
-                f"selling {self._day.held} {self._start.strategy.symbol} failed ({_words_of(failed)}); "
-                f"it is tried again in {pause.total_seconds():g} s, and on, until it is sold, the market "
-                "closes, or you stop it and keep the shares.",
+                f"Selling {self._day.held} {self._start.strategy.symbol} failed{_why(failed)}; it is tried "
+                f"again in {span_text(pause)}, and on, until it is sold, the market closes, or you stop it "
+                "and keep the shares.",
                 EventKind.EMERGENCY,
             )
         until = workflow.now() + pause
@@ -377,6 +378,8 @@ def _held_up(failed: ActivityError) -> _HeldUp | None:
     return _HeldUp(Refusal(refusal), int(attempt), float(seconds), bool(is_others))
 
 
-def _words_of(failed: ActivityError) -> str:
-    """Return why it failed, without the name of its class."""
-    return failed.cause.message if isinstance(failed.cause, ApplicationError) else str(failed.cause)
+def _why(failed: ActivityError) -> str:
+    """Return why it failed, in brackets, without the name of its class; nothing where nothing is said."""
+    words = failed.cause.message if isinstance(failed.cause, ApplicationError) else str(failed.cause or "")
+    words = words.removesuffix(": ")  # a worker of before
+    return f" ({words})" if words else ""

@@ -123,6 +123,22 @@ STANDING_BUGS: tuple[Bug, ...] = (
         (WAITING,),
     ),
     Bug(
+        "a sale that left shares has no reason",
+        "A person is told that it failed, and between brackets nothing.",
+        "domain/exit_obstacle.py",
+        "    why = last.message or _UNSAID.get(",
+        "    why = last.message and _UNSAID.get(",
+        ("tests/unit/test_sale_words.py",),
+    ),
+    Bug(
+        "every worker that sells tells that it takes long",
+        "The second one's alarm comes a second after the first.",
+        "execution/exit_alerts.py",
+        "{order.reason}:{day}",
+        "{order.reason}:{order.due_at}",
+        ("tests/unit/test_overdue.py",),
+    ),
+    Bug(
         "nothing is bought of an order that is in doubt",
         "A user who reads so does not look at the account.",
         "domain/overdue.py",

@@ -1,6 +1,7 @@
 """What becomes of a day's orders when the broker, Redis or the login does not do as it was asked."""
 
 import asyncio
+import re
 from datetime import timedelta
 
 import pytest
@@ -103,7 +104,10 @@ async def test_emergency_exit_goes_on_after_three_refusals(env: WorkflowEnvironm
     async with worker_for(env, day):
         view = await ended(await day.start(env, buy_in=HOUR), record)
     assert (view.outcome, view.position) == (Outcome.SOLD, Position.SOLD)
-    assert "emergency_exit" in {alarm.kind for alarm in day.alerts.raised}
+    told = [alarm.text for alarm in day.alerts.raised if alarm.kind == "emergency_exit"]
+    assert re.match(
+        r"Selling 10 TCS failed \(none of 10 sold: .+\); it is tried again in \d+ s, and on", told[0]
+    )
     assert day.broker.filled(Side.SELL) == 10
 
 

@@ -31,12 +31,6 @@ _ADOPTED = {
     Adoption.LATE_ENTRY: "the entry turned up at the broker after the strategy had stopped",
 }
 RELEASES = "Stop the strategy and have them sold, or stop it and keep them: then they are your own."
-_OUTCOME_OF = {
-    Reason.SELL: Outcome.SOLD,
-    Reason.STOPLOSS: Outcome.STOP_LOSS,
-    Reason.TARGET: Outcome.TARGET,
-    Reason.STOP: Outcome.STOPPED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +178,11 @@ class Day:
     # What it means.
 
     @property
+    def purchase_words(self) -> str:
+        """What is to be said of the purchase beside what is held; empty where there is nothing."""
+        return self._entered.detail if self._entered is not None and self._entered.filled else ""
+
+    @property
     def was_tried(self) -> bool:
         """Tell whether an order of the sale was ever sent, as far as the last exit found."""
         return self._exited is not None and self._exited.tried > 0
@@ -297,10 +296,10 @@ class Day:
         if reason is Reason.STOP and self.cancelled:
             return Outcome.CANCELLED, f"cancelled; {self._sold_words()}"
         if reason.by_price:
-            return _OUTCOME_OF[reason], f"{self.price_words(reason)}; {self._sold_words()}"
+            return reason.outcome, f"{self.price_words(reason)}; {self._sold_words()}"
         if reason is Reason.STOP and self.limit is not None:
-            return _OUTCOME_OF[reason], f"{limit_words(self.limit)}; {self._sold_words()}"
-        return _OUTCOME_OF[reason], self._sold_words()
+            return reason.outcome, f"{limit_words(self.limit)}; {self._sold_words()}"
+        return reason.outcome, self._sold_words()
 
     def _sold_words(self) -> str:
         price = self._exited.average_price if self._exited else None
@@ -341,31 +340,36 @@ class Day:
         if self._entered and self._entered.outcome and not self._cut_short():
             return self._entered.outcome, self._entered.detail
         if self._stop_asked:
-            outcome = Outcome.CANCELLED if self.cancelled else Outcome.STOPPED
-            if self.limit is not None and not self.cancelled:
-                return outcome, f"{limit_words(self.limit)} before anything was bought"
-            return outcome, "stopped before anything was bought"
+            return self._stopped(f" before anything was bought{self._open_order()}")
         if self._by_price is not None:
-            return Outcome.SKIPPED, f"{self.price_words(self._by_price)}, before anything was bought"
+            words = self.price_words(self._by_price)
+            return Outcome.SKIPPED, f"{words}, before anything was bought{self._open_order()}"
         return Outcome.ORDER_FAILED, self._fault or "nothing was bought"
 
     def _not_bought_again(self, again: Again) -> tuple[Outcome, str]:
         """Return the outcome of a day whose last round was sold, and that bought no more."""
         if self._stop_asked:
-            stopped = limit_words(self.limit) if self.limit is not None else "stopped"
-            return (
-                Outcome.CANCELLED if self.cancelled else Outcome.STOPPED,
-                f"{stopped}; before, {again.detail}",
-            )
+            return self._stopped(f"{self._open_order()}; before, {again.detail}")
         why = self._fault or (self._entered.detail if self._entered else "")
         return again.after, f"{again.detail}; not bought again{f': {why}' if why else ''}"
 
+    def _stopped(self, words: str) -> tuple[Outcome, str]:
+        """Return the outcome of a day that was stopped, and who has stopped it."""
+        if self.cancelled:
+            return Outcome.CANCELLED, f"cancelled from outside{words}"
+        who = limit_words(self.limit) if self.limit is not None else "stopped by the user"
+        return Outcome.STOPPED, f"{who}{words}"
+
+    def _open_order(self) -> str:
+        """Say what became of an order that was open as the run was told to leave."""
+        return f"; {self._entered.detail}" if self._entered and self._entered.cut_short else ""
+
     def _cut_short(self) -> bool:
-        """Return the outcome of an entry that a stop ended: only a doubt about its orders counts."""
+        """Tell whether a stop has ended the entry: of its outcome only a doubt about its orders counts."""
         entered = self._entered
-        if entered is None or entered.in_doubt:
+        if entered is None or entered.in_doubt or not self.leaving:
             return False
-        return self.leaving and entered.outcome in (Outcome.ORDER_FAILED, Outcome.STOPPED)
+        return entered.cut_short or entered.outcome in (Outcome.ORDER_FAILED, Outcome.STOPPED)
 
     def round_end(self) -> RoundEnd:
         """Return how the round ended, as far as its sales and the user's words say."""

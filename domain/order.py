@@ -48,6 +48,19 @@ class Reason(StrEnum):
         """Tell whether a price is the reason: it may be another one in a moment."""
         return self in (Reason.STOPLOSS, Reason.TARGET)
 
+    @property
+    def outcome(self) -> Outcome:
+        """The outcome of a day that is sold for it. Raises `KeyError` for `BUY`."""
+        return _OUTCOMES[self]
+
+
+_OUTCOMES = {
+    Reason.SELL: Outcome.SOLD,
+    Reason.STOPLOSS: Outcome.STOP_LOSS,
+    Reason.TARGET: Outcome.TARGET,
+    Reason.STOP: Outcome.STOPPED,
+}
+
 
 class OrderStatus(StrEnum):
     PLANNED = "planned"

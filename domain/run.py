@@ -187,7 +187,10 @@ class AwaitPrice:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """How the entry ended. `filled` shares are held; `outcome` says why there are none."""
+    """How the entry ended. `filled` shares are held; `outcome` says why there are none.
+
+    `detail` says why there are none, or why there are not more, where others cancelled the rest.
+    """
 
     filled: int
     average_price: Decimal | None = None
@@ -195,6 +198,8 @@ class Entered:
     detail: str = ""
     in_doubt: bool = False
     """It was sent, and may have been placed."""
+    cut_short: bool = False
+    """Its open order was cancelled before its time, since its run was leaving. False from an older build."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,10 +47,12 @@ def phase_words(day: Day) -> PhaseWords:
     if day.phase is Phase.ENTERING:
         return EventKind.PHASE, f"Getting ready to buy {_purchase(day.start)}."
     if day.phase is Phase.HOLDING:
+        words = day.purchase_words
         return (
             EventKind.PHASE,
             f"Holding {day.held} {strategy.symbol}: sold at {clock(day.sell_at)}, "
-            f"or at once when the price reaches {_levels(day)}.",
+            f"or at once when the price reaches {_levels(day)}."
+            + (f" {words[0].upper()}{words[1:]}." if words else ""),
         )
     return EventKind.PHASE, f"The day is {day.phase}."
 

@@ -99,7 +99,8 @@ def started_text(start: StartRun, held: int) -> str:
 
 def stopped_text(outcome: Outcome, detail: str, held: int) -> str:
     """Say how a run ended, and what is left of it."""
-    said = f"Stopped: {detail.rstrip('.') or _WORDS[outcome]}."
+    words = detail.rstrip(".") or _WORDS[outcome]
+    said = f"S{words[1:]}." if words.startswith("stopped") else f"Stopped: {words}."
     return f"{said} {held} shares are still held." if held else said
 
 

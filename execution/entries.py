@@ -14,7 +14,7 @@ from domain.strategy import Outcome
 from execution.account_login import AccountLogin
 from execution.entry_checks import EntryChecks
 from execution.entry_policy import EntryPolicy
-from execution.entry_results import entered_by, missed, never_sent
+from execution.entry_results import Cancelled, entered_by, missed, never_sent
 from execution.execution_rules import RETRY_EVERY, ExecutionRules
 from execution.executor import OrderExecutor
 from execution.halting import halted
@@ -84,7 +84,7 @@ class Entries:
             attempts = await self._log.close(order.key, STOPPED_BETWEEN, Outcome.STOPPED)
         if not all(attempt.over for attempt in attempts):
             attempts = (await self._executor.execute(policy, halted(), attempts)).attempts
-        entered = entered_by(attempts)
+        entered = entered_by(attempts, Cancelled.CUT_SHORT)
         if entered.filled:
             return entered
         # Another worker that holds this entry plans no further attempt of it; one that it planned a moment
@@ -93,7 +93,8 @@ class Entries:
         attempts = await call_off(self._log, order.key, entered.detail, entered.outcome)
         if len(attempts) == known:
             return entered
-        return entered_by((await self._executor.execute(policy, halted(), attempts)).attempts)
+        attempts = (await self._executor.execute(policy, halted(), attempts)).attempts
+        return entered_by(attempts, Cancelled.CUT_SHORT)
 
     async def _enter(
         self, order: EnterOrder, halt: asyncio.Event, owner: str, scheduled: Attempt | None
@@ -121,14 +122,15 @@ class Entries:
             return await self.settle(order)
         if not execution.done:
             raise NotPlaced(execution.attempts[-1].message or NO_REASON)
-        return entered_by(execution.attempts)
+        return entered_by(execution.attempts, _cancelled(policy, execution.attempts, halt))
 
     async def _called_off(self, policy: EntryPolicy, refusal: Entered, halt: asyncio.Event) -> Entered:
         """Close the entry with the reason; where another caller has sent it in time, follow that order."""
         attempts = await call_off(self._log, policy.intent.key, refusal.detail, refusal.outcome)
         if all(attempt.status is OrderStatus.NOT_PLACED for attempt in attempts):
             return refusal
-        return entered_by((await self._executor.execute(policy, halt, attempts, may_send=False)).attempts)
+        attempts = (await self._executor.execute(policy, halt, attempts, may_send=False)).attempts
+        return entered_by(attempts, _cancelled(policy, attempts, halt))
 
     def _unsent(self, order: EnterOrder, attempts: Sequence[Attempt]) -> Entered:
         if self._clock.now() > self._latest(order):
@@ -157,3 +159,9 @@ class Entries:
         """Return until when an entry may be sent: the claim judges it, by the store's clock."""
         latest = order.due_at + self._rules.missed_after
         return min(latest, order.closes_at) if order.closes_at else latest
+
+
+def _cancelled(policy: EntryPolicy, attempts: Sequence[Attempt], halt: asyncio.Event) -> Cancelled:
+    if halt.is_set():
+        return Cancelled.CUT_SHORT
+    return Cancelled.OUTSIDE if policy.may_rest(attempts) else Cancelled.IN_ITS_TIME

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from domain.entry_price import NO_LIMIT, first_limit, may_move, next_price, rests_until
@@ -24,6 +24,8 @@ from execution.order_intent import EntryRefused, OrderIntent
 from execution.policy import Permit
 from execution.price_chase import last_price, modify
 
+CLOCKS_DIFFER = timedelta(seconds=2)
+"""By how much the clock of another worker, which cancels what has rested long enough, may be ahead."""
 ALL_BOUGHT = "its money is spent: what was bought before is all of it"
 
 
@@ -80,6 +82,16 @@ class EntryPolicy:
             return self._fill_seconds
         until = rests_until(self._order.how.entry, sent_at, self._order.sell_at)
         return (until - self._clock.now()).total_seconds()
+
+    def may_rest(self, attempts: Sequence[Attempt]) -> bool:
+        """Tell whether the newest order may rest on: what is cancelled before that, others cancelled."""
+        sent_at, entry = attempts[-1].sent_at, self._order.how.entry
+        if sent_at is None:
+            return False
+        until = sent_at + timedelta(seconds=self._fill_seconds)
+        if entry is not None:
+            until = rests_until(entry, attempts[-1], self._order.sell_at) or until
+        return self._clock.now() < until - CLOCKS_DIFFER
 
     async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:
         """Return the permit for all that is missing, with the checks' quote and account."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import Enum, auto
 
 from domain.leg import average_price, filled
 from domain.money import price_text
@@ -10,10 +11,21 @@ from domain.run import Entered, EnterOrder
 from domain.session import clock_text, exchange_time
 from domain.strategy import Outcome
 
+
+class Cancelled(Enum):
+    """Why an order of an entry was cancelled that was not filled."""
+
+    IN_ITS_TIME = auto()
+    """It had rested as long as it may."""
+    CUT_SHORT = auto()
+    """Its run was to leave."""
+    OUTSIDE = auto()
+    """A hand at the broker did, or the broker or the exchange."""
+
+
 _WHY_NOTHING = {
     OrderStatus.REJECTED: (Outcome.REJECTED, "the broker rejected it: {}"),
     OrderStatus.NOT_PLACED: (Outcome.ORDER_FAILED, "it could not be placed: {}"),
-    OrderStatus.CANCELLED: (Outcome.ORDER_FAILED, "nothing was filled in time, so it was cancelled {}"),
     OrderStatus.ABSENT: (
         Outcome.ORDER_FAILED,
         "it is in doubt: sent, but the broker never answered and its order book does not show it. "
@@ -22,26 +34,52 @@ _WHY_NOTHING = {
 }
 
 
-def entered_by(attempts: Sequence[Attempt]) -> Entered:
-    """Return what the attempts of an entry came to, once all are over."""
+def entered_by(attempts: Sequence[Attempt], cancelled: Cancelled = Cancelled.IN_ITS_TIME) -> Entered:
+    """Return what the attempts of an entry came to, once all are over; `cancelled` as its last one was."""
     bought = filled(attempts)
     in_doubt = any(attempt.status is OrderStatus.ABSENT for attempt in attempts)
     if bought or not attempts:
-        return Entered(bought, average_price(attempts), in_doubt=in_doubt)
+        why = _rest_words(attempts, cancelled)
+        return Entered(bought, average_price(attempts), detail=why, in_doubt=in_doubt)
     last = attempts[-1]
     if last.verdict is not None and last.status is OrderStatus.NOT_PLACED:
         return Entered(0, outcome=last.verdict, detail=last.message, in_doubt=in_doubt)
-    if last.status is OrderStatus.CANCELLED and last.limit is not None:
-        return Entered(0, outcome=Outcome.SKIPPED, detail=_unfilled(last))
+    if last.status is OrderStatus.CANCELLED:
+        outcome = Outcome.ORDER_FAILED if last.limit is None else Outcome.SKIPPED
+        cut = cancelled is Cancelled.CUT_SHORT
+        return Entered(
+            0, outcome=outcome, detail=_unfilled(last, cancelled), in_doubt=in_doubt, cut_short=cut
+        )
     outcome, words = _WHY_NOTHING[last.status]
     return Entered(0, outcome=outcome, detail=words.format(last.message).strip(), in_doubt=in_doubt)
 
 
-def _unfilled(last: Attempt) -> str:
-    limit = "" if last.limit is None else f" at {price_text(last.limit.price)}"
+def _unfilled(last: Attempt, cancelled: Cancelled) -> str:
+    at = "" if last.limit is None else f" at {price_text(last.limit.price)}"
     changes = "" if last.move is None else f", after {_changes(last.move)}"
+    if cancelled is Cancelled.CUT_SHORT:
+        words = f"the open order{at} was cancelled, and nothing of it was filled{changes}"
+    elif cancelled is Cancelled.OUTSIDE:
+        words = f"{_by_others(at)}, and nothing of it was filled{changes}"
+    else:
+        time = "in time" if last.limit is None else "in its time"
+        words = f"nothing was filled{at} {time}{changes}, so the order was cancelled"
+    return f"{words}: {last.message}" if last.message else words
+
+
+def _rest_words(attempts: Sequence[Attempt], cancelled: Cancelled) -> str:
+    """Say who cancelled the rest of an order that was filled in part; nothing where it was done here."""
+    last = attempts[-1] if attempts else None
+    if last is None or last.status is not OrderStatus.CANCELLED or cancelled is not Cancelled.OUTSIDE:
+        return ""
+    rest = f"{last.filled_quantity} of {last.quantity or '?'} were filled"
+    return f"{_by_others('')}, and {rest}"
+
+
+def _by_others(at: str) -> str:
     return (
-        f"nothing was filled{limit} in its time{changes}, so the order was cancelled {last.message}".strip()
+        f"somebody else cancelled the order{at} before its time, by hand at the broker, "
+        "or it was the broker or the exchange"
     )
 
 

@@ -79,9 +79,22 @@ async def test_a_limit_that_waits_is_stopped_with_nothing_bought(trader: Trader)
     strategy_id = await started(trader, entry={"type": "limit", "price": 3400, "for_seconds": 60})
     await entry_of(trader, strategy_id)
     ended = (await trader.stop(strategy_id)).json()
-    assert (ended["status"], ended["position"]) == ("stopped", "none"), ended
+    assert (ended["status"], ended["outcome"], ended["position"]) == ("stopped", "stopped", "none"), ended
     (placed,) = await trader.ledger()
     assert placed["status"] == "CANCELLED"
+    lines = (await trader.get(f"/strategy/{strategy_id}/timeline"))["items"]
+    assert any(line["text"].startswith("Stopped by the user before anything was bought") for line in lines)
+
+
+async def test_a_limit_that_is_cancelled_by_hand_says_so(trader: Trader) -> None:
+    await price(trader, 3500)
+    strategy_id = await started(trader, entry={"type": "limit", "price": 3400, "for_seconds": 60})
+    order = await entry_of(trader, strategy_id)
+    hand = {"user_id": trader.account["user_id"], "action": "cancel"}
+    await trader.product.paper("/_paper/hand", **hand, order_id=order["broker_order_id"])
+    ended = await trader.until(strategy_id, status="stopped")
+    assert (ended["outcome"], ended["position"]) == ("skipped", "none"), ended
+    assert ended["outcome_detail"].startswith("somebody else cancelled the order at 3400.00")
 
 
 async def chasing(trader: Trader, seconds: int = 40) -> tuple[str, Answer]:

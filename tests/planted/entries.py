@@ -1,6 +1,6 @@
 """Planted in LIMIT entries, in the chase of a price, and in sizes."""
 
-from tests.planted.bug import Bug
+from tests.planted.bug import DAY, Bug
 
 PRICE = "tests/unit/test_entry_price.py"
 ENTRIES = "tests/unit/test_limit_entries.py"
@@ -8,6 +8,7 @@ SETTLED = "tests/unit/test_entry_settled.py"
 SIZE = "tests/unit/test_entry_size.py"
 STORE = "tests/integration/test_limit_orders.py"
 SLICES = "tests/unit/test_slices.py"
+RACES = "tests/workflow/test_races.py"
 LOG = "tests/contract/test_order_log.py"
 SINGLES = (
     "tests/simulation/test_singles.py::test_no_order_twice_lost_or_forgotten_whatever_single_fault_strikes"
@@ -74,8 +75,32 @@ ENTRY_BUGS: tuple[Bug, ...] = (
         "a limit that was never filled is told as a failure",
         "The user looks for what went wrong, and nothing did.",
         "execution/entry_results.py",
-        "    if last.status is OrderStatus.CANCELLED and last.limit is not None:\n",
-        "    if last.status is OrderStatus.CANCELLED and last.limit is None:\n",
+        "        outcome = Outcome.ORDER_FAILED if last.limit is None else Outcome.SKIPPED\n",
+        "        outcome = Outcome.ORDER_FAILED\n",
+        (ENTRIES,),
+    ),
+    Bug(
+        "a stop of an open limit is told as its time being over",
+        "The user pressed STOP after five seconds, and reads that the price never came.",
+        "domain/day.py",
+        "        return entered.cut_short or entered.outcome in (Outcome.ORDER_FAILED, Outcome.STOPPED)\n",
+        "        return entered.outcome in (Outcome.ORDER_FAILED, Outcome.STOPPED)\n",
+        (DAY,),
+    ),
+    Bug(
+        "an entry does not say that it was cut short",
+        "STOP of an open limit, and the day is told as skipped.",
+        "execution/entries.py",
+        "    if halt.is_set():\n        return Cancelled.CUT_SHORT\n",
+        "",
+        (f"{RACES}::test_an_open_limit_ends_as_what_cut_it_short",),
+    ),
+    Bug(
+        "an order that its user cancelled by hand is told as its time being over",
+        "He looks for why it rested so short a time.",
+        "execution/entries.py",
+        "Cancelled.OUTSIDE if policy.may_rest(attempts) else Cancelled.IN_ITS_TIME",
+        "Cancelled.IN_ITS_TIME",
         (ENTRIES,),
     ),
     Bug(

@@ -1,6 +1,6 @@
 """Planted in the ways out of an exit: refusals, orders in the way, words, closes and outages."""
 
-from tests.planted.bug import DAY, Bug
+from tests.planted.bug import Bug
 
 WAYS = "tests/simulation/test_ways_out.py"
 PLAYED = f"{WAYS}::test_a_refused_sale_leaves_nothing_forgotten_whatever_single_fault_strikes"
@@ -177,6 +177,6 @@ WAYS_OUT_BUGS: tuple[Bug, ...] = (
         "domain/messages.py",
         "    if odd:\n",
         "    if len(odd) > 9:\n",
-        (DAY,),
+        ("tests/unit/test_messages.py",),
     ),
 )

@@ -1,5 +1,6 @@
 """What a run makes of what happens to it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -10,10 +11,9 @@ import pytest
 from domain.day import Day
 from domain.errors import IllegalMove
 from domain.limits import LimitName
-from domain.messages import read_hit, read_limit, read_stop, stop_fault
 from domain.order import Reason
 from domain.run import Activation, Entered, Exited, PriceHit, StartRun
-from domain.run_texts import day_in_brief, exit_words, summary
+from domain.run_texts import day_in_brief, exit_words, phase_words, summary
 from domain.series import DayEnd, SeriesEnd, why_it_ends
 from domain.session import DayPlan
 from domain.strategy import Move, OnStop, Outcome, Phase, Position, Strategy, next_phase
@@ -209,6 +209,66 @@ def test_stop_during_the_entry_is_a_stop() -> None:
     assert entering.conclude().outcome is Outcome.STOPPED
 
 
+OPEN = "the open order at 480.00 was cancelled, and nothing of it was filled"
+
+
+def entering_until(leaves: Callable[[Day], object], entered: Entered) -> Day:
+    """Return a day that is told to leave while its entry rests."""
+    entering = day()
+    entering.move(Move.BUY_DUE)
+    leaves(entering)
+    entering.entered(entered)
+    return entering
+
+
+@pytest.mark.parametrize("outcome", [Outcome.SKIPPED, Outcome.ORDER_FAILED])
+@pytest.mark.parametrize(
+    ("leaves", "ends", "words"),
+    [
+        (
+            lambda one: one.asked_to_stop(None),
+            Outcome.STOPPED,
+            "stopped by the user before anything was bought",
+        ),
+        (
+            lambda one: one.cancel_asked(),
+            Outcome.CANCELLED,
+            "cancelled from outside before anything was bought",
+        ),
+        (
+            lambda one: one.asked_to_stop(OnStop.EXIT, LimitName.DAILY_LOSS),
+            Outcome.STOPPED,
+            "the account's limit for a day's loss was reached before anything was bought",
+        ),
+        (
+            lambda one: one.hit(HIT, entry_is_due=True),
+            Outcome.SKIPPED,
+            "the price was 3399.95, at or below the stop 3400.00, before anything was bought",
+        ),
+    ],
+)
+def test_an_open_entry_that_is_cut_short_ends_as_what_cut_it_short(
+    leaves: Callable[[Day], object], ends: Outcome, words: str, outcome: Outcome
+) -> None:
+    end = entering_until(leaves, Entered(0, outcome=outcome, detail=OPEN, cut_short=True)).conclude()
+    assert (end.outcome, end.detail) == (ends, f"{words}; {OPEN}")
+
+
+def test_an_entry_whose_time_was_over_before_the_stop_is_skipped() -> None:
+    late = entering_until(
+        lambda one: one.asked_to_stop(None), Entered(0, outcome=Outcome.SKIPPED, detail="in its time")
+    )
+    assert (late.conclude().outcome, late.conclude().detail) == (Outcome.SKIPPED, "in its time")
+
+
+def test_the_line_of_a_holding_day_says_who_cancelled_the_rest_of_its_order() -> None:
+    entering = day()
+    entering.move(Move.BUY_DUE)
+    entering.entered(Entered(5, Decimal(3500), detail="somebody else cancelled the order"))
+    entering.move(Move.BOUGHT)
+    assert phase_words(entering)[1].endswith("3400.00. Somebody else cancelled the order.")
+
+
 def test_stop_does_not_hide_that_an_entry_is_in_doubt() -> None:
     entering = day()
     entering.move(Move.BUY_DUE)
@@ -231,89 +291,6 @@ def test_illegal_move_raises() -> None:
 def test_summary_reads_in_the_operators_list() -> None:
     assert summary(day().start) == "TCS ×10 · buy 09:30 · sell 14:30 · stop 3400"
     assert "phase **waiting**" in day_in_brief(day())
-
-
-@pytest.mark.parametrize(
-    ("message", "price"),
-    [
-        ({"price": "3399.95"}, Decimal("3399.95")),
-        ({"price": 3399.95}, Decimal("3399.95")),
-        ({"price": 3400, "tick_at": "rubbish", "seen_at": 7}, Decimal(3400)),
-        ({"price": True}, None),
-        ({"price": float("inf")}, None),
-        ({"price": "0"}, None),
-        ([], None),
-        ("3400", None),
-    ],
-)
-def test_stop_loss_message_is_read_tolerantly(message: object, price: Decimal | None) -> None:
-    hit = read_hit(message)
-    assert (hit.price if hit else None) == price
-
-
-@pytest.mark.parametrize(
-    ("message", "on_stop"),
-    [({"on_stop": "keep"}, OnStop.KEEP), ("exit", OnStop.EXIT), (None, None), ({"on_stop": 7}, None)],
-)
-def test_stop_message_is_read_tolerantly(message: object, on_stop: OnStop | None) -> None:
-    assert read_stop(message) is on_stop
-    assert read_limit(message) is None
-
-
-@pytest.mark.parametrize(
-    ("message", "limit"),
-    [
-        ({"on_stop": "exit", "limit": "daily_loss"}, LimitName.DAILY_LOSS),
-        ({"limit": 7}, None),
-        ({"limit": None}, None),
-        (7, None),
-    ],
-)
-def test_the_limit_in_a_stop_is_read_tolerantly(message: object, limit: LimitName | None) -> None:
-    assert read_limit(message) is limit
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        None,
-        {},
-        {"on_stop": "exit"},
-        {"on_stop": "keep"},
-        {"on_stop": None},
-        {"on_stop": OnStop.EXIT, "limit": LimitName.DAILY_LOSS},
-        {"on_stop": "exit", "limit": None},
-    ],
-)
-def test_a_stop_that_says_what_is_wanted_is_carried_out(message: object) -> None:
-    assert stop_fault(message) is None
-
-
-@pytest.mark.parametrize(
-    ("message", "named"),
-    [
-        ({"on_stop": "KEEP"}, "'KEEP'"),
-        ({"onstop": "keep"}, "'onstop'"),
-        ({"on_stop": "keep", "note": 1}, "'note'"),
-        ({"on_stop": ["keep"]}, "['keep']"),
-        ({"on_stop": True}, "True"),
-        ({"on_stop": ""}, "''"),
-        ({"on_stop": "exit", "limit": "rain"}, "'rain'"),
-        ("foo", "'foo'"),
-        ("keep", "'keep'"),
-        ("", "''"),
-        ([], "[]"),
-        (0, "0"),
-        ("x" * 1000, "…"),
-    ],
-)
-def test_a_stop_that_may_mean_another_thing_is_refused_in_words(message: object, named: str) -> None:
-    fault = stop_fault(message)
-    assert fault is not None
-    assert named in fault
-    assert '{"on_stop": "exit"}' in fault
-    assert '{"on_stop": "keep"}' in fault
-    assert len(fault) < 300
 
 
 MEASURED = Terms(

@@ -66,7 +66,7 @@ class Purchase:
 
     def __init__(
         self,
-        entry: Entry,
+        entry: Entry | None,
         sell_at: datetime | None = None,
         market: type[MemoryBroker] = MemoryBroker,
     ) -> None:
@@ -242,6 +242,54 @@ async def test_of_two_workers_that_follow_it_one_asks_for_each_change() -> None:
     await buying.for_seconds(2)
     assert first is not None
     assert (await first).filled == (await buying.ended()).filled == 0
+
+
+async def test_a_limit_whose_run_leaves_is_cut_short_and_says_so() -> None:
+    buying = Purchase(Entry(EntryKind.LIMIT, Decimal(98), for_seconds=90))
+    await buying.begin()
+    await buying.for_seconds(5)
+    buying.halt.set()
+    await buying.for_seconds(2)
+    entered = await buying.ended()
+    assert (entered.filled, entered.cut_short) == (0, True)
+    assert entered.detail == "the open order at 98.00 was cancelled, and nothing of it was filled"
+
+
+@pytest.mark.parametrize(
+    ("entry", "answer", "outcome"),
+    [
+        (Entry(EntryKind.LIMIT, Decimal(98), for_seconds=90), Answer.REST, Outcome.SKIPPED),
+        (chase(1, 1, 90), Answer.REST, Outcome.SKIPPED),
+        (None, Answer.REST, Outcome.ORDER_FAILED),
+    ],
+)
+async def test_an_order_that_is_cancelled_by_hand_says_that_somebody_else_did_it(
+    entry: Entry | None, answer: Answer, outcome: Outcome
+) -> None:
+    buying = Purchase(entry)
+    buying.broker.script.append(answer)
+    await buying.begin()
+    await buying.for_seconds(4)
+    await buying.broker.cancel(buying.broker.book[0].broker_order_id)
+    await buying.for_seconds(2)
+    entered = await buying.ended()
+    assert (entered.filled, entered.outcome, entered.cut_short) == (0, outcome, False)
+    assert entered.detail.startswith("somebody else cancelled the order")
+    assert "in time" not in entered.detail
+    assert "in its time" not in entered.detail
+
+
+async def test_what_is_held_of_an_order_cancelled_by_hand_says_who_cancelled_the_rest() -> None:
+    buying = Purchase(Entry(EntryKind.LIMIT, Decimal(98), for_seconds=90))
+    buying.broker.script.append(Answer.HALF)
+    await buying.begin()
+    await buying.for_seconds(4)
+    await buying.broker.cancel(buying.broker.book[0].broker_order_id)
+    await buying.for_seconds(2)
+    entered = await buying.ended()
+    assert (entered.filled, entered.outcome) == (5, None)
+    assert entered.detail.startswith("somebody else cancelled the order")
+    assert entered.detail.endswith("5 of 10 were filled")
 
 
 async def test_it_ends_before_its_sale_is_due() -> None:

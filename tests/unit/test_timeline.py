@@ -80,6 +80,8 @@ def test_a_start_says_what_it_will_do() -> None:
 
 def test_the_end_says_what_is_left() -> None:
     assert timeline.stopped_text(Outcome.SOLD, "", 0) == "Stopped: sold at its time."
+    stopped = timeline.stopped_text(Outcome.STOPPED, "stopped by the user before anything was bought", 0)
+    assert stopped == "Stopped by the user before anything was bought."
     assert timeline.stopped_text(Outcome.KEPT, "kept on your word.", 4) == (
         "Stopped: kept on your word. 4 shares are still held."
     )

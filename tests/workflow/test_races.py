@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
@@ -10,6 +11,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.order import Reason, Side
 from domain.strategy import Outcome, Position
+from domain.terms import Entry, EntryKind, Terms
 from tests.fakes.broker import Answer
 from tests.workflow.day import TestDay, until, worker_for
 from tests.workflow.one_step import SlowSteps
@@ -68,6 +70,40 @@ async def test_sells_what_was_filled_when_told_to_leave_during_the_buy(
     assert finish.outcome is (with_shares if filled else with_none), finish
     exits = [row.reason for row in day.log.rows.values() if row.key.leg == "exit" and row.filled_quantity]
     assert exits == ([reason] if filled else [])
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("STOP", "stopped by the user before anything was bought; the open order at 3450.00 was cancelled"),
+        (
+            "cancel",
+            "cancelled from outside before anything was bought; the open order at 3450.00 was cancelled",
+        ),
+        (
+            "STOPLOSS",
+            "the price was 3399.95, at or below the stop 3400.00, before anything was bought; the open",
+        ),
+    ],
+)
+async def test_an_open_limit_ends_as_what_cut_it_short(
+    env: WorkflowEnvironment, way: str, words: str
+) -> None:
+    day = TestDay()
+    limit = Entry(EntryKind.LIMIT, Decimal(3450), for_seconds=200)
+    day.strategy = replace(day.strategy, terms=Terms(entry=limit))
+    with paused_at("entry.answered") as pause:
+        async with worker_for(env, day):
+            run = await day.start(env, buy_in=NOW)
+            await pause.reached.wait()
+            answers = await all_asked(run, day, (way,))
+            await pause.called_off.wait()
+            pause.go.set()
+            finish = await ended(day, run)
+            await asyncio.gather(*answers)
+    assert traded(day) == (0, 0)
+    _, outcome, _ = LEAVING[way]
+    assert (finish.outcome, finish.detail[: len(words)]) == (outcome, words)
 
 
 async def test_stop_loss_before_buy_time_is_ignored_when_the_entry_is_held(

@@ -90,7 +90,7 @@ class EntryPolicy:
             return False
         until = sent_at + timedelta(seconds=self._fill_seconds)
         if entry is not None:
-            until = rests_until(entry, attempts[-1], self._order.sell_at) or until
+            until = rests_until(entry, sent_at, self._order.sell_at)
         return self._clock.now() < until - CLOCKS_DIFFER
 
     async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:

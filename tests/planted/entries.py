@@ -91,8 +91,8 @@ ENTRY_BUGS: tuple[Bug, ...] = (
         "an entry does not say that it was cut short",
         "STOP of an open limit, and the day is told as skipped.",
         "execution/entries.py",
-        "    if halt.is_set():\n        return Cancelled.CUT_SHORT\n",
-        "",
+        "        entered = entered_by(attempts, Cancelled.CUT_SHORT)\n",
+        "        entered = entered_by(attempts)\n",
         (f"{RACES}::test_an_open_limit_ends_as_what_cut_it_short",),
     ),
     Bug(

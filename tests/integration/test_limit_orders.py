@@ -1,5 +1,6 @@
 """LIMIT entries and sizes in the store: what a claim lets pass of a START's terms, and what changes cost."""
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -21,6 +22,9 @@ from domain.terms import Distance, Entry, EntryKind, Size, SizeBy, Terms, Unit
 from tests.integration.test_limits import limit
 from tests.store_rows import TERMS, Desk, just_now, seen
 
+TRIES = 6
+ONE_SECOND = 0.9
+"""Seconds: a little less, since the store counts by its own clock."""
 LIMITED = Entry(EntryKind.LIMIT, Decimal(3490))
 CHASED = Entry(EntryKind.CHASE, None, Distance(Decimal(1), Unit.POINTS), Distance(Decimal(5), Unit.POINTS))
 
@@ -87,11 +91,22 @@ async def test_a_risk_is_judged_by_the_price_and_the_stop(store: Store) -> None:
 
 
 async def test_changes_of_a_price_count_among_the_accounts_orders(store: Store) -> None:
+    counts = [await _taken_beside_a_change(store) for _ in range(TRIES)]
+    known = {count for count in counts if count is not None}
+    assert known == {ENTRIES.a_second - 2}, "its own order, and a change of it, are two of them"
+
+
+async def _taken_beside_a_change(store: Store) -> int | None:
+    """Return how many more entries one second takes beside an order and a change of it.
+
+    None where it was not one second: orders are counted by the second, and this machine may be slow.
+    """
     desk = await started(store, Terms(entry=CHASED))
+    other = await Desk.started(store, user_id=desk.strategy.user_id)
+    began = time.monotonic()
     claim = await claimed(desk, "3501", "3600")
     assert isinstance(claim, Claimed)
     order = await desk.log.answer(claim.attempt, Accepted("1001"))
-    other = await Desk.started(store, user_id=desk.strategy.user_id)
     made = 0
     while await desk.log.move(order, Decimal(3502 + made)):
         made += 1
@@ -101,9 +116,8 @@ async def test_changes_of_a_price_count_among_the_accounts_orders(store: Store) 
         if made > MOVES:
             break
     assert made > 1, "one order's changes are counted once a second"
-    assert order.move is not None
     taken = [await _sent(other, number) for number in range(1, ENTRIES.a_second + 1)]
-    assert taken.count(True) == ENTRIES.a_second - 2, "its own order, and a change of it, are two of them"
+    return taken.count(True) if time.monotonic() - began < ONE_SECOND else None
 
 
 async def _sent(desk: Desk, number: int) -> bool:

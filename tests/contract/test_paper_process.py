@@ -216,7 +216,7 @@ def test_closed_exchange_points_at_amo() -> None:
         paper.clock(now="2026-03-02T11:00:00", speed=0)
         kite.place_order(**order())
         for closed in (
-            "2026-03-02T15:20:00",
+            "2026-03-02T15:36:00",
             "2026-03-02T08:00:00",
             "2026-03-01T11:00:00",
             "2026-01-26T11:00:00",

@@ -163,7 +163,7 @@ def volumes() -> Iterator[Path]:
         pytest.skip("giving a folder to another user needs root: run this test as root")
     place = Path(tempfile.mkdtemp(prefix="volumes-"))
     place.chmod(0o755)
-    for name in ("backups", "acme"):
+    for name in ("backups", "scratch", "acme"):
         (place / name).mkdir(mode=0o755)
     yield place
     shutil.rmtree(place)
@@ -178,7 +178,7 @@ def uid_of(service: str) -> Account:
 def first_container(place: Path) -> None:
     """Run what the overlay's `owners` runs, on these volumes."""
     (command,) = re.findall(r'entrypoint: \["/bin/sh", "-c", "(chown .*)"\]', OVERLAY)
-    here = re.sub(r" /(backups|acme)", rf" {place}/\1", command)
+    here = re.sub(r" /(backups|scratch|acme)", rf" {place}/\1", command)
     subprocess.run(["/bin/sh", "-c", here], check=True)
 
 

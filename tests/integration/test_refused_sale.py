@@ -48,7 +48,8 @@ async def test_a_refused_sale_says_why_in_its_row_and_in_the_timeline(
         login.opened(broker)
         async with asyncio.timeout(5):  # nothing to look up: the answer was clear
             await path.executor.execute(policy, asyncio.Event(), await house.log.leg(intent.key))
-        assert [request.split(" ", 1)[0] for request in kite.requests] == ["GET", "POST"], "then no look-up"
+        asked = [request.split(" ", 1)[0] for request in kite.requests]
+        assert asked == ["GET", "GET", "POST"], "position and order book, the sale, and then no look-up"
     wire.close()
     row = next(row for row in await house.orders() if row.leg == "exit")
     assert row.status == "rejected"

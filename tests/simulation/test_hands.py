@@ -129,10 +129,15 @@ def test_shares_that_were_read_as_gone_are_not_sold_once_the_books_are_away(pric
 
 
 @pytest.mark.parametrize(
-    ("price", "outcome"), [("RISE", Outcome.CLOSED_OUTSIDE), ("FALL", Outcome.STOP_LOSS)]
+    ("price", "more", "outcome"),
+    [
+        ("RISE", ("read.orders#2: down 7",), Outcome.CLOSED_OUTSIDE),
+        ("FALL", ("read.orders#2: down 7",), Outcome.STOP_LOSS),
+        ("FALL", (), Outcome.CLOSED_OUTSIDE),  # the order book shows that nothing is left
+    ],
 )
 def test_a_target_waits_for_an_account_that_cannot_be_read_and_a_stop_does_not(
-    price: str, outcome: Outcome
+    price: str, more: tuple[str, ...], outcome: Outcome
 ) -> None:
-    day = played(f"{BEFORE}#1: MIS", f"time.holding: HAND then {price}", "read.positions#1: down 7")
+    day = played(f"{BEFORE}#1: MIS", f"time.holding: HAND then {price}", "read.positions#1: down 7", *more)
     assert day.finished[0].outcome is outcome

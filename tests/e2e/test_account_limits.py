@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.product import Product
 from tests.e2e.trader import INDIA, Trader, soon
 
-pytestmark = pytest.mark.usefixtures("steady")
+pytestmark = [pytest.mark.usefixtures("steady"), pytest.mark.proof]
 
 
 @pytest.fixture

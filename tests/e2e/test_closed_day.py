@@ -13,6 +13,8 @@ import pytest
 from tests.e2e.product import BIN, Product
 from tests.e2e.trader import INDIA, Trader, soon
 
+pytestmark = pytest.mark.proof
+
 A_MOMENT = 1.5
 """Seconds after which a worker that buys knows a new word."""
 

@@ -7,6 +7,8 @@ import pytest
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
+pytestmark = pytest.mark.proof
+
 
 @pytest.mark.parametrize("part", ["worker", "api", "temporal", "redis", "postgres"])
 async def test_sold_at_sell_time_though_a_part_was_killed_while_holding(

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.product import Product
 from tests.e2e.trader import INDIA, Trader, soon
 
-pytestmark = pytest.mark.usefixtures("calm")
+pytestmark = [pytest.mark.usefixtures("calm"), pytest.mark.proof]
 Answer = dict[str, Any]
 TICK = 0.05
 

@@ -14,6 +14,8 @@ import pytest
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, pass_by, soon
 
+pytestmark = pytest.mark.proof
+
 CALM, AT_THE_STOP, STOP = 1400, 1370, 1380
 
 

@@ -17,7 +17,7 @@ from domain.hit_stop import HitStop
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
-pytestmark = pytest.mark.usefixtures("calm")
+pytestmark = [pytest.mark.usefixtures("calm"), pytest.mark.proof]
 
 
 async def by_hand(trader: Trader, action: str, **what: object) -> dict[str, Any]:

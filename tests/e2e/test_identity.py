@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
+import pytest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
@@ -19,6 +20,8 @@ from domain.strategy import Strategy
 from tests.e2e.product import Product
 from tests.e2e.trader import PATIENCE, Trader, soon
 from workflows.strategy_run import StrategyRun
+
+pytestmark = pytest.mark.proof
 
 RACES = 30
 

@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.product import Product
 from tests.e2e.trader import INDIA, Trader, soon
 
-pytestmark = pytest.mark.usefixtures("calm")
+pytestmark = [pytest.mark.usefixtures("calm"), pytest.mark.proof]
 EVERY_DAY = {"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]}
 Answer = dict[str, Any]
 

@@ -156,7 +156,11 @@ export function Question() {
     heading.current.focus(); // no choice has the focus: a key that repeats confirms nothing
   }, [open]);
   if (!open) return null;
-  const early = (event) => { if (performance.now() - since.current < UNANSWERED_MS) event.preventDefault(); };
+  const early = (event) => {
+    if (performance.now() - since.current >= UNANSWERED_MS) return;
+    event.preventDefault();
+    heading.current.focus(); // the tap has moved the focus to a choice
+  };
   const closed = () => {
     asked.set(null);
     from.current?.focus?.();

@@ -132,7 +132,8 @@ export function atRisk(one) {
 export function riskAhead({ last_price: price, stop_loss: fixed, quantity, terms: { stop, amount, risk } }) {
   if (risk !== null) return risk;
   if (price === null) return null;
-  const fall = fixed !== null ? price - fixed : !stop ? null : stop.percent !== null ? (price * stop.percent) / 100 : stop.points;
+  const share = stop?.percent ?? null;
+  const fall = fixed !== null ? price - fixed : share !== null ? (price * share) / 100 : stop?.points ?? null;
   if (fall === null) return null;
   const shares = quantity ?? (amount === null ? null : amount / price);
   return shares === null ? null : Math.max(0, fall * shares);

@@ -96,7 +96,7 @@ async def test_a_late_answer_does_not_hide_what_the_stream_told_meanwhile(phone:
 
     async def late(route: Route) -> None:
         answer = await route.fetch()
-        await expect(phone.page.get_by_text("waiting to buy")).to_be_visible()
+        await expect(phone.page.get_by_text("waiting to buy", exact=True)).to_be_visible()
         older = await answer.json() | {"phase": None}
         await route.fulfill(response=answer, json=older)
 

@@ -60,7 +60,7 @@ restore() {
 }
 
 serve() {
-    # Every WAL that is there, then a server of its own. It answers nobody before.
+    # Every WAL that is there, then a server of its own. It answers no client before.
     $as "$postgres" -D "$SCRATCH/data" \
         -c cluster_name=stopwatch-scratch -c stopwatch.backup="${base##*/}" -c stopwatch.taken_at="$taken_at" -c hba_file="$SCRATCH/pg_hba.conf" -c listen_addresses="$HOST" -c port="$PORT" \
         -c unix_socket_directories= -c hot_standby=off -c archive_mode=off -c archive_command= -c primary_conninfo= \

@@ -37,7 +37,7 @@ _REFUSALS = {
     "25006": PartRefusal.READ_ONLY,
     "28": PartRefusal.LOGIN,
 }
-"""States in which Postgres answers, and lets nobody in or writes nothing; by how they begin."""
+"""States in which Postgres answers, and refuses every login or write; by how they begin."""
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ import pytest
 from kiteconnect import KiteConnect
 from kiteconnect import exceptions as kite_errors
 
+from tests.paper_client import client, place
 from tests.paper_process import PaperAccount, PaperProcess, eventually
 
 
@@ -30,23 +31,7 @@ def account(paper: PaperProcess) -> PaperAccount:
 
 @pytest.fixture
 def kite(paper: PaperProcess, account: PaperAccount) -> KiteConnect:
-    return KiteConnect(account.api_key, account.access_token, root=paper.url)
-
-
-def place(kite: KiteConnect, **changed: Any) -> str:
-    order = {
-        "variety": "regular",
-        "exchange": "NSE",
-        "tradingsymbol": "TCS",
-        "transaction_type": "BUY",
-        "quantity": 10,
-        "product": "MIS",
-        "order_type": "MARKET",
-    } | changed
-    if order["order_type"] == "MARKET":
-        order.setdefault("market_protection", -1)
-    order_id: str = kite.place_order(**order)
-    return order_id
+    return client(paper, account)
 
 
 def stop(kite: KiteConnect, **changed: Any) -> str:
@@ -102,7 +87,7 @@ def test_a_selling_trigger_lies_below_the_price_and_inside_the_circuit(
 
 def test_a_stop_at_market_needs_protection_when_it_is_placed(kite: KiteConnect) -> None:
     with pytest.raises(kite_errors.InputException, match="market protection"):
-        stop(kite, order_type="SL-M", price=0)
+        stop(kite, order_type="SL-M", price=0, market_protection=None)
     assert kite.orders() == []
 
 

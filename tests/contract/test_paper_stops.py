@@ -7,6 +7,7 @@ import pytest
 from kiteconnect import KiteConnect
 from kiteconnect import exceptions as kite_errors
 
+from tests.paper_client import client, place
 from tests.paper_process import PaperAccount, PaperProcess, eventually
 
 STOP = {"transaction_type": "SELL", "order_type": "SL", "product": "MIS"}
@@ -33,23 +34,7 @@ def account(paper: PaperProcess) -> PaperAccount:
 
 @pytest.fixture
 def kite(paper: PaperProcess, account: PaperAccount) -> KiteConnect:
-    return KiteConnect(account.api_key, account.access_token, root=paper.url)
-
-
-def place(kite: KiteConnect, **changed: Any) -> str:
-    order = {
-        "variety": "regular",
-        "exchange": "NSE",
-        "tradingsymbol": "TCS",
-        "transaction_type": "BUY",
-        "quantity": 10,
-        "product": "MIS",
-        "order_type": "MARKET",
-    } | changed
-    if order["order_type"] in ("MARKET", "SL-M"):
-        order.setdefault("market_protection", -1)
-    order_id: str = kite.place_order(**order)
-    return order_id
+    return client(paper, account)
 
 
 def stop(kite: KiteConnect, price: float = 3480, trigger: float = 3500, **changed: Any) -> str:

@@ -55,7 +55,7 @@ class BackupPlace:
 
     @asynccontextmanager
     async def archive(self, **settings: str) -> AsyncIterator[subprocess.Popen[bytes]]:
-        """Receive the WAL meanwhile."""
+        """Receive the WAL while the context lasts."""
         log = self.directory / "archive.log"
         with log.open("ab") as said:
             process = subprocess.Popen(  # noqa: ASYNC220 - forks at once

@@ -52,7 +52,7 @@ class DayLoad:
     users: list[Trader] = field(default_factory=list)
     begun: list[Begun] = field(default_factory=list)
     falls: list[tuple[str, float | None]] = field(default_factory=list)
-    """Each price that fell, and when its tick left the exchange; None: nobody had asked for that symbol's."""
+    """Each price that fell, and when its tick left the exchange; None: no listener had asked for it."""
     _over: bool = False
     _falls: list["asyncio.Task[None]"] = field(default_factory=list)
 

@@ -23,7 +23,7 @@ ENDS_WITHIN = 30.0
 
 @dataclass(frozen=True)
 class Hands:
-    """Whoever has a terminal on the machine whose processes `site` describes."""
+    """An operator at the machine whose processes `site` describes."""
 
     site: Path
 

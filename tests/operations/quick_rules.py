@@ -9,7 +9,7 @@ import yaml
 from tests.unit.test_observability import DESK
 
 WAIT = "1s"
-"""Every `for:`, so that a state of a moment still alerts nobody."""
+"""Every `for:`, so that a state of a moment still raises no alert."""
 RANGE = "6s"
 """Every range, of minutes: some scrapes fit into it."""
 ALL_TO_ONE = {"route": {"receiver": "all", "group_by": ["..."]}, "receivers": [{"name": "all"}]}

@@ -27,7 +27,7 @@ NUMBERS = ("1", "2")
 OF_UP = "of-up"
 """The version of the frozen worker: it is never current."""
 FREED_AFTER = 12.0
-"""Seconds until nobody counts on a worker or a listener that shows no sign of life."""
+"""Seconds until a worker or a listener that shows no sign of life is not counted on any more."""
 
 
 class Balanced(httpx.AsyncBaseTransport):

@@ -51,7 +51,7 @@ class Watch:
         return {name for name, alert in self.last().items() if alert["status"] == "firing"}
 
     async def until(self, holds: Callable[[], bool], again: Callable[[], None] = lambda: None) -> None:
-        """Wait until it holds; do something `again` meanwhile."""
+        """Wait until it holds; do something `again` while it waits."""
         async with asyncio.timeout(PATIENCE):
             while not holds():
                 again()

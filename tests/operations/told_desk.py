@@ -103,7 +103,7 @@ class ToldDesk:
 
     @asynccontextmanager
     async def served(self) -> AsyncIterator[None]:
-        """Answer scrapes meanwhile."""
+        """Answer scrapes while the context lasts."""
         app = web.Application()
         app.router.add_get("/{page}", self._answered)
         runner = web.AppRunner(app)

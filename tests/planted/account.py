@@ -38,7 +38,7 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a sale of before the purchase counts as one of its shares",
-        "Whoever sold shares of their own in the morning has no stop while a book cannot be read.",
+        "A user who sold shares of their own in the morning has no stop while a book cannot be read.",
         "domain/sellable.py",
         "row.updated_at >= from_then",
         "row.updated_at is not None",

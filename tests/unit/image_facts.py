@@ -12,7 +12,7 @@ _DEBIAN = frozenset({"sh", "cat", "chown", "find", "grep", "sed"})
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """`uid`: whom it runs as. None: root unless told, and anybody will do.
+    """`uid`: whom it runs as. None: root unless told, and any user will do.
 
     `owns`: its directories and their owners, which Docker gives to a new volume in their place; a volume
     where there is none is root's. `ports`: where it listens unless told otherwise. `programs`: those that

@@ -177,7 +177,7 @@ def others(side: Side, filled: int, at: datetime | None = AFTER, **row: str) -> 
         (0, [others(Side.BUY, 4)], 10),
         (0, [others(Side.SELL, 4, BEFORE)], 10),  # before the purchase: of shares of the user's own
         (0, [others(Side.SELL, 4, BOUGHT_AT - timedelta(seconds=2))], 6),  # a fill is known a moment later
-        (0, [others(Side.SELL, 4, None)], 6),  # nobody knows when
+        (0, [others(Side.SELL, 4, None)], 6),  # its time is not known
         (0, [others(Side.SELL, 4, product="CNC")], 10),
         (0, [others(Side.SELL, 4, symbol="INFY")], 10),
     ],

@@ -69,7 +69,7 @@ async def lines(trader: Trader, strategy_id: str) -> list[str]:
 
 
 async def test_bought_when_a_dead_login_is_renewed_within_the_missed_rule(trader: Trader) -> None:
-    buy_at = await soon(5)
+    buy_at = await soon(12)
     strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=15))
     await trader.start(strategy_id)
     await fault(trader, "token_expired")
@@ -81,7 +81,7 @@ async def test_bought_when_a_dead_login_is_renewed_within_the_missed_rule(trader
 
 
 async def test_missed_and_said_when_a_dead_login_is_not_renewed_in_time(trader: Trader) -> None:
-    buy_at = await soon(2)
+    buy_at = await soon(10)
     strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=30))
     await trader.start(strategy_id)
     await fault(trader, "token_expired")
@@ -128,7 +128,7 @@ async def test_garbage_on_the_feed_sells_nothing_and_hides_no_stop(product: Prod
 
 
 async def test_nothing_is_bought_without_redis_and_the_day_says_why(product: Product, trader: Trader) -> None:
-    buy_at = await soon(3)
+    buy_at = await soon(10)
     strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=30))
     await trader.start(strategy_id)
     async with frozen(product, "redis"):

@@ -57,6 +57,7 @@ from adapters.postgres.overdue_runs import PostgresOverdueRuns
 from adapters.postgres.quote_turns import PostgresQuoteTurns
 from adapters.postgres.read_turns import PostgresReadTurns
 from adapters.postgres.reconciliation import PostgresReconciliation
+from adapters.postgres.resting_stops import PostgresRestingStops
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from adapters.postgres.series import PostgresSeries
@@ -91,6 +92,7 @@ from execution.closing_prices import ClosingPrices
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
+from execution.kept_holding import KeeperPorts
 from execution.listed_today import ListedToday
 from execution.morning_funds import MorningFunds
 from execution.order_path import OrderPath
@@ -98,6 +100,7 @@ from execution.scheduled_orders import ScheduledOrders
 from execution.series_days import SeriesDays
 from execution.series_rounds import SeriesRounds
 from execution.standing_runs import StandingRuns
+from execution.stop_keeper import StopKeeper
 from execution.worker_waking import WorkerWaking
 from settings import Settings
 from workflows.client import TemporalOpenRuns
@@ -179,6 +182,7 @@ class WorkerComponents:
     standing: StandingRuns
     closes: ClosingPrices
     listed: ListedToday
+    keeper: StopKeeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +249,14 @@ def build_components(
     days = CalendarTradingDays(
         open_calendar(settings.calendar, word.said), NoWord() if settings.calendar == "always-open" else word
     )
+    stops = PostgresRestingStops(dependencies.store)
     path = OrderPath.on(
-        log, dependencies.cache, dependencies.brokers, dependencies.clock, days, alerts, rules
+        log, dependencies.cache, dependencies.brokers, dependencies.clock, days, alerts, stops, rules
+    )
+    keeper = StopKeeper(
+        KeeperPorts(stops, log, path.sender, path.books, dependencies.brokers, dependencies.clock, rules),
+        path.exits,
+        dependencies.name,
     )
     scheduled_order_log = PostgresScheduledOrderLog(
         dependencies.store, dependencies.heartbeat_store, settings.build_id
@@ -321,7 +331,7 @@ def build_components(
         dependencies.clock,
         dependencies.name,
     )
-    return WorkerComponents(found, scheduled_orders, fast, waking, standing, closes, listed)
+    return WorkerComponents(found, scheduled_orders, fast, waking, standing, closes, listed, keeper)
 
 
 def account_watch(dependencies: Dependencies, readings: Readings, alerts: Alerts) -> AccountWatch:

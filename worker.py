@@ -168,6 +168,7 @@ async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 async def _background_orders(settings: Settings, work: WorkerComponents) -> AsyncIterator[None]:
     """Run scheduled orders and all that sells without a run; finish current sends at the end."""
     tasks = [asyncio.ensure_future(_hold_orders(work)), asyncio.ensure_future(work.standing.run())]
+    tasks.append(asyncio.ensure_future(work.keeper.run()))
     if settings.fast_path == "on":
         tasks.append(asyncio.ensure_future(work.fast.run()))
     try:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from domain.errors import IllegalMove
 from domain.refusal import Refusal
+from domain.resting_facts import RestingFacts
 from domain.stop_prices import StopPrices
 from domain.strategy import Outcome, Product
 
@@ -195,6 +196,8 @@ class OrderTerms:
     most: int | None = None
     """The most shares in one order (`domain.freeze`): what is above it goes out as several, one after the
     other. None: no bound."""
+    protected: bool = False
+    """A stop for its shares is to rest at the exchange, and is their sale (`domain.protected_step`)."""
 
     def slice_of(self, quantity: int) -> int:
         """Return how many of so many shares the next order has."""
@@ -268,6 +271,12 @@ class Attempt:
     """Of a LIMIT order: as it was sent, or as the order book last showed it. None at the market."""
     move: Move | None = None
     """The last change of its price that was asked for, whatever came of it."""
+    slice: int = 0
+    """Of a protected sale: in which row of attempts it is (`domain.resting_stop`)."""
+    resting: RestingFacts | None = None
+    """Of an order that was sent as a stop; None at the market."""
+    protected: bool = False
+    """As its terms say."""
 
     @property
     def over(self) -> bool:

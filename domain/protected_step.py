@@ -50,9 +50,9 @@ from domain.protected_exit import (
     Wait,
 )
 from domain.refusal import LAST_PAUSE, PAUSES
+from domain.resting_facts import Ended
 from domain.resting_stop import (
     ASKED_AGAIN,
-    Ended,
     RestingOrder,
     Slice,
     may_become_market,
@@ -267,14 +267,16 @@ def _bar_of_sale(exit: ProtectedExit, now: datetime) -> Wait | None:
 
 
 def _next_attempt(slices: Sequence[Slice]) -> tuple[int, int]:
-    """Return slice and number of the next attempt: one that is planned, else of a slice that cannot trade."""
+    """Return slice of the next attempt and which of the slice it is: one that is planned, else of a slice
+    that cannot trade.
+    """
     for at, orders in enumerate(slices):
         if orders and orders[-1].attempt.status is OrderStatus.PLANNED:
-            return at, orders[-1].attempt.attempt
+            return at, len(orders)
     for at, orders in enumerate(slices):
         can_trade = any(order.is_open or order.is_unanswered for order in orders)
         if orders and not can_trade and orders[-1].attempt.status is not OrderStatus.COMPLETE:
-            return at, orders[-1].attempt.attempt + 1
+            return at, len(orders) + 1
     return len(slices), 1
 
 

@@ -21,15 +21,19 @@ alone: an answer to a change proves nothing, and a lost one neither.
 | rejected    | it was refused, before or after it had an order id                                     |
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from uuid import UUID
 
 from domain.entry_price import MOVES
 from domain.leg import Horizons
 from domain.order import CALL_DEADLINE, Attempt, BrokerOrder, OrderStatus
+from domain.resting_facts import Change, Ended
+from domain.session import EXCHANGE_ZONE
 from domain.stop_prices import OrderKind
 
 CHANGES = 25
@@ -61,23 +65,6 @@ class State(StrEnum):
     REJECTED = "rejected"
 
 
-class Ended(StrEnum):
-    """Why an order was cancelled."""
-
-    ASKED = "asked"
-    """By the product."""
-    HAND = "hand"
-    """By the user, in the broker's app."""
-    SWEPT = "swept"
-    """By the exchange, with all stops of shares that have a closing auction."""
-    OUT_OF_RANGE = "out of range"
-    """By the exchange, at its trigger: 17070."""
-    SELF_TRADE = "self trade"
-    """By the exchange: it would have traded with another order of the same person."""
-    OTHER = "other"
-    """By the broker or the exchange, with a reason that is not known here."""
-
-
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the order book showed of an open order when it was last read."""
@@ -93,19 +80,6 @@ class Seen:
     def at_market(self) -> bool:
         """A protected market order is a LIMIT in the book; a stop is neither before it is changed."""
         return self.kind in (OrderKind.MARKET, OrderKind.LIMIT)
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A modification that was asked for: the n-th of its order, counted from 1. At the market: no trigger.
-
-    `refused`: the broker has answered that it did not do it. That is believed only where the book agrees.
-    """
-
-    number: int
-    trigger: Decimal | None
-    asked_at: datetime
-    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +159,32 @@ Slice = tuple[RestingOrder, ...]
 """The attempts of one slice, oldest first."""
 
 
+def slices_of(attempts: Iterable[Attempt], seen: Mapping[UUID, Seen]) -> tuple[Slice, ...]:
+    """Return a leg's attempts by slices, with what the order book showed of each, by its order's id."""
+    slices: defaultdict[int, list[RestingOrder]] = defaultdict(list)
+    for attempt in attempts:
+        slices[attempt.slice].append(resting_of(attempt, seen.get(attempt.order_id)))
+    return tuple(tuple(slices[number]) for number in sorted(slices))
+
+
+def resting_of(attempt: Attempt, seen: Seen | None) -> RestingOrder:
+    """Return an attempt with what is known of its order; one that was sent at the market has no trigger."""
+    facts = attempt.resting
+    if facts is None:
+        return RestingOrder(attempt, seen=seen)
+    return RestingOrder(
+        attempt,
+        facts.triggers,
+        seen,
+        facts.change,
+        facts.market_tries,
+        facts.used_up,
+        facts.cancel_asked_at,
+        facts.ended,
+        facts.ended_at,
+    )
+
+
 def state_of(orders: Sequence[RestingOrder], now: datetime, horizons: Horizons) -> State:
     """Return the state of a slice, by its newest attempt."""
     if not orders:
@@ -241,6 +241,15 @@ def why_ended(message: str, asked: bool, swept: bool) -> Ended:
     if swept:
         return Ended.SWEPT
     return Ended.OTHER if words else Ended.HAND
+
+
+SWEEP = time(15, 15)
+"""Since 2026-08-03 the exchange cancels all stops of shares with a closing auction then."""
+
+
+def is_swept(exchange: str, now: datetime) -> bool:
+    """Tell whether an order that was cancelled by nobody here may have been swept."""
+    return exchange in ("NSE", "BSE") and now.astimezone(EXCHANGE_ZONE).time() >= SWEEP
 
 
 def seen_in(row: BrokerOrder, read_at: datetime) -> Seen:

@@ -50,6 +50,8 @@ class EventKind(StrEnum):
     REPAIRED = "repaired"
     CALENDAR = "calendar"
     """The day that waits turns out closed, or is open after all."""
+    PROTECTION = "protection"
+    """Where the stop of held shares lies from now on: at the exchange, or with the server alone."""
     RESOLVED = "resolved"
     """A person has settled an order in doubt by hand."""
     ALERT = "alert"

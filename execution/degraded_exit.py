@@ -7,6 +7,7 @@ row is written when the store is back, before the leg goes on in the ordinary wa
 
 import asyncio
 from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -195,6 +196,7 @@ class DegradedExit:
     async def _until_over(self, sale: _Sale, seen: _Seen, halt: asyncio.Event) -> _Seen:
         """Follow what is open; cancel it when it rests too long, and read until it is over."""
         patience = self._clock.monotonic() + self._fill_seconds
+        await _sell_what_rests(sale.broker, seen)
         while seen.open:
             if halt.is_set() or self._clock.monotonic() >= patience:
                 for row in seen.open:
@@ -259,3 +261,14 @@ class DegradedExit:
         if len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
         return said
+
+
+async def _sell_what_rests(broker: Broker, seen: _Seen) -> None:
+    """Ask each stop that rests to become a market order: one order cannot sell its shares twice.
+
+    No right is needed for it, and the book says what came of it; what does not is cancelled in a while.
+    """
+    for row in seen.open:
+        if row.trigger is not None and row.broker_order_id:
+            with suppress(BrokerUnavailable, BrokerRefused, LoginNeeded):
+                await broker.modify_stop(row.broker_order_id, None)

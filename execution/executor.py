@@ -111,7 +111,8 @@ class OrderExecutor:
                             turn.is_over()
                             await self._follower.look_up(policy, attempts, following)
                         case Follow(attempt=attempt):
-                            turn.is_over()
+                            if attempt.resting is None:  # what is left of a stop is sold in the same turn
+                                turn.is_over()
                             await self._follower.follow(policy, attempt, attempts, following)
                         case step:
                             return Execution(attempts, isinstance(step, Done))

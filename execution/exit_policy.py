@@ -21,6 +21,7 @@ from execution.halting import wait_until
 from execution.order_book import read_positions
 from execution.order_intent import ClosedOutside, OrderIntent
 from execution.policy import Login, Permit
+from execution.resting_sale import RestingSale
 
 SOON = timedelta(seconds=2)
 """A pause as short as this is waited for in place; a longer one is the run's, which can be woken."""
@@ -40,8 +41,10 @@ class ExitPolicy:
         log: OrderLog,
         clock: Clock,
         rules: ExecutionRules,
+        resting: RestingSale | None = None,
     ) -> None:
         self.intent = intent
+        self._resting = resting
         self.login = login
         self._fill_seconds = rules.exit_fill
         self._accounts = accounts
@@ -85,8 +88,17 @@ class ExitPolicy:
         """Return how long a sale may rest before it is cancelled and tried anew."""
         return self._fill_seconds
 
-    async def resting(self, attempt: Attempt, row: BrokerOrder, account: Broker) -> None:
-        """Leave an open sale as it is: it is at the market."""
+    async def before_look(self, attempts: Sequence[Attempt], account: Broker) -> Sequence[Attempt]:
+        """Have what rests at the exchange sell at once; a stop that the exchange may trigger first is seen before."""
+        if self._resting is None or self.intent.acting is not None:
+            return attempts
+        return await self._resting.sell(self.intent, attempts, (), account)
+
+    async def resting(self, attempt: Attempt, book: Sequence[BrokerOrder], account: Broker) -> None:
+        """Have what rests at the exchange sell; an order at the market is left as it is."""
+        if self._resting is not None:
+            attempts = await self._log.leg(self.intent.key)
+            await self._resting.sell(self.intent, attempts, book, account)
 
     async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:
         """Return the permit for what the account still shows. Raises `ClosedOutside`."""
@@ -130,9 +142,10 @@ class ScheduledExitPolicy(ExitPolicy):
         log: OrderLog,
         clock: Clock,
         rules: ExecutionRules,
+        resting: RestingSale | None = None,
     ) -> None:
         self._at_hand = LoginAtHand()
-        super().__init__(intent, self._at_hand, accounts, log, clock, rules)
+        super().__init__(intent, self._at_hand, accounts, log, clock, rules, resting)
         self._brokers = brokers
         self._due = due
 

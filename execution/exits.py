@@ -7,9 +7,10 @@ from dataclasses import replace
 from domain.errors import BrokerNotConnected, BrokerUnavailable, LoginNeeded, Unavailable
 from domain.exit_obstacle import left_words
 from domain.failpoint import failpoint
+from domain.kept_stop import ExitAim
 from domain.leg import average_price, filled
-from domain.order import Attempt, OrderStatus
-from domain.ports import Brokers, Clock, OrderLog
+from domain.order import Attempt, OrderStatus, Reason
+from domain.ports import Brokers, Clock, OrderLog, RestingStops
 from domain.run import Exited, ExitOrder
 from domain.scheduled_order import EXIT_SENT_WITHIN
 from domain.sellable import patience
@@ -23,7 +24,9 @@ from execution.exit_policy import SOON, ExitPolicy, ScheduledExitPolicy
 from execution.halting import halted, halted_within, wait_until
 from execution.intents import call_off
 from execution.order_intent import ClosedOutside, HeldUp, NotPlaced, OrderIntent, TooLate
+from execution.resting_sale import RestingSale
 from execution.runtime_lock import RuntimeLock
+from execution.stop_changes import StopChanges
 from execution.untracked_orders import UntrackedOrders
 
 HALTED_WITHIN = 20.0
@@ -51,6 +54,7 @@ class Exits:
         brokers: Brokers,
         clock: Clock,
         rules: ExecutionRules,
+        stops: RestingStops,
     ) -> None:
         self._executor = executor
         self._accounts = accounts
@@ -62,6 +66,8 @@ class Exits:
         self._brokers = brokers
         self._clock = clock
         self._rules = rules
+        self._stops = stops
+        self._changes = StopChanges(stops)
 
     async def exit(
         self, order: ExitOrder, halt: asyncio.Event, owner: str, *, careful: bool = False
@@ -76,6 +82,8 @@ class Exits:
         await failpoint("exit.holding")
         if not await wait_until(self._clock, order.due_at, halt):
             return _exited(order, await self._log.leg(order.key))
+        if order.terms.protected:
+            await self._stops.begin_exit(order.key, ExitAim.SELL)
         await self._lock.take(order.key.strategy_id, owner)
         try:
             async with self._alerts.over(order):
@@ -92,13 +100,15 @@ class Exits:
         `outside` where they are gone.
         """
         intent = self._intent(order)
+        if order.terms.protected:
+            await self._stops.begin_exit(order.key, ExitAim.RELEASE)
         if order.adopted:
             await self._adopt_untracked(intent, AccountLogin(self._brokers, self._clock, intent))
         attempts = await self._log.leg(order.key)
         if attempts and attempts[-1].armed:
             attempts = await call_off(self._log, order.key, "called off before its time")
         if any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts):
-            policy = self._policy(intent, AccountLogin(self._brokers, self._clock, intent))
+            policy = self._policy(order, AccountLogin(self._brokers, self._clock, intent))
             attempts = (await self._executor.execute(policy, halted(), attempts)).attempts
         exited = _exited(order, attempts)
         return replace(exited, held=0, outside=exited.held) if await self._is_gone(intent, exited) else exited
@@ -142,7 +152,8 @@ class Exits:
         """
         intent = replace(self._intent(order), latest=order.due_at + EXIT_SENT_WITHIN)
         policy = ScheduledExitPolicy(
-            intent, self._brokers, self._due, self._accounts, self._log, self._clock, self._rules
+            *(intent, self._brokers, self._due, self._accounts, self._log, self._clock, self._rules),
+            self._resting(order),
         )
         try:
             execution = await self._executor.execute(policy, asyncio.Event(), [scheduled])
@@ -152,10 +163,24 @@ class Exits:
             raise NotPlaced(left_words(execution.attempts, order.bought))
 
     async def sell_at_once(self, order: ExitOrder) -> None:
-        """Sell now what nothing was sent for: claimed within a second or not at all, and not tried again."""
+        """Sell now what nothing was sent for: claimed within a second or not at all, and not tried again.
+
+        What rests at the exchange for it sells it.
+        """
+        await self.sell_resting(order)
         attempts = await self._log.leg(order.key)
         if len(attempts) == 1 and attempts[0].status is OrderStatus.PLANNED:
             await self.sell_scheduled(replace(order, due_at=self._clock.now()), attempts[0])
+
+    async def sell_resting(self, order: ExitOrder) -> None:
+        """Have what rests at the exchange for these shares sell them, ahead of their run; send nothing else.
+
+        Nothing happens where they are released, or none rests.
+        """
+        if order.terms.protected and await self._stops.begin_exit(order.key, ExitAim.SELL, over=False):
+            policy = self._policy(order, AccountLogin(self._brokers, self._clock, self._intent(order)))
+            attempts = await self._log.leg(order.key)
+            await self._executor.execute(policy, asyncio.Event(), attempts, may_send=False)
 
     async def _sell(self, order: ExitOrder, halt: asyncio.Event, readings: int) -> Exited:
         intent = self._intent(order)
@@ -164,7 +189,7 @@ class Exits:
         )
         for _ in range(readings):
             await self._adopt_untracked(intent, login)
-        policy = self._policy(intent, login)
+        policy = self._policy(order, login)
         try:
             execution = await self._executor.execute(policy, halt, await self._log.leg(order.key))
         except ClosedOutside:
@@ -213,11 +238,24 @@ class Exits:
             order.due_at,
             patience=waits,
             lifted=order.lifted,
+            acting=order.price if order.reason is Reason.STOPLOSS else None,
             why=order.why,
         )
 
-    def _policy(self, intent: OrderIntent, login: AccountLogin) -> ExitPolicy:
-        return ExitPolicy(intent, login, self._accounts, self._log, self._clock, self._rules)
+    def _policy(self, order: ExitOrder, login: AccountLogin) -> ExitPolicy:
+        resting, intent = self._resting(order), self._intent(order)
+        return ExitPolicy(intent, login, self._accounts, self._log, self._clock, self._rules, resting)
+
+    def _resting(self, order: ExitOrder) -> RestingSale | None:
+        if not order.terms.protected:
+            return None
+        return RestingSale(self._changes, self._accounts, self._log, self._clock, self._rules)
+
+
+def _is_a_try(attempt: Attempt) -> bool:
+    """Tell whether it was sent to sell at once, or changed to; a stop that rests is none before that."""
+    rested = attempt.resting is not None and not attempt.resting.market_tries and not attempt.filled_quantity
+    return attempt.sent_at is not None and not rested
 
 
 def _exited(order: ExitOrder, attempts: Sequence[Attempt]) -> Exited:
@@ -229,6 +267,6 @@ def _exited(order: ExitOrder, attempts: Sequence[Attempt]) -> Exited:
         average_price=average_price(attempts),
         reason=first_sent.reason if first_sent else None,
         detail=attempts[-1].message if attempts else "",
-        tried=sum(attempt.sent_at is not None for attempt in attempts),
+        tried=sum(_is_a_try(attempt) for attempt in attempts),
         in_doubt=any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts),
     )

@@ -1,6 +1,6 @@
 """Reads the broker's books, and writes down what the order book shows of a leg."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from domain.failpoint import failpoint
 from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder, BrokerPosition, Leg, LegKey, OrderStatus
 from domain.ports import Broker, Brokers, OrderLog, RuntimeCache, RuntimeUpdate
+from domain.stop_prices import OrderKind
 from domain.strategy import Position
 
 
@@ -19,6 +20,8 @@ class OrderBooks:
         self._log = log
         self._cache = cache
         self._brokers = brokers
+        self.on_fill: Callable[[LegKey], None] | None = None
+        """Called when shares are filled whose stop is to rest at the exchange; returns at once."""
 
     async def read(self, user_id: UUID, broker: Broker) -> Listing[BrokerOrder] | None:
         """Return the order book, None when it could not be read: that is not an empty book.
@@ -38,8 +41,14 @@ class OrderBooks:
                     await failpoint(f"{key.leg}.seen")
                     await self._log.saw(attempt, row)
                     await failpoint(f"{key.leg}.written")
+                    self._tell_of_fill(attempt, row)
                     await self._update_cache(key, row)
         return turned_up
+
+    def _tell_of_fill(self, attempt: Attempt, row: BrokerOrder) -> None:
+        grown = row.filled_quantity > attempt.filled_quantity
+        if self.on_fill is not None and attempt.protected and attempt.key.leg is Leg.ENTRY and grown:
+            self.on_fill(attempt.key)
 
     async def _update_cache(self, key: LegKey, row: BrokerOrder) -> None:
         number = row.broker_order_id or None
@@ -61,7 +70,17 @@ def is_news(attempt: Attempt, row: BrokerOrder) -> bool:
         or row.broker_order_id not in ("", attempt.broker_order_id)
         or (bool(row.filled_quantity) and attempt.average_price is None and row.average_price is not None)
         or (attempt.limit is not None and row.price not in (None, attempt.limit.price))
+        or _shows_a_change(attempt, row)
     )
+
+
+def _shows_a_change(attempt: Attempt, row: BrokerOrder) -> bool:
+    change = attempt.resting.change if attempt.resting is not None else None
+    if change is None or change.shown:
+        return False
+    if change.trigger is None:
+        return row.order_type in (OrderKind.MARKET, OrderKind.LIMIT)
+    return row.trigger == change.trigger
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from domain.exit_obstacle import NO_REASON, Obstacle
 from domain.order import LegKey, OrderTerms, Reason
@@ -25,6 +26,8 @@ class OrderIntent:
     """Seconds a sale waits for the account to be read; None: until it is read (`domain.sellable`)."""
     lifted: int = 0
     """The newest attempt whose refusal keeps nothing back any more (`domain.exit_obstacle`)."""
+    acting: Decimal | None = None
+    """The price for which a stop sells; None for another reason."""
     why: SaleLine | None = None
     """The timeline's line that says why it is sold, where the caller knows."""
 

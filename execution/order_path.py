@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from domain.ports import Alerts, Brokers, Clock, OrderLog, RuntimeCache, TradingDays
+from domain.ports import Alerts, Brokers, Clock, OrderLog, RestingStops, RuntimeCache, TradingDays
 from execution.account_snapshot import AccountSnapshots
 from execution.due_orders import DueOrders
 from execution.entries import Entries
@@ -42,6 +42,7 @@ class OrderPath:
         clock: Clock,
         days: TradingDays,
         alerts: Alerts,
+        stops: RestingStops,
         rules: ExecutionRules | None = None,
     ) -> Self:
         """Build the path on the ports."""
@@ -64,6 +65,7 @@ class OrderPath:
                 brokers,
                 clock,
                 rules,
+                stops,
             ),
             executor,
             sender,

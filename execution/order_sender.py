@@ -95,7 +95,8 @@ class OrderSender:
         if permit.good_for is not None and permit.good_for.left() <= 0:
             return None, ends
         claim = await self._log.claim(
-            attempt, permit.quantity, intent.reason, intent.due_at, intent.latest, permit.price, permit.limit
+            *(attempt, permit.quantity, intent.reason, intent.due_at, intent.latest),
+            *(permit.price, permit.limit, permit.stop),
         )
         return claim, ends
 
@@ -108,7 +109,8 @@ class OrderSender:
         left: Callable[[], None],
     ) -> None:
         price = permit.limit.price if permit.limit else None
-        order = OrderRequest(intent.terms, intent.key.leg.side, permit.quantity, attempt.tag, price)
+        terms, side = intent.terms, intent.key.leg.side
+        order = OrderRequest(terms, side, permit.quantity, attempt.tag, price, permit.stop)
         step = intent.key.leg.value
         self._unanswered.add(intent.key)
         await failpoint(f"{step}.claimed")

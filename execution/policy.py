@@ -10,6 +10,7 @@ from domain.deadline import Deadline
 from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder, Limit
 from domain.ports import Broker
+from domain.stop_prices import StopPrices
 from execution.order_intent import OrderIntent
 
 Account = Broker | asyncio.Future[Broker]
@@ -30,6 +31,8 @@ class Permit:
     good_for: Deadline | None = None
     """Until when it may be acted on; None where the claim itself bounds that."""
     limit: Limit | None = None
+    stop: StopPrices | None = None
+    """Of an order that rests."""
 
 
 class Login(Protocol):
@@ -77,8 +80,12 @@ class Policy(Protocol):
         """
         ...
 
-    async def resting(self, attempt: Attempt, row: BrokerOrder, account: Broker) -> None:
-        """Do what the rules ask for while an order is open, as the order book shows it in `row`."""
+    async def before_look(self, attempts: Sequence[Attempt], account: Broker) -> Sequence[Attempt]:
+        """Do what open orders need before the order book is read; return the leg as it is then."""
+        ...
+
+    async def resting(self, attempt: Attempt, book: Sequence[BrokerOrder], account: Broker) -> None:
+        """Do what the rules ask for while an order is open, as the order book shows it."""
         ...
 
     async def not_in_book(

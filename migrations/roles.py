@@ -118,6 +118,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         # It writes no row itself. It can have the accounts of a user read soon, hold a lease among the
         # listeners, and say which held stops it watches.
         "EXECUTE ON FUNCTION account_moved(uuid)",
+        "EXECUTE ON FUNCTION orders_moved(uuid)",
         "EXECUTE ON FUNCTION listener_beat(text, text, double precision)",
         "EXECUTE ON FUNCTION listener_leaves(text)",
         "EXECUTE ON FUNCTION stops_watched(uuid[])",
@@ -138,6 +139,7 @@ FROZEN: dict[str, dict[str, tuple[str, ...]]] = {
         "orders": (
             *("order_id", "user_id", "strategy_id", "trading_day", "round", "leg", "attempt", "tag"),
             *("exchange", "symbol", "product", "account", "most", "side", "created_at"),
+            *("protected", "slice"),
         ),
         # Whose round it is, and its place in the books.
         "strategy_days": ("strategy_id", "trading_day", "round", "row_id", "user_id", "ended_at"),

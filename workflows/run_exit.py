@@ -46,6 +46,7 @@ from domain.run import (
 from domain.run_texts import clock, slept_words
 from domain.session import span_text
 from domain.strategy import OnStop, Phase
+from domain.terms import Protect
 from domain.timeline import EventKind
 from workflows import policies
 from workflows.run_orders import exit_order
@@ -176,7 +177,8 @@ class RunExit:
         """
         if self._went_off_books:
             await self._record_off_books(policies.WRITE_RETRY)
-        if self._went_off_books or (self._sales and self._day.held):
+        rests = self._start.strategy.terms.protect is Protect.EXCHANGE  # what rests is released
+        if self._went_off_books or (self._day.held and (self._sales or rests)):
             keeps = self._ways_out and self._day.keeps
             await self.find_out(policies.KEEP_WITHIN if keeps else policies.SQUARE_WITHIN)
         if self._start.version >= 4 and self._day.held and self._day.keeps and self._start.release is None:

@@ -9,6 +9,7 @@ from domain.reentry import awaited
 from domain.run import AwaitPrice, Entered, EnterOrder, ExitOrder, SaleLine, StartRun
 from domain.run_texts import exit_words
 from domain.strategy import Outcome
+from domain.terms import Protect
 
 
 def entry_order(start: StartRun, day: Day, due_at: datetime | None = None) -> EnterOrder:
@@ -62,4 +63,6 @@ def _leg(start: StartRun, day: Day, leg: Leg) -> LegKey:
 
 def _terms(start: StartRun) -> OrderTerms:
     strategy = start.strategy
-    return OrderTerms(strategy.exchange, strategy.symbol, strategy.product, start.account, start.plan.most)
+    protected = strategy.terms.protect is Protect.EXCHANGE
+    where = strategy.exchange, strategy.symbol, strategy.product
+    return OrderTerms(*where, start.account, start.plan.most, protected)

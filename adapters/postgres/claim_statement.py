@@ -17,11 +17,11 @@ WITH asked AS (
     SELECT * FROM unnest(
         (SELECT CAST(:order_ids AS uuid[])), CAST(:quantities AS int[]), CAST(:reasons AS text[]),
         CAST(:dues AS timestamptz[]), CAST(:latests AS timestamptz[]), CAST(:prices AS numeric[]),
-        CAST(:limits AS numeric[]), CAST(:ceilings AS numeric[])
-    ) AS asked (order_id, quantity, reason, due_at, latest, price, limit_price, ceiling)
+        CAST(:limits AS numeric[]), CAST(:ceilings AS numeric[]), CAST(:stops AS text[])
+    ) AS asked (order_id, quantity, reason, due_at, latest, price, limit_price, ceiling, stop)
 ), locked AS MATERIALIZED (
     SELECT orders.order_id, orders.user_id, orders.leg, orders.strategy_id, orders.trading_day, orders.round,
-        orders.symbol, orders.exchange, orders.product, orders.account, orders.most
+        orders.symbol, orders.exchange, orders.product, orders.account, orders.most, orders.exit_aim
     FROM orders JOIN asked USING (order_id)
     WHERE orders.sent_at IS NULL AND orders.status = 'planned'
     ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}
@@ -30,6 +30,8 @@ WITH asked AS (
         locked.symbol, locked.exchange, locked.product, locked.account, locked.most,
         clock_timestamp() AS now
     FROM asked JOIN locked USING (order_id)
+    -- A stop is placed for nothing that is being sold, or is the user's own again.
+    WHERE asked.stop IS NULL OR locked.exit_aim IS NULL
 ), days AS (
     SELECT * FROM unnest(
         (SELECT CAST(:day_users AS uuid[])), CAST(:days AS date[]), CAST(:days_known AS bool[])
@@ -139,7 +141,7 @@ WITH asked AS (
     SET sent_at = GREATEST(allowed.now, allowed.due_at),
         send_before = allowed.now + CAST(:claim_lasts AS interval),
         status = 'sent', quantity = allowed.quantity, reason = allowed.reason, due_at = allowed.due_at,
-        price = allowed.limit_price, ceiling = allowed.ceiling
+        price = allowed.limit_price, ceiling = allowed.ceiling, stop = CAST(allowed.stop AS jsonb)
     FROM allowed
     WHERE orders.order_id = allowed.order_id AND orders.sent_at IS NULL AND orders.status = 'planned'
       AND allowed.order_id IN (SELECT order_id FROM may)

@@ -1,5 +1,6 @@
 """Claims the right to send an order, once, by Postgres' clock. Concurrent claims share one statement."""
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from adapters.postgres.account_days import AccountDayReader
 from adapters.postgres.claim_statement import CLAIM_FREE, CLAIM_WAITING
 from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of
+from adapters.postgres.stop_json import stop_json
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.write_batcher import Batcher, Later
 from domain.account_day import DayState
@@ -24,6 +26,8 @@ from domain.errors import StoreUnavailable
 from domain.limits import MAY_PASS, ORDERS_A_DAY, Bar, why_barred
 from domain.order import CLAIM_LASTS, EARLIEST, Attempt, Limit, OrderStatus, Reason
 from domain.ports import Claimed, NotClaimed
+from domain.resting_facts import RestingFacts
+from domain.stop_prices import StopPrices
 
 _BUDGET = {
     "exits_a_second": EXITS.a_second,
@@ -46,6 +50,8 @@ class Claim:
     """What an entry's value is judged by: its ceiling, or the last price known."""
     limit: Limit | None = None
     """None at the market."""
+    stop: StopPrices | None = None
+    """Of one that rests."""
     day_known: bool | None = None
     """Whether it is known what the account's day has come to; None: it was not judged for this claim."""
 
@@ -142,6 +148,7 @@ async def _judge(connection: AsyncConnection, claims: Sequence[Claim], wait: boo
             "prices": [claim.price for claim in claims],
             "limits": [claim.limit.price if claim.limit else None for claim in claims],
             "ceilings": [claim.limit.ceiling if claim.limit else None for claim in claims],
+            "stops": [json.dumps(stop_json(claim.stop)) if claim.stop else None for claim in claims],
             "day_users": [user_id for user_id, _ in days],
             "days": [day for _, day in days],
             "days_known": list(days.values()),
@@ -187,6 +194,7 @@ def _answer(claim: Claim, judged: Row[Any] | None) -> _Answer | None:
         sent_at=max(judged.now, claim.due_at),
         send_before=judged.now + CLAIM_LASTS,
         limit=claim.limit,
+        resting=RestingFacts((claim.stop.trigger,)) if claim.stop else None,
     )
     return Claimed(sent, judged.now)
 

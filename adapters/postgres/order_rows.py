@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
+from adapters.postgres.stop_json import resting_facts
 from adapters.postgres.tables import OrderRow
 from domain.order import Attempt, Leg, LegKey, Limit, Move, OrderStatus, OrderTerms, Reason
 from domain.refusal import Refusal
@@ -41,7 +42,10 @@ def attempt_of(row: OrderRow) -> Attempt:
         verdict=Outcome(row.verdict) if row.verdict else None,
         refusal=Refusal(row.refusal) if row.refusal else None,
         limit=_limit(row),
-        move=last_move(row.modifications or ()),
+        move=last_move(row.modifications or ()) if row.stop is None else None,
+        slice=row.slice or 0,
+        resting=resting_facts(row.stop, row.modifications or ()),
+        protected=bool(row.protected),
     )
 
 
@@ -60,10 +64,14 @@ def last_move(modifications: Sequence[Mapping[str, Any]]) -> Move | None:
 
 def terms_of(row: OrderRow) -> OrderTerms:
     """Return the terms of a row's order."""
-    return OrderTerms(row.exchange, row.symbol, Product(row.product), row.account, row.most)
+    return OrderTerms(
+        row.exchange, row.symbol, Product(row.product), row.account, row.most, bool(row.protected)
+    )
 
 
-def planned(key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None, now: datetime) -> OrderRow:
+def planned(
+    key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | None, now: datetime, slice_: int = 0
+) -> OrderRow:
     """Return a new intent's row."""
     tag = key.tag(attempt)
     return OrderRow(
@@ -80,6 +88,8 @@ def planned(key: LegKey, terms: OrderTerms, attempt: int, due_at: datetime | Non
         product=terms.product.value,
         account=terms.account,
         most=terms.most,
+        protected=terms.protected,
+        slice=slice_,
         side=key.leg.side.value,
         status=OrderStatus.PLANNED.value,
         filled_quantity=0,

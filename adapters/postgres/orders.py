@@ -12,6 +12,7 @@ from adapters.postgres.legs import Legs
 from adapters.postgres.modifications import Modifications, shown
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.other_claims import OtherClaimsReader
+from adapters.postgres.resting_stops import stop_shown
 from adapters.postgres.sale_lines import say_why
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
@@ -33,6 +34,7 @@ from domain.ports import Claimed, NotClaimed
 from domain.refusal import Refusal
 from domain.run import SaleLine
 from domain.sellable import OtherClaims
+from domain.stop_prices import StopPrices
 from domain.strategy import Outcome, Status
 from domain.timeline import EventKind
 
@@ -79,9 +81,10 @@ class PostgresOrderLog:
         latest: datetime | None,
         price: Decimal | None = None,
         limit: Limit | None = None,
+        stop: StopPrices | None = None,
     ) -> Claimed | NotClaimed:
         """Take the right to send, once; it is committed when this returns."""
-        return await self._claims.take(Claim(attempt, quantity, reason, due_at, latest, price, limit))
+        return await self._claims.take(Claim(attempt, quantity, reason, due_at, latest, price, limit, stop))
 
     async def move(self, attempt: Attempt, price: Decimal) -> bool:
         """Take the right to ask for a new price, once; it is committed when this returns."""
@@ -191,6 +194,7 @@ def _plan(unit: UnitOfWork, key: LegKey, terms: OrderTerms, attempt: int, due_at
         if row.attempt == attempt:
             return attempt_of(row)
     row = planned(key, terms, attempt, due_at, unit.now)
+    row.exit_aim = next((one.exit_aim for one in unit.leg(key) if one.exit_aim), None)
     if unit.strategy.status == Status.STOPPED and not _is_unheard_of(unit, key):
         # This caller was paused while the run ended: nothing of it is sent any more.
         row.status, row.message = OrderStatus.NOT_PLACED.value, "the strategy has stopped"
@@ -309,6 +313,7 @@ def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     if shown(row, seen, unit.now):
         text = timeline.changed_text(attempt_of(row), terms_of(row))
         _say(unit, row, EventKind.ORDER_CHANGED, text, str(row.price))
+    stop_shown(row, seen, unit.now)
     was_unpriced = bool(row.filled_quantity) and row.average_price is None
     write_fill(unit, row, seen)
     if moved:

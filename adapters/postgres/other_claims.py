@@ -25,6 +25,8 @@ SELECT mine.strategy_id, mine.baseline, mine.baseline_holdings, mine.missing_qua
         WHERE sent.user_id = mine.user_id AND sent.strategy_id <> mine.strategy_id
             AND (sent.exchange, sent.symbol, sent.product) = (mine.exchange, mine.symbol, mine.product)
             AND sent.sent_at > now() - interval '1 day' AND sent.status IN ('sent', 'open')
+            -- What rests at the exchange is on its way nowhere, before it is changed to the market.
+            AND (sent.stop IS NULL OR sent.status = 'sent' OR sent.exit_aim IS NOT NULL)
     ) AS in_flight
 FROM strategies AS mine LEFT JOIN strategies AS other
     ON other.user_id = mine.user_id AND other.strategy_id <> mine.strategy_id

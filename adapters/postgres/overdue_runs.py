@@ -104,6 +104,7 @@ WITH words AS MATERIALIZED (SELECT strategy_id, due_at, on_stop FROM stops_due),
 SELECT DISTINCT ON (s.strategy_id) s.strategy_id, s.user_id, s.trading_day, s.round, s.exchange, s.symbol,
     s.product, s.quantity, s.stop_loss, s.terms, s.buy_at, s.closes_at,
     coalesce(starts.account, '') AS account, CAST(starts.plan ->> 'most' AS int) AS most,
+    coalesce(s.terms ->> 'protect' = 'exchange', false) AS protected,
     due.step, due.due_at, due.step = 'stop' AND now() - due.due_at < CAST(:at_once AS interval) AS at_once,
     s.bought_quantity - s.sold_quantity AS held,
     (SELECT coalesce(sum(x.filled_quantity), 0) FROM orders AS x WHERE x.strategy_id = s.strategy_id
@@ -213,7 +214,8 @@ def _overdue(row: Row[Any]) -> OverdueRun:
 
 def _standing(row: Row[Any]) -> StandingRun:
     entry = LegKey(row.strategy_id, row.user_id, row.trading_day, row.round, Leg.ENTRY)
-    terms = OrderTerms(row.exchange, row.symbol, Product(row.product), row.account, row.most)
+    where = row.exchange, row.symbol, Product(row.product)
+    terms = OrderTerms(*where, row.account, row.most, row.protected)
     step = Step(row.step)
     buys = row.entry_open and not row.sell_only
     target = read_terms(row.terms).target

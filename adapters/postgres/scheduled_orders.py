@@ -153,6 +153,8 @@ def _arm(unit: UnitOfWork, order: EnterOrder | ExitOrder, worker: str) -> Schedu
     row = leg[-1]
     if row.status != OrderStatus.PLANNED or unit.strategy.status != Status.RUNNING:
         return None
+    if order.terms.protected and len(leg) > 1 and order.key.leg is Leg.EXIT:
+        return None  # it is not the whole sale: other attempts rest, or have sold
     row.held_by, row.due_at = worker, order.due_at
     if isinstance(order, EnterOrder):
         row.wanted, row.stop_loss, row.closes_at = order.quantity, order.stop_loss, order.closes_at

@@ -24,6 +24,7 @@ UNSETTLED = "status IN ('sent', 'absent', 'open')"
 """Orders that a run or an operator still has to deal with."""
 UNPRICED = "filled_quantity > 0 AND average_price IS NULL"
 """Fills whose price the broker has not stated yet: few at any time."""
+PROTECTED = "status = 'running' AND position = 'bought' AND terms ->> 'protect' = 'exchange'"
 LEFT = "status = 'stopped' AND position = 'bought' AND NOT kept"
 """Strategies that hold shares without the user's choice."""
 
@@ -43,6 +44,8 @@ class StrategyRow(Base):
         # What needs a person is counted all day, however many strategies are behind.
         Index("ix_strategies_left", "stopped_at", postgresql_where=sql(LEFT)),
         Index("ix_strategies_stopped_at", "stopped_at"),
+        # Each worker asks twice a second whose stops it keeps at the exchange.
+        Index("ix_strategies_protected", "strategy_id", postgresql_where=sql(PROTECTED)),
         Index(
             "ix_strategies_oversold",
             "trading_day",
@@ -116,6 +119,8 @@ class StrategyRow(Base):
     exit_price: Mapped[Decimal | None]
     kept: Mapped[bool] = mapped_column(server_default=sql("false"))
     """The shares still bought are the user's own by choice, not a failed exit's."""
+    protection: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Where its stop lies (`adapters.postgres.stop_json`), where it is to rest at the exchange."""
     obstacle: Mapped[str | None]
     """What keeps its sale from being sent, in the user's words; NULL where nothing does."""
     resumes_at: Mapped[datetime | None]
@@ -214,6 +219,7 @@ class OrderRow(Base):
         ),
         Index("ix_orders_unpriced", "filled_at", postgresql_where=sql(UNPRICED)),
         CheckConstraint("filled_quantity >= 0", name="filled_not_negative"),
+        CheckConstraint("exit_aim IN ('sell', 'release')", name="exit_aim_known"),
     )
 
     order_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -271,6 +277,14 @@ class OrderRow(Base):
     """Each change of its price that was asked for (`adapters.postgres.modifications`)."""
     modified_at: Mapped[datetime | None]
     """When the last one was."""
+    protected: Mapped[bool] = mapped_column(server_default=sql("false"))
+    """A stop for its shares is to rest at the exchange."""
+    slice: Mapped[int] = mapped_column(server_default=sql("0"))
+    """Of a protected sale: in which row of attempts it is."""
+    stop: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Of an order that was sent as a stop (`adapters.postgres.resting_stops`); NULL at the market."""
+    exit_aim: Mapped[str | None]
+    """What its protected leg has come to: `sell`, or `release`; NULL while stops may be placed for it."""
     verdict: Mapped[str | None]
     """The outcome that was decided for the leg when this intent was called off."""
 

@@ -32,6 +32,7 @@ from domain.ports.overdue_runs import OverdueRuns
 from domain.ports.quote_turns import QuoteTurns
 from domain.ports.read_turns import ReadTurns
 from domain.ports.reconciliation import Reconciliation
+from domain.ports.resting_stops import RestingStops
 from domain.ports.rounds import Rounds
 from domain.ports.run_store import RunStore
 from domain.ports.runtime_cache import RuntimeCache, RuntimeUpdate
@@ -76,6 +77,7 @@ __all__ = [
     "ReadTurn",
     "ReadTurns",
     "Reconciliation",
+    "RestingStops",
     "Rounds",
     "RunStore",
     "RuntimeCache",

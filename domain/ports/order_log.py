@@ -10,6 +10,7 @@ from domain.order import Attempt, BrokerOrder, LegKey, Limit, OrderTerms, Reason
 from domain.outcome import PlaceOutcome
 from domain.run import SaleLine
 from domain.sellable import OtherClaims
+from domain.stop_prices import StopPrices
 from domain.strategy import Outcome
 
 
@@ -78,12 +79,14 @@ class OrderLog(Protocol):
         latest: datetime | None,
         price: Decimal | None = None,
         limit: Limit | None = None,
+        stop: StopPrices | None = None,
     ) -> Claimed | NotClaimed:
         """Take the right to send, by one committed UPDATE … WHERE sent_at IS NULL.
 
         `latest` is the last instant, by the store's clock, at which an entry may be sent. `price` is the
         highest it may cost, or the last one known: an entry's value is judged by it. `limit`: of a LIMIT
-        order, None at the market. An entry is had only as the START that was written down says: its shares,
+        order, None at the market. `stop`: of one that rests, which is not had once its leg's exit has begun.
+        An entry is had only as the START that was written down says: its shares,
         account, day and round, no more of them, and not above its limit. A sale is never refused for that.
         """
         ...

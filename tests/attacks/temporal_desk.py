@@ -21,6 +21,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.run_activities import run_activities
 from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
+from adapters.postgres.resting_stops import PostgresRestingStops
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from adapters.postgres.tables import StrategyRow
@@ -136,7 +137,9 @@ class TemporalDesk:
     def _activities(self) -> Sequence[Callable[..., object]]:
         clock, log, cache = SystemClock(), PostgresOrderLog(self.store), MemoryCache()
         brokers = MemoryBrokers(self.broker, connected=TERMS.account)
-        path = OrderPath.on(log, cache, brokers, clock, MemoryTradingDays(), self.alerts)
+        path = OrderPath.on(
+            log, cache, brokers, clock, MemoryTradingDays(), self.alerts, PostgresRestingStops(self.store)
+        )
         scheduled = PostgresScheduledOrderLog(self.store, self.store)
         hands = ForgetfulOrders(scheduled, path.entries, path.exits, path.sender, clock, "forgetful")
         off_books = DegradedExit(log, brokers, clock, Horizons())

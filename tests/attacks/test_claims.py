@@ -25,6 +25,7 @@ from execution.order_path import OrderPath
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.store_rows import TERMS, TODAY, Desk, broker_account, just_now, write_start
 
@@ -227,7 +228,13 @@ async def test_a_refused_entry_ends_with_its_reason_and_tells_the_operator(desk:
     clock, alerts = SystemClock(), MemoryAlerts()
     broker = MemoryBroker(clock)
     path = OrderPath.on(
-        desk.log, MemoryCache(), MemoryBrokers(broker, connected=ACCOUNT), clock, MemoryTradingDays(), alerts
+        desk.log,
+        MemoryCache(),
+        MemoryBrokers(broker, connected=ACCOUNT),
+        clock,
+        MemoryTradingDays(),
+        alerts,
+        MemoryRestingStops(),
     )
     due_at = just_now() + timedelta(seconds=0.5)
     forged = EnterOrder(desk.key(), TERMS, 500, Decimal(1), due_at)

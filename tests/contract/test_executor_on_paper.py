@@ -31,6 +31,7 @@ from execution.order_path import OrderPath
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.armed import ForgetfulOrders, MemoryScheduledOrderLog
 from tests.fakes.house import MemoryCache, MemoryOrderLog
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.paper_process import PaperAccount, PaperProcess
 
@@ -130,7 +131,9 @@ class House:
         self.account = account
         self.log = MemoryOrderLog(clock)
         cache = MemoryCache()
-        path = OrderPath.on(self.log, cache, account, clock, MemoryTradingDays(), MemoryAlerts(), RULES)
+        path = OrderPath.on(
+            self.log, cache, account, clock, MemoryTradingDays(), MemoryAlerts(), MemoryRestingStops(), RULES
+        )
         parts = path.entries, path.exits, path.sender
         forgetful = ForgetfulOrders(MemoryScheduledOrderLog(self.log), *parts, clock, "forgetful")
         self._orders = OrderActivities(*parts, forgetful)

@@ -22,6 +22,7 @@ from domain.outcome import PlaceOutcome
 from domain.ports import Claimed, Clock, NotClaimed, RuntimeUpdate
 from domain.run import ActivateRun, Activation, FinishRun, GoesOn, PhaseChange, RunRef, SaleLine
 from domain.sellable import OtherClaims
+from domain.stop_prices import StopPrices
 from domain.strategy import Outcome, Position, Status, Strategy
 from domain.timeline import EventKind
 from tests.fakes.order_rows import OrderRows
@@ -64,9 +65,10 @@ class MemoryOrderLog:
         latest: datetime | None,
         price: Decimal | None = None,
         limit: Limit | None = None,
+        stop: StopPrices | None = None,
     ) -> Claimed | NotClaimed:
         async with self._transaction("claim", attempt.key) as rows:
-            return rows.claimed(attempt, quantity, reason, due_at, latest, self.clock.now(), limit)
+            return rows.claimed(attempt, quantity, reason, due_at, latest, self.clock.now(), limit, stop)
 
     async def move(self, attempt: Attempt, price: Decimal) -> bool:
         async with self._transaction("move", attempt.key) as rows:

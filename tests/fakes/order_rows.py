@@ -10,6 +10,7 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 from domain.entry_price import newest_to
+from domain.kept_stop import ExitAim
 from domain.leg import filled
 from domain.limits import Bar, why_barred
 from domain.order import (
@@ -29,6 +30,8 @@ from domain.order import (
 from domain.outcome import Accepted, Cause, Denied, PlaceOutcome, Rejected
 from domain.ports import Claimed, NotClaimed
 from domain.refusal import Refusal
+from domain.resting_facts import RestingFacts
+from domain.stop_prices import OrderKind, StopPrices
 from domain.strategy import Outcome
 
 
@@ -45,6 +48,8 @@ class OrderRows:
     changes: dict[UUID, dict[int, Decimal]] = field(default_factory=dict)
     """The prices that orders were to be changed to, by number; those shown are in `confirmed`."""
     confirmed: dict[UUID, set[int]] = field(default_factory=dict)
+    aims: dict[LegKey, ExitAim] = field(default_factory=dict)
+    """What protected legs have come to."""
 
     def new_id(self) -> UUID:
         return uuid4()
@@ -81,9 +86,10 @@ class OrderRows:
         latest: datetime | None,
         now: datetime,
         limit: Limit | None = None,
+        stop: StopPrices | None = None,
     ) -> Claimed | NotClaimed:
         row = self.row(attempt)
-        if row.status is not OrderStatus.PLANNED:
+        if row.status is not OrderStatus.PLANNED or (stop is not None and row.key in self.aims):
             return NotClaimed(row, now)
         if latest is not None and now > latest:
             return NotClaimed(row, now, too_late=True)
@@ -93,6 +99,7 @@ class OrderRows:
             return NotClaimed(row, now, barred=why_barred(Bar.UNWRITTEN, None), foreign=True)
         sent_at, send_before = max(now, due_at), now + CLAIM_LASTS
         taken = {"quantity": quantity, "reason": reason, "due_at": due_at, "limit": limit}
+        taken["resting"] = None if stop is None else RestingFacts((stop.trigger,))
         return Claimed(
             self.move(row, OrderEvent.CLAIM, **taken, sent_at=sent_at, send_before=send_before), now
         )
@@ -178,6 +185,7 @@ class OrderRows:
         )
         if row.limit is not None and seen.price is not None:
             row = self.priced(row, row.limit, seen.price)
+        row = self._changed(row, seen)
         grown = seen.filled_quantity > row.filled_quantity
         priced = seen.filled_quantity == row.filled_quantity and row.average_price is None
         if grown or (priced and seen.average_price is not None):
@@ -191,6 +199,17 @@ class OrderRows:
         if row.key.leg is Leg.ENTRY and filled([row]):
             self.planned(replace(row.key, leg=Leg.EXIT), 1, None)
         return row
+
+    def _changed(self, row: Attempt, seen: BrokerOrder) -> Attempt:
+        """Write that the book shows the newest change of a stop."""
+        facts = row.resting
+        if facts is None or facts.change is None or facts.change.shown:
+            return row
+        at_market = seen.order_type in (OrderKind.MARKET, OrderKind.LIMIT)
+        wanted = facts.change.trigger
+        if not (at_market if wanted is None else seen.trigger == wanted):
+            return row
+        return self.put(replace(row, resting=replace(facts, change=replace(facts.change, shown=True))))
 
     def close(self, message: str) -> None:
         """Take the right to send away from what nobody has claimed: part of the run's last transaction."""

@@ -19,6 +19,7 @@ from execution.order_path import OrderPath
 from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.scripted_server import ScriptedServer, answer
 from tests.store_rows import TERMS, Desk, just_now
@@ -38,7 +39,9 @@ async def test_a_refused_sale_says_why_in_its_row_and_in_the_timeline(
     await house.runs.activate(house.start())
     await house.bought()
     brokers = MemoryBrokers(MemoryBroker(clock))
-    path = OrderPath.on(house.log, MemoryCache(), brokers, clock, MemoryTradingDays(), MemoryAlerts())
+    path = OrderPath.on(
+        house.log, MemoryCache(), brokers, clock, MemoryTradingDays(), MemoryAlerts(), MemoryRestingStops()
+    )
     intent = OrderIntent(house.key(Leg.EXIT), TERMS, 10, Reason.SELL, just_now(), patience=0)
     login = AccountLogin(brokers, clock, intent)
     accounts = AccountSnapshots(house.log, brokers, clock)

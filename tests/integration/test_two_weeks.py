@@ -26,6 +26,7 @@ from adapters.postgres.calendar_days import PostgresOperatorDays
 from adapters.postgres.engine import Store
 from adapters.postgres.orders import PostgresOrderLog
 from adapters.postgres.outages import PostgresOutages
+from adapters.postgres.resting_stops import PostgresRestingStops
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from adapters.postgres.series import PostgresSeries
@@ -178,7 +179,7 @@ def activities(
     """Wire a worker as `wiring.py` does, on the moved clock and the exchange in memory."""
     log, run_store, alerts = PostgresOrderLog(store), PostgresRunStore(store), MemoryAlerts()
     brokers = Accounts(exchange)
-    path = OrderPath.on(log, cache, brokers, clock, trading_days, alerts)
+    path = OrderPath.on(log, cache, brokers, clock, trading_days, alerts, PostgresRestingStops(store))
     scheduled = ScheduledOrders(
         PostgresScheduledOrderLog(store, store), path.entries, path.exits, path.sender, clock, "one"
     )

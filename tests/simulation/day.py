@@ -28,6 +28,7 @@ from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.order_path import OrderPath
 from tests.fakes.outages import MemoryOutages
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.simulation.accounts import Accounts
 from tests.simulation.day_clock import DayClock, TimedAlerts, alive
@@ -99,7 +100,14 @@ class SimulatedDay:
         self.outside = contextvars.copy_context()
         clock = DayClock(self)
         path = OrderPath.on(
-            self.orders, self.cache, self.brokers, clock, MemoryTradingDays(), self.alerts, RULES
+            self.orders,
+            self.cache,
+            self.brokers,
+            clock,
+            MemoryTradingDays(),
+            self.alerts,
+            MemoryRestingStops(),
+            RULES,
         )
         self.hands = Hands(self, self.orders, path, clock)
         orders = OrderActivities(path.entries, path.exits, path.sender, self.hands)  # type: ignore[arg-type]

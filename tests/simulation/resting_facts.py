@@ -9,7 +9,8 @@ from uuid import UUID
 
 from domain.order import FINAL, Attempt, Leg, LegKey, OrderStatus
 from domain.protected_exit import Aim, ProtectedExit
-from domain.resting_stop import Change, Ended, RestingOrder, Seen
+from domain.resting_facts import Change, Ended
+from domain.resting_stop import RestingOrder, Seen
 from domain.stop_prices import OrderKind, StopPrices
 from tests.simulation.resting_exchange import MARKET, NEVER
 

@@ -14,7 +14,7 @@ from domain.protected_exit import (
     ToMarket,
     Wait,
 )
-from domain.resting_stop import Ended
+from domain.resting_facts import Ended
 from tests.simulation.resting_exchange import NEVER, WAITS
 from tests.simulation.resting_facts import BETWEEN, Facts, Row, sold
 from tests.simulation.resting_world import World, decided

@@ -15,6 +15,7 @@ from domain.ports import Bound, Claimed, NotClaimed, SeriesState
 from domain.reconciler import Owned, RunningRow, Slice
 from domain.run import ActivateRun, Activation, StartRun
 from domain.series import EndDay, PlanAnew, SeriesEnd
+from domain.stop_prices import StopPrices
 from domain.strategy import Position
 from tests.fakes.reconciliation import MemoryReconciliation, Row
 from tests.fakes.series import MemorySeries, SeriesOf
@@ -38,13 +39,14 @@ class SeriesOrders(Orders):
         latest: datetime | None,
         price: Decimal | None = None,
         limit: Limit | None = None,
+        stop: StopPrices | None = None,
     ) -> Claimed | NotClaimed:
         of_today = attempt.key.trading_day == self.row.start.plan.trading_day
         if attempt.key.leg is Leg.ENTRY and (self.row.ended_by is not None or not of_today):
             await self.stage.storing("log.claim.entry")
             barred = why_barred(Bar.SERIES_OVER, None)
             return NotClaimed(self.table.row(attempt), self.clock.now(), barred=barred)
-        return await super().claim(attempt, quantity, reason, due_at, latest, price, limit)
+        return await super().claim(attempt, quantity, reason, due_at, latest, price, limit, stop)
 
     def of_day(self, day: date) -> list[Attempt]:
         return [row for row in self.rows.values() if row.key.trading_day == day]

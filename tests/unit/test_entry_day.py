@@ -20,6 +20,7 @@ from tests.fakes.armed import MemoryScheduledOrderLog
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 
 DAY = date(2027, 1, 26)
@@ -53,7 +54,9 @@ class House:
         self.brokers = MemoryBrokers(self.broker)
         self.log = MemoryOrderLog(self.clock)
         cache, alerts = MemoryCache(), MemoryAlerts()
-        self.path = OrderPath.on(self.log, cache, self.brokers, self.clock, self.days, alerts)
+        self.path = OrderPath.on(
+            self.log, cache, self.brokers, self.clock, self.days, alerts, MemoryRestingStops()
+        )
 
     def begin(self, order: EnterOrder = ORDER) -> "asyncio.Task[Entered]":
         return asyncio.ensure_future(self.path.entries.enter(order, asyncio.Event(), "worker"))

@@ -21,6 +21,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -33,7 +34,15 @@ ORDER = EnterOrder(KEY, INTENT.terms, 10, Decimal(900), NOW)
 
 def path_to(broker: MemoryBroker, log: MemoryOrderLog, clock: ManualClock) -> OrderPath:
     """Return the path of an order to one account, on fakes."""
-    return OrderPath.on(log, MemoryCache(), MemoryBrokers(broker), clock, MemoryTradingDays(), MemoryAlerts())
+    return OrderPath.on(
+        log,
+        MemoryCache(),
+        MemoryBrokers(broker),
+        clock,
+        MemoryTradingDays(),
+        MemoryAlerts(),
+        MemoryRestingStops(),
+    )
 
 
 async def test_the_brokers_answer_is_written_when_the_sender_is_cancelled_while_it_waits() -> None:

@@ -15,6 +15,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.unit.test_executor import INTENT, KEY, NOW
 
@@ -31,7 +32,9 @@ class House:
         self.brokers = MemoryBrokers(self.broker)
         self.log = MemoryOrderLog(self.clock, claims=OtherClaims(missing=10))
         days, alerts = MemoryTradingDays(), MemoryAlerts()
-        self.exits = OrderPath.on(self.log, MemoryCache(), self.brokers, self.clock, days, alerts).exits
+        self.exits = OrderPath.on(
+            self.log, MemoryCache(), self.brokers, self.clock, days, alerts, MemoryRestingStops()
+        ).exits
 
     async def settled(self, seconds: float = 5) -> Exited:
         await self.broker.place(OrderRequest(INTENT.terms, Side.BUY, 10, KEY.tag(1)), 5, 1)

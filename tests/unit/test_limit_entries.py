@@ -20,6 +20,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -85,6 +86,7 @@ class Purchase:
             self.clock,
             MemoryTradingDays(),
             MemoryAlerts(),
+            MemoryRestingStops(),
         )
         self.under_way = asyncio.ensure_future(path.entries.enter(self.order, self.halt, "worker"))
         await self.clock.settle()

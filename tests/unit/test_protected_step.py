@@ -24,16 +24,8 @@ from domain.protected_exit import (
     Wait,
 )
 from domain.protected_step import bar, next_action, protection
-from domain.resting_stop import (
-    Change,
-    Ended,
-    RestingOrder,
-    Seen,
-    State,
-    seen_in,
-    state_of,
-    why_ended,
-)
+from domain.resting_facts import Change, Ended
+from domain.resting_stop import RestingOrder, Seen, State, seen_in, state_of, why_ended
 from domain.stop_prices import OrderKind, StopPrices
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)

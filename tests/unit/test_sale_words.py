@@ -19,6 +19,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
 from tests.fakes.clock import ElasticClock
 from tests.fakes.house import MemoryCache, MemoryOrderLog
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 from workflows.run_exit import _why
 
@@ -64,7 +65,9 @@ async def test_a_sale_of_which_half_is_filled_fails_with_what_is_sold() -> None:
     clock = ElasticClock()
     broker = MemoryBroker(clock)
     log, alerts = MemoryOrderLog(clock), MemoryAlerts()
-    path = OrderPath.on(log, MemoryCache(), MemoryBrokers(broker), clock, MemoryTradingDays(), alerts)
+    path = OrderPath.on(
+        log, MemoryCache(), MemoryBrokers(broker), clock, MemoryTradingDays(), alerts, MemoryRestingStops()
+    )
     await broker.place(OrderRequest(TERMS, Side.BUY, 10, "bought"), 5, 1)
     broker.script.append(Answer.HALF)
     order = ExitOrder(KEY, TERMS, 10, Reason.STOP, clock.now())

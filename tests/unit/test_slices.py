@@ -22,6 +22,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 
 NOW = datetime(2026, 11, 30, 4, 0, tzinfo=UTC)
@@ -77,6 +78,7 @@ class Desk:
         self.path = OrderPath.on(
             *(self.log, MemoryCache(), MemoryBrokers(self.broker), self.clock, MemoryTradingDays()),
             MemoryAlerts(),
+            MemoryRestingStops(),
         )
         self.halt = asyncio.Event()
 

@@ -20,6 +20,7 @@ from tests.fakes.broker import Answer, MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.overdue_runs import MemoryOverdueRuns
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 
 NOW = datetime(2026, 11, 23, 9, 45, tzinfo=UTC)
@@ -49,7 +50,13 @@ class Floor:
         self.log = MemoryOrderLog(self.clock)
         self.brokers = MemoryBrokers(self.broker)
         self._path = OrderPath.on(
-            self.log, MemoryCache(), self.brokers, self.clock, MemoryTradingDays(), self.alerts
+            self.log,
+            MemoryCache(),
+            self.brokers,
+            self.clock,
+            MemoryTradingDays(),
+            self.alerts,
+            MemoryRestingStops(),
         )
         self.workers = [
             StandingRuns(self.runs, self._path.entries, self._path.exits, self.alerts, self.clock, name)

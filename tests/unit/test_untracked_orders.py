@@ -13,6 +13,7 @@ from tests.fakes.alerts import MemoryAlerts
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache, MemoryOrderLog
 from tests.fakes.manual_clock import ManualClock
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.unit.test_executor import INTENT, KEY, NOW
 
@@ -29,7 +30,9 @@ class House:
         self.brokers = MemoryBrokers(self.broker)
         self.log = MemoryOrderLog(self.clock)
         days, alerts = MemoryTradingDays(), MemoryAlerts()
-        self.exits = OrderPath.on(self.log, MemoryCache(), self.brokers, self.clock, days, alerts).exits
+        self.exits = OrderPath.on(
+            self.log, MemoryCache(), self.brokers, self.clock, days, alerts, MemoryRestingStops()
+        ).exits
 
     async def sold_without_the_store(self, quantity: int = 10) -> None:
         for side, tag, shares in ((Side.BUY, KEY.tag(1), 10), (Side.SELL, EXIT.tag(1000), quantity)):

@@ -29,6 +29,7 @@ from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.clock import ElasticClock
 from tests.fakes.house import MemoryCache, MemoryOrderLog, MemoryRunStore
 from tests.fakes.outages import MemoryOutages
+from tests.fakes.resting_stops import MemoryRestingStops
 from tests.fakes.trading_days import MemoryTradingDays
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
@@ -70,7 +71,8 @@ class TestDay:
         return [*trading, waits.wait_for_lift, waits.look_at_account, sessions.next_session]
 
     def _path(self) -> OrderPath:
-        return OrderPath.on(self.log, self.cache, self.brokers, self.clock, self.days, self.alerts)
+        stops = MemoryRestingStops(self.log.table, self.clock)
+        return OrderPath.on(self.log, self.cache, self.brokers, self.clock, self.days, self.alerts, stops)
 
     async def start(
         self,

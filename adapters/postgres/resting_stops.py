@@ -1,0 +1,221 @@
+"""Writes what is asked of orders that rest at the exchange, and reads whose stops a worker keeps."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+
+from adapters.postgres.engine import Store
+from adapters.postgres.order_rows import attempt_of, planned
+from adapters.postgres.stop_json import protection_json, read_protection
+from adapters.postgres.tables import OrderRow
+from adapters.postgres.terms_json import read_terms
+from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
+from domain.budget import ENTRIES, EXITS, Budget
+from domain.kept_stop import ExitAim, KeptStop, Protection
+from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderTerms, Reason
+from domain.resting_facts import Ended
+from domain.scheduled_order import LEASE
+from domain.standing import Fills, standing
+from domain.stop_prices import OrderKind
+from domain.strategy import Product
+from domain.timeline import EventKind
+
+SMALLEST_TICK = Decimal("0.01")
+"""Of a symbol whose price step is not known: its prices were given by the user, on the tick."""
+
+# The order's own lock comes first, then the account's (`sent_lately`), as in a claim.
+_CHANGE = text(
+    """
+WITH mine AS MATERIALIZED (
+    SELECT order_id, user_id FROM orders
+    WHERE order_id = :order_id AND status = 'open' AND stop IS NOT NULL
+        AND jsonb_array_length(modifications) = :known
+        AND CASE WHEN CAST(:price AS text) IS NULL THEN exit_aim IS DISTINCT FROM 'release'
+            ELSE exit_aim IS NULL END
+    FOR NO KEY UPDATE
+), lately AS MATERIALIZED (
+    SELECT mine.order_id, recent.in_second, recent.in_minute, clock_timestamp() AS now
+    FROM mine CROSS JOIN LATERAL sent_lately(mine.user_id) AS recent
+)
+UPDATE orders SET modified_at = lately.now, reason = CAST(:reason AS text),
+    modifications = orders.modifications || jsonb_build_object(
+        'price', CAST(:price AS text), 'reason', CAST(:reason AS text), 'due_at', lately.now,
+        'sent_at', lately.now, 'confirmed_at', null
+    )
+FROM lately WHERE orders.order_id = lately.order_id
+    AND lately.in_second < :a_second AND lately.in_minute < :a_minute
+RETURNING orders.order_id
+"""
+)
+_KEPT = """
+SELECT s.strategy_id, s.user_id, s.trading_day, s.round, s.exchange, s.symbol, s.product, s.stop_loss, s.terms,
+    coalesce(starts.account, '') AS account, CAST(starts.plan ->> 'most' AS int) AS most,
+    s.bought_quantity, s.missing_quantity, s.entry_price, s.tick_size, s.bought_at, s.sell_at, s.closes_at,
+    s.protection, peaks.price AS peak, GREATEST(reads.orders_at, reads.foreign_at) AS moved_at,
+    coalesce(CAST(starts.plan ->> 'tick' AS numeric), s.tick_size) AS tick,
+    EXISTS (SELECT FROM orders AS e WHERE e.strategy_id = s.strategy_id AND e.trading_day = s.trading_day
+        AND e.round = s.round AND e.leg = 'entry' AND e.status IN ('planned', 'sent', 'open')) AS entry_open
+FROM strategies AS s JOIN starts USING (start_id)
+LEFT JOIN peaks ON peaks.strategy_id = s.strategy_id AND peaks.run_id = s.run_id
+LEFT JOIN account_reads AS reads ON reads.user_id = s.user_id AND reads.account = starts.account
+WHERE s.status = 'running' AND s.position = 'bought' AND s.terms ->> 'protect' = 'exchange'
+    AND s.trading_day IS NOT NULL AND s.bought_at IS NOT NULL AND s.sell_at IS NOT NULL
+    AND s.closes_at > now() AND s.phase IN ('entering', 'holding')
+    AND NOT EXISTS (SELECT FROM orders AS x WHERE x.strategy_id = s.strategy_id
+        AND x.trading_day = s.trading_day AND x.round = s.round AND x.leg = 'exit'
+        AND x.exit_aim IS NOT NULL)
+"""
+_KEPT_BY = text(
+    _KEPT
+    + """
+    AND NOT EXISTS (SELECT FROM workers AS w WHERE w.alive_at > now() - CAST(:lease AS interval)
+        AND md5(w.name || s.strategy_id) < md5(CAST(:worker AS text) || s.strategy_id))
+"""
+)
+_ONE_KEPT = text(_KEPT + " AND s.strategy_id = :strategy_id")
+
+
+class PostgresRestingStops:
+    """Implements `domain.ports.RestingStops`."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._writer = StrategyWriter(store)
+
+    async def begin_exit(self, key: LegKey, aim: ExitAim, *, over: bool = True) -> bool:
+        """Write the aim into every row of the leg, under their locks; what is planned later takes it over."""
+
+        def apply(unit: UnitOfWork) -> bool:
+            rows = unit.leg(key)
+            if any(row.exit_aim not in (None, aim.value) for row in rows) and not over:
+                return False
+            for row in rows:
+                row.exit_aim = aim.value
+            return True
+
+        return await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
+
+    async def plan(self, key: LegKey, terms: OrderTerms, attempt: int, slice_: int) -> Attempt:
+        """Write the intent of a slice unless the attempt exists; return the row that is there now."""
+
+        def apply(unit: UnitOfWork) -> Attempt:
+            rows = unit.leg(key)
+            row = next((row for row in rows if row.attempt == attempt), None)
+            if row is None:
+                row = planned(key, terms, attempt, None, unit.now, slice_)
+                row.exit_aim = next((one.exit_aim for one in rows if one.exit_aim), None)
+                unit.add_order(row)
+            return attempt_of(row)
+
+        return await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
+
+    async def change(self, attempt: Attempt, number: int, trigger: Decimal | None, reason: Reason) -> bool:
+        """Tell whether this caller now asks the broker for the change; a sale's share of the budget is larger."""
+        budget: Budget = EXITS if trigger is None else ENTRIES
+        words = {
+            "order_id": attempt.order_id,
+            "known": number - 1,
+            "price": None if trigger is None else str(trigger),
+            "reason": reason.value,
+            "a_second": budget.a_second,
+            "a_minute": budget.a_minute,
+        }
+        async with self._store.statement() as connection:
+            return (await connection.execute(_CHANGE, words)).first() is not None
+
+    async def refused(self, attempt: Attempt, number: int, *, used_up: bool) -> None:
+        """Mark the change; one that is not the newest any more stays as it is."""
+
+        def apply(unit: UnitOfWork, row: OrderRow) -> None:
+            if len(row.modifications) == number:
+                row.modifications = [*row.modifications[:-1], {**row.modifications[-1], "refused": True}]
+            if used_up and row.stop is not None:
+                row.stop = {**row.stop, "used_up": True}
+
+        await self._change(attempt, apply)
+
+    async def cancel_asked(self, attempt: Attempt) -> None:
+        """Write when its cancellation was asked for last."""
+
+        def apply(unit: UnitOfWork, row: OrderRow) -> None:
+            if row.stop is not None:
+                row.stop = {**row.stop, "cancel_asked_at": unit.now.isoformat()}
+
+        await self._change(attempt, apply)
+
+    async def ended(self, attempt: Attempt, why: Ended) -> None:
+        """Write why it was cancelled; the first word stays."""
+
+        def apply(unit: UnitOfWork, row: OrderRow) -> None:
+            if row.stop is not None and not row.stop.get("ended"):
+                row.stop = {**row.stop, "ended": why.value, "ended_at": unit.now.isoformat()}
+
+        await self._change(attempt, apply)
+
+    async def kept_by(self, worker: str) -> Sequence[KeptStop]:
+        """Return the holdings of which this worker's name comes first among the living."""
+        async with self._store.statement() as connection:
+            rows = (await connection.execute(_KEPT_BY, {"worker": worker, "lease": LEASE})).all()
+        return [_kept(row) for row in rows]
+
+    async def kept(self, strategy_id: UUID) -> KeptStop | None:
+        """Return one holding, whoever keeps it."""
+        async with self._store.statement() as connection:
+            row = (await connection.execute(_ONE_KEPT, {"strategy_id": strategy_id})).one_or_none()
+        return None if row is None else _kept(row)
+
+    async def show(self, key: LegKey, shown: Protection, line: str, once: str) -> None:
+        """Write where the stop lies, for a round that is still the newest; and the line."""
+
+        def apply(unit: UnitOfWork) -> None:
+            if (unit.strategy.trading_day, unit.strategy.round) != (key.trading_day, key.round):
+                return
+            unit.strategy.protection = protection_json(shown)
+            if line:
+                unit.say(EventKind.PROTECTION, line, once)
+
+        await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day, once=once))
+
+    async def _change(self, attempt: Attempt, apply: Callable[[UnitOfWork, OrderRow], None]) -> None:
+        def applied(unit: UnitOfWork) -> None:
+            apply(unit, unit.order(attempt.order_id))
+
+        key = attempt.key
+        await self._writer.write(Write(key.strategy_id, key.user_id, applied, day=key.trading_day))
+
+
+def stop_shown(row: OrderRow, seen: BrokerOrder, now: datetime) -> bool:
+    """Write that the order book shows the newest change of a stop; tell whether that is news."""
+    if row.stop is None or not row.modifications or row.modifications[-1]["confirmed_at"] is not None:
+        return False
+    wanted = row.modifications[-1]["price"]
+    at_market = seen.order_type in (OrderKind.MARKET, OrderKind.LIMIT)
+    made = at_market if wanted is None else seen.trigger == Decimal(wanted)
+    if made:
+        newest = {**row.modifications[-1], "confirmed_at": now.isoformat()}
+        row.modifications = [*row.modifications[:-1], newest]
+    return made
+
+
+def _kept(row: Row[Any]) -> KeptStop:
+    tick = row.tick or SMALLEST_TICK
+    stands = standing(row.stop_loss, read_terms(row.terms), Fills(row.entry_price, row.peak, row.tick_size))
+    return KeptStop(
+        LegKey(row.strategy_id, row.user_id, row.trading_day, row.round, Leg.EXIT),
+        OrderTerms(row.exchange, row.symbol, Product(row.product), row.account, row.most, protected=True),
+        row.bought_quantity,
+        row.missing_quantity,
+        stands.stop,
+        tick,
+        row.entry_price,
+        row.bought_at,
+        row.sell_at,
+        row.closes_at,
+        row.entry_open,
+        row.moved_at,
+        read_protection(row.protection),
+    )

@@ -1,0 +1,262 @@
+"""Keeps the stop of one holding at the exchange: asks `domain.protected_step`, does that one thing, asks again.
+
+Two workers that keep the same holding do no harm: each order and each change is claimed once in the store.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from domain.errors import BrokerNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
+from domain.kept_stop import KeptStop, Protection, protection_line, why_alone
+from domain.leg import entry_is_absent, filled
+from domain.listing import Listing
+from domain.order import Attempt, BrokerOrder, OrderStatus, Reason
+from domain.ports import Broker, Brokers, Clock, OrderLog, RestingStops
+from domain.protected_exit import (
+    Action,
+    Aim,
+    Bar,
+    Cancel,
+    Follow,
+    LookUp,
+    Modify,
+    Place,
+    ProtectedExit,
+    ToMarket,
+    Wait,
+)
+from domain.protected_step import next_action, protection
+from domain.resting_stop import Seen, is_swept, seen_in, slices_of, why_ended
+from domain.stop_prices import StopPrices, Traded, stop_prices
+from domain.terms import Protect
+from execution.execution_rules import ExecutionRules
+from execution.order_book import OrderBooks
+from execution.order_intent import OrderIntent
+from execution.order_sender import OrderSender
+from execution.policy import Permit
+from execution.stop_changes import StopChanges
+
+FRESH_FILL = timedelta(seconds=10)
+"""So long after the first fill its price is the last one known: no question delays the first stop."""
+QUOTE_LASTS = timedelta(seconds=5)
+IDLE = timedelta(seconds=1)
+"""Between two looks at what the store says, where nothing is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperPorts:
+    """What every holding of a worker needs."""
+
+    stops: RestingStops
+    log: OrderLog
+    sender: OrderSender
+    books: OrderBooks
+    brokers: Brokers
+    clock: Clock
+    rules: ExecutionRules
+
+
+class KeptHolding:
+    """One holding and its loop; `take` gives it what the store says now."""
+
+    def __init__(self, held: KeptStop, ports: KeeperPorts) -> None:
+        self.held = held
+        self._ports = ports
+        self._changes = StopChanges(ports.stops)
+        self._news = asyncio.Event()
+        self._seen: dict[UUID, Seen] = {}
+        self._traded: Traded | None = None
+        self._traded_at: datetime | None = None
+        self._look_due = False
+        self._alone_since: datetime | None = None
+        self._shown = held.protection
+
+    def take(self, held: KeptStop) -> None:
+        """Take the holding as it is now; what has changed is acted on at once."""
+        if held.moved_at != self.held.moved_at:
+            self._look_due = True
+        if held != self.held:
+            self.held = held
+            self._news.set()
+
+    async def keep(self) -> None:
+        """Keep its stop until cancelled. Raises `StoreUnavailable`, `LoginNeeded`, `BrokerUnavailable`."""
+        held = self.held
+        broker = await self._ports.brokers.of(held.key.user_id, held.terms.account)
+        while True:
+            self._news.clear()
+            attempts = await self._ports.log.leg(self.held.key)
+            if self._look_due:
+                self._look_due = False
+                attempts = await self._look(attempts, broker)
+            now = self._ports.clock.now()
+            exit = await self._exit(attempts, broker, now)
+            action = next_action(exit, now)
+            await self._show(exit, now)
+            await self._do(action, attempts, broker)
+
+    async def alone(self, bar: Bar) -> None:
+        """Say that the server's stop is alone, where the broker cannot be asked."""
+        now = self._ports.clock.now()
+        await self._say(Protection(Protect.SERVER, now, why=why_alone(bar)))
+
+    async def _do(self, action: Action, attempts: Sequence[Attempt], broker: Broker) -> None:
+        match action:
+            case Place():
+                await self._place(action, attempts, broker)
+            case Modify() | ToMarket() | Cancel():
+                if not await self._changes.make(action, broker, Reason.STOPLOSS):
+                    await self._until(self._ports.clock.now() + IDLE / 5)
+            case LookUp(at=at) | Follow(at=at):
+                await self._until(at)
+                await self._look(attempts, broker)
+            case Wait(at=at) if at is not None:
+                await self._until(min(at, self._ports.clock.now() + IDLE))
+            case _:
+                await self._until(self._ports.clock.now() + IDLE)
+
+    async def _place(self, action: Place, attempts: Sequence[Attempt], broker: Broker) -> None:
+        """Send a stop under its slice's planned attempt, or under the leg's next number."""
+        held, ports = self.held, self._ports
+        of_slice = [one for one in attempts if one.slice == action.slice]
+        if of_slice and of_slice[-1].status is OrderStatus.PLANNED:
+            attempt = of_slice[-1]
+        else:
+            number = max((one.attempt for one in attempts), default=0) + 1
+            attempt = await ports.stops.plan(held.key, held.terms, number, action.slice)
+        if attempt.status is not OrderStatus.PLANNED:
+            return  # another caller was first: the leg is read again
+        intent = OrderIntent(held.key, held.terms, held.bought, Reason.STOPLOSS, ports.clock.now())
+        await ports.sender.send(intent, attempt, Permit(action.quantity, broker, stop=action.prices))
+
+    async def _look(self, attempts: Sequence[Attempt], broker: Broker) -> Sequence[Attempt]:
+        """Read the order book, and write down what it shows; return the leg as it is then."""
+        key, asked_at = self.held.key, self._ports.clock.now()
+        book = await self._ports.books.read(key.user_id, broker)
+        if book is None:
+            return attempts
+        await self._ports.books.absorb(key, attempts, book)
+        for attempt in attempts:
+            row = next((row for row in book if attempt.tag in row.tags), None)
+            if row is None:
+                await self._missing(attempt, book, asked_at)
+            else:
+                await self._found(attempt, row, asked_at)
+        return await self._ports.log.leg(key)
+
+    async def _found(self, attempt: Attempt, row: BrokerOrder, asked_at: datetime) -> None:
+        self._seen[attempt.order_id] = seen_in(row, asked_at)
+        facts = attempt.resting
+        if row.status is OrderStatus.CANCELLED and facts is not None and facts.ended is None:
+            swept = is_swept(self.held.terms.exchange, asked_at)
+            why = why_ended(row.message, facts.cancel_asked_at is not None, swept)
+            await self._ports.stops.ended(attempt, why)
+
+    async def _missing(self, attempt: Attempt, book: Listing[BrokerOrder], asked_at: datetime) -> None:
+        """Give up a stop that was never answered once its horizon has passed."""
+        if attempt.status is not OrderStatus.SENT:
+            return
+        if entry_is_absent(attempt, book, self.held.terms, asked_at, self._ports.rules.horizons):
+            await self._ports.log.give_up(attempt, "sent, never answered, and in no order book since")
+
+    async def _exit(self, attempts: Sequence[Attempt], broker: Broker, now: datetime) -> ProtectedExit:
+        exit = self._described(attempts, now)
+        if not isinstance(next_action(exit, now), Place | Modify) and exit.stop is not None:
+            return exit
+        if await self._ask_price(attempts, broker, now):
+            return self._described(attempts, now)
+        return exit
+
+    def _described(self, attempts: Sequence[Attempt], now: datetime) -> ProtectedExit:
+        held = self.held
+        unsold = max(0, held.bought - filled(attempts))
+        return ProtectedExit(
+            bought=held.bought,
+            aim=Aim.PROTECT,
+            since=now,
+            slices=slices_of(attempts, self._seen),
+            account=max(0, unsold - held.missing),
+            stop=self._prices(),
+            tick=held.tick,
+            most=held.terms.most,
+            entry_open=held.entry_open,
+            horizons=self._ports.rules.horizons,
+        )
+
+    def _prices(self) -> StopPrices | None:
+        if self.held.stop is None or self._traded is None:
+            return None
+        return stop_prices(self.held.stop, self._traded)
+
+    async def _ask_price(self, attempts: Sequence[Attempt], broker: Broker, now: datetime) -> bool:
+        """Find out the last price, unless it is known; tell whether it is another than before."""
+        held = self.held
+        if self._traded_at is not None and now - self._traded_at < QUOTE_LASTS:
+            return False
+        sent = any(one.sent_at is not None for one in attempts)
+        if not sent and held.entry_price is not None and now - held.bought_at < FRESH_FILL:
+            found = self._at(held.entry_price, None)
+        else:
+            quotes = await broker.quotes([held.terms.instrument])
+            quote = quotes.get(held.terms.instrument)
+            if quote is None:
+                return False
+            found = self._at(quote.last_price, quote.lower_circuit)
+        before, self._traded, self._traded_at = self._traded, found, now
+        return found != before
+
+    def _at(self, last: Decimal, lower: Decimal | None) -> Traded:
+        terms = self.held.terms
+        return Traded(terms.exchange, terms.symbol, self.held.tick, last, lower)
+
+    async def _show(self, exit: ProtectedExit, now: datetime) -> None:
+        """Write where the stop lies; what is being placed is given a moment for it."""
+        bar = protection(exit, now)
+        if bar is None:
+            self._alone_since = None
+            resting = next(
+                (one for orders in exit.slices for one in orders if one.is_open and one.seen is not None),
+                None,
+            )
+            if resting is not None and resting.seen is not None:
+                number, trigger = resting.attempt.broker_order_id, resting.seen.trigger
+                await self._say(Protection(Protect.EXCHANGE, now, number, trigger))
+            return
+        self._alone_since = self._alone_since or now
+        if bar in (Bar.PLACING, Bar.FILLING) and now - self._alone_since < IDLE:
+            return
+        await self._say(Protection(Protect.SERVER, now, why=why_alone(bar)))
+
+    async def _say(self, found: Protection) -> None:
+        shown, held = self._shown, self.held
+        if found.same_as(shown):
+            return
+        if shown is not None and shown.where is found.where:
+            found = replace(found, since=shown.since)
+        is_news = shown is None or (shown.where, shown.why) != (found.where, found.why)
+        line = protection_line(found, held.terms) if is_news else ""
+        once = f"protection:{held.key.round}:{found.where}:{found.order_id}:{found.why}"
+        await self._ports.stops.show(held.key, found, line, once)
+        self._shown = found
+
+    async def _until(self, at: datetime) -> None:
+        """Wait for an instant, or for news of the holding."""
+        seconds = (at - self._ports.clock.now()).total_seconds()
+        if seconds <= 0 or self._news.is_set():
+            await asyncio.sleep(0)
+            return
+        news = asyncio.ensure_future(self._news.wait())
+        sleep = asyncio.ensure_future(self._ports.clock.sleep(seconds))
+        try:
+            await asyncio.wait({news, sleep}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            news.cancel()
+            sleep.cancel()
+
+
+AWAY = (BrokerUnavailable, BrokerRefused, BrokerNotConnected, LoginNeeded)
+"""What keeps the broker from being asked."""

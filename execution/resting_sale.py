@@ -1,0 +1,94 @@
+"""Has the stops that rest for shares sell them: each is changed to a market order, by `domain.protected_step`.
+
+What is left when none of them can trade any more is sold as by any other sale.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from domain.leg import filled
+from domain.order import Attempt, BrokerOrder, OrderStatus
+from domain.ports import Broker, Clock, OrderLog
+from domain.protected_exit import Aim, Cancel, ProtectedExit, ToMarket
+from domain.protected_step import next_action
+from domain.resting_stop import Seen, seen_in, slices_of
+from execution.account_snapshot import AccountSnapshots
+from execution.execution_rules import ExecutionRules
+from execution.order_intent import OrderIntent
+from execution.stop_changes import StopChanges
+
+MOST_CHANGES = 25
+"""Of one look: as many orders as a leg can have at once, and no circle."""
+
+
+class RestingSale:
+    """Turns resting stops into a sale. One for one execution: it reads the account once."""
+
+    def __init__(
+        self,
+        changes: StopChanges,
+        accounts: AccountSnapshots,
+        log: OrderLog,
+        clock: Clock,
+        rules: ExecutionRules,
+    ) -> None:
+        self._changes = changes
+        self._accounts = accounts
+        self._log = log
+        self._clock = clock
+        self._rules = rules
+        self._account: int | None = None
+
+    async def sell(
+        self,
+        intent: OrderIntent,
+        attempts: Sequence[Attempt],
+        book: Sequence[BrokerOrder],
+        broker: Broker,
+    ) -> Sequence[Attempt]:
+        """Ask each stop of the leg that may still trade to sell, or to be cancelled; return the leg then.
+
+        Raises `LoginNeeded`, `StoreUnavailable`.
+        """
+        now = self._clock.now()
+        seen = {
+            attempt.order_id: seen_in(row, now)
+            for attempt in attempts
+            for row in book
+            if attempt.tag in row.tags
+        }
+        for _ in range(MOST_CHANGES):
+            if not any(one.resting and one.status is OrderStatus.OPEN for one in attempts):
+                break
+            action = next_action(await self._exit(intent, attempts, seen, broker), self._clock.now())
+            if not isinstance(action, ToMarket | Cancel):
+                break
+            if not await self._changes.make(action, broker, intent.reason):
+                break
+            attempts = await self._log.leg(intent.key)
+        return attempts
+
+    async def _exit(
+        self, intent: OrderIntent, attempts: Sequence[Attempt], seen: Mapping[UUID, Seen], broker: Broker
+    ) -> ProtectedExit:
+        others = [one for one in attempts if one.resting is None]
+        under_way = sum(one.quantity or 0 for one in others if not one.over) - filled(
+            one for one in others if not one.over
+        )
+        unsold = intent.wanted - filled(attempts)
+        if self._account is None:
+            left = await self._accounts.sellable(intent, unsold, broker, asyncio.Event())
+            self._account = filled(attempts) + (unsold if left is None else left)
+        return ProtectedExit(
+            bought=intent.wanted - filled(others),
+            aim=Aim.SELL,
+            since=intent.due_at,
+            slices=slices_of((one for one in attempts if one.resting is not None), seen),
+            account=max(0, self._account - filled(attempts) - max(0, under_way)),
+            most=intent.terms.most,
+            acting=intent.acting,
+            fill_within=timedelta(seconds=self._rules.exit_fill),
+            horizons=self._rules.horizons,
+        )

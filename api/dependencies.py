@@ -174,7 +174,7 @@ class Dependencies:
 
     @property
     def _drafts(self) -> DraftChecks:
-        return DraftChecks(self.instruments, self.calendar, self.prices)
+        return DraftChecks(self.instruments, self.calendar, self.prices, self.egress.live)
 
 
 async def dependencies_of(request: Request) -> Dependencies:

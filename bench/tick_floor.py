@@ -145,7 +145,12 @@ def price_monitor(
     """Return the listener's price monitor with every stop armed, and the dispatcher it tells of hit stops."""
     dispatcher = Dispatcher(signals, fast, clock, lambda gone: None)
     made = PriceMonitor(
-        market_data(listed, open_feed), Listing(listed), dispatcher, MemoryAlerts(), clock, lambda: None
+        market_data(listed, open_feed),
+        Listing(listed),
+        dispatcher,
+        MemoryAlerts(),
+        clock,
+        lambda *, foreign: None,
     )
     for one in stops(listed):
         made.follow(one)

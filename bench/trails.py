@@ -81,7 +81,7 @@ async def _played() -> tuple[list[float], list[float], int]:
 
     dispatcher = Dispatcher(MemorySignals(clock), decisions, clock, lambda gone: None)
     account = market_data(listed, open_feed)
-    made = PriceMonitor(account, Listing(listed), dispatcher, MemoryAlerts(), clock, lambda: None)
+    made = PriceMonitor(account, Listing(listed), dispatcher, MemoryAlerts(), clock, lambda *, foreign: None)
     held = positions()
     for one in held:
         made.follow(one)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from domain.order import LegKey, OrderTerms
 from domain.protected_exit import Bar
 from domain.terms import Protect
+from domain.timeline import price_text
 
 
 class ExitAim(StrEnum):
@@ -39,10 +40,11 @@ class Protection:
 
 @dataclass(frozen=True, slots=True)
 class KeptStop:
-    """One holding. `key`: of its sale; `bought`: shares of its round; `stop`: where its stop stands now.
+    """One holding.
 
-    `missing`: how many of them the account is known to show no longer. `entry_open`: its purchase may still be
-    filled. `moved_at`: when an order of the account moved last, by the feed; None where none is known.
+    `key`: of its sale; `bought`: shares of its round; `stop`: where its stop stands now. `missing`: how
+    many of them the account is known to show no longer. `entry_open`: its purchase may still be filled. `moved_at`:
+    when an order of the account moved last, by the feed; None where none is known.
     """
 
     key: LegKey
@@ -61,9 +63,9 @@ class KeptStop:
 
 
 _WHY = {
-    Bar.HAND: "you cancelled or changed it in the broker's app, so no other is placed today",
+    Bar.HAND: "you cancelled or changed it in the broker's app, so no other one is placed",
     Bar.SWEPT: "the exchange cancels all stops of shares with a closing auction at 15:15",
-    Bar.PRICE: "the exchange takes none at this price: the stop is above the last price, or outside the limits",
+    Bar.PRICE: "the exchange takes none at this price: above the last one, or outside the circuit limits",
     Bar.PAUSE: "the exchange or the broker refused it or took it away; it is placed again soon",
     Bar.TOO_OFTEN: "it was refused or taken away too often today",
     Bar.FILLING: "the purchase is still being filled",
@@ -82,5 +84,6 @@ def why_alone(bar: Bar) -> str:
 def protection_line(shown: Protection, terms: OrderTerms) -> str:
     """Return the timeline's line for where a stop lies from now on."""
     if shown.where is Protect.EXCHANGE:
-        return f"A stop for {terms.symbol} rests at the exchange: it sells at {shown.trigger} by itself."
+        trigger = "its trigger" if shown.trigger is None else price_text(shown.trigger)
+        return f"A stop for {terms.symbol} rests at the exchange: it sells at {trigger} by itself."
     return f"No stop rests at the exchange for {terms.symbol}: {shown.why}. Stopwatch watches it itself."

@@ -116,6 +116,9 @@ def left_unwatched_text(held: int, symbol: str) -> str:
 
 def accepted_text(attempt: Attempt, terms: OrderTerms) -> str:
     """Say that the broker gave an order a number."""
+    if attempt.resting is not None:
+        stop = f"sells {attempt.quantity} {terms.symbol} at {price_text(attempt.resting.triggers[-1])}"
+        return f"The broker took a stop for the exchange, which {stop}: {attempt.broker_order_id}."
     return f"The broker took {_order(attempt, terms)}: {attempt.broker_order_id}{_sent(attempt)}."
 
 

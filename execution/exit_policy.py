@@ -89,7 +89,7 @@ class ExitPolicy:
         return self._fill_seconds
 
     async def before_look(self, attempts: Sequence[Attempt], account: Broker) -> Sequence[Attempt]:
-        """Have what rests at the exchange sell at once; a stop that the exchange may trigger first is seen before."""
+        """Have what rests at the exchange sell at once; where the price acts, the book is looked at first."""
         if self._resting is None or self.intent.acting is not None:
             return attempts
         return await self._resting.sell(self.intent, attempts, (), account)

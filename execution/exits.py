@@ -11,9 +11,10 @@ from domain.kept_stop import ExitAim
 from domain.leg import average_price, filled
 from domain.order import Attempt, OrderStatus, Reason
 from domain.ports import Brokers, Clock, OrderLog, RestingStops
-from domain.run import Exited, ExitOrder
+from domain.run import Exited, ExitOrder, SaleLine
 from domain.scheduled_order import EXIT_SENT_WITHIN
 from domain.sellable import patience
+from domain.timeline import sale_line
 from execution.account_login import AccountLogin
 from execution.account_snapshot import AccountSnapshots
 from execution.due_orders import DueOrders
@@ -83,7 +84,7 @@ class Exits:
         if not await wait_until(self._clock, order.due_at, halt):
             return _exited(order, await self._log.leg(order.key))
         if order.terms.protected:
-            await self._stops.begin_exit(order.key, ExitAim.SELL)
+            await self._stops.begin_exit(order.key, ExitAim.SELL, _why(order))
         await self._lock.take(order.key.strategy_id, owner)
         try:
             async with self._alerts.over(order):
@@ -177,7 +178,9 @@ class Exits:
 
         Nothing happens where they are released, or none rests.
         """
-        if order.terms.protected and await self._stops.begin_exit(order.key, ExitAim.SELL, over=False):
+        if order.terms.protected and await self._stops.begin_exit(
+            order.key, ExitAim.SELL, _why(order), over=False
+        ):
             policy = self._policy(order, AccountLogin(self._brokers, self._clock, self._intent(order)))
             attempts = await self._log.leg(order.key)
             await self._executor.execute(policy, asyncio.Event(), attempts, may_send=False)
@@ -250,6 +253,11 @@ class Exits:
         if not order.terms.protected:
             return None
         return RestingSale(self._changes, self._accounts, self._log, self._clock, self._rules)
+
+
+def _why(order: ExitOrder) -> SaleLine | None:
+    """Return the line that says why it is sold; of a sale at its time, which carries none, the ordinary one."""
+    return order.why or sale_line(order.reason, order.bought, order.terms.symbol, order.due_at, order.price)
 
 
 def _is_a_try(attempt: Attempt) -> bool:

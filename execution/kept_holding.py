@@ -1,4 +1,4 @@
-"""Keeps the stop of one holding at the exchange: asks `domain.protected_step`, does that one thing, asks again.
+"""Keeps the stop of one holding at the exchange: asks `domain.protected_step`, does one thing, asks again.
 
 Two workers that keep the same holding do no harm: each order and each change is claimed once in the store.
 """

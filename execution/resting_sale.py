@@ -1,4 +1,4 @@
-"""Has the stops that rest for shares sell them: each is changed to a market order, by `domain.protected_step`.
+"""Has the stops that rest for shares sell them: each becomes a market order, by `domain.protected_step`.
 
 What is left when none of them can trade any more is sold as by any other sale.
 """

@@ -1,4 +1,4 @@
-"""Asks the broker for changes of orders that rest at the exchange: each claimed, written down, and asked for once."""
+"""Asks the broker for changes of orders that rest: each is claimed, written down, and asked for once."""
 
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.failpoint import failpoint
@@ -13,13 +13,13 @@ USED_UP = "maximum allowed order modifications exceeded"
 
 
 class StopChanges:
-    """Carries out what `domain.protected_step` asks of an open order. Whatever the answer, the book decides."""
+    """Carries out what `domain.protected_step` asks of an open order. The order book says what came of it."""
 
     def __init__(self, stops: RestingStops) -> None:
         self._stops = stops
 
     async def make(self, action: Modify | ToMarket | Cancel, broker: Broker, reason: Reason) -> bool:
-        """Ask for one change; False where another caller has the right to it, or the account no room for it."""
+        """Ask for one change; False where another caller has the right to it, or the account has no room."""
         attempt = action.order.attempt
         number = attempt.broker_order_id or ""
         if isinstance(action, Cancel):

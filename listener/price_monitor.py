@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Protocol
 from uuid import UUID
 
 import structlog
@@ -49,6 +50,14 @@ Owned = Callable[[WatchedStrategy], bool]
 log = structlog.stdlib.get_logger("prices")
 
 
+class OrderMoved(Protocol):
+    """Hears of an order of an account that moved."""
+
+    def __call__(self, *, foreign: bool) -> None:
+        """`foreign`: it is not this product's."""
+        ...
+
+
 class PriceMonitor:
     """Judges prices of one account against the triggers of the strategies it serves.
 
@@ -63,11 +72,11 @@ class PriceMonitor:
         dispatcher: Dispatcher,
         alerts: Alerts,
         clock: Clock,
-        foreign_order: Callable[[], None],
+        order_moved: OrderMoved,
     ) -> None:
-        """`foreign_order` is called when an order of the account moves that is not this product's."""
+        """`order_moved` is called when an order of the account moves."""
         self.key = account.key
-        self._foreign_order = foreign_order
+        self._order_moved = order_moved
         self._dispatcher = dispatcher
         self._clock = clock
         self._feed = account.feed(self)
@@ -282,9 +291,8 @@ class PriceMonitor:
         self._ask_all(lost)
 
     def on_order(self, tags: Collection[str]) -> None:
-        """Have the account read where the order is not this product's: its own are followed in the book."""
-        if is_foreign(tags):
-            self._foreign_order()
+        """Have the account looked at: whose order it is says what for."""
+        self._order_moved(foreign=is_foreign(tags))
 
     def _answered(self, quotes: Mapping[str, Quote], asked_at: datetime) -> None:
         for instrument, quote in quotes.items():

@@ -25,10 +25,10 @@ from execution.task_end import ended
 from listener.accounts import Accounts
 from listener.cache_writer import CacheWriter, PriceCache
 from listener.dispatcher import Dispatcher
-from listener.foreign_orders import ForeignOrders
 from listener.held_price_writer import HeldPriceWriter
 from listener.metrics import MarketNumbers
 from listener.minute_writer import MinutePrices, MinuteWriter
+from listener.moved_orders import MovedOrders
 from listener.peak_writer import PeakWriter
 from listener.price_monitor import PriceMonitor
 from listener.restarting import steadily
@@ -65,7 +65,8 @@ class Listener:
         held_stops: HeldStops,
     ) -> None:
         self._accounts = accounts
-        self._moves = ForeignOrders(moves, clock)
+        self._foreign = MovedOrders(moves.moved, clock)
+        self._own = MovedOrders(moves.own_moved, clock)
         self._instruments = instruments
         self._alerts = alerts
         self._clock = clock
@@ -94,7 +95,8 @@ class Listener:
                 group.create_task(steadily("watcher", self._watcher.run, self._clock))
                 group.create_task(steadily("dispatcher", self._dispatcher.run, self._clock))
                 group.create_task(steadily("sold positions", self._sold.run, self._clock))
-                group.create_task(steadily("foreign orders", self._moves.run, self._clock))
+                group.create_task(steadily("foreign orders", self._foreign.run, self._clock))
+                group.create_task(steadily("own orders", self._own.run, self._clock))
                 group.create_task(steadily("watch report", self._report.run, self._clock))
                 group.create_task(steadily("peaks", self._peaks.run, self._clock))
                 group.create_task(steadily("held prices", self._held_prices.run, self._clock))
@@ -184,9 +186,9 @@ class Listener:
         account = self._accounts.serving(watched.user_id)
         monitor = self._monitors.get(account.key)
         if monitor is None:
-            foreign_order = partial(self._moves.note, self._accounts.holder(watched.user_id))
+            moved = partial(self._moved, self._accounts.holder(watched.user_id))
             monitor = PriceMonitor(
-                account, self._instruments, self._dispatcher, self._alerts, self._clock, foreign_order
+                account, self._instruments, self._dispatcher, self._alerts, self._clock, moved
             )
             self._monitors[account.key] = monitor
             self._share(monitor)
@@ -194,6 +196,9 @@ class Listener:
                 monitor.run(), name=f"price monitor {account.key}"
             )
         return monitor
+
+    def _moved(self, user_id: UUID | None, *, foreign: bool) -> None:
+        (self._foreign if foreign else self._own).note(user_id)
 
     def _leave(self, watched: WatchedStrategy) -> None:
         key = self._accounts.serving(watched.user_id).key

@@ -307,7 +307,7 @@ def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     moved = _move(row, seen.event)
     if row.quantity is None:
         row.quantity = seen.quantity
-    say_why(unit, row)
+    say_why(unit, row, filled=bool(seen.filled_quantity))
     if _own(unit, row, seen.broker_order_id) and claimed:
         _say(unit, row, EventKind.ORDER_FOUND, timeline.found_text(attempt_of(row), terms_of(row)))
     if shown(row, seen, unit.now):

@@ -7,13 +7,14 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Row, Uuid, bindparam, text
 
 from adapters.postgres.engine import Store
+from adapters.postgres.tables import IN_FLIGHT
 from adapters.postgres.write_batcher import Batcher
 from domain.order import LegKey
 from domain.sellable import OtherClaims
 
 # Who bought first has the first claim, unless its entry was found late. Kept shares are the user's own.
 _CLAIMS = text(
-    """
+    f"""
 SELECT mine.strategy_id, mine.baseline, mine.baseline_holdings, mine.missing_quantity, mine.bought_at,
     coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
         WHERE (coalesce(other.claims_from, other.bought_at), other.strategy_id)
@@ -24,9 +25,7 @@ SELECT mine.strategy_id, mine.baseline, mine.baseline_holdings, mine.missing_qua
         SELECT FROM orders AS sent
         WHERE sent.user_id = mine.user_id AND sent.strategy_id <> mine.strategy_id
             AND (sent.exchange, sent.symbol, sent.product) = (mine.exchange, mine.symbol, mine.product)
-            AND sent.sent_at > now() - interval '1 day' AND sent.status IN ('sent', 'open')
-            -- What rests at the exchange is on its way nowhere, before it is changed to the market.
-            AND (sent.stop IS NULL OR sent.status = 'sent' OR sent.exit_aim IS NOT NULL)
+            AND sent.sent_at > now() - interval '1 day' AND {IN_FLIGHT}
     ) AS in_flight
 FROM strategies AS mine LEFT JOIN strategies AS other
     ON other.user_id = mine.user_id AND other.strategy_id <> mine.strategy_id

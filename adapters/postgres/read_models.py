@@ -39,15 +39,25 @@ class OrderRecord:
     created_at: datetime
     price: Decimal | None
     modifications: list[dict[str, Any]]
+    stop: dict[str, Any] | None
 
     @property
     def order_type(self) -> str:
-        """Return LIMIT for an order with a price of its own; else it is at the market, with protection."""
+        """Return LIMIT for an order with a price of its own, SL or SL-M for a stop that rests.
+
+        Else it is at the market, with protection: as a stop is once it was changed.
+        """
+        if self.stop is not None and self.trigger_price is not None:
+            return str(self.stop["kind"])
         return "MARKET" if self.price is None else "LIMIT"
 
     @property
-    def trigger_price(self) -> None:
-        """Return none: no order of the product rests at the exchange with a trigger."""
+    def trigger_price(self) -> Decimal | None:
+        """Return at what price a stop is triggered, as last asked for; None at the market."""
+        if self.stop is None:
+            return None
+        newest = self.modifications[-1]["price"] if self.modifications else self.stop["trigger"]
+        return None if newest is None else Decimal(newest)
 
     @property
     def spot(self) -> Spot:

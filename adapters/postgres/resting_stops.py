@@ -10,14 +10,16 @@ from sqlalchemy import Row, text
 
 from adapters.postgres.engine import Store
 from adapters.postgres.order_rows import attempt_of, planned
+from adapters.postgres.sale_lines import say_sale
 from adapters.postgres.stop_json import protection_json, read_protection
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.terms_json import read_terms
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.budget import ENTRIES, EXITS, Budget
 from domain.kept_stop import ExitAim, KeptStop, Protection
-from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderTerms, Reason
+from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason
 from domain.resting_facts import Ended
+from domain.run import SaleLine
 from domain.scheduled_order import LEASE
 from domain.standing import Fills, standing
 from domain.stop_prices import OrderKind
@@ -52,7 +54,8 @@ RETURNING orders.order_id
 """
 )
 _KEPT = """
-SELECT s.strategy_id, s.user_id, s.trading_day, s.round, s.exchange, s.symbol, s.product, s.stop_loss, s.terms,
+SELECT s.strategy_id, s.user_id, s.trading_day, s.round, s.exchange, s.symbol, s.product, s.stop_loss,
+    s.terms,
     coalesce(starts.account, '') AS account, CAST(starts.plan ->> 'most' AS int) AS most,
     s.bought_quantity, s.missing_quantity, s.entry_price, s.tick_size, s.bought_at, s.sell_at, s.closes_at,
     s.protection, peaks.price AS peak, GREATEST(reads.orders_at, reads.foreign_at) AS moved_at,
@@ -86,7 +89,9 @@ class PostgresRestingStops:
         self._store = store
         self._writer = StrategyWriter(store)
 
-    async def begin_exit(self, key: LegKey, aim: ExitAim, *, over: bool = True) -> bool:
+    async def begin_exit(
+        self, key: LegKey, aim: ExitAim, why: SaleLine | None = None, *, over: bool = True
+    ) -> bool:
         """Write the aim into every row of the leg, under their locks; what is planned later takes it over."""
 
         def apply(unit: UnitOfWork) -> bool:
@@ -95,6 +100,8 @@ class PostgresRestingStops:
                 return False
             for row in rows:
                 row.exit_aim = aim.value
+                if row.stop is not None and row.status == OrderStatus.OPEN:
+                    say_sale(unit, row, why)
             return True
 
         return await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
@@ -114,7 +121,7 @@ class PostgresRestingStops:
         return await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
 
     async def change(self, attempt: Attempt, number: int, trigger: Decimal | None, reason: Reason) -> bool:
-        """Tell whether this caller now asks the broker for the change; a sale's share of the budget is larger."""
+        """Tell whether this caller now asks for the change; a sale's share of the budget is larger."""
         budget: Budget = EXITS if trigger is None else ENTRIES
         words = {
             "order_id": attempt.order_id,

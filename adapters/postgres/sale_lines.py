@@ -19,18 +19,29 @@ def once_of_sale(start_id: UUID, kind: str, round_: int = 1) -> str:
     return f"{start_id}:selling:{kind}" + ("" if round_ == 1 else f":{round_}")
 
 
-def say_why(unit: UnitOfWork, row: OrderRow, why: SaleLine | None = None) -> None:
+def say_why(unit: UnitOfWork, row: OrderRow, why: SaleLine | None = None, *, filled: bool = False) -> None:
     """Say it for a sale of the newest START, unless its answer was written, and it was said, before.
 
-    `why` is what the sender knows; without it, what the order tells.
+    `why` is what the sender knows; without it, what the order tells. A stop that rests sells nothing before
+    it is `filled`.
     """
+    if row.stop is not None:
+        if filled and not row.filled_quantity and row.exit_aim is None:
+            say_sale(unit, row, _told_by(unit, row))
+        return
     strategy = unit.strategy
     newest = (row.trading_day, row.round) == (strategy.trading_day, strategy.round)
     if row.leg != Leg.EXIT or not newest or strategy.start_id is None or row.acknowledged_at is not None:
         return
-    line = why or _told_by(unit, row)
-    if line is not None:
-        unit.say(line.kind, line.text, once_of_sale(strategy.start_id, line.kind, row.round))
+    say_sale(unit, row, why or _told_by(unit, row))
+
+
+def say_sale(unit: UnitOfWork, row: OrderRow, line: SaleLine | None) -> None:
+    """Say once why the shares of the newest START are sold."""
+    start_id = unit.strategy.start_id
+    newest = (row.trading_day, row.round) == (unit.strategy.trading_day, unit.strategy.round)
+    if line is not None and start_id is not None and newest:
+        unit.say(line.kind, line.text, once_of_sale(start_id, line.kind, row.round))
 
 
 def _told_by(unit: UnitOfWork, row: OrderRow) -> SaleLine | None:

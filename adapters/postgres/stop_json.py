@@ -1,9 +1,9 @@
 """Converts what is known of an order that rests between its row and the domain.
 
-`orders.stop` holds `{kind, trigger, limit, used_up, cancel_asked_at, ended, ended_at}`, prices as text, instants
-in ISO 8601; changes are among its `modifications`, `{price, reason, due_at, sent_at, confirmed_at, refused}`,
-where a price of null is a change to the market. `strategies.protection` holds `{where, since, order_id, trigger,
-why}`.
+`orders.stop` holds `{kind, trigger, limit, used_up, cancel_asked_at, ended, ended_at}`, prices as text and
+instants in ISO 8601; changes are among its `modifications`, `{price, reason, due_at, sent_at, confirmed_at,
+refused}`, where a price of null is a change to the market. `strategies.protection` holds `{where, since,
+order_id, trigger, why}`.
 """
 
 from collections.abc import Mapping, Sequence

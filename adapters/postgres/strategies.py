@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.failures import broken_constraint
 from adapters.postgres.series_tables import SeriesRow
+from adapters.postgres.stop_json import read_protection
 from adapters.postgres.tables import USED_IDS_KEY, OrderRow, StopAskedRow, StrategyRow
 from adapters.postgres.terms_json import read_terms, terms_json
 from adapters.postgres.watch_tables import PeakRow
+from domain.kept_stop import Protection
 from domain.order import OrderStatus
 from domain.strategy import OnStop, Outcome, Phase, Position, Product, Status, Strategy
 
@@ -74,6 +76,8 @@ class StrategyRecord:
     """The highest price that could act since the fill, as last written; only a stop that moves has one."""
     left_out: frozenset[date] | None = None
     """The days that its open series leaves out; None where no series is open."""
+    protection: Protection | None = None
+    """Where its stop was last seen to lie, where it is to rest at the exchange."""
     entry_rests_since: datetime | None = None
     """When its round's entry was sent, where the broker has it, or cancelled it, and nothing is filled."""
 
@@ -231,6 +235,7 @@ def record_of(
         peak=peak,
         left_out=None if left_out is None else frozenset(left_out),
         entry_rests_since=entry_rests_since,
+        protection=read_protection(row.protection),
         **same,
     )
 

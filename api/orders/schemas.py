@@ -9,9 +9,12 @@ from api.http.words import LegWord, OrderStatusWord, ReasonWord, SideWord
 
 
 class ModificationOut(ResponseBody):
-    """A change of an open order's price; `confirmed_at` once the broker's order book shows it."""
+    """A change of an open order's price; `confirmed_at` once the broker's order book shows it.
 
-    price: Money
+    `price`: the new limit, or the new trigger of a stop; null: it was to become a market order.
+    """
+
+    price: Money | None
     reason: str
     due_at: datetime
     sent_at: datetime

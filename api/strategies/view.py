@@ -21,9 +21,11 @@ from domain.day_charges import charges_of_round
 from domain.entry_price import rests_until
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
+from domain.kept_stop import why_alone
 from domain.money import PAISA
 from domain.order import Side
 from domain.overdue import STANDS_AFTER, Step, next_step, still_due_words
+from domain.protected_exit import Bar
 from domain.series import next_plan
 from domain.session import TradingCalendar, clock_text
 from domain.standing import Fills, standing
@@ -32,6 +34,8 @@ from domain.strategy import Phase, Position, Status
 from domain.terms import Protect
 from domain.trading_day import unfit_words, why_unfit, widest_segment
 from services.strategies.check import login_of
+
+SELLING = "the shares are being sold"
 
 
 def shown(
@@ -110,11 +114,24 @@ def shown(
 
 
 def protection(record: StrategyRecord) -> ProtectionOut | None:
-    """Return where the stop lies: with the server, from the first filled share to the last one sold."""
+    """Return where the stop lies, from the first filled share to the last one sold."""
     held = record.status is Status.RUNNING and record.position is Position.BOUGHT
     if not held or record.bought_at is None:
         return None
-    return ProtectionOut(where=Protect.SERVER.value, since=record.bought_at)
+    shown, wanted = record.protection, record.strategy.terms.protect
+    if wanted is Protect.SERVER:
+        return ProtectionOut(where=Protect.SERVER.value, since=record.bought_at)
+    if record.phase is Phase.EXITING:
+        return ProtectionOut(where=Protect.SERVER.value, since=record.bought_at, why=SELLING)
+    if shown is None or shown.since < record.bought_at:
+        return ProtectionOut(where=Protect.SERVER.value, since=record.bought_at, why=why_alone(Bar.PLACING))
+    return ProtectionOut(
+        where=shown.where.value,
+        order_id=shown.order_id,
+        trigger_price=shown.trigger,
+        since=shown.since,
+        why=shown.why,
+    )
 
 
 def next_trading_day(record: StrategyRecord, calendar: TradingCalendar | None, now: datetime) -> date | None:

@@ -8,15 +8,18 @@ from uuid import UUID
 from domain.kept_stop import ExitAim, KeptStop, Protection
 from domain.order import Attempt, LegKey, OrderTerms, Reason
 from domain.resting_facts import Ended
+from domain.run import SaleLine
 
 
 class RestingStops(Protocol):
     """Stops at the exchange: what was asked of them, and whose they are to keep."""
 
-    async def begin_exit(self, key: LegKey, aim: ExitAim, *, over: bool = True) -> bool:
+    async def begin_exit(
+        self, key: LegKey, aim: ExitAim, why: SaleLine | None = None, *, over: bool = True
+    ) -> bool:
         """Write that the leg's shares are being sold, or released: no stop is placed for it from here on.
 
-        `over`: also where another aim was written before. Tells whether the aim is this one now.
+        `why` is the timeline's line where a stop rests that is to sell them. `over`: also where another aim was written before. Tells whether the aim is this one now.
         """
         ...
 

@@ -59,6 +59,8 @@ class DraftChecks:
     calendar: TradingCalendar
     prices: SymbolPrices | None = None
     """Last prices by symbol, where they are at hand: by them a size below one lot is refused at once."""
+    live: bool = False
+    """Real orders at Zerodha."""
 
     async def check(self, draft: StrategyDraft, malformed: Sequence[FieldError], now: datetime) -> None:
         """Raise `Invalid` with everything that is wrong with it, the malformed fields included."""
@@ -72,7 +74,7 @@ class DraftChecks:
         errors += _against(instrument, draft) if instrument else []
         errors += wrong_terms(draft.stop_loss, draft.terms, instrument.tick_size if instrument else None)
         errors += wrong_reentry(draft.stop_loss, draft.terms, draft.buy_time)
-        errors += wrong_protection(draft.terms)
+        errors += wrong_protection(draft.terms, live=self.live)
         errors += wrong_repeat(draft.terms.repeat, exchange_time(now).date())
         if instrument is not None and not errors:
             errors += await self._below_one_lot(instrument, draft)

@@ -37,10 +37,10 @@ def wrong_repeat(repeat: Repeat | None, today: date) -> Iterator[FieldError]:
         yield FieldError("repeat", "until_past", f"until must be today, {today}, or later")
 
 
-def wrong_protection(terms: Terms) -> Iterator[FieldError]:
-    """Yield why the stop cannot lie where the terms want it."""
-    if terms.protect is Protect.EXCHANGE:
-        words = "this server keeps the stop itself, and places no order for it at the exchange: say server"
+def wrong_protection(terms: Terms, *, live: bool) -> Iterator[FieldError]:
+    """Yield why the stop cannot lie where the terms want it. `live`: real orders at Zerodha."""
+    if terms.protect is Protect.EXCHANGE and live:
+        words = "with real orders this server keeps the stop itself, for now: say server"
         yield FieldError("protect", "not_offered", words)
 
 

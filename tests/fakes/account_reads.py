@@ -40,6 +40,7 @@ class MemoryAccountReads:
     baselines: dict[UUID, tuple[int, int]] = field(default_factory=dict)
     unread: set[Account] = field(default_factory=set)
     down: bool = False
+    own_moves: list[UUID] = field(default_factory=list)
 
     async def note_holders(self) -> None:
         self._there()
@@ -60,6 +61,10 @@ class MemoryAccountReads:
         for (whose, _), row in self.rows.items():
             if whose == user_id:
                 row.foreign_at, row.next_at = now, min(row.next_at, now)
+
+    async def own_moved(self, user_id: UUID) -> None:
+        self._there()
+        self.own_moves.append(user_id)
 
     async def take(self, most: int) -> Sequence[ReadTurn]:
         now = self._there()

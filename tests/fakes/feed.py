@@ -23,11 +23,17 @@ class MemoryMoves:
 
     moved_users: list[UUID] = field(default_factory=list)
     away: bool = False
+    own_users: list[UUID] = field(default_factory=list)
 
     async def moved(self, user_id: UUID) -> None:
         if self.away:
             raise StoreUnavailable("Postgres did not answer")
         self.moved_users.append(user_id)
+
+    async def own_moved(self, user_id: UUID) -> None:
+        if self.away:
+            raise StoreUnavailable("Postgres did not answer")
+        self.own_users.append(user_id)
 
 
 class MemoryFeed:

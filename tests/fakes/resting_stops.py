@@ -9,6 +9,7 @@ from domain.kept_stop import ExitAim, KeptStop, Protection
 from domain.order import Attempt, LegKey, OrderStatus, OrderTerms, Reason
 from domain.ports import Clock
 from domain.resting_facts import Change, Ended, RestingFacts
+from domain.run import SaleLine
 from tests.fakes.manual_clock import ManualClock
 from tests.fakes.order_rows import OrderRows
 
@@ -23,7 +24,9 @@ class MemoryRestingStops:
     shown: list[Protection] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
-    async def begin_exit(self, key: LegKey, aim: ExitAim, *, over: bool = True) -> bool:
+    async def begin_exit(
+        self, key: LegKey, aim: ExitAim, why: SaleLine | None = None, *, over: bool = True
+    ) -> bool:
         if self.table.aims.get(key, aim) is not aim and not over:
             return False
         if self.table.of(key):

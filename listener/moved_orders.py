@@ -1,14 +1,16 @@
-"""Has accounts read soon in which orders move that are not this product's.
+"""Has accounts looked at soon in which orders move.
 
-Such an order may sell shares that a strategy holds. Many updates of one account are one request.
+One that is not this product's may sell shares that a strategy holds; one of its own may be a stop that rests
+at the exchange. Many updates of one account are one request.
 """
 
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
 
 from domain.errors import StoreUnavailable
-from domain.ports import AccountMoves, Clock
+from domain.ports import Clock
 
 GATHER = 0.3
 """Seconds between two requests for one account."""
@@ -16,11 +18,15 @@ GATHER = 0.3
 log = structlog.stdlib.get_logger("orders")
 
 
-class ForeignOrders:
+Tell = Callable[[UUID], Awaitable[None]]
+"""Has the accounts of a user looked at. Raises `StoreUnavailable`."""
+
+
+class MovedOrders:
     """Keeps the users in whose accounts such an order moved until the store has taken that."""
 
-    def __init__(self, moves: AccountMoves, clock: Clock) -> None:
-        self._moves = moves
+    def __init__(self, tell: Tell, clock: Clock) -> None:
+        self._tell = tell
         self._clock = clock
         self._waiting: set[UUID] = set()
 
@@ -34,7 +40,7 @@ class ForeignOrders:
         while True:
             for user_id in list(self._waiting):
                 try:
-                    await self._moves.moved(user_id)
+                    await self._tell(user_id)
                 except StoreUnavailable as away:
                     log.warning("an order moved in an account that could not be made due", reason=str(away))
                     break

@@ -5,10 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from domain.money import price_text
 from domain.order import LegKey, OrderTerms
 from domain.protected_exit import Bar
 from domain.terms import Protect
-from domain.timeline import price_text
 
 
 class ExitAim(StrEnum):
@@ -43,8 +43,8 @@ class KeptStop:
     """One holding.
 
     `key`: of its sale; `bought`: shares of its round; `stop`: where its stop stands now. `missing`: how
-    many of them the account is known to show no longer. `entry_open`: its purchase may still be filled. `moved_at`:
-    when an order of the account moved last, by the feed; None where none is known.
+    many of them the account is known to show no longer. `entry_open`: its purchase may still be filled.
+    `moved_at`: when an order of the account moved last, by the feed; None where none is known.
     """
 
     key: LegKey

@@ -256,7 +256,7 @@ class Exits:
 
 
 def _why(order: ExitOrder) -> SaleLine | None:
-    """Return the line that says why it is sold; of a sale at its time, which carries none, the ordinary one."""
+    """Return the line that says why it is sold: its own, or what its order tells."""
     return order.why or sale_line(order.reason, order.bought, order.terms.symbol, order.due_at, order.price)
 
 

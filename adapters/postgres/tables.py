@@ -190,7 +190,8 @@ class UsedStrategyId(Base):
 IN_FLIGHT = (
     "(sent.status = 'sent' OR sent.status = 'open' AND (sent.stop IS NULL OR sent.exit_aim IS NOT NULL))"
 )
-"""Of orders named `sent`: what may change the account at any moment. A stop that rests waits for its price."""
+"""Of orders named `sent`: what may change the account at any moment. A stop that rests does not, until its
+price comes."""
 HELD = "held_by IS NOT NULL AND status IN ('planned', 'sent', 'open')"
 """Held orders that are not over: few at any time, however many there were."""
 

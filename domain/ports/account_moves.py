@@ -12,5 +12,5 @@ class AccountMoves(Protocol):
         ...
 
     async def own_moved(self, user_id: UUID) -> None:
-        """Have the stops looked at that rest in the accounts of a user: an order of the product moved there."""
+        """Have the stops looked at that rest in a user's accounts: an order of the product moved there."""
         ...

@@ -19,7 +19,8 @@ class RestingStops(Protocol):
     ) -> bool:
         """Write that the leg's shares are being sold, or released: no stop is placed for it from here on.
 
-        `why` is the timeline's line where a stop rests that is to sell them. `over`: also where another aim was written before. Tells whether the aim is this one now.
+        `why` is the timeline's line where a stop rests that is to sell them. `over`: also where another aim
+        was written before. Tells whether the aim is this one now.
         """
         ...
 

@@ -98,7 +98,7 @@ async def test_a_cancel_by_hand_is_told_and_not_fought(product: Product, trader:
 
 
 async def test_what_rests_follows_a_trail(product: Product, trader: Trader) -> None:
-    strategy_id = await protected(trader, stop_loss=3500, trail={"by": 50})
+    strategy_id = await protected(trader, stop_loss=3500, trail={"by": {"points": 50}})
     await product.paper("/_paper/price", symbol="TCS", price=3600)
     await trader.eventually(lambda: sells(trader), lambda orders: orders[-1]["trigger_price"] == 3550)
     await product.paper("/_paper/price", symbol="TCS", price=3540)

@@ -72,6 +72,7 @@ class KeptHolding:
         self._traded: Traded | None = None
         self._traded_at: datetime | None = None
         self._look_due = False
+        self._tried: UUID | None = None
         self._alone_since: datetime | None = None
         self._shown = held.protection
 
@@ -130,6 +131,9 @@ class KeptHolding:
             attempt = await ports.stops.plan(held.key, held.terms, number, action.slice)
         if attempt.status is not OrderStatus.PLANNED:
             return  # another caller was first: the leg is read again
+        if attempt.order_id == self._tried:  # refused without a word: its exit has begun
+            await self._until(ports.clock.now() + IDLE / 2)
+        self._tried = attempt.order_id
         intent = OrderIntent(held.key, held.terms, held.bought, Reason.STOPLOSS, ports.clock.now())
         await ports.sender.send(intent, attempt, Permit(action.quantity, broker, stop=action.prices))
 

@@ -95,13 +95,20 @@ class StopKeeper:
     def _take(self, held: KeptStop, kicked_at: float | None = None) -> None:
         known = self._kept.get(held.key.strategy_id)
         if known is not None and known.holding.held.key == held.key:
-            known.holding.take(held)
+            self._take_news(known, held)
             return
         if known is not None:
             self._end(known)
         kept = self._kept[held.key.strategy_id] = _Kept(KeptHolding(held, self._ports), kicked_at)
         kept.task = asyncio.ensure_future(self._keep(kept.holding))
         kept.sale = asyncio.ensure_future(self._sell(kept.holding))
+
+    def _take_news(self, known: _Kept, held: KeptStop) -> None:
+        before = known.holding.held.sell_at
+        known.holding.take(held)
+        if held.sell_at != before and known.sale is not None and self._ports.clock.now() < before:
+            known.sale.cancel()
+            known.sale = asyncio.ensure_future(self._sell(known.holding))
 
     def _leave(self, strategy_id: UUID) -> None:
         kept = self._kept[strategy_id]

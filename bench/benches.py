@@ -13,6 +13,7 @@ from bench.neighbours import disturb
 from bench.next_day import end_together
 from bench.noisy_tenant import press
 from bench.outcome import BASELINE, SIGNALS, Outcome, Scene
+from bench.protected import protect
 from bench.same_user import together
 from bench.spread import percentile
 from bench.streams import follow_all
@@ -90,6 +91,13 @@ BENCHES: Sequence[Bench] = (
         ),
         trade,
         400,
+    ),
+    Bench(
+        "protected",
+        ("protected_p99_ms", "exit_by_modification_lateness_p99_ms"),
+        protect,
+        500,
+        "bench.protected",
     ),
     Bench("same_user", ("same_user_lateness_p99_ms",), together, 300),
     Bench("failover", ("entry_failover_p99_ms",), lose_a_worker, 300),

@@ -35,6 +35,15 @@ GOALS = {
         ratio_at_least=20,
     ),
     "entry_lateness_p50_ms_single": Goal("one BUY, received by the exchange", "ms", 5),
+    "protected_p99_ms": Goal(
+        "1,000 accounts that buy in the same second: fill → stop at the exchange; one account's, at the "
+        "median, within 50 ms",
+        *("ms", 1000),
+    ),
+    "exit_by_modification_lateness_p99_ms": Goal(
+        "the same 1,000 sell in one second: what rests is changed to the market, received by the exchange",
+        *("ms", 300),
+    ),
     "same_user_lateness_p99_ms": Goal(
         "8 strategies of one user, 8 symbols, due in the same second, two workers: received by the exchange",
         *("ms", 100),

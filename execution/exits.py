@@ -174,14 +174,21 @@ class Exits:
             await self.sell_scheduled(replace(order, due_at=self._clock.now()), attempts[0])
 
     async def sell_resting(self, order: ExitOrder) -> None:
-        """Have what rests at the exchange for these shares sell them, ahead of their run; send nothing else.
+        """Have what rests at the exchange sell at `due_at`, ahead of its run; send nothing else.
 
-        Nothing happens where they are released, or none rests.
+        What is asked before that instant saves time at it. Nothing happens where the shares are released, or
+        no stop rests for them. Raises `LoginNeeded`, `BrokerNotConnected`, `StoreUnavailable`.
         """
-        if order.terms.protected and await self._stops.begin_exit(
-            order.key, ExitAim.SELL, _why(order), over=False
-        ):
-            policy = self._policy(order, AccountLogin(self._brokers, self._clock, self._intent(order)))
+        attempts = await self._log.leg(order.key) if order.terms.protected else ()
+        if not any(one.resting is not None and not one.over for one in attempts):
+            return
+        intent, sale = self._intent(order), self._sale()
+        broker = await self._brokers.of(order.key.user_id, order.terms.account)
+        await sale.ready(intent, attempts, broker)
+        await self._clock.sleep_until(order.due_at)
+        await sale.sell(intent, attempts, (), broker)
+        if await self._stops.begin_exit(order.key, ExitAim.SELL, _why(order), over=False):
+            policy = self._policy(order, AccountLogin(self._brokers, self._clock, intent), sale)
             attempts = await self._log.leg(order.key)
             await self._executor.execute(policy, asyncio.Event(), attempts, may_send=False)
 
@@ -245,13 +252,16 @@ class Exits:
             why=order.why,
         )
 
-    def _policy(self, order: ExitOrder, login: AccountLogin) -> ExitPolicy:
-        resting, intent = self._resting(order), self._intent(order)
+    def _policy(
+        self, order: ExitOrder, login: AccountLogin, resting: RestingSale | None = None
+    ) -> ExitPolicy:
+        resting, intent = resting or self._resting(order), self._intent(order)
         return ExitPolicy(intent, login, self._accounts, self._log, self._clock, self._rules, resting)
 
     def _resting(self, order: ExitOrder) -> RestingSale | None:
-        if not order.terms.protected:
-            return None
+        return self._sale() if order.terms.protected else None
+
+    def _sale(self) -> RestingSale:
         return RestingSale(self._changes, self._accounts, self._log, self._clock, self._rules)
 
 

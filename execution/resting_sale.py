@@ -41,6 +41,12 @@ class RestingSale:
         self._rules = rules
         self._account: int | None = None
 
+    async def ready(self, intent: OrderIntent, attempts: Sequence[Attempt], broker: Broker) -> None:
+        """Read how many shares the account still shows, before the sale. Raises as `sell`."""
+        unsold = intent.wanted - filled(attempts)
+        left = await self._accounts.sellable(intent, unsold, broker, asyncio.Event())
+        self._account = filled(attempts) + (unsold if left is None else left)
+
     async def sell(
         self,
         intent: OrderIntent,
@@ -77,16 +83,14 @@ class RestingSale:
         under_way = sum(one.quantity or 0 for one in others if not one.over) - filled(
             one for one in others if not one.over
         )
-        unsold = intent.wanted - filled(attempts)
         if self._account is None:
-            left = await self._accounts.sellable(intent, unsold, broker, asyncio.Event())
-            self._account = filled(attempts) + (unsold if left is None else left)
+            await self.ready(intent, attempts, broker)
         return ProtectedExit(
             bought=intent.wanted - filled(others),
             aim=Aim.SELL,
             since=intent.due_at,
             slices=slices_of((one for one in attempts if one.resting is not None), seen),
-            account=max(0, self._account - filled(attempts) - max(0, under_way)),
+            account=max(0, (self._account or 0) - filled(attempts) - max(0, under_way)),
             most=intent.terms.most,
             acting=intent.acting,
             fill_within=timedelta(seconds=self._rules.exit_fill),

@@ -27,6 +27,7 @@ LOOK_EVERY = 0.5
 AGAIN = 1.0
 """Seconds after which the broker is asked again."""
 WARM_AHEAD = timedelta(seconds=2)
+"""How long before its second a sale is prepared: its connection, and what the account shows."""
 KICKED_FOR = 3.0
 """Seconds for which a worker keeps what it saw filled, until the one whose turn it is has taken it."""
 
@@ -148,7 +149,6 @@ class StopKeeper:
             await ports.clock.sleep_until(held.sell_at - WARM_AHEAD)
             with suppress(*AWAY):
                 await (await ports.brokers.of(held.key.user_id, held.terms.account)).warm()
-            await ports.clock.sleep_until(held.sell_at)
             held = holding.held
             order = ExitOrder(held.key, held.terms, held.bought, Reason.SELL, held.sell_at)
             await self._exits.sell_resting(order)

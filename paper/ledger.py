@@ -59,5 +59,7 @@ def _row(order: Order) -> dict[str, Any]:
         "trigger_price": rupees(order.trigger),
         "modifications": order.modifications,
         "received_at": order.received_at,
+        "updated_at": order.updated_at,
+        "modified_at": order.modified_at,
         "answered": order.answered,
     }

@@ -130,7 +130,8 @@ def _write(exchange: Exchange, order: Order, change: Change) -> None:
     order.fill_cap, order.cancel_rest = None, False
     order.modifications += 1
     order.modified = True
-    _note(order, exchange.clock.wall())
+    order.modified_at = exchange.clock.wall()
+    _note(order, order.modified_at)
     exchange.changed(order, UPDATE)
     if order.status != AMO_RECEIVED and exchange.calendar.is_open(exchange.clock.now(), order.instrument):
         exchange.book.attempt(order, tape, arriving=True)

@@ -80,6 +80,7 @@ class Order:
     cancelled: int = 0
     modified: bool = False
     modifications: int = 0
+    modified_at: float | None = None
     triggered: bool = False
     # Faults: hidden from the books until then; how much may fill before the rest waits or is cancelled.
     visible_at: float = 0.0

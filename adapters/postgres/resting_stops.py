@@ -1,6 +1,7 @@
 """Writes what is asked of orders that rest at the exchange, and reads whose stops a worker keeps."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from adapters.postgres.stop_json import protection_json, read_protection
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.terms_json import read_terms
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
+from adapters.postgres.write_batcher import Batcher, Later
 from domain.budget import ENTRIES, EXITS, Budget
 from domain.kept_stop import ExitAim, KeptStop, Protection
 from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason
@@ -29,30 +31,43 @@ from domain.timeline import EventKind
 SMALLEST_TICK = Decimal("0.01")
 """Of a symbol whose price step is not known: its prices were given by the user, on the tick."""
 
-# The order's own lock comes first, then the account's (`sent_lately`), as in a claim.
-_CHANGE = text(
-    """
-WITH mine AS MATERIALIZED (
-    SELECT order_id, user_id FROM orders
-    WHERE order_id = :order_id AND status = 'open' AND stop IS NOT NULL
-        AND jsonb_array_length(modifications) = :known
-        AND CASE WHEN CAST(:price AS text) IS NULL THEN exit_aim IS DISTINCT FROM 'release'
-            ELSE exit_aim IS NULL END
-    FOR NO KEY UPDATE
-), lately AS MATERIALIZED (
-    SELECT mine.order_id, recent.in_second, recent.in_minute, clock_timestamp() AS now
-    FROM mine CROSS JOIN LATERAL sent_lately(mine.user_id) AS recent
+# The orders' own locks come first, then the accounts' (`sent_lately`), each in their order, as in a claim.
+_CHANGE = """
+WITH asked AS (
+    SELECT * FROM unnest(
+        (SELECT CAST(:order_ids AS uuid[])), CAST(:knowns AS int[]), CAST(:prices AS text[]),
+        CAST(:reasons AS text[]), CAST(:seconds AS int[]), CAST(:minutes AS int[])
+    ) AS asked (order_id, known, price, reason, a_second, a_minute)
+), mine AS MATERIALIZED (
+    SELECT orders.user_id, asked.* FROM orders JOIN asked USING (order_id)
+    WHERE orders.status = 'open' AND orders.stop IS NOT NULL
+        AND jsonb_array_length(orders.modifications) = asked.known
+        AND CASE WHEN asked.price IS NULL THEN orders.exit_aim IS DISTINCT FROM 'release'
+            ELSE orders.exit_aim IS NULL END
+    ORDER BY orders.order_id FOR NO KEY UPDATE OF orders {skip_locked}
+), accounts AS MATERIALIZED (
+    SELECT DISTINCT user_id FROM mine ORDER BY user_id
+), recent AS MATERIALIZED (
+    SELECT accounts.user_id, lately.in_second, lately.in_minute, clock_timestamp() AS now
+    FROM accounts CROSS JOIN LATERAL sent_lately(accounts.user_id) AS lately
+), ranked AS MATERIALIZED (
+    SELECT mine.*, recent.now, recent.in_second + row_number() OVER turn AS nth_in_second,
+        recent.in_minute + row_number() OVER turn AS nth_in_minute
+    FROM mine JOIN recent USING (user_id)
+    WINDOW turn AS (PARTITION BY mine.user_id ORDER BY mine.price IS NULL DESC, mine.order_id)
 )
-UPDATE orders SET modified_at = lately.now, reason = CAST(:reason AS text),
+UPDATE orders SET modified_at = ranked.now, reason = ranked.reason,
+    exit_aim = CASE WHEN ranked.price IS NULL THEN 'sell' ELSE orders.exit_aim END,
     modifications = orders.modifications || jsonb_build_object(
-        'price', CAST(:price AS text), 'reason', CAST(:reason AS text), 'due_at', lately.now,
-        'sent_at', lately.now, 'confirmed_at', null
+        'price', ranked.price, 'reason', ranked.reason, 'due_at', ranked.now, 'sent_at', ranked.now,
+        'confirmed_at', null
     )
-FROM lately WHERE orders.order_id = lately.order_id
-    AND lately.in_second < :a_second AND lately.in_minute < :a_minute
+FROM ranked WHERE orders.order_id = ranked.order_id
+    AND ranked.nth_in_second <= ranked.a_second AND ranked.nth_in_minute <= ranked.a_minute
 RETURNING orders.order_id
 """
-)
+_CHANGE_FREE = text(_CHANGE.format(skip_locked="SKIP LOCKED"))
+_CHANGE_WAITING = text(_CHANGE.format(skip_locked=""))
 _KEPT = """
 SELECT s.strategy_id, s.user_id, s.trading_day, s.round, s.exchange, s.symbol, s.product, s.stop_loss,
     s.terms,
@@ -82,12 +97,35 @@ _KEPT_BY = text(
 _ONE_KEPT = text(_KEPT + " AND s.strategy_id = :strategy_id")
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    order_id: UUID
+    number: int
+    trigger: Decimal | None
+    reason: Reason
+
+    @property
+    def budget(self) -> Budget:
+        return EXITS if self.trigger is None else ENTRIES
+
+
+def _answers(changes: Sequence[_Change], won: set[UUID], wait: bool) -> list[bool | Later]:
+    """Return who has the right: of two that ask for the same change in one statement, the first."""
+    answers: list[bool | Later] = []
+    for one in changes:
+        has = one.order_id in won
+        won.discard(one.order_id)
+        answers.append(has if has or wait else Later.LATER)
+    return answers
+
+
 class PostgresRestingStops:
     """Implements `domain.ports.RestingStops`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._writer = StrategyWriter(store)
+        self._changes: Batcher[_Change, bool] = Batcher(self._claim)
 
     async def begin_exit(
         self, key: LegKey, aim: ExitAim, why: SaleLine | None = None, *, over: bool = True
@@ -122,17 +160,7 @@ class PostgresRestingStops:
 
     async def change(self, attempt: Attempt, number: int, trigger: Decimal | None, reason: Reason) -> bool:
         """Tell whether this caller now asks for the change; a sale's share of the budget is larger."""
-        budget: Budget = EXITS if trigger is None else ENTRIES
-        words = {
-            "order_id": attempt.order_id,
-            "known": number - 1,
-            "price": None if trigger is None else str(trigger),
-            "reason": reason.value,
-            "a_second": budget.a_second,
-            "a_minute": budget.a_minute,
-        }
-        async with self._store.statement() as connection:
-            return (await connection.execute(_CHANGE, words)).first() is not None
+        return await self._changes.add(_Change(attempt.order_id, number, trigger, reason))
 
     async def refused(self, attempt: Attempt, number: int, *, used_up: bool) -> None:
         """Mark the change; one that is not the newest any more stays as it is."""
@@ -186,6 +214,20 @@ class PostgresRestingStops:
                 unit.say(EventKind.PROTECTION, line, once)
 
         await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day, once=once))
+
+    async def _claim(self, changes: Sequence["_Change"], wait: bool) -> list[bool | Later]:
+        words = {
+            "order_ids": [one.order_id for one in changes],
+            "knowns": [one.number - 1 for one in changes],
+            "prices": [None if one.trigger is None else str(one.trigger) for one in changes],
+            "reasons": [one.reason.value for one in changes],
+            "seconds": [one.budget.a_second for one in changes],
+            "minutes": [one.budget.a_minute for one in changes],
+        }
+        async with self._store.statement() as connection:
+            statement = _CHANGE_WAITING if wait else _CHANGE_FREE
+            won = set(await connection.scalars(statement, words))
+        return _answers(changes, won, wait)
 
     async def _change(self, attempt: Attempt, apply: Callable[[UnitOfWork, OrderRow], None]) -> None:
         def applied(unit: UnitOfWork) -> None:

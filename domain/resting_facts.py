@@ -1,4 +1,4 @@
-"""What was asked of an order that rests at the exchange, and why it ended: as the order log has it."""
+"""Describes what was asked of an order that rests at the exchange, and why it ended, as written down."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -248,7 +248,7 @@ SWEEP = time(15, 15)
 
 
 def is_swept(exchange: str, now: datetime) -> bool:
-    """Tell whether an order that was cancelled by nobody here may have been swept."""
+    """Tell whether an order that was not cancelled by the product may have been swept."""
     return exchange in ("NSE", "BSE") and now.astimezone(EXCHANGE_ZONE).time() >= SWEEP
 
 

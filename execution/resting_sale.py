@@ -13,7 +13,7 @@ from domain.order import Attempt, BrokerOrder, OrderStatus
 from domain.ports import Broker, Clock, OrderLog
 from domain.protected_exit import Aim, Cancel, ProtectedExit, ToMarket
 from domain.protected_step import next_action
-from domain.resting_stop import Seen, seen_in, slices_of
+from domain.resting_stop import Seen, may_trade, resting_of, seen_in, slices_of
 from execution.account_snapshot import AccountSnapshots
 from execution.execution_rules import ExecutionRules
 from execution.order_intent import OrderIntent
@@ -41,11 +41,12 @@ class RestingSale:
         self._rules = rules
         self._account: int | None = None
 
-    async def ready(self, intent: OrderIntent, attempts: Sequence[Attempt], broker: Broker) -> None:
-        """Read how many shares the account still shows, before the sale. Raises as `sell`."""
+    async def ready(self, intent: OrderIntent, attempts: Sequence[Attempt], broker: Broker) -> int:
+        """Read how many shares may be sold in all, with what is sold already. Raises as `sell`."""
         unsold = intent.wanted - filled(attempts)
         left = await self._accounts.sellable(intent, unsold, broker, asyncio.Event())
         self._account = filled(attempts) + (unsold if left is None else left)
+        return self._account
 
     async def sell(
         self,
@@ -80,17 +81,16 @@ class RestingSale:
         self, intent: OrderIntent, attempts: Sequence[Attempt], seen: Mapping[UUID, Seen], broker: Broker
     ) -> ProtectedExit:
         others = [one for one in attempts if one.resting is None]
-        under_way = sum(one.quantity or 0 for one in others if not one.over) - filled(
-            one for one in others if not one.over
-        )
-        if self._account is None:
-            await self.ready(intent, attempts, broker)
+        under_way = may_trade([tuple(resting_of(one, None) for one in others)])
+        left = self._account
+        if left is None:
+            left = await self.ready(intent, attempts, broker)
         return ProtectedExit(
             bought=intent.wanted - filled(others),
             aim=Aim.SELL,
             since=intent.due_at,
             slices=slices_of((one for one in attempts if one.resting is not None), seen),
-            account=max(0, (self._account or 0) - filled(attempts) - max(0, under_way)),
+            account=max(0, left - filled(attempts) - under_way),
             most=intent.terms.most,
             acting=intent.acting,
             fill_within=timedelta(seconds=self._rules.exit_fill),

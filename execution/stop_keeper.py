@@ -1,7 +1,7 @@
 """Keeps stops at the exchange: places them at the fill, moves them, and has them sell at the second.
 
 One for a worker process. Each holding has one living worker that keeps it; the worker that sees a fill places
-the first stop at once, whoever keeps it after that.
+the first stop at once, also where another one keeps it after that.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ LOOK_EVERY = 0.5
 """Seconds between two questions to the store for what there is to keep."""
 AGAIN = 1.0
 """Seconds after which the broker is asked again."""
-WARM_AHEAD = timedelta(seconds=2)
+READY_AHEAD = timedelta(seconds=2)
 """How long before its second a sale is prepared: its connection, and what the account shows."""
 KICKED_FOR = 3.0
 """Seconds for which a worker keeps what it saw filled, until the one whose turn it is has taken it."""
@@ -146,7 +146,7 @@ class StopKeeper:
         """Have what rests sell at the second, ahead of its run; the run does what is not done here."""
         ports, held = self._ports, holding.held
         try:
-            await ports.clock.sleep_until(held.sell_at - WARM_AHEAD)
+            await ports.clock.sleep_until(held.sell_at - READY_AHEAD)
             with suppress(*AWAY):
                 await (await ports.brokers.of(held.key.user_id, held.terms.account)).warm()
             held = holding.held

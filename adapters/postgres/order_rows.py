@@ -43,7 +43,7 @@ def attempt_of(row: OrderRow) -> Attempt:
         refusal=Refusal(row.refusal) if row.refusal else None,
         limit=_limit(row),
         move=last_move(row.modifications or ()) if row.stop is None else None,
-        slice=row.slice or 0,
+        slice=row.slice,
         resting=resting_facts(row.stop, row.modifications or ()),
         protected=bool(row.protected),
     )

@@ -198,7 +198,7 @@ class PostgresRestingStops:
         return [_kept(row) for row in rows]
 
     async def kept(self, strategy_id: UUID) -> KeptStop | None:
-        """Return one holding, whoever keeps it."""
+        """Return one holding, whichever worker keeps it."""
         async with self._store.statement() as connection:
             row = (await connection.execute(_ONE_KEPT, {"strategy_id": strategy_id})).one_or_none()
         return None if row is None else _kept(row)

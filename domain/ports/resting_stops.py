@@ -1,4 +1,4 @@
-"""What is written of orders that rest at the exchange, beside the order log."""
+"""The store of stops at the exchange: what is asked of them, beside the order log."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -54,7 +54,7 @@ class RestingStops(Protocol):
         ...
 
     async def kept(self, strategy_id: UUID) -> KeptStop | None:
-        """Return one holding, whoever keeps it; None where nothing is to be kept of it."""
+        """Return one holding, whichever worker keeps it; None where nothing is to be kept of it."""
         ...
 
     async def show(self, key: LegKey, shown: Protection, line: str, once: str) -> None:

@@ -51,6 +51,12 @@ def order(status: OrderStatus = OrderStatus.OPEN, **changed: Any) -> RestingOrde
     return replace(RestingOrder(attempt, (Decimal(100),), seen), **changed)
 
 
+def taken(times: int) -> tuple[RestingOrder, ...]:
+    """Return a slice whose stop the exchange took away so often; its numbers count all slices of its leg."""
+    ended = order(OrderStatus.CANCELLED, ended=Ended.SELF_TRADE, ended_at=ago(60))
+    return (ended,) * times
+
+
 def held(*orders: RestingOrder, **changed: Any) -> ProtectedExit:
     words: dict[str, Any] = {
         "slices": (orders,) if orders else (),
@@ -187,8 +193,8 @@ def test_a_stop_that_the_user_wants_again_is_placed_again() -> None:
 
 
 def test_a_stop_is_placed_six_times_at_the_most() -> None:
-    taken = order(OrderStatus.CANCELLED, number=6, ended=Ended.SELF_TRADE, ended_at=ago(60))
-    assert next_action(held(taken), NOW) == Wait(Bar.TOO_OFTEN)
+    assert next_action(held(slices=(taken(6),)), NOW) == Wait(Bar.TOO_OFTEN)
+    assert next_action(held(slices=(taken(5),)), NOW) == Place(0, 6, 10, PRICES)
 
 
 def test_without_the_store_an_order_is_sold_and_none_is_placed() -> None:
@@ -226,8 +232,7 @@ def test_a_stop_lies_at_the_exchange_once_the_book_shows_all_of_it_waiting() -> 
     assert protection(held(reachable=False), NOW) is Bar.BROKER
     by_hand = order(OrderStatus.CANCELLED, ended=Ended.HAND, ended_at=ago(1))
     assert protection(held(by_hand), NOW) is Bar.HAND
-    often = order(OrderStatus.CANCELLED, number=6, ended=Ended.SELF_TRADE, ended_at=ago(60))
-    assert protection(held(often), NOW) is Bar.TOO_OFTEN
+    assert protection(held(slices=(taken(6),)), NOW) is Bar.TOO_OFTEN
 
 
 @pytest.mark.parametrize(

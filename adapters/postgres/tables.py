@@ -375,6 +375,8 @@ class AccountReadRow(Base):
     read_at: Mapped[datetime | None]
     """When the last reading began that succeeded."""
     foreign_at: Mapped[datetime | None]
+    orders_at: Mapped[datetime | None]
+    """When an order of the product last moved in it: its stops at the exchange are looked at."""
     """When an order of the account moved that is not this product's."""
     failed_since: Mapped[datetime | None]
     why: Mapped[str] = mapped_column(server_default="")

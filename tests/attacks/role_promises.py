@@ -131,6 +131,7 @@ PROMISES = (
             "SELECT * FROM account_reads",
             "SELECT * FROM stops_held",
             "SELECT account_moved('{asha}')",
+            "SELECT orders_moved('{asha}')",
             "SELECT stops_watched(ARRAY['{running}'::uuid])",
             "SELECT * FROM listener_beat('0', 'ready', 60)",
             "UPDATE users SET email = 'thief@example.com'",

@@ -33,6 +33,7 @@ MAY_CALL = {
     "erase_audit": {"api"},
     "erase_address": {"api"},
     "account_moved": {"listener"},
+    "orders_moved": {"listener"},
     "listener_beat": {"listener"},
     "listener_leaves": {"listener"},
     "stops_watched": {"listener"},

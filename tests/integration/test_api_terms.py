@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from adapters.postgres.engine import Store
+from domain.terms import Protect, Terms
 from services.auth.passwords import Passwords
+from services.strategies.terms_checks import wrong_protection
 from tests.api_world import STRATEGY, Customer, World, json_of, new_world
 from tests.postgres import PostgresServer
 
@@ -93,6 +95,18 @@ async def test_the_five_fields_alone_mean_what_they_meant(customer: Customer) ->
     created = await customer.create()
     assert created["terms"] == {"stop": None, "target": None, "trail": None, "lock": []} | BY_QUANTITY
     assert created["stop_price"] == created["stop_loss"] == Decimal("3500.05")
+
+
+async def test_a_stop_at_the_exchange_is_answered_as_it_was_asked_for(customer: Customer) -> None:
+    created = json_of(await customer.post("/strategy/create", STRATEGY | {"protect": "exchange"}))
+    assert (created["terms"]["protect"], created["protection"]) == ("exchange", None)
+    assert (await customer.create())["terms"]["protect"] == "server"
+
+
+def test_with_real_orders_the_server_keeps_the_stop() -> None:
+    (fault,) = wrong_protection(Terms(protect=Protect.EXCHANGE), live=True)
+    assert (fault.field, fault.code) == ("protect", "not_offered")
+    assert list(wrong_protection(Terms(), live=True)) == []
 
 
 REENTER = {"times": 3, "after": "stop", "when": "at_entry_price", "until": "14:30"}
@@ -192,7 +206,6 @@ async def test_a_repeated_create_is_compared_with_its_terms(customer: Customer) 
         ({"reenter": REENTER | {"times": 21}}, "reenter", "out_of_range"),
         ({"reenter": REENTER | {"after": "never"}}, "reenter", None),
         ({"reenter": {"times": 1}}, "reenter", None),
-        ({"protect": "exchange"}, "protect", "not_offered"),
         ({"protect": "nowhere"}, "protect", None),
         ({"stop_loss": None}, "stop_loss", "missing"),
         ({"stop_loss": None, "stop": {}}, "stop", "not_exactly_one"),

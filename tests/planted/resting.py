@@ -30,8 +30,8 @@ RESTING_BUGS: tuple[Bug, ...] = (
         "the tag of a stop is used twice",
         "The book shows two orders under one tag, and one of them is never looked at.",
         STEP,
-        "            return at, orders[-1].attempt.attempt + 1\n",
-        "            return at, orders[-1].attempt.attempt\n",
+        "            return at, len(orders) + 1\n",
+        "            return at, len(orders)\n",
         (SINGLE,),
     ),
     Bug(

@@ -11,7 +11,7 @@ from bench.figures import Figure, of_samples
 from bench.outcome import OURS, Outcome, Scene
 from bench.people import People, User
 from bench.spread import Samples, percentile
-from bench.stage import stage
+from bench.stage import Stage, stage
 from tests.e2e.trader import soon
 
 WORKERS = "2"
@@ -43,6 +43,8 @@ async def protect(scene: Scene, found: Outcome) -> None:
         sell_at = herd.due.timestamp() + HELD_FOR
         await asyncio.sleep(max(0, sell_at + SOLD_WITHIN - time.time()))
         ledger = await people.ledger()
+        found.facts["protected_steps_ms"] = await _steps(here, ledger, herd)
+        scene.tell(str(found.facts["protected_steps_ms"]))
     rested = _rested(ledger, herd)
     found.figures.append(_protected(rested, alone, entry))
     sold = [after(row["modified_at"], sell_at) for row in _stops(ledger, herd).values()]
@@ -61,6 +63,27 @@ def _protected(rested: Samples, alone: Samples, entry: Samples) -> Figure:
     if single is None or single > SINGLE_MS:
         figure.holds = False
     return figure
+
+
+async def _steps(here: Stage, ledger: Sequence[dict[str, Any]], herd: Herd) -> dict[str, Any]:
+    """Return the median and the p99 of when each step was done after the fill, in ms."""
+    rows = await here.rows.fetch(
+        "SELECT tag, leg, filled_at, sent_at, acknowledged_at FROM orders "
+        "WHERE created_at > to_timestamp($1) AND leg IN ('entry', 'exit')",
+        herd.due.timestamp() - 60,
+    )
+    by_tag = {row["tag"]: row for row in rows}
+    steps: dict[str, list[float | None]] = {"seen": [], "claimed": [], "answered": []}
+    stops = _stops(ledger, herd)
+    for row in ledger:
+        entry = by_tag.get(row["tag"])
+        stop = by_tag.get(stops[row["user_id"]]["tag"]) if row["user_id"] in stops else None
+        if row["transaction_type"] != "BUY" or entry is None or stop is None:
+            continue
+        steps["seen"].append(after(entry["filled_at"].timestamp(), row["updated_at"]))
+        steps["claimed"].append(after(stop["sent_at"].timestamp(), row["updated_at"]))
+        steps["answered"].append(after(stop["acknowledged_at"].timestamp(), row["updated_at"]))
+    return {name: [percentile(times, 0.5), percentile(times, 0.99)] for name, times in steps.items()}
 
 
 async def _singles(people: People, users: Sequence[User]) -> Samples:

@@ -94,7 +94,7 @@ _KEPT_BY = text(
         AND md5(w.name || s.strategy_id) < md5(CAST(:worker AS text) || s.strategy_id))
 """
 )
-_ONE_KEPT = text(_KEPT + " AND s.strategy_id = :strategy_id")
+_THESE_KEPT = text(_KEPT + " AND s.strategy_id = ANY(CAST(:ids AS uuid[]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +126,7 @@ class PostgresRestingStops:
         self._store = store
         self._writer = StrategyWriter(store)
         self._changes: Batcher[_Change, bool] = Batcher(self._claim)
+        self._filled: Batcher[UUID, KeptStop | None] = Batcher(self._these)
 
     async def begin_exit(
         self, key: LegKey, aim: ExitAim, why: SaleLine | None = None, *, over: bool = True
@@ -199,9 +200,7 @@ class PostgresRestingStops:
 
     async def kept(self, strategy_id: UUID) -> KeptStop | None:
         """Return one holding, whichever worker keeps it."""
-        async with self._store.statement() as connection:
-            row = (await connection.execute(_ONE_KEPT, {"strategy_id": strategy_id})).one_or_none()
-        return None if row is None else _kept(row)
+        return await self._filled.add(strategy_id)
 
     async def show(self, key: LegKey, shown: Protection, line: str, once: str) -> None:
         """Write where the stop lies, for a round that is still the newest; and the line."""
@@ -214,6 +213,12 @@ class PostgresRestingStops:
                 unit.say(EventKind.PROTECTION, line, once)
 
         await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day, once=once))
+
+    async def _these(self, strategy_ids: Sequence[UUID], _: bool) -> list[KeptStop | None]:
+        async with self._store.statement() as connection:
+            rows = (await connection.execute(_THESE_KEPT, {"ids": list(set(strategy_ids))})).all()
+        found = {row.strategy_id: _kept(row) for row in rows}
+        return [found.get(strategy_id) for strategy_id in strategy_ids]
 
     async def _claim(self, changes: Sequence["_Change"], wait: bool) -> list[bool | Later]:
         words = {

@@ -188,7 +188,8 @@ def filled_text(attempt: Attempt, terms: OrderTerms) -> str:
     verb = "Bought" if attempt.key.leg is Leg.ENTRY else _SOLD.get(attempt.reason, "Sold")
     price = f" at {price_text(attempt.average_price)}" if attempt.average_price is not None else ""
     asked = f" (asked {attempt.quantity})" if attempt.quantity is not None else ""
-    return f"{verb} {attempt.filled_quantity} {terms.symbol}{price}{asked}{_sent(attempt)}."
+    sent = "" if attempt.resting is not None else _sent(attempt)  # a stop was sent long before
+    return f"{verb} {attempt.filled_quantity} {terms.symbol}{price}{asked}{sent}."
 
 
 def fixed_level(reason: Reason, stop_loss: Decimal | None, terms: Terms) -> Decimal | None:
@@ -212,6 +213,11 @@ def sale_line(
         reached = f"The price reached the {name}" + ("" if level is None else f" {price_text(level)}")
         return SaleLine(kind, f"{reached}: selling {held} {symbol} at once.")
     return None
+
+
+def unseen_words(filled_at: datetime) -> str:
+    """Say when a stop sold at the exchange while the product could not look."""
+    return f" The exchange sold it at {moment_text(filled_at)}, while Stopwatch could not look."
 
 
 SOLD_ALREADY = "All of it was sold before the run could hold it: finding out how."

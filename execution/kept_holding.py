@@ -110,7 +110,7 @@ class KeptHolding:
             case Place():
                 await self._place(action, attempts, broker)
             case Modify() | ToMarket() | Cancel():
-                if not await self._changes.make(action, broker, Reason.STOPLOSS):
+                if not await self._changes.make(action, broker, Reason.STOPLOSS, self._ports.clock.now()):
                     await self._until(self._ports.clock.now() + IDLE / 5)
             case LookUp(at=at) | Follow(at=at):
                 await self._until(at)

@@ -72,7 +72,7 @@ class RestingSale:
             action = next_action(await self._exit(intent, attempts, seen, broker), self._clock.now())
             if not isinstance(action, ToMarket | Cancel):
                 break
-            if not await self._changes.make(action, broker, intent.reason):
+            if not await self._changes.make(action, broker, intent.reason, intent.due_at):
                 break
             attempts = await self._log.leg(intent.key)
         return attempts

@@ -1,5 +1,7 @@
 """Asks the broker for changes of orders that rest: each is claimed, written down, and asked for once."""
 
+from datetime import datetime
+
 from domain.errors import BrokerRefused, BrokerUnavailable, LoginNeeded
 from domain.failpoint import failpoint
 from domain.order import Reason
@@ -18,7 +20,9 @@ class StopChanges:
     def __init__(self, stops: RestingStops) -> None:
         self._stops = stops
 
-    async def make(self, action: Modify | ToMarket | Cancel, broker: Broker, reason: Reason) -> bool:
+    async def make(
+        self, action: Modify | ToMarket | Cancel, broker: Broker, reason: Reason, due_at: datetime
+    ) -> bool:
         """Ask for one change; False where another caller has the right to it, or the account has no room."""
         attempt = action.order.attempt
         number = attempt.broker_order_id or ""
@@ -27,7 +31,7 @@ class StopChanges:
             return await cancel(broker, number)
         prices = action.prices if isinstance(action, Modify) else None
         trigger = None if prices is None else prices.trigger
-        if not number or not await self._stops.change(attempt, action.number, trigger, reason):
+        if not number or not await self._stops.change(attempt, action.number, trigger, reason, due_at):
             return False
         await failpoint("exit.changing")
         refused = await _ask(broker, number, prices)

@@ -2,16 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.unit_of_work import UnitOfWork
 from domain.leg import filled, filled_value
-from domain.order import Attempt, BrokerOrder, Leg
+from domain.order import FINAL, Attempt, BrokerOrder, Leg
 from domain.sellable import claims_from
 from domain.strategy import Position, Status
-from domain.timeline import EventKind, filled_text
+from domain.timeline import EventKind, filled_text, unseen_words
+
+UNSEEN_FOR = timedelta(seconds=5)
+"""A fill that is seen so long after its time was not watched: its own time is what counts then."""
 
 
 def write_fill(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
@@ -26,7 +30,7 @@ def write_fill(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
     row.filled_quantity = seen.filled_quantity
     row.average_price = seen.average_price
     if grown:
-        row.filled_at = unit.now
+        row.filled_at = _filled_at(unit, row, seen)
     later = [attempt_of(attempt) for attempt in unit.leg(before.key)]
     if (unit.strategy.trading_day, unit.strategy.round) == (row.trading_day, row.round):
         if before.key.leg is Leg.ENTRY and not filled(earlier):
@@ -41,6 +45,13 @@ def write_fill(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
         _plan_exit(unit, row)
     if grown:
         _say(unit, row)
+
+
+def _filled_at(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> datetime:
+    """Return when it was filled: as it is seen; of a stop that sold in an outage, when the exchange says."""
+    at = seen.updated_at
+    late = at is not None and unit.now - at > UNSEEN_FOR
+    return at if at is not None and late and row.stop is not None and seen.status in FINAL else unit.now
 
 
 def _may_have_ended(strategy: StrategyRow, row: OrderRow) -> bool:
@@ -101,9 +112,10 @@ def _plan_exit(unit: UnitOfWork, entry: OrderRow) -> None:
 def _say(unit: UnitOfWork, row: OrderRow) -> None:
     attempt = attempt_of(row)
     kind = EventKind.BOUGHT if attempt.key.leg is Leg.ENTRY else EventKind.SOLD
+    unseen = row.filled_at if row.filled_at is not None and row.filled_at < unit.now else None
     unit.say(
         kind,
-        filled_text(attempt, terms_of(row)),
+        filled_text(attempt, terms_of(row)) + ("" if unseen is None else unseen_words(unseen)),
         f"filled:{row.order_id}:{row.filled_quantity}",
         {
             "order_id": str(row.order_id),

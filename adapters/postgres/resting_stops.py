@@ -36,8 +36,9 @@ _CHANGE = """
 WITH asked AS (
     SELECT * FROM unnest(
         (SELECT CAST(:order_ids AS uuid[])), CAST(:knowns AS int[]), CAST(:prices AS text[]),
-        CAST(:reasons AS text[]), CAST(:seconds AS int[]), CAST(:minutes AS int[])
-    ) AS asked (order_id, known, price, reason, a_second, a_minute)
+        CAST(:reasons AS text[]), CAST(:dues AS timestamptz[]), CAST(:seconds AS int[]),
+        CAST(:minutes AS int[])
+    ) AS asked (order_id, known, price, reason, due_at, a_second, a_minute)
 ), mine AS MATERIALIZED (
     SELECT orders.user_id, asked.* FROM orders JOIN asked USING (order_id)
     WHERE orders.status = 'open' AND orders.stop IS NOT NULL
@@ -59,7 +60,7 @@ WITH asked AS (
 UPDATE orders SET modified_at = ranked.now, reason = ranked.reason,
     exit_aim = CASE WHEN ranked.price IS NULL THEN 'sell' ELSE orders.exit_aim END,
     modifications = orders.modifications || jsonb_build_object(
-        'price', ranked.price, 'reason', ranked.reason, 'due_at', ranked.now, 'sent_at', ranked.now,
+        'price', ranked.price, 'reason', ranked.reason, 'due_at', ranked.due_at, 'sent_at', ranked.now,
         'confirmed_at', null
     )
 FROM ranked WHERE orders.order_id = ranked.order_id
@@ -103,6 +104,7 @@ class _Change:
     number: int
     trigger: Decimal | None
     reason: Reason
+    due_at: datetime
 
     @property
     def budget(self) -> Budget:
@@ -159,9 +161,11 @@ class PostgresRestingStops:
 
         return await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
 
-    async def change(self, attempt: Attempt, number: int, trigger: Decimal | None, reason: Reason) -> bool:
+    async def change(
+        self, attempt: Attempt, number: int, trigger: Decimal | None, reason: Reason, due_at: datetime
+    ) -> bool:
         """Tell whether this caller now asks for the change; a sale's share of the budget is larger."""
-        return await self._changes.add(_Change(attempt.order_id, number, trigger, reason))
+        return await self._changes.add(_Change(attempt.order_id, number, trigger, reason, due_at))
 
     async def refused(self, attempt: Attempt, number: int, *, used_up: bool) -> None:
         """Mark the change; one that is not the newest any more stays as it is."""
@@ -226,6 +230,7 @@ class PostgresRestingStops:
             "knowns": [one.number - 1 for one in changes],
             "prices": [None if one.trigger is None else str(one.trigger) for one in changes],
             "reasons": [one.reason.value for one in changes],
+            "dues": [one.due_at for one in changes],
             "seconds": [one.budget.a_second for one in changes],
             "minutes": [one.budget.a_minute for one in changes],
         }

@@ -1,6 +1,7 @@
 """The store of stops at the exchange: what is asked of them, beside the order log."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
@@ -28,8 +29,12 @@ class RestingStops(Protocol):
         """Write the intent of a slice unless the attempt exists; return the row that is there now."""
         ...
 
-    async def change(self, attempt: Attempt, number: int, trigger: Decimal | None, reason: Reason) -> bool:
+    async def change(
+        self, attempt: Attempt, number: int, trigger: Decimal | None, reason: Reason, due_at: datetime
+    ) -> bool:
         """Take the right to ask for the n-th change of an open stop; None: that it becomes a market order.
+
+        `due_at`: when it is due, by which it may be late.
 
         False, and nothing is written, where another caller has taken it, the order is not open any more, the
         account has sent as much as it may for now, or the leg's aim forbids it: no trigger is moved once the

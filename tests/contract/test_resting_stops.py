@@ -48,7 +48,7 @@ class Subject:
 
     async def moved(self, attempt: Attempt, number: int, trigger: int | None) -> bool:
         price = None if trigger is None else Decimal(trigger)
-        return await self.stops.change(attempt, number, price, Reason.SELL)
+        return await self.stops.change(attempt, number, price, Reason.SELL, datetime.now(UTC))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -38,7 +39,9 @@ class MemoryRestingStops:
         row = self.table.planned(key, attempt, None)
         return self.table.put(replace(row, slice=slice_, protected=True)) if is_new else row
 
-    async def change(self, attempt: Attempt, number: int, trigger: Decimal | None, reason: Reason) -> bool:
+    async def change(
+        self, attempt: Attempt, number: int, trigger: Decimal | None, reason: Reason, due_at: datetime
+    ) -> bool:
         row, aim = self.table.row(attempt), self.table.aims.get(attempt.key)
         facts = row.resting
         if row.status is not OrderStatus.OPEN or facts is None:

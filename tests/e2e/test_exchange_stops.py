@@ -10,7 +10,7 @@ from tests.e2e.product import Product
 from tests.e2e.test_hands import by_hand, net
 from tests.e2e.trader import Trader, soon
 
-pytestmark = pytest.mark.usefixtures("calm")
+pytestmark = [pytest.mark.proof, pytest.mark.usefixtures("calm")]
 
 
 async def protected(trader: Trader, hold: float = 100, **changes: object) -> str:

@@ -8,11 +8,15 @@ import pytest
 from sqlalchemy import text
 
 from adapters.postgres.account_moves import PostgresAccountMoves
+from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.engine import Store
 from adapters.postgres.resting_stops import PostgresRestingStops
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
 from domain.kept_stop import ExitAim, KeptStop, Protection
-from domain.order import Leg
+from domain.order import Leg, Reason
+from domain.outcome import Accepted
+from domain.ports import Claimed, ReadTurn
+from domain.stop_prices import OrderKind, StopPrices
 from domain.terms import Protect
 from tests.store_rows import Desk, just_now
 
@@ -113,3 +117,23 @@ async def test_where_the_stop_lies_is_shown_for_its_own_round_alone(desk: Desk) 
     found = await kept(desk)
     assert found is not None
     assert found.protection == there
+
+
+async def test_the_account_is_compared_while_a_stop_rests(desk: Desk) -> None:
+    stops, key = PostgresRestingStops(desk.store), desk.key(Leg.EXIT)
+    prices = StopPrices(OrderKind.SL_M, Decimal(3400))
+    (planned,) = await desk.log.leg(key)
+    claim = await desk.log.claim(planned, 10, Reason.STOPLOSS, just_now(), None, stop=prices)
+    assert isinstance(claim, Claimed)
+    assert await in_flight(desk)
+    await desk.log.answer(claim.attempt, Accepted("2001"))
+    assert not await in_flight(desk)
+    await stops.begin_exit(key, ExitAim.SELL)
+    assert await in_flight(desk)
+
+
+async def in_flight(desk: Desk) -> bool:
+    """Tell whether an order of the account may change it at any moment, as its readings have it."""
+    turn = ReadTurn(desk.strategy.user_id, "", 0, 0)
+    (claim,) = (await PostgresAccountReads(desk.store).state(turn)).claims
+    return claim.in_flight

@@ -12,6 +12,7 @@ from tests.planted.edits import EDIT_BUGS
 from tests.planted.entries import ENTRY_BUGS
 from tests.planted.house import HOUSE_BUGS
 from tests.planted.identity import IDENTITY_BUGS
+from tests.planted.kept_stops import KEPT_STOP_BUGS
 from tests.planted.orders import ORDER_BUGS
 from tests.planted.other_hands import HAND_BUGS
 from tests.planted.own_keys import OWN_KEY_BUGS
@@ -53,6 +54,7 @@ BUGS: tuple[Bug, ...] = (
     *PORT_BUGS,
     *STANDING_BUGS,
     *RESTING_BUGS,
+    *KEPT_STOP_BUGS,
     *TRIGGER_BUGS,
     *WORD_BUGS,
     *CHARGE_BUGS,

@@ -240,3 +240,24 @@ async def test_nothing_held_at_the_second_is_sold_that_is_to_be_kept(house: Hous
     await house.stops.begin_exit(EXIT, ExitAim.RELEASE)
     await house.after(5)
     assert sum(row.filled_quantity for row in house.sells) == 0
+
+
+async def test_a_sale_begins_by_keeping_others_from_placing_a_stop(house: House) -> None:
+    house.broker.script.append(Answer.REFUSE)  # the stop was refused, and is placed again soon
+    await house.after(1)
+    house.broker.script.append(Answer.REFUSE)
+    sale = house.sale()
+    await house.after(30)
+    sale.cancel()
+    assert house.stops.table.aims[EXIT] is ExitAim.SELL
+    assert [row.waiting for row in house.sells if row.status is OPEN] == []
+
+
+async def test_a_sale_that_is_called_off_changes_nothing_to_the_market(house: House) -> None:
+    await house.after(1)
+    house.halt.set()
+    order = ExitOrder(EXIT, TERMS, 10, Reason.STOP, house.clock.now())
+    settling = asyncio.ensure_future(house.path.exits.settle(order))
+    await house.after(3)
+    await settling
+    assert house.broker.stop_moves == []

@@ -112,6 +112,16 @@ def foreign_start_alarm(request: ActivateRun, why: ForeignStart) -> Alarm:
     return Alarm("foreign_start", text, data=data)
 
 
+def unreadable_run_alarm(workflow_type: str, workflow_id: str, run_id: str, why: str) -> Alarm:
+    """Return the operator's alarm for a run that was ended since its input cannot be read."""
+    text = (
+        f"A {workflow_type} run was ended before it did anything: {why}. Its workflow is {workflow_id}, "
+        f"run {run_id}: find out what reaches Temporal's port and can start workflows there. If it is one of "
+        "your own processes, the worker is of another version: start anew once all are of one version."
+    )
+    return Alarm("foreign_start", text, data={"workflow_id": workflow_id, "run_id": run_id})
+
+
 def unknown_start_alarm(end: FinishRun) -> Alarm:
     """Return the operator's alarm for a run whose START the store lost while it traded."""
     ref, strategy = end.ref, end.strategy

@@ -99,6 +99,15 @@ class DayPlan:
     listed: bool = False
     """Tick, lot and most are those of the broker's list of that very day: it is not asked again."""
 
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for instants of no zone, or of no year that is computed with.
+
+        A plan comes in messages too: compared with the time, a naive one would break its run in each step.
+        """
+        for instant in (self.buy_at, self.sell_at, self.opens_at, self.closes_at):
+            if instant.tzinfo is None or not 1 < instant.year < 9999:
+                raise ValueError(f"a plan has no such instant: {instant.isoformat()}")
+
 
 def exchange_time(instant: datetime) -> datetime:
     """Return an aware instant on the exchange's clock."""

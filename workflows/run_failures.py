@@ -6,6 +6,8 @@ from activities.failure_types import STOOD_DOWN
 
 STOP_REFUSED = "StopRefused"
 """The update `stop` does not say clearly what is wanted: nothing has happened."""
+UNREADABLE = "UnreadableInput"
+"""A run was started with an input that its workflow cannot read: it has ended, and traded nothing."""
 
 
 def cause_of(failed: FailureError) -> BaseException | None:

@@ -5,14 +5,15 @@ thousand runs that wake for one second cannot afford that. The tests, which repl
 have already refused whatever it refuses.
 """
 
-from temporalio.worker import UnsandboxedWorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
+from workflows.unreadable_input import ReadingRunner
 
-def fast_runner() -> UnsandboxedWorkflowRunner:
-    """Return the worker's runner."""
-    return UnsandboxedWorkflowRunner()
+
+def fast_runner() -> ReadingRunner:
+    """Return the worker's runner; it ends runs whose input cannot be read."""
+    return ReadingRunner()
 
 
 def workflow_runner() -> SandboxedWorkflowRunner:

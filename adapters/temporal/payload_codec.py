@@ -4,10 +4,13 @@ No secret is in a payload to begin with; this is a second protection. STOPWATCH_
 bytes (base64url, by commas): the first encrypts, all of them decrypt.
 
 Unencrypted payloads are refused: otherwise any client that reaches Temporal's port could command runs without
-the keys. They are refused in the converter, not here: a codec that raises fails the whole workflow task, so
-that one unencrypted signal would block a running day for ever. In the converter, that signal is dropped, an
-update is rejected, and a run started so fails. With `take_plain` they are accepted: while days from before
-the keys run (docs/security.md).
+the keys. So are those that were not encrypted with the key that they name. They are refused in the converter,
+not here: a codec that raises fails the whole workflow task, so that one such signal would block a running day
+for ever. In the converter, that signal is dropped, an update is rejected, and a run started so fails. With
+`take_plain` unencrypted ones are accepted: while days from before the keys run (docs/security.md).
+
+A key that is not in the settings is another matter: an operator may have taken it out too early. That fails
+the task, and the run goes on once the key is back.
 """
 
 import hashlib
@@ -17,6 +20,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
 from temporalio.converter import EncodingPayloadConverter, PayloadCodec
 from temporalio.exceptions import ApplicationError
@@ -25,7 +29,12 @@ from adapters.secrets.key_service import KEY_ID_BYTES, raw_key
 
 ENCODING = b"binary/encrypted"
 REFUSED = b"stopwatch/refused"
-"""What stands in place of a payload that came in clear."""
+"""What stands in place of a payload that came in clear, or was changed."""
+IN_CLEAR, CHANGED = "PayloadInClear", "PayloadChanged"
+_WHY = {
+    IN_CLEAR: "this payload is not encrypted, and payloads are: see STOPWATCH_PAYLOAD_PLAIN",
+    CHANGED: "this payload was not encrypted with the key that it names, or was changed since",
+}
 _KEY_ID = "encryption-key-id"
 _CIPHER = "encryption-cipher"
 _NONCE_BYTES = 12
@@ -33,7 +42,7 @@ _SETTING = "STOPWATCH_PAYLOAD_KEYS"
 
 
 class PayloadUnreadable(ValueError):
-    """A payload is encrypted with an unknown key, or was changed."""
+    """A payload is encrypted with an unknown key: it can be read once that key is back in the settings."""
 
 
 class EncryptingCodec(PayloadCodec):
@@ -63,7 +72,7 @@ class EncryptingCodec(PayloadCodec):
 
     def _decrypted(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != ENCODING:
-            return payload if self._take_plain else Payload(metadata={"encoding": REFUSED})
+            return payload if self._take_plain else _refused(IN_CLEAR)
         key_id = payload.metadata.get(_KEY_ID, b"")
         cipher = self._ciphers.get(key_id)
         if cipher is None:
@@ -73,13 +82,17 @@ class EncryptingCodec(PayloadCodec):
             )
         try:
             plain = cipher.decrypt(payload.data[:_NONCE_BYTES], payload.data[_NONCE_BYTES:], key_id)
-        except (InvalidTag, ValueError):
-            raise PayloadUnreadable("a payload was changed since it was encrypted") from None
-        return Payload.FromString(plain)
+            return Payload.FromString(plain)
+        except (InvalidTag, ValueError, DecodeError):
+            return _refused(CHANGED)
+
+
+def _refused(why: str) -> Payload:
+    return Payload(metadata={"encoding": REFUSED}, data=why.encode())
 
 
 class RefusedPayloads(EncodingPayloadConverter):
-    """Fails for unencrypted payloads in the way that ends a run and not only its workflow task."""
+    """Fails for refused payloads in the way that ends a run and not only its workflow task."""
 
     @property
     def encoding(self) -> str:
@@ -89,11 +102,8 @@ class RefusedPayloads(EncodingPayloadConverter):
         return None
 
     def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:
-        raise ApplicationError(
-            "this payload is not encrypted, and payloads are: see STOPWATCH_PAYLOAD_PLAIN",
-            type="PayloadInClear",
-            non_retryable=True,
-        )
+        kind = CHANGED if payload.data == CHANGED.encode() else IN_CLEAR
+        raise ApplicationError(_WHY[kind], type=kind, non_retryable=True)
 
 
 def _id(key: bytes) -> bytes:

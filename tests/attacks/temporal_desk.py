@@ -37,6 +37,11 @@ from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryCache
 from tests.fakes.trading_days import MemoryTradingDays
 from tests.store_rows import TERMS, Desk, broker_account, write_start
+from workflows.broker_login import BrokerLogin
+from workflows.notifications import NotificationRun
+from workflows.reconciler import Reconciler
+from workflows.sandbox import fast_runner
+from workflows.strategy_check import StrategyCheck
 from workflows.strategy_run import StrategyRun
 
 Run = WorkflowHandle[StrategyRun, RunView]
@@ -121,9 +126,9 @@ class TemporalDesk:
         async with Worker(
             self.client,
             task_queue=self.task_queue,
-            workflows=[StrategyRun],
+            workflows=[StrategyRun, StrategyCheck, BrokerLogin, Reconciler, NotificationRun],
             activities=self._activities(),
-            workflow_runner=UnsandboxedWorkflowRunner(),
+            workflow_runner=fast_runner(),
             max_heartbeat_throttle_interval=timedelta(seconds=0.2),
         ):
             yield

@@ -13,8 +13,12 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from temporalio.client import WorkflowFailureError
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from pydantic import TypeAdapter
+from temporalio.api.common.v1 import Payload
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.common import RawValue
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.testing import WorkflowEnvironment
 
 from adapters.postgres.engine import Store
@@ -27,6 +31,7 @@ from tests.attacks.temporal_desk import Run, TemporalDesk
 from tests.store_rows import TERMS, write_start
 from tests.workflow.day import in_phase, until
 from workflows.client import SYMBOL, USER, TemporalRuns
+from workflows.run_failures import UNREADABLE as UNREADABLE_INPUT
 from workflows.run_writes import PHASE
 from workflows.strategy_run import StrategyRun
 
@@ -60,6 +65,95 @@ async def stood_down(house: TemporalDesk, run: Run) -> None:
     assert (view.bought, view.sold, view.round) == (0, 0, 0)
     assert house.broker.sent == []
     assert house.told == ["foreign_start"]
+
+
+def junk(data: bytes, encoding: bytes = b"json/plain") -> RawValue:
+    return RawValue(Payload(metadata={"encoding": encoding}, data=data))
+
+
+UNREADABLE: dict[str, tuple[str, list[Any]]] = {
+    "nothing": ("StrategyRun", []),
+    "null": ("StrategyRun", [None]),
+    "an empty object": ("StrategyRun", [{}]),
+    "wrong types": ("StrategyRun", [{"start_id": 7, "strategy": [], "plan": "today"}]),
+    "two": ("StrategyRun", [{}, {}]),
+    "no JSON": ("StrategyRun", [junk(b"{")]),
+    "two that are no JSON": ("StrategyRun", [junk(b"{"), junk(b"\xff")]),
+    "bytes": ("StrategyRun", [junk(b"{}", b"binary/plain")]),
+    "an unknown encoding": ("StrategyRun", [junk(b"{}", b"stranger/own")]),
+    "a check": ("StrategyCheck", [{}]),
+    "a login": ("BrokerLogin", []),
+    "a reconciler": ("Reconciler", [{"at": "noon"}]),
+    "notifications": ("Notices", ["more"]),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+async def test_a_run_with_an_input_that_cannot_be_read_ends_at_once(house: TemporalDesk, kind: str) -> None:
+    """Where its workflow task failed instead, it would be tried until somebody terminates it."""
+    workflow_type, inputs = UNREADABLE[kind]
+    run = await house.client.start_workflow(
+        workflow_type,
+        args=inputs,
+        id=f"strange-{uuid4()}",
+        task_queue=house.task_queue,
+        execution_timeout=timedelta(minutes=5),
+    )
+    await failed_unread(house, run)
+
+
+async def failed_unread(house: TemporalDesk, run: WorkflowHandle[Any, Any]) -> None:
+    with pytest.raises(WorkflowFailureError) as failed:
+        await ended(run)
+    why = failed.value.cause
+    assert isinstance(why, ApplicationError)
+    assert (why.type, why.non_retryable) == (UNREADABLE_INPUT, True)
+    assert not [event for event in (await run.fetch_history()).events if is_failed_task(event)]
+    assert house.told == ["foreign_start"]
+    assert run.id in house.alerts.raised[0].text
+    assert house.broker.sent == []
+
+
+def is_failed_task(event: HistoryEvent) -> bool:
+    return event.HasField("workflow_task_failed_event_attributes")
+
+
+async def test_a_run_whose_instants_have_no_zone_ends_at_once_whatever_it_is_told(
+    house: TemporalDesk,
+) -> None:
+    """Compared with the time they would break it, in a step that a signal brings."""
+    start = house.start()
+    naive = TypeAdapter(StartRun).dump_python(start, mode="json")
+    naive["plan"]["buy_at"] = "2026-07-01T09:30:00"
+    run = await house.client.start_workflow(
+        "StrategyRun",
+        naive,
+        id=workflow_id(start.strategy.strategy_id, start.plan.trading_day),
+        task_queue=house.task_queue,
+        start_signal="STOPLOSS",
+        start_signal_args=[{"price": "1"}],
+        execution_timeout=timedelta(minutes=5),
+    )
+    await failed_unread(house, run)
+
+
+async def test_a_run_that_cannot_be_read_keeps_no_start_from_its_day(house: TemporalDesk) -> None:
+    """Its workflow id is free again at once, for the run that the API begins."""
+    start = house.start()
+    strange = await house.client.start_workflow(
+        "StrategyRun",
+        {},
+        id=workflow_id(start.strategy.strategy_id, start.plan.trading_day),
+        task_queue=house.task_queue,
+        execution_timeout=timedelta(minutes=5),
+    )
+    await failed_unread(house, strange)
+    run = await house.begun(start, written=True)
+    async with asyncio.timeout(60):
+        await in_phase(run, "holding")
+    await run.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await ended(run)
 
 
 async def holding(house: TemporalDesk) -> tuple[StartRun, Run]:

@@ -23,7 +23,7 @@ from temporalio.client import (
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
 )
-from temporalio.common import RetryPolicy, SearchAttributeKey
+from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
@@ -34,12 +34,13 @@ from adapters.secrets.key_service import BadKey
 from adapters.temporal.codec_server import CodecServer
 from adapters.temporal.codec_server import main as codec_main
 from adapters.temporal.connection import DATA_CONVERTER, data_converter
-from adapters.temporal.payload_codec import EncryptingCodec, PayloadUnreadable
+from adapters.temporal.payload_codec import CHANGED, IN_CLEAR, EncryptingCodec, PayloadUnreadable
 from adapters.temporal.readiness import ATTRIBUTES
 from domain.strategy import Outcome
 from tests.workflow.day import Run, TestDay, in_phase, worker_for
 from workflows.client import SYMBOL, USER
-from workflows.sandbox import workflow_runner
+from workflows.run_failures import UNREADABLE
+from workflows.sandbox import fast_runner, workflow_runner
 from workflows.strategy_run import StrategyRun
 
 HISTORIES = Path(__file__).parent.parent / "histories"
@@ -140,13 +141,21 @@ async def test_run_that_was_begun_in_clear_fails_at_once_and_does_nothing(env: W
     stranger = await Client.connect(
         env.client.service_client.config.target_host, data_converter=DATA_CONVERTER
     )
-    async with worker_for(env, day):
+    async with worker_for(env, day, fast_runner()):
         run = await day.start(WorkflowEnvironment.from_client(stranger), buy_in=timedelta(seconds=2))
         with pytest.raises(WorkflowFailureError) as failed:
             async with asyncio.timeout(20):
                 await run.result()
-    assert "PayloadInClear" in str(failed.value.cause)
+    assert getattr(failed.value.cause, "type", "") == UNREADABLE
     assert (day.store.activations, day.broker.sent) == ([], [])
+    (alarm,) = day.alerts.raised
+    assert (alarm.kind, IN_CLEAR in alarm.text) == ("foreign_start", True)
+
+
+async def encrypted_by_nobody() -> Payload:
+    """Return a payload that names the key, whose id each history shows, and is not encrypted with it."""
+    (known,) = await EncryptingCodec(KEY).encode([Payload()])
+    return Payload(metadata=dict(known.metadata), data=secrets.token_bytes(64))
 
 
 async def test_whatever_a_stranger_sends_in_clear_is_refused_and_the_run_goes_on(
@@ -163,6 +172,7 @@ async def test_whatever_a_stranger_sends_in_clear_is_refused_and_the_run_goes_on
         run = stranger.get_workflow_handle(mine.id)
         for name in ("STOPLOSS", "SELL", "SOLD"):
             await run.signal(name, {"price": 1})
+            await run.signal(name, RawValue(await encrypted_by_nobody()))
         for name in ("stop", "started"):
             with pytest.raises((WorkflowUpdateFailedError, RPCError)):
                 await run.execute_update(name, {"on_stop": "keep"}, rpc_timeout=timedelta(seconds=5))
@@ -248,8 +258,10 @@ async def test_payload_opens_with_an_old_key_and_never_changed_or_unknown() -> N
     with pytest.raises(PayloadUnreadable, match="STOPWATCH_PAYLOAD_KEYS"):
         await EncryptingCodec(OTHER).decode([sealed])
     changed = Payload(metadata=dict(sealed.metadata), data=sealed.data[:-1] + bytes([sealed.data[-1] ^ 1]))
-    with pytest.raises(PayloadUnreadable, match="changed"):
-        await EncryptingCodec(KEY).decode([changed])
+    refused = await EncryptingCodec(KEY).decode([changed, await encrypted_by_nobody()])
+    assert [payload.data for payload in refused] == [CHANGED.encode()] * 2
+    with pytest.raises(ApplicationError, match="changed since"):
+        DATA_CONVERTER.payload_converter.from_payloads(refused[:1])
 
 
 @pytest.mark.parametrize("keys", [" ", ",", "c2hvcnQ", "not base64!"])

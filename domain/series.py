@@ -16,7 +16,7 @@ The day that waits then is another one, or the same by other terms; the START of
 What a day trades by is fixed when its purchase is due, no earlier.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -24,7 +24,7 @@ from enum import StrEnum
 from domain.errors import InvalidStrategy
 from domain.instrument import Segment
 from domain.run import FinishRun, RunRef, StartRun
-from domain.session import DayPlan, TradingCalendar, exchange_time, plan_day, plan_session
+from domain.session import DayPlan, TradingCalendar, at, exchange_time, plan_day, plan_session
 from domain.strategy import Outcome, Strategy
 from domain.terms_texts import repeat_words
 
@@ -92,22 +92,50 @@ def next_plan(
     None where its last day is over, or no day of it is known to trade within a year. A day on which the
     strategy's times do not fit (a session in the evening) is passed over.
     """
+    for day in _days_ahead(strategy, calendar, after, left_out, now):
+        plan = _plan_of(strategy, calendar, segment, day)
+        if plan is not None and plan.buy_at > now:
+            return plan
+    return None
+
+
+def shut_last_day(
+    strategy: Strategy,
+    calendar: TradingCalendar,
+    after: date | None,
+    left_out: Collection[date],
+    now: datetime,
+) -> date | None:
+    """Return the last day of a series that `next_plan` finds no day for, where that day is still ahead.
+
+    The exchange is closed on it, or its hours do not hold the strategy's times. None where it is today and
+    its buy_time is over, or where none is ahead.
+    """
+    if strategy.terms.repeat is None or strategy.terms.repeat.until is None:
+        return None
+    ahead = _days_ahead(strategy, calendar, after, left_out, now)
+    return max((day for day in ahead if at(day, strategy.buy_time) > now), default=None)
+
+
+def _days_ahead(
+    strategy: Strategy,
+    calendar: TradingCalendar,
+    after: date | None,
+    left_out: Collection[date],
+    now: datetime,
+) -> Iterator[date]:
     repeat = strategy.terms.repeat
     if repeat is None:
-        return None
+        return
     first, last = exchange_time(now).date(), calendar.last_day
     if after is not None:
         first = max(first, after + timedelta(days=1))
     for ahead in range(LONGEST_GAP):
         day = first + timedelta(days=ahead)
         if (repeat.until is not None and day > repeat.until) or (last is not None and day > last):
-            return None
-        if not repeat.has(day) or day in left_out:
-            continue
-        plan = _plan_of(strategy, calendar, segment, day)
-        if plan is not None and plan.buy_at > now:
-            return plan
-    return None
+            return
+        if repeat.has(day) and day not in left_out:
+            yield day
 
 
 def plan_start(strategy: Strategy, calendar: TradingCalendar, segment: Segment, now: datetime) -> DayPlan:
@@ -152,6 +180,8 @@ class EndDay:
     start: StartRun
     asked: bool
     limited: bool = False
+    shut: date | None = None
+    """The last day of the series, where none follows because the exchange does not trade then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +229,16 @@ ENDED_WORDS = {
     ),
     SeriesEnd.COMPLETED: "No further day follows: this was the last one.",
 }
+
+
+def completed_words(shut: date | None) -> str:
+    """Say that the last day is over, or why it is not traded: then START is free for it if it opens again."""
+    if shut is None:
+        return ENDED_WORDS[SeriesEnd.COMPLETED]
+    return (
+        f"No further day follows: the exchange is closed on {shut:%A} {shut.day} {shut:%b}, its last day, or "
+        "its hours then do not hold the times of this strategy. If that day opens after all, START again."
+    )
 
 
 def next_day_words(start: StartRun) -> str:

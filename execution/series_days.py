@@ -25,6 +25,7 @@ from domain.series import (
     Planned,
     next_plan,
     same_day,
+    shut_last_day,
 )
 from domain.session import DayPlan, TradingCalendar, exchange_time
 from execution.closing_prices import ClosingPrices
@@ -57,7 +58,10 @@ class SeriesDays:
             state = None if request.asked else await self._store.state(request.start)
             following = None
             if state is not None and not await self._has_expired(state):
-                following = await self._following(request.start, state, request.start.plan.trading_day)
+                day = request.start.plan.trading_day
+                following = await self._following(request.start, state, day)
+                if following is None:
+                    request = replace(request, shut=await self._shut_last_day(state, day))
             try:
                 return await self._store.end_day(request, following)
             except PlanIsOld:
@@ -139,6 +143,10 @@ class SeriesDays:
             account=start.account,
             series_id=start.series_id,
         )
+
+    async def _shut_last_day(self, state: SeriesState, after: date) -> date | None:
+        calendar = await self._days.calendar()
+        return shut_last_day(state.strategy, calendar, after, state.left_out, self._clock.now())
 
     def _plan(
         self,

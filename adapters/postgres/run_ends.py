@@ -7,7 +7,7 @@ from adapters.postgres.tables import OrderRow, StrategyRow
 from adapters.postgres.unit_of_work import UnitOfWork
 from domain.order import OrderEvent, OrderStatus, next_status
 from domain.run import FinishRun, StartRun
-from domain.series import ENDED_WORDS, SeriesEnd, next_day_words
+from domain.series import ENDED_WORDS, EndDay, SeriesEnd, completed_words, next_day_words
 from domain.strategy import Outcome, Phase, Position, Status
 from domain.timeline import EventKind, left_unwatched_text, not_placed_text, stopped_text
 
@@ -19,12 +19,15 @@ def of_newest_round(unit: UnitOfWork) -> list[OrderRow]:
     return unit.of_round(day, round_)
 
 
-def finish_day(
-    unit: UnitOfWork, request: FinishRun, ends: SeriesEnd | None, following: StartRun | None
-) -> None:
+def finish_day(unit: UnitOfWork, request: EndDay, ends: SeriesEnd | None, following: StartRun | None) -> None:
     """Write the end of a day of a series, of which `following` is the next; `ends`: why there is none."""
-    more = next_day_words(following) if following is not None else ENDED_WORDS[ends or SeriesEnd.COMPLETED]
-    write_end(unit, request, more)
+    if following is not None:
+        more = next_day_words(following)
+    elif ends is None or ends is SeriesEnd.COMPLETED:
+        more = completed_words(request.shut)
+    else:
+        more = ENDED_WORDS[ends]
+    write_end(unit, request.finish, more)
 
 
 def write_end(unit: UnitOfWork, request: FinishRun, more: str = "") -> None:

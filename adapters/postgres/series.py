@@ -205,7 +205,7 @@ def _end_day(unit: UnitOfWork, request: EndDay, following: StartRun | None) -> b
     goes_on = following if why is None else None
     if unit.series is not None:
         unit.series.last_day = strategy.trading_day
-    finish_day(unit, finish, why, goes_on)
+    finish_day(unit, request, why, goes_on)
     if goes_on is not None:
         begin_next_day(unit, goes_on)
     elif unit.series is not None and unit.series.ended_at is None and why is not None:

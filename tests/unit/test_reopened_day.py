@@ -1,13 +1,15 @@
 """A day that was closed by mistake comes back: a series that waits trades it after all."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from uuid import uuid4
 
+import pytest
+
 from domain.instrument import Segment
 from domain.run import RunRef, StartRun, workflow_id
-from domain.series import PlanAnew, Planned, moved_words, next_plan
+from domain.series import PlanAnew, Planned, moved_words, next_plan, shut_last_day
 from domain.strategy import Strategy
 from domain.terms import WEEK, Repeat, Terms
 from execution.series_days import SeriesDays
@@ -29,11 +31,12 @@ class Waiting:
     clock: ManualClock = field(default_factory=lambda: ManualClock(EVENING))
     calendar: ClosedOn = field(default_factory=lambda: ClosedOn(Weekdays()))
     series: MemorySeries = field(default_factory=MemorySeries)
+    until: date | None = None
 
     def __post_init__(self) -> None:
         times = time(9, 30), time(15, 0)
         strategy = Strategy(
-            uuid4(), uuid4(), "TCS", *times, Decimal(3400), 10, terms=Terms(repeat=Repeat(WEEK))
+            uuid4(), uuid4(), "TCS", *times, Decimal(3400), 10, terms=Terms(repeat=Repeat(WEEK, self.until))
         )
         plan = next_plan(strategy, self.calendar, Segment.CASH, TUESDAY, (), self.clock.now())
         assert plan is not None
@@ -93,3 +96,33 @@ async def test_a_day_whose_buy_time_is_over_does_not_come_back() -> None:
     waiting.calendar.closed.clear()
     await waiting.at(datetime(2026, 12, 2, 4, 1, tzinfo=UTC))
     assert await waiting.told() == Planned()
+
+
+async def test_a_last_day_that_is_closed_while_it_waits_is_traded_when_it_opens_again() -> None:
+    """No day takes its place, so it goes on waiting, and nothing of it is planned anew."""
+    waiting = Waiting(until=WEDNESDAY)
+    waiting.calendar.closed.add(WEDNESDAY)
+    assert await waiting.told() == Planned()
+    waiting.calendar.closed.clear()
+    assert await waiting.told() == Planned()
+    assert waiting.row.running
+    assert waiting.row.start.plan.trading_day == WEDNESDAY
+
+
+@pytest.mark.parametrize(
+    ("until", "closed", "left_out", "shut"),
+    [
+        (THURSDAY, {WEDNESDAY, THURSDAY}, set(), THURSDAY),
+        (THURSDAY, {WEDNESDAY}, {THURSDAY}, WEDNESDAY),
+        (TUESDAY, set(), set(), None),
+        (WEDNESDAY, set(), {WEDNESDAY}, None),
+    ],
+)
+async def test_a_series_that_ends_knows_whether_its_last_day_was_closed(
+    until: date, closed: set[date], left_out: set[date], shut: date | None
+) -> None:
+    strategy = Waiting(until=max(until, WEDNESDAY)).row.start.strategy
+    strategy = replace(strategy, terms=Terms(repeat=Repeat(WEEK, until)))
+    calendar = ClosedOn(Weekdays(), closed)
+    assert next_plan(strategy, calendar, Segment.CASH, TUESDAY, left_out, EVENING) is None
+    assert shut_last_day(strategy, calendar, TUESDAY, left_out, EVENING) == shut

@@ -23,6 +23,14 @@ class RunSchedule:
         self._day = day
         self._set_aside: list[asyncio.Task[Armed]] = []
 
+    async def until(self, over: Callable[[], bool]) -> None:
+        """Wait until it is over; a cancellation until then is a stop, and cuts nothing short."""
+        while not over():
+            try:
+                await workflow.wait_condition(over)
+            except asyncio.CancelledError:
+                self._day.cancel_asked()
+
     async def finish(self) -> None:
         """Wait for what was being armed when the run left."""
         await asyncio.gather(*self._set_aside, return_exceptions=True)

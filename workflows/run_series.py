@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 from temporalio import workflow
+from temporalio.exceptions import FailureError
 
 from activities.runs import RunActivities
 from activities.series import SeriesActivities
@@ -37,6 +38,7 @@ class RunSeries:
         self._writes = writes
         self._told = False
         self._skipped = False
+        self._begun: StartRun | None = None
         self.moved_to: StartRun | None = None
         """The START by which the series goes on in place of this one; None while it is this one."""
 
@@ -92,7 +94,7 @@ class RunSeries:
 
     async def begin(self, following: StartRun) -> None:
         """Have the run of the next day begin. A stop that came too late for the end of this one ends it."""
-        following = self._heard(following)
+        following = self._begun = self._heard(following)
         await self._writes.write(
             SeriesActivities.begin_next, following, f"begin {following.plan.trading_day}"
         )
@@ -105,6 +107,19 @@ class RunSeries:
         if id_ == workflow.info().workflow_id:
             workflow.continue_as_new(replace(following, version=self._start.version))
         await self.begin(following)
+
+    async def pass_on_cancellation(self) -> None:
+        """Cancel the run of the next day too, where this one was cancelled once that was being begun.
+
+        A cancellation ends the series, and the day that was over could no longer say so in the store.
+        """
+        if self._begun is None or self._begun.adopted is not None:
+            return
+        id_ = workflow_id(self._begun.strategy.strategy_id, self._begun.plan.trading_day)
+        try:
+            await workflow.get_external_workflow_handle(id_).cancel()
+        except FailureError as gone:
+            workflow.logger.warning("the run of the next day could not be cancelled: %s", gone)
 
     def _heard(self, following: StartRun) -> StartRun:
         # A stop by the API ends the row of the series first; a cancellation, or a stop by another client of

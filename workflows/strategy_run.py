@@ -62,14 +62,11 @@ class StrategyRun:
     async def run(self, start: StartRun) -> RunView:
         """Trade the day. Cancellation is a stop: the day itself is never cut short."""
         day = asyncio.create_task(self._live())
-        while not day.done():
-            try:
-                await workflow.wait_condition(day.done)
-            except asyncio.CancelledError:
-                self._day.cancel_asked()
+        await self._schedule.until(day.done)
         day.result()
-        await workflow.wait_condition(workflow.all_handlers_finished)
+        await self._schedule.until(workflow.all_handlers_finished)
         if self._day.cancelled:
+            await self._series.pass_on_cancellation()
             raise asyncio.CancelledError("cancelled from outside; the strategy was stopped by its on_stop")
         return self._day.view()
 

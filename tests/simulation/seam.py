@@ -58,6 +58,10 @@ BETWEEN = ", between two days"
 """What an operator ends while one run hands over to the next may be the run of a day that is over."""
 HANDS_OVER_WITHIN = 45.0
 """Seconds: a worker may freeze for thirty with the answer that a run waits for."""
+CANCEL_THEN_CRASH, CRASH_THEN_CANCEL = "CANCEL, crash", "crash, CANCEL"
+"""A worker dies with the cancellation in its hands, or the cancellation comes while none has its work."""
+UNHEARD = 1.0
+"""Seconds after a worker has died: nobody has noticed yet."""
 EDITED = 4
 """Shares, after the edit."""
 STOP_TRIES, STOP_AGAIN = 5, 0.5
@@ -148,6 +152,7 @@ class SimulatedSeries(SimulatedDay):
 
     async def live(self) -> None:
         await self.passing("before.day")
+        self.server.cancel = self.temporal.cancel_of  # type: ignore[attr-defined]
         for name, moment in MOMENTS.items():
             self.loop.call_at(moment, self._moment, name)
         for number in range(len(DAYS)):
@@ -195,6 +200,15 @@ class SimulatedSeries(SimulatedDay):
         if (point, self.counts[point] + 1) in self.armed:
             self.struck.append(self.now())
         return await super().passing(point)
+
+    async def _act(self, action: str, point: str) -> None:
+        if action == CANCEL_THEN_CRASH:
+            self.event("CANCEL")
+        elif action == CRASH_THEN_CANCEL:
+            self.loop.call_later(UNHEARD, self.event, "CANCEL")
+        else:
+            return await super()._act(action, point)
+        return await super()._act("crash", point)
 
     def _down(self, room: str, point: str, until: float) -> None:
         super()._down("log" if room == "series" else room, point, until)

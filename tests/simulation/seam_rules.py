@@ -98,6 +98,9 @@ def it_ends(series: Series) -> Iterator[str]:
         yield "Redis keys were left behind"
     end = _end(series)
     expected = {SeriesEnd.COMPLETED} if end is None else ENDS[end[1]]
+    if end is not None and end[1] == "CANCEL":
+        # It may be passed on to the run of the next day; another word may be written down meanwhile.
+        expected = expected.union(*(ENDS.get(words, ()) for _, words in series.events))
     if end is not None and DAYS[-1] in series.days:
         expected = expected | {SeriesEnd.COMPLETED}  # the word came when the last day was being written down
     if series.ended_by is not None and series.ended_by not in expected:
@@ -109,11 +112,17 @@ def _days(series: Series) -> list[tuple[float, date]]:
 
 
 def _end(series: Series) -> tuple[float, str] | None:
-    """Return which word ended the series, and when; one between two days where that is what it says."""
+    """Return which word ended the series, and when.
+
+    A run that is terminated between two days may be that of the day that is over, which nobody hears of. One
+    that is cancelled passes it on, unless it is terminated before it can.
+    """
     heard = series.ended_by in ENDS["CANCEL"]
+    terminated = any(words.startswith("TERMINATE") for _, words in series.events)
     for at, words in series.events:
         name = words.removesuffix(BETWEEN)
-        if name in ENDS and (name == words or heard):
+        passed_on = name == "CANCEL" and not terminated
+        if name in ENDS and (name == words or passed_on or heard):
             return at, name
     return None
 

@@ -68,6 +68,8 @@ class SeriesServer(Server):
 
     loop: SeriesLoop
     jobs_of: dict[Job, Run] = field(default_factory=dict)
+    cancel: Callable[[str], None] = field(default=lambda _: None)
+    """Cancels the open run of a workflow id."""
 
     def workflow_info(self) -> Any:
         run = run_now.get()
@@ -90,6 +92,9 @@ class SeriesServer(Server):
     def workflow_start_local_activity(self, what: Any, *args: Any, **options: Any) -> Job:
         return self._of_now(super().workflow_start_local_activity(what, *args, **options))
 
+    def workflow_get_external_workflow_handle(self, id: str, *, run_id: str | None) -> "OtherRun":
+        return OtherRun(self, id)
+
     def _of_now(self, job: Job) -> Job:
         run = run_now.get()
         if run is not None:
@@ -106,6 +111,17 @@ class SeriesServer(Server):
                 if job.current is not None:
                     job.current.superseded = True
                 job.fail(RuntimeError("the run was terminated"))
+
+
+@dataclass(frozen=True)
+class OtherRun:
+    """What a run may do to another one; the server carries it out whatever becomes of workers."""
+
+    server: SeriesServer
+    workflow_id: str
+
+    async def cancel(self) -> None:
+        self.server.cancel(self.workflow_id)
 
 
 def _is_a_step(task: Any) -> bool:
@@ -198,8 +214,17 @@ class SimulatedRuns:
     def cancel(self) -> None:
         """Cancel the newest run."""
         for run in self._newest():
-            assert run.task is not None
-            self.stage.loop.call_later(STEP, run.task.cancel)  # a run that is new has begun by then
+            self._cancel(run)
+
+    def cancel_of(self, workflow_id: str) -> None:
+        """Cancel the open run of a workflow id; one that is gone is skipped."""
+        run = self._open(workflow_id)
+        if run is not None:
+            self._cancel(run)
+
+    def _cancel(self, run: Run) -> None:
+        assert run.task is not None
+        self.stage.loop.call_later(STEP, run.task.cancel)  # a run that is new has begun by then
 
     def _newest(self) -> list[Run]:
         return [run for run in self.all if run.open][-1:]

@@ -9,7 +9,7 @@ from domain.failpoint import SERIES_STEPS
 from domain.series import SeriesEnd
 from tests.simulation.explore import Explored
 from tests.simulation.faults import CRASH, STORE, Fault
-from tests.simulation.seam import DAYS, Series, play_series
+from tests.simulation.seam import CANCEL_THEN_CRASH, CRASH_THEN_CANCEL, DAYS, Series, play_series
 from tests.simulation.seam_rules import judge
 
 WORDS = ("STOP", "KILL SWITCH", "TERMINATE", "CANCEL", "EDIT", "SKIP")
@@ -22,7 +22,7 @@ def actions_at(point: str) -> tuple[str, ...]:
     """Return everything that may happen at a point of the seam; nothing at those of orders."""
     room = point.partition(".")[0]
     if room in STEPS:
-        return (*CRASH, *FREEZES, *WORDS)
+        return (*CRASH, *FREEZES, *WORDS, CANCEL_THEN_CRASH, CRASH_THEN_CANCEL)
     if room in STORES:
         return STORE
     return WORDS if room == "time" else ()
@@ -76,8 +76,8 @@ def test_every_step_of_the_seam_is_passed() -> None:
 
 
 FIRST = {
-    "end_day": CRASH,
-    "begin_next": CRASH,
+    "end_day": (*CRASH, "CANCEL", CRASH_THEN_CANCEL),
+    "begin_next": (*CRASH, "CANCEL", CRASH_THEN_CANCEL),
     "plan_anew": CRASH,
     "activate": CRASH,
     "series": ("commit lost", "down 40"),

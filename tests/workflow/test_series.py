@@ -1,5 +1,6 @@
 """A series of days on the real workflow: one run after another, and what ends it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -8,11 +9,13 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import Replayer, Worker
 
 from activities.series import SeriesActivities
+from adapters.temporal.connection import DATA_CONVERTER
 from domain.adjusted_price import NotedClose
 from domain.instrument import Segment
 from domain.order import Side
@@ -110,8 +113,8 @@ class TestSeries(TestDay):
 
 
 @asynccontextmanager
-async def working(env: WorkflowEnvironment) -> AsyncIterator[TestSeries]:
-    series = TestSeries(env=env)
+async def working(env: WorkflowEnvironment, series: TestSeries | None = None) -> AsyncIterator[TestSeries]:
+    series = series or TestSeries(env=env)
     async with Worker(
         env.client,
         task_queue=series.task_queue,
@@ -260,6 +263,53 @@ async def test_a_cancellation_from_outside_ends_the_series(env: WorkflowEnvironm
         assert (await second.describe()).status is WorkflowExecutionStatus.CANCELED
     assert (series.row.running, series.row.ended_by) == (False, SeriesEnd.TERMINATED)
     assert len(series.bought_on()) == 1
+
+
+@dataclass
+class LosingAWorker(TestSeries):
+    """The worker that is to begin the next run is lost, before or after it has; another one tries again."""
+
+    after: bool = False
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def activities(self) -> Sequence[Callable[..., object]]:
+        *others, begin_next, plan_anew = super().activities()
+
+        @activity.defn(name="begin_next")
+        async def is_lost(start: StartRun) -> None:
+            if activity.info().attempt > 1 or self.after:
+                await begin_next(start)  # type: ignore[misc]
+            if activity.info().attempt == 1:
+                self.begun.set()
+                await self.lost.wait()
+                raise RuntimeError("its worker is gone")
+
+        return [*others, is_lost, plan_anew]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["next run not begun", "next run begun"])
+async def test_a_cancellation_between_two_days_ends_the_series_though_a_worker_is_lost(
+    env: WorkflowEnvironment, after: bool
+) -> None:
+    """The run of the day that is over hears of it alone, once the next one is being begun."""
+    async with working(env, LosingAWorker(env=env, after=after)) as series:
+        assert isinstance(series, LosingAWorker)
+        run = await series.press()
+        await env.sleep(series.row.start.plan.sell_at - await env.get_current_time())
+        await series.begun.wait()
+        await run.cancel()
+        series.lost.set()
+        await over(env, run)
+        second = series.run_of(series.row.start.plan.trading_day)
+        await over(env, second)
+    assert (await run.describe()).status is WorkflowExecutionStatus.CANCELED
+    assert (series.row.running, series.row.ended_by) == (False, SeriesEnd.TERMINATED)
+    assert len(series.bought_on()) == 1
+    replayer = Replayer(
+        workflows=[StrategyRun], data_converter=DATA_CONVERTER, workflow_runner=workflow_runner()
+    )
+    await replayer.replay_workflow(await run.fetch_history())
 
 
 @pytest.mark.parametrize(("held", "in_doubt"), [(10, False), (0, True)])

@@ -66,7 +66,7 @@ class LastPrices:
     def may_act(self, seen: SeenPrice, instrument: str) -> bool:
         """Tell whether the instrument's last price may act now."""
         if seen.asked_at is None:
-            return self._alive(instrument)
+            return self._alive(instrument) and self.has_limits(instrument)
         return self._clock.now() - seen.seen_at <= FRESH
 
     def last(self, instrument: str) -> SeenPrice | None:
@@ -78,6 +78,10 @@ class LastPrices:
         """Return, once, the instruments that have a new price."""
         changed, self._changed = self._changed, set()
         return changed.union(self._table.changed())
+
+    def has_limits(self, instrument: str) -> bool:
+        """Tell whether its limits of today are known; while they are not, no price from the feed acts."""
+        return self.limits_age(instrument) <= LIMITS_HOLD
 
     def limits_age(self, instrument: str) -> timedelta:
         stated_at = self._limits.get(instrument)

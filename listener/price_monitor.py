@@ -89,7 +89,7 @@ class PriceMonitor:
         self._outage = Outage(alerts, clock)
         self._unwatched = UnwatchedStops(alerts, clock)
         self._asked_for: dict[str, datetime | None] = {}
-        """Instruments with waiting triggers whose prices only REST brings, with the time of the last one."""
+        """Instruments with waiting triggers and no price from the feed that may act; the last one's time."""
         self._watched: dict[UUID, WatchedStrategy] = {}
         self._by_instrument: defaultdict[str, set[UUID]] = defaultdict(set)
         self._alive_since: dict[str, datetime] = {}
@@ -371,7 +371,7 @@ class PriceMonitor:
         armed, seen = self.triggers.armed(instrument), self._prices.last(instrument)
         age = timedelta.max if seen is None else self._clock.now() - seen.seen_at
         unproven = not carried or self._unwatched.lately_lost(instrument)
-        if unproven and self.triggers.waits(instrument):
+        if (unproven or not self._prices.has_limits(instrument)) and self.triggers.waits(instrument):
             self._asked_for[instrument] = seen.seen_at if seen else None
         quiet = age >= (QUIET if armed else LIMITS_AGE)
         if not carried or quiet or self._prices.limits_age(instrument) >= LIMITS_AGE:
@@ -383,7 +383,8 @@ class PriceMonitor:
     async def _tell_unwatched(self) -> None:
         if due := self._unwatched.look(self._asked_for):
             held = [watched for watched in self._held() if watched.instrument in due]
-            await self._unwatched.alert(due, self._quote_requests.failure, held)
+            silent = [name for name in due if self._prices.has_limits(name) or not self._carried(name)]
+            await self._unwatched.alert(due, silent, self._quote_requests.failure, held)
 
     def _say_conflated(self) -> None:
         now, count = self._clock.monotonic(), self._table.conflated

@@ -1,4 +1,7 @@
-"""Raises alarms for stops without a price: the feed is silent and REST has none either."""
+"""Raises alarms for stops without a price: REST has none, and the feed is silent or cannot be judged.
+
+Its prices cannot be judged where the circuit limits of the day are not known, which REST alone states.
+"""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -48,8 +51,8 @@ class UnwatchedStops:
     def look(self, asked: Mapping[str, datetime | None]) -> list[str]:
         """Return the instruments that have just been without a price for too long.
 
-        `asked` are those with armed stops whose prices the feed does not bring, with the time of their last
-        price. An instrument that is asked for no more, or has a new price, has mended.
+        `asked` are those with armed stops for which the feed brings no price that may act, with the time of
+        their last price. An instrument that is asked for no more, or has a new price, has mended.
         """
         now = self._clock.now()
         self._since = {name: self._had(name, seen_at, now) for name, seen_at in asked.items()}
@@ -65,24 +68,43 @@ class UnwatchedStops:
         return since if seen_at is None else max(since, seen_at)
 
     async def alert(
-        self, due: Collection[str], failure: str | None, held: Collection[WatchedStrategy]
+        self,
+        due: Collection[str],
+        silent: Collection[str],
+        failure: str | None,
+        held: Collection[WatchedStrategy],
     ) -> None:
-        """Tell of the instruments that `look` returned; `failure` says why asking fails, None if it works."""
+        """Tell of the instruments that `look` returned; `silent` are those that the feed does not carry.
+
+        Of the others the circuit limits are not known. `failure` says why asking fails, None if it works.
+        """
         since = min(self._since[name] for name in due)
-        await self._alerts.raise_(_alarm(sorted(due), since, failure, held))
+        await self._alerts.raise_(_alarm(sorted(due), since, _why(due, silent, failure), held))
 
 
-def _alarm(due: list[str], since: datetime, failure: str | None, held: Collection[WatchedStrategy]) -> Alarm:
+def _why(due: Collection[str], silent: Collection[str], failure: str | None) -> str:
+    asking = f"asking fails ({failure})" if failure else "the broker's answers hold no readable price of it"
+    if not silent:
+        return (
+            "the price feed delivers, but no circuit limits are known by which its prices could be believed, "
+            f"and over REST, which states them, {asking}"
+        )
+    feed = (
+        "is silent" if len(silent) == len(due) else "is silent, or no circuit limits are known to judge it by"
+    )
+    return f"the price feed {feed}, and over REST {asking}"
+
+
+def _alarm(due: list[str], since: datetime, why: str, held: Collection[WatchedStrategy]) -> Alarm:
     names = ", ".join(due[:NAMED]) + (f" and {len(due) - NAMED} more" if len(due) > NAMED else "")
-    why = f"asking fails ({failure})" if failure else "the broker's answers hold no readable price of it"
     users = {watched.user_id for watched in held}
     one = held and len({watched.strategy_id for watched in held}) == 1
     return Alarm(
         "stop_unwatched",
-        f"There has been no price of {names} since {moment_text(since)}: the price feed is silent, and over "
-        f"REST {why}. {len(held)} STOP(S) ARE NOT WATCHED. Look at the price at the broker, and sell there, "
-        "or by STOP here, what is at its stop. Prices are asked for every second; with the first that comes "
-        "the stops are watched again.",
+        f"There has been no price of {names} that counts since {moment_text(since)}: {why}. "
+        f"{len(held)} STOP(S) ARE NOT WATCHED. Look at the price at the broker, and sell there, or by STOP "
+        "here, what is at its stop. Prices are asked for every second; with the first that comes the stops "
+        "are watched again.",
         users.pop() if len(users) == 1 else None,
         next(iter(held)).strategy_id if one else None,
         {"instruments": names, "since": since.isoformat(), "positions": str(len(held))},

@@ -121,6 +121,27 @@ async def test_a_quiet_share_is_no_unwatched_stop(house: House) -> None:
     assert await unwatched_at(house, 60) == [], "its connection is alive"
 
 
+async def test_a_share_without_circuit_limits_is_not_watched_though_the_feed_delivers(house: House) -> None:
+    """REST states the limits, once at the beginning: until then no price of the feed may act."""
+    one = watched(stop_loss="3500")
+    house.quotes.away = True
+    await house.start(one)
+    for _ in range(9):
+        await house.tick("3400")
+        assert await unwatched_at(house, 1) == []
+    await house.tick("3400")
+    [text] = await unwatched_at(house, 4)
+    assert house.stopped() == []
+    assert "NSE:TCS" in text
+    assert "no circuit limits are known" in text
+    assert "the broker did not answer" in text
+    assert "1 STOP(S) ARE NOT WATCHED" in text
+    house.quotes.away = False
+    house.quotes.prices[TCS] = Decimal(3400)
+    await house.clock.advance(2)
+    assert house.stopped() == [one]
+
+
 async def test_price_that_fell_in_a_gap_is_asked_for_after_it(house: House) -> None:
     one = watched(stop_loss="3500")
     await house.start(one)

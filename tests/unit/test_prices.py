@@ -137,6 +137,17 @@ async def test_limits_of_yesterday_say_nothing_today(market: Market) -> None:
     assert not market.tick("3600")
 
 
+async def test_a_price_of_yesterday_does_not_act_today_though_its_connection_is_alive(market: Market) -> None:
+    """A stop that is armed in the morning would be hit by it."""
+    market.answer("3900")
+    market.tick("3600")
+    await market.clock.advance(timedelta(hours=18).total_seconds())
+    assert market.acting() is None
+    market.answer("3950")
+    market.tick("3940")
+    assert market.acting() == Decimal(3940)
+
+
 @pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity"])
 def test_nonsense_take_quote_is_not_a_price(market: Market, price: str) -> None:
     market.answer(price)

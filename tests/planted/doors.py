@@ -8,6 +8,30 @@ CLIENT = "tests/attacks/test_temporal_client.py"
 
 DOOR_BUGS: tuple[Bug, ...] = (
     Bug(
+        "a run is begun with whatever input it is given",
+        "Its workflow task fails for ever, under the id of a strategy's day.",
+        "workflows/unreadable_input.py",
+        "        if why is not None:\n",
+        "        if why is None:\n",
+        ("tests/workflow/test_start.py",),
+    ),
+    Bug(
+        "an input of another kind counts as read",
+        "null is sent as the START, and the run breaks before its first step.",
+        "workflows/unreadable_input.py",
+        "    if not all(map(isinstance, read, kinds)):\n",
+        "    if False:\n",
+        (f"{CLIENT}::test_a_run_with_an_input_that_cannot_be_read_ends_at_once",),
+    ),
+    Bug(
+        "a payload that was encrypted by nobody fails the task",
+        "One such signal blocks a running day.",
+        "adapters/temporal/payload_codec.py",
+        "        except (InvalidTag, ValueError, DecodeError):\n            return _refused(CHANGED)\n",
+        "        except ZeroDivisionError:\n            return _refused(CHANGED)\n",
+        ("tests/integration/test_payload_codec.py",),
+    ),
+    Bug(
         "an entry is claimed whatever its START says",
         "An activity that is scheduled past every run buys what it likes.",
         "adapters/postgres/claim_statement.py",

@@ -320,6 +320,14 @@ ORDER_BUGS: tuple[Bug, ...] = (
         ("tests/unit/test_listener_gaps.py",),
     ),
     Bug(
+        "a share without circuit limits counts as watched",
+        "No price of it acts, and nobody is told.",
+        "listener/price_monitor.py",
+        "        if (unproven or not self._prices.has_limits(instrument)) and",
+        "        if unproven and",
+        ("tests/unit/test_listener_gaps.py",),
+    ),
+    Bug(
         "a silent feed that reconnects counts as watching",
         "It is alive for 5 s, again and again, and never brings a price.",
         "listener/price_monitor.py",

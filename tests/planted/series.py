@@ -122,8 +122,8 @@ SERIES_BUGS: tuple[Bug, ...] = (
         "a day that is left out is traded",
         "The user leaves Friday out, and it buys on Friday.",
         "domain/series.py",
-        "        if not repeat.has(day) or day in left_out:\n",
-        "        if not repeat.has(day):\n",
+        "        if repeat.has(day) and day not in left_out:\n",
+        "        if repeat.has(day):\n",
         (SEAM,),
     ),
     Bug(
@@ -133,6 +133,14 @@ SERIES_BUGS: tuple[Bug, ...] = (
         "    Outcome.CANCELLED: SeriesEnd.TERMINATED,\n",
         "",
         (SEAM, RUN),
+    ),
+    Bug(
+        "a cancellation between two days is lost",
+        "The run that was cancelled says so, and the next day buys.",
+        "workflows/run_series.py",
+        "            await workflow.get_external_workflow_handle(id_).cancel()\n",
+        "            pass\n",
+        (RUN, SIMULATED),
     ),
     Bug(
         "the kill switch leaves series open",

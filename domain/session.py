@@ -120,14 +120,20 @@ def at(day: date, moment: time) -> datetime:
 
 
 def check_times(strategy: Strategy, calendar: TradingCalendar, segment: Segment, now: datetime) -> None:
-    """Raise `InvalidStrategy` where the strategy's times do not fit its next trading day."""
+    """Raise `InvalidStrategy` where the times fit neither the next trading day nor one of the next 30 days.
+
+    A special session that is known ahead (an evening, a Saturday) takes times that no other day takes, and
+    ordinary times are taken though a special session is the next. What START says of the next day is its own.
+    """
     if strategy.buy_time >= strategy.sell_time:
         raise InvalidStrategy(
             "sell_time", "sell_before_buy", f"must be after buy_time ({clock_text(strategy.buy_time)})"
         )
     session = next_session(calendar, segment, exchange_time(now).date())
     opens, last = session.opens_at, _last_moment(strategy, calendar, segment, session)
-    if not opens <= at(session.day, strategy.buy_time) < last:
+    if opens <= at(session.day, strategy.buy_time) < last:
+        return
+    if _day_that_takes(strategy, calendar, segment, session.day + timedelta(days=1)) is None:
         raise InvalidStrategy(
             "buy_time",
             "outside_session",
@@ -145,7 +151,36 @@ def plan_day(strategy: Strategy, calendar: TradingCalendar, segment: Segment, no
     session = next_session(calendar, segment, day)
     if at(session.day, strategy.buy_time) <= now:
         session = next_session(calendar, segment, session.day + timedelta(days=1))
-    return plan_session(strategy, calendar, segment, session)
+    try:
+        return plan_session(strategy, calendar, segment, session)
+    except InvalidStrategy as refused:
+        later = _day_that_takes(strategy, calendar, segment, session.day + timedelta(days=1))
+        if later is None:
+            raise
+        words = f"{refused}; {later} takes these times: START on that day"
+        raise InvalidStrategy(refused.field, refused.code, words) from None
+
+
+def _day_that_takes(
+    strategy: Strategy, calendar: TradingCalendar, segment: Segment, first: date
+) -> date | None:
+    """Return the first of the next days that takes the strategy's times, None where none is known to."""
+    for ahead in range(LOOK_AHEAD):
+        day = first + timedelta(days=ahead)
+        if calendar.last_day is not None and day > calendar.last_day:
+            return None
+        session = calendar.session(day, segment)
+        if session is not None and _takes(strategy, calendar, segment, session):
+            return day
+    return None
+
+
+def _takes(strategy: Strategy, calendar: TradingCalendar, segment: Segment, session: Session) -> bool:
+    try:
+        plan_session(strategy, calendar, segment, session)
+    except InvalidStrategy:
+        return False
+    return True
 
 
 def plan_sale(strategy: Strategy, calendar: TradingCalendar, segment: Segment, now: datetime) -> DayPlan:

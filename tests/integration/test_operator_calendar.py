@@ -23,7 +23,7 @@ from migrations.calendar_file import move
 from migrations.migration_errors import MigrationError
 from services.auth.passwords import Passwords
 from services.market.calendar_changes import NO_EFFECT, NotChanged, add, add_hours, remove
-from tests.api_world import World, new_world
+from tests.api_world import STRATEGY, World, new_world
 from tests.store_rows import TODAY, Desk, seen
 
 TUESDAY = date(2026, 11, 24)
@@ -246,6 +246,33 @@ async def test_the_calendar_shows_hours_by_segment_and_how_they_are_known(exchan
     assert cash["opens_at"] == "2026-11-23T09:15:00+05:30"
     assert auction["closes_at"] == "2026-11-23T15:15:00+05:30"
     assert derivatives["mis_cutoff"] == "2026-11-23T15:25:00+05:30"
+
+
+async def test_a_strategy_of_a_special_session_is_created_ahead_and_started_on_its_day(
+    store: Store, passwords: Passwords
+) -> None:
+    word = PostgresOperatorDays(store, SystemClock())
+    await word.fresh(0)
+    world = new_world(store, passwords, calendar=ExchangeCalendar(word.said))
+    world.clock.at = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+    customer = await world.trader()
+    evening = STRATEGY | {"buy_time": "18:30", "sell_time": "19:10"}
+    refused = await customer.post("/strategy/create", evening)
+    assert (refused.status_code, "outside_session" in refused.text) == (422, True), refused.text
+    saturday, hours = date(2026, 11, 28), Hours(time(18, 0), time(19, 15))
+    await added(store, OperatorDay(saturday, DayWord.HOURS, "NSE/CMTR/4", hours))
+    await word.fresh(0)
+    created = await customer.create(**evening)
+    for early in (
+        await customer.start(created["strategy_id"]),
+        await customer.post("/strategy/check", evening),
+    ):
+        assert early.status_code == 422, early.text
+        assert "2026-11-28 takes these times: START on that day" in early.text
+    world.clock.at = datetime(2026, 11, 28, 3, 0, tzinfo=UTC)
+    started = await customer.start(created["strategy_id"])
+    assert started.status_code == 200, started.text
+    assert started.json()["buy_at"] == "2026-11-28T18:30:00+05:30"
 
 
 async def test_the_calendar_goes_thirty_days_on_and_says_what_it_does_not_know(exchange: World) -> None:

@@ -11,6 +11,8 @@ import pytest
 from adapters.calendar.exchange import AlwaysOpen, ExchangeCalendar
 from domain.errors import CalendarUnknown, InvalidStrategy
 from domain.instrument import Segment
+from domain.operator_days import DayWord, OperatorDay, OperatorDays
+from domain.segment_hours import Hours
 from domain.session import at, check_times, plan_day, plan_sale
 from domain.strategy import Product, Strategy
 
@@ -94,6 +96,51 @@ def test_times_that_do_not_fit_are_refused_by_name(changes: dict[str, Any], fiel
     with pytest.raises(InvalidStrategy) as refused:
         check_times(replace(SEED, **changes), XNSE, Segment.CASH_CAS, on(MONDAY, 8))
     assert refused.value.field == field
+
+
+EVENING = replace(SEED, buy_time=time(18, 30), sell_time=time(19, 10))
+SATURDAY = date(2026, 11, 28)
+
+
+def knowing(day: date) -> ExchangeCalendar:
+    """Return the calendar with an evening's session, as an operator has named it."""
+    session = OperatorDay(day, DayWord.HOURS, "NSE/CMTR/9", Hours(time(18, 15), time(19, 15)))
+    return ExchangeCalendar(lambda: OperatorDays.of([session]))
+
+
+@pytest.mark.parametrize("ahead", [0, 5, 29])
+def test_times_of_a_special_session_that_is_known_ahead_are_taken(ahead: int) -> None:
+    calendar = knowing(SATURDAY)
+    now = on(SATURDAY - timedelta(days=ahead), 8)
+    check_times(EVENING, calendar, Segment.CASH_CAS, now)
+    check_times(SEED, calendar, Segment.CASH_CAS, now)
+
+
+def test_times_that_no_known_session_takes_are_refused() -> None:
+    """One that is over, or is farther ahead than the calendar shows to users, takes none."""
+    calendar = knowing(SATURDAY)
+    late = replace(EVENING, buy_time=time(19, 20), sell_time=time(19, 30))
+    for strategy, day in (
+        (EVENING, SATURDAY + timedelta(days=1)),
+        (EVENING, SATURDAY - timedelta(days=40)),
+        (late, MONDAY),
+    ):
+        with pytest.raises(InvalidStrategy, match="can be bought from 09:15"):
+            check_times(strategy, calendar, Segment.CASH_CAS, on(day, 8))
+
+
+def test_a_start_before_the_special_session_says_which_day_takes_its_times() -> None:
+    calendar = knowing(SATURDAY)
+    with pytest.raises(InvalidStrategy) as refused:
+        plan_day(EVENING, calendar, Segment.CASH_CAS, on(MONDAY, 8))
+    assert str(refused.value) == (
+        "on 2026-11-23 TCS can be bought from 09:15 and before 15:14; 2026-11-28 takes these times: "
+        "START on that day"
+    )
+    plan = plan_day(EVENING, calendar, Segment.CASH_CAS, on(SATURDAY, 8))
+    assert (plan.buy_at, plan.sell_at) == (on(SATURDAY, 18, 30), on(SATURDAY, 19, 10))
+    with pytest.raises(InvalidStrategy, match="2026-11-30 takes these times"):
+        plan_day(SEED, calendar, Segment.CASH_CAS, on(SATURDAY, 8))
 
 
 def test_left_over_shares_are_sold_at_the_next_opening_when_the_market_is_closed() -> None:

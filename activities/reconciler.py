@@ -156,7 +156,7 @@ class ReconcileActivities:
 
     async def _told_to_sell(self, one: ToSell) -> bool:
         try:
-            await self._runs.sell(one.workflow_id, one.run_id, one.limit)
+            await self._runs.sell(one.workflow_id, one.run_id, one.limit, by_operator=one.by_operator)
         except Unavailable:
             return False
         return True

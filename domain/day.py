@@ -7,7 +7,7 @@ the stop-loss first, then the target, then the user's request, then the clock.
 from dataclasses import dataclass
 from decimal import Decimal
 
-from domain.limits import LimitName, limit_words
+from domain.limits import OPERATOR_STOPS, LimitName, limit_words
 from domain.money import price_text
 from domain.order import Reason
 from domain.reentry import Again, RoundEnd
@@ -64,8 +64,8 @@ class Day:
         self.series_over = False
         """The series that it is a day of had ended before it began, and nothing is held."""
         self.cancelled = False
-        self.limit: LimitName | None = None
-        """The limit of the account that has stopped it; None where a person has, or nothing."""
+        self.stopper = ""
+        """Who has stopped it, in words, where that was not its user: a limit of the account, the operator."""
         self.stop_loss: PriceHit | None = None
         self.target: PriceHit | None = None
         self.conclusion: Conclusion | None = None
@@ -88,12 +88,17 @@ class Day:
 
     def asked_to_stop(self, on_stop: OnStop | None, limit: LimitName | None = None) -> None:
         """Take the user's STOP, or that of a limit of the account; the newest word on the shares counts."""
-        if not self._stop_asked:
-            self.limit = limit
+        if limit is not None and not self._stop_asked:
+            self.stopper = limit_words(limit)
         self._ended = self._ended or limit is None
         self._stop_asked = True
         self._on_stop = on_stop or self._on_stop
         self.words += 1
+
+    def operator_stops(self) -> None:
+        """Take that the operator's kill switch stops it next, unless its user has already."""
+        if not self._stop_asked:
+            self.stopper = OPERATOR_STOPS
 
     def asked_again(self) -> None:
         """Take the user's word to sell, given once more: a sale that is refused is tried at once."""
@@ -297,17 +302,15 @@ class Day:
             return Outcome.CANCELLED, f"cancelled; {self._sold_words()}"
         if reason.by_price:
             return reason.outcome, f"{self.price_words(reason)}; {self._sold_words()}"
-        if reason is Reason.STOP and self.limit is not None:
-            return reason.outcome, f"{limit_words(self.limit)}; {self._sold_words()}"
+        if reason is Reason.STOP and self.stopper:
+            return reason.outcome, f"{self.stopper}; {self._sold_words()}"
         return reason.outcome, self._sold_words()
 
     def _sold_words(self) -> str:
         price = self._exited.average_price if self._exited else None
-        sold = f"sold {self.sold} {self.start.strategy.symbol}" + (
-            f" at {price_text(price)}" if price else ""
-        )
+        at = f" at {price_text(price)}" if price else ""
         gone = f"; {self._gone_words()}" if self.outside else ""
-        return f"{sold}{gone}{self._doubtful_purchase()}"
+        return f"sold {self.sold} {self.start.strategy.symbol}{at}{gone}{self._doubtful_purchase()}"
 
     def _gone_words(self) -> str:
         were = "was" if self.outside == 1 else "were"
@@ -357,8 +360,7 @@ class Day:
         """Return the outcome of a day that was stopped, and who has stopped it."""
         if self.cancelled:
             return Outcome.CANCELLED, f"cancelled from outside{words}"
-        who = limit_words(self.limit) if self.limit is not None else "stopped by the user"
-        return Outcome.STOPPED, f"{who}{words}"
+        return Outcome.STOPPED, f"{self.stopper or 'stopped by the user'}{words}"
 
     def _open_order(self) -> str:
         """Say what became of an order that was open as the run was told to leave."""

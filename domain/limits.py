@@ -12,6 +12,7 @@ from uuid import UUID
 
 from domain.money import price_text
 
+OPERATOR_STOPS = "the operator's kill switch stopped it"
 ORDERS_A_DAY = 100
 """Orders of one strategy in one day, rounds and attempts together, after which it buys no more: a day that
 trades this often is a fault, ours or the user's script's. What it holds is sold all the same."""
@@ -82,6 +83,8 @@ class ToSell:
     held: bool = False
     """It holds shares now."""
     limit: LimitName | None = None
+    by_operator: bool = False
+    """The kill switch is the operator's, and its user's own is not on."""
 
 
 @dataclass(frozen=True, slots=True)

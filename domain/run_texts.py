@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import TypeAlias
 
 from domain.day import Day
-from domain.limits import limit_words
 from domain.money import decimal_text, price_text
 from domain.order import Reason
 from domain.reentry import due_words
@@ -70,8 +69,7 @@ def exit_words(day: Day, reason: Reason) -> PhaseWords:
         return EventKind(line.kind), line.text
     if day.cancelled:
         return EventKind.CANCELLED, f"The run was cancelled from outside: selling {what}."
-    if day.limit is not None:
-        words = limit_words(day.limit)
+    if words := day.stopper:
         return EventKind.STOP_ASKED, f"{words[0].upper()}{words[1:]}: selling {what}."
     return EventKind.STOP_ASKED, f"Stopped by the user: selling {what}."
 

@@ -13,8 +13,10 @@ from domain.strategy_check import CheckRequest, CheckResult
 class SellOrders(Protocol):
     """Tells runs to stop and sell."""
 
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
+    async def sell(self, workflow_id: str, run_id: str, *, by_operator: bool = False) -> bool:
         """Have the run take it that it stops and sells, and wait for no sale; False where none is open.
+
+        `by_operator`: the operator says so, and not its user.
 
         Raises `Unavailable`: the run did not hear.
         """

@@ -12,6 +12,7 @@ from temporalio.client import (
     WithStartWorkflowOperation,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
+    WorkflowHandle,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
     WorkflowUpdateStage,
@@ -46,6 +47,8 @@ NOTIFICATIONS_ID = "stopwatch-notices"
 START_DEADLINE = timedelta(seconds=10)
 """A START that is not written down by then is answered with 503; the run goes on by itself."""
 SIGNAL_DEADLINE = timedelta(seconds=3)
+WORD_DEADLINE = timedelta(seconds=0.5)
+"""For what is said beside an order to sell: the order does not wait longer for it."""
 AWAY = (RPCError, RuntimeError)
 """What the client raises when Temporal is away: a lazy first connection fails with a RuntimeError."""
 
@@ -148,9 +151,9 @@ class TemporalRuns:
             raise TemporalAway("the stop could not be delivered") from error
         return view
 
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
+    async def sell(self, workflow_id: str, run_id: str, *, by_operator: bool = False) -> bool:
         """Ask the run to stop and sell, without waiting for it; False where it is not open any more."""
-        return await _told_to_sell(self._client, workflow_id, run_id)
+        return await _told_to_sell(self._client, workflow_id, run_id, by_operator=by_operator)
 
     async def tell_plan_anew(self, workflow_id: str, run_id: str) -> None:
         """Tell a run that waits that its terms or days have changed; one that has ended is skipped."""
@@ -207,9 +210,11 @@ class TemporalOpenRuns:
             raise TemporalAway("a run could not be looked up") from error
         return found.status is WorkflowExecutionStatus.RUNNING
 
-    async def sell(self, workflow_id: str, run_id: str, limit: LimitName | None = None) -> bool:
+    async def sell(
+        self, workflow_id: str, run_id: str, limit: LimitName | None = None, *, by_operator: bool = False
+    ) -> bool:
         """Ask a run to stop and sell, without waiting for it; False where none is open any more."""
-        return await _told_to_sell(self._client, workflow_id, run_id, limit)
+        return await _told_to_sell(self._client, workflow_id, run_id, limit, by_operator=by_operator)
 
     async def tell_sold(self, workflow_id: str, run_id: str) -> None:
         """Tell a run that nothing is held any more; one that has ended is skipped."""
@@ -246,7 +251,12 @@ class TemporalOpenRuns:
 
 
 async def _told_to_sell(
-    client: Client, workflow_id: str, run_id: str, limit: LimitName | None = None
+    client: Client,
+    workflow_id: str,
+    run_id: str,
+    limit: LimitName | None = None,
+    *,
+    by_operator: bool = False,
 ) -> bool:
     """Return True once the run has accepted the sale; False where none is open. Raises `TemporalAway`."""
     for goes_on in (run_id, None):
@@ -254,6 +264,8 @@ async def _told_to_sell(
         if at is None:
             return False
         handle = client.get_workflow_handle(workflow_id, run_id=at)
+        if by_operator:
+            await _say_by_operator(handle, at)
         try:
             await handle.start_update(
                 "stop",
@@ -268,6 +280,13 @@ async def _told_to_sell(
         else:
             return True
     return False
+
+
+async def _say_by_operator(handle: WorkflowHandle[Any, Any], run_id: str) -> None:
+    """Tell a run who stops it, by another update: one of an older build refuses that, and is stopped."""
+    with suppress(*AWAY, WorkflowUpdateRPCTimeoutOrCancelledError):
+        stage, id_ = WorkflowUpdateStage.ACCEPTED, f"by-operator-{run_id}"
+        await handle.start_update("by_operator", wait_for_stage=stage, id=id_, rpc_timeout=WORD_DEADLINE)
 
 
 async def _goes_on_in(client: Client, workflow_id: str, run_id: str) -> str | None:

@@ -102,6 +102,11 @@ class StrategyRun:
         await workflow.wait_condition(lambda: self._finished or self._series.moved_to is not None)
         return self._day.view()
 
+    @workflow.update(name="by_operator")
+    async def by_operator(self, message: Any = None) -> None:
+        """Say that the operator's kill switch is what asks for the next stop: a matter of words."""
+        self._day.operator_stops()
+
     @stop.validator
     def refuse_stop(self, message: Any = None) -> None:
         """Refuse a stop that does not say clearly what is wanted; no replay asks this again."""

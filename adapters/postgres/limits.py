@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, case, delete, func, null, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -144,8 +144,9 @@ async def to_sell(session: AsyncSession) -> Sequence[ToSell]:
     killed = or_(everybody.exists(), StrategyRow.user_id.in_(theirs), StrategyRow.user_id.in_(suspended))
     first = breached.order_by(BreachRow.at).limit(1).scalar_subquery()
     limit = case((killed, null()), else_=first).label("limit_name")
-    query = _RUNNING.add_columns(limit).where(or_(killed, breached.exists()))
-    return [_of(row, row.limit_name) for row in await session.execute(query)]
+    operators = and_(killed, StrategyRow.user_id.not_in(theirs)).label("by_operator")
+    query = _RUNNING.add_columns(limit, operators).where(or_(killed, breached.exists()))
+    return [_of(row, row.limit_name, by_operator=row.by_operator) for row in await session.execute(query)]
 
 
 async def user_named(session: AsyncSession, name: str) -> UUID | None:
@@ -157,9 +158,10 @@ async def user_named(session: AsyncSession, name: str) -> UUID | None:
     return (await session.execute(select(User.user_id).where(condition))).scalar_one_or_none()
 
 
-def _of(row: Any, limit: str | None = None) -> ToSell:
+def _of(row: Any, limit: str | None = None, *, by_operator: bool = False) -> ToSell:
     named = LimitName(limit) if limit is not None else None
-    return ToSell(row.strategy_id, row.workflow_id, row.run_id, row.position == Position.BOUGHT, named)
+    held = row.position == Position.BOUGHT
+    return ToSell(row.strategy_id, row.workflow_id, row.run_id, held, named, by_operator)
 
 
 def _switch(on: bool | None, exits: str | None, reason: str | None, since: datetime | None) -> Switch:

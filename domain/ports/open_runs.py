@@ -28,10 +28,13 @@ class OpenRuns(Protocol):
         """Tell for certain whether a workflow of that id is open."""
         ...
 
-    async def sell(self, workflow_id: str, run_id: str, limit: LimitName | None = None) -> bool:
+    async def sell(
+        self, workflow_id: str, run_id: str, limit: LimitName | None = None, *, by_operator: bool = False
+    ) -> bool:
         """Ask a run to stop and sell, without waiting for it; False where none is open any more.
 
-        `limit`: the limit of its account that says so, in place of a person.
+        `limit`: the limit of its account that says so, in place of a person. `by_operator`: that person is
+        the operator, and not its user.
         """
         ...
 

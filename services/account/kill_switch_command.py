@@ -28,12 +28,12 @@ class _Runs:
         self._address = address
         self._runs: asyncio.Task[TemporalOpenRuns] | None = None
 
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
+    async def sell(self, workflow_id: str, run_id: str, *, by_operator: bool = False) -> bool:
         if self._address is None:
             raise Unavailable("STOPWATCH_TEMPORAL_ADDRESS is not set")
         if self._runs is None:
             self._runs = asyncio.ensure_future(_open(self._address))
-        return await (await self._runs).sell(workflow_id, run_id)
+        return await (await self._runs).sell(workflow_id, run_id, by_operator=by_operator)
 
 
 async def _open(address: TemporalAddress) -> TemporalOpenRuns:

@@ -139,7 +139,7 @@ async def _tell(runs: SellOrders, running: Sequence[ToSell]) -> set[UUID]:
     async def told(one: ToSell) -> bool:
         async with at_once:
             with suppress(Unavailable):
-                return await runs.sell(one.workflow_id, one.run_id)
+                return await runs.sell(one.workflow_id, one.run_id, by_operator=True)
         return False
 
     answers = await asyncio.gather(*map(told, running))

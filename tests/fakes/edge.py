@@ -108,7 +108,7 @@ class RowRuns:
         await self.finish(workflow_id, Outcome.KEPT if keep else Outcome.STOPPED)
         return self._view(Status.STOPPED, Phase.DONE)
 
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
+    async def sell(self, workflow_id: str, run_id: str, *, by_operator: bool = False) -> bool:
         self._reach()
         return workflow_id in self.open
 

@@ -46,7 +46,9 @@ class MemoryOpenRuns:
         self._reach()
         return workflow_id in self.open
 
-    async def sell(self, workflow_id: str, run_id: str, limit: LimitName | None = None) -> bool:
+    async def sell(
+        self, workflow_id: str, run_id: str, limit: LimitName | None = None, *, by_operator: bool = False
+    ) -> bool:
         self._reach(workflow_id)
         if workflow_id not in self.open:
             return False

@@ -34,16 +34,18 @@ class Hands:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.told: list[str] = []
+        self.by_operator: list[bool] = []
         self.away: set[str] = set()
         self.slow = False
         self.gone = False
 
-    async def sell(self, workflow_id: str, run_id: str) -> bool:
+    async def sell(self, workflow_id: str, run_id: str, *, by_operator: bool = False) -> bool:
         if workflow_id in self.away:
             raise Unavailable("no worker of its version answers")
         if self.gone:
             return False
         self.told.append(workflow_id)
+        self.by_operator.append(by_operator)
         if not self.slow:
             async with self._store.work() as session:
                 one = update(StrategyRow).where(StrategyRow.workflow_id == workflow_id)
@@ -81,6 +83,7 @@ async def test_what_was_sold_is_said_to_be_sold(store: Store, desk: Desk) -> Non
     hands = Hands(store)
     answer = await turn(store, hands, EXIT, waits=5)
     assert hands.told == [await workflow_of(desk)]
+    assert hands.by_operator == [True], "its words name the operator, and not its user"
     assert answer.done
     assert "1 of 1 running strategies have stopped and hold nothing." in answer.words
 
@@ -148,7 +151,7 @@ async def test_what_workers_sold_without_its_run_is_said_to_be_sold(store: Store
 
 async def test_shares_that_a_stop_left_are_not_said_to_be_sold(store: Store, desk: Desk) -> None:
     class Failing(Hands):
-        async def sell(self, workflow_id: str, run_id: str) -> bool:
+        async def sell(self, workflow_id: str, run_id: str, *, by_operator: bool = False) -> bool:
             async with store.work() as session:
                 await session.execute(update(StrategyRow).values(status="stopped"))
             return True

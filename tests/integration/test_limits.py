@@ -220,3 +220,16 @@ async def test_who_is_to_be_sold_is_who_runs_and_whose_switch_says_so(store: Sto
     async with store.read() as session:
         found = {one.strategy_id for one in await to_sell(session)}
     assert found == {desk.strategy.strategy_id, other.strategy.strategy_id}
+
+
+async def test_a_sale_is_the_operators_where_its_users_own_switch_does_not_ask_for_it(
+    store: Store, desk: Desk
+) -> None:
+    other = await Desk.made(store)
+    await other.runs.activate(other.start())
+    await kill(desk, KillExits.EXIT)
+    async with store.work() as session:
+        await set_operator_switch(session, other.strategy.user_id, KillExits.EXIT, "a test")
+    async with store.read() as session:
+        found = {one.strategy_id: one.by_operator for one in await to_sell(session)}
+    assert found == {desk.strategy.strategy_id: False, other.strategy.strategy_id: True}

@@ -186,7 +186,8 @@ ACCOUNT_LIMIT_BUGS: tuple[Bug, ...] = (
         "a stop by a limit of the account is its user's",
         "What was held is sold in a crash, and the books say that its user did it.",
         "domain/day.py",
-        "        if not self._stop_asked:\n            self.limit = limit\n",
+        "        if limit is not None and not self._stop_asked:\n"
+        "            self.stopper = limit_words(limit)\n",
         "",
         (DAY,),
     ),

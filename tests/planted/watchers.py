@@ -73,9 +73,9 @@ WATCHER_BUGS: tuple[Bug, ...] = (
         "one deaf run keeps a kill switch from all others",
         "A run whose version has no workers is asked first, and no other is told to sell.",
         "activities/reconciler.py",
-        "            await self._runs.sell(one.workflow_id, one.run_id, one.limit)\n"
+        "one.limit, by_operator=one.by_operator)\n"
         "        except Unavailable:\n            return False\n",
-        "            await self._runs.sell(one.workflow_id, one.run_id, one.limit)\n"
+        "one.limit, by_operator=one.by_operator)\n"
         "        except Unavailable:\n            raise StoreUnavailable from None\n",
         (ROUND,),
     ),

@@ -167,7 +167,9 @@ class SimulatedRuns:
     async def is_open(self, workflow_id: str) -> bool:
         return self._open(workflow_id) is not None
 
-    async def sell(self, workflow_id: str, run_id: str, limit: LimitName | None = None) -> bool:
+    async def sell(
+        self, workflow_id: str, run_id: str, limit: LimitName | None = None, *, by_operator: bool = False
+    ) -> bool:
         run = self._open(workflow_id)
         if run is not None:
             self.stage.loop.create_task(self._stopped(run), context=self._within(run))

@@ -241,6 +241,16 @@ def entering_until(leaves: Callable[[Day], object], entered: Entered) -> Day:
             "the account's limit for a day's loss was reached before anything was bought",
         ),
         (
+            lambda one: (one.operator_stops(), one.asked_to_stop(OnStop.EXIT)),
+            Outcome.STOPPED,
+            "the operator's kill switch stopped it before anything was bought",
+        ),
+        (
+            lambda one: (one.asked_to_stop(None), one.operator_stops(), one.asked_to_stop(OnStop.EXIT)),
+            Outcome.STOPPED,
+            "stopped by the user before anything was bought",
+        ),
+        (
             lambda one: one.hit(HIT, entry_is_due=True),
             Outcome.SKIPPED,
             "the price was 3399.95, at or below the stop 3400.00, before anything was bought",

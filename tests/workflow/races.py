@@ -15,6 +15,7 @@ from domain.order import FINAL, OrderStatus, Side
 from domain.run import RUN_VERSION, FinishRun, RunView, StartRun
 from domain.session import DayPlan
 from tests.workflow.day import Run, TestDay, in_phase, until
+from workflows.client import TemporalOpenRuns
 from workflows.strategy_run import StrategyRun
 
 Record: TypeAlias = Callable[[Run], Awaitable[None]]
@@ -72,6 +73,9 @@ def asked_to_leave(run: Run, day: TestDay, how: str) -> Awaitable[object]:
         return run.signal("STOPLOSS", HIT)
     if how == "cancel":
         return run.cancel()
+    if how == "operator":
+        assert run.result_run_id is not None
+        return TemporalOpenRuns(run._client, day.task_queue).sell(run.id, run.result_run_id, by_operator=True)
     message = {"STOP": None, "exit": {"on_stop": "exit"}, "keep": {"on_stop": "keep"}}[how]
     return asyncio.ensure_future(run.execute_update("stop", message, result_type=RunView))
 

@@ -4,10 +4,14 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
+from uuid import uuid4
 
 import pytest
+from temporalio import workflow
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from domain.order import Reason, Side
 from domain.strategy import Outcome, Position
@@ -32,6 +36,7 @@ from tests.workflow.races import (
     stopped_out_and_after,
     traded,
 )
+from workflows.client import TemporalOpenRuns
 from workflows.strategy_run import StrategyRun
 
 # The stop-loss and the entry.
@@ -81,6 +86,10 @@ async def test_sells_what_was_filled_when_told_to_leave_during_the_buy(
             "cancelled from outside before anything was bought; the open order at 3450.00 was cancelled",
         ),
         (
+            "operator",
+            "the operator's kill switch stopped it before anything was bought; the open order at 3450.00 was",
+        ),
+        (
             "STOPLOSS",
             "the price was 3399.95, at or below the stop 3400.00, before anything was bought; the open",
         ),
@@ -102,8 +111,39 @@ async def test_an_open_limit_ends_as_what_cut_it_short(
             finish = await ended(day, run)
             await asyncio.gather(*answers)
     assert traded(day) == (0, 0)
-    _, outcome, _ = LEAVING[way]
+    _, outcome, _ = LEAVING["STOP" if way == "operator" else way]
     assert (finish.outcome, finish.detail[: len(words)]) == (outcome, words)
+
+
+@workflow.defn(name="StrategyRun")
+class OlderRun:
+    """A run of a build that knows of no operator, as far as it is told to stop."""
+
+    def __init__(self) -> None:
+        self.told: object = None
+
+    @workflow.run
+    async def run(self) -> object:
+        await workflow.wait_condition(lambda: self.told is not None)
+        return self.told
+
+    @workflow.update(name="stop")
+    async def stop(self, message: Any) -> None:
+        self.told = message
+
+
+async def test_a_run_of_an_older_build_is_stopped_though_it_cannot_be_told_by_whom(
+    env: WorkflowEnvironment,
+) -> None:
+    queue = f"older-{uuid4()}"
+    async with Worker(
+        env.client, task_queue=queue, workflows=[OlderRun], workflow_runner=UnsandboxedWorkflowRunner()
+    ):
+        run = await env.client.start_workflow(OlderRun.run, id=queue, task_queue=queue)
+        assert run.result_run_id is not None
+        async with asyncio.timeout(20):
+            assert await TemporalOpenRuns(env.client, queue).sell(run.id, run.result_run_id, by_operator=True)
+            assert await run.result() == {"on_stop": "exit", "limit": None}
 
 
 async def test_stop_loss_before_buy_time_is_ignored_when_the_entry_is_held(

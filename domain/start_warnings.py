@@ -18,7 +18,9 @@ from domain.limits import Bar, Limits, why_barred
 from domain.margin import Margin
 from domain.money import decimal_text, price_text
 from domain.session import clock_text, exchange_time
+from domain.stop_prices import OrderKind, stop_kind
 from domain.strategy import Strategy
+from domain.terms import Protect
 from domain.trigger import stop_at, target_at
 
 NOT_CONNECTED = (
@@ -114,6 +116,29 @@ def unknown_price(symbol: str) -> str:
     return (
         f"The last price of {symbol} is not known at present: what depends on it is left out here. It is "
         "asked for again at buy_time, and without one nothing is bought."
+    )
+
+
+def while_away(strategy: Strategy) -> str:
+    """Say what a strategy cannot do while the server, its network or the broker's API is away.
+
+    Said with each check and START, and no warning: it is so of every strategy.
+    """
+    if strategy.terms.protect is Protect.SERVER:
+        return (
+            "This server alone watches the stop: while it, its network or Zerodha's API is away, nothing "
+            "sells. Sell in Zerodha's own app then."
+        )
+    words = (
+        "A stop order rests at the exchange while shares are held, and sells also while this server, its "
+        "network or Zerodha's API is away. The sale at its time, a target, and a stop that is to move wait "
+        "until they are back."
+    )
+    if stop_kind(strategy.exchange, strategy.symbol) is OrderKind.SL_M:
+        return words
+    return (
+        f"{words} It is a stop with a limit here: where the price jumps to below that limit, it does not "
+        "sell either."
     )
 
 

@@ -53,10 +53,14 @@ class OrderRecord:
 
     @property
     def trigger_price(self) -> Decimal | None:
-        """Return at what price a stop is triggered, as last asked for; None at the market."""
+        """Return at what price a stop is triggered, as last asked for; None at the market.
+
+        A change that the broker has refused was none.
+        """
         if self.stop is None:
             return None
-        newest = self.modifications[-1]["price"] if self.modifications else self.stop["trigger"]
+        asked = [change["price"] for change in self.modifications if not change.get("refused")]
+        newest = asked[-1] if asked else self.stop["trigger"]
         return None if newest is None else Decimal(newest)
 
     @property

@@ -7,6 +7,7 @@ USER = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 STRATEGY = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 LOGIN = "9b2d7e34-58f1-4c6a-b1d0-6a4f0e3c2d11"
 ORDER = "c1a5d298-1f7e-5b43-8d8a-2f0a9f3d6e77"
+STOP = "8e0b3a64-6f12-5c8e-9c55-71c4a6f0d2b9"
 CREDENTIALS = {"email": "asha@example.com", "password": "a long enough one"}
 TOKEN = "a-refresh-token-is-43-characters-of-base64u"  # noqa: S105 - its length is what it shows
 OFF = {"on": False, "exits": None, "reason": "", "since": None}
@@ -80,6 +81,22 @@ HOLDING = TERMS | {
     "started_at": "2026-11-29T20:04:20+05:30",
     "stopped_at": None,
 }
+AWAY = (
+    "This server alone watches the stop: while it, its network or Zerodha's API is away, nothing sells. "
+    "Sell in Zerodha's own app then."
+)
+STARTED = HOLDING | {
+    "phase": "waiting",
+    "position": "none",
+    "protection": None,
+    "entry_price": None,
+    "filled_quantity": 0,
+    "pnl": None,
+    "charges": None,
+    "net_pnl": None,
+    "next_trading_day": "2026-11-30",
+    "while_away": AWAY,
+}
 DAY = {
     "strategy_id": STRATEGY,
     "symbol": "TCS",
@@ -144,6 +161,25 @@ BOUGHT = {
     "lateness_ms": 1,
     "message": "",
 }
+RESTING = BOUGHT | {
+    "order_id": STOP,
+    "leg": "exit",
+    "reason": "STOPLOSS",
+    "side": "SELL",
+    "filled_quantity": 0,
+    "average_price": None,
+    "status": "open",
+    "order_type": "SL-M",
+    "trigger_price": 3500,
+    "tag": "QJ2V6NIYH4TXMB7EKZ3C",
+    "broker_order_id": "2126028438140616731",
+    "due_at": "2026-11-30T09:30:00.304+05:30",
+    "sent_at": "2026-11-30T09:30:00.304+05:30",
+    "acknowledged_at": "2026-11-30T09:30:00.347+05:30",
+    "filled_at": None,
+    "lateness_ms": 0,
+}
+"""The stop of a strategy with `protect: "exchange"`, as it waits there."""
 EVENT = {
     "event_id": 4711,
     "at": "2026-11-30T09:30:00.212+05:30",

@@ -96,6 +96,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "expires_at": "2026-11-30T08:51:00+05:30",
     },
     "StrategyOut": story.HOLDING,
+    "StartedOut": story.STARTED,
     "PriceOut": {"strategy_id": story.STRATEGY, "last_price": 3561.1, "pnl": 10, "net_pnl": -28.06},
     "DeletedOut": {"strategy_id": story.STRATEGY},
     "CheckOut": {
@@ -122,6 +123,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
             "total": 37.85,
             "schedule": "zerodha-2026-04-01",
         },
+        "while_away": story.AWAY,
         "warnings": [
             "The order needs 35611.00 rupees at Zerodha and 30000.00 are available: 5611.00 are missing. "
             "Unless they are there at buy_time, Zerodha will refuse it."
@@ -138,7 +140,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "by_symbol": [{"symbol": "NSE:TCS"} | story.SUM],
         "total": story.SUM,
     },
-    "OrderPage": {"items": [story.BOUGHT], "next": None},
+    "OrderPage": {"items": [story.RESTING, story.BOUGHT], "next": None},
     "EventPage": {"items": [story.EVENT], "next": None},
     "MinutePage": {
         "items": [

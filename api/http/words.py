@@ -10,6 +10,7 @@ from pydantic import WithJsonSchema
 
 from domain.notification import ChannelKind, NotificationKind, NotificationStatus
 from domain.order import Leg, OrderStatus, Reason, Side
+from domain.stop_prices import OrderKind
 from domain.strategy import OnStop, Outcome, Phase, Position, Product, Status
 from domain.terms import After, Protect, Weekday, When
 from domain.timeline import EventKind
@@ -34,6 +35,7 @@ LegWord = Annotated[str, _of(Leg)]
 ReasonWord = Annotated[str, _of(Reason)]
 SideWord = Annotated[str, _of(Side)]
 OrderStatusWord = Annotated[str, _of(OrderStatus)]
+OrderTypeWord = Annotated[str, _of(OrderKind)]
 AfterWord = Annotated[str, _of(After)]
 WhenWord = Annotated[str, _of(When)]
 ProtectWord = Annotated[str, _of(Protect)]

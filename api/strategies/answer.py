@@ -6,9 +6,10 @@ from uuid import UUID
 from adapters.postgres.strategy_view_row import StrategyViewRow
 from api.dependencies import Dependencies
 from api.strategies.prices import known_prices, market_price
-from api.strategies.schemas import StrategyOut
+from api.strategies.schemas import StartedOut, StrategyOut
 from api.strategies.view import shown
 from domain.books import Booked
+from domain.start_warnings import while_away
 from services.account.books import last_days
 
 
@@ -37,6 +38,12 @@ async def strategy_out(
         calendar=deps.calendar,
         live=deps.egress.live,
     )
+
+
+async def started_out(deps: Dependencies, stands: StrategyViewRow, told: Sequence[str]) -> StartedOut:
+    """Return the answer to a START; `told` are warnings of this answer alone."""
+    strategy = await strategy_out(deps, stands, look_at_market=True, told=told)
+    return StartedOut(**dict(strategy), while_away=while_away(stands.record.strategy))
 
 
 async def strategies_out(deps: Dependencies, page: Sequence[StrategyViewRow]) -> list[StrategyOut]:

@@ -7,6 +7,7 @@ from api.http.bodies import ResponseBody
 from api.http.fields import Money
 from api.strategies.charges_schema import ChargesOut, charges_out
 from domain.margin import Margin
+from domain.start_warnings import while_away
 from services.strategies.check import Checked
 
 
@@ -38,6 +39,8 @@ class CheckOut(ResponseBody):
     risk: Money | None
     margin: MarginOut | None
     charges_estimate: ChargesOut | None
+    while_away: str
+    """What it cannot do while this server, its network or the broker's API is away."""
     warnings: list[str]
 
 
@@ -58,6 +61,7 @@ def check_out(checked: Checked) -> CheckOut:
         risk=foreseen.risk,
         margin=checked.margin and _margin(checked.margin),
         charges_estimate=foreseen.charges and charges_out(foreseen.charges),
+        while_away=while_away(checked.strategy),
         warnings=list(checked.warnings),
     )
 

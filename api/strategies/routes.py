@@ -1,6 +1,5 @@
 """`/strategy`: create, copy, read, edit, start, stop, delete, and what happened."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -16,12 +15,13 @@ from api.http.idempotency import Key
 from api.http.json_answer import json_response
 from api.http.limits import limited
 from api.http.request_json import body_of, documented, read_object
-from api.strategies.answer import strategies_out, strategy_out
+from api.strategies.answer import started_out, strategies_out, strategy_out
 from api.strategies.check_schema import CheckOut, check_out
 from api.strategies.schemas import (
     EventOut,
     EventPage,
     SkipIn,
+    StartedOut,
     StartIn,
     StopIn,
     StrategyChange,
@@ -90,7 +90,7 @@ async def page(user_id: UserId, deps: DependenciesDep, limit: Limit, cursor: Cur
 @router.post(
     "/start",
     openapi_extra=documented(StartIn),
-    responses={200: {"model": StrategyOut}},
+    responses={200: {"model": StartedOut}},
     dependencies=[limited("POST /strategy/start")],
 )
 async def start(
@@ -103,7 +103,8 @@ async def start(
     """
     bind_contextvars(strategy_id=str(body.strategy_id))
     stands, told = await deps.starter.start(user_id, body.strategy_id, key)
-    return await _answer(deps, stands, look_at_market=True, told=told)
+    _name(stands)
+    return json_response(await started_out(deps, stands, told))
 
 
 @router.post(
@@ -205,9 +206,12 @@ async def _answer(
     status: int = 200,
     *,
     look_at_market: bool = False,
-    told: Sequence[str] = (),
 ) -> Response:
+    _name(stands)
+    return json_response(await strategy_out(deps, stands, look_at_market=look_at_market), status)
+
+
+def _name(stands: StrategyViewRow) -> None:
+    """Have the request's last line name what it was about, a new strategy and a new run included."""
     record = stands.record
-    # The request's last line names what it was about, a new strategy and a new run included.
     bind_contextvars(strategy_id=str(record.strategy.strategy_id), run_id=record.run_id)
-    return json_response(await strategy_out(deps, stands, look_at_market=look_at_market, told=told), status)

@@ -163,6 +163,13 @@ class StrategyOut(ResponseBody):
     stopped_at: datetime | None
 
 
+class StartedOut(StrategyOut):
+    """A strategy that was started."""
+
+    while_away: str
+    """What it cannot do while this server, its network or the broker's API is away."""
+
+
 class StrategyPage(ResponseBody):
     items: list[StrategyOut]
     next: str | None

@@ -31,6 +31,7 @@ function Coming({ check }) {
   ];
   return html`
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    <p class="quiet">${plain(check.while_away)}</p>
     ${check.warnings.map((text) => html`<p key=${text} class="notice warn">${plain(text)}</p>`)}`;
 }
 

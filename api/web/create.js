@@ -3,7 +3,7 @@
 import { book, take, takeAnswer } from "./book.js";
 import { call, get, newKey, post } from "./client.js";
 import { Answer } from "./check.js";
-import { Again, Entry, Repeat, Stop, Target } from "./terms_fields.js";
+import { Again, Entry, Place, Repeat, Stop, Target } from "./terms_fields.js";
 import { find, instrumentWords, SymbolBox } from "./symbol_box.js";
 import { bodyOf, changeOf, isWhole, NEW, termsOf, timeOf } from "./terms.js";
 import { Field, Form, html, Title, Unread, useEffect, useRead, useRef, useState, useStore } from "./ui.js";
@@ -72,6 +72,7 @@ function TermsForm({ first, submit, send, children = null }) {
     </div>
     <${Hours} />
     <${Stop} terms=${terms} on=${on} check=${check.data} />
+    <${Place} terms=${terms} on=${on} live=${book.get().mode === "live"} />
     <${Target} terms=${terms} on=${on} put=${put} check=${check.data} />
     <div class="pair">
       <${Field} name=${terms.sizeBy} label=${SIZE_LABELS[terms.sizeBy]} inputmode="decimal" autocomplete="off" value=${terms.size} onInput=${on("size")} required />

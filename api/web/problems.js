@@ -36,7 +36,7 @@ const BY_CODE = {
 const LABELS = {
   symbol: "symbol", buy_time: "buy time", sell_time: "sell time", stop_loss: "stop", stop: "stop", target: "target", trail: "trailing stop",
   lock: "locked steps", entry: "way of buying", quantity: "quantity", amount: "amount", risk: "risk", repeat: "repeat", reenter: "buying again",
-  exchange: "exchange", product: "product", on_stop: "choice for a stop by hand", email: "e-mail", password: "password", code: "code",
+  exchange: "exchange", product: "product", protect: "place of the stop", on_stop: "choice for a stop by hand", email: "e-mail", password: "password", code: "code",
   api_key: "API key", api_secret: "secret key", access_token: "access token", request_token: "login", address: "address", for_seconds: "seconds",
   order_quantity: "shares in one order", order_value: "value of one order", daily_loss: "loss in one day", daily_profit: "profit in one day",
   trades_a_day: "trades in one day", current_password: "current password", new_password: "new password", symbols: "symbols",

@@ -7,7 +7,7 @@ import { plain } from "./problems.js";
 import { Acts } from "./strategy_acts.js";
 import { Orders } from "./strategy_orders.js";
 import { html, Title, Unread, useEffect, useRead, useRef, useSeconds, useStore } from "./ui.js";
-import { againWords, atRisk, clock, dayWord, gain, gainWords, isoDay, named, nextMoment, repeatWords, result, riskAhead, rupees, sign, standing, stopWords, targetWords, trailWords, until } from "./words.js";
+import { againWords, atRisk, clock, dayWord, gain, gainWords, isoDay, named, nextMoment, protectionWords, repeatWords, result, riskAhead, rupees, sign, standing, stopWords, targetWords, trailWords, until } from "./words.js";
 
 export function StrategyPage({ words: [id] }) {
   const { strategies, lines } = useStore(book);
@@ -60,7 +60,6 @@ function ahead(one) {
 }
 
 function Facts({ one }) {
-  const held = one.position === "bought";
   const facts = [
     ["Last price", rupees(one.last_price)],
     ["Stop-loss", stopWords(one)],
@@ -74,7 +73,13 @@ function Facts({ one }) {
   return html`
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
     ${said.map((words) => html`<p key=${words} class="quiet">${words}</p>`)}
-    ${one.status === "running" && held ? html`<p class="quiet">The stop-loss is watched by this server: it sells at the market's price when the price is there.</p>` : null}`;
+    <${Protection} one=${one} />`;
+}
+
+/** Where the stop lies now; a stop that should rest at the exchange and does not is something to know of. */
+function Protection({ one }) {
+  const { words, alone } = protectionWords(one);
+  return words ? html`<p class=${alone ? "notice warn" : "quiet"}>${plain(words)}</p>` : null;
 }
 
 /** The day's minutes with stop, purchase, target and sale. */

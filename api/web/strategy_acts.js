@@ -45,7 +45,7 @@ async function start(one, startKey) {
 function unchecked(problem) {
   if (problem.status === 422) throw problem;
   const warnings = ["It could not be asked what this takes: your money and your limits are looked at when it buys."];
-  return { mode: null, buy_at: null, amount: null, quantity: null, risk: null, margin: null, warnings };
+  return { mode: null, buy_at: null, amount: null, quantity: null, risk: null, margin: null, while_away: "", warnings };
 }
 
 /** Say what START will do, with whose money, what it takes and what can be lost. */
@@ -64,6 +64,7 @@ function willDo(one, check) {
     [againWords(one), repeatWords(one.repeat)].filter(Boolean).join(" "),
     `${about}${risk}`,
     needs,
+    check.while_away,
     ...check.warnings.map((text) => `⚠ ${plain(text)}`),
   ].filter(Boolean);
 }

@@ -13,16 +13,29 @@ const STATUSES = {
 export function Orders({ orders }) {
   if (!orders.length) return html`<p class="quiet">No order has been sent.</p>`;
   return html`<ul class="cards orders">${orders.map((order) => html`<li key=${order.order_id} class="card">
-    <div class="row"><strong>${title(order)}</strong><span class="chip">${STATUSES[order.status] ?? order.status.replaceAll("_", " ")}</span></div>
+    <div class="row"><strong>${title(order)}</strong><span class="chip">${standing(order)}</span></div>
     <p class="number">${filled(order)}</p>
     <p class="quiet number">${timing(order)}</p>
-    ${order.modifications.map((one) => html`<p key=${one.sent_at} class="quiet number">${`${clock(one.sent_at)} moved to ${rupees(one.price)}`}</p>`)}
+    ${order.modifications.map((one) => html`<p key=${one.sent_at} class="quiet number">${`${clock(one.sent_at)} ${change(one)}`}</p>`)}
     ${order.message ? html`<p class="quiet">${plain(order.message)}</p>` : null}
   </li>`)}</ul>`;
 }
 
+/** A stop that waits at the exchange is open as any other, and means something else. */
+function standing({ status, trigger_price: trigger }) {
+  if (status === "open" && trigger !== null) return "rests at the exchange";
+  return STATUSES[status] ?? status.replaceAll("_", " ");
+}
+
+function change({ price, confirmed_at: made, refused }) {
+  const what = price === null ? "sell at the market's price" : `move to ${rupees(price)}`;
+  if (refused) return `asked to ${what}, and refused`;
+  return price === null || !made ? `asked to ${what}` : `moved to ${rupees(price)}`;
+}
+
 function title(order) {
   const why = order.leg === "entry" ? "" : REASONS[order.reason] ?? "";
+  if (order.trigger_price !== null) return `${order.side} once the price is ${rupees(order.trigger_price)} or less (${order.order_type})`;
   return `${order.side}${order.price === null ? "" : ` at ${rupees(order.price)} or ${order.side === "BUY" ? "less" : "more"}`}${why ? ` (${why})` : ""}`;
 }
 

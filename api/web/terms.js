@@ -5,7 +5,7 @@
  *   stop: string, stopBy: string, target: string, targetBy: string, trail: string, trailBy: string, trailAfter: string, trailAfterBy: string,
  *   entry: string, entryPrice: string, entrySeconds: string, chaseBuffer: string, chaseBufferBy: string, chaseMost: string, chaseMostBy: string,
  *   size: string, sizeBy: string, days: string[], until: string,
- *   again: string, againTimes: string, againWhen: string, againUntil: string, kept: Record<string, any>, steps: Record<string, any>}} Terms
+ *   again: string, againTimes: string, againWhen: string, againUntil: string, protect: string, kept: Record<string, any>, steps: Record<string, any>}} Terms
  */
 
 /** @type {Terms} */
@@ -14,7 +14,7 @@ export const NEW = {
   stop: "", stopBy: "percent", target: "", targetBy: "", trail: "", trailBy: "", trailAfter: "", trailAfterBy: "percent",
   entry: "market", entryPrice: "", entrySeconds: "60", chaseBuffer: "0.1", chaseBufferBy: "percent", chaseMost: "0.5", chaseMostBy: "percent",
   size: "", sizeBy: "quantity", days: [], until: "",
-  again: "", againTimes: "1", againWhen: "at_entry_price", againUntil: "", kept: {}, steps: {},
+  again: "", againTimes: "1", againWhen: "at_entry_price", againUntil: "", protect: "server", kept: {}, steps: {},
 };
 
 /** A number as JSON wants it, "1,00,000" too; what is none is sent as it was typed, so that the server says what is wrong. */
@@ -33,7 +33,7 @@ export function bodyOf(terms) {
   const { stopBy, targetBy, trailBy, sizeBy } = terms;
   return {
     ...terms.kept,
-    symbol: terms.symbol.trim().toUpperCase(), exchange: terms.exchange, product: terms.product, on_stop: terms.onStop,
+    symbol: terms.symbol.trim().toUpperCase(), exchange: terms.exchange, product: terms.product, on_stop: terms.onStop, protect: terms.protect,
     buy_time: timeOf(terms.buyTime), sell_time: timeOf(terms.sellTime),
     ...(stopBy === "price" ? { stop_loss: number(terms.stop) } : { stop: distance(stopBy, terms.stop) }),
     ...(targetBy ? { target: distance(targetBy, terms.target) } : {}),
@@ -84,6 +84,7 @@ export function termsOf(strategy) {
     size: text(amount ?? risk ?? strategy.quantity), sizeBy: amount !== null ? "amount" : risk !== null ? "risk" : "quantity",
     days: repeat?.days ?? [], until: repeat?.until ?? "",
     again: reenter?.after ?? "", againTimes: text(reenter?.times) || "1", againWhen: reenter?.when ?? NEW.againWhen, againUntil: reenter?.until ?? "",
+    protect: strategy.terms.protect,
     kept, steps: every,
   };
 }

@@ -4,6 +4,11 @@ import { Field, html } from "./ui.js";
 import { rupees } from "./words.js";
 
 const STOPS = [["percent", "% below"], ["points", "₹ below"], ["price", "₹ fixed"]];
+const PLACES = [["server", "With this server"], ["exchange", "At the exchange, as an order"]];
+const TRADE_OFFS = {
+  server: "It follows every price; nothing sells while this server is away.",
+  exchange: "It sells also while this server is away; a trailing stop moves it there in steps, not with every price.",
+};
 const TARGETS = [["", "No target"], ["percent", "% above"], ["points", "₹ above"], ["price", "₹ fixed"]];
 const TRAILS = [["", "No, stays where it is"], ["percent", "Trails the highest price by %"], ["points", "Trails the highest price by ₹"]];
 const ENTRIES = [["market", "At the market's price"], ["limit", "At a price or less (limit)"], ["chase", "Limit that follows the price"]];
@@ -25,6 +30,12 @@ export function Stop({ terms, on, check }) {
       ${terms.trailBy ? html`<${Field} name="trail" label="At a distance of" ...${DECIMAL} value=${terms.trail} onInput=${on("trail")} />` : null}
     </div>
     ${terms.trailBy ? html`<${Field} name="trail_after" label=${`Once it is up by, ${terms.trailAfterBy === "percent" ? "%" : "₹"}`} hint="Empty: from the purchase on." ...${DECIMAL} value=${terms.trailAfter} onInput=${on("trailAfter")} />` : null}`;
+}
+
+/** Where the stop lies while shares are held; `live`: real orders, whose stop lies with the server for now. */
+export function Place({ terms, on, live }) {
+  if (live && terms.protect === "server") return null;
+  return html`<${Field} name="protect" label="Where the stop lies" hint=${TRADE_OFFS[terms.protect]} options=${PLACES} value=${terms.protect} onChange=${on("protect")} />`;
 }
 
 export function Target({ terms, on, check }) {

@@ -111,6 +111,21 @@ export function targetWords(strategy) {
   return strategy.terms.target ? `${far(strategy.terms.target)} above the purchase` : "";
 }
 
+/**
+ * Return where the stop of held shares lies now, and why not at the exchange where it should; `alone`: that is so.
+ * @param {Strategy} strategy
+ */
+export function protectionWords({ protection, phase, terms: { protect } }) {
+  if (protection === null) return { words: "", alone: false };
+  const { where, trigger_price: trigger, since, why } = protection;
+  if (where === "exchange") {
+    const at = trigger === null ? "" : ` once the price is ${rupees(trigger)} or less`;
+    return { words: `The stop rests at the exchange as an order since ${clock(since)}: it sells${at}, also while this server is away.`, alone: false };
+  }
+  if (protect === "exchange") return { words: `No stop rests at the exchange now: ${why}. This server watches it.`, alone: phase !== "exiting" };
+  return { words: "The stop-loss is watched by this server: it sells at the market's price when the price is there. Nothing sells while it is away.", alone: false };
+}
+
 /** Return how the stop moves; empty where it stands still. @param {Strategy} strategy */
 export function trailWords({ terms: { trail, lock } }) {
   const steps = trail?.every ? `${far(trail.by)} for each ${far(trail.every)} of rise` : trail ? `${far(trail.by)} below the highest price` : "";

@@ -40,7 +40,7 @@ def wrong_repeat(repeat: Repeat | None, today: date) -> Iterator[FieldError]:
 def wrong_protection(terms: Terms, *, live: bool) -> Iterator[FieldError]:
     """Yield why the stop cannot lie where the terms want it. `live`: real orders at Zerodha."""
     if terms.protect is Protect.EXCHANGE and live:
-        words = "with real orders this server keeps the stop itself, for now: say server"
+        words = "cannot be exchange with real orders, for now: this server keeps the stop itself; say server"
         yield FieldError("protect", "not_offered", words)
 
 

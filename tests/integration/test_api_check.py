@@ -56,7 +56,8 @@ async def checked(customer: Customer, **changed: Any) -> dict[str, Any]:
 
 async def test_a_check_says_what_the_start_would_come_to(world: World, customer: Customer) -> None:
     found = await checked(customer, stop_loss=3500, target={"percent": 3})
-    charges = found.pop("charges_estimate")
+    charges, away = found.pop("charges_estimate"), found.pop("while_away")
+    assert away.startswith("This server alone watches the stop")
     assert found == {
         "symbol": "TCS",
         "exchange": "NSE",
@@ -346,3 +347,36 @@ async def test_too_little_money_for_one_share_is_refused_with_what_would_be_enou
         (wrong,) = json_of(answer)["errors"]
         assert (wrong["field"], wrong["code"]) == ("amount", "below_one_lot")
         assert "takes 3550.00" in wrong["message"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "nothing sells. Sell in Zerodha's own app then."),
+        ({"protect": "server"}, "nothing sells. Sell in Zerodha's own app then."),
+        ({"protect": "exchange"}, "a stop that is to move wait until they are back."),
+        ({"protect": "exchange", "exchange": "BSE"}, "below that limit, it does not sell either."),
+    ],
+)
+async def test_check_and_start_say_what_a_dead_server_cannot_do(
+    customer: Customer, changed: dict[str, str], said: str
+) -> None:
+    """It is so of every strategy: no warning, which would be the same one each time."""
+    found = await checked(customer, **changed)
+    assert found["while_away"].endswith(said)
+    assert found["warnings"] == []
+    started = await customer.running(**changed)
+    assert started["while_away"] == found["while_away"]
+    assert started["warnings"] == []
+
+
+async def test_a_stop_at_the_exchange_is_not_offered_with_real_orders(
+    shared: Store, passwords: Passwords
+) -> None:
+    live = new_world(shared, passwords, egress=Egress(live=True))
+    live.clock.at = MONDAY_0830
+    answer = await asked(await live.customer(), protect="exchange")
+    assert answer.status_code == 422
+    [wrong] = answer.json()["errors"]
+    assert (wrong["field"], wrong["code"]) == ("protect", "not_offered")
+    assert wrong["message"].startswith("cannot be exchange with real orders")

@@ -1,7 +1,7 @@
 """What a user is shown of a strategy's profit: known, or null."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -9,9 +9,11 @@ import pytest
 
 from adapters.postgres.strategies import StrategyRecord
 from api.strategies.view import charges, profit, shown
+from domain.kept_stop import Protection, why_alone
+from domain.protected_exit import Bar
 from domain.session import at
 from domain.strategy import Outcome, Phase, Position, Status, Strategy
-from domain.terms import PLAIN, WEEK, Repeat, Terms
+from domain.terms import PLAIN, WEEK, Protect, Repeat, Terms
 from services.market.told_days import changed_words
 from tests.fakes.calendar import ClosedOn, Weekdays
 from tests.fakes.starts import a_start
@@ -72,6 +74,34 @@ def test_stop_of_held_shares_lies_with_the_server_from_the_first_fill_on() -> No
     assert (said.where, said.since, said.order_id) == ("server", bought_at, None)
     for other in (RECORD, replace(held, status=Status.STOPPED), replace(held, position=Position.SOLD)):
         assert shown(other, None, bought_at).protection is None
+
+
+def test_a_stop_is_said_to_rest_at_the_exchange_only_where_an_order_of_this_round_does() -> None:
+    bought_at = datetime(2026, 11, 23, 4, tzinfo=UTC)
+    wanted = replace(STRATEGY, terms=replace(PLAIN, protect=Protect.EXCHANGE))
+    held = replace(
+        RECORD,
+        strategy=wanted,
+        status=Status.RUNNING,
+        phase=Phase.HOLDING,
+        position=Position.BOUGHT,
+        bought_at=bought_at,
+    )
+    rests = Protection(Protect.EXCHANGE, bought_at, "260000000000001", Decimal(3400))
+
+    def said(record: StrategyRecord) -> tuple[str, str | None, str | None]:
+        found = shown(record, None, bought_at).protection
+        assert found is not None
+        return found.where, found.order_id, found.why
+
+    assert said(replace(held, protection=rests)) == ("exchange", "260000000000001", None)
+    assert said(held) == ("server", None, "it is being placed")
+    of_before = replace(rests, since=bought_at - timedelta(hours=1))
+    assert said(replace(held, protection=of_before)) == ("server", None, "it is being placed")
+    selling = replace(held, protection=rests, phase=Phase.EXITING)
+    assert said(selling) == ("server", None, "the shares are being sold")
+    by_hand = Protection(Protect.SERVER, bought_at, why=why_alone(Bar.HAND))
+    assert said(replace(held, protection=by_hand))[2] == by_hand.why
 
 
 def test_what_the_account_shows_else_is_a_warning() -> None:

@@ -71,6 +71,7 @@ class KeptHolding:
         self._seen: dict[UUID, Seen] = {}
         self._traded: Traded | None = None
         self._traded_at: datetime | None = None
+        self._quoted = False
         self._look_due = False
         self._tried: UUID | None = None
         self._alone_since: datetime | None = None
@@ -197,11 +198,15 @@ class KeptHolding:
         return stop_prices(self.held.stop, self._traded)
 
     async def _ask_price(self, attempts: Sequence[Attempt], broker: Broker, now: datetime) -> bool:
-        """Find out the last price, unless it is known; tell whether it is another than before."""
+        """Find out the last price, unless it is known; tell whether it is another than before.
+
+        The fill's price is enough for the first stop alone: it says nothing of the circuit limits.
+        """
         held = self.held
-        if self._traded_at is not None and now - self._traded_at < QUOTE_LASTS:
-            return False
         sent = any(one.sent_at is not None for one in attempts)
+        is_fresh = self._traded_at is not None and now - self._traded_at < QUOTE_LASTS
+        if is_fresh and (self._quoted or not sent):
+            return False
         if not sent and held.entry_price is not None and now - held.bought_at < FRESH_FILL:
             found = self._at(held.entry_price, None)
         else:
@@ -209,7 +214,7 @@ class KeptHolding:
             quote = quotes.get(held.terms.instrument)
             if quote is None:
                 return False
-            found = self._at(quote.last_price, quote.lower_circuit)
+            found, self._quoted = self._at(quote.last_price, quote.lower_circuit), True
         before, self._traded, self._traded_at = self._traded, found, now
         return found != before
 

@@ -105,3 +105,21 @@ async def test_what_rests_follows_a_trail(product: Product, trader: Trader) -> N
     ended = await trader.until(strategy_id, status="stopped")
     assert (ended["outcome"], ended["position"]) == ("stop_loss", "sold"), ended
     await one_sale(trader)
+
+
+async def test_a_stop_below_the_circuit_limit_is_refused_once_and_left_to_the_server(trader: Trader) -> None:
+    """The first one goes out at the fill, before any quote has said what the limits are."""
+    buy_at = await soon(4, length=180)
+    terms = {"product": "MIS", "protect": "exchange", "stop_loss": 2000}
+    strategy_id = await trader.create(buy_at, buy_at + timedelta(seconds=100), **terms)
+    await trader.start(strategy_id)
+    shown = await trader.eventually(
+        lambda: trader.strategy(strategy_id),
+        lambda one: "circuit limits" in ((one["protection"] or {}).get("why") or ""),
+    )
+    assert shown["protection"]["where"] == "server"
+    await asyncio.sleep(3)
+    log = (await trader.get(f"/strategy/{strategy_id}/orders"))["items"]
+    assert [order["status"] for order in log if order["leg"] == "exit"] == ["rejected"], log
+    await trader.stop(strategy_id, on_stop="exit")
+    assert await net(trader) == 0

@@ -45,6 +45,7 @@ function Standing({ one }) {
     ${traded ? html`<p class=${`big ${sign(result(one))}`}>${gainWords(one)}</p>
       <p class="quiet">${one.net_pnl === null ? "before charges" : `after charges · ${gain(one.pnl)} before`}</p>` : null}
     ${one.position === "bought" ? html`<p class="number">${`Stop-loss ${stopWords(one)}: ${rupees(atRisk(one))} can be lost from here down to it, or more if the price jumps.`}</p>` : null}
+    ${one.terms.protect === "exchange" ? html`<${Protection} one=${one} />` : null}
     ${ahead(one) ? html`<p class="quiet">${ahead(one)}</p>` : null}
     ${next ? html`<p class="number">${`${next.what} ${dayWord(isoDay(next.at))} at ${clock(next.at)}`}</p>
       <p class=${traded ? "number" : "big"} role="timer">${until(next.at) || "now"}</p>` : null}
@@ -73,7 +74,7 @@ function Facts({ one }) {
   return html`
     <dl class="facts">${facts.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
     ${said.map((words) => html`<p key=${words} class="quiet">${words}</p>`)}
-    <${Protection} one=${one} />`;
+    ${one.terms.protect === "server" ? html`<${Protection} one=${one} />` : null}`;
 }
 
 /** Where the stop lies now; a stop that should rest at the exchange and does not is something to know of. */

@@ -2,7 +2,8 @@
 
 | while the server was away          | told when it is back                                               |
 |------------------------------------|--------------------------------------------------------------------|
-| shares were held under a stop      | from when to when nothing watched the stop                         |
+| shares were held under a stop      | from when to when nothing watched the stop, or its order at the    |
+|                                    | exchange alone                                                     |
 | a sale fell due, the market closed | from when to when it was away, that nothing was tried, what is next |
 """
 
@@ -32,12 +33,15 @@ def day_and_time(instant: datetime) -> str:
     return f"{local:%a} {local.day} {local:%b %H:%M:%S}"
 
 
-def unwatched_text(symbol: str, began_at: datetime, ended_at: datetime) -> str:
-    """Say that nothing watched the stop of what is held, from when to when."""
-    return (
-        f"The server was away from {day_and_time(began_at)} to {day_and_time(ended_at)}: nothing watched the "
-        f"stop of {symbol}."
-    )
+def unwatched_text(symbol: str, began_at: datetime, ended_at: datetime, *, at_exchange: bool = False) -> str:
+    """Say that the server did not watch the stop of what is held, from when to when.
+
+    `at_exchange`: an order with this stop rested there when it began.
+    """
+    away = f"The server was away from {day_and_time(began_at)} to {day_and_time(ended_at)}"
+    if at_exchange:
+        return f"{away}: the stop of {symbol} was left to its order at the exchange, which was not moved."
+    return f"{away}: nothing watched the stop of {symbol}."
 
 
 def away_text(outages: Sequence[Outage], due_at: datetime, closed_at: datetime) -> str:

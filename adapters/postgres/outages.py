@@ -14,6 +14,7 @@ from adapters.postgres.operation_tables import (
     ReconcilerRound,
     WorkerRow,
 )
+from adapters.postgres.stop_json import read_protection
 from adapters.postgres.tables import (
     StartRow,
     StrategyRow,
@@ -21,6 +22,7 @@ from adapters.postgres.tables import (
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from domain.outage import LONG, Outage, unwatched_text
 from domain.strategy import Position, Status
+from domain.terms import Protect
 from domain.timeline import EventKind
 
 WRITTEN_TOGETHER = 100
@@ -74,6 +76,7 @@ def _held_in(outage: Outage) -> Select[Any]:
             StrategyRow.bought_at,
             StrategyRow.closes_at,
             StrategyRow.resumes_at,
+            StrategyRow.protection,
             plan.label("opens_at"),
         )
         .outerjoin(StartRow, StartRow.start_id == StrategyRow.start_id)
@@ -93,7 +96,9 @@ def _line(row: Row[Any], outage: Outage) -> Write[None] | None:
     ended = min(outage.ended_at, row.closes_at) if row.closes_at else outage.ended_at
     if began >= ended:
         return None
-    text = unwatched_text(row.symbol, began, ended)
+    shown = read_protection(row.protection)
+    rested = shown is not None and shown.where is Protect.EXCHANGE and row.bought_at <= shown.since <= began
+    text = unwatched_text(row.symbol, began, ended, at_exchange=rested)
 
     def apply(unit: UnitOfWork) -> None:
         unit.say(EventKind.ALERT, text, f"unwatched:{outage.began_at.isoformat()}")

@@ -83,7 +83,7 @@ LEFT JOIN peaks ON peaks.strategy_id = s.strategy_id AND peaks.run_id = s.run_id
 LEFT JOIN account_reads AS reads ON reads.user_id = s.user_id AND reads.account = starts.account
 WHERE s.status = 'running' AND s.position = 'bought' AND s.terms ->> 'protect' = 'exchange'
     AND s.trading_day IS NOT NULL AND s.bought_at IS NOT NULL AND s.sell_at IS NOT NULL
-    AND s.closes_at > now() AND s.phase IN ('entering', 'holding')
+    AND s.closes_at > now() AND coalesce(s.resumes_at <= now(), true) AND s.phase IN ('entering', 'holding')
     AND NOT EXISTS (SELECT FROM orders AS x WHERE x.strategy_id = s.strategy_id
         AND x.trading_day = s.trading_day AND x.round = s.round AND x.leg = 'exit'
         AND x.exit_aim IS NOT NULL)

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, null, select, update
 from sqlalchemy.engine import make_url
 
 from adapters.postgres.engine import Store
@@ -14,14 +15,18 @@ from adapters.postgres.operation_tables import (
     WorkerRow,
 )
 from adapters.postgres.outages import PostgresOutages
+from adapters.postgres.resting_stops import PostgresRestingStops
 from adapters.postgres.runs import PostgresRunStore
 from adapters.postgres.scheduled_orders import PostgresScheduledOrderLog
+from adapters.postgres.stop_json import protection_json
 from adapters.postgres.tables import StrategyRow
 from adapters.process.clock import SystemClock
 from domain.errors import StoreUnavailable
+from domain.kept_stop import Protection
 from domain.order import Leg
 from domain.outage import Outage
 from domain.run import GoesOn, RunRef
+from domain.terms import Protect
 from execution.worker_waking import WorkerWaking
 from migrations.roles import Role, make_roles
 from tests.fakes.outages import MemoryOutages
@@ -121,6 +126,40 @@ async def test_the_timeline_says_from_when_to_when_the_stop_was_not_watched(
     await outages.tell_unwatched(outage)
     (said,) = await unwatched(desk)
     assert "The server was away from" in said
+
+
+@pytest.mark.parametrize(
+    ("rested", "said"), [(3.0, "left to its order at the exchange"), (1.0, "nothing wa")]
+)
+async def test_a_stop_that_rested_at_the_exchange_was_watched_there(
+    store: Store, worker: Store, rested: float, said: str
+) -> None:
+    desk = await holding(store, timedelta(hours=4))
+    shown = Protection(Protect.EXCHANGE, just_now() - timedelta(hours=rested), "26", Decimal(3400))
+    async with store.work() as session:
+        mine = StrategyRow.strategy_id == desk.strategy.strategy_id
+        await session.execute(update(StrategyRow).where(mine).values(protection=protection_json(shown)))
+    outage = Outage(just_now() - timedelta(hours=2), just_now())
+    assert await PostgresOutages(worker).tell_unwatched(outage) == 1
+    [line] = [line.text for line in await desk.lines() if "The server was away" in line.text]
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("opens", "kept"), [(timedelta(hours=-1), True), (None, True), (timedelta(hours=1), False)]
+)
+async def test_a_stop_is_kept_at_the_exchange_while_its_market_is_open(
+    store: Store, opens: timedelta | None, kept: bool
+) -> None:
+    """A day that goes on in the next session sends nothing in the night before it."""
+    desk = await holding(store, timedelta(hours=3))
+    async with store.work() as session:
+        mine = StrategyRow.strategy_id == desk.strategy.strategy_id
+        resumes_at = null() if opens is None else func.clock_timestamp() + opens
+        words = {"terms": {"protect": "exchange"}, "resumes_at": resumes_at}
+        await session.execute(update(StrategyRow).where(mine).values(**words))
+    found = await PostgresRestingStops(store).kept(desk.strategy.strategy_id)
+    assert (found is not None) == kept
 
 
 @pytest.mark.parametrize(

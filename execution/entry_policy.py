@@ -104,11 +104,15 @@ class EntryPolicy:
         quantity = missing if size is None else self._sized(size, limit, cleared, filled(attempts))
         return Permit(self.intent.terms.slice_of(quantity), cleared.account, price, limit=limit)
 
-    async def before_look(self, attempts: Sequence[Attempt], account: Broker) -> Sequence[Attempt]:
+    async def before_look(
+        self, attempts: Sequence[Attempt], account: Broker, halt: asyncio.Event
+    ) -> Sequence[Attempt]:
         """Leave open purchases as they are until they are seen."""
         return attempts
 
-    async def resting(self, attempt: Attempt, book: Sequence[BrokerOrder], account: Broker) -> None:
+    async def resting(
+        self, attempt: Attempt, book: Sequence[BrokerOrder], account: Broker, halt: asyncio.Event
+    ) -> None:
         """Chase the price: ask for a higher limit where it has run away, each time written down before."""
         entry, row = self._order.how.entry, next((row for row in book if attempt.tag in row.tags), None)
         if entry is None or row is None or not may_move(entry, attempt, row, self._clock.now()):

@@ -88,17 +88,21 @@ class ExitPolicy:
         """Return how long a sale may rest before it is cancelled and tried anew."""
         return self._fill_seconds
 
-    async def before_look(self, attempts: Sequence[Attempt], account: Broker) -> Sequence[Attempt]:
+    async def before_look(
+        self, attempts: Sequence[Attempt], account: Broker, halt: asyncio.Event
+    ) -> Sequence[Attempt]:
         """Have what rests at the exchange sell at once; where the price acts, the book is looked at first."""
         if self._resting is None or self.intent.acting is not None:
             return attempts
-        return await self._resting.sell(self.intent, attempts, (), account)
+        return await self._resting.sell(self.intent, attempts, (), account, halt)
 
-    async def resting(self, attempt: Attempt, book: Sequence[BrokerOrder], account: Broker) -> None:
+    async def resting(
+        self, attempt: Attempt, book: Sequence[BrokerOrder], account: Broker, halt: asyncio.Event
+    ) -> None:
         """Have what rests at the exchange sell; an order at the market is left as it is."""
         if self._resting is not None:
             attempts = await self._log.leg(self.intent.key)
-            await self._resting.sell(self.intent, attempts, book, account)
+            await self._resting.sell(self.intent, attempts, book, account, halt)
 
     async def permit(self, attempts: Sequence[Attempt], missing: int, halt: asyncio.Event) -> Permit | None:
         """Return the permit for what the account still shows. Raises `ClosedOutside`."""

@@ -182,15 +182,15 @@ class Exits:
         attempts = await self._log.leg(order.key) if order.terms.protected else ()
         if not any(one.resting is not None and not one.over for one in attempts):
             return
-        intent, sale = self._intent(order), self._sale()
+        intent, sale, never = self._intent(order), self._sale(), asyncio.Event()
         broker = await self._brokers.of(order.key.user_id, order.terms.account)
-        await sale.ready(intent, attempts, broker)
+        await sale.ready(intent, attempts, broker, never)
         await self._clock.sleep_until(order.due_at)
-        await sale.sell(intent, attempts, (), broker)
+        await sale.sell(intent, attempts, (), broker, never)
         if await self._stops.begin_exit(order.key, ExitAim.SELL, _why(order), over=False):
             policy = self._policy(order, AccountLogin(self._brokers, self._clock, intent), sale)
             attempts = await self._log.leg(order.key)
-            await self._executor.execute(policy, asyncio.Event(), attempts, may_send=False)
+            await self._executor.execute(policy, never, attempts, may_send=False)
 
     async def _sell(self, order: ExitOrder, halt: asyncio.Event, readings: int) -> Exited:
         intent = self._intent(order)

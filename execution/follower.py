@@ -69,7 +69,7 @@ class OrderFollower:
         until = self._begin(policy, attempts, following)
         broker = await policy.login.account()
         if not following.halt.is_set():
-            attempts = await policy.before_look(attempts, broker)
+            attempts = await policy.before_look(attempts, broker, following.halt)
         book = await self._books.read(policy.intent.key.user_id, broker)
         if book is not None:
             await self._books.absorb(policy.intent.key, attempts, book)
@@ -79,7 +79,7 @@ class OrderFollower:
                 await self._clock.sleep(0 if row else LOOK_EVERY)
                 return
             if not following.halt.is_set() and self._clock.monotonic() < until:
-                await policy.resting(attempt, book, broker)
+                await policy.resting(attempt, book, broker, following.halt)
         if attempt.broker_order_id and (following.halt.is_set() or self._clock.monotonic() >= until):
             if not await cancel(broker, attempt.broker_order_id):
                 await self._clock.sleep(AFTER_FAILED_CANCEL)

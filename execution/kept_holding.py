@@ -43,6 +43,7 @@ from execution.stop_changes import StopChanges
 FRESH_FILL = timedelta(seconds=10)
 """So long after the first fill its price is the last one known: no question delays the first stop."""
 QUOTE_LASTS = timedelta(seconds=5)
+BY_HAND = why_alone(Bar.HAND)
 IDLE = timedelta(seconds=1)
 """Between two looks at what the store says, where nothing is due."""
 
@@ -131,12 +132,13 @@ class KeptHolding:
             number = max((one.attempt for one in attempts), default=0) + 1
             attempt = await ports.stops.plan(held.key, held.terms, number, action.slice)
         if attempt.status is not OrderStatus.PLANNED:
-            return  # another caller was first: the leg is read again
+            return await self._until(ports.clock.now() + IDLE / 5)  # another caller was first
         if attempt.order_id == self._tried:  # refused without a word: its exit has begun
             await self._until(ports.clock.now() + IDLE / 2)
         self._tried = attempt.order_id
         intent = OrderIntent(held.key, held.terms, held.bought, Reason.STOPLOSS, ports.clock.now())
         await ports.sender.send(intent, attempt, Permit(action.quantity, broker, stop=action.prices))
+        return None
 
     async def _look(self, attempts: Sequence[Attempt], broker: Broker) -> Sequence[Attempt]:
         """Read the order book, and write down what it shows; return the leg as it is then."""
@@ -249,7 +251,8 @@ class KeptHolding:
         is_news = shown is None or (shown.where, shown.why) != (found.where, found.why)
         line = protection_line(found, held.terms) if is_news else ""
         once = f"protection:{held.key.round}:{found.where}:{found.order_id}:{found.why}"
-        await self._ports.stops.show(held.key, found, line, once)
+        lost = shown is not None and shown.where is Protect.EXCHANGE and found.where is Protect.SERVER
+        await self._ports.stops.show(held.key, found, line, once, urgent=lost and found.why != BY_HAND)
         self._shown = found
 
     async def _until(self, at: datetime) -> None:

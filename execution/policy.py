@@ -80,11 +80,15 @@ class Policy(Protocol):
         """
         ...
 
-    async def before_look(self, attempts: Sequence[Attempt], account: Broker) -> Sequence[Attempt]:
+    async def before_look(
+        self, attempts: Sequence[Attempt], account: Broker, halt: asyncio.Event
+    ) -> Sequence[Attempt]:
         """Do what open orders need before the order book is read; return the leg as it is then."""
         ...
 
-    async def resting(self, attempt: Attempt, book: Sequence[BrokerOrder], account: Broker) -> None:
+    async def resting(
+        self, attempt: Attempt, book: Sequence[BrokerOrder], account: Broker, halt: asyncio.Event
+    ) -> None:
         """Do what the rules ask for while an order is open, as the order book shows it."""
         ...
 

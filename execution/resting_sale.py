@@ -41,11 +41,16 @@ class RestingSale:
         self._rules = rules
         self._account: int | None = None
 
-    async def ready(self, intent: OrderIntent, attempts: Sequence[Attempt], broker: Broker) -> int:
-        """Read how many shares may be sold in all, with what is sold already. Raises as `sell`."""
-        unsold = intent.wanted - filled(attempts)
-        left = await self._accounts.sellable(intent, unsold, broker, asyncio.Event())
-        self._account = filled(attempts) + (unsold if left is None else left)
+    async def ready(
+        self, intent: OrderIntent, attempts: Sequence[Attempt], broker: Broker, halt: asyncio.Event
+    ) -> int | None:
+        """Read how many shares may be sold in all, with what is sold already; None where halted first.
+
+        Raises as `sell`.
+        """
+        left = await self._accounts.sellable(intent, intent.wanted - filled(attempts), broker, halt)
+        if left is not None:
+            self._account = filled(attempts) + left
         return self._account
 
     async def sell(
@@ -54,10 +59,11 @@ class RestingSale:
         attempts: Sequence[Attempt],
         book: Sequence[BrokerOrder],
         broker: Broker,
+        halt: asyncio.Event,
     ) -> Sequence[Attempt]:
         """Ask each stop of the leg that may still trade to sell, or to be cancelled; return the leg then.
 
-        Raises `LoginNeeded`, `StoreUnavailable`.
+        Halted, it asks for nothing more. Raises `LoginNeeded`, `StoreUnavailable`.
         """
         now = self._clock.now()
         seen = {
@@ -69,7 +75,12 @@ class RestingSale:
         for _ in range(MOST_CHANGES):
             if not any(one.resting and one.status is OrderStatus.OPEN for one in attempts):
                 break
-            action = next_action(await self._exit(intent, attempts, seen, broker), self._clock.now())
+            left = self._account
+            if left is None:
+                left = await self.ready(intent, attempts, broker, halt)
+            if left is None or halt.is_set():
+                break
+            action = next_action(self._exit(intent, attempts, seen, left), self._clock.now())
             if not isinstance(action, ToMarket | Cancel):
                 break
             if not await self._changes.make(action, broker, intent.reason, intent.due_at):
@@ -77,14 +88,11 @@ class RestingSale:
             attempts = await self._log.leg(intent.key)
         return attempts
 
-    async def _exit(
-        self, intent: OrderIntent, attempts: Sequence[Attempt], seen: Mapping[UUID, Seen], broker: Broker
+    def _exit(
+        self, intent: OrderIntent, attempts: Sequence[Attempt], seen: Mapping[UUID, Seen], left: int
     ) -> ProtectedExit:
         others = [one for one in attempts if one.resting is None]
         under_way = may_trade([tuple(resting_of(one, None) for one in others)])
-        left = self._account
-        if left is None:
-            left = await self.ready(intent, attempts, broker)
         return ProtectedExit(
             bought=intent.wanted - filled(others),
             aim=Aim.SELL,

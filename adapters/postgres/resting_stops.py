@@ -139,6 +139,8 @@ class PostgresRestingStops:
             rows = unit.leg(key)
             if any(row.exit_aim not in (None, aim.value) for row in rows) and not over:
                 return False
+            if (unit.strategy.trading_day, unit.strategy.round) == (key.trading_day, key.round):
+                unit.strategy.protection = None
             for row in rows:
                 row.exit_aim = aim.value
                 if row.stop is not None and row.status == OrderStatus.OPEN:
@@ -206,7 +208,9 @@ class PostgresRestingStops:
         """Return one holding, whichever worker keeps it."""
         return await self._filled.add(strategy_id)
 
-    async def show(self, key: LegKey, shown: Protection, line: str, once: str) -> None:
+    async def show(
+        self, key: LegKey, shown: Protection, line: str, once: str, *, urgent: bool = False
+    ) -> None:
         """Write where the stop lies, for a round that is still the newest; and the line."""
 
         def apply(unit: UnitOfWork) -> None:
@@ -214,7 +218,7 @@ class PostgresRestingStops:
                 return
             unit.strategy.protection = protection_json(shown)
             if line:
-                unit.say(EventKind.PROTECTION, line, once)
+                unit.say(EventKind.EMERGENCY if urgent else EventKind.PROTECTION, line, once)
 
         await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day, once=once))
 

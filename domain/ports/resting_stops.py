@@ -62,6 +62,11 @@ class RestingStops(Protocol):
         """Return one holding, whichever worker keeps it; None where nothing is to be kept of it."""
         ...
 
-    async def show(self, key: LegKey, shown: Protection, line: str, once: str) -> None:
-        """Write where the stop lies now, and a line for the timeline where there is one."""
+    async def show(
+        self, key: LegKey, shown: Protection, line: str, once: str, *, urgent: bool = False
+    ) -> None:
+        """Write where the stop lies now, and a line for the timeline where there is one.
+
+        An `urgent` one reaches the user outside of the app as well.
+        """
         ...

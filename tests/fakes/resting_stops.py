@@ -24,6 +24,7 @@ class MemoryRestingStops:
     holdings: dict[UUID, KeptStop] = field(default_factory=dict)
     shown: list[Protection] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     async def begin_exit(
         self, key: LegKey, aim: ExitAim, why: SaleLine | None = None, *, over: bool = True
@@ -81,10 +82,14 @@ class MemoryRestingStops:
         held = self.holdings.get(strategy_id)
         return None if held is None or held.key in self.table.aims else held
 
-    async def show(self, key: LegKey, shown: Protection, line: str, once: str) -> None:
+    async def show(
+        self, key: LegKey, shown: Protection, line: str, once: str, *, urgent: bool = False
+    ) -> None:
         self.shown.append(shown)
         if line:
             self.lines.append(line)
+        if urgent:
+            self.told.append(line)
 
     def _put(self, row: Attempt, facts: RestingFacts, reason: Reason | None = None) -> None:
         self.table.put(replace(row, resting=facts, reason=reason or row.reason))

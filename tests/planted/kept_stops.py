@@ -100,10 +100,10 @@ KEPT_STOP_BUGS: tuple[Bug, ...] = (
     Bug(
         "a stop is sold although its sale was called off",
         "The user keeps the shares in the middle of the sale, and the next look sells by the stop.",
-        "execution/follower.py",
-        "        if not following.halt.is_set():\n            attempts = await policy.before_look(",
-        "        if True:\n            attempts = await policy.before_look(",
-        (f"{KEEPER}::test_a_sale_that_is_called_off_changes_nothing_to_the_market",),
+        "execution/resting_sale.py",
+        "            if left is None or halt.is_set():\n",
+        "            if left is None:\n",
+        (f"{KEEPER}::test_a_sale_that_is_called_off_while_it_reads_the_account_sells_nothing",),
     ),
     Bug(
         "the exchange gets no moment for its own stop",

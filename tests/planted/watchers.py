@@ -73,8 +73,7 @@ WATCHER_BUGS: tuple[Bug, ...] = (
         "one deaf run keeps a kill switch from all others",
         "A run whose version has no workers is asked first, and no other is told to sell.",
         "activities/reconciler.py",
-        "one.limit, by_operator=one.by_operator)\n"
-        "        except Unavailable:\n            return False\n",
+        "one.limit, by_operator=one.by_operator)\n        except Unavailable:\n            return False\n",
         "one.limit, by_operator=one.by_operator)\n"
         "        except Unavailable:\n            raise StoreUnavailable from None\n",
         (ROUND,),

@@ -253,11 +253,28 @@ async def test_a_sale_begins_by_keeping_others_from_placing_a_stop(house: House)
     assert [row.waiting for row in house.sells if row.status is OPEN] == []
 
 
-async def test_a_sale_that_is_called_off_changes_nothing_to_the_market(house: House) -> None:
+async def test_a_sale_that_is_called_off_while_it_reads_the_account_sells_nothing(house: House) -> None:
+    await house.after(1)
+    house.broker.reads_fail = True
+    sale = house.sale()
     await house.after(1)
     house.halt.set()
-    order = ExitOrder(EXIT, TERMS, 10, Reason.STOP, house.clock.now())
-    settling = asyncio.ensure_future(house.path.exits.settle(order))
-    await house.after(3)
-    await settling
+    house.broker.reads_fail = False
+    await house.after(5)
+    assert (await sale).sold == 0
     assert house.broker.stop_moves == []
+    assert [row.status for row in house.sells] == [OrderStatus.CANCELLED]
+
+
+async def test_what_the_exchange_takes_away_is_told_and_placed_again(house: House) -> None:
+    await house.after(1)
+    house.broker.book = [
+        replace(row, status=OrderStatus.CANCELLED, message="self trade prevention") if row.waiting else row
+        for row in house.broker.book
+    ]
+    house.held = replace(house.held, moved_at=house.clock.now())
+    await house.after(2)
+    (told,) = house.stops.told
+    assert "No stop rests at the exchange for TCS" in told
+    await house.after(10)
+    assert house.waiting == [(10, STOP)]

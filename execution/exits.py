@@ -22,6 +22,7 @@ from execution.execution_rules import ExecutionRules
 from execution.executor import OrderExecutor
 from execution.exit_alerts import ExitAlerts
 from execution.exit_policy import SOON, ExitPolicy, ScheduledExitPolicy
+from execution.expired_stops import leg_of_today
 from execution.halting import halted, halted_within, wait_until
 from execution.intents import call_off
 from execution.order_intent import ClosedOutside, HeldUp, NotPlaced, OrderIntent, TooLate
@@ -105,7 +106,7 @@ class Exits:
             await self._stops.begin_exit(order.key, ExitAim.RELEASE)
         if order.adopted:
             await self._adopt_untracked(intent, AccountLogin(self._brokers, self._clock, intent))
-        attempts = await self._log.leg(order.key)
+        attempts = await self._leg(order)
         if attempts and attempts[-1].armed:
             attempts = await call_off(self._log, order.key, "called off before its time")
         if any(attempt.status in (OrderStatus.SENT, OrderStatus.OPEN) for attempt in attempts):
@@ -201,7 +202,7 @@ class Exits:
             await self._adopt_untracked(intent, login)
         policy = self._policy(order, login)
         try:
-            execution = await self._executor.execute(policy, halt, await self._log.leg(order.key))
+            execution = await self._executor.execute(policy, halt, await self._leg(order))
         except ClosedOutside:
             return await self._closed_outside(order, policy)
         if not halt.is_set() and filled(execution.attempts) < order.bought:
@@ -251,6 +252,11 @@ class Exits:
             acting=order.price if order.reason is Reason.STOPLOSS else None,
             why=order.why,
         )
+
+    async def _leg(self, order: ExitOrder) -> Sequence[Attempt]:
+        if order.terms.protected:
+            return await leg_of_today(self._log, order.key, order.terms, self._clock.now())
+        return await self._log.leg(order.key)
 
     def _policy(
         self, order: ExitOrder, login: AccountLogin, resting: RestingSale | None = None

@@ -34,6 +34,7 @@ from domain.resting_stop import Seen, is_swept, seen_in, slices_of, why_ended
 from domain.stop_prices import StopPrices, Traded, stop_prices
 from domain.terms import Protect
 from execution.execution_rules import ExecutionRules
+from execution.expired_stops import leg_of_today
 from execution.order_book import OrderBooks
 from execution.order_intent import OrderIntent
 from execution.order_sender import OrderSender
@@ -92,7 +93,8 @@ class KeptHolding:
         broker = await self._ports.brokers.of(held.key.user_id, held.terms.account)
         while True:
             self._news.clear()
-            attempts = await self._ports.log.leg(self.held.key)
+            now, held = self._ports.clock.now(), self.held
+            attempts = await leg_of_today(self._ports.log, held.key, held.terms, now)
             if self._look_due:
                 self._look_due = False
                 attempts = await self._look(attempts, broker)

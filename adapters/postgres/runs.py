@@ -152,6 +152,8 @@ def _go_on(unit: UnitOfWork, ref: RunRef, session: GoesOn) -> None:
     if session.opens_at is not None:
         strategy.resumes_at = session.opens_at
         strategy.sell_at, strategy.closes_at = session.sell_at, session.closes_at
+        for row in of_newest_round(unit):
+            row.exit_aim = None  # released for the night: a stop may be placed again
     unit.say(EventKind.LATE, session.words, f"{ref.run_id}:goes_on:{session.opens_at}")
 
 

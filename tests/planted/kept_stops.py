@@ -99,10 +99,10 @@ KEPT_STOP_BUGS: tuple[Bug, ...] = (
     ),
     Bug(
         "a stop is sold although its sale was called off",
-        "The user keeps the shares in the middle of the sale, and the next look sells by the stop.",
+        "The user keeps the shares while the sale reads the account, and the stop is changed to sell.",
         "execution/resting_sale.py",
-        "            if left is None or halt.is_set():\n",
-        "            if left is None:\n",
+        "            if left is None or halt.is_set():\n                break\n",
+        "            left = intent.wanted if left is None else left\n",
         (f"{KEEPER}::test_a_sale_that_is_called_off_while_it_reads_the_account_sells_nothing",),
     ),
     Bug(

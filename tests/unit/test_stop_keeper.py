@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -278,3 +278,33 @@ async def test_what_the_exchange_takes_away_is_told_and_placed_again(house: Hous
     assert "No stop rests at the exchange for TCS" in told
     await house.after(10)
     assert house.waiting == [(10, STOP)]
+
+
+@pytest.fixture
+async def overnight() -> AsyncIterator[House]:
+    """A stop that was placed 30 s before midnight at the exchange, and a book that forgets it there."""
+    made = House(ManualClock(datetime(2026, 11, 20, 18, 29, 30, tzinfo=UTC)))
+    await made.bought()
+    keeping = asyncio.ensure_future(made.keeper.run())
+    await made.after(1)
+    assert made.waiting == [(10, STOP)]
+    made.broker.book = [row for row in made.broker.book if not row.waiting]
+    yield made
+    keeping.cancel()
+    await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def test_a_stop_of_yesterday_is_over_and_another_is_placed(overnight: House) -> None:
+    await overnight.after(40)
+    overnight.held = replace(overnight.held, moved_at=overnight.clock.now())
+    await overnight.after(3)
+    assert overnight.waiting == [(10, STOP)]
+    assert [row.status for row in await overnight.log.leg(EXIT)] == [OrderStatus.CANCELLED, OPEN]
+
+
+async def test_a_stop_of_yesterday_holds_up_no_sale(overnight: House) -> None:
+    await overnight.stops.begin_exit(EXIT, ExitAim.RELEASE)
+    await overnight.after(40)
+    sale = overnight.sale()
+    await overnight.after(5)
+    assert (await sale).sold == 10

@@ -75,6 +75,7 @@ class Action(StrEnum):
     BROKER_CONNECT = "broker_connect"
     BROKER_LOGIN = "broker_login"
     BROKER_FORGET = "broker_forget"
+    STOPS_PROBED = "stops_probed"
     STRATEGY_CREATE = "strategy_create"
     STRATEGY_EDIT = "strategy_edit"
     STRATEGY_START = "strategy_start"

@@ -57,6 +57,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "SELECT, INSERT, UPDATE ON limits",
         # It shows a breach and lifts none; it shows the books and writes none.
         "SELECT ON breaches, strategy_days, isins",
+        # Whether stops may rest at the exchange with real orders; the operator's command writes it.
+        "SELECT ON stop_probes",
         "SELECT, INSERT, UPDATE (tells), DELETE ON notice_channels",
         "SELECT, INSERT ON notices",
         # It asks for mails and reads none: what it asks for names no user.

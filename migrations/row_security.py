@@ -35,6 +35,7 @@ TABLES = (
     "strategy_days",
     "series",
     "mail_tokens",
+    "stop_probes",
     "audit",
 )
 """Those with a `user_id`; a test fails when one is missing here."""

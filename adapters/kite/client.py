@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from adapters.kite.connection import Connection
+from adapters.kite.connection import Answer, Connection
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.egress_path import EgressPath, UnknownEgressPath
 from adapters.kite.reply import Reply, reply_of
@@ -68,7 +68,7 @@ class KiteClient:
             return Reply(left=False, failure="RemoteDisconnected")
         answer = await connection.ask(text, max(0.0, ends.left()))
         self._keep(connection)
-        return reply_of(answer, request.picked, self._secrets)
+        return self._read(request, answer)
 
     async def warm(self, patience: float) -> None:
         """Open an idle connection that stays for at least `WARM_SECONDS`, if possible; never raises."""
@@ -79,6 +79,9 @@ class KiteClient:
         except Exception:  # the order that comes will say what is wrong
             return
         self._keep(connection)
+
+    def _read(self, request: KiteRequest, answer: Answer) -> Reply:
+        return reply_of(answer, request.picked, self._secrets)
 
     def close(self) -> None:
         """Close idle connections; running calls end by themselves."""

@@ -50,6 +50,7 @@ MAY = {
     "strategy_days": ("S", "SIU", ""),
     "isins": ("S", "SIU", ""),
     "breaches": ("S", "SIU", ""),
+    "stop_probes": ("S", "", ""),
     "price_gaps": ("", "SID", ""),
     "held_prices": ("", "S", ""),
     "limits_watch": ("", "SU", ""),

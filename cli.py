@@ -6,7 +6,7 @@ import sys
 from importlib import metadata
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated
 
 if sys.argv[1:2] == ["up"]:
     # Until the first part starts there is nothing to end in order: a signal ends us at once. Set before the
@@ -18,19 +18,17 @@ import typer
 
 from cli_settings import (
     addresses_in,
-    calendar_name,
+    ask_store,
+    become,
+    broker_environment,
     database_address,
     given_settings,
     leave,
     read_settings,
-    temporal_environment,
     unset_secrets,
     with_dotenv,
     with_files,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -113,25 +111,25 @@ def up(
 @app.command(context_settings=_PASSED_ON)
 def api(context: typer.Context) -> None:
     """Run one API process."""
-    _become("api", context.args)
+    become("api", context.args)
 
 
 @app.command(context_settings=_PASSED_ON)
 def worker(context: typer.Context) -> None:
     """Run one worker: it carries out strategies and places orders."""
-    _become("worker", context.args)
+    become("worker", context.args)
 
 
 @app.command(context_settings=_PASSED_ON)
 def listener(context: typer.Context) -> None:
     """Run one listener: it watches prices and triggers stop-losses."""
-    _become("listener", context.args)
+    become("listener", context.args)
 
 
 @app.command(context_settings=_PASSED_ON)
 def paper(context: typer.Context) -> None:
     """Run the paper exchange, which speaks Kite Connect v3."""
-    _become("paper", context.args)
+    become("paper", context.args)
 
 
 @app.command(context_settings=_PASSED_ON)
@@ -146,7 +144,7 @@ def codec(context: typer.Context) -> None:
 @app.command(context_settings=_PASSED_ON)
 def migrate(context: typer.Context) -> None:
     """Update the schema, the database roles and Temporal's search attributes."""
-    _become("migrations", context.args, with_files(with_dotenv()))
+    become("migrations", context.args, with_files(with_dotenv()))
 
 
 @keys.command()
@@ -251,7 +249,7 @@ def positions(
     data_dir: _DataDir = None,
 ) -> None:
     """List unwatched positions and orders in doubt: whose, since when, why, what to do."""
-    _ask_store(["positions", *(["--json"] if as_json else [])], data_dir)
+    ask_store(["positions", *(["--json"] if as_json else [])], data_dir)
 
 
 @app.command("kill-switch")
@@ -266,11 +264,20 @@ def kill_switch(
 ) -> None:
     """Stop all buying at once, of one user or of all; sell what is held with --exits exit."""
     words = [state, f"--exits={exits}", f"--reason={reason}"]
-    _ask_store(
+    ask_store(
         [*words, *([f"--user={user}"] if user is not None else [])],
         data_dir,
         "services.account.kill_switch_command",
     )
+
+
+@app.command(context_settings=_PASSED_ON)
+def probe(context: typer.Context, data_dir: _DataDir = None) -> None:
+    """Trade one share, by your word at each step, to see whether stops at the exchange are kept."""
+    module = "services.probe.command"
+    if "--help" in context.args:
+        become(module, ["--help"])
+    ask_store(context.args, data_dir, module, broker_environment(data_dir))
 
 
 @calendar.command()
@@ -282,7 +289,7 @@ def show(
 ) -> None:
     """Show the trading days as they are known, each with its source."""
     days = [f"{name}={day}" for name, day in (("--from", first), ("--to", last)) if day is not None]
-    _ask_store(["show", *days, *(["--json"] if as_json else [])], data_dir, _CALENDAR)
+    ask_store(["show", *days, *(["--json"] if as_json else [])], data_dir, _CALENDAR)
 
 
 @calendar.command()
@@ -301,7 +308,7 @@ def add(
     """Say what the published list does not: a holiday, a trading day, a special session."""
     given = [f"{name}={word}" for name, word in (("--hours", hours), ("--segment", segment)) if word]
     flags = [name for name, on in (("--closed", closed), ("--open", ordinary), ("--force", force)) if on]
-    _ask_store(["add", f"--source={source}", *given, *flags, "--", day], data_dir, _CALENDAR)
+    ask_store(["add", f"--source={source}", *given, *flags, "--", day], data_dir, _CALENDAR)
 
 
 @calendar.command()
@@ -316,7 +323,7 @@ def hours(
 ) -> None:
     """Say from which day on a segment's ordinary days have other hours, or MIS another cut-off."""
     words = [f"--segment={segment}", f"--hours={span}", f"--mis-cutoff={mis_cutoff}", f"--source={source}"]
-    _ask_store(["hours", *words, *(["--force"] if force else []), "--", day], data_dir, _CALENDAR)
+    ask_store(["hours", *words, *(["--force"] if force else []), "--", day], data_dir, _CALENDAR)
 
 
 @calendar.command("import")
@@ -328,7 +335,7 @@ def import_days(
 ) -> None:
     """Take in a year's list, as the exchange has published it."""
     words = ["import", f"--source={source}", *(["--force"] if force else []), "--", str(file.resolve())]
-    _ask_store(words, data_dir, _CALENDAR)
+    ask_store(words, data_dir, _CALENDAR)
 
 
 @calendar.command()
@@ -338,7 +345,7 @@ def remove(
     data_dir: _DataDir = None,
 ) -> None:
     """Take back all that was said of a day."""
-    _ask_store(["remove", *(["--force"] if force else []), "--", day], data_dir, _CALENDAR)
+    ask_store(["remove", *(["--force"] if force else []), "--", day], data_dir, _CALENDAR)
 
 
 @orders.command()
@@ -351,7 +358,7 @@ def resolve(
     data_dir: _DataDir = None,
 ) -> None:
     """Settle an order in doubt by hand, after a look at the broker's own order book."""
-    _ask_store(["resolve", f"--as={verdict}", f"--reason={reason}", "--", order_id], data_dir)
+    ask_store(["resolve", f"--as={verdict}", f"--reason={reason}", "--", order_id], data_dir)
 
 
 @audit.command()
@@ -364,7 +371,7 @@ def verify(
 ) -> None:
     """Recompute every chain of the audit log; name the first broken link of each."""
     words = ["verify", *(["--anchor", str(anchor.resolve())] if anchor else [])]
-    _ask_store(words, data_dir, module="adapters.postgres.audit_command")
+    ask_store(words, data_dir, module="adapters.postgres.audit_command")
 
 
 @app.command("restore-drill", context_settings=_PASSED_ON)
@@ -373,26 +380,8 @@ def restore_drill(context: typer.Context) -> None:
     from local.postgres import with_programs
 
     os.environ["PATH"] = with_programs(os.environ.get("PATH", os.defpath))
-    _ask_store(context.args, None, "migrations.restore_drill")
+    ask_store(context.args, None, "migrations.restore_drill")
 
 
 def main() -> None:
     app()
-
-
-def _ask_store(
-    words: list[str], data_dir: Path | None, module: str = "adapters.postgres.operator"
-) -> NoReturn:
-    # Through the environment, since every user of the machine sees arguments.
-    environment = {
-        **os.environ,
-        **temporal_environment(data_dir),
-        "STOPWATCH_DATABASE_URL": database_address(data_dir),
-        "STOPWATCH_CALENDAR": calendar_name(data_dir),
-    }
-    command = [sys.executable, "-P", "-m", module, *words]
-    os.execve(sys.executable, command, environment)  # noqa: S606
-
-
-def _become(module: str, arguments: list[str], environment: "Mapping[str, str]" = os.environ) -> None:
-    os.execve(sys.executable, [sys.executable, "-P", "-m", module, *arguments], environment)  # noqa: S606

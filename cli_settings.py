@@ -136,6 +136,28 @@ def database_address(data_dir: Path | None) -> str:
     return found
 
 
+def broker_environment(data_dir: Path | None) -> dict[str, str]:
+    """Return the broker's address, the users' ways out to it, and the keys that open their logins.
+
+    From the settings, or from the product that runs in a directory.
+    """
+    from local.endpoints import paper_of
+    from local.keys import encryption_keys_of
+
+    settings = read_settings()
+    directory = data_dir or Path(".stopwatch")
+    given = settings.database_url or settings.database_url_worker
+    is_local = data_dir is not None or given is None or not given.get_secret_value()
+    paper = paper_of(directory) if is_local else None
+    keys = settings.encryption_keys.get_secret_value() if settings.encryption_keys else None
+    named = {
+        "STOPWATCH_KITE_ROOT": paper or settings.kite_root,
+        "STOPWATCH_EGRESS_PROXIES": settings.egress,
+        "STOPWATCH_ENCRYPTION_KEYS": keys or encryption_keys_of(directory),
+    }
+    return {name: value for name, value in named.items() if value}
+
+
 def calendar_name(data_dir: Path | None) -> str:
     """Return which calendar is traded by, from the settings or from the product that runs in a directory."""
     from local.endpoints import calendar_of
@@ -145,6 +167,29 @@ def calendar_name(data_dir: Path | None) -> str:
     if given is not None and given.get_secret_value() and data_dir is None:
         return settings.calendar
     return calendar_of(data_dir or Path(".stopwatch")) or settings.calendar
+
+
+def ask_store(
+    words: list[str],
+    data_dir: Path | None,
+    module: str = "adapters.postgres.operator",
+    more: Mapping[str, str] | None = None,
+) -> NoReturn:
+    """Become an operator's command on the database, with `more` in its environment."""
+    # Through the environment, since every user of the machine sees arguments.
+    environment = {
+        **os.environ,
+        **temporal_environment(data_dir),
+        "STOPWATCH_DATABASE_URL": database_address(data_dir),
+        "STOPWATCH_CALENDAR": calendar_name(data_dir),
+        **(more or {}),
+    }
+    become(module, words, environment)
+
+
+def become(module: str, arguments: list[str], environment: Mapping[str, str] = os.environ) -> NoReturn:
+    """Go on as another program of the product."""
+    os.execve(sys.executable, [sys.executable, "-P", "-m", module, *arguments], environment)  # noqa: S606
 
 
 def leave(status: int) -> NoReturn:

@@ -26,6 +26,7 @@ from services.bounds import USUAL, Bounds
 from services.broker.connection import BrokerConnection
 from services.notifications.channels import NotificationChannels
 from services.ports import AccountChecks, BrokerLogins, KiteLogins, Runs
+from services.probe.gate import PostgresStopProbes
 from services.strategies.check import StrategyCheck
 from services.strategies.creation import StrategyCreation
 from services.strategies.draft import DraftChecks
@@ -174,7 +175,8 @@ class Dependencies:
 
     @property
     def _drafts(self) -> DraftChecks:
-        return DraftChecks(self.instruments, self.calendar, self.prices, self.egress.live)
+        probes = PostgresStopProbes(self.store)
+        return DraftChecks(self.instruments, self.calendar, self.prices, self.egress.live, probes)
 
 
 async def dependencies_of(request: Request) -> Dependencies:

@@ -59,6 +59,11 @@ def calendar_of(directory: Path) -> str | None:
     return _one_of(directory, "calendar")
 
 
+def paper_of(directory: Path) -> str | None:
+    """Return the address of that product's paper exchange, None where it has none."""
+    return _one_of(directory, "paper")
+
+
 def _one_of(directory: Path, name: str) -> str | None:
     try:
         found = json.loads((directory / "endpoints.json").read_text())[name]

@@ -44,6 +44,17 @@ class Runs(SellOrders, Protocol):
         ...
 
 
+class StopProbes(Protocol):
+    """What probes showed of stops at the exchange (`stopwatch probe`)."""
+
+    async def passed(self, user_id: UUID) -> bool:
+        """Tell whether real stops of the user's connected account may rest at the exchange.
+
+        Raises `StoreUnavailable`.
+        """
+        ...
+
+
 class BrokerLogins(Protocol):
     """The morning login of a stored account, done by the worker, which can open its secret."""
 

@@ -61,14 +61,18 @@ async def passed_live(session: AsyncSession, user_id: UUID, expectations: str) -
 
     One that was held against another table says nothing.
     """
+    connected = (
+        await session.execute(
+            select(BrokerKeys.broker, BrokerKeys.broker_user_id).where(BrokerKeys.user_id == user_id)
+        )
+    ).one_or_none()
+    if connected is None:
+        return False
     query = (
-        select(ProbeRow.account, ProbeRow.passed, ProbeRow.expectations, BrokerKeys)
-        .join(BrokerKeys, BrokerKeys.user_id == ProbeRow.user_id)
-        .where(ProbeRow.user_id == user_id, ProbeRow.live)
+        select(ProbeRow.passed, ProbeRow.expectations)
+        .where(ProbeRow.user_id == user_id, ProbeRow.live, ProbeRow.account == account_name(*connected))
         .order_by(ProbeRow.probed_at.desc())
+        .limit(1)
     )
-    for row in await session.execute(query):
-        keys = row.BrokerKeys
-        if row.account == account_name(keys.broker, keys.broker_user_id):
-            return bool(row.passed and row.expectations == expectations)
-    return False
+    newest = (await session.execute(query)).one_or_none()
+    return newest is not None and newest.passed and newest.expectations == expectations

@@ -32,7 +32,7 @@ AGAIN_AFTER = 0.4
 
 @dataclass(slots=True)
 class Sent:
-    """An order that was sent. `refused`: the broker certainly did not place it. `number`: where it is known."""
+    """An order that was sent. `refused`: the broker certainly did not place it. `number`: where known."""
 
     tag: str
     side: Side

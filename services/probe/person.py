@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+from contextlib import suppress
 from typing import Protocol, TextIO
 
 YES = frozenset({"y", "yes"})
@@ -38,13 +39,11 @@ class TerminalPerson:
         threading.Thread(target=read, name="terminal", daemon=True).start()
 
     def say(self, words: str) -> None:
-        self._target.write(f"{words}\n")
-        self._target.flush()
+        self._write(f"{words}\n")
 
     async def agrees(self, question: str) -> bool:
         while True:
-            self._target.write(f"{question} [y/n] ")
-            self._target.flush()
+            self._write(f"{question} [y/n] ")
             line = await self._lines.get()
             if line == "":
                 self._lines.put_nowait("")  # the input has ended: so is every later question
@@ -54,3 +53,8 @@ class TerminalPerson:
             if word in YES | NO:
                 return word in YES
             self.say("Please answer y or n.")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # the terminal is gone: its questions get no answer either
+            self._target.write(text)
+            self._target.flush()

@@ -1,4 +1,4 @@
-"""Makes the two rounds of a probe: buys one share, rests a stop, changes it, sells; each by the person's word.
+"""Makes the rounds of a probe: buys one share, rests a stop, changes it, sells; each by the person's word.
 
 Round 1: buy, try what is to be refused, rest an SL-M, move its trigger, try a trigger above the last price,
 change it to MARKET. Round 2, where it is wanted: buy, rest, cancel, sell. What is seen is noted under the

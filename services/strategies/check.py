@@ -81,7 +81,7 @@ class StrategyCheck:
     ) -> Checked:
         """Return what a START of the draft would come to. Raises `Invalid` as its creation does."""
         now = self.clock.now()
-        await self.drafts.check(draft, malformed, now)
+        await self.drafts.check(user_id, draft, malformed, now)
         strategy = strategy_of(uuid4(), user_id, draft)
         listed = await self.drafts.listed_to_buy(strategy)
         plan, unplanned = self._plan(strategy, listed, now)

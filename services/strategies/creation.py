@@ -41,7 +41,7 @@ class StrategyCreation:
         Raises `Invalid` with everything that is wrong, `malformed` included, and `Conflict`.
         """
         now = self.clock.now()
-        await self.drafts.check(draft, malformed, now)
+        await self.drafts.check(user_id, draft, malformed, now)
         strategy = strategy_of(strategy_id_for(user_id, key), user_id, draft)
         written = await self._write(strategy, await self.drafts.warnings(strategy, now), terms_line(strategy))
         if written.record.strategy != strategy:
@@ -60,7 +60,7 @@ class StrategyCreation:
             return made
         copied = (await find_strategy(self.store, user_id, strategy_id)).record.strategy
         now = self.clock.now()
-        await self.drafts.check(draft_of_strategy(copied), (), now)
+        await self.drafts.check(user_id, draft_of_strategy(copied), (), now)
         copy = replace(copied, strategy_id=copy_id)
         why = f"{terms_line(copy)}, a copy of {strategy_id}"
         return await self._write(copy, await self.drafts.warnings(copy, now), why)

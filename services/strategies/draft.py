@@ -21,9 +21,9 @@ from domain.ports import Instruments
 from domain.series import plan_start
 from domain.session import TradingCalendar, check_times, clock_text, exchange_time
 from domain.strategy import OnStop, Product, Strategy
-from domain.terms import PLAIN, Terms
+from domain.terms import PLAIN, Protect, Terms
 from services.errors import FieldError, Invalid
-from services.ports import SymbolPrices
+from services.ports import StopProbes, SymbolPrices
 from services.strategies.terms_checks import wrong_protection, wrong_reentry, wrong_repeat, wrong_terms
 
 SUGGESTIONS = 3
@@ -61,8 +61,12 @@ class DraftChecks:
     """Last prices by symbol, where they are at hand: by them a size below one lot is refused at once."""
     live: bool = False
     """Real orders at Zerodha."""
+    probes: StopProbes | None = None
+    """What real stops at the exchange were seen to do; None: nothing is known."""
 
-    async def check(self, draft: StrategyDraft, malformed: Sequence[FieldError], now: datetime) -> None:
+    async def check(
+        self, user_id: UUID, draft: StrategyDraft, malformed: Sequence[FieldError], now: datetime
+    ) -> None:
         """Raise `Invalid` with everything that is wrong with it, the malformed fields included."""
         errors = list(malformed)
         try:
@@ -74,7 +78,7 @@ class DraftChecks:
         errors += _against(instrument, draft) if instrument else []
         errors += wrong_terms(draft.stop_loss, draft.terms, instrument.tick_size if instrument else None)
         errors += wrong_reentry(draft.stop_loss, draft.terms, draft.buy_time)
-        errors += wrong_protection(draft.terms, live=self.live)
+        errors += await self._wrong_protection(user_id, draft.terms)
         errors += wrong_repeat(draft.terms.repeat, exchange_time(now).date())
         if instrument is not None and not errors:
             errors += await self._below_one_lot(instrument, draft)
@@ -83,6 +87,13 @@ class DraftChecks:
             errors += self._without_a_day(instrument, draft, now)
         if errors:
             raise Invalid(errors)
+
+    async def _wrong_protection(self, user_id: UUID, terms: Terms) -> list[FieldError]:
+        """Name a stop at the exchange that has no passed probe; only such a stop is asked about."""
+        probed = False
+        if self.live and self.probes is not None and terms.protect is Protect.EXCHANGE:
+            probed = await self.probes.passed(user_id)
+        return list(wrong_protection(terms, live=self.live, probed=probed))
 
     def _without_a_day(self, instrument: Instrument, draft: StrategyDraft, now: datetime) -> list[FieldError]:
         """Name a repetition of which no day is known to trade."""
@@ -119,12 +130,15 @@ class DraftChecks:
     async def listed_to_buy(self, strategy: Strategy) -> Instrument:
         """Return its symbol as it trades today, once the strategy still fits it: lots and series change.
 
+        So do the account that is connected, and what its probe showed.
+
         Raises `Invalid`, as at its creation.
         """
         listed = await self.listed(strategy)
         errors = [
             *_against(listed, draft_of_strategy(strategy)),
             *wrong_terms(strategy.stop_loss, strategy.terms, listed.tick_size),
+            *await self._wrong_protection(strategy.user_id, strategy.terms),
         ]
         if errors:
             raise Invalid(errors)

@@ -83,7 +83,7 @@ class StrategyEdit:
     async def _checked(self, before: Strategy, change: Change) -> tuple[Strategy, tuple[str, ...]]:
         draft, malformed = change.applied(before)
         now = self.clock.now()
-        await self.drafts.check(draft, malformed, now)
+        await self.drafts.check(before.user_id, draft, malformed, now)
         after = strategy_of(before.strategy_id, before.user_id, draft)
         return after, await self.drafts.warnings(after, now)
 

@@ -37,10 +37,16 @@ def wrong_repeat(repeat: Repeat | None, today: date) -> Iterator[FieldError]:
         yield FieldError("repeat", "until_past", f"until must be today, {today}, or later")
 
 
-def wrong_protection(terms: Terms, *, live: bool) -> Iterator[FieldError]:
-    """Yield why the stop cannot lie where the terms want it. `live`: real orders at Zerodha."""
-    if terms.protect is Protect.EXCHANGE and live:
-        words = "cannot be exchange with real orders, for now: this server keeps the stop itself; say server"
+def wrong_protection(terms: Terms, *, live: bool, probed: bool) -> Iterator[FieldError]:
+    """Yield why the stop cannot lie where the terms want it.
+
+    `live`: real orders at Zerodha. `probed`: the newest live probe of the connected account was passed.
+    """
+    if terms.protect is Protect.EXCHANGE and live and not probed:
+        words = (
+            "cannot be exchange with real orders before the connected account has passed "
+            "`stopwatch probe --live`, which trades one share: ask the operator for it, or say server"
+        )
         yield FieldError("protect", "not_offered", words)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from adapters.kite import outcomes, routes
 from adapters.kite.brokers import KiteCredentials
 from adapters.kite.client import KiteClient
 from adapters.kite.compression import unpacked
@@ -10,6 +11,8 @@ from adapters.kite.connection import LARGEST_ANSWER, Answer
 from adapters.kite.connection_pool import ConnectionPool
 from adapters.kite.reply import Reply
 from adapters.kite.routes import KiteRequest
+from domain.order import CALL_DEADLINE, LEAVE_WITHIN, OrderRequest
+from domain.outcome import PlaceOutcome
 
 HIDDEN = "…"
 
@@ -52,6 +55,11 @@ class RecordingClient(KiteClient):
             return reply
         finally:
             self._record(self._raw(request, left, failure))
+
+    async def place(self, order: OrderRequest) -> tuple[PlaceOutcome, Reply]:
+        """Send one order, once, as `KiteBroker.place` does; return its outcome and the answer itself."""
+        reply = await self.call(routes.placement(order), CALL_DEADLINE, LEAVE_WITHIN)
+        return outcomes.placed(reply), reply
 
     def _read(self, request: KiteRequest, answer: Answer) -> Reply:
         self._answer = answer

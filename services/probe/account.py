@@ -10,8 +10,8 @@ from typing import Any
 
 from adapters.kite import mapping, outcomes, routes
 from adapters.kite.broker import READ_SECONDS
-from adapters.kite.client import KiteClient
 from adapters.kite.fields import text_or_empty
+from adapters.kite.recording import RecordingClient
 from adapters.kite.reply import Reply
 from domain.errors import BrokerUnavailable
 from domain.instrument import Instrument
@@ -73,20 +73,18 @@ class Holding:
 class ProbeAccount:
     """One account. Reads raise `BrokerUnavailable`, `LoginNeeded` or `BrokerRefused`; orders never raise."""
 
-    client: KiteClient
+    client: RecordingClient
     share: Instrument
     clock: Clock
     prefix: str
     sent: list[Sent] = field(default_factory=list)
 
-    async def place(self, side: Side, what: str, stop: StopPrices | None = None) -> tuple[Sent, Reply]:
+    async def send(self, side: Side, what: str, stop: StopPrices | None = None) -> tuple[Sent, Reply]:
         """Send an order for one share, once: at the market, or as a stop."""
         sent = Sent(f"{self.prefix}{len(self.sent) + 1}", side, what)
         self.sent.append(sent)  # first: whatever becomes of the call, the order is looked for
         terms = OrderTerms(self.share.exchange, self.share.symbol, Product.CNC)
-        request = routes.placement(OrderRequest(terms, side, ONE, sent.tag, stop=stop))
-        reply = await self.client.call(request, CALL_DEADLINE, LEAVE_WITHIN)
-        outcome = outcomes.placed(reply)
+        outcome, reply = await self.client.place(OrderRequest(terms, side, ONE, sent.tag, stop=stop))
         sent.refused = isinstance(outcome, Rejected)
         sent.number = outcome.broker_order_id if isinstance(outcome, Accepted) else ""
         return sent, reply

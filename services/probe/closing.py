@@ -143,7 +143,7 @@ class Closing:
         left = await self._read()
         if left.held <= 0 or left.live or any(sent.side is Side.SELL for sent in left.missing):
             return  # what lives, or may turn up, could sell it as well
-        sent, reply = await self.account.place(Side.SELL, "the sale that ends the probe")
+        sent, reply = await self.account.send(Side.SELL, "the sale that ends the probe")
         if sent.refused:
             self.person.say(f"The sale was refused: {reply.message or reply.failure}.")
             return

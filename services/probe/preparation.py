@@ -1,4 +1,4 @@
-"""Finds out whether a probe may begin: who, with which account, in which share, and what it costs at most."""
+"""Finds out whether a probe may begin, and what it costs at most."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -17,8 +17,10 @@ from services.probe.account import ONE, ProbeAccount, Row, Sent, answer_text, is
 from services.probe.expectations import NAMES, WAITS
 from services.probe.person import Person
 
-FILLS_WITHIN, SHOWN_WITHIN, REFUSED_WITHIN = 20.0, 10.0, 5.0
-"""Seconds in which an order at the market is filled, a change is shown, and a late refusal comes."""
+FILLS_WITHIN, SHOWN_WITHIN, TAKEN_WITHIN = 20.0, 10.0, 5.0
+"""Seconds in which an order at the market is filled, a change is shown, and what is not refused is shown."""
+REFUSED_LOOKS = 1.5
+"""Seconds in which the order book is looked at after a refusal, which is to change nothing."""
 STOP_AT, MOVED_TO, WIDE_AT, ABOVE = Decimal("0.96"), Decimal("0.965"), Decimal("0.97"), Decimal("1.02")
 """Triggers, as parts of the last price."""
 WIDE_GAP, WIDE_LOW_GAP = Decimal("0.95"), Decimal(2)
@@ -57,7 +59,7 @@ class Rounds:
         await self._ask(
             "BUY one share at the market. It is paid with its price, which you have back by the sale"
         )
-        sent, reply = await self.account.place(Side.BUY, "the purchase")
+        sent, reply = await self.account.send(Side.BUY, "the purchase")
         self._note(name, "answer", answer_text(reply))
         if sent.refused:
             raise Stopped(f"The purchase was refused: {reply.message or answer_text(reply)}.")
@@ -78,8 +80,8 @@ class Rounds:
             f"{decimal_text(stop.limit or Decimal())}, which is to be refused. It costs nothing; if it is "
             "taken, it is cancelled at once"
         )
-        sent, reply = await self.account.place(Side.SELL, "the SL that was to be refused", stop)
-        row = None if sent.refused else await self.account.until(sent, _rests, REFUSED_WITHIN)
+        sent, reply = await self.account.send(Side.SELL, "the SL that was to be refused", stop)
+        row = None if sent.refused else await self.account.until(sent, _rests, TAKEN_WITHIN)
         if row is None and not sent.refused:
             raise Stopped(f"It was answered with {answer_text(reply)}, and the order book does not show it.")
         message = reply.message if row is None else row.order.message
@@ -100,7 +102,7 @@ class Rounds:
             "falls to it, the share is sold there"
         )
         stop = StopPrices(OrderKind.SL_M, trigger)
-        sent, reply = await self.account.place(Side.SELL, "the stop", stop)
+        sent, reply = await self.account.send(Side.SELL, "the stop", stop)
         self._note(name, "answer", answer_text(reply))
         if sent.refused:
             raise Stopped(f"The stop was refused: {reply.message or answer_text(reply)}.")
@@ -128,7 +130,8 @@ class Rounds:
         )
         before = row.order.trigger
         reply = await self.account.change(row, StopPrices(OrderKind.SL_M, above))
-        after = await self.account.until(sent, lambda one: one.order.trigger == above, REFUSED_WITHIN)
+        seconds = REFUSED_LOOKS if is_refusal(reply) else TAKEN_WITHIN
+        after = await self.account.until(sent, lambda one: one.order.trigger == above, seconds)
         as_it_was = after is not None and _waits(after) and after.order.trigger == before
         refused = as_it_was or is_refusal(reply)
         self._note("above", "taken", "refused" if refused else f"{answer_text(reply)}, {_shown(after)}")
@@ -144,8 +147,8 @@ class Rounds:
         sold = await self.account.until(sent, _is_filled, FILLS_WITHIN)
         self._note_row("sale", sent, sold)
         await self._note_number("sale", sent, row)
-        await self._note_left("sale")
         _sold(sold)
+        await self._note_left("sale")
 
     async def _cancel(self, sent: Sent, row: Row) -> None:
         await self._ask("Cancel the stop. It costs nothing; the share is then held without one")
@@ -158,14 +161,14 @@ class Rounds:
 
     async def _sell_anew(self) -> None:
         await self._ask("SELL the share at the market")
-        sent, reply = await self.account.place(Side.SELL, "the sale")
+        sent, reply = await self.account.send(Side.SELL, "the sale")
         self._note("after", "answer", answer_text(reply))
         if sent.refused:
             raise Stopped(f"The sale was refused: {reply.message or answer_text(reply)}.")
         sold = await self.account.until(sent, _is_filled, FILLS_WITHIN)
         self._note_row("after", sent, sold)
-        await self._note_left("after")
         _sold(sold)
+        await self._note_left("after")
 
     async def _ask(self, what: str) -> None:
         if not await self.person.agrees(f"{what}."):

@@ -60,7 +60,7 @@ class Operator:
 
     def command(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "services.probe.command", "--user", self.email, *words],
+            [str(Path(sys.executable).parent / "stopwatch"), "probe", "--user", self.email, *words],
             cwd=self.home,
             env=self.environment,
             stdin=subprocess.PIPE,
@@ -152,10 +152,11 @@ async def test_a_probe_trades_one_share_and_keeps_that_it_passed(store: Store, o
     assert (kept.account, kept.kite_root) == (f"zerodha:{operator.account.user_id}", operator.paper.url)
     assert (kept.expectations, kept.operator) == (digest(), "anna")
     assert await audited(store) == [("stops_probed", "anna", "begun"), ("stops_probed", "anna", "passed")]
+    _are_for_their_owner_alone_and_without_secrets(operator)
 
 
-async def test_raw_answers_are_kept_for_their_owner_alone_and_without_secrets(operator: Operator) -> None:
-    operator.run(ROUND_1 + NO_MORE)
+def _are_for_their_owner_alone_and_without_secrets(operator: Operator) -> None:
+    """What is true of the raw answers of a first round."""
     (path,) = operator.home.glob("probe-*.jsonl")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not any(
@@ -167,6 +168,7 @@ async def test_raw_answers_are_kept_for_their_owner_alone_and_without_secrets(op
     assert "permissible range" in str([row["body"] for row in operator.raw() if row["status"] == 400])
 
 
+@pytest.mark.proof
 async def test_a_second_round_cancels_the_stop_and_sells_anew(store: Store, operator: Operator) -> None:
     status, said = operator.run(ROUND_1 + ROUND_2)
     assert status == 0, said
@@ -178,6 +180,7 @@ async def test_a_second_round_cancels_the_stop_and_sells_anew(store: Store, oper
     assert [(kept.passed, kept.rounds) for kept in await verdicts(store)] == [(True, 2)]
 
 
+@pytest.mark.proof
 async def test_a_modification_that_is_lost_does_not_pass_and_the_share_is_sold(
     store: Store, operator: Operator
 ) -> None:
@@ -194,6 +197,7 @@ async def test_a_modification_that_is_lost_does_not_pass_and_the_share_is_sold(
     assert any("move.trigger" in line for line in kept.differences)
 
 
+@pytest.mark.proof
 async def test_where_no_modification_works_the_stop_is_cancelled_and_the_share_sold_anew(
     store: Store, operator: Operator
 ) -> None:
@@ -217,6 +221,7 @@ async def test_what_is_left_open_is_named_with_how_to_close_it(store: Store, ope
     assert await verdicts(store) == []
 
 
+@pytest.mark.proof
 async def test_an_order_without_an_answer_is_found_by_its_tag_and_sold(operator: Operator) -> None:
     operator.paper.fault("accept_then_reset", {"user_id": operator.account.user_id, "side": "BUY"}, count=1)
     status, said = operator.run("yy" + "yyyyyy" + NO_MORE)

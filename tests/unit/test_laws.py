@@ -20,8 +20,9 @@ ROOMS = (
     "local",
     "migrations",
 )
-PLACERS = {"execution/order_sender.py", "execution/degraded_exit.py"}
-"""Who hands an order to the broker's port: the order sender, and the exit without Postgres."""
+PLACERS = {"execution/order_sender.py", "execution/degraded_exit.py", "services/probe/account.py"}
+"""Who hands an order to the broker's port: the order sender, the exit without Postgres, and the probe, which
+trades one share by an operator's word at each step."""
 PASSES_ON = {"adapters/kite/traced.py"}
 """Who wraps the account itself: what it is handed goes on once, as it came."""
 REVIEWED_SQL = {

@@ -121,9 +121,8 @@ class Command:
         if not answers.complete:
             self._person.say("Not every raw answer could be written, so the verdict is not kept.")
             return 1
-        if ended.passed is not None:
-            await self._keep(begun, account, answers, ended)
-        return 0 if ended.passed and ended.closed else 1
+        kept = ended.passed is not None and await self._keep(begun, account, answers, ended)
+        return 0 if kept and ended.passed and ended.closed else 1
 
     async def _begun(self) -> Begun:
         async with self._store.read() as session:
@@ -155,8 +154,8 @@ class Command:
         async with self._store.work() as session:
             await audit(session, self._line(begun, account, why))
 
-    async def _keep(self, begun: Begun, account: ProbeAccount, answers: AnswersFile, ended: Ended) -> None:
-        """Write the verdict with its line in the audit log. What was seen has been said already."""
+    async def _keep(self, begun: Begun, account: ProbeAccount, answers: AnswersFile, ended: Ended) -> bool:
+        """Write the verdict with its line in the audit log; False where Postgres is away."""
         verdict = Verdict(
             user_id=begun.user_id,
             account=begun.login.account,
@@ -176,8 +175,9 @@ class Command:
                 await audit(session, self._line(begun, account, "passed" if ended.passed else "not passed"))
         except Unavailable as away:
             self._person.say(f"The verdict could not be kept, so it counts for nothing: {away}")
-            return
+            return False
         self._person.say(self._kept_words(begun, ended))
+        return True
 
     def _kept_words(self, begun: Begun, ended: Ended) -> str:
         if not self._asked.live:

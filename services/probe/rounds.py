@@ -116,7 +116,8 @@ class Rounds:
         await self._ask(f"Move its trigger to {decimal_text(trigger)}. It costs nothing")
         reply = await self.account.change(row, StopPrices(OrderKind.SL_M, trigger))
         self._note("move", "answer", answer_text(reply))
-        moved = await self.account.until(sent, lambda one: one.order.trigger == trigger, SHOWN_WITHIN)
+        # On its way the order may be shown with the new trigger under a passing status.
+        moved = await self.account.until(sent, lambda one: _waits_at(one, trigger), SHOWN_WITHIN)
         self._note_row("move", sent, moved)
         self._note_trigger("move", moved, trigger)
         await self._note_number("move", sent, row)
@@ -132,6 +133,8 @@ class Rounds:
         reply = await self.account.change(row, StopPrices(OrderKind.SL_M, above))
         seconds = REFUSED_LOOKS if is_refusal(reply) else TAKEN_WITHIN
         after = await self.account.until(sent, lambda one: one.order.trigger == above, seconds)
+        if after is not None and not _waits(after):
+            after = await self.account.until(sent, _waits, SHOWN_WITHIN)
         as_it_was = after is not None and _waits(after) and after.order.trigger == before
         refused = as_it_was or is_refusal(reply)
         self._note("above", "taken", "refused" if refused else f"{answer_text(reply)}, {_shown(after)}")
@@ -245,6 +248,10 @@ def _shown(row: Row | None) -> str:
 
 def _waits(row: Row) -> bool:
     return row.status == WAITS
+
+
+def _waits_at(row: Row, trigger: Decimal) -> bool:
+    return _waits(row) and row.order.trigger == trigger
 
 
 def _rests(row: Row) -> bool:

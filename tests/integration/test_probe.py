@@ -264,3 +264,30 @@ async def test_live_is_said_where_it_is_live_and_nowhere_else(operator: Operator
         operator.user_id, operator.email, operator.account, at_zerodha, operator.home, operator.paper
     )
     assert "say --live" in live.run("")[1]
+
+
+async def test_a_second_interruption_leaves_what_is_open_and_says_so(operator: Operator) -> None:
+    command = operator.command()
+    assert command.stdin is not None
+    command.stdin.write("y\ny\n")
+    command.stdin.flush()
+    await asyncio.to_thread(read_until, command, "Try an SL")
+    command.send_signal(signal.SIGINT)
+    asked = await asyncio.to_thread(read_until, command, "Close it now")
+    assert "OPEN: 1 share of NSE:TATASTEEL is held" in asked
+    command.send_signal(signal.SIGINT)
+    said, _ = command.communicate(timeout=60)
+    assert "Interrupted again" in said
+    assert "How to close it: in Kite" in said
+    assert (command.returncode, operator.held()) == (1, 1), said
+
+
+def read_until(command: subprocess.Popen[str], words: str) -> str:
+    """Return what the command says up to these words, which may end in the middle of a line."""
+    assert command.stdout is not None
+    said = ""
+    while words not in said:
+        letter = command.stdout.read(1)
+        assert letter, said
+        said += letter
+    return said

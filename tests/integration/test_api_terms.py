@@ -103,10 +103,12 @@ async def test_a_stop_at_the_exchange_is_answered_as_it_was_asked_for(customer: 
     assert (await customer.create())["terms"]["protect"] == "server"
 
 
-def test_with_real_orders_the_server_keeps_the_stop() -> None:
-    (fault,) = wrong_protection(Terms(protect=Protect.EXCHANGE), live=True)
+def test_with_real_orders_a_stop_at_the_exchange_needs_a_passed_probe() -> None:
+    wanted = Terms(protect=Protect.EXCHANGE)
+    (fault,) = wrong_protection(wanted, live=True, probed=False)
     assert (fault.field, fault.code) == ("protect", "not_offered")
-    assert list(wrong_protection(Terms(), live=True)) == []
+    assert list(wrong_protection(wanted, live=True, probed=True)) == []
+    assert list(wrong_protection(Terms(), live=True, probed=False)) == []
 
 
 REENTER = {"times": 3, "after": "stop", "when": "at_entry_price", "until": "14:30"}

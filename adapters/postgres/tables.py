@@ -188,10 +188,11 @@ class UsedStrategyId(Base):
 
 
 IN_FLIGHT = (
-    "(sent.status = 'sent' OR sent.status = 'open' AND (sent.stop IS NULL OR sent.exit_aim IS NOT NULL))"
+    "(sent.status = 'sent' OR sent.status = 'open' AND (sent.stop IS NULL OR sent.modifications <> '[]' "
+    "AND sent.modifications -> -1 ->> 'price' IS NULL))"
 )
-"""Of orders named `sent`: what may change the account at any moment. A stop that rests does not, until its
-price comes."""
+"""Of orders named `sent`: what may change the account at any moment. A stop that rests does not, until it is
+asked to become a market order: two sales that look at one account would wait for each other's."""
 HELD = "held_by IS NOT NULL AND status IN ('planned', 'sent', 'open')"
 """Held orders that are not over: few at any time, however many there were."""
 

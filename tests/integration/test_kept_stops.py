@@ -129,6 +129,9 @@ async def test_the_account_is_compared_while_a_stop_rests(desk: Desk) -> None:
     await desk.log.answer(claim.attempt, Accepted("2001"))
     assert not await in_flight(desk)
     await stops.begin_exit(key, ExitAim.SELL)
+    assert not await in_flight(desk), "the sale of another strategy would wait for this one, and it for that"
+    (resting,) = await desk.log.leg(key)
+    assert await stops.change(resting, 1, None, Reason.SELL, just_now())
     assert await in_flight(desk)
 
 

@@ -18,8 +18,7 @@ from domain.strategy import Position, Product, Status
 from domain.timeline import EventKind
 
 # In the order of purchase, as `adapters.postgres.other_claims` has them. Kept shares are the user's own.
-_CLAIMS = text(
-    """
+_CLAIMS_SQL = """
 SELECT mine.strategy_id, mine.user_id, mine.start_id, mine.exchange, mine.symbol, mine.product, mine.status,
     mine.bought_quantity, mine.sold_quantity, greatest(mine.sold_quantity, lately.quantity) AS sold_in_all,
     mine.baseline, mine.baseline_holdings,
@@ -36,7 +35,7 @@ SELECT mine.strategy_id, mine.user_id, mine.start_id, mine.exchange, mine.symbol
         SELECT FROM orders AS sent
         WHERE sent.user_id = mine.user_id
             AND (sent.exchange, sent.symbol, sent.product) = (mine.exchange, mine.symbol, mine.product)
-            AND sent.sent_at > statement_timestamp() - interval '1 day' AND IN_FLIGHT
+            AND sent.sent_at > statement_timestamp() - interval '1 day' AND {in_flight}
     ) AS in_flight
 FROM strategies AS mine LEFT JOIN starts ON starts.start_id = mine.start_id
     -- A START, or the next day of a series, begins a round that has sold nothing: what the round before it
@@ -56,17 +55,16 @@ WHERE mine.user_id = :user_id AND coalesce(starts.account, '') = :account
         OR (mine.oversold_quantity > 0
             AND mine.trading_day = date(timezone('Asia/Kolkata', statement_timestamp()))))
 ORDER BY coalesce(mine.claims_from, mine.bought_at), mine.strategy_id
-""".replace("IN_FLIGHT", IN_FLIGHT)
-)
-_ENTRIES = text(
-    """
+"""
+_CLAIMS = text(_CLAIMS_SQL.format(in_flight=IN_FLIGHT))
+_ENTRIES_SQL = """
 SELECT waits.strategy_id, waits.user_id, waits.trading_day, waits.round, waits.exchange, waits.symbol,
     waits.product, waits.account,
     EXISTS (
         SELECT FROM orders AS sent
         WHERE sent.user_id = waits.user_id
             AND (sent.exchange, sent.symbol, sent.product) = (waits.exchange, waits.symbol, waits.product)
-            AND sent.sent_at > statement_timestamp() - interval '1 day' AND IN_FLIGHT
+            AND sent.sent_at > statement_timestamp() - interval '1 day' AND {in_flight}
     ) AS in_flight
 FROM orders AS waits JOIN strategies USING (strategy_id)
 WHERE waits.user_id = :user_id AND waits.account = :account
@@ -74,8 +72,8 @@ WHERE waits.user_id = :user_id AND waits.account = :account
     AND waits.due_at > statement_timestamp() + CAST(:left_alone AS interval)
     AND waits.due_at < statement_timestamp() + CAST(:ahead AS interval)
     AND strategies.baseline IS NULL
-""".replace("IN_FLIGHT", IN_FLIGHT)
-)
+"""
+_ENTRIES = text(_ENTRIES_SQL.format(in_flight=IN_FLIGHT))
 # Rows are locked in the order in which `StrategyWriter` locks them.
 _UNREAD = text(
     """

@@ -13,8 +13,7 @@ from domain.order import LegKey
 from domain.sellable import OtherClaims
 
 # Who bought first has the first claim, unless its entry was found late. Kept shares are the user's own.
-_CLAIMS = text(
-    """
+_CLAIMS_SQL = """
 SELECT mine.strategy_id, mine.baseline, mine.baseline_holdings, mine.missing_quantity, mine.bought_at,
     coalesce(sum(other.bought_quantity - other.sold_quantity) FILTER (
         WHERE (coalesce(other.claims_from, other.bought_at), other.strategy_id)
@@ -25,7 +24,7 @@ SELECT mine.strategy_id, mine.baseline, mine.baseline_holdings, mine.missing_qua
         SELECT FROM orders AS sent
         WHERE sent.user_id = mine.user_id AND sent.strategy_id <> mine.strategy_id
             AND (sent.exchange, sent.symbol, sent.product) = (mine.exchange, mine.symbol, mine.product)
-            AND sent.sent_at > now() - interval '1 day' AND IN_FLIGHT
+            AND sent.sent_at > now() - interval '1 day' AND {in_flight}
     ) AS in_flight
 FROM strategies AS mine LEFT JOIN strategies AS other
     ON other.user_id = mine.user_id AND other.strategy_id <> mine.strategy_id
@@ -33,8 +32,8 @@ FROM strategies AS mine LEFT JOIN strategies AS other
     AND other.position = 'bought' AND NOT other.kept
 WHERE mine.strategy_id = ANY(:ids)
 GROUP BY mine.strategy_id
-""".replace("IN_FLIGHT", IN_FLIGHT)
-).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
+"""
+_CLAIMS = text(_CLAIMS_SQL.format(in_flight=IN_FLIGHT)).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
 
 
 class OtherClaimsReader:

@@ -87,15 +87,14 @@ WHERE s.status = 'running' AND s.position = 'bought' AND s.terms ->> 'protect' =
     AND NOT EXISTS (SELECT FROM orders AS x WHERE x.strategy_id = s.strategy_id
         AND x.trading_day = s.trading_day AND x.round = s.round AND x.leg = 'exit'
         AND x.exit_aim IS NOT NULL)
+    AND {whose}
 """
-_KEPT_BY = text(
-    _KEPT
-    + """
-    AND NOT EXISTS (SELECT FROM workers AS w WHERE w.alive_at > now() - CAST(:lease AS interval)
+_ITS_TURN = """
+    NOT EXISTS (SELECT FROM workers AS w WHERE w.alive_at > now() - CAST(:lease AS interval)
         AND md5(w.name || s.strategy_id) < md5(CAST(:worker AS text) || s.strategy_id))
 """
-)
-_THESE_KEPT = text(_KEPT + " AND s.strategy_id = ANY(CAST(:ids AS uuid[]))")
+_KEPT_BY = text(_KEPT.format(whose=_ITS_TURN))
+_THESE_KEPT = text(_KEPT.format(whose="s.strategy_id = ANY(CAST(:ids AS uuid[]))"))
 
 
 @dataclass(frozen=True, slots=True)

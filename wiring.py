@@ -92,7 +92,6 @@ from execution.closing_prices import ClosingPrices
 from execution.degraded_exit import DegradedExit
 from execution.execution_rules import ExecutionRules
 from execution.fast_exits import FastExits
-from execution.kept_holding import KeeperPorts
 from execution.listed_today import ListedToday
 from execution.morning_funds import MorningFunds
 from execution.order_path import OrderPath
@@ -249,15 +248,8 @@ def build_components(
     days = CalendarTradingDays(
         open_calendar(settings.calendar, word.said), NoWord() if settings.calendar == "always-open" else word
     )
-    stops = PostgresRestingStops(dependencies.store)
-    path = OrderPath.on(
-        log, dependencies.cache, dependencies.brokers, dependencies.clock, days, alerts, stops, rules
-    )
-    keeper = StopKeeper(
-        KeeperPorts(stops, log, path.sender, path.books, dependencies.brokers, dependencies.clock, rules),
-        path.exits,
-        dependencies.name,
-    )
+    stops, cache = PostgresRestingStops(dependencies.store), dependencies.cache
+    path = OrderPath.on(log, cache, dependencies.brokers, dependencies.clock, days, alerts, stops, rules)
     scheduled_order_log = PostgresScheduledOrderLog(
         dependencies.store, dependencies.heartbeat_store, settings.build_id
     )
@@ -331,6 +323,7 @@ def build_components(
         dependencies.clock,
         dependencies.name,
     )
+    keeper = StopKeeper(path.keeping, path.exits, dependencies.name)
     return WorkerComponents(found, scheduled_orders, fast, waking, standing, closes, listed, keeper)
 
 

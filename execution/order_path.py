@@ -14,6 +14,7 @@ from execution.exit_alerts import ExitAlerts
 from execution.exit_lifts import ExitLifts
 from execution.exits import Exits
 from execution.follower import OrderFollower
+from execution.kept_holding import KeeperPorts
 from execution.order_book import OrderBooks
 from execution.order_sender import OrderSender
 from execution.price_wait import PriceWait
@@ -32,6 +33,8 @@ class OrderPath:
     books: OrderBooks
     lifts: ExitLifts
     prices: PriceWait
+    keeping: KeeperPorts
+    """What stops at the exchange are kept by."""
 
     @classmethod
     def on(
@@ -72,4 +75,5 @@ class OrderPath:
             books,
             ExitLifts(accounts, brokers, clock),
             PriceWait(brokers, clock),
+            KeeperPorts(stops, log, sender, books, brokers, clock, rules),
         )

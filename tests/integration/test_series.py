@@ -291,22 +291,6 @@ async def test_the_last_day_ends_the_series(store: Store) -> None:
     assert (await seam.desk.lines())[-1].text.endswith("No further day follows: this was the last one.")
 
 
-async def test_a_series_whose_last_day_is_closed_says_that_it_may_be_started_again(store: Store) -> None:
-    """Its operator may take the closure back: then nothing of the series is left that would trade it."""
-    today = exchange_time(just_now()).date()
-    last = today + timedelta(days=2)
-    seam = await Seam.begun(store, Terms(repeat=Repeat(WEEK, last)))
-    closed = ClosedOn(SameEveryDay(), {today + timedelta(days=1), last})
-    trades = MemoryTradingDays(trades=closed)
-    days = SeriesDays(seam.store, trades, CLOCK, comparing_nothing(CLOCK), listing_nothing())
-    assert await days.end_day(seam.ending()) is None
-    assert ((await seam.desk.row()).status, await seam.ended_by()) == ("stopped", "completed")
-    said = (await seam.desk.lines())[-1].text
-    assert f"the exchange is closed on {last:%A} {last.day} {last:%b}, its last day" in said
-    assert "START again" in said
-    assert "this was the last one" not in said
-
-
 async def waiting(store: Store) -> tuple[Seam, PlanAnew]:
     """Return a series whose second day waits with a run."""
     seam = await Seam.begun(store)

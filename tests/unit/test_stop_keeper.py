@@ -15,7 +15,6 @@ from domain.run import Exited, ExitOrder
 from domain.strategy import Product
 from domain.terms import Protect
 from execution.execution_rules import ExecutionRules
-from execution.kept_holding import KeeperPorts
 from execution.order_path import OrderPath
 from execution.stop_keeper import StopKeeper
 from tests.fakes.alerts import MemoryAlerts
@@ -46,10 +45,7 @@ class House:
             *(self.log, MemoryCache(), brokers, self.clock, MemoryTradingDays(), MemoryAlerts(), self.stops),
             rules,
         )
-        ports = KeeperPorts(
-            *(self.stops, self.log, self.path.sender, self.path.books, brokers, self.clock, rules)
-        )
-        self.keeper = StopKeeper(ports, self.path.exits, "worker")
+        self.keeper = StopKeeper(self.path.keeping, self.path.exits, "worker")
         self.halt = asyncio.Event()
 
     async def bought(self) -> None:

@@ -44,7 +44,8 @@ class KeptStop:
 
     `key`: of its sale; `bought`: shares of its round; `stop`: where its stop stands now. `missing`: how
     many of them the account is known to show no longer. `entry_open`: its purchase may still be filled.
-    `moved_at`: when an order of the account moved last, by the feed; None where none is known.
+    `moved_at`: when an order of the product moved last in the account, by the feed; `foreign_at`: when
+    another order did, which may have sold these shares. None where none is known.
     """
 
     key: LegKey
@@ -59,6 +60,7 @@ class KeptStop:
     closes_at: datetime
     entry_open: bool = False
     moved_at: datetime | None = None
+    foreign_at: datetime | None = None
     protection: Protection | None = None
 
 

@@ -113,6 +113,14 @@ class AccountSnapshots:
         account = await self._read(intent, 1, broker, STOP_WAITS)
         return account is not None and not account.sellable(1)
 
+    async def shown(self, intent: OrderIntent, unsold: int, broker: Broker) -> int | None:
+        """Return how many of `unsold` shares one reading shows; None where the account cannot be read.
+
+        Raises `LoginNeeded`, `StoreUnavailable`.
+        """
+        account = await self._read(intent, unsold, broker, STOP_WAITS)
+        return None if account is None else account.sellable(unsold)
+
     async def are_gone(self, intent: OrderIntent, broker: Broker, halt: asyncio.Event) -> bool:
         """Tell whether nothing is left to be sold; False where that cannot be known now.
 

@@ -33,6 +33,7 @@ from domain.protected_step import next_action, protection
 from domain.resting_stop import Seen, is_swept, seen_in, slices_of, why_ended
 from domain.stop_prices import StopPrices, Traded, stop_prices
 from domain.terms import Protect
+from execution.account_snapshot import AccountSnapshots
 from execution.execution_rules import ExecutionRules
 from execution.expired_stops import leg_of_today
 from execution.order_book import OrderBooks
@@ -55,6 +56,7 @@ class KeeperPorts:
 
     stops: RestingStops
     log: OrderLog
+    accounts: AccountSnapshots
     sender: OrderSender
     books: OrderBooks
     brokers: Brokers
@@ -75,14 +77,21 @@ class KeptHolding:
         self._traded_at: datetime | None = None
         self._quoted = False
         self._look_due = False
+        self._less: int | None = None
+        """How many shares the account shows, where a reading after another's order showed too few."""
+        self._read_at: datetime | None = None
+        """When it is to be read again, or at once; None: not before another's order moves."""
         self._tried: UUID | None = None
         self._alone_since: datetime | None = None
         self._shown = held.protection
 
     def take(self, held: KeptStop) -> None:
         """Take the holding as it is now; what has changed is acted on at once."""
-        if held.moved_at != self.held.moved_at:
+        foreign = held.foreign_at != self.held.foreign_at
+        if foreign or held.moved_at != self.held.moved_at:
             self._look_due = True
+        if foreign:
+            self._read_at = self._ports.clock.now()
         if held != self.held:
             self.held = held
             self._news.set()
@@ -98,6 +107,7 @@ class KeptHolding:
             if self._look_due:
                 self._look_due = False
                 attempts = await self._look(attempts, broker)
+            await self._read_account(attempts, broker)
             now = self._ports.clock.now()
             exit = await self._exit(attempts, broker, now)
             action = next_action(exit, now)
@@ -157,6 +167,22 @@ class KeptHolding:
                 await self._found(attempt, row, asked_at)
         return await self._ports.log.leg(key)
 
+    async def _read_account(self, attempts: Sequence[Attempt], broker: Broker) -> None:
+        """Read what is left where another's order has moved: a stop must not sell what a hand has sold.
+
+        Fewer shares than there should be are believed at once, and read again until the account watch has
+        settled it, or they are there.
+        """
+        held, now = self.held, self._ports.clock.now()
+        if self._read_at is None or now < self._read_at:
+            return
+        unsold = held.bought - filled(attempts)
+        intent = OrderIntent(held.key, held.terms, held.bought, Reason.STOPLOSS, now)
+        shown = await self._ports.accounts.shown(intent, unsold, broker)
+        if shown is not None:
+            self._less = shown if shown < unsold - held.missing else None
+        self._read_at = now + IDLE if shown is None or self._less is not None else None
+
     async def _found(self, attempt: Attempt, row: BrokerOrder, asked_at: datetime) -> None:
         self._seen[attempt.order_id] = seen_in(row, asked_at)
         facts = attempt.resting
@@ -188,13 +214,16 @@ class KeptHolding:
             aim=Aim.PROTECT,
             since=now,
             slices=slices_of(attempts, self._seen),
-            account=max(0, unsold - held.missing),
+            account=max(0, min(unsold - held.missing, self._left_of(unsold))),
             stop=self._prices(),
             tick=held.tick,
             most=held.terms.most,
             entry_open=held.entry_open,
             horizons=self._ports.rules.horizons,
         )
+
+    def _left_of(self, unsold: int) -> int:
+        return unsold if self._less is None else self._less
 
     def _prices(self) -> StopPrices | None:
         if self.held.stop is None or self._traded is None:
@@ -258,7 +287,8 @@ class KeptHolding:
         self._shown = found
 
     async def _until(self, at: datetime) -> None:
-        """Wait for an instant, or for news of the holding."""
+        """Wait for an instant, or for news of the holding; no longer than until the account is read again."""
+        at = at if self._read_at is None else min(at, self._read_at)
         seconds = (at - self._ports.clock.now()).total_seconds()
         if seconds <= 0 or self._news.is_set():
             await asyncio.sleep(0)

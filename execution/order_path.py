@@ -75,5 +75,5 @@ class OrderPath:
             books,
             ExitLifts(accounts, brokers, clock),
             PriceWait(brokers, clock),
-            KeeperPorts(stops, log, sender, books, brokers, clock, rules),
+            KeeperPorts(stops, log, accounts, sender, books, brokers, clock, rules),
         )

@@ -74,7 +74,7 @@ SELECT s.strategy_id, s.user_id, s.trading_day, s.round, s.exchange, s.symbol, s
     s.terms,
     coalesce(starts.account, '') AS account, CAST(starts.plan ->> 'most' AS int) AS most,
     s.bought_quantity, s.missing_quantity, s.entry_price, s.tick_size, s.bought_at, s.sell_at, s.closes_at,
-    s.protection, peaks.price AS peak, GREATEST(reads.orders_at, reads.foreign_at) AS moved_at,
+    s.protection, peaks.price AS peak, reads.orders_at AS moved_at, reads.foreign_at,
     coalesce(CAST(starts.plan ->> 'tick' AS numeric), s.tick_size) AS tick,
     EXISTS (SELECT FROM orders AS e WHERE e.strategy_id = s.strategy_id AND e.trading_day = s.trading_day
         AND e.round = s.round AND e.leg = 'entry' AND e.status IN ('planned', 'sent', 'open')) AS entry_open
@@ -279,5 +279,6 @@ def _kept(row: Row[Any]) -> KeptStop:
         row.closes_at,
         row.entry_open,
         row.moved_at,
+        row.foreign_at,
         read_protection(row.protection),
     )

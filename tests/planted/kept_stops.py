@@ -53,9 +53,17 @@ KEPT_STOP_BUGS: tuple[Bug, ...] = (
         "the shares that are gone stay in the stop",
         "The user has sold four by hand; the stop sells all ten, and the account is short.",
         HOLDING,
-        "            account=max(0, unsold - held.missing),\n",
+        "            account=max(0, min(unsold - held.missing, self._left_of(unsold))),\n",
         "            account=unsold,\n",
         (f"{KEEPER}::test_it_is_cancelled_and_placed_for_what_is_left_when_shares_are_gone",),
+    ),
+    Bug(
+        "a sale by hand waits until it is settled",
+        "In the seconds until both books agree the stop sells what the user has just sold.",
+        HOLDING,
+        "            self._less = shown if shown < unsold - held.missing else None\n",
+        "            self._less = None\n",
+        (f"{KEEPER}::test_a_sale_by_hand_shrinks_it_before_the_account_is_settled",),
     ),
     Bug(
         "the number of a slice's order is used twice",

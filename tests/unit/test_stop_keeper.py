@@ -135,6 +135,25 @@ async def test_it_is_cancelled_and_placed_for_what_is_left_when_shares_are_gone(
     assert house.waiting == [(6, STOP)]
 
 
+async def test_a_sale_by_hand_shrinks_it_before_the_account_is_settled(house: House) -> None:
+    await house.after(1)
+    house.broker.sell_by_hand(4)
+    house.held = replace(house.held, foreign_at=house.clock.now())
+    await house.after(1.5)
+    assert house.waiting == [(6, STOP)]
+    house.held = replace(house.held, missing=4)  # the account watch has settled it
+    await house.after(3)
+    assert house.waiting == [(6, STOP)]
+
+
+async def test_an_order_of_another_that_sells_nothing_of_it_changes_nothing(house: House) -> None:
+    await house.after(1)
+    house.held = replace(house.held, foreign_at=house.clock.now())
+    await house.after(3)
+    assert house.waiting == [(10, STOP)]
+    assert len(house.sells) == 1
+
+
 async def test_a_cancel_by_hand_is_told_and_not_fought(house: House) -> None:
     await house.after(1)
     await house.hand_cancels()

@@ -43,6 +43,12 @@ CHASE_STEPS = (
 )
 """Passed by an entry that chases the price, and by no other."""
 
+STOP_STEPS = (
+    "exit.changing",  # a change of a stop at the exchange is written down, the broker has not been asked
+    "exit.changed",  # it has been asked, and answered or not
+)
+"""Passed by a stop that rests at the exchange when it is moved or sells, and by no other order."""
+
 SERIES_STEPS = (
     "end_day.begun",
     "end_day.written",  # the day's end and the next START are committed, the run does not know

@@ -125,7 +125,8 @@ class ControlRoutes:
         return bare(self._hands.act(read_object(call), call.received_at))
 
     def ledger(self, call: Call) -> Answer:
-        return bare(self._exchange.ledger.order_rows())
+        """Answer every order with its state now; with `?history=1` also each state it went through."""
+        return bare(self._exchange.ledger.order_rows(history="history" in call.params))
 
     def refused(self, call: Call) -> Answer:
         return bare(self._exchange.ledger.refused_rows())

@@ -34,9 +34,10 @@ class Ledger:
             }
         )
 
-    def order_rows(self) -> list[dict[str, Any]]:
-        """Return orders in order of arrival, with their current state."""
-        return [_row(order) for order in sorted(self.orders, key=lambda order: order.received_at)]
+    def order_rows(self, *, history: bool = False) -> list[dict[str, Any]]:
+        """Return orders in order of arrival, with their current state; with every state on request."""
+        orders = sorted(self.orders, key=lambda order: order.received_at)
+        return [_row(order) | (_history(order) if history else {}) for order in orders]
 
     def refused_rows(self) -> list[dict[str, Any]]:
         return list(self._refused)
@@ -62,4 +63,21 @@ def _row(order: Order) -> dict[str, Any]:
         "updated_at": order.updated_at,
         "modified_at": order.modified_at,
         "answered": order.answered,
+    }
+
+
+def _history(order: Order) -> dict[str, Any]:
+    """Return what the order went through: `at` in epoch seconds, by the exchange's own clock of the wall."""
+    return {
+        "history": [
+            {
+                "at": past.at,
+                "status": past.status,
+                "order_type": past.order_type,
+                "trigger_price": rupees(past.trigger),
+                "quantity": past.quantity,
+                "filled_quantity": past.filled,
+            }
+            for past in order.history
+        ]
     }

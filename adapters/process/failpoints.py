@@ -15,7 +15,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.failpoint import CHASE_STEPS, SERIES_STEPS, STEPS, Action, arm
+from domain.failpoint import CHASE_STEPS, SERIES_STEPS, STEPS, STOP_STEPS, Action, arm
 
 _FROM = "dir:"
 
@@ -90,7 +90,12 @@ def _parsed(setting: str) -> dict[str, _Deed]:
 def _deed(step: str, text: str) -> _Deed:
     word, _, at = text.partition("@")
     name, _, seconds = word.partition(":")
-    if step not in (*STEPS, *CHASE_STEPS, *SERIES_STEPS) or name not in {"kill", "stop", "sleep", "raise"}:
+    if step not in (*STEPS, *CHASE_STEPS, *STOP_STEPS, *SERIES_STEPS) or name not in {
+        "kill",
+        "stop",
+        "sleep",
+        "raise",
+    }:
         raise BadFailpoint(
             f"STOPWATCH_FAILPOINTS: '{step}={text}' is no step=deed. Steps: {', '.join(STEPS)}"
         )

@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from tests.chaos.case import TOLERANCE, Case, Found, Violation
+from tests.chaos.case import TOLERANCE, Case, Found, Violation, fills
 
 WINDOW, DISTURBED_WINDOW = 1.0, 10.0
 """Seconds before our order within which a hand may not have been seen; the latter while something fails."""
+HEARD = 35.0
+"""Seconds within which a stop at the exchange may sell what a hand has taken: an account is read at least
+twice a minute, where the feed is not its user's own."""
 WITHIN = 60.0
 """Seconds within which a run ends whose shares are gone, and within which what is due is sent or told."""
 OK, CREATED = 200, 201
@@ -147,6 +150,7 @@ def window(case: Case) -> dict[str, int]:
     return {
         "oversold": len(inside),
         "told": sum(_oversold_is_told(case, sale) for sale in inside),
+        "triggered before it was heard": sum(_was_triggered(case, sale.move) for sale in inside),
         "sold unread": sum(_was_unread(case, sale) for sale in _shorts(case)),
     }
 
@@ -194,11 +198,11 @@ def _moves(case: Case) -> dict[Place, list[Move]]:
         product = case.seen.strategies[strategy_id].get("product", "CNC")
         for row in rows:
             place = row["user_id"], row.get("tradingsymbol", ""), product
-            found.setdefault(place, []).append(_move(row, strategy_id))
+            found.setdefault(place, []).extend(_moved(row, strategy_id))
     for row in case.seen.ledger:
         if row["tag"] in case.deleted_tags:
             place = row["user_id"], row["tradingsymbol"], row["product"]
-            found.setdefault(place, []).append(_move(row, DELETED))
+            found.setdefault(place, []).extend(_moved(row, DELETED))
     for record in case.seen.script["days"]:
         for act in record["acts"]:
             for moved in act.get("moves", ()):
@@ -207,9 +211,8 @@ def _moves(case: Case) -> dict[Place, list[Move]]:
     return {place: sorted(moves, key=lambda move: move.at) for place, moves in found.items()}
 
 
-def _move(row: dict[str, Any], strategy: str) -> Move:
-    side = 1 if row["transaction_type"] == "BUY" else -1
-    return Move(row["received_at"], side * row["filled_quantity"], strategy, row["tag"])
+def _moved(row: dict[str, Any], strategy: str) -> Iterator[Move]:
+    return (Move(at, quantity, strategy, row["tag"]) for at, quantity in fills(row))
 
 
 def _moved_at(case: Case, act: dict[str, Any]) -> float:
@@ -220,10 +223,30 @@ def _moved_at(case: Case, act: dict[str, Any]) -> float:
 
 def _inside(case: Case, sale: _Short) -> bool:
     """Tell whether the hand moved after the last reading that the sale can have gone by."""
-    order = case.by_tag[sale.move.tag or ""]
-    sent = order["sent_at"].timestamp() if order["sent_at"] else sale.move.at
+    if _was_triggered(case, sale.move):
+        return sale.taken >= sale.move.at - HEARD
+    sent = _sold_at(case, sale.move)
     disturbed = _is_disturbed(case, sale.move.strategy or "", sent - WINDOW, sent + WINDOW)
     return bool(sale.taken >= sent - (DISTURBED_WINDOW if disturbed else WINDOW))
+
+
+def _sold_at(case: Case, move: Move) -> float:
+    """Return when a sale was asked for: when it was sent, or when what rested was changed to the market."""
+    order = case.by_tag[move.tag or ""]
+    asked = [order["sent_at"].timestamp()] if order["sent_at"] else []
+    return max((at for at in (*asked, *_market_tries(order)) if at <= move.at + TOLERANCE), default=move.at)
+
+
+def _was_triggered(case: Case, move: Move) -> bool:
+    """Tell whether the exchange sold it by the stop that rested there: nobody could look before that."""
+    order = case.by_tag[move.tag or ""]
+    return bool(order.get("stop")) and all(at > move.at + TOLERANCE for at in _market_tries(order))
+
+
+def _market_tries(order: dict[str, Any]) -> Iterator[float]:
+    for change in order.get("modifications") or ():
+        if change["price"] is None:
+            yield datetime.fromisoformat(change["sent_at"]).timestamp()
 
 
 def _was_unread(case: Case, sale: _Short) -> bool:
@@ -270,10 +293,10 @@ def _ran(case: Case, strategy_id: str, move: Move) -> bool:
     if strategy_id == DELETED:
         return False
     stopped = _stopped_at(case, strategy_id, 0)
-    sent = [
-        order["sent_at"] for order in case.orders[strategy_id] if order["leg"] == "exit" and order["sent_at"]
-    ]
-    on_its_way = any(abs(at.timestamp() - move.at) < WINDOW for at in sent)
+    exits = [order for order in case.orders[strategy_id] if order["leg"] == "exit"]
+    sent = [one["sent_at"].timestamp() for one in exits if one["sent_at"] and not one.get("stop")]
+    sent += [at for order in exits for at in _market_tries(order)]
+    on_its_way = any(abs(at - move.at) < WINDOW for at in sent)
     return not on_its_way and (stopped is None or stopped > move.at)
 
 

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from tests.chaos.paper_control import paper
 from tests.chaos.plan import Disturbance
-from tests.chaos.player import paper
 from tests.chaos.proxy import Trouble
 from tests.chaos.world import World
 

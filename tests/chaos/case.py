@@ -3,10 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from tests.chaos.evidence import Evidence
 
+OVER = frozenset({"COMPLETE", "CANCELLED", "REJECTED"})
+"""States of the exchange in which an order can trade no more."""
 TOLERANCE = 0.1
 """Seconds by which two clocks of one machine are allowed to disagree."""
 
@@ -24,6 +27,27 @@ class Violation:
 
 
 Found = Iterator[Violation]
+Fill = tuple[float, int]
+"""When, in epoch seconds, and how many shares: below zero where they were sold."""
+
+
+def fills(row: dict[str, Any]) -> Iterator[Fill]:
+    """Yield each fill of an order; of one whose history is not known, all as it came in."""
+    side = 1 if row["transaction_type"] == "BUY" else -1
+    filled = 0
+    for past in row.get("history", ()):
+        if past["filled_quantity"] > filled:
+            yield past["at"], side * (past["filled_quantity"] - filled)
+            filled = past["filled_quantity"]
+    if row["filled_quantity"] > filled:
+        yield row["received_at"], side * (row["filled_quantity"] - filled)
+
+
+def ended_at(row: dict[str, Any]) -> float:
+    """Return from when on an order could trade no more, infinity where it still can."""
+    if row["status"] not in OVER:
+        return inf
+    return float(row["history"][-1]["at"] if row.get("history") else row["received_at"])
 
 
 class Case:

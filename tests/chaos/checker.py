@@ -2,7 +2,7 @@
 
 It reads the exchange's ledger, Postgres, Redis and Temporal after everything has come to rest, and from the
 runner only what was *asked*: when, of whom, at which prices. The invariants are in docs/reliability.md, their
-rules in order_rules.py, day_rules.py, isolation.py, account_rules.py and series_rules.py.
+rules in order_rules.py, day_rules.py, isolation.py, account_rules.py, series_rules.py and stop_rules.py.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ from tests.chaos.isolation import as_planned, isolation, undisturbed
 from tests.chaos.order_rules import OFF_BOOKS, intents, quantities
 from tests.chaos.plan import GROUP
 from tests.chaos.series_rules import series
+from tests.chaos.stop_rules import STOP_INVARIANTS, protected
 from workflows.sandbox import workflow_runner
 from workflows.strategy_run import StrategyRun
 
@@ -44,7 +45,17 @@ async def replays(case: Case) -> list[Violation]:
     return found
 
 
-INVARIANTS = (intents, quantities, moments, agreement, isolation, words, *ACCOUNT_INVARIANTS, series)
+INVARIANTS = (
+    intents,
+    quantities,
+    moments,
+    agreement,
+    isolation,
+    words,
+    *ACCOUNT_INVARIANTS,
+    series,
+    *STOP_INVARIANTS,
+)
 
 
 def _groups(case: Case) -> int:
@@ -94,6 +105,7 @@ async def judged(evidence: Evidence) -> dict[str, Any]:
         "as_planned": as_planned(case),
         "hands": hands_moved(case),
         "window": window(case),
+        "protected": protected(case),
         "outcomes": dict(Counter(str(row["outcome"]) for row in evidence.strategies.values())),
         "checked": {
             "strategies": len(evidence.strategies),

@@ -3,13 +3,14 @@
 from domain.terms import WEEK
 from tests.chaos.plan import CALM_PRICE, STOP_LOSS, TARGET_PRICE, Day
 
+TRAIL: dict[str, object] = {"stop_loss": STOP_LOSS, "trail": {"by": {"points": 55}}}
 STOPS: tuple[dict[str, object], ...] = (
     {"stop_loss": STOP_LOSS},
     {"stop": {"percent": 5}},
-    {"stop_loss": STOP_LOSS, "trail": {"by": {"points": 55}}},
+    TRAIL,
     {"stop": {"points": 50}, "lock": [{"after": {"points": 100}, "keep": {"points": 0}}]},
 )
-"""At `CROSSED_PRICE` each is hit, at `CALM_PRICE` none."""
+"""At `CROSSED_PRICE` each is hit, at `CALM_PRICE` none; at `FALLEN_PRICE` a `TRAIL` that has risen."""
 ENTRIES: tuple[dict[str, object], ...] = (
     {},
     {"entry": {"type": "chase", "buffer": {"points": 5}, "most": {"percent": 1}, "for_seconds": 15}},
@@ -27,11 +28,13 @@ LOSS = 100
 
 def terms_of(day: Day) -> dict[str, object]:
     """Return what a day's strategies say of their size, entry, stop, target, and of buying again."""
-    repeats: dict[str, object] = {"repeat": {"days": list(WEEK)}} if day.repeats else {}
+    others: dict[str, object] = {"repeat": {"days": list(WEEK)}} if day.repeats else {}
+    others |= {"protect": "exchange"} if day.protect else {}
     if day.kind == "crossed":
-        return STOPS[0] | _size(day) | repeats  # a stop that is measured from the fill bars no purchase
-    stop, entry = STOPS[day.number % len(STOPS)], ENTRIES[day.number % len(ENTRIES)]
-    return stop | entry | _size(day) | _end(day) | repeats
+        return STOPS[0] | _size(day) | others  # a stop that is measured from the fill bars no purchase
+    stop = TRAIL if day.kind == "trail" else STOPS[day.number % len(STOPS)]
+    entry = ENTRIES[day.number % len(ENTRIES)]
+    return stop | entry | _size(day) | _end(day) | others
 
 
 def _size(day: Day) -> dict[str, object]:

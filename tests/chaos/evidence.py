@@ -82,7 +82,7 @@ async def _at_rest(temporal: Client) -> list[str]:
 
 async def _paper(url: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
-        ledger = (await client.get("/_paper/ledger")).json()
+        ledger = (await client.get("/_paper/ledger?history=1")).json()
         refused = (await client.get("/_paper/refused")).json()
     return ledger, refused
 

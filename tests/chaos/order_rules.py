@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from tests.chaos.case import TOLERANCE, Case, Found, Violation
+from tests.chaos.case import TOLERANCE, Case, Found, Violation, fills
 
 FINAL = {"complete", "cancelled", "rejected", "not_placed", "absent"}
 NAMES_POSITION = {"alert", "emergency", "adopted"}
@@ -78,8 +78,8 @@ def quantities(case: Case) -> Found:
 
 def _balance(case: Case, strategy_id: str, row: dict[str, Any]) -> Found:
     held = 0
-    for placed in case.rows[strategy_id]:
-        held += placed["filled_quantity"] * (1 if placed["transaction_type"] == "BUY" else -1)
+    for _, quantity in sorted(fill for placed in case.rows[strategy_id] for fill in fills(placed)):
+        held += quantity
         if held < 0:
             yield Violation("2", f"sold {-held} more than was bought", strategy_id)
             return

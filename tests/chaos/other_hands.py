@@ -13,6 +13,8 @@ from tests.e2e.trader import Trader
 LOOKS, LOOK_EVERY = 60, 0.1
 """How often, and with how many seconds between, a hand looks for shares or an open order to reach for."""
 TRIES = 60
+CANCELS = {"cancel": "OPEN", "cancel_stop": "TRIGGER PENDING"}
+"""Hands that cancel an order, and the state of the one that they reach for."""
 OTHER = {"CNC": "MIS", "MIS": "CNC"}
 
 Note = Callable[..., None]
@@ -42,7 +44,8 @@ class OtherHands:
 
     async def _move(self, hand: Hand, message: dict[str, Any]) -> None:
         asked = time.time()
-        answer = await self._call("/_paper/hand", message | {"user_id": self._user_id, "action": hand.action})
+        action = "cancel" if hand.action in CANCELS else hand.action
+        answer = await self._call("/_paper/hand", message | {"user_id": self._user_id, "action": action})
         if answer is not None:
             moves = list(self._moves(hand.action, message, answer))
             self._note("hand", action=hand.action, asked=asked, orders=_orders(answer), moves=moves)
@@ -73,8 +76,8 @@ class OtherHands:
         share = max(1, round(hand.share * day.quantity * day.twins))
         if hand.action == "buy":
             return words | {"product": day.product, "quantity": share}
-        if hand.action == "cancel":
-            order_id = await self._soon(self._open_order)
+        if hand.action in CANCELS:
+            order_id = await self._soon(lambda: self._order_that_is(CANCELS[hand.action]))
             return None if order_id is None else {"order_id": order_id}
         there = await self._soon(lambda: self._there(day.product))
         if there is None:
@@ -108,9 +111,9 @@ class OtherHands:
         more = min(now, now - self._before.get(product, 0))
         return more if more > 0 else None
 
-    async def _open_order(self) -> str | None:
+    async def _order_that_is(self, status: str) -> str | None:
         rows = [row for row in await self._user.ledger() if row["tradingsymbol"] == self._symbol]
-        return next((row["order_id"] for row in rows if row["status"] == "OPEN"), None)
+        return next((row["order_id"] for row in rows if row["status"] == status), None)
 
     async def _soon(self, look: Callable[[], Awaitable[Any]]) -> Any:
         for _ in range(LOOKS):

@@ -10,6 +10,8 @@ STOP_LOSS = 950
 CALM_PRICE = 1000
 CROSSED_PRICE = 940
 TARGET_PRICE = 1200
+RISEN_PRICE, FALLEN_PRICE = 1100, 1030
+"""Between them lies where a stop that follows the peak has risen to."""
 
 # Kind of day → outcomes it has when nothing is in its way, and its share of all days.
 KINDS: dict[str, tuple[frozenset[str], int]] = {
@@ -26,8 +28,15 @@ KINDS: dict[str, tuple[frozenset[str], int]] = {
     "cancel_keep": (frozenset({"kept"}), 3),
     "crossed": (frozenset({"skipped"}), 5),
 }
-BY_TURNS: dict[str, frozenset[str]] = {"target": frozenset({"target"}), "again": frozenset({"sold"})}
-"""Kinds that others become by turns: without dice, so that a seed's plan is what it was."""
+BY_TURNS: dict[str, frozenset[str]] = {
+    "target": frozenset({"target"}),
+    "again": frozenset({"sold"}),
+    "trail": frozenset({"stop_loss"}),
+    "kill_exit": frozenset({"stopped"}),
+    "kill_keep": frozenset({"sold"}),
+}
+"""Kinds that others become, by turns or where their stop is to lie at the exchange: a seed's plan without
+such days is what it was."""
 # Faults of the paper exchange at a placement: (count, delay). Delays stay inside the horizons of the run
 # (entry 20 s, exit 6 s), but for two that the books hide longer: an exit for up to 10 s, which must
 # not be sent again, and now and then an entry for up to 30 s, which the reconciler must adopt.
@@ -104,6 +113,15 @@ class Hand:
 
 
 @dataclass(frozen=True, slots=True)
+class Strike:
+    """A fault on what rests at the exchange, armed `at` seconds after buy_time, `count` times."""
+
+    kind: str
+    at: float = 0.0
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """One strategy day. Times are seconds: `act_at` after buy_time (before it, where negative).
 
@@ -129,6 +147,9 @@ class Day:
     product: str = "CNC"
     repeats: bool = False
     """Its strategies trade every day: what ends a day by itself begins the next, until its user says STOP."""
+    protect: bool = False
+    """Its stop is to rest at the exchange: `tests.chaos.protect_plan` chooses such days."""
+    strikes: tuple[Strike, ...] = ()
     afterwards: str = ""
     """What its user does when it is over: `switch` accounts, or delete and `recreate` under the same key."""
 

@@ -14,12 +14,23 @@ from temporalio.service import RPCError
 
 from tests.chaos.day_terms import terms_of
 from tests.chaos.other_hands import OtherHands, log_in_again
-from tests.chaos.plan import CALM_PRICE, CROSSED_PRICE, REFUSED, REPEATS_EVERY, TARGET_PRICE, Day, Fault, Hand
+from tests.chaos.paper_control import BUSY, arm, forget_faults, paper, strike
+from tests.chaos.plan import (
+    CALM_PRICE,
+    CROSSED_PRICE,
+    FALLEN_PRICE,
+    REFUSED,
+    REPEATS_EVERY,
+    RISEN_PRICE,
+    TARGET_PRICE,
+    Day,
+    Fault,
+    Hand,
+    Strike,
+)
 from tests.e2e.product import Product
 from tests.e2e.trader import Trader, soon
 
-BUSY = 90
-"""Seconds a call is repeated through restarts."""
 LONGEST = 420
 """Seconds after its sell_time within which a day must have ended: what only another day lifts is tried again
 after five minutes."""
@@ -41,6 +52,9 @@ FAR_AHEAD = 900
 DELETED = (httpx.codes.NO_CONTENT, httpx.codes.NOT_FOUND)
 """Answers to a deletion; the latter to one that is repeated, since the first answer was lost."""
 STOPPED = (httpx.codes.OK, httpx.codes.ACCEPTED)
+KILLS = {"kill_exit": "exit", "kill_keep": "keep"}
+RISEN_FOR = 3.0
+"""Seconds that a price stays risen: a stop that follows it has followed it by then."""
 SEAM = 9
 """Seconds after the end of a day within which its user says STOP to the next ones, by turns."""
 
@@ -73,7 +87,7 @@ class Player:
         """Play a day to its end; return what was done, for the checker."""
         record: dict[str, Any] = {
             "day": asdict(day),
-            "user": self._user.account["user_id"],
+            "user": self._user_id,
             "symbol": "",
             "strategies": [],
             "acts": [],
@@ -90,25 +104,30 @@ class Player:
         return record
 
     @property
+    def _user_id(self) -> str:
+        return str(self._user.account["user_id"])
+
+    @property
     def _user(self) -> Trader:
         assert self._trader is not None, "sign_up() comes first"
         return self._trader
 
     async def _play(self, day: Day, record: dict[str, Any]) -> None:
         record["symbol"] = HERD_SYMBOL if day.herd else self._symbol
-        await self._forget_faults()
+        await forget_faults(self._product, self._user_id)
         companions = COMPANIONS[: day.group - 1]
         await self._price(record, CROSSED_PRICE if day.kind == "crossed" else CALM_PRICE)
         for symbol in companions:
             await self._paper("/_paper/price", symbol=symbol, exchange="NSE", price=CALM_PRICE)
         for fault in day.faults:
-            await self._arm(fault, _lasts(day, fault))
+            await arm(self._product, self._user_id, fault, _lasts(day, fault))
         login = asyncio.create_task(self._lose_login(day, record))
         others = OtherHands(self._user, record["symbol"], lambda what, **more: _did(record, what, **more))
         if day.hands:
             await others.look()
         buy_at = await self._instant(day)
         hands = [asyncio.create_task(self._reach(day, hand, record, others, buy_at)) for hand in day.hands]
+        hands += [asyncio.create_task(self._strike(day, one, buy_at)) for one in day.strikes]
         if day.herd:
             hands.append(asyncio.create_task(self._calm_again(record, buy_at)))
         try:
@@ -116,6 +135,12 @@ class Player:
             await asyncio.gather(*(self._one(day, record, symbol, buy_at) for symbol in symbols))
         finally:
             await asyncio.gather(login, *hands)
+            if day.kind in KILLS:
+                await self._kill(record, None)
+
+    async def _strike(self, day: Day, one: Strike, buy_at: datetime) -> None:
+        await _until(buy_at.timestamp() + one.at)
+        await strike(self._product, self._user_id, one, day.hold + 30)
 
     async def _calm_again(self, record: dict[str, Any], buy_at: datetime) -> None:
         """Set the price once more before a herd buys: the one before it may have fallen since."""
@@ -244,6 +269,24 @@ class Player:
             await asyncio.gather(*(self._stop(record, strategy_id) for _ in range(2)))
         elif day.kind in ("cancel_exit", "cancel_keep"):
             await self._cancel(record, strategy_id)
+        elif day.kind in KILLS:
+            await self._kill(record, KILLS[day.kind], strategy_id)
+        elif day.kind == "trail":
+            await self._up_and_down(record)
+
+    async def _up_and_down(self, record: dict[str, Any]) -> None:
+        """Have the price rise, and fall below where the stop has followed it."""
+        await self._price(record, RISEN_PRICE)
+        await asyncio.sleep(RISEN_FOR)
+        await self._price(record, FALLEN_PRICE)
+
+    async def _kill(self, record: dict[str, Any], exits: str | None, strategy_id: str | None = None) -> None:
+        """Turn the user's kill switch, off with None."""
+        words = {"on": True, "exits": exits, "reason": "chaos"} if exits else {"on": False}
+        asked = time.time()
+        answer = await self._repeated(lambda: self._user.http.post("/account/kill-switch", json=words))
+        _did(record, "kill" if exits else "killed no more", strategy_id, asked=asked, exits=exits)
+        assert answer.status_code == httpx.codes.OK, f"kill switch: {answer.status_code} {answer.text}"
 
     async def _out_and_back(self, day: Day, record: dict[str, Any]) -> None:
         """Have it sold by its target or its stop, and the price go back to where it buys again."""
@@ -298,8 +341,7 @@ class Player:
         if day.login is None:
             return
         await asyncio.sleep(day.lead + day.login.at)
-        user_id = self._user.account["user_id"]
-        await self._paper("/_paper/faults", kind="token_expired", match={"user_id": user_id})
+        await self._paper("/_paper/faults", kind="token_expired", match={"user_id": self._user_id})
         _did(record, "login_died")
         await asyncio.sleep(day.login.after)
         await log_in_again(self._user)
@@ -308,26 +350,6 @@ class Player:
     async def _price(self, record: dict[str, Any], price: int) -> None:
         await self._paper("/_paper/price", symbol=record["symbol"], exchange="NSE", price=price)
         _did(record, "price", price=price)
-
-    async def _arm(self, fault: Fault, seconds: float) -> None:
-        match = {"user_id": self._user.account["user_id"]}
-        match |= {name: value for name, value in (("side", fault.side), ("path", fault.path)) if value}
-        await self._paper(
-            "/_paper/faults",
-            kind=fault.kind,
-            match=match,
-            count=fault.count,
-            seconds=seconds,
-            delay=fault.delay,
-            fraction=fault.fraction,
-        )
-
-    async def _forget_faults(self) -> None:
-        """What the day before did not meet is not this one's."""
-        async with httpx.AsyncClient(base_url=self._product.endpoints["paper"], timeout=10) as client:
-            await through_restarts(
-                lambda: client.delete("/_paper/faults", params={"user_id": self._user.account["user_id"]})
-            )
 
     async def _paper(self, path: str, **message: object) -> Any:
         return await paper(self._product, path, **message)
@@ -343,21 +365,6 @@ class Player:
                 return answer
             await asyncio.sleep(0.5)
         raise AssertionError(f"no answer in {BUSY} s")
-
-
-async def paper(product: Product, path: str, **message: object) -> Any:
-    """Call the paper exchange's control, through its restarts."""
-    return await through_restarts(lambda: product.paper(path, **message))
-
-
-async def through_restarts(call: Callable[[], Awaitable[Any]]) -> Any:
-    """Call the paper exchange until it answers."""
-    for _ in range(BUSY * 2):
-        try:
-            return await call()
-        except (httpx.TransportError, OSError):
-            await asyncio.sleep(0.5)
-    raise AssertionError(f"the paper exchange did not answer in {BUSY} s")
 
 
 def _lasts(day: Day, fault: Fault) -> float:

@@ -20,6 +20,7 @@ def show(result: Mapping[str, Any], console: Console) -> None:
         ("kills", "kills"),
         ("hands of others", "hands"),
         ("inside the window", "window"),
+        ("stops at the exchange", "protected"),
         ("outcomes", "outcomes"),
         ("as planned, with in their way", "as_planned"),
         ("checked", "checked"),

@@ -19,8 +19,10 @@ from tests.chaos.breaker import Breaker
 from tests.chaos.hand_plan import with_hands
 from tests.chaos.plan import ADOPTED_IN, REPEATS_EVERY, Plan, fault_free, is_calm
 from tests.chaos.player import Player
+from tests.chaos.protect_plan import with_protection
 from tests.chaos.report import show
 from tests.chaos.rows import States, next_day_waits
+from tests.chaos.watching import Watching
 from tests.chaos.world import SETTINGS, World
 
 LANES = 40
@@ -52,6 +54,7 @@ class Wish:
     extras: tuple[str, ...] = ()
     keep: bool = False
     repeats_every: int = REPEATS_EVERY
+    protect: bool = False
 
 
 class Run:
@@ -69,12 +72,12 @@ class Run:
         self._records: list[dict[str, Any]] = []
         self._struck: dict[str, int] = {}
         self._breaker = Breaker(world, plan.disturbances, lambda: list(self._waiting))
+        self._watching = Watching(world)
         self._started = time.monotonic()
 
     async def play(self) -> dict[str, Any]:
         """Play every day of the plan; return the script of what was done."""
-        polls = asyncio.create_task(self._poll())
-        tells = asyncio.create_task(self._tell())
+        others = [asyncio.create_task(each) for each in (self._poll(), self._tell(), self._watching.run())]
         try:
             players = [
                 Player(lane, SYMBOLS[lane], self._world.product, self._ended)
@@ -87,9 +90,10 @@ class Run:
             await asyncio.gather(*(player.close() for player in players))
             self._struck = (await self._world.product.paper("/_paper/faults"))["struck"]
         finally:
-            for task in (polls, tells):
+            for task in others:
                 task.cancel()
-            await asyncio.gather(polls, tells, return_exceptions=True)
+            await asyncio.gather(*others, return_exceptions=True)
+            await self._watching.close()
             await self._states.close()
         return self._script()
 
@@ -167,6 +171,7 @@ class Run:
             "days": self._records,
             "disturbances": self._breaker.log,
             "struck": self._struck,
+            "watch": self._watching.noted(),
         }
 
 
@@ -233,6 +238,7 @@ def summary(plan: Plan, script: dict[str, Any], verdict: dict[str, Any]) -> dict
         "kills": dict(sorted(kills.items())),
         "hands": verdict.get("hands", {}),
         "window": verdict.get("window", {}),
+        "protected": verdict.get("protected", {}),
         "outcomes": verdict.get("outcomes", {}),
         "as_planned": verdict.get("as_planned", {}),
         "checked": verdict.get("checked", {}),
@@ -248,6 +254,7 @@ def arguments() -> Wish:
     parser.add_argument("--out", type=Path, default=Path("bench/chaos.json"))
     parser.add_argument("--with", dest="extras", action="append", default=[], choices=("paper",))
     parser.add_argument("--series", action="store_true", help="every day's strategies repeat")
+    parser.add_argument("--protect", action="store_true", help="every day's stop rests at the exchange")
     parser.add_argument("--keep", action="store_true", help="keep the data directory of a good run too")
     asked = parser.parse_args()
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(1_000_000)
@@ -260,6 +267,7 @@ def arguments() -> Wish:
         extras=tuple(asked.extras),
         keep=asked.keep,
         repeats_every=1 if asked.series else REPEATS_EVERY,
+        protect=asked.protect,
     )
 
 
@@ -269,6 +277,7 @@ def main() -> int:
     console.print(f"Chaos: {wish.days} days, {wish.lanes} at a time, seed {wish.seed}", highlight=False)
     home = Path(tempfile.mkdtemp(prefix="stopwatch-chaos-"))
     plan = with_hands(Plan.made(wish.seed, wish.days, wish.lanes, wish.extras, wish.repeats_every))
+    plan = with_protection(plan, every=wish.protect)
     result = asyncio.run(run(plan, home, console))
     show(result, console)
     if wish.out is not None:

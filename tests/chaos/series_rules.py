@@ -53,7 +53,9 @@ def _was_ended(case: Case, row: dict[str, Any]) -> bool:
     terminated = {one["hit"] for one in case.seen.script["disturbances"] if one["what"] == "terminate"}
     record = case.played.get(strategy_id)
     acts = record["acts"] if record is not None else ()
-    asked = any(act["what"] in ("stop", "cancel") and act["strategy_id"] == strategy_id for act in acts)
+    asked = any(
+        act["what"] in ("stop", "cancel", "kill") and act["strategy_id"] == strategy_id for act in acts
+    )
     return asked or strategy_id in terminated
 
 

@@ -216,7 +216,12 @@ async def test_hands_inside_the_window_are_counted_with_those_that_were_told() -
     evidence = good()
     told(evidence)
     verdict = await judged(evidence)
-    assert verdict["window"] == {"oversold": 1, "told": 1, "sold unread": 0}
+    assert verdict["window"] == {
+        "oversold": 1,
+        "told": 1,
+        "triggered before it was heard": 0,
+        "sold unread": 0,
+    }
     assert verdict["hands"] == {"sell": 1}
 
 

@@ -67,7 +67,7 @@ def _row(order: Order) -> dict[str, Any]:
 
 
 def _history(order: Order) -> dict[str, Any]:
-    """Return what the order went through: `at` in epoch seconds, by the exchange's own clock of the wall."""
+    """Return what the order went through: `at` in epoch seconds, by the clock that orders arrive by."""
     return {
         "history": [
             {

@@ -13,6 +13,8 @@ from tests.e2e.trader import Trader
 LOOKS, LOOK_EVERY = 60, 0.1
 """How often, and with how many seconds between, a hand looks for shares or an open order to reach for."""
 TRIES = 60
+TOLD_WITHIN = 45.0
+"""Seconds after a hand has moved in which an account is read again and what is wrong with it told."""
 CANCELS = {"cancel": "OPEN", "cancel_stop": "TRIGGER PENDING"}
 """Hands that cancel an order, and the state of the one that they reach for."""
 OTHER = {"CNC": "MIS", "MIS": "CNC"}
@@ -49,6 +51,17 @@ class OtherHands:
         if answer is not None:
             moves = list(self._moves(hand.action, message, answer))
             self._note("hand", action=hand.action, asked=asked, orders=_orders(answer), moves=moves)
+
+    async def buy_back(self) -> None:
+        """Buy what the account is short of in one of the products, once everything could be told of it."""
+        for product in OTHER:
+            if ((await self.positions()) or {}).get(product, 0) >= 0:
+                continue
+            await asyncio.sleep(TOLD_WITHIN)
+            short = -((await self.positions()) or {}).get(product, 0)
+            if short > 0:
+                words = {"symbol": self._symbol, "exchange": "NSE", "product": product, "quantity": short}
+                await self._move(Hand("buy", 0), words)
 
     async def switch(self) -> None:
         """Forget the account and connect another one; where that is refused, try to connect it anyway."""

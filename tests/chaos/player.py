@@ -137,6 +137,8 @@ class Player:
             await asyncio.gather(login, *hands)
             if day.kind in KILLS:
                 await self._kill(record, None)
+        if day.protect and day.hands:
+            await others.buy_back()  # what rests may sell what a hand has just taken; its user is told
 
     async def _strike(self, day: Day, one: Strike, buy_at: datetime) -> None:
         await _until(buy_at.timestamp() + one.at)

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from tests.chaos.breaker import Breaker
 from tests.chaos.hand_plan import with_hands
+from tests.chaos.other_hands import TOLD_WITHIN
 from tests.chaos.plan import ADOPTED_IN, REPEATS_EVERY, Plan, fault_free, is_calm
 from tests.chaos.player import Player
 from tests.chaos.protect_plan import with_protection
@@ -27,8 +28,6 @@ from tests.chaos.world import SETTINGS, World
 
 LANES = 40
 POLL = 0.5
-TOLD_WITHIN = 45.0
-"""Seconds after the last hand has moved, in which an account is read again and what is wrong with it told."""
 TELL_EVERY = 10.0
 CHECK_WITHIN = 900
 # One symbol a lane: a price that falls for one must not fall for another.

@@ -69,6 +69,8 @@ def gone(case: Case) -> Found:
             late = "never" if stopped is None else f"{stopped - at:.1f} s later"
             yield Violation("9", f"its shares were gone, and it ended {late}", strategy_id)
         elif stopped > at + WINDOW and not _says_outside(case, strategy_id, row):
+            if _sold_by_the_exchange(case, strategy_id, at):
+                continue  # 8 counts it: what rests sold before anybody could hear that its shares were gone
             if _is_told_unread(case, strategy_id):
                 continue  # sold all the same, which is told; 8 counts it
             if _a_twin_says_outside(case, strategy_id, row):
@@ -241,6 +243,13 @@ def _was_triggered(case: Case, move: Move) -> bool:
     """Tell whether the exchange sold it by the stop that rested there: nobody could look before that."""
     order = case.by_tag[move.tag or ""]
     return bool(order.get("stop")) and all(at > move.at + TOLERANCE for at in _market_tries(order))
+
+
+def _sold_by_the_exchange(case: Case, strategy_id: str, after: float) -> bool:
+    moves = (move for row in case.rows[strategy_id] for move in _moved(row, strategy_id))
+    return any(
+        move.quantity < 0 and 0 <= move.at - after <= HEARD and _was_triggered(case, move) for move in moves
+    )
 
 
 def _market_tries(order: dict[str, Any]) -> Iterator[float]:

@@ -10,8 +10,10 @@ from sqlalchemy import update
 
 from adapters.postgres.account_reads import PostgresAccountReads
 from adapters.postgres.engine import Store
+from adapters.postgres.resting_stops import PostgresRestingStops
 from adapters.postgres.tables import OrderRow, StrategyRow
-from domain.order import Leg, OrderStatus
+from domain.kept_stop import ExitAim
+from domain.order import Leg, OrderStatus, Reason
 from domain.ports import ReadTurn
 from domain.sellable import OtherClaims
 from domain.strategy import Outcome, Position, Product
@@ -63,6 +65,24 @@ async def test_what_an_older_strategy_has_sold_is_not_claimed_by_it(first: Desk,
     assert await claims(second) == OtherClaims(10, in_flight=True), "the books may disagree for a moment"
     await first.log.saw(sale, seen(sale, 4, broker_order_id="2001", status=OrderStatus.CANCELLED))
     assert await claims(second) == OtherClaims(6)
+
+
+async def test_a_stop_that_rests_holds_up_no_other_sale_until_it_is_asked_to_sell(
+    store: Store, first: Desk, another: Another
+) -> None:
+    """Two strategies are stopped after the broker has squared off their shares and cancelled their stops."""
+    second = await another()
+    await first.bought()
+    await second.bought()
+    stops = PostgresRestingStops(store)
+    rests = await first.accepted(first.key(Leg.EXIT), "2001")
+    async with store.work() as session:
+        row = update(OrderRow).where(OrderRow.order_id == rests.order_id)
+        await session.execute(row.values(stop={"kind": "SL-M", "trigger": "3000", "limit": None}))
+    await stops.begin_exit(first.key(Leg.EXIT), ExitAim.SELL)
+    assert not (await claims(second)).in_flight
+    assert await stops.change(rests, 1, None, Reason.STOP)
+    assert (await claims(second)).in_flight, "it may be filled at any moment"
 
 
 @pytest.mark.parametrize("change", [{"symbol": "INFY"}, {"exchange": "BSE"}, {"product": Product.MIS}])

@@ -9,7 +9,7 @@ from domain.deadline import Deadline
 from domain.exit_obstacle import Obstacle, obstacle, pausing, waits_for_an_order
 from domain.leg import exit_may_be_resent
 from domain.listing import Listing
-from domain.order import Attempt, BrokerOrder
+from domain.order import Attempt, BrokerOrder, OrderStatus
 from domain.ports import Broker, Brokers, Clock, OrderLog
 from domain.refusal import SELDOM
 from domain.sellable import has_shown_less
@@ -91,8 +91,12 @@ class ExitPolicy:
     async def before_look(
         self, attempts: Sequence[Attempt], account: Broker, halt: asyncio.Event
     ) -> Sequence[Attempt]:
-        """Have what rests at the exchange sell at once; where the price acts, the book is looked at first."""
-        if self._resting is None or self.intent.acting is not None:
+        """Have what rests at the exchange sell at once; where the price acts, the book is looked at first.
+
+        So it is where something was asked of it before: it may be over, and the account show its sale. That
+        waits until nothing is under way, which only the book can tell.
+        """
+        if self._resting is None or self.intent.acting is not None or any(map(_was_asked, attempts)):
             return attempts
         return await self._resting.sell(self.intent, attempts, (), account, halt)
 
@@ -175,6 +179,14 @@ class ScheduledExitPolicy(ExitPolicy):
             await self._clock.sleep_until(self.intent.due_at - ask_ahead(turn))
         await self._accounts.ensure_covered(replace(self.intent, wanted=missing), account)
         return account
+
+
+def _was_asked(attempt: Attempt) -> bool:
+    """Tell whether an open stop was asked to sell, or to be cancelled."""
+    facts = attempt.resting
+    if facts is None or attempt.status is not OrderStatus.OPEN:
+        return False
+    return facts.market_tries > 0 or facts.cancel_asked_at is not None
 
 
 def _seen(task: "asyncio.Task[Broker]") -> None:

@@ -224,8 +224,8 @@ ACCOUNT_BUGS: tuple[Bug, ...] = (
         "a foreign order is ignored",
         "A sale by hand is noticed half a minute later, although the feed told of it.",
         "listener/price_monitor.py",
-        "        if is_foreign(tags):\n",
-        "        if False:\n",
+        "        self._order_moved(foreign=is_foreign(tags))\n",
+        "        self._order_moved(foreign=False)\n",
         ("tests/unit/test_listener_accounts.py",),
     ),
     Bug(

@@ -39,8 +39,8 @@ HAND_BUGS: tuple[Bug, ...] = (
         "the orders of a run name no account",
         "Another account is connected while the run holds: its sale goes there, and opens a short.",
         "workflows/run_orders.py",
-        "strategy.product, start.account, start.plan.most)",
-        'strategy.product, "", start.plan.most)',
+        "    return OrderTerms(*where, start.account, start.plan.most, protected)\n",
+        '    return OrderTerms(*where, "", start.plan.most, protected)\n',
         (MEETS,),
     ),
     Bug(

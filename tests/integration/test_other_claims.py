@@ -81,7 +81,7 @@ async def test_a_stop_that_rests_holds_up_no_other_sale_until_it_is_asked_to_sel
         await session.execute(row.values(stop={"kind": "SL-M", "trigger": "3000", "limit": None}))
     await stops.begin_exit(first.key(Leg.EXIT), ExitAim.SELL)
     assert not (await claims(second)).in_flight
-    assert await stops.change(rests, 1, None, Reason.STOP)
+    assert await stops.change(rests, 1, None, Reason.STOP, just_now())
     assert (await claims(second)).in_flight, "it may be filled at any moment"
 
 

@@ -117,8 +117,8 @@ KEPT_STOP_BUGS: tuple[Bug, ...] = (
         "the exchange gets no moment for its own stop",
         "The product changes an order that the exchange has just triggered, for nothing.",
         "execution/exit_policy.py",
-        "        if self._resting is None or self.intent.acting is not None:\n",
-        "        if self._resting is None:\n",
+        " or self.intent.acting is not None or any(map(_was_asked, attempts)):\n",
+        " or any(map(_was_asked, attempts)):\n",
         (f"{KEEPER}::test_the_exchange_has_a_moment_to_trigger_its_own_stop_first",),
     ),
     Bug(

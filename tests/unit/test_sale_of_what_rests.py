@@ -51,7 +51,8 @@ async def test_the_book_is_read_before_the_account_is_waited_for(asked: str) -> 
     resting = RestingSale(StopChanges(MemoryRestingStops()), accounts, log, clock, rules)
     intent = OrderIntent(KEY, TERMS, 10, Reason.STOP, NOW)
     policy = ExitPolicy(intent, LoginAtHand(), accounts, log, clock, rules, resting)
-    looking = asyncio.ensure_future(policy.before_look([replace(RESTS, resting=ASKED[asked])], broker))
+    asked_before = [replace(RESTS, resting=ASKED[asked])]
+    looking = asyncio.ensure_future(policy.before_look(asked_before, broker, asyncio.Event()))
     await clock.advance(60)
     assert looking.done()
     assert await looking == [replace(RESTS, resting=ASKED[asked])]

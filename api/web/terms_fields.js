@@ -9,6 +9,7 @@ const TRADE_OFFS = {
   server: "It follows every price; nothing sells while this server is away.",
   exchange: "It sells also while this server is away; a trailing stop moves it there in steps, not with every price.",
 };
+const PROBED = "With real money your broker account must have passed a probe: ask the operator of this server.";
 const TARGETS = [["", "No target"], ["percent", "% above"], ["points", "₹ above"], ["price", "₹ fixed"]];
 const TRAILS = [["", "No, stays where it is"], ["percent", "Trails the highest price by %"], ["points", "Trails the highest price by ₹"]];
 const ENTRIES = [["market", "At the market's price"], ["limit", "At a price or less (limit)"], ["chase", "Limit that follows the price"]];
@@ -32,10 +33,10 @@ export function Stop({ terms, on, check }) {
     ${terms.trailBy ? html`<${Field} name="trail_after" label=${`Once it is up by, ${terms.trailAfterBy === "percent" ? "%" : "₹"}`} hint="Empty: from the purchase on." ...${DECIMAL} value=${terms.trailAfter} onInput=${on("trailAfter")} />` : null}`;
 }
 
-/** Where the stop lies while shares are held; `live`: real orders, whose stop lies with the server for now. */
+/** Where the stop lies while shares are held; `live`: real orders, which the exchange has only after a probe. */
 export function Place({ terms, on, live }) {
-  if (live && terms.protect === "server") return null;
-  return html`<${Field} name="protect" label="Where the stop lies" hint=${TRADE_OFFS[terms.protect]} options=${PLACES} value=${terms.protect} onChange=${on("protect")} />`;
+  const probed = live && terms.protect === "exchange" ? ` ${PROBED}` : "";
+  return html`<${Field} name="protect" label="Where the stop lies" hint=${TRADE_OFFS[terms.protect] + probed} options=${PLACES} value=${terms.protect} onChange=${on("protect")} />`;
 }
 
 export function Target({ terms, on, check }) {

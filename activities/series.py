@@ -33,13 +33,20 @@ class SeriesActivities:
             strategy = request.finish.strategy
             await drop_keys(self._cache, strategy)
             await failpoint("end_day.begun")
-            following = await self._days.end_day(request)
+            following = await self._end(request)
             await failpoint("end_day.written")
             clean = await drop_keys(self._cache, strategy)
             alarm = outcome_alarm(request.finish)
             if alarm is not None:
                 await self._alerts.raise_(alarm)
             return DayEnded(clean, following)
+
+    async def _end(self, request: EndDay) -> StartRun | None:
+        try:
+            return await self._days.end_day(request)
+        except LookupError:
+            # Only what has stopped can be deleted: this end was written, and its answer got lost.
+            return None
 
     @activity.defn
     async def begin_next(self, start: StartRun) -> None:

@@ -78,6 +78,15 @@ _WHY = {
 }
 
 
+SELLING = "the shares are being sold"
+RELEASED = "it was cancelled, since the strategy sells nothing more"
+UNSEEN = (
+    "the broker cannot be asked now; as far as is known the order rests, and sells by itself. Do not sell "
+    "the shares by hand without cancelling it"
+)
+STAYS = "it has been moved as often as the broker allows, and stays there; Stopwatch watches the higher one"
+
+
 def why_alone(bar: Bar) -> str:
     """Return in the user's words why no stop rests at the exchange for some of the shares."""
     return _WHY[bar]
@@ -87,5 +96,7 @@ def protection_line(shown: Protection, terms: OrderTerms) -> str:
     """Return the timeline's line for where a stop lies from now on."""
     if shown.where is Protect.EXCHANGE:
         trigger = "its trigger" if shown.trigger is None else price_text(shown.trigger)
+        if shown.why:
+            return f"The stop for {terms.symbol} at the exchange, at {trigger}: {shown.why}."
         return f"A stop for {terms.symbol} rests at the exchange: it sells at {trigger} by itself."
     return f"No stop rests at the exchange for {terms.symbol}: {shown.why}. Stopwatch watches it itself."

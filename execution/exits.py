@@ -85,7 +85,7 @@ class Exits:
         if not await wait_until(self._clock, order.due_at, halt):
             return _exited(order, await self._log.leg(order.key))
         if order.terms.protected:
-            await self._stops.begin_exit(order.key, ExitAim.SELL, _why(order))
+            await self._stops.begin_exit(order.key, ExitAim.SELL, _why(order), reason=order.reason)
         await self._lock.take(order.key.strategy_id, owner)
         try:
             async with self._alerts.over(order):
@@ -188,7 +188,9 @@ class Exits:
         await sale.ready(intent, attempts, broker, never)
         await self._clock.sleep_until(order.due_at)
         await sale.sell(intent, attempts, (), broker, never)
-        if await self._stops.begin_exit(order.key, ExitAim.SELL, _why(order), over=False):
+        if await self._stops.begin_exit(
+            order.key, ExitAim.SELL, _why(order), reason=order.reason, over=False
+        ):
             policy = self._policy(order, AccountLogin(self._brokers, self._clock, intent), sale)
             attempts = await self._log.leg(order.key)
             await self._executor.execute(policy, never, attempts, may_send=False)

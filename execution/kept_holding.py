@@ -4,14 +4,14 @@ Two workers that keep the same holding do no harm: each order and each change is
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from domain.errors import BrokerNotConnected, BrokerRefused, BrokerUnavailable, LoginNeeded
-from domain.kept_stop import KeptStop, Protection, protection_line, why_alone
+from domain.kept_stop import STAYS, UNSEEN, KeptStop, Protection, protection_line, why_alone
 from domain.leg import entry_is_absent, filled
 from domain.listing import Listing
 from domain.order import Attempt, BrokerOrder, OrderStatus, Reason
@@ -30,8 +30,8 @@ from domain.protected_exit import (
     Wait,
 )
 from domain.protected_step import next_action, protection
-from domain.resting_stop import Seen, is_swept, seen_in, slices_of, why_ended
-from domain.stop_prices import StopPrices, Traded, stop_prices
+from domain.resting_stop import RestingOrder, Seen, is_swept, moves_left, seen_in, slices_of, why_ended
+from domain.stop_prices import StopPrices, Traded, is_worth_moving, stop_prices
 from domain.terms import Protect
 from execution.account_snapshot import AccountSnapshots
 from execution.execution_rules import ExecutionRules
@@ -67,8 +67,12 @@ class KeeperPorts:
 class KeptHolding:
     """One holding and its loop; `take` gives it what the store says now."""
 
-    def __init__(self, held: KeptStop, ports: KeeperPorts) -> None:
+    def __init__(self, held: KeptStop, ports: KeeperPorts, every: Callable[[], float]) -> None:
+        """`every`: seconds between two looks at an account whose orders the feed does not tell of."""
         self.held = held
+        self._every = every
+        self._looked_at = ports.clock.now()
+        self._heard = False
         self._ports = ports
         self._changes = StopChanges(ports.stops)
         self._news = asyncio.Event()
@@ -104,6 +108,7 @@ class KeptHolding:
             self._news.clear()
             now, held = self._ports.clock.now(), self.held
             attempts = await leg_of_today(self._ports.log, held.key, held.terms, now)
+            self._poll(attempts, now)
             if self._look_due:
                 self._look_due = False
                 attempts = await self._look(attempts, broker)
@@ -114,10 +119,32 @@ class KeptHolding:
             await self._show(exit, now)
             await self._do(action, attempts, broker)
 
+    def _poll(self, attempts: Sequence[Attempt], now: datetime) -> None:
+        """Have book and account read soon again where no feed tells of this account's orders.
+
+        Prices may come by the operator's account, which hears of no other account's orders: then nothing
+        tells of a hand that cancels the stop, or sells its shares.
+        """
+        self._heard = self._is_heard(attempts)
+        if self._heard or now < self._looked_at + timedelta(seconds=self._every()):
+            return
+        if any(one.resting is not None and one.status is OrderStatus.OPEN for one in attempts):
+            self._look_due, self._read_at = True, now
+        self._looked_at = now
+
+    def _is_heard(self, attempts: Sequence[Attempt]) -> bool:
+        """Tell whether the feed has told of an order of the account since the first stop was sent."""
+        sent = [one.sent_at for one in attempts if one.sent_at is not None]
+        moved_at = self.held.moved_at
+        return bool(sent) and moved_at is not None and moved_at >= min(sent)
+
     async def alone(self, bar: Bar) -> None:
-        """Say that the server's stop is alone, where the broker cannot be asked."""
-        now = self._ports.clock.now()
-        await self._say(Protection(Protect.SERVER, now, why=why_alone(bar)))
+        """Say that the server's stop is alone, or that what rests cannot be seen now."""
+        now, shown = self._ports.clock.now(), self._shown
+        if shown is not None and shown.where is Protect.EXCHANGE:
+            await self._say(replace(shown, since=now, why=UNSEEN))
+        else:
+            await self._say(Protection(Protect.SERVER, now, why=why_alone(bar)))
 
     async def _do(self, action: Action, attempts: Sequence[Attempt], broker: Broker) -> None:
         match action:
@@ -128,7 +155,8 @@ class KeptHolding:
                     await self._until(self._ports.clock.now() + IDLE / 5)
             case LookUp(at=at) | Follow(at=at):
                 await self._until(at)
-                await self._look(attempts, broker)
+                if self._ports.clock.now() >= at:
+                    await self._look(attempts, broker)
             case Wait(at=at) if at is not None:
                 await self._until(min(at, self._ports.clock.now() + IDLE))
             case _:
@@ -266,12 +294,21 @@ class KeptHolding:
             )
             if resting is not None and resting.seen is not None:
                 number, trigger = resting.attempt.broker_order_id, resting.seen.trigger
-                await self._say(Protection(Protect.EXCHANGE, now, number, trigger))
+                why = STAYS if self._stays(exit, resting) else None
+                await self._say(Protection(Protect.EXCHANGE, now, number, trigger, why))
             return
         self._alone_since = self._alone_since or now
         if bar in (Bar.PLACING, Bar.FILLING) and now - self._alone_since < IDLE:
             return
         await self._say(Protection(Protect.SERVER, now, why=why_alone(bar)))
+
+    @staticmethod
+    def _stays(exit: ProtectedExit, order: RestingOrder) -> bool:
+        """Tell whether the stop has risen, and the order cannot be moved any more."""
+        trigger = order.seen.trigger if order.seen is not None else None
+        if exit.stop is None or trigger is None or moves_left(order):
+            return False
+        return is_worth_moving(trigger, exit.stop.trigger, exit.tick)
 
     async def _say(self, found: Protection) -> None:
         shown, held = self._shown, self.held
@@ -281,13 +318,16 @@ class KeptHolding:
             found = replace(found, since=shown.since)
         is_news = shown is None or (shown.where, shown.why) != (found.where, found.why)
         line = protection_line(found, held.terms) if is_news else ""
-        once = f"protection:{held.key.round}:{found.where}:{found.order_id}:{found.why}"
+        once = (
+            f"protection:{held.key.round}:{found.where}:{found.order_id}:{found.why}:{_second(found, shown)}"
+        )
         lost = shown is not None and shown.where is Protect.EXCHANGE and found.where is Protect.SERVER
         await self._ports.stops.show(held.key, found, line, once, urgent=lost and found.why != BY_HAND)
         self._shown = found
 
     async def _until(self, at: datetime) -> None:
-        """Wait for an instant, or for news of the holding; no longer than until the account is read again."""
+        """Wait for an instant, or for news of the holding; no longer than until the account is looked at."""
+        at = at if self._heard else min(at, self._looked_at + timedelta(seconds=self._every()))
         at = at if self._read_at is None else min(at, self._read_at)
         seconds = (at - self._ports.clock.now()).total_seconds()
         if seconds <= 0 or self._news.is_set():
@@ -300,6 +340,11 @@ class KeptHolding:
         finally:
             news.cancel()
             sleep.cancel()
+
+
+def _second(found: Protection, before: Protection | None) -> str:
+    """Return what tells this change from another to the same, and not two workers that see it together."""
+    return f"{found.since if before is None else before.since:%Y-%m-%dT%H:%M:%S}"
 
 
 AWAY = (BrokerUnavailable, BrokerRefused, BrokerNotConnected, LoginNeeded)

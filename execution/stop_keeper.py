@@ -28,6 +28,11 @@ AGAIN = 1.0
 """Seconds after which the broker is asked again."""
 READY_AHEAD = timedelta(seconds=2)
 """How long before its second a sale is prepared: its connection, and what the account shows."""
+UNHEARD_EVERY = 1.0
+"""Seconds between two looks at an account whose orders no feed tells of: two of the ten questions a second
+that Kite takes besides orders."""
+UNHEARD_A_SECOND = 60
+"""Such looks of one process at the most."""
 KICKED_FOR = 3.0
 """Seconds for which a worker keeps what it saw filled, until the one whose turn it is has taken it."""
 
@@ -63,6 +68,9 @@ class StopKeeper:
         kick = asyncio.ensure_future(self._kick(key.strategy_id))
         self._kicks.add(kick)
         kick.add_done_callback(self._kicks.discard)
+
+    def _every(self) -> float:
+        return max(UNHEARD_EVERY, len(self._kept) / UNHEARD_A_SECOND)
 
     async def run(self) -> None:
         """Keep stops until cancelled."""
@@ -100,7 +108,9 @@ class StopKeeper:
             return
         if known is not None:
             self._end(known)
-        kept = self._kept[held.key.strategy_id] = _Kept(KeptHolding(held, self._ports), kicked_at)
+        kept = self._kept[held.key.strategy_id] = _Kept(
+            KeptHolding(held, self._ports, self._every), kicked_at
+        )
         kept.task = asyncio.ensure_future(self._keep(kept.holding))
         kept.sale = asyncio.ensure_future(self._sell(kept.holding))
 

@@ -180,7 +180,10 @@ class RunExit:
         rests = self._start.strategy.terms.protect is Protect.EXCHANGE  # what rests is released
         if self._went_off_books or (self._day.held and (self._sales or rests)):
             keeps = self._ways_out and self._day.keeps
-            await self.find_out(policies.KEEP_WITHIN if keeps else policies.SQUARE_WITHIN)
+            within = policies.KEEP_WITHIN if keeps else policies.SQUARE_WITHIN
+            if rests:  # what rests would sell what is kept: its end is waited for, a login included
+                within = max(within, self._day.closes_at - workflow.now())
+            await self.find_out(within)
         if self._start.version >= 4 and self._day.held and self._day.keeps and self._start.release is None:
             await self.look(policies.LOOK_BEFORE_KEEP)  # "kept" is said of shares that are there
 

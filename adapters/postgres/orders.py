@@ -12,7 +12,7 @@ from adapters.postgres.legs import Legs
 from adapters.postgres.modifications import Modifications, shown
 from adapters.postgres.order_rows import attempt_of, planned, terms_of
 from adapters.postgres.other_claims import OtherClaimsReader
-from adapters.postgres.resting_stops import stop_shown
+from adapters.postgres.resting_stops import stop_over, stop_shown
 from adapters.postgres.sale_lines import say_why
 from adapters.postgres.tables import OrderRow
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
@@ -314,6 +314,7 @@ def _saw(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
         text = timeline.changed_text(attempt_of(row), terms_of(row))
         _say(unit, row, EventKind.ORDER_CHANGED, text, str(row.price))
     stop_shown(row, seen, unit.now)
+    stop_over(unit, row, seen)
     was_unpriced = bool(row.filled_quantity) and row.average_price is None
     write_fill(unit, row, seen)
     if moved:

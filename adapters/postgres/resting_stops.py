@@ -18,7 +18,7 @@ from adapters.postgres.terms_json import read_terms
 from adapters.postgres.unit_of_work import StrategyWriter, UnitOfWork, Write
 from adapters.postgres.write_batcher import Batcher, Later
 from domain.budget import ENTRIES, EXITS, Budget
-from domain.kept_stop import ExitAim, KeptStop, Protection
+from domain.kept_stop import RELEASED, SELLING, ExitAim, KeptStop, Protection
 from domain.order import Attempt, BrokerOrder, Leg, LegKey, OrderStatus, OrderTerms, Reason
 from domain.resting_facts import Ended
 from domain.run import SaleLine
@@ -26,6 +26,7 @@ from domain.scheduled_order import LEASE
 from domain.standing import Fills, standing
 from domain.stop_prices import OrderKind
 from domain.strategy import Product
+from domain.terms import Protect
 from domain.timeline import EventKind
 
 SMALLEST_TICK = Decimal("0.01")
@@ -130,7 +131,13 @@ class PostgresRestingStops:
         self._filled: Batcher[UUID, KeptStop | None] = Batcher(self._these)
 
     async def begin_exit(
-        self, key: LegKey, aim: ExitAim, why: SaleLine | None = None, *, over: bool = True
+        self,
+        key: LegKey,
+        aim: ExitAim,
+        why: SaleLine | None = None,
+        *,
+        reason: Reason | None = None,
+        over: bool = True,
     ) -> bool:
         """Write the aim into every row of the leg, under their locks; what is planned later takes it over."""
 
@@ -138,12 +145,12 @@ class PostgresRestingStops:
             rows = unit.leg(key)
             if any(row.exit_aim not in (None, aim.value) for row in rows) and not over:
                 return False
-            if (unit.strategy.trading_day, unit.strategy.round) == (key.trading_day, key.round):
-                unit.strategy.protection = None
             for row in rows:
                 row.exit_aim = aim.value
                 if row.stop is not None and row.status == OrderStatus.OPEN:
                     say_sale(unit, row, why)
+                    if reason is not None:
+                        row.stop = {**row.stop, "sale": reason.value}
             return True
 
         return await self._writer.write(Write(key.strategy_id, key.user_id, apply, day=key.trading_day))
@@ -248,6 +255,22 @@ class PostgresRestingStops:
 
         key = attempt.key
         await self._writer.write(Write(key.strategy_id, key.user_id, applied, day=key.trading_day))
+
+
+def stop_over(unit: UnitOfWork, row: OrderRow, seen: BrokerOrder) -> None:
+    """Write what becomes of a stop whose exit has begun, once the book shows that it rests no more.
+
+    Where it was changed without the store it sells for its exit's reason: a triggered one keeps its trigger.
+    """
+    if row.stop is None or row.exit_aim is None or seen.waiting:
+        return
+    sale = row.stop.get("sale")
+    if sale is not None and seen.trigger is None and seen.filled_quantity and not row.filled_quantity:
+        row.reason = sale
+    shown = read_protection(unit.strategy.protection)
+    if shown is not None and shown.order_id == row.broker_order_id:
+        why = SELLING if row.exit_aim == ExitAim.SELL else RELEASED
+        unit.strategy.protection = protection_json(Protection(Protect.SERVER, unit.now, why=why))
 
 
 def stop_shown(row: OrderRow, seen: BrokerOrder, now: datetime) -> bool:

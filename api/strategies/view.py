@@ -21,7 +21,7 @@ from domain.day_charges import charges_of_round
 from domain.entry_price import rests_until
 from domain.errors import CalendarUnknown
 from domain.instrument import Segment
-from domain.kept_stop import why_alone
+from domain.kept_stop import SELLING, why_alone
 from domain.money import PAISA
 from domain.order import Side
 from domain.overdue import STANDS_AFTER, Step, next_step, still_due_words
@@ -34,8 +34,6 @@ from domain.strategy import Phase, Position, Status
 from domain.terms import Protect
 from domain.trading_day import unfit_words, why_unfit, widest_segment
 from services.strategies.check import login_of
-
-SELLING = "the shares are being sold"
 
 
 def shown(
@@ -121,10 +119,9 @@ def protection(record: StrategyRecord) -> ProtectionOut | None:
     shown, wanted = record.protection, record.strategy.terms.protect
     if wanted is Protect.SERVER:
         return ProtectionOut(where=Protect.SERVER.value, since=record.bought_at)
-    if record.phase is Phase.EXITING:
-        return ProtectionOut(where=Protect.SERVER.value, since=record.bought_at, why=SELLING)
     if shown is None or shown.since < record.bought_at:
-        return ProtectionOut(where=Protect.SERVER.value, since=record.bought_at, why=why_alone(Bar.PLACING))
+        why = SELLING if record.phase is Phase.EXITING else why_alone(Bar.PLACING)
+        return ProtectionOut(where=Protect.SERVER.value, since=record.bought_at, why=why)
     return ProtectionOut(
         where=shown.where.value,
         order_id=shown.order_id,

@@ -16,12 +16,19 @@ class RestingStops(Protocol):
     """Stops at the exchange: what was asked of them, and whose they are to keep."""
 
     async def begin_exit(
-        self, key: LegKey, aim: ExitAim, why: SaleLine | None = None, *, over: bool = True
+        self,
+        key: LegKey,
+        aim: ExitAim,
+        why: SaleLine | None = None,
+        *,
+        reason: Reason | None = None,
+        over: bool = True,
     ) -> bool:
         """Write that the leg's shares are being sold, or released: no stop is placed for it from here on.
 
-        `why` is the timeline's line where a stop rests that is to sell them. `over`: also where another aim
-        was written before. Tells whether the aim is this one now.
+        `why` is the timeline's line where a stop rests that is to sell them; `reason` is why they are sold,
+        also by a stop that the book shows changed though that was not written down. `over`: also where
+        another aim was written before. Tells whether the aim is this one now.
         """
         ...
 

@@ -159,3 +159,18 @@ async def test_nothing_is_changed_of_an_order_that_is_over(subject: Subject) -> 
     resting = await subject.resting()
     await subject.log.saw(resting, seen(resting, 0, status=OrderStatus.CANCELLED))
     assert not await subject.moved(resting, 1, None)
+
+
+async def test_a_stop_that_was_changed_unwritten_sells_for_its_exits_reason(subject: Subject) -> None:
+    """Postgres was away when it was changed: the book shows no trigger any more."""
+    resting = await subject.resting()
+    await subject.stops.begin_exit(subject.key, ExitAim.SELL, reason=Reason.STOP)
+    await subject.log.saw(resting, replace(seen(resting, 10), order_type="LIMIT"))
+    assert (await subject.of(resting)).reason is Reason.STOP
+
+
+async def test_a_stop_that_was_triggered_while_its_exit_began_sold_by_itself(subject: Subject) -> None:
+    resting = await subject.resting()
+    await subject.stops.begin_exit(subject.key, ExitAim.SELL, reason=Reason.STOP)
+    await subject.log.saw(resting, replace(seen(resting, 10), order_type="SL-M", trigger=Decimal(3400)))
+    assert (await subject.of(resting)).reason is Reason.STOPLOSS

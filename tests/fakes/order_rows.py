@@ -50,6 +50,8 @@ class OrderRows:
     confirmed: dict[UUID, set[int]] = field(default_factory=dict)
     aims: dict[LegKey, ExitAim] = field(default_factory=dict)
     """What protected legs have come to."""
+    sale_reasons: dict[LegKey, Reason] = field(default_factory=dict)
+    """Why they are sold."""
 
     def new_id(self) -> UUID:
         return uuid4()
@@ -187,6 +189,9 @@ class OrderRows:
             row = self.priced(row, row.limit, seen.price)
         row = self._changed(row, seen)
         grown = seen.filled_quantity > row.filled_quantity
+        sale = self.sale_reasons.get(row.key)
+        if sale is not None and row.resting is not None and grown and seen.trigger is None:
+            row = self.put(replace(row, reason=sale))  # it was changed, written down or not
         priced = seen.filled_quantity == row.filled_quantity and row.average_price is None
         if grown or (priced and seen.average_price is not None):
             row = self.put(

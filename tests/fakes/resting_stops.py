@@ -27,12 +27,20 @@ class MemoryRestingStops:
     told: list[str] = field(default_factory=list)
 
     async def begin_exit(
-        self, key: LegKey, aim: ExitAim, why: SaleLine | None = None, *, over: bool = True
+        self,
+        key: LegKey,
+        aim: ExitAim,
+        why: SaleLine | None = None,
+        *,
+        reason: Reason | None = None,
+        over: bool = True,
     ) -> bool:
         if self.table.aims.get(key, aim) is not aim and not over:
             return False
         if self.table.of(key):
             self.table.aims[key] = aim
+        if reason is not None:
+            self.table.sale_reasons[key] = reason
         return True
 
     async def plan(self, key: LegKey, terms: OrderTerms, attempt: int, slice_: int) -> Attempt:

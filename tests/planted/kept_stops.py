@@ -58,6 +58,14 @@ KEPT_STOP_BUGS: tuple[Bug, ...] = (
         (f"{KEEPER}::test_it_is_cancelled_and_placed_for_what_is_left_when_shares_are_gone",),
     ),
     Bug(
+        "an account is looked at only when its feed tells of it",
+        "Prices come by the operator's account: a stop that is cancelled is said to rest for a minute.",
+        HOLDING,
+        "            self._look_due, self._read_at = True, now\n",
+        "            pass\n",
+        (f"{KEEPER}::test_what_no_feed_tells_of_is_seen_within_two_seconds",),
+    ),
+    Bug(
         "a sale by hand waits until it is settled",
         "In the seconds until both books agree the stop sells what the user has just sold.",
         HOLDING,
@@ -93,8 +101,8 @@ KEPT_STOP_BUGS: tuple[Bug, ...] = (
         "a sale does not say that it has begun",
         "What rests is sold, and the keeper places another stop beside the sale.",
         "execution/exits.py",
-        "            await self._stops.begin_exit(order.key, ExitAim.SELL, _why(order))\n",
-        "            pass\n",
+        "            await self._stops.begin_exit(order.key, ExitAim.SELL, _why(order), reason=",
+        "            str(",
         (f"{KEEPER}::test_a_sale_begins_by_keeping_others_from_placing_a_stop",),
     ),
     Bug(

@@ -41,6 +41,7 @@ class House:
         self.log = MemoryOrderLog(self.clock)
         self.stops = MemoryRestingStops(self.log.table, self.clock)
         brokers, rules = MemoryBrokers(self.broker), ExecutionRules()
+        self.brokers = brokers
         self.path = OrderPath.on(
             *(self.log, MemoryCache(), brokers, self.clock, MemoryTradingDays(), MemoryAlerts(), self.stops),
             rules,
@@ -152,6 +153,50 @@ async def test_an_order_of_another_that_sells_nothing_of_it_changes_nothing(hous
     await house.after(3)
     assert house.waiting == [(10, STOP)]
     assert len(house.sells) == 1
+
+
+async def test_what_no_feed_tells_of_is_seen_within_two_seconds(house: House) -> None:
+    await house.after(1)
+    house.broker.sell_by_hand(4)
+    await house.after(2)
+    assert house.waiting == [(6, STOP)]
+    await house.broker.cancel(house.sells[-1].broker_order_id)
+    await house.after(2)
+    assert "you cancelled" in (house.stops.shown[-1].why or "")
+
+
+async def test_an_account_whose_orders_are_heard_of_is_not_asked_each_second(house: House) -> None:
+    await house.after(1)
+    house.held = replace(house.held, moved_at=house.clock.now())
+    await house.after(2)
+    await house.broker.cancel(house.sells[0].broker_order_id)
+    await house.after(5)
+    assert house.stops.shown[-1].where is Protect.EXCHANGE, "it is looked at each minute"
+
+
+async def test_a_stop_that_cannot_be_moved_any_more_says_so(house: House) -> None:
+    await house.after(1)
+    for step in range(1, 24):
+        house.held = replace(house.held, stop=STOP + step * 10)
+        house.broker.trade_at(Decimal(4000))
+        await house.after(1)
+    assert house.waiting == [(10, STOP + 200)]
+    assert "as often as the broker allows" in house.stops.lines[-1]
+
+
+async def test_what_rests_is_said_to_rest_while_the_broker_cannot_be_asked(house: House) -> None:
+    await house.after(1)
+    house.broker.login_is_dead = True
+    house.held = replace(house.held, moved_at=house.clock.now())
+    await house.after(4)
+    shown = house.stops.shown[-1]
+    assert (shown.where, shown.order_id) == (Protect.EXCHANGE, house.sells[0].broker_order_id)
+    assert "cannot be asked now" in (shown.why or "")
+    house.broker.login_is_dead = False
+    house.brokers.log_in(house.broker)
+    await house.after(4)
+    assert house.stops.shown[-1].why is None
+    assert house.stops.told == []
 
 
 async def test_a_cancel_by_hand_is_told_and_not_fought(house: House) -> None:

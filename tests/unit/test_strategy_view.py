@@ -98,8 +98,9 @@ def test_a_stop_is_said_to_rest_at_the_exchange_only_where_an_order_of_this_roun
     assert said(held) == ("server", None, "it is being placed")
     of_before = replace(rests, since=bought_at - timedelta(hours=1))
     assert said(replace(held, protection=of_before)) == ("server", None, "it is being placed")
-    selling = replace(held, protection=rests, phase=Phase.EXITING)
+    selling = replace(held, phase=Phase.EXITING)
     assert said(selling) == ("server", None, "the shares are being sold")
+    assert said(replace(selling, protection=rests))[0] == "exchange", "until the book shows it changed"
     by_hand = Protection(Protect.SERVER, bought_at, why=why_alone(Bar.HAND))
     assert said(replace(held, protection=by_hand))[2] == by_hand.why
 

@@ -196,7 +196,7 @@ class DegradedExit:
     async def _until_over(self, sale: _Sale, seen: _Seen, halt: asyncio.Event) -> _Seen:
         """Follow what is open; cancel it when it rests too long, and read until it is over."""
         patience = self._clock.monotonic() + self._fill_seconds
-        await _sell_what_rests(sale.broker, seen)
+        await self._sell_what_rests(sale, seen)
         while seen.open:
             if halt.is_set() or self._clock.monotonic() >= patience:
                 for row in seen.open:
@@ -204,6 +204,38 @@ class DegradedExit:
             await self._clock.sleep(LOOK_EVERY / 4)
             seen = await sale.look() or seen
         return seen
+
+    async def _sell_what_rests(self, sale: _Sale, seen: _Seen) -> None:
+        """Ask each stop that rests to become a market order: one order cannot sell its shares twice.
+
+        Where the account shows fewer shares than they would sell, they are cancelled: what is there is sold
+        once that is proven. No right is needed for either, and the book says what came of it.
+        """
+        resting = [row for row in seen.open if row.trigger is not None and row.broker_order_id]
+        if not resting:
+            return
+        offered = sum(row.quantity - row.filled_quantity for row in resting)
+        fewer = await self._shows_fewer(sale, offered)
+        for row in resting:
+            with suppress(BrokerUnavailable, BrokerRefused, LoginNeeded):
+                if fewer:
+                    await cancel(sale.broker, row.broker_order_id)
+                else:
+                    await sale.broker.modify_stop(row.broker_order_id, None)
+
+    async def _shows_fewer(self, sale: _Sale, offered: int) -> bool:
+        """Tell whether one reading of the account shows fewer shares; an unread account does not."""
+        terms, held_before = sale.order.terms, 0
+        try:
+            positions = await read_positions(sale.broker)
+            if terms.product is Product.CNC:
+                held_before = await sale.broker.holdings(terms.exchange, terms.symbol)
+        except (BrokerUnavailable, BrokerRefused, LoginNeeded):
+            return False
+        net = None if positions is None else net_position(positions, terms)
+        if net is None:
+            return False
+        return Account(net, held_before, await self._claims(sale.order)).sellable(offered) < offered
 
     async def _no_other_may_send(self, order: ExitOrder, seen: _Seen) -> bool:
         """Where the store answers again, take the right to send this leg away from its holder.
@@ -261,14 +293,3 @@ class DegradedExit:
         if len(self._known) > MOST_KNOWN:
             del self._known[next(iter(self._known))]
         return said
-
-
-async def _sell_what_rests(broker: Broker, seen: _Seen) -> None:
-    """Ask each stop that rests to become a market order: one order cannot sell its shares twice.
-
-    No right is needed for it, and the book says what came of it; what does not is cancelled in a while.
-    """
-    for row in seen.open:
-        if row.trigger is not None and row.broker_order_id:
-            with suppress(BrokerUnavailable, BrokerRefused, LoginNeeded):
-                await broker.modify_stop(row.broker_order_id, None)

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -9,6 +10,7 @@ from domain.leg import Horizons
 from domain.order import Leg, OrderRequest, Reason, Side, off_books_number
 from domain.run import Exited, ExitOrder, OffBooksExit
 from domain.sellable import OtherClaims
+from domain.stop_prices import OrderKind, StopPrices
 from execution.degraded_exit import DegradedExit
 from tests.fakes.broker import MemoryBroker, MemoryBrokers
 from tests.fakes.house import MemoryOrderLog
@@ -67,3 +69,20 @@ async def test_what_postgres_said_last_holds_while_it_says_nothing(house: House)
     exited = await house.exit()
     assert (exited.sold, exited.outside) == (0, 10)
     assert [order.side for order in house.broker.sent] == [Side.BUY, Side.BUY]
+
+
+@pytest.mark.parametrize(("by_hand", "sold"), [(0, 10), (4, 6), (10, 0)])
+async def test_what_rests_at_the_exchange_sells_no_share_that_is_gone(
+    house: House, by_hand: int, sold: int
+) -> None:
+    """Postgres is away; what the user has sold is not sold again by the stop for all ten."""
+    stop = StopPrices(OrderKind.SL_M, Decimal(3000), None)
+    await house.broker.place(OrderRequest(INTENT.terms, Side.BUY, 10, KEY.tag(1)), 5, 1)
+    await house.broker.place(OrderRequest(INTENT.terms, Side.SELL, 10, EXIT.tag(1), stop=stop), 5, 1)
+    if by_hand:
+        house.broker.sell_by_hand(by_hand)
+    house.log.down = True
+    exited = await house.exit()
+    assert exited.sold == sold
+    ours = [row for row in house.broker.book if row.tags & EXIT.numbers().keys()]
+    assert sum(row.filled_quantity for row in ours) == sold
